@@ -1,0 +1,106 @@
+# Everything a contributor runs. Needs bash, make and Python 3.11 or newer with its venv module, nothing else.
+#
+#   make serve ARGS='--port 9000'         passes arguments on; so do demo, test and bench
+#   make setup PYTHON=python3.13          chooses the interpreter
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo serve test check fix bench docs lock clean
+
+PYTHON ?=
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+# The interpreters to try, best known first.
+CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+help:  ## what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv with everything that the rest needs (does nothing when it is current)
+
+demo: $(READY)  ## fill a store with sample activities, serve it, and show what curl answers
+	@$(BIN)/casbah demo $(ARGS)
+
+serve: $(READY)  ## serve the API on 127.0.0.1:8765 until interrupted
+	@$(BIN)/casbah serve $(ARGS)
+
+test: $(READY)  ## run every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## lint, format, types, architecture, documents: everything but the long tests
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet || { echo 'not formatted; `make fix` does it'; exit 1; }
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_architecture.py tests/test_docs.py
+	$(BIN)/python -m casbah.docs --check
+
+fix: $(READY)  ## format, and mend what the linter can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY)  ## measure; prints ratios, keeps no verdict
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(READY)  ## write the generated pages of docs/ again from the tables
+	@$(BIN)/python -m casbah.docs
+
+lock:  ## choose the newest versions again and write requirements.lock
+	@$(find-python); \
+	rm -rf .venv.lock && $$python -m venv .venv.lock; \
+	.venv.lock/bin/python -m pip install --quiet --disable-pip-version-check 'pip-tools==7.6.*'; \
+	echo 'lock: choosing versions and fetching their hashes (some minutes)'; \
+	.venv.lock/bin/pip-compile --quiet --upgrade --all-extras --all-build-deps --allow-unsafe --strip-extras \
+	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    --output-file .venv.lock/requirements.txt pyproject.toml; \
+	{ echo '# Every package that Casbah is built, run and tested with. Written by `make lock`.'; \
+	  cat .venv.lock/requirements.txt; } > requirements.lock; \
+	rm -rf .venv.lock; \
+	echo "lock: $$(grep -c '==' requirements.lock) packages in requirements.lock"
+
+clean:  ## remove .venv and every cache
+	rm -rf .venv .venv.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find src -maxdepth 1 -name '*.egg-info' -exec rm -rf {} +
+
+# Sets $python to the first candidate that is new enough and can make virtual environments, or says what is missing.
+define find-python
+set -euo pipefail; python=; \
+for each in $(CANDIDATES); do \
+  if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo 'setup: Casbah needs Python 3.11 or newer; none of these is: $(CANDIDATES).' >&2; \
+  echo 'setup: install one, or name it: make setup PYTHON=/path/to/python3.12' >&2; exit 1; \
+fi; \
+if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "setup: $$python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+fi
+endef
+
+# One line for every fifth package, so that a slow network is seen to be moving. (Not awk: Debian's reads ahead.)
+define show-progress
+{ total=$$(grep -c '==' requirements.lock); n=0; names=; \
+while read -r word name _; do \
+  case $$word in \
+    Collecting) n=$$((n + 1)); names="$$names $${name%%=*}"; \
+      if ((n % 5 == 0 || n == total)); then printf 'setup: [%2d/%d]%s\n' $$n $$total "$$names"; names=; fi;; \
+    Installing) echo 'setup: installing them';; \
+  esac; \
+done; }
+endef
+
+$(READY): requirements.lock pyproject.toml
+	@$(find-python); \
+	if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  echo "setup: making .venv with $$($$python --version)"; \
+	  rm -rf .venv; $$python -m venv .venv; \
+	fi; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
+	echo "setup: fetching the packages of requirements.lock"; \
+	.venv/bin/python -m pip install --progress-bar off --require-hashes -r requirements.lock | $(show-progress); \
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	touch $@; \
+	echo 'setup: ready; the command is .venv/bin/casbah'

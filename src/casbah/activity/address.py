@@ -1,0 +1,73 @@
+"""IP addresses and networks: one canonical spelling, and a number that puts them in order."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::\d*)?")
+_WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
+_MAPPED_BITS = 96
+_MAPPED_FIRST, _MAPPED_LAST = 0xFFFF_0000_0000, 0xFFFF_FFFF_FFFF
+
+
+def canonical(text: str) -> str | None:
+    """The canonical spelling of an address; a port or brackets are stripped; None if it is none.
+
+    `::ffff:1.2.3.4` is `1.2.3.4` (`filters.md`); a scope such as `%eth0` is local to a host and dropped.
+    """
+    address = _address(text)
+    return None if address is None else str(address)
+
+
+def key(canonical_text: str) -> int:
+    """The address as a 128-bit number; IPv4 addresses stand where IPv6 maps them, so no two addresses share one."""
+    return _key(ip_address(canonical_text))
+
+
+def from_key(number: int) -> str:
+    """The address of a key, in the form that every engine reads as 128 bits."""
+    return str(IPv6Address(number))
+
+
+def spans(text: str) -> tuple[tuple[int, int], ...]:
+    """First and last keys of what an address or a network in CIDR form covers; nothing if it is neither.
+
+    A network of IPv6 covers no IPv4 address, so one that surrounds the mapped block comes in two spans.
+    """
+    found = _address(text) if "/" not in text else _network(text)
+    if found is None:
+        return ()
+    if isinstance(found, IPv4Address | IPv6Address):
+        return ((_key(found), _key(found)),)
+    first, last = _key(found.network_address), _key(found.broadcast_address)
+    if isinstance(found, IPv6Network) and first <= _MAPPED_FIRST and last >= _MAPPED_LAST:
+        parts = ((first, _MAPPED_FIRST - 1), (_MAPPED_LAST + 1, last))
+        return tuple((low, high) for low, high in parts if low <= high)
+    return ((first, last),)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    stripped = text.strip()
+    bare = _BRACKETED.fullmatch(stripped) or _WITH_PORT.fullmatch(stripped)
+    try:
+        address = ip_address(bare.group(1) if bare else stripped)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address))
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        network = ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+    return network
+
+
+def _key(address: IPv4Address | IPv6Address) -> int:
+    return int(address) | (_MAPPED_FIRST if isinstance(address, IPv4Address) else 0)

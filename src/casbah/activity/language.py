@@ -1,0 +1,272 @@
+"""The language: one row per operator, one row per filter. The heart of the house.
+
+An operator says what values it takes off the wire and what it means as a predicate; a negation names the operator whose
+exact complement it is. A filter says which field it reads. Which operators a filter takes follows from its field's kind;
+the pairs that the public documentation of MDCA's API lists are marked on the filter as documented, and are always taken.
+
+Order: operators by kinship, filters as the public table has them. Rules: `wire.md` section 6, `filters.md`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from casbah.activity import predicate as p
+from casbah.activity import value as v
+from casbah.activity.fields import FIELDS, Field, Kind
+from casbah.activity.predicate import Predicate
+from casbah.activity.value import Takes
+from casbah.errors import UnknownFilterError, UnsupportedOperatorError
+
+Meaning = Callable[[Field, Sequence[v.Parsed]], Predicate]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What an operator takes and means; one with `complement_of` takes what that one takes and means the rest."""
+
+    name: str
+    help: str
+    takes: Takes = Takes.VALUES
+    means: Meaning | None = None
+    complement_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter over one field. `documented` are the operators of the public table, in its order.
+
+    `nullable`: null, or the text "null", means "has no value". `by_role` gives the fields that a `{"role": n}` modifier
+    chooses instead of `field`.
+    """
+
+    name: str
+    field: Field
+    documented: tuple[str, ...]
+    help: str
+    nullable: bool = False
+    by_role: tuple[tuple[int, tuple[Field, ...]], ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Every operator that the filter takes, in the order of the operators' table."""
+        taken = {*OPERATORS_OF[self.field.kind], *self.documented}
+        return tuple(name for name in OPERATORS if name in taken)
+
+
+def _equal(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+    """Some value is one of these. Whatever cannot be a plain term brings its own predicate."""
+    terms = tuple(value for value in values if isinstance(value, str | int))
+    others = [v.predicate_of(value, field) for value in values if not isinstance(value, str | int)]
+    return p.either(p.Terms(field, terms), *others) if terms or not others else p.either(*others)
+
+
+def _different(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+    """Some value is none of these."""
+    match field.kind:
+        case Kind.SOURCE:  # A record has one source, said as a type and a stream: it is these or it is not.
+            return p.both(p.Present(field), p.Not(_equal(field, values)))
+        case Kind.IP:
+            return p.either(*(p.Range(FIELDS["ip_key"], low, high) for low, high in _gaps(values)))
+        case _:
+            return p.Other(field, tuple(value for value in values if isinstance(value, str | int)))
+
+
+def _gaps(values: Sequence[v.Parsed]) -> Iterator[tuple[int | None, int | None]]:
+    """The spans of addresses that lie in none of the networks."""
+    covered = sorted(span for value in values if isinstance(value, v.Network) for span in value.spans)
+    reach: int | None = None
+    for low, high in covered:
+        if reach is None or low > reach + 1:
+            yield (None if reach is None else reach + 1), low - 1
+        reach = high if reach is None else max(reach, high)
+    yield (None if reach is None else reach + 1), None
+
+
+def _texts(node: Callable[[Field, str], Predicate]) -> Meaning:
+    def means(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+        return p.either(*(node(field, v.text_of(value)) for value in values))
+
+    return means
+
+
+def _below(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+    """The value itself, or anything below it by `/`-separated path."""
+    roots = [v.text_of(value).rstrip("/") for value in values]
+    return p.either(*(p.either(p.Terms(field, (root,)), p.Prefix(field, root + "/")) for root in roots))
+
+
+def _set(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+    return p.either(*(p.Present(field) if value else p.Not(p.Present(field)) for value in values))
+
+
+def _beyond(*, low: bool, included: bool) -> Meaning:
+    def means(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+        bounds = [v.number_of(value) for value in values]
+        if low:
+            return p.either(*(p.Range(field, low=bound, with_low=included) for bound in bounds))
+        return p.either(*(p.Range(field, high=bound, with_high=included) for bound in bounds))
+
+    return means
+
+
+def _between(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+    return p.either(*(p.Range(field, *v.ends_of(value)) for value in values))
+
+
+def _words(node: Callable[[tuple[str, ...]], Predicate]) -> Meaning:
+    def means(_: Field, values: Sequence[v.Parsed]) -> Predicate:
+        found = [v.words_of(value) for value in values]
+        return p.either(*(node(words) for words in found if words))
+
+    return means
+
+
+def _equal_words(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+    return _words(p.Phrase)(field, values) if field.kind is Kind.WORDS else _equal(field, values)
+
+
+def _starts_single(field: Field, values: Sequence[v.Parsed]) -> Predicate:
+    if field.kind is Kind.WORDS:
+        return _words(lambda words: p.Phrase(words, open_ended=True))(field, values)
+    return _texts(p.Prefix)(field, values)
+
+
+def _operators(*rows: Operator) -> dict[str, Operator]:
+    table = {row.name: row for row in rows}
+    if len(table) != len(rows) or any((row.means is None) == (row.complement_of is None) for row in rows):
+        raise AssertionError("operators: names are unique; each row means something or is a complement")
+    return table
+
+
+# fmt: off
+OPERATORS = _operators(
+    Operator("eq",               "has one of the values",                        means=_equal_words),
+    Operator("neq",              "has none of the values",                       complement_of="eq"),
+    Operator("deq",              "has some value that is none of those given",   means=_different),
+    Operator("contains",         "contains one of the texts",                    Takes.TEXTS,  _texts(p.Infix)),
+    Operator("ncontains",        "contains none of the texts",                   complement_of="contains"),
+    Operator("startswith",       "begins with one of the texts",                 Takes.TEXTS,  _texts(p.Prefix)),
+    Operator("doesnotstartwith", "begins with none of the texts",                complement_of="startswith"),
+    Operator("startswithsingle", "begins with the text; for words, a phrase whose last word may be a beginning",
+                                                                                 Takes.TEXTS,  _starts_single),
+    Operator("endswith",         "ends with one of the texts",                   Takes.TEXTS,  _texts(p.Suffix)),
+    Operator("descendantof",     "is one of the paths, or below one",            Takes.TEXTS,  _below),
+    Operator("ndescendantof",    "is none of the paths, nor below one",          complement_of="descendantof"),
+    Operator("text",             "has every word, in any order",                 Takes.TEXTS,  _words(p.Words)),
+    Operator("isset",            "has a value (true) or has none (false)",       Takes.FLAGS,  _set),
+    Operator("isnotset",         "has no value (true) or has one (false)",       complement_of="isset"),
+    Operator("gt",               "is more than the number",                      Takes.NUMBERS, _beyond(low=True,  included=False)),
+    Operator("gte",              "is the number or more",                        Takes.NUMBERS, _beyond(low=True,  included=True)),
+    Operator("lt",               "is less than the number",                      Takes.NUMBERS, _beyond(low=False, included=False)),
+    Operator("lte",              "is the number or less",                        Takes.NUMBERS, _beyond(low=False, included=True)),
+    Operator("range",            "lies between start and end, both included",    Takes.RANGES, _between),
+    Operator("gte_ndays",        "is at most N days ago",                        Takes.DAYS,   _beyond(low=True,  included=True)),
+    Operator("lte_ndays",        "is at least N days ago",                       Takes.DAYS,   _beyond(low=False, included=True)),
+)
+
+_SAME   = ("eq", "neq", "deq", "isset", "isnotset")
+_TEXT   = (*_SAME, "contains", "ncontains", "startswith", "doesnotstartwith", "endswith", "startswithsingle")
+_PATH   = (*_TEXT, "descendantof", "ndescendantof")
+_NUMBER = ("gt", "gte", "lt", "lte", "range")
+
+OPERATORS_OF: dict[Kind, tuple[str, ...]] = {
+    Kind.INT:         (*_SAME, *_NUMBER),
+    Kind.BOOL:        _SAME,
+    Kind.ENUMERATION: _SAME,
+    Kind.ID:          (*_SAME, "startswith", "doesnotstartwith"),
+    Kind.TEXT:        _TEXT,
+    Kind.PATH:        _PATH,
+    Kind.URL:         _PATH,
+    Kind.IP:          _TEXT,
+    Kind.MS:          ("eq", "neq", *_NUMBER, "gte_ndays", "lte_ndays", "isset", "isnotset"),
+    Kind.WORDS:       ("text", "eq", "startswithsingle"),
+    Kind.ENTITY:      ("eq", "neq", "isset", "isnotset", "startswith", "doesnotstartwith"),
+    Kind.SOURCE:      _SAME,
+}
+# fmt: on
+
+
+def _filters(*rows: Filter) -> dict[str, Filter]:
+    table = {row.name: row for row in rows}
+    names = [name for row in rows for name in (row.name, *row.aliases)]
+    if len(set(names)) != len(names):
+        raise AssertionError("two filters share a name or alias")
+    if any(set(row.documented) - set(OPERATORS) for row in rows):
+        raise AssertionError("a filter documents an operator that does not exist")
+    return table
+
+
+_F = FIELDS
+# fmt: off
+FILTERS = _filters(
+    Filter("service",                  _F["service"],       ("eq", "neq"),                                "The app acted on, by its id, for example 11770"),
+    Filter("instance",                 _F["instance"],      ("eq", "neq"),                                "The instance of the app"),
+    Filter("user.orgUnit",             _F["org_unit"],      ("eq", "neq", "isset", "isnotset"),           "The organisational unit of the performing user"),
+    Filter("activity.eventActionType", _F["event_type"],    ("eq", "neq"),                                "The type of event, for example EVENT_CATEGORY_LOGIN",
+           aliases=("activity.eventType",)),
+    Filter("activity.id",              _F["id"],            ("eq",),                                      "The activity's own id"),
+    Filter("activity.impersonated",    _F["impersonated"],  ("eq",),                                      "Done on behalf of somebody else"),
+    Filter("activity.type",            _F["admin"],         ("eq",),                                      "Done as an administrator (true) or not (false)"),
+    Filter("activity.takenAction",     _F["taken_action"],  ("eq", "neq"),                                "Actions taken on it: block, proxy, BypassProxy, encrypt, decrypt, verified, encryptionFailed, protect, verify; null: none",
+           nullable=True),
+    Filter("actionType",               _F["action_type"],   ("contains", "eq", "neq", "isset", "isnotset"), "The specific action: the operation's name, or <appId>:<event type>:<operation>",
+           aliases=("activity.actionType",)),
+    Filter("device.type",              _F["device_type"],   ("eq", "neq"),                                "The device: DESKTOP, MOBILE, TABLET, OTHER; null: no value",
+           nullable=True),
+    Filter("device.tags",              _F["device_tag"],    ("eq", "neq"),                                "Device tag ids"),
+    Filter("userAgent.userAgent",      _F["user_agent"],    ("contains", "ncontains"),                    "The user agent as it was sent"),
+    Filter("userAgent.tags",           _F["agent_tag"],     ("eq", "neq"),                                "User agent tag ids; 000000000000000000000000 is a native client"),
+    Filter("location.country",         _F["country"],       ("eq", "neq", "isset", "isnotset"),           "The country it came from, ISO 3166-1 alpha-2"),
+    Filter("location.organizations",   _F["organization"],  ("eq", "neq", "isset", "isnotset", "contains"), "The organisation (the registered ISP) it came from"),
+    Filter("ip.address",               _F["ip"],            ("eq", "startswith", "doesnotstartwith", "isset", "isnotset", "neq"), "The IP addresses it came from; eq and neq also take CIDR"),
+    Filter("fileSelector",             _F["file_selector"], ("eq", "neq"),                                "Ids and names of its files and folders"),
+    Filter("office365url",             _F["url"],           ("startswith", "eq", "endswith"),             "Its Microsoft 365 URLs"),
+    Filter("fileId",                   _F["file_id"],       ("eq",),                                      "Ids of its files"),
+    Filter("ip.category",              _F["ip_category"],   ("eq", "neq"),                                "The category of its subnet: 1 corporate, 2 administrative, 3 risky, 4 VPN, 5 cloud provider, 6 other"),
+    Filter("ip.tags",                  _F["ip_tag"],        ("eq", "neq"),                                "IP tag ids"),
+    Filter("text",                     _F["word"],          ("eq", "startswithsingle", "text"),           "Free text in any string of the record"),
+    Filter("date",                     _F["date"],          ("lte", "gte", "range", "lte_ndays", "gte_ndays"), "When it happened, ms since the epoch"),
+    Filter("policy",                   _F["policy"],        ("eq", "neq", "isset", "isnotset"),           "Ids of the policies it matched"),
+    Filter("source",                   _F["source"],        ("eq", "neq"),                                "How it was seen: a type (0 access control, 1 session control, 2 app connector, 3 app connector analysis, 5 discovery, 6 MDATP), a stream (s:<id>), or both (s:<id>,t:<type>)"),
+    Filter("activity.alertId",         _F["alert_id"],      ("eq",),                                      "Ids of the alerts it belongs to"),
+    Filter("activityObject",           _F["object_id"],     ("eq", "neq"),                                "Ids of the objects it touched"),
+    Filter("fileLabels",               _F["file_label"],    ("eq", "neq"),                                "Label ids of its files"),
+    Filter("created",                  _F["created"],       ("lte", "gte", "range", "gt", "lt", "eq"),    "When it was stored, ms since the epoch"),
+    Filter("entity",                   _F["entity"],        ("eq", "neq", "isset", "isnotset", "startswith"), "Who performed it, as {id, saas?, inst?}"),
+    Filter("user.username",            _F["user_name"],     ("eq", "neq", "isset", "isnotset", "startswith"), "The name of the user who performed it"),
+    Filter("user.tags",                _F["user_tag"],      ("eq", "neq", "isset", "isnotset", "startswith"), "Group ids of the performing user; {\"role\": 1} asks for those acted on, {\"role\": 3} for either",
+           by_role=((1, (_F["object_tag"],)), (2, (_F["user_tag"],)), (3, (_F["user_tag"], _F["object_tag"])))),
+    Filter("user.domain",              _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it"),
+)
+# fmt: on
+
+_BY_NAME = {name: row for row in FILTERS.values() for name in (row.name, *row.aliases)}
+
+
+def filter_named(name: str) -> Filter:
+    """The filter of that name or alias, or a refusal with the nearest one."""
+    if name not in _BY_NAME:
+        raise UnknownFilterError(name, tuple(_BY_NAME))
+    return _BY_NAME[name]
+
+
+def operator_named(row: Filter, name: str) -> Operator:
+    """The operator of that name in any case, if the filter takes it."""
+    if name.lower() not in row.operators:
+        raise UnsupportedOperatorError(row.name, name, row.operators)
+    return OPERATORS[name.lower()]
+
+
+def positive(operator: Operator) -> Operator:
+    """The operator that says what this one denies, or the operator itself."""
+    return OPERATORS[operator.complement_of] if operator.complement_of else operator
+
+
+def meaning(operator: Operator, fields: Sequence[Field], values: Sequence[v.Parsed]) -> Predicate:
+    """What `operator` says of the values of any of `fields`; a negation is the exact complement of its positive."""
+    positively = positive(operator)
+    if positively.means is None:
+        raise AssertionError(f"{positively.name} means nothing")
+    found = p.either(*(positively.means(field, values) for field in fields))
+    return p.Not(found) if operator.complement_of else found

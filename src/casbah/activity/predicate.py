@@ -1,0 +1,145 @@
+"""The algebra that filters and operators are said in, and that every engine and `matching` reads.
+
+    Everything
+    Terms(field, values)            some value of the field is one of these
+    Other(field, values)            some value of the field is none of these
+    Range(field, low, high)         some value lies between these numbers
+    Prefix / Infix / Suffix(field, text)
+    Words(words)                    every word occurs in the record, in any order
+    Phrase(words, open_ended)       the words stand next to each other in one string; open-ended: the last is a prefix
+    Present(field)                  the field has a value
+    All / Any(parts), Not(part)
+
+Values travel as values: a node holds a Field and normalised values, never text to be parsed.
+"""
+
+from dataclasses import dataclass
+
+from casbah.activity.fields import Field, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """Every activity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Some value of `field` is one of `values`; with no values, nothing matches."""
+
+    field: Field
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Some value of `field` is none of `values`."""
+
+    field: Field
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Some value of `field`, which holds numbers, lies between the bounds; None is open; bounds are included unless said."""
+
+    field: Field
+    low: int | None = None
+    high: int | None = None
+    with_low: bool = True
+    with_high: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Some value of `field` begins with `text`."""
+
+    field: Field
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Infix:
+    """Some value of `field` contains `text`."""
+
+    field: Field
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suffix:
+    """Some value of `field` ends with `text`."""
+
+    field: Field
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every one of `words` occurs somewhere in the record; there is at least one."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """`words` (at least one) stand next to each other in one string value; `open_ended`: the last is a prefix."""
+
+    words: tuple[str, ...]
+    open_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """`field` has a value."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds; with no parts, everything matches."""
+
+    parts: tuple["Predicate", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """Some part holds; with no parts, nothing matches."""
+
+    parts: tuple["Predicate", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The exact complement of `part`, records without the field included."""
+
+    part: "Predicate"
+
+
+Predicate = (
+    Everything
+    | Terms
+    | Other
+    | Range
+    | Prefix
+    | Infix
+    | Suffix
+    | Words
+    | Phrase
+    | Present
+    | All
+    | Any
+    | Not
+)
+
+
+def both(*parts: Predicate) -> Predicate:
+    """All of `parts`, without needless nesting."""
+    needed = tuple(part for part in parts if part != Everything())
+    return needed[0] if len(needed) == 1 else All(needed) if needed else Everything()
+
+
+def either(*parts: Predicate) -> Predicate:
+    """Any of `parts`, without needless nesting."""
+    return parts[0] if len(parts) == 1 else Any(parts)

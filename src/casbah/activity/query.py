@@ -1,0 +1,211 @@
+"""From an untrusted body to a Query, or a refusal: the only place that sees what a caller sent.
+
+`parse` reads the parameters of `wire.md` section 3 and the filters of section 6. `continuation` says, as plain filters,
+where the next page of a scan begins (section 5).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from casbah.activity import predicate as p
+from casbah.activity import value as v
+from casbah.activity.fields import FIELDS, Field
+from casbah.activity.language import Filter, Operator, filter_named, meaning, operator_named, positive
+from casbah.activity.predicate import Predicate
+from casbah.activity.value import Parsed, Takes
+from casbah.errors import BadValueError, LimitExceededError, MalformedBodyError
+
+PAGE_LIMIT = 100
+SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST = 500, 5_000
+_SORT_FIELDS = ("date", "created")
+_DIRECTIONS = ("desc", "asc")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one request may ask."""
+
+    filters: int = 64
+    values: int = 1_000
+    characters: int = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a caller asks for, checked. `filters` is as it was sent (see `continuation`), `now` in ms."""
+
+    predicate: Predicate
+    sort: Field
+    descending: bool
+    skip: int
+    limit: int
+    scan: bool
+    now: int
+    filters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) -> Query:
+    """The query that `body` asks; `now` is ms since the epoch. Raises RequestError and nothing else."""
+    filters = body.get("filters")
+    filters = {} if filters is None or filters == "" else filters
+    scan = _boolean(body, "isScan")
+    sort = _choice(body, "sortField", _SORT_FIELDS)
+    return Query(
+        predicate=where(filters, now=now, bounds=bounds),
+        sort=FIELDS[sort],
+        descending=_choice(body, "sortDirection", _DIRECTIONS) == "desc",
+        skip=0 if scan else _count(body, "skip"),
+        limit=_scan_limit(_count(body, "limit")) if scan else _page_limit(_count(body, "limit")),
+        scan=scan,
+        now=now,
+        filters=filters,
+    )
+
+
+def where(filters: Any, *, now: int, bounds: Bounds | None = None) -> Predicate:
+    """The predicate that a `filters` object says: its conditions, all of them."""
+    limits = bounds or Bounds()
+    if not isinstance(filters, Mapping):
+        raise MalformedBodyError(
+            f"filters: expected an object {{filter: {{operator: value}}}}, got {v.json_type(filters)}"
+        )
+    if len(filters) > limits.filters:
+        raise LimitExceededError(f"filters: at most {limits.filters} filters in one request, got {len(filters)}")
+    return p.both(*_conditions(filters, now=now, bounds=limits))
+
+
+def continuation(query: Query, boundary: int) -> dict[str, Any]:
+    """The filters of the next page of a scan: the same, from `boundary` (ms, included) on, with one window in time."""
+    filters = {name: dict(operators) for name, operators in query.filters.items()}
+    for name, operators in filters.items():
+        _freeze(filter_named(name), operators, now=query.now)
+    _merge(filters, query.sort.name, "lte" if query.descending else "gte", boundary)
+    return filters
+
+
+def _conditions(filters: Mapping[str, Any], *, now: int, bounds: Bounds) -> Iterator[Predicate]:
+    for name, operators in filters.items():
+        row = filter_named(name)
+        if not isinstance(operators, Mapping):
+            raise BadValueError(row.name, "", operators, 'an object {operator: value}, such as {"eq": [...]}')
+        for operator_name, given in operators.items():
+            operator = operator_named(row, operator_name)
+            yield _condition(row, operator, given, now=now, bounds=bounds)
+
+
+def _condition(row: Filter, operator: Operator, given: Any, *, now: int, bounds: Bounds) -> Predicate:
+    values = given if isinstance(given, list) else [given]
+    if len(values) > bounds.values:
+        raise LimitExceededError(
+            f"filter {row.name!r}, operator {operator.name!r}: at most {bounds.values} values, got {len(values)}"
+        )
+    takes = positive(operator).takes
+    fields, plain = _by_role(row, operator, values, takes)
+    parsed = [_value(row, operator, each, now=now, bounds=bounds) for each in plain]
+    return meaning(operator, fields, parsed)
+
+
+def _value(row: Filter, operator: Operator, given: Any, *, now: int, bounds: Bounds) -> Parsed:
+    texts = given.values() if isinstance(given, Mapping) else (given,)
+    if any(isinstance(text, str) and len(text) > bounds.characters for text in texts):
+        raise LimitExceededError(
+            f"filter {row.name!r}, operator {operator.name!r}: a value has at most {bounds.characters} characters"
+        )
+    try:
+        return v.parse(given, positive(operator).takes, row.field.kind, now=now, nullable=row.nullable)
+    except v.WrongValueError as wrong:
+        raise BadValueError(row.name, operator.name, given, str(wrong)) from None
+
+
+def _by_role(
+    row: Filter, operator: Operator, values: list[Any], takes: Takes
+) -> tuple[tuple[Field, ...], list[Any]]:
+    """The fields that a `{"role": n}` modifier among the values chooses, and the values without it."""
+    roles = dict(row.by_role)
+    if not roles or takes not in (Takes.VALUES, Takes.TEXTS):
+        return (row.field,), values
+    modifiers = [each for each in values if isinstance(each, Mapping)]
+    plain = [each for each in values if not isinstance(each, Mapping)]
+    if not modifiers:
+        return (row.field,), plain
+    if len(modifiers) > 1 or not plain:
+        raise BadValueError(row.name, operator.name, values, "values, and at most one modifier beside them")
+    role = modifiers[0].get("role")
+    try:
+        return roles[2 if role is None else v.whole(role)], plain
+    except (KeyError, v.WrongValueError):
+        raise BadValueError(row.name, operator.name, role, f"a role out of {sorted(roles)}") from None
+
+
+def _freeze(row: Filter, operators: dict[str, Any], *, now: int) -> None:
+    """`gte_ndays` and `lte_ndays` become the moments they meant on the first page."""
+    for spelling in [name for name in operators if name.lower() in _FROZEN]:
+        given = operators.pop(spelling)
+        moments = [v.days_ago(each, now=now) for each in (given if isinstance(given, list) else [given])]
+        operator = _FROZEN[spelling.lower()]
+        if moments:
+            _merge_into(operators, operator, (min if operator == "gte" else max)(moments))
+        else:
+            operators["range"] = []
+
+
+def _merge(filters: dict[str, dict[str, Any]], name: str, operator: str, moment: int) -> None:
+    _merge_into(filters.setdefault(name, {}), operator, moment)
+
+
+def _merge_into(operators: dict[str, Any], operator: str, moment: int) -> None:
+    """Let `operator` hold a bound as tight as it and `moment` together; its values were ORed, hence the inner choice."""
+    loose, tight = (min, max) if operator == "gte" else (max, min)
+    for spelling in [name for name in operators if name.lower() == operator]:
+        given = operators.pop(spelling)
+        values = [v.whole(each) for each in (given if isinstance(given, list) else [given])]
+        if not values:
+            operators["range"] = []
+            continue
+        moment = tight(moment, loose(values))
+    operators[operator] = moment
+
+
+_FROZEN = {"gte_ndays": "gte", "lte_ndays": "lte"}
+
+
+def _boolean(body: Mapping[str, Any], name: str) -> bool:
+    given = body.get(name)
+    if given is None or given == "":
+        return False
+    try:
+        return v.flag(given) == "true"
+    except v.WrongValueError as wrong:
+        raise MalformedBodyError(f"{name}: expected {wrong}, got {v.json_type(given)}") from None
+
+
+def _count(body: Mapping[str, Any], name: str) -> int:
+    given = body.get(name)
+    if given is None or given == "":
+        return 0
+    try:
+        count = v.whole(given)
+    except v.WrongValueError as wrong:
+        raise MalformedBodyError(f"{name}: expected {wrong}, got {v.json_type(given)}") from None
+    if count < 0:
+        raise MalformedBodyError(f"{name}: expected 0 or more, got {given}")
+    return count
+
+
+def _choice(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    given = body.get(name)
+    if given is None or given == "":
+        return choices[0]
+    lowered = given.lower() if isinstance(given, str) else None
+    if lowered not in choices:
+        raise MalformedBodyError(f"{name}: expected one of {', '.join(choices)}, got {v.json_type(given)}")
+    return lowered
+
+
+def _page_limit(asked: int) -> int:
+    return min(asked, PAGE_LIMIT) or PAGE_LIMIT
+
+
+def _scan_limit(asked: int) -> int:
+    return max(SCAN_LIMIT_LEAST, min(asked, SCAN_LIMIT_MOST))

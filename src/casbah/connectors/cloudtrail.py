@@ -1,0 +1,170 @@
+"""AWS CloudTrail events, from the log files in S3 (`{"Records": [...]}`) or one a line."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from casbah.ingest.contract import Connector, Draft, Event
+from casbah.ingest.enrich.addresses import distinct
+from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
+from casbah.ingest.layout import (
+    CLOUD_PROVIDER,
+    FAILED_LOGIN,
+    FILE,
+    LOGIN,
+    ROLE_CONTEXT,
+    TARGET,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    Outcome,
+    Shape,
+    Target,
+    keys,
+)
+from casbah.ingest.times import required
+
+APP = App(11599, "Amazon Web Services", 11599)
+_MARKS = frozenset({"eventsource", "eventname", "useridentity", "awsregion", "eventversion", "recipientaccountid"})
+_ENOUGH_MARKS = 2
+_MOST_ACCOUNT_DIGITS = 15
+_S3_OBJECT = "AWS::S3::Object"
+_NAMING_ENDS = ("id", "arn", "name")
+
+CATEGORIES: Mapping[str, str] = {
+    "CreateUser": "EVENT_CATEGORY_CREATE_USER",
+    "DeleteObject": "EVENT_CATEGORY_DELETE_OBJECT",
+    "DeleteUser": "EVENT_CATEGORY_DELETE_USER",
+    "GetObject": "EVENT_CATEGORY_DOWNLOAD_FILE",
+    "PutObject": "EVENT_CATEGORY_UPLOAD_FILE",
+}
+
+
+def recognises(event: Mapping[str, Any]) -> bool:
+    """Two of the keys that only CloudTrail has."""
+    return len(_MARKS & event.keys()) >= _ENOUGH_MARKS
+
+
+def drafts(event: Event) -> Iterator[Draft]:
+    """One activity an event."""
+    fields = folded(event.parsed)
+    identity = folded(fields.get("useridentity"))
+    account = text(fields.get("recipientaccountid")) or text(identity.get("accountid"))
+    # Logstash's CloudTrail input moves eventTime to @timestamp.
+    timestamp = required(fields, "eventTime", "@timestamp")
+    scope = f"{account or 0}_{APP.id}_"
+    native = text(fields.get("eventid"))
+    yield Draft(
+        id=f"{scope}{native}" if native else None,
+        timestamp=timestamp,
+        keys=keys(_shape(fields, identity, account)),
+        scope=scope,
+    )
+
+
+def _shape(fields: Fields, identity: Fields, account: str) -> Shape:
+    operation = text(fields.get("eventname"))
+    outcome = _outcome(fields)
+    source = text(fields.get("sourceipaddress"))
+    addresses = distinct((source,))
+    targets = list(_targets(fields))
+    return Shape(
+        app=APP,
+        instance=Instance(account, _number(account)),
+        actor=Actor(_name(identity), first_text(identity, "principalid", "arn"), APP.id),
+        operation=operation,
+        category=_category(operation, outcome),
+        event_type=f"EVENT_AWS_{_service(fields)}_GENERIC",
+        targets=targets,
+        subject=targets[0].name if targets else "",
+        addresses=addresses,
+        agent=text(fields.get("useragent")).strip("[] "),
+        admin=_is_admin(fields),
+        impersonated=_is_impersonated(identity),
+        outcome=outcome,
+        # A DNS name in place of an address says that a service of AWS made the call.
+        location=CLOUD_PROVIDER if not addresses and _is_service(source) else None,
+    )
+
+
+def _number(account: str) -> int:
+    usable = account.isascii() and account.isdigit() and len(account) <= _MOST_ACCOUNT_DIGITS
+    return int(account) if usable else 0
+
+
+def _name(identity: Fields) -> str:
+    """The user, else the session or last part of the ARN, else the service that called."""
+    arn = text(identity.get("arn"))
+    last = arn.rpartition("/" if "/" in arn else ":")[2]
+    return text(identity.get("username")) or last or first_text(identity, "invokedby", "principalid", "accountid")
+
+
+def _service(fields: Fields) -> str:
+    return text(fields.get("eventsource")).partition(".")[0].upper().replace("-", "_") or "UNKNOWN"
+
+
+def _outcome(fields: Fields) -> Outcome:
+    answer = text(folded(fields.get("responseelements")).get("consolelogin"))
+    error = text(fields.get("errorcode"))
+    success = not error and answer.lower() != "failure"
+    return Outcome(success, "" if success else text(fields.get("errormessage")) or error or answer)
+
+
+def _category(operation: str, outcome: Outcome) -> str:
+    if operation == "ConsoleLogin":
+        return LOGIN if outcome.success else FAILED_LOGIN
+    return CATEGORIES.get(operation, UNSPECIFIED)
+
+
+def _is_admin(fields: Fields) -> bool:
+    management = truth(fields.get("managementevent"))
+    if management is None:
+        management = text(fields.get("eventcategory")) == "Management"
+    return management and truth(fields.get("readonly")) is False
+
+
+def _is_impersonated(identity: Fields) -> bool:
+    issuer = folded(folded(identity.get("sessioncontext")).get("sessionissuer"))
+    return text(identity.get("type")) == "AssumedRole" and bool(issuer)
+
+
+def _is_service(source: str) -> bool:
+    return source == "AWS Internal" or source.endswith((".amazonaws.com", ".aws.internal"))
+
+
+def _targets(fields: Fields) -> Iterator[Target]:
+    yield from map(_resource, objects(fields.get("resources")))
+    parameters = folded(fields.get("requestparameters"))
+    bucket, key = text(parameters.get("bucketname")), text(parameters.get("key"))
+    if bucket and key and text(fields.get("eventsource")).startswith("s3."):
+        yield Target(FILE, ROLE_CONTEXT, f"arn:aws:s3:::{bucket}/{key}", key, service_type=_S3_OBJECT)
+    for name, value in parameters.items():
+        yield from _parameter(name, value)
+
+
+def _resource(resource: Fields) -> Target:
+    arn, kind = text(resource.get("arn")), text(resource.get("type"))
+    if kind == _S3_OBJECT:
+        return Target(FILE, ROLE_CONTEXT, arn, arn.partition("/")[2] or arn, service_type=kind)
+    name = arn.rpartition(":")[2]
+    return Target(TARGET, ROLE_CONTEXT, arn, name, service_type=kind)
+
+
+def _parameter(name: str, value: Any) -> Iterator[Target]:
+    """The things that a request names: `userName`, `roleArn`, `instancesSet.items[].instanceId`."""
+    if name.endswith(_NAMING_ENDS) and type(value) is str and value:
+        yield Target(TARGET, ROLE_CONTEXT, value, value, service_type=name)
+    for item in listed(folded(value).get("items")):
+        for inner, named in folded(item).items():
+            if inner.endswith(_NAMING_ENDS) and type(named) is str and named:
+                yield Target(TARGET, ROLE_CONTEXT, named, named, service_type=inner)
+
+
+CONNECTOR = Connector(
+    name="cloudtrail",
+    title="AWS CloudTrail",
+    recognises=recognises,
+    drafts=drafts,
+    wrapper="Records",
+    examples=("AWSLogs/<account>/CloudTrail/<region>/.../*.json.gz", "one CloudTrail event a line"),
+)

@@ -1,0 +1,198 @@
+"""Google Workspace activities of the Reports API: one record for each of an activity's `events[]`.
+
+Also the flattened form in which some pipelines store them, with `name`, `type` and `parameters` on the activity itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from casbah.ingest.contract import Connector, Draft, Event
+from casbah.ingest.enrich.addresses import distinct
+from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
+from casbah.ingest.layout import (
+    APPLICATION,
+    DIRECTORY_USER,
+    FAILED_LOGIN,
+    FILE,
+    FOLDER,
+    LOGIN,
+    NAMED_ACCOUNT,
+    ROLE_ACTED_ON,
+    ROLE_APPLICATION,
+    ROLE_CONTEXT,
+    TARGET,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    Outcome,
+    Shape,
+    Target,
+    keys,
+)
+from casbah.ingest.times import required
+
+APP = App(11770, "Google Workspace", 11770)
+_KIND = "admin#reports#activity"
+_SINGLE_VALUES = ("value", "intvalue", "boolvalue", "multivalue", "multiintvalue", "messagevalue", "multimessagevalue")
+
+CATEGORIES: Mapping[tuple[str, str], str] = {
+    ("admin", "CREATE_USER"): "EVENT_CATEGORY_CREATE_USER",
+    ("admin", "DELETE_USER"): "EVENT_CATEGORY_DELETE_USER",
+    ("drive", "delete"): "EVENT_CATEGORY_DELETE_OBJECT",
+    ("drive", "download"): "EVENT_CATEGORY_DOWNLOAD_FILE",
+    ("drive", "upload"): "EVENT_CATEGORY_UPLOAD_FILE",
+    ("login", "login_failure"): FAILED_LOGIN,
+    ("login", "login_success"): LOGIN,
+    ("login", "logout"): "EVENT_CATEGORY_LOGOUT",
+    ("saml", "login_failure"): FAILED_LOGIN,
+    ("saml", "login_success"): "EVENT_CATEGORY_SSO_LOGIN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A parameter whose value names something, and the parameter that gives its title."""
+
+    parameter: str
+    type: int
+    role: int
+    title: str = ""
+
+
+NAMED = (
+    Named("destination_folder_id", FOLDER, ROLE_CONTEXT, "destination_folder_title"),
+    Named("source_folder_id", FOLDER, ROLE_CONTEXT, "source_folder_title"),
+    Named("shared_drive_id", FOLDER, ROLE_CONTEXT),
+    Named("team_drive_id", FOLDER, ROLE_CONTEXT),
+    Named("user_email", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    Named("target_user", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    Named("affected_email_address", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    Named("email_forwarding_destination_address", DIRECTORY_USER, ROLE_ACTED_ON),
+    Named("group_email", TARGET, ROLE_ACTED_ON),
+    Named("role_id", TARGET, ROLE_CONTEXT, "role_name"),
+    Named("org_unit_name", TARGET, ROLE_CONTEXT),
+    Named("application_name", TARGET, ROLE_CONTEXT),
+    Named("setting_name", TARGET, ROLE_CONTEXT),
+    Named("resource_id", TARGET, ROLE_CONTEXT, "resource_name"),
+    Named("client_id", APPLICATION, ROLE_APPLICATION, "app_name"),
+    Named("oauth2_app_id", APPLICATION, ROLE_APPLICATION, "oauth2_app_name"),
+    Named("device_id", TARGET, ROLE_CONTEXT, "device_model"),
+)
+
+
+def recognises(event: Mapping[str, Any]) -> bool:
+    """The Reports API's own mark, or an id that names one of its applications."""
+    identity = event.get("id")
+    return event.get("kind") == _KIND or (type(identity) is dict and "applicationName" in identity)
+
+
+def drafts(event: Event) -> Iterator[Draft]:
+    """One activity for each event inside; where there is none, the activity itself is it."""
+    fields = folded(event.parsed)
+    identity = folded(fields.get("id"))
+    timestamp = required({"id.time": identity.get("time")}, "id.time")
+    scope = f"{text(identity.get('customerid')) or 0}_{APP.id}_"
+    inner = list(objects(fields.get("events"))) or [fields]
+    for index, each in enumerate(inner):
+        yield Draft(
+            id=_native(identity, timestamp, index, each, scope),
+            timestamp=timestamp,
+            keys=keys(_shape(fields, identity, each)),
+            part=f"_{index}" if len(inner) > 1 else "",
+            scope=scope,
+        )
+
+
+def _native(identity: Fields, timestamp: int, index: int, inner: Fields, scope: str) -> str | None:
+    """Two real activities may differ in nothing but the name of the event inside, so the name is part of the id."""
+    qualifier = text(identity.get("uniquequalifier"))
+    if not qualifier:
+        return None
+    application, name = text(identity.get("applicationname")), text(inner.get("name"))
+    return f"{scope}{timestamp}_{application}_{qualifier}_{index}_{name}"
+
+
+def _shape(fields: Fields, identity: Fields, inner: Fields) -> Shape:
+    application = text(identity.get("applicationname"))
+    operation = first_text(inner, "name", "type") or application
+    category = CATEGORIES.get((application, operation), UNSPECIFIED)
+    parameters = _parameters(inner.get("parameters"))
+    actor = folded(fields.get("actor"))
+    targets = list(_targets(fields, inner, parameters))
+    region = text(folded(fields.get("networkinfo")).get("regioncode"))
+    return Shape(
+        app=APP,
+        instance=Instance(text(identity.get("customerid"))),
+        actor=Actor(first_text(actor, "email", "profileid", "key"), text(actor.get("profileid")), APP.id),
+        operation=operation,
+        category=category,
+        event_type=f"EVENT_GOOGLE_{application.upper() or 'UNKNOWN'}_GENERIC",
+        targets=targets,
+        subject=(targets[0].name or targets[0].id) if targets else "",
+        addresses=distinct((fields.get("ipaddress"), parameters.get("ip_address"))),
+        agent=first_text(parameters, "user_agent", "useragent"),
+        admin=application == "admin",
+        outcome=_outcome(operation, parameters),
+        location={"countryCode": region} if region else None,
+    )
+
+
+def _parameters(value: Any) -> Fields:
+    """Parameters by name, in lower case, from the API's list or from a plain object."""
+    if type(value) is dict:
+        return folded(value)
+    return {
+        text(each.get("name")).lower(): next((each[key] for key in _SINGLE_VALUES if key in each), None)
+        for each in objects(value)
+    }
+
+
+def _outcome(operation: str, parameters: Fields) -> Outcome | None:
+    if operation == "login_failure":
+        return Outcome(success=False, message=first_text(parameters, "login_failure_type", "failure_type") or "login_failure")
+    return Outcome(success=True) if operation == "login_success" else None
+
+
+def _targets(fields: Fields, inner: Fields, parameters: Fields) -> Iterator[Target]:
+    document = text(parameters.get("doc_id"))
+    if document:
+        kind = text(parameters.get("doc_type"))
+        yield Target(
+            FOLDER if kind == "folder" else FILE,
+            ROLE_CONTEXT,
+            document,
+            text(parameters.get("doc_title")),
+            service_type=kind or "file",
+            labels=tuple(_labels(parameters)),
+        )
+    for row in NAMED:
+        for found in _texts(parameters.get(row.parameter)):
+            yield Target(row.type, row.role, found, text(parameters.get(row.title)) or found, service_type=row.parameter)
+    for resource in _texts(inner.get("resourceids") or fields.get("resourceids")):
+        if resource != document:
+            yield Target(TARGET, ROLE_CONTEXT, resource, service_type="resource")
+
+
+def _labels(parameters: Fields) -> Iterator[str]:
+    for name in ("label_id", "labels", "label_ids"):
+        yield from _texts(parameters.get(name))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """A text, or those in a list."""
+    found = text(value)
+    if found:
+        yield found
+    yield from filter(None, map(text, listed(value)))
+
+
+CONNECTOR = Connector(
+    name="google_workspace",
+    title="Google Workspace (Reports API)",
+    recognises=recognises,
+    drafts=drafts,
+    wrapper="items",
+    examples=("an answer of admin.reports.activities.list", "one activity a line"),
+)

@@ -1,0 +1,85 @@
+"""Activity records in the shape of Defender for Cloud Apps' own answers: kept as they are."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from casbah.ingest.contract import Connector, Event, Ready, UnusableEventError
+from casbah.ingest.times import MOST, within_bounds
+
+_MARKS = frozenset({"_id", "eventtypename", "eventtypevalue", "entitydata", "maininfo", "uid", "saasid", "rawdatajson"})
+_ENOUGH_MARKS = 2
+_ADDED = ("_id", "uid", "created")
+_MOST_DIGITS = 20
+
+
+def recognises(event: Mapping[str, Any]) -> bool:
+    """`timestamp` and `appId` with two of the keys that only these records have."""
+    return "timestamp" in event and "appid" in event and len(_MARKS & event.keys()) >= _ENOUGH_MARKS
+
+
+def drafts(event: Event) -> Iterator[Ready]:
+    """One record, which keeps its own bytes."""
+    record = event.parsed
+    nulls = frozenset(key for key in _ADDED if key in record and record[key] in (None, ""))
+    yield Ready(
+        id=_identity(record),
+        timestamp=_timestamp(record),
+        created=_created(record, nulls),
+        adds=tuple(key for key in _ADDED if key not in record or (key == "created" and key in nulls)),
+        nulls=nulls,
+        entities="entityData" in record and (record["entityData"] is None or type(record["entityData"]) is list),
+    )
+
+
+def _identity(record: Mapping[str, Any]) -> str | None:
+    """`_id`, else `uid`; a number counts as its decimal string."""
+    for key in ("_id", "uid"):
+        found = record.get(key)
+        if type(found) is str and found:
+            return found
+        if type(found) is int:
+            return str(found)[:_MOST_IDENTITY]
+        if found not in (None, ""):
+            raise UnusableEventError(f"no usable {key}: expected a string, got {type(found).__name__}")
+    return None
+
+
+def _timestamp(record: Mapping[str, Any]) -> int:
+    if record.get("timestamp") is None:
+        raise UnusableEventError("no usable time: timestamp is absent")
+    timestamp = _whole(record["timestamp"])
+    if timestamp is None:
+        raise UnusableEventError(f"no usable time: timestamp is {str(record['timestamp'])[:60]!r}")
+    return timestamp
+
+
+def _created(record: Mapping[str, Any], nulls: frozenset[str]) -> int | None:
+    if "created" not in record or "created" in nulls:
+        return None
+    created = _whole(record["created"])
+    if created is None or not within_bounds(created):
+        raise UnusableEventError(f"no usable created: {str(record['created'])[:60]!r} is not ms from 0 to {MOST}")
+    return created
+
+
+def _whole(value: Any) -> int | None:
+    """An integer, a whole float, or a decimal string; booleans are none."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is str:
+        digits = value.removeprefix("-")
+        usable = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+        return int(value) if usable else None
+    return value if type(value) is int else None
+
+
+_MOST_IDENTITY = 4_000
+
+CONNECTOR = Connector(
+    name="mdca",
+    title="Microsoft Defender for Cloud Apps activity records",
+    recognises=recognises,
+    drafts=drafts,
+    wrapper="data",
+    examples=("GET /api/v1/activities/ saved to a file", "one activity record a line"),
+)

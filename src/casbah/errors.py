@@ -1,0 +1,280 @@
+"""Every error that Casbah raises on purpose, with its status on the wire.
+
+    CasbahError
+      RequestError                  the caller's: its message is shown as it is
+        MalformedBodyError          400  the body or a parameter cannot be read
+        UnknownFilterError          400  no such filter
+        UnsupportedOperatorError    400  the filter exists, the operator does not apply to it
+        BadValueError               400  the operator applies, the value has the wrong shape
+        LimitExceededError          400  a bound of the request was passed
+        UnknownSourceError          400  no connector of that name, or none recognises the data
+        NotAuthenticatedError       401  no credentials
+        InvalidTokenError           401  unknown, revoked or malformed token
+        PermissionDeniedError       403  the token lacks the scope
+        ActivityNotFoundError       404  no such activity (or another tenant's)
+        RouteNotFoundError          404  no such path
+        MethodNotAllowedError       405  the path exists, the method does not
+        BodyTooLargeError           413  past the byte limit
+        ThrottledError              429  too many requests
+      UnavailableError              503  the store cannot answer now; the caller may try again
+        StoreClosedError            503  the store is shutting down
+      OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
+        StoreLockedError            another process owns the data directory
+        StoreFormatError            the data directory was written by another format
+        BadTenantError              a tenant's name cannot be used
+        BadSettingError             a setting's value cannot be read
+        NoSuchTokenError            no token of that name or id
+        ServerRefusedError          a running server answered with an error
+
+Texts of 401, 403, 404, 405 and 429 are those MDCA's clients look for (`wire.md`, section 7).
+"""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+
+class CasbahError(Exception):
+    """The root; `status` is the HTTP status, `headers` go out beside the answer."""
+
+    status = 500
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers that belong to this error."""
+        return {}
+
+
+class RequestError(CasbahError):
+    """The caller can mend it; the message says how."""
+
+    status = 400
+
+
+class MalformedBodyError(RequestError):
+    """The body or a parameter is not what the route reads."""
+
+
+class UnknownFilterError(RequestError):
+    """A filter that is not in the table."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown filter {clip(name)}{nearest(name, known)}")
+
+
+class UnsupportedOperatorError(RequestError):
+    """An operator that the filter does not take, or that does not exist."""
+
+    def __init__(self, filter_name: str, operator: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"filter {filter_name!r} does not take operator {clip(operator)}"
+            f"{nearest(operator, allowed)}; it takes {', '.join(allowed)}"
+        )
+
+
+class BadValueError(RequestError):
+    """A value of the wrong type or shape."""
+
+    def __init__(self, filter_name: str, operator: str, found: object, expected: str) -> None:
+        super().__init__(
+            f"filter {filter_name!r}, operator {operator!r}: expected {expected}, got {describe(found)}"
+        )
+
+
+class LimitExceededError(RequestError):
+    """A bound of the request; the message names the bound and its setting where it has one."""
+
+
+class UnknownSourceError(RequestError):
+    """No connector goes by that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown source {clip(name)}{nearest(name, known)}; known: {', '.join(known)}")
+
+
+class NotAuthenticatedError(RequestError):
+    """The request bears no credentials."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("Authentication credentials were not provided.")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The scheme to answer with."""
+        return {"WWW-Authenticate": "Token"}
+
+
+class InvalidTokenError(RequestError):
+    """The credentials are not, or no longer, good."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("Invalid token.")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The scheme to answer with."""
+        return {"WWW-Authenticate": "Token"}
+
+
+class PermissionDeniedError(RequestError):
+    """The token is good, its scopes do not cover the route."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("You do not have permission to perform this action.")
+
+
+class ActivityNotFoundError(RequestError):
+    """No activity of that id in the caller's tenant."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Not found.")
+
+
+class RouteNotFoundError(RequestError):
+    """No route at that path."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Not found.")
+
+
+class MethodNotAllowedError(RequestError):
+    """The route exists, the method does not."""
+
+    status = 405
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f'Method "{method}" not allowed.')
+        self.allowed = tuple(allowed)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the route takes instead."""
+        return {"Allow": ", ".join(self.allowed)}
+
+
+class BodyTooLargeError(RequestError):
+    """The body is larger than the limit for its route."""
+
+    status = 413
+
+    def __init__(self, limit: int, setting: str) -> None:
+        super().__init__(f"request body is larger than {limit} bytes (setting {setting})")
+
+
+class ThrottledError(RequestError):
+    """The tenant asked more often than its rate."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Request was throttled. Expected available in {seconds} seconds.")
+        self.seconds = seconds
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to come back."""
+        return {"Retry-After": str(self.seconds)}
+
+
+class UnavailableError(CasbahError):
+    """Nothing is wrong with the request; the store cannot answer it now."""
+
+    status = 503
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to come back."""
+        return {"Retry-After": "5"}
+
+
+class StoreClosedError(UnavailableError):
+    """The store is closing."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is shutting down; try again")
+
+
+class OperatorError(CasbahError):
+    """For the person at the command line."""
+
+
+class StoreLockedError(OperatorError):
+    """One process owns a data directory at a time."""
+
+    def __init__(self, path: str, owner: str) -> None:
+        super().__init__(f"the store at {path} is in use by {owner}; stop it, or point CASBAH_STORE elsewhere")
+
+
+class StoreFormatError(OperatorError):
+    """The files on disk are of a format that this version does not read."""
+
+
+class BadTenantError(OperatorError):
+    """Tenant names become directory names, so they are plain."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"tenant name {clip(name)} will not do; use 1 to 64 of a-z, 0-9, '.', '_', '-', "
+            "beginning with a letter or digit"
+        )
+
+
+class BadSettingError(OperatorError):
+    """A setting's text cannot be read as its type."""
+
+    def __init__(self, name: str, text: str, expected: str) -> None:
+        super().__init__(f"setting {name}: expected {expected}, got {clip(text)}")
+
+
+class NoSuchTokenError(OperatorError):
+    """The token to revoke is not there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no token {clip(name)}; `casbah token list` shows them")
+
+
+class ServerRefusedError(OperatorError):
+    """The running server answered a command with an error."""
+
+
+def clip(text: str, size: int = 80) -> str:
+    """`text` quoted and cut, so that a message stays a message."""
+    return repr(text if len(text) <= size else text[:size] + "...")
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint at the nearest known name, or nothing."""
+    by_lower = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower()[:200], by_lower, n=1)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def describe(found: object) -> str:
+    """The JSON type of a value, and the value itself where it is short."""
+    name = next((word for kind, word in _JSON_NAMES if type(found) is kind), type(found).__name__)
+    if found is None:
+        return name
+    if isinstance(found, str | int | float):
+        return f"{name} {clip(str(found), 60) if isinstance(found, str) else str(found)[:60]}"
+    return f"{name}"
+
+
+_JSON_NAMES: tuple[tuple[type, str], ...] = (
+    (type(None), "null"),
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "number"),
+    (str, "string"),
+    (list, "list"),
+    (tuple, "list"),
+    (dict, "object"),
+)

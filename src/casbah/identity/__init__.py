@@ -1,0 +1,1 @@
+"""Who is calling, hence which Scope."""

@@ -1,0 +1,32 @@
+"""What a caller may do: one row a permission, and the scopes that grant it (`wire.md`, section 2)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from casbah.activity.scope import Scope
+from casbah.errors import PermissionDeniedError
+
+
+class Permission(Enum):
+    """What a route asks of its caller; the value lists the scopes of which one is enough."""
+
+    READ = ("Investigation.read", "Investigation.manage")
+    INGEST = ("Ingest.write",)
+    ADMINISTER = ("Admin.manage",)
+
+
+SCOPES = tuple(dict.fromkeys(scope for permission in Permission for scope in permission.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody whose credentials are good: their name for the record, their data, and their scopes."""
+
+    name: str
+    scope: Scope
+    scopes: frozenset[str]
+
+    def require(self, permission: Permission) -> None:
+        """Raises PermissionDeniedError unless one of the permission's scopes is held."""
+        if not self.scopes.intersection(permission.value):
+            raise PermissionDeniedError

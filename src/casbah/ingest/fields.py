@@ -1,0 +1,53 @@
+"""Reading an event that nobody vouches for: keys without regard to case, and a thing of the wrong shape is no value."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Fields = Mapping[str, Any]
+_MOST_DIGITS = 100
+
+
+def folded(value: Any) -> Fields:
+    """The object with its keys in lower case; where several fall together, the first that has a value; else nothing."""
+    if type(value) is not dict:
+        return {}
+    lowered = {key.lower(): item for key, item in value.items()}
+    if len(lowered) == len(value):
+        return lowered
+    first: dict[str, Any] = {}
+    for key, item in value.items():
+        if first.get(key.lower()) in (None, ""):
+            first[key.lower()] = item
+    return first
+
+
+def text(value: Any) -> str:
+    """A string, or an integer in decimal; "" for everything else."""
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int and abs(value) < 10**_MOST_DIGITS else ""
+
+
+def first_text(fields: Fields, *keys: str) -> str:
+    """The first of `keys` (in lower case) that has a text."""
+    return next((found for found in (text(fields.get(key)) for key in keys) if found), "")
+
+
+def truth(value: Any) -> bool | None:
+    """A boolean, or one written as text; None for everything else."""
+    if type(value) is bool:
+        return value
+    return _TRUTHS.get(value.strip().lower()) if type(value) is str else None
+
+
+def listed(value: Any) -> Iterator[Any]:
+    """The elements of a list; nothing if it is none."""
+    return iter(value) if type(value) is list else iter(())
+
+
+def objects(value: Any) -> Iterator[Fields]:
+    """The objects of a list, keys in lower case."""
+    return (folded(each) for each in listed(value) if type(each) is dict)
+
+
+_TRUTHS: Mapping[str, bool] = {"true": True, "false": False}

@@ -1,0 +1,104 @@
+"""From a page of events to arrivals: a connector's drafts get their ids and become the bytes of records.
+
+One call per file or page, because identical events without an id of their own are told apart by their count within it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from casbah.ingest import jsontext, splice
+from casbah.ingest.contract import Arrival, Connector, Draft, Event, Ready, Refusal, UnusableEventError
+from casbah.ingest.times import within_bounds
+
+_ADDED_LATER = ("_id", "uid", "created")
+
+
+def arrivals(events: Iterable[Event | Refusal], connector: Connector) -> Iterator[Arrival | Refusal]:
+    """What the events of one file or page become, in order; refusals from reading pass through."""
+    seen = Seen()
+    for event in events:
+        if isinstance(event, Refusal):
+            yield event
+            continue
+        try:
+            yield from _of_event(event, connector, seen)
+        except UnusableEventError as error:
+            yield Refusal(event.origin, event.line, str(error), event.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many identical events without an id have gone before."""
+
+    _counts: Counter[bytes] = field(default_factory=Counter)
+
+    def numbered(self, name: str) -> str:
+        """`name`, for the first; `name-<n>` for the n-th after it."""
+        key = sha256(name.encode("utf-8", "surrogatepass")).digest()
+        count = self._counts[key]
+        self._counts[key] = count + 1
+        return f"{name}-{count}" if count else name
+
+
+def digest_of(event: Event) -> str:
+    """The hex SHA-256 of the event's canonical body."""
+    return sha256(jsontext.canonical(event.parsed)).hexdigest()
+
+
+def _of_event(event: Event, connector: Connector, seen: Seen) -> list[Arrival]:
+    """All of an event's arrivals at once, so that an event is refused whole."""
+    made = list(connector.drafts(event))
+    for each in made:
+        if not within_bounds(each.timestamp):
+            raise UnusableEventError(f"no usable time: {each.timestamp} ms is outside 0 to 2^43 - 1")
+    digest = digest_of(event) if any(isinstance(each, Draft) for each in made) else ""
+    return [_arrival(event, each, digest, seen) for each in made]
+
+
+def _arrival(event: Event, made: Draft | Ready | Arrival, digest: str, seen: Seen) -> Arrival:
+    if isinstance(made, Draft):
+        return _drafted(event, made, digest, seen)
+    return _ready(event, made, seen) if isinstance(made, Ready) else made
+
+
+def _drafted(event: Event, draft: Draft, digest: str, seen: Seen) -> Arrival:
+    keys = {**draft.keys, "timestamp": draft.timestamp, "timestampRaw": draft.timestamp}
+    return Arrival(
+        id=draft.id if draft.id is not None else seen.numbered(f"{draft.scope}{digest}{draft.part}"),
+        timestamp=draft.timestamp,
+        record=jsontext.joined(keys, last="rawDataJson", raw=event.raw),
+        activity={**keys, "rawDataJson": event.parsed},
+        digest=digest,
+        adds=_ADDED_LATER,
+    )
+
+
+def _ready(event: Event, ready: Ready, seen: Seen) -> Arrival:
+    identity = ready.id if ready.id is not None else seen.numbered(digest_of(event))
+    record = event.raw
+    activity: Mapping[str, Any] = event.parsed
+    filled = {key: identity for key in ("_id", "uid") if key in ready.nulls}
+    removed = ready.nulls - filled.keys()
+    if removed:
+        record = splice.without(record, removed)
+        activity = {key: value for key, value in activity.items() if key not in removed}
+    if filled or ready.entities:
+        record, activity = _mended(record, activity, filled, entities=ready.entities)
+    return Arrival(identity, ready.timestamp, record, activity, created=ready.created, adds=ready.adds)
+
+
+def _mended(
+    record: bytes, activity: Mapping[str, Any], filled: Mapping[str, str], *, entities: bool
+) -> tuple[bytes, Mapping[str, Any]]:
+    changes = {key: jsontext.dump(value) for key, value in filled.items()}
+    values: dict[str, Any] = dict(filled)
+    if entities:
+        listed = activity["entityData"] or []
+        spans = {member.key: member.value for member in splice.members(record)}
+        at = spans["entityData"]
+        changes["entityData"] = splice.numbered(record[at.start : at.end]) if listed else b"{}"
+        values["entityData"] = {str(index): value for index, value in enumerate(listed)}
+    return splice.replaced(record, changes), {**activity, **values}

@@ -1,0 +1,88 @@
+"""The spellings of a time in audit logs, to ms since the epoch; a time without a zone is UTC (`sources.md`, trap 6)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from casbah.ingest.contract import UnusableEventError
+
+MOST = 2**43 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_CALENDAR = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
+_COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
+_AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
+_NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
+_MOST_SHOWN = 60
+
+
+def calendar(text: str) -> int | None:
+    """A calendar time: `2022-12-11T02:57:48.6930000Z`, `2022-12-11 02:57:48`, `20250918160017.614`, `4/28/2021, 3:05:26.000 PM`."""
+    stripped = text.strip()
+    try:
+        return _milliseconds(_moment(stripped))
+    except ValueError:
+        return None
+    except OverflowError:
+        return None
+
+
+def seconds(value: Any) -> int | None:
+    """Seconds since the epoch, as a number or its decimal string, to ms."""
+    return _scaled(value, 1000)
+
+
+def milliseconds(value: Any) -> int | None:
+    """Milliseconds since the epoch, as a number or its decimal string."""
+    return _scaled(value, 1)
+
+
+def required(fields: Mapping[str, Any], *keys: str) -> int:
+    """The time under the first of `keys` that is there; the keys are looked up in lower case and named as given."""
+    for key in keys:
+        found = fields.get(key.lower())
+        if found is None:
+            continue
+        moment = calendar(found) if type(found) is str else None
+        if moment is None:
+            raise UnusableEventError(f"no usable time: {key} is {str(found)[:_MOST_SHOWN]!r}")
+        return moment
+    raise UnusableEventError(f"no usable time: {keys[0]} is absent")
+
+
+def within_bounds(timestamp: int) -> bool:
+    """Whether a record may have this time (`records.md`, Time)."""
+    return 0 <= timestamp <= MOST
+
+
+def _moment(text: str) -> datetime:
+    if _CALENDAR.fullmatch(text):
+        moment = datetime.fromisoformat(text.replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+").replace(" -", "-"))
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    compact = _COMPACT.fullmatch(text)
+    if compact:
+        whole = datetime.strptime(compact.group(1), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return whole + _fraction(compact.group(2))
+    american = _AMERICAN.fullmatch(text)
+    if american:
+        month, day, year, hour, minute, second = map(int, american.groups()[:6])
+        afternoon = 12 if american.group(8) in "Pp" else 0
+        return datetime(year, month, day, hour % 12 + afternoon, minute, second, tzinfo=UTC) + _fraction(american.group(7))
+    raise ValueError(text)
+
+
+def _fraction(digits: str | None) -> timedelta:
+    return timedelta(microseconds=int((digits or "0").ljust(6, "0")[:6]))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _scaled(value: Any, factor: int) -> int | None:
+    if type(value) is str and _NUMBER.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if type(value) is int:
+        return value * factor
+    return int(value * factor) if type(value) is float and abs(value) < MOST else None

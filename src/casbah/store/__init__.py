@@ -1,0 +1,1 @@
+"""Where activities live: one contract, one folder an engine."""

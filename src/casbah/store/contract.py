@@ -1,0 +1,84 @@
+"""What a store does, whichever engine it is; `tests/contract` holds every engine to it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from casbah.activity.arrival import Arrival
+from casbah.activity.predicate import Predicate
+from casbah.activity.query import Query
+from casbah.activity.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """What became of a batch: every arrival is one of the three. `refused`: position in the batch, and the reason."""
+
+    stored: int
+    duplicates: int
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records as their own bytes, in order, and the exact number of activities that match."""
+
+    records: Sequence[bytes]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """One page of a scan. `boundary` (ms of the sort field) is where the next one begins, None on the last page.
+
+    `records` is an iterator, because a page that one millisecond fills may be larger than memory.
+    """
+
+    records: Iterator[bytes]
+    total: int
+    boundary: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackEntry:
+    """One piece of feedback on one activity: when (ms), from whom (the token's name), and the JSON object that was sent."""
+
+    at: int
+    who: str
+    what: bytes
+
+
+class Store(Protocol):
+    """Activities of many tenants, apart by construction: a Scope opens one tenant's data and no other's."""
+
+    def insert(self, arrivals: Sequence[Arrival], scope: Scope, /) -> Inserted:
+        """Store what is new; returns once all of it is on disk. The same batch again changes nothing."""
+        ...
+
+    def find(self, query: Query, scope: Scope, /) -> Page:
+        """The page that the query asks for, with its exact total."""
+        ...
+
+    def scan(self, query: Query, scope: Scope, /) -> ScanPage:
+        """One page of a scan, never splitting the activities of one millisecond (`wire.md`, 5)."""
+        ...
+
+    def count(self, predicate: Predicate, scope: Scope, /) -> int:
+        """How many activities match, exactly."""
+        ...
+
+    def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
+        """The record of that `_id`."""
+        ...
+
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /) -> None:
+        """Append one entry; on disk on return. Raises ActivityNotFoundError."""
+        ...
+
+    def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
+        """The entries of an activity, oldest first. Raises ActivityNotFoundError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the data; calls after this raise StoreClosedError."""
+        ...

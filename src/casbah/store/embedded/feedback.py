@@ -1,0 +1,55 @@
+"""Feedback on activities: append-only, one small database a tenant, synced to disk at every entry."""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from casbah.store.contract import FeedbackEntry
+
+_TABLE = """
+create table if not exists feedback (
+    number integer primary key autoincrement, activity text not null, at integer not null, who text not null, what blob not null
+) strict;
+create index if not exists feedback_of_activity on feedback (activity, number);
+"""
+
+
+class Feedback:
+    """The entries of one tenant."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "feedback.db"
+        self._lock = threading.Lock()
+        self._database: sqlite3.Connection | None = None
+
+    def add(self, activity_id: str, entry: FeedbackEntry) -> None:
+        """Append an entry; it is on disk on return."""
+        with self._lock, self._opened() as database:
+            database.execute(
+                "insert into feedback (activity, at, who, what) values (?, ?, ?, ?)",
+                (activity_id, entry.at, entry.who, entry.what),
+            )
+
+    def of(self, activity_id: str) -> Sequence[FeedbackEntry]:
+        """The entries of an activity, oldest first."""
+        if self._database is None and not self._file.exists():
+            return ()
+        with self._lock:
+            rows = self._opened().execute(
+                "select at, who, what from feedback where activity = ? order by number", (activity_id,)
+            )
+            return tuple(FeedbackEntry(*row) for row in rows)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._database = sqlite3.connect(self._file, check_same_thread=False)
+            self._database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLE}")
+        return self._database

@@ -1,0 +1,69 @@
+"""What storing adds: a number of storing, the moment of storing, and a place within that moment."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from casbah.errors import UnavailableError
+from casbah.store.embedded.period import View
+from casbah.store.embedded.schema import MOST_TIES, SEQ_BITS
+
+PER_MS = 1_000
+"""At most so many activities of our own clock share a millisecond (`records.md`, Time)."""
+
+_REMEMBERED = 100_000
+
+
+class FullMomentError(Exception):
+    """More activities bring the same `created` than a sort key can tell apart; the message is the reason to refuse one."""
+
+    def __init__(self, created: int) -> None:
+        super().__init__(f"{MOST_TIES} activities are stored with created {created} already, the most that one ms holds")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One activity's: `seq` in the tenant, `created` in ms, `tie` among those of that ms in its period."""
+
+    seq: int
+    created: int
+    tie: int
+
+
+class Stamps:
+    """Gives stamps out. Numbers go on from the largest that is stored; one that was never committed may be given again."""
+
+    def __init__(self, clock: Callable[[], int], views: Sequence[View]) -> None:
+        self._clock = clock
+        self._seq = max((view.most("seq") or 0 for view in views), default=0)
+        self._now = 0
+        self._in_now = 0
+        self._ties: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    def next(self, brought: int | None, view: View) -> Stamp:
+        """The stamp of the next activity; `brought` is the `created` that its record brings, if it does."""
+        if self._seq + 1 >= 1 << SEQ_BITS:
+            raise UnavailableError("this tenant holds 4,294,967,295 activities, the most that the format can number")
+        created = self._moment() if brought is None else brought
+        tie = self._tie(created, view)
+        self._seq += 1
+        return Stamp(self._seq, created, tie)
+
+    def _moment(self) -> int:
+        now = self._clock()
+        if now > self._now:
+            self._now, self._in_now = now, 0
+        elif self._in_now >= PER_MS:
+            self._now, self._in_now = self._now + 1, 0
+        self._in_now += 1
+        return self._now
+
+    def _tie(self, created: int, view: View) -> int:
+        key = (view.number, created)
+        tie = self._ties.pop(key) if key in self._ties else view.ties(created)
+        self._ties[key] = min(tie + 1, MOST_TIES)
+        if len(self._ties) > _REMEMBERED:
+            self._ties.popitem(last=False)
+        if tie >= MOST_TIES:
+            raise FullMomentError(created)
+        return tie

@@ -1,0 +1,98 @@
+"""The embedded store: a data directory that one process owns, with a folder for each tenant.
+
+    <store>/format.json   the format's version
+    <store>/lock          held by the process that owns the directory
+    <store>/tenants/<tenant>/periods/<number>/   a tantivy index for each 2^31 ms
+    <store>/tenants/<tenant>/feedback.db         feedback on activities
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from casbah.activity.arrival import Arrival
+from casbah.activity.predicate import Predicate
+from casbah.activity.query import Query
+from casbah.activity.scope import Scope
+from casbah.errors import ActivityNotFoundError, StoreClosedError
+from casbah.store.contract import FeedbackEntry, Inserted, Page, ScanPage
+from casbah.store.embedded.feedback import Feedback
+from casbah.store.embedded.lock import Lock
+from casbah.store.embedded.schema import fingerprint
+from casbah.store.embedded.tenant import Tenant
+from casbah.store.embedded.writer import Writers
+from casbah.store.format import claim
+
+
+class EmbeddedStore:
+    """Opens the directory, or raises StoreLockedError or StoreFormatError. Methods may be called from any thread."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], int], writer_memory: int = 64_000_000) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = Lock(folder)
+        try:
+            claim(folder, fingerprint())
+        except BaseException:
+            self._lock.release()
+            raise
+        self._folder = folder / "tenants"
+        self._clock = clock
+        self._writers = Writers(memory=writer_memory)
+        self._opening = threading.Lock()
+        self._tenants: dict[str, Tenant] = {}
+        self._feedback: dict[str, Feedback] = {}
+        self._closed = False
+
+    def insert(self, arrivals: Sequence[Arrival], scope: Scope, /) -> Inserted:
+        """See `Store.insert`."""
+        return self._tenant(scope).insert(arrivals) if arrivals else Inserted(0, 0)
+
+    def find(self, query: Query, scope: Scope, /) -> Page:
+        """See `Store.find`."""
+        return self._tenant(scope).find(query)
+
+    def scan(self, query: Query, scope: Scope, /) -> ScanPage:
+        """See `Store.scan`."""
+        return self._tenant(scope).scan(query)
+
+    def count(self, predicate: Predicate, scope: Scope, /) -> int:
+        """See `Store.count`."""
+        return self._tenant(scope).count(predicate)
+
+    def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
+        """See `Store.fetch`."""
+        return self._tenant(scope).fetch(activity_id)
+
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /) -> None:
+        """See `Store.add_feedback`."""
+        self._known_feedback(activity_id, scope).add(activity_id, entry)
+
+    def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
+        """See `Store.feedback`."""
+        return self._known_feedback(activity_id, scope).of(activity_id)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with self._opening:
+            if self._closed:
+                return
+            self._closed = True
+            self._writers.close()
+            for feedback in self._feedback.values():
+                feedback.close()
+            self._lock.release()
+
+    def _tenant(self, scope: Scope) -> Tenant:
+        with self._opening:
+            if self._closed:
+                raise StoreClosedError
+            if scope.tenant not in self._tenants:
+                folder = self._folder / scope.tenant
+                self._tenants[scope.tenant] = Tenant(folder, writers=self._writers, clock=self._clock)
+                self._feedback[scope.tenant] = Feedback(folder)
+            return self._tenants[scope.tenant]
+
+    def _known_feedback(self, activity_id: str, scope: Scope) -> Feedback:
+        if self._tenant(scope).fetch(activity_id) is None:
+            raise ActivityNotFoundError
+        return self._feedback[scope.tenant]

@@ -1,0 +1,53 @@
+"""Writers are dear (memory, threads, a lock file each), periods are many: a few stay open, the longest idle is closed."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import tantivy
+
+from casbah.store.embedded.period import Period
+
+_LEAST_BYTES = 15_000_000
+
+
+class Writers:
+    """Open writers by period, at most `most` of them, each with `memory` bytes before it writes a segment."""
+
+    def __init__(self, *, most: int = 4, memory: int = 64_000_000) -> None:
+        self._most = most
+        self._memory = max(memory, _LEAST_BYTES)
+        self._writing = threading.Lock()
+        self._open: OrderedDict[Period, tantivy.IndexWriter] = OrderedDict()
+
+    def write(self, period: Period, documents: Iterable[str]) -> None:
+        """Add documents and commit: on return they are synced to disk and in view. On any failure none of them are."""
+        with self._writing:
+            writer = self._writer(period)
+            try:
+                for document in documents:
+                    writer.add_json(document)
+                writer.commit()
+            except BaseException:
+                del self._open[period]
+                writer.rollback()
+                raise
+            period.refresh()
+
+    def close(self) -> None:
+        """Wait for merges and let go of every period."""
+        with self._writing:
+            while self._open:
+                self._close_oldest()
+
+    def _writer(self, period: Period) -> tantivy.IndexWriter:
+        if period not in self._open:
+            while len(self._open) >= self._most:
+                self._close_oldest()
+            self._open[period] = period.index.writer(self._memory, 1)
+        self._open.move_to_end(period)
+        return self._open[period]
+
+    def _close_oldest(self) -> None:
+        _, writer = self._open.popitem(last=False)
+        writer.wait_merging_threads()

@@ -1,0 +1,29 @@
+"""What every test may count on: a clean environment, and the sample data where it is at hand."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+
+# Examples on a slow or busy machine take as long as they take.
+hypothesis.settings.register_profile("casbah", deadline=None)
+hypothesis.settings.load_profile("casbah")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of specifications and real audit logs that may stand beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared (specifications and real audit logs) beside the repository")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch, tmp_path_factory):
+    """No setting of the person at the keyboard reaches a test, and no test their store."""
+    for name in [name for name in os.environ if name.startswith("CASBAH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home"))
