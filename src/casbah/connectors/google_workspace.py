@@ -35,7 +35,15 @@ from casbah.ingest.times import required
 
 APP = App(11770, "Google Workspace", 11770)
 _KIND = "admin#reports#activity"
-_SINGLE_VALUES = ("value", "intvalue", "boolvalue", "multivalue", "multiintvalue", "messagevalue", "multimessagevalue")
+_SINGLE_VALUES = (
+    "value",
+    "intvalue",
+    "boolvalue",
+    "multivalue",
+    "multiintvalue",
+    "messagevalue",
+    "multimessagevalue",
+)
 
 CATEGORIES: Mapping[tuple[str, str], str] = {
     ("admin", "CREATE_USER"): "EVENT_CATEGORY_CREATE_USER",
@@ -151,7 +159,10 @@ def _parameters(value: Any) -> Fields:
 
 def _outcome(operation: str, parameters: Fields) -> Outcome | None:
     if operation == "login_failure":
-        return Outcome(success=False, message=first_text(parameters, "login_failure_type", "failure_type") or "login_failure")
+        return Outcome(
+            success=False,
+            message=first_text(parameters, "login_failure_type", "failure_type") or "login_failure",
+        )
     return Outcome(success=True) if operation == "login_success" else None
 
 
@@ -169,7 +180,13 @@ def _targets(fields: Fields, inner: Fields, parameters: Fields) -> Iterator[Targ
         )
     for row in NAMED:
         for found in _texts(parameters.get(row.parameter)):
-            yield Target(row.type, row.role, found, text(parameters.get(row.title)) or found, service_type=row.parameter)
+            yield Target(
+                row.type,
+                row.role,
+                found,
+                text(parameters.get(row.title)) or found,
+                service_type=row.parameter,
+            )
     for resource in _texts(inner.get("resourceids") or fields.get("resourceids")):
         if resource != document:
             yield Target(TARGET, ROLE_CONTEXT, resource, service_type="resource")

@@ -81,11 +81,13 @@ class Tokens:
             ).fetchall()
         return [_token(row) for row in rows]
 
-    def revoke(self, which: str) -> Token:
-        """Revoke a token by its id, or by its name where only one token in use has it. Raises NoSuchTokenError."""
-        found = [
-            token for token in self.all() if token.revoked is None and which in (token.id, token.name)
-        ]
+    def revoke(self, which: str, *, governs: Callable[[str], bool]) -> Token:
+        """Revoke a token of a tenant that `governs` allows, by id, or by name where only one in use has it.
+
+        Raises NoSuchTokenError.
+        """
+        in_use = [token for token in self.all() if token.revoked is None and governs(token.tenant)]
+        found = [token for token in in_use if which in (token.id, token.name)]
         if len(found) != 1:
             raise NoSuchTokenError(which)
         with self._lock, self._database:
@@ -121,7 +123,7 @@ class Tokens:
 
 def digest(key: str) -> bytes:
     """What is kept of a key. Keys are 320 random bits, so a fast hash is enough."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def _token(row: tuple[str, str, str, str, int, int | None, int | None]) -> Token:

@@ -12,7 +12,7 @@ from typing import Any
 from casbah.activity.arrival import Arrival
 
 
-class UnusableEventError(Exception):
+class UnusableEventError(ValueError):
     """An event that cannot become an activity; the message is the reason that the rejects file and the answer give."""
 
 
@@ -46,6 +46,23 @@ class Draft:
     keys: Mapping[str, Any]
     part: str = ""
     scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a connector says of an event that is a record already: the record keeps its own bytes.
+
+    `id`, `created` and `adds` are as in Arrival; where `id` is None the pipeline derives it.
+    Keys of `nulls` stand in the record without a value: `_id` and `uid` get theirs in place, others are taken out, so that
+    what is added later does not stand there twice. `entities` says that `entityData` is a list or null, to be made an object.
+    """
+
+    id: str | None
+    timestamp: int
+    created: int | None = None
+    adds: tuple[str, ...] = ()
+    nulls: frozenset[str] = frozenset()
+    entities: bool = False
 
 
 @dataclass(frozen=True, slots=True)

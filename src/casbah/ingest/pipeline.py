@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from casbah.activity.arrival import Arrival
 from casbah.ingest import jsontext, splice
-from casbah.ingest.contract import Arrival, Connector, Draft, Event, Ready, Refusal, UnusableEventError
+from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal, UnusableEventError
 from casbah.ingest.times import within_bounds
 
 _ADDED_LATER = ("_id", "uid", "created")

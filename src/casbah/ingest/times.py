@@ -10,9 +10,13 @@ from casbah.ingest.contract import UnusableEventError
 MOST = 2**43 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_CALENDAR = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
+_CALENDAR = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
+)
 _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
-_AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
+_AMERICAN = re.compile(
+    r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII
+)
 _NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
 _MOST_SHOWN = 60
 
@@ -58,7 +62,9 @@ def within_bounds(timestamp: int) -> bool:
 
 def _moment(text: str) -> datetime:
     if _CALENDAR.fullmatch(text):
-        moment = datetime.fromisoformat(text.replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+").replace(" -", "-"))
+        moment = datetime.fromisoformat(
+            text.replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
+        )
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     compact = _COMPACT.fullmatch(text)
     if compact:
@@ -68,7 +74,9 @@ def _moment(text: str) -> datetime:
     if american:
         month, day, year, hour, minute, second = map(int, american.groups()[:6])
         afternoon = 12 if american.group(8) in "Pp" else 0
-        return datetime(year, month, day, hour % 12 + afternoon, minute, second, tzinfo=UTC) + _fraction(american.group(7))
+        return datetime(year, month, day, hour % 12 + afternoon, minute, second, tzinfo=UTC) + _fraction(
+            american.group(7)
+        )
     raise ValueError(text)
 
 

@@ -1,0 +1,53 @@
+"""Settings to a running house: the only module that knows every room."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from casbah.connectors import connectors
+from casbah.http.app import application
+from casbah.http.exchange import Services
+from casbah.identity.door import Door, new_local_key
+from casbah.identity.throttle import Throttle
+from casbah.identity.token import Tokens, digest
+from casbah.settings import Settings
+from casbah.store.embedded.store import EmbeddedStore
+
+
+def wall_clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything, open. `local_key` speaks for whoever owns the data directory."""
+
+    services: Services
+    app: ASGIApp
+    local_key: str
+
+
+@contextmanager
+def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[House]:
+    """The house of a data directory, closed at the end. Raises StoreLockedError or StoreFormatError."""
+    store = EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory)
+    tokens = Tokens(settings.store, clock=clock)
+    key = new_local_key()
+    services = Services(
+        settings=settings,
+        store=store,
+        tokens=tokens,
+        door=Door(tokens, digest(key)),
+        throttle=Throttle(settings.throttle, clock=clock),
+        connectors=connectors(),
+        clock=clock,
+    )
+    try:
+        yield House(services, application(services), key)
+    finally:
+        tokens.close()
+        store.close()

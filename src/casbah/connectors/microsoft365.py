@@ -1,0 +1,205 @@
+"""Microsoft 365's unified audit log: the Management API, the portal's CSV export, and Sentinel's OfficeActivity table.
+
+What is a fact about Microsoft's names stands here in tables; what it is about (files, mailboxes, people) is read in
+`casbah.ingest.unified`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from casbah.ingest.contract import Connector, Draft, Event
+from casbah.ingest.enrich.addresses import distinct
+from casbah.ingest.fields import Fields, first_text, folded, text, truth
+from casbah.ingest.layout import FAILED_LOGIN, LOGIN, UNSPECIFIED, Actor, App, Instance, Outcome, Shape, keys
+from casbah.ingest.times import required
+from casbah.ingest.unified import named_values, targets
+
+OFFICE = 11161
+_DIRECTORY = "AzureActiveDirectory"
+_MARKS = frozenset(
+    {"recordtype", "workload", "userid", "organizationid", "usertype", "officeworkload", "resultstatus"}
+)
+_ENOUGH_MARKS = 2
+
+# fmt: off
+APPS: Mapping[str, App] = {
+    "exchange":             App(20893, "Microsoft Exchange Online",       OFFICE),
+    "sharepoint":           App(20892, "Microsoft SharePoint Online",     OFFICE),
+    "onedrive":             App(15600, "Microsoft OneDrive for Business", OFFICE),
+    "microsoftteams":       App(28375, "Microsoft Teams",                 OFFICE),
+    "yammer":               App(11522, "Microsoft Yammer",                OFFICE),
+    "skypeforbusiness":     App(25275, "Microsoft Skype for Business",    OFFICE),
+    "powerbi":              App(26324, "Microsoft Power BI",              OFFICE),
+}
+OTHER = App(OFFICE, "Office 365", OFFICE)
+
+CATEGORIES: Mapping[str, str] = {
+    "Add user.":        "EVENT_CATEGORY_CREATE_USER",
+    "Delete user.":     "EVENT_CATEGORY_DELETE_USER",
+    "FileDeleted":      "EVENT_CATEGORY_DELETE_OBJECT",
+    "FileDownloaded":   "EVENT_CATEGORY_DOWNLOAD_FILE",
+    "FileUploaded":     "EVENT_CATEGORY_UPLOAD_FILE",
+    "FolderDeleted":    "EVENT_CATEGORY_DELETE_OBJECT",
+    "UserLoggedIn":     LOGIN,
+    "UserLoginFailed":  FAILED_LOGIN,
+    "ViewReport":       "EVENT_CATEGORY_VIEW_REPORT",
+}
+
+# Record types and user types are written as numbers by the API, and as names by the portal and by Sentinel.
+ADMIN_RECORDS = frozenset({
+    "1",  "exchangeadmin",
+    "8",  "azureactivedirectory",
+    "10", "datacentersecuritycmdlet",
+    "18", "securitycompliancecentereopcmdlet",
+    "23", "skypeforbusinesscmdlets",
+    "57", "microsoftteamsadmin",
+})
+MAILBOX_RECORDS = frozenset({
+    "2",  "exchangeitem",
+    "3",  "exchangeitemgroup",
+    "19", "exchangeaggregatedoperation",
+    "50", "exchangeitemaggregated",
+})
+ADMIN_USERS = frozenset({"2", "admin"})
+NOT_THE_OWNER = frozenset({"1", "2", "admin", "delegated"})
+ON_BEHALF = frozenset({"SendAs", "SendOnBehalf"})
+
+SUCCESSES: Mapping[str, bool] = {
+    "true": True, "success": True, "succeeded": True, "partiallysucceeded": True,
+    "false": False, "failed": False, "failure": False,
+}
+
+# Sentinel's OfficeActivity renames some columns; the rest are the log's own.
+SENTINEL: Mapping[str, str] = {
+    "officeworkload":       "workload",
+    "officeid":             "id",
+    "officeobjectid":       "objectid",
+    "site_":                "site",
+    "site_url":             "siteurl",
+    "event_data":           "eventdata",
+    "logon_type":           "logontype",
+    "client_ipaddress":     "clientipaddress",
+    "timegenerated":        "creationtime",
+    "timegenerated [utc]":  "creationtime",
+}
+# fmt: on
+
+
+def recognises(event: Mapping[str, Any]) -> bool:
+    """An operation and its time, with two of the log's other keys, or Sentinel's mark or Exchange's parameters."""
+    if "operation" not in event:
+        return False
+    if "creationtime" in event:
+        return len(_MARKS & event.keys()) >= _ENOUGH_MARKS
+    return event.get("type") == "OfficeActivity" or ("timegenerated" in event and "parameters" in event)
+
+
+def drafts(event: Event) -> Iterator[Draft]:
+    """One activity an event."""
+    fields = _renamed(folded(event.parsed))
+    # A table without CreationTime is Sentinel's or none, and its own name for the time is the one to look for.
+    timestamp = required(fields, "CreationTime")
+    app = APPS.get(text(fields.get("workload")).lower(), OTHER)
+    organization = text(fields.get("organizationid"))
+    scope = f"{organization or 0}_{app.id}_"
+    native = text(fields.get("id"))
+    yield Draft(
+        id=f"{scope}{native}" if native else None,
+        timestamp=timestamp,
+        keys=keys(_shape(fields, app, organization)),
+        scope=scope,
+    )
+
+
+def _renamed(fields: Fields) -> Fields:
+    if fields.keys().isdisjoint(SENTINEL):
+        return fields
+    return {**{SENTINEL[key]: value for key, value in fields.items() if key in SENTINEL}, **fields}
+
+
+def _shape(fields: Fields, app: App, organization: str) -> Shape:
+    operation = text(fields.get("operation"))
+    category = CATEGORIES.get(operation, UNSPECIFIED)
+    extended = named_values(fields.get("extendedproperties"))
+    found = list(targets(fields))
+    return Shape(
+        app=app,
+        instance=Instance(organization),
+        directory=organization,
+        actor=Actor(text(fields.get("userid")), text(fields.get("userkey")), OFFICE),
+        operation=operation,
+        category=category,
+        event_type=_event_type(fields, category),
+        targets=found,
+        subject=text(fields.get("sourcefilename")) or text(fields.get("objectid")),
+        addresses=distinct(fields.get(key) for key in ("clientip", "clientipaddress", "actoripaddress")),
+        agent=_agent(fields, extended),
+        admin=_kind(fields, "usertype") in ADMIN_USERS or _kind(fields, "recordtype") in ADMIN_RECORDS,
+        impersonated=_is_impersonated(fields, operation),
+        outcome=_outcome(fields, category, extended),
+    )
+
+
+def _kind(fields: Fields, key: str) -> str:
+    return text(fields.get(key)).lower()
+
+
+def _event_type(fields: Fields, category: str) -> str:
+    workload = text(fields.get("workload"))
+    if workload in ("", _DIRECTORY) and category in (LOGIN, FAILED_LOGIN):
+        return "EVENT_AAD_LOGIN" if category == LOGIN else "EVENT_AAD_LOGIN_FAILED"
+    return f"EVENT_O365_{workload.upper() or 'UNKNOWN'}_GENERIC"
+
+
+def _agent(fields: Fields, extended: Fields) -> str:
+    """The agent stands in one of four places; the last is put together as Entra's DeviceInfo writes it."""
+    agent = (
+        text(fields.get("useragent"))
+        or text(extended.get("useragent"))
+        or text(fields.get("clientinfostring"))
+    )
+    if agent:
+        return agent
+    device = named_values(fields.get("deviceproperties"))
+    system, browser = text(device.get("os")), text(device.get("browsertype"))
+    return f";{system};{browser};" if system or browser else ""
+
+
+def _outcome(fields: Fields, category: str, extended: Fields) -> Outcome | None:
+    """A failed log-on is a failure even where its ResultStatus says Success, as it does in real events."""
+    status = text(fields.get("resultstatus"))
+    success = SUCCESSES.get(status.lower())
+    if success is None and truth(fields.get("resultstatus")) is not None:
+        success = truth(fields.get("resultstatus"))
+    if category == FAILED_LOGIN:
+        success = False
+    if success is None:
+        return None
+    detail = text(extended.get("resultstatusdetail"))
+    message = first_text(fields, "logonerror", "resultreason") or (
+        detail if SUCCESSES.get(detail.lower()) is None else ""
+    )
+    return Outcome(success, "" if success else message or status)
+
+
+def _is_impersonated(fields: Fields, operation: str) -> bool:
+    """Someone else in a mailbox, or writing in another's name."""
+    if operation in ON_BEHALF:
+        return True
+    if _kind(fields, "recordtype") not in MAILBOX_RECORDS:
+        return False
+    owner, user = text(fields.get("mailboxownerupn")).lower(), text(fields.get("userid")).lower()
+    return _kind(fields, "logontype") in NOT_THE_OWNER or bool(owner and user and owner != user)
+
+
+CONNECTOR = Connector(
+    name="microsoft365",
+    title="Microsoft 365 unified audit log",
+    recognises=recognises,
+    drafts=drafts,
+    examples=(
+        "the portal's CSV export",
+        "content of the Office 365 Management Activity API",
+        "one event a line",
+    ),
+)

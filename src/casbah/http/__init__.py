@@ -1,0 +1,1 @@
+"""The wire: MDCA's Activities API, and the extension beside it."""

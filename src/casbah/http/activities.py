@@ -1,0 +1,132 @@
+"""The Activities API: list, scan, fetch, feedback, count, metadata (`wire.md`, sections 1, 4, 5 and 8)."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from casbah.activity.language import FILTERS
+from casbah.activity.query import Query, continuation, parse, where
+from casbah.errors import ActivityNotFoundError, MalformedBodyError, describe
+from casbah.http.body import read_parameters
+from casbah.http.exchange import Exchange, json_response
+from casbah.ingest import jsontext
+from casbah.store.contract import FeedbackEntry, ScanPage
+
+_CHUNK = 200
+_FEEDBACK_TEXTS = ("feedback", "feedbackValue", "feedbackText", "contactEmail")
+_FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
+
+
+async def list_activities(exchange: Exchange) -> Response:
+    """A page, or with `isScan` one page of a scan."""
+    body = await _parameters(exchange.request, exchange)
+    query = parse(body, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    if query.scan:
+        return _scanned(query, await exchange.off_loop(exchange.store.scan, query, exchange.scope))
+    page = await exchange.off_loop(exchange.store.find, query, exchange.scope)
+    more = query.skip + len(page.records) < page.total and bool(page.records)
+    return Response(_page(b",".join(page.records), more=more, total=page.total), media_type="application/json")
+
+
+async def count_activities(exchange: Exchange) -> Response:
+    """How many activities match the same `filters`."""
+    body = await _parameters(exchange.request, exchange)
+    filters = body.get("filters")
+    predicate = where(
+        {} if filters in (None, "") else filters, now=exchange.services.clock(), bounds=exchange.services.bounds
+    )
+    return json_response({"total": await exchange.off_loop(exchange.store.count, predicate, exchange.scope)})
+
+
+async def fetch_activity(exchange: Exchange) -> Response:
+    """The bare record. A body, if there is one, is ignored (`wire.md`, 1)."""
+    record = await exchange.off_loop(exchange.store.fetch, exchange.path["pk"], exchange.scope)
+    if record is None:
+        raise ActivityNotFoundError
+    return Response(record, media_type="application/json")
+
+
+async def give_feedback(exchange: Exchange) -> Response:
+    """Append one feedback entry; answers with the activity in the list shape."""
+    sent = _feedback(await _parameters(exchange.request, exchange))
+    activity_id = exchange.path["pk"]
+    entry = FeedbackEntry(exchange.services.clock(), exchange.caller.name, orjson.dumps(sent))
+    await exchange.off_loop(exchange.store.add_feedback, activity_id, entry, exchange.scope)
+    record = await exchange.off_loop(exchange.store.fetch, activity_id, exchange.scope)
+    return Response(_page(record or b"", more=False, total=1), media_type="application/json")
+
+
+async def list_feedback(exchange: Exchange) -> Response:
+    """The feedback on one activity, oldest first."""
+    entries = await exchange.off_loop(exchange.store.feedback, exchange.path["pk"], exchange.scope)
+    data = [{"at": entry.at, "who": entry.who, **orjson.loads(entry.what)} for entry in entries]
+    return json_response({"data": data, "hasNext": False, "total": len(data)})
+
+
+async def list_metadata(_: Exchange) -> Response:
+    """The filters and their operators, from the table."""
+    return json_response({"filters": [_described(name) for name in FILTERS]})
+
+
+async def _parameters(request: Request, exchange: Exchange) -> dict[str, Any]:
+    return await read_parameters(request, limit=exchange.services.settings.max_body)
+
+
+def _scanned(query: Query, page: ScanPage) -> Response:
+    more = page.boundary is not None
+    following = continuation(query, page.boundary) if page.boundary is not None else None
+    return StreamingResponse(
+        _stream(page.records, _tail(more=more, total=page.total, following=following)), media_type="application/json"
+    )
+
+
+def _stream(records: Iterator[bytes], tail: bytes) -> Iterator[bytes]:
+    """A page in pieces; it may be larger than memory."""
+    lead = b'{"data":['
+    while chunk := list(islice(records, _CHUNK)):
+        yield lead + b",".join(chunk)
+        lead = b","
+    yield (b"" if lead == b"," else lead) + tail
+
+
+def _page(data: bytes, *, more: bool, total: int) -> bytes:
+    return b'{"data":[' + data + _tail(more=more, total=total)
+
+
+def _tail(*, more: bool, total: int, following: dict[str, Any] | None = None) -> bytes:
+    tail: dict[str, Any] = {"hasNext": more, "total": total}
+    if following is not None:
+        tail["nextQueryFilters"] = following
+    return b"]," + jsontext.dump(tail)[1:]
+
+
+def _feedback(body: dict[str, Any]) -> dict[str, Any]:
+    """The keys that feedback has, checked; at least one of those that say something."""
+    sent = {key: body[key] for key in (*_FEEDBACK_TEXTS, "allowContact") if body.get(key) is not None}
+    for key in _FEEDBACK_TEXTS:
+        if key in sent and type(sent[key]) not in (str, int):
+            raise MalformedBodyError(f"{key}: expected a string, got {describe(sent[key])}")
+    allowed = sent.get("allowContact")
+    if isinstance(allowed, str) and allowed.lower() in ("true", "false"):
+        sent["allowContact"] = allowed.lower() == "true"
+    elif allowed is not None and not isinstance(allowed, bool):
+        raise MalformedBodyError(f"allowContact: expected true or false, got {describe(allowed)}")
+    if not any(key in sent for key in _FEEDBACK_NEEDS):
+        raise MalformedBodyError(f"feedback needs at least one of {', '.join(_FEEDBACK_NEEDS)}")
+    return sent
+
+
+def _described(name: str) -> dict[str, Any]:
+    row = FILTERS[name]
+    return {
+        "name": row.name,
+        "operators": [
+            {"id": operator, "documented": operator in row.documented} for operator in row.operators
+        ],
+        "inputType": {"type": row.field.kind.value},
+        "deprecated": False,
+    }

@@ -1,0 +1,95 @@
+"""The way from a request to an answer: route, caller, throttle, permission, handler."""
+
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from casbah.errors import MethodNotAllowedError, RouteNotFoundError
+from casbah.http import manual
+from casbah.http.exchange import Exchange, Services
+from casbah.http.problems import answer
+from casbah.http.routes import ALIASES, PUBLIC, ROUTES, PublicRoute, Route
+from casbah.identity.door import TENANT_HEADER
+
+PAGES: tuple[PublicRoute, ...] = (
+    PublicRoute("/openapi.json", manual.specification, "This API as OpenAPI"),
+    PublicRoute("/docs", manual.page, "This API as a page"),
+    PublicRoute("", manual.front, "Where to begin"),
+)
+
+
+def application(services: Services) -> ASGIApp:
+    """The ASGI application."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            response = await _respond(Request(scope, receive), services)
+            await response(scope, receive, send)
+
+    return app
+
+
+async def _respond(request: Request, services: Services) -> Response:
+    try:
+        return await _routed(request, services)
+    except Exception as error:  # noqa: BLE001  the outermost handler: whatever went wrong becomes an answer
+        return answer(error)
+
+
+async def _routed(request: Request, services: Services) -> Response:
+    segments = segments_of(_raw_path(request))
+    found = [(route, path) for route in (*ROUTES, *PUBLIC, *PAGES) if (path := _match(route.path, segments)) is not None]
+    if not found:
+        raise RouteNotFoundError
+    literal = [pair for pair in found if not pair[1]] or found
+    for route, path in literal:
+        if request.method in route.methods:
+            if isinstance(route, PublicRoute):
+                return await route.handler(request, services)
+            return await _permitted(request, services, route, path)
+    raise MethodNotAllowedError(request.method, sorted({each for route, _ in literal for each in route.methods}))
+
+
+async def _permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
+    caller = services.door.caller(request.headers.get("authorization"), request.headers.get(TENANT_HEADER))
+    services.throttle.admit(caller.scope.tenant)
+    caller.require(route.permission)
+    return await route.handler(Exchange(request, services, caller, path))
+
+
+def _raw_path(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "surrogateescape")
+    path = raw.partition(b"?")[0].decode("ascii", "replace")
+    alias = next((prefix for prefix in ALIASES if path == prefix or path.startswith(prefix + "/")), None)
+    return path if alias is None else ALIASES[alias] + path[len(alias) :]
+
+
+def segments_of(path: str) -> Sequence[str]:
+    """The segments of a path, still percent-encoded; one trailing slash is nothing."""
+    return path.removesuffix("/").split("/")[1:]
+
+
+def _match(pattern: str, segments: Sequence[str]) -> dict[str, str] | None:
+    wanted = segments_of(pattern)
+    if len(wanted) != len(segments):
+        return None
+    found: dict[str, str] = {}
+    for want, segment in zip(wanted, segments, strict=True):
+        if want.startswith("{"):
+            found[want[1:-1]] = unquote(segment)
+        elif want != segment:
+            return None
+    return found if all(found.values()) else None
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,115 @@
+"""What a request asks, from whichever of the six encodings it came in (`wire.md`, section 3)."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl
+
+from python_multipart.multipart import FormParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from casbah.errors import BodyTooLargeError, MalformedBodyError, describe
+from casbah.ingest import jsontext
+from casbah.ingest.contract import UnusableEventError
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+
+
+async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
+    """The body's bytes. Raises BodyTooLargeError as soon as it passes `limit`."""
+    if int(request.headers.get("content-length") or 0) > limit:
+        raise BodyTooLargeError(limit, setting)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise BodyTooLargeError(limit, setting)
+            parts.append(part)
+    except ClientDisconnect:
+        raise MalformedBodyError("the request ended before its body did") from None
+    return b"".join(parts)
+
+
+async def read_parameters(request: Request, *, limit: int) -> dict[str, Any]:
+    """The parameters of the query string and the body; where one stands in both, the body's counts."""
+    body = await read_body(request, limit=limit, setting="CASBAH_MAX_BODY")
+    label = request.headers.get("content-type", "")
+    found = {**_pairs(request.url.query), **parameters(body, label)}
+    filters = found.get("filters")
+    if isinstance(filters, str) and filters.strip():
+        found["filters"] = _object(filters.encode("utf-8", "surrogatepass"), "filters")
+    return found
+
+
+def parameters(body: bytes, label: str) -> dict[str, Any]:
+    """What a body says. One that begins with `{` is JSON, whatever its label says."""
+    text = body.removeprefix(_BYTE_ORDER_MARK).strip()
+    kind = label.partition(";")[0].strip().lower()
+    if not text:
+        return {}
+    if text.startswith(b"{"):
+        return _object(text, "body")
+    if kind == _MULTIPART:
+        return _multipart(body, label)
+    if kind == _FORM:
+        return _pairs(_decoded(text))
+    raise MalformedBodyError(
+        "body: expected a JSON object, or a form (application/x-www-form-urlencoded or multipart/form-data)"
+    )
+
+
+def _object(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        found = jsontext.parse(text)
+    except UnusableEventError as wrong:
+        raise MalformedBodyError(f"{where}: {wrong}") from None
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise MalformedBodyError(f"{where}: expected a JSON object, got {describe(found)}")
+    return dict(found)
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000, errors="strict"))
+    except UnicodeDecodeError:
+        raise MalformedBodyError("a parameter is not UTF-8 after decoding its %XX") from None
+    except ValueError as wrong:
+        raise MalformedBodyError(f"parameters cannot be read: {wrong}") from None
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedBodyError("body: the form is not UTF-8") from None
+
+
+def _multipart(body: bytes, label: str) -> dict[str, Any]:
+    _, options = parse_options_header(label.encode("latin-1"))
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise MalformedBodyError("body: multipart/form-data without a boundary")
+    found: dict[str, Any] = {}
+
+    def on_field(field: Any) -> None:
+        found[_decoded(field.field_name or b"")] = _decoded(field.value or b"")
+
+    def on_file(file: Any) -> None:
+        file.file_object.seek(0)
+        found[_decoded(file.field_name or b"")] = _decoded(file.file_object.read())
+
+    try:
+        parser = FormParser(_MULTIPART, on_field, on_file, boundary=boundary)
+        parser.write(BytesIO(body).getvalue())
+        parser.finalize()
+    except MalformedBodyError:
+        raise
+    except ValueError as wrong:  # the parser's own errors are ValueErrors
+        raise MalformedBodyError(f"body: multipart/form-data cannot be read: {wrong}") from None
+    return found

@@ -1,0 +1,70 @@
+"""One request being answered: what a handler is given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from casbah.activity.query import Bounds
+from casbah.activity.scope import Scope
+from casbah.identity.door import Door
+from casbah.identity.grants import Caller
+from casbah.identity.throttle import Throttle
+from casbah.identity.token import Tokens
+from casbah.ingest.contract import Connector
+from casbah.settings import Settings
+from casbah.store.contract import Store
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the wire needs of the rest of the house; `compose` makes one. The clock gives ms since the epoch."""
+
+    settings: Settings
+    store: Store
+    tokens: Tokens
+    door: Door
+    throttle: Throttle
+    connectors: Mapping[str, Connector]
+    clock: Callable[[], int]
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much one request may ask."""
+        chosen = self.settings
+        return Bounds(chosen.max_filters, chosen.max_values, chosen.max_value_length)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request whose caller is known, with the parts of its path that the route names."""
+
+    request: Request
+    services: Services
+    caller: Caller
+    path: Mapping[str, str]
+
+    @property
+    def store(self) -> Store:
+        """Where activities live."""
+        return self.services.store
+
+    @property
+    def scope(self) -> Scope:
+        """What the caller may see."""
+        return self.caller.scope
+
+    async def off_loop(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what blocks in a thread of its own; the engine lets the others run meanwhile."""
+        return await run_in_threadpool(call, *arguments)
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(value), status, media_type="application/json")

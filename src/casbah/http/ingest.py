@@ -1,0 +1,82 @@
+"""Bulk ingest over the wire: events in, acknowledged once all of them are on disk."""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from itertools import islice
+from typing import Any, BinaryIO
+
+from starlette.responses import Response
+
+from casbah.activity.arrival import Arrival
+from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownSourceError
+from casbah.http.body import read_body
+from casbah.http.exchange import Exchange, json_response
+from casbah.ingest import envelope
+from casbah.ingest.contract import Refusal
+from casbah.ingest.pipeline import arrivals
+from casbah.ingest.reading import page_of
+
+ENVELOPES = "arrivals"
+"""The `source` of what was normalised before it came: one envelope a line, as the command line sends it."""
+
+_GZIP = b"\x1f\x8b"
+_SETTING = "CASBAH_MAX_INGEST_BODY"
+
+
+async def ingest(exchange: Exchange) -> Response:
+    """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`."""
+    limit = exchange.services.settings.max_ingest_body
+    source = exchange.request.query_params.get("source") or None
+    known = (*exchange.services.connectors, ENVELOPES)
+    if source is not None and source not in known:
+        raise UnknownSourceError(source, known)
+    body = await read_body(exchange.request, limit=limit, setting=_SETTING)
+    return json_response(await exchange.off_loop(_store, exchange, body, source))
+
+
+def _store(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
+    text = _plain(body, limit=exchange.services.settings.max_ingest_body)
+    items = _envelopes(text) if source == ENVELOPES else _events(exchange, text, source)
+    stored = duplicates = 0
+    refused: list[dict[str, Any]] = []
+    numbered = enumerate(items, 1)
+    while batch := list(islice(numbered, exchange.services.settings.batch)):
+        fresh = [(line, item) for line, item in batch if isinstance(item, Arrival)]
+        refused += [{"line": item.line, "reason": item.reason} for _, item in batch if isinstance(item, Refusal)]
+        done = exchange.store.insert([item for _, item in fresh], exchange.scope)
+        stored += done.stored
+        duplicates += done.duplicates
+        refused += [{"line": fresh[position][0], "reason": reason} for position, reason in done.refused]
+    return {"stored": stored, "duplicates": duplicates, "refused": sorted(refused, key=lambda each: each["line"])}
+
+
+def _events(exchange: Exchange, text: bytes, source: str | None) -> Iterator[Arrival | Refusal]:
+    page = page_of(text, origin="body", connectors=exchange.services.connectors, source=source)
+    if page.connector is None:
+        return (item for item in page.items if isinstance(item, Refusal))
+    return arrivals(page.items, page.connector)
+
+
+def _envelopes(text: bytes) -> Iterable[Arrival | Refusal]:
+    for line in text.splitlines():
+        try:
+            yield envelope.unpack(line)
+        except ValueError as wrong:
+            raise MalformedBodyError(f"source {ENVELOPES}: {wrong}") from None
+
+
+def _plain(body: bytes, *, limit: int) -> bytes:
+    """The body without its gzip, if it has one; bounded, because a small body may hold a very large one."""
+    if not body.startswith(_GZIP):
+        return body
+    source: BinaryIO = BytesIO(body)
+    try:
+        with gzip.open(source) as opened:
+            text = opened.read(limit + 1)
+    except (OSError, EOFError, zlib.error):
+        raise MalformedBodyError("body: begins as gzip but cannot be decompressed") from None
+    if len(text) > limit:
+        raise BodyTooLargeError(limit, _SETTING)
+    return text

@@ -1,0 +1,61 @@
+"""The route table: one line a route. What answers `/docs` and `/openapi.json` is made from it, in `manual`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from casbah.http import activities, health, ingest, tokens
+from casbah.http.exchange import Exchange, Services
+from casbah.identity.grants import Permission
+
+Handler = Callable[[Exchange], Awaitable[Response]]
+PublicHandler = Callable[[Request, Services], Awaitable[Response]]
+
+CORE = "/api/v1"
+EXTENSION = "/api/ext/v1"
+ALIASES = {"/cas/api/v1": CORE}
+"""Prefixes that mean another one (`wire.md`, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path. `{name}` stands for one segment, percent-decoded. Every path answers with and without a trailing slash."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    permission: Permission
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublicRoute:
+    """One path that asks for no credentials."""
+
+    path: str
+    handler: PublicHandler
+    help: str
+    methods: tuple[str, ...] = ("GET",)
+
+
+# fmt: off
+ROUTES: tuple[Route, ...] = (
+    Route(("GET", "POST"), f"{CORE}/activities",                   activities.list_activities,  Permission.READ,       "List activities, or scan them"),
+    Route(("GET", "POST"), f"{CORE}/activities/count",             activities.count_activities, Permission.READ,       "Count activities"),
+    Route(("GET",),        f"{CORE}/activities/metadata",          activities.list_metadata,    Permission.READ,       "The filters and their operators"),
+    Route(("GET",),        f"{CORE}/activities/{{pk}}",            activities.fetch_activity,   Permission.READ,       "Fetch one activity"),
+    Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",   activities.give_feedback,    Permission.READ,       "Give feedback on one activity"),
+    Route(("POST",),       f"{EXTENSION}/activities",              ingest.ingest,               Permission.INGEST,     "Store activities in bulk"),
+    Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback", activities.list_feedback, Permission.READ,       "List the feedback on one activity"),
+    Route(("GET",),        f"{EXTENSION}/tokens",                  tokens.list_tokens,          Permission.ADMINISTER, "List tokens and their status"),
+    Route(("POST",),       f"{EXTENSION}/tokens",                  tokens.create_token,         Permission.ADMINISTER, "Create a token"),
+    Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",        tokens.revoke_token,         Permission.ADMINISTER, "Revoke a token"),
+)
+
+PUBLIC: tuple[PublicRoute, ...] = (
+    PublicRoute("/livez",        health.alive,        "The process runs"),
+    PublicRoute("/readyz",       health.ready,        "The store answers"),
+)
+# fmt: on

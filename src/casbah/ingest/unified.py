@@ -1,0 +1,125 @@
+"""What an event of Microsoft 365's unified audit log is about: site, file, folder, mailbox, people, app, parameters."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from casbah.ingest import jsontext
+from casbah.ingest.contract import UnusableEventError
+from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
+from casbah.ingest.layout import (
+    APPLICATION,
+    DIRECTORY_USER,
+    FILE,
+    FOLDER,
+    NAMED_ACCOUNT,
+    PARAMETER,
+    ROLE_ACTED_ON,
+    ROLE_APPLICATION,
+    ROLE_CONTEXT,
+    ROLE_LOGIN_ACTOR,
+    TARGET,
+    Target,
+)
+
+_UPN = "5"
+
+
+def targets(fields: Fields) -> Iterator[Target]:
+    """The event's objects, the most telling first."""
+    yield from _files(fields)
+    yield from _places(fields)
+    yield from _people(fields)
+    yield from _applications(fields)
+    yield from _parameters(fields)
+
+
+def named_values(value: Any) -> dict[str, Any]:
+    """A `[{"Name": ..., "Value": ...}]` list by name in lower case; Sentinel carries such lists as text."""
+    return {text(each.get("name")).lower(): each.get("value") for each in objects(_opened(value))}
+
+
+def _opened(value: Any) -> Any:
+    if type(value) is not str or not value.startswith("["):
+        return value
+    try:
+        return jsontext.parse(value.encode("utf-8", "surrogatepass"))
+    except UnusableEventError:
+        return None
+
+
+def _files(fields: Fields) -> Iterator[Target]:
+    """The file or folder itself, then the folder that it is in."""
+    kind = text(fields.get("itemtype"))
+    name = text(fields.get("sourcefilename"))
+    identity = first_text(fields, "listitemuniqueid", "objectid")
+    if kind == "Folder" and identity:
+        yield Target(FOLDER, ROLE_CONTEXT, identity, name or identity, service_type="Folder")
+    elif (kind == "File" or (not kind and name)) and identity:
+        yield Target(
+            FILE, ROLE_CONTEXT, identity, name or identity, service_type="File", labels=_labels(fields)
+        )
+    site, path = text(fields.get("siteurl")), text(fields.get("sourcerelativeurl"))
+    if site and path:
+        yield Target(
+            FOLDER, ROLE_CONTEXT, f"{site.rstrip('/')}/{path.strip('/')}", path, service_type="Folder"
+        )
+
+
+def _labels(fields: Fields) -> tuple[str, ...]:
+    data = folded(fields.get("sensitivitylabeleventdata"))
+    found = (
+        first_text(fields, "sensitivitylabelid"),
+        first_text(fields, "labelid"),
+        first_text(data, "sensitivitylabelid"),
+        first_text(data, "labelid"),
+    )
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _places(fields: Fields) -> Iterator[Target]:
+    site = text(fields.get("site"))
+    if site:
+        service = "OneDrive" if text(fields.get("workload")) == "OneDrive" else "SharePoint"
+        yield Target(
+            TARGET, ROLE_CONTEXT, site, text(fields.get("siteurl")), service_type=f"{service} Site Collection"
+        )
+    object_id = text(fields.get("objectid"))
+    if object_id:
+        yield Target(TARGET, ROLE_CONTEXT, object_id, object_id)
+    mailbox = text(fields.get("mailboxguid"))
+    if mailbox:
+        yield Target(
+            TARGET, ROLE_CONTEXT, mailbox, text(fields.get("mailboxownerupn")), service_type="Mailbox"
+        )
+
+
+def _people(fields: Fields) -> Iterator[Target]:
+    for each in objects(_opened(fields.get("actor"))):
+        if text(each.get("id")):
+            yield Target(DIRECTORY_USER, ROLE_LOGIN_ACTOR, text(each.get("id")), text(each.get("id")))
+    for each in objects(_opened(fields.get("target"))):
+        kind = NAMED_ACCOUNT if text(each.get("type")) == _UPN else DIRECTORY_USER
+        if text(each.get("id")):
+            yield Target(kind, ROLE_ACTED_ON, text(each.get("id")), text(each.get("id")))
+    shared_with = text(fields.get("targetuserorgroupname"))
+    if shared_with:
+        kind_of = text(fields.get("targetuserorgrouptype"))
+        yield Target(DIRECTORY_USER, ROLE_ACTED_ON, shared_with, shared_with, service_type=kind_of)
+
+
+def _applications(fields: Fields) -> Iterator[Target]:
+    name = first_text(fields, "applicationdisplayname", "appdisplayname", "applicationname")
+    for key in ("applicationid", "appid", "clientappid"):
+        found = text(fields.get(key))
+        if found:
+            yield Target(APPLICATION, ROLE_APPLICATION, found, name)
+
+
+def _parameters(fields: Fields) -> Iterator[Target]:
+    """What was set: a cmdlet's parameters, a directory object's new values."""
+    for key, value_key in (("parameters", "value"), ("modifiedproperties", "newvalue")):
+        opened = _opened(fields.get(key))
+        for each in objects(opened):
+            value = each.get(value_key)
+            shown = text(value) or "; ".join(filter(None, map(text, listed(value))))
+            yield Target(PARAMETER, ROLE_CONTEXT, name=text(each.get("name")), value=shown)
