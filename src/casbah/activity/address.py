@@ -1,14 +1,17 @@
 """IP addresses and networks: one canonical spelling, and a number that puts them in order."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::\d*)?")
 _WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
 _MAPPED_BITS = 96
+_REMEMBERED = 16_384
 _MAPPED_FIRST, _MAPPED_LAST = 0xFFFF_0000_0000, 0xFFFF_FFFF_FFFF
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def canonical(text: str) -> str | None:
     """The canonical spelling of an address; a port or brackets are stripped; None if it is none.
 
@@ -18,6 +21,7 @@ def canonical(text: str) -> str | None:
     return None if address is None else str(address)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def key(canonical_text: str) -> int:
     """The address as a 128-bit number; IPv4 addresses stand where IPv6 maps them, so no two addresses share one."""
     return _key(ip_address(canonical_text))

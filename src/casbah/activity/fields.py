@@ -201,21 +201,19 @@ def _source(record: Record) -> Iterator[str]:
 
 
 def _entities(record: Record) -> Iterator[str]:
-    for identity, saas, instance in _candidates(record):
-        name = identifier(identity)
+    """Every way to ask for each of those who performed it; the record's several places mostly name the same."""
+    known = {(identifier(each[0]), _decimal(each[1]), _decimal(each[2])): None for each in _candidates(record)}
+    for name, saas, instance in known:
         if name is not None:
-            known_saas, known_instance = _decimal(saas), _decimal(instance)
-            yield from (
-                entity_term(name, each_saas, each_instance)
-                for each_saas in dict.fromkeys((None, known_saas))
-                for each_instance in dict.fromkeys((None, known_instance))
-            )
+            for each_saas in (None,) if saas is None else (None, saas):
+                for each_instance in (None,) if instance is None else (None, instance):
+                    yield entity_term(name, each_saas, each_instance)
 
 
 def _candidates(record: Record) -> Iterator[tuple[Any, Any, Any]]:
     """Who performed it: (id, saas, instance) as the record's several places have it."""
-    for key in ("resolvedActor", "resolvedActorAccount"):
-        yield _account(at(record, key))
+    yield _account(at(record, "resolvedActor"))
+    yield _account(at(record, "resolvedActorAccount"))
     for position in (0, 2):
         pk = at(_entity_data(record, position), "id")
         yield at(pk, "id"), at(pk, "saas"), at(pk, "inst")

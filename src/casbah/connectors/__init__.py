@@ -1,4 +1,6 @@
-"""The sources that Casbah reads. One file in this folder is one connector; other packages bring theirs as entry points."""
+"""The sources that Casbah reads. One file in this folder is one connector; other packages bring theirs as
+entry points.
+"""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -11,7 +13,9 @@ GROUP = "casbah.connectors"
 
 
 def connectors() -> dict[str, Connector]:
-    """Every connector by name, in alphabetical order; one brought by another package stands in for ours of that name."""
+    """Every connector by name, in alphabetical order; one brought by another package stands in for ours of
+    that name.
+    """
     found = {each.name: each for each in (*_own(), *_brought())}
     return dict(sorted(found.items()))
 

@@ -1,6 +1,6 @@
 """AWS CloudTrail events, from the log files in S3 (`{"Records": [...]}`) or one a line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from casbah.ingest.contract import Connector, Draft, Event
@@ -78,7 +78,7 @@ def _shape(fields: Fields, identity: Fields, account: str) -> Shape:
         category=_category(operation, outcome),
         event_type=f"EVENT_AWS_{_service(fields)}_GENERIC",
         targets=targets,
-        subject=targets[0].name if targets else "",
+        subject=_subject(targets),
         addresses=addresses,
         agent=text(fields.get("useragent")).strip("[] "),
         admin=_is_admin(fields),
@@ -87,6 +87,12 @@ def _shape(fields: Fields, identity: Fields, account: str) -> Shape:
         # A DNS name in place of an address says that a service of AWS made the call.
         location=CLOUD_PROVIDER if not addresses and _is_service(source) else None,
     )
+
+
+def _subject(targets: Sequence[Target]) -> str:
+    """The file, if there is one, because its bucket stands before it."""
+    named = sorted(targets, key=lambda target: target.type != FILE)
+    return named[0].name if named else ""
 
 
 def _number(account: str) -> int:
@@ -140,12 +146,14 @@ def _is_service(source: str) -> bool:
 
 def _targets(fields: Fields) -> Iterator[Target]:
     yield from map(_resource, objects(fields.get("resources")))
-    parameters = folded(fields.get("requestparameters"))
+    spelled = fields.get("requestparameters")
+    parameters = folded(spelled)
     bucket, key = text(parameters.get("bucketname")), text(parameters.get("key"))
     if bucket and key and text(fields.get("eventsource")).startswith("s3."):
         yield Target(FILE, ROLE_CONTEXT, f"arn:aws:s3:::{bucket}/{key}", key, service_type=_S3_OBJECT)
-    for name, value in parameters.items():
-        yield from _parameter(name, value)
+    if type(spelled) is dict:
+        for name, value in spelled.items():
+            yield from _parameter(name, value)
 
 
 def _resource(resource: Fields) -> Target:
@@ -158,12 +166,13 @@ def _resource(resource: Fields) -> Target:
 
 def _parameter(name: str, value: Any) -> Iterator[Target]:
     """The things that a request names: `userName`, `roleArn`, `instancesSet.items[].instanceId`."""
-    if name.endswith(_NAMING_ENDS) and type(value) is str and value:
+    if name.lower().endswith(_NAMING_ENDS) and type(value) is str and value:
         yield Target(TARGET, ROLE_CONTEXT, value, value, service_type=name)
-    for item in listed(folded(value).get("items")):
-        for inner, named in folded(item).items():
-            if inner.endswith(_NAMING_ENDS) and type(named) is str and named:
-                yield Target(TARGET, ROLE_CONTEXT, named, named, service_type=inner)
+    if type(value) is dict:
+        inner = (pair for item in listed(value.get("items")) if type(item) is dict for pair in item.items())
+        for key, named in inner:
+            if key.lower().endswith(_NAMING_ENDS) and type(named) is str and named:
+                yield Target(TARGET, ROLE_CONTEXT, named, named, service_type=key)
 
 
 CONNECTOR = Connector(

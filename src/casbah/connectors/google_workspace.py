@@ -1,6 +1,7 @@
 """Google Workspace activities of the Reports API: one record for each of an activity's `events[]`.
 
-Also the flattened form in which some pipelines store them, with `name`, `type` and `parameters` on the activity itself.
+Also the flattened form in which some pipelines store them, with `name`, `type` and `parameters` on the
+activity itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -114,7 +115,9 @@ def drafts(event: Event) -> Iterator[Draft]:
 
 
 def _native(identity: Fields, timestamp: int, index: int, inner: Fields, scope: str) -> str | None:
-    """Two real activities may differ in nothing but the name of the event inside, so the name is part of the id."""
+    """Two real activities may differ in nothing but the name of the event inside, so the name is part of the
+    id.
+    """
     qualifier = text(identity.get("uniquequalifier"))
     if not qualifier:
         return None

@@ -1,7 +1,8 @@
-"""Microsoft 365's unified audit log: the Management API, the portal's CSV export, and Sentinel's OfficeActivity table.
+"""Microsoft 365's unified audit log: the Management API, the portal's CSV export, and Sentinel's
+OfficeActivity table.
 
-What is a fact about Microsoft's names stands here in tables; what it is about (files, mailboxes, people) is read in
-`casbah.ingest.unified`.
+What is a fact about Microsoft's names stands here in tables; what it is about (files, mailboxes, people) is
+read in `casbah.ingest.unified`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -86,7 +87,9 @@ SENTINEL: Mapping[str, str] = {
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """An operation and its time, with two of the log's other keys, or Sentinel's mark or Exchange's parameters."""
+    """An operation and its time, with two of the log's other keys, or Sentinel's mark or Exchange's
+    parameters.
+    """
     if "operation" not in event:
         return False
     if "creationtime" in event:
@@ -97,7 +100,7 @@ def recognises(event: Mapping[str, Any]) -> bool:
 def drafts(event: Event) -> Iterator[Draft]:
     """One activity an event."""
     fields = _renamed(folded(event.parsed))
-    # A table without CreationTime is Sentinel's or none, and its own name for the time is the one to look for.
+    # Sentinel's own names for the time have become this one.
     timestamp = required(fields, "CreationTime")
     app = APPS.get(text(fields.get("workload")).lower(), OTHER)
     organization = text(fields.get("organizationid"))

@@ -1,0 +1,1 @@
+"""From what a source wrote to records at the store's door."""

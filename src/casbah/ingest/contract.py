@@ -1,4 +1,5 @@
-"""What travels through ingest: an Event as the source wrote it, a Draft of the record it becomes, a Connector between.
+"""What travels through ingest: an Event as the source wrote it, a Draft of the record it becomes, a Connector
+between.
 
     file or body --reading--> Event --connector--> Draft --pipeline--> Arrival --store--> stored once
 
@@ -13,7 +14,9 @@ from casbah.activity.arrival import Arrival
 
 
 class UnusableEventError(ValueError):
-    """An event that cannot become an activity; the message is the reason that the rejects file and the answer give."""
+    """An event that cannot become an activity; the message is the reason that the rejects file and the answer
+    give.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,12 @@ class Event:
 class Draft:
     """What a connector makes of one event: a record that lacks only what storing adds.
 
-    `id` is the `_id` by which the event is known, or None where the source gives none (the pipeline then derives it from the
-    event's digest and its count of identical ones before it in the same file or page).
-    `timestamp` is ms since the epoch. `keys` are the record's own keys in order, without `_id`, `uid`, `created`, `timestamp`
-    and `rawDataJson`: those are added once, by the pipeline and the store.
-    A derived id is `scope`, the digest, and `part`: `scope` is `<instance>_<appId>_`, and `part` tells several drafts of one
-    event apart ("" for most sources).
+    `id` is the `_id` by which the event is known, or None where the source gives none (the pipeline then
+    derives it from the event's digest and its count of identical ones before it in the same file or page).
+    `timestamp` is ms since the epoch. `keys` are the record's own keys in order, without `_id`, `uid`,
+    `created`, `timestamp` and `rawDataJson`: those are added once, by the pipeline and the store. A derived
+    id is `scope`, the digest, and `part`: `scope` is `<instance>_<appId>_`, and `part` tells several drafts
+    of one event apart ("" for most sources).
     """
 
     id: str | None
@@ -52,9 +55,10 @@ class Draft:
 class Ready:
     """What a connector says of an event that is a record already: the record keeps its own bytes.
 
-    `id`, `created` and `adds` are as in Arrival; where `id` is None the pipeline derives it.
-    Keys of `nulls` stand in the record without a value: `_id` and `uid` get theirs in place, others are taken out, so that
-    what is added later does not stand there twice. `entities` says that `entityData` is a list or null, to be made an object.
+    `id`, `created` and `adds` are as in Arrival; where `id` is None the pipeline derives it. Keys of `nulls`
+    stand in the record without a value: `_id` and `uid` get theirs in place, others are taken out, so that
+    what is added later does not stand there twice. `entities` says that `entityData` is a list or null, to be
+    made an object.
     """
 
     id: str | None
@@ -80,9 +84,9 @@ class Connector:
     """One source. `connectors/<name>.py` holds exactly one as CONNECTOR; the file is the plugin.
 
     `wrapper` is the key under which a saved answer of that source holds its list of events, if it does that.
-    `recognises` says from one parsed event (its keys in lower case) whether it is this source's.
-    `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is a record
-    already is a Ready; a connector that can do without the pipeline may yield an Arrival.
+    `recognises` says from one parsed event (its keys in lower case) whether it is this source's. `drafts`
+    turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is a
+    record already is a Ready; a connector that can do without the pipeline may yield an Arrival.
     """
 
     name: str

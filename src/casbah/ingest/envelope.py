@@ -1,7 +1,7 @@
 """Arrivals as lines, so that one process can read and normalise what another, which owns the store, takes in.
 
-A record may hold line feeds and its bytes must come through unchanged, so it travels as a JSON string. Records that are not
-valid UTF-8 do not get this far.
+A record may hold line feeds and its bytes must come through unchanged, so it travels as a JSON string.
+Records that are not valid UTF-8 do not get this far.
 """
 
 from typing import Any, TypeVar

@@ -1,10 +1,12 @@
-"""A stream of text taken in chunks: looked at first, then read as lines or whole. A break in reading is remembered, not lost."""
+"""A stream of text taken in chunks: looked at first, then read as lines or whole. A break in reading is
+remembered, not lost.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from casbah.ingest.opening import ReadingError
+from casbah.ingest.opening import ReadingError, said
 
 _CHUNK = 1 << 20
 _SPACE = b" \t\r\n"
@@ -30,14 +32,13 @@ class Feed:
         self._ended = False
 
     def sample(self, most: int) -> list[Line]:
-        """The first lines that are not blank, as far as one chunk goes; a sole line may be cut short by that."""
+        """The first lines that are not blank, as far as one chunk goes; the last may be cut short by that."""
         while len(self._head) < _CHUNK and not self._ended:
             self._head += self._chunk()
         parts = self._head.split(b"\n")
-        if not self._ended and len(parts) > 1:
-            parts.pop()
-        texts = ((number, part.strip(_SPACE)) for number, part in enumerate(parts, 1))
-        return [Line(number, text) for number, text in texts if text][:most]
+        last = 0 if self._ended else len(parts)
+        lines = (Line(number, part.strip(_SPACE), number != last) for number, part in enumerate(parts, 1))
+        return [line for line in lines if line.text][:most]
 
     def lines(self) -> Iterator[Line]:
         """Every line that is not blank."""
@@ -79,7 +80,7 @@ class Feed:
         try:
             chunk: bytes = self._stream.read1(_CHUNK)  # type: ignore[attr-defined]  # every buffered stream has it
         except ReadingError as error:
-            self.error = str(getattr(error, "strerror", None) or error or type(error).__name__)
+            self.error = said(error)
             chunk = b""
         self._ended = not chunk
         return chunk

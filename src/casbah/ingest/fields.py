@@ -1,4 +1,6 @@
-"""Reading an event that nobody vouches for: keys without regard to case, and a thing of the wrong shape is no value."""
+"""Reading an event that nobody vouches for: keys without regard to case, and a thing of the wrong shape is no
+value.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +10,9 @@ _MOST_DIGITS = 100
 
 
 def folded(value: Any) -> Fields:
-    """The object with its keys in lower case; where several fall together, the first that has a value; else nothing."""
+    """The object with its keys in lower case; where several fall together, the first that has a value; else
+    nothing.
+    """
     if type(value) is not dict:
         return {}
     lowered = {key.lower(): item for key, item in value.items()}

@@ -1,4 +1,5 @@
-"""The record's shape: what the connectors read out of an event goes to the places where MDCA's records have it.
+"""The record's shape: what the connectors read out of an event goes to the places where MDCA's records have
+it.
 
 `records.md` names the keys, `filters.md` says which filter reads which. A key without a value is left out.
 """
@@ -146,15 +147,16 @@ def keys(shape: Shape) -> dict[str, Any]:
 
 def _description(shape: Shape, kind: Kind) -> dict[str, str]:
     failure = shape.outcome.message if shape.outcome and not shape.outcome.success else ""
-    heading = _HEADINGS.get(shape.category, shape.operation)
-    sentence = f"{heading}: {shape.subject}" if shape.subject else heading
+    sentence = _HEADINGS.get(shape.category)
+    if sentence is None:
+        sentence = f"{shape.operation}: {shape.subject}" if shape.subject else shape.operation
     if failure:
         sentence = f"{sentence} (Failure message: {failure})"
     return {"description": sentence, "description_id": kind.description}
 
 
 def _main_info(shape: Shape, kind: Kind) -> dict[str, Any]:
-    found = {
+    found: dict[str, Any] = {
         "type": kind.type,
         "rawOperationName": shape.operation,
         "prettyOperationName": shape.operation,

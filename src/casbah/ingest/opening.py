@@ -1,4 +1,6 @@
-"""Opening what holds events: plain files, `.gz`, `.zip` and UTF-16, known by their first bytes rather than their names."""
+"""Opening what holds events: plain files, `.gz`, `.zip` and UTF-16, known by their first bytes rather than
+their names.
+"""
 
 import codecs
 import io
@@ -30,9 +32,16 @@ ReadingError = (
 )
 
 
+def said(error: BaseException) -> str:
+    """What went wrong, in the words of the system."""
+    words: str | None = getattr(error, "strerror", None)
+    return words or str(error) or type(error).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one input may take: `unpacked` bytes in all, `document` in one JSON document or page, `line` in one line.
+    """What one input may take: `unpacked` bytes in all, `document` in one JSON document or page, `line` in
+    one line.
 
     Lines are read one at a time, so only `document` and `line` bound memory.
     """
@@ -51,7 +60,7 @@ class TooLargeError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One stream of text in UTF-8 without a byte order mark, and how far its underlying bytes have been read."""
+    """One text in UTF-8 without a byte order mark, and how far its underlying bytes have been read."""
 
     origin: str
     stream: BinaryIO
@@ -62,16 +71,16 @@ class Source:
 def sources(
     stream: BinaryIO, *, origin: str, size: int | None, limits: Limits, nesting: int = 0
 ) -> Iterator[Source]:
-    """The texts in `stream`: one, or one for each member of an archive. Read each before asking for the next."""
+    """The texts in `stream`: one, or one for each member of an archive. Read each before the next."""
     counted = Counted(stream)
     front = io.BufferedReader(counted, _CHUNK)
     magic = front.peek(4)[:4]
     if magic in (ZIP, _EMPTY_ZIP) and nesting < _MOST_NESTING:
         yield from _members(front, origin=origin, limits=limits, nesting=nesting)
     elif magic.startswith(GZIP) and nesting < _MOST_NESTING:
-        bounded = Counted(cast(BinaryIO, GzipFile(fileobj=front)), limit=limits.unpacked)
+        bounded = Counted(cast("BinaryIO", GzipFile(fileobj=front)), limit=limits.unpacked)
         for inner in sources(
-            cast(BinaryIO, bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1
+            cast("BinaryIO", bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1
         ):
             outer = inner.origin == origin
             yield Source(
@@ -89,7 +98,7 @@ class Counted(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, *, limit: int | None = None) -> None:
         super().__init__()
-        self._stream = stream
+        self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
         self._limit = limit
         self._count = 0
 
@@ -100,7 +109,8 @@ class Counted(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         """Fill `buffer` from the stream."""
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
-        found = self._stream.read(len(view))
+        # At most one read below, so that what came before a break in the data is not lost with it.
+        found = self._read(len(view))
         view[: len(found)] = found
         self._count += len(found)
         if self._limit is not None and self._count > self._limit:
@@ -138,7 +148,7 @@ class _Recoded(io.RawIOBase):
         return len(found)
 
 
-def _text(front: io.BufferedReader) -> BinaryIO:
+def _text(front: "io.BufferedReader[Counted]") -> BinaryIO:
     start = front.peek(3)[:3]
     if start == _UTF8_MARK:
         front.read(len(_UTF8_MARK))
@@ -160,9 +170,9 @@ def _members(front: BinaryIO, *, origin: str, limits: Limits, nesting: int) -> I
                 yield _unreadable(f"{origin}!{entry.filename}", error)
                 continue
             with member:
-                bounded = Counted(cast(BinaryIO, member), limit=left)
+                bounded = Counted(cast("BinaryIO", member), limit=left)
                 yield from sources(
-                    cast(BinaryIO, bounded),
+                    cast("BinaryIO", bounded),
                     origin=f"{origin}!{entry.filename}",
                     size=entry.file_size,
                     limits=limits,
@@ -208,4 +218,4 @@ def _seekable(front: BinaryIO, limit: int) -> Iterator[BinaryIO]:
                 raise TooLargeError(limit)
             copy.write(chunk)
         copy.seek(0)
-        yield cast(BinaryIO, copy)
+        yield cast("BinaryIO", copy)

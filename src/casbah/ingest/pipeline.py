@@ -1,6 +1,7 @@
 """From a page of events to arrivals: a connector's drafts get their ids and become the bytes of records.
 
-One call per file or page, because identical events without an id of their own are told apart by their count within it.
+One call per file or page, because identical events without an id of their own are told apart by their count
+within it.
 """
 
 from collections import Counter
@@ -81,7 +82,7 @@ def _ready(event: Event, ready: Ready, seen: Seen) -> Arrival:
     identity = ready.id if ready.id is not None else seen.numbered(digest_of(event))
     record = event.raw
     activity: Mapping[str, Any] = event.parsed
-    filled = {key: identity for key in ("_id", "uid") if key in ready.nulls}
+    filled: dict[str, str] = {key: identity for key in ("_id", "uid") if key in ready.nulls}
     removed = ready.nulls - filled.keys()
     if removed:
         record = splice.without(record, removed)

@@ -1,4 +1,6 @@
-"""From paths, or the body of a request, to pages of events: each file is a page, and its source is told or found by itself."""
+"""From paths, or the body of a request, to pages of events: each file is a page, and its source is told or
+found by itself.
+"""
 
 import os
 import stat
@@ -8,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from casbah.errors import UnknownSourceError
 from casbah.ingest.contract import Connector, Event, Refusal
 from casbah.ingest.feed import Feed
-from casbah.ingest.opening import Limits, ReadingError, Source, sources
+from casbah.ingest.opening import Limits, ReadingError, Source, said, sources
 from casbah.ingest.shapes import Reader, events
 
 STDIN = "-"
@@ -24,10 +27,12 @@ _DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The events of one file or body, in order. Read `items` before asking for the next page: the file is closed then.
+    """The events of one file or body, in order. Read `items` before asking for the next page: the file is
+    closed then.
 
-    `size` is how many bytes there are to read, if that is known, and `position()` how many were read: compressed ones, where
-    the file is compressed. `connector` is None where no source was told or recognised; then every item is a Refusal.
+    `size` is how many bytes there are to read, if that is known, and `position()` how many were read:
+    compressed ones, where the file is compressed. `connector` is None where no source was told or recognised;
+    then every item is a Refusal.
     """
 
     origin: str
@@ -44,7 +49,9 @@ def pages(
     source: str | None = None,
     limits: Limits = _DEFAULT_LIMITS,
 ) -> Iterator[Page]:
-    """A page for each file: files, folders with all below them, members of archives, and `-` for standard input."""
+    """A page for each file: files, folders with all below them, members of archives, and `-` for standard
+    input.
+    """
     told = _told(source, connectors)
     return (page for path in paths for page in _pages(path, connectors, told, limits))
 
@@ -83,7 +90,7 @@ def _pages(
         return
     for file in _files(path):
         try:
-            with open(file, "rb") as stream:
+            with Path(file).open("rb") as stream:
                 yield from _file_pages(stream, file, _size(stream), connectors, told, limits)
         except OSError as error:
             yield _unreadable(file, error)
@@ -91,12 +98,12 @@ def _pages(
 
 def _files(path: str) -> Iterator[str]:
     """The file itself, or the files below a folder in the order of their names; hidden ones are left out."""
-    if not os.path.isdir(path):
+    if not Path(path).is_dir():
         yield path
         return
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))
+        yield from (str(Path(folder, name)) for name in sorted(names) if not name.startswith("."))
 
 
 def _size(stream: BinaryIO) -> int | None:
@@ -120,8 +127,7 @@ def _file_pages(
 
 
 def _unreadable(origin: str, error: BaseException) -> Page:
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return Page(origin, None, iter((Refusal(origin, 1, f"cannot be read: {said}"),)), None, lambda: 0)
+    return Page(origin, None, iter((Refusal(origin, 1, f"cannot be read: {said(error)}"),)), None, lambda: 0)
 
 
 def _page(found: Source, connectors: Mapping[str, Connector], told: Connector | None, limits: Limits) -> Page:
@@ -149,7 +155,9 @@ def _recogniser(parsed: Mapping[str, Any], candidates: Sequence[Connector]) -> C
 
 
 def _detected(sample: Sequence[Event | Refusal], candidates: Sequence[Connector]) -> Connector | None:
-    """The connector that knows most of the first events, and at least half of them: some are often incomplete."""
+    """The connector that knows most of the first events, and at least half of them: some are often
+    incomplete.
+    """
     read = [each for each in sample if isinstance(each, Event)]
     known = [found for found in (_recogniser(each.parsed, candidates) for each in read) if found is not None]
     if not known:

@@ -4,6 +4,7 @@ Lines are streamed. A document is read whole, because its events are cut out of 
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,15 +17,18 @@ from casbah.ingest.feed import Feed, Line
 
 _AUDIT_DATA = "auditdata"
 _SAMPLED_LINES = 50
+_MOST_SHOWN = 1 << 16
 _CONTINUED = (b"[", b"{", b",", b":")
 _OPENS = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What every shape needs to know: where the text is from, and when an object holds events rather than being one.
+    """What every shape needs to know: where the text is from, and when an object holds events rather than
+    being one.
 
-    An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an event itself.
+    An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an
+    event itself.
     """
 
     origin: str
@@ -66,7 +70,7 @@ def _is_document(sample: list[Line]) -> bool:
     first = sample[0].text
     if len(sample) == 1:
         return True
-    if _parsed(first) is not None:
+    if not first.startswith(_OPENS) or _parsed(first) is not None:
         return False
     return first.endswith(_CONTINUED) or not any(type(_parsed(line.text)) is dict for line in sample[1:])
 
@@ -110,13 +114,35 @@ def _document(feed: Feed, reader: Reader) -> Iterator[Event | Refusal]:
         yield _refused(b"", reader, 1, reason)
         return
     number = 1
+    reached = 0
     try:
         for span in _top_values(text):
             for found in _value(text[span.start : span.end], reader, number):
                 yield found
                 number += 1
+            reached = span.end
     except splice.BrokenTextError as error:
-        yield _refused(text, reader, number, _why_broken(text, error))
+        yield from _salvaged(text[reached:], reader, number, _why_broken(text, error))
+
+
+def _salvaged(text: bytes, reader: Reader, number: int, reason: str) -> Iterator[Event | Refusal]:
+    """The elements of a list that breaks off, as many as are whole, and then why it does."""
+    try:
+        for span in splice.elements(text, _start_of_list(text, reader.wrappers)):
+            yield _event(text[span.start : span.end], reader, number)
+            number += 1
+    except splice.BrokenTextError:
+        yield _refused(text[:_MOST_SHOWN], reader, number, reason)
+
+
+def _start_of_list(text: bytes, wrappers: frozenset[str]) -> int:
+    """Where the list begins that `text` is or wraps; its own beginning if there is none."""
+    if text.lstrip().startswith(b"{"):
+        for key in wrappers:
+            found = re.search(rb'"%b"\s*:\s*(?=\[)' % re.escape(key.encode()), text)
+            if found:
+                return found.end()
+    return 0
 
 
 def _top_values(text: bytes) -> Iterator[splice.Span]:
@@ -136,7 +162,7 @@ def _why_broken(text: bytes, error: splice.BrokenTextError) -> str:
 
 
 def _value(text: bytes, reader: Reader, number: int) -> Iterator[Event | Refusal]:
-    """The events of one JSON value, numbered from `number`: an event, a list of them, or a wrapper of a list."""
+    """The events of one JSON value, numbered from `number`: an event, a list, or a wrapper of a list."""
     text = text.strip()
     if not text.startswith(b"["):
         held = _held(text, reader) if text.startswith(b"{") else None

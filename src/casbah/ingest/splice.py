@@ -1,7 +1,8 @@
 """Where the parts of a JSON text stand in its bytes, and putting other bytes in their place.
 
-A record keeps its own bytes (`records.md`), so what ingest must change in it is changed in place and nothing else is written
-anew. The scanner looks at structure only: it finds every part of a valid text, and of an invalid one as many as it can.
+A record keeps its own bytes (`records.md`), so what ingest must change in it is changed in place and nothing
+else is written anew. The scanner looks at structure only: it finds every part of a valid text, and of an
+invalid one as many as it can.
 """
 
 import json
@@ -75,7 +76,9 @@ def members(text: bytes, start: int = 0) -> Iterator[Member]:
 
 
 def replaced(text: bytes, changes: Mapping[str, bytes]) -> bytes:
-    """`text`, an object, with the values of the keys in `changes` replaced; of a repeated key the last one, which counts."""
+    """`text`, an object, with the values of the keys in `changes` replaced; of a repeated key the last one,
+    which counts.
+    """
     spans = {member.key: member.value for member in members(text) if member.key in changes}
     return _patched(text, [(span, changes[key]) for key, span in spans.items()])
 

@@ -1,4 +1,6 @@
-"""The spellings of a time in audit logs, to ms since the epoch; a time without a zone is UTC (`sources.md`, trap 6)."""
+"""The spellings of a time in audit logs, to ms since the epoch; a time without a zone is UTC (`sources.md`,
+trap 6).
+"""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +24,9 @@ _MOST_SHOWN = 60
 
 
 def calendar(text: str) -> int | None:
-    """A calendar time: `2022-12-11T02:57:48.6930000Z`, `2022-12-11 02:57:48`, `20250918160017.614`, `4/28/2021, 3:05:26.000 PM`."""
+    """A calendar time: `2022-12-11T02:57:48.6930000Z`, `2022-12-11 02:57:48`, `20250918160017.614`,
+    `4/28/2021, 3:05:26.000 PM`.
+    """
     stripped = text.strip()
     try:
         return _milliseconds(_moment(stripped))
@@ -43,7 +47,9 @@ def milliseconds(value: Any) -> int | None:
 
 
 def required(fields: Mapping[str, Any], *keys: str) -> int:
-    """The time under the first of `keys` that is there; the keys are looked up in lower case and named as given."""
+    """The time under the first of `keys` that is there; the keys are looked up in lower case and named as
+    given.
+    """
     for key in keys:
         found = fields.get(key.lower())
         if found is None:

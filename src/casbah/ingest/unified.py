@@ -1,4 +1,6 @@
-"""What an event of Microsoft 365's unified audit log is about: site, file, folder, mailbox, people, app, parameters."""
+"""What an event of Microsoft 365's unified audit log is about: site, file, folder, mailbox, people, app,
+parameters.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -59,10 +61,10 @@ def _files(fields: Fields) -> Iterator[Target]:
             FILE, ROLE_CONTEXT, identity, name or identity, service_type="File", labels=_labels(fields)
         )
     site, path = text(fields.get("siteurl")), text(fields.get("sourcerelativeurl"))
+    # Some events write the file's own name at the end of the folder's path.
+    path = path.strip("/").removesuffix(name).rstrip("/") if name else path.strip("/")
     if site and path:
-        yield Target(
-            FOLDER, ROLE_CONTEXT, f"{site.rstrip('/')}/{path.strip('/')}", path, service_type="Folder"
-        )
+        yield Target(FOLDER, ROLE_CONTEXT, f"{site.rstrip('/')}/{path}", path, service_type="Folder")
 
 
 def _labels(fields: Fields) -> tuple[str, ...]:
@@ -94,9 +96,10 @@ def _places(fields: Fields) -> Iterator[Target]:
 
 
 def _people(fields: Fields) -> Iterator[Target]:
-    for each in objects(_opened(fields.get("actor"))):
-        if text(each.get("id")):
-            yield Target(DIRECTORY_USER, ROLE_LOGIN_ACTOR, text(each.get("id")), text(each.get("id")))
+    known = {"", text(fields.get("userid")), text(fields.get("userkey"))}
+    for found in (text(each.get("id")) for each in objects(_opened(fields.get("actor")))):
+        if found not in known:
+            yield Target(DIRECTORY_USER, ROLE_LOGIN_ACTOR, found, found)
     for each in objects(_opened(fields.get("target"))):
         kind = NAMED_ACCOUNT if text(each.get("type")) == _UPN else DIRECTORY_USER
         if text(each.get("id")):

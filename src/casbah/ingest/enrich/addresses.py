@@ -1,4 +1,6 @@
-"""The addresses that a source gives, in canonical form; what is no address (a DNS name, `AWS Internal`) is no value."""
+"""The addresses that a source gives, in canonical form; what is no address (a DNS name, `AWS Internal`) is no
+value.
+"""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +15,9 @@ _MOST_TEXT = 100
 
 @lru_cache(maxsize=65_536)
 def address(text: str) -> str:
-    """The canonical spelling without port and brackets; `::ffff:1.2.3.4` is `1.2.3.4`; "" if it is no address."""
+    """The canonical spelling without port and brackets; `::ffff:1.2.3.4` is `1.2.3.4`; "" if it is no
+    address.
+    """
     stripped = text.strip()
     bare = _BRACKETED.fullmatch(stripped) or _WITH_PORT.fullmatch(stripped)
     try:

@@ -1,7 +1,8 @@
+# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
 """What a raw user agent says of program, system and device, in the shape of a record's `userAgent`.
 
-Two tables, read from the top: the first row whose pattern occurs wins. Rows go from the special to the general, because
-nearly every browser also calls itself by the names of others.
+Two tables, read from the top: the first row whose pattern occurs wins. Rows go from the special to the
+general, because nearly every browser also calls itself by the names of others.
 """
 
 import re
@@ -120,9 +121,9 @@ def classified(raw: str) -> Mapping[str, Any]:
     text = raw[:_MOST_TEXT]
     program, version = _first_program(text)
     system, release = _first_system(text)
-    native = program is None or program.type != "Browser"
+    native = program is not None and program.type == "Application"
     family = program.family if program else "UNKNOWN"
-    kind = program.type if program else "Application"
+    kind = program.type if program else "Unknown"
     return {
         "family": family,
         "name": program.name if program else "Unknown",
@@ -184,4 +185,4 @@ def _device(program: Program | None, system: System | None) -> str:
 def _tags(program: Program | None, *, native: bool) -> list[str]:
     if program and program.type == "Robot":
         return [ROBOT_TAG]
-    return [NATIVE_CLIENT_TAG] if native and program else []
+    return [NATIVE_CLIENT_TAG] if native else []

@@ -96,7 +96,7 @@ class View:
 
     def record(self, activity_id: str) -> bytes | None:
         """The record of that id."""
-        query = Engine.term_query(self.schema, "id", activity_id)
+        query = Engine.term_query(self.schema, *s.identity(activity_id))
         for _, address in self.searcher.search(query, limit=1, count=False).hits:
             found: bytes = self.searcher.doc(address).get_first("record")
             return found

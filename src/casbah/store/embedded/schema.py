@@ -6,7 +6,8 @@ Store's own columns: `record` (the bytes), `has` (which fields have a value, and
 """
 
 import base64
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,7 +15,9 @@ import tantivy
 
 from casbah.activity import address
 from casbah.activity.arrival import Arrival
-from casbah.activity.fields import FIELDS, Field, Kind, Value, phrases, values
+from casbah.activity.fields import FIELDS, Field, Kind, Value, values
+from casbah.activity.record import strings
+from casbah.activity.text import MOST_CHARACTERS, exact, spaced_words
 
 WORDS = "words"
 """The tokenizer of the `word` column: words are made in Python and joined by spaces; it only splits them again."""
@@ -68,14 +71,14 @@ def created_key(created: int, tie: int) -> int:
 
 
 def document(
-    record: bytes, activity: Mapping[str, Any], *, twin: str | None, seq: int, tie: int
+    record: bytes, activity: Mapping[str, Any], *, twins: Sequence[str], seq: int, tie: int
 ) -> str:
     """The document of one activity, as the JSON that tantivy reads; bytes travel as base64."""
     columns: dict[str, Any] = {}
     has: list[str] = []
     for field in FIELDS.values():
         if field.kind is Kind.WORDS:
-            columns[field.name] = [" ".join(phrase) for phrase in phrases(activity)]
+            columns[field.name] = spaced_words(strings(activity))
             continue
         found = values(field, activity)
         if not found:
@@ -90,14 +93,25 @@ def document(
         "created_key": created_key(columns["created"][0], tie),
         "record": base64.b64encode(record).decode(),
     }
-    if twin is not None:
-        columns["twin"] = twin
+    if twins:
+        columns["twin"] = twins
     return orjson.dumps(columns).decode()
 
 
-def twin_of(arrival: Arrival) -> str | None:
-    """The term by which an event with the same id and the same body is known again."""
-    return None if arrival.digest is None else f"{arrival.digest[:32]}:{arrival.id}"
+def identity(activity_id: str) -> tuple[str, str]:
+    """The column and the term by which an `_id` is known, whatever it is made of.
+
+    An id that the `id` column cannot hold whole (too long, or with lone surrogates) goes by its hash, so that no two ids are
+    ever taken for one.
+    """
+    if len(activity_id) <= MOST_CHARACTERS and exact(activity_id) == activity_id:
+        return "id", activity_id
+    return "twin", f"id:{hashlib.sha256(activity_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def twin(arrival: Arrival) -> str | None:
+    """The term by which an event with the same id and the same body is known again; None: it is known by id alone."""
+    return None if arrival.digest is None else f"{arrival.digest}:{identity(arrival.id)[1]}"
 
 
 def counted(field: Field, size: int) -> str:

@@ -1,5 +1,6 @@
 """Adding keys to a record's bytes without touching the rest."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,4 +14,12 @@ def with_additions(record: bytes, added: Mapping[str, Any]) -> bytes:
     start = record.index(b"{") + 1
     rest = record[start:]
     comma = b"" if rest.lstrip().startswith(b"}") else b","
-    return record[:start] + orjson.dumps(dict(added))[1:-1] + comma + rest
+    return record[:start] + _dumped(added)[1:-1] + comma + rest
+
+
+def _dumped(added: Mapping[str, Any]) -> bytes:
+    """As orjson writes it; what UTF-8 cannot hold (a lone surrogate in an id) is escaped."""
+    try:
+        return orjson.dumps(dict(added))
+    except TypeError:
+        return json.dumps(added, separators=(",", ":")).encode("ascii")

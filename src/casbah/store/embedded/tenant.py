@@ -41,10 +41,10 @@ class Tenant:
             fresh = list(self._fresh(arrivals))
             refused: list[tuple[int, str]] = []
             documents: defaultdict[int, list[str]] = defaultdict(list)
-            for position, arrival, twin in fresh:
+            for position, arrival, twins in fresh:
                 number = s.period_of(arrival.timestamp)
                 try:
-                    documents[number].append(self._document(arrival, twin, self._period(number).view))
+                    documents[number].append(self._document(arrival, twins, self._period(number).view))
                 except FullMomentError as full:
                     refused.append((position, str(full)))
             for number, added in documents.items():
@@ -99,27 +99,25 @@ class Tenant:
             self._periods = {**self._periods, number: Period(self._folder / f"{number:04d}", number)}
         return self._periods[number]
 
-    def _fresh(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[int, Arrival, str | None]]:
-        """The arrivals that are not stored yet: their position, under the id to store them by, with their twin term."""
+    def _fresh(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[int, Arrival, tuple[str, ...]]]:
+        """The arrivals that are not stored yet: their position, under the id to store them by, with their twin terms."""
         known = _Known(self._views())
         for position, arrival in enumerate(arrivals):
-            twin = s.twin_of(arrival)
+            twin = s.twin(arrival)
             if twin is not None and known.add("twin", twin):
                 continue
-            if not known.add("id", arrival.id):
-                yield position, arrival, twin
-            elif arrival.digest is not None:
-                renamed = f"{arrival.id}~{arrival.digest[:8]}"
-                if not known.add("id", renamed):
-                    yield position, replace(arrival, id=renamed), twin
+            named = _named(arrival, known)
+            if named is not None:
+                column, term = s.identity(named.id)
+                yield position, named, tuple(filter(None, (twin, term if column == "twin" else None)))
 
-    def _document(self, arrival: Arrival, twin: str | None, view: View) -> str:
+    def _document(self, arrival: Arrival, twins: tuple[str, ...], view: View) -> str:
         stamp = self._stamps.next(arrival.created, view)
         added = {"_id": arrival.id, "uid": arrival.id, "created": stamp.created}
         missing: dict[str, Any] = {key: value for key, value in added.items() if key in arrival.adds}
         record = with_additions(arrival.record, missing)
         activity = {**missing, **arrival.activity}
-        return s.document(record, activity, twin=twin, seq=stamp.seq, tie=stamp.tie)
+        return s.document(record, activity, twins=twins, seq=stamp.seq, tie=stamp.tie)
 
 
 class _Known:
@@ -135,6 +133,16 @@ class _Known:
             return True
         self._batch.add((column, term))
         return False
+
+
+def _named(arrival: Arrival, known: _Known) -> Arrival | None:
+    """The arrival under an id that is free: its own, else its own and its body's digest; None if it is a duplicate."""
+    if not known.add(*s.identity(arrival.id)):
+        return arrival
+    if arrival.digest is None:
+        return None
+    renamed = replace(arrival, id=f"{arrival.id}~{arrival.digest[:8]}")
+    return None if known.add(*s.identity(renamed.id)) else renamed
 
 
 def _numbered(folder: Path) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,222 @@
+"""What every store does: laws of identity, order, pages, scans, bytes, tenants, feedback."""
+
+import itertools
+import json
+import random
+from collections.abc import Iterator
+
+import pytest
+from making import NOW, arrival, from_source, ids, query, record
+
+from casbah.activity.query import Query, continuation
+from casbah.activity.scope import Scope
+from casbah.errors import ActivityNotFoundError, StoreClosedError
+from casbah.store.contract import FeedbackEntry, Inserted, Store
+
+TENANT = Scope("default")
+OTHER = Scope("other")
+DAY = 86_400_000
+ORDERS = [
+    pytest.param(sort, direction, id=f"{sort} {direction}")
+    for sort, direction in itertools.product(("date", "created"), ("asc", "desc"))
+]
+
+
+def pages(store: Store, **parameters: object) -> Iterator[list[str]]:
+    skip = 0
+    while True:
+        page = store.find(query(skip=skip, **parameters), TENANT)
+        yield ids(page.records)
+        skip += len(page.records)
+        if skip >= page.total:
+            return
+
+
+def scans(store: Store, filters: dict[str, object] | None = None, **parameters: object) -> Iterator[list[str]]:
+    asked: Query = query(filters, isScan=True, **parameters)
+    while True:
+        page = store.scan(asked, TENANT)
+        yield ids(page.records)
+        if page.boundary is None:
+            return
+        asked = query(continuation(asked, page.boundary), isScan=True, **parameters)
+
+
+def ordered(records: list[dict[str, object]], sort: str, direction: str) -> list[str]:
+    key = {"date": "timestamp", "created": "created"}[sort]
+    ranked = sorted(enumerate(records), key=lambda pair: (pair[1][key], pair[0]), reverse=direction == "desc")
+    return [str(each["_id"]) for _, each in ranked]
+
+
+def spread(count: int, seed: int = 7) -> list[dict[str, object]]:
+    """Records over half a year, many of them sharing a millisecond, stored in no order."""
+    chance = random.Random(seed)
+    return [
+        record(n, timestamp=NOW - chance.randrange(40) * 5 * DAY - chance.randrange(3), created=NOW - chance.randrange(50))
+        for n in range(count)
+    ]
+
+
+def test_the_same_batch_twice_is_stored_once(store: Store) -> None:
+    batch = [arrival(record(n)) for n in range(50)]
+    assert store.insert(batch, TENANT) == Inserted(50, 0)
+    assert store.insert(batch, TENANT) == Inserted(0, 50)
+    assert store.insert(batch[:3] + [arrival(record(99))], TENANT) == Inserted(1, 3)
+    assert store.find(query(), TENANT).total == 51
+
+
+def test_a_batch_that_repeats_itself_stores_once(store: Store) -> None:
+    assert store.insert([arrival(record(1))] * 4, TENANT) == Inserted(1, 3)
+
+
+def test_identity_is_over_all_of_time_and_the_first_one_wins(store: Store) -> None:
+    first, later = record(1, timestamp=NOW), record(1, timestamp=NOW - 400 * DAY, appId=5)
+    assert store.insert([arrival(first)], TENANT) == Inserted(1, 0)
+    assert store.insert([arrival(later)], TENANT) == Inserted(0, 1)
+    assert json.loads(store.fetch("activity-1", TENANT) or b"") == first
+
+
+def test_one_source_id_with_two_bodies_is_stored_twice_and_stays_so(store: Store) -> None:
+    one, two = (from_source("i_1_x", NOW, {"name": name}) for name in ("one", "two"))
+    assert one.digest is not None
+    assert two.digest is not None
+    assert store.insert([one, two], TENANT) == Inserted(2, 0)
+    assert store.insert([two, one], TENANT) == Inserted(0, 2)
+    assert store.insert([two], TENANT) == Inserted(0, 1)
+    assert sorted(ids(store.find(query(), TENANT).records)) == ["i_1_x", f"i_1_x~{two.digest[:8]}"]
+
+
+def test_a_source_id_under_another_body_in_another_period(store: Store) -> None:
+    one, two = from_source("i_1_x", NOW, {"n": 1}), from_source("i_1_x", NOW - 300 * DAY, {"n": 2})
+    assert [store.insert([each], TENANT).stored for each in (one, two, one, two)] == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "left, right",
+    [
+        pytest.param("x" * 8_001, "x" * 8_000 + "y", id="ids alike in their first 8,000 characters"),
+        pytest.param("a\ud800", "a\ud801", id="ids that differ in a lone surrogate"),
+        pytest.param("Straße", "STRASSE", id="ids that differ in case"),
+    ],
+)
+def test_no_two_ids_are_taken_for_one(store: Store, left: str, right: str) -> None:
+    batch = [arrival(record(0, _id=each, uid=each)) for each in (left, right)]
+    assert store.insert(batch, TENANT) == Inserted(2, 0)
+    assert store.insert(batch, TENANT) == Inserted(0, 2)
+    assert json.loads(store.fetch(left, TENANT) or b"")["_id"] == left
+
+
+def test_records_come_back_byte_for_byte(store: Store) -> None:
+    raw = (
+        b' { "_id":"b", "uid":"b","created":1760000000000 ,\r\n\t"timestamp":1760000000001,'
+        b'"x":"\\u00fc \\ud83d \xc3\xbc","big":123456789012345678901234567890,"e":1e2, "X":1,"x":2,"entityData":{} }\n'
+    )
+    store.insert([arrival(json.loads(raw), raw=raw)], TENANT)
+    assert store.fetch("b", TENANT) == raw
+    assert store.find(query(), TENANT).records == [raw]
+    assert list(store.scan(query(isScan=True), TENANT).records) == [raw]
+
+
+def test_what_storing_adds_stands_first_and_the_rest_is_untouched(store: Store) -> None:
+    store.insert([from_source("n", NOW, {"k": [1, 2]})], TENANT)
+    rest = b'"timestamp": 1760000000000, "appId": 1, "rawDataJson": {"k": [1, 2]}}'
+    assert store.fetch("n", TENANT) == b'{"_id":"n","uid":"n","created":1760000000000,' + rest
+
+
+def test_our_own_clock_puts_at_most_a_thousand_in_one_ms(store: Store) -> None:
+    store.insert([from_source(f"n{n}", NOW, {"n": n}) for n in range(2_500)], TENANT)
+    assert [
+        store.find(query({"created": {"eq": NOW + ms}}), TENANT).total for ms in range(4)
+    ] == [1_000, 1_000, 500, 0]
+
+
+@pytest.mark.parametrize("sort, direction", ORDERS)
+def test_pages_hold_every_record_once_in_order(store: Store, sort: str, direction: str) -> None:
+    records = spread(730)
+    for start in range(0, len(records), 100):
+        store.insert([arrival(each) for each in records[start : start + 100]], TENANT)
+    walked = list(pages(store, sortField=sort, sortDirection=direction))
+    assert [len(page) for page in walked] == [100] * 7 + [30]
+    assert list(itertools.chain(*walked)) == ordered(records, sort, direction)
+
+
+@pytest.mark.parametrize("sort, direction", ORDERS)
+def test_a_scan_equals_the_list(store: Store, sort: str, direction: str) -> None:
+    records = spread(1_700)
+    store.insert([arrival(each) for each in records], TENANT)
+    walked = list(scans(store, sortField=sort, sortDirection=direction))
+    assert len(walked) > 2
+    assert list(itertools.chain(*walked)) == ordered(records, sort, direction)
+
+
+@pytest.mark.parametrize("sort, direction", ORDERS)
+def test_ten_thousand_in_one_ms(store: Store, sort: str, direction: str) -> None:
+    records = [record(n, timestamp=NOW, created=NOW) for n in range(10_000)]
+    records += [record(10_000 + n, timestamp=NOW + n - 1, created=NOW + n - 1) for n in (0, 2)]
+    store.insert([arrival(each) for each in records], TENANT)
+    expected = ordered(records, sort, direction)
+    order = {"sortField": sort, "sortDirection": direction}
+    assert list(itertools.chain(*scans(store, **order))) == expected
+    assert [len(page) for page in scans(store, **order)] == [1, 10_000, 1]
+    page = store.find(query(skip=9_950, **order), TENANT)
+    assert (ids(page.records), page.total) == (expected[9_950:], 10_002)
+    assert list(itertools.chain(*pages(store, **order))) == expected
+
+
+@pytest.mark.parametrize("sort, direction", ORDERS)
+def test_deep_skips_land_where_counting_says(store: Store, sort: str, direction: str) -> None:
+    chance = random.Random(3)
+    records = [
+        record(n, timestamp=NOW - chance.randrange(90 * DAY), created=NOW - chance.randrange(10 * DAY)) for n in range(13_000)
+    ]
+    store.insert([arrival(each) for each in records], TENANT)
+    expected = ordered(records, sort, direction)
+    for skip in (9_999, 10_000, 10_001, 11_234, 12_950, 13_000, 10**30):
+        page = store.find(query(skip=skip, sortField=sort, sortDirection=direction), TENANT)
+        assert (ids(page.records), page.total) == (expected[skip : skip + 100], 13_000)
+
+
+def test_a_scan_within_filters_keeps_its_window(store: Store) -> None:
+    records = spread(1_500)
+    store.insert([arrival(each) for each in records], TENANT)
+    window: dict[str, object] = {"date": {"gte_ndays": 100}, "service": {"eq": 11161}}
+    expected = [each for each in ordered(records, "date", "asc") if _at(records, each) >= NOW - 100 * DAY]
+    assert list(itertools.chain(*scans(store, window, sortDirection="asc"))) == expected
+
+
+def _at(records: list[dict[str, object]], name: str) -> int:
+    return next(int(str(each["timestamp"])) for each in records if each["_id"] == name)
+
+
+def test_more_than_a_sort_key_can_tell_apart_is_refused_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from casbah.store.embedded import stamp
+
+    monkeypatch.setattr(stamp, "MOST_TIES", 3)
+    done = store.insert([arrival(record(n, created=NOW)) for n in range(5)], TENANT)
+    assert (done.stored, done.duplicates, [position for position, _ in done.refused]) == (3, 0, [3, 4])
+    assert store.find(query(), TENANT).total == 3
+
+
+def test_tenants_are_apart(store: Store) -> None:
+    store.insert([arrival(record(1))], TENANT)
+    assert store.fetch("activity-1", OTHER) is None
+    assert store.find(query(), OTHER).total == 0
+    assert store.insert([arrival(record(1))], OTHER) == Inserted(1, 0)
+    with pytest.raises(ActivityNotFoundError):
+        store.feedback("activity-2", OTHER)
+
+
+def test_feedback_is_appended(store: Store) -> None:
+    store.insert([arrival(record(1))], TENANT)
+    entries = [FeedbackEntry(NOW + n, "token", b'{"feedback": "%d"}' % n) for n in range(3)]
+    for entry in entries:
+        store.add_feedback("activity-1", entry, TENANT)
+    assert list(store.feedback("activity-1", TENANT)) == entries
+    with pytest.raises(ActivityNotFoundError):
+        store.add_feedback("activity-9", entries[0], TENANT)
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    with pytest.raises(StoreClosedError):
+        store.find(query(), TENANT)

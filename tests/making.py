@@ -1,0 +1,45 @@
+"""Records and arrivals for tests, made plainly."""
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from casbah.activity.arrival import Arrival
+from casbah.activity.query import Query, parse
+
+NOW = 1_760_000_000_000
+"""The tests' clock, in ms."""
+
+
+def record(number: int, **keys: Any) -> dict[str, Any]:
+    """A small whole record."""
+    name = f"activity-{number}"
+    base = {"_id": name, "uid": name, "timestamp": NOW - number, "created": NOW, "appId": 11161, "entityData": {}}
+    return base | keys
+
+
+def arrival(made: Mapping[str, Any], *, digest: str | None = None, raw: bytes | None = None) -> Arrival:
+    """An arrival of a record; what it lacks of `_id`, `uid`, `created` is for the store to add."""
+    bare = {key: value for key, value in made.items() if key != "_id"} if digest else dict(made)
+    adds = tuple(key for key in ("_id", "uid", "created") if key not in bare)
+    body = raw if raw is not None else json.dumps(bare).encode()
+    return Arrival(made["_id"], made["timestamp"], body, bare, digest, bare.get("created"), adds)
+
+
+def from_source(activity_id: str, timestamp: int, body: Mapping[str, Any]) -> Arrival:
+    """An arrival as a connector makes it: known by its id and its source's body."""
+    digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    keys = {"timestamp": timestamp, "appId": 1, "rawDataJson": body}
+    raw = json.dumps(keys).encode()
+    return Arrival(activity_id, timestamp, raw, keys, digest, None, ("_id", "uid", "created"))
+
+
+def query(filters: Mapping[str, Any] | None = None, **parameters: Any) -> Query:
+    """A query as the wire would parse it, at NOW."""
+    return parse({"filters": filters or {}, **parameters}, now=NOW)
+
+
+def ids(records: Iterable[bytes]) -> list[str]:
+    """The `_id` of each record, in order."""
+    return [json.loads(each)["_id"] for each in records]

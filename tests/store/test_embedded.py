@@ -1,0 +1,80 @@
+"""What is particular to the embedded store: its files, its lock, its format, its patterns."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tantivy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from making import NOW, arrival, query, record
+
+from casbah.activity.scope import Scope
+from casbah.errors import StoreFormatError, StoreLockedError
+from casbah.store.embedded.render import escape
+from casbah.store.embedded.store import EmbeddedStore
+
+TENANT = Scope("default")
+
+
+def opened(folder: Path) -> EmbeddedStore:
+    return EmbeddedStore(folder, clock=lambda: NOW)
+
+
+def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.insert([arrival(record(n, timestamp=NOW - n * 10**9)) for n in range(30)], TENANT)
+    before = store.find(query(), TENANT)
+    store.close()
+    again = opened(tmp_path)
+    assert again.find(query(), TENANT) == before
+    again.insert([arrival(record(99, timestamp=NOW + 5)), arrival(record(98, timestamp=NOW + 5))], TENANT)
+    names = [json.loads(each)["_id"] for each in again.find(query(limit=2), TENANT).records]
+    assert names == ["activity-98", "activity-99"]
+    again.close()
+
+
+def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with pytest.raises(StoreLockedError, match=r"in use by process \d+; stop it"):
+        opened(tmp_path)
+    other = "import sys\nfrom pathlib import Path\nfrom casbah.store.embedded.store import EmbeddedStore\n"
+    other += "EmbeddedStore(Path(sys.argv[1]), clock=int)\n"
+    ran = subprocess.run([sys.executable, "-c", other, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "StoreLockedError" in ran.stderr
+    store.close()
+    opened(tmp_path).close()
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        pytest.param('{"format": 99, "fields": []}', "has format 99", id="a newer format"),
+        pytest.param('{"format": 1, "fields": ["gone:id"]}', "other fields", id="other fields"),
+        pytest.param("not json", "cannot be read", id="not ours"),
+    ],
+)
+def test_another_format_is_refused(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "format.json").write_text(content, encoding="utf-8")
+    with pytest.raises(StoreFormatError, match=says):
+        opened(tmp_path)
+
+
+SCHEMA = tantivy.SchemaBuilder().add_text_field("t", tokenizer_name="raw", index_option="basic").build()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=12), st.lists(st.text(max_size=12), max_size=8))
+def test_an_escaped_value_matches_itself_and_nothing_else(wanted: str, others: list[str]) -> None:
+    index = tantivy.Index(SCHEMA)
+    writer = index.writer(15_000_000, 1)
+    values = {value.encode("utf-8", "replace").decode() for value in (wanted, *others)}
+    wanted = wanted.encode("utf-8", "replace").decode()
+    for value in sorted(values):
+        writer.add_json(json.dumps({"t": value}))
+    writer.commit()
+    index.reload()
+    pattern = tantivy.Query.regex_query(SCHEMA, "t", escape(wanted))
+    assert index.searcher().search(pattern, limit=1).count == 1

@@ -1,0 +1,58 @@
+"""The documents tell the truth: every row of a table, every command and every error is in them, and generated pages are current."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from casbah import docs, errors
+from casbah.activity.language import FILTERS, OPERATORS
+from casbah.settings import SETTINGS
+
+ROOT = Path(__file__).parent.parent
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", docs.PAGES)
+def test_generated_pages_are_current(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert docs.main(["--check"]) == 0
+    assert text(f"docs/{name}").endswith(docs.PAGES[name]())
+
+
+def test_a_stale_page_is_found_and_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    assert docs.main(["--check"]) == 1
+    assert docs.main([]) == 0
+    assert docs.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_is_documented(name: str) -> None:
+    assert all(f"`{each}`" in text("docs/filters.md") for each in (name, *FILTERS[name].aliases))
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_operator_is_documented(name: str) -> None:
+    assert f"| `{name}` |" in text("docs/filters.md")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"| `{SETTINGS[name].variable}` |" in text("docs/settings.md")
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"^ {4,}(\w+Error)\b", errors.__doc__ or "", re.MULTILINE)
+    defined = [name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, Exception)]
+    assert sorted(drawn) == sorted(defined)
+
+
+def test_every_dependency_earns_its_place() -> None:
+    listed = re.findall(r'^    "([a-z0-9-]+)[>=]', text("pyproject.toml").split("[project.optional-dependencies]")[0], re.MULTILINE)
+    assert listed
+    assert [name for name in listed if f"`{name}`" not in text("ARCHITECTURE.md")] == []
