@@ -75,9 +75,7 @@ class BadValueError(RequestError):
     """A value of the wrong type or shape."""
 
     def __init__(self, filter_name: str, operator: str, found: object, expected: str) -> None:
-        super().__init__(
-            f"filter {filter_name!r}, operator {operator!r}: expected {expected}, got {describe(found)}"
-        )
+        super().__init__(f"filter {filter_name!r}, operator {operator!r}: expected {expected}, got {describe(found)}")
 
 
 class LimitExceededError(RequestError):

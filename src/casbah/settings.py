@@ -15,6 +15,7 @@ from casbah.errors import BadSettingError
 PREFIX = "CASBAH_"
 _RATE = re.compile(r"(\d+)\s*/\s*(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_MOST_PORT = 65_535
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -88,7 +89,7 @@ def _whole(text: str) -> int:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > 65_535:
+    if not (text.isascii() and text.isdigit()) or int(text) > _MOST_PORT:
         raise ValueError("a port, 0 to 65535 (0: any free one)")
     return int(text)
 

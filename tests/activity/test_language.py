@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from making import NOW, query
 
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF
 from casbah.activity.matching import matches
 from casbah.activity.query import continuation, parse
 from casbah.errors import BadValueError, LimitExceededError, RequestError, UnknownFilterError, UnsupportedOperatorError
+from making import NOW, query
 
 ROW = re.compile(r"^\| ([\w.]+) \|[^|]*\| ([^|]+) \|", re.MULTILINE)
 
@@ -21,7 +21,11 @@ def test_33_filters_and_21_operators() -> None:
 
 def test_the_table_is_the_public_one(shared: Path) -> None:
     public = ROW.findall((shared / "spec" / "activities-api.md").read_text(encoding="utf-8"))
-    documented = {name: tuple(each.strip().lower() for each in operators.split(",")) for name, operators in public if name != "Filter"}
+    documented = {
+        name: tuple(each.strip().lower() for each in operators.split(","))
+        for name, operators in public
+        if name != "Filter"
+    }
     assert {name: row.documented for name, row in FILTERS.items()} == documented
 
 
@@ -72,11 +76,25 @@ def test_refusals(filters: object, error: type[RequestError], says: str) -> None
     "filters, boundary, expected",
     [
         pytest.param({}, 5, {"date": {"lte": 5}}, id="no filters"),
-        pytest.param({"date": {"gte_ndays": 1}}, 5, {"date": {"gte": NOW - 86_400_000, "lte": 5}}, id="days become moments"),
-        pytest.param({"date": {"GTE": ["7", 3], "gte_ndays": 10_000_000}}, 5, {"date": {"gte": 3, "lte": 5}}, id="the tighter one stays"),
+        pytest.param(
+            {"date": {"gte_ndays": 1}}, 5, {"date": {"gte": NOW - 86_400_000, "lte": 5}}, id="days become moments"
+        ),
+        pytest.param(
+            {"date": {"GTE": ["7", 3], "gte_ndays": 10_000_000}},
+            5,
+            {"date": {"gte": 3, "lte": 5}},
+            id="the tighter one stays",
+        ),
         pytest.param({"date": {"lte": 9}}, 5, {"date": {"lte": 5}}, id="the boundary is tighter"),
-        pytest.param({"created": {"lte_ndays": 1}}, 5, {"created": {"lte": NOW - 86_400_000}, "date": {"lte": 5}}, id="another field's days"),
-        pytest.param({"service": {"eq": 1}}, 5, {"service": {"eq": 1}, "date": {"lte": 5}}, id="others stay as they are"),
+        pytest.param(
+            {"created": {"lte_ndays": 1}},
+            5,
+            {"created": {"lte": NOW - 86_400_000}, "date": {"lte": 5}},
+            id="another field's days",
+        ),
+        pytest.param(
+            {"service": {"eq": 1}}, 5, {"service": {"eq": 1}, "date": {"lte": 5}}, id="others stay as they are"
+        ),
     ],
 )
 def test_continuation(filters: dict[str, object], boundary: int, expected: object) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from making import NOW
 
 from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
+from making import NOW
 
 
 @pytest.fixture(params=["embedded"])

@@ -6,12 +6,13 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from making import NOW, arrival, from_source, ids, query, record
 
 from casbah.activity.query import Query, continuation
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import FeedbackEntry, Inserted, Store
+from casbah.store.embedded import stamp
+from making import NOW, arrival, from_source, ids, query, record
 
 TENANT = Scope("default")
 OTHER = Scope("other")
@@ -52,7 +53,9 @@ def spread(count: int, seed: int = 7) -> list[dict[str, object]]:
     """Records over half a year, many of them sharing a millisecond, stored in no order."""
     chance = random.Random(seed)
     return [
-        record(n, timestamp=NOW - chance.randrange(40) * 5 * DAY - chance.randrange(3), created=NOW - chance.randrange(50))
+        record(
+            n, timestamp=NOW - chance.randrange(40) * 5 * DAY - chance.randrange(3), created=NOW - chance.randrange(50)
+        )
         for n in range(count)
     ]
 
@@ -61,7 +64,7 @@ def test_the_same_batch_twice_is_stored_once(store: Store) -> None:
     batch = [arrival(record(n)) for n in range(50)]
     assert store.insert(batch, TENANT) == Inserted(50, 0)
     assert store.insert(batch, TENANT) == Inserted(0, 50)
-    assert store.insert(batch[:3] + [arrival(record(99))], TENANT) == Inserted(1, 3)
+    assert store.insert([*batch[:3], arrival(record(99))], TENANT) == Inserted(1, 3)
     assert store.find(query(), TENANT).total == 51
 
 
@@ -125,9 +128,7 @@ def test_what_storing_adds_stands_first_and_the_rest_is_untouched(store: Store) 
 
 def test_our_own_clock_puts_at_most_a_thousand_in_one_ms(store: Store) -> None:
     store.insert([from_source(f"n{n}", NOW, {"n": n}) for n in range(2_500)], TENANT)
-    assert [
-        store.find(query({"created": {"eq": NOW + ms}}), TENANT).total for ms in range(4)
-    ] == [1_000, 1_000, 500, 0]
+    assert [store.find(query({"created": {"eq": NOW + ms}}), TENANT).total for ms in range(4)] == [1_000, 1_000, 500, 0]
 
 
 @pytest.mark.parametrize("sort, direction", ORDERS)
@@ -167,7 +168,8 @@ def test_ten_thousand_in_one_ms(store: Store, sort: str, direction: str) -> None
 def test_deep_skips_land_where_counting_says(store: Store, sort: str, direction: str) -> None:
     chance = random.Random(3)
     records = [
-        record(n, timestamp=NOW - chance.randrange(90 * DAY), created=NOW - chance.randrange(10 * DAY)) for n in range(13_000)
+        record(n, timestamp=NOW - chance.randrange(90 * DAY), created=NOW - chance.randrange(10 * DAY))
+        for n in range(13_000)
     ]
     store.insert([arrival(each) for each in records], TENANT)
     expected = ordered(records, sort, direction)
@@ -189,8 +191,6 @@ def _at(records: list[dict[str, object]], name: str) -> int:
 
 
 def test_more_than_a_sort_key_can_tell_apart_is_refused_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from casbah.store.embedded import stamp
-
     monkeypatch.setattr(stamp, "MOST_TIES", 3)
     done = store.insert([arrival(record(n, created=NOW)) for n in range(5)], TENANT)
     assert (done.stored, done.duplicates, [position for position, _ in done.refused]) == (3, 0, [3, 4])

@@ -9,12 +9,12 @@ import pytest
 import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import NOW, arrival, query, record
 
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.store import EmbeddedStore
+from making import NOW, arrival, query, record
 
 TENANT = Scope("default")
 

@@ -147,9 +147,7 @@ def _objects(record: Record) -> Iterator[Any]:
 
 def _is_object(found: Any, number: int, word: str) -> bool:
     service_type = string(at(found, "serviceObjectType"))
-    return integer(at(found, "objType")) == number or (
-        service_type is not None and word in service_type.lower()
-    )
+    return integer(at(found, "objType")) == number or (service_type is not None and word in service_type.lower())
 
 
 def _is_file(found: Any) -> bool:

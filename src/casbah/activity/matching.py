@@ -1,4 +1,4 @@
-"""The meaning: does a record match a predicate? Plain Python, from the record alone, sharing no code with any engine."""
+"""The meaning: does a record match a predicate? Plain Python, from the record alone, sharing no code with an engine."""
 
 from casbah.activity.fields import phrases, values
 from casbah.activity.predicate import (
@@ -53,7 +53,7 @@ def matches(predicate: Predicate, record: Record) -> bool:  # noqa: C901, PLR091
 
 def _within(bounds: Range, value: str | int) -> bool:
     if not isinstance(value, int):
-        raise AssertionError(f"{bounds.field.name} holds no numbers")  # noqa: TRY004  not the caller's doing
+        raise AssertionError(f"{bounds.field.name} holds no numbers")
     low, high = bounds.low, bounds.high
     above = low is None or value > low or (bounds.with_low and value == low)
     below = high is None or value < high or (bounds.with_high and value == high)

@@ -117,21 +117,7 @@ class Not:
     part: "Predicate"
 
 
-Predicate = (
-    Everything
-    | Terms
-    | Other
-    | Range
-    | Prefix
-    | Infix
-    | Suffix
-    | Words
-    | Phrase
-    | Present
-    | All
-    | Any
-    | Not
-)
+Predicate = Everything | Terms | Other | Range | Prefix | Infix | Suffix | Words | Phrase | Present | All | Any | Not
 
 
 def both(*parts: Predicate) -> Predicate:

@@ -78,8 +78,8 @@ def where(filters: Any, *, now: int, bounds: Bounds | None = None) -> Predicate:
 def continuation(query: Query, boundary: int) -> dict[str, Any]:
     """The filters of the next page of a scan: the same, from `boundary` (ms, included) on, with one window in time."""
     filters = {name: dict(operators) for name, operators in query.filters.items()}
-    for name, operators in filters.items():
-        _freeze(filter_named(name), operators, now=query.now)
+    for operators in filters.values():
+        _freeze(operators, now=query.now)
     _merge(filters, query.sort.name, "lte" if query.descending else "gte", boundary)
     return filters
 
@@ -118,9 +118,7 @@ def _value(row: Filter, operator: Operator, given: Any, *, now: int, bounds: Bou
         raise BadValueError(row.name, operator.name, given, str(wrong)) from None
 
 
-def _by_role(
-    row: Filter, operator: Operator, values: list[Any], takes: Takes
-) -> tuple[tuple[Field, ...], list[Any]]:
+def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -> tuple[tuple[Field, ...], list[Any]]:
     """The fields that a `{"role": n}` modifier among the values chooses, and the values without it."""
     roles = dict(row.by_role)
     if not roles or takes not in (Takes.VALUES, Takes.TEXTS):
@@ -138,7 +136,7 @@ def _by_role(
         raise BadValueError(row.name, operator.name, role, f"a role out of {sorted(roles)}") from None
 
 
-def _freeze(row: Filter, operators: dict[str, Any], *, now: int) -> None:
+def _freeze(operators: dict[str, Any], *, now: int) -> None:
     """`gte_ndays` and `lte_ndays` become the moments they meant on the first page."""
     for spelling in [name for name in operators if name.lower() in _FROZEN]:
         given = operators.pop(spelling)

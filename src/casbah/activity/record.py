@@ -46,7 +46,7 @@ def integer(value: Any) -> int | None:
 
 def decimal(text: str) -> int | None:
     """The integer that a short decimal string with an optional sign spells."""
-    digits = text[1:] if text.startswith("-") else text
+    digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_INT_DIGITS else None
 
 

@@ -10,8 +10,8 @@ from casbah.activity import address
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS, Field, Kind, entity_term, source_stream, source_type
 from casbah.activity.record import decimal
-from casbah.errors import describe
 from casbah.activity.text import exact, folded, sound, words
+from casbah.errors import describe
 
 MS_PER_DAY = 86_400_000
 
@@ -207,9 +207,7 @@ def _entity(value: Any) -> str:
         return entity_term(_id(value), None, None)
     if not isinstance(value, dict) or set(value) - {"id", "saas", "inst"} or value.get("id") in (None, ""):
         raise WrongValueError("an entity {id, saas?, inst?}, or its id")
-    saas, instance = (
-        None if value.get(key) is None else str(whole(value[key])) for key in ("saas", "inst")
-    )
+    saas, instance = (None if value.get(key) is None else str(whole(value[key])) for key in ("saas", "inst"))
     return entity_term(_id(value["id"]), saas, instance)
 
 

@@ -124,9 +124,7 @@ def _described(name: str) -> dict[str, Any]:
     row = FILTERS[name]
     return {
         "name": row.name,
-        "operators": [
-            {"id": operator, "documented": operator in row.documented} for operator in row.operators
-        ],
+        "operators": [{"id": operator, "documented": operator in row.documented} for operator in row.operators],
         "inputType": {"type": row.field.kind.value},
         "deprecated": False,
     }

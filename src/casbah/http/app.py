@@ -14,6 +14,8 @@ from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, PUBLIC, ROUTES, PublicRoute, Route
 from casbah.identity.door import TENANT_HEADER
 
+AnyRoute = Route | PublicRoute
+
 PAGES: tuple[PublicRoute, ...] = (
     PublicRoute("/openapi.json", manual.specification, "This API as OpenAPI"),
     PublicRoute("/docs", manual.page, "This API as a page"),
@@ -43,16 +45,21 @@ async def _respond(request: Request, services: Services) -> Response:
 
 async def _routed(request: Request, services: Services) -> Response:
     segments = segments_of(_raw_path(request))
-    found = [(route, path) for route in (*ROUTES, *PUBLIC, *PAGES) if (path := _match(route.path, segments)) is not None]
-    if not found:
+    matched = _matched((*ROUTES, *PUBLIC, *PAGES), segments)
+    if not matched:
         raise RouteNotFoundError
-    literal = [pair for pair in found if not pair[1]] or found
-    for route, path in literal:
+    for route, path in matched:
         if request.method in route.methods:
             if isinstance(route, PublicRoute):
                 return await route.handler(request, services)
             return await _permitted(request, services, route, path)
-    raise MethodNotAllowedError(request.method, sorted({each for route, _ in literal for each in route.methods}))
+    raise MethodNotAllowedError(request.method, sorted({each for route, _ in matched for each in route.methods}))
+
+
+def _matched(routes: Sequence[AnyRoute], segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, str]]]:
+    """The routes at a path, and what its named segments hold; a route that names none of them wins over those that do."""
+    found = [(route, path) for route in routes if (path := _match(route.path, segments)) is not None]
+    return [(route, path) for route, path in found if not path] or found
 
 
 async def _permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:

@@ -1,4 +1,4 @@
-"""This API as OpenAPI 3.1 and as a page that needs nothing from the internet; both follow from the tables."""
+"""The API as OpenAPI 3.1 and as a page that needs nothing from the internet; both follow from the tables."""
 
 from html import escape
 from typing import Any
@@ -30,7 +30,9 @@ async def specification(_: Request, __: Services) -> Response:
 
 async def page(_: Request, __: Services) -> Response:
     """The same for people."""
-    return HTMLResponse(_html(openapi()), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+    return HTMLResponse(
+        _html(openapi()), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    )
 
 
 async def front(_: Request, __: Services) -> Response:

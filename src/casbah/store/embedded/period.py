@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tantivy
 from tantivy import FieldType, Occur, Order
@@ -29,8 +30,7 @@ class Hit:
 
     def record(self) -> bytes:
         """The record's own bytes."""
-        found: bytes = self.view.searcher.doc(self.address).get_first("record")
-        return found
+        return self.view.record_at(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class View:
             return int(self.searcher.num_docs) - self.count(asked.part)
         return self._matching(render(asked, self.schema, self.searcher))
 
-    def top(
-        self, predicate: Predicate, sort: str, *, descending: bool, limit: int, offset: int = 0
-    ) -> list[Hit]:
+    def top(self, predicate: Predicate, sort: str, *, descending: bool, limit: int, offset: int = 0) -> list[Hit]:
         """The `limit` first activities in the order of `sort` ("date" or "created"), after `offset`."""
         asked = prune(predicate, self.bounds)
         if asked == NOTHING or limit == 0 or self.searcher.num_docs <= offset:
             return []
-        return self._top(render(asked, self.schema, self.searcher), sort, descending=descending, limit=limit, offset=offset)
+        return self._top(
+            render(asked, self.schema, self.searcher), sort, descending=descending, limit=limit, offset=offset
+        )
 
     def stream(self, predicate: Predicate, sort: str, *, descending: bool) -> Iterator[Hit]:
         """Every activity that matches, in order, a chunk at a time and each chunk from where the last one ended."""
@@ -97,13 +97,15 @@ class View:
     def record(self, activity_id: str) -> bytes | None:
         """The record of that id."""
         query = Engine.term_query(self.schema, *s.identity(activity_id))
-        for _, address in self.searcher.search(query, limit=1, count=False).hits:
-            found: bytes = self.searcher.doc(address).get_first("record")
-            return found
-        return None
+        hits = self.searcher.search(query, limit=1, count=False).hits
+        return self.record_at(hits[0][1]) if hits else None
+
+    def record_at(self, address: tantivy.DocAddress) -> bytes:
+        """The record at a place that a search gave."""
+        return bytes(self.searcher.doc(address)["record"][0])
 
     def has(self, column: str, term: str) -> bool:
-        """Whether some activity has that term. (No activity is ever deleted singly, so this needs no search.)"""
+        """Whether some activity has that term. (No activity is ever deleted singly, so this needs no search.)."""
         return int(self.searcher.doc_freq(column, term)) > 0
 
     def most(self, column: str) -> int | None:
@@ -138,14 +140,13 @@ class View:
         self, query: Engine, column: str, *, descending: bool, limit: int, offset: int
     ) -> list[tuple[int, tantivy.DocAddress]]:
         order = Order.Desc if descending else Order.Asc
-        found = self.searcher.search(
-            query, limit=limit, count=False, order_by_field=column, offset=offset, order=order
-        )
+        found = self.searcher.search(query, limit=limit, count=False, order_by_field=column, offset=offset, order=order)
         hits: list[tuple[int, tantivy.DocAddress]] = found.hits
         return hits
 
     def _matching(self, query: Engine) -> int:
-        return int(self.searcher.search(query, limit=1, count=True).count)
+        found: Any = self.searcher.search(query, limit=1, count=True)  # its stub leaves `count` out
+        return int(found.count)
 
     def _beyond(self, column: str, key: int, *, descending: bool) -> Engine:
         low, high = (None, key - 1) if descending else (key + 1, None)

@@ -70,9 +70,7 @@ def created_key(created: int, tie: int) -> int:
     return (created << TIE_BITS) | tie
 
 
-def document(
-    record: bytes, activity: Mapping[str, Any], *, twins: Sequence[str], seq: int, tie: int
-) -> str:
+def document(record: bytes, activity: Mapping[str, Any], *, twins: Sequence[str], seq: int, tie: int) -> str:
     """The document of one activity, as the JSON that tantivy reads; bytes travel as base64."""
     columns: dict[str, Any] = {}
     has: list[str] = []

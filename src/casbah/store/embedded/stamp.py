@@ -18,7 +18,9 @@ class FullMomentError(Exception):
     """More activities bring the same `created` than a sort key can tell apart; the message is the reason to refuse one."""
 
     def __init__(self, created: int) -> None:
-        super().__init__(f"{MOST_TIES} activities are stored with created {created} already, the most that one ms holds")
+        super().__init__(
+            f"{MOST_TIES} activities are stored with created {created} already, the most that one ms holds"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The embedded store: a data directory that one process owns, with a folder for each tenant.
 
-    <store>/format.json   the format's version
-    <store>/lock          held by the process that owns the directory
-    <store>/tenants/<tenant>/periods/<number>/   a tantivy index for each 2^31 ms
-    <store>/tenants/<tenant>/feedback.db         feedback on activities
+<store>/format.json   the format's version
+<store>/lock          held by the process that owns the directory
+<store>/tenants/<tenant>/periods/<number>/   a tantivy index for each 2^31 ms
+<store>/tenants/<tenant>/feedback.db         feedback on activities
 """
 
 import threading

@@ -58,10 +58,8 @@ class Tenant:
         total = sum(counts)
         if query.skip >= total:
             return Page([], total)
-        if query.sort.name == "date":
-            hits = _page_by_date(query, views, counts)
-        else:
-            hits = _page_merged(query, views, query.skip)
+        by_date = query.sort.name == "date"
+        hits = _page_by_date(query, views, counts) if by_date else _page_merged(query, views, query.skip)
         return Page([hit.record() for hit in hits], total)
 
     def scan(self, query: Query) -> ScanPage:
