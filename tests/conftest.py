@@ -27,3 +27,13 @@ def _clean_environment(monkeypatch, tmp_path_factory):
     for name in [name for name in os.environ if name.startswith("CASBAH_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home"))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--agreement",
+        type=int,
+        default=400,
+        metavar="N",
+        help="how many random queries the agreement tests ask (each of every record; default 400)",
+    )

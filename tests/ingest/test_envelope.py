@@ -1,9 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from casbah.activity.arrival import Arrival
 from casbah.ingest import envelope
 from casbah.ingest.contract import UnusableEventError
-from hypothesis import given
-from hypothesis import strategies as st
 
 RECORDS = [
     pytest.param(b'{"a":1}', id="compact"),

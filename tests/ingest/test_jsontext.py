@@ -1,20 +1,15 @@
 import pytest
+
 from casbah.ingest import jsontext
 from casbah.ingest.contract import UnusableEventError
 
 READ = [
     pytest.param(rb'{"a":"\ud83d"}', {"a": "\ud83d"}, id="a lone surrogate escape"),
-    pytest.param(
-        b'{"a":123456789012345678901234567890}', {"a": 123456789012345678901234567890}, id="a huge integer"
-    ),
+    pytest.param(b'{"a":123456789012345678901234567890}', {"a": 123456789012345678901234567890}, id="a huge integer"),
     pytest.param(b'{"a":18446744073709551616}', {"a": 2**64}, id="the first integer past 64 bits"),
-    pytest.param(
-        b'{"a":-9223372036854775809}', {"a": -(2**63) - 1}, id="the first negative integer past 64 bits"
-    ),
+    pytest.param(b'{"a":-9223372036854775809}', {"a": -(2**63) - 1}, id="the first negative integer past 64 bits"),
     pytest.param(b'{"a":1,"a":2}', {"a": 2}, id="of a repeated key the last counts"),
-    pytest.param(
-        b'{"a":"12345678901234567890123"}', {"a": "12345678901234567890123"}, id="digits in a string"
-    ),
+    pytest.param(b'{"a":"12345678901234567890123"}', {"a": "12345678901234567890123"}, id="digits in a string"),
 ]
 
 
@@ -42,7 +37,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("raw", "reason"), REFUSED)
 def test_what_json_does_not_allow_is_refused_with_the_reason(raw, reason):
-    with pytest.raises(UnusableEventError, match="^") as caught:
+    with pytest.raises(UnusableEventError) as caught:
         jsontext.parse_object(raw)
     assert reason in str(caught.value)
 

@@ -2,14 +2,15 @@ import hashlib
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
 from casbah.connectors.mdca import CONNECTOR as MDCA
 from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector, Draft, Event, Refusal, UnusableEventError
 from casbah.ingest.pipeline import arrivals
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def event(raw, line=1):
@@ -17,11 +18,11 @@ def event(raw, line=1):
 
 
 def plain(drafts):
-    return Connector("plain", "Plain", lambda fields: True, drafts)
+    return Connector("plain", "Plain", lambda _: True, drafts)
 
 
 def drafted(*raws, native=None, timestamp=5, parts=("",)):
-    def drafts(found):
+    def drafts(_):
         return [Draft(native, timestamp, {"appId": 1}, part=part, scope="i_1_") for part in parts]
 
     return list(arrivals([event(raw, line) for line, raw in enumerate(raws, 1)], plain(drafts)))
@@ -122,9 +123,7 @@ IN_PLACE = [
     pytest.param((b'"uid":"a"', b'"uid":null'), (b'"uid":"a"',), id="a null uid"),
     pytest.param((b'"uid":"a"', b'"uid":""'), (b'"uid":"a"',), id="an empty uid"),
     pytest.param((b'{"0":null}', b"null"), (b"{}",), id="null entities"),
-    pytest.param(
-        (b'{"0":null}', b'[ {"x" : 1.0} ,null]'), (b'{"0":{"x" : 1.0},"1":null}',), id="a list of entities"
-    ),
+    pytest.param((b'{"0":null}', b'[ {"x" : 1.0} ,null]'), (b'{"0":{"x" : 1.0},"1":null}',), id="a list of entities"),
 ]
 
 
@@ -139,9 +138,7 @@ def test_only_what_must_change_does_and_where_it_stands(change, becomes):
 
 def test_a_null_created_is_taken_out_so_that_it_does_not_stand_there_twice():
     made = kept(WHOLE.replace(b'"created":6', b'"created":null'))
-    assert json.loads(made.record) == {
-        key: value for key, value in json.loads(WHOLE).items() if key != "created"
-    }
+    assert json.loads(made.record) == {key: value for key, value in json.loads(WHOLE).items() if key != "created"}
     assert (made.created, made.adds) == (None, ("created",))
     assert json.loads(made.record) == made.activity
 
@@ -161,9 +158,7 @@ REFUSED = [
     pytest.param((b":5", b":5.5"), "no usable time: timestamp is '5.5'", id="half a millisecond"),
     pytest.param((b":5", b':"soon"'), "no usable time: timestamp is 'soon'", id="a word"),
     pytest.param((b":5", b":-1"), "no usable time: -1 ms is outside 0 to 2^43 - 1", id="before the epoch"),
-    pytest.param(
-        (b":6", b':"x"'), "no usable created: 'x' is not ms from 0 to 8796093022207", id="created is a word"
-    ),
+    pytest.param((b":6", b':"x"'), "no usable created: 'x' is not ms from 0 to 8796093022207", id="created is a word"),
     pytest.param(
         (b'"_id" : "a"', b'"_id": []'),
         "no usable _id: expected a string, got list",
@@ -178,21 +173,54 @@ def test_a_record_that_cannot_be_kept_is_refused(change, reason):
 
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = (
-    "_id uid timestamp created entityData eventTime eventSource eventName userIdentity requestParameters resources "
-    "responseElements recipientAccountId sourceIPAddress id events actor parameters name type ipAddress CreationTime "
-    "Operation Workload UserId RecordType LogonType ExtendedProperties DeviceProperties Target Actor ModifiedProperties "
-    "Parameters SensitivityLabelEventData ResultStatus SourceFileName SiteUrl SourceRelativeUrl ClientIP eventname "
-    "networkInfo userAgent"
-).split()
+KEYS = [
+    "_id",
+    "uid",
+    "timestamp",
+    "created",
+    "entityData",
+    "eventTime",
+    "eventSource",
+    "eventName",
+    "userIdentity",
+    "requestParameters",
+    "resources",
+    "responseElements",
+    "recipientAccountId",
+    "sourceIPAddress",
+    "id",
+    "events",
+    "actor",
+    "parameters",
+    "name",
+    "type",
+    "ipAddress",
+    "CreationTime",
+    "Operation",
+    "Workload",
+    "UserId",
+    "RecordType",
+    "LogonType",
+    "ExtendedProperties",
+    "DeviceProperties",
+    "Target",
+    "Actor",
+    "ModifiedProperties",
+    "Parameters",
+    "SensitivityLabelEventData",
+    "ResultStatus",
+    "SourceFileName",
+    "SiteUrl",
+    "SourceRelativeUrl",
+    "ClientIP",
+    "eventname",
+    "networkInfo",
+    "userAgent",
+]
 TIME = {"timestamp": 5, "eventTime": "2022-12-11T02:57:48Z", "CreationTime": "2022-12-11T02:57:48"}
 GOOGLE = {"id": {"time": "2022-12-11T02:57:48Z", "applicationName": "login"}}
 

@@ -5,6 +5,7 @@ import sys
 import zipfile
 
 import pytest
+
 from casbah.connectors import connectors
 from casbah.errors import UnknownSourceError
 from casbah.ingest.contract import Event, Refusal
@@ -12,8 +13,7 @@ from casbah.ingest.opening import Limits
 from casbah.ingest.reading import page_of, pages
 
 A, B = (
-    json.dumps({"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": name}).encode()
-    for name in "AB"
+    json.dumps({"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": name}).encode() for name in "AB"
 )
 LINES = A + b"\n" + B + b"\n"
 PRETTY = json.dumps([json.loads(A), json.loads(B)], indent=2).encode()
@@ -39,9 +39,7 @@ def read(body, **options):
 
 SHAPES = [
     pytest.param(LINES, 2, id="lines"),
-    pytest.param(
-        b"\r\n" + LINES.replace(b"\n", b"\r\n"), 2, id="lines with carriage returns and a blank one"
-    ),
+    pytest.param(b"\r\n" + LINES.replace(b"\n", b"\r\n"), 2, id="lines with carriage returns and a blank one"),
     pytest.param(A, 1, id="one line without a line feed"),
     pytest.param(b"[" + A + b" , " + B + b"]", 2, id="a list"),
     pytest.param(PRETTY, 2, id="a pretty-printed list"),
@@ -56,9 +54,7 @@ SHAPES = [
     pytest.param((b"[" + A + b"," + B + b"]\n") * 2, 4, id="a list a line"),
     pytest.param(b"\xef\xbb\xbf" + LINES, 2, id="lines after a byte order mark"),
     pytest.param(LINES.decode().encode("utf-16"), 2, id="lines in UTF-16"),
-    pytest.param(
-        LINES.decode().encode("utf-16-be").join([b"\xfe\xff", b""]), 2, id="lines in UTF-16, big end first"
-    ),
+    pytest.param(LINES.decode().encode("utf-16-be").join([b"\xfe\xff", b""]), 2, id="lines in UTF-16, big end first"),
     pytest.param(gzip.compress(LINES), 2, id="gzip, whatever its name"),
     pytest.param(gzip.compress(A + b"\n") + gzip.compress(B), 2, id="gzip of two members"),
     pytest.param(b'{"Records":[]}', 0, id="an empty wrapper"),
@@ -109,21 +105,15 @@ REFUSED = [
     pytest.param(A + b"\n{broken\n\n" + B, [2], "not JSON", id="a broken line"),
     pytest.param(A + b'\n{"a":NaN}\n' + B, [2], "NaN is not a JSON value", id="NaN on a line"),
     pytest.param(A + b"\n5\n" + B, [2], "expected a JSON object, got a number", id="a number on a line"),
-    pytest.param(
-        b"[" + A + b",5," + B + b"]", [2], "expected a JSON object, got a number", id="a number in a list"
-    ),
+    pytest.param(b"[" + A + b",5," + B + b"]", [2], "expected a JSON object, got a number", id="a number in a list"),
     pytest.param(b"[" + A + b',{"a":NaN},' + B + b"]", [2], "NaN is not a JSON value", id="NaN in a list"),
-    pytest.param(
-        b"[" + A + b',{"a":"\xff"},' + B + b"]", [2], "not UTF-8", id="an element that is not UTF-8"
-    ),
+    pytest.param(b"[" + A + b',{"a":"\xff"},' + B + b"]", [2], "not UTF-8", id="an element that is not UTF-8"),
     pytest.param(b'{"Records":[' + A + b",7," + B + b"]}", [2], "got a number", id="a number in a wrapper"),
     pytest.param(b"{cut\n" + A + b"\n" + B, [1], "not JSON", id="a broken first line"),
     pytest.param(b"# log\n" + A + b"\n" + B, [1], "not JSON", id="a first line of something else"),
     pytest.param(b"[" + A + b"," + B + b',{"a":', [3], "not JSON", id="a list that breaks off"),
     pytest.param(b'{"Records":[' + A + b"," + B + b',{"a":', [3], "not JSON", id="a wrapper that breaks off"),
-    pytest.param(
-        A + b'\n{"Records":[7]}\n' + B, [2], "element 1 of the line: not an event", id="a wrapper on a line"
-    ),
+    pytest.param(A + b'\n{"Records":[7]}\n' + B, [2], "element 1 of the line: not an event", id="a wrapper on a line"),
 ]
 
 
@@ -208,9 +198,7 @@ def test_a_folder_is_read_in_order_each_file_by_itself(tmp_path):
 
 def test_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(LINES))))
-    assert [(name, source, len(items)) for name, source, items in of_paths("-")] == [
-        ("stdin", "cloudtrail", 2)
-    ]
+    assert [(name, source, len(items)) for name, source, items in of_paths("-")] == [("stdin", "cloudtrail", 2)]
 
 
 def test_a_path_that_is_not_there_is_refused_and_the_rest_goes_on(tmp_path):

@@ -1,9 +1,10 @@
 import json
 
 import pytest
-from casbah.ingest import jsontext, splice
 from hypothesis import given
 from hypothesis import strategies as st
+
+from casbah.ingest import jsontext, splice
 
 TEXTS = st.text(st.characters(codec=None) | st.sampled_from('{}[]",:\\\n\t '), max_size=12)
 VALUES = st.recursive(
@@ -76,14 +77,10 @@ def test_any_bytes_are_read_or_refused(text):
 
 
 REPEATED = [
-    pytest.param(
-        b'{"a":1,"a":null}', b'{"a":1,"a":2}', id="the last of a repeated key is the one that counts"
-    ),
+    pytest.param(b'{"a":1,"a":null}', b'{"a":1,"a":2}', id="the last of a repeated key is the one that counts"),
     pytest.param(rb'{"\u0061":null}', rb'{"\u0061":2}', id="an escaped key is the same key"),
     pytest.param(b'{"b":{"a":null},"a":null}', b'{"b":{"a":null},"a":2}', id="an inner key is another key"),
-    pytest.param(
-        b'{"b":"}\\"a\\":null","a":null}', b'{"b":"}\\"a\\":null","a":2}', id="a string is no structure"
-    ),
+    pytest.param(b'{"b":"}\\"a\\":null","a":null}', b'{"b":"}\\"a\\":null","a":2}', id="a string is no structure"),
 ]
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from casbah.ingest import times
 from casbah.ingest.contract import UnusableEventError
 

@@ -14,7 +14,7 @@ from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.store import EmbeddedStore
-from making import NOW, arrival, query, record
+from making import NOW, arrival, ids, query, record
 
 TENANT = Scope("default")
 
@@ -78,3 +78,23 @@ def test_an_escaped_value_matches_itself_and_nothing_else(wanted: str, others: l
     index.reload()
     pattern = tantivy.Query.regex_query(SCHEMA, "t", escape(wanted))
     assert index.searcher().search(pattern, limit=1).count == 1
+
+
+@pytest.mark.parametrize("size", [49, 50, 51, 66, 67, 199, 200, 201, 700, 4_096])
+@pytest.mark.parametrize("letters", ["x", "漢", "a.b*c"])
+def test_patterns_of_any_length(tmp_path: Path, letters: str, size: int) -> None:
+    """The engine refuses long patterns; they are answered all the same."""
+    text = (letters * size)[:size]
+    agents = [text, f"{text}z", f"z{text}", f"z{text}z", text[1:], f"{text[:-1]}-", "-", None]
+    store = opened(tmp_path)
+    store.insert([arrival(record(n, device={"userAgent": agent})) for n, agent in enumerate(agents)], TENANT)
+    for operator, holds in (
+        ("contains", lambda agent: text in agent),
+        ("startswith", lambda agent: agent.startswith(text)),
+        ("endswith", lambda agent: agent.endswith(text)),
+        ("eq", lambda agent: agent == text),
+    ):
+        found = store.find(query({"userAgent.userAgent": {operator: text}}), TENANT)
+        expected = [f"activity-{n}" for n, agent in enumerate(agents) if agent and holds(agent)]
+        assert ids(found.records) == expected, operator
+    store.close()

@@ -25,9 +25,7 @@ from casbah.ingest.layout import (
 from casbah.ingest.times import required
 
 APP = App(11599, "Amazon Web Services", 11599)
-_MARKS = frozenset(
-    {"eventsource", "eventname", "useridentity", "awsregion", "eventversion", "recipientaccountid"}
-)
+_MARKS = frozenset({"eventsource", "eventname", "useridentity", "awsregion", "eventversion", "recipientaccountid"})
 _ENOUGH_MARKS = 2
 _MOST_ACCOUNT_DIGITS = 15
 _S3_OBJECT = "AWS::S3::Object"
@@ -104,11 +102,7 @@ def _name(identity: Fields) -> str:
     """The user, else the session or last part of the ARN, else the service that called."""
     arn = text(identity.get("arn"))
     last = arn.rpartition("/" if "/" in arn else ":")[2]
-    return (
-        text(identity.get("username"))
-        or last
-        or first_text(identity, "invokedby", "principalid", "accountid")
-    )
+    return text(identity.get("username")) or last or first_text(identity, "invokedby", "principalid", "accountid")
 
 
 def _service(fields: Fields) -> str:

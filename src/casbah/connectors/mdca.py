@@ -6,9 +6,7 @@ from typing import Any
 from casbah.ingest.contract import Connector, Event, Ready, UnusableEventError
 from casbah.ingest.times import MOST, within_bounds
 
-_MARKS = frozenset(
-    {"_id", "eventtypename", "eventtypevalue", "entitydata", "maininfo", "uid", "saasid", "rawdatajson"}
-)
+_MARKS = frozenset({"_id", "eventtypename", "eventtypevalue", "entitydata", "maininfo", "uid", "saasid", "rawdatajson"})
 _ENOUGH_MARKS = 2
 _ADDED = ("_id", "uid", "created")
 _MOST_DIGITS = 20
@@ -29,8 +27,7 @@ def drafts(event: Event) -> Iterator[Ready]:
         created=_created(record, nulls),
         adds=tuple(key for key in _ADDED if key not in record or (key == "created" and key in nulls)),
         nulls=nulls,
-        entities="entityData" in record
-        and (record["entityData"] is None or type(record["entityData"]) is list),
+        entities="entityData" in record and (record["entityData"] is None or type(record["entityData"]) is list),
     )
 
 
@@ -61,9 +58,7 @@ def _created(record: Mapping[str, Any], nulls: frozenset[str]) -> int | None:
         return None
     created = _whole(record["created"])
     if created is None or not within_bounds(created):
-        raise UnusableEventError(
-            f"no usable created: {str(record['created'])[:60]!r} is not ms from 0 to {MOST}"
-        )
+        raise UnusableEventError(f"no usable created: {str(record['created'])[:60]!r} is not ms from 0 to {MOST}")
     return created
 
 

@@ -17,9 +17,7 @@ from casbah.ingest.unified import named_values, targets
 
 OFFICE = 11161
 _DIRECTORY = "AzureActiveDirectory"
-_MARKS = frozenset(
-    {"recordtype", "workload", "userid", "organizationid", "usertype", "officeworkload", "resultstatus"}
-)
+_MARKS = frozenset({"recordtype", "workload", "userid", "organizationid", "usertype", "officeworkload", "resultstatus"})
 _ENOUGH_MARKS = 2
 
 # fmt: off
@@ -129,7 +127,7 @@ def _shape(fields: Fields, app: App, organization: str) -> Shape:
         app=app,
         instance=Instance(organization),
         directory=organization,
-        actor=Actor(text(fields.get("userid")), text(fields.get("userkey")), OFFICE),
+        actor=Actor(text(fields.get("userid")), _user_key(fields), OFFICE),
         operation=operation,
         category=category,
         event_type=_event_type(fields, category),
@@ -141,6 +139,11 @@ def _shape(fields: Fields, app: App, organization: str) -> Shape:
         impersonated=_is_impersonated(fields, operation),
         outcome=_outcome(fields, category, extended),
     )
+
+
+def _user_key(fields: Fields) -> str:
+    key = text(fields.get("userkey"))
+    return "" if key.lower() == "not available" else key
 
 
 def _kind(fields: Fields, key: str) -> str:
@@ -156,11 +159,7 @@ def _event_type(fields: Fields, category: str) -> str:
 
 def _agent(fields: Fields, extended: Fields) -> str:
     """The agent stands in one of four places; the last is put together as Entra's DeviceInfo writes it."""
-    agent = (
-        text(fields.get("useragent"))
-        or text(extended.get("useragent"))
-        or text(fields.get("clientinfostring"))
-    )
+    agent = text(fields.get("useragent")) or text(extended.get("useragent")) or text(fields.get("clientinfostring"))
     if agent:
         return agent
     device = named_values(fields.get("deviceproperties"))

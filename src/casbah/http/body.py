@@ -19,7 +19,8 @@ _MULTIPART = "multipart/form-data"
 
 async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
     """The body's bytes. Raises BodyTooLargeError as soon as it passes `limit`."""
-    if int(request.headers.get("content-length") or 0) > limit:
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise BodyTooLargeError(limit, setting)
     parts: list[bytes] = []
     size = 0
@@ -38,7 +39,8 @@ async def read_parameters(request: Request, *, limit: int) -> dict[str, Any]:
     """The parameters of the query string and the body; where one stands in both, the body's counts."""
     body = await read_body(request, limit=limit, setting="CASBAH_MAX_BODY")
     label = request.headers.get("content-type", "")
-    found = {**_pairs(request.url.query), **parameters(body, label)}
+    asked = request.scope["query_string"].decode("latin-1")
+    found = {**_pairs(asked), **parameters(body, label)}
     filters = found.get("filters")
     if isinstance(filters, str) and filters.strip():
         found["filters"] = _object(filters.encode("utf-8", "surrogatepass"), "filters")

@@ -35,9 +35,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """The object that `raw` spells, or UnusableEventError with the reason."""
     parsed = parse(raw)
     if type(parsed) is not dict:
-        raise UnusableEventError(
-            f"not an event: expected a JSON object, got {_NAMES.get(type(parsed), 'a value')}"
-        )
+        raise UnusableEventError(f"not an event: expected a JSON object, got {_NAMES.get(type(parsed), 'a value')}")
     return parsed
 
 
@@ -92,9 +90,7 @@ def _finite(text: str) -> float:
 
 def _dump_slowly(value: Any, *, sort: bool, ascii_only: bool) -> bytes:
     try:
-        text = json.dumps(
-            value, sort_keys=sort, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False
-        )
+        text = json.dumps(value, sort_keys=sort, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise UnusableEventError(f"cannot be written as JSON: {error}"[:_MOST_REASON]) from None
     return text.encode("utf-8", "surrogatepass")

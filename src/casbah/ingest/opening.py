@@ -68,9 +68,7 @@ class Source:
     position: Callable[[], int]
 
 
-def sources(
-    stream: BinaryIO, *, origin: str, size: int | None, limits: Limits, nesting: int = 0
-) -> Iterator[Source]:
+def sources(stream: BinaryIO, *, origin: str, size: int | None, limits: Limits, nesting: int = 0) -> Iterator[Source]:
     """The texts in `stream`: one, or one for each member of an archive. Read each before the next."""
     counted = Counted(stream)
     front = io.BufferedReader(counted, _CHUNK)
@@ -79,9 +77,7 @@ def sources(
         yield from _members(front, origin=origin, limits=limits, nesting=nesting)
     elif magic.startswith(GZIP) and nesting < _MOST_NESTING:
         bounded = Counted(cast("BinaryIO", GzipFile(fileobj=front)), limit=limits.unpacked)
-        for inner in sources(
-            cast("BinaryIO", bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1
-        ):
+        for inner in sources(cast("BinaryIO", bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1):
             outer = inner.origin == origin
             yield Source(
                 inner.origin,

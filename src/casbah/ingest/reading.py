@@ -82,9 +82,7 @@ def _told(source: str | None, connectors: Mapping[str, Connector]) -> Connector 
     return None if source is None else connectors[source]
 
 
-def _pages(
-    path: str, connectors: Mapping[str, Connector], told: Connector | None, limits: Limits
-) -> Iterator[Page]:
+def _pages(path: str, connectors: Mapping[str, Connector], told: Connector | None, limits: Limits) -> Iterator[Page]:
     if path == STDIN:
         yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, None, connectors, told, limits)
         return

@@ -56,11 +56,7 @@ def _shaped(feed: Feed, reader: Reader) -> Iterator[Event | Refusal]:
         return _rows(feed, reader, delimiter)
     if not any(line.text.startswith(_OPENS) for line in sample):
         return iter(
-            (
-                _refused(
-                    sample[0].text, reader, 1, "the file holds neither JSON nor a CSV with a column AuditData"
-                ),
-            )
+            (_refused(sample[0].text, reader, 1, "the file holds neither JSON nor a CSV with a column AuditData"),)
         )
     return _document(feed, reader) if _is_document(sample) else _by_line(feed, reader)
 
@@ -254,6 +250,4 @@ def _rows(feed: Feed, reader: Reader, delimiter: str) -> Iterator[Event | Refusa
         if audit_data:
             yield _event(audit_data.encode("utf-8", "surrogateescape"), reader, number)
         else:
-            yield _refused(
-                delimiter.join(row).encode("utf-8", "surrogateescape"), reader, number, "no AuditData"
-            )
+            yield _refused(delimiter.join(row).encode("utf-8", "surrogateescape"), reader, number, "no AuditData")

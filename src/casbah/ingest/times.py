@@ -12,13 +12,9 @@ from casbah.ingest.contract import UnusableEventError
 MOST = 2**43 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_CALENDAR = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
-)
+_CALENDAR = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
 _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
-_AMERICAN = re.compile(
-    r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII
-)
+_AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
 _NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
 _MOST_SHOWN = 60
 

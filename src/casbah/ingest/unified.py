@@ -57,9 +57,7 @@ def _files(fields: Fields) -> Iterator[Target]:
     if kind == "Folder" and identity:
         yield Target(FOLDER, ROLE_CONTEXT, identity, name or identity, service_type="Folder")
     elif (kind == "File" or (not kind and name)) and identity:
-        yield Target(
-            FILE, ROLE_CONTEXT, identity, name or identity, service_type="File", labels=_labels(fields)
-        )
+        yield Target(FILE, ROLE_CONTEXT, identity, name or identity, service_type="File", labels=_labels(fields))
     site, path = text(fields.get("siteurl")), text(fields.get("sourcerelativeurl"))
     # Some events write the file's own name at the end of the folder's path.
     path = path.strip("/").removesuffix(name).rstrip("/") if name else path.strip("/")
@@ -82,17 +80,13 @@ def _places(fields: Fields) -> Iterator[Target]:
     site = text(fields.get("site"))
     if site:
         service = "OneDrive" if text(fields.get("workload")) == "OneDrive" else "SharePoint"
-        yield Target(
-            TARGET, ROLE_CONTEXT, site, text(fields.get("siteurl")), service_type=f"{service} Site Collection"
-        )
+        yield Target(TARGET, ROLE_CONTEXT, site, text(fields.get("siteurl")), service_type=f"{service} Site Collection")
     object_id = text(fields.get("objectid"))
     if object_id:
         yield Target(TARGET, ROLE_CONTEXT, object_id, object_id)
     mailbox = text(fields.get("mailboxguid"))
     if mailbox:
-        yield Target(
-            TARGET, ROLE_CONTEXT, mailbox, text(fields.get("mailboxownerupn")), service_type="Mailbox"
-        )
+        yield Target(TARGET, ROLE_CONTEXT, mailbox, text(fields.get("mailboxownerupn")), service_type="Mailbox")
 
 
 def _people(fields: Fields) -> Iterator[Target]:

@@ -1,4 +1,5 @@
 import pytest
+
 from casbah.ingest.enrich.addresses import address, distinct
 
 ADDRESSES = [

@@ -1,4 +1,5 @@
 import pytest
+
 from casbah.ingest.enrich.agents import NATIVE_CLIENT_TAG, classified
 
 MOZILLA = "Mozilla/5.0"

@@ -3,8 +3,7 @@
 `prune` first drops what a period's own bounds already answer (all of a period is newer than ..., none of it is ...).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import tantivy
 from tantivy import FieldType, Occur
@@ -20,6 +19,10 @@ NOTHING = p.Any(())
 EVERYTHING = p.Everything()
 
 _FEW_EXPANSIONS = 50
+_ANYTHING = "(?s:.)*"
+_MOST_PATTERN_BYTES = 200
+"""The engine compiles a pattern of some 500 bytes, and refuses a longer one; half of that is quick, too."""
+_SHORT = 50
 _MOST_ADDRESS = 2**128 - 1
 
 
@@ -67,6 +70,10 @@ def _closed(asked: p.Range) -> tuple[int | None, int | None]:
     return low, high
 
 
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= _MOST_PATTERN_BYTES
+
+
 def _all_of(queries: Iterable[Engine]) -> Engine:
     return Engine.boolean_query([(Occur.Must, query) for query in queries])
 
@@ -86,32 +93,45 @@ class _Renderer:
         self._schema = schema
         self._searcher = searcher
 
-    def render(self, predicate: Predicate) -> Engine:
-        writer: Callable[[Any], Engine] = getattr(self, f"_{type(predicate).__name__.lower()}")
-        return writer(predicate)
-
-    def _everything(self, _: p.Everything) -> Engine:
-        return Engine.all_query()
-
-    def _all(self, node: p.All) -> Engine:
-        return _all_of(map(self.render, node.parts)) if node.parts else Engine.all_query()
-
-    def _any(self, node: p.Any) -> Engine:
-        return _any_of(map(self.render, node.parts)) if node.parts else Engine.empty_query()
-
-    def _not(self, node: p.Not) -> Engine:
-        return _except(self.render(node.part))
+    def render(self, predicate: Predicate) -> Engine:  # noqa: C901, PLR0911, PLR0912  one case a node
+        match predicate:
+            case p.Everything():
+                return Engine.all_query()
+            case p.All(parts):
+                return _all_of(map(self.render, parts)) if parts else Engine.all_query()
+            case p.Any(parts):
+                return _any_of(map(self.render, parts)) if parts else Engine.empty_query()
+            case p.Not(part):
+                return _except(self.render(part))
+            case p.Terms():
+                return self._terms(predicate)
+            case p.Other():
+                return self._other(predicate)
+            case p.Range():
+                return self._range(predicate)
+            case p.Prefix():
+                return self._prefix(predicate)
+            case p.Infix():
+                return self._infix(predicate)
+            case p.Suffix():
+                return self._suffix(predicate)
+            case p.Present(field):
+                return self._present(field)
+            case p.Words(words):
+                return _all_of(self._word(word) for word in dict.fromkeys(words))
+            case p.Phrase():
+                return self._phrase(predicate)
 
     def _terms(self, node: p.Terms) -> Engine:
         if node.field.kind is Kind.MS:  # Moments are columns without an inverted index.
             numbers = [value for value in node.values if isinstance(value, int)]
-            return self._any(p.Any(tuple(p.Range(node.field, number, number) for number in numbers)))
+            return _any_of(self._range(p.Range(node.field, number, number)) for number in numbers)
         return self._one_of(node.field, node.values)
 
     def _other(self, node: p.Other) -> Engine:
         """A value besides `values`: has one but none of these; or has n, of which fewer than n are these."""
         known = tuple(dict.fromkeys(node.values))
-        present = self._present(p.Present(node.field))
+        present = self._present(node.field)
         cases = [_except(self._one_of(node.field, known), among=present)] if known else [present]
         cases += [self._more_than(node.field, known, size) for size in self._sizes(node.field)]
         return _any_of(cases)
@@ -128,25 +148,44 @@ class _Renderer:
         return Engine.range_query(self._schema, node.field.name, kind, *ends)
 
     def _prefix(self, node: p.Prefix) -> Engine:
-        return self._pattern(node.field, node.text, after="(?s:.)*")
+        if _fits(node.text):
+            return self._pattern(node.field, node.text, after=_ANYTHING)
+        return self._one_of(node.field, self._terms_where(node.field, prefix=node.text))
 
     def _infix(self, node: p.Infix) -> Engine:
-        return self._pattern(node.field, node.text, before="(?s:.)*", after="(?s:.)*")
+        if _fits(node.text):
+            return self._pattern(node.field, node.text, before=_ANYTHING, after=_ANYTHING)
+        part = self._infix(p.Infix(node.field, node.text[:_SHORT]))
+        return self._one_of(node.field, self._terms_where(node.field, lambda term: node.text in term, among=part))
 
     def _suffix(self, node: p.Suffix) -> Engine:
-        return self._pattern(node.field, node.text, before="(?s:.)*")
+        if _fits(node.text):
+            return self._pattern(node.field, node.text, before=_ANYTHING)
+        part = self._suffix(p.Suffix(node.field, node.text[-_SHORT:]))
+        return self._one_of(
+            node.field, self._terms_where(node.field, lambda term: term.endswith(node.text), among=part)
+        )
 
-    def _present(self, node: p.Present) -> Engine:
-        return Engine.term_query(self._schema, "has", node.field.name)
+    def _terms_where(
+        self,
+        field: Field,
+        matches: Callable[[str], bool] = lambda _: True,
+        *,
+        prefix: str = "",
+        among: Engine | None = None,
+    ) -> tuple[str, ...]:
+        """The terms of a field that a pattern too long for the engine matches, `among` those of some activities."""
+        found = self._searcher.terms_with_prefix(field.name, prefix, filter_query=among)
+        return tuple(term for term, _ in found if matches(term))
 
-    def _words(self, node: p.Words) -> Engine:
-        return _all_of(self._word(word) for word in dict.fromkeys(node.words))
+    def _present(self, field: Field) -> Engine:
+        return Engine.term_query(self._schema, "has", field.name)
 
     def _phrase(self, node: p.Phrase) -> Engine:
         if not node.open_ended:
             return self._exact_phrase(node.words)
         if len(node.words) == 1:
-            return self._pattern(_WORD, node.words[0], after="(?s:.)*")
+            return self._prefix(p.Prefix(_WORD, node.words[0]))
         return self._open_phrase(node.words)
 
     def _open_phrase(self, words: tuple[str, ...]) -> Engine:
@@ -164,7 +203,7 @@ class _Renderer:
     def _word(self, word: str) -> Engine:
         return Engine.term_query(self._schema, _WORD.name, word)
 
-    def _one_of(self, field: Field, values: tuple[Value, ...]) -> Engine:
+    def _one_of(self, field: Field, values: Sequence[Value]) -> Engine:
         held = [value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT]
         if len(held) == 1:
             return Engine.term_query(self._schema, field.name, held[0])
@@ -185,7 +224,7 @@ class _Renderer:
 
     def _pattern(self, field: Field, text: str, *, before: str = "", after: str = "") -> Engine:
         if not text:
-            return self._present(p.Present(field))
+            return self._present(field)
         return Engine.regex_query(self._schema, field.name, f"{before}{escape(text)}{after}")
 
 

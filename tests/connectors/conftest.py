@@ -1,0 +1,43 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from casbah.activity.arrival import Arrival
+from casbah.connectors import connectors
+from casbah.ingest.pipeline import arrivals
+from casbah.ingest.reading import page_of, pages
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture
+def made():
+    """The one arrival, or refusal, that an event becomes."""
+
+    def make(source, **fields):
+        page = page_of(json.dumps(fields).encode(), origin="x", connectors=connectors(), source=source)
+        (arrival,) = arrivals(page.items, page.connector)
+        return arrival
+
+    return make
+
+
+@pytest.fixture
+def activity(made):
+    """The record that an event becomes."""
+    return lambda source, **fields: made(source, **fields).activity
+
+
+@pytest.fixture
+def golden():
+    """What the real events of a file of tests/data become."""
+
+    def read(name):
+        (found,) = [
+            list(arrivals(page.items, page.connector)) for page in pages([str(DATA / name)], connectors=connectors())
+        ]
+        assert all(json.loads(each.record) == each.activity for each in found if isinstance(each, Arrival))
+        return found
+
+    return read
