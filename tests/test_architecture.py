@@ -179,9 +179,7 @@ PLANTED = {
     [
         pytest.param("activity.language", "from casbah.http import app", id="upwards"),
         pytest.param("activity.fields", "import casbah.activity.language", id="upwards inside a room"),
-        pytest.param(
-            "store.contract", "from casbah.store.embedded.schema import X", id="contract on its engine"
-        ),
+        pytest.param("store.contract", "from casbah.store.embedded.schema import X", id="contract on its engine"),
         pytest.param("ingest.pipeline", "from casbah.store.embedded import Store", id="sibling"),
         pytest.param("errors", "from casbah import settings", id="sibling through the package"),
         pytest.param("errors", "def f():\n    import casbah.cli", id="in a function"),
@@ -203,13 +201,9 @@ def test_a_planted_violation_is_found(module, text):
     ("module", "text"),
     [
         pytest.param("activity.language", "from casbah.activity import fields", id="down inside a room"),
-        pytest.param(
-            "store.embedded.schema", "from casbah.store.contract import Store", id="engine on its contract"
-        ),
+        pytest.param("store.embedded.schema", "from casbah.store.contract import Store", id="engine on its contract"),
         pytest.param("store.embedded", "from casbah.store.embedded import schema", id="own folder"),
-        pytest.param(
-            "compose", "from casbah.http import app\nfrom casbah.store import embedded", id="compose"
-        ),
+        pytest.param("compose", "from casbah.http import app\nfrom casbah.store import embedded", id="compose"),
         pytest.param("http.app", "from casbah import __version__", id="the version"),
         pytest.param("cli", "import casbahs.http", id="another package"),
     ],

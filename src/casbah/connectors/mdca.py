@@ -6,15 +6,17 @@ from typing import Any
 from casbah.ingest.contract import Connector, Event, Ready, UnusableEventError
 from casbah.ingest.times import MOST, within_bounds
 
-_MARKS = frozenset({"_id", "eventtypename", "eventtypevalue", "entitydata", "maininfo", "uid", "saasid", "rawdatajson"})
-_ENOUGH_MARKS = 2
+_NAMES = frozenset({"_id", "uid"})
+_APPS = frozenset({"appid", "saasid"})
+_SHAPE = frozenset({"eventtypename", "eventtypevalue", "entitydata", "maininfo", "saasid", "rawdatajson"})
 _ADDED = ("_id", "uid", "created")
 _MOST_DIGITS = 20
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """`timestamp` and `appId` with two of the keys that only these records have."""
-    return "timestamp" in event and "appid" in event and len(_MARKS & event.keys()) >= _ENOUGH_MARKS
+    """A moment and an app, and either an id or two of the keys that only these records have."""
+    keys = event.keys()
+    return "timestamp" in keys and bool(_APPS & keys) and bool(_NAMES & keys or len(_SHAPE & keys) > 1)
 
 
 def drafts(event: Event) -> Iterator[Ready]:

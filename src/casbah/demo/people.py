@@ -119,6 +119,8 @@ HABITS: Mapping[str, Mapping[str, int]] = {
 # fmt: on
 _TRAVELS = 0.15
 _RISKS = 0.06
+_COMPLIANT = 0.4
+_JOINED = 0.3
 
 
 @cache
@@ -236,7 +238,7 @@ def _address(kind: str, home: int, chance: Dice) -> place.Address:
 def _device_tags(role: Role, chance: Dice) -> tuple[str, ...]:
     if role.kind == "guest":
         return ()
-    compliant, joined = chance.random() < 0.4, chance.random() < 0.3  # noqa: PLR2004  (shares of devices)
+    compliant, joined = chance.random() < _COMPLIANT, chance.random() < _JOINED
     return (COMPLIANT_TAG,) * compliant + (JOINED_TAG,) * joined
 
 

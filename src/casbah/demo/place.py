@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
 """Where made-up people sit: addresses of the documentation ranges, each fixed to a place and an organisation.
 
 Home and mobile addresses are of 192.0.2.0/24, 203.0.113.0/24 and 2001:db8::/32; offices have one public

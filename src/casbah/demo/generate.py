@@ -1,0 +1,140 @@
+"""Made-up activities as three sources would have logged them, the same for the same arguments on any machine.
+
+Operations are as common as the square root of their count in a real tenant, times a boost that stands in each
+row: a real tenant's log is two thirds the provider's own set-up, and this one is to show people. Sizes follow
+the same profile. Nobody in it exists: accounts are named by role, and addresses and domains are those that
+the standards keep for examples.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from heapq import merge
+from typing import Any
+
+import orjson
+
+from casbah.demo import clock, cloudtrail, google_workspace, microsoft365
+from casbah.demo.dice import Dice, dice, wheel
+from casbah.demo.operation import Prepared, Scene, Source
+from casbah.demo.people import Person, Seat
+from casbah.demo.policy import judged
+
+_BURSTS_BEGIN_AT = 500
+_MOST_IN_A_BURST = 400
+_MOST_BURSTS = 12
+_IN_BURSTS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One event: the connector's name, the event's own bytes, and the keys of the record that no source has
+    (place, organisation, groups, policies), to be merged into its activity key by key. Several events share
+    what `extra` holds: read it, do not write to it.
+    """
+
+    source: str
+    event: bytes
+    extra: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Many events of one kind in the same second: by one person, or by `many` from risky addresses."""
+
+    source: str
+    operation: str
+    many: bool = False
+
+
+# fmt: off
+SHARES: tuple[tuple[Callable[[], Source], float], ...] = (
+    (microsoft365.events,     0.70),
+    (cloudtrail.events,       0.17),
+    (google_workspace.events, 0.13),
+)
+BURSTS = (
+    Burst("microsoft365",     "FileDownloaded"),
+    Burst("microsoft365",     "UserLoginFailed", many=True),
+    Burst("microsoft365",     "FileDeleted"),
+    Burst("cloudtrail",       "GetSecretValue"),
+    Burst("google_workspace", "download"),
+    Burst("cloudtrail",       "DescribeInstances"),
+)
+# fmt: on
+
+
+def made_up(count: int, *, seed: int = 1, until_ms: int, days: int = 90) -> Iterator[Made]:
+    """`count` events in order of time, all in the `days` before `until_ms`, in memory that does not grow with
+    `count`. Each becomes one activity.
+    """
+    start, end = -(-(until_ms - days * clock.DAY) // 1000) * 1000, until_ms
+    chance = dice(seed)
+    bursts = _bursts(count)
+    times = clock.burst_times(len(bursts), start, end, chance)
+    usual = _usual(count - sum(size for _, size in bursts), start, end, chance)
+    sudden = _sudden(list(zip(times, bursts, strict=True)), chance)
+    for _, made in merge(usual, sudden, key=lambda pair: pair[0]):
+        yield made
+
+
+def _bursts(count: int) -> list[tuple[Burst, int]]:
+    """A few, none in a small store, with about one event in twenty-five at most."""
+    if count < _BURSTS_BEGIN_AT:
+        return []
+    number = min(_MOST_BURSTS, max(2, count // 2_000))
+    size = min(_MOST_IN_A_BURST, count // _IN_BURSTS // number)
+    return [(BURSTS[n % len(BURSTS)], size) for n in range(number)]
+
+
+def _usual(count: int, start: int, end: int, chance: Dice) -> Iterator[tuple[int, Made]]:
+    sources = _sources()
+    minutes = clock.seconds()
+    for hour in clock.hours(count, start, end):
+        prefix = clock.spelled(hour.start)[:14]
+        for time in hour.times(chance):
+            source = chance.pick(sources)
+            prepared = chance.pick(source.wheel)
+            person = chance.pick(prepared.operation.actors())
+            seat = chance.pick(source.seats(person))
+            second = prefix + minutes[time // 1000 % 3600]
+            scene = Scene(person, seat, second, time % 1000, chance, chance.pick(prepared.paddings))
+            yield time, _made(source.name, prepared, scene)
+
+
+def _sudden(bursts: list[tuple[int, tuple[Burst, int]]], chance: Dice) -> Iterator[tuple[int, Made]]:
+    named = {each.name: each for each in _sources()}
+    for time, (burst, size) in bursts:
+        source = named[burst.source]
+        prepared = source.named[burst.operation]
+        for person, seat in _cast(burst, source, prepared, size, chance):
+            padding = chance.pick(prepared.paddings)
+            scene = Scene(person, seat, clock.spelled(time), chance.below(1000), chance, padding)
+            yield time, _made(source.name, prepared, scene)
+
+
+def _cast(burst: Burst, source: Source, prepared: Prepared, size: int, chance: Dice) -> Iterator[tuple[Person, Seat]]:
+    """One person at one seat; or many persons at risky seats."""
+    actors = prepared.operation.actors()
+    if burst.many:
+        exposed = [(person, seat) for person, seat in _seats(source, actors) if seat.address.risky]
+        yield from (chance.pick(exposed) for _ in range(size))
+        return
+    person = chance.pick(actors)
+    seat = chance.pick(source.seats(person))
+    yield from ((person, seat) for _ in range(size))
+
+
+def _seats(source: Source, actors: tuple[Person, ...]) -> Iterator[tuple[Person, Seat]]:
+    everyone = {person.name: person for person in actors}
+    return ((person, seat) for person in everyone.values() for seat in source.seats(person))
+
+
+def _made(source: str, prepared: Prepared, scene: Scene) -> Made:
+    extra = judged(prepared.operation, scene.seat, source, scene.chance)
+    return Made(source, orjson.dumps(prepared.event(scene)), extra)
+
+
+@cache
+def _sources() -> tuple[Source, ...]:
+    return wheel(((events(), share) for events, share in SHARES), 100)

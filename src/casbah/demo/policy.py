@@ -1,0 +1,35 @@
+"""What a policy engine would say of some activities: the policies they match, the alerts, what was done."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from casbah.demo.dice import Dice
+from casbah.demo.operation import Operation
+from casbah.demo.people import Seat
+
+POLICIES = tuple(f"0000ca5b0000000000000c{n:02x}" for n in range(1, 9))
+ACTIONS = (
+    "block", "proxy", "BypassProxy", "encrypt", "decrypt", "verified", "encryptionFailed", "protect", "verify",
+)  # fmt: skip
+_ALERTS = 250
+_RISKY_ADDRESS = 0.35
+_SECOND_POLICY = 0.2
+_ALERTED = 0.2
+_ACTED_ON = 0.35
+
+
+def judged(operation: Operation, seat: Seat, source: str, chance: Dice) -> Mapping[str, Any]:
+    """What is known of the seat, and for a few activities a judgement on top; do not write to it."""
+    extra = seat.extras[source]
+    risk = operation.risk + _RISKY_ADDRESS * seat.address.risky
+    if chance.random() >= risk:
+        return extra
+    policies = [chance.pick(POLICIES)]
+    if chance.random() < _SECOND_POLICY:
+        policies = list(dict.fromkeys([*policies, chance.pick(POLICIES)]))
+    found: dict[str, Any] = {**extra, "policies": policies}
+    if chance.random() < _ALERTED:
+        found["alertIds"] = [f"0000ca5b00000000000a{chance.below(_ALERTS):04x}"]
+    if chance.random() < _ACTED_ON:
+        found["takenActions"] = [chance.pick(ACTIONS)]
+    return found
