@@ -54,7 +54,11 @@ class Compared:
 @pytest.fixture(scope="session")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
     chance = random.Random(20_26)
-    made = [*samples.telling_records(), *(samples.random_record(chance) for _ in range(RANDOM_RECORDS)), *real_records()]
+    made = [
+        *samples.telling_records(),
+        *(samples.random_record(chance) for _ in range(RANDOM_RECORDS)),
+        *real_records(),
+    ]
     records = {each["_id"]: each for each in made}
     store = EmbeddedStore(tmp_path_factory.mktemp("agreement"), clock=lambda: NOW)
     listed = list(records.values())
@@ -78,7 +82,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     failed = [each for each in terminalreporter.stats.get("failed", []) if "agreement" in each.nodeid]
     terminalreporter.section("agreement of the store with the independent oracle, per filter and operator")
     for name, row in FILTERS.items():
-        cells = (f"{operator}{'*' if operator in row.documented else ''}" for operator in OPERATORS if MATRIX[name, operator])
+        cells = (
+            f"{operator}{'*' if operator in row.documented else ''}" for operator in OPERATORS if MATRIX[name, operator]
+        )
         terminalreporter.write_line(f"  {name:26} {' '.join(cells)}")
     documented = [(name, operator) for name, row in FILTERS.items() for operator in row.documented]
     compared_pairs = sum(1 for pair in documented if MATRIX[pair])

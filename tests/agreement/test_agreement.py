@@ -49,9 +49,7 @@ def test_random_queries(compared: Any, request: pytest.FixtureRequest) -> None:
         assert compared.disagreements(filters) == {}, filters
 
 
-@pytest.mark.parametrize(
-    "filters", [pytest.param(filters, id=why[:60]) for filters, why in samples.bad_filters()]
-)
+@pytest.mark.parametrize("filters", [pytest.param(filters, id=why[:60]) for filters, why in samples.bad_filters()])
 def test_both_refuse_the_same(filters: dict[str, Any]) -> None:
     with pytest.raises(oracle.Refused):
         oracle.check(filters)

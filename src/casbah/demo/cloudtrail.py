@@ -114,7 +114,7 @@ def _service(scene: Scene) -> tuple[Mapping[str, Any], str]:
 def _service_roles() -> Sequence[tuple[str, Mapping[str, Any]]]:
     chance = dice(13)
     return [
-        (name, cloud.role(role, "session", account, chance) | {"invokedBy": name})
+        (name, cloud.role(role, f"{name.partition('.')[0]}-{chance.digits(12)}", account, chance) | {"invokedBy": name})
         for account in cloud.ACCOUNTS
         for name, role in cloud.SERVICES
     ]

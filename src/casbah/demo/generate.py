@@ -65,8 +65,8 @@ BURSTS = (
 
 
 def made_up(count: int, *, seed: int = 1, until_ms: int, days: int = 90) -> Iterator[Made]:
-    """`count` events in order of time, all in the `days` before `until_ms`, in memory that does not grow with
-    `count`. Each becomes one activity.
+    """`count` events, all in the `days` before `until_ms`, in order of time (to the second, as most sources
+    write it) and in memory that does not grow with `count`. Each becomes one activity.
     """
     start, end = -(-(until_ms - days * clock.DAY) // 1000) * 1000, until_ms
     chance = dice(seed)
