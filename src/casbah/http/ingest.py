@@ -18,9 +18,6 @@ from casbah.ingest.contract import Refusal
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of
 
-ENVELOPES = "arrivals"
-"""The `source` of what was normalised before it came: one envelope a line, as the command line sends it."""
-
 _GZIP = b"\x1f\x8b"
 _SETTING = "CASBAH_MAX_INGEST_BODY"
 
@@ -29,7 +26,7 @@ async def ingest(exchange: Exchange) -> Response:
     """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`."""
     limit = exchange.services.settings.max_ingest_body
     source = exchange.request.query_params.get("source") or None
-    known = (*exchange.services.connectors, ENVELOPES)
+    known = (*exchange.services.connectors, envelope.SOURCE)
     if source is not None and source not in known:
         raise UnknownSourceError(source, known)
     body = await read_body(exchange.request, limit=limit, setting=_SETTING)
@@ -38,7 +35,7 @@ async def ingest(exchange: Exchange) -> Response:
 
 def _store(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
     text = _plain(body, limit=exchange.services.settings.max_ingest_body)
-    items = _envelopes(text) if source == ENVELOPES else _events(exchange, text, source)
+    items = _envelopes(text) if source == envelope.SOURCE else _events(exchange, text, source)
     stored = duplicates = 0
     refused: list[dict[str, Any]] = []
     numbered = enumerate(items, 1)
@@ -64,7 +61,7 @@ def _envelopes(text: bytes) -> Iterable[Arrival | Refusal]:
         try:
             yield envelope.unpack(line)
         except ValueError as wrong:
-            raise MalformedBodyError(f"source {ENVELOPES}: {wrong}") from None
+            raise MalformedBodyError(f"source {envelope.SOURCE}: {wrong}") from None
 
 
 def _plain(body: bytes, *, limit: int) -> bytes:

@@ -10,6 +10,9 @@ from casbah.activity.arrival import Arrival
 from casbah.ingest import jsontext
 from casbah.ingest.contract import UnusableEventError
 
+SOURCE = "arrivals"
+"""The `source` by which a body of such lines is told from events."""
+
 Kind = TypeVar("Kind", str, int)
 _RECORD, _NAMED = "record", ("id", "timestamp", "digest", "created", "adds")
 

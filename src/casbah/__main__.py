@@ -1,0 +1,5 @@
+"""`python -m casbah` is the command line."""
+
+from casbah.cli import main
+
+main()

@@ -1,0 +1,62 @@
+"""The command line: one file a group of commands. Data goes to stdout, talk to stderr; exit 0, 1 (something was amiss), 2 (usage)."""
+
+import os
+import sys
+
+import httpx
+import typer
+
+from casbah import __version__
+from casbah.cli import activities, demo, ingest, serve, token
+from casbah.errors import CasbahError
+
+app = typer.Typer(
+    name="casbah",
+    help="The open, self-hosted activity log for cloud apps.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("ingest")(ingest.ingest)
+app.command("list")(activities.list_activities)
+app.command("show")(activities.show)
+app.command("feedback")(activities.feedback)
+app.add_typer(token.app, name="token")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    *,
+    version: bool = typer.Option(False, "--version", help="Say which version this is, and stop."),
+) -> None:
+    """The open, self-hosted activity log for cloud apps.
+
+    Example: casbah ingest exports/ && casbah serve
+    """
+    if version:
+        typer.echo(f"casbah {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line; what went wrong on purpose is one line on stderr."""
+    try:
+        app()
+    except CasbahError as error:
+        _say(str(error))
+    except httpx.HTTPError as error:
+        _say(f"the server did not answer: {error or type(error).__name__}")
+    except BrokenPipeError:  # The reader of our output has gone, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"casbah: {message}\n")
+    sys.exit(1)

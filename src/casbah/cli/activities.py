@@ -1,0 +1,198 @@
+"""casbah list | show | feedback."""
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import condition, options
+from casbah.cli.connection import Api, connected
+
+_PATH = "/api/v1/activities"
+_SCAN_PAGE = 5_000
+_PAGE = 100
+
+
+class _Page(msgspec.Struct):
+    """A list answer whose records stay the bytes they are."""
+
+    data: list[msgspec.Raw]
+    hasNext: bool  # noqa: N815  the wire's spelling
+    total: int
+    nextQueryFilters: dict[str, Any] | None = None  # noqa: N815  the wire's spelling
+
+
+def list_activities(  # noqa: PLR0913  one parameter an option
+    *,
+    conditions: Annotated[
+        list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; may be given several times.")
+    ] = None,
+    filters: Annotated[str | None, typer.Option(help="A filters object as JSON, or @FILE.")] = None,
+    limit: Annotated[int, typer.Option(help="How many to show.")] = 20,
+    skip: Annotated[int, typer.Option(help="How many to pass over.")] = 0,
+    sort: Annotated[str, typer.Option(help="date or created.")] = "date",
+    ascending: Annotated[bool, typer.Option("--asc", help="Oldest first.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that match, as --ndjson.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Only say how many match.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
+    ndjson: Annotated[bool, typer.Option("--ndjson", help="One record a line.")] = False,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """List activities, newest first.
+
+    Example: casbah list --filter 'user.domain eq contoso.com' --filter 'date gte_ndays 30'
+    """
+    body = {
+        "filters": condition.filters(conditions or [], filters),
+        "skip": skip,
+        "limit": limit,
+        "sortField": sort,
+        "sortDirection": "asc" if ascending else "desc",
+    }
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        if count:
+            total = api.ask("POST", f"{_PATH}/count/", json={"filters": body["filters"]}).json()["total"]
+            typer.echo(json.dumps({"total": total}) if as_json else f"{total:,}")
+        elif everything:
+            _write_lines(record for page in _scan(api, body) for record in page)
+        elif as_json:
+            typer.echo(api.ask("POST", f"{_PATH}/", json=body).content)
+        elif ndjson:
+            _write_lines(_pages(api, body)[0])
+        else:
+            _show_table(*_pages(api, body), skip=skip)
+
+
+def show(
+    activity_id: Annotated[str, typer.Argument(metavar="ID", help="The activity's _id.")],
+    *,
+    as_json: options.AsJson = False,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """Show one activity whole.
+
+    Example: casbah show 97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7
+    """
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        record = api.ask("GET", f"{_PATH}/{quote(activity_id, safe='')}/").content
+    if as_json:
+        typer.echo(record)
+    else:
+        Console().print_json(record.decode())
+
+
+def feedback(  # noqa: PLR0913  one parameter an option
+    activity_id: Annotated[str, typer.Argument(metavar="ID", help="The activity's _id.")],
+    *,
+    text: Annotated[str | None, typer.Option(help="What you have to say.")] = None,
+    value: Annotated[str | None, typer.Option(help="A value, such as 0.")] = None,
+    kind: Annotated[str | None, typer.Option(help="What kind of feedback it is.")] = None,
+    email: Annotated[str | None, typer.Option(help="Where you can be reached.")] = None,
+    allow_contact: Annotated[bool | None, typer.Option(help="Whether you want to be.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Show the feedback there is.")] = False,
+    as_json: options.AsJson = False,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """Give feedback on an activity, or list it.
+
+    Example: casbah feedback 97134000_15600_97ee2049 --text 'this was our own scanner'
+    """
+    given = {
+        "feedback": kind,
+        "feedbackValue": value,
+        "feedbackText": text,
+        "contactEmail": email,
+        "allowContact": allow_contact,
+    }
+    quoted = quote(activity_id, safe="")
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        if not listed:
+            sent = {key: each for key, each in given.items() if each is not None}
+            api.ask("POST", f"{_PATH}/{quoted}/feedback", json=sent)
+        entries = api.ask("GET", f"/api/ext/v1/activities/{quoted}/feedback").json()["data"]
+    if as_json:
+        typer.echo(json.dumps(entries))
+        return
+    for entry in entries:
+        said = ", ".join(f"{key}: {each}" for key, each in entry.items() if key not in ("at", "who"))
+        typer.echo(f"{_moment(entry['at'])}  {entry['who']}  {said}")
+
+
+def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
+    """As many records as are asked for, a page at a time, and the total."""
+    records: list[bytes] = []
+    while True:
+        wanted = {**body, "skip": body["skip"] + len(records), "limit": min(body["limit"] - len(records), _PAGE)}
+        page = _decoded(api.ask("POST", f"{_PATH}/", json=wanted).content)
+        records += map(bytes, page.data)
+        if not page.hasNext or len(records) >= body["limit"]:
+            return records[: body["limit"]], page.total
+
+
+def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
+    """Everything that matches, page by page."""
+    asked = {**body, "isScan": True, "limit": _SCAN_PAGE}
+    done = 0
+    while True:
+        page = _decoded(api.ask("POST", f"{_PATH}/", json=asked).content)
+        yield list(map(bytes, page.data))
+        done += len(page.data)
+        sys.stderr.write(f"casbah: {done:,} activities\n")
+        if not page.hasNext:
+            return
+        asked["filters"] = page.nextQueryFilters
+
+
+def _decoded(content: bytes) -> _Page:
+    return msgspec.json.decode(content, type=_Page)
+
+
+def _write_lines(records: Iterator[bytes] | list[bytes]) -> None:
+    """One record a line. Line ends inside a record are blanks between its keys, since a JSON string cannot hold any."""
+    for record in records:
+        sys.stdout.buffer.write(record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _show_table(records: list[bytes], total: int, *, skip: int) -> None:
+    table = Table("time (UTC)", "user", "app", "activity", "address", "country", "id")
+    for record in records:
+        table.add_row(*row(json.loads(record)))
+    Console().print(table)
+    sys.stderr.write(f"casbah: {skip + 1 if records else 0:,} to {skip + len(records):,} of {total:,}\n")
+
+
+def row(record: dict[str, Any]) -> tuple[str, ...]:
+    """What people look for in an activity."""
+    return (
+        _moment(record.get("timestamp")),
+        str(_in(record, "user", "userName") or _in(record, "failedUserData", "userName") or ""),
+        str(record.get("appName") or record.get("appId") or ""),
+        str(record.get("description") or _in(record, "mainInfo", "rawOperationName") or ""),
+        str(_in(record, "device", "clientIP") or ""),
+        str(_in(record, "location", "countryCode") or _in(record, "device", "countryCode") or ""),
+        str(record.get("_id")),
+    )
+
+
+def _in(record: dict[str, Any], outer: str, inner: str) -> Any:
+    found = record.get(outer)
+    return found.get(inner) if isinstance(found, dict) else None
+
+
+def _moment(at: Any) -> str:
+    try:
+        return datetime.fromtimestamp(int(at) / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (TypeError, ValueError, OverflowError):
+        return ""
+

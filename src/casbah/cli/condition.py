@@ -1,0 +1,56 @@
+"""Filters as they are typed: `--filter 'user.domain eq contoso.com'`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+_PARTS = 3
+
+
+def filters(conditions: Sequence[str], given: str | None) -> dict[str, Any]:
+    """The `filters` object: `given` (JSON, or @file), and the conditions beside it.
+
+    The same filter and operator twice means either value; anything else twice means both.
+    """
+    result: dict[str, Any] = _given(given) if given else {}
+    for text in conditions:
+        name, operator, value = parsed(text)
+        operators = result.setdefault(name, {})
+        known = operators.get(operator, [])
+        added = value if isinstance(value, list) else [value]
+        operators[operator] = [*(known if isinstance(known, list) else [known]), *added]
+    return result
+
+
+def parsed(text: str) -> tuple[str, str, Any]:
+    """`NAME OPERATOR VALUE`; a value that is JSON counts as such, any other is text, blanks and all."""
+    parts = text.split(maxsplit=_PARTS - 1)
+    if len(parts) != _PARTS:
+        raise typer.BadParameter(
+            f"{text!r}: expected NAME OPERATOR VALUE, such as 'user.domain eq contoso.com'", param_hint="--filter"
+        )
+    name, operator, value = parts
+    return name, operator, _value(value)
+
+
+def _value(text: str) -> Any:
+    if text[0] not in '[{"' and text not in ("true", "false", "null"):
+        return text  # Numbers too: the API reads them from text, and an id may look like one.
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _given(text: str) -> dict[str, Any]:
+    source = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
+    try:
+        found = json.loads(source)
+    except ValueError as wrong:
+        raise typer.BadParameter(f"not JSON: {wrong}", param_hint="--filters") from None
+    if not isinstance(found, Mapping):
+        raise typer.BadParameter('expected an object, such as {"service": {"eq": 11161}}', param_hint="--filters")
+    return dict(found)

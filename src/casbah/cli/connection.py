@@ -1,0 +1,110 @@
+"""How a command reaches the activities: over HTTP to the server that runs on the store, else over HTTP inside this process.
+
+Either way it is the same API, so the answers are the same (`docs/decisions/0005`). A running server leaves its address and a
+key in the store's `server.json`, which only the store's owner can read.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from casbah import compose
+from casbah.errors import ServerRefusedError
+from casbah.settings import Settings
+
+_FILE = "server.json"
+_OK = 400
+_SECONDS = 600.0
+_SECONDS_TO_CONNECT = 2.0
+
+
+class Sender(Protocol):
+    """Whatever takes a request and gives its answer."""
+
+    def __call__(self, method: str, path: str, /, **options: Any) -> httpx.Response:
+        """Send one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API as one tenant's owner sees it."""
+
+    send: Sender
+    settings: Settings
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error."""
+        answer = self.send(method, path, **options)
+        if answer.status_code >= _OK:
+            raise ServerRefusedError(_detail(answer))
+        return answer
+
+
+@contextmanager
+def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
+    """The API of the store, wherever it is served. Raises StoreLockedError where another process holds it unserved."""
+    server = running(settings.store)
+    if server is not None:
+        with httpx.Client(
+            base_url=server["url"], headers=_headers(server["key"], tenant), timeout=_SECONDS, trust_env=False
+        ) as client:
+            yield Api(client.request, settings)
+        return
+    with compose.opened(settings) as house, asyncio.Runner() as runner:
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=house.app),
+            base_url="http://casbah",
+            headers=_headers(house.local_key, tenant),
+        )
+
+        def send(method: str, path: str, /, **options: Any) -> httpx.Response:
+            return runner.run(client.request(method, path, **options))
+
+        try:
+            yield Api(send, settings)
+        finally:
+            runner.run(client.aclose())
+
+
+def running(store: Path) -> Mapping[str, str] | None:
+    """The address and key of the server that runs on a store; None if there is none."""
+    try:
+        server: Mapping[str, str] = json.loads((store / _FILE).read_text(encoding="utf-8"))
+        httpx.get(f"{server['url']}/livez", timeout=_SECONDS_TO_CONNECT, trust_env=False).raise_for_status()
+    except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):  # none, or left behind by one that was killed
+        return None
+    return server
+
+
+@contextmanager
+def announced(store: Path, *, url: str, key: str) -> Iterator[None]:
+    """Leave the address and key of this process in the store, for its owner alone, while it serves."""
+    file, draft = store / _FILE, store / f"{_FILE}.new"
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as opened:
+        json.dump({"url": url, "key": key, "pid": os.getpid()}, opened)
+    draft.replace(file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _headers(key: str, tenant: str) -> dict[str, str]:
+    return {"Authorization": f"Token {key}", "Casbah-Tenant": tenant}
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered {answer.status_code}"

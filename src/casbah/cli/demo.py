@@ -1,0 +1,137 @@
+"""casbah demo."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from itertools import chain, islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from casbah import compose
+from casbah.activity.arrival import Arrival
+from casbah.activity.predicate import Everything
+from casbah.activity.scope import Scope
+from casbah.cli import options
+from casbah.cli.activities import row
+from casbah.cli.connection import announced
+from casbah.cli.serve import AddressTakenError, address, listening, run, server_of
+from casbah.compose import House
+from casbah.demo.generate import made_up
+from casbah.demo.load import arrivals_of, sample_arrivals
+from casbah.settings import SETTINGS, Settings
+
+_FOLDER = "demo-store"
+_DAY_MS = 86_400_000
+_SHOWN_RECORDS = 3
+_SHOWN_CHARACTERS = 400
+_TENANT = Scope(options.TENANT)
+
+FAILED = {"filters": {"activity.eventActionType": {"eq": "EVENT_CATEGORY_FAILED_LOGIN"}, "location.country": {"neq": "US"}}}
+
+
+def demo(
+    *,
+    count: Annotated[int, typer.Option(help="How many made-up activities, beside the real samples.")] = 100_000,
+    port: Annotated[str | None, typer.Option(help="The port to listen on; a free one if it is taken.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop after showing what there is.")] = False,
+    store: options.Store = None,
+) -> None:
+    """Fill a fresh store with sample activities, serve it, and show what curl answers.
+
+    Example: casbah demo --count 5000
+    """
+    folder = store or os.environ.get(SETTINGS["store"].variable) or _FOLDER
+    settings = options.chosen(store=str(Path(folder).resolve()), port=port)
+    with compose.opened(settings) as house:
+        _fill(house, count)
+        key, _ = house.services.tokens.create("demo", tenant=options.TENANT)
+        with _listening_somewhere(settings) as listener:
+            url = address(listener)
+            server = server_of(house)
+
+            def present() -> None:
+                _present(url, key, settings.store)
+                if once:
+                    server.should_exit = True
+
+            with announced(settings.store, url=url, key=house.local_key):
+                threading.Thread(target=present, daemon=True).start()
+                run(server, listener)
+
+
+def _listening_somewhere(settings: Settings) -> Any:
+    try:
+        return listening(settings)
+    except AddressTakenError:
+        return listening(options.chosen(store=str(settings.store), port="0"))
+
+
+def _fill(house: House, count: int) -> None:
+    """Store the samples and the made-up activities, unless the store holds some already."""
+    held = house.services.store.count(Everything(), _TENANT)
+    if held:
+        _say(f"the store at {house.services.settings.store} holds {held:,} activities already; they stay as they are")
+        return
+    until = house.services.clock() // _DAY_MS * _DAY_MS
+    found = chain(sample_arrivals(), arrivals_of(made_up(count, until_ms=until)))
+    started = time.monotonic()
+    columns = (TextColumn("storing activities"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        stored = _stored(house, found, progress, count)
+    seconds = time.monotonic() - started
+    _say(f"stored {stored:,} activities in {seconds:.0f} s ({stored / max(seconds, 0.001):,.0f} a second)")
+
+
+def _stored(house: House, found: Iterable[Arrival], progress: Progress, count: int) -> int:
+    task = progress.add_task("", total=count)
+    stored = 0
+    arriving = iter(found)
+    while batch := list(islice(arriving, house.services.settings.batch)):
+        stored += house.services.store.insert(batch, _TENANT).stored
+        progress.update(task, completed=stored)
+    return stored
+
+
+def _present(url: str, key: str, store: Path) -> None:
+    """Three requests as anybody would send them, and what they answer."""
+    out = Console()
+    out.print(f"\nCasbah serves {url} from {store}", markup=False, highlight=False)
+    out.print(f"A token for it:\n  TOKEN={key}\n", markup=False, highlight=False, soft_wrap=True)
+    headers = {"Authorization": f"Token {key}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
+        newest = _asked(out, client, "the newest activities", "/api/v1/activities/", {"limit": _SHOWN_RECORDS})
+        _asked(out, client, "failed log-ons from outside the US", "/api/v1/activities/", {**FAILED, "limit": _SHOWN_RECORDS})
+        identity = newest["data"][0]["_id"] if newest["data"] else ""
+        _asked(out, client, "one activity", f"/api/v1/activities/{identity}/", None)
+    out.print(f"The API as a page: {url}/docs\nCtrl-C stops.\n", markup=False, highlight=False)
+
+
+def _asked(out: Console, client: httpx.Client, title: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    sent = "" if body is None else f" -d '{json.dumps(body)}'"
+    curl = f'curl -s -H "Authorization: Token $TOKEN" {client.base_url!s}'.rstrip("/") + f"{path}{sent}"
+    answer = client.get(path) if body is None else client.post(path, json=body)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    out.print(f"# {title}\n{curl}", markup=False, highlight=False, soft_wrap=True)
+    if body is None:
+        out.print(f"{answer.text[:_SHOWN_CHARACTERS]} ...\n", markup=False, highlight=False)
+    else:
+        table = Table("time (UTC)", "user", "app", "activity", "address", "country", box=None)
+        for record in found["data"]:
+            table.add_row(*row(record)[:-1])
+        out.print(table)
+        out.print(f"{len(found['data'])} of {found['total']:,}\n", markup=False, highlight=False)
+    return found
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"casbah: {message}\n")

@@ -1,0 +1,189 @@
+"""casbah ingest."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from casbah.activity.arrival import Arrival
+from casbah.cli import options
+from casbah.cli.connection import Api, connected
+from casbah.connectors import connectors
+from casbah.errors import ServerRefusedError
+from casbah.ingest import envelope
+from casbah.ingest.contract import Refusal
+from casbah.ingest.opening import Limits
+from casbah.ingest.pipeline import arrivals
+from casbah.ingest.reading import Page, pages
+from casbah.settings import Settings
+
+_BATCH_BYTES = 16_000_000
+_PATH = "/api/ext/v1/activities"
+_MOST_REASONS = 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of events; `read` is the sum of the other three."""
+
+    stored: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+    @property
+    def read(self) -> int:
+        """How many events there were, after wrappers were opened."""
+        return self.stored + self.duplicates + self.refused
+
+    def add(self, other: "Tally") -> None:
+        """Count what another counted, too."""
+        self.stored += other.stored
+        self.duplicates += other.duplicates
+        self.refused += other.refused
+
+
+@dataclass(slots=True)
+class Rejects:
+    """The file that keeps what was refused, with the reasons; it is made when there is something to keep."""
+
+    path: Path
+    reasons: Counter[str] = field(default_factory=Counter)
+    _file: IO[str] | None = None
+
+    def keep(self, refusal: Refusal) -> None:
+        """Keep one event."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("w", encoding="utf-8")
+        event = refusal.raw.decode("utf-8", "backslashreplace")
+        line = {"origin": refusal.origin, "line": refusal.line, "reason": refusal.reason, "event": event}
+        self._file.write(json.dumps(line) + "\n")
+        self.reasons[refusal.reason] += 1
+
+    def close(self) -> None:
+        """No more."""
+        if self._file is not None:
+            self._file.close()
+
+
+def ingest(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, .zip, or - for stdin.")],
+    *,
+    source: Annotated[str | None, typer.Option(help="What wrote them; found out from the content if not told.")] = None,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    rejects: Annotated[Path | None, typer.Option(help="Where refused events go; by default into the store.")] = None,
+    store: options.Store = None,
+) -> None:
+    """Read audit logs and store each event once.
+
+    What cannot be read, or has no usable time, goes to a rejects file with the reason; the rest goes on.
+
+    Example: casbah ingest exports/ cloudtrail.json.gz --tenant acme
+    """
+    settings = options.chosen(store=store)
+    kept = Rejects(rejects or settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
+    files: list[tuple[Page, Tally]] = []
+    with connected(settings, tenant=tenant) as api:
+        try:
+            for page in _shown(pages(paths, connectors=connectors(), source=source, limits=_limits(settings))):
+                files.append((page, _stored(api, page, kept)))
+        finally:
+            kept.close()
+    total = Tally()
+    for _, tally in files:
+        total.add(tally)
+    _report(files, total, kept)
+    if as_json:
+        counts = {"read": total.read, "stored": total.stored, "duplicates": total.duplicates, "refused": total.refused}
+        typer.echo(json.dumps(counts))
+    raise typer.Exit(1 if total.refused else 0)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(line=settings.max_event)
+
+
+def _stored(api: Api, page: Page, rejects: Rejects) -> Tally:
+    """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
+    tally = Tally()
+    items = arrivals(page.items, page.connector) if page.connector else page.items
+    for batch in _batches(items, api.settings.batch):
+        for item in batch:
+            if isinstance(item, Refusal):
+                rejects.keep(item)
+                tally.refused += 1
+        tally.add(_sent(api, page.origin, [item for item in batch if isinstance(item, Arrival)], rejects))
+    return tally
+
+
+def _batches(items: Iterable[object], most: int) -> Iterator[list[object]]:
+    batch: list[object] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += len(item.record) if isinstance(item, Arrival) else 0
+        if len(batch) >= most or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _sent(api: Api, origin: str, batch: list[Arrival], rejects: Rejects) -> Tally:
+    if not batch:
+        return Tally()
+    body = b"".join(map(envelope.pack, batch))
+    answer = api.ask("POST", _PATH, params={"source": envelope.SOURCE}, content=body).json()
+    for each in answer["refused"]:
+        rejects.keep(Refusal(origin, each["line"], each["reason"], batch[each["line"] - 1].record))
+    tally = Tally(answer["stored"], answer["duplicates"], len(answer["refused"]))
+    if tally.read != len(batch):
+        raise ServerRefusedError(f"the server counted {tally.read} of {len(batch)} activities")
+    return tally
+
+
+def _shown(found: Iterable[Page]) -> Iterator[Page]:
+    """The pages, with a bar for each while somebody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        for page in found:
+            task = progress.add_task(Path(page.origin).name[:40], total=page.size)
+            yield Page(page.origin, page.connector, _counted(page, progress, task), page.size, page.position)
+            progress.remove_task(task)
+
+
+def _counted(page: Page, progress: Progress, task: object) -> Iterator[object]:
+    for number, item in enumerate(page.items):
+        if number % 500 == 0:
+            progress.update(task, completed=page.position())
+        yield item
+
+
+def _report(files: list[tuple[Page, Tally]], total: Tally, rejects: Rejects) -> None:
+    """What became of it all, for people."""
+    console = Console(stderr=True)
+    table = Table("file", "source", *("read", "stored", "duplicates", "refused"))
+    for page, tally in files:
+        table.add_row(page.origin, page.connector.name if page.connector else "?", *_cells(tally))
+    if len(files) > 1:
+        table.add_section()
+        table.add_row(f"{len(files)} files", "", *_cells(total))
+    console.print(table)
+    for reason, count in rejects.reasons.most_common(_MOST_REASONS):
+        console.print(f"{count:,} refused: {reason}", style="yellow", markup=False)
+    if rejects.reasons:
+        console.print(f"what was refused is kept in {rejects.path}", markup=False)
+
+
+def _cells(tally: Tally) -> tuple[str, ...]:
+    return tuple(f"{count:,}" for count in (tally.read, tally.stored, tally.duplicates, tally.refused))

@@ -1,0 +1,79 @@
+"""casbah serve."""
+
+import signal
+import socket
+import sys
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from casbah import compose
+from casbah.cli import options
+from casbah.cli.connection import announced
+from casbah.compose import House
+from casbah.errors import OperatorError
+from casbah.settings import Settings
+
+_SECONDS_TO_FINISH = 30
+
+
+class AddressTakenError(OperatorError):
+    """The address cannot be listened on."""
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (CASBAH_HOST).")] = None,
+    port: Annotated[str | None, typer.Option(help="The port; 0 takes any free one (CASBAH_PORT).")] = None,
+    store: options.Store = None,
+) -> None:
+    """Serve the API until interrupted.
+
+    Example: casbah serve --port 9000
+    """
+    settings = options.chosen(host=host, port=port, store=store)
+    with compose.opened(settings) as house, listening(settings) as listener:
+        url = address(listener)
+        sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
+        with announced(settings.store, url=url, key=house.local_key):
+            run(server_of(house), listener)
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket that listens already: whoever connects from now on is answered once the server runs."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
+    except OSError as error:
+        raise AddressTakenError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
+        ) from None
+
+
+def address(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def server_of(house: House) -> uvicorn.Server:
+    """A server of the house, not yet running."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            house.app,
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        )
+    )
+
+
+def run(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    # uvicorn raises the signal again once it has stopped; the store is yet to be closed then.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: None)
+    server.run(sockets=[listener])

@@ -1,0 +1,88 @@
+"""casbah token create | list | revoke."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import options
+from casbah.cli.connection import connected
+from casbah.identity.grants import SCOPES
+
+app = typer.Typer(help="Create, list and revoke API tokens.", no_args_is_help=True, rich_markup_mode=None)
+_PATH = "/api/ext/v1/tokens"
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the token is for.")],
+    *,
+    tenant: options.Tenant = options.TENANT,
+    scopes: Annotated[str, typer.Option(help=f"Some of {','.join(SCOPES)}.")] = ",".join(SCOPES),
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Create a token. It is shown once; only its hash is kept.
+
+    Example: casbah token create dashboard --scopes Investigation.read
+    """
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        wanted = {"name": name, "tenant": tenant, "scopes": scopes}
+        made = api.ask("POST", _PATH, json=wanted).json()
+    if as_json:
+        typer.echo(json.dumps(made))
+    else:
+        typer.echo(made["token"])
+        sys.stderr.write("casbah: keep it now, it is not shown again\n")
+
+
+@app.command("list")
+def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None) -> None:
+    """List every token with its status.
+
+    Example: casbah token list --json
+    """
+    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+        tokens = api.ask("GET", _PATH).json()["data"]
+    if as_json:
+        typer.echo(json.dumps(tokens))
+        return
+    table = Table("id", "name", "tenant", "status", "created", "last used", "scopes")
+    for token in tokens:
+        moments = (_moment(token["created"]), _moment(token["used"]))
+        table.add_row(token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
+    Console().print(table)
+
+
+@app.command()
+def revoke(
+    which: Annotated[str, typer.Argument(help="The token's name or id.")],
+    *,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Revoke a token; it stops working at once.
+
+    Example: casbah token revoke dashboard
+    """
+    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+        tokens = api.ask("GET", _PATH).json()["data"]
+        found = _one(tokens, which)
+        gone = api.ask("DELETE", f"{_PATH}/{found['id']}").json()
+    typer.echo(json.dumps(gone) if as_json else f"revoked {gone['name']} ({gone['id']})")
+
+
+def _one(tokens: list[dict[str, Any]], which: str) -> dict[str, Any]:
+    found = [each for each in tokens if each["status"] != "Revoked" and which in (each["id"], each["name"])]
+    if len(found) == 1:
+        return found[0]
+    reason = "no token in use goes by" if not found else f"{len(found)} tokens go by"
+    raise typer.BadParameter(f"{reason} {which!r}; `casbah token list` shows them, ids are unique")
+
+
+def _moment(at: int | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,59 @@
+"""Demo data on its way into a store: the real samples and the made-up events, through the same connectors as any other."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.resources import as_file, files
+from typing import Any
+
+from casbah.activity.arrival import Arrival
+from casbah.connectors import connectors
+from casbah.demo.generate import Made
+from casbah.ingest import jsontext
+from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal
+from casbah.ingest.pipeline import arrivals
+from casbah.ingest.reading import pages
+
+
+def sample_arrivals() -> Iterator[Arrival]:
+    """The packaged real activities; `samples/README.md` says where they come from. Those without a time are left out."""
+    with as_file(files("casbah.demo") / "samples") as folder:
+        for page in pages([str(folder)], connectors=connectors()):
+            if page.connector is not None:
+                found = arrivals(page.items, page.connector)
+                yield from (each for each in found if not isinstance(each, Refusal))
+
+
+def arrivals_of(made: Iterable[Made]) -> Iterator[Arrival]:
+    """What made-up events become, with what enrichment would have added."""
+    known = {name: _Enriched(each) for name, each in connectors().items()}
+    for each in made:
+        enriched = known[each.source]
+        event = Event(each.event, jsontext.parse_object(each.event))
+        found = arrivals([event], enriched.with_extra(each.extra))
+        yield from (arrival for arrival in found if isinstance(arrival, Arrival))
+
+
+@dataclass(frozen=True, slots=True)
+class _Enriched:
+    """A connector whose drafts get more keys."""
+
+    connector: Connector
+
+    def with_extra(self, extra: Mapping[str, Any]) -> Connector:
+        def drafts(event: Event) -> Iterator[Draft | Ready | Arrival]:
+            for draft in self.connector.drafts(event):
+                yield replace(draft, keys=merged(draft.keys, extra)) if isinstance(draft, Draft) else draft
+
+        return replace(self.connector, drafts=drafts)
+
+
+def merged(keys: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`keys` with `extra` in it, objects merged key by key; what `keys` says already stays."""
+    result = dict(keys)
+    for key, value in extra.items():
+        known = result.get(key)
+        if isinstance(known, dict) and isinstance(value, Mapping):
+            result[key] = merged(known, value)
+        elif key not in result:
+            result[key] = value
+    return result
