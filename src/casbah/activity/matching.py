@@ -17,38 +17,42 @@ from casbah.activity.predicate import (
     Terms,
     Words,
 )
-from casbah.activity.record import Record
+from casbah.activity.record import Reading, Record
 
 
-def matches(predicate: Predicate, record: Record) -> bool:  # noqa: C901, PLR0911, PLR0912  one case a node
+def matches(predicate: Predicate, record: Record) -> bool:
     """Whether `record` is among the activities that `predicate` asks for."""
+    return _holds(predicate, Reading(record))
+
+
+def _holds(predicate: Predicate, reading: Reading) -> bool:  # noqa: C901, PLR0911, PLR0912  one case a node
     match predicate:
         case Everything():
             return True
         case All(parts):
-            return all(matches(part, record) for part in parts)
+            return all(_holds(part, reading) for part in parts)
         case Any(parts):
-            return any(matches(part, record) for part in parts)
+            return any(_holds(part, reading) for part in parts)
         case Not(part):
-            return not matches(part, record)
+            return not _holds(part, reading)
         case Terms(field, wanted):
-            return any(value in wanted for value in values(field, record))
+            return any(value in wanted for value in values(field, reading))
         case Other(field, known):
-            return any(value not in known for value in values(field, record))
+            return any(value not in known for value in values(field, reading))
         case Range(field):
-            return any(_within(predicate, value) for value in values(field, record))
+            return any(_within(predicate, value) for value in values(field, reading))
         case Prefix(field, text):
-            return any(str(value).startswith(text) for value in values(field, record))
+            return any(str(value).startswith(text) for value in values(field, reading))
         case Infix(field, text):
-            return any(text in str(value) for value in values(field, record))
+            return any(text in str(value) for value in values(field, reading))
         case Suffix(field, text):
-            return any(str(value).endswith(text) for value in values(field, record))
+            return any(str(value).endswith(text) for value in values(field, reading))
         case Present(field):
-            return bool(values(field, record))
+            return bool(values(field, reading))
         case Words(words):
-            return set(words) <= {word for phrase in phrases(record) for word in phrase}
+            return set(words) <= {word for phrase in phrases(reading) for word in phrase}
         case Phrase(words, open_ended):
-            return any(_occurs(words, phrase, open_ended=open_ended) for phrase in phrases(record))
+            return any(_occurs(words, phrase, open_ended=open_ended) for phrase in phrases(reading))
 
 
 def _within(bounds: Range, value: str | int) -> bool:

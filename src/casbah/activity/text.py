@@ -43,9 +43,13 @@ def spaced_words(texts: Iterable[str]) -> list[str]:
 
     It says what `words` says of every text, in a few passes over all of them at once: a record has some seventy strings.
     """
-    joined = _BOUNDARY.join(text.replace(_BOUNDARY, " ") for text in dict.fromkeys(texts))
-    spaced = _spaced_ascii(joined) if joined.isascii() else _NO_WORD.sub(" ", sound(joined).lower())
-    if _LONG_WORD.search(spaced):
+    distinct = dict.fromkeys(texts)
+    joined = _BOUNDARY.join(distinct)
+    if joined.count(_BOUNDARY) >= len(distinct):
+        joined = _BOUNDARY.join(text.replace(_BOUNDARY, " ") for text in distinct)
+    plain = joined.isascii()
+    spaced = _spaced_ascii(joined) if plain else _NO_WORD.sub(" ", sound(joined).lower())
+    if max(map(len, distinct), default=0) > (MOST_WORD_CHARACTERS if plain else _SHORT):
         spaced = _LONG_WORD.sub(lambda found: found.group()[:MOST_WORD_CHARACTERS], spaced)
     return [text for text in spaced.split(_BOUNDARY) if text and not text.isspace()]
 
@@ -57,6 +61,7 @@ def _spaced_ascii(text: str) -> str:
 # Neither part of a word nor a cased letter, so that it cuts words and the lower-casing of a final sigma alike.
 _BOUNDARY = "\x1e"
 _NO_WORD = re.compile(rf"[^\w{_BOUNDARY}]+|_+")
+_SHORT = MOST_WORD_CHARACTERS // 4  # No word of a shorter text is too long, even where lower case is longer than upper.
 _LONG_WORD = re.compile(rf"[^ {_BOUNDARY}]{{{MOST_WORD_CHARACTERS + 1},}}")
 _ASCII_SPACED = bytes(
     ord(char.lower()) if char.isalnum() or char == _BOUNDARY else ord(" ") for char in map(chr, range(128))

@@ -1,7 +1,11 @@
-"""The command line: one file a group of commands. Data goes to stdout, talk to stderr; exit 0, 1 (something was amiss), 2 (usage)."""
+"""The command line: one file a group of commands.
+
+Data goes to stdout, talk to stderr; the exit is 0, 1 where something was amiss, 2 where the command was misspelt.
+"""
 
 import os
 import sys
+from typing import Annotated
 
 import httpx
 import typer
@@ -31,7 +35,7 @@ app.add_typer(token.app, name="token")
 def root(
     context: typer.Context,
     *,
-    version: bool = typer.Option(False, "--version", help="Say which version this is, and stop."),
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is, and stop.")] = False,
 ) -> None:
     """The open, self-hosted activity log for cloud apps.
 
@@ -51,7 +55,7 @@ def main() -> None:
     except CasbahError as error:
         _say(str(error))
     except httpx.HTTPError as error:
-        _say(f"the server did not answer: {error or type(error).__name__}")
+        _say(f"the server did not answer: {str(error) or type(error).__name__}")
     except BrokenPipeError:  # The reader of our output has gone, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -195,4 +195,3 @@ def _moment(at: Any) -> str:
         return datetime.fromtimestamp(int(at) / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     except (TypeError, ValueError, OverflowError):
         return ""
-

@@ -7,11 +7,11 @@ key in the store's `server.json`, which only the store's owner can read.
 import asyncio
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
@@ -25,12 +25,8 @@ _SECONDS = 600.0
 _SECONDS_TO_CONNECT = 2.0
 
 
-class Sender(Protocol):
-    """Whatever takes a request and gives its answer."""
-
-    def __call__(self, method: str, path: str, /, **options: Any) -> httpx.Response:
-        """Send one request."""
-        ...
+Sender = Callable[..., httpx.Response]
+"""Takes a method, a path and httpx's options, and gives the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +55,19 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
             yield Api(client.request, settings)
         return
     with compose.opened(settings) as house, asyncio.Runner() as runner:
-        client = httpx.AsyncClient(
+        inside = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=house.app),
             base_url="http://casbah",
             headers=_headers(house.local_key, tenant),
         )
 
         def send(method: str, path: str, /, **options: Any) -> httpx.Response:
-            return runner.run(client.request(method, path, **options))
+            return runner.run(inside.request(method, path, **options))
 
         try:
             yield Api(send, settings)
         finally:
-            runner.run(client.aclose())
+            runner.run(inside.aclose())
 
 
 def running(store: Path) -> Mapping[str, str] | None:

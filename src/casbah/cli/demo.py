@@ -25,8 +25,7 @@ from casbah.cli.activities import row
 from casbah.cli.connection import announced
 from casbah.cli.serve import AddressTakenError, address, listening, run, server_of
 from casbah.compose import House
-from casbah.demo.generate import made_up
-from casbah.demo.load import arrivals_of, sample_arrivals
+from casbah.demo.load import made_up_arrivals, sample_arrivals
 from casbah.settings import SETTINGS, Settings
 
 _FOLDER = "demo-store"
@@ -35,7 +34,9 @@ _SHOWN_RECORDS = 3
 _SHOWN_CHARACTERS = 400
 _TENANT = Scope(options.TENANT)
 
-FAILED = {"filters": {"activity.eventActionType": {"eq": "EVENT_CATEGORY_FAILED_LOGIN"}, "location.country": {"neq": "US"}}}
+FAILED = {
+    "filters": {"activity.eventActionType": {"eq": "EVENT_CATEGORY_FAILED_LOGIN"}, "location.country": {"neq": "US"}}
+}
 
 
 def demo(
@@ -82,7 +83,7 @@ def _fill(house: House, count: int) -> None:
         _say(f"the store at {house.services.settings.store} holds {held:,} activities already; they stay as they are")
         return
     until = house.services.clock() // _DAY_MS * _DAY_MS
-    found = chain(sample_arrivals(), arrivals_of(made_up(count, until_ms=until)))
+    found = chain(sample_arrivals(), made_up_arrivals(count, until_ms=until))
     started = time.monotonic()
     columns = (TextColumn("storing activities"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
@@ -109,7 +110,13 @@ def _present(url: str, key: str, store: Path) -> None:
     headers = {"Authorization": f"Token {key}"}
     with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
         newest = _asked(out, client, "the newest activities", "/api/v1/activities/", {"limit": _SHOWN_RECORDS})
-        _asked(out, client, "failed log-ons from outside the US", "/api/v1/activities/", {**FAILED, "limit": _SHOWN_RECORDS})
+        _asked(
+            out,
+            client,
+            "failed log-ons from outside the US",
+            "/api/v1/activities/",
+            {**FAILED, "limit": _SHOWN_RECORDS},
+        )
         identity = newest["data"][0]["_id"] if newest["data"] else ""
         _asked(out, client, "one activity", f"/api/v1/activities/{identity}/", None)
     out.print(f"The API as a page: {url}/docs\nCtrl-C stops.\n", markup=False, highlight=False)

@@ -11,7 +11,7 @@ from typing import IO, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from casbah.activity.arrival import Arrival
@@ -20,7 +20,7 @@ from casbah.cli.connection import Api, connected
 from casbah.connectors import connectors
 from casbah.errors import ServerRefusedError
 from casbah.ingest import envelope
-from casbah.ingest.contract import Refusal
+from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.opening import Limits
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import Page, pages
@@ -92,11 +92,10 @@ def ingest(
     """
     settings = options.chosen(store=store)
     kept = Rejects(rejects or settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
-    files: list[tuple[Page, Tally]] = []
     with connected(settings, tenant=tenant) as api:
         try:
-            for page in _shown(pages(paths, connectors=connectors(), source=source, limits=_limits(settings))):
-                files.append((page, _stored(api, page, kept)))
+            found = pages(paths, connectors=connectors(), source=source, limits=_limits(settings))
+            files = [(page, _stored(api, page, kept)) for page in _shown(found)]
         finally:
             kept.close()
     total = Tally()
@@ -162,7 +161,7 @@ def _shown(found: Iterable[Page]) -> Iterator[Page]:
             progress.remove_task(task)
 
 
-def _counted(page: Page, progress: Progress, task: object) -> Iterator[object]:
+def _counted(page: Page, progress: Progress, task: TaskID) -> Iterator[Event | Refusal]:
     for number, item in enumerate(page.items):
         if number % 500 == 0:
             progress.update(task, completed=page.position())

@@ -54,7 +54,9 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
     table = Table("id", "name", "tenant", "status", "created", "last used", "scopes")
     for token in tokens:
         moments = (_moment(token["created"]), _moment(token["used"]))
-        table.add_row(token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
+        table.add_row(
+            token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"])
+        )
     Console().print(table)
 
 

@@ -1,17 +1,23 @@
 """Demo data on its way into a store: the real samples and the made-up events, through the same connectors as any other."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import as_file, files
+from itertools import islice
+from multiprocessing import get_context
 from typing import Any
 
 from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
-from casbah.demo.generate import Made
-from casbah.ingest import jsontext
+from casbah.demo.generate import Made, made_up
+from casbah.ingest import envelope, jsontext
 from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import pages
+
+_PART = 2_000
 
 
 def sample_arrivals() -> Iterator[Arrival]:
@@ -31,6 +37,24 @@ def arrivals_of(made: Iterable[Made]) -> Iterator[Arrival]:
         event = Event(each.event, jsontext.parse_object(each.event))
         found = arrivals([event], enriched.with_extra(each.extra))
         yield from (arrival for arrival in found if isinstance(arrival, Arrival))
+
+
+def made_up_arrivals(count: int, *, until_ms: int) -> Iterator[Arrival]:
+    """Made-up activities, made and normalised in a process beside this one: storing them keeps this one busy enough."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        parts = [beside.submit(_packed, count, until_ms, _PART) for _ in range(0, count, _PART)]
+        for part in parts:
+            yield from map(envelope.unpack, part.result())
+
+
+def _packed(count: int, until_ms: int, size: int) -> list[bytes]:
+    """One part of the made-up activities as envelopes; called with parts in order, so that it goes on where it was."""
+    return [envelope.pack(each) for each in islice(_running(count, until_ms), size)]
+
+
+@cache
+def _running(count: int, until_ms: int) -> Iterator[Arrival]:
+    return arrivals_of(made_up(count, until_ms=until_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import tantivy
 from casbah.activity import address
 from casbah.activity.arrival import Arrival
 from casbah.activity.fields import FIELDS, Field, Kind, Value, values
-from casbah.activity.record import strings
+from casbah.activity.record import Reading, strings
 from casbah.activity.text import MOST_CHARACTERS, exact, spaced_words
 
 WORDS = "words"
@@ -72,13 +72,14 @@ def created_key(created: int, tie: int) -> int:
 
 def document(record: bytes, activity: Mapping[str, Any], *, twins: Sequence[str], seq: int, tie: int) -> str:
     """The document of one activity, as the JSON that tantivy reads; bytes travel as base64."""
+    reading = Reading(activity)
     columns: dict[str, Any] = {}
     has: list[str] = []
     for field in FIELDS.values():
         if field.kind is Kind.WORDS:
             columns[field.name] = spaced_words(strings(activity))
             continue
-        found = values(field, activity)
+        found = values(field, reading)
         if not found:
             continue
         columns[field.name] = [column_value(field, value) for value in found]

@@ -32,6 +32,9 @@ class Stamp:
     tie: int
 
 
+NO_STAMP = Stamp(0, 0, 0)
+
+
 class Stamps:
     """Gives stamps out. Numbers go on from the largest that is stored; one that was never committed may be given again."""
 

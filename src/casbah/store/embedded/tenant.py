@@ -4,7 +4,7 @@ import heapq
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,22 @@ from casbah.store.contract import Inserted, Page, ScanPage
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.period import Hit, Period, View
 from casbah.store.embedded.splice import with_additions
-from casbah.store.embedded.stamp import FullMomentError, Stamps
+from casbah.store.embedded.stamp import NO_STAMP, FullMomentError, Stamp, Stamps
 from casbah.store.embedded.writer import Writers
 
 NEAR = 10_000
 """How far into a result the engine may skip by collecting; farther, whole spans of time are counted and passed over."""
 
 _SPANS = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Something to store: the arrival under the id to store it by, its twin terms, and its stamp once it has one."""
+
+    arrival: Arrival
+    twins: tuple[str, ...]
+    stamp: Stamp = NO_STAMP
 
 
 class Tenant:
@@ -40,15 +49,17 @@ class Tenant:
         with self._writing:
             fresh = list(self._fresh(arrivals))
             refused: list[tuple[int, str]] = []
-            documents: defaultdict[int, list[str]] = defaultdict(list)
-            for position, arrival, twins in fresh:
-                number = s.period_of(arrival.timestamp)
+            groups: defaultdict[int, list[Fresh]] = defaultdict(list)
+            for position, each in fresh:
+                period = self._period(s.period_of(each.arrival.timestamp))
                 try:
-                    documents[number].append(self._document(arrival, twins, self._period(number).view))
+                    stamp = self._stamps.next(each.arrival.created, period.view)
                 except FullMomentError as full:
                     refused.append((position, str(full)))
-            for number, added in documents.items():
-                self._writers.write(self._period(number), added)
+                else:
+                    groups[period.number].append(replace(each, stamp=stamp))
+            for number, group in groups.items():
+                self._writers.write(self._period(number), map(_document, group))
         return Inserted(len(fresh) - len(refused), len(arrivals) - len(fresh), tuple(refused))
 
     def find(self, query: Query) -> Page:
@@ -97,8 +108,8 @@ class Tenant:
             self._periods = {**self._periods, number: Period(self._folder / f"{number:04d}", number)}
         return self._periods[number]
 
-    def _fresh(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[int, Arrival, tuple[str, ...]]]:
-        """The arrivals that are not stored yet: their position, under the id to store them by, with their twin terms."""
+    def _fresh(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[int, Fresh]]:
+        """The arrivals that are not stored yet, by their position."""
         known = _Known(self._views())
         for position, arrival in enumerate(arrivals):
             twin = s.twin(arrival)
@@ -107,15 +118,7 @@ class Tenant:
             named = _named(arrival, known)
             if named is not None:
                 column, term = s.identity(named.id)
-                yield position, named, tuple(filter(None, (twin, term if column == "twin" else None)))
-
-    def _document(self, arrival: Arrival, twins: tuple[str, ...], view: View) -> str:
-        stamp = self._stamps.next(arrival.created, view)
-        added = {"_id": arrival.id, "uid": arrival.id, "created": stamp.created}
-        missing: dict[str, Any] = {key: value for key, value in added.items() if key in arrival.adds}
-        record = with_additions(arrival.record, missing)
-        activity = {**missing, **arrival.activity}
-        return s.document(record, activity, twins=twins, seq=stamp.seq, tie=stamp.tie)
+                yield position, Fresh(named, tuple(filter(None, (twin, term if column == "twin" else None))))
 
 
 class _Known:
@@ -131,6 +134,15 @@ class _Known:
             return True
         self._batch.add((column, term))
         return False
+
+
+def _document(fresh: Fresh) -> str:
+    """The document of one activity. Documents are made one at a time: the engine indexes one while the next is made."""
+    arrival, stamp = fresh.arrival, fresh.stamp
+    added = {"_id": arrival.id, "uid": arrival.id, "created": stamp.created}
+    missing: dict[str, Any] = {key: value for key, value in added.items() if key in arrival.adds}
+    record = with_additions(arrival.record, missing)
+    return s.document(record, {**missing, **arrival.activity}, twins=fresh.twins, seq=stamp.seq, tie=stamp.tie)
 
 
 def _named(arrival: Arrival, known: _Known) -> Arrival | None:

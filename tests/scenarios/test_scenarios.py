@@ -1,0 +1,85 @@
+"""The wire contract, played over a real socket (`scenarios/*.yaml`)."""
+
+import re
+from contextlib import ExitStack
+
+import pytest
+from scenarios.runner import Played, Scenario, Target, play, scenarios
+from scenarios.server import serving
+
+from casbah import errors
+from casbah.errors import RequestError, UnavailableError
+
+SCENARIOS = {each.file: each for each in scenarios()}
+STEPS = [
+    pytest.param(scenario, step.name, id=f"{scenario.file}: {step.name}")
+    for scenario in SCENARIOS.values()
+    for step in scenario.steps
+]
+
+# What each error looks like on the wire; the status is the class's own.
+# fmt: off
+TEXTS = {
+    errors.MalformedBodyError:       r"(body|filters|limit|isScan|sortField): .*",
+    errors.UnknownFilterError:       r"unknown filter '.*'; did you mean '.*'\?",
+    errors.UnsupportedOperatorError: r"filter '.*' does not take operator '.*'; it takes .*",
+    errors.BadValueError:            r"filter '.*', operator '.*': expected .*, got .*",
+    errors.LimitExceededError:       r".*at most \d+ .*",
+    errors.UnknownSourceError:       r"unknown source '.*'; known: .*",
+    errors.NotAuthenticatedError:    r"Authentication credentials were not provided\.",
+    errors.InvalidTokenError:        r"Invalid token\.",
+    errors.PermissionDeniedError:    r"You do not have permission to perform this action\.",
+    errors.ActivityNotFoundError:    r"Not found\.",
+    errors.RouteNotFoundError:       r"Not found\.",
+    errors.MethodNotAllowedError:    r'Method "[A-Z]+" not allowed\.',
+    errors.BodyTooLargeError:        r"request body is larger than \d+ bytes \(setting CASBAH_\w+\)",
+    errors.ThrottledError:           r"Request was throttled\. Expected available in \d+ seconds\.",
+    errors.StoreClosedError:         r"the store is shutting down; try again",
+}
+# fmt: on
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory):
+    """What came of a file; each is played once, on the server that its settings ask for."""
+    servers: dict[object, tuple[str, object]] = {}
+    results: dict[str, Played] = {}
+    with ExitStack() as stack:
+
+        def result(scenario: Scenario) -> Played:
+            if scenario.file not in results:
+                closed = scenario.store == "closed"
+                which = (tuple(sorted(scenario.settings.items())), closed and scenario.file)
+                if which not in servers:
+                    servers[which] = stack.enter_context(serving(tmp_path_factory.mktemp("store"), **scenario.settings))
+                url, house = servers[which]
+                close = house.services.store.close if closed else lambda: None
+                results[scenario.file] = play(scenario, Target(url, house.local_key), prepared=close)
+            return results[scenario.file]
+
+        yield result
+
+
+@pytest.mark.parametrize("scenario, name", STEPS)
+def test_wire_answers_as_the_scenario_says(played, scenario, name):
+    problems = played(scenario).problems[name]
+    assert not problems, "\n  ".join(("", *problems))
+
+
+def _on_the_wire(error: type) -> list[type]:
+    return [each for below in error.__subclasses__() for each in (below, *_on_the_wire(below))]
+
+
+@pytest.mark.parametrize("error", [*_on_the_wire(RequestError), *_on_the_wire(UnavailableError)], ids=lambda e: e.__name__)
+def test_every_error_is_seen_on_the_wire(played, error):
+    seen = set().union(*(played(scenario).errors for scenario in SCENARIOS.values()))
+    assert any(status == error.status and re.fullmatch(TEXTS[error], text, re.DOTALL) for status, text in seen)
+
+
+def test_no_scenario_sees_an_error_that_nobody_made(played):
+    seen = set().union(*(played(scenario).errors for scenario in SCENARIOS.values()))
+    assert [
+        each
+        for each in seen
+        if not any(error.status == each[0] and re.fullmatch(text, each[1], re.DOTALL) for error, text in TEXTS.items())
+    ] == []
