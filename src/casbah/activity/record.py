@@ -53,18 +53,19 @@ def first_string(*candidates: Any) -> str | None:
     return next((found for found in map(string, candidates) if found is not None), None)
 
 
-def strings(value: Any) -> Iterator[str]:
-    """Every string value in a JSON value, keys not included, in document order; depth costs no recursion."""
-    stack = [value]
-    while stack:
-        top = stack.pop()
-        kind = type(top)
-        if kind is str:
-            yield top
-        elif kind is dict:
-            stack.extend(reversed(top.values()))
-        elif kind is list:
-            stack.extend(reversed(top))
+def strings(value: Any) -> list[str]:
+    """Every string value in a JSON value, keys not included; however deep it is, this does not recurse."""
+    found: list[str] = []
+    inner = [value]
+    while inner:
+        top = inner.pop()
+        for each_value in top.values() if type(top) is dict else top:
+            kind = type(each_value)
+            if kind is str:
+                found.append(each_value)
+            elif kind is dict or kind is list:
+                inner.append(each_value)
+    return found
 
 
 class Reading:

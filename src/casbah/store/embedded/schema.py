@@ -23,7 +23,6 @@ WORDS = "words"
 """The tokenizer of the `word` column: words are made in Python and joined by spaces; it only splits them again."""
 
 _NUMBERS = (Kind.INT, Kind.MS)
-_UNLISTED = (Kind.WORDS, Kind.ADDRESS)
 PERIOD_BITS = 31
 """A period is 2^31 ms, 24 days 20 hours: with 32 bits for the number of storing, a sort key fits a signed 64-bit number."""
 
@@ -82,9 +81,13 @@ def document(record: bytes, activity: Mapping[str, Any], *, twins: Sequence[str]
         found = values(field, reading)
         if not found:
             continue
-        columns[field.name] = [column_value(field, value) for value in found]
-        if field.kind not in _UNLISTED:
-            has += [field.name] if len(found) == 1 else [field.name, counted(field, len(found))]
+        if field.kind is Kind.ADDRESS:
+            columns[field.name] = [column_value(field, value) for value in found]
+            continue
+        columns[field.name] = found
+        has.append(field.name)
+        if len(found) > 1:
+            has.append(counted(field, len(found)))
     columns |= {
         "has": has,
         "seq": seq,
