@@ -1,6 +1,6 @@
 """Reading values out of a record that nobody vouches for: a thing of the wrong shape is simply no value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Record = Mapping[str, Any]

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
@@ -165,24 +167,44 @@ def _write_lines(records: Iterator[bytes] | list[bytes]) -> None:
 
 
 def _show_table(records: list[bytes], total: int, *, skip: int) -> None:
-    table = Table("time (UTC)", "user", "app", "activity", "address", "country", "id")
-    for record in records:
-        table.add_row(*row(json.loads(record)))
-    Console().print(table)
+    out = Console()
+    out.print(table_of(map(json.loads, records), width=out.width))
     sys.stderr.write(f"casbah: {skip + 1 if records else 0:,} to {skip + len(records):,} of {total:,}\n")
 
 
-def row(record: dict[str, Any]) -> tuple[str, ...]:
-    """What people look for in an activity."""
-    return (
-        _moment(record.get("timestamp")),
-        str(_in(record, "user", "userName") or _in(record, "failedUserData", "userName") or ""),
-        str(record.get("appName") or record.get("appId") or ""),
-        str(record.get("description") or _in(record, "mainInfo", "rawOperationName") or ""),
-        str(_in(record, "device", "clientIP") or ""),
-        str(_in(record, "location", "countryCode") or _in(record, "device", "countryCode") or ""),
-        str(record.get("_id")),
-    )
+def table_of(records: Iterable[dict[str, Any]], *, width: int) -> Table:
+    """What people look for in activities, one line each; a narrow terminal shows the columns that matter most."""
+    shown = [column for column in _COLUMNS if column.from_width <= width]
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    for column in shown:
+        table.add_column(column.title, no_wrap=True, overflow="ellipsis", ratio=column.share, min_width=column.least)
+    for record in records:
+        table.add_row(*(Text(str(column.value(record) or "")) for column in shown))
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of the table: how wide a terminal must be to show it, and its share of what is left."""
+
+    title: str
+    value: Callable[[dict[str, Any]], Any]
+    from_width: int = 0
+    share: int | None = None
+    least: int | None = None
+
+
+# fmt: off
+_COLUMNS = (
+    _Column("time (UTC)", lambda r: _moment(r.get("timestamp")), least=19),
+    _Column("user",       lambda r: _in(r, "user", "userName") or _in(r, "failedUserData", "userName"), share=3),
+    _Column("app",        lambda r: r.get("appName") or r.get("appId"), 110, share=2),
+    _Column("activity",   lambda r: r.get("description") or _in(r, "mainInfo", "rawOperationName"), share=4),
+    _Column("address",    lambda r: _in(r, "device", "clientIP"), least=15),
+    _Column("country",    lambda r: _in(r, "location", "countryCode") or _in(r, "device", "countryCode"), 90, least=7),
+    _Column("id",         lambda r: r.get("_id"), 140, share=4),
+)
+# fmt: on
 
 
 def _in(record: dict[str, Any], outer: str, inner: str) -> Any:

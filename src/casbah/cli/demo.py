@@ -14,14 +14,13 @@ import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from casbah import compose
 from casbah.activity.arrival import Arrival
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.cli import options
-from casbah.cli.activities import row
+from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
 from casbah.cli.serve import AddressTakenError, address, listening, run, server_of
 from casbah.compose import House
@@ -130,12 +129,9 @@ def _asked(out: Console, client: httpx.Client, title: str, path: str, body: dict
     found: dict[str, Any] = answer.json()
     out.print(f"# {title}\n{curl}", markup=False, highlight=False, soft_wrap=True)
     if body is None:
-        out.print(f"{answer.text[:_SHOWN_CHARACTERS]} ...\n", markup=False, highlight=False)
+        out.print(f"{answer.text[:_SHOWN_CHARACTERS]} ...\n", markup=False, highlight=False, soft_wrap=True)
     else:
-        table = Table("time (UTC)", "user", "app", "activity", "address", "country", box=None)
-        for record in found["data"]:
-            table.add_row(*row(record)[:-1])
-        out.print(table)
+        out.print(table_of(found["data"], width=out.width))
         out.print(f"{len(found['data'])} of {found['total']:,}\n", markup=False, highlight=False)
     return found
 

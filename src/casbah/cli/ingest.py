@@ -171,11 +171,14 @@ def _counted(page: Page, progress: Progress, task: TaskID) -> Iterator[Event | R
 def _report(files: list[tuple[Page, Tally]], total: Tally, rejects: Rejects) -> None:
     """What became of it all, for people."""
     console = Console(stderr=True)
-    table = Table("file", "source", *("read", "stored", "duplicates", "refused"))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    table.add_column("source")
+    for title in ("read", "stored", "duplicates", "refused"):
+        table.add_column(title, justify="right")
     for page, tally in files:
         table.add_row(page.origin, page.connector.name if page.connector else "?", *_cells(tally))
     if len(files) > 1:
-        table.add_section()
         table.add_row(f"{len(files)} files", "", *_cells(total))
     console.print(table)
     for reason, count in rejects.reasons.most_common(_MOST_REASONS):

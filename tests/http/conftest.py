@@ -1,0 +1,25 @@
+"""A house without a server."""
+
+from contextlib import ExitStack
+
+import pytest
+from scenarios.inprocess import Asker
+
+from casbah import compose, settings
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens a house with the settings given; an Asker with the owner's key."""
+    with ExitStack() as stack:
+
+        def open_one(**given):
+            house = stack.enter_context(compose.opened(settings.read({}, store=str(tmp_path / "store"), **given)))
+            return Asker(house.app, house.local_key)
+
+        yield open_one
+
+
+@pytest.fixture
+def ask(opened):
+    return opened()

@@ -1,0 +1,167 @@
+"""Bulk ingest: what is stored, what is refused and where, and that records come back as they were sent."""
+
+import gzip
+import json
+import zlib
+
+import pytest
+
+INGEST = "/api/ext/v1/activities"
+MDCA = f"{INGEST}?source=mdca"
+
+
+def event(name: str, **keys) -> bytes:
+    return json.dumps({"_id": name, "uid": name, "timestamp": 1_000, "appId": 1, **keys}).encode()
+
+
+def answered(stored: int, duplicates: int = 0, refused: tuple = ()):
+    return {"stored": stored, "duplicates": duplicates, "refused": list(refused)}
+
+
+BODIES = [
+    pytest.param(event("a") + b"\n" + event("b"), 2, id="lines, the last without its feed"),
+    pytest.param(b"\n\n  \n" + event("a") + b"\r\n\r\n" + event("b") + b"\n\n", 2, id="blank lines and carriage returns"),
+    pytest.param(b"\xef\xbb\xbf" + event("a"), 1, id="a byte order mark"),
+    pytest.param(b"[" + event("a") + b",\n" + event("b") + b"]", 2, id="a JSON list"),
+    pytest.param(b'{"data": [' + event("a") + b'], "hasNext": false, "total": 1}', 1, id="a saved answer of a list"),
+    pytest.param(json.dumps(json.loads(event("a")), indent=2).encode(), 1, id="one record over many lines"),
+    pytest.param(gzip.compress(event("a") + b"\n" + event("b")), 2, id="gzip"),
+    pytest.param(gzip.compress(event("a") + b"\n") + gzip.compress(event("b")), 2, id="gzip in two members"),
+    pytest.param(gzip.compress(b""), 0, id="gzip of nothing"),
+    pytest.param(b"", 0, id="nothing"),
+    pytest.param(event("a") + b"\n" + event("a"), 1, id="the same twice in one body"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body, stored", BODIES)
+def test_events_are_stored_and_a_second_time_are_duplicates(ask, body, stored):
+    first = ask("POST", MDCA, body).json
+    assert (first["stored"], first["refused"]) == (stored, [])
+    assert ask("POST", MDCA, body).json == answered(0, first["stored"] + first["duplicates"])
+    assert ask("POST", "/api/v1/activities/count").json == {"total": stored}
+
+
+def test_refused_lines_keep_their_numbers_and_the_rest_goes_on(ask):
+    lines = [event("a"), b"", b"{", event("b", timestamp=None), event("c"), b'"text"', event("d", timestamp=-1), b"{}"]
+    got = ask("POST", MDCA, b"\n".join(lines)).json
+    assert [each["line"] for each in got["refused"]] == [3, 4, 6, 7, 8]
+    assert all(each["reason"] for each in got["refused"])
+    assert got["stored"] == 2
+
+
+def test_a_batch_smaller_than_the_body_changes_nothing(opened):
+    ask = opened(batch="3")
+    body = b"\n".join([event(f"a{number}") for number in range(10)] + [b"{"] + [event("a1"), event("z")])
+    assert (got := ask("POST", MDCA, body).json) == answered(11, 1, got["refused"])
+    assert [each["line"] for each in got["refused"]] == [11]
+
+
+SOURCES = [
+    pytest.param(event("a", entityData={}), "mdca", id="MDCA"),
+    pytest.param(json.dumps({"CreationTime": "2024-01-01T00:00:00", "Id": "i1", "Operation": "FileAccessed", "OrganizationId": "o1", "RecordType": 6, "UserType": 0, "UserKey": "k", "Workload": "SharePoint", "UserId": "u1@contoso.com"}).encode(), "microsoft365", id="Microsoft 365"),
+    pytest.param(json.dumps({"eventVersion": "1.08", "eventTime": "2024-01-01T00:00:00Z", "eventID": "e1", "eventName": "GetObject", "eventSource": "s3.amazonaws.com", "awsRegion": "us-east-1", "userIdentity": {"type": "Root"}, "recipientAccountId": "111122223333"}).encode(), "cloudtrail", id="CloudTrail"),
+    pytest.param(json.dumps({"kind": "admin#reports#activity", "id": {"time": "2024-01-01T00:00:00.000Z", "uniqueQualifier": "-1", "applicationName": "login", "customerId": "C1"}, "actor": {"email": "u1@contoso.com"}, "events": [{"type": "login", "name": "login_success"}]}).encode(), "google_workspace", id="Google Workspace"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body, source", SOURCES)
+def test_source_is_detected_as_it_would_be_told(ask, body, source):
+    assert ask("POST", INGEST, body).json == answered(1)
+    assert ask("POST", f"{INGEST}?source={source}", body).json == answered(0, 1)
+
+
+def test_what_no_source_recognises_is_refused_line_by_line(ask):
+    got = ask("POST", INGEST, b'{"a": 1}\n\n{"b": 2}').json
+    assert got["stored"] == 0
+    assert [(each["line"], "source not recognised" in each["reason"]) for each in got["refused"]] == [(1, True), (3, True)]
+
+
+def test_an_unknown_source_is_refused_with_the_nearest(ask):
+    got = ask("POST", f"{INGEST}?source=cloudtrial", event("a"))
+    assert got.status == 400
+    assert "unknown source 'cloudtrial'; did you mean 'cloudtrail'?" in got.json["detail"]
+    assert ask("POST", "/api/v1/activities/count").json == {"total": 0}
+
+
+def bomb(size: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    block = b" " * 1_000_000
+    return b"".join(packer.compress(block) for _ in range(size // len(block))) + packer.flush()
+
+
+TOO_LARGE = [
+    pytest.param(b"x" * 10_001, id="announced"),
+    pytest.param([b"x" * 6_000, b"x" * 6_000], id="in pieces"),
+    pytest.param(gzip.compress(b"x" * 10_001), id="after decompression"),
+    pytest.param(bomb(50_000_000)[:9_999], id="a bomb that breaks off"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", TOO_LARGE)
+def test_a_body_past_its_limit_stores_nothing(opened, body):
+    ask = opened(max_ingest_body="10_000")
+    length = {"content-length": str(len(body))} if isinstance(body, bytes) else {}
+    got = ask("POST", MDCA, body, headers=length)
+    assert (got.status, got.json["detail"]) == (413, "request body is larger than 10000 bytes (setting CASBAH_MAX_INGEST_BODY)")
+    assert ask("POST", "/api/v1/activities/count").json == {"total": 0}
+
+
+def test_a_small_body_that_holds_a_very_large_one_is_refused_before_it_is_unpacked(opened):
+    body = bomb(500_000_000)
+    ask = opened(max_ingest_body="1_000_000")
+    assert len(body) < 1_000_000
+    assert ask("POST", MDCA, body).status == 413
+
+
+@pytest.mark.parametrize("body", [b"\x1f\x8b", gzip.compress(event("a"))[:-9], b"\x1f\x8b" + b"\xff" * 40], ids=["its magic alone", "cut off", "noise"])  # fmt: skip
+def test_broken_gzip_is_refused(ask, body):
+    got = ask("POST", MDCA, body)
+    assert (got.status, got.json["detail"]) == (400, "body: begins as gzip but cannot be decompressed")
+
+
+def test_an_event_past_its_limit_is_refused_alone(opened):
+    ask = opened(max_event="1_000")
+    got = ask("POST", MDCA, event("big", x="y" * 1_000) + b"\n" + event("small")).json
+    assert (got["stored"], [each["line"] for each in got["refused"]]) == (1, [1])
+
+
+WHOLE = [
+    pytest.param(b'{ "_id" : "a","uid":"a",\t"created":5 , "timestamp":1000,"appId":1 }', id="whitespace"),
+    pytest.param(b'{"_id":"a","uid":"a","created":5,"timestamp":1000,"x":"caf\\u00e9 \\uD83D\\ude00 \\/ \\b"}', id="escapes"),
+    pytest.param('{"_id":"a","uid":"a","created":5,"timestamp":1000,"x":"café 😀 \u2028"}'.encode(), id="no escapes"),
+    pytest.param(b'{"_id":"a","uid":"a","created":5,"timestamp":1000,"x":"\\ud83d"}', id="half a pair"),
+    pytest.param(b'{"_id":"a","uid":"a","created":5,"timestamp":1000,"n":[1.10,1E2,-0,123456789012345678901234567890]}', id="numbers"),
+    pytest.param(b'{"_id":"a","uid":"a","created":5,"timestamp":1000,"Key":1,"key":2,"key":3}', id="keys that repeat or differ in case"),
+    pytest.param(b'{"_id":"a","uid":"a","created":5,"timestamp":"1000","entityData":{"0":null}}', id="a moment as text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("record", WHOLE)
+def test_a_whole_record_comes_back_byte_for_byte(ask, record):
+    assert ask("POST", MDCA, record).json == answered(1)
+    assert ask("GET", "/api/v1/activities/a/").body == record
+    assert ask("POST", "/api/v1/activities/").body == b'{"data":[' + record + b'],"hasNext":false,"total":1}'
+
+
+IDS = [
+    pytest.param("x/y", "x%2Fy", id="a slash"),
+    pytest.param("x/y", "x%2fy", id="a slash, spelt small"),
+    pytest.param("50%", "50%25", id="a percent sign"),
+    pytest.param("50%25", "50%2525", id="what looks encoded is decoded once"),
+    pytest.param("a+b", "a+b", id="a plus sign is itself"),
+    pytest.param("a b", "a%20b", id="a blank"),
+    pytest.param("naïve-Ω-😀", "na%C3%AFve-%CE%A9-%F0%9F%98%80", id="beyond ASCII"),
+    pytest.param("a?b#c", "a%3Fb%23c", id="marks of a URL"),
+    pytest.param('quote"\\', "quote%22%5C", id="a quote and a backslash"),
+    pytest.param("1575000000000_5c1a", "1575000000000_5c1a", id="as MDCA spells them"),
+    pytest.param("x" * 2_000, "x" * 2_000, id="long"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, encoded", IDS)
+def test_any_id_is_fetched_by_its_percent_encoding(ask, name, encoded):
+    ask("POST", MDCA, event(name))
+    assert ask("GET", f"/api/v1/activities/{encoded}/").json["_id"] == name
+    assert ask("GET", f"/cas/api/v1/activities/{encoded}").json["_id"] == name
+    assert ask("POST", f"/api/v1/activities/{encoded}/feedback", b'{"feedback":"x"}').json["total"] == 1
+    assert ask("GET", f"/api/ext/v1/activities/{encoded}/feedback").json["total"] == 1
