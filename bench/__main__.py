@@ -28,8 +28,8 @@ from casbah import settings
 from casbah.activity.query import Query, parse
 from casbah.activity.scope import Scope
 from casbah.compose import House, opened, wall_clock
-from casbah.demo.load import arrivals_of
 from casbah.demo.generate import made_up
+from casbah.demo.load import arrivals_of
 from casbah.store.embedded.render import render
 
 TENANT = Scope("default")

@@ -33,7 +33,12 @@ def pytest_addoption(parser):
     parser.addoption(
         "--agreement",
         type=int,
-        default=400,
+        default=500,
         metavar="N",
-        help="how many random queries the agreement tests ask (each of every record; default 400)",
+        help="how many random queries the agreement tests ask, each of every record (default 500)",
+    )
+    parser.addoption(
+        "--every-value",
+        action="store_true",
+        help="ask every telling value of every filter and operator (some 29,000), not a dozen of each",
     )

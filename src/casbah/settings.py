@@ -13,9 +13,10 @@ from typing import Any
 from casbah.errors import BadSettingError
 
 PREFIX = "CASBAH_"
-_RATE = re.compile(r"(\d+)\s*/\s*(second|minute|hour|day)")
+_RATE = re.compile(r"(\d{1,9})\s*/\s*(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _MOST_PORT = 65_535
+_MOST_DIGITS = 18
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -83,15 +84,19 @@ def _folder(text: str) -> Path:
 
 def _whole(text: str) -> int:
     digits = text.replace("_", "")
-    if not (digits.isascii() and digits.isdigit()) or int(digits) == 0:
+    if not _is_number(digits) or int(digits) == 0:
         raise ValueError("a whole number above 0")
     return int(digits)
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > _MOST_PORT:
+    if not _is_number(text) or int(text) > _MOST_PORT:
         raise ValueError("a port, 0 to 65535 (0: any free one)")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def _host(text: str) -> str:

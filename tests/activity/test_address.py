@@ -14,7 +14,7 @@ from casbah.activity import address
     [
         pytest.param("1.2.3.4", "1.2.3.4", id="plain"),
         pytest.param("1.2.3.4:443", "1.2.3.4", id="a port"),
-        pytest.param(" 1.2.3.4 ", "1.2.3.4", id="blanks around"),
+        pytest.param(" 1.2.3.4 ", None, id="blanks around"),
         pytest.param("[2001:DB8::1]:443", "2001:db8::1", id="brackets and a port"),
         pytest.param("[2001:db8::1]", "2001:db8::1", id="brackets"),
         pytest.param("2001:0db8:0:0:0:0:0:1", "2001:db8::1", id="long form"),

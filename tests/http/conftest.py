@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 
 import pytest
-from scenarios.inprocess import Asker
 
 from casbah import compose, settings
+from scenarios.inprocess import Asker
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import json
 import random
 
 import pytest
-from scenarios.inprocess import send
 
 from casbah import compose, settings
 from casbah.activity.language import FILTERS, OPERATORS
+from scenarios.inprocess import send
 
-REQUESTS = 500
+REQUESTS = 1_500
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "get", "BREW", "")
 PATHS = (
@@ -34,21 +34,39 @@ def noise(dice: random.Random, most: int = 60) -> bytes:
 def filters(dice: random.Random) -> object:
     if dice.random() < 0.1:
         return dice.choice(ODD)
-    names = [dice.choice([*FILTERS, "activity.eventType", "zzz", ""]) for _ in range(dice.randrange(4))]
-    return {name: operators(dice) for name in names}
+    names = [
+        dice.choice(tuple(FILTERS) if dice.random() < 0.95 else ("activity.eventType", "zzz", ""))
+        for _ in range(dice.randrange(3))
+    ]
+    return {name: operators(dice, name) for name in names}
 
 
-def operators(dice: random.Random) -> object:
-    if dice.random() < 0.1:
+def operators(dice: random.Random, name: str) -> object:
+    if dice.random() < 0.05:
         return dice.choice(ODD)
-    chosen = [dice.choice([*OPERATORS, "EQ", "zzz"]) for _ in range(dice.randrange(3))]
-    return {name: dice.choice([dice.choice(ODD), [dice.choice(ODD) for _ in range(dice.randrange(4))]]) for name in chosen}
+    taken = FILTERS[name].operators if name in FILTERS and dice.random() < 0.95 else (*OPERATORS, "EQ", "zzz")
+    chosen = [dice.choice(taken) for _ in range(dice.randrange(3))]
+    return {
+        each: dice.choice([dice.choice(ODD), [dice.choice(ODD) for _ in range(dice.randrange(3))]]) for each in chosen
+    }
 
 
 def parameters(dice: random.Random) -> dict[str, object]:
     found: dict[str, object] = {"filters": filters(dice)}
-    for name in ("skip", "limit", "sortField", "sortDirection", "isScan", "feedback", "allowContact", "name", "scopes", "tenant", "extra"):
-        if dice.random() < 0.15:
+    for name in (
+        "skip",
+        "limit",
+        "sortField",
+        "sortDirection",
+        "isScan",
+        "feedback",
+        "allowContact",
+        "name",
+        "scopes",
+        "tenant",
+        "extra",
+    ):
+        if dice.random() < 0.05:
             found[name] = dice.choice(ODD)
     if dice.random() < 0.4:
         found["isScan"] = True
@@ -57,22 +75,16 @@ def parameters(dice: random.Random) -> dict[str, object]:
 
 def body(dice: random.Random) -> bytes:
     text = json.dumps(parameters(dice)).encode()
-    match dice.randrange(8):
-        case 0:
-            return b""
-        case 1:
-            return noise(dice, 400)
-        case 2:
-            place = dice.randrange(len(text))
-            return text[:place] + noise(dice, 8) + text[place + dice.randrange(4) :]
-        case 3:
-            return b"filters=" + text + b"&isScan=" + noise(dice)
-        case 4:
-            return b'--XX\r\nContent-Disposition: form-data; name="filters"\r\n\r\n' + text + b"\r\n--XX--" + noise(dice)
-        case 5:
-            return b"\x1f\x8b" + noise(dice)
-        case _:
-            return text
+    place = dice.randrange(len(text))
+    odd = (
+        b"",
+        noise(dice, 400),
+        text[:place] + noise(dice, 8) + text[place + dice.randrange(4) :],
+        b"filters=" + text + b"&isScan=" + noise(dice),
+        b'--XX\r\nContent-Disposition: form-data; name="filters"\r\n\r\n' + text + b"\r\n--XX--" + noise(dice),
+        b"\x1f\x8b" + noise(dice),
+    )
+    return dice.choice(odd) if dice.random() < 0.3 else text
 
 
 def path(dice: random.Random) -> bytes:
@@ -94,7 +106,9 @@ def headers(dice: random.Random, key: str) -> list[tuple[bytes, bytes]]:
     if dice.random() < 0.1:
         given.append((b"casbah-tenant", dice.choice((b"default", b"../x", b"", b"\xff", b"A", noise(dice)))))
     if dice.random() < 0.1:
-        given.append((b"content-length", dice.choice((b"", b"-1", b"\xb2", b"x", b"99999999999999999999", b"1" * 5_000))))
+        given.append(
+            (b"content-length", dice.choice((b"", b"-1", b"\xb2", b"x", b"99999999999999999999", b"1" * 5_000)))
+        )
     return given
 
 
@@ -137,3 +151,23 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_error(house):
     scope = {"type": "http", "method": "POST", "path": "/api/v1/activities/", "raw_path": b"/api/v1/activities/", "query_string": b"", "headers": [(b"authorization", f"Token {house.local_key}".encode())]}  # fmt: skip
     asyncio.run(house.app(scope, receive, answered))
     assert sent[0]["status"] == 400
+
+
+BODIES = [
+    pytest.param("/api/v1/activities/a1/feedback", {"feedback": "\ud800"}, (200,), id="feedback with half a pair"),
+    pytest.param("/api/v1/activities/a1/feedback", {"feedbackValue": 10**400}, (200, 400), id="feedback with a very large number"),
+    pytest.param("/api/ext/v1/tokens", {"name": "\ud800"}, (201, 400), id="a token's name with half a pair"),
+    pytest.param("/api/v1/activities/", {"filters": {"date": {"gte_ndays": 1e308}}}, (400,), id="more days than there are"),
+    pytest.param("/api/v1/activities/", {"filters": {"date": {"lte_ndays": 10**400}}}, (400,), id="far more days than there are"),
+    pytest.param("/api/v1/activities/", {"filters": {"user.domain": {"eq": "\ud800"}}, "isScan": True}, (200,), id="a filter with half a pair"),
+    pytest.param("/api/v1/activities/", {"filters": {"\ud800": {}}}, (400,), id="a filter's name with half a pair"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path, body, statuses", BODIES)
+def test_what_the_fuzzing_found(house, path, body, statuses):
+    headers = [(b"authorization", b"Token " + house.local_key.encode())]
+    got = asyncio.run(send(house.app, "POST", path.encode(), headers, [json.dumps(body).encode()]))
+    assert got.status in statuses, got
+    listed = asyncio.run(send(house.app, "GET", b"/api/ext/v1/activities/a1/feedback", headers, []))
+    assert listed.status == 200

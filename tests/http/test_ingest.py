@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import zipfile
 import zlib
+from io import BytesIO
 
 import pytest
 
@@ -73,7 +75,10 @@ def test_source_is_detected_as_it_would_be_told(ask, body, source):
 def test_what_no_source_recognises_is_refused_line_by_line(ask):
     got = ask("POST", INGEST, b'{"a": 1}\n\n{"b": 2}').json
     assert got["stored"] == 0
-    assert [(each["line"], "source not recognised" in each["reason"]) for each in got["refused"]] == [(1, True), (3, True)]
+    assert [(each["line"], "source not recognised" in each["reason"]) for each in got["refused"]] == [
+        (1, True),
+        (3, True),
+    ]
 
 
 def test_an_unknown_source_is_refused_with_the_nearest(ask):
@@ -102,14 +107,17 @@ def test_a_body_past_its_limit_stores_nothing(opened, body):
     ask = opened(max_ingest_body="10_000")
     length = {"content-length": str(len(body))} if isinstance(body, bytes) else {}
     got = ask("POST", MDCA, body, headers=length)
-    assert (got.status, got.json["detail"]) == (413, "request body is larger than 10000 bytes (setting CASBAH_MAX_INGEST_BODY)")
+    assert (got.status, got.json["detail"]) == (
+        413,
+        "request body is larger than 10000 bytes (setting CASBAH_MAX_INGEST_BODY)",
+    )
     assert ask("POST", "/api/v1/activities/count").json == {"total": 0}
 
 
 def test_a_small_body_that_holds_a_very_large_one_is_refused_before_it_is_unpacked(opened):
-    body = bomb(500_000_000)
-    ask = opened(max_ingest_body="1_000_000")
-    assert len(body) < 1_000_000
+    body = bomb(100_000_000)
+    ask = opened(max_ingest_body="200_000")
+    assert len(body) < 200_000
     assert ask("POST", MDCA, body).status == 413
 
 
@@ -165,3 +173,41 @@ def test_any_id_is_fetched_by_its_percent_encoding(ask, name, encoded):
     assert ask("GET", f"/cas/api/v1/activities/{encoded}").json["_id"] == name
     assert ask("POST", f"/api/v1/activities/{encoded}/feedback", b'{"feedback":"x"}').json["total"] == 1
     assert ask("GET", f"/api/ext/v1/activities/{encoded}/feedback").json["total"] == 1
+
+
+def test_gzip_inside_gzip_does_not_pass_the_limit(opened):
+    ask = opened(max_ingest_body="10_000")
+    lines = b"\n".join(event(f"a{number}") for number in range(1_000))
+    assert ask("POST", MDCA, gzip.compress(gzip.compress(lines))).status in (400, 413)
+    assert ask("POST", "/api/v1/activities/count").json == {"total": 0}
+
+
+def test_an_archive_is_taken_whole_or_refused(ask):
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("one.json", event("a"))
+        archive.writestr("two.json", event("b"))
+    got = ask("POST", MDCA, packed.getvalue())
+    assert got.status == 400 or (got.status, got.json) == (200, answered(2))
+
+
+BAD_ARRIVALS = [
+    pytest.param({"record": "{}"}, id="a record without a moment"),
+    pytest.param({"timestamp": -1}, id="a moment before there were any"),
+    pytest.param({"timestamp": 10**23}, id="a moment past them all"),
+    pytest.param({"created": -5}, id="created before there were moments"),
+    pytest.param({"adds": ["zzz"]}, id="a key that nothing adds"),
+    pytest.param({"record": "[]"}, id="a record that is a list"),
+    pytest.param({"record": "{"}, id="a record that is no JSON"),
+    pytest.param({"record": None}, id="no record"),
+    pytest.param({"id": 7}, id="an id that is a number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", BAD_ARRIVALS)
+def test_a_bad_arrival_is_the_caller_s_mistake_and_harms_nobody_else(ask, wrong):
+    line = {"id": "a", "timestamp": 1_000, "digest": None, "created": None, "adds": ["_id", "uid", "created"], "record": '{"timestamp":1000,"appId":1}'}  # fmt: skip
+    got = ask("POST", f"{INGEST}?source=arrivals", json.dumps(line | wrong).encode())
+    assert got.status in (200, 400)
+    assert got.status == 400 or (got.json["stored"] == 0 and got.json["refused"])
+    assert ask("POST", MDCA, event("good")).json == answered(1)

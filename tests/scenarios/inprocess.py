@@ -36,7 +36,9 @@ class Asker:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         given = {} if self.key is None else {"authorization": f"Token {self.key}"}
-        pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in {**given, **(headers or {})}.items()]
+        pairs = [
+            (name.lower().encode(), value.encode("latin-1")) for name, value in {**given, **(headers or {})}.items()
+        ]
         return asyncio.run(send(self.app, method, path.encode(), pairs, [body] if isinstance(body, bytes) else body))
 
 

@@ -151,7 +151,10 @@ class Play:
 
     def staff(self, method: str, path: str, body: Any, note: str) -> Any:
         """What the owner does behind the scenes; under a tenant of its own each time, so that no throttle counts it."""
-        headers = {"Authorization": f"Token {self.target.owner}", "Casbah-Tenant": f"{self.tenant}-{note}"[-60:].lstrip("-")}
+        headers = {
+            "Authorization": f"Token {self.target.owner}",
+            "Casbah-Tenant": f"{self.tenant}-{note}"[-60:].lstrip("-"),
+        }
         return self.client.request(method, path, json=body, headers=headers).raise_for_status().json()
 
     def filled(self, value: Any) -> Any:
@@ -175,7 +178,19 @@ class Play:
         return self.now - DAY_MS * int(moment[1] or 0) if moment else self.saved[name]
 
     def ask(self, request: Mapping[str, Any]) -> Answer:
-        known = {"method", "path", "query", "headers", "json", "body", "body_base64", "form", "multipart", "token", "filters"}
+        known = {
+            "method",
+            "path",
+            "query",
+            "headers",
+            "json",
+            "body",
+            "body_base64",
+            "form",
+            "multipart",
+            "token",
+            "filters",
+        }
         if set(request) - known:
             raise ValueError(f"a request has no {sorted(set(request) - known)}")
         headers = dict(self.filled(request.get("headers", {})))
@@ -209,7 +224,9 @@ class Play:
         url = httpx.URL(self.target.url)
         head, blank, body = self.filled(raw).partition("\n\n")
         with socket.create_connection((url.host, url.port), timeout=30) as connection:
-            connection.sendall(head.rstrip("\n").replace("\n", "\r\n").encode() + b"\r\n\r\n" + (body if blank else "").encode())
+            connection.sendall(
+                head.rstrip("\n").replace("\n", "\r\n").encode() + b"\r\n\r\n" + (body if blank else "").encode()
+            )
             got = http.client.HTTPResponse(connection)
             try:
                 got.begin()
@@ -356,7 +373,11 @@ def _error_shape(answer: Answer, _: Any) -> str:
     if answer.status < 400:
         return ""
     plain = answer.headers.get("content-type") == "application/json" and list(answer.json) == ["detail"]
-    return "" if plain and isinstance(_detail(answer), str) and "Traceback" not in _detail(answer) else "not of the one shape"
+    return (
+        ""
+        if plain and isinstance(_detail(answer), str) and "Traceback" not in _detail(answer)
+        else "not of the one shape"
+    )
 
 
 def _list_shape(answer: Answer, _: Any) -> str:
@@ -401,12 +422,20 @@ _CHECKS: dict[str, Callable[[Answer, Any], str]] = {
     "total": _same(lambda answer: answer.json["total"]),
     "has_next": _same(lambda answer: answer.json["hasNext"]),
     "detail": _same(_detail),
-    "detail_contains": lambda answer, wanted: "; ".join(f"lacks {each!r}" for each in wanted if each not in (_detail(answer) or "")),
-    "detail_matches": lambda answer, wanted: "" if re.fullmatch(wanted, _detail(answer) or "") else f"is not like {wanted!r}",
+    "detail_contains": lambda answer, wanted: "; ".join(
+        f"lacks {each!r}" for each in wanted if each not in (_detail(answer) or "")
+    ),
+    "detail_matches": lambda answer, wanted: (
+        "" if re.fullmatch(wanted, _detail(answer) or "") else f"is not like {wanted!r}"
+    ),
     "absent": lambda answer, wanted: "; ".join(f"{path} is there" for path in wanted if _has(answer.json, path)),
-    "absent_headers": lambda answer, wanted: "; ".join(f"{name} is there" for name in wanted if name.lower() in answer.headers),
+    "absent_headers": lambda answer, wanted: "; ".join(
+        f"{name} is there" for name in wanted if name.lower() in answer.headers
+    ),
     "body": _same(lambda answer: answer.body.decode()),
-    "contains": lambda answer, wanted: "; ".join(f"lacks {each!r}" for each in wanted if each not in answer.body.decode()),
+    "contains": lambda answer, wanted: "; ".join(
+        f"lacks {each!r}" for each in wanted if each not in answer.body.decode()
+    ),
 }
 _HABITS: dict[str, Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
     "nextQueryFilters": lambda body, page: {**body, "filters": page["nextQueryFilters"]},

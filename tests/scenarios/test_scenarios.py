@@ -4,11 +4,11 @@ import re
 from contextlib import ExitStack
 
 import pytest
-from scenarios.runner import Played, Scenario, Target, play, scenarios
-from scenarios.server import serving
 
 from casbah import errors
 from casbah.errors import RequestError, UnavailableError
+from scenarios.runner import Played, Scenario, Target, play, scenarios
+from scenarios.server import serving
 
 SCENARIOS = {each.file: each for each in scenarios()}
 STEPS = [
@@ -70,7 +70,9 @@ def _on_the_wire(error: type) -> list[type]:
     return [each for below in error.__subclasses__() for each in (below, *_on_the_wire(below))]
 
 
-@pytest.mark.parametrize("error", [*_on_the_wire(RequestError), *_on_the_wire(UnavailableError)], ids=lambda e: e.__name__)
+@pytest.mark.parametrize(
+    "error", [*_on_the_wire(RequestError), *_on_the_wire(UnavailableError)], ids=lambda e: e.__name__
+)
 def test_every_error_is_seen_on_the_wire(played, error):
     seen = set().union(*(played(scenario).errors for scenario in SCENARIOS.values()))
     assert any(status == error.status and re.fullmatch(TEXTS[error], text, re.DOTALL) for status, text in seen)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
+from casbah.store.embedded import tenant as tenant_module
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
@@ -97,4 +98,28 @@ def test_patterns_of_any_length(tmp_path: Path, letters: str, size: int) -> None
         found = store.find(query({"userAgent.userAgent": {operator: text}}), TENANT)
         expected = [f"activity-{n}" for n, agent in enumerate(agents) if agent and holds(agent)]
         assert ids(found.records) == expected, operator
+    store.close()
+
+
+def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(tmp_path)
+    store.insert([arrival(record(1))], TENANT)
+    whole = tenant_module.s.document
+
+    def breaks(*arguments: object, **keys: object) -> str:
+        if keys["seq"] == 4:
+            raise RuntimeError("as a full disk would")
+        return whole(*arguments, **keys)
+
+    monkeypatch.setattr(tenant_module.s, "document", breaks)
+    batch = [arrival(record(n)) for n in (2, 3, 4)]
+    caught = []
+    for _ in range(2):  # The error is kept, and with it all that its traceback holds.
+        try:
+            store.insert(batch, TENANT)
+        except RuntimeError as error:
+            caught.append(error)
+    monkeypatch.undo()
+    assert len(caught) == 1  # The numbers went on: the second time it is another one that breaks, if any.
+    assert store.find(query(), TENANT).total == 4
     store.close()

@@ -50,10 +50,9 @@ def spans(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    stripped = text.strip()
-    bare = _BRACKETED.fullmatch(stripped) or _WITH_PORT.fullmatch(stripped)
+    bare = _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text)
     try:
-        address = ip_address(bare.group(1) if bare else stripped)
+        address = ip_address(bare.group(1) if bare else text)
     except ValueError:
         return None
     if isinstance(address, IPv4Address):
@@ -63,7 +62,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
     try:
-        network = ip_network(text.strip(), strict=False)
+        network = ip_network(text, strict=False)
     except ValueError:
         return None
     if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:

@@ -1,6 +1,5 @@
 """Values off the wire: from untrusted JSON to what operators work on, or a refusal that names what would be right."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +13,7 @@ from casbah.activity.text import exact, folded, sound, words
 from casbah.errors import describe
 
 MS_PER_DAY = 86_400_000
+MOST_DAYS = 1_000_000_000
 
 
 class Takes(Enum):
@@ -122,8 +122,8 @@ def days_ago(value: Any, *, now: int) -> int:
             days = float(value)
         except ValueError:
             days = None
-    if type(days) not in (int, float) or not math.isfinite(days):
-        raise WrongValueError("a number of days")
+    if type(days) not in (int, float) or not abs(days) <= MOST_DAYS:  # NaN is not, either
+        raise WrongValueError(f"a number of days, at most {MOST_DAYS:,}")
     return now - int(days * MS_PER_DAY)
 
 

@@ -51,7 +51,7 @@ def root(
 def main() -> None:
     """Run the command line; what went wrong on purpose is one line on stderr."""
     try:
-        app()
+        app(prog_name="casbah")
     except CasbahError as error:
         _say(str(error))
     except httpx.HTTPError as error:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -54,7 +53,7 @@ async def give_feedback(exchange: Exchange) -> Response:
     """Append one feedback entry; answers with the activity in the list shape."""
     sent = _feedback(await _parameters(exchange.request, exchange))
     activity_id = exchange.path["pk"]
-    entry = FeedbackEntry(exchange.services.clock(), exchange.caller.name, orjson.dumps(sent))
+    entry = FeedbackEntry(exchange.services.clock(), exchange.caller.name, jsontext.dump(sent))
     await exchange.off_loop(exchange.store.add_feedback, activity_id, entry, exchange.scope)
     record = await exchange.off_loop(exchange.store.fetch, activity_id, exchange.scope)
     return Response(_page(record or b"", more=False, total=1), media_type="application/json")
@@ -63,7 +62,7 @@ async def give_feedback(exchange: Exchange) -> Response:
 async def list_feedback(exchange: Exchange) -> Response:
     """The feedback on one activity, oldest first."""
     entries = await exchange.off_loop(exchange.store.feedback, exchange.path["pk"], exchange.scope)
-    data = [{"at": entry.at, "who": entry.who, **orjson.loads(entry.what)} for entry in entries]
+    data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 

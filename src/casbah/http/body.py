@@ -1,11 +1,10 @@
 """What a request asks, from whichever of the six encodings it came in (`wire.md`, section 3)."""
 
 from collections.abc import Mapping
-from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
-from python_multipart.multipart import FormParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from casbah.errors import BodyTooLargeError, MalformedBodyError, describe
@@ -13,6 +12,7 @@ from casbah.ingest import jsontext
 from casbah.ingest.contract import UnusableEventError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MOST_DIGITS = 18
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 
@@ -20,7 +20,7 @@ _MULTIPART = "multipart/form-data"
 async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
     """The body's bytes. Raises BodyTooLargeError as soon as it passes `limit`."""
     announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+    if announced.isascii() and announced.isdigit() and int(announced[:_MOST_DIGITS]) > limit:
         raise BodyTooLargeError(limit, setting)
     parts: list[bytes] = []
     size = 0
@@ -97,21 +97,52 @@ def _multipart(body: bytes, label: str) -> dict[str, Any]:
     boundary = options.get(b"boundary")
     if not boundary:
         raise MalformedBodyError("body: multipart/form-data without a boundary")
-    found: dict[str, Any] = {}
-
-    def on_field(field: Any) -> None:
-        found[_decoded(field.field_name or b"")] = _decoded(field.value or b"")
-
-    def on_file(file: Any) -> None:
-        file.file_object.seek(0)
-        found[_decoded(file.field_name or b"")] = _decoded(file.file_object.read())
-
+    parts = _Parts()
     try:
-        parser = FormParser(_MULTIPART, on_field, on_file, boundary=boundary)
-        parser.write(BytesIO(body).getvalue())
+        parser = MultipartParser(boundary, parts.callbacks())
+        parser.write(body)
         parser.finalize()
-    except MalformedBodyError:
-        raise
     except ValueError as wrong:  # the parser's own errors are ValueErrors
         raise MalformedBodyError(f"body: multipart/form-data cannot be read: {wrong}") from None
-    return found
+    return {_decoded(name): _decoded(value) for name, value in parts.found.items()}
+
+
+class _Parts:
+    """The named parts of a multipart body, collected as the parser comes upon them."""
+
+    def __init__(self) -> None:
+        self.found: dict[bytes, bytes] = {}
+        self._header: dict[str, bytes] = {}
+        self._data = b""
+        self._name = b""
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_begin": self._begin_header,
+            "on_header_field": lambda data, start, end: self._add("field", data[start:end]),
+            "on_header_value": lambda data, start, end: self._add("value", data[start:end]),
+            "on_header_end": self._end_header,
+            "on_part_data": self._more,
+            "on_part_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        self._data = self._name = b""
+
+    def _begin_header(self) -> None:
+        self._header = {"field": b"", "value": b""}
+
+    def _add(self, which: str, data: bytes) -> None:
+        self._header[which] += data
+
+    def _end_header(self) -> None:
+        if self._header["field"].lower() == b"content-disposition":
+            _, options = parse_options_header(self._header["value"])
+            self._name = options.get(b"name", b"")
+
+    def _more(self, data: bytes, start: int, end: int) -> None:
+        self._data += data[start:end]
+
+    def _end(self) -> None:
+        self.found[self._name] = self._data

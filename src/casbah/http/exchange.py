@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +14,7 @@ from casbah.identity.door import Door
 from casbah.identity.grants import Caller
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens
+from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector
 from casbah.settings import Settings
 from casbah.store.contract import Store
@@ -67,4 +67,4 @@ class Exchange:
 
 def json_response(value: Any, status: int = 200) -> Response:
     """A JSON answer."""
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    return Response(jsontext.dump(value), status, media_type="application/json")

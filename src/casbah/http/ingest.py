@@ -10,15 +10,19 @@ from typing import Any, BinaryIO
 from starlette.responses import Response
 
 from casbah.activity.arrival import Arrival
+from casbah.activity.record import identifier, integer
 from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownSourceError
 from casbah.http.body import read_body
 from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import envelope
 from casbah.ingest.contract import Refusal
+from casbah.ingest.opening import Limits
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of
+from casbah.ingest.times import within_bounds
 
-_GZIP = b"\x1f\x8b"
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_ADDED = ("_id", "uid", "created")
 _SETTING = "CASBAH_MAX_INGEST_BODY"
 
 
@@ -50,7 +54,9 @@ def _store(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any
 
 
 def _events(exchange: Exchange, text: bytes, source: str | None) -> Iterator[Arrival | Refusal]:
-    page = page_of(text, origin="body", connectors=exchange.services.connectors, source=source)
+    chosen = exchange.services.settings
+    limits = Limits(unpacked=chosen.max_ingest_body, document=chosen.max_ingest_body, line=chosen.max_event)
+    page = page_of(text, origin="body", connectors=exchange.services.connectors, source=source, limits=limits)
     if page.connector is None:
         return (item for item in page.items if isinstance(item, Refusal))
     return arrivals(page.items, page.connector)
@@ -59,15 +65,40 @@ def _events(exchange: Exchange, text: bytes, source: str | None) -> Iterator[Arr
 def _envelopes(text: bytes) -> Iterable[Arrival | Refusal]:
     for line in text.splitlines():
         try:
-            yield envelope.unpack(line)
+            arrival = envelope.unpack(line)
         except ValueError as wrong:
             raise MalformedBodyError(f"source {envelope.SOURCE}: {wrong}") from None
+        if not _is_whole(arrival):
+            raise MalformedBodyError(
+                f"source {envelope.SOURCE}: a line says of its record what the record does not say"
+            )
+        yield arrival
+
+
+def _is_whole(arrival: Arrival) -> bool:
+    """Whether the record has what the arrival says of it, and what it lacks is named: anybody may send an envelope."""
+    activity = arrival.activity
+    moments = [(arrival.timestamp, activity.get("timestamp"))]
+    if arrival.created is not None:
+        moments.append((arrival.created, activity.get("created")))
+    lacking = {key for key in _ADDED if key not in activity}
+    return (
+        all(within_bounds(said) and integer(held) == said for said, held in moments)
+        and set(arrival.adds) == lacking
+        and (arrival.created is None) == ("created" in lacking)
+        and ("_id" in lacking or identifier(activity["_id"]) == arrival.id)
+    )
 
 
 def _plain(body: bytes, *, limit: int) -> bytes:
     """The body without its gzip, if it has one; bounded, because a small body may hold a very large one."""
-    if not body.startswith(_GZIP):
-        return body
+    text = _unzipped(body, limit=limit) if body.startswith(_GZIP) else body
+    if text.startswith((_GZIP, _ZIP)):
+        raise MalformedBodyError("body: an archive; send the events themselves, gzipped once or not at all")
+    return text
+
+
+def _unzipped(body: bytes, *, limit: int) -> bytes:
     source: BinaryIO = BytesIO(body)
     try:
         with gzip.open(source) as opened:

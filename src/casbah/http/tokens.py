@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from casbah.activity.text import sound
 from casbah.errors import (
     BadSettingError,
     BadTenantError,
@@ -70,7 +71,7 @@ def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:
     found = body.get(key) or default
     if not isinstance(found, str):
         raise MalformedBodyError(f"{key}: expected a string, got {describe(body.get(key))}")
-    return found
+    return sound(found)
 
 
 def _scopes(body: dict[str, Any]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class Writers:
                 writer.commit()
             except BaseException:
                 del self._open[period]
-                writer.rollback()
+                _let_go(writer)
                 raise
             period.refresh()
 
@@ -50,4 +50,12 @@ class Writers:
 
     def _close_oldest(self) -> None:
         _, writer = self._open.popitem(last=False)
+        writer.wait_merging_threads()
+
+
+def _let_go(writer: tantivy.IndexWriter) -> None:
+    """Undo what is not committed and free the index's lock at once: the traceback would keep the writer alive."""
+    try:
+        writer.rollback()
+    finally:
         writer.wait_merging_threads()
