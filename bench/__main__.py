@@ -53,8 +53,6 @@ QUERIES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-
-
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -81,7 +79,9 @@ def measured(house: House, folder: Path, *, count: int, rounds: int) -> dict[str
             ways: dict[str, Callable[[], object]] = {
                 "tantivy": lambda query=query: bare(house, query),
                 "store": lambda query=query: house.services.store.find(query, TENANT),
-                "http": lambda filters=filters: runner.run(client.post("/api/v1/activities/", json={"filters": filters})),
+                "http": lambda filters=filters: runner.run(
+                    client.post("/api/v1/activities/", json={"filters": filters})
+                ),
             }
             total = house.services.store.find(query, TENANT).total
             figures[name] = {"total": total, **in_turn(ways, rounds)}
@@ -151,7 +151,10 @@ def show(report: dict[str, Any]) -> None:
     )
     table = Table("query", "total", "tantivy ms", "store ms", "http ms", "http / tantivy")
     for name, row in report["milliseconds"].items():
-        cells = [f"{row[way]['median']:.2f} ({row[way]['low']:.2f}..{row[way]['high']:.2f})" for way in ("tantivy", "store", "http")]
+        cells = [
+            f"{row[way]['median']:.2f} ({row[way]['low']:.2f}..{row[way]['high']:.2f})"
+            for way in ("tantivy", "store", "http")
+        ]
         table.add_row(name, f"{row['total']:,}", *cells, f"{row['http']['median'] / row['tantivy']['median']:.2f}x")
     console.print(table)
 

@@ -33,9 +33,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--agreement",
         type=int,
-        default=500,
+        default=100,
         metavar="N",
-        help="how many random queries the agreement tests ask, each of every record (default 500)",
+        help="how many random queries the agreement tests ask, each of every record (default 100)",
     )
     parser.addoption(
         "--every-value",

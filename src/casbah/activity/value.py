@@ -132,7 +132,7 @@ def whole(value: Any) -> int:
     if type(value) is float and value.is_integer():
         value = int(value)
     elif isinstance(value, str):
-        value = decimal(value.strip())
+        value = decimal(value)
     if type(value) is not int:
         raise WrongValueError("an integer (or its decimal string)")
     return value
@@ -187,25 +187,25 @@ def _source(value: Any) -> str | Together:
 
 
 def _source_terms(text: str) -> tuple[str, ...]:
+    """The terms of a source as it is asked for; nothing if it is none. A stream's id holds no comma here."""
     if decimal(text) is not None:
         return (source_type(int(text)),)
-    if text.startswith("t:"):
-        number, comma, rest = text[2:].partition(",")
-        kind = decimal(number)
-        if kind is None or (comma and not rest.startswith("s:")) or (comma and len(rest) == len("s:")):
-            return ()
-        return (source_type(kind), *((source_stream(rest[2:]),) if comma else ()))
-    if not text.startswith("s:") or text == "s:":
-        return ()
-    stream, comma, number = text[2:].rpartition(",t:")
-    kind = decimal(number) if comma and stream else None
-    return (source_stream(text[2:]),) if kind is None else (source_stream(stream), source_type(kind))
+    parts = [_source_term(part) for part in text.split(",")]
+    kinds = {term[0] for term in parts if term is not None}
+    return tuple(term for term in parts if term is not None) if len(kinds) == len(parts) else ()
+
+
+def _source_term(part: str) -> str | None:
+    if part.startswith("s:") and part != "s:":
+        return source_stream(part[2:])
+    number = decimal(part[2:]) if part.startswith("t:") else None
+    return None if number is None else source_type(number)
 
 
 def _entity(value: Any) -> str:
     if isinstance(value, str) or type(value) is int:
         return entity_term(_id(value), None, None)
-    if not isinstance(value, dict) or set(value) - {"id", "saas", "inst"} or value.get("id") in (None, ""):
+    if not isinstance(value, dict) or set(value) - {"id", "saas", "inst"} or value.get("id") is None:
         raise WrongValueError("an entity {id, saas?, inst?}, or its id")
     saas, instance = (None if value.get(key) is None else str(whole(value[key])) for key in ("saas", "inst"))
     return entity_term(_id(value["id"]), saas, instance)
@@ -213,7 +213,7 @@ def _entity(value: Any) -> str:
 
 def _prefix_of_kind(value: Any, kind: Kind) -> str:
     if kind is Kind.ENTITY:
-        return _entity({"id": value} if isinstance(value, str) and value else value)
+        return _entity(value)
     if kind is Kind.ID:
         return _id(value)
     if kind is Kind.WORDS:
