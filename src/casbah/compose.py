@@ -1,5 +1,6 @@
 """Settings to a running house: the only module that knows every room."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ class House:
 @contextmanager
 def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[House]:
     """The house of a data directory, closed at the end. Raises StoreLockedError or StoreFormatError."""
+    # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     store = EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory)
     tokens = Tokens(settings.store, clock=clock)
     key = new_local_key()

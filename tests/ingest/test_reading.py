@@ -245,3 +245,9 @@ def test_position_reaches_size(tmp_path):
     for page in pages([str(tmp_path)], connectors=connectors()):
         list(page.items)
         assert page.position() == page.size == (tmp_path / "a.gz").stat().st_size
+
+
+def test_what_follows_a_megabyte_of_blanks_is_not_lost():
+    event = b'{"_id": "a", "timestamp": 1, "appId": 2}'
+    page = page_of(b"\n" * (1 << 20) + b" \n" + event, origin="body", connectors=connectors(), source="mdca")
+    assert [(item.line, item.raw) for item in page.items] == [((1 << 20) + 2, event)]

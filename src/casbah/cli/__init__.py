@@ -56,9 +56,13 @@ def main() -> None:
         _say(str(error))
     except httpx.HTTPError as error:
         _say(f"the server did not answer: {str(error) or type(error).__name__}")
+    except UnicodeEncodeError:
+        _say("an argument holds bytes that are not UTF-8")
     except BrokenPipeError:  # The reader of our output has gone, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 def _say(message: str) -> None:

@@ -12,10 +12,10 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
+from casbah.cli.plain import cell, plain
 
 _PATH = "/api/v1/activities"
 _SCAN_PAGE = 5_000
@@ -59,6 +59,8 @@ def list_activities(  # noqa: PLR0913  one parameter an option
         "sortField": sort,
         "sortDirection": "asc" if ascending else "desc",
     }
+    if everything and as_json:
+        raise typer.BadParameter("the API answers a page at a time; use --all with --ndjson", param_hint="--json")
     with connected(options.chosen(store=store), tenant=tenant) as api:
         if count:
             total = api.ask("POST", f"{_PATH}/count/", json={"filters": body["filters"]}).json()["total"]
@@ -89,7 +91,7 @@ def show(
     if as_json:
         typer.echo(record)
     else:
-        Console().print_json(record.decode())
+        Console().print_json(plain(record.decode()))
 
 
 def feedback(  # noqa: PLR0913  one parameter an option
@@ -127,7 +129,7 @@ def feedback(  # noqa: PLR0913  one parameter an option
         return
     for entry in entries:
         said = ", ".join(f"{key}: {each}" for key, each in entry.items() if key not in ("at", "who"))
-        typer.echo(f"{_moment(entry['at'])}  {entry['who']}  {said}")
+        typer.echo(plain(f"{_moment(entry['at'])}  {entry['who']}  {said}"))
 
 
 def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
@@ -144,13 +146,16 @@ def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
 def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
     """Everything that matches, page by page."""
     asked = {**body, "isScan": True, "limit": _SCAN_PAGE}
-    done = 0
+    done = total = 0
     while True:
         page = _decoded(api.ask("POST", f"{_PATH}/", json=asked).content)
+        total = total or page.total
         yield list(map(bytes, page.data))
         done += len(page.data)
-        sys.stderr.write(f"casbah: {done:,} activities\n")
-        if not page.hasNext:
+        last = not page.hasNext
+        if last or sys.stderr.isatty():
+            sys.stderr.write(f"casbah: {done:,} of {total:,} activities" + ("\n" if last else "\r"))
+        if last:
             return
         asked["filters"] = page.nextQueryFilters
 
@@ -179,7 +184,7 @@ def table_of(records: Iterable[dict[str, Any]], *, width: int) -> Table:
     for column in shown:
         table.add_column(column.title, no_wrap=True, overflow="ellipsis", ratio=column.share, min_width=column.least)
     for record in records:
-        table.add_row(*(Text(str(column.value(record) or "")) for column in shown))
+        table.add_row(*(cell(column.value(record) or "") for column in shown))
     return table
 
 

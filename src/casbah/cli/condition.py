@@ -19,6 +19,8 @@ def filters(conditions: Sequence[str], given: str | None) -> dict[str, Any]:
     for text in conditions:
         name, operator, value = parsed(text)
         operators = result.setdefault(name, {})
+        if not isinstance(operators, dict):
+            raise typer.BadParameter(f"{name}: expected an object {{operator: value}}", param_hint="--filters")
         known = operators.get(operator, [])
         added = value if isinstance(value, list) else [value]
         operators[operator] = [*(known if isinstance(known, list) else [known]), *added]
@@ -46,9 +48,10 @@ def _value(text: str) -> Any:
 
 
 def _given(text: str) -> dict[str, Any]:
-    source = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
     try:
-        found = json.loads(source)
+        found = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+    except OSError as wrong:
+        raise typer.BadParameter(f"{text[1:]}: {wrong.strerror}", param_hint="--filters") from None
     except ValueError as wrong:
         raise typer.BadParameter(f"not JSON: {wrong}", param_hint="--filters") from None
     if not isinstance(found, Mapping):

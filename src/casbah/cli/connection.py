@@ -7,6 +7,8 @@ key in the store's `server.json`, which only the store's owner can read.
 import asyncio
 import json
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +18,19 @@ from typing import Any
 import httpx
 
 from casbah import compose
+from casbah.activity.scope import Scope
 from casbah.errors import ServerRefusedError
+from casbah.identity.door import TENANT_HEADER
 from casbah.settings import Settings
 
 _FILE = "server.json"
 _OK = 400
+_THROTTLED = 429
+_MOST_SECONDS_TO_WAIT = 90
 _SECONDS = 600.0
 _SECONDS_TO_CONNECT = 2.0
+_PROBE = "/api/v1/activities/metadata/"
+_PROBE_TENANT = "probe"  # The throttle counts by tenant: asking whether a server is there costs nobody a request.
 
 
 Sender = Callable[..., httpx.Response]
@@ -39,6 +47,10 @@ class Api:
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error."""
         answer = self.send(method, path, **options)
+        while answer.status_code == _THROTTLED and (seconds := _seconds_to_wait(answer)):
+            sys.stderr.write(f"casbah: throttled; going on in {seconds} s\n")
+            time.sleep(seconds)
+            answer = self.send(method, path, **options)
         if answer.status_code >= _OK:
             raise ServerRefusedError(_detail(answer))
         return answer
@@ -47,6 +59,7 @@ class Api:
 @contextmanager
 def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
     """The API of the store, wherever it is served. Raises StoreLockedError where another process holds it unserved."""
+    Scope(tenant)
     server = running(settings.store)
     if server is not None:
         with httpx.Client(
@@ -71,13 +84,18 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
 
 
 def running(store: Path) -> Mapping[str, str] | None:
-    """The address and key of the server that runs on a store; None if there is none."""
+    """The address and key of the server that runs on a store; None if there is none.
+
+    A file left behind by a server that was killed names a port that somebody else may have by now. No process but the
+    one that wrote the key knows it, so only an answer to that key counts.
+    """
     try:
         server: Mapping[str, str] = json.loads((store / _FILE).read_text(encoding="utf-8"))
-        httpx.get(f"{server['url']}/livez", timeout=_SECONDS_TO_CONNECT, trust_env=False).raise_for_status()
-    except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):  # none, or left behind by one that was killed
+        headers = _headers(server["key"], _PROBE_TENANT)
+        answer = httpx.get(server["url"] + _PROBE, headers=headers, timeout=_SECONDS_TO_CONNECT, trust_env=False)
+    except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
-    return server
+    return server if answer.status_code in (httpx.codes.OK, _THROTTLED) else None
 
 
 @contextmanager
@@ -96,7 +114,13 @@ def announced(store: Path, *, url: str, key: str) -> Iterator[None]:
 
 
 def _headers(key: str, tenant: str) -> dict[str, str]:
-    return {"Authorization": f"Token {key}", "Casbah-Tenant": tenant}
+    return {"Authorization": f"Token {key}", TENANT_HEADER: tenant}
+
+
+def _seconds_to_wait(answer: httpx.Response) -> int:
+    """How long a throttled answer asks to wait; 0 if that is longer than anybody would sit there for."""
+    seconds = int(answer.headers.get("Retry-After", 0))
+    return seconds if seconds <= _MOST_SECONDS_TO_WAIT else 0
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -17,6 +17,7 @@ from rich.table import Table
 from casbah.activity.arrival import Arrival
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
+from casbah.cli.plain import cell, plain
 from casbah.connectors import connectors
 from casbah.errors import ServerRefusedError
 from casbah.ingest import envelope
@@ -29,6 +30,7 @@ from casbah.settings import Settings
 _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
 _MOST_REASONS = 20
+_MOST_FILES = 50
 
 
 @dataclass(slots=True)
@@ -95,17 +97,21 @@ def ingest(
     with connected(settings, tenant=tenant) as api:
         try:
             found = pages(paths, connectors=connectors(), source=source, limits=_limits(settings))
-            files = [(page, _stored(api, page, kept)) for page in _shown(found)]
+            files = [(page.origin, _source(page), _stored(api, page, kept)) for page in _shown(found)]
         finally:
             kept.close()
     total = Tally()
-    for _, tally in files:
+    for _, _, tally in files:
         total.add(tally)
     _report(files, total, kept)
     if as_json:
         counts = {"read": total.read, "stored": total.stored, "duplicates": total.duplicates, "refused": total.refused}
         typer.echo(json.dumps(counts))
     raise typer.Exit(1 if total.refused else 0)
+
+
+def _source(page: Page) -> str:
+    return page.connector.name if page.connector else "?"
 
 
 def _limits(settings: Settings) -> Limits:
@@ -125,12 +131,12 @@ def _stored(api: Api, page: Page, rejects: Rejects) -> Tally:
     return tally
 
 
-def _batches(items: Iterable[object], most: int) -> Iterator[list[object]]:
-    batch: list[object] = []
+def _batches(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
+    batch: list[Item] = []
     size = 0
     for item in items:
         batch.append(item)
-        size += len(item.record) if isinstance(item, Arrival) else 0
+        size += len(item.record if isinstance(item, Arrival) else item.raw)
         if len(batch) >= most or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -153,10 +159,10 @@ def _sent(api: Api, origin: str, batch: list[Arrival], rejects: Rejects) -> Tall
 
 def _shown(found: Iterable[Page]) -> Iterator[Page]:
     """The pages, with a bar for each while somebody looks."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         for page in found:
-            task = progress.add_task(Path(page.origin).name[:40], total=page.size)
+            task = progress.add_task(plain(Path(page.origin).name[:40]), total=page.size)
             yield Page(page.origin, page.connector, _counted(page, progress, task), page.size, page.position)
             progress.remove_task(task)
 
@@ -168,7 +174,7 @@ def _counted(page: Page, progress: Progress, task: TaskID) -> Iterator[Event | R
         yield item
 
 
-def _report(files: list[tuple[Page, Tally]], total: Tally, rejects: Rejects) -> None:
+def _report(files: list[tuple[str, str, Tally]], total: Tally, rejects: Rejects) -> None:
     """What became of it all, for people."""
     console = Console(stderr=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -176,15 +182,17 @@ def _report(files: list[tuple[Page, Tally]], total: Tally, rejects: Rejects) -> 
     table.add_column("source")
     for title in ("read", "stored", "duplicates", "refused"):
         table.add_column(title, justify="right")
-    for page, tally in files:
-        table.add_row(page.origin, page.connector.name if page.connector else "?", *_cells(tally))
+    for origin, source, tally in files[:_MOST_FILES]:
+        table.add_row(cell(origin), source, *_cells(tally))
+    if len(files) > _MOST_FILES:
+        table.add_row(f"and {len(files) - _MOST_FILES:,} more files")
     if len(files) > 1:
-        table.add_row(f"{len(files)} files", "", *_cells(total))
+        table.add_row(f"{len(files):,} files", "", *_cells(total))
     console.print(table)
     for reason, count in rejects.reasons.most_common(_MOST_REASONS):
-        console.print(f"{count:,} refused: {reason}", style="yellow", markup=False)
+        console.print(f"{count:,} refused: {plain(reason)}", style="yellow", markup=False, highlight=False)
     if rejects.reasons:
-        console.print(f"what was refused is kept in {rejects.path}", markup=False)
+        console.print(f"what was refused is kept in {rejects.path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _cells(tally: Tally) -> tuple[str, ...]:

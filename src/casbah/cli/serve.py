@@ -34,10 +34,11 @@ def serve(
     """
     settings = options.chosen(host=host, port=port, store=store)
     with compose.opened(settings) as house, listening(settings) as listener:
-        url = address(listener)
-        sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
+        url, server = address(listener), server_of(house)
+        stop_on_signals(server)
         with announced(settings.store, url=url, key=house.local_key):
-            run(server_of(house), listener)
+            sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
+            server.run(sockets=[listener])
 
 
 def listening(settings: Settings) -> socket.socket:
@@ -71,9 +72,15 @@ def server_of(house: House) -> uvicorn.Server:
     )
 
 
-def run(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    # uvicorn raises the signal again once it has stopped; the store is yet to be closed then.
+def stop_on_signals(server: uvicorn.Server) -> None:
+    """Let SIGTERM and SIGINT stop the server once requests under way are finished, from now on.
+
+    uvicorn heeds them only while it runs. One that comes a moment earlier must not be lost, and the one that uvicorn
+    raises again once it has stopped must not end the process: the store is yet to be closed.
+    """
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: None)
-    server.run(sockets=[listener])
+        signal.signal(each, stop)

@@ -11,10 +11,16 @@ from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import connected
+from casbah.cli.plain import cell, plain
+from casbah.errors import NoSuchTokenError, OperatorError
 from casbah.identity.grants import SCOPES
 
 app = typer.Typer(help="Create, list and revoke API tokens.", no_args_is_help=True, rich_markup_mode=None)
 _PATH = "/api/ext/v1/tokens"
+
+
+class AmbiguousTokenError(OperatorError):
+    """Several tokens go by one name."""
 
 
 @app.command()
@@ -54,9 +60,8 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
     table = Table("id", "name", "tenant", "status", "created", "last used", "scopes")
     for token in tokens:
         moments = (_moment(token["created"]), _moment(token["used"]))
-        table.add_row(
-            token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"])
-        )
+        columns = (token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
+        table.add_row(*map(cell, columns))
     Console().print(table)
 
 
@@ -75,15 +80,16 @@ def revoke(
         tokens = api.ask("GET", _PATH).json()["data"]
         found = _one(tokens, which)
         gone = api.ask("DELETE", f"{_PATH}/{found['id']}").json()
-    typer.echo(json.dumps(gone) if as_json else f"revoked {gone['name']} ({gone['id']})")
+    typer.echo(json.dumps(gone) if as_json else f"revoked {plain(gone['name'])} ({gone['id']})")
 
 
 def _one(tokens: list[dict[str, Any]], which: str) -> dict[str, Any]:
     found = [each for each in tokens if each["status"] != "Revoked" and which in (each["id"], each["name"])]
-    if len(found) == 1:
-        return found[0]
-    reason = "no token in use goes by" if not found else f"{len(found)} tokens go by"
-    raise typer.BadParameter(f"{reason} {which!r}; `casbah token list` shows them, ids are unique")
+    if not found:
+        raise NoSuchTokenError(which)
+    if len(found) > 1:
+        raise AmbiguousTokenError(f"{len(found)} tokens go by {which!r}; name one by its id (`casbah token list`)")
+    return found[0]
 
 
 def _moment(at: int | None) -> str:

@@ -75,7 +75,7 @@ def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:
 
 
 def _scopes(body: dict[str, Any]) -> tuple[str, ...]:
-    found = body.get("scopes") or list(SCOPES)
+    found = body["scopes"] if body.get("scopes") is not None else list(SCOPES)
     listed = [each for each in found.split(",") if each] if isinstance(found, str) else found
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         raise MalformedBodyError(f"scopes: expected a list of strings, got {describe(found)}")

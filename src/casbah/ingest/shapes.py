@@ -49,8 +49,8 @@ def events(feed: Feed, reader: Reader) -> Iterator[Event | Refusal]:
 
 def _shaped(feed: Feed, reader: Reader) -> Iterator[Event | Refusal]:
     sample = feed.sample(_SAMPLED_LINES)
-    if not sample:
-        return iter(())
+    if not sample:  # Blank as far as it was looked at: what may follow is taken line by line.
+        return _by_line(feed, reader)
     delimiter = _csv_delimiter(sample[0].text)
     if delimiter:
         return _rows(feed, reader, delimiter)

@@ -1,0 +1,9 @@
+"""kill -9 in the middle of an ingest over HTTP; `python -m bench.kill --times 20` is the long run."""
+
+from pathlib import Path
+
+from bench import kill
+
+
+def test_no_acknowledged_batch_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
+    assert kill.run(times=2, seed=7, store=tmp_path) == []
