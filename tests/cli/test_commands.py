@@ -171,7 +171,7 @@ def test_tokens_without_a_server(run: Run) -> None:
     assert "dash" in run("token", "list").stdout
     run("token", "revoke", "dash")
     assert json.loads(run("token", "list", "--json").stdout)[0]["status"] == "Revoked"
-    assert "no token in use" in run("token", "revoke", "dash", code=2).stderr
+    assert "no token 'dash'" in run("token", "revoke", "dash", code=1).stderr
     assert "some of" in run("token", "create", "x", "--scopes", "Nothing.read", code=1).stderr
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -22,7 +23,8 @@ from casbah.activity.scope import Scope
 from casbah.cli import options
 from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
-from casbah.cli.serve import AddressTakenError, address, listening, run, server_of
+from casbah.cli.plain import plain
+from casbah.cli.serve import AddressTakenError, address, listening, server_of, stop_on_signals
 from casbah.compose import House
 from casbah.demo.load import made_up_arrivals, sample_arrivals
 from casbah.settings import SETTINGS, Settings
@@ -40,7 +42,7 @@ FAILED = {
 
 def demo(
     *,
-    count: Annotated[int, typer.Option(help="How many made-up activities, beside the real samples.")] = 100_000,
+    count: Annotated[int, typer.Option(min=0, help="How many made-up activities, beside the real samples.")] = 100_000,
     port: Annotated[str | None, typer.Option(help="The port to listen on; a free one if it is taken.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Stop after showing what there is.")] = False,
     store: options.Store = None,
@@ -57,15 +59,22 @@ def demo(
         with _listening_somewhere(settings) as listener:
             url = address(listener)
             server = server_of(house)
+            stop_on_signals(server)
+            failures: list[Exception] = []
 
             def present() -> None:
-                _present(url, key, settings.store)
-                if once:
+                try:
+                    _present(url, key, settings.store)
+                except (httpx.HTTPError, OSError) as error:
+                    failures.append(error)
+                if once or failures:
                     server.should_exit = True
 
             with announced(settings.store, url=url, key=house.local_key):
                 threading.Thread(target=present, daemon=True).start()
-                run(server, listener)
+                server.run(sockets=[listener])
+    if failures:
+        raise failures[0]
 
 
 def _listening_somewhere(settings: Settings) -> Any:
@@ -117,19 +126,19 @@ def _present(url: str, key: str, store: Path) -> None:
             {**FAILED, "limit": _SHOWN_RECORDS},
         )
         identity = newest["data"][0]["_id"] if newest["data"] else ""
-        _asked(out, client, "one activity", f"/api/v1/activities/{identity}/", None)
+        _asked(out, client, "one activity", f"/api/v1/activities/{quote(identity, safe='')}/", None)
     out.print(f"The API as a page: {url}/docs\nCtrl-C stops.\n", markup=False, highlight=False)
 
 
 def _asked(out: Console, client: httpx.Client, title: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
     sent = "" if body is None else f" -d '{json.dumps(body)}'"
-    curl = f'curl -s -H "Authorization: Token $TOKEN" {client.base_url!s}'.rstrip("/") + f"{path}{sent}"
+    curl = f'curl -s -H "Authorization: {client.headers["Authorization"]}" {client.base_url.join(path)}{sent}'
     answer = client.get(path) if body is None else client.post(path, json=body)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     out.print(f"# {title}\n{curl}", markup=False, highlight=False, soft_wrap=True)
     if body is None:
-        out.print(f"{answer.text[:_SHOWN_CHARACTERS]} ...\n", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{plain(answer.text[:_SHOWN_CHARACTERS])} ...\n", markup=False, highlight=False, soft_wrap=True)
     else:
         out.print(table_of(found["data"], width=out.width))
         out.print(f"{len(found['data'])} of {found['total']:,}\n", markup=False, highlight=False)

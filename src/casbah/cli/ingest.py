@@ -32,6 +32,8 @@ _PATH = "/api/ext/v1/activities"
 _MOST_REASONS = 20
 _MOST_FILES = 50
 
+Item = Arrival | Refusal
+
 
 @dataclass(slots=True)
 class Tally:
@@ -121,7 +123,7 @@ def _limits(settings: Settings) -> Limits:
 def _stored(api: Api, page: Page, rejects: Rejects) -> Tally:
     """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
     tally = Tally()
-    items = arrivals(page.items, page.connector) if page.connector else page.items
+    items = arrivals(page.items, page.connector) if page.connector else _refusals(page)
     for batch in _batches(items, api.settings.batch):
         for item in batch:
             if isinstance(item, Refusal):
@@ -129,6 +131,11 @@ def _stored(api: Api, page: Page, rejects: Rejects) -> Tally:
                 tally.refused += 1
         tally.add(_sent(api, page.origin, [item for item in batch if isinstance(item, Arrival)], rejects))
     return tally
+
+
+def _refusals(page: Page) -> Iterator[Refusal]:
+    """All that a page of no known source holds."""
+    return (item for item in page.items if isinstance(item, Refusal))
 
 
 def _batches(items: Iterable[Item], most: int) -> Iterator[list[Item]]:

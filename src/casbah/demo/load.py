@@ -1,5 +1,6 @@
 """Demo data on its way into a store: the real samples and the made-up events, through the same connectors as any other."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,12 +13,13 @@ from typing import Any
 from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
 from casbah.demo.generate import Made, made_up
-from casbah.ingest import envelope, jsontext
+from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import pages
 
 _PART = 2_000
+_PARTS_AHEAD = 4
 
 
 def sample_arrivals() -> Iterator[Arrival]:
@@ -42,14 +44,17 @@ def arrivals_of(made: Iterable[Made]) -> Iterator[Arrival]:
 def made_up_arrivals(count: int, *, until_ms: int) -> Iterator[Arrival]:
     """Made-up activities, made and normalised in a process beside this one: storing them keeps this one busy enough."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
-        parts = [beside.submit(_packed, count, until_ms, _PART) for _ in range(0, count, _PART)]
-        for part in parts:
-            yield from map(envelope.unpack, part.result())
+        parts = (beside.submit(_part, count, until_ms, _PART) for _ in range(0, count, _PART))
+        ahead = deque(islice(parts, _PARTS_AHEAD))  # No more: what waits to be stored is in memory.
+        while ahead:
+            part = ahead.popleft().result()
+            ahead.extend(islice(parts, 1))
+            yield from part
 
 
-def _packed(count: int, until_ms: int, size: int) -> list[bytes]:
-    """One part of the made-up activities as envelopes; called with parts in order, so that it goes on where it was."""
-    return [envelope.pack(each) for each in islice(_running(count, until_ms), size)]
+def _part(count: int, until_ms: int, size: int) -> list[Arrival]:
+    """One part of the made-up activities; called with parts in order, so that it goes on where it was."""
+    return list(islice(_running(count, until_ms), size))
 
 
 @cache
