@@ -91,7 +91,8 @@ def _fill(house: House, count: int) -> None:
         _say(f"the store at {house.services.settings.store} holds {held:,} activities already; they stay as they are")
         return
     until = house.services.clock() // _DAY_MS * _DAY_MS
-    found = chain(sample_arrivals(), made_up_arrivals(count, until_ms=until))
+    # The samples last: they lie in many periods, and each is asked whether it knows an arrival's id.
+    found = chain(made_up_arrivals(count, until_ms=until), sample_arrivals())
     started = time.monotonic()
     columns = (TextColumn("storing activities"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
