@@ -1,0 +1,186 @@
+"""What a command does when its input, its store or its surroundings are not as they should be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+import typer
+from rich.console import Console
+
+from casbah import settings
+from casbah.cli import condition, connection
+from casbah.cli.plain import cell, plain
+from casbah.demo import load
+from casbah.errors import ServerRefusedError
+from making import record
+
+ESCAPE = "\x1b]0;title\x07\x1b[31mred"
+
+
+def casbah(
+    store: Path, *arguments: str | bytes, stdin: bytes = b"", code: int = 0
+) -> subprocess.CompletedProcess[bytes]:
+    """One command; whatever goes wrong is said without a traceback."""
+    environment = {**os.environ, "CASBAH_STORE": str(store), "CASBAH_PORT": "0", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "casbah", *arguments]
+    done = subprocess.run(command, env=environment, input=stdin, capture_output=True, check=False)
+    assert done.returncode == code, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+CONDITIONS = [
+    pytest.param(["user.domain eq contoso.com"], {"user.domain": {"eq": ["contoso.com"]}}, id="text"),
+    pytest.param(["text text two words"], {"text": {"text": ["two words"]}}, id="a value keeps its blanks"),
+    pytest.param(["service eq 11161"], {"service": {"eq": ["11161"]}}, id="a number is text"),
+    pytest.param(["service eq [1, 2]"], {"service": {"eq": [1, 2]}}, id="a JSON list is its values"),
+    pytest.param(['service eq "1 x"'], {"service": {"eq": ["1 x"]}}, id="a JSON string"),
+    pytest.param(["device.type eq null"], {"device.type": {"eq": [None]}}, id="null"),
+    pytest.param(["text text [not JSON"], {"text": {"text": ["[not JSON"]}}, id="what only begins as JSON is text"),
+    pytest.param(["service eq 1", "service eq 2"], {"service": {"eq": ["1", "2"]}}, id="again means or"),
+    pytest.param(
+        ["service eq 1", "service neq 2"], {"service": {"eq": ["1"], "neq": ["2"]}}, id="another operator means and"
+    ),
+]
+
+
+@pytest.mark.parametrize("typed, expected", CONDITIONS)
+def test_conditions_as_typed(typed, expected):
+    assert condition.filters(typed, None) == expected
+
+
+def test_conditions_stand_beside_a_filters_object(tmp_path):
+    file = tmp_path / "filters.json"
+    file.write_text('{"service": {"eq": 1}}', encoding="utf-8")
+    assert condition.filters(["service eq 2"], f"@{file}") == {"service": {"eq": [1, "2"]}}
+
+
+@pytest.mark.parametrize(
+    "typed, given, said",
+    [
+        pytest.param(["service eq"], None, "NAME OPERATOR VALUE", id="no value"),
+        pytest.param([], "{", "not JSON", id="no JSON"),
+        pytest.param([], "[]", "expected an object", id="a list of filters"),
+        pytest.param([], "@/no/such/file", "No such file", id="no file"),
+        pytest.param(["service eq 1"], '{"service": 5}', "expected an object", id="a filter without operators"),
+    ],
+)
+def test_conditions_that_make_no_sense_are_misspelt_commands(typed, given, said):
+    with pytest.raises(typer.BadParameter, match=said):
+        condition.filters(typed, given)
+
+
+def test_what_a_log_says_does_not_steer_the_terminal(tmp_path):
+    evil = record(1, description=ESCAPE, user={"userName": "u1@contoso.com"})
+    casbah(tmp_path, "ingest", "-", stdin=json.dumps(evil).encode())
+    for command in (["list"], ["show", "activity-1"]):
+        shown = casbah(tmp_path, *command).stdout
+        assert b"red" in shown
+        assert not set(shown) & {0x1B, 0x07}
+
+
+def test_plain_text_stays_as_it_is():
+    assert plain("Zoë, 東京, [bold]") == "Zoë, 東京, [bold]"
+    assert plain("a\tb\r\nc\u202ed\x9be") == "a b  c\ufffdd\ufffde"
+
+
+def test_brackets_in_a_cell_are_no_markup():
+    console = Console(width=40)
+    with console.capture() as captured:
+        console.print(cell("export[old].json [/b]"))
+    assert captured.get() == "export[old].json [/b]\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, code, said",
+    [
+        pytest.param(["list", "--tenant", "é"], 1, "use 1 to 64 of a-z", id="a tenant that no header can carry"),
+        pytest.param(["list", "--filter", b"text text \xff"], 1, "not UTF-8", id="bytes that are not text"),
+        pytest.param(["list", "--all", "--json"], 2, "--ndjson", id="everything as one answer"),
+        pytest.param(["list", "--store", __file__], 1, "File exists", id="a store that is a file"),
+        pytest.param(["token", "revoke", "nothing"], 1, "no token 'nothing'", id="a token that is not there"),
+        pytest.param(["demo", "--count", "-1"], 2, "--count", id="fewer than none"),
+    ],
+)
+def test_what_goes_wrong_is_said_plainly(tmp_path, arguments, code, said):
+    assert said in casbah(tmp_path, *arguments, code=code).stderr.decode()
+
+
+@pytest.fixture
+def stranger():
+    """A server that is not ours, yet says yes to `/livez`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/livez" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_stranger_on_the_port_is_not_our_server(tmp_path, stranger):
+    (tmp_path / "server.json").write_text(json.dumps({"url": stranger, "key": "k", "pid": 1}), encoding="utf-8")
+    assert connection.running(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"url": "http://[bad", "key": "k"}', '{"url": "odd:", "key": "k"}', "{}"])
+def test_a_server_file_that_makes_no_sense_is_no_server(tmp_path, text):
+    (tmp_path / "server.json").write_text(text, encoding="utf-8")
+    assert connection.running(tmp_path) is None
+
+
+def test_a_throttled_request_is_sent_again(monkeypatch):
+    answers = [httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(200, json={"total": 1})]
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    api = connection.Api(lambda *_, **__: answers.pop(0), settings.read({}))
+    assert api.ask("GET", "/").json() == {"total": 1}
+    assert waited == [7]
+
+
+def test_nobody_sits_out_a_long_throttle():
+    answer = httpx.Response(429, headers={"Retry-After": "3600"}, json={"detail": "Request was throttled."})
+    api = connection.Api(lambda *_, **__: answer, settings.read({}))
+    with pytest.raises(ServerRefusedError, match="throttled"):
+        api.ask("GET", "/")
+
+
+@pytest.mark.parametrize("delay", [0, 0.01, 0.03])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_the_very_start_is_heeded(tmp_path, number, delay):
+    command = [sys.executable, "-m", "casbah", "serve", "--store", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"casbah: serving http://127.0.0.1:")
+        assert (tmp_path / "server.json").exists()
+        time.sleep(delay)
+        process.send_signal(number)
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_made_up_arrivals_come_complete_and_in_order():
+    count = 2 * load._PART + 5
+    beside = [each.id for each in load.made_up_arrivals(count, until_ms=1_700_000_000_000)]
+    here = [each.id for each in load.arrivals_of(load.made_up(count, until_ms=1_700_000_000_000))]
+    assert beside == here
