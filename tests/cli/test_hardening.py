@@ -140,7 +140,17 @@ def test_a_stranger_on_the_port_is_not_our_server(tmp_path, stranger):
     assert connection.running(tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"url": "http://[bad", "key": "k"}', '{"url": "odd:", "key": "k"}', "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"url": "http://[bad", "key": "k"}',
+        '{"url": "odd:", "key": "k"}',
+        '{"url": "http://a:bad", "key": "k"}',
+        "{}",
+    ],
+)
 def test_a_server_file_that_makes_no_sense_is_no_server(tmp_path, text):
     (tmp_path / "server.json").write_text(text, encoding="utf-8")
     assert connection.running(tmp_path) is None
