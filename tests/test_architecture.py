@@ -33,7 +33,7 @@ ROWS = (
     ("demo.*",),
     ("http.*", "ui.*", "client.*"),
     ("compose",),
-    ("cli.*",),
+    ("cli.*", "testing.*"),
     ("docs", "__main__"),
 )
 RANK = {room: rank for rank, row in enumerate(ROWS) for room in row}

@@ -1,6 +1,7 @@
 """Every setting: name, type, default, help. Read once, at the door, from the environment; `docs/settings.md` follows.
 
-A setting `store` is read from `CASBAH_STORE`. Command-line options of the same name win over the environment.
+A setting `store` is read from `CASBAH_STORE`. Command-line options of the same name win over the environment, and both over
+what `mimic` sets: it stands for a row of other settings, those that make the server as narrow as the one it names.
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from casbah.errors import BadSettingError
 
@@ -18,6 +20,11 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _MOST_PORT = 65_535
 _MOST_DIGITS = 18
 _LOG_LEVELS = ("debug", "info", "warning", "error")
+_SPAN = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
+_SPAN_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_FAILURE = re.compile(r"(4\d\d|5\d\d)\s*:\s*(0?\.\d{1,6}|1(?:\.0*)?|0)")
+_OFF = ("", "off")
+_SELF = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,18 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `default` is text, read by `read` like any other; `read` raises ValueError saying what it expected."""
+    """One setting. `default` is text, read by `read` like any other; `read` raises ValueError saying what it expected.
+
+    `mdca` is what `mimic=mdca` makes of it, and `quirk` where it is known from that MDCA does so: D documented, C seen in
+    clients, O our decision.
+    """
 
     name: str
     default: str
     read: Callable[[str], Any]
     help: str
+    mdca: str | None = None
+    quirk: str = ""
 
     @property
     def variable(self) -> str:
@@ -60,15 +73,42 @@ class Settings:
     batch: int
     writer_memory: int
     log_level: str
+    oidc_issuer: str
+    oidc_audience: tuple[str, ...]
+    oidc_jwks: str
+    oidc_tenant_claim: str
+    oidc_tenants: Mapping[str, str]
+    oidc_leeway: int
+    oidc_refresh: int
+    mimic: str
+    mimic_skip: int | None
+    mimic_window: int | None
+    mimic_scan_total: bool
+    mimic_total: int | None
+    mimic_late: int | None
+    mimic_slow: int | None
+    mimic_fail: tuple[tuple[int, float], ...]
 
 
 def read(environment: Mapping[str, str], **given: str | None) -> Settings:
-    """The settings from `given` (command-line options), then `environment`, then defaults. Raises BadSettingError."""
-    return Settings(**{row.name: _read(row, environment, given.get(row.name)) for row in SETTINGS.values()})
+    """The settings from `given` (command-line options), then `environment`, then what `mimic` sets, then defaults.
+
+    Raises BadSettingError.
+    """
+    mimic = _read(SETTINGS["mimic"], environment, given)
+    presets = {row.name: row.mdca for row in SETTINGS.values() if row.mdca is not None} if mimic else {}
+    return Settings(**{row.name: _read(row, environment, given, presets) for row in SETTINGS.values()})
 
 
-def _read(row: Setting, environment: Mapping[str, str], given: str | None) -> Any:
-    text = given if given is not None else environment.get(row.variable, row.default)
+def _read(
+    row: Setting,
+    environment: Mapping[str, str],
+    given: Mapping[str, str | None],
+    presets: Mapping[str, str] | None = None,
+) -> Any:
+    text = given.get(row.name)
+    if text is None:
+        text = environment.get(row.variable, (presets or {}).get(row.name, row.default))
     try:
         return row.read(text)
     except ValueError as wrong:
@@ -106,7 +146,7 @@ def _host(text: str) -> str:
 
 
 def _rate(text: str) -> Rate | None:
-    if text.lower() in ("", "off"):
+    if text.lower() in _OFF:
         return None
     found = _RATE.fullmatch(text.strip().lower())
     if not found or int(found.group(1)) == 0:
@@ -118,6 +158,77 @@ def _level(text: str) -> str:
     if text.lower() not in _LOG_LEVELS:
         raise ValueError(f"one of {', '.join(_LOG_LEVELS)}")
     return text.lower()
+
+
+def _url(text: str) -> str:
+    """An address that credentials may depend on: encrypted, or on this machine."""
+    parts = urlsplit(text)
+    if text and not (
+        parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _SELF))
+    ):
+        raise ValueError("an https:// address")
+    return text
+
+
+def _keys(text: str) -> str:
+    return _url(text) if "://" in text else text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a name")
+    return text.strip()
+
+
+def _tenants(text: str) -> Mapping[str, str]:
+    pairs = [each.partition("=") for each in _names(text)]
+    if not all(claim.strip() and tenant.strip() for claim, _, tenant in pairs):
+        raise ValueError("<value of the claim>=<tenant>, separated by commas")
+    return {claim.strip(): tenant.strip() for claim, _, tenant in pairs}
+
+
+def _seconds(text: str) -> int:
+    if not _is_number(text):
+        raise ValueError("a whole number of seconds")
+    return int(text)
+
+
+def _mimic(text: str) -> str:
+    if text.lower() not in (*_OFF, "mdca"):
+        raise ValueError("mdca, or off")
+    return "" if text.lower() in _OFF else text.lower()
+
+
+def _bound(text: str) -> int | None:
+    return None if text.lower() in _OFF else _whole(text)
+
+
+def _span(text: str) -> int | None:
+    """A stretch of time in ms."""
+    if text.lower() in _OFF:
+        return None
+    found = _SPAN.fullmatch(text.strip().lower())
+    if not found or int(found.group(1)) == 0:
+        raise ValueError("a stretch of time such as 500ms, 30s, 5m, 2h or 30d, or off")
+    return int(found.group(1)) * _SPAN_MS[found.group(2)]
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("on or off")
+    return text.lower() == "on"
+
+
+def _failures(text: str) -> tuple[tuple[int, float], ...]:
+    found = [_FAILURE.fullmatch(each) for each in _names(text if text.lower() not in _OFF else "")]
+    pairs = tuple((int(each.group(1)), float(each.group(2))) for each in found if each)
+    if len(pairs) < len(found) or sum(chance for _, chance in pairs) > 1:
+        raise ValueError("statuses and how often, such as 502:0.1,429:0.05 (together at most 1), or off")
+    return pairs
 
 
 def _table(*rows: Setting) -> dict[str, Setting]:
@@ -132,7 +243,8 @@ SETTINGS = _table(
     Setting("store",            "",            _folder, "The folder that holds everything; by default the user's data folder"),
     Setting("host",             "127.0.0.1",   _host,   "The address to listen on"),
     Setting("port",             "8765",        _port,   "The port to listen on; 0 takes any free one"),
-    Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off"),
+    Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off",
+            mdca="30/minute", quirk="D: 30 requests a minute for each tenant"),
     Setting("max_body",         "1_048_576",   _whole,  "Bytes in the body of a request, ingest apart"),
     Setting("max_ingest_body",  "268_435_456", _whole,  "Bytes in the body of an ingest request, after decompression"),
     Setting("max_event",        "16_777_216",  _whole,  "Bytes in one event; a larger one is refused"),
@@ -142,5 +254,27 @@ SETTINGS = _table(
     Setting("batch",            "5_000",       _whole,  "Activities that ingest commits at a time"),
     Setting("writer_memory",    "64_000_000",  _whole,  "Bytes that each open writer of the store may fill before it writes a segment"),
     Setting("log_level",        "info",        _level,  "How much the server tells: debug, info, warning or error"),
+    Setting("oidc_issuer",      "",            _url,    "The issuer (its `iss`) whose bearer JWTs are accepted; none if empty"),
+    Setting("oidc_audience",    "",            _names,  "The audiences (`aud`) a JWT may be meant for, separated by commas; needed with an issuer"),
+    Setting("oidc_jwks",        "",            _keys,   "Where the issuer's keys are: an address or a file; by default what its discovery document says"),
+    Setting("oidc_tenant_claim", "tid",        _name,   "The claim of a JWT that says whose activities its bearer may see"),
+    Setting("oidc_tenants",     "",            _tenants, "The tenants of the claim's values, as value=tenant,...; others are refused. If empty, the value is the tenant"),
+    Setting("oidc_leeway",      "60",          _seconds, "Seconds by which the issuer's clock may differ from ours"),
+    Setting("oidc_refresh",     "3_600",       _whole,  "Seconds after which the issuer's keys are fetched anew; at an unknown key at once, but once a minute at most"),
+    Setting("mimic",            "off",         _mimic,  "Be as narrow as another server, for those who test clients: mdca, or off. Sets the settings below, and throttle"),
+    Setting("mimic_skip",       "off",         _bound,  "The largest skip of a list; past it 400",
+            mdca="5_000",     quirk="D: lists end there, scans are for more (api-activities-investigate-script). That it is refused is O"),
+    Setting("mimic_window",     "off",         _span,   "How long ago an activity may have happened to be listed or counted, such as 30d",
+            mdca="30d",       quirk="O: 30 days can be searched; how a request past them is answered is not public, here as if there were nothing"),
+    Setting("mimic_scan_total", "on",          _flag,   "Whether a scan's answer has `total`",
+            mdca="off",       quirk="D: api-activities-investigate-script names data, hasNext and nextQueryFilters alone"),
+    Setting("mimic_total",      "off",         _bound,  "Totals past this many are rounded down to two digits, and the answer's header Casbah-Total says approximate",
+            quirk="O: large totals are approximate; in which way is not public"),
+    Setting("mimic_late",       "off",         _span,   "How long after it was stored an activity is not yet seen, such as 30s",
+            quirk="O: activities arrive minutes and hours after they happened"),
+    Setting("mimic_slow",       "off",         _span,   "How long every answer of the Activities API takes at least, such as 2s",
+            quirk="O: clients must wait"),
+    Setting("mimic_fail",       "off",         _failures, "How often the Activities API fails, by status: 429:0.05,502:0.01,504:0.01",
+            quirk="O: clients must come back; 429 is JSON with Retry-After, 502 to 504 are a gateway's HTML"),
 )
 # fmt: on

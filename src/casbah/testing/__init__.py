@@ -1,0 +1,1 @@
+"""For tests of clients: a server of their own."""
