@@ -5,16 +5,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from random import Random
 
 from starlette.types import ASGIApp
 
 from casbah.connectors import connectors
 from casbah.http.app import application
 from casbah.http.exchange import Services
+from casbah.http.quirks import Quirks
 from casbah.identity.door import Door, new_local_key
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
-from casbah.settings import Settings
+from casbah.settings import Settings, read
 from casbah.store.embedded.store import EmbeddedStore
 
 
@@ -40,12 +42,15 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     store = EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory)
     tokens = Tokens(settings.store, clock=clock)
     key = new_local_key()
+    dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     services = Services(
         settings=settings,
         store=store,
         tokens=tokens,
         door=Door(tokens, digest(key)),
         throttle=Throttle(settings.throttle, clock=clock),
+        quirks=Quirks(settings, clock=clock, dice=dice),
+        plain=Quirks(read({}), clock=clock, dice=dice),
         connectors=connectors(),
         clock=clock,
     )

@@ -1,10 +1,14 @@
-"""Writes the generated pages of `docs/` from the tables, or checks that they are current (`--check`)."""
+"""Writes the generated pages of `docs/` and the client's `where` from the tables, or checks that they are current (`--check`)."""
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import wrap
 
-from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
+from casbah.activity.fields import Kind
+from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter, positive
+from casbah.activity.value import Takes
 from casbah.settings import SETTINGS
 
 _FOLDER = Path("docs")
@@ -29,24 +33,56 @@ def settings() -> str:
     return _SETTINGS.format(rows=rows)
 
 
-PAGES: dict[str, Callable[[], str]] = {"filters.md": filters, "settings.md": settings}
+def mimic() -> str:
+    """docs/mimic.md: what other servers do and Casbah does only when told to, each with its source."""
+    rows = "\n".join(
+        f"| `{row.name}` | {f'`{row.mdca}`' if row.mdca else ''} | {row.help} | {row.quirk} |"
+        for row in SETTINGS.values()
+        if row.quirk
+    )
+    return _MIMIC.format(rows=rows)
+
+
+PAGES: dict[str, Callable[[], str]] = {"filters.md": filters, "settings.md": settings, "mimic.md": mimic}
+
+
+def where() -> str:
+    """src/casbah/client/where.py: every filter as a value, every operator that it takes as a method."""
+    shapes = _shapes()
+    classes = "".join(_class(name, row) for name, row in shapes.values())
+    groups: dict[str, list[Filter]] = {}
+    for row in FILTERS.values():
+        groups.setdefault(row.name.rpartition(".")[0], []).append(row)
+    single = groups.pop("", [])
+    return _WHERE.format(
+        classes=classes,
+        groups="".join(_group(name, rows, shapes) for name, rows in groups.items()),
+        single="".join(_attribute(row, shapes, indent="") for row in single),
+        grouped="".join(f"{_snake(name)} = {_pascal(name)}Filters()\n" for name in groups),
+    )
+
+
+MODULES: dict[str, Callable[[], str]] = {"src/casbah/client/where.py": where}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages; with `--check`, only say which are not current and fail."""
-    stale = [name for name, page in PAGES.items() if _text(name) != _NOTE + page()]
+    """Write the files; with `--check`, only say which are not current and fail."""
+    files = {f"{_FOLDER}/{name}": _NOTE + page() for name, page in PAGES.items()}
+    files |= {name: module() for name, module in MODULES.items()}
+    stale = [name for name, text in files.items() if _text(name) != text]
     if "--check" in arguments:
         for name in stale:
-            sys.stderr.write(f"docs/{name} is not current; `make docs` writes it\n")
+            sys.stderr.write(f"{name} is not current; `make docs` writes it\n")
         return 1 if stale else 0
     for name in stale:
-        (_FOLDER / name).write_text(_NOTE + PAGES[name](), encoding="utf-8")
-        sys.stdout.write(f"wrote docs/{name}\n")
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(files[name], encoding="utf-8")
+        sys.stdout.write(f"wrote {name}\n")
     return 0
 
 
 def _text(name: str) -> str:
-    file = _FOLDER / name
+    file = Path(name)
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
@@ -60,6 +96,145 @@ def _operator_help(name: str) -> str:
     row = OPERATORS[name]
     return f"{row.help}; the exact complement of `{row.complement_of}`" if row.complement_of else row.help
 
+
+Shape = tuple[Kind, tuple[str, ...], bool, bool]
+
+
+def _shape(row: Filter) -> Shape:
+    """What a filter's class depends on."""
+    return row.field.kind, row.operators, row.nullable, bool(row.by_role)
+
+
+def _shapes() -> dict[Shape, tuple[str, Filter]]:
+    """Each shape of filter with the name of its class: the kind's, or the filter's own where the kind's is taken."""
+    shapes: dict[Shape, tuple[str, Filter]] = {}
+    for row in FILTERS.values():
+        taken = {name for name, _ in shapes.values()}
+        of_kind = f"{_pascal(row.field.kind.value)}Filter"
+        shapes.setdefault(_shape(row), (f"{_pascal(row.name)}Filter" if of_kind in taken else of_kind, row))
+    return shapes
+
+
+def _class(name: str, row: Filter) -> str:
+    methods = "".join(f"\n{_method(row, operator)}" for operator in row.operators)
+    return f'\n\nclass {name}(_c.Filter):\n    """Operators that `{row.name}` and its like take."""\n\n    __slots__ = ()\n{methods}'
+
+
+def _method(row: Filter, name: str) -> str:
+    operator = OPERATORS[name]
+    takes, kind = positive(operator).takes, row.field.kind
+    parameters, body = _BY_TAKES.get(takes) or _BY_KIND.get(kind) or _plain(row)
+    typed, read = _READERS[kind]
+    head = _signature(name, ["self", *(each.replace("TYPE", typed) for each in parameters)])
+    body = body.replace("READ", f"_c.{read}").replace("NAME", f'"{name}"')
+    return f'{head}\n        """{_sentence(_operator_help(name))}"""\n        return {body}\n'
+
+
+def _signature(name: str, parameters: list[str]) -> str:
+    """The head of a method, broken where the formatter breaks it."""
+    joined = ", ".join(parameters)
+    line = f"    def {name}({joined}) -> _c.Condition:"
+    if len(line) <= _WIDTH:
+        return line
+    inner = f"        {joined}\n" if len(joined) + 8 <= _WIDTH else "".join(f"        {each},\n" for each in parameters)
+    return f"    def {name}(\n{inner}    ) -> _c.Condition:"
+
+
+def _plain(row: Filter) -> tuple[tuple[str, ...], str]:
+    """The parameters and the body of an operator that takes any number of values."""
+    if row.by_role:
+        return ("*values: TYPE", "role: int | None = None"), "self._many(NAME, READ, values, role=role)"
+    if row.nullable:
+        return ("*values: TYPE | None",), "self._many(NAME, READ, values, nullable=True)"
+    return ("*values: TYPE",), "self._many(NAME, READ, values)"
+
+
+def _group(name: str, rows: list[Filter], shapes: dict[Shape, tuple[str, Filter]]) -> str:
+    attributes = "".join("\n" + _attribute(row, shapes, indent="    ") for row in rows)
+    return f'\n\nclass {_pascal(name)}Filters:\n    """The filters `{name}.*`."""\n\n    __slots__ = ()\n{attributes}'
+
+
+def _attribute(row: Filter, shapes: dict[Shape, tuple[str, Filter]], *, indent: str) -> str:
+    name = _snake(row.name.rpartition(".")[2])
+    lines = list(_docstring(f"{_sentence(row.help)} MDCA documents {', '.join(row.documented)}.", indent))
+    return f'{indent}{name} = {shapes[_shape(row)][0]}("{row.name}")\n' + "\n".join(lines) + "\n"
+
+
+def _docstring(text: str, indent: str) -> Iterator[str]:
+    """The lines of a docstring."""
+    quotes = '"""'
+    lines = wrap(text, _WIDTH - len(indent) - 2 * len(quotes), break_on_hyphens=False)
+    yield f"{indent}{quotes}{lines[0]}" + (quotes if len(lines) == 1 else "")
+    yield from (f"{indent}{line}" for line in lines[1:])
+    if len(lines) > 1:
+        yield f"{indent}{quotes}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _pascal(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("."))
+
+
+_WIDTH = 120
+
+# The annotation of one value of a kind, and the function of `client.condition` that reads it.
+_READERS = {
+    Kind.INT: ("int", "whole"),
+    Kind.BOOL: ("bool", "flag"),
+    Kind.ENUMERATION: ("str", "text"),
+    Kind.ID: ("str | int", "identity"),
+    Kind.TEXT: ("str", "text"),
+    Kind.PATH: ("str", "text"),
+    Kind.URL: ("str", "text"),
+    Kind.IP: ("_c.Address", "address"),
+    Kind.MS: ("_c.Moment", "moment"),
+    Kind.WORDS: ("str", "text"),
+    Kind.ENTITY: ("_c.Entity", "entity"),
+    Kind.SOURCE: ("int | str", "source"),
+}
+
+# Parameters and body of the operators that take something else than values; TYPE, READ and NAME stand for the filter's.
+_BY_TAKES: dict[Takes, tuple[tuple[str, ...], str]] = {
+    Takes.FLAGS: (("*", "value: bool = True"), "self._one(NAME, _c.flag, value)"),
+    Takes.NUMBERS: (("value: TYPE",), "self._one(NAME, READ, value)"),
+    Takes.DAYS: (("days: float",), "self._one(NAME, _c.days, days)"),
+    Takes.RANGES: (
+        ("*spans: _c.Span[TYPE]", "start: TYPE | None = None", "end: TYPE | None = None"),
+        "self._spans(NAME, READ, spans, (start, end))",
+    ),
+}
+
+# The same for kinds whose values are put together from parts.
+_BY_KIND: dict[Kind, tuple[tuple[str, ...], str]] = {
+    Kind.ENTITY: (
+        ("*values: TYPE", "id: str | int | None = None", "saas: int | None = None", "inst: int | None = None"),
+        "self._many(NAME, READ, _c.entities(values, id=id, saas=saas, inst=inst))",
+    ),
+    Kind.SOURCE: (
+        ("*values: TYPE", "type: int | None = None", "stream: str | None = None"),
+        "self._many(NAME, READ, _c.sources(values, type=type, stream=stream))",
+    ),
+}
+
+_WHERE = '''"""The filters of the Activities API as typed values; written by `make docs` from the tables of `casbah.activity.language`.
+
+A filter's methods are the operators that it takes, and give a Condition: `where.service.eq(11770, 20893)`. The values of one
+operator are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
+"""
+
+# ruff: noqa: A002  parameters have the wire's names
+
+from casbah.client import condition as _c
+{classes}{groups}
+
+{grouped}{single}'''
 
 _FILTERS = """# Filters and operators
 
@@ -106,6 +281,68 @@ Read once, at the start, from the environment. Options of the command line win.
 | Variable | Default | What it is |
 |---|---|---|
 {rows}
+"""
+
+_MIMIC = """# Being MDCA, to test clients against
+
+Casbah answers MDCA's Activities API without its limits: totals are exact, nothing is too far back to be found, nobody is throttled. Whoever
+writes a client wants those limits in a test. `casbah serve --mimic mdca` has them; each can be switched alone, by its setting:
+
+```console
+$ casbah serve --mimic mdca                                # the whole row
+$ casbah serve --mimic mdca --set throttle=off             # all but one
+$ casbah serve --set mimic_fail=429:0.05,502:0.01 --set mimic_slow=300ms
+$ CASBAH_MIMIC_SKIP=5000 casbah serve
+```
+
+## Quirks
+
+D is documented by MDCA, C was seen in its clients, O is our decision because nothing public settles it.
+
+| Setting | With `--mimic mdca` | What it is | Source |
+|---|---|---|---|
+{rows}
+
+Always so, with and without: pages of a list hold at most 100 records, those of a scan 500 to 5,000, and errors have MDCA's words
+([compatibility.md](compatibility.md)).
+
+## On demand
+
+A server with any quirk on takes orders from an administrator's token, for the requests of that token's tenant:
+
+| Request | What |
+|---|---|
+| `POST /api/ext/v1/mimic/answers` `{{"answers": [{{"status": 502}}, {{"status": 429, "retryAfter": 3}}, {{"slow": 1500}}]}}` | the next three requests to the Activities API meet these, one each; `slow` is in ms |
+| `POST /api/ext/v1/mimic/arrivals?after=2&source=mdca`, activities as NDJSON | stored once two more requests have been answered: events that come late, in the midst of a scan |
+| `DELETE /api/ext/v1/mimic` | forget both |
+
+## In pytest
+
+Where Casbah is installed, pytest has the fixture `casbah_server`: a running server for one test, on a free port, with a store of its own.
+It starts in about 0.1 s, the first one in under 2 s.
+
+```python
+import pytest
+
+
+@pytest.mark.casbah(mimic="mdca", seed=1_200, ties=40)  # settings by name; 1,200 activities, 40 in each ms
+def test_my_client_survives(casbah_server):
+    casbah_server.next(502, {{"status": 429, "retryAfter": 1}}, {{"slow": 2_000}})
+    casbah_server.late([{{"_id": "late", "timestamp": 1_700_000_000_000}}], after=3)
+    found = my_client(casbah_server.url, casbah_server.token).everything()
+    assert len(found) >= 1_200
+    assert [each.status for each in casbah_server.requests][:2] == [502, 429]
+```
+
+| Of the server | What |
+|---|---|
+| `url`, `token`, `headers` | where it is, and a token that may do everything in the tenant `default` |
+| `add(activities)`, `fill(n, ties=, until=, step=)` | store records in MDCA's form, your own or made up |
+| `next(...)`, `late(activities, after=n)` | the above, on demand (needs a quirk: `mimic="mdca"`) |
+| `requests` | what your client asked: method, path, query, body, status |
+| `create_token(name, tenant=, scopes=)` | other tenants, other scopes |
+
+Elsewhere than in pytest: `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
 """
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
         PermissionDeniedError       403  the token lacks the scope
         ActivityNotFoundError       404  no such activity (or another tenant's)
         RouteNotFoundError          404  no such path
+        NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
         BodyTooLargeError           413  past the byte limit
         ThrottledError              429  too many requests
@@ -23,6 +24,7 @@
         StoreFormatError            the data directory was written by another format
         BadTenantError              a tenant's name cannot be used
         BadSettingError             a setting's value cannot be read
+        UnknownSettingError         no setting of that name
         NoSuchTokenError            no token of that name or id
         ServerRefusedError          a running server answered with an error
 
@@ -144,6 +146,15 @@ class RouteNotFoundError(RequestError):
         super().__init__("Not found.")
 
 
+class NotMimickingError(RequestError):
+    """What is asked for needs a server that mimics another."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("this server mimics none; start it with `casbah serve --mimic mdca`")
+
+
 class MethodNotAllowedError(RequestError):
     """The route exists, the method does not."""
 
@@ -169,18 +180,19 @@ class BodyTooLargeError(RequestError):
 
 
 class ThrottledError(RequestError):
-    """The tenant asked more often than its rate."""
+    """The tenant asked more often than its rate; `quota` are headers that say what the rate is."""
 
     status = 429
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, quota: Mapping[str, str] | None = None) -> None:
         super().__init__(f"Request was throttled. Expected available in {seconds} seconds.")
         self.seconds = seconds
+        self.quota = dict(quota or {})
 
     @property
     def headers(self) -> Mapping[str, str]:
         """When to come back."""
-        return {"Retry-After": str(self.seconds)}
+        return {"Retry-After": str(self.seconds), **self.quota}
 
 
 class UnavailableError(CasbahError):
@@ -231,6 +243,13 @@ class BadSettingError(OperatorError):
 
     def __init__(self, name: str, text: str, expected: str) -> None:
         super().__init__(f"setting {name}: expected {expected}, got {clip(text)}")
+
+
+class UnknownSettingError(OperatorError):
+    """No setting goes by that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"--set takes <setting>=<value>; no setting is called {clip(name)}{nearest(name, known)}")
 
 
 class NoSuchTokenError(OperatorError):

@@ -10,7 +10,6 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 import typer
 from rich.console import Console
@@ -19,7 +18,6 @@ from casbah import settings
 from casbah.cli import condition, connection
 from casbah.cli.plain import cell, plain
 from casbah.demo import load
-from casbah.errors import ServerRefusedError
 from making import record
 
 ESCAPE = "\x1b]0;title\x07\x1b[31mred"
@@ -156,20 +154,16 @@ def test_a_server_file_that_makes_no_sense_is_no_server(tmp_path, text):
     assert connection.running(tmp_path) is None
 
 
-def test_a_throttled_request_is_sent_again(monkeypatch):
-    answers = [httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(200, json={"total": 1})]
-    waited = []
-    monkeypatch.setattr(time, "sleep", waited.append)
-    api = connection.Api(lambda *_, **__: answers.pop(0), settings.read({}))
-    assert api.ask("GET", "/").json() == {"total": 1}
-    assert waited == [7]
-
-
-def test_nobody_sits_out_a_long_throttle():
-    answer = httpx.Response(429, headers={"Retry-After": "3600"}, json={"detail": "Request was throttled."})
-    api = connection.Api(lambda *_, **__: answer, settings.read({}))
-    with pytest.raises(ServerRefusedError, match="throttled"):
-        api.ask("GET", "/")
+def test_the_owner_is_neither_throttled_nor_shown_quirks(tmp_path):
+    narrow = settings.read(
+        {}, store=str(tmp_path), throttle="1/hour", mimic="mdca", mimic_fail="502:1", mimic_late="1h"
+    )
+    with connection.connected(narrow, tenant="t") as api:
+        api.ask("POST", "/api/ext/v1/activities?source=mdca", content=b'{"_id": "a", "timestamp": 1}')
+        for _ in range(3):
+            answer = api.ask("POST", "/api/v1/activities/", json={"isScan": True})
+            assert answer.json()["total"] == 1
+            assert "ratelimit" not in answer.headers
 
 
 @pytest.mark.parametrize("delay", [0, 0.01, 0.03])

@@ -55,8 +55,8 @@ def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) ->
         predicate=where(filters, now=now, bounds=bounds),
         sort=FIELDS[sort],
         descending=_choice(body, "sortDirection", _DIRECTIONS) == "desc",
-        skip=0 if scan else _count(body, "skip"),
-        limit=_scan_limit(_count(body, "limit")) if scan else _page_limit(_count(body, "limit")),
+        skip=0 if scan else count_of(body, "skip"),
+        limit=_scan_limit(count_of(body, "limit")) if scan else _page_limit(count_of(body, "limit")),
         scan=scan,
         now=now,
         filters=filters,
@@ -178,7 +178,8 @@ def _boolean(body: Mapping[str, Any], name: str) -> bool:
         raise MalformedBodyError(f"{name}: expected {wrong}, got {v.json_type(given)}") from None
 
 
-def _count(body: Mapping[str, Any], name: str) -> int:
+def count_of(body: Mapping[str, Any], name: str) -> int:
+    """A parameter that counts something: 0 or more, 0 where it is absent. Raises MalformedBodyError."""
     given = body.get(name)
     if given is None or given == "":
         return 0

@@ -7,8 +7,6 @@ key in the store's `server.json`, which only the store's owner can read.
 import asyncio
 import json
 import os
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,17 +18,14 @@ import httpx
 from casbah import compose
 from casbah.activity.scope import Scope
 from casbah.errors import ServerRefusedError
-from casbah.identity.door import TENANT_HEADER
+from casbah.identity.door import DEFAULT_TENANT, TENANT_HEADER
 from casbah.settings import Settings
 
 _FILE = "server.json"
 _OK = 400
-_THROTTLED = 429
-_MOST_SECONDS_TO_WAIT = 90
 _SECONDS = 600.0
 _SECONDS_TO_CONNECT = 2.0
 _PROBE = "/api/v1/activities/metadata/"
-_PROBE_TENANT = "probe"  # The throttle counts by tenant: asking whether a server is there costs nobody a request.
 
 
 Sender = Callable[..., httpx.Response]
@@ -47,10 +42,6 @@ class Api:
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error."""
         answer = self.send(method, path, **options)
-        while answer.status_code == _THROTTLED and (seconds := _seconds_to_wait(answer)):
-            sys.stderr.write(f"casbah: throttled; going on in {seconds} s\n")
-            time.sleep(seconds)
-            answer = self.send(method, path, **options)
         if answer.status_code >= _OK:
             raise ServerRefusedError(_detail(answer))
         return answer
@@ -91,11 +82,11 @@ def running(store: Path) -> Mapping[str, str] | None:
     """
     try:
         server: Mapping[str, str] = json.loads((store / _FILE).read_text(encoding="utf-8"))
-        headers = _headers(server["key"], _PROBE_TENANT)
+        headers = _headers(server["key"], DEFAULT_TENANT)
         answer = httpx.get(server["url"] + _PROBE, headers=headers, timeout=_SECONDS_TO_CONNECT, trust_env=False)
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
-    return server if answer.status_code in (httpx.codes.OK, _THROTTLED) else None
+    return server if answer.status_code == httpx.codes.OK else None
 
 
 @contextmanager
@@ -115,12 +106,6 @@ def announced(store: Path, *, url: str, key: str) -> Iterator[None]:
 
 def _headers(key: str, tenant: str) -> dict[str, str]:
     return {"Authorization": f"Token {key}", TENANT_HEADER: tenant}
-
-
-def _seconds_to_wait(answer: httpx.Response) -> int:
-    """How long a throttled answer asks to wait; 0 if that is longer than anybody would sit there for."""
-    seconds = int(answer.headers.get("Retry-After", 0))
-    return seconds if seconds <= _MOST_SECONDS_TO_WAIT else 0
 
 
 def _detail(answer: httpx.Response) -> str:

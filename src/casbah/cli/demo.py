@@ -58,7 +58,7 @@ def demo(
         key, _ = house.services.tokens.create("demo", tenant=options.TENANT)
         with _listening_somewhere(settings) as listener:
             url = address(listener)
-            server = server_of(house)
+            server = server_of(house.app)
             stop_on_signals(server)
             failures: list[Exception] = []
 

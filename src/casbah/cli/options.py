@@ -1,20 +1,38 @@
 """Options that several commands share, and settings with what was given on the command line."""
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from casbah import settings
+from casbah.errors import UnknownSettingError
 from casbah.identity.door import DEFAULT_TENANT
-from casbah.settings import SETTINGS, Settings
+from casbah.settings import PREFIX, SETTINGS, Settings
 
 Tenant = Annotated[str, typer.Option(help="Whose activities.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")]
 Store = Annotated[str | None, typer.Option(help=f"{SETTINGS['store'].help} (CASBAH_STORE).", show_default=False)]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of docs/settings.md; may stand several times."),
+]
 TENANT = DEFAULT_TENANT
 
 
 def chosen(**given: str | None) -> Settings:
     """The settings: what was given, else the environment's, else the defaults."""
     return settings.read(os.environ, **given)
+
+
+def named(pairs: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """`given`, and under it the settings that `--set` names. Raises UnknownSettingError."""
+    found: dict[str, str | None] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        row = name.strip().lower().replace("-", "_").removeprefix(PREFIX.lower())
+        if row not in SETTINGS or not equals:
+            raise UnknownSettingError(name, tuple(SETTINGS))
+        found[row] = value.strip()
+    return {**found, **{name: value for name, value in given.items() if value is not None}}

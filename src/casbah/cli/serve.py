@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from starlette.types import ASGIApp
 
 from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import announced
-from casbah.compose import House
 from casbah.errors import OperatorError
 from casbah.settings import Settings
 
@@ -27,14 +27,22 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on (CASBAH_HOST).")] = None,
     port: Annotated[str | None, typer.Option(help="The port; 0 takes any free one (CASBAH_PORT).")] = None,
     store: options.Store = None,
+    throttle: Annotated[
+        str | None, typer.Option(help="Requests a tenant may make, such as 30/minute (CASBAH_THROTTLE).")
+    ] = None,
+    mimic: Annotated[
+        str | None, typer.Option(help="Be as narrow as another server, to test clients against: mdca (CASBAH_MIMIC).")
+    ] = None,
+    chosen: options.Chosen = None,
 ) -> None:
     """Serve the API until interrupted.
 
-    Example: casbah serve --port 9000
+    Examples: casbah serve --port 9000; casbah serve --mimic mdca --set throttle=off --set mimic_fail=502:0.1
     """
-    settings = options.chosen(host=host, port=port, store=store)
+    given = {"host": host, "port": port, "store": store, "throttle": throttle, "mimic": mimic}
+    settings = options.chosen(**options.named(chosen or (), given))
     with compose.opened(settings) as house, listening(settings) as listener:
-        url, server = address(listener), server_of(house)
+        url, server = address(listener), server_of(house.app)
         stop_on_signals(server)
         with announced(settings.store, url=url, key=house.local_key):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
@@ -58,11 +66,11 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def server_of(house: House) -> uvicorn.Server:
-    """A server of the house, not yet running."""
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """A server of the application, not yet running."""
     return uvicorn.Server(
         uvicorn.Config(
-            house.app,
+            app,
             lifespan="off",
             access_log=False,
             server_header=False,

@@ -7,13 +7,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from casbah.activity import predicate as p
+from casbah.activity.fields import FIELDS
 from casbah.activity.language import FILTERS
 from casbah.activity.query import Query, continuation, parse, where
 from casbah.errors import ActivityNotFoundError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import jsontext
-from casbah.store.contract import FeedbackEntry, ScanPage
+from casbah.store.contract import FeedbackEntry
 
 _CHUNK = 200
 _FEEDBACK_TEXTS = ("feedback", "feedbackValue", "feedbackText", "contactEmail")
@@ -23,12 +25,15 @@ _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 async def list_activities(exchange: Exchange) -> Response:
     """A page, or with `isScan` one page of a scan."""
     body = await _parameters(exchange.request, exchange)
-    query = parse(body, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    quirks = exchange.quirks
+    query = quirks.bounded(parse(body, now=exchange.services.clock(), bounds=exchange.services.bounds))
     if query.scan:
-        return _scanned(query, await exchange.off_loop(exchange.store.scan, query, exchange.scope))
+        return await exchange.off_loop(_scanned, query, exchange)
     page = await exchange.off_loop(exchange.store.find, query, exchange.scope)
     more = query.skip + len(page.records) < page.total and bool(page.records)
-    return Response(_page(b",".join(page.records), more=more, total=page.total), media_type="application/json")
+    total = quirks.total(page.total)
+    text = _page(b",".join(page.records), more=more, total=total)
+    return Response(text, 200, _said_of(total, exact=page.total), "application/json")
 
 
 async def count_activities(exchange: Exchange) -> Response:
@@ -38,13 +43,16 @@ async def count_activities(exchange: Exchange) -> Response:
     predicate = where(
         {} if filters in (None, "") else filters, now=exchange.services.clock(), bounds=exchange.services.bounds
     )
-    return json_response({"total": await exchange.off_loop(exchange.store.count, predicate, exchange.scope)})
+    quirks = exchange.quirks
+    exact = await exchange.off_loop(exchange.store.count, quirks.narrowed(predicate), exchange.scope)
+    total = quirks.total(exact)
+    return Response(jsontext.dump({"total": total}), 200, _said_of(total, exact=exact), "application/json")
 
 
 async def fetch_activity(exchange: Exchange) -> Response:
     """The bare record. A body, if there is one, is ignored (`wire.md`, 1)."""
     record = await exchange.off_loop(exchange.store.fetch, exchange.path["pk"], exchange.scope)
-    if record is None:
+    if record is None or not await _is_settled(exchange, exchange.path["pk"]):
         raise ActivityNotFoundError
     return Response(record, media_type="application/json")
 
@@ -75,12 +83,32 @@ async def _parameters(request: Request, exchange: Exchange) -> dict[str, Any]:
     return await read_parameters(request, limit=exchange.services.settings.max_body)
 
 
-def _scanned(query: Query, page: ScanPage) -> Response:
+async def _is_settled(exchange: Exchange, activity_id: str) -> bool:
+    """Whether an activity has been there long enough to be seen, where one must wait."""
+    settled = exchange.quirks.settled
+    if settled is None:
+        return True
+    this = p.both(p.Terms(FIELDS["id"], (activity_id,)), settled)
+    return await exchange.off_loop(exchange.store.count, this, exchange.scope) > 0
+
+
+def _scanned(query: Query, exchange: Exchange) -> Response:
+    page, quirks = exchange.store.scan(query, exchange.scope), exchange.quirks
     more = page.boundary is not None
     following = continuation(query, page.boundary) if page.boundary is not None else None
-    return StreamingResponse(
-        _stream(page.records, _tail(more=more, total=page.total, following=following)), media_type="application/json"
-    )
+    total = quirks.total(page.total)
+    tail = _tail(more=more, total=total if quirks.scan_total else None, following=following)
+    headers = _said_of(total, exact=page.total) if quirks.scan_total else None
+    pieces = _stream(page.records, tail)
+    if exchange.request.scope["http_version"] == "1.0":
+        # HTTP/1.0 knows no chunks (RFC 9112, 6.1), and the server sends them where an answer does not say its length.
+        return Response(b"".join(pieces), 200, headers, "application/json")
+    return StreamingResponse(pieces, 200, headers, "application/json")
+
+
+def _said_of(total: int, *, exact: int) -> dict[str, str]:
+    """What the answer says of a total that is not exact (`wire.md`, 4)."""
+    return {} if total == exact else {"Casbah-Total": "approximate"}
 
 
 def _stream(records: Iterator[bytes], tail: bytes) -> Iterator[bytes]:
@@ -96,8 +124,8 @@ def _page(data: bytes, *, more: bool, total: int) -> bytes:
     return b'{"data":[' + data + _tail(more=more, total=total)
 
 
-def _tail(*, more: bool, total: int, following: dict[str, Any] | None = None) -> bytes:
-    tail: dict[str, Any] = {"hasNext": more, "total": total}
+def _tail(*, more: bool, total: int | None, following: dict[str, Any] | None = None) -> bytes:
+    tail: dict[str, Any] = {"hasNext": more} if total is None else {"hasNext": more, "total": total}
     if following is not None:
         tail["nextQueryFilters"] = following
     return b"]," + jsontext.dump(tail)[1:]

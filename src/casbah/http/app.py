@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from urllib.parse import unquote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from casbah.errors import MethodNotAllowedError, RouteNotFoundError
-from casbah.http import manual
+from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
+from casbah.http import manual, mimic
 from casbah.http.exchange import Exchange, Services
 from casbah.http.problems import answer
-from casbah.http.routes import ALIASES, PUBLIC, ROUTES, PublicRoute, Route
+from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, PublicRoute, Route
 from casbah.identity.door import TENANT_HEADER
+from casbah.identity.grants import Caller
 
 AnyRoute = Route | PublicRoute
 
@@ -63,10 +65,31 @@ def _matched(routes: Sequence[AnyRoute], segments: Sequence[str]) -> list[tuple[
 
 
 async def _permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
-    caller = services.door.caller(request.headers.get("authorization"), request.headers.get(TENANT_HEADER))
-    services.throttle.admit(caller.scope.tenant)
-    caller.require(route.permission)
-    return await route.handler(Exchange(request, services, caller, path))
+    caller = await _caller(request, services)
+    quota = None if caller.owner else services.throttle.admit(caller.scope.tenant)
+    try:
+        caller.require(route.permission)
+        response = await _answered(Exchange(request, services, caller, path), route)
+    except CasbahError as error:
+        response = answer(error)
+    if quota is not None:
+        response.headers.update(quota.headers)
+    return response
+
+
+async def _caller(request: Request, services: Services) -> Caller:
+    authorization, tenant = request.headers.get("authorization"), request.headers.get(TENANT_HEADER)
+    if services.door.may_wait(authorization):
+        return await run_in_threadpool(services.door.caller, authorization, tenant)
+    return services.door.caller(authorization, tenant)
+
+
+async def _answered(exchange: Exchange, route: Route) -> Response:
+    if route.path.startswith(CORE):
+        failed = await mimic.interrupted(exchange)
+        if failed is not None:
+            return failed
+    return await route.handler(exchange)
 
 
 def _raw_path(request: Request) -> str:

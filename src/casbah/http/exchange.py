@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from casbah.activity.query import Bounds
 from casbah.activity.scope import Scope
+from casbah.http.quirks import Quirks
 from casbah.identity.door import Door
 from casbah.identity.grants import Caller
 from casbah.identity.throttle import Throttle
@@ -24,13 +25,18 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the wire needs of the rest of the house; `compose` makes one. The clock gives ms since the epoch."""
+    """What the wire needs of the rest of the house; `compose` makes one. The clock gives ms since the epoch.
+
+    `plain` are no quirks at all.
+    """
 
     settings: Settings
     store: Store
     tokens: Tokens
     door: Door
     throttle: Throttle
+    quirks: Quirks
+    plain: Quirks
     connectors: Mapping[str, Connector]
     clock: Callable[[], int]
 
@@ -59,6 +65,11 @@ class Exchange:
     def scope(self) -> Scope:
         """What the caller may see."""
         return self.caller.scope
+
+    @property
+    def quirks(self) -> Quirks:
+        """In what this server mimics another to the caller. To whoever owns the data, in nothing."""
+        return self.services.plain if self.caller.owner else self.services.quirks
 
     async def off_loop(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what blocks in a thread of its own; the engine lets the others run meanwhile."""

@@ -23,21 +23,28 @@ from casbah.ingest.times import within_bounds
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _ADDED = ("_id", "uid", "created")
-_SETTING = "CASBAH_MAX_INGEST_BODY"
+SETTING = "CASBAH_MAX_INGEST_BODY"
+"""What bounds an ingest body."""
 
 
 async def ingest(exchange: Exchange) -> Response:
     """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`."""
-    limit = exchange.services.settings.max_ingest_body
+    source = read_source(exchange)
+    body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
+    return json_response(await exchange.off_loop(store_events, exchange, body, source))
+
+
+def read_source(exchange: Exchange) -> str | None:
+    """The source that the events are said to come from, if one is said. Raises UnknownSourceError."""
     source = exchange.request.query_params.get("source") or None
     known = (*exchange.services.connectors, envelope.SOURCE)
     if source is not None and source not in known:
         raise UnknownSourceError(source, known)
-    body = await read_body(exchange.request, limit=limit, setting=_SETTING)
-    return json_response(await exchange.off_loop(_store, exchange, body, source))
+    return source
 
 
-def _store(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
+def store_events(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
+    """Store what a body holds, and say what became of it."""
     text = _plain(body, limit=exchange.services.settings.max_ingest_body)
     items = _envelopes(text) if source == envelope.SOURCE else _events(exchange, text, source)
     stored = duplicates = 0
@@ -106,5 +113,5 @@ def _unzipped(body: bytes, *, limit: int) -> bytes:
     except (OSError, EOFError, zlib.error):
         raise MalformedBodyError("body: begins as gzip but cannot be decompressed") from None
     if len(text) > limit:
-        raise BodyTooLargeError(limit, _SETTING)
+        raise BodyTooLargeError(limit, SETTING)
     return text

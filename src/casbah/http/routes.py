@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from casbah.http import activities, health, ingest, tokens
+from casbah.http import activities, health, ingest, mimic, tokens
 from casbah.http.exchange import Exchange, Services
 from casbah.identity.grants import Permission
 
@@ -52,6 +52,9 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",),        f"{EXTENSION}/tokens",                  tokens.list_tokens,          Permission.ADMINISTER, "List tokens and their status"),
     Route(("POST",),       f"{EXTENSION}/tokens",                  tokens.create_token,         Permission.ADMINISTER, "Create a token"),
     Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",        tokens.revoke_token,         Permission.ADMINISTER, "Revoke a token"),
+    Route(("POST",),       f"{EXTENSION}/mimic/answers",           mimic.expect_answers,        Permission.ADMINISTER, "Let the next requests fail or wait"),
+    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",          mimic.expect_arrivals,       Permission.ADMINISTER, "Let events arrive amid the next requests"),
+    Route(("DELETE",),     f"{EXTENSION}/mimic",                   mimic.forget,                Permission.ADMINISTER, "Let nothing befall requests any more"),
 )
 
 PUBLIC: tuple[PublicRoute, ...] = (

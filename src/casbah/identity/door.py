@@ -21,6 +21,10 @@ class Door:
     tokens: Tokens
     local_hash: bytes
 
+    def may_wait(self, authorization: str | None) -> bool:
+        """Whether finding the caller may mean a request to the issuer."""
+        return False
+
     def caller(self, authorization: str | None, tenant: str | None) -> Caller:
         """Who the header speaks for; `tenant` is heeded from the local key alone.
 

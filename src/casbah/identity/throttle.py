@@ -3,10 +3,31 @@
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from casbah.errors import ThrottledError
 from casbah.settings import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a tenant has left: so many requests within the next `seconds`, after which there are more."""
+
+    rate: Rate
+    remaining: int
+    seconds: int
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """For the answer: the IETF's draft-ietf-httpapi-ratelimit-headers, edition 08 and later.
+
+        `q` and `w` are the rate; `r` is what remains, and `t` the seconds until the oldest request that counts is forgotten.
+        """
+        return {
+            "RateLimit-Policy": f'"tenant";q={self.rate.requests};w={self.rate.seconds}',
+            "RateLimit": f'"tenant";r={self.remaining};t={self.seconds}',
+        }
 
 
 class Throttle:
@@ -18,16 +39,25 @@ class Throttle:
         self._lock = threading.Lock()
         self._seen: dict[str, deque[int]] = {}
 
-    def admit(self, tenant: str) -> None:
-        """Let one request pass, or raise ThrottledError with the whole seconds until the next may."""
+    def admit(self, tenant: str) -> Quota | None:
+        """Count one request; what is left after it, or None where there is no rate.
+
+        Raises ThrottledError with the whole seconds until the next may pass.
+        """
         if self._rate is None:
-            return
+            return None
         now = self._clock()
         span = self._rate.seconds * 1_000
         with self._lock:
             seen = self._seen.setdefault(tenant, deque())
             while seen and now - seen[0] >= span:
                 seen.popleft()
-            if len(seen) >= self._rate.requests:
-                raise ThrottledError(max(1, math.ceil((seen[0] + span - now) / 1_000)))
-            seen.append(now)
+            if len(seen) < self._rate.requests:
+                seen.append(now)
+                return Quota(self._rate, self._rate.requests - len(seen), _seconds_until(seen[0] + span, now))
+            refused = Quota(self._rate, 0, _seconds_until(seen[0] + span, now))
+        raise ThrottledError(refused.seconds, refused.headers)
+
+
+def _seconds_until(moment: int, now: int) -> int:
+    return max(1, math.ceil((moment - now) / 1_000))

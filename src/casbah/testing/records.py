@@ -1,0 +1,45 @@
+"""Made-up activities in MDCA's form, small and always the same, for the tests of clients. `casbah demo` makes richer ones."""
+
+import time
+from typing import Any
+
+_PEOPLE = ("ann", "ben", "chloe", "dan", "eva")
+_APPS = ((11161, "Microsoft 365"), (20892, "Microsoft SharePoint Online"), (20893, "Microsoft Exchange Online"))
+_ACTIONS = (
+    ("EVENT_CATEGORY_LOGIN", "UserLoggedIn", "Log on"),
+    ("EVENT_CATEGORY_DOWNLOAD", "FileDownloaded", "Download file"),
+    ("EVENT_CATEGORY_SHARING_PERMISSIONS_CHANGE", "SharingSet", "Share file"),
+    ("EVENT_CATEGORY_DELETE", "FileDeleted", "Delete file"),
+)
+_PLACES = (("NO", "192.0.2."), ("US", "198.51.100."), ("DE", "203.0.113."))  # RFC 5737: addresses for documentation
+
+
+def records(count: int, *, ties: int = 1, until: int | None = None, step: int = 1_000) -> list[dict[str, Any]]:
+    """So many activities, oldest first, the newest at `until` (ms; now if None); every `ties` of them in one ms."""
+    newest = time.time_ns() // 1_000_000 if until is None else until
+    last = (count - 1) // ties
+    return [_record(number, newest - (last - number // ties) * step) for number in range(count)]
+
+
+def _record(number: int, timestamp: int) -> dict[str, Any]:
+    person = _PEOPLE[number % len(_PEOPLE)]
+    app, name = _APPS[number % len(_APPS)]
+    category, action, sentence = _ACTIONS[number % len(_ACTIONS)]
+    country, network = _PLACES[number % len(_PLACES)]
+    key = f"{timestamp}_{number:08d}"
+    user = f"{person}@contoso.com"
+    return {
+        "_id": key,
+        "uid": key,
+        "timestamp": timestamp,
+        "appId": app,
+        "appName": name,
+        "eventTypeValue": category,
+        "eventType": number % len(_ACTIONS) + 1,
+        "actionType": action,
+        "description": f"{sentence}: user {user}",
+        "user": {"userName": user},
+        "device": {"clientIP": f"{network}{number % 250 + 1}", "countryCode": country},
+        "location": {"countryCode": country},
+        "entityData": {"0": {"displayName": person.title(), "id": {"id": user, "saas": app, "inst": 0}}},
+    }

@@ -1,0 +1,215 @@
+"""The server for the tests of clients, and each quirk of other servers: off alone, on alone, and all of them by preset."""
+
+import time
+
+import httpx
+import pytest
+
+from casbah.settings import SETTINGS
+from casbah.testing.server import MisuseError
+from casbah.testing.server import casbah_server as serving
+
+LIST = "/api/v1/activities/"
+DAY_MS = 86_400_000
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def ask(server, path=LIST, **body):
+    return httpx.post(server.url + path, json=body, headers=server.headers, verify=False)  # noqa: S501  there is no TLS
+
+
+def test_an_empty_server(casbah_server):
+    assert ask(casbah_server).json() == {"data": [], "hasNext": False, "total": 0}
+
+
+@pytest.mark.casbah(seed=12, ties=4)
+def test_a_seeded_server(casbah_server):
+    data = ask(casbah_server, sortDirection="asc").json()["data"]
+    assert [data[0]["timestamp"] - each["timestamp"] for each in data] == [0] * 4 + [-1_000] * 4 + [-2_000] * 4
+
+
+def test_records_are_always_the_same(casbah_server):
+    filled = casbah_server.fill(7, until=1_700_000_000_000, step=5)
+    assert [each["timestamp"] - 1_700_000_000_000 for each in filled] == [-30, -25, -20, -15, -10, -5, 0]
+    stored = ask(casbah_server, sortDirection="asc").json()["data"]
+    assert [{key: each[key] for key in filled[0]} for each in stored] == filled
+
+
+def test_two_servers_side_by_side_know_nothing_of_each_other():
+    with serving() as one, serving() as two:
+        one.fill(3)
+        assert (ask(one).json()["total"], ask(two).json()["total"]) == (3, 0)
+        assert httpx.get(two.url + LIST, headers=one.headers).status_code == 401
+
+
+def test_it_tells_what_was_asked(casbah_server):
+    casbah_server.fill(1)
+    httpx.get(casbah_server.url + "/api/v1/activities/a%20b/?x=1", headers=casbah_server.headers)
+    ask(casbah_server, limit=3)
+    first, second = casbah_server.requests
+    assert (first.method, first.path, first.query, first.status) == ("GET", "/api/v1/activities/a%20b/", "x=1", 404)
+    assert (second.method, second.json, second.status) == ("POST", {"limit": 3}, 200)
+
+
+def test_a_record_that_is_none_is_the_tests_own_mistake(casbah_server):
+    with pytest.raises(MisuseError, match="1 activities were refused"):
+        casbah_server.add([{"_id": "a", "timestamp": "never"}])
+
+
+def test_what_needs_mimic_says_so(casbah_server):
+    with pytest.raises(MisuseError, match="--mimic mdca"):
+        casbah_server.next(502)
+
+
+def test_the_preset_is_what_its_rows_say():
+    rows = {row.name: row for row in SETTINGS.values() if row.mdca is not None}
+    assert set(rows) == {"throttle", "mimic_skip", "mimic_window", "mimic_scan_total"}
+    assert all(row.quirk.startswith(("D: ", "C: ", "O: ")) for row in rows.values())
+
+
+@pytest.mark.casbah(mimic="mdca", seed=40)
+def test_the_preset_throttles_as_mdca_does(casbah_server):
+    statuses = [ask(casbah_server).status_code for _ in range(32)]
+    assert statuses == [200] * 30 + [429] * 2
+    refused = ask(casbah_server)
+    assert 55 <= int(refused.headers["Retry-After"]) <= 60
+    assert refused.headers["RateLimit-Policy"] == '"tenant";q=30;w=60'
+    assert refused.headers["RateLimit"] == f'"tenant";r=0;t={refused.headers["Retry-After"]}'
+    casbah_server.fill(1)  # The owner's own requests are not counted, and pass.
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off")
+def test_a_quirk_of_the_preset_can_be_switched_off_alone(casbah_server):
+    answers = [ask(casbah_server) for _ in range(40)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert not any(name.startswith("ratelimit") for answer in answers for name in answer.headers)
+
+
+@pytest.mark.casbah(throttle="2/hour")
+def test_answers_say_what_is_left(casbah_server):
+    answers = [ask(casbah_server), httpx.get(casbah_server.url + LIST + "none/", headers=casbah_server.headers)]
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert [answer.headers["RateLimit"].split(";")[1] for answer in answers] == ["r=1", "r=0"]
+    assert ask(casbah_server).status_code == 429
+
+
+@pytest.mark.casbah(mimic_skip="10", seed=30)
+def test_a_list_ends_at_the_largest_skip(casbah_server):
+    assert len(ask(casbah_server, skip=10, limit=5).json()["data"]) == 5
+    refused = ask(casbah_server, skip=11)
+    assert (refused.status_code, refused.json()) == (
+        400,
+        {"detail": "skip: at most 10, got 11; scan (isScan) to go further"},
+    )
+    assert len(ask(casbah_server, skip=11, isScan=True).json()["data"]) == 30
+
+
+@pytest.mark.casbah(mimic_window="30d")
+def test_what_happened_before_the_window_is_not_found(casbah_server):
+    old, new = (
+        {"_id": name, "timestamp": now() - days * DAY_MS, "appId": 1} for name, days in (("old", 31), ("new", 29))
+    )
+    casbah_server.add([old, new])
+    assert [each["_id"] for each in ask(casbah_server).json()["data"]] == ["new"]
+    assert [each["_id"] for each in ask(casbah_server, isScan=True).json()["data"]] == ["new"]
+    assert ask(casbah_server, LIST + "count/", filters={"service": {"eq": 1}}).json() == {"total": 1}
+
+
+@pytest.mark.casbah(mimic_scan_total="off", seed=3)
+def test_a_scan_without_its_total(casbah_server):
+    assert list(ask(casbah_server, isScan=True).json()) == ["data", "hasNext"]
+    assert ask(casbah_server).json()["total"] == 3
+
+
+@pytest.mark.casbah(mimic_total="20", seed=123, ties=10)
+def test_totals_that_are_approximate_say_so(casbah_server):
+    answers = [ask(casbah_server), ask(casbah_server, isScan=True), ask(casbah_server, LIST + "count/")]
+    assert [answer.json()["total"] for answer in answers] == [120] * 3
+    assert [answer.headers["Casbah-Total"] for answer in answers] == ["approximate"] * 3
+    few = ask(casbah_server, filters={"service": {"eq": 1}})
+    assert (few.json()["total"], "Casbah-Total" in few.headers) == (0, False)
+    last = ask(casbah_server, skip=100)
+    assert (len(last.json()["data"]), last.json()["hasNext"]) == (23, False), "the page is exact whatever the total"
+
+
+@pytest.mark.casbah(mimic_late="700ms")
+def test_activities_that_are_seen_late(casbah_server):
+    casbah_server.add([{"_id": "a", "timestamp": 1_000}])
+    hidden = [ask(casbah_server).json()["total"], ask(casbah_server, LIST + "count/").json()["total"]]
+    fetched = httpx.get(casbah_server.url + LIST + "a/", headers=casbah_server.headers)
+    time.sleep(0.8)
+    assert (hidden, fetched.status_code) == ([0, 0], 404)
+    assert ask(casbah_server).json()["total"] == 1
+    assert httpx.get(casbah_server.url + LIST + "a/", headers=casbah_server.headers).status_code == 200
+
+
+@pytest.mark.casbah(mimic_slow="300ms")
+def test_slow_answers(casbah_server):
+    begun = time.monotonic()
+    ask(casbah_server)
+    assert time.monotonic() - begun >= 0.3
+
+
+@pytest.mark.casbah(mimic_fail="429:0.2,502:0.2,504:0.2")
+def test_answers_that_fail_by_chance(casbah_server):
+    answers = [ask(casbah_server) for _ in range(100)]
+    assert {answer.status_code for answer in answers} == {200, 429, 502, 504}
+    for answer in answers:
+        kind = "text/html" if answer.status_code in (502, 504) else "application/json"
+        assert answer.headers["content-type"].startswith(kind)
+        assert ("Retry-After" in answer.headers) == (answer.status_code == 429)
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off", seed=2)
+def test_answers_that_fail_on_demand(casbah_server):
+    casbah_server.next(502, {"status": 429, "retryAfter": 7}, {"slow": 200}, 504)
+    begun = time.monotonic()
+    answers = [ask(casbah_server) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [502, 429, 200, 504, 200]
+    assert answers[1].json() == {"detail": "Request was throttled. Expected available in 7 seconds."}
+    assert (answers[1].headers["Retry-After"], "502 Bad Gateway" in answers[0].text) == ("7", True)
+    assert time.monotonic() - begun >= 0.2
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off")
+def test_events_that_arrive_amid_the_requests(casbah_server):
+    casbah_server.late([{"_id": "b", "timestamp": now()}], after=2)
+    totals = [ask(casbah_server).json()["total"] for _ in range(4)]
+    assert totals == [0, 0, 1, 1]
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off")
+def test_another_tenants_requests_are_left_alone(casbah_server):
+    other = {"Authorization": f"Token {casbah_server.create_token('other', tenant='other')}"}
+    casbah_server.next(502)
+    assert httpx.post(casbah_server.url + LIST, headers=other).status_code == 200
+    assert ask(casbah_server).status_code == 502
+
+
+REFUSED = [
+    pytest.param("answers", {}, "answers: expected a list of 1 to 1000 objects, got null", id="no answers"),
+    pytest.param("answers", {"answers": [502]}, "expected objects with status, slow or retryAfter", id="a bare status"),
+    pytest.param("answers", {"answers": [{"status": 200}]}, "status: expected 400 to 599, got 200", id="no failure"),
+    pytest.param("answers", {"answers": [{"status": 600}]}, "status: expected at most 599, got 600", id="no status"),
+    pytest.param("answers", {"answers": [{"slow": -1}]}, "slow: expected 0 or more", id="quicker than at once"),
+    pytest.param("arrivals?after=x", {}, "after: expected an integer", id="after no number"),
+    pytest.param("arrivals?source=x", {}, "unknown source 'x'", id="an unknown source"),
+]
+
+
+@pytest.mark.casbah(mimic="mdca")
+@pytest.mark.parametrize("path, body, detail", REFUSED)
+def test_what_cannot_befall_a_request(casbah_server, path, body, detail):
+    refused = ask(casbah_server, f"/api/ext/v1/mimic/{path}", **body)
+    assert (refused.status_code, detail in refused.json()["detail"]) == (400, True), refused.text
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off")
+def test_what_was_to_befall_can_be_taken_back(casbah_server):
+    casbah_server.next(502, 502)
+    casbah_server.late([{"_id": "b", "timestamp": 500}], after=0)
+    httpx.delete(casbah_server.url + "/api/ext/v1/mimic", headers=casbah_server.headers)
+    assert ask(casbah_server).json() == {"data": [], "hasNext": False, "total": 0}
