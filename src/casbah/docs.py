@@ -231,7 +231,7 @@ operator are ORed; `&` combines conditions. Names are the wire's in snake case: 
 
 # ruff: noqa: A002  parameters have the wire's names
 
-from casbah.client import condition as _c
+import casbah.client.condition as _c
 {classes}{groups}
 
 {grouped}{single}'''
