@@ -33,6 +33,7 @@ ROWS = (
     ("demo.*",),
     ("http.*", "ui.*", "client.*"),
     ("compose",),
+    ("serving",),
     ("cli.*", "testing.*"),
     ("docs", "__main__"),
 )

@@ -24,9 +24,10 @@ from casbah.cli import options
 from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
 from casbah.cli.plain import plain
-from casbah.cli.serve import AddressTakenError, address, listening, server_of, stop_on_signals
+from casbah.cli.serve import stop_on_signals
 from casbah.compose import House
 from casbah.demo.load import made_up_arrivals, sample_arrivals
+from casbah.serving import AddressTakenError, address, listening, server_of
 from casbah.settings import SETTINGS, Settings
 
 _FOLDER = "demo-store"

@@ -1,0 +1,42 @@
+"""The Python client: `Casbah` and `AsyncCasbah` over httpx, filters as typed conditions in `where`.
+
+It speaks the Activities API, so it works against MDCA, too. It needs httpx and nothing else of Casbah: no server, no store.
+How to use it: `docs/client.md`.
+"""
+
+from casbah.client import where
+from casbah.client.condition import Condition
+from casbah.client.connection import AsyncCasbah, Casbah
+from casbah.client.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ClientError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    ServerError,
+    ThrottledError,
+    UnreachableError,
+    UsageError,
+)
+from casbah.client.page import Page
+from casbah.client.retry import Retry
+
+__all__ = [
+    "AsyncCasbah",
+    "AuthenticationError",
+    "BadRequestError",
+    "Casbah",
+    "ClientError",
+    "Condition",
+    "NotFoundError",
+    "Page",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "Retry",
+    "ServerError",
+    "ThrottledError",
+    "UnreachableError",
+    "UsageError",
+    "where",
+]

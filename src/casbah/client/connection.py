@@ -1,0 +1,115 @@
+"""The client itself: a server's address, credentials and an httpx client, blocking or awaiting."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from casbah.client.activities import Activities, AsyncActivities
+from casbah.client.driver import Awaiting, Blocking, Server, checked
+from casbah.client.errors import UsageError
+from casbah.client.key import AsyncRenewal, Key, Renewal
+from casbah.client.retry import Retry
+
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_URL, _TOKEN = "CASBAH_URL", "CASBAH_TOKEN"
+
+
+class Casbah:
+    """A client of the Activities API, Casbah's or MDCA's. A context manager; it may be used from several threads.
+
+    `token` is an API token, `bearer` a JWT or a callable that gives one and is asked at each request; one of the two.
+    `timeout` is httpx's, in seconds. `http` is an httpx.Client of yours, which keeps its own time-outs and is yours to close,
+    or a transport. `clock` gives seconds since the epoch, `sleep` waits for seconds.
+    """
+
+    def __init__(  # noqa: PLR0913  one parameter an option
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        bearer: Renewal | None = None,
+        timeout: float | httpx.Timeout | None = TIMEOUT,
+        retry: Retry | None = None,
+        http: httpx.Client | httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        server = Server(checked(url), Key(token=token, bearer=bearer), retry or Retry(), clock)
+        self._owns = not isinstance(http, httpx.Client)
+        self._http = http if isinstance(http, httpx.Client) else httpx.Client(transport=http, timeout=timeout)
+        self.activities = Activities(Blocking(server, self._http, sleep))
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> Self:
+        """The client of the server CASBAH_URL with the token CASBAH_TOKEN. Raises UsageError where one is not set."""
+        return cls(_variable(_URL), token=_variable(_TOKEN), **options)
+
+    def close(self) -> None:
+        """Let go of the connections, unless the httpx client is yours."""
+        if self._owns:
+            self._http.close()
+
+    def __repr__(self) -> str:
+        return f"<Casbah {self.activities.runner.server.url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncCasbah:
+    """The same, awaited: `http` is an httpx.AsyncClient or an asynchronous transport, and `bearer` may give an awaitable."""
+
+    def __init__(  # noqa: PLR0913  one parameter an option
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        bearer: AsyncRenewal | None = None,
+        timeout: float | httpx.Timeout | None = TIMEOUT,
+        retry: Retry | None = None,
+        http: httpx.AsyncClient | httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        server = Server(checked(url), Key(token=token, bearer=bearer), retry or Retry(), clock)
+        self._owns = not isinstance(http, httpx.AsyncClient)
+        self._http = http if isinstance(http, httpx.AsyncClient) else httpx.AsyncClient(transport=http, timeout=timeout)
+        self.activities = AsyncActivities(Awaiting(server, self._http, sleep))
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> Self:
+        """The client of the server CASBAH_URL with the token CASBAH_TOKEN. Raises UsageError where one is not set."""
+        return cls(_variable(_URL), token=_variable(_TOKEN), **options)
+
+    async def close(self) -> None:
+        """Let go of the connections, unless the httpx client is yours."""
+        if self._owns:
+            await self._http.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AsyncCasbah {self.activities.runner.server.url}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise UsageError(f"the environment variable {name} is not set; from_environment() reads {_URL} and {_TOKEN}")
+    return value

@@ -1,0 +1,139 @@
+"""The two loops that run operations over httpx, one blocking and one awaiting. All they decide is in `exchange`."""
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import httpx
+
+from casbah import __version__
+from casbah.client.errors import UsageError
+from casbah.client.exchange import Answer, Broken, Call, Operation, Reply, Wait, patiently
+from casbah.client.key import Key
+from casbah.client.retry import Retry
+
+Result = TypeVar("Result")
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NO_ANSWER = (httpx.TransportError, httpx.DecodingError)
+_LEAST_FAULT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Whom to ask, and how: where it is, the credentials, when to stop trying. `clock`: seconds since the epoch."""
+
+    url: str
+    key: Key = field(repr=False)
+    retry: Retry
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Runs operations in the calling thread."""
+
+    server: Server
+    http: httpx.Client
+    sleep: Callable[[float], object]
+
+    def run(self, operation: Operation[Result]) -> Result:
+        """What the operation comes to. Raises ClientError."""
+        steps = patiently(operation, retry=self.server.retry, clock=self.server.clock)
+        reply: Reply = None
+        while True:
+            try:
+                step = steps.send(reply)
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            reply = self._reply(step)
+
+    def _reply(self, call: Call | Wait) -> Reply:
+        if isinstance(call, Wait):
+            self.sleep(call.seconds)
+            return None
+        header = self.server.key.header(self.server.key.given())
+        request = _request(self.http, self.server.url, call, header)
+        try:
+            return _answer(self.http.send(request, auth=None, follow_redirects=False), header)
+        except _NO_ANSWER as error:
+            return _broken(error, header)
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """Runs operations in the calling task."""
+
+    server: Server
+    http: httpx.AsyncClient
+    sleep: Callable[[float], Awaitable[object]]
+
+    async def run(self, operation: Operation[Result]) -> Result:
+        """What the operation comes to. Raises ClientError."""
+        steps = patiently(operation, retry=self.server.retry, clock=self.server.clock)
+        reply: Reply = None
+        while True:
+            try:
+                step = steps.send(reply)
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            reply = await self._reply(step)
+
+    async def _reply(self, call: Call | Wait) -> Reply:
+        if isinstance(call, Wait):
+            await self.sleep(call.seconds)
+            return None
+        given = self.server.key.given()
+        header = self.server.key.header(await given if inspect.isawaitable(given) else given)
+        request = _request(self.http, self.server.url, call, header)
+        try:
+            return _answer(await self.http.send(request, auth=None, follow_redirects=False), header)
+        except _NO_ANSWER as error:
+            return _broken(error, header)
+
+
+def checked(url: str) -> str:
+    """The address of a server, without its last slash. Raises UsageError."""
+    try:
+        parsed = httpx.URL(url.strip())
+    except (httpx.InvalidURL, TypeError, AttributeError):
+        parsed = httpx.URL("")
+    if parsed.userinfo:
+        raise UsageError("url: it holds a user or password; give the token as token= and leave them out")
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
+        raise UsageError(f"url: expected an address such as https://casbah.contoso.com, got {url!r}")
+    return str(parsed).rstrip("/")
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call, header: str) -> httpx.Request:
+    """The request of a call. Its JSON is ASCII, so that any string that Python holds can be sent."""
+    headers = {"Authorization": header, "Accept": "application/json", "User-Agent": f"casbah-client/{__version__}"}
+    if call.body is None:
+        return http.build_request(call.method, url + call.path, headers=headers)
+    content = json.dumps(call.body).encode("ascii")
+    headers["Content-Type"] = "application/json"
+    return http.build_request(call.method, url + call.path, headers=headers, content=content)
+
+
+def _answer(response: httpx.Response, header: str) -> Answer:
+    """A refusal may repeat the request; the token in it is blotted out, since errors quote refusals."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    content = response.content
+    if response.status_code >= _LEAST_FAULT:
+        content = content.replace(_secret(header).encode("ascii"), b"[token]")
+    return Answer(response.status_code, headers, content)
+
+
+def _broken(error: Exception, header: str) -> Broken:
+    unsent = isinstance(error, _NEVER_SENT)
+    what = "no connection to the server" if unsent else "no whole answer from the server"
+    said = str(error).replace(_secret(header), "[token]")
+    return Broken(f"{what} ({type(error).__name__}{f': {said}' if said else ''})", unsent)
+
+
+def _secret(header: str) -> str:
+    return header.partition(" ")[2]

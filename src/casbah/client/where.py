@@ -1,0 +1,666 @@
+"""The filters of the Activities API as typed values; written by `make docs` from the tables of `casbah.activity.language`.
+
+A filter's methods are the operators that it takes, and give a Condition: `where.service.eq(11770, 20893)`. The values of one
+operator are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
+"""
+
+# ruff: noqa: A002  parameters have the wire's names
+
+import casbah.client.condition as _c
+
+
+class IntFilter(_c.Filter):
+    """Operators that `service` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: int) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.whole, values)
+
+    def neq(self, *values: int) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.whole, values)
+
+    def deq(self, *values: int) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.whole, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+    def gt(self, value: int) -> _c.Condition:
+        """Is more than the number."""
+        return self._one("gt", _c.whole, value)
+
+    def gte(self, value: int) -> _c.Condition:
+        """Is the number or more."""
+        return self._one("gte", _c.whole, value)
+
+    def lt(self, value: int) -> _c.Condition:
+        """Is less than the number."""
+        return self._one("lt", _c.whole, value)
+
+    def lte(self, value: int) -> _c.Condition:
+        """Is the number or less."""
+        return self._one("lte", _c.whole, value)
+
+    def range(self, *spans: _c.Span[int], start: int | None = None, end: int | None = None) -> _c.Condition:
+        """Lies between start and end, both included."""
+        return self._spans("range", _c.whole, spans, (start, end))
+
+
+class PathFilter(_c.Filter):
+    """Operators that `user.orgUnit` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.text, values)
+
+    def neq(self, *values: str) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.text, values)
+
+    def deq(self, *values: str) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.text, values)
+
+    def contains(self, *values: str) -> _c.Condition:
+        """Contains one of the texts."""
+        return self._many("contains", _c.text, values)
+
+    def ncontains(self, *values: str) -> _c.Condition:
+        """Contains none of the texts; the exact complement of `contains`."""
+        return self._many("ncontains", _c.text, values)
+
+    def startswith(self, *values: str) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.text, values)
+
+    def doesnotstartwith(self, *values: str) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.text, values)
+
+    def startswithsingle(self, *values: str) -> _c.Condition:
+        """Begins with the text; for words, a phrase whose last word may be a beginning."""
+        return self._many("startswithsingle", _c.text, values)
+
+    def endswith(self, *values: str) -> _c.Condition:
+        """Ends with one of the texts."""
+        return self._many("endswith", _c.text, values)
+
+    def descendantof(self, *values: str) -> _c.Condition:
+        """Is one of the paths, or below one."""
+        return self._many("descendantof", _c.text, values)
+
+    def ndescendantof(self, *values: str) -> _c.Condition:
+        """Is none of the paths, nor below one; the exact complement of `descendantof`."""
+        return self._many("ndescendantof", _c.text, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class TextFilter(_c.Filter):
+    """Operators that `activity.eventActionType` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.text, values)
+
+    def neq(self, *values: str) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.text, values)
+
+    def deq(self, *values: str) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.text, values)
+
+    def contains(self, *values: str) -> _c.Condition:
+        """Contains one of the texts."""
+        return self._many("contains", _c.text, values)
+
+    def ncontains(self, *values: str) -> _c.Condition:
+        """Contains none of the texts; the exact complement of `contains`."""
+        return self._many("ncontains", _c.text, values)
+
+    def startswith(self, *values: str) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.text, values)
+
+    def doesnotstartwith(self, *values: str) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.text, values)
+
+    def startswithsingle(self, *values: str) -> _c.Condition:
+        """Begins with the text; for words, a phrase whose last word may be a beginning."""
+        return self._many("startswithsingle", _c.text, values)
+
+    def endswith(self, *values: str) -> _c.Condition:
+        """Ends with one of the texts."""
+        return self._many("endswith", _c.text, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class IdFilter(_c.Filter):
+    """Operators that `activity.id` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str | int) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.identity, values)
+
+    def neq(self, *values: str | int) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.identity, values)
+
+    def deq(self, *values: str | int) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.identity, values)
+
+    def startswith(self, *values: str | int) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.identity, values)
+
+    def doesnotstartwith(self, *values: str | int) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.identity, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class BoolFilter(_c.Filter):
+    """Operators that `activity.impersonated` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: bool) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.flag, values)
+
+    def neq(self, *values: bool) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.flag, values)
+
+    def deq(self, *values: bool) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.flag, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class EnumerationFilter(_c.Filter):
+    """Operators that `activity.takenAction` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str | None) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.text, values, nullable=True)
+
+    def neq(self, *values: str | None) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.text, values, nullable=True)
+
+    def deq(self, *values: str | None) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.text, values, nullable=True)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class IpFilter(_c.Filter):
+    """Operators that `ip.address` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: _c.Address) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.address, values)
+
+    def neq(self, *values: _c.Address) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.address, values)
+
+    def deq(self, *values: _c.Address) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.address, values)
+
+    def contains(self, *values: _c.Address) -> _c.Condition:
+        """Contains one of the texts."""
+        return self._many("contains", _c.address, values)
+
+    def ncontains(self, *values: _c.Address) -> _c.Condition:
+        """Contains none of the texts; the exact complement of `contains`."""
+        return self._many("ncontains", _c.address, values)
+
+    def startswith(self, *values: _c.Address) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.address, values)
+
+    def doesnotstartwith(self, *values: _c.Address) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.address, values)
+
+    def startswithsingle(self, *values: _c.Address) -> _c.Condition:
+        """Begins with the text; for words, a phrase whose last word may be a beginning."""
+        return self._many("startswithsingle", _c.address, values)
+
+    def endswith(self, *values: _c.Address) -> _c.Condition:
+        """Ends with one of the texts."""
+        return self._many("endswith", _c.address, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class UrlFilter(_c.Filter):
+    """Operators that `office365url` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.text, values)
+
+    def neq(self, *values: str) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.text, values)
+
+    def deq(self, *values: str) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.text, values)
+
+    def contains(self, *values: str) -> _c.Condition:
+        """Contains one of the texts."""
+        return self._many("contains", _c.text, values)
+
+    def ncontains(self, *values: str) -> _c.Condition:
+        """Contains none of the texts; the exact complement of `contains`."""
+        return self._many("ncontains", _c.text, values)
+
+    def startswith(self, *values: str) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.text, values)
+
+    def doesnotstartwith(self, *values: str) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.text, values)
+
+    def startswithsingle(self, *values: str) -> _c.Condition:
+        """Begins with the text; for words, a phrase whose last word may be a beginning."""
+        return self._many("startswithsingle", _c.text, values)
+
+    def endswith(self, *values: str) -> _c.Condition:
+        """Ends with one of the texts."""
+        return self._many("endswith", _c.text, values)
+
+    def descendantof(self, *values: str) -> _c.Condition:
+        """Is one of the paths, or below one."""
+        return self._many("descendantof", _c.text, values)
+
+    def ndescendantof(self, *values: str) -> _c.Condition:
+        """Is none of the paths, nor below one; the exact complement of `descendantof`."""
+        return self._many("ndescendantof", _c.text, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class WordsFilter(_c.Filter):
+    """Operators that `text` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.text, values)
+
+    def startswithsingle(self, *values: str) -> _c.Condition:
+        """Begins with the text; for words, a phrase whose last word may be a beginning."""
+        return self._many("startswithsingle", _c.text, values)
+
+    def text(self, *values: str) -> _c.Condition:
+        """Has every word, in any order."""
+        return self._many("text", _c.text, values)
+
+
+class MsFilter(_c.Filter):
+    """Operators that `date` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: _c.Moment) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.moment, values)
+
+    def neq(self, *values: _c.Moment) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.moment, values)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+    def gt(self, value: _c.Moment) -> _c.Condition:
+        """Is more than the number."""
+        return self._one("gt", _c.moment, value)
+
+    def gte(self, value: _c.Moment) -> _c.Condition:
+        """Is the number or more."""
+        return self._one("gte", _c.moment, value)
+
+    def lt(self, value: _c.Moment) -> _c.Condition:
+        """Is less than the number."""
+        return self._one("lt", _c.moment, value)
+
+    def lte(self, value: _c.Moment) -> _c.Condition:
+        """Is the number or less."""
+        return self._one("lte", _c.moment, value)
+
+    def range(
+        self, *spans: _c.Span[_c.Moment], start: _c.Moment | None = None, end: _c.Moment | None = None
+    ) -> _c.Condition:
+        """Lies between start and end, both included."""
+        return self._spans("range", _c.moment, spans, (start, end))
+
+    def gte_ndays(self, days: float) -> _c.Condition:
+        """Is at most N days ago."""
+        return self._one("gte_ndays", _c.days, days)
+
+    def lte_ndays(self, days: float) -> _c.Condition:
+        """Is at least N days ago."""
+        return self._one("lte_ndays", _c.days, days)
+
+
+class SourceFilter(_c.Filter):
+    """Operators that `source` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.source, _c.sources(values, type=type, stream=stream))
+
+    def neq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.source, _c.sources(values, type=type, stream=stream))
+
+    def deq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.source, _c.sources(values, type=type, stream=stream))
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class EntityFilter(_c.Filter):
+    """Operators that `entity` and its like take."""
+
+    __slots__ = ()
+
+    def eq(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+    def neq(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+    def startswith(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+    def doesnotstartwith(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class UserTagsFilter(_c.Filter):
+    """Operators that `user.tags` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.identity, values, role=role)
+
+    def neq(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.identity, values, role=role)
+
+    def deq(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Has some value that is none of those given."""
+        return self._many("deq", _c.identity, values, role=role)
+
+    def startswith(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.identity, values, role=role)
+
+    def doesnotstartwith(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.identity, values, role=role)
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class UserFilters:
+    """The filters `user.*`."""
+
+    __slots__ = ()
+
+    org_unit = PathFilter("user.orgUnit")
+    """The organisational unit of the performing user. MDCA documents eq, neq, isset, isnotset."""
+
+    username = TextFilter("user.username")
+    """The name of the user who performed it. MDCA documents eq, neq, isset, isnotset, startswith."""
+
+    tags = UserTagsFilter("user.tags")
+    """Group ids of the performing user; {"role": 1} asks for those acted on, {"role": 3} for either. MDCA documents
+    eq, neq, isset, isnotset, startswith.
+    """
+
+    domain = TextFilter("user.domain")
+    """The domain of the user who performed it. MDCA documents eq, neq, isset, isnotset."""
+
+
+class ActivityFilters:
+    """The filters `activity.*`."""
+
+    __slots__ = ()
+
+    event_action_type = TextFilter("activity.eventActionType")
+    """The type of event, for example EVENT_CATEGORY_LOGIN. MDCA documents eq, neq."""
+
+    id = IdFilter("activity.id")
+    """The activity's own id. MDCA documents eq."""
+
+    impersonated = BoolFilter("activity.impersonated")
+    """Done on behalf of somebody else. MDCA documents eq."""
+
+    type = BoolFilter("activity.type")
+    """Done as an administrator (true) or not (false). MDCA documents eq."""
+
+    taken_action = EnumerationFilter("activity.takenAction")
+    """Actions taken on it: block, proxy, BypassProxy, encrypt, decrypt, verified, encryptionFailed, protect, verify;
+    null: none. MDCA documents eq, neq.
+    """
+
+    alert_id = IdFilter("activity.alertId")
+    """Ids of the alerts it belongs to. MDCA documents eq."""
+
+
+class DeviceFilters:
+    """The filters `device.*`."""
+
+    __slots__ = ()
+
+    type = EnumerationFilter("device.type")
+    """The device: DESKTOP, MOBILE, TABLET, OTHER; null: no value. MDCA documents eq, neq."""
+
+    tags = IdFilter("device.tags")
+    """Device tag ids. MDCA documents eq, neq."""
+
+
+class UserAgentFilters:
+    """The filters `userAgent.*`."""
+
+    __slots__ = ()
+
+    user_agent = TextFilter("userAgent.userAgent")
+    """The user agent as it was sent. MDCA documents contains, ncontains."""
+
+    tags = IdFilter("userAgent.tags")
+    """User agent tag ids; 000000000000000000000000 is a native client. MDCA documents eq, neq."""
+
+
+class LocationFilters:
+    """The filters `location.*`."""
+
+    __slots__ = ()
+
+    country = TextFilter("location.country")
+    """The country it came from, ISO 3166-1 alpha-2. MDCA documents eq, neq, isset, isnotset."""
+
+    organizations = PathFilter("location.organizations")
+    """The organisation (the registered ISP) it came from. MDCA documents eq, neq, isset, isnotset, contains."""
+
+
+class IpFilters:
+    """The filters `ip.*`."""
+
+    __slots__ = ()
+
+    address = IpFilter("ip.address")
+    """The IP addresses it came from; eq and neq also take CIDR. MDCA documents eq, startswith, doesnotstartwith,
+    isset, isnotset, neq.
+    """
+
+    category = IntFilter("ip.category")
+    """The category of its subnet: 1 corporate, 2 administrative, 3 risky, 4 VPN, 5 cloud provider, 6 other. MDCA
+    documents eq, neq.
+    """
+
+    tags = IdFilter("ip.tags")
+    """IP tag ids. MDCA documents eq, neq."""
+
+
+user = UserFilters()
+activity = ActivityFilters()
+device = DeviceFilters()
+user_agent = UserAgentFilters()
+location = LocationFilters()
+ip = IpFilters()
+service = IntFilter("service")
+"""The app acted on, by its id, for example 11770. MDCA documents eq, neq."""
+instance = IntFilter("instance")
+"""The instance of the app. MDCA documents eq, neq."""
+action_type = TextFilter("actionType")
+"""The specific action: the operation's name, or <appId>:<event type>:<operation>. MDCA documents contains, eq, neq,
+isset, isnotset.
+"""
+file_selector = TextFilter("fileSelector")
+"""Ids and names of its files and folders. MDCA documents eq, neq."""
+office365url = UrlFilter("office365url")
+"""Its Microsoft 365 URLs. MDCA documents startswith, eq, endswith."""
+file_id = IdFilter("fileId")
+"""Ids of its files. MDCA documents eq."""
+text = WordsFilter("text")
+"""Free text in any string of the record. MDCA documents eq, startswithsingle, text."""
+date = MsFilter("date")
+"""When it happened, ms since the epoch. MDCA documents lte, gte, range, lte_ndays, gte_ndays."""
+policy = IdFilter("policy")
+"""Ids of the policies it matched. MDCA documents eq, neq, isset, isnotset."""
+source = SourceFilter("source")
+"""How it was seen: a type (0 access control, 1 session control, 2 app connector, 3 app connector analysis, 5
+discovery, 6 MDATP), a stream (s:<id>), or both (s:<id>,t:<type>). MDCA documents eq, neq.
+"""
+activity_object = IdFilter("activityObject")
+"""Ids of the objects it touched. MDCA documents eq, neq."""
+file_labels = IdFilter("fileLabels")
+"""Label ids of its files. MDCA documents eq, neq."""
+created = MsFilter("created")
+"""When it was stored, ms since the epoch. MDCA documents lte, gte, range, gt, lt, eq."""
+entity = EntityFilter("entity")
+"""Who performed it, as {id, saas?, inst?}. MDCA documents eq, neq, isset, isnotset, startswith."""
