@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
-from casbah.store.embedded import tenant as tenant_module
+from casbah.store.embedded import intake as intake_module
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
@@ -104,14 +104,14 @@ def test_patterns_of_any_length(tmp_path: Path, letters: str, size: int) -> None
 def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(tmp_path)
     store.insert([arrival(record(1))], TENANT)
-    whole = tenant_module.s.document
+    whole = intake_module.s.document
 
     def breaks(*arguments: object, **keys: object) -> str:
         if keys["seq"] == 4:
             raise RuntimeError("as a full disk would")
         return whole(*arguments, **keys)
 
-    monkeypatch.setattr(tenant_module.s, "document", breaks)
+    monkeypatch.setattr(intake_module.s, "document", breaks)
     batch = [arrival(record(n)) for n in (2, 3, 4)]
     caught = []
     for _ in range(2):  # The error is kept, and with it all that its traceback holds.

@@ -1,22 +1,20 @@
-"""One tenant's activities: periods of time in a folder, one writer at a time, readers beside it."""
+"""One tenant's activities: periods of time in a folder, one way in, and readers beside it."""
 
 import heapq
-import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from casbah.activity import predicate as p
 from casbah.activity.arrival import Arrival
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.store.contract import Inserted, Page, ScanPage
-from casbah.store.embedded import schema as s
-from casbah.store.embedded.period import Hit, Period, View
-from casbah.store.embedded.splice import with_additions
-from casbah.store.embedded.stamp import NO_STAMP, FullMomentError, Stamp, Stamps
+from casbah.store.embedded.intake import Intake
+from casbah.store.embedded.period import Hit, View
+from casbah.store.embedded.periods import Periods
+from casbah.store.embedded.stamp import Stamps
 from casbah.store.embedded.writer import Writers
 
 NEAR = 10_000
@@ -25,42 +23,16 @@ NEAR = 10_000
 _SPANS = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """Something to store: the arrival under the id to store it by, its twin terms, and its stamp once it has one."""
-
-    arrival: Arrival
-    twins: tuple[str, ...]
-    stamp: Stamp = NO_STAMP
-
-
 class Tenant:
     """The activities of one tenant."""
 
     def __init__(self, folder: Path, *, writers: Writers, clock: Callable[[], int]) -> None:
-        self._folder = folder / "periods"
-        self._writers = writers
-        self._writing = threading.Lock()
-        self._periods = {number: Period(self._folder / name, number) for number, name in _numbered(self._folder)}
-        self._stamps = Stamps(clock, self._views())
+        self._periods = Periods(folder / "periods")
+        self._intake = Intake(self._periods, writers=writers, stamps=Stamps(clock, self._periods.views()))
 
     def insert(self, arrivals: Sequence[Arrival]) -> Inserted:
         """Store what is new. Returns when all of it is synced to disk."""
-        with self._writing:
-            fresh = list(self._fresh(arrivals))
-            refused: list[tuple[int, str]] = []
-            groups: defaultdict[int, list[Fresh]] = defaultdict(list)
-            for position, each in fresh:
-                period = self._period(s.period_of(each.arrival.timestamp))
-                try:
-                    stamp = self._stamps.next(each.arrival.created, period.view)
-                except FullMomentError as full:
-                    refused.append((position, str(full)))
-                else:
-                    groups[period.number].append(replace(each, stamp=stamp))
-            for number, group in groups.items():
-                self._writers.write(self._period(number), map(_document, group))
-        return Inserted(len(fresh) - len(refused), len(arrivals) - len(fresh), tuple(refused))
+        return self._intake.insert(arrivals)
 
     def find(self, query: Query) -> Page:
         """A page with its exact total."""
@@ -88,76 +60,16 @@ class Tenant:
 
     def count(self, predicate: Predicate) -> int:
         """How many activities match."""
-        return sum(view.count(predicate) for view in self._views())
+        return sum(view.count(predicate) for view in self._periods.views())
 
     def fetch(self, activity_id: str) -> bytes | None:
         """The record of that id."""
-        found = (view.record(activity_id) for view in reversed(self._views()))
+        found = (view.record(activity_id) for view in reversed(self._periods.views()))
         return next((record for record in found if record is not None), None)
 
-    def _views(self) -> list[View]:
-        """Every period as it is now, oldest first."""
-        return [self._periods[number].view for number in sorted(self._periods)]
-
     def _ordered(self, query: Query) -> list[View]:
-        views = self._views()
+        views = self._periods.views()
         return views[::-1] if query.descending else views
-
-    def _period(self, number: int) -> Period:
-        if number not in self._periods:
-            self._periods = {**self._periods, number: Period(self._folder / f"{number:04d}", number)}
-        return self._periods[number]
-
-    def _fresh(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[int, Fresh]]:
-        """The arrivals that are not stored yet, by their position."""
-        known = _Known(self._views())
-        for position, arrival in enumerate(arrivals):
-            twin = s.twin(arrival)
-            if twin is not None and known.add("twin", twin):
-                continue
-            named = _named(arrival, known)
-            if named is not None:
-                column, term = s.identity(named.id)
-                yield position, Fresh(named, tuple(filter(None, (twin, term if column == "twin" else None))))
-
-
-class _Known:
-    """Which terms are taken, in the store or earlier in the same batch."""
-
-    def __init__(self, views: Sequence[View]) -> None:
-        self._views = views[::-1]
-        self._batch: set[tuple[str, str]] = set()
-
-    def add(self, column: str, term: str) -> bool:
-        """Whether the term was taken already; from now on it is."""
-        if (column, term) in self._batch or any(view.has(column, term) for view in self._views):
-            return True
-        self._batch.add((column, term))
-        return False
-
-
-def _document(fresh: Fresh) -> str:
-    """The document of one activity. Documents are made one at a time: the engine indexes one while the next is made."""
-    arrival, stamp = fresh.arrival, fresh.stamp
-    added = {"_id": arrival.id, "uid": arrival.id, "created": stamp.created}
-    missing: dict[str, Any] = {key: value for key, value in added.items() if key in arrival.adds}
-    record = with_additions(arrival.record, missing)
-    return s.document(record, {**missing, **arrival.activity}, twins=fresh.twins, seq=stamp.seq, tie=stamp.tie)
-
-
-def _named(arrival: Arrival, known: _Known) -> Arrival | None:
-    """The arrival under an id that is free: its own, else its own and its body's digest; None if it is a duplicate."""
-    if not known.add(*s.identity(arrival.id)):
-        return arrival
-    if arrival.digest is None:
-        return None
-    renamed = replace(arrival, id=f"{arrival.id}~{arrival.digest[:8]}")
-    return None if known.add(*s.identity(renamed.id)) else renamed
-
-
-def _numbered(folder: Path) -> Iterator[tuple[int, str]]:
-    if folder.is_dir():
-        yield from sorted((int(each.name), each.name) for each in folder.iterdir() if each.name.isdigit())
 
 
 def _page_by_date(query: Query, views: Sequence[View], counts: Sequence[int]) -> Iterator[Hit]:

@@ -1,0 +1,184 @@
+"""One tenant's way in: what is new gets its id, its stamp and its place, and is on disk before anybody is told so.
+
+A commit costs the same for one activity as for a thousand, most of it waiting for the disk. So whoever comes while another
+one commits waits, and the next commit takes all who wait: each is told of its own batch, and only once it is on disk.
+"""
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+from casbah.activity.arrival import Arrival
+from casbah.store.contract import Inserted
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.period import View
+from casbah.store.embedded.periods import Periods
+from casbah.store.embedded.splice import with_additions
+from casbah.store.embedded.stamp import FullMomentError, Stamp, Stamps
+from casbah.store.embedded.writer import Writers
+
+MOST_TOGETHER = 5_000
+"""Batches share a commit as long as they have no more activities than this together; a larger one has it to itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Something to store: the arrival under the id to store it by, its twin terms, and its stamp."""
+
+    arrival: Arrival
+    twins: tuple[str, ...]
+    stamp: Stamp
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one caller brings, and what becomes of it: an answer or an error."""
+
+    arrivals: Sequence[Arrival]
+    answer: Inserted | None = None
+    error: BaseException | None = None
+    documents: dict[int, Iterable[str]] = field(default_factory=dict)
+    """Ready to be written, by period; made beforehand where batches share a commit, so that one cannot spoil it for all."""
+
+
+class Intake:
+    """Stores what is new. Any thread may call; one at a time writes, for all who wait."""
+
+    def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps) -> None:
+        self._periods = periods
+        self._writers = writers
+        self._stamps = stamps
+        self._writing = threading.Lock()
+        self._waiting: deque[_Batch] = deque()
+
+    def insert(self, arrivals: Sequence[Arrival]) -> Inserted:
+        """Store what is new. Returns when all of it is synced to disk."""
+        batch = _Batch(arrivals)
+        self._waiting.append(batch)
+        with self._writing:
+            while batch.answer is None and batch.error is None:
+                self._store(self._together())
+        if batch.error is not None:
+            raise batch.error
+        return batch.answer or Inserted(0, 0)
+
+    def _together(self) -> list[_Batch]:
+        """The batches that have waited longest and may share a commit; at least one."""
+        group = [self._waiting.popleft()]
+        size = len(group[0].arrivals)
+        while self._waiting and size + len(self._waiting[0].arrivals) <= MOST_TOGETHER:
+            group.append(self._waiting.popleft())
+            size += len(group[-1].arrivals)
+        return group
+
+    def _store(self, group: Sequence[_Batch]) -> None:
+        known = _Known(self._periods.views())
+        answers = [(batch, self._prepared(batch, known, alone=len(group) == 1)) for batch in group]
+        good = [(batch, answer) for batch, answer in answers if answer is not None]
+        try:
+            self._write([batch for batch, _ in good])
+        except BaseException as wrong:  # noqa: BLE001  each of those it concerns raises it; whose batch waits still goes on
+            for batch, _ in good:
+                batch.error = wrong
+            return
+        for batch, answer in good:
+            batch.answer = answer
+
+    def _write(self, batches: Sequence[_Batch]) -> None:
+        for number in sorted({number for batch in batches for number in batch.documents}):
+            documents = chain.from_iterable(batch.documents.get(number, ()) for batch in batches)
+            self._writers.write(self._periods.of(number), documents)
+
+    def _prepared(self, batch: _Batch, known: "_Known", *, alone: bool) -> Inserted | None:
+        """What will be the answer once the batch's documents are written; None if something is wrong with it."""
+        known.begin()
+        try:
+            fresh, refused, duplicates = self._sorted_out(batch.arrivals, known)
+            for number, each in fresh.items():
+                # Documents are best made one at a time: the engine indexes one while the next is made.
+                batch.documents[number] = map(_document, each) if alone else list(map(_document, each))
+        except Exception as wrong:  # noqa: BLE001  it goes to whoever brought the batch; the others have nothing to do with it
+            known.forget()
+            batch.documents.clear()
+            batch.error = wrong
+            return None
+        return Inserted(sum(map(len, fresh.values())), duplicates, tuple(refused))
+
+    def _sorted_out(
+        self, arrivals: Sequence[Arrival], known: "_Known"
+    ) -> tuple[dict[int, list[Fresh]], list[tuple[int, str]], int]:
+        """What to store, by period; what is refused, and why; how many are stored already."""
+        fresh: defaultdict[int, list[Fresh]] = defaultdict(list)
+        refused: list[tuple[int, str]] = []
+        duplicates = 0
+        for position, arrival in enumerate(arrivals):
+            named = _named(arrival, known)
+            if named is None:
+                duplicates += 1
+                continue
+            period = self._periods.of(s.period_of(arrival.timestamp))
+            try:
+                stamp = self._stamps.next(arrival.created, period.view)
+            except FullMomentError as full:
+                refused.append((position, str(full)))
+            else:
+                fresh[period.number].append(Fresh(*named, stamp))
+        return fresh, refused, duplicates
+
+
+class _Known:
+    """Which terms are taken, in the store or earlier in the same commit."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self._views = views[::-1]
+        self._taken: set[tuple[str, str]] = set()
+        self._latest: list[tuple[str, str]] = []
+
+    def begin(self) -> None:
+        """From here on, terms can be forgotten again."""
+        self._latest = []
+
+    def forget(self) -> None:
+        """The terms since `begin` are not taken after all."""
+        self._taken.difference_update(self._latest)
+
+    def add(self, column: str, term: str) -> bool:
+        """Whether the term was taken already; from now on it is."""
+        if (column, term) in self._taken or any(view.has(column, term) for view in self._views):
+            return True
+        self._taken.add((column, term))
+        self._latest.append((column, term))
+        return False
+
+
+def _named(arrival: Arrival, known: _Known) -> tuple[Arrival, tuple[str, ...]] | None:
+    """The arrival under an id that is free, and its twin terms; None if it is a duplicate."""
+    twin = s.twin(arrival)
+    if twin is not None and known.add("twin", twin):
+        return None
+    named = _with_free_id(arrival, known)
+    if named is None:
+        return None
+    column, term = s.identity(named.id)
+    return named, tuple(filter(None, (twin, term if column == "twin" else None)))
+
+
+def _with_free_id(arrival: Arrival, known: _Known) -> Arrival | None:
+    """The arrival under its own id, else under that and its body's digest; None if both are taken."""
+    if not known.add(*s.identity(arrival.id)):
+        return arrival
+    if arrival.digest is None:
+        return None
+    renamed = replace(arrival, id=f"{arrival.id}~{arrival.digest[:8]}")
+    return None if known.add(*s.identity(renamed.id)) else renamed
+
+
+def _document(fresh: Fresh) -> str:
+    arrival, stamp = fresh.arrival, fresh.stamp
+    added = {"_id": arrival.id, "uid": arrival.id, "created": stamp.created}
+    missing: dict[str, Any] = {key: value for key, value in added.items() if key in arrival.adds}
+    record = with_additions(arrival.record, missing)
+    return s.document(record, {**missing, **arrival.activity}, twins=fresh.twins, seq=stamp.seq, tie=stamp.tie)

@@ -1,0 +1,144 @@
+"""Batches that share a commit: each is told of its own, none spoils another, and nothing is told before it is on disk."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from casbah.activity.scope import Scope
+from casbah.store.contract import Inserted
+from casbah.store.embedded import intake as intake_module
+from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.embedded.writer import Writers
+from making import NOW, arrival, query, record
+
+TENANT = Scope("default")
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Lets one commit begin and not end until `release`, so that others must wait together; counts the commits."""
+    begun, release, sizes = threading.Event(), threading.Event(), []
+    whole = Writers.write
+
+    def write(self, period, documents):
+        listed = list(documents)
+        sizes.append(len(listed))
+        if not begun.is_set():
+            begun.set()
+            assert release.wait(30)
+        whole(self, period, listed)
+
+    monkeypatch.setattr(Writers, "write", write)
+    return begun, release, sizes
+
+
+def together(store, held, first, batches):
+    """What becomes of `first` and of `batches`, which all wait for it; an error is given like an answer."""
+    begun, release, _ = held
+
+    def insert(batch):
+        try:
+            return store.insert(batch, TENANT)
+        except Exception as wrong:  # noqa: BLE001  what is raised is the answer
+            return wrong
+
+    with ThreadPoolExecutor(len(batches) + 1) as pool:
+        leading = pool.submit(insert, first)
+        assert begun.wait(30)
+        following = [pool.submit(insert, batch) for batch in batches]
+        intake = store._tenant(TENANT)._intake
+        while len(intake._waiting) < len(batches):
+            assert not any(each.done() for each in following), "told before it was on disk"
+        release.set()
+        return leading.result(), [each.result() for each in following]
+
+
+def test_those_who_wait_share_one_commit(store, held):
+    first, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 21)])
+    assert (first, set(rest)) == (Inserted(1, 0), {Inserted(1, 0)})
+    assert held[2] == [1, 20]
+    assert store.find(query(limit=100), TENANT).total == 21
+
+
+def test_the_same_event_in_batches_that_share_a_commit_is_stored_once(store, held):
+    _, rest = together(store, held, [arrival(record(0))], [[arrival(record(1)), arrival(record(0))] for _ in range(9)])
+    assert sorted(rest, key=lambda each: each.stored) == [Inserted(0, 2)] * 8 + [Inserted(1, 1)]
+    assert store.find(query(), TENANT).total == 2
+
+
+def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch):
+    whole = intake_module.s.document
+
+    def breaks(record_bytes, activity, **keys):
+        if activity["_id"] == record(7)["_id"]:
+            raise RuntimeError("something is wrong with this one")
+        return whole(record_bytes, activity, **keys)
+
+    monkeypatch.setattr(intake_module.s, "document", breaks)
+    batches = [[arrival(record(n)), arrival(record(20))] for n in (7, 1, 2)]
+    _, (bad, *good) = together(store, held, [arrival(record(0))], batches)
+    assert isinstance(bad, RuntimeError)
+    assert sum(each.stored for each in good) == 3, "what the bad batch brought is not taken for stored"
+    assert store.find(query(), TENANT).total == 4
+
+
+def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypatch):
+    slow = Writers.write
+    calls = []
+
+    def fails(self, period, documents):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        slow(self, period, documents)
+
+    monkeypatch.setattr(Writers, "write", fails)
+    first, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 6)])
+    assert first == Inserted(1, 0)
+    assert [type(each) for each in rest] == [OSError] * 5
+    monkeypatch.undo()
+    assert [store.insert([arrival(record(n))], TENANT) for n in range(1, 6)] == [Inserted(1, 0)] * 5
+
+
+def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeypatch):
+    monkeypatch.setattr(intake_module, "MOST_TOGETHER", 3)
+    slow = Writers.write
+    calls = []
+
+    def fails(self, period, documents):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        slow(self, period, documents)
+
+    monkeypatch.setattr(Writers, "write", fails)
+    _, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 10)])
+    assert sorted(type(each).__name__ for each in rest) == ["Inserted"] * 6 + ["OSError"] * 3
+    assert store.find(query(), TENANT).total == 7
+
+
+def test_large_batches_do_not_share(store, held, monkeypatch):
+    monkeypatch.setattr(intake_module, "MOST_TOGETHER", 10)
+    batches = [[arrival(record(10 * n + m)) for m in range(6)] for n in range(1, 4)]
+    _, rest = together(store, held, [arrival(record(0))], batches)
+    assert rest == [Inserted(6, 0)] * 3
+    assert held[2] == [1, 6, 6, 6]
+
+
+def test_many_threads_at_once_lose_and_double_nothing(store):
+    def work(number):
+        return [store.insert([arrival(record(n)), arrival(record(number))], TENANT) for n in range(60)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [each for result in pool.map(work, range(100, 108)) for each in result]
+    assert sum(each.stored for each in answers) == 68
+    assert sum(each.stored + each.duplicates for each in answers) == 8 * 60 * 2
+    assert store.find(query(), TENANT).total == 68
