@@ -1,12 +1,12 @@
 # Everything a contributor runs. Needs bash, make and Python 3.11 or newer with its venv module, nothing else.
 #
-#   make serve ARGS='--port 9000'         passes arguments on; so do demo, test and bench
+#   make serve ARGS='--port 9000'         passes arguments on; so do demo, test, scenarios and bench
 #   make setup PYTHON=python3.13          chooses the interpreter
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test check fix bench docs lock clean
+.PHONY: help setup demo serve test scenarios check fix bench docs lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -17,7 +17,7 @@ READY := .venv/.ready
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 help:  ## what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with everything that the rest needs (does nothing when it is current)
 
@@ -30,12 +30,16 @@ serve: $(READY)  ## serve the API on 127.0.0.1:8765 until interrupted
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
+scenarios: $(READY)  ## play the wire contract; ARGS='--url https://... --token ...' against any server
+	@PYTHONPATH=tests $(BIN)/python -m scenarios.run $(ARGS)
+
 check: $(READY)  ## lint, format, types, architecture, documents: everything but the long tests
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet || { echo 'not formatted; `make fix` does it'; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_architecture.py tests/test_docs.py
 	$(BIN)/python -m casbah.docs --check
+	PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility --check
 
 fix: $(READY)  ## format, and mend what the linter can
 	$(BIN)/ruff format
@@ -46,6 +50,7 @@ bench: $(READY)  ## measure; prints ratios, keeps no verdict
 
 docs: $(READY)  ## write the generated pages of docs/ again from the tables
 	@$(BIN)/python -m casbah.docs
+	@PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility
 
 lock:  ## choose the newest versions again and write requirements.lock
 	@$(find-python); \

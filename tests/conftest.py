@@ -42,3 +42,24 @@ def pytest_addoption(parser):
         action="store_true",
         help="ask every telling value of every filter and operator (some 29,000), not a dozen of each",
     )
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        default=20_000,
+        metavar="N",
+        help="how many hostile requests the fuzzing sends (default 20000; rounded up to whole blocks)",
+    )
+    parser.addoption(
+        "--walk",
+        type=int,
+        default=4_000,
+        metavar="N",
+        help="how many activities the walking script walks (default 4000)",
+    )
+    parser.addoption(
+        "--schemathesis",
+        type=int,
+        default=0,
+        metavar="N",
+        help="let schemathesis draw N examples of every operation, with all filters (some minutes; default: a few, of one)",
+    )

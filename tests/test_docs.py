@@ -8,6 +8,7 @@ import pytest
 from casbah import docs, errors
 from casbah.activity.language import FILTERS, OPERATORS
 from casbah.settings import SETTINGS
+from scenarios import compatibility
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,6 +30,17 @@ def test_a_stale_page_is_found_and_mended(tmp_path: Path, monkeypatch: pytest.Mo
     assert docs.main(["--check"]) == 1
     assert docs.main([]) == 0
     assert docs.main(["--check"]) == 0
+
+
+def test_compatibility_is_current() -> None:
+    assert compatibility.main(["--check"]) == 0
+
+
+def test_a_stale_compatibility_is_found_and_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compatibility, "PAGE", tmp_path / "compatibility.md")
+    assert compatibility.main(["--check"]) == 1
+    assert compatibility.main([]) == 0
+    assert compatibility.main(["--check"]) == 0
 
 
 @pytest.mark.parametrize("name", FILTERS)

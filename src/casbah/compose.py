@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from random import Random
 
@@ -13,6 +13,7 @@ from casbah.connectors import connectors
 from casbah.http.app import application
 from casbah.http.exchange import Services
 from casbah.http.quirks import Quirks
+from casbah.identity import oidc
 from casbah.identity.door import Door, new_local_key
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
@@ -36,26 +37,28 @@ class House:
 
 @contextmanager
 def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[House]:
-    """The house of a data directory, closed at the end. Raises StoreLockedError or StoreFormatError."""
+    """The house of a data directory, closed at the end.
+
+    Raises StoreLockedError, StoreFormatError, TokensDamagedError, or BadSettingError where settings do not go together.
+    """
     # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
-    store = EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory)
-    tokens = Tokens(settings.store, clock=clock)
+    issuer = oidc.issuer(settings, clock=clock)
     key = new_local_key()
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
-    services = Services(
-        settings=settings,
-        store=store,
-        tokens=tokens,
-        door=Door(tokens, digest(key)),
-        throttle=Throttle(settings.throttle, clock=clock),
-        quirks=Quirks(settings, clock=clock, dice=dice),
-        plain=Quirks(read({}), clock=clock, dice=dice),
-        connectors=connectors(),
-        clock=clock,
-    )
-    try:
+    with (
+        closing(EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory)) as store,
+        closing(Tokens(settings.store, clock=clock)) as tokens,
+    ):
+        services = Services(
+            settings=settings,
+            store=store,
+            tokens=tokens,
+            door=Door(tokens, digest(key), issuer),
+            throttle=Throttle(settings.throttle, clock=clock),
+            quirks=Quirks(settings, clock=clock, dice=dice),
+            plain=Quirks(read({}), clock=clock, dice=dice),
+            connectors=connectors(),
+            clock=clock,
+        )
         yield House(services, application(services), key)
-    finally:
-        tokens.close()
-        store.close()

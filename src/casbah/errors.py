@@ -9,7 +9,7 @@
         LimitExceededError          400  a bound of the request was passed
         UnknownSourceError          400  no connector of that name, or none recognises the data
         NotAuthenticatedError       401  no credentials
-        InvalidTokenError           401  unknown, revoked or malformed token
+        InvalidTokenError           401  unknown, expired, revoked or malformed token
         PermissionDeniedError       403  the token lacks the scope
         ActivityNotFoundError       404  no such activity (or another tenant's)
         RouteNotFoundError          404  no such path
@@ -19,9 +19,12 @@
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
+        TokensUnavailableError      503  the database of tokens cannot be read or written now
+        IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
       OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
         StoreLockedError            another process owns the data directory
         StoreFormatError            the data directory was written by another format
+        TokensDamagedError          the database of tokens cannot be opened
         BadTenantError              a tenant's name cannot be used
         BadSettingError             a setting's value cannot be read
         UnknownSettingError         no setting of that name
@@ -106,12 +109,13 @@ class NotAuthenticatedError(RequestError):
 
 
 class InvalidTokenError(RequestError):
-    """The credentials are not, or no longer, good."""
+    """The credentials are not, or no longer, good; `reason` is for the log, the caller is told nothing of it."""
 
     status = 401
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__("Invalid token.")
+        self.reason = reason
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -213,6 +217,20 @@ class StoreClosedError(UnavailableError):
         super().__init__("the store is shutting down; try again")
 
 
+class TokensUnavailableError(UnavailableError):
+    """The database of tokens fails while it is in use."""
+
+    def __init__(self) -> None:
+        super().__init__("the tokens cannot be read or written now; try again")
+
+
+class IssuerUnavailableError(UnavailableError):
+    """Whether a JWT is good cannot be said without its issuer's keys."""
+
+    def __init__(self) -> None:
+        super().__init__("the keys of the token issuer cannot be had now; try again")
+
+
 class OperatorError(CasbahError):
     """For the person at the command line."""
 
@@ -226,6 +244,13 @@ class StoreLockedError(OperatorError):
 
 class StoreFormatError(OperatorError):
     """The files on disk are of a format that this version does not read."""
+
+
+class TokensDamagedError(OperatorError):
+    """The database of tokens cannot be opened; `wrong` says what is the matter with it, and what helps."""
+
+    def __init__(self, path: str, wrong: str) -> None:
+        super().__init__(f"{path} {wrong}")
 
 
 class BadTenantError(OperatorError):

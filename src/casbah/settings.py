@@ -162,7 +162,10 @@ def _level(text: str) -> str:
 
 def _url(text: str) -> str:
     """An address that credentials may depend on: encrypted, or on this machine."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("an https:// address") from None
     if text and not (
         parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _SELF))
     ):

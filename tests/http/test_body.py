@@ -1,5 +1,6 @@
 """What a body says, in every encoding, and what is refused (`wire.md`, 3)."""
 
+import gzip
 import json
 
 import pytest
@@ -39,6 +40,11 @@ READ = [
     pytest.param((part("filters", FILTERS) + part("isScan", "True") + "--XX--\r\n").encode(), MULTIPART, {"filters": FILTERS, "isScan": "True"}, id="multipart"),
     pytest.param((part("filters", FILTERS, more='; filename="f.json"') + "--XX--\r\n").encode(), MULTIPART, {"filters": FILTERS}, id="multipart with a file"),
     pytest.param((part("a", "é") + "--XX--").encode(), 'multipart/form-data; boundary="XX"', {"a": "é"}, id="a quoted boundary"),
+    pytest.param(("To whom it may concern\r\n" + part("a", "1") + "--XX--\r\n").encode(), MULTIPART, {"a": "1"}, id="a preamble"),
+    pytest.param(("\r\n" + part("a", "1\r\n--XY") + "--XX--").encode(), MULTIPART, {"a": "1\r\n--XY"}, id="an empty preamble, and a value that looks like a boundary"),
+    pytest.param((part("a", "1") + "--XX--\r\nFaithfully yours\r\n--XX\r\n").encode(), MULTIPART, {"a": "1"}, id="an epilogue"),
+    pytest.param((part("a", "1") + part("a", "2") + "--XX--").encode(), MULTIPART, {"a": "2"}, id="of a repeated part the last one wins"),
+    pytest.param(part("a", "1", more="\r\nContent-Type: application/json; charset=utf-8").encode() + b"--XX--", MULTIPART, {"a": "1"}, id="a part with a type of its own"),
     pytest.param(b'{"a": "\\ud83d"}', JSON, {"a": "\ud83d"}, id="a lone surrogate is read; whoever compares it mends it"),
     pytest.param(b'{"a": 123456789012345678901234567890}', JSON, {"a": 123456789012345678901234567890}, id="an integer past 64 bits"),
 ]  # fmt: skip
@@ -67,6 +73,13 @@ REFUSED = [
     pytest.param(b"&" * 50_000, FORM, "parameters cannot be read", id="50,000 empty fields"),
     pytest.param(b"--XX", "multipart/form-data", "without a boundary", id="multipart without a boundary"),
     pytest.param(b"--XX", "multipart/form-data; boundary=", "without a boundary", id="an empty boundary"),
+    pytest.param(part("a", "1").encode(), MULTIPART, "breaks off before its closing boundary", id="multipart without its closing boundary"),
+    pytest.param((part("a", "1") + "--XX").encode(), MULTIPART, "breaks off before its closing boundary", id="multipart that ends within its closing boundary"),
+    pytest.param(gzip.compress(b"{}"), JSON, "body: compressed", id="gzip"),
+    pytest.param(gzip.compress(b"{}"), FORM, "body: compressed", id="gzip that is labelled a form"),
+    pytest.param('{"a": 1}'.encode("utf-16"), "application/json; charset=utf-16", "body: expected a JSON object", id="UTF-16 with its mark"),
+    pytest.param('{"a": 1}'.encode("utf-16-le"), "application/json; charset=utf-16", "body: not JSON", id="UTF-16 without it"),
+    pytest.param('{"a": "é"}'.encode("latin-1"), "application/json; charset=iso-8859-1", "body: not UTF-8", id="Latin-1"),
     pytest.param(b"nothing", MULTIPART, "cannot be read", id="multipart without a part"),
     pytest.param(b"--XX\r\nnonsense\r\n\r\n", MULTIPART, "cannot be read", id="a part with a broken header"),
     pytest.param((part("a", "1") + "--XX--").encode().replace(b"1", b"\xff"), MULTIPART, "not UTF-8", id="a part that is not UTF-8"),

@@ -1,18 +1,31 @@
 """Keys and their hashes, and the states of a token (`wire.md`, 2)."""
 
+import json
 import re
 import sqlite3
 import stat
+from contextlib import closing
 from threading import Thread
 
 import pytest
 
-from casbah.errors import BadSettingError, BadTenantError, InvalidTokenError, NoSuchTokenError
+from casbah import compose, settings
+from casbah.errors import (
+    BadSettingError,
+    BadTenantError,
+    InvalidTokenError,
+    NoSuchTokenError,
+    StoreClosedError,
+    TokensDamagedError,
+    TokensUnavailableError,
+)
 from casbah.identity.grants import SCOPES, Permission
-from casbah.identity.token import Token, Tokens
+from casbah.identity.token import LAST_MS, Token, Tokens, digest
 from making import NOW
+from scenarios.inprocess import Asker
 
 DAY = 86_400_000
+PATH = "/api/ext/v1/tokens"
 
 
 class Clock:
@@ -89,18 +102,22 @@ def test_every_scope_is_granted_by_default(tokens):
 
 
 STATES = [
-    pytest.param(None, None, "Generated", id="never used"),
-    pytest.param(0, None, "Active", id="used just now"),
-    pytest.param(7 * DAY, None, "Active", id="used 7 days ago"),
-    pytest.param(7 * DAY + 1, None, "Inactive", id="used more than 7 days ago"),
-    pytest.param(0, 0, "Revoked", id="used and revoked"),
-    pytest.param(None, 5, "Revoked", id="revoked and never used"),
+    pytest.param(None, None, "Generated", None, id="never used"),
+    pytest.param(0, None, "Active", None, id="used just now"),
+    pytest.param(7 * DAY, None, "Active", None, id="used 7 days ago"),
+    pytest.param(7 * DAY + 1, None, "Inactive", None, id="used more than 7 days ago"),
+    pytest.param(0, 0, "Revoked", None, id="used and revoked"),
+    pytest.param(None, 5, "Revoked", None, id="revoked and never used"),
+    pytest.param(0, 0, "Revoked", 5, id="revoked, and expired since"),
+    pytest.param(0, None, "Expired", 0, id="used, and expired this very moment"),
+    pytest.param(None, None, "Expired", 5, id="expired and never used"),
+    pytest.param(0, None, "Active", -1, id="expires in a moment"),
 ]
 
 
-@pytest.mark.parametrize("used, revoked, status", STATES)
-def test_status(used, revoked, status):
-    moments = [None if ago is None else NOW - ago for ago in (used, revoked)]
+@pytest.mark.parametrize("used, revoked, status, expired", STATES)
+def test_status(used, revoked, status, expired):
+    moments = [None if ago is None else NOW - ago for ago in (used, revoked, expired)]
     assert Token("i", "n", "t", SCOPES, NOW - 30 * DAY, *moments).status(NOW) == status
 
 
@@ -246,5 +263,178 @@ def test_a_name_is_data(tokens):
 def test_after_closing_nothing_answers(tmp_path, clock):
     closed = Tokens(tmp_path, clock=clock)
     closed.close()
-    with pytest.raises(sqlite3.ProgrammingError):
-        closed.all()
+    for ask in (closed.all, lambda: closed.caller("0" * 80), lambda: closed.create("a", tenant="t")):
+        with pytest.raises(StoreClosedError):
+            ask()
+
+
+# Tokens that expire.
+
+
+def test_a_token_works_until_the_moment_it_expires(tokens, clock):
+    key, made = tokens.create("a", tenant="t", expires=NOW + DAY)
+    assert (made.expires, tokens.all()[0].expires) == (NOW + DAY, NOW + DAY)
+    clock.now = NOW + DAY - 1
+    assert tokens.caller(key).name == "a"
+    clock.now = NOW + DAY
+    with pytest.raises(InvalidTokenError):
+        tokens.caller(key)
+    assert tokens.all()[0].status(clock()) == "Expired"
+
+
+def test_by_default_a_token_does_not_expire(tokens, clock):
+    key, made = tokens.create("a", tenant="t")
+    clock.now = LAST_MS
+    assert (tokens.caller(key).name, made.expires) == ("a", None)
+
+
+@pytest.mark.parametrize("expires", [NOW, NOW - 1, 0, -1, NOW // 1_000, LAST_MS + 1, 10**30])
+def test_the_moment_lies_in_the_future_and_in_a_year_of_four_digits(tokens, expires):
+    with pytest.raises(BadSettingError, match=r"expires: expected a moment in the future.*in ms"):
+        tokens.create("a", tenant="t", expires=expires)
+    assert tokens.all() == []
+
+
+def test_a_name_means_the_token_that_has_not_expired(tokens, clock):
+    _, old = tokens.create("same", tenant="t", expires=NOW + 1)
+    key, new = tokens.create("same", tenant="t")
+    clock.now = NOW + 1
+    assert tokens.revoke("same", governs=anybody).id == new.id
+    with pytest.raises(InvalidTokenError):
+        tokens.caller(key)
+    with pytest.raises(NoSuchTokenError):
+        tokens.revoke("same", governs=anybody)
+    assert tokens.revoke(old.id, governs=anybody).id == old.id
+
+
+OLDER = """
+create table token (
+    id text primary key, name text not null, hash blob not null unique, tenant text not null, scopes text not null,
+    created integer not null, used integer, revoked integer
+) strict;
+"""
+
+
+def older(folder, key):
+    """A database as it was made before tokens expired, with one token in use and one revoked."""
+    with closing(sqlite3.connect(folder / "tokens.db")) as database, database:
+        database.executescript(f"pragma journal_mode = wal; {OLDER}")
+        for name, revoked in (("a", None), ("b", 2)):
+            row = (name, name, digest(key + name), "t", "Investigation.read", 1, None, revoked)
+            database.execute("insert into token values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def test_an_older_database_is_brought_up(tmp_path, clock):
+    key = "0" * 79
+    older(tmp_path, key)
+    for _ in range(2):
+        with closing(Tokens(tmp_path, clock=clock)) as tokens:
+            assert tokens.caller(key + "a").name == "a"
+            with pytest.raises(InvalidTokenError):
+                tokens.caller(key + "b")
+            assert [(each.id, each.expires) for each in tokens.all()[:2]] == [("a", None), ("b", None)]
+            new, _ = tokens.create("c", tenant="t", expires=NOW + 1)
+            assert tokens.caller(new).name == "c"
+
+
+# What a disk may hold, and what it may do.
+
+
+def damage(path, kind):
+    whole = path.read_bytes()
+    if kind == "a folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes({"text": b"not a database\n" * 500, "noise": bytes(range(256)) * 64, "half": whole[: len(whole) // 2 + 100], "one page": whole[:4_096], "middle": whole[:4_200] + bytes(len(whole) - 4_200)}[kind])  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["a folder", "text", "noise", "half", "one page", "middle"])
+def test_a_damaged_database_is_said_with_what_helps(tmp_path, clock, kind):
+    with closing(Tokens(tmp_path, clock=clock)) as tokens:
+        for number in range(200):
+            tokens.create(f"a{number}", tenant="t")
+    damage(tmp_path / "tokens.db", kind)
+    with pytest.raises(
+        TokensDamagedError, match=r"tokens\.db (cannot be opened.*see whether|is not a database.*move it)"
+    ):
+        Tokens(tmp_path, clock=clock)
+
+
+def test_a_damaged_database_leaves_the_store_unlocked(tmp_path):
+    (tmp_path / "tokens.db").write_bytes(b"rubbish" * 1_000)
+    for _ in range(2):
+        with pytest.raises(TokensDamagedError), compose.opened(settings.read({}, store=str(tmp_path))):
+            pass
+    (tmp_path / "tokens.db").unlink()
+    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+        assert house.services.tokens.all() == []
+
+
+def test_a_database_that_fails_later_is_unavailable(tokens, tmp_path):
+    key, made = tokens.create("a", tenant="t")
+    with closing(sqlite3.connect(tmp_path / "tokens.db")) as beside, beside:
+        beside.execute("drop table token")
+    for ask in (tokens.all, lambda: tokens.caller(key), lambda: tokens.create("b", tenant="t"), lambda: tokens.revoke(made.id, governs=anybody)):  # fmt: skip
+        with pytest.raises(TokensUnavailableError) as unavailable:
+            ask()
+        assert (unavailable.value.status, "Retry-After" in unavailable.value.headers) == (503, True)
+
+
+def test_where_use_cannot_be_noted_the_caller_comes_in(tokens):
+    key, _ = tokens.create("a", tenant="t")
+    tokens._database.execute("pragma query_only = on")
+    assert tokens.caller(key).name == "a"
+    assert tokens.all()[0].used is None
+
+
+def test_a_token_that_expires_over_the_wire(tmp_path, clock):
+    with compose.opened(settings.read({}, store=str(tmp_path)), clock=clock) as house:
+        ask = Asker(house.app, house.services.tokens.create("admin", tenant="t")[0])
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        for body, headers in (
+            (json.dumps({"name": "x", "expires": NOW + DAY}), {}),
+            (f"name=x&expires={NOW + DAY}", form),
+        ):
+            made = ask("POST", PATH, body.encode(), headers=headers)
+            assert (made.status, made.json["expires"], made.json["status"]) == (201, NOW + DAY, "Generated")
+        reader = Asker(house.app, made.json["token"])
+        assert reader("GET", "/api/v1/activities/").status == 200
+        clock.now = NOW + DAY
+        answer = reader("GET", "/api/v1/activities/")
+        assert (answer.status, answer.json) == (401, {"detail": "Invalid token."})
+        shown = {each["name"]: (each["status"], each["expires"]) for each in ask("GET", PATH).json["data"]}
+        assert shown == {"admin": ("Active", None), "x": ("Expired", NOW + DAY)}
+
+
+BAD_EXPIRES = [
+    pytest.param(NOW, "expected a moment in the future", id="now"),
+    pytest.param(NOW - 1, "expected a moment in the future", id="past"),
+    pytest.param(10**30, "expected a moment in the future", id="more than a database holds"),
+    pytest.param(-1, "expected a moment in the future", id="negative"),
+    pytest.param("30d", "expires: expected a moment in ms", id="a stretch of time"),
+    pytest.param("", "expires: expected a moment in ms", id="an empty string"),
+    pytest.param("٣" * 13, "expires: expected a moment in ms", id="digits of another script"),
+    pytest.param("9" * 40, "expires: expected a moment in ms", id="more digits than a moment has"),
+    pytest.param(1e15, "expires: expected a moment in ms", id="a fraction"),
+    pytest.param(True, "expires: expected a moment in ms", id="true"),
+    pytest.param([NOW + DAY], "expires: expected a moment in ms", id="a list"),
+]
+
+
+@pytest.mark.parametrize("expires, why", BAD_EXPIRES)
+def test_a_moment_that_is_none_is_refused(wire, expires, why):
+    answer = wire("POST", PATH, json.dumps({"name": "x", "expires": expires}).encode())
+    assert (answer.status, why in answer.json["detail"]) == (400, True), answer.body
+
+
+def test_null_is_never(wire):
+    assert wire("POST", PATH, b'{"name": "x", "expires": null}').json["expires"] is None
+
+
+@pytest.fixture(scope="module")
+def wire(tmp_path_factory):
+    """Asks a server as an administrator."""
+    chosen = settings.read({}, store=str(tmp_path_factory.mktemp("store")))
+    with compose.opened(chosen, clock=lambda: NOW) as house:
+        yield Asker(house.app, house.services.tokens.create("admin", tenant="t")[0])

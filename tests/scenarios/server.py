@@ -1,15 +1,34 @@
 """The product's own server on a free port, with a store of its own."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
 from casbah import compose, settings
-from casbah.cli.serve import address, listening, server_of
 from casbah.compose import House
+from casbah.serving import address, listening, server_of
+from scenarios import issuer
 from scenarios.runner import Target
 from scenarios.scenario import Scenario
+
+_KEYS = "${jwks}"
+
+
+def _without_tokens(house: House) -> None:
+    """What a disk may do to the database of tokens while the server runs."""
+    with closing(sqlite3.connect(house.services.settings.store / "tokens.db")) as database, database:
+        database.execute("drop table token")
+
+
+# What a file's `store` says is done to it once the seed is in.
+_SPOILT: dict[str, Callable[[House], None] | None] = {
+    "open": None,
+    "closed": lambda house: house.services.store.close(),
+    "without tokens": _without_tokens,
+}
 
 
 @contextmanager
@@ -28,7 +47,7 @@ def serving(folder: Path, **given: str) -> Iterator[tuple[str, House]]:
 
 
 class Servers:
-    """A server for each set of settings that files ask for; one whose store a file closes is that file's own."""
+    """A server for each set of settings that files ask for; one whose store a file spoils is that file's own."""
 
     def __init__(self, stack: ExitStack, folder: Callable[[], Path]) -> None:
         self._stack, self._folder = stack, folder
@@ -36,9 +55,17 @@ class Servers:
 
     def target(self, scenario: Scenario) -> tuple[Target, Callable[[], None]]:
         """Where to play a file, and what to call when its seed is in."""
-        closed = scenario.store == "closed"
-        which = (tuple(sorted(scenario.settings.items())), closed and scenario.file)
+        spoil = _SPOILT[scenario.store]
+        which = (tuple(sorted(scenario.settings.items())), scenario.file if spoil else "")
         if which not in self._running:
-            self._running[which] = self._stack.enter_context(serving(self._folder(), **scenario.settings))
+            self._running[which] = self._stack.enter_context(serving(self._folder(), **self._chosen(scenario.settings)))
         url, house = self._running[which]
-        return Target(url, house.local_key), house.services.store.close if closed else lambda: None
+        return Target(url, house.local_key), partial(spoil, house) if spoil else lambda: None
+
+    def _chosen(self, settings: Mapping[str, str]) -> Mapping[str, str]:
+        """The settings of a file; `${jwks}` is a file with the keys of the made-up issuer."""
+        if _KEYS not in settings.values():
+            return settings
+        file = self._folder() / "jwks.json"
+        file.write_text(issuer.key_set(), encoding="utf-8")
+        return {name: str(file) if value == _KEYS else value for name, value in settings.items()}

@@ -7,8 +7,9 @@ import pytest
 
 from casbah import errors
 from casbah.errors import RequestError, UnavailableError
-from scenarios.runner import Played, Scenario, Target, play, scenarios
-from scenarios.server import serving
+from scenarios.runner import Played, play
+from scenarios.scenario import Scenario, scenarios
+from scenarios.server import Servers
 
 SCENARIOS = {each.file: each for each in scenarios()}
 STEPS = [
@@ -35,6 +36,9 @@ TEXTS = {
     errors.BodyTooLargeError:        r"request body is larger than \d+ bytes \(setting CASBAH_\w+\)",
     errors.ThrottledError:           r"Request was throttled\. Expected available in \d+ seconds\.",
     errors.StoreClosedError:         r"the store is shutting down; try again",
+    errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",
+    errors.TokensUnavailableError:   r"the tokens cannot be read or written now; try again",
+    errors.IssuerUnavailableError:   r"the keys of the token issuer cannot be had now; try again",
 }
 # fmt: on
 
@@ -42,19 +46,14 @@ TEXTS = {
 @pytest.fixture(scope="session")
 def played(tmp_path_factory):
     """What came of a file; each is played once, on the server that its settings ask for."""
-    servers: dict[object, tuple[str, object]] = {}
     results: dict[str, Played] = {}
     with ExitStack() as stack:
+        servers = Servers(stack, lambda: tmp_path_factory.mktemp("store"))
 
         def result(scenario: Scenario) -> Played:
             if scenario.file not in results:
-                closed = scenario.store == "closed"
-                which = (tuple(sorted(scenario.settings.items())), closed and scenario.file)
-                if which not in servers:
-                    servers[which] = stack.enter_context(serving(tmp_path_factory.mktemp("store"), **scenario.settings))
-                url, house = servers[which]
-                close = house.services.store.close if closed else lambda: None
-                results[scenario.file] = play(scenario, Target(url, house.local_key), prepared=close)
+                target, prepared = servers.target(scenario)
+                results[scenario.file] = play(scenario, target, prepared=prepared)
             return results[scenario.file]
 
         yield result

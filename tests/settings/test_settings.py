@@ -104,6 +104,7 @@ REFUSED = [
     pytest.param("log_level", "loud", "one of debug, info, warning, error", id="an unknown level"),
     pytest.param("oidc_issuer", "http://login.contoso.com", "an https:// address", id="an issuer in the clear"),
     pytest.param("oidc_issuer", "login.contoso.com", "an https:// address", id="an issuer without a scheme"),
+    pytest.param("oidc_issuer", "https://[", "an https:// address", id="an issuer that is no address"),
     pytest.param("oidc_jwks", "http://login.contoso.com/keys", "an https:// address", id="keys in the clear"),
     pytest.param("oidc_tenant_claim", " ", "a name", id="a claim without a name"),
     pytest.param("oidc_tenants", "6f", "<value of the claim>=<tenant>", id="a tenant without its value"),

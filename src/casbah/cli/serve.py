@@ -1,5 +1,6 @@
 """casbah serve."""
 
+import logging
 import signal
 import sys
 from typing import Annotated
@@ -11,6 +12,8 @@ from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import announced
 from casbah.serving import address, listening, server_of
+
+_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def serve(
@@ -28,10 +31,13 @@ def serve(
 ) -> None:
     """Serve the API until interrupted.
 
-    Examples: casbah serve --port 9000; casbah serve --mimic mdca --set throttle=off --set mimic_fail=502:0.1
+    Example: casbah serve --port 9000
+
+    To test clients against: casbah serve --mimic mdca --set throttle=off --set mimic_fail=502:0.1
     """
     given = {"host": host, "port": port, "store": store, "throttle": throttle, "mimic": mimic}
     settings = options.chosen(**options.named(chosen or (), given))
+    logging.basicConfig(level=settings.log_level.upper(), format=_LINE)
     with compose.opened(settings) as house, listening(settings) as listener:
         url, server = address(listener), server_of(house.app)
         stop_on_signals(server)

@@ -1,7 +1,9 @@
 """casbah token create | list | revoke."""
 
 import json
+import re
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -17,6 +19,8 @@ from casbah.identity.grants import SCOPES
 
 app = typer.Typer(help="Create, list and revoke API tokens.", no_args_is_help=True, rich_markup_mode=None)
 _PATH = "/api/ext/v1/tokens"
+_SPAN = re.compile(r"([0-9]{1,6})([hd])")
+_SPAN_MS = {"h": 3_600_000, "d": 86_400_000}
 
 
 class AmbiguousTokenError(OperatorError):
@@ -29,15 +33,22 @@ def create(
     *,
     tenant: options.Tenant = options.TENANT,
     scopes: Annotated[str, typer.Option(help=f"Some of {','.join(SCOPES)}.")] = ",".join(SCOPES),
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            help="When it stops working: after 30d or 12h, or at a date such as 2030-01-31.", show_default="never"
+        ),
+    ] = None,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
     """Create a token. It is shown once; only its hash is kept.
 
-    Example: casbah token create dashboard --scopes Investigation.read
+    Example: casbah token create dashboard --scopes Investigation.read --expires 30d
     """
+    moment = None if expires is None else _expiry(expires, time.time_ns() // 1_000_000)
     with connected(options.chosen(store=store), tenant=tenant) as api:
-        wanted = {"name": name, "tenant": tenant, "scopes": scopes}
+        wanted = {"name": name, "tenant": tenant, "scopes": scopes, "expires": moment}
         made = api.ask("POST", _PATH, json=wanted).json()
     if as_json:
         typer.echo(json.dumps(made))
@@ -57,9 +68,9 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
     if as_json:
         typer.echo(json.dumps(tokens))
         return
-    table = Table("id", "name", "tenant", "status", "created", "last used", "scopes")
+    table = Table("id", "name", "tenant", "status", "created", "last used", "expires", "scopes")
     for token in tokens:
-        moments = (_moment(token["created"]), _moment(token["used"]))
+        moments = (_moment(token[each]) for each in ("created", "used", "expires"))
         columns = (token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
         table.add_row(*map(cell, columns))
     Console().print(table)
@@ -84,12 +95,28 @@ def revoke(
 
 
 def _one(tokens: list[dict[str, Any]], which: str) -> dict[str, Any]:
-    found = [each for each in tokens if each["status"] != "Revoked" and which in (each["id"], each["name"])]
+    there = [each for each in tokens if each["status"] != "Revoked"]
+    found = [each for each in there if which == each["id"] or (which == each["name"] and each["status"] != "Expired")]
     if not found:
         raise NoSuchTokenError(which)
     if len(found) > 1:
         raise AmbiguousTokenError(f"{len(found)} tokens go by {which!r}; name one by its id (`casbah token list`)")
     return found[0]
+
+
+def _expiry(text: str, now: int) -> int:
+    """The moment in ms that `text` means: so long from now, or a date, which is UTC unless it says otherwise."""
+    span = _SPAN.fullmatch(text.strip().lower())
+    if span:
+        return now + int(span.group(1)) * _SPAN_MS[span.group(2)]
+    try:
+        date = datetime.fromisoformat(text.strip())
+        return round((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1_000)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r}: expected a stretch of time such as 30d or 12h, or a date such as 2030-01-31T12:00:00Z",
+            param_hint="--expires",
+        ) from None
 
 
 def _moment(at: int | None) -> str:

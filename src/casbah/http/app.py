@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
 from casbah.http import manual, mimic
+from casbah.http.body import Incoming
 from casbah.http.exchange import Exchange, Services
 from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, PublicRoute, Route
@@ -17,12 +18,6 @@ from casbah.identity.door import TENANT_HEADER
 from casbah.identity.grants import Caller
 
 AnyRoute = Route | PublicRoute
-
-PAGES: tuple[PublicRoute, ...] = (
-    PublicRoute("/openapi.json", manual.specification, "This API as OpenAPI"),
-    PublicRoute("/docs", manual.page, "This API as a page"),
-    PublicRoute("", manual.front, "Where to begin"),
-)
 
 
 def application(services: Services) -> ASGIApp:
@@ -32,7 +27,10 @@ def application(services: Services) -> ASGIApp:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
-            response = await _respond(Request(scope, receive), services)
+            incoming = Incoming(receive)
+            request = Request(scope, incoming)
+            response = await _respond(request, services)
+            await incoming.finish(request.headers, version=scope["http_version"])
             await response(scope, receive, send)
 
     return app
@@ -47,7 +45,7 @@ async def _respond(request: Request, services: Services) -> Response:
 
 async def _routed(request: Request, services: Services) -> Response:
     segments = segments_of(_raw_path(request))
-    matched = _matched((*ROUTES, *PUBLIC, *PAGES), segments)
+    matched = _matched((*ROUTES, *PUBLIC, *manual.PAGES), segments)
     if not matched:
         raise RouteNotFoundError
     for route, path in matched:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from casbah.errors import BodyTooLargeError, MalformedBodyError, describe
 from casbah.ingest import jsontext
@@ -14,8 +15,35 @@ from casbah.ingest.contract import UnusableEventError
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _MOST_DIGITS = 18
+_MOST_FORGOTTEN = 67_108_864
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
+
+
+class Incoming:
+    """What a request's body comes in by; knows whether all of it has come."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._begun = self._ended = False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._begun = True
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def finish(self, headers: Mapping[str, str], *, version: str) -> None:
+        """Read on and forget it, up to a bound, where the connection closes with the answer.
+
+        A client that is still sending when it closes sees a broken connection and not the answer (RFC 9112, 9.6). One that
+        waits for leave to send (`Expect`) is not given it; where the connection stays, the server itself reads on.
+        """
+        closes = version == "1.0" or "close" in headers.get("connection", "").lower()
+        waits = "expect" in headers and not self._begun
+        size = 0
+        while closes and not waits and not self._ended and size < _MOST_FORGOTTEN:
+            size += len((await self()).get("body", b""))
 
 
 async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
@@ -33,8 +61,6 @@ async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
             parts.append(part)
     except ClientDisconnect:
         raise MalformedBodyError("the request ended before its body did") from None
-    if size == 0 and request.headers.get("upgrade") and _announces_body(request):
-        raise MalformedBodyError("body: lost with the offer to upgrade; send the request without its Upgrade header")
     return b"".join(parts)
 
 
@@ -48,15 +74,6 @@ async def read_parameters(request: Request, *, limit: int) -> dict[str, Any]:
     if isinstance(filters, str) and filters.strip():
         found["filters"] = _object(filters.encode("utf-8", "surrogatepass"), "filters")
     return found
-
-
-def _announces_body(request: Request) -> bool:
-    """Whether the head of the request says that a body follows.
-
-    Java's client offers HTTP/2 with its first request. uvicorn stays with HTTP/1.1, and loses the body of that request where
-    httptools is its parser (https://github.com/Kludex/uvicorn/issues/2722): unseen, a filter would match everything.
-    """
-    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0").strip("0") != ""
 
 
 def parameters(body: bytes, label: str) -> dict[str, Any]:

@@ -1,176 +1,204 @@
-"""The API as OpenAPI 3.1 and as a page that needs nothing from the internet; both follow from the tables."""
+"""The API as an OpenAPI document and as a page that needs nothing from the internet, each made once."""
 
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-import casbah
 from casbah.activity.language import FILTERS, OPERATORS, Filter
-from casbah.activity.query import PAGE_LIMIT, SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST
-from casbah.http.exchange import Services, json_response
-from casbah.http.routes import PUBLIC, ROUTES
+from casbah.activity.query import Bounds
+from casbah.http.exchange import Services
+from casbah.http.openapi import Document, document
+from casbah.http.routes import PUBLIC, ROUTES, PublicRoute
+from casbah.ingest import jsontext
 
-_PROBLEMS = {
-    "400": "The request cannot be read; detail says what and where",
-    "401": "No credentials, or no good ones",
-    "403": "The token lacks the scope",
-    "404": "No such activity",
-    "413": "The body is too large",
-    "429": "Too many requests; see Retry-After",
-    "503": "The store cannot answer now; see Retry-After",
-}
+_ADDRESS = "http://127.0.0.1:8765"
+_BEARER = '-H "Authorization: Token $TOKEN"'
+_FIRST = "list_activities"
+_POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
-async def specification(_: Request, __: Services) -> Response:
-    """The OpenAPI document."""
-    return json_response(openapi())
+async def openapi_document(_: Request, services: Services) -> Response:
+    """For machines."""
+    return Response(_text(services.bounds, tuple(services.connectors)), media_type="application/json")
 
 
-async def page(_: Request, __: Services) -> Response:
-    """The same for people."""
-    return HTMLResponse(
-        _html(openapi()), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    )
+async def manual_page(_: Request, services: Services) -> Response:
+    """For people; it needs no script and nothing from elsewhere."""
+    return HTMLResponse(_html(services.bounds, tuple(services.connectors)), headers=_POLICY)
 
 
-async def front(_: Request, __: Services) -> Response:
-    """Where to begin."""
+async def front_door(_: Request, __: Services) -> Response:
+    """The way to the page."""
     return RedirectResponse("/docs", status_code=302)
 
 
-def openapi() -> dict[str, Any]:
-    """The OpenAPI document, from the route table and the filter table."""
-    paths: dict[str, Any] = {}
-    for route in ROUTES:
-        for method in route.methods:
-            paths.setdefault(route.path, {})[method.lower()] = _operation(route.path, method, route.help, guarded=True)
-    for public in PUBLIC:
-        paths[public.path] = {"get": _operation(public.path, "GET", public.help, guarded=False)}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Casbah", "version": casbah.__version__, "description": casbah.__doc__},
-        "paths": paths,
-        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY},
-    }
+# fmt: off
+PAGES: tuple[PublicRoute, ...] = (
+    PublicRoute("/openapi.json", openapi_document, "Document", "This API as OpenAPI"),
+    PublicRoute("/docs",         manual_page,      None,       "This API as a page"),
+    PublicRoute("",              front_door,       None,       "Where to begin", 302),
+)
+# fmt: on
 
 
-_SECURITY = {
-    "token": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Token <key>"},
-    "bearer": {"type": "http", "scheme": "bearer"},
-}
+@cache
+def made(bounds: Bounds, sources: tuple[str, ...]) -> Document:
+    """The document of this server's routes."""
+    return document(ROUTES, (*PUBLIC, *PAGES), bounds=bounds, sources=sources)
 
 
-def _operation(path: str, method: str, help_text: str, *, guarded: bool) -> dict[str, Any]:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    operation: dict[str, Any] = {
-        "summary": help_text,
-        "operationId": f"{method.lower()}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '')}",
-        "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names],
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": _answer(path)}}}},
-    }
-    if guarded:
-        operation["security"] = [{"token": []}, {"bearer": []}]
-        operation["responses"] |= {status: _problem(text) for status, text in _PROBLEMS.items()}
-    if method == "POST":
-        operation["requestBody"] = {"content": {"application/json": {"schema": _asked(path)}}}
-    return operation
+@cache
+def _text(bounds: Bounds, sources: tuple[str, ...]) -> bytes:
+    return jsontext.dump(made(bounds, sources))
 
 
-def _problem(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+@cache
+def _html(bounds: Bounds, sources: tuple[str, ...]) -> str:
+    return page_of(made(bounds, sources))
 
 
-def _answer(path: str) -> dict[str, Any]:
-    if path.endswith(("/activities", "/feedback")):
-        return {"$ref": "#/components/schemas/Page"}
-    return {"type": "object"}
-
-
-def _asked(path: str) -> dict[str, Any]:
-    name = "Feedback" if path.endswith("/feedback") else "Query" if path.startswith("/api/v1") else None
-    return {"$ref": f"#/components/schemas/{name}"} if name else {"type": "object"}
-
-
-def _schemas() -> dict[str, Any]:
-    return {
-        "Problem": {"type": "object", "required": ["detail"], "properties": {"detail": {"type": "string"}}},
-        "Activity": {"type": "object", "description": "One activity record, byte for byte as it was accepted"},
-        "Page": {
-            "type": "object",
-            "required": ["data", "hasNext", "total"],
-            "properties": {
-                "data": {"type": "array", "items": {"$ref": "#/components/schemas/Activity"}},
-                "hasNext": {"type": "boolean"},
-                "total": {"type": "integer", "description": "Exact"},
-                "nextQueryFilters": {"type": "object", "description": "In a scan: send it back as filters"},
-            },
-        },
-        "Feedback": {
-            "type": "object",
-            "properties": {
-                **{name: {"type": "string"} for name in ("feedback", "feedbackValue", "feedbackText", "contactEmail")},
-                "allowContact": {"type": "boolean"},
-            },
-        },
-        "Query": _query_schema(),
-    }
-
-
-def _query_schema() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {
-            "filters": {
-                "type": ["object", "null"],
-                "properties": {name: _filter_schema(row) for name, row in FILTERS.items()},
-                "description": "Filters are ANDed, operators of one filter too; values of one operator are ORed",
-            },
-            "skip": {"type": "integer", "minimum": 0},
-            "limit": {
-                "type": "integer",
-                "minimum": 0,
-                "description": f"At most {PAGE_LIMIT}; in a scan {SCAN_LIMIT_LEAST} to {SCAN_LIMIT_MOST}. Others are clamped",
-            },
-            "sortField": {"enum": ["date", "created"]},
-            "sortDirection": {"enum": ["desc", "asc"]},
-            "isScan": {"type": "boolean"},
-        },
-    }
-
-
-def _filter_schema(row: Filter) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "description": row.help,
-        "properties": {name: {"description": OPERATORS[name].help} for name in row.operators},
-    }
-
-
-def _html(spec: dict[str, Any]) -> str:
-    routes = "".join(
-        f"<tr><td><code>{escape(method.upper())}</code></td><td><code>{escape(path)}</code></td>"
-        f"<td>{escape(operation['summary'])}</td></tr>"
-        for path, methods in spec["paths"].items()
-        for method, operation in methods.items()
+def page_of(said: Document) -> str:
+    """The page of a document: every operation folded up, then filters and operators."""
+    shown = [
+        _Operation(method, path, item.get("parameters", []), item[method])
+        for path, item in said["paths"].items()
+        for method in ("get", "post", "delete")
+        if method in item
+    ]
+    first = next(each for each in shown if each.told["operationId"] == _FIRST)
+    return _PAGE.format(
+        first=escape(_curl(first)),
+        routes="".join(_folded(said, each) for each in shown),
+        filters="".join(map(_filter_row, FILTERS.values())),
+        operators=_rows((_code(row.name), escape(row.help)) for row in OPERATORS.values()),
     )
-    filters = "".join(_filter_row(row) for row in FILTERS.values())
-    operators = "".join(
-        f"<tr><td><code>{escape(row.name)}</code></td><td>{escape(row.help)}</td></tr>" for row in OPERATORS.values()
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One operation of a document, and the named segments of its path."""
+
+    method: str
+    path: str
+    segments: list[dict[str, Any]]
+    told: dict[str, Any]
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        return [*self.segments, *self.told.get("parameters", [])]
+
+    @property
+    def bodies(self) -> list[tuple[str, dict[str, Any]]]:
+        """Media types of the body and what they hold, the first the one to show."""
+        return list(self.told.get("requestBody", {"content": {}})["content"].items())
+
+
+def _folded(said: Document, operation: _Operation) -> str:
+    """What an operation takes, how to ask it, what it answers."""
+    told = operation.told
+    (status, success), *refusals = told["responses"].items()
+    return _OPERATION.format(
+        method=operation.method.upper(),
+        path=escape(operation.path),
+        summary=escape(told["summary"]),
+        description=escape(told["description"]),
+        takes=_rows((_code(name), escape(text)) for name, text in _taken(said, operation)),
+        curl=escape(_curl(operation)),
+        status=status,
+        answer=_rows((_code(name), escape(text)) for name, text in _answered(said, success)),
+        errors=_rows((f"{number} {escape(name)}", _code(text)) for number, name, text in _refused(said, refusals)),
     )
-    return _PAGE.format(routes=routes, filters=filters, operators=operators)
+
+
+def _taken(said: Document, operation: _Operation) -> Iterator[tuple[str, str]]:
+    """Parameters of path and query, then those of the body."""
+    yield from ((each["name"], each["description"]) for each in operation.parameters)
+    for _, content in operation.bodies[:1]:
+        schema = _resolved(said, content["schema"])
+        yield from ((name, _described(said, each)) for name, each in schema.get("properties", {}).items())
+        yield "body", ", ".join(kind for kind, _ in operation.bodies)
+
+
+def _answered(said: Document, answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for content in answer.get("content", {}).values():
+        schema = _resolved(said, content["schema"])
+        yield from ((name, _described(said, each)) for name, each in schema.get("properties", {}).items())
+
+
+def _refused(said: Document, answers: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:
+    for status, answer in answers:
+        for content in _resolved(said, answer)["content"].values():
+            for name, example in content["examples"].items():
+                yield status, name, example["value"]["detail"]
+
+
+def _resolved(said: Document, schema: dict[str, Any]) -> dict[str, Any]:
+    """What a reference leads to, or the thing itself."""
+    found: dict[str, Any] = schema
+    if "$ref" in schema:
+        found = said
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+    return found
+
+
+def _described(said: Document, schema: dict[str, Any]) -> str:
+    own = schema.get("description") or _resolved(said, schema).get("description") or schema.get("type", "")
+    return own if isinstance(own, str) else " or ".join(own)
+
+
+def _curl(operation: _Operation) -> str:
+    path = operation.path
+    for each in operation.segments:
+        path = path.replace(f"{{{each['name']}}}", each["examples"]["sample"]["value"])
+    credentials = [_BEARER] if operation.told["security"] else []
+    verb = ["-X DELETE"] if operation.method == "delete" else []
+    return " ".join(["curl -s", *verb, *credentials, shlex.quote(f"{_ADDRESS}{path}"), *_data(operation)])
+
+
+def _data(operation: _Operation) -> Iterator[str]:
+    """What curl sends: filters in the query string, or a body."""
+    for parameter in operation.parameters:
+        for content in parameter.get("content", {}).values():
+            filters = json.dumps(_telling(content["examples"]))
+            yield f"-G --data-urlencode {shlex.quote(parameter['name'] + '=' + filters)}"
+    for _, content in operation.bodies[:1]:
+        shown = _telling(content["examples"])
+        yield f"--data-binary {shlex.quote(shown.rstrip() if isinstance(shown, str) else json.dumps(shown))}"
+
+
+def _telling(examples: dict[str, Any]) -> Any:
+    """The first example that filters; the first of all, where none does."""
+    found = [each["value"] for each in examples.values()]
+    return next((each for each in found if "filters" in each), found[0])
 
 
 def _filter_row(row: Filter) -> str:
     operators = ", ".join(
         f"<b>{escape(name)}</b>" if name in row.documented else escape(name) for name in row.operators
     )
-    return (
-        f"<tr><td><code>{escape(row.name)}</code></td><td>{row.field.kind.value}</td>"
-        f"<td>{operators}</td><td>{escape(row.help)}</td></tr>"
-    )
+    return _rows([(_code(row.name), row.field.kind.value, operators, escape(row.help))])
 
+
+def _rows(rows: Iterable[tuple[str, ...]]) -> str:
+    """Rows of a table, of cells that are HTML already."""
+    return "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+_OPERATION = """<details><summary><code>{method} {path}</code> {summary}</summary><p>{description}</p>
+<table>{takes}</table><pre>{curl}</pre><p>Answer {status}</p><table>{answer}</table><p>Errors</p><table>{errors}</table></details>
+"""
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Casbah: the API</title>
 <meta name="viewport" content="width=device-width">
@@ -178,16 +206,16 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Casbah: t
  body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1a1a1a }}
  table {{ border-collapse: collapse; width: 100%; margin: 1rem 0 }}
  td, th {{ border-bottom: 1px solid #ddd; padding: .35rem .6rem; text-align: left; vertical-align: top }}
- code {{ font-size: 13px }} pre {{ background: #f4f4f4; padding: .8rem; overflow: auto }}
+ code {{ font-size: 13px }} summary {{ cursor: pointer; padding: .3rem 0 }} pre {{ background: #f4f4f4; padding: .8rem; overflow: auto }}
  @media (prefers-color-scheme: dark) {{ body {{ background: #161616; color: #e6e6e6 }}
   td, th {{ border-color: #333 }} pre {{ background: #222 }} a {{ color: #8cf }} }}
 </style>
 <h1>Casbah</h1>
 <p>The activity log for cloud apps. It answers the Activities API of Microsoft Defender for Cloud Apps;
 what that does not have is under <code>/api/ext/v1</code>. Machine-readable: <a href="/openapi.json">/openapi.json</a>.</p>
-<pre>curl -s -H "Authorization: Token $TOKEN" localhost:8765/api/v1/activities/ \\
-  -d '{{"filters": {{"user.domain": {{"eq": ["contoso.com"]}}}}, "limit": 10}}'</pre>
-<h2>Routes</h2><table>{routes}</table>
+<pre>{first}</pre>
+<h2>Routes</h2>
+{routes}
 <h2>Filters</h2><p>Operators in <b>bold</b> are documented by MDCA; the others are Casbah's.</p>
 <table><tr><th>Filter</th><th>Kind</th><th>Operators</th><th>What it reads</th></tr>{filters}</table>
 <h2>Operators</h2><table>{operators}</table></html>"""

@@ -1,4 +1,4 @@
-"""The route table: one line a route. What answers `/docs` and `/openapi.json` is made from it, in `manual`."""
+"""The route table: one line a route. What `/openapi.json` and `/docs` say is made from it, in `openapi` and `manual`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,44 +21,52 @@ ALIASES = {"/cas/api/v1": CORE}
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path. `{name}` stands for one segment, percent-decoded. Every path answers with and without a trailing slash."""
+    """One path. `{name}` stands for one segment, percent-decoded. Every path answers with and without a trailing slash.
+
+    `asks` and `answers` name bodies of `shape`; `asks` is None where nothing is read but the path.
+    """
 
     methods: tuple[str, ...]
     path: str
     handler: Handler
     permission: Permission
+    asks: str | None
+    answers: str
     help: str
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
-    """One path that asks for no credentials."""
+    """One path that asks for no credentials. `answers` names a body of `shape`, or is None where it is not JSON."""
 
     path: str
     handler: PublicHandler
+    answers: str | None
     help: str
+    status: int = 200
     methods: tuple[str, ...] = ("GET",)
 
 
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    Route(("GET", "POST"), f"{CORE}/activities",                   activities.list_activities,  Permission.READ,       "List activities, or scan them"),
-    Route(("GET", "POST"), f"{CORE}/activities/count",             activities.count_activities, Permission.READ,       "Count activities"),
-    Route(("GET",),        f"{CORE}/activities/metadata",          activities.list_metadata,    Permission.READ,       "The filters and their operators"),
-    Route(("GET",),        f"{CORE}/activities/{{pk}}",            activities.fetch_activity,   Permission.READ,       "Fetch one activity"),
-    Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",   activities.give_feedback,    Permission.READ,       "Give feedback on one activity"),
-    Route(("POST",),       f"{EXTENSION}/activities",              ingest.ingest,               Permission.INGEST,     "Store activities in bulk"),
-    Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback", activities.list_feedback, Permission.READ,       "List the feedback on one activity"),
-    Route(("GET",),        f"{EXTENSION}/tokens",                  tokens.list_tokens,          Permission.ADMINISTER, "List tokens and their status"),
-    Route(("POST",),       f"{EXTENSION}/tokens",                  tokens.create_token,         Permission.ADMINISTER, "Create a token"),
-    Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",        tokens.revoke_token,         Permission.ADMINISTER, "Revoke a token"),
-    Route(("POST",),       f"{EXTENSION}/mimic/answers",           mimic.expect_answers,        Permission.ADMINISTER, "Let the next requests fail or wait"),
-    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",          mimic.expect_arrivals,       Permission.ADMINISTER, "Let events arrive amid the next requests"),
-    Route(("DELETE",),     f"{EXTENSION}/mimic",                   mimic.forget,                Permission.ADMINISTER, "Let nothing befall requests any more"),
+    Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them"),
+    Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities"),
+    Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators"),
+    Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity"),
+    Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity"),
+    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk"),
+    Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
+    Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.ADMINISTER, None,            "TokenPage",    "List tokens and their status"),
+    Route(("POST",),       f"{EXTENSION}/tokens",                        tokens.create_token,          Permission.ADMINISTER, "NewToken",      "CreatedToken", "Create a token", 201),
+    Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",              tokens.revoke_token,          Permission.ADMINISTER, None,            "Token",        "Revoke a token"),
+    Route(("POST",),       f"{EXTENSION}/mimic/answers",                 mimic.expect_answers,         Permission.ADMINISTER, "Interruptions", "Waiting",      "Let the next requests fail or wait"),
+    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",                mimic.expect_arrivals,        Permission.ADMINISTER, "Arrivals",      "Arriving",     "Let events arrive amid the next requests"),
+    Route(("DELETE",),     f"{EXTENSION}/mimic",                         mimic.forget,                 Permission.ADMINISTER, None,            "Waiting",      "Let nothing befall requests any more"),
 )
 
 PUBLIC: tuple[PublicRoute, ...] = (
-    PublicRoute("/livez",        health.alive,        "The process runs"),
-    PublicRoute("/readyz",       health.ready,        "The store answers"),
+    PublicRoute("/livez",  health.alive, "Alive", "The process runs"),
+    PublicRoute("/readyz", health.ready, "Ready", "The store answers"),
 )
 # fmt: on

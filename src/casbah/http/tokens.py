@@ -1,5 +1,6 @@
 """Tokens over the wire: create, list with status, revoke. Administrators only."""
 
+import re
 from typing import Any
 
 from starlette.responses import Response
@@ -19,16 +20,18 @@ from casbah.http.exchange import Exchange, json_response
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import Token
 
+_MOMENT = re.compile(r"[0-9]{1,15}")
+
 
 async def create_token(exchange: Exchange) -> Response:
-    """A new token: `{"name", "tenant"?, "scopes"?}`. The answer is the only place where its key is ever shown."""
+    """A new token: `{"name", "tenant"?, "scopes"?, "expires"?}`. The answer is the only place where its key is ever shown."""
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     name, tenant = _string(body, "name"), _string(body, "tenant", exchange.scope.tenant)
     if not exchange.caller.governs(tenant):
         raise PermissionDeniedError
     try:
         key, token = await exchange.off_loop(
-            lambda: exchange.services.tokens.create(name, tenant=tenant, scopes=_scopes(body))
+            lambda: exchange.services.tokens.create(name, tenant=tenant, scopes=_scopes(body), expires=_expires(body))
         )
     except (BadTenantError, BadSettingError) as wrong:
         raise MalformedBodyError(str(wrong)) from None
@@ -64,11 +67,12 @@ def shown(token: Token, now: int) -> dict[str, Any]:
         "status": token.status(now),
         "created": token.created,
         "used": token.used,
+        "expires": token.expires,
     }
 
 
 def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:
-    found = body.get(key) or default
+    found = default if body.get(key) in (None, "") else body[key]
     if not isinstance(found, str):
         raise MalformedBodyError(f"{key}: expected a string, got {describe(body.get(key))}")
     return sound(found)
@@ -80,3 +84,12 @@ def _scopes(body: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         raise MalformedBodyError(f"scopes: expected a list of strings, got {describe(found)}")
     return tuple(listed)
+
+
+def _expires(body: dict[str, Any]) -> int | None:
+    found = body.get("expires")
+    if isinstance(found, str) and _MOMENT.fullmatch(found):
+        return int(found)  # As a form spells it.
+    if found is not None and type(found) is not int:
+        raise MalformedBodyError(f"expires: expected a moment in ms since the epoch, or null, got {describe(found)}")
+    return found

@@ -1,4 +1,4 @@
-"""From the Authorization header to a Caller: `Token <key>` or `Bearer <key>`, and the local key of the command line."""
+"""From the Authorization header to a Caller: `Token <key>`, `Bearer <key or JWT>`, and the local key of the command line."""
 
 import hmac
 import secrets
@@ -7,43 +7,63 @@ from dataclasses import dataclass
 from casbah.activity.scope import Scope
 from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
 from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.oidc import Issuer
 from casbah.identity.token import Tokens, digest
 
 DEFAULT_TENANT = "default"
 TENANT_HEADER = "casbah-tenant"
-_SCHEMES = ("token", "bearer")
+_BEARER = "bearer"
+_SCHEMES = ("token", _BEARER)
+_DOTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Who may come in. `local_hash` is that of the key that the owner of the data directory holds while this process runs."""
+    """Who may come in. `local_hash` is that of the key that the owner of the data directory holds while this process runs;
+    JWTs are those of `issuer`, if there is one.
+    """
 
     tokens: Tokens
     local_hash: bytes
+    issuer: Issuer | None = None
 
     def may_wait(self, authorization: str | None) -> bool:
-        """Whether finding the caller may mean a request to the issuer."""
-        return False
+        """Whether finding the caller may mean a request to the issuer, so that it is better done in a thread."""
+        scheme, key = _parts(authorization)
+        issuer = self._issuer(scheme, key)
+        return issuer is not None and issuer.may_wait(key)
 
     def caller(self, authorization: str | None, tenant: str | None) -> Caller:
         """Who the header speaks for; `tenant` is heeded from the local key alone.
 
-        Raises NotAuthenticatedError or InvalidTokenError.
+        Raises NotAuthenticatedError, InvalidTokenError, or UnavailableError where that cannot be said now.
         """
-        if not authorization or not authorization.strip():
+        scheme, key = _parts(authorization)
+        if not scheme:
             raise NotAuthenticatedError
-        scheme, _, key = authorization.strip().partition(" ")
-        if scheme.lower() not in _SCHEMES or not key:
+        if scheme not in _SCHEMES or not key:
             raise InvalidTokenError
-        key = key.strip()
+        issuer = self._issuer(scheme, key)
+        if issuer is not None:
+            return issuer.caller(key)
         if hmac.compare_digest(digest(key), self.local_hash):
             return Caller("local", _scope(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
         return self.tokens.caller(key)
+
+    def _issuer(self, scheme: str, key: str) -> Issuer | None:
+        """Who judges a key: the issuer, if it is a JWT; our own keys have no dots."""
+        return self.issuer if scheme == _BEARER and key.count(".") == _DOTS else None
 
 
 def new_local_key() -> str:
     """A key for the command line of whoever owns the data directory."""
     return secrets.token_hex(40)
+
+
+def _parts(authorization: str | None) -> tuple[str, str]:
+    """The scheme in lower case, and what follows it."""
+    scheme, _, key = (authorization or "").strip().partition(" ")
+    return scheme.lower(), key.strip()
 
 
 def _scope(tenant: str) -> Scope:

@@ -1,29 +1,54 @@
-"""API tokens: shown once, kept as a hash, revocable at once; one small database in the store."""
+"""API tokens: shown once, kept as a hash, revocable at once, for ever or until a moment; one small database in the store.
+
+A key is found by its hash. That comparison takes longer the more of a hash is right, but nobody can choose a key by what
+its SHA-256 begins with and come closer to one that exists, so the time says nothing.
+"""
 
 import hashlib
+import logging
 import re
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from casbah.activity.scope import Scope
-from casbah.errors import BadSettingError, InvalidTokenError, NoSuchTokenError
+from casbah.errors import (
+    BadSettingError,
+    InvalidTokenError,
+    NoSuchTokenError,
+    StoreClosedError,
+    TokensDamagedError,
+    TokensUnavailableError,
+)
 from casbah.identity.grants import SCOPES, Caller
+
+log = logging.getLogger("casbah.identity")
 
 TOKEN = re.compile(r"[0-9a-zA-Z=]{64,192}")
 """What a key looks like: a widely used client refuses others (`wire.md`, 2)."""
 
 ACTIVE_MS = 7 * 86_400_000
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999: no token need last longer."""
+
 _USE_STEP_MS = 60_000
 _TABLE = """
 create table if not exists token (
     id text primary key, name text not null, hash blob not null unique, tenant text not null, scopes text not null,
-    created integer not null, used integer, revoked integer
+    created integer not null, used integer, revoked integer, expires integer
 ) strict;
 """
+_COLUMNS = "id, name, tenant, scopes, created, used, revoked, expires"
+_OUR_MISTAKES = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError)
+_CANNOT_OPEN = "cannot be opened for writing; see whether it is a file, and who may write it and its folder"
+_NO_DATABASE = (
+    "is not a database of tokens, or is damaged; put a copy of it back, or move it away: "
+    "a new one is made, and tokens issued so far stop working"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,48 +62,65 @@ class Token:
     created: int
     used: int | None
     revoked: int | None
+    expires: int | None = None
+
+    def expired(self, now: int) -> bool:
+        """Whether its time is over."""
+        return self.expires is not None and now >= self.expires
 
     def status(self, now: int) -> str:
-        """Generated (never used), Active (used in the last 7 days), Inactive, or Revoked."""
+        """Generated (never used), Active (used in the last 7 days), Inactive, Expired, or Revoked."""
         if self.revoked is not None:
             return "Revoked"
+        if self.expired(now):
+            return "Expired"
         if self.used is None:
             return "Generated"
         return "Active" if now - self.used <= ACTIVE_MS else "Inactive"
 
 
 class Tokens:
-    """The tokens of a store. Methods may be called from any thread."""
+    """The tokens of a store. Methods may be called from any thread.
+
+    Raises TokensDamagedError where they cannot be opened; later on, methods raise TokensUnavailableError where the
+    database fails, and StoreClosedError once it is closed.
+    """
 
     def __init__(self, folder: Path, *, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._closed = False
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._database = sqlite3.connect(folder / "tokens.db", check_same_thread=False)
-        self._database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLE}")
+        self._database = _opened(folder / "tokens.db")
         (folder / "tokens.db").chmod(0o600)
 
-    def create(self, name: str, *, tenant: str, scopes: Sequence[str] = SCOPES) -> tuple[str, Token]:
-        """A new token, and its key, which is not to be had again. Raises BadTenantError or BadSettingError."""
+    def create(
+        self, name: str, *, tenant: str, scopes: Sequence[str] = SCOPES, expires: int | None = None
+    ) -> tuple[str, Token]:
+        """A new token, and its key, which is not to be had again; `expires` is the moment in ms from which it is refused.
+
+        Raises BadTenantError or BadSettingError.
+        """
         Scope(tenant)
+        now = self._clock()
+        if expires is not None and not now < expires <= LAST_MS:
+            raise BadSettingError("expires", str(expires), "a moment in the future and before the year 10000, in ms")
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
             raise BadSettingError("scopes", ",".join(unknown), f"some of {', '.join(SCOPES)}")
         key = secrets.token_hex(40)
-        token = Token(secrets.token_hex(6), name, tenant, tuple(scopes), self._clock(), None, None)
-        with self._lock, self._database:
-            self._database.execute(
-                "insert into token (id, name, hash, tenant, scopes, created) values (?, ?, ?, ?, ?, ?)",
-                (token.id, name, digest(key), tenant, " ".join(scopes), token.created),
+        token = Token(secrets.token_hex(6), name, tenant, tuple(scopes), now, None, None, expires)
+        with self._using() as database:
+            database.execute(
+                "insert into token (id, name, hash, tenant, scopes, created, expires) values (?, ?, ?, ?, ?, ?, ?)",
+                (token.id, name, digest(key), tenant, " ".join(scopes), now, expires),
             )
         return key, token
 
     def all(self) -> Sequence[Token]:
-        """Every token, revoked ones too, oldest first."""
-        with self._lock:
-            rows = self._database.execute(
-                "select id, name, tenant, scopes, created, used, revoked from token order by created, rowid"
-            ).fetchall()
+        """Every token, expired and revoked ones too, oldest first."""
+        with self._using() as database:
+            rows = database.execute(f"select {_COLUMNS} from token order by created, rowid").fetchall()  # noqa: S608  a constant
         return [_token(row) for row in rows]
 
     def revoke(self, which: str, *, governs: Callable[[str], bool]) -> Token:
@@ -86,39 +128,85 @@ class Tokens:
 
         Raises NoSuchTokenError.
         """
-        in_use = [token for token in self.all() if token.revoked is None and governs(token.tenant)]
-        found = [token for token in in_use if which in (token.id, token.name)]
+        now = self._clock()
+        there = [token for token in self.all() if token.revoked is None and governs(token.tenant)]
+        found = [token for token in there if which == token.id or (which == token.name and not token.expired(now))]
         if len(found) != 1:
             raise NoSuchTokenError(which)
-        with self._lock, self._database:
-            self._database.execute("update token set revoked = ? where id = ?", (self._clock(), found[0].id))
+        with self._using() as database:
+            database.execute("update token set revoked = ? where id = ?", (now, found[0].id))
         return found[0]
 
     def caller(self, key: str) -> Caller:
         """Who bears `key`. Raises InvalidTokenError."""
         if not TOKEN.fullmatch(key):
             raise InvalidTokenError
-        with self._lock:
-            row = self._database.execute(
-                "select id, name, tenant, scopes, created, used, revoked from token where hash = ?", (digest(key),)
-            ).fetchone()
-        if row is None or _token(row).revoked is not None:
+        with self._using() as database:
+            row = database.execute(f"select {_COLUMNS} from token where hash = ?", (digest(key),)).fetchone()  # noqa: S608  a constant
+        token = _token(row) if row else None
+        now = self._clock()
+        if token is None or token.revoked is not None or token.expired(now):
             raise InvalidTokenError
-        token = _token(row)
-        self._note_use(token)
+        self._note_use(token, now)
         return Caller(token.name, Scope(token.tenant), frozenset(token.scopes))
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
+            self._closed = True
             self._database.close()
 
-    def _note_use(self, token: Token) -> None:
-        """Remember when a token was used, to the minute: a write to disk at every request would be dear."""
-        now = self._clock()
-        if token.used is None or now - token.used >= _USE_STEP_MS:
-            with self._lock, self._database:
-                self._database.execute("update token set used = ? where id = ?", (now, token.id))
+    def _note_use(self, token: Token, now: int) -> None:
+        """Remember when a token was used, to the minute: a write to disk at every request would be dear.
+
+        Where it cannot be written, on a full disk say, the caller may come in all the same.
+        """
+        if token.used is not None and now - token.used < _USE_STEP_MS:
+            return
+        with suppress(TokensUnavailableError), self._using() as database:
+            database.execute("update token set used = ? where id = ?", (now, token.id))
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """The database for one thread's turn; what was changed is kept at the end of it."""
+        with self._lock:
+            if self._closed:
+                raise StoreClosedError
+            try:
+                with self._database:
+                    yield self._database
+            except _OUR_MISTAKES:
+                raise
+            except sqlite3.Error as wrong:
+                log.warning("the database of tokens failed: %s", wrong)
+                raise TokensUnavailableError from wrong
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        database = sqlite3.connect(path, check_same_thread=False)
+    except sqlite3.Error:
+        raise TokensDamagedError(str(path), _CANNOT_OPEN) from None
+    try:
+        _prepare(database)
+    except sqlite3.OperationalError:
+        database.close()
+        raise TokensDamagedError(str(path), _CANNOT_OPEN) from None
+    except sqlite3.DatabaseError:
+        database.close()
+        raise TokensDamagedError(str(path), _NO_DATABASE) from None
+    return database
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    """Make the table, or bring an older one up: tokens did not always expire."""
+    database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLE}")
+    if database.execute("pragma quick_check(1)").fetchone() != ("ok",):
+        raise sqlite3.DatabaseError
+    with database:
+        database.execute("begin immediate")
+        if "expires" not in {row[1] for row in database.execute("pragma table_info(token)")}:
+            database.execute("alter table token add column expires integer")
 
 
 def digest(key: str) -> bytes:
@@ -126,6 +214,6 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def _token(row: tuple[str, str, str, str, int, int | None, int | None]) -> Token:
-    identity, name, tenant, scopes, created, used, revoked = row
-    return Token(identity, name, tenant, tuple(scopes.split()), created, used, revoked)
+def _token(row: tuple[str, str, str, str, int, int | None, int | None, int | None]) -> Token:
+    identity, name, tenant, scopes, created, used, revoked, expires = row
+    return Token(identity, name, tenant, tuple(scopes.split()), created, used, revoked, expires)

@@ -71,7 +71,7 @@ def members(text: bytes, start: int = 0) -> Iterator[Member]:
         if text[colon : colon + 1] != b":":
             raise BrokenTextError(colon)
         span = _value(text, _skip(text, colon + 1))
-        yield Member(json.loads(key.group(), strict=False), position, span)
+        yield Member(_key(key.group(), position), position, span)
         position = _separator(text, span.end, b"}")
 
 
@@ -97,6 +97,14 @@ def numbered(text: bytes) -> bytes:
     """The list `text` as an object whose keys are the positions; the elements' own bytes are kept."""
     parts = (b'"%d":%b' % (index, text[span.start : span.end]) for index, span in enumerate(elements(text)))
     return b"{" + b",".join(parts) + b"}"
+
+
+def _key(text: bytes, position: int) -> str:
+    try:
+        found: str = json.loads(text, strict=False)
+    except ValueError:  # Not UTF-8, or an escape that JSON does not know.
+        raise BrokenTextError(position) from None
+    return found
 
 
 def _patched(text: bytes, changes: Sequence[tuple[Span, bytes]]) -> bytes:

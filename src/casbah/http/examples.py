@@ -1,0 +1,103 @@
+"""Requests that the document shows, by what they ask; each is run by a test against the sample data."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One body. `text` bodies stand as they are, the others are values."""
+
+    name: str
+    help: str
+    value: Any
+    media_type: str = "application/json"
+
+
+NDJSON = "application/x-ndjson"
+A_RECORD = "97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7"
+"""The `_id` of an activity of the sample data, as paths show it."""
+
+A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
+"""The name of a token, as paths show it."""
+
+_RECORD = {
+    "_id": "1700000000000_0f8fad5b",
+    "timestamp": 1_700_000_000_000,
+    "appId": 11161,
+    "appName": "Office 365",
+    "eventTypeName": "EVENT_CATEGORY_LOGIN",
+    "user": {"userName": "someone@contoso.com"},
+    "device": {"clientIP": "203.0.113.7"},
+    "entityData": {},
+}
+_CLOUDTRAIL = {
+    "eventVersion": "1.08",
+    "eventTime": "2024-01-01T00:00:00Z",
+    "eventID": "6e61ec53-2f2a-4e7e-a7a1-9d6a26a1d7c1",
+    "eventName": "GetObject",
+    "eventSource": "s3.amazonaws.com",
+    "awsRegion": "us-east-1",
+    "userIdentity": {"type": "Root"},
+    "recipientAccountId": "111122223333",
+}
+_FILTERS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("by-app", "What was done in two apps", {"service": {"eq": [15600, 11161]}}),
+    ("by-user", "What one user did", {"user.username": {"eq": ["someone@contoso.com"]}}),
+    ("by-domain", "What users of a domain did, by the name's end", {"user.domain": {"eq": ["contoso.com"]}}),
+    (
+        "failed-sign-ins-last-week",
+        "Failed sign-ins of the last seven days",
+        {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}, "date": {"gte_ndays": 7}},
+    ),
+    (
+        "from-outside",
+        "From anywhere but these networks",
+        {"ip.address": {"neq": ["10.0.0.0/8", "2001:db8::/32"], "isset": True}},
+    ),
+    ("in-january", "Between two moments", {"date": {"range": {"start": 1_704_067_200_000, "end": 1_706_745_599_999}}}),
+    ("by-words", "All of these words, anywhere in the record", {"text": {"text": "console login"}}),
+    ("by-entity", "What one account of one app did", {"entity": {"eq": {"id": "a1", "saas": 11161, "inst": 0}}}),
+    ("acted-on-group", "Done to members of a group", {"user.tags": {"eq": ["5f01dbbc68df27c17aa6ca81", {"role": 1}]}}),
+    ("no-device", "Where no device type is known", {"device.type": {"eq": [None]}}),
+)
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    "Query": (
+        Example("newest", "The newest hundred", {}),
+        Example("page", "The third page of ten, oldest first", {"skip": 20, "limit": 10, "sortDirection": "asc"}),
+        *(Example(name, text, {"filters": filters, "limit": 10}) for name, text, filters in _FILTERS),
+        Example("scan", "The first page of a scan", {"isScan": True, "limit": 500, "sortDirection": "asc"}),
+        Example(
+            "scan-on",
+            "The next page of a scan: `filters` is the answer's `nextQueryFilters`",
+            {"isScan": True, "limit": 500, "sortDirection": "asc", "filters": {"date": {"gte": 1_595_096_313_000}}},
+        ),
+    ),
+    "Filtered": tuple(Example(name, text, {"filters": filters}) for name, text, filters in _FILTERS),
+    "Feedback": (
+        Example("false-positive", "Nothing was wrong", {"feedback": "This was me.", "feedbackValue": "0"}),
+        Example(
+            "ask-back",
+            "With somebody to ask",
+            {"feedbackText": "Please look at it.", "allowContact": True, "contactEmail": "someone@contoso.com"},
+        ),
+    ),
+    "Events": (
+        Example("records", "Activity records, one a line", json.dumps(_RECORD) + "\n", NDJSON),
+        Example("cloudtrail-file", "A file of CloudTrail, whole", {"Records": [_CLOUDTRAIL]}),
+    ),
+    "NewToken": (
+        Example("reader", "May read", {"name": A_TOKEN, "scopes": ["Investigation.read"]}),
+        Example("everything", "May do everything", {"name": "administrator"}),
+    ),
+    "Interruptions": (
+        Example(
+            "bad-day",
+            "One request is throttled, one meets a gateway that gave up, one waits",
+            {"answers": [{"status": 429, "retryAfter": 2}, {"status": 504}, {"slow": 50}]},
+        ),
+    ),
+}

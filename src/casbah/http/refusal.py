@@ -1,0 +1,124 @@
+"""The errors that the document names: one row an answer, with the texts that it can have.
+
+What a 400 says depends on what is asked, so there is one row for each kind of request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_WAIT: Mapping[str, str] = {"Retry-After": "Whole seconds to wait"}
+_SCHEME: Mapping[str, str] = {"WWW-Authenticate": "The scheme to answer with: Token"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error. `detail` is the schema of its text, `examples` are texts by name, `headers` those that it always has."""
+
+    status: int
+    help: str
+    examples: Mapping[str, str]
+    detail: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _only(*texts: str) -> Mapping[str, Any]:
+    return {"enum": list(texts)}
+
+
+_NO_CREDENTIALS, _BAD_TOKEN = "Authentication credentials were not provided.", "Invalid token."
+_FORBIDDEN = "You do not have permission to perform this action."
+_NOT_FOUND = "Not found."
+_NO_MIMIC = "this server mimics none; start it with `casbah serve --mimic mdca`"
+
+REFUSALS: Mapping[str, Refusal] = {
+    "Unauthenticated": Refusal(
+        401,
+        "No credentials, or none that are good",
+        {"no credentials": _NO_CREDENTIALS, "unknown or revoked token": _BAD_TOKEN},
+        _only(_NO_CREDENTIALS, _BAD_TOKEN),
+        _SCHEME,
+    ),
+    "Forbidden": Refusal(403, "The token lacks the scope", {"scope missing": _FORBIDDEN}, _only(_FORBIDDEN)),
+    "NotFound": Refusal(
+        404, "No such thing, or another tenant's", {"unknown or another tenant's": _NOT_FOUND}, _only(_NOT_FOUND)
+    ),
+    "NotMimicking": Refusal(404, "This server mimics no other", {"not mimicking": _NO_MIMIC}, _only(_NO_MIMIC)),
+    "MethodNotAllowed": Refusal(
+        405,
+        "The path is there, the method is not",
+        {"another method": 'Method "PUT" not allowed.'},
+        {"type": "string", "pattern": r'^Method "[^"]*" not allowed\.$'},
+        {"Allow": "The methods that the path takes"},
+    ),
+    "TooLarge": Refusal(
+        413,
+        "The body is larger than a setting allows",
+        {"body too large": "request body is larger than 1048576 bytes (setting CASBAH_MAX_BODY)"},
+        {"type": "string", "pattern": r"^request body is larger than [0-9]+ bytes \(setting CASBAH_[A-Z_]+\)$"},
+    ),
+    "Throttled": Refusal(
+        429,
+        "The tenant asks more often than its rate",
+        {"too fast": "Request was throttled. Expected available in 12 seconds."},
+        {"type": "string", "pattern": r"^Request was throttled\. Expected available in [1-9][0-9]* seconds\.$"},
+        _WAIT,
+    ),
+    "Unavailable": Refusal(
+        503,
+        "Nothing is wrong with the request; try again",
+        {
+            "shutting down": "the store is shutting down; try again",
+            "no tokens": "the tokens cannot be read or written now; try again",
+            "no keys": "the keys of the token issuer cannot be had now; try again",
+        },
+        headers=_WAIT,
+    ),
+    "BadQuery": Refusal(
+        400,
+        "The query cannot be read, or passes a bound",
+        {
+            "unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?",
+            "operator of another kind": "filter 'text' does not take operator 'neq'; did you mean 'eq'?; "
+            "it takes eq, startswithsingle, text",
+            "value of the wrong type": "filter 'service', operator 'eq': expected an integer (or its decimal string), "
+            "got string 'x'",
+            "filters that are no object": "filters: expected an object {filter: {operator: value}}, got list",
+            "parameter of the wrong type": "limit: expected an integer (or its decimal string), got string 'many'",
+            "too many values": "filter 'service', operator 'eq': at most 1000 values, got 1001",
+            "no JSON": "body: not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        },
+    ),
+    "BadFilters": Refusal(
+        400,
+        "The filters cannot be read, or pass a bound",
+        {"unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?"},
+    ),
+    "BadFeedback": Refusal(
+        400,
+        "The feedback cannot be read",
+        {
+            "nothing said": "feedback needs at least one of feedback, feedbackValue, feedbackText",
+            "no flag": "allowContact: expected true or false, got string 'perhaps'",
+        },
+    ),
+    "BadEvents": Refusal(
+        400,
+        "The source is unknown, or the body cannot be unpacked; a single bad event is refused in the answer instead",
+        {"broken gzip": "body: begins as gzip but cannot be decompressed"},
+    ),
+    "BadToken": Refusal(
+        400,
+        "The token cannot be made",
+        {
+            "no name": "name: expected a string, got null",
+            "unknown scope": "setting scopes: expected some of Investigation.read, Investigation.manage, Ingest.write, "
+            "Admin.manage, got 'Everything.do'",
+        },
+    ),
+    "BadInterruptions": Refusal(
+        400,
+        "What requests are to meet cannot be read",
+        {"no list": "answers: expected a list of 1 to 1000 objects, got null"},
+    ),
+}

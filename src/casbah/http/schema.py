@@ -1,0 +1,317 @@
+"""What a query may hold as JSON Schema, made from the tables of the language: what it accepts the server accepts, too.
+
+`values` are the kinds of value, `conditions` what a filter takes by its kind, `filters` all of them, `parameters` what stands
+beside them. Dialect: JSON Schema 2020-12, as OpenAPI 3.1 has it. Where a schema cannot say all of the truth, its
+description does; `tests/http/test_openapi.py` lists these few places.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+from casbah.activity.fields import Kind
+from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter, positive
+from casbah.activity.query import PAGE_LIMIT, SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST, Bounds
+from casbah.activity.value import MOST_DAYS, Takes
+
+Schema = dict[str, Any]
+
+_DIGITS = 4_096  # `casbah.activity.record.decimal` reads no longer strings
+_GROUPS = 8
+_DECIMAL = "-?[0-9]+"
+
+_OF_KIND: dict[Kind, str] = {
+    Kind.INT: "Whole",
+    Kind.BOOL: "Flag",
+    Kind.ENUMERATION: "Text",
+    Kind.ID: "Id",
+    Kind.TEXT: "Text",
+    Kind.PATH: "Text",
+    Kind.URL: "Text",
+    Kind.IP: "Address",
+    Kind.MS: "Whole",
+    Kind.WORDS: "Text",
+    Kind.ENTITY: "Entity",
+    Kind.SOURCE: "Source",
+}
+_TEXTS_OF_KIND = {Kind.ENTITY: "Entity", Kind.ID: "Id"}
+_OF_TAKES = {Takes.FLAGS: "Flag", Takes.NUMBERS: "Whole", Takes.RANGES: "Range", Takes.DAYS: "Days"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What may stand beside `filters`: `schema` of its value, where it is not left blank."""
+
+    name: str
+    schema: Schema
+    help: str
+
+
+def ref(name: str) -> Schema:
+    """A reference to a named schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def either(*schemas: Schema, **more: Any) -> Schema:
+    """Any of several schemas."""
+    return {"anyOf": list(schemas), **more}
+
+
+def caseless(*words: str) -> str:
+    """A pattern for these words, however they are spelled; the words hold letters and underscores."""
+    return "^(?:" + "|".join("".join(map(_letter, word)) for word in words) + ")$"
+
+
+def language(bounds: Bounds) -> dict[str, Schema]:
+    """Every named schema that filters need, and Filters itself, for a server that sets these bounds."""
+    return {**_values(bounds), **_lists(bounds), **_conditions(), "Filters": _filters(bounds)}
+
+
+def parameters() -> tuple[Parameter, ...]:
+    """What may stand beside `filters`, in the order of the specification."""
+    scan = f"{SCAN_LIMIT_LEAST} to {SCAN_LIMIT_MOST} in a scan"
+    return (
+        Parameter(
+            "skip", ref("Count"), "How many activities to leave out at the beginning; a scan does not look at it"
+        ),
+        Parameter(
+            "limit", ref("Count"), f"The page's size: {PAGE_LIMIT} by default and at most, {scan}; others are clamped"
+        ),
+        Parameter("sortField", _choice("date", "created"), "When it happened (the default), or when it was stored"),
+        Parameter("sortDirection", _choice("desc", "asc"), "Newest first (the default), or oldest first"),
+        Parameter("isScan", ref("Flag"), "Whether to read on past the first pages, by `nextQueryFilters`"),
+    )
+
+
+def _values(bounds: Bounds) -> dict[str, Schema]:
+    """Single values, as `casbah.activity.value` reads them."""
+    most = bounds.characters
+    whole = either({"type": "integer"}, {"type": "string", "maxLength": min(most, _DIGITS), "pattern": f"^{_DECIMAL}$"})
+    return {
+        "Whole": {
+            **whole,
+            "description": "An integer, a whole float, or a decimal string; moments are ms since the epoch",
+        },
+        "Count": either(
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "maxLength": _DIGITS, "pattern": "^(?:[0-9]+|-0+)$"},
+            description="An integer of 0 or more, or its decimal string",
+        ),
+        "Flag": either(
+            {"type": "boolean"},
+            {"type": "string", "pattern": caseless("true", "false")},
+            description="A boolean, or its name in any case",
+        ),
+        "Text": {"type": "string", "maxLength": most, "description": "Compared in lower case"},
+        "Id": {
+            "type": ["string", "integer"],
+            "maxLength": most,
+            "description": "Compared as it is; an integer stands for its decimal string (1.0 does not)",
+        },
+        "Address": {
+            "type": "string",
+            "maxLength": most,
+            "pattern": _address(),
+            "description": "An IP address, or a network in CIDR form",
+        },
+        "Source": either(
+            {"type": "integer"},
+            {"type": "string", "maxLength": most, "pattern": _source()},
+            description='A type (2, "2" or "t:2"), a stream ("s:<id>"), or both ("s:<id>,t:2")',
+        ),
+        "Entity": either(ref("Id"), _entity(), description="Who: an id, in an app and an instance if these are given"),
+        "Range": _range(),
+        "Days": _days(most),
+        "Role": _role(),
+    }
+
+
+def _lists(bounds: Bounds) -> dict[str, Schema]:
+    """What stands after an operator: one value, or several of which one must hold."""
+    plain = dict.fromkeys(value for _, _, value in _taken() if value not in _COMPOSED)
+    lists = {f"{value}Values": _some(value, bounds) for value in plain}
+    return {**lists, **{f"{value}Values": make(bounds) for value, make in _COMPOSED.items()}}
+
+
+def _conditions() -> dict[str, Schema]:
+    """What a filter takes, by the kind of its field; filters of one kind share it."""
+    found: dict[str, dict[str, str]] = {}
+    for row, operator, value in _taken():
+        found.setdefault(_condition_name(row), {})[operator] = f"{value}Values"
+    return {name: _condition(takes) for name, takes in found.items()}
+
+
+def _filters(bounds: Bounds) -> Schema:
+    properties: dict[str, Schema] = {}
+    for row in FILTERS.values():
+        properties[row.name] = {**ref(_condition_name(row)), "description": row.help}
+        for alias in row.aliases:
+            properties[alias] = {**ref(_condition_name(row)), "description": f"Another name for {row.name}"}
+    return {
+        "type": "object",
+        "description": "Filters are ANDed, and so are several operators of one filter; the values of one operator are ORed. "
+        "Operators are taken in any case",
+        "properties": properties,
+        "additionalProperties": False,
+        "maxProperties": bounds.filters,
+    }
+
+
+def _condition(takes: dict[str, str]) -> Schema:
+    """Operators by their names, and once more by any other spelling of them."""
+    spelled: dict[str, list[str]] = {}
+    for operator, values in takes.items():
+        spelled.setdefault(values, []).append(operator)
+    return {
+        "type": "object",
+        "properties": {name: {**ref(values), "description": OPERATORS[name].help} for name, values in takes.items()},
+        "patternProperties": {caseless(*names): ref(values) for values, names in spelled.items()},
+        "additionalProperties": False,
+    }
+
+
+def _condition_name(row: Filter) -> str:
+    """One name a kind; a filter that takes what others of its kind do not has a name of its own."""
+    kind = row.field.kind
+    if set(row.operators) != set(OPERATORS_OF[kind]):
+        return "".join(part[:1].upper() + part[1:] for part in row.name.split(".")) + "Conditions"
+    return f"{'Nullable' * row.nullable}{'Role' * bool(row.by_role)}{kind.value.title()}Conditions"
+
+
+def _taken() -> Iterator[tuple[Filter, str, str]]:
+    """Every filter, each operator that it takes, and the name of what that reads."""
+    for row in FILTERS.values():
+        yield from (
+            (row, operator, _value_name(row, positive(OPERATORS[operator]).takes)) for operator in row.operators
+        )
+
+
+def _value_name(row: Filter, takes: Takes) -> str:
+    if takes in _OF_TAKES:
+        return _OF_TAKES[takes]
+    if takes is Takes.TEXTS:
+        name = _TEXTS_OF_KIND.get(row.field.kind, "Text")
+    else:
+        name = f"{'Nullable' * row.nullable}{_OF_KIND[row.field.kind]}"
+    return f"Role{name}" if row.by_role else name
+
+
+def _some(value: str, bounds: Bounds) -> Schema:
+    return either(ref(value), {"type": "array", "items": ref(value), "maxItems": bounds.values})
+
+
+def _some_or_none(bounds: Bounds) -> Schema:
+    """Texts, where null asks for what has no value; the text "null" says the same."""
+    return either(
+        {"type": "null"},
+        ref("Text"),
+        {"type": "array", "items": either({"type": "null"}, ref("Text")), "maxItems": bounds.values},
+    )
+
+
+def _some_in_role(bounds: Bounds) -> Schema:
+    """Ids, and among them at most one modifier, which needs an id beside it."""
+    return either(
+        *_some("Id", bounds)["anyOf"],
+        {
+            "type": "array",
+            "items": either(ref("Id"), ref("Role")),
+            "contains": {"type": "object"},
+            "maxContains": 1,
+            "minItems": 2,
+            "maxItems": bounds.values,
+        },
+    )
+
+
+_COMPOSED: dict[str, Callable[[Bounds], Schema]] = {"NullableText": _some_or_none, "RoleId": _some_in_role}
+
+
+def _choice(*words: str) -> Schema:
+    return either({"enum": list(words)}, {"type": "string", "pattern": caseless(*words)})
+
+
+def _entity() -> Schema:
+    nullable = either({"type": "null"}, ref("Whole"))
+    return {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": ref("Id"), "saas": nullable, "inst": nullable},
+        "additionalProperties": False,
+    }
+
+
+def _range() -> Schema:
+    end = either({"type": "null"}, ref("Whole"))
+    given = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in ("start", "end")]
+    return {
+        "type": "object",
+        "properties": {"start": end, "end": end},
+        "additionalProperties": False,
+        "anyOf": given,
+        "description": "From start to end, both included; one of them may be left out",
+    }
+
+
+def _days(most: int) -> Schema:
+    up_to = rf"0*(?:[0-9]{{1,{len(str(MOST_DAYS)) - 1}}}(?:\.[0-9]+)?|{MOST_DAYS}(?:\.0+)?)"
+    return either(
+        {"type": "number", "minimum": -MOST_DAYS, "maximum": MOST_DAYS},
+        {"type": "string", "maxLength": most, "pattern": f"^-?{up_to}$"},
+        description="A number of days before now, or its decimal string",
+    )
+
+
+def _role() -> Schema:
+    role = either({"enum": [1, 2, 3, None]}, {"type": "string", "pattern": "^0*[123]$", "maxLength": _DIGITS})
+    return {
+        "type": "object",
+        "properties": {"role": role},
+        "description": "Whose groups: of those acted on (1), of whoever performed it (2, the default), or of either (3)",
+    }
+
+
+def _letter(letter: str) -> str:
+    return f"[{letter.upper()}{letter}]" if letter.isalpha() else letter
+
+
+def _source() -> str:
+    kind, stream = f"t:{_DECIMAL}", "s:[^,]+"
+    return f"^(?:{_DECIMAL}|{kind}|{stream}|{stream},{kind}|{kind},{stream})$"
+
+
+def _address() -> str:
+    """Addresses and networks as `casbah.activity.address` reads them: with a port, brackets, a scope or a mask."""
+    byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    four = rf"{byte}(?:\.{byte}){{3}}"
+    six = _address_of_six(four)
+    bits = "0*(?:[12]?[0-9]|3[0-2])"
+    masks = "|".join(re.escape(mask) for mask in _masks())
+    forms = (
+        rf"{four}(?::[0-9]+)?",
+        f"{six}(?:%[^%/]+)?",
+        rf"\[(?:{four}|{six}(?:%[^%/\]]+)?)\](?::[0-9]*)?",
+        f"{four}/(?:{bits}|{masks})",
+        f"{six}(?:%[^%/]+)?/0*(?:[1-9]?[0-9]|1[01][0-9]|12[0-8])",
+    )
+    return f"^(?:{'|'.join(forms)})$"
+
+
+def _address_of_six(four: str) -> str:
+    """Eight groups, of which `::` stands for one or more; the last two may be spelled as an address of IPv4."""
+    group = "[0-9A-Fa-f]{1,4}"
+    forms = [f"(?:{group}:){{7}}{group}", f"(?:{group}:){{6}}{four}"]
+    for left in range(_GROUPS):
+        before = f"{group}(?::{group}){{{left - 1}}}" if left else ""
+        after = [f"{group}(?::{group}){{0,{_GROUPS - 2 - left}}}"] if left < _GROUPS - 1 else []
+        after += [f"(?:{group}:){{0,{_GROUPS - 3 - left}}}{four}"] if left < _GROUPS - 2 else []
+        forms.append(f"{before}::" + (f"(?:{'|'.join(after)})?" if after else ""))
+    return f"(?:{'|'.join(forms)})"
+
+
+def _masks() -> list[str]:
+    """A network of IPv4 may be said by its mask, or by the mask's inverse."""
+    networks = [IPv4Network((0, bits)) for bits in range(33)]
+    return sorted({str(mask) for each in networks for mask in (each.netmask, each.hostmask)})

@@ -1,0 +1,250 @@
+"""What bodies and answers look like, as JSON Schema; what a query's filters may hold is in `schema`.
+
+Bodies allow keys that they do not name, because the server ignores those; answers name all of theirs, records apart.
+"""
+
+from collections.abc import Iterable
+
+from casbah.http.schema import Parameter, Schema, either, parameters, ref
+from casbah.identity.grants import SCOPES
+from casbah.identity.token import LAST_MS
+
+_MOMENT: Schema = {"type": "integer", "description": "ms since the epoch"}
+_BLANK: Schema = {"enum": [None, ""], "description": "As good as absent"}
+_FEEDBACK_TEXTS = {
+    "feedback": "What there is to say",
+    "feedbackValue": 'A code, such as "0"',
+    "feedbackText": "What there is to say, under the name that some clients use",
+    "contactEmail": "Where to ask back",
+}
+_FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
+_FILTERS = "Which activities: {filter: {operator: value or list of values}}"
+_SAID = "Of feedback, feedbackValue and feedbackText at least one must be there"
+
+MEANINGS = {
+    "Activity": "The record, byte for byte as it was stored",
+    "Page": "Activities in order, and how many match in all",
+    "Total": "How many match",
+    "Metadata": "Every filter, with the operators that it takes",
+    "FeedbackPage": "All of the feedback, oldest first",
+    "Stored": "What became of the events; all that is counted as stored is on disk",
+    "Token": "The token, without its key",
+    "CreatedToken": "The token with its key, which is shown here and never again",
+    "TokenPage": "Every token that the caller governs, expired and revoked ones too",
+    "Waiting": "What awaits the next requests",
+    "Arriving": "After how many requests the events arrive",
+    "Alive": "It runs",
+    "Ready": "It answers",
+    "Document": "This document",
+}
+"""What each answer of a route is."""
+
+
+def bodies() -> dict[str, Schema]:
+    """Bodies of requests; `...Form` are those of forms, where every value is text and null cannot be said."""
+    filters = either(ref("Filters"), _BLANK, description=_FILTERS)
+    form_filters = either(ref("Filters"), {"const": ""}, description=_FILTERS)
+    return {
+        "Query": _object({"filters": filters, **_beside(parameters(), _BLANK)}),
+        "QueryForm": _object({"filters": form_filters, **_beside(parameters(), {"const": ""})}),
+        "Filtered": _object({"filters": filters}),
+        "FilteredForm": _object({"filters": form_filters}),
+        "Feedback": _feedback(
+            {"type": ["string", "integer", "null"]}, either({"type": "null"}, ref("Flag")), said=["string", "integer"]
+        ),
+        "FeedbackForm": _feedback({"type": ["string", "integer"]}, ref("Flag"), said=["string", "integer"]),
+        "NewToken": _new_token(),
+        "Interruptions": _interruptions(),
+    }
+
+
+def answers() -> dict[str, Schema]:
+    """Bodies of answers."""
+    return {
+        "Activity": _activity(),
+        "Page": _answer(
+            {
+                "data": {"type": "array", "items": ref("Activity"), "description": "The activities of this page"},
+                "hasNext": {"type": "boolean", "description": "Whether there is more; never with an empty page"},
+                "total": {"type": "integer", "minimum": 0, "description": "How many match in all; exact"},
+                "nextQueryFilters": {
+                    **ref("Filters"),
+                    "description": "In a scan, while there is more: send it back as `filters`",
+                },
+            },
+            optional=("nextQueryFilters",),
+        ),
+        "Total": _answer({"total": {"type": "integer", "minimum": 0}}),
+        "Metadata": _answer({"filters": {"type": "array", "items": _described()}}),
+        "FeedbackPage": _page_of("FeedbackEntry"),
+        "FeedbackEntry": _answer(
+            {
+                "at": _MOMENT,
+                "who": {"type": "string", "description": "The name of the token that it was given with"},
+                **{name: {"type": ["string", "integer"]} for name in _FEEDBACK_TEXTS},
+                "allowContact": {"type": "boolean"},
+            },
+            optional=(*_FEEDBACK_TEXTS, "allowContact"),
+        ),
+        "Stored": _answer(
+            {
+                "stored": {"type": "integer", "minimum": 0},
+                "duplicates": {"type": "integer", "minimum": 0, "description": "Stored before, so not again"},
+                "refused": {
+                    "type": "array",
+                    "items": _answer({"line": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}),
+                },
+            }
+        ),
+        "Token": _token(),
+        "CreatedToken": _token(
+            {
+                "token": {
+                    "type": "string",
+                    "pattern": "^[0-9a-zA-Z=]{64,192}$",
+                    "description": "The key, shown here and never again",
+                }
+            }
+        ),
+        "TokenPage": _page_of("Token"),
+        "Waiting": _answer(
+            {"waiting": {"type": "integer", "minimum": 0, "description": "How many requests something awaits"}}
+        ),
+        "Arriving": _answer({"after": {"type": "integer", "minimum": 0}}),
+        "Alive": _answer({"status": {"const": "alive"}}),
+        "Ready": _answer({"status": {"const": "ready"}}),
+        "Document": {"type": "object", "required": ["openapi", "info", "paths", "components"]},
+        "Problem": _answer({"detail": {"type": "string", "description": "What was wrong, and what would be right"}}),
+    }
+
+
+def _object(properties: dict[str, Schema], *, required: Iterable[str] = ()) -> Schema:
+    shape: Schema = {"type": "object", "properties": properties}
+    return {**shape, "required": list(required)} if required else shape
+
+
+def _answer(properties: dict[str, Schema], *, optional: Iterable[str] = ()) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {**_object(properties, required=required), "additionalProperties": False}
+
+
+def _beside(rows: Iterable[Parameter], blank: Schema) -> dict[str, Schema]:
+    return {row.name: either(row.schema, blank, description=row.help) for row in rows}
+
+
+def _page_of(name: str) -> Schema:
+    return _answer(
+        {
+            "data": {"type": "array", "items": ref(name), "description": "All of them"},
+            "hasNext": {"const": False},
+            "total": {"type": "integer", "minimum": 0},
+        }
+    )
+
+
+def _feedback(text: Schema, flag: Schema, *, said: list[str]) -> Schema:
+    texts = {name: {**text, "description": help_text} for name, help_text in _FEEDBACK_TEXTS.items()}
+    needed = [{"required": [name], "properties": {name: {"type": said}}} for name in _FEEDBACK_NEEDS]
+    return {
+        **_object({**texts, "allowContact": {**flag, "description": "Whether to ask back"}}),
+        "anyOf": needed,
+        "description": f"{_SAID}; 1.0 is not taken for 1",
+    }
+
+
+def _activity() -> Schema:
+    """A record has these for certain; a source vouches for nothing else."""
+    moment = {**ref("Whole"), "description": "ms since the epoch"}
+    named = {"type": ["string", "integer"], "description": "Its id, as its source spelled it; opaque"}
+    return {
+        **_object(
+            {
+                "_id": named,
+                "uid": {"description": "The same as `_id`, unless the source said something else"},
+                "timestamp": {**moment, "description": "When it happened: the filter `date`"},
+                "created": {**moment, "description": "When it was stored: the filter `created`"},
+                "appId": {"description": "The app that it was done in: the filter `service`"},
+                "appName": {"description": "The app's name"},
+                "description": {"description": "A sentence for people"},
+                "eventTypeName": {"description": "Its category: the filter `activity.eventActionType`"},
+                "entityData": {"description": "Who performed it, and who or what was acted on"},
+                "rawDataJson": {"description": "The event as its source wrote it"},
+            },
+            required=("_id", "uid", "timestamp", "created"),
+        ),
+        "description": "One activity, byte for byte as it was stored",
+    }
+
+
+def _described() -> Schema:
+    operator = _answer(
+        {
+            "id": {"type": "string"},
+            "documented": {"type": "boolean", "description": "Whether MDCA documents it for this filter"},
+        }
+    )
+    return _answer(
+        {
+            "name": {"type": "string"},
+            "operators": {"type": "array", "items": operator},
+            "inputType": _answer({"type": {"type": "string", "description": "The kind of its field"}}),
+            "deprecated": {"type": "boolean"},
+        }
+    )
+
+
+def _new_token() -> Schema:
+    scope = "|".join(SCOPES).replace(".", r"\.")
+    return _object(
+        {
+            "name": {"type": "string", "minLength": 1, "description": "What people call it"},
+            "tenant": either(
+                {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"},
+                _BLANK,
+                description="Whose activities it sees; by default the caller's",
+            ),
+            "scopes": either(
+                {"type": "null"},
+                {"type": "array", "items": {"enum": list(SCOPES)}, "minItems": 1},
+                {"type": "string", "pattern": f"^,*(?:{scope})(?:,+(?:{scope}))*,*$"},
+                description="What it may do, as a list or with commas between; by default everything",
+            ),
+            "expires": either(
+                {"type": ["integer", "null"], "minimum": 1, "maximum": LAST_MS},
+                {"type": "string", "pattern": "^0{0,2}[1-9][0-9]{12}$"},
+                description="From when on it is refused, in ms since the epoch: a moment in the future; by default never",
+            ),
+        },
+        required=("name",),
+    )
+
+
+def _token(more: dict[str, Schema] | None = None) -> Schema:
+    return _answer(
+        {
+            **(more or {}),
+            "id": {"type": "string"},
+            "name": {"type": "string"},
+            "tenant": {"type": "string"},
+            "scopes": {"type": "array", "items": {"enum": list(SCOPES)}},
+            "status": {"enum": ["Generated", "Active", "Inactive", "Expired", "Revoked"]},
+            "created": _MOMENT,
+            "used": {"type": ["integer", "null"], "description": "When it was last used, to the minute"},
+            "expires": {"type": ["integer", "null"], "description": "From when on it is refused; null: never"},
+        }
+    )
+
+
+def _interruptions() -> Schema:
+    """Numbers have bounds here, which a pattern of digits cannot say, so they are numbers."""
+    each = {
+        "type": "object",
+        "properties": {
+            "status": {"enum": [None, 0, *range(400, 600)], "description": "What the request is answered with"},
+            "slow": {"type": ["integer", "null"], "minimum": 0, "maximum": 600_000, "description": "ms to wait before"},
+            "retryAfter": {"type": ["integer", "null"], "minimum": 0, "maximum": 86_400, "description": "In seconds"},
+        },
+    }
+    return _object(
+        {"answers": {"type": "array", "minItems": 1, "maxItems": 1_000, "items": each}}, required=("answers",)
+    )

@@ -1,0 +1,126 @@
+"""From the text of a JWT to what it says: read strictly, and not yet believed. `oidc` judges it.
+
+Only the compact form of a signed token is read (RFC 7515, section 7.1). One reader serves both the judging and the
+signature, so no two readers can disagree about what was signed.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from casbah.errors import InvalidTokenError
+
+MOST_CHARACTERS = 16_384
+"""Real tokens stay below this: web servers bound a header at 8 or 16 KiB."""
+
+_PARTS = 3
+
+_REFUSED = {
+    "crit": "demands an extension, and none is known here (RFC 7515, 4.1.11)",
+    "b64": "asks for another way of signing (RFC 7797)",
+    "jwk": "brings its own key (RFC 8725, 3.10)",
+    "jku": "says where its keys are (RFC 8725, 3.10)",
+    "x5u": "says where its certificate is (RFC 8725, 3.10)",
+    "x5c": "brings its own certificate (RFC 8725, 3.10)",
+    "enc": "is encrypted",
+    "zip": "is compressed",
+}
+"""Members of a header that make a token one to refuse."""
+
+_TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
+"""What `typ` may be, if it is there: a token made for something else is none to come in with (RFC 8725, 3.11; RFC 9068, 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Which key signed, and how."""
+
+    algorithm: str
+    kid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """What a token says. `signed` is what `signature` is about."""
+
+    header: Header
+    claims: Mapping[str, Any]
+    signed: bytes
+    signature: bytes
+
+
+def parse(token: str) -> Jwt:
+    """What `token` says. Raises InvalidTokenError."""
+    head, body, signature = _split(token)
+    return Jwt(_header(head), _object(body, "claims"), f"{head}.{body}".encode(), _decoded(signature, "signature"))
+
+
+def header(token: str) -> Header:
+    """The header of `token`, the rest unread. Raises InvalidTokenError."""
+    return _header(_split(token)[0])
+
+
+def decoded(text: str) -> bytes:
+    """The bytes that base64url `text` spells, by the one spelling that they have; ValueError for any other.
+
+    Without that, the last character of a part could change and the token stay good.
+    """
+    found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if base64.urlsafe_b64encode(found).rstrip(b"=") != text.encode():
+        raise ValueError("not base64url")
+    return found
+
+
+def _split(token: str) -> list[str]:
+    if len(token) > MOST_CHARACTERS:
+        raise InvalidTokenError(f"it is longer than {MOST_CHARACTERS} characters")
+    parts = token.split(".")
+    if len(parts) != _PARTS:
+        raise InvalidTokenError(f"it has {len(parts)} parts and not {_PARTS}")
+    return parts
+
+
+def _header(text: str) -> Header:
+    found = _object(text, "header")
+    for name, reason in _REFUSED.items():
+        if name in found:
+            raise InvalidTokenError(f"its header {reason}: {name}")
+    algorithm, kid, kind = found.get("alg"), found.get("kid"), found.get("typ", "JWT")
+    if not isinstance(algorithm, str) or not isinstance(kid, str | None) or ("kid" in found and kid is None):
+        raise InvalidTokenError("its header has no alg, or an alg or kid that is no string")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise InvalidTokenError("its header has a typ that is not JWT or at+jwt")
+    return Header(algorithm, kid)
+
+
+def _object(text: str, part: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(
+            _decoded(text, part).decode(), object_pairs_hook=_without_doubles, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError):
+        raise InvalidTokenError(f"its {part} cannot be read as JSON, or a key stands there twice") from None
+    if not isinstance(found, dict):
+        raise InvalidTokenError(f"its {part} is not an object")
+    return found
+
+
+def _decoded(text: str, part: str) -> bytes:
+    try:
+        return decoded(text)
+    except ValueError:
+        raise InvalidTokenError(f"its {part} is not base64url") from None
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that stands twice, one reader takes the first and another the last (RFC 7519, 4)."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,172 @@
+"""An issuer's keys: fetched when they are needed, kept for a while, fetched anew when a token names one that is unknown.
+
+Where from: a file, an address, or by default what the issuer's discovery document names (OpenID Connect Discovery 1.0,
+section 4). How long: hourly, at an unknown key, and for a day where fetching fails is what a large issuer asks of those who
+check its tokens (learn.microsoft.com/entra/identity-platform/signing-key-rollover).
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from casbah.errors import IssuerUnavailableError
+from casbah.identity.jwk import BadKeySetError, SigningKey, signing_keys
+
+log = logging.getLogger("casbah.identity")
+
+KEEP_MS = 24 * 3_600_000
+"""How long keys last that cannot be fetched anew."""
+
+PAUSE_MS = 60_000
+"""The least time from one fetch to the next: tokens of strangers must not make us pester the issuer."""
+
+PAUSE_WITHOUT_KEYS_MS = 5_000
+"""The same while there are no keys at all; it is what the answer's Retry-After says."""
+
+_MOST_BYTES = 1_048_576
+_SECONDS_A_STEP = 5.0
+_SECONDS = 10.0
+_SECONDS_FOR_ANOTHER = 2.0
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+Fetch = Callable[[], Sequence[SigningKey]]
+"""Gives the keys as they are now, or raises one of FAILURES."""
+
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    keys: Sequence[SigningKey]
+    at: int
+
+    def knows(self, kid: str | None) -> bool:
+        return kid is None or any(key.kid == kid for key in self.keys)
+
+
+class Keys:
+    """The keys of an issuer. Methods may be called from any thread; one thread fetches at a time."""
+
+    def __init__(self, fetch: Fetch, *, refresh: int, clock: Callable[[], int]) -> None:
+        self._fetch = fetch
+        self._refresh_ms = refresh * 1_000
+        self._clock = clock
+        self._fetching = threading.Lock()
+        self._kept: _Kept | None = None
+        self._tried: int | None = None
+
+    def may_wait(self, kid: str | None) -> bool:
+        """Whether asking for a key of that name may fetch, or wait for who fetches."""
+        return (self._due() and not self._fresh(kid)) or (self._fetching.locked() and self._lacks(kid))
+
+    def fitting(self, algorithm: str, kid: str | None) -> Sequence[SigningKey]:
+        """The keys that a token of that algorithm and key name may be signed with.
+
+        Raises IssuerUnavailableError where there are no keys.
+        """
+        if self.may_wait(kid):
+            self._refresh(kid)
+        kept = self._kept
+        if kept is None or self._age(kept.at) > max(KEEP_MS, self._refresh_ms):
+            raise IssuerUnavailableError
+        return [key for key in kept.keys if algorithm in key.algorithms and kid in (None, key.kid)]
+
+    def _refresh(self, kid: str | None) -> None:
+        """Fetch. Where another thread does so, go on, unless nothing can be said without what it brings."""
+        if not self._fetching.acquire(timeout=_SECONDS_FOR_ANOTHER if self._lacks(kid) else 0):
+            return
+        try:
+            if self._due() and not self._fresh(kid):
+                self._tried = self._clock()
+                self._kept = _Kept(self._fetch(), self._clock())
+        except FAILURES as wrong:
+            log.warning("the keys of the token issuer could not be fetched: %s", str(wrong) or type(wrong).__name__)
+        finally:
+            self._fetching.release()
+
+    def _lacks(self, kid: str | None) -> bool:
+        return self._kept is None or not self._kept.knows(kid)
+
+    def _fresh(self, kid: str | None) -> bool:
+        kept = self._kept
+        return kept is not None and kept.knows(kid) and self._age(kept.at) < self._refresh_ms
+
+    def _due(self) -> bool:
+        pause = PAUSE_WITHOUT_KEYS_MS if self._kept is None else PAUSE_MS
+        return self._tried is None or self._age(self._tried) >= pause
+
+    def _age(self, moment: int) -> int:
+        """How long ago; a clock that was set back makes whatever it says old, for nothing is known about it."""
+        age = self._clock() - moment
+        return age if age >= 0 else KEEP_MS
+
+
+def from_issuer(issuer: str) -> Sequence[SigningKey]:
+    """The keys that the discovery document of an issuer names. Raises one of FAILURES."""
+    url = issuer.rstrip("/") + "/.well-known/openid-configuration"
+    text = _got(url)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadKeySetError(f"{url} is not JSON") from None
+    if not isinstance(document, dict) or document.get("issuer") != issuer:
+        raise BadKeySetError(f"{url} is not of the issuer {issuer}: its `issuer` must be the very same text")
+    where = document.get("jwks_uri")
+    if not isinstance(where, str) or not _as_safe(where, issuer):
+        raise BadKeySetError(f"{url} names no https:// address as its `jwks_uri`")
+    return from_address(where)
+
+
+def from_address(url: str) -> Sequence[SigningKey]:
+    """The keys at an address. Raises one of FAILURES."""
+    return _of(url, _got(url))
+
+
+def from_file(path: Path) -> Sequence[SigningKey]:
+    """The keys in a file. Raises one of FAILURES."""
+    with path.open("rb") as file:
+        return _of(str(path), file.read(_MOST_BYTES + 1))
+
+
+def _of(where: str, text: bytes) -> Sequence[SigningKey]:
+    if len(text) > _MOST_BYTES:
+        raise BadKeySetError(f"{where} is longer than {_MOST_BYTES} bytes")
+    try:
+        return signing_keys(text)
+    except BadKeySetError as wrong:
+        raise BadKeySetError(f"{where} is not a set of keys to use: {wrong}") from None
+
+
+def _as_safe(url: str, issuer: str) -> bool:
+    """Encrypted, or on the very machine that the issuer is on too."""
+    try:
+        found, known = urlsplit(url), urlsplit(issuer)
+    except ValueError:
+        return False
+    return bool(found.hostname) and (found.scheme == "https" or found[:2] == known[:2])
+
+
+def _got(url: str) -> bytes:
+    """The body at an address, no longer than is sensible, in no more time than that, and from nowhere else."""
+    end = time.monotonic() + _SECONDS
+    body = bytearray()
+    # A proxy has no way to this machine.
+    proxied = urlsplit(url).hostname not in _THIS_MACHINE
+    with (
+        httpx.Client(timeout=_SECONDS_A_STEP, follow_redirects=False, trust_env=proxied) as client,
+        client.stream("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}) as answer,
+    ):
+        if answer.status_code != httpx.codes.OK:
+            raise BadKeySetError(f"{url} answered {answer.status_code}, not 200")
+        for chunk in answer.iter_raw():
+            body += chunk
+            if len(body) > _MOST_BYTES or time.monotonic() > end:
+                raise BadKeySetError(f"{url} sent more than {_MOST_BYTES} bytes, or took longer than {_SECONDS:.0f} s")
+    return bytes(body)

@@ -1,0 +1,168 @@
+"""Bearer tokens of an OpenID Connect issuer: from a JWT to a Caller, or refused.
+
+What is checked is in RFC 7519 (section 4.1), RFC 8725 (best practice) and RFC 9068 (access tokens). Why a token was refused
+stands in the log, never in the answer, and nothing of the token stands anywhere.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from casbah.activity.scope import Scope
+from casbah.errors import BadSettingError, BadTenantError, InvalidTokenError
+from casbah.identity import jwt, keys
+from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.jwk import ALGORITHMS
+from casbah.identity.jwt import Jwt
+from casbah.identity.keys import Fetch, Keys
+from casbah.settings import SETTINGS, Settings
+
+log = logging.getLogger("casbah.identity")
+
+_GRANTING = ("scp", "scope", "roles")
+"""Where scopes stand: `scp` and `roles` (`wire.md`, 2); `scope` is what RFC 9068, 2.2.3 calls it."""
+
+_NAMING = ("preferred_username", "upn", "email", "azp", "appid", "sub")
+"""What to call the caller in the record: a person first, else the application, else what never changes."""
+
+_NAMELESS = "nameless"
+_MOST_NAME = 256
+_MOST_KEYS_TRIED = 16
+_LAST_SECOND = 253_402_300_799  # The end of the year 9999.
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose JWTs are accepted. `tenants` maps values of the tenant claim; if empty, a value is the tenant itself."""
+
+    name: str
+    audiences: frozenset[str]
+    tenant_claim: str
+    tenants: Mapping[str, str]
+    leeway_ms: int
+    keys: Keys
+    clock: Callable[[], int]
+
+    def caller(self, token: str) -> Caller:
+        """Who bears `token`. Raises InvalidTokenError, or IssuerUnavailableError where there are no keys to judge by."""
+        try:
+            said = jwt.parse(token)
+            # What it says comes before the signature: a token that would be refused anyway makes nobody fetch keys.
+            self._check_claims(said.claims)
+            caller = Caller(_name(said.claims), self._scope(said.claims), _scopes(said.claims))
+            self._check_signature(said)
+        except InvalidTokenError as wrong:
+            # At level debug: anybody may send tokens, and no stranger shall fill the log.
+            log.debug("a JWT was refused: %s", wrong.reason)
+            raise
+        return caller
+
+    def may_wait(self, token: str) -> bool:
+        """Whether judging `token` may mean a request to the issuer."""
+        try:
+            header = jwt.header(token)
+        except InvalidTokenError:
+            return False
+        return header.algorithm in ALGORITHMS and self.keys.may_wait(header.kid)
+
+    def _check_claims(self, claims: Mapping[str, Any]) -> None:
+        if claims.get("iss") != self.name:
+            raise InvalidTokenError("its iss is not the issuer's")
+        if not self.audiences.intersection(_strings(claims, "aud")):
+            raise InvalidTokenError("its aud is none of ours")
+        now, expires = self.clock(), _moment(claims, "exp")
+        if expires is None or now >= expires + self.leeway_ms:
+            raise InvalidTokenError("it has expired, or has no exp")
+        for name in ("nbf", "iat"):
+            begins = _moment(claims, name)
+            if begins is not None and now < begins - self.leeway_ms:
+                raise InvalidTokenError(f"its {name} lies in the future")
+
+    def _scope(self, claims: Mapping[str, Any]) -> Scope:
+        value = claims.get(self.tenant_claim)
+        # In lower case, letters of other scripts may become those of ASCII: then two values would be one tenant.
+        if not isinstance(value, str) or not value.isascii():
+            raise InvalidTokenError(f"its {self.tenant_claim} is not there, or cannot name a tenant")
+        tenant = self.tenants.get(value) if self.tenants else value.lower()
+        if tenant is None:
+            raise InvalidTokenError(
+                f"the value of its {self.tenant_claim} is not in {SETTINGS['oidc_tenants'].variable}"
+            )
+        try:
+            return Scope(tenant)
+        except BadTenantError:
+            raise InvalidTokenError(f"the value of its {self.tenant_claim} cannot name a tenant") from None
+
+    def _check_signature(self, said: Jwt) -> None:
+        algorithm, kid = said.header.algorithm, said.header.kid
+        if algorithm not in ALGORITHMS:
+            raise InvalidTokenError("its alg is not one that is accepted")
+        fitting = self.keys.fitting(algorithm, kid)[:_MOST_KEYS_TRIED]
+        if not fitting:
+            raise InvalidTokenError("the issuer has no key of its kid and alg")
+        if not any(key.verifies(said.signature, said.signed, algorithm=algorithm) for key in fitting):
+            raise InvalidTokenError("its signature is not the issuer's")
+
+
+def issuer(settings: Settings, *, clock: Callable[[], int]) -> Issuer | None:
+    """The issuer of the settings, if they name one; nothing is fetched yet. Raises BadSettingError or BadTenantError."""
+    if not settings.oidc_issuer:
+        return None
+    if not settings.oidc_audience:
+        wanted = f"what `aud` tokens for this server have, such as api://casbah, as {SETTINGS['oidc_issuer'].variable} is set"
+        raise BadSettingError(SETTINGS["oidc_audience"].variable, "", wanted)
+    for tenant in settings.oidc_tenants.values():
+        Scope(tenant)
+    return Issuer(
+        name=settings.oidc_issuer,
+        audiences=frozenset(settings.oidc_audience),
+        tenant_claim=settings.oidc_tenant_claim,
+        tenants=settings.oidc_tenants,
+        leeway_ms=settings.oidc_leeway * 1_000,
+        keys=Keys(_source(settings), refresh=settings.oidc_refresh, clock=clock),
+        clock=clock,
+    )
+
+
+def _source(settings: Settings) -> Fetch:
+    where = settings.oidc_jwks
+    if not where:
+        return partial(keys.from_issuer, settings.oidc_issuer)
+    return partial(keys.from_address, where) if "://" in where else partial(keys.from_file, Path(where).expanduser())
+
+
+def _moment(claims: Mapping[str, Any], name: str) -> int | None:
+    """A NumericDate in ms; whole seconds alone, as issuers write them."""
+    if name not in claims:
+        return None
+    found = claims[name]
+    if type(found) is not int or not 0 <= found <= _LAST_SECOND:
+        raise InvalidTokenError(f"its {name} is not a whole number of seconds")
+    return found * 1_000
+
+
+def _strings(claims: Mapping[str, Any], name: str) -> list[str]:
+    """A claim that holds one string or a list of them."""
+    found = claims.get(name, [])
+    listed = [found] if isinstance(found, str) else found
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise InvalidTokenError(f"its {name} is neither a string nor a list of strings")
+    return listed
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    granted = (word for name in _GRANTING for text in _strings(claims, name) for word in text.split(" "))
+    return frozenset(SCOPES).intersection(granted)
+
+
+def _name(claims: Mapping[str, Any]) -> str:
+    names = (_printable(claims[each]) for each in _NAMING if isinstance(claims.get(each), str))
+    return next((name for name in names if name), _NAMELESS)
+
+
+def _printable(text: str) -> str:
+    """`text` without what may hide or turn the text around it: control and format characters, lone surrogates."""
+    return "".join(each for each in text if each.isprintable()).strip()[:_MOST_NAME]

@@ -1,0 +1,414 @@
+"""The OpenAPI document: it is one, its examples run, its errors are those that come, and the page shows it all."""
+
+import itertools
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import jsonschema_rs
+import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from casbah import compose, errors
+from casbah import settings as casbah_settings
+from casbah.activity.language import FILTERS, OPERATORS
+from casbah.activity.query import Bounds
+from casbah.activity.scope import Scope
+from casbah.connectors import connectors
+from casbah.demo.load import sample_arrivals
+from casbah.http import manual
+from casbah.http.examples import A_RECORD, A_TOKEN, EXAMPLES
+from casbah.http.refusal import REFUSALS
+from casbah.http.routes import PUBLIC, ROUTES
+from samples import NOW
+from scenarios.inprocess import Asker, Reply
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+DOCUMENT = manual.made(Bounds(), tuple(connectors()))
+
+
+def validator(schema: dict) -> Any:
+    return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def named(name: str) -> dict:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def operations() -> Iterator[tuple[str, str, dict, list]]:
+    """Path, method, operation, and the parameters that all methods of its path share."""
+    for path, item in DOCUMENT["paths"].items():
+        for method in ("get", "post", "delete"):
+            if method in item:
+                yield path, method.upper(), item[method], item.get("parameters", [])
+
+
+# --- The document itself ------------------------------------------------------------------------------------------------
+
+
+def test_it_is_openapi_3_1():
+    wrong = [f"{each.instance_path}: {each.message}" for each in OPENAPI_31_VALIDATOR.iter_errors(DOCUMENT)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", DOCUMENT["components"]["schemas"])
+def test_every_schema_is_json_schema(name):
+    jsonschema_rs.meta.validate(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", **DOCUMENT["components"]["schemas"][name]}
+    )
+
+
+def test_every_reference_leads_somewhere_and_every_part_is_led_to():
+    led_to = {each["$ref"] for each in objects(DOCUMENT) if "$ref" in each}
+    parts = {
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "responses", "headers")
+        for name in DOCUMENT["components"][kind]
+    }
+    assert led_to == parts
+
+
+def objects(value: Any) -> Iterator[dict]:
+    if isinstance(value, dict):
+        yield value
+        yield from itertools.chain.from_iterable(map(objects, value.values()))
+    elif isinstance(value, list):
+        yield from itertools.chain.from_iterable(map(objects, value))
+
+
+def test_every_route_is_in_it():
+    routes = {(route.path or "/", method) for route in (*ROUTES, *PUBLIC, *manual.PAGES) for method in route.methods}
+    assert {(path, method) for path, method, _, _ in operations()} == routes
+
+
+def test_every_operation_has_a_name_of_its_own_that_is_an_identifier():
+    names = [operation["operationId"] for _, _, operation, _ in operations()]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() for name in names)
+
+
+def test_links_lead_to_operations_that_take_what_they_bring():
+    takes = {
+        operation["operationId"]: {each["name"] for each in (*operation.get("parameters", []), *shared)}
+        for _, _, operation, shared in operations()
+    }
+    links = [link for each in objects(DOCUMENT["paths"]) if "links" in each for link in each["links"].values()]
+    assert len(links) >= 6
+    assert all(set(link.get("parameters", {})) <= takes[link["operationId"]] for link in links)
+
+
+def test_whatever_is_asked_is_shown():
+    bare = [
+        f"{operation['operationId']} {kind}"
+        for _, _, operation, _ in operations()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        if not content["examples"]
+    ]
+    assert bare == []
+
+
+def test_every_filter_and_every_operator_of_it_is_there():
+    schemas = DOCUMENT["components"]["schemas"]
+    for name, row in FILTERS.items():
+        conditions = schemas[schemas["Filters"]["properties"][name]["$ref"].rpartition("/")[2]]
+        assert list(conditions["properties"]) == list(row.operators)
+
+
+# --- Examples run ---------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@contextmanager
+def seeded(folder, clock=None, *, samples=True, **given):
+    """A house with the token that examples name, and with the sample data; an Asker with the owner's key."""
+    chosen = casbah_settings.read({}, store=str(folder), **given)
+    with compose.opened(chosen, **({"clock": clock} if clock else {})) as house:
+        if samples:
+            house.services.store.insert(list(sample_arrivals()), Scope("default"))
+        house.services.tokens.create(A_TOKEN, tenant="default")
+        yield house, Asker(house.app, house.local_key)
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory):
+    with seeded(tmp_path_factory.mktemp("house")) as (_, asker):
+        yield asker
+
+
+@pytest.fixture(scope="module")
+def ask_mimic(tmp_path_factory):
+    with seeded(tmp_path_factory.mktemp("mimic"), samples=False, mimic_slow="1ms") as (_, asker):
+        yield asker
+
+
+def filled(path: str, shared: list) -> str:
+    for each in shared:
+        path = path.replace(f"{{{each['name']}}}", quote(each["examples"]["sample"]["value"], safe=""))
+    return path
+
+
+def encoded(kind: str, value: Any) -> tuple[bytes, str]:
+    """A body and its label; objects in forms are JSON, as the document's `encoding` says."""
+    if kind == JSON:
+        return json.dumps(value).encode(), kind
+    if kind == NDJSON:
+        return value.encode(), kind
+    fields = {name: each if isinstance(each, str) else json.dumps(each) for name, each in value.items()}
+    if kind == FORM:
+        return urlencode(fields).encode(), kind
+    parts = (
+        f'--XX\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()
+    )
+    return "".join((*parts, "--XX--\r\n")).encode(), f"{kind}; boundary=XX"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An example of an operation as a request."""
+
+    operation: dict
+    method: str
+    path: str
+    body: bytes = b""
+    label: str = ""
+
+
+def shown() -> Iterator[Any]:
+    """Every example of every operation; an operation without a body is asked without anything, too."""
+    for path, method, operation, shared in operations():
+        name, target = operation["operationId"], filled(path, shared)
+        if "requestBody" not in operation:
+            yield pytest.param(Shown(operation, method, target), id=name)
+        for each in operation.get("parameters", []):
+            for title, example in each.get("content", {}).get(JSON, {}).get("examples", {}).items():
+                query = urlencode({each["name"]: json.dumps(example["value"])})
+                yield pytest.param(Shown(operation, method, f"{target}?{query}"), id=f"{name} {title}")
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            for title, example in content["examples"].items():
+                made = encoded(kind, example["value"])
+                yield pytest.param(Shown(operation, method, target, *made), id=f"{name} {kind} {title}")
+
+
+@pytest.mark.parametrize("example", [each for each in shown() if each.id not in ("revoke_token", "forget")])
+def test_every_example_is_answered_as_documented(ask, ask_mimic, example):
+    asker = ask_mimic if "mimic" in example.operation["tags"] else ask
+    label = {"content-type": example.label} if example.label else {}
+    reply = asker(example.method, example.path, example.body, headers=label)
+    assert reply.status == int(next(iter(example.operation["responses"]))), reply.body
+    check(example.operation, reply)
+
+
+def check(operation: dict, reply: Reply) -> None:
+    """Status, headers and body are as the document says."""
+    response = resolved(operation["responses"][str(reply.status)])
+    for name, header in response.get("headers", {}).items():
+        if resolved(header).get("required"):
+            assert name.lower() in reply.headers
+    for kind, content in response.get("content", {}).items():
+        assert reply.headers["content-type"].startswith(kind)
+        if kind == JSON:
+            assert [each.message for each in validator(content["schema"]).iter_errors(reply.json)] == []
+
+
+def resolved(part: dict) -> dict:
+    found = part
+    for key in part["$ref"].removeprefix("#/").split("/") if "$ref" in part else ():
+        found = DOCUMENT[key] if found is part else found[key]
+    return found
+
+
+@pytest.mark.parametrize(
+    "operation, path", [("revoke_token", f"/api/ext/v1/tokens/{A_TOKEN}"), ("forget", "/api/ext/v1/mimic")]
+)
+def test_what_takes_something_away_is_answered_as_documented(tmp_path, operation, path):
+    with seeded(tmp_path, mimic_slow="1ms", samples=False) as (_, asker):
+        reply = asker("DELETE", path)
+    assert reply.status == 200
+    check(documented(operation), reply)
+
+
+@pytest.mark.parametrize("kind", [JSON, FORM, MULTIPART])
+@pytest.mark.parametrize("asks", ["Query", "Filtered", "Feedback"])
+def test_every_example_is_valid(asks, kind):
+    valid = validator(named(asks if kind == JSON else f"{asks}Form"))
+    assert [each.name for each in EXAMPLES[asks] if not valid.is_valid(each.value)] == []
+
+
+def test_examples_find_something(ask):
+    found = [
+        ask("POST", "/api/v1/activities", json.dumps(each.value).encode()).json["total"] for each in EXAMPLES["Query"]
+    ]
+    assert sum(total > 0 for total in found) >= 6
+
+
+def test_a_scan_goes_on_by_what_the_document_says(ask):
+    first = ask("POST", "/api/v1/activities", b'{"isScan": true, "limit": 500}').json
+    assert first["hasNext"] is False
+    assert "nextQueryFilters" not in first
+
+
+# --- Errors come as documented --------------------------------------------------------------------------------------------
+
+LIST, TOKENS, MIMIC = "/api/v1/activities", "/api/ext/v1/tokens", "/api/ext/v1/mimic/answers"
+MANY = json.dumps({"filters": {"service": {"eq": [1] * 1_001}}}).encode()
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """A documented error, and the request of an operation that provokes it."""
+
+    refusal: str
+    example: str
+    operation: str
+    asked: tuple
+    key: str | None = "owner"
+    mimics: bool = False
+
+
+PROVOKED = [
+    Provoked("Unauthenticated", "no credentials", "list_activities", ("POST", LIST), key=None),
+    Provoked("Unauthenticated", "unknown or revoked token", "list_activities", ("POST", LIST), key="0" * 80),
+    Provoked("Forbidden", "scope missing", "list_tokens", ("GET", TOKENS), key="reader"),
+    Provoked("NotFound", "unknown or another tenant's", "fetch_activity", ("GET", f"{LIST}/nowhere")),
+    Provoked("NotMimicking", "not mimicking", "expect_answers", ("POST", MIMIC, b'{"answers": [{}]}')),
+    Provoked("MethodNotAllowed", "another method", "list_activities", ("PUT", LIST)),
+    Provoked("TooLarge", "body too large", "list_activities", ("POST", LIST, b" " * 1_048_577)),
+    Provoked("BadQuery", "unknown filter", "list_activities", ("POST", LIST, b'{"filters": {"user.domian": {}}}')),
+    Provoked("BadQuery", "operator of another kind", "list_activities", ("POST", LIST, b'{"filters": {"text": {"neq": "x"}}}')),
+    Provoked("BadQuery", "value of the wrong type", "list_activities", ("POST", LIST, b'{"filters": {"service": {"eq": "x"}}}')),
+    Provoked("BadQuery", "filters that are no object", "list_activities", ("POST", LIST, b'{"filters": []}')),
+    Provoked("BadQuery", "parameter of the wrong type", "list_activities_by_get", ("GET", f"{LIST}?limit=many")),
+    Provoked("BadQuery", "too many values", "list_activities", ("POST", LIST, MANY)),
+    Provoked("BadQuery", "no JSON", "list_activities", ("POST", LIST, b"{'limit': 1}")),
+    Provoked("BadFilters", "unknown filter", "count_activities", ("POST", f"{LIST}/count", b'{"filters": {"user.domian": {}}}')),
+    Provoked("BadFeedback", "nothing said", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b"{}")),
+    Provoked("BadFeedback", "no flag", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b'{"feedback": "x", "allowContact": "perhaps"}')),
+    Provoked("BadEvents", "broken gzip", "ingest", ("POST", "/api/ext/v1/activities", b"\x1f\x8b")),
+    Provoked("BadToken", "no name", "create_token", ("POST", TOKENS, b"{}")),
+    Provoked("BadToken", "unknown scope", "create_token", ("POST", TOKENS, b'{"name": "x", "scopes": ["Everything.do"]}')),
+    Provoked("BadInterruptions", "no list", "expect_answers", ("POST", MIMIC, b"{}"), mimics=True),
+]  # fmt: skip
+
+# Those for which a house must be in a state of its own; `tests/scenarios` provokes the last two over a socket.
+APART = {
+    ("Throttled", "too fast"): errors.ThrottledError(12),
+    ("Unavailable", "shutting down"): errors.StoreClosedError(),
+    ("Unavailable", "no tokens"): errors.TokensUnavailableError(),
+    ("Unavailable", "no keys"): errors.IssuerUnavailableError(),
+}
+
+
+def documented(operation_id: str) -> dict:
+    return next(operation for _, _, operation, _ in operations() if operation["operationId"] == operation_id)
+
+
+@pytest.mark.parametrize("row", [pytest.param(each, id=f"{each.refusal}: {each.example}") for each in PROVOKED])
+def test_every_error_comes_as_documented(ask, ask_mimic, row):
+    asker = ask_mimic if row.mimics else ask
+    if row.key != "owner":
+        asker = Asker(ask.app, reader(ask) if row.key == "reader" else row.key)
+    reply = asker(*row.asked)
+    assert reply.status == REFUSALS[row.refusal].status
+    assert reply.json == {"detail": REFUSALS[row.refusal].examples[row.example]}
+    check(documented(row.operation), reply)
+
+
+def reader(asker: Asker) -> str:
+    """The key of a token that may read and nothing else."""
+    return asker("POST", TOKENS, b'{"name": "x", "scopes": ["Investigation.read"]}').json["token"]
+
+
+def test_every_documented_error_is_provoked():
+    said = {(name, example) for name, row in REFUSALS.items() for example in row.examples}
+    assert {(row.refusal, row.example) for row in PROVOKED} | set(APART) == said
+
+
+@pytest.mark.parametrize("refusal, example", [pytest.param(*each, id=": ".join(each)) for each in APART])
+def test_texts_of_the_errors_apart_are_theirs(refusal, example):
+    assert REFUSALS[refusal].examples[example] == str(APART[refusal, example])
+    assert REFUSALS[refusal].status == APART[refusal, example].status
+    assert set(REFUSALS[refusal].headers) == set(APART[refusal, example].headers)
+
+
+def test_a_throttled_answer_is_as_documented(tmp_path):
+    clock = Clock()
+    with seeded(tmp_path, clock, throttle="1/minute", samples=False) as (house, _):
+        key, _ = house.services.tokens.create("x", tenant="default")
+        asker = Asker(house.app, key)
+        good = asker("POST", LIST)
+        clock.now += 48_000
+        refused = asker("POST", LIST)
+    assert (good.status, refused.status) == (200, 429)
+    assert refused.json == {"detail": REFUSALS["Throttled"].examples["too fast"]}
+    for reply in (good, refused):
+        check(documented("list_activities"), reply)
+        assert {"ratelimit", "ratelimit-policy"} <= set(reply.headers)
+
+
+def test_an_answer_while_the_store_closes_is_as_documented(tmp_path):
+    with seeded(tmp_path, samples=False) as (house, asker):
+        house.services.store.close()
+        guarded, public = asker("POST", LIST), asker("GET", "/readyz")
+    check(documented("list_activities"), guarded)
+    check(documented("ready"), public)
+    assert guarded.json == public.json == {"detail": REFUSALS["Unavailable"].examples["shutting down"]}
+
+
+# --- Served ---------------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_served_as_made_and_follows_the_settings(tmp_path):
+    with seeded(tmp_path, max_values="3", max_value_length="64", max_filters="2", samples=False) as (_, asker):
+        served = asker("GET", "/openapi.json").json
+        said = asker("POST", LIST, b'{"filters": {"service": {"eq": [1, 2, 3, 4]}}}')
+    schemas = served["components"]["schemas"]
+    assert served["info"] == DOCUMENT["info"]
+    assert schemas["WholeValues"]["anyOf"][1]["maxItems"] == 3
+    assert schemas["Text"]["maxLength"] == 64
+    assert schemas["Filters"]["maxProperties"] == 2
+    assert said.status == 400
+
+
+def test_it_is_made_once():
+    assert manual.made(Bounds(), ("mdca",)) is manual.made(Bounds(), ("mdca",))
+
+
+def test_the_page_shows_every_operation_and_needs_nothing_from_elsewhere(ask):
+    reply = ask("GET", "/docs")
+    text = reply.body.decode()
+    assert reply.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert not re.search(r"<script|<link|<img|\bsrc=|@import|\bon[a-z]+=", text)
+    assert text.count("<details>") == len(list(operations()))
+    assert all(f"<code>{name}</code>" in text for name in (*FILTERS, *OPERATORS))
+
+
+COMMANDS = [unescape(each) for each in re.findall(r"<pre>(curl .*?)</pre>", manual.page_of(DOCUMENT), re.DOTALL)]
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "-X DELETE" not in each])
+def test_every_command_of_the_page_works(ask, ask_mimic, command):
+    words = shlex.split(command)
+    options = dict(itertools.pairwise(words))
+    assert words[:2] == ["curl", "-s"]
+    assert options.get("-H", "Authorization: Token $TOKEN") == "Authorization: Token $TOKEN"
+    path = next(each for each in words if each.startswith("http://")).removeprefix("http://127.0.0.1:8765")
+    if "-G" in words:
+        path += "?" + urlencode([tuple(options["--data-urlencode"].split("=", 1))])
+    body = options.get("--data-binary", "").encode()
+    asker = ask_mimic if "/mimic" in path else ask
+    reply = asker("POST" if body else "GET", path, body, headers={"content-type": FORM})
+    assert reply.status in (200, 201, 302), reply.body
