@@ -353,6 +353,15 @@ def test_a_body_in_chunks_of_7_bytes_from_node(clients, expected, encoding):
     assert got == Reply(200, expected(ALL).body)
 
 
+@pytest.mark.parametrize("encoding", list(ENCODINGS))
+def test_curl_that_offers_http_2_is_answered_all_the_same(clients, expected, encoding):
+    """`curl --http2` offers it with its first request, as Java's client does unasked."""
+    present("curl")
+    if b"HTTP2" not in subprocess.run(("curl", "--version"), capture_output=True, check=True).stdout:  # noqa: S607  whichever curl there is
+        pytest.skip("needs a curl that knows HTTP/2")
+    assert clients.curl(ENCODINGS[encoding](ALL), "--http2") == Reply(200, expected(ALL).body)
+
+
 def padded(size: int) -> bytes:
     text = json.dumps(ALL)[:-1] + ', "x": "'
     return (text + "y" * (size - len(text) - 2) + '"}').encode()

@@ -70,8 +70,8 @@ def tell(request):
         before, asked = asked, asked + count
         if asked // TOLD_EVERY > before // TOLD_EVERY:
             seconds = time.monotonic() - begun
-            reporter = request.config.pluginmanager.getplugin("terminalreporter")
-            reporter.write_line(f" {asked:,} requests, {asked / seconds:,.0f}/s")
+            with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                print(f" {asked:,} requests, {asked / seconds:,.0f}/s", flush=True)
 
     return told
 
@@ -168,6 +168,9 @@ EVENTS = [
     pytest.param(b'{"data\xd0": []}', id="a wrapper whose key is not UTF-8"),
     pytest.param(b'{"data": [], "\\q": 1}', id="a key with an escape that JSON does not know"),
     pytest.param(b'{"data": [], "\\u12": 1}', id="a key with an escape that breaks off"),
+    pytest.param(b"Created\rDate,AuditData\n1,{}", id="a CSV header with a carriage return in it"),
+    pytest.param(b'"Created,AuditData"\n1,{}', id="a CSV header with the column inside of another"),
+    pytest.param(b'"AuditData\n1,{}', id="a CSV header with a quote that does not end"),
 ]
 
 

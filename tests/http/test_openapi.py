@@ -31,6 +31,7 @@ from scenarios.inprocess import Asker, Reply
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+LIST, TOKENS, MIMIC = "/api/v1/activities", "/api/ext/v1/tokens", "/api/ext/v1/mimic/answers"
 DOCUMENT = manual.made(Bounds(), tuple(connectors()))
 
 
@@ -255,15 +256,23 @@ def test_examples_find_something(ask):
     assert sum(total > 0 for total in found) >= 6
 
 
-def test_a_scan_goes_on_by_what_the_document_says(ask):
-    first = ask("POST", "/api/v1/activities", b'{"isScan": true, "limit": 500}').json
-    assert first["hasNext"] is False
-    assert "nextQueryFilters" not in first
+def test_a_scan_goes_on_as_its_link_says(tmp_path):
+    lines = "\n".join(json.dumps({"_id": f"a{number}", "timestamp": number, "appId": 1}) for number in range(600))
+    operation = documented("list_activities")
+    link = operation["responses"]["200"]["links"]["next"]
+    with seeded(tmp_path, samples=False) as (_, asker):
+        asker("POST", "/api/ext/v1/activities?source=mdca", lines.encode())
+        first = asker("POST", LIST, b'{"isScan": true}')
+        body = {**link["requestBody"], "filters": first.json["nextQueryFilters"]}
+        last = asker("POST", LIST, json.dumps(body).encode())
+    assert link["requestBody"]["filters"] == "$response.body#/nextQueryFilters"
+    for reply in (first, last):
+        check(operation, reply)
+    assert len({each["_id"] for each in first.json["data"] + last.json["data"]}) == 600
 
 
 # --- Errors come as documented --------------------------------------------------------------------------------------------
 
-LIST, TOKENS, MIMIC = "/api/v1/activities", "/api/ext/v1/tokens", "/api/ext/v1/mimic/answers"
 MANY = json.dumps({"filters": {"service": {"eq": [1] * 1_001}}}).encode()
 
 

@@ -416,7 +416,7 @@ BAD_EXPIRES = [
     pytest.param("", "expires: expected a moment in ms", id="an empty string"),
     pytest.param("٣" * 13, "expires: expected a moment in ms", id="digits of another script"),
     pytest.param("9" * 40, "expires: expected a moment in ms", id="more digits than a moment has"),
-    pytest.param(1e15, "expires: expected a moment in ms", id="a fraction"),
+    pytest.param(NOW + 0.5, "expires: expected a moment in ms", id="a fraction"),
     pytest.param(True, "expires: expected a moment in ms", id="true"),
     pytest.param([NOW + DAY], "expires: expected a moment in ms", id="a list"),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 Record = Mapping[str, Any]
 
 LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
-_MOST_INT_DIGITS = 4_096  # What a value of a request may have; Python itself reads no more than 4,300.
+MOST_DIGITS = 4_096  # What a value of a request may have; Python itself reads no more than 4,300.
 
 
 def part(record: Any, key: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def integer(value: Any) -> int | None:
 def decimal(text: str) -> int | None:
     """The integer that a decimal string with an optional sign spells."""
     digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_INT_DIGITS else None
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS else None
 
 
 def first_string(*candidates: Any) -> str | None:

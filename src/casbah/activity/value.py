@@ -1,5 +1,6 @@
 """Values off the wire: from untrusted JSON to what operators work on, or a refusal that names what would be right."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,7 @@ from casbah.errors import describe
 
 MS_PER_DAY = 86_400_000
 MOST_DAYS = 1_000_000_000
+_DAYS = re.compile(r"-?[0-9]{1,4096}(\.[0-9]{1,4096})?")
 
 
 class Takes(Enum):
@@ -116,12 +118,7 @@ def parse(value: Any, takes: Takes, kind: Kind, *, now: int, nullable: bool = Fa
 
 def days_ago(value: Any, *, now: int) -> int:
     """The moment `value` days before `now`, in ms."""
-    days = value
-    if isinstance(value, str):
-        try:
-            days = float(value)
-        except ValueError:
-            days = None
+    days = float(value) if isinstance(value, str) and _DAYS.fullmatch(value) else value
     if type(days) not in (int, float) or not abs(days) <= MOST_DAYS:  # NaN is not, either
         raise WrongValueError(f"a number of days, at most {MOST_DAYS:,}")
     return now - int(days * MS_PER_DAY)

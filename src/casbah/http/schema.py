@@ -14,11 +14,11 @@ from typing import Any
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter, positive
 from casbah.activity.query import PAGE_LIMIT, SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST, Bounds
+from casbah.activity.record import MOST_DIGITS
 from casbah.activity.value import MOST_DAYS, Takes
 
 Schema = dict[str, Any]
 
-_DIGITS = 4_096  # `casbah.activity.record.decimal` reads no longer strings
 _GROUPS = 8
 _DECIMAL = "-?[0-9]+"
 
@@ -88,7 +88,9 @@ def parameters() -> tuple[Parameter, ...]:
 def _values(bounds: Bounds) -> dict[str, Schema]:
     """Single values, as `casbah.activity.value` reads them."""
     most = bounds.characters
-    whole = either({"type": "integer"}, {"type": "string", "maxLength": min(most, _DIGITS), "pattern": f"^{_DECIMAL}$"})
+    whole = either(
+        {"type": "integer"}, {"type": "string", "maxLength": min(most, MOST_DIGITS), "pattern": f"^{_DECIMAL}$"}
+    )
     return {
         "Whole": {
             **whole,
@@ -96,7 +98,7 @@ def _values(bounds: Bounds) -> dict[str, Schema]:
         },
         "Count": either(
             {"type": "integer", "minimum": 0},
-            {"type": "string", "maxLength": _DIGITS, "pattern": "^(?:[0-9]+|-0+)$"},
+            {"type": "string", "maxLength": MOST_DIGITS, "pattern": "^(?:[0-9]+|-0+)$"},
             description="An integer of 0 or more, or its decimal string",
         ),
         "Flag": either(
@@ -265,7 +267,7 @@ def _days(most: int) -> Schema:
 
 
 def _role() -> Schema:
-    role = either({"enum": [1, 2, 3, None]}, {"type": "string", "pattern": "^0*[123]$", "maxLength": _DIGITS})
+    role = either({"enum": [1, 2, 3, None]}, {"type": "string", "pattern": "^0*[123]$", "maxLength": MOST_DIGITS})
     return {
         "type": "object",
         "properties": {"role": role},

@@ -236,15 +236,39 @@ def _token(more: dict[str, Schema] | None = None) -> Schema:
 
 
 def _interruptions() -> Schema:
-    """Numbers have bounds here, which a pattern of digits cannot say, so they are numbers."""
+    """Bounded numbers, and their decimal strings; null and nothing are as good as absent."""
     each = {
         "type": "object",
         "properties": {
-            "status": {"enum": [None, 0, *range(400, 600)], "description": "What the request is answered with"},
-            "slow": {"type": ["integer", "null"], "minimum": 0, "maximum": 600_000, "description": "ms to wait before"},
-            "retryAfter": {"type": ["integer", "null"], "minimum": 0, "maximum": 86_400, "description": "In seconds"},
+            "status": either(
+                {"enum": [None, 0, *range(400, 600)]},
+                {"type": "string", "pattern": "^0*(?:[45][0-9]{2})?$"},
+                description="What the request is answered with: 400 to 599; if left out, it is answered as ever",
+            ),
+            "slow": either(
+                {"type": ["integer", "null"], "minimum": 0, "maximum": 600_000},
+                {"type": "string", "pattern": "^0*(?:[0-9]{1,5}|[1-5][0-9]{5}|600000)?$"},
+                description="ms to wait before",
+            ),
+            "retryAfter": either(
+                {"type": ["integer", "null"], "minimum": 0, "maximum": 86_400},
+                {
+                    "type": "string",
+                    "pattern": "^0*(?:[0-9]{1,4}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)?$",
+                },
+                description="What a 429 or 503 says of it, in seconds",
+            ),
         },
     }
     return _object(
-        {"answers": {"type": "array", "minItems": 1, "maxItems": 1_000, "items": each}}, required=("answers",)
+        {
+            "answers": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 1_000,
+                "items": each,
+                "description": "What the next requests to the Activities API meet, one each",
+            }
+        },
+        required=("answers",),
     )

@@ -90,6 +90,8 @@ def _expires(body: dict[str, Any]) -> int | None:
     found = body.get("expires")
     if isinstance(found, str) and _MOMENT.fullmatch(found):
         return int(found)  # As a form spells it.
+    if type(found) is float and found.is_integer():
+        return int(found)
     if found is not None and type(found) is not int:
         raise MalformedBodyError(f"expires: expected a moment in ms since the epoch, or null, got {describe(found)}")
     return found

@@ -234,7 +234,11 @@ def _rows(feed: Feed, reader: Reader, delimiter: str) -> Iterator[Event | Refusa
     csv.field_size_limit(max(csv.field_size_limit(), feed.most_line))
     lines = (line.decode("utf-8", "surrogateescape") for line in feed.raw_lines())
     rows = csv.reader(lines, delimiter=delimiter)
-    column = [name.strip().lower() for name in next(rows)].index(_AUDIT_DATA)
+    try:
+        column = [name.strip().lower() for name in next(rows)].index(_AUDIT_DATA)
+    except (csv.Error, ValueError):
+        yield _refused(b"", reader, 1, "not CSV: its first line names AuditData, but not as a column")
+        return
     while True:
         number = rows.line_num + 1
         try:
