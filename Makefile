@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test scenarios check fix bench docs lock clean
+.PHONY: help setup demo serve test scenarios walk check fix bench docs lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -32,6 +32,9 @@ test: $(READY)  ## run every test
 
 scenarios: $(READY)  ## play the wire contract; ARGS='--url https://... --token ...' against any server
 	@PYTHONPATH=tests $(BIN)/python -m scenarios.run $(ARGS)
+
+walk: $(READY)  ## walk 50,000 activities in every way that clients do, with nothing but requests
+	@$(BIN)/python -m pytest --quiet tests/walk -k every_way --walk 50000 -s $(ARGS)
 
 check: $(READY)  ## lint, format, types, architecture, documents: everything but the long tests
 	$(BIN)/ruff check --quiet

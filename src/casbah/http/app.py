@@ -1,6 +1,7 @@
 """The way from a request to an answer: route, caller, throttle, permission, handler."""
 
 from collections.abc import Sequence
+from functools import cache
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
@@ -102,8 +103,14 @@ def segments_of(path: str) -> Sequence[str]:
     return path.removesuffix("/").split("/")[1:]
 
 
+@cache
+def _pattern(path: str) -> Sequence[str]:
+    """The segments of a route's path, which every request is held against."""
+    return segments_of(path)
+
+
 def _match(pattern: str, segments: Sequence[str]) -> dict[str, str] | None:
-    wanted = segments_of(pattern)
+    wanted = _pattern(pattern)
     if len(wanted) != len(segments):
         return None
     found: dict[str, str] = {}
