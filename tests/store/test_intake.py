@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from casbah.activity.scope import Scope
+from casbah.errors import StoreClosedError
 from casbah.store.contract import Inserted
 from casbah.store.embedded import intake as intake_module
 from casbah.store.embedded.store import EmbeddedStore
@@ -123,6 +124,22 @@ def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeyp
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 10)])
     assert sorted(type(each).__name__ for each in rest) == ["Inserted"] * 6 + ["OSError"] * 3
     assert store.find(query(), TENANT).total == 7
+
+
+def test_a_batch_that_waited_until_the_store_was_closed_is_not_written(tmp_path):
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    intake = store._tenant(TENANT)._intake
+    with ThreadPoolExecutor(1) as pool:
+        with intake._writing:
+            waiting = pool.submit(store.insert, [arrival(record(1))], TENANT)
+            while not intake._waiting:
+                pass
+            store.close()
+        with pytest.raises(StoreClosedError):
+            waiting.result()
+    again = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    assert again.find(query(), TENANT).total == 0
+    again.close()
 
 
 def test_large_batches_do_not_share(store, held, monkeypatch):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import tantivy
 
+from casbah.errors import StoreClosedError
 from casbah.store.embedded.period import Period
 
 _LEAST_BYTES = 15_000_000
@@ -19,10 +20,16 @@ class Writers:
         self._memory = max(memory, _LEAST_BYTES)
         self._writing = threading.Lock()
         self._open: OrderedDict[Period, tantivy.IndexWriter] = OrderedDict()
+        self._closed = False
 
     def write(self, period: Period, documents: Iterable[str]) -> None:
-        """Add documents and commit: on return they are synced to disk and in view. On any failure none of them are."""
+        """Add documents and commit: on return they are synced to disk and in view. On any failure none of them are.
+
+        Raises StoreClosedError once closed: whoever has waited until then must not write to what another process may own.
+        """
         with self._writing:
+            if self._closed:
+                raise StoreClosedError
             writer = self._writer(period)
             try:
                 for document in documents:
@@ -37,6 +44,7 @@ class Writers:
     def close(self) -> None:
         """Wait for merges and let go of every period."""
         with self._writing:
+            self._closed = True
             while self._open:
                 self._close_oldest()
 
