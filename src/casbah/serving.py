@@ -2,6 +2,7 @@
 
 import json
 import socket
+from typing import Any
 
 import httptools
 import uvicorn
@@ -13,6 +14,7 @@ from casbah.settings import Settings
 
 _SECONDS_TO_FINISH = 30
 _MOST_HEAD = 1_048_576
+_MOST_FIELDS = 10_000
 _MOST_TARGET = 65_535
 _BAD_REQUEST, _TARGET_TOO_LONG, _HEAD_TOO_LARGE = 400, 414, 431
 
@@ -54,7 +56,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
 
 
 class PlainHttp(HttpToolsProtocol):
-    """HTTP/1.1 and nothing else, with bounds to the head of a request, and errors in the shape of all others.
+    """HTTP/1.1 and nothing else, with bounds to what a request may hold in memory, and errors in the shape of all others.
 
     Whoever offers another protocol is answered in this one (RFC 9110, 7.8). Java's client and `curl --http2` offer HTTP/2 with
     their first request. The parser takes the offer for an agreement and stops after the head, so that uvicorn loses the body
@@ -62,34 +64,44 @@ class PlainHttp(HttpToolsProtocol):
     head, without the offer.
     """
 
-    _head = 0
+    _unread = 0
+    """Bytes since the request began or since its body last went on: a head, the size of a chunk, a trailer."""
+    _in_request = False
     _in_head = False
     _problem = (_BAD_REQUEST, "")
+    _refusal: bytes | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
         self._unset_keepalive_if_required()
+        if self._refusal is not None:
+            return
         self._problem = (
             _BAD_REQUEST,
             "not a request of HTTP/1.1: its first line, a header or its length cannot be read",
         )
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offered:
-            again = self._head_without_offer()
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # As uvicorn has it.
-            self.data_received(again + data[offered.args[0] :])
+            self._parse(memoryview(data))
         except httptools.HttpParserError:
             self._refuse(*self._problem)
-        self._head += len(data)
-        if self._in_head and self._head > _MOST_HEAD and not self.transport.is_closing():
+            return
+        self._unread += len(data)
+        if self._in_request and self._unread > _MOST_HEAD:
             self._refuse(_HEAD_TOO_LARGE, f"the head of the request is larger than {_MOST_HEAD} bytes")
 
     def on_message_begin(self) -> None:
         """A request begins; its head is counted from the read on in which it does."""
-        self._head, self._in_head = 0, True
+        self._unread, self._in_request, self._in_head = 0, True, True
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. One behind the body never joins the head (RFC 9110, 6.5.1): it could say who is asking."""
+        if not self._in_head:
+            return
+        if len(self.headers) == _MOST_FIELDS:
+            self._problem = (_HEAD_TOO_LARGE, f"the head of the request has more than {_MOST_FIELDS} fields")
+            raise ValueError(self._problem)
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is there; nothing is answered while the parser is about to stop."""
@@ -106,10 +118,37 @@ class PlainHttp(HttpToolsProtocol):
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """The body goes on; how much of it there may be is for the application to say."""
+        self._unread = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The request is there, unless the parser is about to stop."""
+        self._in_request = False
         if not self.parser.should_upgrade():
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Answer the next, or say what is wrong with what came behind the last."""
+        if self._refusal is not None and not self.pipeline:
+            self.transport.write(self._refusal)
+            self.transport.close()
+        super().on_response_complete()
+
+    def _parse(self, data: memoryview) -> None:
+        """Parse all of it, with a new parser after every offer of another protocol."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offered:
+                again = self._head_without_offer()
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # As uvicorn has it.
+                self.parser.feed_data(again)
+                data = data[offered.args[0] :]
+            else:
+                return
 
     def _head_without_offer(self) -> bytes:
         line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
@@ -117,8 +156,20 @@ class PlainHttp(HttpToolsProtocol):
         return b"\r\n".join((line, *kept, b"", b""))
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Say what is wrong in the way of `http.problems`, and close: where a request ends that cannot be read nobody knows."""
+        """Say what is wrong in the way of `http.problems`, and close: where a request ends that cannot be read nobody knows.
+
+        Requests before it that are whole are answered first, and no answer that has begun is interrupted by another.
+        """
         text = json.dumps({"detail": detail}).encode()
         headers = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(text)
-        self.transport.write(STATUS_LINE[status] + headers + text)
+        self._refusal = STATUS_LINE[status] + headers + text
+        asked: Any = self.cycle  # None before the first request, whatever its annotation says.
+        queued = bool(self.pipeline)
+        broken = asked is not None and asked.more_body and not asked.response_complete
+        if queued and broken:
+            self.pipeline.popleft()
+        if queued or not (asked is None or asked.response_complete or broken):
+            return
+        if not (broken and asked.response_started):
+            self.transport.write(self._refusal)
         self.transport.close()

@@ -64,8 +64,8 @@ class Compared:
 
     def found(self, query: Query) -> list[str]:
         """The names of what the store finds, by their numbers of storing: fetching a million records takes its time."""
-        views = self.store._tenant(TENANT)._ordered(query)
-        return [self.names[hit.seq - 1] for hit in tenant._first(query, views, query.limit)]
+        asked = self.store._tenant(TENANT)._asked(query.predicate, descending=query.descending)
+        return [self.names[hit.seq - 1] for hit in tenant._first(query, asked, query.limit)]
 
     def total(self, filters: Mapping[str, Any]) -> int:
         return self.store.count(parse({"filters": filters}, now=NOW).predicate, TENANT)

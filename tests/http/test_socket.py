@@ -267,6 +267,75 @@ def test_a_head_that_does_not_end_is_refused_before_it_fills_the_memory(connecte
             assert wire.answer()[0] == 431
 
 
+TRAILED = CHUNKED + b"\r\n\r\n2\r\n{}\r\n0"
+UNBOUNDED = [
+    pytest.param(b"Host: a", b"\r\na:" * 400_000, id="fields in a head"),
+    pytest.param(TRAILED, b"\r\na:" * 400_000, id="fields in a trailer"),
+    pytest.param(TRAILED, b"\r\na:" + b"y" * 1_500_000, id="one field in a trailer"),
+    pytest.param(CHUNKED, b"\r\n\r\n1;x=" + b"y" * 1_500_000, id="an extension of a chunk"),
+]
+
+
+@pytest.mark.parametrize("begun, endless", UNBOUNDED)
+def test_what_is_no_body_is_bounded_wherever_it_stands(connected, begun, endless):
+    """Small fields take thirty times their size in memory, and nobody has shown credentials yet."""
+    with connected() as wire, suppress(ConnectionError):  # Closed while this was still sending, which is as good.
+        wire.send(b"POST " + LIST + b" HTTP/1.1\r\n" + begun + endless)
+        while found := wire.connection.recv(65_536):
+            wire.waiting += found
+        assert b"HTTP/1.1 431 " in wire.waiting
+
+
+def test_a_head_has_a_limit_of_fields(connected, expected):
+    with connected() as wire:
+        assert wire.send(get(b"?limit=1", *[b"a:"] * 9_998)).answer() == (200, expected(LIMIT))
+        refusal = {"detail": "the head of the request has more than 10000 fields"}
+        assert wire.send(get(b"?limit=1", *[b"a:"] * 9_999)).answer() == (431, refusal)
+        assert wire.is_closed()
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one piece", "in two pieces"])
+def test_a_trailer_says_nothing_of_who_asks(connected, together):
+    """A proxy that judges requests by their heads does not look behind their bodies."""
+    trailer = b"Authorization: Token <key>\r\n"
+    head, body = request(b"POST " + LIST + b" HTTP/1.1", CHUNKED, token=b""), chunked(BYTEWISE, trailer=trailer)
+    with connected() as wire:
+        assert wire.send(*((head + body,) if together else (head, body))).answer()[0] == 401
+
+
+OFFER = (b"Connection: upgrade", b"Upgrade: h2c")
+
+
+def test_any_number_of_offers_at_once_is_answered(connected, expected):
+    asked = b"".join(get(b"?limit=1", b"X: " + b"y" * 2_000, *OFFER) for _ in range(100)) + get(b"?limit=1")
+    with connected() as wire:
+        wire.send(asked[:-20], asked[-20:])
+        assert [wire.answer() for _ in range(101)] == [(200, expected(LIMIT))] * 101
+
+
+def test_thousands_of_offers_in_one_read_do_not_break_the_server(connected):
+    with connected() as wire:
+        wire.send(request(b"GET /livez HTTP/1.1", *OFFER, token=b"") * 2_500)
+        assert {wire.answer()[0] for _ in range(2_500)} == {200}
+
+
+BEHIND = [
+    pytest.param(b"GARBAGE\r\n\r\n", 400, id="no request"),
+    pytest.param(request(b"POST " + LIST + b" HTTP/1.1", CHUNKED, body=b"x\r\n"), 400, id="a request whose body breaks"),
+    pytest.param(get(b"?" + b"x" * 70_000), 414, id="a target that is too long"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("behind, status", BEHIND)
+@pytest.mark.parametrize("count", [1, 3])
+def test_whole_requests_are_answered_before_what_is_behind_them_is_refused(connected, expected, behind, status, count):
+    with connected() as wire:
+        wire.send(get(b"?limit=1") * count + behind)
+        assert [wire.answer() for _ in range(count)] == [(200, expected(LIMIT))] * count
+        assert wire.answer()[0] == status
+        assert wire.is_closed()
+
+
 NOT_READ = [
     pytest.param(request(b"GET /api/v1/activities/a1/ HTTP/1.1", body=b"x" * 200_000), 200, id="fetch, which ignores a body"),
     pytest.param(request(b"GET /api/v1/activities/a1/ HTTP/1.1", CHUNKED, body=chunked(BYTEWISE)), 200, id="fetch, in chunks"),

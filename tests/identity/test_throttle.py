@@ -67,10 +67,17 @@ def test_tenants_are_counted_apart():
     assert [admitted(throttle, clock, tenant, [0, 0]) for tenant in ("a", "b")] == [[0, 60], [0, 60]]
 
 
-def test_a_clock_that_steps_back_lets_nobody_wait_for_ever():
+STEPS = [
+    pytest.param([0, -3_600_000, -3_600_000], [0, 0, 60], id="back by an hour"),
+    pytest.param([-30_000, 3_600_000, 0, 0], [0, 0, 0, 60], id="on by an hour and back"),
+    pytest.param([0, -1, -1], [0, 0, 60], id="back by a ms"),
+]
+
+
+@pytest.mark.parametrize("moments, waits", STEPS)
+def test_a_clock_that_is_set_lets_nobody_wait_longer_than_the_span(moments, waits):
     clock = Clock()
-    throttle = Throttle(Rate(1, 60), clock=clock)
-    assert admitted(throttle, clock, "t", [0, -3_600_000, 60_000]) == [0, 3_660, 0]
+    assert admitted(Throttle(Rate(1, 60), clock=clock), clock, "t", moments) == waits
 
 
 def test_many_threads_pass_exactly_the_rate():

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tantivy
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded import intake as intake_module
+from casbah.store.embedded.document import Draft
 from casbah.store.embedded.render import escape
+from casbah.store.embedded.stamp import Stamp
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
 
@@ -53,7 +56,7 @@ def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
     "content, says",
     [
         pytest.param('{"format": 99, "fields": []}', "has format 99", id="a newer format"),
-        pytest.param('{"format": 1, "fields": ["gone:id"]}', "other fields", id="other fields"),
+        pytest.param('{"format": 2, "fields": ["gone:id"]}', "other fields", id="other fields"),
         pytest.param("not json", "cannot be read", id="not ours"),
     ],
 )
@@ -104,14 +107,14 @@ def test_patterns_of_any_length(tmp_path: Path, letters: str, size: int) -> None
 def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(tmp_path)
     store.insert([arrival(record(1))], TENANT)
-    whole = intake_module.s.document
+    whole = intake_module.document
 
-    def breaks(*arguments: object, **keys: object) -> str:
-        if keys["seq"] == 4:
+    def breaks(draft: Draft, stamp: Stamp, **keys: Any) -> str:
+        if stamp.seq == 4:
             raise RuntimeError("as a full disk would")
-        return whole(*arguments, **keys)
+        return whole(draft, stamp, **keys)
 
-    monkeypatch.setattr(intake_module.s, "document", breaks)
+    monkeypatch.setattr(intake_module, "document", breaks)
     batch = [arrival(record(n)) for n in (2, 3, 4)]
     caught = []
     for _ in range(2):  # The error is kept, and with it all that its traceback holds.

@@ -1,6 +1,7 @@
 """Batches that share a commit: each is told of its own, none spoils another, and nothing is told before it is on disk."""
 
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +10,8 @@ from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
 from casbah.store.contract import Inserted
 from casbah.store.embedded import intake as intake_module
+from casbah.store.embedded import stamp
+from casbah.store.embedded.period import Period
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.writer import Writers
 from making import NOW, arrival, query, record
@@ -29,13 +32,13 @@ def held(monkeypatch):
     begun, release, sizes = threading.Event(), threading.Event(), []
     whole = Writers.write
 
-    def write(self, period, documents):
+    def write(self, period, documents, limits):
         listed = list(documents)
         sizes.append(len(listed))
         if not begun.is_set():
             begun.set()
             assert release.wait(30)
-        whole(self, period, listed)
+        whole(self, period, listed, limits)
 
     monkeypatch.setattr(Writers, "write", write)
     return begun, release, sizes
@@ -76,14 +79,14 @@ def test_the_same_event_in_batches_that_share_a_commit_is_stored_once(store, hel
 
 
 def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch):
-    whole = intake_module.s.document
+    whole = intake_module.document
 
-    def breaks(record_bytes, activity, **keys):
-        if activity["_id"] == record(7)["_id"]:
+    def breaks(draft, stamp, **keys):
+        if draft.id == record(7)["_id"]:
             raise RuntimeError("something is wrong with this one")
-        return whole(record_bytes, activity, **keys)
+        return whole(draft, stamp, **keys)
 
-    monkeypatch.setattr(intake_module.s, "document", breaks)
+    monkeypatch.setattr(intake_module, "document", breaks)
     batches = [[arrival(record(n)), arrival(record(20))] for n in (7, 1, 2)]
     _, (bad, *good) = together(store, held, [arrival(record(0))], batches)
     assert isinstance(bad, RuntimeError)
@@ -95,11 +98,11 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
     slow = Writers.write
     calls = []
 
-    def fails(self, period, documents):
+    def fails(self, period, documents, limits):
         calls.append(1)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        slow(self, period, documents)
+        slow(self, period, documents, limits)
 
     monkeypatch.setattr(Writers, "write", fails)
     first, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 6)])
@@ -114,11 +117,11 @@ def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeyp
     slow = Writers.write
     calls = []
 
-    def fails(self, period, documents):
+    def fails(self, period, documents, limits):
         calls.append(1)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        slow(self, period, documents)
+        slow(self, period, documents, limits)
 
     monkeypatch.setattr(Writers, "write", fails)
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 10)])
@@ -159,3 +162,63 @@ def test_many_threads_at_once_lose_and_double_nothing(store):
     assert sum(each.stored for each in answers) == 68
     assert sum(each.stored + each.duplicates for each in answers) == 8 * 60 * 2
     assert store.find(query(), TENANT).total == 68
+
+
+class Panic(BaseException):
+    """What the engine's panics are: no Exception."""
+
+
+def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
+    add = intake_module._Known.add
+
+    def panics(self, column, term):
+        if term == record(3)["_id"]:
+            raise Panic
+        return add(self, column, term)
+
+    monkeypatch.setattr(intake_module._Known, "add", panics)
+    with pytest.raises(Panic):
+        together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in (1, 2, 3)])
+    assert store._tenant(TENANT)._intake._waiting == deque()
+    monkeypatch.undo()
+    assert store.insert([arrival(record(n)) for n in (1, 2, 3)], TENANT) == Inserted(3, 0)
+
+
+def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypatch):
+    monkeypatch.setattr(stamp, "MOST_TIES", 1)
+    full = record(0)
+    same = {**record(1), "created": full["created"]}
+    later = {**record(1), "created": full["created"] + 1}
+    _, (refused, stored) = together(store, held, [arrival(full)], [[arrival(same)], [arrival(later)]])
+    assert len(refused.refused) == 1
+    assert stored == Inserted(1, 0), "not a duplicate of what was refused"
+    assert store.fetch(record(1)["_id"], TENANT) is not None
+
+
+def test_commits_that_fail_use_up_no_place_in_a_moment(store, monkeypatch):
+    monkeypatch.setattr(stamp, "MOST_TIES", 4)
+    batch = [arrival({**record(n), "created": NOW}) for n in range(3)]
+
+    def fails(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Writers, "write", fails)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                store.insert(batch, TENANT)
+    assert store.insert(batch, TENANT) == Inserted(3, 0)
+
+
+def test_what_is_on_disk_though_its_call_failed_is_not_stored_again(store, monkeypatch):
+    store.insert([arrival(record(0))], TENANT)
+
+    def fails(_):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Period, "refresh", fails)
+        with pytest.raises(OSError, match="Too many"):
+            store.insert([arrival(record(1))], TENANT)
+    assert store.insert([arrival(record(1))], TENANT) == Inserted(0, 1)
+    assert store.find(query(), TENANT).total == 2

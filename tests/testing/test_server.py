@@ -59,6 +59,14 @@ def test_a_record_that_is_none_is_the_tests_own_mistake(casbah_server):
         casbah_server.add([{"_id": "a", "timestamp": "never"}])
 
 
+def test_a_setting_that_is_none_is_not_passed_over():
+    with (
+        pytest.raises(MisuseError, match="no setting is called 'mimick'; did you mean 'mimic'"),
+        serving(mimick="mdca"),
+    ):
+        pass
+
+
 def test_what_needs_mimic_says_so(casbah_server):
     with pytest.raises(MisuseError, match="--mimic mdca"):
         casbah_server.next(502)
@@ -213,3 +221,20 @@ def test_what_was_to_befall_can_be_taken_back(casbah_server):
     casbah_server.late([{"_id": "b", "timestamp": 500}], after=0)
     httpx.delete(casbah_server.url + "/api/ext/v1/mimic", headers=casbah_server.headers)
     assert ask(casbah_server).json() == {"data": [], "hasNext": False, "total": 0}
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off")
+def test_it_tells_the_bodies_of_requests_that_failed_too(casbah_server):
+    casbah_server.next(503)
+    ask(casbah_server, limit=3)
+    httpx.post(casbah_server.url + LIST, json={"limit": 4}, headers={"Authorization": "Token none"})
+    assert [(each.status, each.json) for each in casbah_server.requests] == [(503, {"limit": 3}), (401, {"limit": 4})]
+
+
+def test_it_does_not_wait_for_requests_that_nobody_waits_for():
+    with serving(mimic="mdca") as server:
+        server.next({"slow": 20_000})
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(server.url + LIST, headers=server.headers, timeout=0.2)
+        left = time.monotonic()
+    assert time.monotonic() - left < 10

@@ -5,9 +5,10 @@ queries compare plainly; the record itself keeps the source's spelling. Where ea
 `filters.md`'s table; rows are in its order, with the helpers of a filter right after it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from casbah.activity import address
@@ -51,7 +52,7 @@ class Field:
 
     name: str
     kind: Kind
-    read: Callable[[Reading], Iterable[Value]]
+    read: Callable[[Reading], Sequence[Value]]
 
     def __hash__(self) -> int:
         """Names are unique, which `FIELDS` makes sure of."""
@@ -60,7 +61,8 @@ class Field:
 
 def values(field: Field, reading: Reading) -> tuple[Value, ...]:
     """The distinct values of a field in a record, in order."""
-    return tuple(dict.fromkeys(field.read(reading)))
+    found = field.read(reading)
+    return tuple(found) if len(found) < _SEVERAL else tuple(dict.fromkeys(found))
 
 
 def phrases(reading: Reading) -> Iterator[tuple[str, ...]]:
@@ -73,7 +75,7 @@ def entity_term(identity: str, saas: str | None, instance: str | None) -> str:
 
     Parts are length-prefixed, so no two different triples give the same term; `-` stands for "any".
     """
-    return f"{_part(saas)}{_part(instance)}{exact(identity)}"
+    return _entity_stem(saas, instance) + exact(identity)
 
 
 def source_type(number: int) -> str:
@@ -86,6 +88,11 @@ def source_stream(stream: str) -> str:
     return f"s:{exact(stream)}"
 
 
+@lru_cache(maxsize=1_024)
+def _entity_stem(saas: str | None, instance: str | None) -> str:
+    return _part(saas) + _part(instance)
+
+
 def _part(part: str | None) -> str:
     return "-" if part is None else f"{len(part)}:{part}"
 
@@ -95,11 +102,11 @@ def _ints(found: Any) -> tuple[int, ...]:
     return () if number is None else (number,)
 
 
-def _ids(found: Iterable[Any]) -> Iterator[str]:
-    return (exact(name) for name in map(identifier, found) if name is not None)
+def _ids(found: Iterable[Any]) -> list[str]:
+    return [exact(name) for name in map(identifier, found) if name is not None]
 
 
-def _id(found: Any) -> Iterator[str]:
+def _id(found: Any) -> list[str]:
     return _ids((found,))
 
 
@@ -126,26 +133,23 @@ def _instance(r: Reading) -> tuple[int]:
     return (own if own is not None else actor if actor is not None else 0,)
 
 
-def _actions(r: Reading) -> Iterator[str]:
+def _actions(r: Reading) -> Sequence[str]:
     operation = string(r.main.get("rawOperationName"))
     event = string(r.record.get("eventTypeValue"))
     if operation is None:
-        return
-    yield folded(operation)
-    for app in (_app(r), integer(r.record.get("srcAppId"))):
-        if event is not None and app is not None:
-            yield folded(f"{app}:{event}:{operation}")
+        return ()
+    apps = (_app(r), integer(r.record.get("srcAppId"))) if event is not None else ()
+    return [folded(operation), *(folded(f"{app}:{event}:{operation}") for app in apps if app is not None)]
 
 
 def _country(r: Reading) -> str | None:
     return first_string(r.location.get("countryCode"), r.device.get("countryCode"))
 
 
-def _addresses(r: Reading) -> Iterator[str]:
-    for found in (r.device.get("clientIP"), *each(part(r.record, "internals"), "otherIPs")):
-        canonical = address.canonical(found) if type(found) is str else None
-        if canonical is not None:
-            yield canonical
+def _addresses(r: Reading) -> list[str]:
+    found = (r.device.get("clientIP"), *each(part(r.record, "internals"), "otherIPs"))
+    canonical = [address.canonical(text) for text in found if type(text) is str]
+    return [text for text in canonical if text is not None]
 
 
 def _list_items(r: Reading) -> Iterator[str]:
@@ -168,31 +172,40 @@ def _file_selectors(r: Reading) -> Iterator[Any]:
     yield from _list_items(r)
 
 
-def _urls(r: Reading) -> Iterator[str]:
+def _urls(r: Reading) -> list[str]:
     site, path, name = (string(r.raw.get(key)) for key in ("SiteUrl", "SourceRelativeUrl", "SourceFileName"))
     candidates = [r.raw.get("ObjectId"), site, *(found.get("name") for found in r.objects)]
     if site is not None and path is not None and name is not None:
         candidates.append(f"{site}{path}/{name}")
-    return (url for url in _texts(candidates) if url.startswith(("http://", "https://")))
+    return [folded(text) for text in candidates if type(text) is str and text[:8].lower().startswith(_WEB)]
 
 
-def _source(r: Reading) -> Iterator[str]:
+def _source(r: Reading) -> list[str]:
     number = integer(r.record.get("source"))
     stream = identifier(r.record.get("streamId"))
-    if number is not None:
-        yield source_type(number)
-    if stream is not None:
-        yield source_stream(stream)
+    terms = [] if number is None else [source_type(number)]
+    return terms if stream is None else [*terms, source_stream(stream)]
 
 
-def _entities(r: Reading) -> Iterator[str]:
+def _entities(r: Reading) -> list[str]:
     """Every way to ask for each of those who performed it; the record's several places mostly name the same."""
     known = {(identifier(name), integer(saas), integer(instance)): None for name, saas, instance in _performers(r)}
-    for name, saas, instance in known:
-        if name is not None:
-            for each_saas in (None,) if saas is None else (None, str(saas)):
-                for each_instance in (None,) if instance is None else (None, str(instance)):
-                    yield entity_term(name, each_saas, each_instance)
+    return [
+        stem + text
+        for name, saas, instance in known
+        if name is not None
+        for text in (exact(name),)
+        for stem in _entity_stems(saas, instance)
+    ]
+
+
+@lru_cache(maxsize=1_024)
+def _entity_stems(saas: int | None, instance: int | None) -> tuple[str, ...]:
+    return tuple(
+        _entity_stem(each_saas, each_instance)
+        for each_saas in ((None,) if saas is None else (None, str(saas)))
+        for each_instance in ((None,) if instance is None else (None, str(instance)))
+    )
 
 
 def _performers(r: Reading) -> Iterator[tuple[Any, Any, Any]]:
@@ -217,13 +230,17 @@ def _user_name(r: Reading) -> str | None:
     return first_string(r.user.get("userName"), part(r.record, "failedUserData").get("userName"), r.actor.get("name"))
 
 
+_SEVERAL = 2
+_WEB = ("http://", "https://")
+
+
 def _domain(r: Reading) -> str | None:
     _, found, domain = (_user_name(r) or "").rpartition("@")
     return domain if found else None
 
 
-def _under(objects: Iterable[dict[str, Any]], key: str) -> Iterator[Any]:
-    return (value for found in objects for value in each(found, key))
+def _under(objects: Iterable[dict[str, Any]], key: str) -> list[Any]:
+    return [value for found in objects for value in each(found, key)]
 
 
 def _index(*rows: Field) -> dict[str, Field]:
@@ -251,13 +268,13 @@ FIELDS = _index(
     Field("country",       Kind.TEXT,        lambda r: _text(_country(r))),
     Field("organization",  Kind.PATH,        lambda r: _text(r.location.get("organizationSearchable"))),
     Field("ip",            Kind.IP,          _addresses),
-    Field("ip_key",        Kind.ADDRESS,     lambda r: map(address.key, _addresses(r))),
+    Field("ip_key",        Kind.ADDRESS,     lambda r: [address.key(text) for text in _addresses(r)]),
     Field("file_selector", Kind.TEXT,        lambda r: _texts(_file_selectors(r))),
     Field("url",           Kind.URL,         _urls),
     Field("file_id",       Kind.ID,          lambda r: _ids(_file_ids(r))),
     Field("ip_category",   Kind.INT,         lambda r: _ints(r.location.get("category"))),
     Field("ip_tag",        Kind.ID,          lambda r: _ids(each(r.location, "ipTags"))),
-    Field("word",          Kind.WORDS,       lambda r: (word for phrase in phrases(r) for word in phrase)),
+    Field("word",          Kind.WORDS,       lambda r: [word for phrase in phrases(r) for word in phrase]),
     Field("date",          Kind.MS,          lambda r: _ints(r.record.get("timestamp"))),
     Field("policy",        Kind.ID,          lambda r: _ids(each(r.record, "policies"))),
     Field("source",        Kind.SOURCE,      _source),

@@ -33,9 +33,12 @@ def identifier(value: Any) -> str | None:
 
 def integer(value: Any) -> int | None:
     """A signed 64-bit integer from an int, a whole float or a decimal string; booleans are none."""
+    kind = type(value)
+    if kind is int:
+        return value if LEAST_INT <= value <= MOST_INT else None
     if value is None:
         return None
-    if type(value) is float and value.is_integer():
+    if kind is float and value.is_integer():
         value = int(value)
     elif isinstance(value, str):
         value = decimal(value)
@@ -101,16 +104,22 @@ class Reading:
         self.actor = part(record, "resolvedActor")
         self.raw = part(record, "rawDataJson")
         self.objects = [found for found in each(self.main, "eventObjects") if type(found) is dict]
-        self.files = [found for found in self.objects if _is(found, _FILE, "file")]
-        self.folders = [found for found in self.objects if _is(found, _FOLDER, "folder")]
-        self.actors = [found for found in self.objects if integer(found.get("role")) in _ACTOR_ROLES]
-        self.others = [found for found in self.objects if integer(found.get("role")) not in _ACTOR_ROLES]
+        self.files: list[dict[str, Any]] = []
+        self.folders: list[dict[str, Any]] = []
+        self.actors: list[dict[str, Any]] = []
+        self.others: list[dict[str, Any]] = []
+        for found in self.objects:
+            self._tell_apart(found)
+
+    def _tell_apart(self, found: dict[str, Any]) -> None:
+        number, kind = integer(found.get("objType")), found.get("serviceObjectType")
+        name = kind.lower() if type(kind) is str else ""
+        if number == _FILE or "file" in name:
+            self.files.append(found)
+        if number == _FOLDER or "folder" in name:
+            self.folders.append(found)
+        (self.actors if integer(found.get("role")) in _ACTOR_ROLES else self.others).append(found)
 
 
 _FILE, _FOLDER = 3, 4
 _ACTOR_ROLES = (2, 4)
-
-
-def _is(found: Mapping[str, Any], number: int, word: str) -> bool:
-    kind = found.get("serviceObjectType")
-    return integer(found.get("objType")) == number or (type(kind) is str and word in kind.lower())

@@ -46,11 +46,12 @@ class Throttle:
         """
         if self._rate is None:
             return None
-        now = self._clock()
         span = self._rate.seconds * 1_000
         with self._lock:
+            now = self._clock()
             seen = self._seen.setdefault(tenant, deque())
-            while seen and now - seen[0] >= span:
+            # A request of the future was counted before the clock was set back; nobody waits until that comes round again.
+            while seen and not 0 <= now - seen[0] < span:
                 seen.popleft()
             if len(seen) < self._rate.requests:
                 seen.append(now)

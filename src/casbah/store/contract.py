@@ -1,6 +1,6 @@
 """What a store does, whichever engine it is; `tests/contract` holds every engine to it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +51,11 @@ class FeedbackEntry:
 class Store(Protocol):
     """Activities of many tenants, apart by construction: a Scope opens one tenant's data and no other's."""
 
-    def insert(self, arrivals: Sequence[Arrival], scope: Scope, /) -> Inserted:
-        """Store what is new; returns once all of it is on disk. The same batch again changes nothing."""
+    def insert(self, arrivals: Iterable[Arrival], scope: Scope, /) -> Inserted:
+        """Store what is new; returns once all of it is on disk. The same batch again changes nothing.
+
+        Arrivals are taken one at a time, best while each is being parsed; an error on the way stores none of them.
+        """
         ...
 
     def find(self, query: Query, scope: Scope, /) -> Page:

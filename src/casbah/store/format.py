@@ -4,13 +4,13 @@ FORMAT goes up whenever what is written changes: a field of the language, a colu
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from casbah.errors import StoreFormatError
+from casbah.store.durable import write_file
 
-FORMAT = 1
+FORMAT = 2
 _FILE = "format.json"
 
 
@@ -18,7 +18,7 @@ def claim(folder: Path, fields: Sequence[str]) -> None:
     """Check the folder's format, or write it into a new store. Raises StoreFormatError."""
     file = folder / _FILE
     if not file.exists():
-        _write(file, {"format": FORMAT, "fields": list(fields)})
+        write_file(file, json.dumps({"format": FORMAT, "fields": list(fields)}, indent=1).encode())
         return
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -29,18 +29,3 @@ def claim(folder: Path, fields: Sequence[str]) -> None:
         raise StoreFormatError(f"the store at {folder} has format {version}; this Casbah reads format {FORMAT}")
     if stored_fields != list(fields):
         raise StoreFormatError(f"the store at {folder} was written with other fields than this Casbah reads")
-
-
-def _write(file: Path, content: object) -> None:
-    """Write a file whole or not at all, synced."""
-    draft = file.with_suffix(".new")
-    with draft.open("w", encoding="utf-8") as handle:
-        json.dump(content, handle, indent=1)
-        handle.flush()
-        os.fsync(handle.fileno())
-    draft.replace(file)
-    handle_of_folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle_of_folder)
-    finally:
-        os.close(handle_of_folder)

@@ -18,6 +18,7 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casbah import compose, settings
+from casbah.errors import clip, nearest
 from casbah.identity.door import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving import address, listening, server_of
 from casbah.testing.records import records
@@ -25,6 +26,8 @@ from casbah.testing.records import records
 _INGEST = "/api/ext/v1/activities"
 _MIMIC = "/api/ext/v1/mimic"
 _SECONDS = 120.0
+_SECONDS_TO_FINISH = 1
+"""For requests that nobody waits for any more: their test is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Seen:
 
 
 class MisuseError(AssertionError):
-    """The server refused what a test asked of it."""
+    """What a test asked for cannot be, or the server refused it."""
 
 
 @dataclass
@@ -113,6 +116,9 @@ def casbah_server(folder: Path | None = None, **given: str) -> Iterator[Server]:
 
     `given` are settings by name (`docs/settings.md`), as text: `mimic="mdca"`, `throttle="off"`, `mimic_late="2s"`.
     """
+    for name in given:
+        if name not in settings.SETTINGS:
+            raise MisuseError(f"no setting is called {clip(name)}{nearest(name, tuple(settings.SETTINGS))}")
     if folder is None:
         with TemporaryDirectory(prefix="casbah-") as made, casbah_server(Path(made), **given) as server:
             yield server
@@ -128,6 +134,7 @@ def casbah_server(folder: Path | None = None, **given: str) -> Iterator[Server]:
             token, _ = house.services.tokens.create("test", tenant=DEFAULT_TENANT)
             yield Server(address(listener), token, house.local_key, seen)
         finally:
+            running.config.timeout_graceful_shutdown = _SECONDS_TO_FINISH
             running.should_exit = True
             thread.join()
 
@@ -140,14 +147,22 @@ def _watched(app: ASGIApp, seen: list[Seen], *, owner: bytes) -> ASGIApp:
             await app(scope, receive, send)
             return
         body: list[bytes] = []
+        # Whoever waits for leave to send is not given it by us.
+        ended = any(name == b"expect" for name, _ in scope["headers"])
 
         async def received() -> Message:
+            nonlocal ended
             message = await receive()
             body.append(message.get("body", b""))
+            ended = not message.get("more_body", False)
             return message
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
+                while (
+                    not ended
+                ):  # What is refused by its head, or fails on demand, is answered before its body is read.
+                    await received()
                 path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
                 seen.append(Seen(scope["method"], path, query, b"".join(body), message["status"]))
             await send(message)

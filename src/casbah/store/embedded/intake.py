@@ -4,21 +4,24 @@ A commit costs the same for one activity as for a thousand, most of it waiting f
 one commits waits, and the next commit takes all who wait: each is told of its own batch, and only once it is on disk.
 """
 
+import logging
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
 
 from casbah.activity.arrival import Arrival
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.period import View
+from casbah.store.embedded.document import Draft, document, drafted, record_of, renamed
+from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.periods import Periods
-from casbah.store.embedded.splice import with_additions
 from casbah.store.embedded.stamp import FullMomentError, Stamp, Stamps
+from casbah.store.embedded.view import Limits, View
 from casbah.store.embedded.writer import Writers
+
+_log = logging.getLogger(__name__)
 
 MOST_TOGETHER = 5_000
 """Batches share a commit as long as they have no more activities than this together; a larger one has it to itself."""
@@ -26,9 +29,9 @@ MOST_TOGETHER = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Something to store: the arrival under the id to store it by, its twin terms, and its stamp."""
+    """Something to store: its draft under the id to store it by, its twin terms, and its stamp."""
 
-    arrival: Arrival
+    draft: Draft
     twins: tuple[str, ...]
     stamp: Stamp
 
@@ -37,11 +40,14 @@ class Fresh:
 class _Batch:
     """What one caller brings, and what becomes of it: an answer or an error."""
 
-    arrivals: Sequence[Arrival]
+    drafts: Sequence[Draft]
     answer: Inserted | None = None
     error: BaseException | None = None
+    fresh: dict[int, list[Fresh]] = field(default_factory=dict)
+    """What is to be written, by period."""
+
     documents: dict[int, Iterable[str]] = field(default_factory=dict)
-    """Ready to be written, by period; made beforehand where batches share a commit, so that one cannot spoil it for all."""
+    """The same as documents; made beforehand where batches share a commit, so that one cannot spoil it for all."""
 
 
 class Intake:
@@ -49,18 +55,21 @@ class Intake:
 
     def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps) -> None:
         self._periods = periods
+        self._payloads: Payloads = periods.payloads
         self._writers = writers
         self._stamps = stamps
         self._writing = threading.Lock()
         self._waiting: deque[_Batch] = deque()
 
-    def insert(self, arrivals: Sequence[Arrival]) -> Inserted:
+    def insert(self, arrivals: Iterable[Arrival]) -> Inserted:
         """Store what is new. Returns when all of it is synced to disk."""
-        batch = _Batch(arrivals)
+        batch = _Batch([drafted(arrival) for arrival in arrivals])
+        if not batch.drafts:
+            return Inserted(0, 0)
         self._waiting.append(batch)
         with self._writing:
             while batch.answer is None and batch.error is None:
-                self._store(self._together())
+                self._answer(self._together())
         if batch.error is not None:
             raise batch.error
         return batch.answer or Inserted(0, 0)
@@ -68,11 +77,31 @@ class Intake:
     def _together(self) -> list[_Batch]:
         """The batches that have waited longest and may share a commit; at least one."""
         group = [self._waiting.popleft()]
-        size = len(group[0].arrivals)
-        while self._waiting and size + len(self._waiting[0].arrivals) <= MOST_TOGETHER:
+        size = len(group[0].drafts)
+        while self._waiting and size + len(self._waiting[0].drafts) <= MOST_TOGETHER:
             group.append(self._waiting.popleft())
-            size += len(group[-1].arrivals)
+            size += len(group[-1].drafts)
         return group
+
+    def _answer(self, group: Sequence[_Batch]) -> None:
+        """Store what a group brings; each of its batches has an answer or an error afterwards, whatever happens."""
+        try:
+            self._periods.catch_up()
+            self._store(group)
+        except BaseException as wrong:  # noqa: BLE001  the engine's panics are no Exceptions; whose batch waits must hear of it
+            for batch in group:
+                if batch.answer is None and batch.error is None:
+                    batch.error = wrong
+        if any(batch.error is not None for batch in group):
+            self._stamps.forget()
+        self._learn()
+
+    def _learn(self) -> None:
+        """Nobody's events depend on a dictionary, so a failure to write one is only told."""
+        try:
+            self._payloads.learn()
+        except OSError as wrong:
+            _log.warning("records are packed as before: the new dictionary cannot be written: %s", wrong)
 
     def _store(self, group: Sequence[_Batch]) -> None:
         known = _Known(self._periods.views())
@@ -90,39 +119,47 @@ class Intake:
     def _write(self, batches: Sequence[_Batch]) -> None:
         for number in sorted({number for batch in batches for number in batch.documents}):
             documents = chain.from_iterable(batch.documents.get(number, ()) for batch in batches)
-            self._writers.write(self._periods.of(number), documents)
+            fresh = chain.from_iterable(batch.fresh.get(number, ()) for batch in batches)
+            self._writers.write(self._periods.of(number), documents, _limits(fresh))
 
     def _prepared(self, batch: _Batch, known: "_Known", *, alone: bool) -> Inserted | None:
         """What will be the answer once the batch's documents are written; None if something is wrong with it."""
         known.begin()
         try:
-            fresh, refused, duplicates = self._sorted_out(batch.arrivals, known)
-            for number, each in fresh.items():
+            batch.fresh, refused, duplicates = self._sorted_out(batch.drafts, known)
+            for number, each in batch.fresh.items():
                 # Documents are best made one at a time: the engine indexes one while the next is made.
-                batch.documents[number] = map(_document, each) if alone else list(map(_document, each))
+                documents = map(self._document, each)
+                batch.documents[number] = documents if alone else list(documents)
         except Exception as wrong:  # noqa: BLE001  it goes to whoever brought the batch; the others have nothing to do with it
             known.forget()
             batch.documents.clear()
             batch.error = wrong
             return None
-        return Inserted(sum(map(len, fresh.values())), duplicates, tuple(refused))
+        return Inserted(sum(map(len, batch.fresh.values())), duplicates, tuple(refused))
+
+    def _document(self, fresh: Fresh) -> str:
+        packed = self._payloads.pack(record_of(fresh.draft, fresh.stamp))
+        return document(fresh.draft, fresh.stamp, twins=fresh.twins, packed=packed)
 
     def _sorted_out(
-        self, arrivals: Sequence[Arrival], known: "_Known"
+        self, drafts: Sequence[Draft], known: "_Known"
     ) -> tuple[dict[int, list[Fresh]], list[tuple[int, str]], int]:
         """What to store, by period; what is refused, and why; how many are stored already."""
         fresh: defaultdict[int, list[Fresh]] = defaultdict(list)
         refused: list[tuple[int, str]] = []
         duplicates = 0
-        for position, arrival in enumerate(arrivals):
-            named = _named(arrival, known)
+        for position, draft in enumerate(drafts):
+            before = known.mark()
+            named = _named(draft, known)
             if named is None:
                 duplicates += 1
                 continue
-            period = self._periods.of(s.period_of(arrival.timestamp))
+            period = self._periods.of(s.period_of(draft.timestamp))
             try:
-                stamp = self._stamps.next(arrival.created, period.view)
+                stamp = self._stamps.next(draft.created, period.view)
             except FullMomentError as full:
+                known.forget(before)
                 refused.append((position, str(full)))
             else:
                 fresh[period.number].append(Fresh(*named, stamp))
@@ -141,9 +178,14 @@ class _Known:
         """From here on, terms can be forgotten again."""
         self._latest = []
 
-    def forget(self) -> None:
-        """The terms since `begin` are not taken after all."""
-        self._taken.difference_update(self._latest)
+    def mark(self) -> int:
+        """A place to forget back to."""
+        return len(self._latest)
+
+    def forget(self, mark: int = 0) -> None:
+        """The terms since `begin`, or since a mark, are not taken after all."""
+        self._taken.difference_update(self._latest[mark:])
+        del self._latest[mark:]
 
     def add(self, column: str, term: str) -> bool:
         """Whether the term was taken already; from now on it is."""
@@ -154,31 +196,30 @@ class _Known:
         return False
 
 
-def _named(arrival: Arrival, known: _Known) -> tuple[Arrival, tuple[str, ...]] | None:
-    """The arrival under an id that is free, and its twin terms; None if it is a duplicate."""
-    twin = s.twin(arrival)
+def _named(draft: Draft, known: _Known) -> tuple[Draft, tuple[str, ...]] | None:
+    """The draft under an id that is free, and its twin terms; None if it is a duplicate."""
+    twin = s.twin(draft.id, draft.digest)
     if twin is not None and known.add("twin", twin):
         return None
-    named = _with_free_id(arrival, known)
+    named = _with_free_id(draft, known)
     if named is None:
         return None
     column, term = s.identity(named.id)
     return named, tuple(filter(None, (twin, term if column == "twin" else None)))
 
 
-def _with_free_id(arrival: Arrival, known: _Known) -> Arrival | None:
-    """The arrival under its own id, else under that and its body's digest; None if both are taken."""
-    if not known.add(*s.identity(arrival.id)):
-        return arrival
-    if arrival.digest is None:
+def _with_free_id(draft: Draft, known: _Known) -> Draft | None:
+    """The draft under its own id, else under that and its body's digest; None if both are taken."""
+    if not known.add(*s.identity(draft.id)):
+        return draft
+    if draft.digest is None:
         return None
-    renamed = replace(arrival, id=f"{arrival.id}~{arrival.digest[:8]}")
-    return None if known.add(*s.identity(renamed.id)) else renamed
+    other = f"{draft.id}~{draft.digest[:8]}"
+    return None if known.add(*s.identity(other)) else renamed(draft, other)
 
 
-def _document(fresh: Fresh) -> str:
-    arrival, stamp = fresh.arrival, fresh.stamp
-    added = {"_id": arrival.id, "uid": arrival.id, "created": stamp.created}
-    missing: dict[str, Any] = {key: value for key, value in added.items() if key in arrival.adds}
-    record = with_additions(arrival.record, missing)
-    return s.document(record, {**missing, **arrival.activity}, twins=fresh.twins, seq=stamp.seq, tie=stamp.tie)
+def _limits(fresh: Iterable[Fresh]) -> Limits:
+    """Between which moments these lie."""
+    moments = [(each.draft.timestamp, each.stamp.created) for each in fresh]
+    columns = zip(*moments, strict=True)
+    return {sort: (min(column), max(column)) for sort, column in zip(s.SORTS, columns, strict=False)}

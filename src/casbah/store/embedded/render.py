@@ -1,11 +1,9 @@
-"""From a predicate to a tantivy query. It writes and decides nothing: what a predicate means is `activity.matching`'s.
-
-`prune` first drops what a period's own bounds already answer (all of a period is newer than ..., none of it is ...).
+"""From a predicate to a tantivy query. It decides nothing but the cheaper of two ways to say the same: what a predicate
+means is `activity.matching`'s.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import tantivy
 from tantivy import FieldType, Occur
 from tantivy import Query as Engine
 
@@ -13,10 +11,10 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.record import LEAST_INT, MOST_INT
-from casbah.store.embedded.schema import column_value, counted
-
-NOTHING = p.Any(())
-EVERYTHING = p.Everything()
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.derive import likely
+from casbah.store.embedded.resolve import closed
+from casbah.store.embedded.view import View
 
 _FEW_EXPANSIONS = 50
 _ANYTHING = "(?s:.)*"
@@ -25,49 +23,20 @@ _MOST_PATTERN_BYTES = 200
 _SHORT = 50
 _MOST_ADDRESS = 2**128 - 1
 
+# What a window of time costs in microseconds, about: as a walk over the column (for each activity of the view, but no more
+# than so much for each that is looked at), and as terms of spans (for each activity in the window, and to begin with).
+_COLUMN, _LOOK, _SPAN, _SPANS = 0.004, 1.0, 0.008, 20.0
+_LEVELS = ((s.coarse, s.COARSE_BITS), (s.fine, s.FINE_BITS))
+
 
 def escape(text: str) -> str:
     """A pattern that matches `text` and nothing else: the only place where a value becomes part of a pattern."""
     return "".join(char if char.isalnum() else f"\\x{{{ord(char):x}}}" for char in text)
 
 
-def prune(predicate: Predicate, bounds: Mapping[str, tuple[int, int]]) -> Predicate:
-    """The same predicate for records whose fields lie within `bounds` (least and most, by field name)."""
-    match predicate:
-        case p.All(parts):
-            kept = [part for part in (prune(each, bounds) for each in parts) if part != EVERYTHING]
-            return NOTHING if NOTHING in kept else p.both(*kept)
-        case p.Any(parts):
-            kept = [part for part in (prune(each, bounds) for each in parts) if part != NOTHING]
-            return EVERYTHING if EVERYTHING in kept else p.either(*kept)
-        case p.Not(part):
-            inner = prune(part, bounds)
-            return EVERYTHING if inner == NOTHING else NOTHING if inner == EVERYTHING else p.Not(inner)
-        case p.Range(field) if field.name in bounds:
-            return _pruned_range(predicate, *bounds[field.name])
-        case _:
-            return predicate
-
-
-def render(predicate: Predicate, schema: tantivy.Schema, searcher: tantivy.Searcher) -> Engine:
-    """The tantivy query that finds what `predicate` means; the searcher tells which terms there are."""
-    return _Renderer(schema, searcher).render(predicate)
-
-
-def _pruned_range(asked: p.Range, least: int, most: int) -> Predicate:
-    low, high = _closed(asked)
-    if (low is not None and low > most) or (high is not None and high < least):
-        return NOTHING
-    low = None if low is not None and low <= least else low
-    high = None if high is not None and high >= most else high
-    return EVERYTHING if low is None and high is None else p.Range(asked.field, low, high)
-
-
-def _closed(asked: p.Range) -> tuple[int | None, int | None]:
-    """The bounds as numbers that are included."""
-    low = asked.low if asked.low is None or asked.with_low else asked.low + 1
-    high = asked.high if asked.high is None or asked.with_high else asked.high - 1
-    return low, high
+def render(predicate: Predicate, view: View) -> Engine:
+    """The tantivy query that finds what `predicate` means; the view tells which terms there are."""
+    return _Renderer(view).render(predicate)
 
 
 def _fits(text: str) -> bool:
@@ -87,18 +56,19 @@ def _except(query: Engine, among: Engine | None = None) -> Engine:
 
 
 class _Renderer:
-    """One rendering: the schema and the searcher, and a method a node."""
+    """One rendering, and a method a node."""
 
-    def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
-        self._schema = schema
-        self._searcher = searcher
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._schema = view.schema
+        self._searcher = view.searcher
 
     def render(self, predicate: Predicate) -> Engine:  # noqa: C901, PLR0911, PLR0912  one case a node
         match predicate:
             case p.Everything():
                 return Engine.all_query()
             case p.All(parts):
-                return _all_of(map(self.render, parts)) if parts else Engine.all_query()
+                return _all_of(self._parts(parts)) if parts else Engine.all_query()
             case p.Any(parts):
                 return _any_of(map(self.render, parts)) if parts else Engine.empty_query()
             case p.Not(part):
@@ -122,6 +92,15 @@ class _Renderer:
             case p.Phrase():
                 return self._phrase(predicate)
 
+    def _parts(self, parts: Sequence[Predicate]) -> Iterator[Engine]:
+        """The parts of a conjunction: the rarest of them says how much a window of time would have to look at."""
+        windows = [part for part in parts if isinstance(part, p.Range) and part.field.name in self._view.limits]
+        others = [part for part in parts if part not in windows]
+        yield from map(self.render, others)
+        looked = min((likely(self._view, part) for part in others), default=self._view.held) if windows else 0
+        for window in windows:
+            yield self._window(window, looked=looked)
+
     def _terms(self, node: p.Terms) -> Engine:
         if node.field.kind is Kind.MS:  # Moments are columns without an inverted index.
             numbers = [value for value in node.values if isinstance(value, int)]
@@ -133,18 +112,60 @@ class _Renderer:
         known = tuple(dict.fromkeys(node.values))
         present = self._present(node.field)
         cases = [_except(self._one_of(node.field, known), among=present)] if known else [present]
-        cases += [self._more_than(node.field, known, size) for size in self._sizes(node.field)]
+        cases += [self._more_than(node.field, known, size) for size in self._view.sizes(node.field.name)]
         return _any_of(cases)
 
     def _range(self, node: p.Range) -> Engine:
-        low, high = _closed(node)
+        if node.field.name in self._view.limits:
+            return self._window(node, looked=self._view.held)
+        return self._column(node)
+
+    def _window(self, node: p.Range, *, looked: int) -> Engine:
+        """A window of time, in the cheaper way when `looked` activities are looked at besides."""
+        held, within = self._view.held, likely(self._view, node)
+        if _SPANS + within * _SPAN > min(looked * _LOOK, held * _COLUMN):
+            return self._column(node)
+        least, most = self._view.limits[node.field.name]
+        low, high = closed(node)
+        bits = s.COARSE_BITS
+        first = least >> bits << bits if low is None else max(low, least >> bits << bits)
+        last = ((most >> bits) + 1 << bits) - 1 if high is None else min(high, ((most >> bits) + 1 << bits) - 1)
+        return _any_of(self._spans(node.field, first, last, _LEVELS)) if first <= last else Engine.empty_query()
+
+    def _spans(
+        self, field: Field, first: int, last: int, levels: Sequence[tuple[Callable[[str], str], int]]
+    ) -> Iterator[Engine]:
+        """Whole spans as terms; what is left before and after them as finer spans, and the last ms as the column has them."""
+        if not levels:
+            yield from self._moments(field, first, last)
+            return
+        (column, bits), *finer = levels
+        begin, end = -(-first >> bits), last + 1 >> bits
+        if begin >= end:
+            yield from self._spans(field, first, last, finer)
+            return
+        yield Engine.range_query(
+            self._schema, column(field.name), FieldType.Integer, begin, end - 1, use_inverted_index=True
+        )
+        for start, stop in ((first, (begin << bits) - 1), (end << bits, last)):
+            if start <= stop:
+                yield from self._spans(field, start, stop, finer)
+
+    def _moments(self, field: Field, first: int, last: int) -> Iterator[Engine]:
+        """Less than two fine spans."""
+        for span in range(first >> s.FINE_BITS, (last >> s.FINE_BITS) + 1):
+            among = Engine.term_query(self._schema, s.fine(field.name), span)
+            yield _all_of((among, self._column(p.Range(field, first, last))))
+
+    def _column(self, node: p.Range) -> Engine:
+        low, high = closed(node)
         address = node.field.kind is Kind.ADDRESS
         least, most = (0, _MOST_ADDRESS) if address else (LEAST_INT, MOST_INT)
         first, last = max(low if low is not None else least, least), min(high if high is not None else most, most)
         if first > last:
             return Engine.empty_query()
         kind = FieldType.IpAddr if address else FieldType.Integer
-        ends = (column_value(node.field, first), column_value(node.field, last))
+        ends = (s.column_value(node.field, first), s.column_value(node.field, last))
         return Engine.range_query(self._schema, node.field.name, kind, *ends)
 
     def _prefix(self, node: p.Prefix) -> Engine:
@@ -209,14 +230,9 @@ class _Renderer:
             return Engine.term_query(self._schema, field.name, held[0])
         return Engine.term_set_query(self._schema, field.name, held) if held else Engine.empty_query()
 
-    def _sizes(self, field: Field) -> list[int]:
-        """How many values a record of this index can have in `field`, where it is more than one."""
-        stem = counted(field, 0)[:-1]
-        return sorted(int(term[len(stem) :]) for term, _ in self._searcher.terms_with_prefix("has", stem))
-
     def _more_than(self, field: Field, known: tuple[Value, ...], size: int) -> Engine:
         """Has exactly `size` values, not all of them among `known`."""
-        sized = Engine.term_query(self._schema, "has", counted(field, size))
+        sized = Engine.term_query(self._schema, "has", s.counted(field.name, size))
         if size > len(known):
             return sized
         each = [(Occur.Should, Engine.term_query(self._schema, field.name, value)) for value in known]

@@ -1,23 +1,20 @@
-"""An activity as a tantivy document: the fields of the language as columns, the record as bytes, and what the store adds.
+"""The columns of a period's index: the fields of the language, the record as bytes, and what the store adds.
 
-Store's own columns: `record` (the bytes), `has` (which fields have a value, and how many where it is more than one), `twin`
-(the source's body by which the same event is known again), `seq` (the number of storing), `date_key` and `created_key`
-(unique sort keys: the moment, then the number of storing).
+Store's own columns: `record` (the bytes, packed), `has` (which fields have a value, and how many where it is more than one),
+`twin` (the source's body by which the same event is known again), `seq` (the number of storing), `date_key` and
+`created_key` (unique sort keys: the moment, then the number of storing), and the spans of time in which an activity lies,
+coarse and fine: as terms, so that how many activities a span holds is known without a search, and a window of time is a few
+terms and no walk over a column.
 """
 
-import base64
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-import orjson
 import tantivy
 
 from casbah.activity import address
-from casbah.activity.arrival import Arrival
-from casbah.activity.fields import FIELDS, Field, Kind, Value, values
-from casbah.activity.record import Reading, strings
-from casbah.activity.text import MOST_CHARACTERS, exact, spaced_words
+from casbah.activity.fields import FIELDS, Field, Kind, Value
+from casbah.activity.text import MOST_CHARACTERS, exact
 
 WORDS = "words"
 """The tokenizer of the `word` column: words are made in Python and joined by spaces; it only splits them again."""
@@ -30,6 +27,10 @@ SEQ_BITS = 32
 TIE_BITS = 20
 MOST_TIES = 1 << TIE_BITS
 
+SORTS = ("date", "created")
+COARSE_BITS, FINE_BITS = 20, 10
+"""A coarse span of time is 2^20 ms (17 minutes), a fine one 2^10 ms (a second)."""
+
 
 def build() -> tantivy.Schema:
     """The schema of every period's index."""
@@ -40,6 +41,9 @@ def build() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("seq", "date_key", "created_key"):
         builder.add_integer_field(name, fast=True)
+    for sort in SORTS:
+        for name in spans(sort, 0):
+            builder.add_integer_field(name, indexed=True)
     builder.add_bytes_field("record", stored=True)
     return builder.build()
 
@@ -69,35 +73,19 @@ def created_key(created: int, tie: int) -> int:
     return (created << TIE_BITS) | tie
 
 
-def document(record: bytes, activity: Mapping[str, Any], *, twins: Sequence[str], seq: int, tie: int) -> str:
-    """The document of one activity, as the JSON that tantivy reads; bytes travel as base64."""
-    reading = Reading(activity)
-    columns: dict[str, Any] = {}
-    has: list[str] = []
-    for field in FIELDS.values():
-        if field.kind is Kind.WORDS:
-            columns[field.name] = spaced_words(strings(activity))
-            continue
-        found = values(field, reading)
-        if not found:
-            continue
-        if field.kind is Kind.ADDRESS:
-            columns[field.name] = [column_value(field, value) for value in found]
-            continue
-        columns[field.name] = found
-        has.append(field.name)
-        if len(found) > 1:
-            has.append(counted(field, len(found)))
-    columns |= {
-        "has": has,
-        "seq": seq,
-        "date_key": date_key(columns["date"][0], seq),
-        "created_key": created_key(columns["created"][0], tie),
-        "record": base64.b64encode(record).decode(),
-    }
-    if twins:
-        columns["twin"] = twins
-    return orjson.dumps(columns).decode()
+def spans(sort: str, moment: int) -> Mapping[str, int]:
+    """The spans in which a moment lies, by column."""
+    return {coarse(sort): moment >> COARSE_BITS, fine(sort): moment >> FINE_BITS}
+
+
+def coarse(sort: str) -> str:
+    """The column of coarse spans."""
+    return f"{sort}_coarse"
+
+
+def fine(sort: str) -> str:
+    """The column of fine spans."""
+    return f"{sort}_fine"
 
 
 def identity(activity_id: str) -> tuple[str, str]:
@@ -111,14 +99,14 @@ def identity(activity_id: str) -> tuple[str, str]:
     return "twin", f"id:{hashlib.sha256(activity_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def twin(arrival: Arrival) -> str | None:
+def twin(activity_id: str, digest: str | None) -> str | None:
     """The term by which an event with the same id and the same body is known again; None: it is known by id alone."""
-    return None if arrival.digest is None else f"{arrival.digest}:{identity(arrival.id)[1]}"
+    return None if digest is None else f"{digest}:{identity(activity_id)[1]}"
 
 
-def counted(field: Field, size: int) -> str:
+def counted(name: str, size: int) -> str:
     """The term in `has` that says a field has exactly `size` values."""
-    return f"{field.name}#{size}"
+    return f"{name}#{size}"
 
 
 def column_value(field: Field, value: Value) -> Value:

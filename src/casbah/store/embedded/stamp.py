@@ -1,12 +1,12 @@
 """What storing adds: a number of storing, the moment of storing, and a place within that moment."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from casbah.errors import UnavailableError
-from casbah.store.embedded.period import View
 from casbah.store.embedded.schema import MOST_TIES, SEQ_BITS
+from casbah.store.embedded.view import View
 
 PER_MS = 1_000
 """At most so many activities of our own clock share a millisecond (`records.md`, Time)."""
@@ -38,9 +38,9 @@ NO_STAMP = Stamp(0, 0, 0)
 class Stamps:
     """Gives stamps out. Numbers go on from the largest that is stored; one that was never committed may be given again."""
 
-    def __init__(self, clock: Callable[[], int], views: Sequence[View]) -> None:
+    def __init__(self, clock: Callable[[], int], *, last: int) -> None:
         self._clock = clock
-        self._seq = max((view.most("seq") or 0 for view in views), default=0)
+        self._seq = last
         self._now = 0
         self._in_now = 0
         self._ties: OrderedDict[tuple[int, int], int] = OrderedDict()
@@ -53,6 +53,10 @@ class Stamps:
         tie = self._tie(created, view)
         self._seq += 1
         return Stamp(self._seq, created, tie)
+
+    def forget(self) -> None:
+        """Places of what was never committed are free again: each moment is looked up anew."""
+        self._ties.clear()
 
     def _moment(self) -> int:
         now = self._clock()

@@ -3,11 +3,12 @@
 <store>/format.json   the format's version
 <store>/lock          held by the process that owns the directory
 <store>/tenants/<tenant>/periods/<number>/   a tantivy index for each 2^31 ms
+<store>/tenants/<tenant>/dictionaries/       what its records have in common, to pack them with
 <store>/tenants/<tenant>/feedback.db         feedback on activities
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
@@ -16,6 +17,7 @@ from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import FeedbackEntry, Inserted, Page, ScanPage
+from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.schema import fingerprint
@@ -27,7 +29,9 @@ from casbah.store.format import claim
 class EmbeddedStore:
     """Opens the directory, or raises StoreLockedError or StoreFormatError. Methods may be called from any thread."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], int], writer_memory: int = 64_000_000) -> None:
+    def __init__(
+        self, folder: Path, *, clock: Callable[[], int], writer_memory: int = 64_000_000, cache: int = 128_000_000
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = Lock(folder)
         try:
@@ -38,14 +42,15 @@ class EmbeddedStore:
         self._folder = folder / "tenants"
         self._clock = clock
         self._writers = Writers(memory=writer_memory)
+        self._cache = Cache(cache)
         self._opening = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
         self._feedback: dict[str, Feedback] = {}
         self._closed = False
 
-    def insert(self, arrivals: Sequence[Arrival], scope: Scope, /) -> Inserted:
+    def insert(self, arrivals: Iterable[Arrival], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
-        return self._tenant(scope).insert(arrivals) if arrivals else Inserted(0, 0)
+        return self._tenant(scope).insert(arrivals)
 
     def find(self, query: Query, scope: Scope, /) -> Page:
         """See `Store.find`."""
@@ -88,7 +93,9 @@ class EmbeddedStore:
                 raise StoreClosedError
             if scope.tenant not in self._tenants:
                 folder = self._folder / scope.tenant
-                self._tenants[scope.tenant] = Tenant(folder, writers=self._writers, clock=self._clock)
+                self._tenants[scope.tenant] = Tenant(
+                    folder, writers=self._writers, cache=self._cache, clock=self._clock
+                )
                 self._feedback[scope.tenant] = Feedback(folder)
             return self._tenants[scope.tenant]
 

@@ -8,6 +8,7 @@ import tantivy
 
 from casbah.errors import StoreClosedError
 from casbah.store.embedded.period import Period
+from casbah.store.embedded.view import Limits
 
 _LEAST_BYTES = 15_000_000
 
@@ -22,8 +23,9 @@ class Writers:
         self._open: OrderedDict[Period, tantivy.IndexWriter] = OrderedDict()
         self._closed = False
 
-    def write(self, period: Period, documents: Iterable[str]) -> None:
-        """Add documents and commit: on return they are synced to disk and in view. On any failure none of them are.
+    def write(self, period: Period, documents: Iterable[str], limits: Limits) -> None:
+        """Add documents, whose moments lie within `limits`, and commit: on return they are synced to disk and in view. On any
+        failure none of them are.
 
         Raises StoreClosedError once closed: whoever has waited until then must not write to what another process may own.
         """
@@ -34,6 +36,7 @@ class Writers:
             try:
                 for document in documents:
                     writer.add_json(document)
+                period.pending = limits
                 writer.commit()
             except BaseException:
                 del self._open[period]

@@ -1,0 +1,125 @@
+"""An activity on its way into the index: a draft with all that needs no look at the store, then the document.
+
+Drafts are made right after parsing, while the record is still in the processor's cache, and outside every lock; what
+storing adds (a free id, the stamp, the packed record) is spliced into the draft's JSON.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from casbah.activity.arrival import Arrival
+from casbah.activity.fields import FIELDS, Kind, Value
+from casbah.activity.record import Reading, strings
+from casbah.activity.text import spaced_words
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.splice import with_additions
+from casbah.store.embedded.stamp import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An arrival without its parsed record; `columns` is the JSON object of its columns, but for those of the stamp."""
+
+    id: str
+    timestamp: int
+    created: int | None
+    digest: str | None
+    adds: tuple[str, ...]
+    record: bytes
+    columns: bytes
+
+
+def drafted(arrival: Arrival) -> Draft:
+    """The draft of an arrival."""
+    return Draft(
+        id=arrival.id,
+        timestamp=arrival.timestamp,
+        created=arrival.created,
+        digest=arrival.digest,
+        adds=arrival.adds,
+        record=arrival.record,
+        columns=orjson.dumps(_columns(_named(arrival.id, arrival.adds) | dict(arrival.activity))),
+    )
+
+
+def renamed(draft: Draft, activity_id: str) -> Draft:
+    """The same draft under another id."""
+    return drafted(
+        Arrival(
+            id=activity_id,
+            timestamp=draft.timestamp,
+            record=draft.record,
+            activity=_parsed(draft.record),
+            digest=draft.digest,
+            created=draft.created,
+            adds=draft.adds,
+        )
+    )
+
+
+def record_of(draft: Draft, stamp: Stamp) -> bytes:
+    """The record as it will be answered: with the id and the moment of storing where it brought none."""
+    added: dict[str, Any] = {"_id": draft.id, "uid": draft.id, "created": stamp.created}
+    return with_additions(draft.record, {key: value for key, value in added.items() if key in draft.adds})
+
+
+def document(draft: Draft, stamp: Stamp, *, twins: Sequence[str], packed: bytes) -> str:
+    """The document as the JSON that the engine reads; bytes travel as base64."""
+    added: dict[str, Any] = {
+        "created": stamp.created,
+        "seq": stamp.seq,
+        "date_key": s.date_key(draft.timestamp, stamp.seq),
+        "created_key": s.created_key(stamp.created, stamp.tie),
+        **s.spans("date", draft.timestamp),
+        **s.spans("created", stamp.created),
+        "record": base64.b64encode(packed).decode("ascii"),
+    }
+    if twins:
+        added["twin"] = twins
+    return (draft.columns[:-1] + b"," + orjson.dumps(added)[1:]).decode()
+
+
+def _parsed(record: bytes) -> Any:
+    """A record that was parsed once already. The standard library reads integers of any length, orjson any depth we take."""
+    try:
+        return json.loads(record)
+    except RecursionError:
+        return orjson.loads(record)
+
+
+def _named(activity_id: str, adds: Sequence[str]) -> dict[str, Any]:
+    return {key: activity_id for key in ("_id", "uid") if key in adds}
+
+
+def _columns(activity: Mapping[str, Any]) -> dict[str, Any]:
+    reading = Reading(activity)
+    columns: dict[str, Any] = {"word": spaced_words(strings(activity))}
+    has = ["created"]
+    for name, read in _LISTED:
+        found: Sequence[Value] = read(reading)
+        if not found:
+            continue
+        columns[name] = found
+        has.append(name)
+        if len(found) > 1:
+            columns[name] = found = tuple(dict.fromkeys(found))
+            if len(found) > 1:
+                has.append(s.counted(name, len(found)))
+    addresses = _ADDRESS.read(reading)
+    if addresses:
+        columns[_ADDRESS.name] = [s.column_value(_ADDRESS, each) for each in dict.fromkeys(addresses)]
+    columns["has"] = has
+    return columns
+
+
+_LISTED = tuple(
+    (field.name, field.read)
+    for field in FIELDS.values()
+    if field.kind not in (Kind.WORDS, Kind.ADDRESS) and field.name != "created"
+)
+_ADDRESS = FIELDS["ip_key"]

@@ -1,0 +1,186 @@
+"""A period as it was at one moment: the engine's own answers, and what is known of its terms without asking it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import tantivy
+from tantivy import FieldType, Order
+from tantivy import Query as Engine
+
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.cache import Cache, Shelf
+from casbah.store.embedded.payload import Payloads
+from casbah.store.embedded.vocabulary import Vocabulary, vocabulary
+
+Limits = Mapping[str, tuple[int, int]]
+"""Between which values (least, most) the moments of a period lie, by sort field; empty where there are none."""
+
+_NUMBERED = count()
+_NO_VOCABULARY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One activity found: its moment (ms, of the field sorted by), its number of storing, and where its record is."""
+
+    moment: int
+    seq: int
+    view: "View"
+    address: tantivy.DocAddress
+
+    def record(self) -> bytes:
+        """The record's own bytes."""
+        return self.view.record_at(self.address)
+
+
+class View:
+    """What is committed later does not show in it."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        searcher: tantivy.Searcher,
+        schema: tantivy.Schema,
+        limits: Limits,
+        payloads: Payloads,
+        cache: Cache,
+    ) -> None:
+        self.number = number
+        self.schema = schema
+        self.searcher = searcher
+        self.limits = limits
+        self.held = int(searcher.num_docs)
+        self._payloads = payloads
+        name = next(_NUMBERED)
+        self.counts: Shelf[int] = Shelf(cache, "count", name)
+        self.moments: Shelf[Mapping[int, int]] = Shelf(cache, "moments", name)
+        self._vocabularies: Shelf[Vocabulary | None] = Shelf(cache, "vocabulary", name)
+        self._sizes: dict[str, Sequence[int]] = {}
+
+    @cached_property
+    def untouched(self) -> bool:
+        """Whether nothing was deleted: only then does the engine's count of a term say how many activities have it."""
+        return self.freq("has", "created") == self.held
+
+    def freq(self, column: str, term: Any) -> int:
+        """How many activities have a term; deleted ones count until the engine has merged them away."""
+        return int(self.searcher.doc_freq(column, term))
+
+    def sizes(self, name: str) -> Sequence[int]:
+        """How many values an activity of this view can have in a field, where it is more than one."""
+        if name not in self._sizes:
+            stem = s.counted(name, 0)[:-1]
+            found = self.searcher.terms_with_prefix("has", stem)
+            self._sizes[name] = sorted(int(term[len(stem) :]) for term, _ in found)
+        return self._sizes[name]
+
+    def vocabulary(self, name: str) -> Vocabulary | None:
+        """The terms of a text field, or None if there are too many."""
+        return self._vocabularies.get(
+            name,
+            lambda: vocabulary(self.searcher, name),
+            size=lambda made: _NO_VOCABULARY if made is None else made.size,
+        )
+
+    def terms(self, name: str, prefix: str, *, most: int) -> list[str] | None:
+        """The terms of a text field that begin with `prefix`, or None if there are more than `most`."""
+        found = self.searcher.terms_with_prefix(name, prefix, limit=most + 1)
+        return [term for term, _ in found] if len(found) <= most else None
+
+    def matching(self, query: Engine) -> int:
+        """How many activities match. (An aggregation counts without scoring: half the price of a search's own count.)."""
+        found: Any = self.searcher.aggregate(query, {"matching": {"filter": "*"}})
+        return int(found["matching"]["doc_count"])
+
+    def search(self, query: Engine, sort: str, *, descending: bool, limit: int, offset: int = 0) -> list[Hit]:
+        """The first activities in the order of a sort field, after `offset`."""
+        found = self._ordered(
+            query,
+            f"{sort}_key",
+            descending=descending,
+            limit=min(limit, self.held),
+            offset=min(offset, self.held),
+        )
+        addresses = [address for _, address in found]
+        moments = self.searcher.fast_field_values(sort, addresses)
+        numbers = self.searcher.fast_field_values("seq", addresses)
+        return [
+            Hit(int(moment or 0), int(number or 0), self, address)
+            for moment, number, address in zip(moments, numbers, addresses, strict=True)
+        ]
+
+    def stream(self, query: Engine, sort: str, *, descending: bool, chunk: int = 1_000) -> Iterator[Hit]:
+        """Every activity that matches, in order, a chunk at a time and each chunk from where the last one ended."""
+        column, rest = f"{sort}_key", query
+        while self.held:
+            found = self.search(rest, sort, descending=descending, limit=chunk)
+            yield from found
+            if len(found) < chunk:
+                return
+            last = self.searcher.fast_field_values(column, [found[-1].address])[0]
+            beyond = (None, int(last or 0) - 1) if descending else (int(last or 0) + 1, None)
+            following = Engine.range_query(self.schema, column, FieldType.Integer, *beyond)
+            rest = Engine.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, following)])
+
+    def histogram(self, query: Engine, sort: str, *, offset: int, width: int) -> dict[int, int]:
+        """How many activities match in each span of `width` ms that has any: by its start."""
+        asked = {"field": sort, "interval": float(width), "offset": float(offset), "min_doc_count": 1}
+        found = self.searcher.aggregate(query, {"moments": {"histogram": asked}})
+        return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in found["moments"]["buckets"]}
+
+    def record(self, activity_id: str) -> bytes | None:
+        """The record of that id."""
+        column, term = s.identity(activity_id)
+        if not self.freq(column, term):
+            return None
+        query = Engine.term_query(self.schema, column, term)
+        hits = self.searcher.search(query, limit=1, count=False).hits
+        return self.record_at(hits[0][1]) if hits else None
+
+    def record_at(self, address: tantivy.DocAddress) -> bytes:
+        """The record at a place that a search gave."""
+        return self._payloads.unpack(self.searcher.doc(address)["record"][0])
+
+    def has(self, column: str, term: str) -> bool:
+        """Whether some activity has that term. (No activity is ever deleted singly, so this needs no search.)."""
+        return self.freq(column, term) > 0
+
+    def ties(self, created: int) -> int:
+        """How many numbers are taken in one ms of `created`."""
+        low, high = s.created_key(created, 0), s.created_key(created, s.MOST_TIES - 1)
+        span = Engine.term_query(self.schema, s.fine("created"), created >> s.FINE_BITS)
+        if not self.freq(s.fine("created"), created >> s.FINE_BITS):
+            return 0
+        keys = Engine.range_query(self.schema, "created_key", FieldType.Integer, low, high)
+        query = Engine.boolean_query([(tantivy.Occur.Must, span), (tantivy.Occur.Must, keys)])
+        found = self._ordered(query, "created_key", descending=True, limit=1)
+        return int(found[0][0]) - low + 1 if found else 0
+
+    def _ordered(
+        self, query: Engine, column: str, *, descending: bool, limit: int, offset: int = 0
+    ) -> list[tuple[int, tantivy.DocAddress]]:
+        order = Order.Desc if descending else Order.Asc
+        found = self.searcher.search(query, limit=limit, count=False, order_by_field=column, offset=offset, order=order)
+        hits: list[tuple[int, tantivy.DocAddress]] = found.hits
+        return hits
+
+
+def extremes(searcher: tantivy.Searcher) -> tuple[Limits, int]:
+    """The limits of what an index holds, and its largest number of storing; in one pass."""
+    if not searcher.num_docs:
+        return {}, 0
+    asked = {f"{kind} {column}": {kind: {"field": column}} for column in s.SORTS for kind in ("min", "max")}
+    found = searcher.aggregate(Engine.all_query(), asked)
+    most = searcher.search(Engine.all_query(), limit=1, count=False, order_by_field="seq").hits[0][0]
+    limits = {each: _around(found[f"min {each}"]["value"], found[f"max {each}"]["value"]) for each in s.SORTS}
+    return limits, int(most)
+
+
+def _around(least: float, most: float) -> tuple[int, int]:
+    """The bounds as integers: the engine gives floats, so a ms beyond 2^53 may be rounded inwards by as much."""
+    slack = 0 if max(abs(least), abs(most)) < 1 << 53 else 1 << 11
+    return int(least) - slack, int(most) + slack

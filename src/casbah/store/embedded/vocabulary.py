@@ -1,0 +1,59 @@
+"""The terms of one column in one view, where they are few: a pattern is then a look at a text in memory.
+
+The engine would run an automaton over the terms of each segment, which is slower than listing them (10,000 object ids:
+77 ms to match, 52 ms to list; once listed, 1 ms to match).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+import tantivy
+
+MOST_TERMS = 20_000
+_EDGE = b"\xff"
+"""Stands between terms; UTF-8 has no such byte."""
+
+
+class Vocabulary:
+    """Every term of a column, in order, with how many activities have it."""
+
+    def __init__(self, terms: Sequence[tuple[str, int]]) -> None:
+        self._terms = [term for term, _ in terms]
+        encoded = [term.encode() for term in self._terms]
+        self._text = _EDGE + _EDGE.join(encoded) + _EDGE
+        self._starts = list(_starts(encoded))
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory, roughly."""
+        return len(self._text) * 2 + len(self._terms) * 100
+
+    def matching(self, text: str, *, begins: bool = False, ends: bool = False) -> list[str]:
+        """The terms that contain `text`, or begin with it, or end with it."""
+        wanted = (_EDGE if begins else b"") + text.encode() + (_EDGE if ends else b"")
+        return [self._terms[each] for each in self._places(wanted, shift=1 if begins else 0)]
+
+    def _places(self, wanted: bytes, *, shift: int) -> Iterator[int]:
+        """Which terms hold the bytes, each once."""
+        at = self._text.find(wanted)
+        while at >= 0:
+            place = bisect_right(self._starts, at + shift) - 1
+            yield place
+            following = place + 1
+            if following == len(self._starts):
+                return
+            at = self._text.find(wanted, self._starts[following] - shift)
+
+
+def vocabulary(searcher: tantivy.Searcher, column: str) -> Vocabulary | None:
+    """The vocabulary of a text column; None if it has too many terms."""
+    terms = searcher.terms_with_prefix(column, "", limit=MOST_TERMS + 1)
+    return Vocabulary(terms) if len(terms) <= MOST_TERMS else None
+
+
+def _starts(encoded: Sequence[bytes]) -> Iterator[int]:
+    """Where each term begins in the text."""
+    at = len(_EDGE)
+    for each in encoded:
+        yield at
+        at += len(each) + len(_EDGE)

@@ -1,0 +1,74 @@
+"""The query set asks by every filter, what it asks is valid, and the peers' conditions find what they mean."""
+
+from typing import Any
+
+import orjson
+import pytest
+from bench.columns import COLUMNS
+from bench.peers import duck, postgresql_layout
+from bench.shapes import SHAPES
+
+from bench import dsl, sql
+from casbah.activity.fields import FIELDS
+from casbah.activity.language import FILTERS, filter_named
+from casbah.activity.matching import matches
+from casbah.activity.query import Query, parse
+
+NOW = 1_760_000_000_000
+
+
+def queries(sample: Any, count: int) -> dict[str, list[Query]]:
+    return {shape.name: [parse(body, now=NOW) for body in shape.bodies(sample, count)] for shape in SHAPES}
+
+
+def test_every_filter_is_asked(sample):
+    asked = {filter_named(name).name for found in queries(sample, 600).values() for q in found for name in q.filters}
+    assert asked == set(FILTERS)
+
+
+def test_names_of_shapes_are_unique():
+    assert len({shape.name for shape in SHAPES}) == len(SHAPES)
+
+
+def test_every_field_is_a_column():
+    assert list(COLUMNS) == list(FIELDS)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_values_occur_in_the_data(shape, sample, records):
+    found = [parse(body, now=NOW).predicate for body in shape.bodies(sample, len(records))]
+    if "30 days" in shape.name or shape.name in ("half a year", "oldest first", "broad mixture"):
+        pytest.skip("it asks for the end of a year, and these records are of one week")
+    assert any(matches(predicate, orjson.loads(record)) for predicate in found for record in records)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_every_peer_can_say_it(shape, sample):
+    for query in (parse(body, now=NOW) for body in shape.bodies(sample, 600)):
+        for dialect in (duck.DIALECT, postgresql_layout.DIALECT):
+            said = sql.render(query.predicate, dialect)
+            assert said.text.count(dialect.mark) == len(said.values)
+        assert orjson.dumps(dsl.render(query.predicate))
+
+
+@pytest.fixture(scope="session")
+def engine(records, tmp_path_factory):
+    pytest.importorskip("duckdb", reason="`make bench` installs it", exc_type=ImportError)
+    folder = tmp_path_factory.mktemp("duck")
+    rows = folder / "rows.ndjson"
+    rows.write_bytes(b"".join(duck.form(record, number) for number, record in enumerate(records)))
+    file = folder / "activity.duckdb"
+    base = duck.opened(file)
+    base.execute(*duck.inserted(rows))
+    base.close()
+    return duck.DuckEngine(str(file))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_sql_finds_what_is_meant(shape, sample, records, engine):
+    for query in (parse(body, now=NOW) for body in shape.bodies(sample, len(records))[:3]):
+        found, total = engine.find(query)
+        right = [record for record in records if matches(query.predicate, orjson.loads(record))]
+        assert total == len(right)
+        assert set(found) <= set(right)
+        assert len(found) == min(query.limit, max(0, total - query.skip))
