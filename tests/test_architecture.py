@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 ROWS = (
     ("errors",),
     ("settings",),
-    ("activity.address", "activity.record", "activity.text", "activity.arrival", "activity.scope"),
+    ("activity.address", "activity.record", "activity.text", "activity.arrival", "activity.scope", "activity.deadline"),
     ("activity.fields",),
     ("activity.predicate",),
     ("activity.value",),

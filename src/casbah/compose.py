@@ -12,11 +12,13 @@ from starlette.types import ASGIApp
 from casbah.connectors import connectors
 from casbah.http.app import application
 from casbah.http.exchange import Services
+from casbah.http.lanes import Lanes
 from casbah.http.quirks import Quirks
 from casbah.identity import oidc
 from casbah.identity.door import Door, new_local_key
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
+from casbah.ingest.beside import Beside
 from casbah.settings import Settings, read
 from casbah.store.embedded.store import EmbeddedStore
 
@@ -47,8 +49,10 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     key = new_local_key()
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     with (
-        closing(EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory)) as store,
+        closing(_store(settings, clock)) as store,
         closing(Tokens(settings.store, clock=clock)) as tokens,
+        closing(Beside(settings.ingest_processes, connectors=connectors, prepare=store.prepare)) as beside,
+        closing(Lanes(settings)) as lanes,
     ):
         services = Services(
             settings=settings,
@@ -59,6 +63,12 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             quirks=Quirks(settings, clock=clock, dice=dice),
             plain=Quirks(read({}), clock=clock, dice=dice),
             connectors=connectors(),
+            beside=beside,
+            lanes=lanes,
             clock=clock,
         )
         yield House(services, application(services), key)
+
+
+def _store(settings: Settings, clock: Callable[[], int]) -> EmbeddedStore:
+    return EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory, cache=settings.cache_memory)

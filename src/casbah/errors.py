@@ -217,6 +217,28 @@ class StoreClosedError(UnavailableError):
         super().__init__("the store is shutting down; try again")
 
 
+class BusyError(UnavailableError):
+    """So many requests wait already that one more would only wait in vain."""
+
+    def __init__(self) -> None:
+        super().__init__("too many requests are waiting to be answered; try again")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to come back."""
+        return {"Retry-After": "1"}
+
+
+class SearchTooLongError(UnavailableError):
+    """A search ran over its limit."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"the search took more than {seconds} seconds, the most that CASBAH_SEARCH_SECONDS allows; "
+            "ask for less time (date), or for fewer values"
+        )
+
+
 class TokensUnavailableError(UnavailableError):
     """The database of tokens fails while it is in use."""
 

@@ -71,7 +71,14 @@ class Settings:
     max_values: int
     max_value_length: int
     batch: int
+    search_threads: int
+    search_queue: int
+    search_seconds: int
+    ingest_threads: int
+    ingest_queue: int
+    ingest_processes: int
     writer_memory: int
+    cache_memory: int
     log_level: str
     oidc_issuer: str
     oidc_audience: tuple[str, ...]
@@ -220,6 +227,14 @@ def _span(text: str) -> int | None:
     return int(found.group(1)) * _SPAN_MS[found.group(2)]
 
 
+def _processes(text: str) -> int:
+    if text.lower() == "auto":
+        return max(0, (os.cpu_count() or 1) - 1)
+    if not _is_number(text):
+        raise ValueError("how many processes, 0 for none, or auto")
+    return int(text)
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("on", "off"):
         raise ValueError("on or off")
@@ -255,7 +270,14 @@ SETTINGS = _table(
     Setting("max_values",       "1_000",       _whole,  "Values of one operator"),
     Setting("max_value_length", "4_096",       _whole,  "Characters in one value"),
     Setting("batch",            "5_000",       _whole,  "Activities that ingest commits at a time"),
+    Setting("search_threads",   "8",           _whole,  "Searches that are worked on at a time; the engine shares the processors among them"),
+    Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
+    Setting("search_seconds",   "30",          _whole,  "Seconds that one search may take; past that, 503 with Retry-After"),
+    Setting("ingest_threads",   "64",          _whole,  "Ingest requests that are worked on at a time; small ones share a commit"),
+    Setting("ingest_queue",     "1_024",       _whole,  "Ingest requests that may wait for a thread; past that, 503 with Retry-After"),
+    Setting("ingest_processes", "auto",        _processes, "Processes that make ingest bodies ready beside the one that stores them; auto: one less than there are processors"),
     Setting("writer_memory",    "64_000_000",  _whole,  "Bytes that each open writer of the store may fill before it writes a segment"),
+    Setting("cache_memory",     "134_217_728", _whole,  "Bytes that the store may keep of what it worked out: counts, vocabularies, histograms"),
     Setting("log_level",        "info",        _level,  "How much the server tells: debug, info, warning or error"),
     Setting("oidc_issuer",      "",            _url,    "The issuer (its `iss`) whose bearer JWTs are accepted; none if empty"),
     Setting("oidc_audience",    "",            _names,  "The audiences (`aud`) a JWT may be meant for, separated by commas; needed with an issuer"),

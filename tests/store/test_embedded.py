@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded import intake as intake_module
-from casbah.store.embedded.document import Draft
+from casbah.store.embedded.document import Prepared
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.stamp import Stamp
 from casbah.store.embedded.store import EmbeddedStore
@@ -109,10 +109,10 @@ def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkey
     store.insert([arrival(record(1))], TENANT)
     whole = intake_module.document
 
-    def breaks(draft: Draft, stamp: Stamp, **keys: Any) -> str:
+    def breaks(entry: Prepared, stamp: Stamp, **keys: Any) -> str:
         if stamp.seq == 4:
             raise RuntimeError("as a full disk would")
-        return whole(draft, stamp, **keys)
+        return whole(entry, stamp, **keys)
 
     monkeypatch.setattr(intake_module, "document", breaks)
     batch = [arrival(record(n)) for n in (2, 3, 4)]

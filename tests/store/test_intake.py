@@ -81,10 +81,10 @@ def test_the_same_event_in_batches_that_share_a_commit_is_stored_once(store, hel
 def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch):
     whole = intake_module.document
 
-    def breaks(draft, stamp, **keys):
-        if draft.id == record(7)["_id"]:
+    def breaks(entry, stamp, **keys):
+        if entry.id == record(7)["_id"]:
             raise RuntimeError("something is wrong with this one")
-        return whole(draft, stamp, **keys)
+        return whole(entry, stamp, **keys)
 
     monkeypatch.setattr(intake_module, "document", breaks)
     batches = [[arrival(record(n)), arrival(record(20))] for n in (7, 1, 2)]

@@ -8,14 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from casbah.activity import predicate as p
+from casbah.activity.deadline import Deadline
 from casbah.activity.fields import FIELDS
 from casbah.activity.language import FILTERS
+from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query, continuation, parse, where
 from casbah.errors import ActivityNotFoundError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import jsontext
-from casbah.store.contract import FeedbackEntry
+from casbah.store.contract import FeedbackEntry, Page
 
 _CHUNK = 200
 _FEEDBACK_TEXTS = ("feedback", "feedbackValue", "feedbackText", "contactEmail")
@@ -28,8 +30,8 @@ async def list_activities(exchange: Exchange) -> Response:
     quirks = exchange.quirks
     query = quirks.bounded(parse(body, now=exchange.services.clock(), bounds=exchange.services.bounds))
     if query.scan:
-        return await exchange.off_loop(_scanned, query, exchange)
-    page = await exchange.off_loop(exchange.store.find, query, exchange.scope)
+        return await exchange.search(_scanned, query, exchange, exchange.deadline)
+    page = await exchange.search(_found, query, exchange, exchange.deadline)
     more = query.skip + len(page.records) < page.total and bool(page.records)
     total = quirks.total(page.total)
     text = _page(b",".join(page.records), more=more, total=total)
@@ -44,14 +46,14 @@ async def count_activities(exchange: Exchange) -> Response:
         {} if filters in (None, "") else filters, now=exchange.services.clock(), bounds=exchange.services.bounds
     )
     quirks = exchange.quirks
-    exact = await exchange.off_loop(exchange.store.count, quirks.narrowed(predicate), exchange.scope)
+    exact = await exchange.search(_counted, quirks.narrowed(predicate), exchange, exchange.deadline)
     total = quirks.total(exact)
     return Response(jsontext.dump({"total": total}), 200, _said_of(total, exact=exact), "application/json")
 
 
 async def fetch_activity(exchange: Exchange) -> Response:
     """The bare record. A body, if there is one, is ignored (`wire.md`, 1)."""
-    record = await exchange.off_loop(exchange.store.fetch, exchange.path["pk"], exchange.scope)
+    record = await exchange.quick(exchange.store.fetch, exchange.path["pk"], exchange.scope)
     if record is None or not await _is_settled(exchange, exchange.path["pk"]):
         raise ActivityNotFoundError
     return Response(record, media_type="application/json")
@@ -62,14 +64,14 @@ async def give_feedback(exchange: Exchange) -> Response:
     sent = _feedback(await _parameters(exchange.request, exchange))
     activity_id = exchange.path["pk"]
     entry = FeedbackEntry(exchange.services.clock(), exchange.caller.name, jsontext.dump(sent))
-    await exchange.off_loop(exchange.store.add_feedback, activity_id, entry, exchange.scope)
-    record = await exchange.off_loop(exchange.store.fetch, activity_id, exchange.scope)
+    await exchange.quick(exchange.store.add_feedback, activity_id, entry, exchange.scope)
+    record = await exchange.quick(exchange.store.fetch, activity_id, exchange.scope)
     return Response(_page(record or b"", more=False, total=1), media_type="application/json")
 
 
 async def list_feedback(exchange: Exchange) -> Response:
     """The feedback on one activity, oldest first."""
-    entries = await exchange.off_loop(exchange.store.feedback, exchange.path["pk"], exchange.scope)
+    entries = await exchange.quick(exchange.store.feedback, exchange.path["pk"], exchange.scope)
     data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
@@ -89,11 +91,19 @@ async def _is_settled(exchange: Exchange, activity_id: str) -> bool:
     if settled is None:
         return True
     this = p.both(p.Terms(FIELDS["id"], (activity_id,)), settled)
-    return await exchange.off_loop(exchange.store.count, this, exchange.scope) > 0
+    return await exchange.quick(exchange.store.count, this, exchange.scope) > 0
 
 
-def _scanned(query: Query, exchange: Exchange) -> Response:
-    page, quirks = exchange.store.scan(query, exchange.scope), exchange.quirks
+def _found(query: Query, exchange: Exchange, deadline: Deadline) -> Page:
+    return exchange.store.find(query, exchange.scope, until=deadline)
+
+
+def _counted(predicate: Predicate, exchange: Exchange, deadline: Deadline) -> int:
+    return exchange.store.count(predicate, exchange.scope, until=deadline)
+
+
+def _scanned(query: Query, exchange: Exchange, deadline: Deadline) -> Response:
+    page, quirks = exchange.store.scan(query, exchange.scope, until=deadline), exchange.quirks
     more = page.boundary is not None
     following = continuation(query, page.boundary) if page.boundary is not None else None
     total = quirks.total(page.total)

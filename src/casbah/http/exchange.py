@@ -4,18 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from casbah.activity.deadline import Deadline
 from casbah.activity.query import Bounds
 from casbah.activity.scope import Scope
+from casbah.http.lanes import Lanes
 from casbah.http.quirks import Quirks
 from casbah.identity.door import Door
 from casbah.identity.grants import Caller
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens
 from casbah.ingest import jsontext
+from casbah.ingest.beside import Beside
 from casbah.ingest.contract import Connector
 from casbah.settings import Settings
 from casbah.store.contract import Store
@@ -38,6 +40,8 @@ class Services:
     quirks: Quirks
     plain: Quirks
     connectors: Mapping[str, Connector]
+    beside: Beside
+    lanes: Lanes
     clock: Callable[[], int]
 
     @property
@@ -71,9 +75,22 @@ class Exchange:
         """In what this server mimics another to the caller. To whoever owns the data, in nothing."""
         return self.services.plain if self.caller.owner else self.services.quirks
 
-    async def off_loop(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Call what blocks in a thread of its own; the engine lets the others run meanwhile."""
-        return await run_in_threadpool(call, *arguments)
+    @property
+    def deadline(self) -> Deadline:
+        """When a search that begins now must have ended."""
+        return Deadline.after(self.services.settings.search_seconds)
+
+    async def search(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what searches in a thread of its own; the engine lets the others run meanwhile."""
+        return await self.services.lanes.search.run(call, *arguments)
+
+    async def quick(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what blocks, but not for long."""
+        return await self.services.lanes.quick.run(call, *arguments)
+
+    async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what stores events."""
+        return await self.services.lanes.ingest.run(call, *arguments)
 
 
 def json_response(value: Any, status: int = 200) -> Response:

@@ -1,6 +1,5 @@
 """Is the process alive, does the store answer."""
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,5 +16,5 @@ async def alive(_: Request, __: Services) -> Response:
 
 async def ready(_: Request, services: Services) -> Response:
     """The store answers; if it does not, the error says so with 503."""
-    await run_in_threadpool(services.store.count, Everything(), Scope(DEFAULT_TENANT))
+    await services.lanes.quick.run(services.store.count, Everything(), Scope(DEFAULT_TENANT))
     return json_response({"status": "ready"})

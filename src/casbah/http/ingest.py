@@ -4,25 +4,21 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from starlette.responses import Response
 
 from casbah.activity.arrival import Arrival
-from casbah.activity.record import identifier, integer
 from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownSourceError
 from casbah.http.body import read_body
 from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import envelope
 from casbah.ingest.contract import Refusal
 from casbah.ingest.opening import Limits
-from casbah.ingest.pipeline import arrivals
-from casbah.ingest.reading import page_of
-from casbah.ingest.times import within_bounds
+from casbah.store.contract import Prepared
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_ADDED = ("_id", "uid", "created")
 SETTING = "CASBAH_MAX_INGEST_BODY"
 """What bounds an ingest body."""
 
@@ -31,7 +27,7 @@ async def ingest(exchange: Exchange) -> Response:
     """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`."""
     source = read_source(exchange)
     body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
-    return json_response(await exchange.off_loop(store_events, exchange, body, source))
+    return json_response(await exchange.ingest(store_events, exchange, body, source))
 
 
 def read_source(exchange: Exchange) -> str | None:
@@ -45,56 +41,43 @@ def read_source(exchange: Exchange) -> str | None:
 
 def store_events(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
     """Store what a body holds, and say what became of it."""
-    text = _plain(body, limit=exchange.services.settings.max_ingest_body)
-    items = _envelopes(text) if source == envelope.SOURCE else _events(exchange, text, source)
+    chosen = exchange.services.settings
+    text = _plain(body, limit=chosen.max_ingest_body)
+    limits = Limits(unpacked=chosen.max_ingest_body, document=chosen.max_ingest_body, line=chosen.max_event)
+    items = exchange.services.beside.items(text, source, limits=limits)
     stored = duplicates = 0
     refused: list[dict[str, Any]] = []
-    numbered = enumerate(items, 1)
-    while batch := list(islice(numbered, exchange.services.settings.batch)):
-        fresh = [(line, item) for line, item in batch if isinstance(item, Arrival)]
-        refused += [{"line": item.line, "reason": item.reason} for _, item in batch if isinstance(item, Refusal)]
-        done = exchange.store.insert([item for _, item in fresh], exchange.scope)
+    for batch in _batches(items, size=chosen.batch):
+        done = exchange.store.insert(batch.arrivals(), exchange.scope)
         stored += done.stored
         duplicates += done.duplicates
-        refused += [{"line": fresh[position][0], "reason": reason} for position, reason in done.refused]
+        refused += [{"line": each.line, "reason": each.reason} for each in batch.refused]
+        refused += [{"line": batch.lines[position], "reason": reason} for position, reason in done.refused]
     return {"stored": stored, "duplicates": duplicates, "refused": sorted(refused, key=lambda each: each["line"])}
 
 
-def _events(exchange: Exchange, text: bytes, source: str | None) -> Iterator[Arrival | Refusal]:
-    chosen = exchange.services.settings
-    limits = Limits(unpacked=chosen.max_ingest_body, document=chosen.max_ingest_body, line=chosen.max_event)
-    page = page_of(text, origin="body", connectors=exchange.services.connectors, source=source, limits=limits)
-    if page.connector is None:
-        return (item for item in page.items if isinstance(item, Refusal))
-    return arrivals(page.items, page.connector)
+class _Batch:
+    """Some of the items, handed on one at a time as they are made; afterwards it knows where each stood."""
+
+    def __init__(self, numbered: Iterable[tuple[int, Arrival | Prepared | Refusal]]) -> None:
+        self._numbered = numbered
+        self.lines: list[int] = []
+        self.refused: list[Refusal] = []
+
+    def arrivals(self) -> Iterator[Arrival | Prepared]:
+        for line, item in self._numbered:
+            if isinstance(item, Refusal):
+                self.refused.append(item)
+            else:
+                self.lines.append(line)
+                yield item
 
 
-def _envelopes(text: bytes) -> Iterable[Arrival | Refusal]:
-    for line in text.splitlines():
-        try:
-            arrival = envelope.unpack(line)
-        except ValueError as wrong:
-            raise MalformedBodyError(f"source {envelope.SOURCE}: {wrong}") from None
-        if not _is_whole(arrival):
-            raise MalformedBodyError(
-                f"source {envelope.SOURCE}: a line says of its record what the record does not say"
-            )
-        yield arrival
-
-
-def _is_whole(arrival: Arrival) -> bool:
-    """Whether the record has what the arrival says of it, and what it lacks is named: anybody may send an envelope."""
-    activity = arrival.activity
-    moments = [(arrival.timestamp, activity.get("timestamp"))]
-    if arrival.created is not None:
-        moments.append((arrival.created, activity.get("created")))
-    lacking = {key for key in _ADDED if key not in activity}
-    return (
-        all(within_bounds(said) and integer(held) == said for said, held in moments)
-        and set(arrival.adds) == lacking
-        and (arrival.created is None) == ("created" in lacking)
-        and ("_id" in lacking or identifier(activity["_id"]) == arrival.id)
-    )
+def _batches(items: Iterable[Arrival | Prepared | Refusal], *, size: int) -> Iterator[_Batch]:
+    """The items in batches; each is to be used up before the next."""
+    numbered = enumerate(items, 1)
+    for first in numbered:
+        yield _Batch(chain((first,), islice(numbered, size - 1)))
 
 
 def _plain(body: bytes, *, limit: int) -> bytes:

@@ -32,7 +32,7 @@ async def interrupted(exchange: Exchange) -> Response | None:
     """What befalls this request before it is answered; the answer, where it is a failure."""
     quirks, tenant = exchange.quirks, exchange.scope.tenant
     for each in quirks.arrived(tenant):
-        await exchange.off_loop(store_events, exchange, each.body, each.source)
+        await exchange.ingest(store_events, exchange, each.body, each.source)
     met = quirks.interruption(tenant)
     if met.slow:
         await asyncio.sleep(met.slow / 1_000)

@@ -30,7 +30,7 @@ async def create_token(exchange: Exchange) -> Response:
     if not exchange.caller.governs(tenant):
         raise PermissionDeniedError
     try:
-        key, token = await exchange.off_loop(
+        key, token = await exchange.quick(
             lambda: exchange.services.tokens.create(name, tenant=tenant, scopes=_scopes(body), expires=_expires(body))
         )
     except (BadTenantError, BadSettingError) as wrong:
@@ -40,7 +40,7 @@ async def create_token(exchange: Exchange) -> Response:
 
 async def list_tokens(exchange: Exchange) -> Response:
     """Every token and its status."""
-    found = await exchange.off_loop(exchange.services.tokens.all)
+    found = await exchange.quick(exchange.services.tokens.all)
     now = exchange.services.clock()
     data = [shown(token, now) for token in found if exchange.caller.governs(token.tenant)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
@@ -49,7 +49,7 @@ async def list_tokens(exchange: Exchange) -> Response:
 async def revoke_token(exchange: Exchange) -> Response:
     """Revoke a token by its id, or by its name where only one has it; it stops working at once."""
     try:
-        token = await exchange.off_loop(
+        token = await exchange.quick(
             lambda: exchange.services.tokens.revoke(exchange.path["token"], governs=exchange.caller.governs)
         )
     except NoSuchTokenError:

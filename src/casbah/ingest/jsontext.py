@@ -5,7 +5,6 @@ orjson is first because it is fast. It refuses a lone surrogate escape (`\ud83d`
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -13,11 +12,12 @@ import orjson
 
 from casbah.ingest.contract import UnusableEventError
 
-# Twenty digits are the first that may not fit 64 bits. A quick look at runs of digits comes first (searching in translated
-# bytes is ten times as fast as a regular expression), then one at where they begin: an id that fills a string is no number.
-_SHAPE = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
-_LONG_RUN = b"0" * 19
-_LONG_NUMBER = re.compile(rb"[-:,\[\s][0-9]{19}")
+# Twenty digits are the first that may not fit 64 bits, and nineteen after where a number may begin are few enough to look
+# closer: an id that fills a string is no number. Searching in translated bytes is ten times as fast as a regular expression.
+_SHAPE = bytes(
+    ord("0") if byte in b"0123456789" else ord(":") if byte in b"-:,[ \t\r\n" else ord(" ") for byte in range(256)
+)
+_LONG_NUMBER = b":" + b"0" * 19
 _MOST_REASON = 200
 
 
@@ -25,7 +25,7 @@ def parse(raw: bytes) -> Any:
     """The value that `raw` spells, or UnusableEventError with the reason; of a repeated key the last one
     counts.
     """
-    if _LONG_RUN not in raw.translate(_SHAPE) or _LONG_NUMBER.search(raw) is None:
+    if _LONG_NUMBER not in raw.translate(_SHAPE):
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError:

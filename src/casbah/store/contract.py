@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from casbah.activity.arrival import Arrival
+from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
@@ -48,25 +49,38 @@ class FeedbackEntry:
     what: bytes
 
 
+class Prepared(Protocol):
+    """An arrival made ready by a store's `prepare`, in another process perhaps: nobody else looks into it."""
+
+    @property
+    def id(self) -> str:
+        """The `_id` to store it by, if that is free."""
+        ...
+
+
 class Store(Protocol):
     """Activities of many tenants, apart by construction: a Scope opens one tenant's data and no other's."""
 
-    def insert(self, arrivals: Iterable[Arrival], scope: Scope, /) -> Inserted:
+    def prepare(self, arrival: Arrival, /) -> Prepared:
+        """What of storing an arrival needs no look at the store; to be called anywhere, and a function that can be pickled."""
+        ...
+
+    def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
         """Store what is new; returns once all of it is on disk. The same batch again changes nothing.
 
         Arrivals are taken one at a time, best while each is being parsed; an error on the way stores none of them.
         """
         ...
 
-    def find(self, query: Query, scope: Scope, /) -> Page:
-        """The page that the query asks for, with its exact total."""
+    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
+        """The page that the query asks for, with its exact total. Raises SearchTooLongError, as do `scan` and `count`."""
         ...
 
-    def scan(self, query: Query, scope: Scope, /) -> ScanPage:
+    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
         """One page of a scan, never splitting the activities of one millisecond (`wire.md`, 5)."""
         ...
 
-    def count(self, predicate: Predicate, scope: Scope, /) -> int:
+    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
         """How many activities match, exactly."""
         ...
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from tantivy import Query as Engine
 
 from casbah.activity import predicate as p
+from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.fields import Field
 from casbah.activity.predicate import Predicate
 from casbah.store.embedded import schema as s
@@ -34,10 +35,15 @@ _MOST_SPANS = 256
 
 @dataclass(frozen=True)
 class Asked:
-    """A predicate, and a view; both as they were."""
+    """A predicate and a view, both as they were, and until when there is time."""
 
     view: View
     predicate: Predicate
+    until: Deadline = NEVER
+
+    def narrowed(self, further: Predicate) -> "Asked":
+        """The same with one more condition."""
+        return Asked(self.view, p.both(self.predicate, further), self.until)
 
     @cached_property
     def _resolved(self) -> Predicate:
@@ -45,6 +51,7 @@ class Asked:
 
     def count(self) -> int:
         """How many activities match."""
+        self.until.check()
         return _counted(self.view, self._resolved)
 
     def top(self, sort: Field, *, descending: bool, limit: int, offset: int = 0) -> list[Hit]:
@@ -54,6 +61,7 @@ class Asked:
             return []
         asked, wanted = self._resolved, offset + there
         for window in self._windows(sort, wanted, descending=descending):
+            self.until.check()
             within = resolved(every((asked, window)), self.view)
             if within == NOTHING:
                 continue
@@ -73,6 +81,7 @@ class Asked:
 
     def moments(self, sort: Field, *, first: int, last: int, width: int) -> Mapping[int, int]:
         """How many activities match in each `width` ms from `first` to `last` that has any, by its start."""
+        self.until.check()
         within = resolved(every((self._resolved, p.Range(sort, first, last))), self.view)
         if within == NOTHING:
             return {}

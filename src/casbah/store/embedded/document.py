@@ -1,7 +1,7 @@
-"""An activity on its way into the index: a draft with all that needs no look at the store, then the document.
+"""An activity on its way into the index: first all that needs no look at the store, then the document.
 
-Drafts are made right after parsing, while the record is still in the processor's cache, and outside every lock; what
-storing adds (a free id, the stamp, the packed record) is spliced into the draft's JSON.
+The first is done right after parsing, while the record is still in the processor's cache, and outside every lock; what
+storing adds (a free id, the stamp, the packed record) is spliced into its JSON.
 """
 
 import base64
@@ -22,7 +22,7 @@ from casbah.store.embedded.stamp import Stamp
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Prepared:
     """An arrival without its parsed record; `columns` is the JSON object of its columns, but for those of the stamp."""
 
     id: str
@@ -34,9 +34,9 @@ class Draft:
     columns: bytes
 
 
-def drafted(arrival: Arrival) -> Draft:
-    """The draft of an arrival."""
-    return Draft(
+def prepared(arrival: Arrival) -> Prepared:
+    """All of an arrival that can be made ready before it is stored."""
+    return Prepared(
         id=arrival.id,
         timestamp=arrival.timestamp,
         created=arrival.created,
@@ -47,41 +47,41 @@ def drafted(arrival: Arrival) -> Draft:
     )
 
 
-def renamed(draft: Draft, activity_id: str) -> Draft:
-    """The same draft under another id."""
-    return drafted(
+def renamed(entry: Prepared, activity_id: str) -> Prepared:
+    """The same under another id."""
+    return prepared(
         Arrival(
             id=activity_id,
-            timestamp=draft.timestamp,
-            record=draft.record,
-            activity=_parsed(draft.record),
-            digest=draft.digest,
-            created=draft.created,
-            adds=draft.adds,
+            timestamp=entry.timestamp,
+            record=entry.record,
+            activity=_parsed(entry.record),
+            digest=entry.digest,
+            created=entry.created,
+            adds=entry.adds,
         )
     )
 
 
-def record_of(draft: Draft, stamp: Stamp) -> bytes:
+def record_of(entry: Prepared, stamp: Stamp) -> bytes:
     """The record as it will be answered: with the id and the moment of storing where it brought none."""
-    added: dict[str, Any] = {"_id": draft.id, "uid": draft.id, "created": stamp.created}
-    return with_additions(draft.record, {key: value for key, value in added.items() if key in draft.adds})
+    added: dict[str, Any] = {"_id": entry.id, "uid": entry.id, "created": stamp.created}
+    return with_additions(entry.record, {key: value for key, value in added.items() if key in entry.adds})
 
 
-def document(draft: Draft, stamp: Stamp, *, twins: Sequence[str], packed: bytes) -> str:
+def document(entry: Prepared, stamp: Stamp, *, twins: Sequence[str], packed: bytes) -> str:
     """The document as the JSON that the engine reads; bytes travel as base64."""
     added: dict[str, Any] = {
         "created": stamp.created,
         "seq": stamp.seq,
-        "date_key": s.date_key(draft.timestamp, stamp.seq),
+        "date_key": s.date_key(entry.timestamp, stamp.seq),
         "created_key": s.created_key(stamp.created, stamp.tie),
-        **s.spans("date", draft.timestamp),
+        **s.spans("date", entry.timestamp),
         **s.spans("created", stamp.created),
         "record": base64.b64encode(packed).decode("ascii"),
     }
     if twins:
         added["twin"] = twins
-    return (draft.columns[:-1] + b"," + orjson.dumps(added)[1:]).decode()
+    return (entry.columns[:-1] + b"," + orjson.dumps(added)[1:]).decode()
 
 
 def _parsed(record: bytes) -> Any:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from casbah.activity.arrival import Arrival
+from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.document import Draft, document, drafted, record_of, renamed
+from casbah.store.embedded.document import Prepared, document, prepared, record_of, renamed
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.periods import Periods
 from casbah.store.embedded.stamp import FullMomentError, Stamp, Stamps
@@ -29,9 +30,9 @@ MOST_TOGETHER = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Something to store: its draft under the id to store it by, its twin terms, and its stamp."""
+    """Something to store: its entry under the id to store it by, its twin terms, and its stamp."""
 
-    draft: Draft
+    entry: Prepared
     twins: tuple[str, ...]
     stamp: Stamp
 
@@ -40,7 +41,7 @@ class Fresh:
 class _Batch:
     """What one caller brings, and what becomes of it: an answer or an error."""
 
-    drafts: Sequence[Draft]
+    entries: Sequence[Prepared]
     answer: Inserted | None = None
     error: BaseException | None = None
     fresh: dict[int, list[Fresh]] = field(default_factory=dict)
@@ -61,10 +62,10 @@ class Intake:
         self._writing = threading.Lock()
         self._waiting: deque[_Batch] = deque()
 
-    def insert(self, arrivals: Iterable[Arrival]) -> Inserted:
+    def insert(self, arrivals: Iterable[Arrival | contract.Prepared]) -> Inserted:
         """Store what is new. Returns when all of it is synced to disk."""
-        batch = _Batch([drafted(arrival) for arrival in arrivals])
-        if not batch.drafts:
+        batch = _Batch([_ready(each) for each in arrivals])
+        if not batch.entries:
             return Inserted(0, 0)
         self._waiting.append(batch)
         with self._writing:
@@ -77,10 +78,10 @@ class Intake:
     def _together(self) -> list[_Batch]:
         """The batches that have waited longest and may share a commit; at least one."""
         group = [self._waiting.popleft()]
-        size = len(group[0].drafts)
-        while self._waiting and size + len(self._waiting[0].drafts) <= MOST_TOGETHER:
+        size = len(group[0].entries)
+        while self._waiting and size + len(self._waiting[0].entries) <= MOST_TOGETHER:
             group.append(self._waiting.popleft())
-            size += len(group[-1].drafts)
+            size += len(group[-1].entries)
         return group
 
     def _answer(self, group: Sequence[_Batch]) -> None:
@@ -126,7 +127,7 @@ class Intake:
         """What will be the answer once the batch's documents are written; None if something is wrong with it."""
         known.begin()
         try:
-            batch.fresh, refused, duplicates = self._sorted_out(batch.drafts, known)
+            batch.fresh, refused, duplicates = self._sorted_out(batch.entries, known)
             for number, each in batch.fresh.items():
                 # Documents are best made one at a time: the engine indexes one while the next is made.
                 documents = map(self._document, each)
@@ -139,25 +140,25 @@ class Intake:
         return Inserted(sum(map(len, batch.fresh.values())), duplicates, tuple(refused))
 
     def _document(self, fresh: Fresh) -> str:
-        packed = self._payloads.pack(record_of(fresh.draft, fresh.stamp))
-        return document(fresh.draft, fresh.stamp, twins=fresh.twins, packed=packed)
+        packed = self._payloads.pack(record_of(fresh.entry, fresh.stamp))
+        return document(fresh.entry, fresh.stamp, twins=fresh.twins, packed=packed)
 
     def _sorted_out(
-        self, drafts: Sequence[Draft], known: "_Known"
+        self, entries: Sequence[Prepared], known: "_Known"
     ) -> tuple[dict[int, list[Fresh]], list[tuple[int, str]], int]:
         """What to store, by period; what is refused, and why; how many are stored already."""
         fresh: defaultdict[int, list[Fresh]] = defaultdict(list)
         refused: list[tuple[int, str]] = []
         duplicates = 0
-        for position, draft in enumerate(drafts):
+        for position, entry in enumerate(entries):
             before = known.mark()
-            named = _named(draft, known)
+            named = _named(entry, known)
             if named is None:
                 duplicates += 1
                 continue
-            period = self._periods.of(s.period_of(draft.timestamp))
+            period = self._periods.of(s.period_of(entry.timestamp))
             try:
-                stamp = self._stamps.next(draft.created, period.view)
+                stamp = self._stamps.next(entry.created, period.view)
             except FullMomentError as full:
                 known.forget(before)
                 refused.append((position, str(full)))
@@ -196,30 +197,38 @@ class _Known:
         return False
 
 
-def _named(draft: Draft, known: _Known) -> tuple[Draft, tuple[str, ...]] | None:
-    """The draft under an id that is free, and its twin terms; None if it is a duplicate."""
-    twin = s.twin(draft.id, draft.digest)
+def _ready(each: Arrival | contract.Prepared) -> Prepared:
+    if isinstance(each, Prepared):
+        return each
+    if isinstance(each, Arrival):
+        return prepared(each)
+    raise TypeError(f"{type(each).__name__} was not prepared by this store")
+
+
+def _named(entry: Prepared, known: _Known) -> tuple[Prepared, tuple[str, ...]] | None:
+    """The entry under an id that is free, and its twin terms; None if it is a duplicate."""
+    twin = s.twin(entry.id, entry.digest)
     if twin is not None and known.add("twin", twin):
         return None
-    named = _with_free_id(draft, known)
+    named = _with_free_id(entry, known)
     if named is None:
         return None
     column, term = s.identity(named.id)
     return named, tuple(filter(None, (twin, term if column == "twin" else None)))
 
 
-def _with_free_id(draft: Draft, known: _Known) -> Draft | None:
-    """The draft under its own id, else under that and its body's digest; None if both are taken."""
-    if not known.add(*s.identity(draft.id)):
-        return draft
-    if draft.digest is None:
+def _with_free_id(entry: Prepared, known: _Known) -> Prepared | None:
+    """The entry under its own id, else under that and its body's digest; None if both are taken."""
+    if not known.add(*s.identity(entry.id)):
+        return entry
+    if entry.digest is None:
         return None
-    other = f"{draft.id}~{draft.digest[:8]}"
-    return None if known.add(*s.identity(other)) else renamed(draft, other)
+    other = f"{entry.id}~{entry.digest[:8]}"
+    return None if known.add(*s.identity(other)) else renamed(entry, other)
 
 
 def _limits(fresh: Iterable[Fresh]) -> Limits:
     """Between which moments these lie."""
-    moments = [(each.draft.timestamp, each.stamp.created) for each in fresh]
+    moments = [(each.entry.timestamp, each.stamp.created) for each in fresh]
     columns = zip(*moments, strict=True)
     return {sort: (min(column), max(column)) for sort, column in zip(s.SORTS, columns, strict=False)}

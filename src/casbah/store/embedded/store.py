@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
+from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, StoreClosedError
-from casbah.store.contract import FeedbackEntry, Inserted, Page, ScanPage
+from casbah.store.contract import FeedbackEntry, Inserted, Page, Prepared, ScanPage
 from casbah.store.embedded.cache import Cache
+from casbah.store.embedded.document import prepared
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.schema import fingerprint
@@ -48,21 +50,23 @@ class EmbeddedStore:
         self._feedback: dict[str, Feedback] = {}
         self._closed = False
 
-    def insert(self, arrivals: Iterable[Arrival], scope: Scope, /) -> Inserted:
+    prepare = staticmethod(prepared)
+
+    def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
         return self._tenant(scope).insert(arrivals)
 
-    def find(self, query: Query, scope: Scope, /) -> Page:
+    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
         """See `Store.find`."""
-        return self._tenant(scope).find(query)
+        return self._tenant(scope).find(query, until)
 
-    def scan(self, query: Query, scope: Scope, /) -> ScanPage:
+    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
         """See `Store.scan`."""
-        return self._tenant(scope).scan(query)
+        return self._tenant(scope).scan(query, until)
 
-    def count(self, predicate: Predicate, scope: Scope, /) -> int:
+    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
         """See `Store.count`."""
-        return self._tenant(scope).count(predicate)
+        return self._tenant(scope).count(predicate, until)
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from casbah.activity import predicate as p
 from casbah.activity.arrival import Arrival
+from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.store.contract import Inserted, Page, ScanPage
+from casbah.store.contract import Inserted, Page, Prepared, ScanPage
 from casbah.store.embedded.asked import Asked
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.intake import Intake
@@ -33,13 +34,13 @@ class Tenant:
         self._periods = Periods(folder / "periods", dictionaries=folder / "dictionaries", cache=cache)
         self._intake = Intake(self._periods, writers=writers, stamps=Stamps(clock, last=self._periods.last))
 
-    def insert(self, arrivals: Iterable[Arrival]) -> Inserted:
+    def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Inserted:
         """Store what is new. Returns when all of it is synced to disk."""
         return self._intake.insert(arrivals)
 
-    def find(self, query: Query) -> Page:
+    def find(self, query: Query, until: Deadline = NEVER) -> Page:
         """A page with its exact total."""
-        asked = self._asked(query.predicate, descending=query.descending)
+        asked = self._asked(query.predicate, until, descending=query.descending)
         total = sum(each.count() for each in asked)
         if query.skip >= total:
             return Page([], total)
@@ -47,9 +48,9 @@ class Tenant:
         hits = _page_by_date(query, asked) if by_date else _page_merged(query, asked, query.skip)
         return Page([hit.record() for hit in hits], total)
 
-    def scan(self, query: Query) -> ScanPage:
+    def scan(self, query: Query, until: Deadline = NEVER) -> ScanPage:
         """One page of a scan; the activities of one ms are never split over two."""
-        asked = self._asked(query.predicate, descending=query.descending)
+        asked = self._asked(query.predicate, until, descending=query.descending)
         total = sum(each.count() for each in asked)
         hits = list(_first(query, asked, query.limit + 1))
         if len(hits) <= query.limit:
@@ -60,19 +61,19 @@ class Tenant:
             return ScanPage((hit.record() for hit in kept), total, boundary)
         return _one_moment(query, asked, boundary, total)
 
-    def count(self, predicate: Predicate) -> int:
+    def count(self, predicate: Predicate, until: Deadline = NEVER) -> int:
         """How many activities match."""
-        return sum(each.count() for each in self._asked(predicate))
+        return sum(each.count() for each in self._asked(predicate, until))
 
     def fetch(self, activity_id: str) -> bytes | None:
         """The record of that id."""
         found = (view.record(activity_id) for view in reversed(self._periods.views()))
         return next((record for record in found if record is not None), None)
 
-    def _asked(self, predicate: Predicate, *, descending: bool = True) -> list[Asked]:
+    def _asked(self, predicate: Predicate, until: Deadline = NEVER, *, descending: bool = True) -> list[Asked]:
         """The predicate, asked of every period in the order of time."""
         views = self._periods.views()
-        return [Asked(view, predicate) for view in (reversed(views) if descending else views) if view.held]
+        return [Asked(view, predicate, until) for view in (reversed(views) if descending else views) if view.held]
 
 
 def _page_by_date(query: Query, asked: Sequence[Asked]) -> Iterator[Hit]:
@@ -133,7 +134,7 @@ def _passed_over(query: Query, asked: Sequence[Asked], skip: int) -> tuple[list[
                 break
             skip -= spans[start]
     bound = p.Range(query.sort, high=last) if query.descending else p.Range(query.sort, low=first)
-    return [Asked(each.view, p.both(each.predicate, bound)) for each in asked], skip
+    return [each.narrowed(bound) for each in asked], skip
 
 
 def _first(query: Query, asked: Sequence[Asked], limit: int) -> Iterator[Hit]:
@@ -152,13 +153,11 @@ def _first(query: Query, asked: Sequence[Asked], limit: int) -> Iterator[Hit]:
 def _one_moment(query: Query, asked: Sequence[Asked], moment: int, total: int) -> ScanPage:
     """A page that one ms fills: all of it, however large, and the boundary one ms past it."""
     here = p.Range(query.sort, moment, moment)
-    streams = [
-        Asked(each.view, p.both(each.predicate, here)).stream(query.sort, descending=query.descending) for each in asked
-    ]
+    streams = [each.narrowed(here).stream(query.sort, descending=query.descending) for each in asked]
     hits = heapq.merge(*streams, key=_place, reverse=query.descending)
     boundary = moment - 1 if query.descending else moment + 1
     beyond = p.Range(query.sort, high=boundary) if query.descending else p.Range(query.sort, low=boundary)
-    more = any(Asked(each.view, p.both(each.predicate, beyond)).count() for each in asked)
+    more = any(each.narrowed(beyond).count() for each in asked)
     return ScanPage((hit.record() for hit in hits), total, boundary if more else None)
 
 

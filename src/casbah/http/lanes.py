@@ -1,0 +1,61 @@
+"""Where requests wait and work: a few threads for each kind of work, and a bounded queue before them.
+
+Kinds have lanes of their own so that none keeps another waiting: a thread that stores events spends its time at the disk, a
+search spends it in the engine, and looking up one record is done before either has begun.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from casbah.errors import BusyError
+from casbah.settings import Settings
+
+Answer = TypeVar("Answer")
+
+
+class Lane:
+    """So many threads, and so many calls that may wait for one. To be used on the event loop alone."""
+
+    def __init__(self, name: str, *, threads: int, waiting: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"casbah-{name}")
+        self._most = threads + waiting
+        self._inside = 0
+
+    async def run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what blocks in a thread. Raises BusyError if too many wait already."""
+        if self._inside >= self._most:
+            raise BusyError
+        future = self._pool.submit(call, *arguments)
+        self._inside += 1
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda _: _left(loop, self._leave))
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Wait for what is being done; what waits is not begun."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _leave(self) -> None:
+        self._inside -= 1
+
+
+class Lanes:
+    """The lanes of a house."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.search = Lane("search", threads=settings.search_threads, waiting=settings.search_queue)
+        self.ingest = Lane("ingest", threads=settings.ingest_threads, waiting=settings.ingest_queue)
+        self.quick = Lane("quick", threads=settings.search_threads, waiting=settings.search_queue)
+
+    def close(self) -> None:
+        """Close every lane."""
+        for lane in (self.search, self.ingest, self.quick):
+            lane.close()
+
+
+def _left(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
+    """Tell the loop from the thread; when the server has gone meanwhile, nobody counts any more."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(leave)

@@ -1,0 +1,58 @@
+"""What an ingest body holds: events of a source, or envelopes, as items at the store's door."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from casbah.activity.arrival import Arrival
+from casbah.activity.record import identifier, integer
+from casbah.errors import MalformedBodyError
+from casbah.ingest import envelope
+from casbah.ingest.contract import Connector, Refusal
+from casbah.ingest.opening import Limits
+from casbah.ingest.pipeline import arrivals
+from casbah.ingest.reading import page_of
+from casbah.ingest.times import within_bounds
+
+_ADDED = ("_id", "uid", "created")
+
+
+def items(
+    text: bytes, source: str | None, *, connectors: Mapping[str, Connector], limits: Limits
+) -> Iterable[Arrival | Refusal]:
+    """The items of a body, each made when it is asked for. Raises MalformedBodyError, perhaps only at the item concerned."""
+    if source == envelope.SOURCE:
+        return _envelopes(text)
+    page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits)
+    if page.connector is None:
+        return (item for item in page.items if isinstance(item, Refusal))
+    return arrivals(page.items, page.connector)
+
+
+def _envelopes(text: bytes) -> Iterator[Arrival]:
+    for line in text.splitlines():
+        try:
+            arrival = envelope.unpack(line)
+        except ValueError as wrong:
+            raise MalformedBodyError(f"source {envelope.SOURCE}: {wrong}") from None
+        if not _is_whole(arrival):
+            raise MalformedBodyError(
+                f"source {envelope.SOURCE}: a line says of its record what the record does not say"
+            )
+        yield arrival
+
+
+def _is_whole(arrival: Arrival) -> bool:
+    """Whether the record has what the arrival says of it, and what it lacks is named: anybody may send an envelope.
+
+    A record with an `_id` of its own is known by that alone: with a digest, two could be stored that show the same.
+    """
+    activity = arrival.activity
+    moments = [(arrival.timestamp, activity.get("timestamp"))]
+    if arrival.created is not None:
+        moments.append((arrival.created, activity.get("created")))
+    lacking = {key for key in _ADDED if key not in activity}
+    return (
+        all(within_bounds(said) and integer(held) == said for said, held in moments)
+        and set(arrival.adds) == lacking
+        and (arrival.created is None) == ("created" in lacking)
+        and ("_id" in lacking or (identifier(activity["_id"]) == arrival.id and arrival.digest is None))
+    )
