@@ -1,5 +1,6 @@
 """A house on a socket: listening, and the server that answers there."""
 
+import gc
 import json
 import socket
 from typing import Any
@@ -13,6 +14,7 @@ from casbah.errors import OperatorError
 from casbah.settings import Settings
 
 _SECONDS_TO_FINISH = 30
+_SELDOM = (20_000, 50, 100)
 _MOST_HEAD = 1_048_576
 _MOST_FIELDS = 10_000
 _MOST_TARGET = 65_535
@@ -38,6 +40,16 @@ def address(listener: socket.socket) -> str:
     """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def settle() -> None:
+    """What is in memory once a server runs stays there, so the garbage collector need not walk through it again and again.
+
+    To be called in a process that does nothing but serve. Left alone, the collector took half of the event loop's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_SELDOM)
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:

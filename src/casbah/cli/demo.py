@@ -27,7 +27,7 @@ from casbah.cli.plain import plain
 from casbah.cli.serve import stop_on_signals
 from casbah.compose import House
 from casbah.demo.load import made_up_arrivals, sample_arrivals
-from casbah.serving import AddressTakenError, address, listening, server_of
+from casbah.serving import AddressTakenError, address, listening, server_of, settle
 from casbah.settings import SETTINGS, Settings
 
 _FOLDER = "demo-store"
@@ -73,6 +73,7 @@ def demo(
 
             with announced(settings.store, url=url, key=house.local_key):
                 threading.Thread(target=present, daemon=True).start()
+                settle()
                 server.run(sockets=[listener])
     if failures:
         raise failures[0]

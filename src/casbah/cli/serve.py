@@ -11,7 +11,7 @@ import uvicorn
 from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import announced
-from casbah.serving import address, listening, server_of
+from casbah.serving import address, listening, server_of, settle
 
 _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -43,6 +43,7 @@ def serve(
         stop_on_signals(server)
         with announced(settings.store, url=url, key=house.local_key):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
+            settle()
             server.run(sockets=[listener])
 
 

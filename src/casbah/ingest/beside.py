@@ -4,6 +4,7 @@ A body of some size is parsed, normalised and prepared in one of a few processes
 small bodies are not worth the way there, and very large ones are taken here, a piece at a time, for the sake of memory.
 """
 
+import gc
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -55,7 +56,7 @@ class Beside:
     def _started(self) -> ProcessPoolExecutor | None:
         with self._starting:
             if self._pool is None and self._processes and not self._closed:
-                self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
+                self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_settle)
             return self._pool
 
     def _stop(self, pool: ProcessPoolExecutor) -> None:
@@ -63,6 +64,12 @@ class Beside:
             if self._pool is pool:
                 self._pool = None
         pool.shutdown(wait=False)
+
+
+def _settle() -> None:
+    """Parsed events have no cycles for the garbage collector to find, and it would look for them at every few hundred."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _prepared(text: bytes, source: str | None, limits: Limits, connectors: Connectors, prepare: Prepare) -> list[Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import tantivy
 
-MOST_TERMS = 20_000
+MOST_TERMS = 50_000
 _EDGE = b"\xff"
 """Stands between terms; UTF-8 has no such byte."""
 
