@@ -71,4 +71,10 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
 
 
 def _store(settings: Settings, clock: Callable[[], int]) -> EmbeddedStore:
-    return EmbeddedStore(settings.store, clock=clock, writer_memory=settings.writer_memory, cache=settings.cache_memory)
+    return EmbeddedStore(
+        settings.store,
+        clock=clock,
+        writer_memory=settings.writer_memory,
+        cache=settings.cache_memory,
+        processes=settings.search_processes,
+    )

@@ -74,6 +74,7 @@ class Settings:
     search_threads: int
     search_queue: int
     search_seconds: int
+    search_processes: int
     ingest_threads: int
     ingest_queue: int
     ingest_processes: int
@@ -228,8 +229,16 @@ def _span(text: str) -> int | None:
 
 
 def _processes(text: str) -> int:
+    return _number_or_auto(text, (os.cpu_count() or 1) - 1)
+
+
+def _readers(text: str) -> int:
+    return _number_or_auto(text, os.cpu_count() or 1)
+
+
+def _number_or_auto(text: str, automatic: int) -> int:
     if text.lower() == "auto":
-        return max(0, (os.cpu_count() or 1) - 1)
+        return automatic
     if not _is_number(text):
         raise ValueError("how many processes, 0 for none, or auto")
     return int(text)
@@ -273,6 +282,7 @@ SETTINGS = _table(
     Setting("search_threads",   "8",           _whole,  "Searches that are worked on at a time; the engine shares the processors among them"),
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
     Setting("search_seconds",   "30",          _whole,  "Seconds that one search may take; past that, 503 with Retry-After"),
+    Setting("search_processes", "0",           _readers, "Processes that search beside this one, started when searches first overlap; auto: as many as there are processors"),
     Setting("ingest_threads",   "64",          _whole,  "Ingest requests that are worked on at a time; small ones share a commit"),
     Setting("ingest_queue",     "1_024",       _whole,  "Ingest requests that may wait for a thread; past that, 503 with Retry-After"),
     Setting("ingest_processes", "auto",        _processes, "Processes that make ingest bodies ready beside the one that stores them; auto: one less than there are processors"),

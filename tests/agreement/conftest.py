@@ -18,7 +18,7 @@ from casbah.activity.language import FILTERS, OPERATORS, filter_named
 from casbah.activity.query import Query, parse
 from casbah.activity.record import Reading
 from casbah.activity.scope import Scope
-from casbah.store.embedded import tenant
+from casbah.store.embedded import search
 from casbah.store.embedded.store import EmbeddedStore
 from conftest import SHARED
 from making import arrival
@@ -64,8 +64,8 @@ class Compared:
 
     def found(self, query: Query) -> list[str]:
         """The names of what the store finds, by their numbers of storing: fetching a million records takes its time."""
-        asked = self.store._tenant(TENANT)._asked(query.predicate, descending=query.descending)
-        return [self.names[hit.seq - 1] for hit in tenant._first(query, asked, query.limit)]
+        asked = self.store._tenant(TENANT).search._asked(query.predicate, descending=query.descending)
+        return [self.names[hit.seq - 1] for hit in search._first(query, asked, query.limit)]
 
     def total(self, filters: Mapping[str, Any]) -> int:
         return self.store.count(parse({"filters": filters}, now=NOW).predicate, TENANT)

@@ -16,7 +16,7 @@ from casbah.activity.query import Query
 from casbah.activity.record import Reading
 from casbah.activity.scope import Scope
 from casbah.store.embedded import asked as asked_module
-from casbah.store.embedded import tenant
+from casbah.store.embedded import search
 from casbah.store.embedded.schema import PERIOD_BITS
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.view import View
@@ -120,7 +120,7 @@ def moment(chance: random.Random) -> int:
 def test_pages_are_those_of_a_plain_walk(
     filled: Filled, name: str, sort: str, *, descending: bool, monkeypatch
 ) -> None:
-    monkeypatch.setattr(tenant, "NEAR", 50)
+    monkeypatch.setattr(search, "NEAR", 50)
     order = {"sortField": sort, "sortDirection": "desc" if descending else "asc"}
     expected = filled.expected(query(FILTERS[name], **order))
     for skip in (0, 7, 49, 51, 200, len(expected) // 2, max(0, len(expected) - 3), len(expected)):

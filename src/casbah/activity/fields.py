@@ -58,6 +58,14 @@ class Field:
         """Names are unique, which `FIELDS` makes sure of."""
         return hash(self.name)
 
+    def __reduce__(self) -> tuple[Callable[[str], "Field"], tuple[str]]:
+        """Fields travel between processes by name, for functions do not."""
+        return _field_named, (self.name,)
+
+
+def _field_named(name: str) -> Field:
+    return FIELDS[name]
+
 
 def values(field: Field, reading: Reading) -> tuple[Value, ...]:
     """The distinct values of a field in a record, in order."""

@@ -85,6 +85,8 @@ class Payloads:
     def _unpacker(self, dictionary: int) -> zstandard.ZstdDecompressor:
         """A thread's own: one may not be used by two at a time."""
         known: dict[int, zstandard.ZstdDecompressor] = self._unpackers.__dict__.setdefault("known", {})
+        if dictionary not in self._dictionaries:  # Trained by the process that writes, since this one has looked.
+            self._dictionaries = {each.dict_id(): each for each in _stored(self._folder)}
         if dictionary not in known:
             known[dictionary] = zstandard.ZstdDecompressor(dict_data=self._dictionaries[dictionary])
         return known[dictionary]

@@ -15,11 +15,15 @@ class Period:
     """The index of one period on disk. One thread writes at a time; views may be taken by any.
 
     `last` is the largest number of storing that it held when it was opened. `pending` are the limits of a commit that was
-    begun and may be on disk without being in view: one can succeed and still end in an error.
+    begun and may be on disk without being in view: one can succeed and still end in an error. `limits` are those that another
+    process, which writes, has told this one, which only reads; without, they are looked up.
     """
 
-    def __init__(self, folder: Path, number: int, *, payloads: Payloads, cache: Cache) -> None:
+    def __init__(
+        self, folder: Path, number: int, *, payloads: Payloads, cache: Cache, limits: Limits | None = None
+    ) -> None:
         self.number = number
+        self.generation = 0
         self._payloads = payloads
         self._cache = cache
         make_folder(folder)
@@ -28,7 +32,7 @@ class Period:
         self.index.register_tokenizer(s.WORDS, s.analyzer())
         self.index.config_reader("manual", 0)
         self.index.reload()
-        self._limits, self.last = extremes(self.index.searcher())
+        self._limits, self.last = extremes(self.index.searcher()) if limits is None else (limits, 0)
         self.pending: Limits | None = None
         self.view = self._seen()
 
@@ -38,6 +42,7 @@ class Period:
         self._limits = _both(self._limits, self.pending or {})
         self.view = self._seen()
         self.pending = None
+        self.generation += 1
 
     def _seen(self) -> View:
         return View(

@@ -1,12 +1,17 @@
 """The periods of one tenant: a folder of numbered index directories."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.period import Period
-from casbah.store.embedded.view import View
+from casbah.store.embedded.view import Limits, View
+
+State = Sequence[tuple[int, int, Limits]]
+"""Of each period: its number, how often what is in view has changed, and its limits."""
+
+_PERIODS, _DICTIONARIES = "periods", "dictionaries"
 
 
 class Periods:
@@ -15,10 +20,10 @@ class Periods:
     `last` is the largest number of storing that was there when they were opened.
     """
 
-    def __init__(self, folder: Path, *, dictionaries: Path, cache: Cache) -> None:
-        self._folder = folder
+    def __init__(self, tenant: Path, *, cache: Cache) -> None:
+        self._folder = folder = tenant / _PERIODS
         self._cache = cache
-        self.payloads = Payloads(dictionaries)
+        self.payloads = Payloads(tenant / _DICTIONARIES)
         self._periods = {number: self._opened(number, name) for number, name in _numbered(folder)}
         self.last = max((period.last for period in self._periods.values()), default=0)
         self.payloads.held = sum(view.held for view in self.views())
@@ -26,6 +31,10 @@ class Periods:
     def views(self) -> list[View]:
         """Every period as it is now, oldest first."""
         return [self._periods[number].view for number in sorted(self._periods)]
+
+    def state(self) -> State:
+        """What is in view, for another process to take into its own."""
+        return [(number, each.generation, each.view.limits) for number, each in self._periods.items()]
 
     def catch_up(self) -> None:
         """Take into view what is on disk and may not be."""
@@ -41,6 +50,36 @@ class Periods:
 
     def _opened(self, number: int, name: str) -> Period:
         return Period(self._folder / name, number, payloads=self.payloads, cache=self._cache)
+
+
+class ReadPeriods:
+    """The periods of a tenant in a process that only reads; another one writes, and says what there is to see."""
+
+    def __init__(self, tenant: Path, *, cache: Cache) -> None:
+        self._folder = tenant / _PERIODS
+        self._cache = cache
+        self._payloads = Payloads(tenant / _DICTIONARIES)
+        self._seen: dict[int, tuple[int, View]] = {}
+        self._periods: dict[int, Period] = {}
+
+    def views(self) -> list[View]:
+        """Every period as it was told last, oldest first."""
+        return [view for _, (_, view) in sorted(self._seen.items())]
+
+    def follow(self, state: State) -> None:
+        """Take into view what the writing process sees, or more."""
+        for number, generation, limits in state:
+            if self._seen.get(number, (-1, None))[0] != generation:
+                self._seen[number] = (generation, self._view(number, limits))
+
+    def _view(self, number: int, limits: Limits) -> View:
+        if number not in self._periods:
+            folder = self._folder / f"{number:04d}"
+            self._periods[number] = Period(folder, number, payloads=self._payloads, cache=self._cache, limits=limits)
+        else:
+            self._periods[number].pending = limits
+            self._periods[number].refresh()
+        return self._periods[number].view
 
 
 def _numbered(folder: Path) -> Iterator[tuple[int, str]]:

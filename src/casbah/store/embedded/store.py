@@ -22,6 +22,7 @@ from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.lock import Lock
+from casbah.store.embedded.readers import Readers
 from casbah.store.embedded.schema import fingerprint
 from casbah.store.embedded.tenant import Tenant
 from casbah.store.embedded.writer import Writers
@@ -32,7 +33,13 @@ class EmbeddedStore:
     """Opens the directory, or raises StoreLockedError or StoreFormatError. Methods may be called from any thread."""
 
     def __init__(
-        self, folder: Path, *, clock: Callable[[], int], writer_memory: int = 64_000_000, cache: int = 128_000_000
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], int],
+        writer_memory: int = 64_000_000,
+        cache: int = 128_000_000,
+        processes: int = 0,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = Lock(folder)
@@ -44,6 +51,7 @@ class EmbeddedStore:
         self._folder = folder / "tenants"
         self._clock = clock
         self._writers = Writers(memory=writer_memory)
+        self._readers = Readers(self._folder, processes=processes, cache=cache)
         self._cache = Cache(cache)
         self._opening = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
@@ -58,19 +66,27 @@ class EmbeddedStore:
 
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
         """See `Store.find`."""
-        return self._tenant(scope).find(query, until)
+        tenant = self._tenant(scope)
+        page: Page = self._readers.search(
+            "find", query, until, here=tenant.search, scope=scope, state=lambda: tenant.state
+        )
+        return page
 
     def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
         """See `Store.scan`."""
-        return self._tenant(scope).scan(query, until)
+        return self._tenant(scope).search.scan(query, until)
 
     def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
         """See `Store.count`."""
-        return self._tenant(scope).count(predicate, until)
+        tenant = self._tenant(scope)
+        total: int = self._readers.search(
+            "count", predicate, until, here=tenant.search, scope=scope, state=lambda: tenant.state
+        )
+        return total
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""
-        return self._tenant(scope).fetch(activity_id)
+        return self._tenant(scope).search.fetch(activity_id)
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /) -> None:
         """See `Store.add_feedback`."""
@@ -86,6 +102,7 @@ class EmbeddedStore:
             if self._closed:
                 return
             self._closed = True
+            self._readers.close()
             self._writers.close()
             for feedback in self._feedback.values():
                 feedback.close()
@@ -104,6 +121,6 @@ class EmbeddedStore:
             return self._tenants[scope.tenant]
 
     def _known_feedback(self, activity_id: str, scope: Scope) -> Feedback:
-        if self._tenant(scope).fetch(activity_id) is None:
+        if self._tenant(scope).search.fetch(activity_id) is None:
             raise ActivityNotFoundError
         return self._feedback[scope.tenant]

@@ -1,165 +1,31 @@
 """One tenant's activities: periods of time in a folder, one way in, and readers beside it."""
 
-import heapq
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from casbah.activity import predicate as p
 from casbah.activity.arrival import Arrival
-from casbah.activity.deadline import NEVER, Deadline
-from casbah.activity.predicate import Predicate
-from casbah.activity.query import Query
-from casbah.store.contract import Inserted, Page, Prepared, ScanPage
-from casbah.store.embedded.asked import Asked
+from casbah.store.contract import Inserted, Prepared
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.intake import Intake
-from casbah.store.embedded.periods import Periods
+from casbah.store.embedded.periods import Periods, State
+from casbah.store.embedded.search import Search
 from casbah.store.embedded.stamp import Stamps
-from casbah.store.embedded.view import Hit
 from casbah.store.embedded.writer import Writers
-
-NEAR = 2_000
-"""How far into a result the engine may skip by collecting; farther, whole spans of time are counted and passed over."""
-
-_SPANS = 1_024
 
 
 class Tenant:
-    """The activities of one tenant."""
+    """The activities of one tenant; `search` reads them."""
 
     def __init__(self, folder: Path, *, writers: Writers, cache: Cache, clock: Callable[[], int]) -> None:
-        self._periods = Periods(folder / "periods", dictionaries=folder / "dictionaries", cache=cache)
+        self._periods = Periods(folder, cache=cache)
         self._intake = Intake(self._periods, writers=writers, stamps=Stamps(clock, last=self._periods.last))
+        self.search = Search(self._periods.views)
+
+    @property
+    def state(self) -> State:
+        """What another process must know to see what this one does."""
+        return self._periods.state()
 
     def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Inserted:
         """Store what is new. Returns when all of it is synced to disk."""
         return self._intake.insert(arrivals)
-
-    def find(self, query: Query, until: Deadline = NEVER) -> Page:
-        """A page with its exact total."""
-        asked = self._asked(query.predicate, until, descending=query.descending)
-        total = sum(each.count() for each in asked)
-        if query.skip >= total:
-            return Page([], total)
-        by_date = query.sort.name == "date"
-        hits = _page_by_date(query, asked) if by_date else _page_merged(query, asked, query.skip)
-        return Page([hit.record() for hit in hits], total)
-
-    def scan(self, query: Query, until: Deadline = NEVER) -> ScanPage:
-        """One page of a scan; the activities of one ms are never split over two."""
-        asked = self._asked(query.predicate, until, descending=query.descending)
-        total = sum(each.count() for each in asked)
-        hits = list(_first(query, asked, query.limit + 1))
-        if len(hits) <= query.limit:
-            return ScanPage((hit.record() for hit in hits), total, None)
-        boundary = hits[-1].moment
-        kept = [hit for hit in hits if hit.moment != boundary]
-        if kept:
-            return ScanPage((hit.record() for hit in kept), total, boundary)
-        return _one_moment(query, asked, boundary, total)
-
-    def count(self, predicate: Predicate, until: Deadline = NEVER) -> int:
-        """How many activities match."""
-        return sum(each.count() for each in self._asked(predicate, until))
-
-    def fetch(self, activity_id: str) -> bytes | None:
-        """The record of that id."""
-        found = (view.record(activity_id) for view in reversed(self._periods.views()))
-        return next((record for record in found if record is not None), None)
-
-    def _asked(self, predicate: Predicate, until: Deadline = NEVER, *, descending: bool = True) -> list[Asked]:
-        """The predicate, asked of every period in the order of time."""
-        views = self._periods.views()
-        return [Asked(view, predicate, until) for view in (reversed(views) if descending else views) if view.held]
-
-
-def _page_by_date(query: Query, asked: Sequence[Asked]) -> Iterator[Hit]:
-    """Periods follow one another in time, so whole ones are passed over by their counts."""
-    skip, wanted = query.skip, query.limit
-    for each in asked:
-        count = each.count()
-        if skip >= count:
-            skip -= count
-            continue
-        found = _page_merged(replace(query, limit=wanted), [each], skip)
-        yield from found
-        wanted -= len(found)
-        skip = 0
-        if wanted == 0:
-            return
-
-
-def _page_merged(query: Query, asked: Sequence[Asked], skip: int) -> list[Hit]:
-    """`query.limit` hits after `skip`, in the order of all views together."""
-    if skip > NEAR:
-        asked, skip = _passed_over(query, asked, skip)
-    name, descending = query.sort.name, query.descending
-    if len(asked) == 1:
-        return asked[0].top(query.sort, descending=descending, limit=query.limit, offset=skip)
-    wanted, first = query.limit + skip, 1 if descending else 0
-    found: list[Hit] = []
-    for each in sorted(asked, key=lambda each: each.view.limits[name][first], reverse=descending):
-        if len(found) == wanted and not _reaches(each, found[-1].moment, name, descending=descending):
-            break
-        more = each.top(query.sort, descending=descending, limit=wanted)
-        found = list(islice(heapq.merge(found, more, key=_place, reverse=descending), wanted))
-    return found[skip:]
-
-
-def _reaches(asked: Asked, moment: int, name: str, *, descending: bool) -> bool:
-    """Whether the view may hold something that comes before, or at, a moment in the order."""
-    least, most = asked.view.limits[name]
-    return most >= moment if descending else least <= moment
-
-
-def _passed_over(query: Query, asked: Sequence[Asked], skip: int) -> tuple[list[Asked], int]:
-    """The same asked without the spans of time that lie wholly within `skip`, and what is left to skip.
-
-    Counting a span costs no ordering; three or four rounds of counting narrow any window down to one ms.
-    """
-    name = query.sort.name
-    first = min(each.view.limits[name][0] for each in asked)
-    last = max(each.view.limits[name][1] for each in asked)
-    while skip > NEAR and first < last:
-        width = -(-(last - first + 1) // _SPANS)
-        spans: Counter[int] = Counter()
-        for each in asked:
-            spans.update(each.moments(query.sort, first=first, last=last, width=width))
-        for start in sorted(spans, reverse=query.descending):
-            if skip < spans[start]:
-                first, last = max(first, start), min(last, start + width - 1)
-                break
-            skip -= spans[start]
-    bound = p.Range(query.sort, high=last) if query.descending else p.Range(query.sort, low=first)
-    return [each.narrowed(bound) for each in asked], skip
-
-
-def _first(query: Query, asked: Sequence[Asked], limit: int) -> Iterator[Hit]:
-    """The first `limit` hits in order."""
-    if query.sort.name != "date":
-        yield from _page_merged(replace(query, limit=limit), asked, 0)
-        return
-    for each in asked:
-        found = each.top(query.sort, descending=query.descending, limit=limit)
-        yield from found
-        limit -= len(found)
-        if limit == 0:
-            return
-
-
-def _one_moment(query: Query, asked: Sequence[Asked], moment: int, total: int) -> ScanPage:
-    """A page that one ms fills: all of it, however large, and the boundary one ms past it."""
-    here = p.Range(query.sort, moment, moment)
-    streams = [each.narrowed(here).stream(query.sort, descending=query.descending) for each in asked]
-    hits = heapq.merge(*streams, key=_place, reverse=query.descending)
-    boundary = moment - 1 if query.descending else moment + 1
-    beyond = p.Range(query.sort, high=boundary) if query.descending else p.Range(query.sort, low=boundary)
-    more = any(each.narrowed(beyond).count() for each in asked)
-    return ScanPage((hit.record() for hit in hits), total, boundary if more else None)
-
-
-def _place(hit: Hit) -> tuple[int, int]:
-    return hit.moment, hit.seq

@@ -1,0 +1,55 @@
+"""Requests wait in lanes of their own, so many and no more; whoever comes after that is told when to come back."""
+
+import asyncio
+import threading
+
+import pytest
+
+from casbah.errors import BusyError
+from casbah.http.lanes import Lane
+
+
+def test_past_the_queue_it_is_busy_and_free_again_afterwards():
+    async def play():
+        lane, release = Lane("test", threads=1, waiting=2), threading.Event()
+        inside = [asyncio.ensure_future(lane.run(release.wait, 10)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError) as busy:
+            await lane.run(lambda: None)
+        release.set()
+        assert await asyncio.gather(*inside) == [True] * 3
+        assert await lane.run(lambda: "done") == "done"
+        lane.close()
+        return busy.value
+
+    error = asyncio.run(play())
+    assert (error.status, error.headers["Retry-After"]) == (503, "1")
+
+
+def test_those_who_gave_up_leave_their_place():
+    async def play():
+        lane, release = Lane("test", threads=1, waiting=1), threading.Event()
+        first = asyncio.ensure_future(lane.run(release.wait, 10))
+        second = asyncio.ensure_future(lane.run(lambda: "never begun"))
+        await asyncio.sleep(0.05)
+        second.cancel()
+        await asyncio.sleep(0.05)
+        third = asyncio.ensure_future(lane.run(lambda: "third"))
+        await asyncio.sleep(0)
+        release.set()
+        assert await first
+        assert await third == "third"
+        lane.close()
+
+    asyncio.run(play())
+
+
+def test_an_error_in_the_thread_is_the_callers():
+    async def play():
+        lane = Lane("test", threads=1, waiting=1)
+        with pytest.raises(ZeroDivisionError):
+            await lane.run(lambda: 1 // 0)
+        assert await lane.run(lambda: 1) == 1
+        lane.close()
+
+    asyncio.run(play())
