@@ -1,5 +1,8 @@
 """Some made-up records, as the bench makes them."""
 
+from typing import Any
+
+import orjson
 import pytest
 from bench.data import week_of
 from bench.sample import Sample
@@ -7,7 +10,12 @@ from bench.sample import Sample
 
 @pytest.fixture(scope="session")
 def records() -> list[bytes]:
-    return list(week_of(20, size=600, seed=1, cells=3))
+    return list(week_of(20, size=300, seed=1, cells=3))
+
+
+@pytest.fixture(scope="session")
+def activities(records: list[bytes]) -> list[dict[str, Any]]:
+    return [orjson.loads(record) for record in records]
 
 
 @pytest.fixture(scope="session")

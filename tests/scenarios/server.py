@@ -28,6 +28,8 @@ _SPOILT: dict[str, Callable[[House], None] | None] = {
     "open": None,
     "closed": lambda house: house.services.store.close(),
     "without tokens": _without_tokens,
+    "out of time": lambda house: object.__setattr__(house.services.settings, "search_seconds", 0),
+    "crowded": lambda house: setattr(house.services.lanes.search, "_most", 0),
 }
 
 

@@ -35,6 +35,8 @@ TEXTS = {
     errors.MethodNotAllowedError:    r'Method "[A-Z]+" not allowed\.',
     errors.BodyTooLargeError:        r"request body is larger than \d+ bytes \(setting CASBAH_\w+\)",
     errors.ThrottledError:           r"Request was throttled\. Expected available in \d+ seconds\.",
+    errors.BusyError:                r"too many requests are waiting to be answered; try again",
+    errors.SearchTooLongError:       r"the search took more than \d+ seconds, the most that CASBAH_SEARCH_SECONDS allows; .+",
     errors.StoreClosedError:         r"the store is shutting down; try again",
     errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",
     errors.TokensUnavailableError:   r"the tokens cannot be read or written now; try again",

@@ -19,7 +19,7 @@ from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import jsontext
 from casbah.store.contract import FeedbackEntry, Page
 
-_CHUNK = 200
+_CHUNK = 500
 _FEEDBACK_TEXTS = ("feedback", "feedbackValue", "feedbackText", "contactEmail")
 _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 

@@ -7,7 +7,7 @@ is one, records are stored as they are, and the engine packs them in blocks by i
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -44,6 +44,7 @@ class Payloads:
         self._offered = 0
         self._dice = Random(len(stored))  # noqa: S311  which records to learn from
         self._unpackers = threading.local()
+        self._latest: int | None = None
 
     def pack(self, record: bytes) -> bytes:
         """The bytes to store."""
@@ -55,6 +56,19 @@ class Payloads:
         if not stored.startswith(_FRAME):
             return stored
         return self._unpacker(zstandard.get_frame_parameters(stored).dict_id).decompress(stored)
+
+    def unpack_all(self, stored: Iterable[bytes]) -> list[bytes]:
+        """The records that were packed; most of them with one dictionary, so the one that the last was packed with is tried."""
+        known: Mapping[int, zstandard.ZstdDecompressor] = self._unpackers.__dict__.get("known", {})
+        latest = -1 if self._latest is None else self._latest
+        decompress = known[latest].decompress if latest in known else self.unpack
+        found = []
+        for each in stored:
+            try:
+                found.append(decompress(each) if each.startswith(_FRAME) else each)
+            except zstandard.ZstdError:  # Another dictionary: a frame says which.
+                found.append(self.unpack(each))
+        return found
 
     def learn(self) -> None:
         """Train a dictionary if it is time to. To be called between commits: it takes the better part of a second."""
@@ -89,6 +103,7 @@ class Payloads:
             self._dictionaries = {each.dict_id(): each for each in _stored(self._folder)}
         if dictionary not in known:
             known[dictionary] = zstandard.ZstdDecompressor(dict_data=self._dictionaries[dictionary])
+        self._latest = dictionary
         return known[dictionary]
 
 

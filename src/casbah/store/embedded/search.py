@@ -3,7 +3,7 @@
 import heapq
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -13,12 +13,13 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.store.contract import Page, ScanPage
 from casbah.store.embedded.asked import Asked
-from casbah.store.embedded.view import Hit, View
+from casbah.store.embedded.view import Hit, View, records_of
 
 NEAR = 2_000
 """How far into a result the engine may skip by collecting; farther, whole spans of time are counted and passed over."""
 
 _SPANS = 1_024
+_CHUNK = 500
 
 
 _GATHERING = threading.Lock()
@@ -42,7 +43,7 @@ class Search:
         by_date = query.sort.name == "date"
         hits = _page_by_date(query, asked) if by_date else _page_merged(query, asked, query.skip)
         with _GATHERING:
-            return Page([hit.record() for hit in hits], total)
+            return Page(records_of(hits), total)
 
     def scan(self, query: Query, until: Deadline = NEVER) -> ScanPage:
         """One page of a scan; the activities of one ms are never split over two."""
@@ -50,11 +51,11 @@ class Search:
         total = sum(each.count() for each in asked)
         hits = list(_first(query, asked, query.limit + 1))
         if len(hits) <= query.limit:
-            return ScanPage((hit.record() for hit in hits), total, None)
+            return ScanPage(_in_chunks(hits), total, None)
         boundary = hits[-1].moment
         kept = [hit for hit in hits if hit.moment != boundary]
         if kept:
-            return ScanPage((hit.record() for hit in kept), total, boundary)
+            return ScanPage(_in_chunks(kept), total, boundary)
         return _one_moment(query, asked, boundary, total)
 
     def count(self, predicate: Predicate, until: Deadline = NEVER) -> int:
@@ -154,7 +155,14 @@ def _one_moment(query: Query, asked: Sequence[Asked], moment: int, total: int) -
     boundary = moment - 1 if query.descending else moment + 1
     beyond = p.Range(query.sort, high=boundary) if query.descending else p.Range(query.sort, low=boundary)
     more = any(each.narrowed(beyond).count() for each in asked)
-    return ScanPage((hit.record() for hit in hits), total, boundary if more else None)
+    return ScanPage(_in_chunks(hits), total, boundary if more else None)
+
+
+def _in_chunks(hits: Iterable[Hit]) -> Iterator[bytes]:
+    """The records one after the other, read a good many at a time."""
+    ahead = iter(hits)
+    while chunk := list(islice(ahead, _CHUNK)):
+        yield from records_of(chunk)
 
 
 def _place(hit: Hit) -> tuple[int, int]:

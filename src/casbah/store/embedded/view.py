@@ -1,9 +1,9 @@
 """A period as it was at one moment: the engine's own answers, and what is known of its terms without asking it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
+from itertools import count, groupby
 from typing import Any
 
 import tantivy
@@ -31,9 +31,14 @@ class Hit:
     view: "View"
     address: tantivy.DocAddress
 
-    def record(self) -> bytes:
-        """The record's own bytes."""
-        return self.view.record_at(self.address)
+
+def records_of(hits: Iterable[Hit]) -> list[bytes]:
+    """The records' own bytes, in order."""
+    found: list[bytes] = []
+    for _, together in groupby(hits, key=lambda hit: id(hit.view)):
+        listed = list(together)
+        found += listed[0].view.records_at([hit.address for hit in listed])
+    return found
 
 
 class View:
@@ -139,11 +144,12 @@ class View:
             return None
         query = Engine.term_query(self.schema, column, term)
         hits = self.searcher.search(query, limit=1, count=False).hits
-        return self.record_at(hits[0][1]) if hits else None
+        return self.records_at([hits[0][1]])[0] if hits else None
 
-    def record_at(self, address: tantivy.DocAddress) -> bytes:
-        """The record at a place that a search gave."""
-        return self._payloads.unpack(self.searcher.doc(address)["record"][0])
+    def records_at(self, addresses: Iterable[tantivy.DocAddress]) -> list[bytes]:
+        """The records at places that a search gave."""
+        document = self.searcher.doc
+        return self._payloads.unpack_all([document(address)["record"][0] for address in addresses])
 
     def has(self, column: str, term: str) -> bool:
         """Whether some activity has that term. (No activity is ever deleted singly, so this needs no search.)."""
