@@ -12,6 +12,8 @@ PYTHON ?=
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
+BENCH_READY := .venv/.ready-bench
+SCALE ?=
 
 # The interpreters to try, best known first.
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
@@ -48,8 +50,8 @@ fix: $(READY)  ## format, and mend what the linter can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY)  ## measure; prints ratios, keeps no verdict
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(BENCH_READY)  ## measure against PostgreSQL, DuckDB and OpenSearch; SCALE=20k, 100k, 1m, 10m or 100m (1m)
+	@SCALE=$(SCALE) $(BIN)/python -m bench $(ARGS)
 
 docs: $(READY)  ## write the generated pages of docs/ again from the tables
 	@$(BIN)/python -m casbah.docs
@@ -99,6 +101,11 @@ while read -r word name _; do \
   esac; \
 done; }
 endef
+
+$(BENCH_READY): bench/requirements.lock $(READY)
+	@echo 'bench: fetching the packages of bench/requirements.lock'; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock; \
+	touch $@
 
 $(READY): requirements.lock pyproject.toml
 	@$(find-python); \

@@ -1,162 +1,99 @@
-"""What a page of activities costs: bare tantivy, the store, and the whole way over HTTP, side by side.
+"""What a page of activities costs: Casbah, PostgreSQL, DuckDB and OpenSearch over the same records, and the floor.
 
-    make bench                            100,000 made-up activities
-    make bench ARGS='--count 1000000'     more of them
-    make bench ARGS=--json                figures for machines, one line
+    make bench                                        1 million activities
+    make bench SCALE=10m                              10 million
+    make bench ARGS='--only "user eq" --peers casbah,floor,duckdb'
+    make bench ARGS='--json bench.json --markdown bench.md'
 
-Every query asks for a page of 100 with its exact total. The three are measured in turn, round after round, in one run on one
-machine: only their ratios mean something. Medians, with the span of the middle half of the rounds.
+| scale | records | all peers' disk | making and loading, 2 cores | asking      |
+| 20k   | 50 MB   | 0.5 GB          | 2 minutes                   | 3 minutes   |
+| 100k  | 0.2 GB  | 1.5 GB          | 5 minutes                   | 4 minutes   |
+| 1m    | 2.3 GB  | 14 GB           | 40 minutes                  | 15 minutes  |
+| 10m   | 23 GB   | 140 GB          | 7 hours                     | 1 hour      |
+| 100m  | 230 GB  | 1.4 TB          | 3 days                      | 4 hours     |
+
+The records are kept gzipped (a sixth). Records and loaded peers stay in the work folder, by default
+/var/tmp/casbah-bench-<user id>, and are used again; remove the folder to be rid of them. A peer that cannot be run here is
+left out, saying what to install.
+
+Every query is asked over HTTP of servers behind the same handler; Casbah is `casbah serve`. First everything is asked once of
+everybody and must be answered alike: the same total and the same activities in the same order. Then all are asked in turn,
+round after round, in one run on one machine: only ratios mean something. Medians, with the middle half of the rounds. The
+floor is bare tantivy on Casbah's own index, without HTTP.
 """
 
 import argparse
-import asyncio
 import json
-import statistics
+import os
+import signal
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import httpx
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from bench import data, report
+from bench.peers import table
+from bench.run import Run
 
-from casbah import settings
-from casbah.activity.query import Query, parse
-from casbah.activity.scope import Scope
-from casbah.compose import House, opened, wall_clock
-from casbah.demo.generate import made_up
-from casbah.demo.load import arrivals_of
-from casbah.store.embedded.render import render
-
-TENANT = Scope("default")
-BATCH = 5_000
-
-QUERIES: Mapping[str, Mapping[str, Any]] = {
-    "none": {},
-    "user eq": {"user.username": {"eq": "analyst-017@contoso.example"}},
-    "user startswith": {"user.username": {"startswith": "analyst-0"}},
-    "app eq": {"service": {"eq": 20892}},
-    "app + country + 30 days": {"service": {"eq": 20892}, "location.country": {"eq": "DE"}, "date": {"gte_ndays": 30}},
-    "country neq": {"location.country": {"neq": "US"}},
-    "ip in network": {"ip.address": {"eq": "203.0.113.0/26"}},
-    "ip prefix": {"ip.address": {"startswith": "203.0.113."}},
-    "agent contains": {"userAgent.userAgent": {"contains": "windows"}},
-    "agent ncontains": {"userAgent.userAgent": {"ncontains": "windows"}},
-    "policy isset": {"policy": {"isset": True}},
-    "two words": {"text": {"text": "documents report"}},
-    "phrase": {"text": {"eq": "contoso example"}},
-    "phrase prefix": {"text": {"startswithsingle": "shared doc"}},
-}
+SCALES = {"20k": 20_000, "100k": 100_000, "1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
 
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, opened(settings.read({"CASBAH_STORE": folder})) as house:
-        report = measured(house, Path(folder), count=chosen.count, rounds=chosen.rounds)
-    print(json.dumps(report)) if chosen.json else show(report)
-    return 0
+    chosen = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that every server is ended.
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    records = data.made(chosen.work, count=chosen.count, seed=chosen.seed)
+    with Run(records, work=chosen.work, peers=chosen.peers, rounds=chosen.rounds, anew=chosen.load_again) as run:
+        found = run.report(only=chosen.only, ingest=not chosen.skip_ingest)
+    report.show(found)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if chosen.markdown:
+        chosen.markdown.write_text(report.markdown(found), encoding="utf-8")
+    return 1 if found["disagreements"] else 0
 
 
-def measured(house: House, folder: Path, *, count: int, rounds: int) -> dict[str, Any]:
-    """Load, then ask every query in each way, in turn."""
-    seconds = load(house, count)
-    figures: dict[str, Any] = {}
-    with asyncio.Runner() as runner:
-        transport = httpx.ASGITransport(app=house.app)
-        headers = {"Authorization": f"Token {house.local_key}"}
-        client = httpx.AsyncClient(transport=transport, base_url="http://bench", headers=headers)
-        for name, filters in track(QUERIES.items(), "asking", console=Console(stderr=True)):
-            query = parse({"filters": filters}, now=wall_clock())
-            ways: dict[str, Callable[[], object]] = {
-                "tantivy": lambda query=query: bare(house, query),
-                "store": lambda query=query: house.services.store.find(query, TENANT),
-                "http": lambda filters=filters: runner.run(
-                    client.post("/api/v1/activities/", json={"filters": filters})
-                ),
-            }
-            total = house.services.store.find(query, TENANT).total
-            figures[name] = {"total": total, **in_turn(ways, rounds)}
-        runner.run(client.aclose())
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return {
-        "activities": count,
-        "load_seconds": round(seconds, 1),
-        "bytes_on_disk": size,
-        "rounds": rounds,
-        "milliseconds": figures,
-    }
-
-
-def load(house: House, count: int) -> float:
-    """Store `count` made-up activities; the seconds it took."""
-    started = time.perf_counter()
-    batch = []
-    made = made_up(count, until_ms=wall_clock())
-    for arrival in track(arrivals_of(made), "loading", total=count, console=Console(stderr=True)):
-        batch.append(arrival)
-        if len(batch) == BATCH:
-            house.services.store.insert(batch, TENANT)
-            batch = []
-    house.services.store.insert(batch, TENANT)
-    return time.perf_counter() - started
-
-
-def bare(house: House, query: Query) -> int:
-    """The same page and total asked of tantivy itself, period after period, with nothing of ours between."""
-    store: Any = house.services.store
-    wanted, total = query.limit, 0
-    for view in store._tenant(TENANT)._ordered(query):
-        found = view.searcher.search(
-            render(query.predicate, view.schema, view.searcher), limit=max(wanted, 1), order_by_field="date_key"
-        )
-        total += found.count
-        for _, address in found.hits[:wanted]:
-            view.searcher.doc(address)["record"]
-        wanted -= min(wanted, len(found.hits))
-    return total
-
-
-def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, float]]:
-    """Each way once a round, so that what slows the machine slows all of them."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, ask in ways.items():
-            started = time.perf_counter()
-            ask()
-            times[name].append((time.perf_counter() - started) * 1_000)
-    return {name: summary(each) for name, each in times.items()}
-
-
-def summary(times: list[float]) -> dict[str, float]:
-    """Median and the middle half."""
-    low, median, high = statistics.quantiles(times, n=4)
-    return {"median": round(median, 3), "low": round(low, 3), "high": round(high, 3)}
-
-
-def show(report: dict[str, Any]) -> None:
-    """The figures as a table."""
-    count, seconds, size = report["activities"], report["load_seconds"], report["bytes_on_disk"]
-    console = Console()
-    console.print(
-        f"{count:,} activities loaded in {seconds} s ({count / seconds:,.0f}/s), {size / count:,.0f} bytes each on disk"
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    table = Table("query", "total", "tantivy ms", "store ms", "http ms", "http / tantivy")
-    for name, row in report["milliseconds"].items():
-        cells = [
-            f"{row[way]['median']:.2f} ({row[way]['low']:.2f}..{row[way]['high']:.2f})"
-            for way in ("tantivy", "store", "http")
-        ]
-        table.add_row(name, f"{row['total']:,}", *cells, f"{row['http']['median'] / row['tantivy']['median']:.2f}x")
-    console.print(table)
+    everybody = (*table.PEERS, report.FLOOR)
+    parser.add_argument(
+        "--scale", dest="count", type=_count, default=os.environ.get("SCALE") or "1m", help="20k to 100m, or a number"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--peers", type=_names(everybody), default=everybody, help=",".join(everybody))
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="ask only the shapes that have it in their name, and nothing else"
+    )
+    parser.add_argument("--skip-ingest", action="store_true")
+    parser.add_argument(
+        "--load-again", type=_names(everybody), default=(), metavar="PEERS", help="though they are loaded"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path(f"/var/tmp/casbah-bench-{os.getuid()}"), help="where everything is kept"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE")
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if text.lower() in SCALES:
+        return SCALES[text.lower()]
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: one of {', '.join(SCALES)}, or a number of activities")
+    return int(text)
+
+
+def _names(known: tuple[str, ...]):
+    def names(text: str) -> tuple[str, ...]:
+        found = tuple(each.strip() for each in text.split(",") if each.strip())
+        if unknown := set(found) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not among {', '.join(known)}")
+        return found
+
+    return names
 
 
 if __name__ == "__main__":

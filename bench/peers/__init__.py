@@ -1,0 +1,1 @@
+"""The peers: who is measured."""

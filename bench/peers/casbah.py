@@ -1,0 +1,121 @@
+"""Casbah itself: a real `casbah serve`, loaded over HTTP like by anybody else."""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+from rich.console import Console
+from rich.progress import track
+
+import casbah
+from bench import process
+from bench.data import Data
+from bench.process import Process
+from bench.wire import Connection
+from casbah.store.embedded import schema
+from casbah.store.embedded.schema import fingerprint
+from casbah.store.format import FORMAT
+
+BATCH = 5_000
+INGEST = "/api/ext/v1/activities?source=mdca"
+
+
+class Casbah:
+    """See `Peer`."""
+
+    name: ClassVar[str] = "casbah"
+    title: ClassVar[str] = "Casbah"
+    layout: ClassVar[str] = json.dumps([FORMAT, fingerprint()]) + Path(schema.__file__).read_text(encoding="utf-8")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.store = folder / "store"
+        self._process: Process | None = None
+
+    @classmethod
+    def lacking(cls) -> str:
+        return ""
+
+    def version(self) -> str:
+        return casbah.__version__
+
+    def start(self) -> None:
+        self._process = self._serving(self.store)
+
+    def load(self, data: Data) -> float:
+        connection = self.again()
+        seconds = 0.0
+        for body in track(
+            _bodies(data.records(), BATCH), "loading", -(-data.count // BATCH), console=Console(stderr=True)
+        ):
+            seconds += _posted(connection, body)
+        connection.close()
+        return seconds
+
+    def serve(self) -> Connection:
+        return self.again()
+
+    def again(self) -> Connection:
+        return connect(self.store)
+
+    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
+        with self.fresh() as store:
+            connection = connect(store)
+            return sum(_posted(connection, body) for body in _bodies(iter(records), batch))
+
+    def disk(self) -> int:
+        return process.size(self.store)
+
+    def processes(self) -> Sequence[Process]:
+        return [self._process] if self._process else []
+
+    def stop(self) -> None:
+        for each in self.processes():
+            each.end()
+        self._process = None
+
+    @contextmanager
+    def fresh(self) -> Iterator[Path]:
+        """A server on an empty store beside the loaded one; gone at the end."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as store:
+            running = self._serving(Path(store))
+            try:
+                yield Path(store)
+            finally:
+                running.end()
+
+    def _serving(self, store: Path) -> Process:
+        log = self._folder / "serve.log"
+        told = store / "server.json"
+        told.unlink(missing_ok=True)
+        environment = {"CASBAH_STORE": str(store), "CASBAH_PORT": "0"}
+        running = process.python("casbah", "serve", log=log, environment=environment)
+        process.wait(running, told.exists, log=log)
+        return running
+
+
+def connect(store: Path) -> Connection:
+    """A connection to the server of a store, as its owner."""
+    told = json.loads((store / "server.json").read_text(encoding="utf-8"))
+    return Connection(told["url"], {"Authorization": f"Token {told['key']}"})
+
+
+def _bodies(records: Iterator[bytes], batch: int) -> Iterator[bytes]:
+    while lines := list(islice(records, batch)):
+        yield b"\n".join(lines)
+
+
+def _posted(connection: Connection, body: bytes) -> float:
+    """Store the lines of a body; the seconds that it took. Raises RuntimeError if not all of them were new."""
+    started = time.perf_counter()
+    answer = connection.send("POST", INGEST, body, "application/x-ndjson")
+    seconds = time.perf_counter() - started
+    told = json.loads(answer)
+    if told["duplicates"] or told["refused"]:
+        raise RuntimeError(f"not all was stored: {answer[:500]!r}")
+    return seconds
