@@ -1,8 +1,9 @@
 """Bulk ingest over the wire: events in, acknowledged once all of them are on disk."""
 
+import asyncio
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from itertools import chain, islice
 from typing import Any, BinaryIO
@@ -16,7 +17,10 @@ from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import envelope
 from casbah.ingest.contract import Refusal
 from casbah.ingest.opening import Limits
-from casbah.store.contract import Prepared
+from casbah.store.contract import Inserted, Prepared
+
+_SMALL = 16_384
+"""A body of a few events is parsed at once, and no thread waits for the disk with it: many of them share a commit."""
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 SETTING = "CASBAH_MAX_INGEST_BODY"
@@ -27,6 +31,8 @@ async def ingest(exchange: Exchange) -> Response:
     """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`."""
     source = read_source(exchange)
     body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
+    if len(body) <= _SMALL:
+        return json_response(await _store_small(exchange, body, source))
     return json_response(await exchange.ingest(store_events, exchange, body, source))
 
 
@@ -41,19 +47,38 @@ def read_source(exchange: Exchange) -> str | None:
 
 def store_events(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
     """Store what a body holds, and say what became of it."""
+    text = _plain(body, limit=exchange.services.settings.max_ingest_body)
+    items = _items(exchange, text, source)
+    batches = _batches(items, size=exchange.services.settings.batch)
+    return _said([(batch, exchange.store.insert(batch.arrivals(), exchange.scope)) for batch in batches])
+
+
+async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
+    text = _plain(body, limit=exchange.services.settings.max_ingest_body)
+    if len(text) > _SMALL:  # It was packed.
+        return await exchange.ingest(store_events, exchange, body, source)
+    batch = _Batch(enumerate(_items(exchange, text, source), 1))
+    stored = exchange.store.insert_soon(list(batch.arrivals()), exchange.scope)
+    return _said([(batch, await asyncio.wrap_future(stored))])
+
+
+def _items(exchange: Exchange, text: bytes, source: str | None) -> Iterable[Any]:
     chosen = exchange.services.settings
-    text = _plain(body, limit=chosen.max_ingest_body)
     limits = Limits(unpacked=chosen.max_ingest_body, document=chosen.max_ingest_body, line=chosen.max_event)
-    items = exchange.services.beside.items(text, source, limits=limits)
-    stored = duplicates = 0
+    return exchange.services.beside.items(text, source, limits=limits)
+
+
+def _said(batches: Sequence[tuple["_Batch", Inserted]]) -> dict[str, Any]:
+    """What became of the events, for whoever sent them."""
     refused: list[dict[str, Any]] = []
-    for batch in _batches(items, size=chosen.batch):
-        done = exchange.store.insert(batch.arrivals(), exchange.scope)
-        stored += done.stored
-        duplicates += done.duplicates
+    for batch, done in batches:
         refused += [{"line": each.line, "reason": each.reason} for each in batch.refused]
         refused += [{"line": batch.lines[position], "reason": reason} for position, reason in done.refused]
-    return {"stored": stored, "duplicates": duplicates, "refused": sorted(refused, key=lambda each: each["line"])}
+    return {
+        "stored": sum(done.stored for _, done in batches),
+        "duplicates": sum(done.duplicates for _, done in batches),
+        "refused": sorted(refused, key=lambda each: each["line"]),
+    }
 
 
 class _Batch:

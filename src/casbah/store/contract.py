@@ -1,6 +1,7 @@
 """What a store does, whichever engine it is; `tests/contract` holds every engine to it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,6 +71,10 @@ class Store(Protocol):
 
         Arrivals are taken one at a time, best while each is being parsed; an error on the way stores none of them.
         """
+        ...
+
+    def insert_soon(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Future[Inserted]:
+        """The same for those who do not wait in a thread of their own: the answer is there once all of it is on disk."""
         ...
 
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:

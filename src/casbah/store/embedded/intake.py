@@ -8,10 +8,12 @@ import logging
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from itertools import chain
 
 from casbah.activity.arrival import Arrival
+from casbah.errors import StoreClosedError
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
@@ -42,6 +44,7 @@ class _Batch:
     """What one caller brings, and what becomes of it: an answer or an error."""
 
     entries: Sequence[Prepared]
+    told: Future[Inserted] = field(default_factory=Future)
     answer: Inserted | None = None
     error: BaseException | None = None
     fresh: dict[int, list[Fresh]] = field(default_factory=dict)
@@ -52,31 +55,60 @@ class _Batch:
 
 
 class Intake:
-    """Stores what is new. Any thread may call; one at a time writes, for all who wait."""
+    """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait.
 
-    def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps) -> None:
+    Were the callers' own threads to write in turn, each would have to be woken to find that another one has done its work.
+    """
+
+    def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps, writing: Executor) -> None:
         self._periods = periods
         self._payloads: Payloads = periods.payloads
         self._writers = writers
         self._stamps = stamps
-        self._writing = threading.Lock()
+        self._writing = writing
+        self._changing = threading.Lock()
         self._waiting: deque[_Batch] = deque()
+        self._at_work = False
 
-    def insert(self, arrivals: Iterable[Arrival | contract.Prepared]) -> Inserted:
-        """Store what is new. Returns when all of it is synced to disk."""
+    def insert(self, arrivals: Iterable[Arrival | contract.Prepared]) -> Future[Inserted]:
+        """Store what is new. The answer is there when all of it is synced to disk."""
         batch = _Batch([_ready(each) for each in arrivals])
         if not batch.entries:
-            return Inserted(0, 0)
-        self._waiting.append(batch)
-        with self._writing:
-            while batch.answer is None and batch.error is None:
-                self._answer(self._together())
-        if batch.error is not None:
-            raise batch.error
-        return batch.answer or Inserted(0, 0)
+            batch.told.set_result(Inserted(0, 0))
+            return batch.told
+        with self._changing:
+            self._waiting.append(batch)
+            begin, self._at_work = not self._at_work, True
+        if begin:
+            self._begin()
+        return batch.told
+
+    def _begin(self) -> None:
+        """Have the next group written. Tenants take turns, so it is one group and then the end of the queue."""
+        try:
+            self._writing.submit(self._next)
+        except RuntimeError:  # It has shut down.
+            self._give_up()
+
+    def _next(self) -> None:
+        with self._changing:
+            group = self._together()
+            self._at_work = bool(group)
+        if group:
+            self._answer(group)
+            self._begin()
+
+    def _give_up(self) -> None:
+        with self._changing:
+            waiting, self._at_work = list(self._waiting), False
+            self._waiting.clear()
+        for batch in waiting:
+            _tell(batch.told, None, StoreClosedError())
 
     def _together(self) -> list[_Batch]:
-        """The batches that have waited longest and may share a commit; at least one."""
+        """The batches that have waited longest and may share a commit; none if none waits."""
+        if not self._waiting:
+            return []
         group = [self._waiting.popleft()]
         size = len(group[0].entries)
         while self._waiting and size + len(self._waiting[0].entries) <= MOST_TOGETHER:
@@ -95,6 +127,8 @@ class Intake:
                     batch.error = wrong
         if any(batch.error is not None for batch in group):
             self._stamps.forget()
+        for batch in group:
+            _tell(batch.told, batch.answer, batch.error)
         self._learn()
 
     def _learn(self) -> None:
@@ -165,6 +199,16 @@ class Intake:
             else:
                 fresh[period.number].append(Fresh(*named, stamp))
         return fresh, refused, duplicates
+
+
+def _tell(told: Future[Inserted], answer: Inserted | None, error: BaseException | None) -> None:
+    """Give the answer, or raise the error, where somebody still waits for it."""
+    if not told.set_running_or_notify_cancel():
+        return
+    if error is not None:
+        told.set_exception(error)
+    else:
+        told.set_result(answer or Inserted(0, 0))
 
 
 class _Known:

@@ -9,6 +9,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
@@ -51,6 +52,7 @@ class EmbeddedStore:
         self._folder = folder / "tenants"
         self._clock = clock
         self._writers = Writers(memory=writer_memory)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="casbah-writer")
         self._readers = Readers(self._folder, processes=processes, cache=cache)
         self._cache = Cache(cache)
         self._opening = threading.Lock()
@@ -62,6 +64,10 @@ class EmbeddedStore:
 
     def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
+        return self.insert_soon(arrivals, scope).result()
+
+    def insert_soon(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Future[Inserted]:
+        """See `Store.insert_soon`."""
         return self._tenant(scope).insert(arrivals)
 
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
@@ -104,6 +110,7 @@ class EmbeddedStore:
             self._closed = True
             self._readers.close()
             self._writers.close()
+            self._writing.shutdown()
             for feedback in self._feedback.values():
                 feedback.close()
             self._lock.release()
@@ -115,7 +122,7 @@ class EmbeddedStore:
             if scope.tenant not in self._tenants:
                 folder = self._folder / scope.tenant
                 self._tenants[scope.tenant] = Tenant(
-                    folder, writers=self._writers, cache=self._cache, clock=self._clock
+                    folder, writers=self._writers, cache=self._cache, clock=self._clock, writing=self._writing
                 )
                 self._feedback[scope.tenant] = Feedback(folder)
             return self._tenants[scope.tenant]

@@ -1,6 +1,7 @@
 """One tenant's activities: periods of time in a folder, one way in, and readers beside it."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
@@ -16,9 +17,12 @@ from casbah.store.embedded.writer import Writers
 class Tenant:
     """The activities of one tenant; `search` reads them."""
 
-    def __init__(self, folder: Path, *, writers: Writers, cache: Cache, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: Path, *, writers: Writers, cache: Cache, clock: Callable[[], int], writing: Executor
+    ) -> None:
         self._periods = Periods(folder, cache=cache)
-        self._intake = Intake(self._periods, writers=writers, stamps=Stamps(clock, last=self._periods.last))
+        stamps = Stamps(clock, last=self._periods.last)
+        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing)
         self.search = Search(self._periods.views)
 
     @property
@@ -26,6 +30,6 @@ class Tenant:
         """What another process must know to see what this one does."""
         return self._periods.state()
 
-    def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Inserted:
-        """Store what is new. Returns when all of it is synced to disk."""
+    def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Future[Inserted]:
+        """Store what is new. The answer is there when all of it is synced to disk."""
         return self._intake.insert(arrivals)
