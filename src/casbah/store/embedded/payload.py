@@ -7,7 +7,7 @@ is one, records are stored as they are, and the engine packs them in blocks by i
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -57,18 +57,18 @@ class Payloads:
             return stored
         return self._unpacker(zstandard.get_frame_parameters(stored).dict_id).decompress(stored)
 
-    def unpack_all(self, stored: Iterable[bytes]) -> list[bytes]:
-        """The records that were packed; most of them with one dictionary, so the one that the last was packed with is tried."""
+    def unpack_all(self, stored: Sequence[bytes]) -> list[bytes]:
+        """The records that were packed. Most of them with one dictionary, and then all in one call: each call gives Python's
+        lock away, and where many threads want it, it is long in coming back.
+        """
         known: Mapping[int, zstandard.ZstdDecompressor] = self._unpackers.__dict__.get("known", {})
         latest = -1 if self._latest is None else self._latest
-        decompress = known[latest].decompress if latest in known else self.unpack
-        found = []
-        for each in stored:
+        if latest in known and len(stored) > 1 and all(each.startswith(_FRAME) for each in stored):
             try:
-                found.append(decompress(each) if each.startswith(_FRAME) else each)
+                return _each(known[latest].multi_decompress_to_buffer(list(stored)))
             except zstandard.ZstdError:  # Another dictionary: a frame says which.
-                found.append(self.unpack(each))
-        return found
+                pass
+        return [self.unpack(each) for each in stored]
 
     def learn(self) -> None:
         """Train a dictionary if it is time to. To be called between commits: it takes the better part of a second."""
@@ -105,6 +105,10 @@ class Payloads:
             known[dictionary] = zstandard.ZstdDecompressor(dict_data=self._dictionaries[dictionary])
         self._latest = dictionary
         return known[dictionary]
+
+
+def _each(unpacked: zstandard.BufferWithSegmentsCollection) -> list[bytes]:
+    return [unpacked[place].tobytes() for place in range(len(unpacked))]
 
 
 def _packer(dictionary: zstandard.ZstdCompressionDict) -> zstandard.ZstdCompressor:
