@@ -19,6 +19,8 @@
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
+        BusyError                   503  more requests wait than may
+        SearchTooLongError          503  a search ran over its limit
         TokensUnavailableError      503  the database of tokens cannot be read or written now
         IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
       OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
