@@ -6,7 +6,7 @@ from casbah import compose, settings
 from scenarios.inprocess import Asker
 
 MANY = 1_300
-PIECE = 200
+PIECE = 500
 
 
 def test_a_page_past_its_limit_is_sent_in_pieces(tmp_path):

@@ -47,7 +47,7 @@ class Asked:
 
     @cached_property
     def _resolved(self) -> Predicate:
-        return resolved(self.predicate, self.view)
+        return self.view.resolved.get(self.predicate, lambda: resolved(self.predicate, self.view), size=_size)
 
     def count(self) -> int:
         """How many activities match."""

@@ -67,6 +67,8 @@ def _from_terms(view: View, asked: Predicate, count: Count) -> int | None:  # no
             return view.freq("has", field.name) - _sum(view, p.Terms(field, values))
         case p.Present(field):
             return view.freq("has", field.name)
+        case p.Prefix(field, text) if single(view, field):
+            return view.freq_of_prefix(field.name, text)
         case p.Words((word,)) | p.Phrase((word,), False):
             return view.freq(_WORD, word)
         case p.Range(field) if field.name in s.SORTS:

@@ -13,8 +13,8 @@ from casbah.store.embedded.view import View
 NOTHING = p.Any(())
 EVERYTHING = p.Everything()
 
-_MOST_PREFIXED = 1_000
-"""So many terms with a prefix are asked for one by one; of more, the engine walks through its dictionary itself."""
+_MOST_PREFIXED = 64
+"""So many terms with a prefix are asked for one by one; of more, the engine finds the range in its dictionary itself."""
 
 _OPPOSITE = {"true": "false", "false": "true"}
 
@@ -120,9 +120,7 @@ class _Resolver:
             return p.Present(asked.field)
         if asked.field.kind is Kind.WORDS:
             return asked
-        found = self._prefixed(asked) if isinstance(asked, p.Prefix) else None
-        if found is None:
-            found = self._listed(asked)
+        found = self._prefixed(asked) if isinstance(asked, p.Prefix) else self._listed(asked)
         if found is None:
             return asked
         return p.Terms(asked.field, tuple(found)) if found else NOTHING
@@ -130,8 +128,8 @@ class _Resolver:
     def _prefixed(self, asked: p.Prefix) -> list[str] | None:
         return self._view.terms(asked.field.name, asked.text, most=_MOST_PREFIXED)
 
-    def _listed(self, asked: p.Prefix | p.Infix | p.Suffix) -> list[str] | None:
+    def _listed(self, asked: p.Infix | p.Suffix) -> list[str] | None:
         vocabulary = self._view.vocabulary(asked.field.name)
         if vocabulary is None:
             return None
-        return vocabulary.matching(asked.text, begins=isinstance(asked, p.Prefix), ends=isinstance(asked, p.Suffix))
+        return vocabulary.matching(asked.text, ends=isinstance(asked, p.Suffix))

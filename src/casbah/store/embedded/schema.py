@@ -24,6 +24,7 @@ PERIOD_BITS = 31
 """A period is 2^31 ms, 24 days 20 hours: with 32 bits for the number of storing, a sort key fits a signed 64-bit number."""
 
 SEQ_BITS = 32
+_SEQ_MASK = (1 << SEQ_BITS) - 1
 TIE_BITS = 20
 MOST_TIES = 1 << TIE_BITS
 
@@ -66,6 +67,16 @@ def period_of(timestamp: int) -> int:
 def date_key(timestamp: int, seq: int) -> int:
     """Sorts a period's activities by date, then by number of storing."""
     return ((timestamp & ((1 << PERIOD_BITS) - 1)) << SEQ_BITS) | seq
+
+
+def of_date_key(key: int, period: int) -> tuple[int, int]:
+    """The moment and the number of storing that a date key of a period is made of."""
+    return (period << PERIOD_BITS) | (key >> SEQ_BITS), key & _SEQ_MASK
+
+
+def of_created_key(key: int) -> int:
+    """The moment that a created key is made of."""
+    return key >> TIE_BITS
 
 
 def created_key(created: int, tie: int) -> int:

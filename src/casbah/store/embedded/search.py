@@ -41,7 +41,7 @@ class Search:
         if query.skip >= total:
             return Page([], total)
         by_date = query.sort.name == "date"
-        hits = _page_by_date(query, asked) if by_date else _page_merged(query, asked, query.skip)
+        hits = list(_page_by_date(query, asked)) if by_date else _page_merged(query, asked, query.skip)
         with _GATHERING:
             return Page(records_of(hits), total)
 

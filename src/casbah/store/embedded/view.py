@@ -1,15 +1,15 @@
 """A period as it was at one moment: the engine's own answers, and what is known of its terms without asking it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import count, groupby
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 import tantivy
 from tantivy import FieldType, Order
 from tantivy import Query as Engine
 
+from casbah.activity.predicate import Predicate
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache, Shelf
 from casbah.store.embedded.payload import Payloads
@@ -22,8 +22,7 @@ _NUMBERED = count()
 _NO_VOCABULARY = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One activity found: its moment (ms, of the field sorted by), its number of storing, and where its record is."""
 
     moment: int
@@ -32,13 +31,10 @@ class Hit:
     address: tantivy.DocAddress
 
 
-def records_of(hits: Iterable[Hit]) -> list[bytes]:
-    """The records' own bytes, in order."""
-    found: list[bytes] = []
-    for _, together in groupby(hits, key=lambda hit: id(hit.view)):
-        listed = list(together)
-        found += listed[0].view.records_at([hit.address for hit in listed])
-    return found
+def records_of(hits: Sequence[Hit]) -> list[bytes]:
+    """The records' own bytes, in order; the hits are one tenant's."""
+    stored = [hit.view.searcher.doc(hit.address)["record"][0] for hit in hits]
+    return hits[0].view.payloads.unpack_all(stored) if hits else []
 
 
 class View:
@@ -59,10 +55,11 @@ class View:
         self.searcher = searcher
         self.limits = limits
         self.held = int(searcher.num_docs)
-        self._payloads = payloads
+        self.payloads = payloads
         name = next(_NUMBERED)
         self.counts: Shelf[int] = Shelf(cache, "count", name)
         self.moments: Shelf[Mapping[int, int]] = Shelf(cache, "moments", name)
+        self.resolved: Shelf[Predicate] = Shelf(cache, "resolved", name)
         self._vocabularies: Shelf[Vocabulary | None] = Shelf(cache, "vocabulary", name)
         self._sizes: dict[str, Sequence[int]] = {}
 
@@ -96,6 +93,10 @@ class View:
         found = self.searcher.terms_with_prefix(name, prefix, limit=most + 1)
         return [term for term, _ in found] if len(found) <= most else None
 
+    def freq_of_prefix(self, name: str, prefix: str) -> int:
+        """How many activities have a term with that prefix, where none has more than one term."""
+        return sum(size for _, size in self.searcher.terms_with_prefix(name, prefix))
+
     def matching(self, query: Engine) -> int:
         """How many activities match. (An aggregation counts without scoring: half the price of a search's own count.)."""
         found: Any = self.searcher.aggregate(query, {"matching": {"filter": "*"}})
@@ -110,12 +111,12 @@ class View:
             limit=min(limit, self.held),
             offset=min(offset, self.held),
         )
-        addresses = [address for _, address in found]
-        moments = self.searcher.fast_field_values(sort, addresses)
-        numbers = self.searcher.fast_field_values("seq", addresses)
+        if sort == "date":  # Its key says all of it.
+            return [Hit(*s.of_date_key(key, self.number), self, address) for key, address in found]
+        numbers = self.searcher.fast_field_values("seq", [address for _, address in found])
         return [
-            Hit(int(moment or 0), int(number or 0), self, address)
-            for moment, number, address in zip(moments, numbers, addresses, strict=True)
+            Hit(s.of_created_key(key), int(number or 0), self, address)
+            for (key, address), number in zip(found, numbers, strict=True)
         ]
 
     def stream(self, query: Engine, sort: str, *, descending: bool, chunk: int = 1_000) -> Iterator[Hit]:
@@ -144,12 +145,7 @@ class View:
             return None
         query = Engine.term_query(self.schema, column, term)
         hits = self.searcher.search(query, limit=1, count=False).hits
-        return self.records_at([hits[0][1]])[0] if hits else None
-
-    def records_at(self, addresses: Iterable[tantivy.DocAddress]) -> list[bytes]:
-        """The records at places that a search gave."""
-        document = self.searcher.doc
-        return self._payloads.unpack_all([document(address)["record"][0] for address in addresses])
+        return self.payloads.unpack(self.searcher.doc(hits[0][1])["record"][0]) if hits else None
 
     def has(self, column: str, term: str) -> bool:
         """Whether some activity has that term. (No activity is ever deleted singly, so this needs no search.)."""

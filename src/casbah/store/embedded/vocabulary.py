@@ -28,21 +28,20 @@ class Vocabulary:
         """Bytes in memory, roughly."""
         return len(self._text) * 2 + len(self._terms) * 100
 
-    def matching(self, text: str, *, begins: bool = False, ends: bool = False) -> list[str]:
-        """The terms that contain `text`, or begin with it, or end with it."""
-        wanted = (_EDGE if begins else b"") + text.encode() + (_EDGE if ends else b"")
-        return [self._terms[each] for each in self._places(wanted, shift=1 if begins else 0)]
+    def matching(self, text: str, *, ends: bool = False) -> list[str]:
+        """The terms that contain `text`, or end with it."""
+        return [self._terms[each] for each in self._places(text.encode() + (_EDGE if ends else b""))]
 
-    def _places(self, wanted: bytes, *, shift: int) -> Iterator[int]:
+    def _places(self, wanted: bytes) -> Iterator[int]:
         """Which terms hold the bytes, each once."""
         at = self._text.find(wanted)
         while at >= 0:
-            place = bisect_right(self._starts, at + shift) - 1
+            place = bisect_right(self._starts, at) - 1
             yield place
             following = place + 1
             if following == len(self._starts):
                 return
-            at = self._text.find(wanted, self._starts[following] - shift)
+            at = self._text.find(wanted, self._starts[following])
 
 
 def vocabulary(searcher: tantivy.Searcher, column: str) -> Vocabulary | None:
