@@ -21,6 +21,9 @@ _ANYTHING = "(?s:.)*"
 _MOST_PATTERN_BYTES = 200
 """The engine compiles a pattern of some 500 bytes, and refuses a longer one; half of that is quick, too."""
 _SHORT = 50
+_MOST_SINGLY = 32
+"""So many terms are looked up one by one; for a set of them the engine walks through its dictionary."""
+
 _MOST_ADDRESS = 2**128 - 1
 
 # What a window of time costs in microseconds, about: as a walk over the column (for each activity of the view, but no more
@@ -226,9 +229,10 @@ class _Renderer:
 
     def _one_of(self, field: Field, values: Sequence[Value]) -> Engine:
         held = [value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT]
-        if len(held) == 1:
-            return Engine.term_query(self._schema, field.name, held[0])
-        return Engine.term_set_query(self._schema, field.name, held) if held else Engine.empty_query()
+        if len(held) > _MOST_SINGLY:
+            return Engine.term_set_query(self._schema, field.name, held)
+        each = [Engine.term_query(self._schema, field.name, value) for value in held]
+        return each[0] if len(each) == 1 else _any_of(each) if each else Engine.empty_query()
 
     def _more_than(self, field: Field, known: tuple[Value, ...], size: int) -> Engine:
         """Has exactly `size` values, not all of them among `known`."""
