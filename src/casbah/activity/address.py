@@ -27,6 +27,7 @@ def key(canonical_text: str) -> int:
     return _key(ip_address(canonical_text))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def from_key(number: int) -> str:
     """The address of a key, in the form that every engine reads as 128 bits."""
     return str(IPv6Address(number))

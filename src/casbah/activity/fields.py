@@ -111,11 +111,12 @@ def _ints(found: Any) -> tuple[int, ...]:
 
 
 def _ids(found: Iterable[Any]) -> list[str]:
-    return [exact(name) for name in map(identifier, found) if name is not None]
+    return [exact(name) for name in map(identifier, found) if name is not None] if found else []
 
 
-def _id(found: Any) -> list[str]:
-    return _ids((found,))
+def _id(found: Any) -> tuple[str, ...]:
+    name = identifier(found)
+    return () if name is None else (exact(name),)
 
 
 def _texts(found: Iterable[Any]) -> list[str]:

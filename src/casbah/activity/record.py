@@ -23,11 +23,13 @@ def each(record: Mapping[str, Any], key: str) -> list[Any]:
 
 def string(value: Any) -> str | None:
     """A non-empty string, or None: an empty string says that there is no value."""
-    return value if isinstance(value, str) and value else None
+    return value if value and isinstance(value, str) else None
 
 
 def identifier(value: Any) -> str | None:
     """An id: a non-empty string, or an integer as its decimal string."""
+    if type(value) is str:
+        return value or None
     return str(value) if type(value) is int and abs(value) < 10**4000 else string(value)
 
 

@@ -25,12 +25,12 @@ def sound(text: str) -> str:
 
 def exact(text: str) -> str:
     """An id: compared as it is."""
-    return sound(text)[:MOST_CHARACTERS]
+    return text if len(text) <= MOST_CHARACTERS and text.isascii() else sound(text)[:MOST_CHARACTERS]
 
 
 def folded(text: str) -> str:
     """Any other text: compared after `str.lower()`."""
-    return sound(text)[:MOST_CHARACTERS].lower()
+    return exact(text).lower()
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from io import BytesIO
 from itertools import chain, islice
 from typing import Any, BinaryIO
@@ -15,12 +17,16 @@ from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownSourceEr
 from casbah.http.body import read_body
 from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import envelope
+from casbah.ingest.beside import PIECE
 from casbah.ingest.contract import Refusal
 from casbah.ingest.opening import Limits
 from casbah.store.contract import Inserted, Prepared
 
 _SMALL = 16_384
 """A body of a few events is parsed at once, and no thread waits for the disk with it: many of them share a commit."""
+
+_MOST_UNDER_WAY = 10
+"""Batches of one body that may wait to be stored."""
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 SETTING = "CASBAH_MAX_INGEST_BODY"
@@ -49,8 +55,20 @@ def store_events(exchange: Exchange, body: bytes, source: str | None) -> dict[st
     """Store what a body holds, and say what became of it."""
     text = _plain(body, limit=exchange.services.settings.max_ingest_body)
     items = _items(exchange, text, source)
-    batches = _batches(items, size=exchange.services.settings.batch)
-    return _said([(batch, exchange.store.insert(batch.arrivals(), exchange.scope)) for batch in batches])
+    batches = _batches(items, size=min(exchange.services.settings.batch, PIECE))
+    return _said(list(_stored(exchange, batches)))
+
+
+def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", Inserted]]:
+    """Each batch with what became of it. One is stored while the next is made ready, but only so many wait in memory."""
+    under_way: deque[tuple[_Batch, Future[Inserted]]] = deque()
+    for batch in batches:
+        under_way.append((batch, exchange.store.insert_soon(list(batch.arrivals()), exchange.scope)))
+        while len(under_way) > _MOST_UNDER_WAY:
+            first, stored = under_way.popleft()
+            yield first, stored.result()
+    for batch, stored in under_way:
+        yield batch, stored.result()
 
 
 async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:

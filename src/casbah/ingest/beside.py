@@ -1,16 +1,21 @@
 """Bodies made ready for the store in processes beside this one, so that this one has its time for storing and answering.
 
-A body of some size is parsed, normalised and prepared in one of a few processes, started when the first such body comes;
-small bodies are not worth the way there, and very large ones are taken here, a piece at a time, for the sake of memory.
+A body of some size is parsed, normalised and prepared in one of a few processes, started when the first such body comes. It
+comes back in pieces, so that one piece is stored while the next is made ready. Small bodies are not worth the way there,
+and very large ones are taken here, for the sake of memory.
 """
 
 import gc
+import queue
+import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from casbah.activity.arrival import Arrival
@@ -21,63 +26,144 @@ from casbah.ingest.opening import Limits
 Connectors = Callable[[], Mapping[str, Connector]]
 Prepare = Callable[[Arrival], Any]
 
+PIECE = 1_000
+"""Items that come back together."""
+
 _LEAST_BYTES, _MOST_BYTES = 200_000, 32_000_000
+_GRACE = 5.0
+"""Seconds that a process has to end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    process: BaseProcess
+    line: Connection
+
+    def stop(self) -> None:
+        """End the process, whatever it does. Only for whoever may use its line."""
+        self.line.close()
+        self.process.kill()
+        self.process.join(_GRACE)
 
 
 class Beside:
     """Makes bodies ready. `prepare` and `connectors` are functions of modules, for other processes must find them."""
 
     def __init__(self, processes: int, *, connectors: Connectors, prepare: Prepare) -> None:
-        self._processes = processes
         self._connectors = connectors
         self._known = connectors()
         self._prepare = prepare
-        self._starting = threading.Lock()
-        self._pool: ProcessPoolExecutor | None = None
+        self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        """Processes that have nothing to do, and a None for each that may still be started."""
+
+        for _ in range(processes):
+            self._free.put(None)
+        self._changing = threading.Lock()
+        self._running: list[_Worker] = []
+        self._to_use = processes > 0
         self._closed = False
 
-    def items(self, text: bytes, source: str | None, *, limits: Limits) -> Iterable[Any]:
+    def items(self, text: bytes, source: str | None, *, limits: Limits) -> Iterator[Any]:
         """What a body holds: refusals, and arrivals or what `prepare` makes of them."""
-        if _LEAST_BYTES <= len(text) <= _MOST_BYTES and (pool := self._started()) is not None:
+        done = 0
+        if _LEAST_BYTES <= len(text) <= _MOST_BYTES and (worker := self._taken()) is not None:
             try:
-                return pool.submit(_prepared, text, source, limits, self._connectors, self._prepare).result()
-            except BrokenProcessPool:  # Somebody killed it, for want of memory perhaps. The next body has a new one.
-                self._stop(pool)
-        return items(text, source, connectors=self._known, limits=limits)
+                for piece in self._pieces(worker, (text, source, limits)):
+                    yield from piece
+                    done += len(piece)
+            except (OSError, EOFError):  # Somebody killed it, for want of memory perhaps. The rest is done here.
+                pass
+            else:
+                return
+        yield from islice(items(text, source, connectors=self._known, limits=limits), done, None)
 
     def close(self) -> None:
-        """End the processes."""
-        with self._starting:
+        """End the processes. Whoever waits for one does its work here."""
+        with self._changing:
             self._closed = True
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
+            running = list(self._running)
+        for worker in running:
+            worker.process.kill()
+        self._free.put(None)
 
-    def _started(self) -> ProcessPoolExecutor | None:
-        with self._starting:
-            if self._pool is None and self._processes and not self._closed:
-                self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_settle)
-            return self._pool
+    def _taken(self) -> _Worker | None:
+        """A process for one body, once there is one; None if there are to be none."""
+        if not self._to_use:
+            return None
+        worker = self._free.get()
+        with self._changing:
+            if self._closed:
+                self._free.put(worker)
+                return None
+        return worker or self._started()
 
-    def _stop(self, pool: ProcessPoolExecutor) -> None:
-        with self._starting:
-            if self._pool is pool:
-                self._pool = None
-        pool.shutdown(wait=False)
+    def _started(self) -> _Worker:
+        spawning = get_context("spawn")
+        ours, theirs = spawning.Pipe()
+        process = spawning.Process(
+            target=_serve, args=(theirs, self._connectors, self._prepare), name="casbah-ingest", daemon=True
+        )
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        with self._changing:
+            self._running.append(worker)
+            if self._closed:
+                process.kill()
+        return worker
+
+    def _pieces(self, worker: _Worker, body: tuple[Any, ...]) -> Iterator[list[Any]]:
+        """What a process makes of a body. Raises what it raised, OSError or EOFError if it has died."""
+        whole = False
+        try:
+            worker.line.send(body)
+            while True:
+                piece, wrong = worker.line.recv()
+                if piece:
+                    yield piece
+                    continue
+                whole = True
+                if wrong is not None:
+                    raise wrong
+                return
+        finally:
+            if whole:
+                self._free.put(worker)
+            else:
+                self._lost(worker)
+
+    def _lost(self, worker: _Worker) -> None:
+        """A process that died, or whose answer nobody has heard to its end. The next body has a new one."""
+        worker.stop()
+        with self._changing:
+            self._running.remove(worker)
+        self._free.put(None)
 
 
-def _settle() -> None:
-    """Parsed events have no cycles for the garbage collector to find, and it would look for them at every few hundred."""
+def _serve(line: Connection, connectors: Connectors, prepare: Prepare) -> None:
+    """Make bodies ready until the line is closed at the other end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever started us decides when we end.
+    known = connectors()
+    # Parsed events have no cycles for the garbage collector to find, and it would look for them at every few hundred.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+    while True:
+        try:
+            text, source, limits = line.recv()
+        except EOFError:
+            return
+        read = partial(items, text, source, connectors=known, limits=limits)
+        line.send((None, _sent(line, read, prepare)))
 
 
-def _prepared(text: bytes, source: str | None, limits: Limits, connectors: Connectors, prepare: Prepare) -> list[Any]:
-    known = _once(connectors)
-    found = items(text, source, connectors=known, limits=limits)
-    return [item if isinstance(item, Refusal) else prepare(item) for item in found]
-
-
-@cache
-def _once(connectors: Connectors) -> Mapping[str, Connector]:
-    return connectors()
+def _sent(line: Connection, found: Callable[[], Iterable[Arrival | Refusal]], prepare: Prepare) -> Exception | None:
+    """Send all of it in pieces; what went wrong with the body, if something did."""
+    try:
+        ready = (item if isinstance(item, Refusal) else prepare(item) for item in found())
+        while piece := list(islice(ready, PIECE)):
+            line.send((piece, None))
+    except OSError:
+        raise
+    except Exception as wrong:  # noqa: BLE001  it goes to whoever sent the body, and is raised there
+        return wrong
+    return None

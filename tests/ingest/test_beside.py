@@ -1,0 +1,101 @@
+"""Bodies made ready beside: the same items as here, whatever becomes of the processes."""
+
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+import pytest
+
+from casbah.connectors import connectors
+from casbah.errors import MalformedBodyError
+from casbah.ingest import envelope
+from casbah.ingest.beside import PIECE, Beside
+from casbah.ingest.body import items
+from casbah.ingest.opening import Limits
+from casbah.store.embedded.document import prepared
+
+_LIMITS = Limits()
+_COUNT = PIECE * 3 + 7
+
+
+def _body(count: int = _COUNT) -> bytes:
+    return b"\n".join(
+        orjson.dumps({"_id": f"a{each}", "timestamp": 1_700_000_000_000 + each, "appId": 11770, "x": "y" * 100})
+        if each % 500
+        else b'{"_id": "no time", "appId": 1}'
+        for each in range(count)
+    )
+
+
+def _here(text: bytes) -> list[str]:
+    return [_told(each) for each in items(text, "mdca", connectors=connectors(), limits=_LIMITS)]
+
+
+def _told(item: Any) -> str:
+    return str(getattr(item, "reason", None) or item.id)
+
+
+@pytest.fixture
+def beside() -> Iterator[Beside]:
+    made = Beside(1, connectors=connectors, prepare=prepared)
+    yield made
+    made.close()
+
+
+def _processes(beside: Beside) -> list[Any]:
+    return [worker.process for worker in beside._running]
+
+
+def test_it_gives_what_reading_here_gives_in_the_same_order(beside: Beside) -> None:
+    text = _body()
+    found = list(beside.items(text, "mdca", limits=_LIMITS))
+    assert [_told(each) for each in found] == _here(text)
+    assert {type(each).__name__ for each in found} == {"Prepared", "Refusal"}
+
+
+def test_small_bodies_start_no_process(beside: Beside) -> None:
+    text = _body(100)
+    assert [_told(each) for each in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
+    assert not _processes(beside)
+
+
+def test_one_that_dies_in_the_middle_loses_nothing_and_is_replaced(beside: Beside) -> None:
+    text = _body(20_000)
+    found = beside.items(text, "mdca", limits=_LIMITS)
+    first = list(islice(found, PIECE))
+    (process,) = _processes(beside)
+    process.kill()
+    process.join()
+    assert [_told(each) for each in [*first, *found]] == _here(text)
+    assert [_told(each) for each in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
+    assert [each.pid for each in _processes(beside)] != [process.pid]
+
+
+def test_an_answer_that_nobody_hears_to_its_end_does_not_reach_the_next(beside: Beside) -> None:
+    text = _body(20_000)
+    abandoned = beside.items(text, "mdca", limits=_LIMITS)
+    next(abandoned)
+    abandoned.close()
+    assert [_told(each) for each in beside.items(_body(), "mdca", limits=_LIMITS)] == _here(_body())
+
+
+def test_what_is_wrong_with_a_body_is_raised_here(beside: Beside) -> None:
+    with pytest.raises(MalformedBodyError, match=f"source {envelope.SOURCE}"):
+        list(beside.items(b"no envelope\n" * 30_000, envelope.SOURCE, limits=_LIMITS))
+
+
+def test_whoever_waits_for_a_process_goes_on_after_close(beside: Beside) -> None:
+    text = _body()
+    holding = beside.items(text, "mdca", limits=_LIMITS)
+    next(holding)
+    found: list[str] = []
+    waiting = threading.Thread(
+        target=lambda: found.extend(_told(each) for each in beside.items(text, "mdca", limits=_LIMITS))
+    )
+    waiting.start()
+    beside.close()
+    waiting.join(20)
+    assert found == _here(text)
+    assert 1 + len(list(holding)) == _COUNT
