@@ -118,6 +118,11 @@ class Shape:
     outcome: Outcome | None = None
     location: Mapping[str, Any] | None = None
     directory: str = ""
+    title: str = ""
+    """The operation as people say it, where the source has that."""
+
+    sentence: str = ""
+    """What happened, in the source's own words."""
 
 
 def keys(shape: Shape) -> dict[str, Any]:
@@ -147,9 +152,10 @@ def keys(shape: Shape) -> dict[str, Any]:
 
 def _description(shape: Shape, kind: Kind) -> dict[str, str]:
     failure = shape.outcome.message if shape.outcome and not shape.outcome.success else ""
-    sentence = _HEADINGS.get(shape.category)
-    if sentence is None:
-        sentence = f"{shape.operation}: {shape.subject}" if shape.subject else shape.operation
+    sentence = _HEADINGS.get(shape.category) or shape.sentence
+    if not sentence:
+        title = shape.title or shape.operation
+        sentence = f"{title}: {shape.subject}" if shape.subject else title
     if failure:
         sentence = f"{sentence} (Failure message: {failure})"
     return {"description": sentence, "description_id": kind.description}
@@ -159,7 +165,7 @@ def _main_info(shape: Shape, kind: Kind) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": kind.type,
         "rawOperationName": shape.operation,
-        "prettyOperationName": shape.operation,
+        "prettyOperationName": shape.title or shape.operation,
         "eventObjects": [*map(_event_object, _bounded(shape.targets)), *_actor_objects(shape, kind)],
     }
     if shape.outcome:

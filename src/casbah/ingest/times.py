@@ -17,6 +17,9 @@ _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
 _AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
 _NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
 _MOST_SHOWN = 60
+_NUMBER_OF_ANY_SIZE = re.compile(r"\d{1,19}(?:\.\d{1,9})?", re.ASCII)
+_MOST_NUMBER = 10**19
+_UNITS = ((10**11, 1_000), (10**14, 1), (10**17, 1e-3), (_MOST_NUMBER, 1e-6))
 
 
 def calendar(text: str) -> int | None:
@@ -40,6 +43,23 @@ def seconds(value: Any) -> int | None:
 def milliseconds(value: Any) -> int | None:
     """Milliseconds since the epoch, as a number or its decimal string."""
     return _scaled(value, 1)
+
+
+def any_form(value: Any) -> int | None:
+    """A time in whatever form: a calendar time, or a number since the epoch, whose size says its unit.
+
+    Numbers below 10^11 are seconds (until the year 5138), below 10^14 milliseconds, below 10^17 microseconds, else
+    nanoseconds: audit logs tell of no earlier than 1973.
+    """
+    if type(value) is str:
+        moment = calendar(value)
+        if moment is not None or not _NUMBER_OF_ANY_SIZE.fullmatch(value.strip()):
+            return moment
+        value = float(value) if "." in value else int(value)
+    if type(value) not in (int, float) or not 0 <= value < _MOST_NUMBER:
+        return None
+    scale = next(scale for most, scale in _UNITS if value < most)
+    return int(value * scale) if scale >= 1 else int(value // round(1 / scale))
 
 
 def required(fields: Mapping[str, Any], *keys: str) -> int:

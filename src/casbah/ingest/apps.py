@@ -1,0 +1,46 @@
+"""The apps that activities happen in, by the id that MDCA knows them by.
+
+Ids below 900,000 are MDCA's: the enumeration of Microsoft's own MCAS PowerShell module, and `appName` of its records. For
+the others no id of MDCA is public, so they have ours, from a range that MDCA does not use. A mapping file may bring an app
+that is not here, best with an id from 990,000.
+"""
+
+from collections.abc import Mapping
+
+OURS = 900_000
+YOURS = 990_000
+"""The first id for apps that only a user's own mapping file knows."""
+
+# fmt: off
+APPS: Mapping[int, str] = {
+    10489: "Box",
+    10980: "Okta",
+    11114: "Salesforce",
+    11161: "Office 365",
+    11522: "Yammer",
+    11599: "Amazon Web Services",
+    11627: "Dropbox",
+    11770: "Google Workspace",
+    12260: "Microsoft Azure",
+    14509: "ServiceNow",
+    15600: "Microsoft OneDrive for Business",
+    20595: "Microsoft Defender for Cloud Apps",
+    20892: "Microsoft SharePoint Online",
+    20893: "Microsoft Exchange Online",
+    25275: "Microsoft Skype for Business",
+    26324: "Microsoft Power BI",
+    28375: "Microsoft Teams",
+    900_001: "GitHub",
+    900_002: "Google Cloud Platform",
+    900_003: "Slack",
+    900_004: "Zoom",
+    900_005: "Atlassian",
+    900_006: "OneLogin",
+    900_007: "Auth0",
+    900_008: "1Password",
+    900_009: "Snowflake",
+    900_010: "Zendesk",
+    900_011: "Notion",
+    900_012: "DocuSign",
+}
+# fmt: on

@@ -1,0 +1,340 @@
+"""A mapping file at work: a connector that makes of each event the record that the file describes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from casbah.ingest import times
+from casbah.ingest.apps import APPS
+from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
+from casbah.ingest.enrich.addresses import distinct
+from casbah.ingest.enrich.countries import code
+from casbah.ingest.layout import (
+    ACCOUNT,
+    APPLICATION,
+    DIRECTORY_USER,
+    FAILED_LOGIN,
+    FILE,
+    FOLDER,
+    LOGIN,
+    NAMED_ACCOUNT,
+    PARAMETER,
+    ROLE_ACTED_ON,
+    ROLE_ACTOR,
+    ROLE_APPLICATION,
+    ROLE_CONTEXT,
+    TARGET,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    Outcome,
+    Shape,
+    Target,
+    keys,
+)
+from casbah.ingest.mapping.file import BadMappingError, LocationPart, MappingFile, ObjectPart, When, Words, read_file
+from casbah.ingest.mapping.paths import BadPathError, Path
+from casbah.ingest.mapping.values import Condition, First, Globs, Value
+
+_CATEGORY = "EVENT_CATEGORY_"
+_BECOMES_FAILED = frozenset({LOGIN, f"{_CATEGORY}SSO_LOGIN"})
+_OPERATION = "@operation"
+_TYPES = {
+    "target": TARGET,
+    "user": DIRECTORY_USER,
+    "file": FILE,
+    "folder": FOLDER,
+    "application": APPLICATION,
+    "parameter": PARAMETER,
+    "account": NAMED_ACCOUNT,
+    "account_id": ACCOUNT,
+}
+_ROLES = {
+    "application": ROLE_APPLICATION,
+    "context": ROLE_CONTEXT,
+    "actor": ROLE_ACTOR,
+    "acted_on": ROLE_ACTED_ON,
+}
+_USUAL_ROLES = {
+    APPLICATION: ROLE_APPLICATION,
+    NAMED_ACCOUNT: ROLE_ACTED_ON,
+    ACCOUNT: ROLE_ACTED_ON,
+    DIRECTORY_USER: ROLE_ACTED_ON,
+}
+
+
+def connector(text: str, *, name: str, origin: str) -> Connector:
+    """The connector that a mapping file describes. Raises BadMappingError."""
+    file = read_file(text, origin)
+    try:
+        mapped = Mapped(file)
+        known = [[_requirement(each) for each in every] for every in file.recognise]
+    except BadPathError as wrong:
+        raise BadMappingError(f"{origin}: {wrong}") from None
+    if not all(known):
+        raise BadMappingError(f"{origin}: [recognise] each list names at least one path that an event has")
+    return Connector(
+        name=name,
+        title=file.title,
+        recognises=_Recognises(known),
+        drafts=mapped.drafts,
+        wrapper=file.wrapper,
+        examples=tuple(file.examples),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Requirement:
+    path: Path
+    globs: Globs | None
+
+    def met(self, event: Mapping[str, Any]) -> bool:
+        found = self.path.all(event)
+        return bool(found) if self.globs is None else any(self.globs.match(str(each)) for each in found)
+
+
+class _Recognises:
+    """Whether an event has all that one of the lists names."""
+
+    def __init__(self, known: Sequence[Sequence[_Requirement]]) -> None:
+        self._known = known
+
+    def __call__(self, event: Mapping[str, Any]) -> bool:
+        return any(all(each.met(event) for each in every) for every in self._known)
+
+
+def _requirement(text: str) -> _Requirement:
+    path, wants, glob = text.partition("=")
+    return _Requirement(Path(path), Globs([glob]) if wants else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """One row of [[objects]], ready."""
+
+    each: Path | None
+    type: int
+    type_of: First
+    types: Mapping[str, int]
+    role: int | None
+    id: First
+    name: First
+    value: First
+    kind: First
+    labels: First
+
+    def targets(self, event: Any) -> Iterator[Target]:
+        """What it finds in an event; nothing without an id, a name or a value."""
+        for found in (event,) if self.each is None else self.each.all(event):
+            identity, name, value = self.id.text(found), self.name.text(found), self.value.text(found)
+            if not (identity or name or value):
+                continue
+            kind = self.type_of.text(found)
+            number = self.types.get(kind.lower(), self.type)
+            yield Target(
+                number,
+                self.role or _USUAL_ROLES.get(number, ROLE_CONTEXT),
+                identity,
+                name or identity,
+                value,
+                self.kind.text(found) or kind,
+                tuple(self.labels.every(found)),
+            )
+
+
+class Mapped:
+    """Makes drafts of events."""
+
+    def __init__(self, file: MappingFile) -> None:
+        self._app = App(file.app.id, file.app.name or _app_name(file.app.id), file.app.connector or file.app.id)
+        self._app_by = _first(file.app.by)
+        self._apps = {
+            said.lower(): App(number, _app_name(number), self._app.connector) for said, number in file.app.ids.items()
+        }
+        activity = file.activity
+        self._id, self._instance = _first(activity.id), _first(activity.instance)
+        self._time = tuple((each, First((Value.of(each),))) for each in _listed(activity.time))
+        self._operation, self._title = _first(activity.operation), _first(activity.title)
+        self._description, self._event_type = _first(activity.description), _first(activity.event_type)
+        self._titles = {said.lower(): title for said, title in file.titles.items()}
+        self._categories = {said.lower(): f"{_CATEGORY}{name}" for said, name in file.categories.items()}
+        self._patterns = tuple(
+            (Globs([said]), name) for said, name in self._categories.items() if set("*?[") & set(said)
+        )
+        self._category = lru_cache(maxsize=4_096)(self._category_of)
+        self._user, self._user_id = _first(file.user.name), _first(file.user.id)
+        self._addresses, self._agent = _first(file.origin.addresses), _first(file.origin.agent)
+        self._location = _Location(file.location)
+        self._outcome = (
+            None
+            if file.outcome is None
+            else _Outcome(
+                _first(file.outcome.of),
+                Globs(file.outcome.success),
+                Globs(file.outcome.failure),
+                _first(file.outcome.message),
+            )
+        )
+        self._admin, self._admin_operations = _condition(file.flags.admin)
+        self._impersonated, self._impersonated_operations = _condition(file.flags.impersonated)
+        self._objects = tuple(map(_object, file.objects))
+
+    def drafts(self, event: Event) -> Iterator[Draft]:
+        """The one record of an event. Raises UnusableEventError if it has no time."""
+        parsed = event.parsed
+        app = self._app_of(parsed)
+        instance = self._instance.text(parsed)
+        native = self._id.text(parsed)
+        scope = f"{instance or 0}_{app.id}_"
+        yield Draft(
+            id=f"{scope}{native}" if native else None,
+            timestamp=self._moment(parsed),
+            keys=keys(self._shape(parsed, app, instance)),
+            scope=scope,
+        )
+
+    def _shape(self, event: Mapping[str, Any], app: App, instance: str) -> Shape:
+        operation = self._operation.text(event)
+        outcome = self._outcome.of(event) if self._outcome else None
+        category = self._category(operation.lower())
+        if category in _BECOMES_FAILED and outcome is not None and not outcome.success:
+            category = FAILED_LOGIN
+        targets = [target for each in self._objects for target in each.targets(event)]
+        name, identity = self._user.text(event), self._user_id.text(event)
+        return Shape(
+            app=app,
+            instance=Instance(instance, int(instance) if instance.isdecimal() and len(instance) < _MOST_NUMBER else 0),
+            actor=Actor(name or identity, identity, app.id),
+            operation=operation,
+            title=self._title.text(event) or self._titles.get(operation.lower(), ""),
+            category=category,
+            event_type=self._event_type.text(event) or f"EVENT_{_upper(app.name)}_GENERIC",
+            targets=targets,
+            subject=(targets[0].name or targets[0].value) if targets else "",
+            sentence=self._description.text(event),
+            addresses=distinct(self._addresses.every(event)),
+            agent=self._agent.text(event),
+            admin=self._admin.holds(event) or self._admin_operations.match(operation),
+            impersonated=self._impersonated.holds(event) or self._impersonated_operations.match(operation),
+            outcome=outcome,
+            location=self._location.of(event),
+        )
+
+    def _app_of(self, event: Mapping[str, Any]) -> App:
+        return self._apps.get(self._app_by.text(event).lower(), self._app) if self._apps else self._app
+
+    def _category_of(self, operation: str) -> str:
+        exact = self._categories.get(operation)
+        return exact or next((name for globs, name in self._patterns if globs.match(operation)), UNSPECIFIED)
+
+    def _moment(self, event: Mapping[str, Any]) -> int:
+        unusable = ""
+        for source, value in self._time:
+            found = value.raw(event)
+            moment = None if found is None else times.any_form(found)
+            if moment is not None:
+                return moment
+            if found is not None:
+                unusable = unusable or f"{source} is {str(found)[:_MOST_SHOWN]!r}"
+        raise UnusableEventError(f"no usable time: {unusable or f'{self._time[0][0]} is absent'}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """[outcome], ready."""
+
+    said: First
+    success: Globs
+    failure: Globs
+    message: First
+
+    def of(self, event: Any) -> Outcome | None:
+        """None where the event says nothing that either pattern knows."""
+        said = self.said.text(event)
+        if self.success.match(said):
+            return Outcome(success=True)
+        if said and self.failure.match(said):
+            return Outcome(success=False, message=self.message.text(event))
+        return None
+
+
+class _Location:
+    """[location], ready. A country by name becomes its code."""
+
+    def __init__(self, part: LocationPart) -> None:
+        self._country = _first(part.country)
+        self._texts = tuple(
+            (key, _first(words))
+            for key, words in (
+                ("city", part.city),
+                ("region", part.region),
+                ("postalCode", part.postal_code),
+                ("carrier", part.carrier),
+                ("organizationSearchable", part.organization),
+            )
+            if words
+        )
+        self._numbers = tuple(
+            (key, _first(words)) for key, words in (("latitude", part.latitude), ("longitude", part.longitude)) if words
+        )
+        self._proxy, _ = _condition(part.proxy)
+
+    def of(self, event: Any) -> dict[str, Any] | None:
+        """What the source says of the place; None if it says nothing."""
+        country = code(self._country.text(event))
+        found: dict[str, Any] = {"countryCode": country} if country else {}
+        found |= {key: text for key, words in self._texts if (text := words.text(event))}
+        for key, words in self._numbers:
+            number = words.raw(event)
+            if type(number) in (int, float):
+                found[key] = number
+        if self._proxy.holds(event):
+            found["anonymousProxy"] = True
+        return found or None
+
+
+_MOST_SHOWN = 60
+_MOST_NUMBER = 18
+
+
+def _object(part: ObjectPart) -> _Object:
+    return _Object(
+        each=Path(part.each) if part.each else None,
+        type=_TYPES[part.type],
+        type_of=_first(part.type_of),
+        types={said.lower(): _TYPES[name] for said, name in part.types.items()},
+        role=_ROLES[part.role] if part.role else None,
+        id=_first(part.id),
+        name=_first(part.name),
+        value=_first(part.value),
+        kind=_first(part.kind),
+        labels=_first(part.labels),
+    )
+
+
+def _condition(when: When) -> tuple[Condition, Globs]:
+    """The condition on the event, and the patterns for the operation."""
+    if isinstance(when, bool):
+        return Condition(when), Globs(())
+    rows = tuple((Value.of(path), Globs(_listed(globs))) for path, globs in when.items() if path != _OPERATION)
+    return Condition(rows=rows), Globs(_listed(when.get(_OPERATION, [])))
+
+
+def _first(words: Words) -> First:
+    return First(tuple(map(Value.of, _listed(words))))
+
+
+def _listed(words: Words) -> list[str]:
+    return [words] if isinstance(words, str) else words
+
+
+def _app_name(number: int) -> str:
+    if number not in APPS:
+        raise BadPathError(f"[app] name: the catalogue has no app {number}, so the file has to name it")
+    return APPS[number]
+
+
+def _upper(name: str) -> str:
+    return "".join(char if char.isalnum() else "_" for char in name.upper())

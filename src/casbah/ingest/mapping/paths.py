@@ -1,0 +1,160 @@
+"""Where a value stands in an event: a path such as `actor.email`, read from left to right.
+
+    actor.email               a key of a key; letter case does not count
+    target[].id               of every element of a list
+    target[0].id              of one element
+    parameters[name=doc_id].value     of the elements whose `name` is `doc_id`
+    entity.*.id               of every key, whatever its name
+    "a.b".c                   a key with a dot in it
+
+A text that holds JSON is opened on the way, and the suffixes that Log Analytics gives its columns (`_dynamic`, ` [UTC]`)
+do not count, so that an export reads like the API's own answer.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from casbah.ingest import jsontext
+from casbah.ingest.contract import UnusableEventError
+
+_STEP = re.compile(
+    r"""
+      (?:^|\.) (?: "(?P<quoted>[^"]+)" | (?P<any>\*)(?=[.\[]|$) | (?P<key>[^.\[\]"*][^.\[\]"]*) )
+    | \[ (?: (?P<each>) | (?P<index>\d{1,6}) | (?P<where>[^=\[\]]+)=(?P<equals>[^\[\]]*) ) \]
+    """,
+    re.VERBOSE,
+)
+_SUFFIX = re.compile(r" \[utc\]$|_dynamic$")
+_MOST_OPENED = 1_000_000
+_JSON = ("{", "[")
+
+Step = Callable[[Any], Iterator[Any]]
+
+
+class BadPathError(ValueError):
+    """Not a path; the message says why."""
+
+
+class Path:
+    """A path, ready to be followed."""
+
+    __slots__ = ("_steps", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._steps = tuple(_steps(text))
+
+    def all(self, event: Any) -> list[Any]:
+        """Every value there, in order; absent ones and nulls left out."""
+        found = [event]
+        for step in self._steps:
+            found = [inner for each in found for inner in step(each) if inner is not None]
+        return found
+
+
+def opened(value: Any) -> Any:
+    """The value, or what it says in JSON if it is a text that does."""
+    if type(value) is not str or not value.startswith(_JSON) or len(value) > _MOST_OPENED:
+        return value
+    try:
+        return jsontext.parse(value.encode("utf-8", "surrogatepass"))
+    except UnusableEventError:
+        return value
+
+
+def _steps(text: str) -> Iterator[Step]:
+    at = 0
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if found is None or found.end() == at:
+            raise BadPathError(f"{text!r} is no path: after {text[:at]!r} comes neither a key nor [...]")
+        yield _step(found)
+        at = found.end()
+    if not at:
+        raise BadPathError("a path is empty")
+
+
+def _step(found: re.Match[str]) -> Step:
+    said = found.groupdict()
+    if (key := said["quoted"] or said["key"]) is not None:
+        return _Key(key)
+    if said["any"]:
+        return _every_key
+    if said["each"] is not None:
+        return _each
+    if said["index"] is not None:
+        return _At(int(said["index"]))
+    return _Where(said["where"], said["equals"])
+
+
+class _Key:
+    """The value under a key."""
+
+    __slots__ = ("_key", "_lower")
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._lower = key.lower()
+
+    def __call__(self, value: Any) -> Iterator[Any]:
+        inner = opened(value)
+        if type(inner) is dict:
+            yield self.of(inner)
+
+    def of(self, inner: Mapping[str, Any]) -> Any:
+        """The first that has a value: as it is written here, in any letter case, and with a suffix."""
+        found = inner.get(self._key)
+        if found is not None:
+            return found
+        for plain in (str.lower, _plain):
+            for key, each in inner.items():
+                if each is not None and plain(key) == self._lower:
+                    return each
+        return None
+
+
+class _At:
+    """One element."""
+
+    __slots__ = ("_index",)
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __call__(self, value: Any) -> Iterator[Any]:
+        inner = opened(value)
+        if type(inner) is list and self._index < len(inner):
+            yield inner[self._index]
+
+
+class _Where:
+    """The elements that have a value under a key."""
+
+    __slots__ = ("_equals", "_key")
+
+    def __init__(self, key: str, equals: str) -> None:
+        self._key = _Key(key)
+        self._equals = equals.lower()
+
+    def __call__(self, value: Any) -> Iterator[Any]:
+        for each in _each(value):
+            said = self._key.of(each) if type(each) is dict else None
+            if type(said) is str and said.lower() == self._equals:
+                yield each
+
+
+def _each(value: Any) -> Iterator[Any]:
+    inner = opened(value)
+    return iter(inner) if type(inner) is list else iter(())
+
+
+def _every_key(value: Any) -> Iterator[Any]:
+    inner = opened(value)
+    return iter(inner.values()) if type(inner) is dict else iter(())
+
+
+@lru_cache(maxsize=4_096)
+def _plain(key: str) -> str:
+    return _SUFFIX.sub("", key.lower())
