@@ -77,6 +77,14 @@ class Store(Protocol):
         """The same for those who do not wait in a thread of their own: the answer is there once all of it is on disk."""
         ...
 
+    def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
+        """Store records anew under their ids; returns how many of them there were, once all is on disk. Others are left out.
+
+        A record keeps its id, its `timestamp` and its `created`, its place in every order and the source's event by which it
+        is known (`digest` is to be that event's again, if it had one); it brings all of that itself, so `adds` is empty.
+        """
+        ...
+
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
         """The page that the query asks for, with its exact total. Raises SearchTooLongError, as do `scan` and `count`."""
         ...

@@ -68,12 +68,15 @@ def record_of(entry: Prepared, stamp: Stamp) -> bytes:
     return with_additions(entry.record, {key: value for key, value in added.items() if key in entry.adds})
 
 
-def document(entry: Prepared, stamp: Stamp, *, twins: Sequence[str], packed: bytes) -> str:
-    """The document as the JSON that the engine reads; bytes travel as base64."""
+def document(entry: Prepared, stamp: Stamp, *, twins: Sequence[str], packed: bytes, order: int | None = None) -> str:
+    """The document as the JSON that the engine reads; bytes travel as base64.
+
+    `order` is its place among those of the same ms, if that is another one than the number of storing.
+    """
     added: dict[str, Any] = {
         "created": stamp.created,
         "seq": stamp.seq,
-        "date_key": s.date_key(entry.timestamp, stamp.seq),
+        "date_key": s.date_key(entry.timestamp, stamp.seq if order is None else order),
         "created_key": s.created_key(stamp.created, stamp.tie),
         **s.spans("date", entry.timestamp),
         **s.spans("created", stamp.created),

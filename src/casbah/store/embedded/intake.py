@@ -18,9 +18,11 @@ from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.document import Prepared, document, prepared, record_of, renamed
+from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.periods import Periods
-from casbah.store.embedded.stamp import FullMomentError, Stamp, Stamps
+from casbah.store.embedded.replaced import Replaced
+from casbah.store.embedded.stamp import FullMomentError, Stamps
 from casbah.store.embedded.view import Limits, View
 from casbah.store.embedded.writer import Writers
 
@@ -28,15 +30,6 @@ _log = logging.getLogger(__name__)
 
 MOST_TOGETHER = 5_000
 """Batches share a commit as long as they have no more activities than this together; a larger one has it to itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """Something to store: its entry under the id to store it by, its twin terms, and its stamp."""
-
-    entry: Prepared
-    twins: tuple[str, ...]
-    stamp: Stamp
 
 
 @dataclass(slots=True)
@@ -82,6 +75,30 @@ class Intake:
         if begin:
             self._begin()
         return batch.told
+
+    def replace(self, entries: Sequence[Prepared]) -> Future[int]:
+        """Store records anew under their ids; the answer is how many of them there were."""
+        try:
+            return self._writing.submit(self._replaced, entries)
+        except RuntimeError:  # It has shut down.
+            raise StoreClosedError from None
+
+    def _replaced(self, entries: Sequence[Prepared]) -> int:
+        self._periods.catch_up()
+        replaced = Replaced(self._periods, self._stamps)
+        for entry in entries:
+            replaced.add(entry)
+        found = replaced.by_period()
+        for period, each in found:
+            documents = (self._document(fresh, order) for fresh, order in each)
+            self._writers.write(
+                period,
+                documents,
+                _limits(fresh for fresh, _ in each),
+                without=[s.identity(fresh.entry.id) for fresh, _ in each],
+            )
+        self._learn()
+        return sum(len(each) for _, each in found)
 
     def _begin(self) -> None:
         """Have the next group written. Tenants take turns, so it is one group and then the end of the queue."""
@@ -173,9 +190,9 @@ class Intake:
             return None
         return Inserted(sum(map(len, batch.fresh.values())), duplicates, tuple(refused))
 
-    def _document(self, fresh: Fresh) -> str:
+    def _document(self, fresh: Fresh, order: int | None = None) -> str:
         packed = self._payloads.pack(record_of(fresh.entry, fresh.stamp))
-        return document(fresh.entry, fresh.stamp, twins=fresh.twins, packed=packed)
+        return document(fresh.entry, fresh.stamp, twins=fresh.twins, packed=packed, order=order)
 
     def _sorted_out(
         self, entries: Sequence[Prepared], known: "_Known"

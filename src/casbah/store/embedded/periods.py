@@ -42,6 +42,10 @@ class Periods:
             if period.pending is not None:
                 period.refresh()
 
+    def holding(self, number: int) -> Period | None:
+        """The period of that number, if it is there."""
+        return self._periods.get(number)
+
     def of(self, number: int) -> Period:
         """The period of that number, made if it is not there."""
         if number not in self._periods:

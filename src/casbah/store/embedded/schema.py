@@ -20,6 +20,9 @@ WORDS = "words"
 """The tokenizer of the `word` column: words are made in Python and joined by spaces; it only splits them again."""
 
 _NUMBERS = (Kind.INT, Kind.MS)
+CHANGED = "changed"
+"""The `twin` term of activities whose records were replaced since they were first stored."""
+
 PERIOD_BITS = 31
 """A period is 2^31 ms, 24 days 20 hours: with 32 bits for the number of storing, a sort key fits a signed 64-bit number."""
 

@@ -47,12 +47,21 @@ class Stamps:
 
     def next(self, brought: int | None, view: View) -> Stamp:
         """The stamp of the next activity; `brought` is the `created` that its record brings, if it does."""
-        if self._seq + 1 >= 1 << SEQ_BITS:
-            raise UnavailableError("this tenant holds 4,294,967,295 activities, the most that the format can number")
+        self._check()
         created = self._moment() if brought is None else brought
         tie = self._tie(created, view)
         self._seq += 1
         return Stamp(self._seq, created, tie)
+
+    def again(self, created: int, tie: int) -> Stamp:
+        """The stamp of an activity that is stored anew in its old place: only its number of storing is another one."""
+        self._check()
+        self._seq += 1
+        return Stamp(self._seq, created, tie)
+
+    def _check(self) -> None:
+        if self._seq + 1 >= 1 << SEQ_BITS:
+            raise UnavailableError("this tenant holds 4,294,967,295 activities, the most that the format can number")
 
     def forget(self) -> None:
         """Places of what was never committed are free again: each moment is looked up anew."""

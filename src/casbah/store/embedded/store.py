@@ -70,6 +70,10 @@ class EmbeddedStore:
         """See `Store.insert_soon`."""
         return self._tenant(scope).insert(arrivals)
 
+    def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
+        """See `Store.replace`."""
+        return self._tenant(scope).replace(arrivals)
+
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
         """See `Store.find`."""
         tenant = self._tenant(scope)

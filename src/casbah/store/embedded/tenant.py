@@ -1,12 +1,13 @@
 """One tenant's activities: periods of time in a folder, one way in, and readers beside it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
 from casbah.store.contract import Inserted, Prepared
 from casbah.store.embedded.cache import Cache
+from casbah.store.embedded.document import prepared
 from casbah.store.embedded.intake import Intake
 from casbah.store.embedded.periods import Periods, State
 from casbah.store.embedded.search import Search
@@ -33,3 +34,7 @@ class Tenant:
     def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
         return self._intake.insert(arrivals)
+
+    def replace(self, arrivals: Sequence[Arrival]) -> int:
+        """Store records anew under their ids; how many of them there were."""
+        return self._intake.replace([prepared(each) for each in arrivals]).result()

@@ -147,6 +147,15 @@ class View:
         hits = self.searcher.search(query, limit=1, count=False).hits
         return self.payloads.unpack(self.searcher.doc(hits[0][1])["record"][0]) if hits else None
 
+    def keys(self, activity_id: str) -> tuple[int, int] | None:
+        """The sort keys of the activity of that id, by date and by created; None if the view does not hold it."""
+        column, term = s.identity(activity_id)
+        if not self.freq(column, term):
+            return None
+        query = Engine.term_query(self.schema, column, term)
+        found = [self._ordered(query, name, descending=True, limit=1) for name in ("date_key", "created_key")]
+        return (found[0][0][0], found[1][0][0]) if found[0] else None
+
     def has(self, column: str, term: str) -> bool:
         """Whether some activity has that term. (No activity is ever deleted singly, so this needs no search.)."""
         return self.freq(column, term) > 0

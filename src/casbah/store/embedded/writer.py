@@ -23,9 +23,11 @@ class Writers:
         self._open: OrderedDict[Period, tantivy.IndexWriter] = OrderedDict()
         self._closed = False
 
-    def write(self, period: Period, documents: Iterable[str], limits: Limits) -> None:
-        """Add documents, whose moments lie within `limits`, and commit: on return they are synced to disk and in view. On any
-        failure none of them are.
+    def write(
+        self, period: Period, documents: Iterable[str], limits: Limits, *, without: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Add documents, whose moments lie within `limits`, in place of those that have one of some terms, and commit: on
+        return they are synced to disk and in view. On any failure nothing has changed.
 
         Raises StoreClosedError once closed: whoever has waited until then must not write to what another process may own.
         """
@@ -34,6 +36,8 @@ class Writers:
                 raise StoreClosedError
             writer = self._writer(period)
             try:
+                for column, term in without:
+                    writer.delete_documents_by_term(column, term)
                 for document in documents:
                     writer.add_json(document)
                 period.pending = limits
