@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from starlette.types import ASGIApp
@@ -47,11 +48,12 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     issuer = oidc.issuer(settings, clock=clock)
     key = new_local_key()
+    known = partial(connectors, settings.sources)
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     with (
         closing(_store(settings, clock)) as store,
         closing(Tokens(settings.store, clock=clock)) as tokens,
-        closing(Beside(settings.ingest_processes, connectors=connectors, prepare=store.prepare)) as beside,
+        closing(Beside(settings.ingest_processes, connectors=known, prepare=store.prepare)) as beside,
         closing(Lanes(settings)) as lanes,
     ):
         services = Services(
@@ -62,7 +64,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             throttle=Throttle(settings.throttle, clock=clock),
             quirks=Quirks(settings, clock=clock, dice=dice),
             plain=Quirks(read({}), clock=clock, dice=dice),
-            connectors=connectors(),
+            connectors=known(),
             beside=beside,
             lanes=lanes,
             clock=clock,

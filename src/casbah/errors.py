@@ -28,6 +28,7 @@
         StoreFormatError            the data directory was written by another format
         TokensDamagedError          the database of tokens cannot be opened
         BadTenantError              a tenant's name cannot be used
+        BadMappingError             a mapping file cannot be used
         BadSettingError             a setting's value cannot be read
         UnknownSettingError         no setting of that name
         NoSuchTokenError            no token of that name or id
@@ -285,6 +286,10 @@ class BadTenantError(OperatorError):
             f"tenant name {clip(name)} will not do; use 1 to 64 of a-z, 0-9, '.', '_', '-', "
             "beginning with a letter or digit"
         )
+
+
+class BadMappingError(OperatorError):
+    """A mapping file that cannot be used; the message says where and why."""
 
 
 class BadSettingError(OperatorError):

@@ -61,6 +61,7 @@ class Settings:
     """The settings as read; one attribute a row of SETTINGS."""
 
     store: Path
+    sources: Path | None
     host: str
     port: int
     throttle: Rate | None
@@ -128,6 +129,15 @@ def _folder(text: str) -> Path:
         return Path(text).expanduser()
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(data).expanduser() / "casbah"
+
+
+def _optional_folder(text: str) -> Path | None:
+    if not text:
+        return None
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise ValueError("a folder that exists, or nothing")
+    return folder
 
 
 def _whole(text: str) -> int:
@@ -268,6 +278,7 @@ def _table(*rows: Setting) -> dict[str, Setting]:
 # fmt: off
 SETTINGS = _table(
     Setting("store",            "",            _folder, "The folder that holds everything; by default the user's data folder"),
+    Setting("sources",          "",            _optional_folder, "A folder with mapping files (.toml) of your own sources, beside the built-in ones (docs/sources.md)"),
     Setting("host",             "127.0.0.1",   _host,   "The address to listen on"),
     Setting("port",             "8765",        _port,   "The port to listen on; 0 takes any free one"),
     Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off",

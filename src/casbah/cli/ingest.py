@@ -98,7 +98,7 @@ def ingest(
     kept = Rejects(rejects or settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
     with connected(settings, tenant=tenant) as api:
         try:
-            found = pages(paths, connectors=connectors(), source=source, limits=_limits(settings))
+            found = pages(paths, connectors=connectors(settings.sources), source=source, limits=_limits(settings))
             files = [(page.origin, _source(page), _stored(api, page, kept)) for page in _shown(found)]
         finally:
             kept.close()

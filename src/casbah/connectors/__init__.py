@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
 
+from casbah.errors import BadMappingError
 from casbah.ingest.contract import Connector
-from casbah.ingest.mapping.file import BadMappingError
 from casbah.ingest.mapping.mapped import connector
 
 GROUP = "casbah.connectors"

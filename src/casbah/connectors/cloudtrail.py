@@ -176,4 +176,8 @@ CONNECTOR = Connector(
     drafts=drafts,
     wrapper="Records",
     examples=("AWSLogs/<account>/CloudTrail/<region>/.../*.json.gz", "one CloudTrail event a line"),
+    documents=(
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html",
+    ),
+    apps=(APP.id,),
 )

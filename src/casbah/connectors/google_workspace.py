@@ -214,5 +214,7 @@ CONNECTOR = Connector(
     recognises=recognises,
     drafts=drafts,
     wrapper="items",
+    documents=("https://developers.google.com/workspace/admin/reports/reference/rest/v1/activities",),
+    apps=(APP.id,),
     examples=("an answer of admin.reports.activities.list", "one activity a line"),
 )

@@ -83,5 +83,6 @@ CONNECTOR = Connector(
     recognises=recognises,
     drafts=drafts,
     wrapper="data",
+    documents=("https://learn.microsoft.com/defender-cloud-apps/api-activities",),
     examples=("GET /api/v1/activities/ saved to a file", "one activity record a line"),
 )

@@ -204,4 +204,8 @@ CONNECTOR = Connector(
         "content of the Office 365 Management Activity API",
         "one event a line",
     ),
+    documents=(
+        "https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema",
+    ),
+    apps=(OFFICE, *(app.id for app in APPS.values())),
 )

@@ -17,7 +17,7 @@ APPS: Mapping[int, str] = {
     10980: "Okta",
     11114: "Salesforce",
     11161: "Office 365",
-    11522: "Yammer",
+    11522: "Microsoft Yammer",
     11599: "Amazon Web Services",
     11627: "Dropbox",
     11770: "Google Workspace",

@@ -86,7 +86,8 @@ class Connector:
     `wrapper` is the key under which a saved answer of that source holds its list of events, if it does that.
     `recognises` says from one parsed event (its keys in lower case) whether it is this source's. `drafts`
     turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is a
-    record already is a Ready; a connector that can do without the pipeline may yield an Arrival.
+    record already is a Ready; a connector that can do without the pipeline may yield an Arrival. `documents` are the
+    vendor's own, `apps` the ids of the apps that its activities happen in, `origin` where the connector itself comes from.
     """
 
     name: str
@@ -95,3 +96,6 @@ class Connector:
     drafts: Callable[[Event], Iterable[Draft | Ready | Arrival]]
     wrapper: str | None = None
     examples: tuple[str, ...] = field(default=())
+    documents: tuple[str, ...] = ()
+    apps: tuple[int, ...] = ()
+    origin: str = "built in"

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from casbah.errors import BadMappingError
 from casbah.ingest.mapping.paths import BadPathError
 
 Words = str | list[str]
@@ -34,10 +35,6 @@ Category = Literal[
 
 Type = Literal["target", "user", "file", "folder", "application", "parameter", "account", "account_id"]
 Role = Literal["application", "context", "actor", "acted_on"]
-
-
-class BadMappingError(ValueError):
-    """A mapping file that cannot be used; the message says where and why."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from casbah.errors import BadMappingError
 from casbah.ingest import times
 from casbah.ingest.apps import APPS
 from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
@@ -34,7 +35,7 @@ from casbah.ingest.layout import (
     Target,
     keys,
 )
-from casbah.ingest.mapping.file import BadMappingError, LocationPart, MappingFile, ObjectPart, When, Words, read_file
+from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, When, Words, read_file
 from casbah.ingest.mapping.paths import BadPathError, Path
 from casbah.ingest.mapping.values import Condition, First, Globs, Value
 
@@ -82,6 +83,9 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         drafts=mapped.drafts,
         wrapper=file.wrapper,
         examples=tuple(file.examples),
+        documents=tuple(file.documents),
+        apps=(file.app.id, *dict.fromkeys(file.app.ids.values())),
+        origin=origin,
     )
 
 

@@ -1,0 +1,79 @@
+"""casbah sources."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import options
+from casbah.cli.plain import cell
+from casbah.connectors import connectors
+from casbah.errors import UnknownSourceError
+from casbah.ingest.apps import APPS
+from casbah.ingest.contract import Connector
+
+
+def sources(
+    name: Annotated[str | None, typer.Argument(help="One of them, in full.", show_default=False)] = None,
+    *,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """The sources that ingest reads: ours, and those of your own mapping files (CASBAH_SOURCES).
+
+    Example: casbah sources okta
+    """
+    known = connectors(options.chosen(store=store).sources)
+    if name is not None and name not in known:
+        raise UnknownSourceError(name, tuple(known))
+    chosen = list(known.values()) if name is None else [known[name]]
+    if as_json:
+        typer.echo(json.dumps([_told(each) for each in chosen]))
+    elif name is None:
+        _list(chosen)
+    else:
+        _in_full(chosen[0])
+
+
+def _list(found: list[Connector]) -> None:
+    table = Table("source", "what it is", "apps")
+    for each in found:
+        table.add_row(cell(each.name), cell(each.title), cell(", ".join(map(_app, each.apps)) or "any"))
+    Console().print(table)
+
+
+def _in_full(source: Connector) -> None:
+    table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")
+    rows = (
+        ("source", [source.name]),
+        ("what it is", [source.title]),
+        ("apps", [*map(_app, source.apps)] or ["as its records say"]),
+        ("reads", source.examples),
+        ("its events stand under", [source.wrapper] if source.wrapper else []),
+        ("the vendor says", source.documents),
+        ("comes from", [source.origin]),
+    )
+    for label, lines in rows:
+        for row, line in enumerate(lines):
+            table.add_row("" if row else label, cell(line))
+    Console().print(table)
+
+
+def _app(number: int) -> str:
+    return f"{APPS[number]} ({number})" if number in APPS else str(number)
+
+
+def _told(source: Connector) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "title": source.title,
+        "apps": [{"id": number, "name": APPS.get(number)} for number in source.apps],
+        "examples": list(source.examples),
+        "wrapper": source.wrapper,
+        "documents": list(source.documents),
+        "origin": source.origin,
+    }
