@@ -10,7 +10,7 @@ from pathlib import Path
 from casbah.errors import StoreFormatError
 from casbah.store.durable import write_file
 
-FORMAT = 2
+FORMAT = 3
 _FILE = "format.json"
 
 

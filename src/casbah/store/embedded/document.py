@@ -71,12 +71,14 @@ def record_of(entry: Prepared, stamp: Stamp) -> bytes:
 def document(entry: Prepared, stamp: Stamp, *, twins: Sequence[str], packed: bytes, order: int | None = None) -> str:
     """The document as the JSON that the engine reads; bytes travel as base64.
 
-    `order` is its place among those of the same ms, if that is another one than the number of storing.
+    `order` is the number under which it was first stored, if it is stored anew.
     """
+    seq = stamp.seq if order is None else order
     added: dict[str, Any] = {
         "created": stamp.created,
-        "seq": stamp.seq,
-        "date_key": s.date_key(entry.timestamp, stamp.seq if order is None else order),
+        "seq": seq,
+        "stored": stamp.seq,
+        "date_key": s.date_key(entry.timestamp, seq),
         "created_key": s.created_key(stamp.created, stamp.tie),
         **s.spans("date", entry.timestamp),
         **s.spans("created", stamp.created),

@@ -1,10 +1,10 @@
 """The columns of a period's index: the fields of the language, the record as bytes, and what the store adds.
 
 Store's own columns: `record` (the bytes, packed), `has` (which fields have a value, and how many where it is more than one),
-`twin` (the source's body by which the same event is known again), `seq` (the number of storing), `date_key` and
-`created_key` (unique sort keys: the moment, then the number of storing), and the spans of time in which an activity lies,
-coarse and fine: as terms, so that how many activities a span holds is known without a search, and a window of time is a few
-terms and no walk over a column.
+`twin` (the source's body by which the same event is known again), `seq` (the number of first storing, which never changes)
+and `stored` (the number of the last storing), `date_key` and `created_key` (unique sort keys: the moment, then `seq`), and
+the spans of time in which an activity lies, coarse and fine: as terms, so that how many activities a span holds is known
+without a search, and a window of time is a few terms and no walk over a column.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def build() -> tantivy.Schema:
         _add(builder, field)
     for name in ("has", "twin"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in ("seq", "date_key", "created_key"):
+    for name in ("seq", "stored", "date_key", "created_key"):
         builder.add_integer_field(name, fast=True)
     for sort in SORTS:
         for name in spans(sort, 0):

@@ -186,7 +186,7 @@ def extremes(searcher: tantivy.Searcher) -> tuple[Limits, int]:
         return {}, 0
     asked = {f"{kind} {column}": {kind: {"field": column}} for column in s.SORTS for kind in ("min", "max")}
     found = searcher.aggregate(Engine.all_query(), asked)
-    most = searcher.search(Engine.all_query(), limit=1, count=False, order_by_field="seq").hits[0][0]
+    most = searcher.search(Engine.all_query(), limit=1, count=False, order_by_field="stored").hits[0][0]
     limits = {each: _around(found[f"min {each}"]["value"], found[f"max {each}"]["value"]) for each in s.SORTS}
     return limits, int(most)
 
