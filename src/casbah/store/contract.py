@@ -1,12 +1,13 @@
 """What a store does, whichever engine it is; `tests/contract` holds every engine to it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
+from casbah.activity.fields import Field, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
@@ -48,6 +49,34 @@ class FeedbackEntry:
     at: int
     who: str
     what: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a field: its `limit` most frequent values that begin with `prefix`, among what matches."""
+
+    field: Field
+    predicate: Predicate
+    limit: int
+    prefix: str = ""
+
+
+class FieldValue(NamedTuple):
+    """A value of a field as it is compared (`activity/fields.py`), and how many activities have it."""
+
+    value: Value
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Spans of `width` ms from `first` on, the last of which holds `last`; `field` is a moment."""
+
+    field: Field
+    predicate: Predicate
+    first: int
+    last: int
+    width: int
 
 
 class Prepared(Protocol):
@@ -95,6 +124,14 @@ class Store(Protocol):
 
     def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
         """How many activities match, exactly."""
+        ...
+
+    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
+        """The most frequent values of a field with exact counts, equals in the order of their values."""
+        ...
+
+    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
+        """How many activities match in each span that has any, exactly, by its first ms; in order."""
         ...
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:

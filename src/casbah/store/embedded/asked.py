@@ -4,7 +4,7 @@ The first of a broad query are found in a window at the end of time where they b
 and wider where it does not. So the newest hundred of a million cost little more than the newest hundred of a thousand.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from tantivy import Query as Engine
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
-from casbah.activity.fields import Field
+from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.derive import derived
@@ -90,6 +90,19 @@ class Asked:
             lambda: self.view.histogram(render(within, self.view), sort.name, offset=first % width, width=width),
             size=lambda made: _BUCKET_SIZE * len(made) + _size(within),
         )
+
+    def tally(self, field: Field, *, prefix: str, limit: int) -> Sequence[tuple[Value, int]]:
+        """The values of a field that begin with `prefix` and how many activities that match have them, the most frequent
+        first.
+        """
+        self.until.check()
+        if self._resolved == NOTHING:
+            return ()
+        if field.kind is Kind.INT:
+            found = self.view.numbers(field.name, self._query)
+            return [(number, count) for number, count in found if str(number).startswith(prefix)]
+        known = self._resolved == EVERYTHING and self.view.untouched
+        return self.view.tally(field.name, None if known else self._query, prefix=prefix, limit=limit)
 
     @property
     def _query(self) -> Engine:

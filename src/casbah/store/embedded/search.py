@@ -11,8 +11,9 @@ from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.store.contract import Page, ScanPage
+from casbah.store.contract import FieldValue, Page, ScanPage, Spans, Wanted
 from casbah.store.embedded.asked import Asked
+from casbah.store.embedded.facets import most_frequent
 from casbah.store.embedded.view import Hit, View, records_of
 
 NEAR = 2_000
@@ -61,6 +62,19 @@ class Search:
     def count(self, predicate: Predicate, until: Deadline = NEVER) -> int:
         """How many activities match."""
         return sum(each.count() for each in self._asked(predicate, until))
+
+    def most_frequent(self, wanted: Wanted, until: Deadline = NEVER) -> list[FieldValue]:
+        """The most frequent values of a field."""
+        asked = self._asked(wanted.predicate, until)
+        return most_frequent(asked, wanted.field, prefix=wanted.prefix, limit=wanted.limit)
+
+    def histogram(self, spans: Spans, until: Deadline = NEVER) -> dict[int, int]:
+        """How many activities match in each span of time that has any, by its start."""
+        found: Counter[int] = Counter()
+        first, last, width = spans.first, spans.last, spans.width
+        for each in self._asked(spans.predicate, until):
+            found.update(each.moments(spans.field, first=first, last=last, width=width))
+        return dict(sorted(found.items()))
 
     def fetch(self, activity_id: str) -> bytes | None:
         """The record of that id."""

@@ -8,7 +8,7 @@
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, StoreClosedError
-from casbah.store.contract import FeedbackEntry, Inserted, Page, Prepared, ScanPage
+from casbah.store.contract import FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.feedback import Feedback
@@ -93,6 +93,14 @@ class EmbeddedStore:
             "count", predicate, until, here=tenant.search, scope=scope, state=lambda: tenant.state
         )
         return total
+
+    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
+        """See `Store.most_frequent`."""
+        return self._tenant(scope).search.most_frequent(wanted, until)
+
+    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
+        """See `Store.histogram`."""
+        return self._tenant(scope).search.histogram(spans, until)
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""

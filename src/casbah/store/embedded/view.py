@@ -20,6 +20,7 @@ Limits = Mapping[str, tuple[int, int]]
 
 _NUMBERED = count()
 _NO_VOCABULARY = 100
+_NUMBERS, _MORE = 1_000, 16
 
 
 class Hit(NamedTuple):
@@ -131,6 +132,23 @@ class View:
             beyond = (None, int(last or 0) - 1) if descending else (int(last or 0) + 1, None)
             following = Engine.range_query(self.schema, column, FieldType.Integer, *beyond)
             rest = Engine.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, following)])
+
+    def tally(self, name: str, query: Engine | None, *, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """The terms of a text field that begin with `prefix` and how many activities have them, those of the query or all;
+        the most frequent first.
+        """
+        found = self.searcher.terms_with_prefix(name, prefix, filter_query=query, limit=limit)
+        return [(term, count) for term, count in found if count]
+
+    def numbers(self, name: str, query: Engine) -> list[tuple[int, int]]:
+        """Every value of an integer field and how many activities of the query have it."""
+        size = _NUMBERS
+        while True:
+            asked = {"values": {"terms": {"field": name, "size": size, "segment_size": size}}}
+            found = self.searcher.aggregate(query, asked)["values"]
+            if not found["sum_other_doc_count"]:
+                return [(int(bucket["key"]), int(bucket["doc_count"])) for bucket in found["buckets"]]
+            size *= _MORE
 
     def histogram(self, query: Engine, sort: str, *, offset: int, width: int) -> dict[int, int]:
         """How many activities match in each span of `width` ms that has any: by its start."""
