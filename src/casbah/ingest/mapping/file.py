@@ -92,12 +92,13 @@ class LocationPart(_Part, frozen=True):
 
 
 class OutcomePart(_Part, frozen=True):
-    """Whether it succeeded; neither pattern: nothing is said of it."""
+    """Whether it succeeded; neither pattern: nothing is said of it. `event_type` is the type of what failed."""
 
     of: Words
     success: list[str] = []
     failure: list[str] = []
     message: Words = []
+    event_type: Words = []
 
 
 class FlagsPart(_Part, frozen=True):

@@ -181,6 +181,7 @@ class Mapped:
                 _first(file.outcome.message),
             )
         )
+        self._failed_type = First() if file.outcome is None else _first(file.outcome.event_type)
         self._admin, self._admin_operations = _condition(file.flags.admin)
         self._impersonated, self._impersonated_operations = _condition(file.flags.impersonated)
         self._objects = tuple(map(_object, file.objects))
@@ -214,7 +215,7 @@ class Mapped:
             operation=operation,
             title=self._title.text(event) or self._titles.get(operation.lower(), ""),
             category=category,
-            event_type=self._event_type.text(event) or f"EVENT_{_upper(app.name)}_GENERIC",
+            event_type=self._type_of(event, outcome) or f"EVENT_{_upper(app.name)}_GENERIC",
             targets=targets,
             subject=(targets[0].name or targets[0].value) if targets else "",
             sentence=self._description.text(event),
@@ -225,6 +226,10 @@ class Mapped:
             outcome=outcome,
             location=self._location.of(event),
         )
+
+    def _type_of(self, event: Mapping[str, Any], outcome: Outcome | None) -> str:
+        failed = self._failed_type.text(event) if outcome is not None and not outcome.success else ""
+        return failed or self._event_type.text(event)
 
     def _app_of(self, event: Mapping[str, Any]) -> App:
         return self._apps.get(self._app_by.text(event).lower(), self._app) if self._apps else self._app
