@@ -6,15 +6,16 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from casbah.activity.arrival import Arrival
 from casbah.errors import UnknownSourceError
-from casbah.ingest.contract import Connector, Event, Refusal
+from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal
 from casbah.ingest.feed import Feed
 from casbah.ingest.opening import Limits, ReadingError, Source, said, sources
 from casbah.ingest.shapes import Reader, events
@@ -141,6 +142,7 @@ def _page(found: Source, connectors: Mapping[str, Connector], told: Connector | 
         sample = list(islice(items, _SAMPLED_EVENTS))
         told = _detected(sample, candidates)
         items = chain(sample, items)
+        told = None if told is None else replace(told, drafts=_Each(told, candidates))
         if told is None:
             items = map(_Unrecognised(tuple(connectors)), items)
     return Page(found.origin, told, items, found.size, found.position)
@@ -153,16 +155,27 @@ def _recogniser(parsed: Mapping[str, Any], candidates: Sequence[Connector]) -> C
 
 
 def _detected(sample: Sequence[Event | Refusal], candidates: Sequence[Connector]) -> Connector | None:
-    """The connector that knows most of the first events, and at least half of them: some are often
-    incomplete.
-    """
+    """The connector that knows most of the first events, if at least half of them are known: some are often incomplete."""
     read = [each for each in sample if isinstance(each, Event)]
     known = [found for found in (_recogniser(each.parsed, candidates) for each in read) if found is not None]
     if not known:
         return None
     names = Counter(each.name for each in known)
-    name, count = names.most_common(1)[0]
-    return next(each for each in known if each.name == name) if 2 * count >= len(read) else None
+    name, _ = names.most_common(1)[0]
+    return next(each for each in known if each.name == name) if 2 * len(known) >= len(read) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """Drafts of each event by the connector that knows it: a stream may carry the events of several sources. What none
+    knows goes to the one that knows most.
+    """
+
+    most: Connector
+    candidates: Sequence[Connector]
+
+    def __call__(self, event: Event) -> Iterable[Draft | Ready | Arrival]:
+        return (_recogniser(event.parsed, (self.most, *self.candidates)) or self.most).drafts(event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from casbah.ingest.contract import UnusableEventError
 MOST = 2**43 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_CALENDAR = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
+_CALENDAR = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]?\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
+_GLUED = re.compile(r"(:\d\d:\d\d)(\d)", re.ASCII)
+"""A fraction of a second without its point, as some exports of GitHub's log have it."""
+
 _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
 _AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
 _NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
@@ -85,7 +88,7 @@ def within_bounds(timestamp: int) -> bool:
 def _moment(text: str) -> datetime:
     if _CALENDAR.fullmatch(text):
         moment = datetime.fromisoformat(
-            text.replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
+            _GLUED.sub(r"\1.\2", text).replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
         )
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     compact = _COMPACT.fullmatch(text)
