@@ -10,7 +10,31 @@ from casbah.connectors import connectors
 
 def test_the_folder_is_the_registry():
     found = connectors()
-    assert list(found) == ["cloudtrail", "google_workspace", "mdca", "microsoft365"]
+    assert list(found) == [
+        "atlassian",
+        "auth0",
+        "azure_activity",
+        "box",
+        "cloudtrail",
+        "docusign",
+        "dropbox",
+        "entra_audit",
+        "entra_signin",
+        "gcp",
+        "github",
+        "google_workspace",
+        "mdca",
+        "microsoft365",
+        "notion",
+        "okta",
+        "onelogin",
+        "onepassword",
+        "salesforce",
+        "slack",
+        "snowflake",
+        "zendesk",
+        "zoom",
+    ]
     assert all(name == each.name for name, each in found.items())
 
 

@@ -1,5 +1,6 @@
 """The real logs that stand beside the repository: how many events of each file become how many activities."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -13,20 +14,48 @@ from casbah.ingest.reading import pages
 # fmt: off
 # file, connector, read, stored as new (distinct id and body), refused
 FILES = [
-    ("aws_cloudtrail/cribl.ndjson",                               "cloudtrail",         44,   44,  0),
-    ("aws_cloudtrail/invictus.ndjson",                            "cloudtrail",       2900, 2900,  0),
-    ("aws_cloudtrail/mordor_ec2_proxy_s3.ndjson",                 "cloudtrail",        103,  103,  0),
-    ("aws_cloudtrail/panther_AWS_CloudTrail.ndjson",              "cloudtrail",        463,  424, 17),
-    ("aws_cloudtrail/stratus.ndjson",                             "cloudtrail",        310,  310,  0),
-    ("google_workspace/invictus.ndjson",                          "google_workspace",  371,  371,  0),
-    ("google_workspace/panther_GSuite_ActivityEvent.ndjson",      "google_workspace",  157,   65, 63),
-    ("mdca_records/mdca_activity_records.json",                   "mdca",                3,    3,  0),
-    ("o365/mordor_officeactivity.ndjson",                         "microsoft365",        1,    1,  0),
-    ("o365/msticpy_exchange_admin.ndjson",                        "microsoft365",     1334, 1334,  0),
-    ("o365/panther_Microsoft365_Audit_AzureActiveDirectory.ndjson", "microsoft365",      4,    4,  0),
-    ("o365/panther_Microsoft365_Audit_Exchange.ndjson",           "microsoft365",       10,   10,  0),
-    ("o365/panther_Microsoft365_Audit_SharePoint.ndjson",         "microsoft365",        5,    5,  0),
-    ("o365/sentinel_officeactivity.ndjson",                       "microsoft365",      268,  266,  2),
+    ("atlassian/panther_Atlassian_Audit.ndjson",                   "zendesk",              10,    7,  3),
+    ("auth0/panther_Auth0_Events.ndjson",                          "auth0",                57,   50,  0),
+    ("aws_cloudtrail/cribl.ndjson",                                "cloudtrail",           44,   44,  0),
+    ("aws_cloudtrail/invictus.ndjson",                             "cloudtrail",         2900, 2900,  0),
+    ("aws_cloudtrail/mordor_ec2_proxy_s3.ndjson",                  "cloudtrail",          103,  103,  0),
+    ("aws_cloudtrail/panther_AWS_CloudTrail.ndjson",               "cloudtrail",          463,  424, 17),
+    ("aws_cloudtrail/stratus.ndjson",                              "cloudtrail",          310,  310,  0),
+    ("azure/panther_Azure_MonitorActivity.ndjson",                 "azure_activity",      214,  214,  0),
+    ("azure/sentinel_azureactivity.ndjson",                        "azure_activity",      348,  348,  0),
+    ("box/panther_Box_Event.ndjson",                               "box",                  26,    0, 26),
+    ("docusign/panther_Docusign_Connect.ndjson",                   "docusign",             16,   16,  0),
+    ("dropbox/panther_Dropbox_TeamEvent.ndjson",                   "dropbox",              17,   11,  6),
+    ("entra/graph_signins.ndjson",                                 "entra_signin",          2,    2,  0),
+    ("entra/mordor_aad_audit.ndjson",                              "entra_audit",           4,    4,  0),
+    ("entra/panther_Azure_Audit.ndjson",                           "entra_signin",         47,   46,  0),
+    ("entra/sentinel_auditlogs.ndjson",                            "entra_audit",           9,    0,  9),
+    ("entra/sentinel_signin.ndjson",                               "entra_signin",         56,   56,  0),
+    ("gcp/panther_GCP_AuditLog.ndjson",                            "gcp",                 168,  147, 17),
+    ("github/panther_GitHub_Audit.ndjson",                         "github",              101,   73, 26),
+    ("google_workspace/invictus.ndjson",                           "google_workspace",    371,  371,  0),
+    ("google_workspace/panther_GSuite_ActivityEvent.ndjson",       "google_workspace",    157,   65, 63),
+    ("mdca_records/mdca_activity_records.json",                    "mdca",                  3,    3,  0),
+    ("notion/panther_Notion_AuditLogs.ndjson",                     "notion",               31,   23,  0),
+    ("o365/mordor_officeactivity.ndjson",                          "microsoft365",          1,    1,  0),
+    ("o365/msticpy_exchange_admin.ndjson",                         "microsoft365",       1334, 1334,  0),
+    ("o365/panther_Microsoft365_Audit_AzureActiveDirectory.ndjson", "microsoft365",          4,    4,  0),
+    ("o365/panther_Microsoft365_Audit_Exchange.ndjson",            "microsoft365",         10,   10,  0),
+    ("o365/panther_Microsoft365_Audit_SharePoint.ndjson",          "microsoft365",          5,    5,  0),
+    ("o365/sentinel_officeactivity.ndjson",                        "microsoft365",        268,  266,  2),
+    ("okta/cribl.ndjson",                                          "okta",                100,  100,  0),
+    ("okta/panther_Okta_SystemLog.ndjson",                         "okta",                 66,   49,  8),
+    ("onelogin/panther_OneLogin_Events.ndjson",                    "onelogin",             31,    4, 27),
+    ("onepassword/auditevents.ndjson",                             "onepassword",          67,   67,  0),
+    ("onepassword/panther_OnePassword_ItemUsage.ndjson",           "onepassword",           4,    4,  0),
+    ("salesforce/eventlogfile_parsed.ndjson",                      "salesforce",          100,  100,  0),
+    ("salesforce/login_history.ndjson",                            "salesforce",          100,  100,  0),
+    ("salesforce/panther_Salesforce_RealtimeEvent.ndjson",         "salesforce",           19,   19,  0),
+    ("salesforce/setup_audit_trail.ndjson",                        "salesforce",          100,  100,  0),
+    ("slack/panther_Slack_AuditLogs.ndjson",                       "slack",                66,   17, 32),
+    ("snowflake/panther_Snowflake_LoginHistory.ndjson",            "snowflake",            18,   12,  0),
+    ("zendesk/panther_Zendesk_Audit.ndjson",                       "zendesk",              18,   15,  0),
+    ("zoom/panther_Zoom_Operation.ndjson",                         "zoom",                 28,   27,  1),
 ]
 # fmt: on
 CASES = [pytest.param(*row, id=row[0]) for row in FILES]
@@ -70,3 +99,19 @@ def test_one_id_with_several_bodies_is_several_activities(shared):
         identity for identity, _ in {(each.id, each.digest) for each in items if isinstance(each, Arrival)}
     )
     assert max(bodies.values()) > 1
+
+
+def test_no_event_is_known_to_two_sources(shared):
+    known = connectors()
+    taken = [
+        (path.name, names)
+        for path in sorted((shared / "data" / "sources").glob("*/*.ndjson"))
+        for line in path.read_bytes().splitlines()
+        for names in [[each.name for each in known.values() if each.recognises(lowered(line))]]
+        if len(names) > 1
+    ]
+    assert taken == []
+
+
+def lowered(line):
+    return {key.lower(): value for key, value in json.loads(line).items()}

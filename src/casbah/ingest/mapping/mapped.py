@@ -1,5 +1,6 @@
 """A mapping file at work: a connector that makes of each event the record that the file describes."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,6 +43,7 @@ from casbah.ingest.mapping.values import Condition, First, Globs, Value
 _CATEGORY = "EVENT_CATEGORY_"
 _BECOMES_FAILED = frozenset({LOGIN, f"{_CATEGORY}SSO_LOGIN"})
 _OPERATION = "@operation"
+_ABSENT = "!"
 _TYPES = {
     "target": TARGET,
     "user": DIRECTORY_USER,
@@ -93,9 +95,12 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
 class _Requirement:
     path: Path
     globs: Globs | None
+    absent: bool
 
     def met(self, event: Mapping[str, Any]) -> bool:
         found = self.path.all(event)
+        if self.absent:
+            return not found
         return bool(found) if self.globs is None else any(self.globs.match(str(each)) for each in found)
 
 
@@ -110,8 +115,10 @@ class _Recognises:
 
 
 def _requirement(text: str) -> _Requirement:
-    path, wants, glob = text.partition("=")
-    return _Requirement(Path(path), Globs([glob]) if wants else None)
+    """`path`: it has a value; `path=pattern`: one like that; `!path`: it has none."""
+    absent = text.startswith(_ABSENT)
+    path, wants, glob = text.removeprefix(_ABSENT).partition("=")
+    return _Requirement(Path(path), Globs([glob]) if wants else None, absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +137,10 @@ class _Object:
     labels: First
 
     def targets(self, event: Any) -> Iterator[Target]:
-        """What it finds in an event; nothing without an id, a name or a value."""
+        """What it finds in an event: where the file says how to find an id, something that has one, else a name or value."""
         for found in (event,) if self.each is None else self.each.all(event):
             identity, name, value = self.id.text(found), self.name.text(found), self.value.text(found)
-            if not (identity or name or value):
+            if not (identity if self.id.ways else value if self.value.ways else name):
                 continue
             kind = self.type_of.text(found)
             number = self.types.get(kind.lower(), self.type)
@@ -213,7 +220,7 @@ class Mapped:
             instance=Instance(instance, int(instance) if instance.isdecimal() and len(instance) < _MOST_NUMBER else 0),
             actor=Actor(name or identity, identity, app.id),
             operation=operation,
-            title=self._title.text(event) or self._titles.get(operation.lower(), ""),
+            title=self._title.text(event) or self._titles.get(operation.lower()) or _in_words(operation),
             category=category,
             event_type=self._type_of(event, outcome) or f"EVENT_{_upper(app.name)}_GENERIC",
             targets=targets,
@@ -304,8 +311,15 @@ class _Location:
         return found or None
 
 
+_CODE = re.compile(r"[a-z][a-z0-9]*(?:[._-]+[a-z0-9]+)+")
+_BETWEEN_WORDS = re.compile(r"[._-]+")
 _MOST_SHOWN = 60
 _MOST_NUMBER = 18
+
+
+def _in_words(operation: str) -> str:
+    """A code such as `repo.add_member` as people would say it; others are left to themselves."""
+    return _BETWEEN_WORDS.sub(" ", operation).capitalize() if _CODE.fullmatch(operation) else ""
 
 
 def _object(part: ObjectPart) -> _Object:

@@ -1,0 +1,89 @@
+"""Samples of every source: events, and the records that they become.
+
+python tests/connectors/samples.py              what the connectors make of the samples now, where that differs
+python tests/connectors/samples.py --write      take that for what is expected; read the difference before you commit it
+python tests/connectors/samples.py --choose DIR NAME...    choose ten events of a folder with real logs for a source
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from casbah.activity.arrival import Arrival
+from casbah.connectors import connectors
+from casbah.ingest.pipeline import arrivals
+from casbah.ingest.reading import page_of, pages
+
+HERE = Path(__file__).parent
+MOST = 10
+
+
+def folders() -> list[Path]:
+    """Every source that has samples."""
+    return sorted(path.parent for path in HERE.glob("*/events.ndjson"))
+
+
+def made(folder: Path) -> list[dict[str, Any]]:
+    """The records of a source's samples, without the event itself."""
+    body = (folder / "events.ndjson").read_bytes()
+    page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
+    assert page.connector is not None
+    return [_record(each) for each in arrivals(page.items, page.connector) if isinstance(each, Arrival)]
+
+
+def expected(folder: Path) -> list[dict[str, Any]]:
+    """The records that were reviewed."""
+    return [json.loads(line) for line in (folder / "expected.ndjson").read_text("utf-8").splitlines()]
+
+
+def _record(arrival: Arrival) -> dict[str, Any]:
+    return {"_id": arrival.id, **{key: value for key, value in arrival.activity.items() if key != "rawDataJson"}}
+
+
+def _choose(data: Path, name: str) -> Iterator[bytes]:
+    """Events of a source that differ most: one of each operation, then more of them."""
+    known = connectors()
+    events: dict[str, list[bytes]] = {}
+    for page in pages([str(data)], connectors=known):
+        for event in page.items:
+            parsed = getattr(event, "parsed", None)
+            if parsed is None or not known[name].recognises({key.lower(): value for key, value in parsed.items()}):
+                continue
+            try:
+                found = list(arrivals([event], known[name]))
+            except ValueError:
+                continue
+            if found and isinstance(found[0], Arrival):
+                operation = json.dumps(found[0].activity.get("mainInfo", {}).get("rawOperationName"))
+                events.setdefault(operation, []).append(b" ".join(event.raw.split(b"\n")))
+    rows = sorted(events.values(), key=len, reverse=True)
+    depth = max(map(len, rows), default=0)
+    chosen = [row[at] for at in range(depth) for row in rows if at < len(row)]
+    yield from list(dict.fromkeys(chosen))[:MOST]
+
+
+def _main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--choose"]:
+        data, *names = arguments[1:]
+        for name in names:
+            folder = HERE / name
+            folder.mkdir(exist_ok=True)
+            events = list(_choose(Path(data), name))
+            (folder / "events.ndjson").write_bytes(b"".join(each + b"\n" for each in events))
+            print(f"{name}: {len(events)} events")
+        return
+    for folder in folders():
+        now = made(folder)
+        before = expected(folder) if (folder / "expected.ndjson").exists() else []
+        if now == before:
+            continue
+        print(f"{folder.name}: {sum(a != b for a, b in zip(now, before, strict=False))} records differ")
+        if arguments == ["--write"]:
+            lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in now)
+            (folder / "expected.ndjson").write_text(lines, "utf-8")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -1,0 +1,23 @@
+"""Ten real events of every source, and the records that they become, read by a person."""
+
+from pathlib import Path
+
+import pytest
+
+from casbah.connectors import connectors
+from connectors import samples
+
+FOLDERS = [pytest.param(folder, id=folder.name) for folder in samples.folders()]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_events_become_the_records_that_were_reviewed(folder: Path) -> None:
+    found, wanted = samples.made(folder), samples.expected(folder)
+    assert len(found) == len(wanted)
+    for record, reviewed in zip(found, wanted, strict=True):
+        assert record == reviewed
+        assert list(record) == list(reviewed)
+
+
+def test_every_source_has_samples() -> None:
+    assert {folder.name for folder in samples.folders()} == set(connectors())
