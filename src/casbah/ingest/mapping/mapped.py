@@ -37,7 +37,7 @@ from casbah.ingest.layout import (
     keys,
 )
 from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, When, Words, read_file
-from casbah.ingest.mapping.paths import BadPathError, Path
+from casbah.ingest.mapping.paths import BadPathError, Path, forget
 from casbah.ingest.mapping.values import Condition, First, Globs, Value
 
 _CATEGORY = "EVENT_CATEGORY_"
@@ -195,6 +195,7 @@ class Mapped:
 
     def drafts(self, event: Event) -> Iterator[Draft]:
         """The one record of an event. Raises UnusableEventError if it has no time."""
+        forget()
         parsed = event.parsed
         app = self._app_of(parsed)
         instance = self._instance.text(parsed)

@@ -27,7 +27,7 @@ _STEP = re.compile(
     re.VERBOSE,
 )
 _SUFFIX = re.compile(r" \[utc\]$|_dynamic$")
-_MOST_OPENED = 1_000_000
+_MOST_OPENED = 250_000
 _JSON = ("{", "[")
 
 Step = Callable[[Any], Iterator[Any]]
@@ -40,28 +40,53 @@ class BadPathError(ValueError):
 class Path:
     """A path, ready to be followed."""
 
-    __slots__ = ("_steps", "text")
+    __slots__ = ("_keys", "_steps", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._steps = tuple(_steps(text))
+        keys = tuple(step for step in self._steps if isinstance(step, _Key))
+        self._keys = keys if len(keys) == len(self._steps) else ()
 
     def all(self, event: Any) -> list[Any]:
         """Every value there, in order; absent ones and nulls left out."""
+        if self._keys:
+            found = self._under(event)
+            return [] if found is None else [found]
         found = [event]
         for step in self._steps:
             found = [inner for each in found for inner in step(each) if inner is not None]
         return found
+
+    def _under(self, value: Any) -> Any:
+        """The value under keys alone, which most paths are made of."""
+        for key in self._keys:
+            inner = value if type(value) is dict else opened(value)
+            if type(inner) is not dict:
+                return None
+            value = key.of(inner)
+        return value
+
+
+def forget() -> None:
+    """Let go of the event before: to be called with each new one, for an event may be large."""
+    _FOLDED.clear()
 
 
 def opened(value: Any) -> Any:
     """The value, or what it says in JSON if it is a text that does."""
     if type(value) is not str or not value.startswith(_JSON) or len(value) > _MOST_OPENED:
         return value
+    return _parsed(value)
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> Any:
+    """Several paths lead through the same text."""
     try:
-        return jsontext.parse(value.encode("utf-8", "surrogatepass"))
+        return jsontext.parse(text.encode("utf-8", "surrogatepass"))
     except UnusableEventError:
-        return value
+        return text
 
 
 def _steps(text: str) -> Iterator[Step]:
@@ -106,13 +131,7 @@ class _Key:
     def of(self, inner: Mapping[str, Any]) -> Any:
         """The first that has a value: as it is written here, in any letter case, and with a suffix."""
         found = inner.get(self._key)
-        if found is not None:
-            return found
-        for plain in (str.lower, _plain):
-            for key, each in inner.items():
-                if each is not None and plain(key) == self._lower:
-                    return each
-        return None
+        return _folded(inner).get(self._lower) if found is None else found
 
 
 class _At:
@@ -153,6 +172,28 @@ def _each(value: Any) -> Iterator[Any]:
 def _every_key(value: Any) -> Iterator[Any]:
     inner = opened(value)
     return iter(inner.values()) if type(inner) is dict else iter(())
+
+
+def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of an object by key in lower case, with and without suffix; remembered while its event is read."""
+    known = _FOLDED.get(id(inner))
+    if known is not None and known[0] is inner:
+        return known[1]
+    if len(_FOLDED) > _MOST_FOLDED:
+        _FOLDED.clear()
+    folded: dict[str, Any] = {}
+    for plain in (str.lower, _plain):
+        for key, each in inner.items():
+            if each is not None:
+                folded.setdefault(plain(key), each)
+    _FOLDED[id(inner)] = inner, folded
+    return folded
+
+
+_FOLDED: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+"""By identity, which is an object's own as long as it is kept here."""
+
+_MOST_FOLDED = 64
 
 
 @lru_cache(maxsize=4_096)
