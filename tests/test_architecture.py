@@ -29,7 +29,7 @@ ROWS = (
     ("activity",),
     ("store.contract", "ingest.contract", "identity.*"),
     ("store.*", "ingest.*"),
-    ("connectors.*",),
+    ("connectors.*", "pull.*"),
     ("demo.*",),
     ("http.*", "ui.*", "client.*"),
     ("compose",),

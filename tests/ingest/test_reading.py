@@ -138,7 +138,8 @@ def test_an_unrecognised_file_is_refused_event_by_event():
     source, items = read(b'{"a":1}\n{"b":2}\n{broken\n')
     assert source is None
     assert [item.line for item in items] == [1, 2, 3]
-    reason = "source not recognised; known: cloudtrail, google_workspace, mdca, microsoft365; tell which with --source"
+    known = ", ".join(sorted(connectors()))
+    reason = f"source not recognised; known: {known}; tell which with --source"
     assert [item.reason for item in items[:2]] == [reason, reason]
     assert "not JSON" in items[2].reason
 

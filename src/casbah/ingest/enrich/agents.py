@@ -1,107 +1,28 @@
-# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
 """What a raw user agent says of program, system and device, in the shape of a record's `userAgent`.
 
-Two tables, read from the top: the first row whose pattern occurs wins. Rows go from the special to the
-general, because nearly every browser also calls itself by the names of others.
+Our own table (`programs.py`) goes first, because it knows what cloud apps are used with. Where it knows nothing of the
+program or nothing of the system, ua-parser is asked for the part that is missing. What is outdated says `outdated.py`.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from importlib.metadata import version as installed
+from typing import TYPE_CHECKING, Any
+
+from casbah.ingest.enrich import outdated
+from casbah.ingest.enrich.programs import PROGRAMS, SYSTEMS, Program, System
+
+if TYPE_CHECKING:
+    from ua_parser import Result
 
 NATIVE_CLIENT_TAG = "000000000000000000000000"
+OUTDATED_BROWSER_TAG = "000000010000000000000000"
+OUTDATED_SYSTEM_TAG = "000000020000000000000000"
 ROBOT_TAG = "0000002b0000000000000000"
 _MOST_TEXT = 2_000
 _NOT_A_DEVICE_OF_ITS_OWN = "OTHER"
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A program by a mark in its agent; group 1 of the pattern, if any, is the version."""
-
-    family: str
-    name: str
-    pattern: re.Pattern[str]
-    type: str = "Browser"
-    device: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """An operating system by a mark in the agent; group 1 of the pattern, if any, is the version."""
-
-    family: str
-    name: str
-    pattern: re.Pattern[str]
-    device: str
-
-
-def _mark(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE | re.ASCII)
-
-
-_V = r"[/ ]v?(\d[\w.]*)"
-_MAYBE_V = rf"(?:{_V})?"
-
-# fmt: off
-PROGRAMS = (
-    # An SDK or command line names its host's system too, but says nothing of a device that a person holds.
-    Program("AWS_CLI",       "AWS CLI",            _mark(rf"\baws-cli{_MAYBE_V}"), "Application", "OTHER"),
-    Program("BOTO3",         "Boto3",              _mark(rf"\bboto(?:3|core){_MAYBE_V}"), "Application", "OTHER"),
-    Program("TERRAFORM",     "Terraform",          _mark(rf"\b(?:HashiCorp )?Terraform{_MAYBE_V}"), "Application", "OTHER"),
-    Program("AWS_SDK",       "AWS SDK",            _mark(r"\baws-sdk-[\w-]+(?:/v?(\d[\w.]*))?"), "Application", "OTHER"),
-    Program("AWS_CONSOLE",   "AWS Console",        _mark(rf"\bS3Console{_MAYBE_V}|\bconsole\.[\w.]*amazonaws\.com|signin\.amazonaws\.com"), "Application", "OTHER"),
-    Program("AWS_SERVICE",   "AWS service",        _mark(r"^AWS Internal$|^[\w.-]+\.amazonaws\.com$|\baws-internal\b"), "Application", "OTHER"),
-    Program("PYTHON",        "Python Requests",    _mark(rf"\bpython[- ]requests{_MAYBE_V}"), "Application", "OTHER"),
-    Program("PYTHON",        "Python",             _mark(rf"\b(?:python-urllib|aiohttp|httpx|python){_MAYBE_V}"), "Application", "OTHER"),
-    Program("CURL",          "curl",               _mark(rf"\bcurl{_MAYBE_V}"), "Application", "OTHER"),
-    Program("WGET",          "Wget",               _mark(rf"\bwget{_MAYBE_V}"), "Application", "OTHER"),
-    Program("GO_HTTP",       "Go HTTP client",     _mark(rf"\bGo-http-client{_MAYBE_V}"), "Application", "OTHER"),
-    Program("JAVA",          "Java",               _mark(rf"\b(?:okhttp|apache-httpclient|java){_V}"), "Application", "OTHER"),
-    Program("POWERSHELL",    "PowerShell",         _mark(rf"\b(?:Windows)?PowerShell{_MAYBE_V}"), "Application"),
-    Program("AZURE_CLI",     "Azure CLI",          _mark(rf"\b(?:azurecli|azure-cli|azsdk-[\w-]+){_MAYBE_V}"), "Application", "OTHER"),
-    Program("STRATUS",       "Stratus Red Team",   _mark(r"\bstratus-red-team"), "Application", "OTHER"),
-    Program("ROBOT",         "Robot",              _mark(r"\b\w*(?:bot|crawler|spider)\b"), "Robot", "OTHER"),
-
-    Program("MICROSOFT_ONEDRIVE_FOR_BUSINESS", "Microsoft OneDrive for Business",
-            _mark(rf"\bOneDriveMpc-[\w-]+{_MAYBE_V}|\bMicrosoft SkyDriveSync{_MAYBE_V}|\bODMTADocCache{_MAYBE_V}|^OneDrive{_MAYBE_V}"), "Application"),
-    Program("MICROSOFT_TEAMS",      "Microsoft Teams",       _mark(rf"\bTeams(?:Mobile-\w+)?{_V}|\bSkypeSpaces{_MAYBE_V}|\bMicrosoft Teams"), "Application"),
-    Program("MICROSOFT_OUTLOOK",    "Microsoft Outlook",     _mark(rf"\bOutlook(?:-iOS|-Android)?{_MAYBE_V}|Client=MSExchangeRPC|Client=MAPI|Client=OutlookService"), "Application"),
-    Program("EXCHANGE_MOBILE",      "Exchange ActiveSync",   _mark(r"Client=ActiveSync|\bEAS\b"), "Application"),
-    Program("EXCHANGE_SERVICES",    "Exchange web services", _mark(r"Client=(?:REST|WebServices|POP3|IMAP4|SMTP|Management|Monitoring|TBA|HubTransport|EBA)\b|\bExchangeServicesClient"), "Application", "OTHER"),
-    Program("MICROSOFT_OFFICE",     "Microsoft Office",      _mark(rf"\bMicrosoft Office{_MAYBE_V}|\bMSWAC\b|\bMSOffice|\bMicrosoft (?:Word|Excel|PowerPoint|OneNote)|\bOffice{_V}"), "Application"),
-    Program("WEBDAV",               "Microsoft WebDAV",      _mark(rf"\bMicrosoft-WebDAV-MiniRedir{_MAYBE_V}"), "Application"),
-    Program("SLACK",                "Slack",                 _mark(rf"\bSlack(?:_SSB)?{_V}"), "Application"),
-    Program("GOOGLE_DRIVE",         "Google Drive",          _mark(r"\bGoogle ?Drive"), "Application"),
-    Program("ELECTRON",             "Electron application",  _mark(rf"\bElectron{_V}"), "Application"),
-
-    Program("EDGE",              "Edge",              _mark(r"\b(?:Edg|EdgA|EdgiOS|Edge)[/ ]?(\d[\w.]*)?")),
-    Program("OPERA",             "Opera",             _mark(rf"\b(?:OPR|Opera){_V}")),
-    Program("SAMSUNG_BROWSER",   "Samsung Internet",  _mark(rf"\bSamsungBrowser{_V}")),
-    Program("FIREFOX",           "Firefox",           _mark(rf"\b(?:Firefox|FxiOS){_V}")),
-    Program("CHROME",            "Chrome",            _mark(rf"\b(?:HeadlessChrome|Chrome|CriOS|Chromium){_V}|;Chrome;")),
-    Program("INTERNET_EXPLORER", "Internet Explorer", _mark(rf"\bMSIE{_V}|\bTrident/.*?rv:(\d[\w.]*)|;IE{_V}")),
-    Program("SAFARI",            "Safari",            _mark(rf"\bVersion/(\d[\w.]*).*\bSafari/|\bMobile Safari{_V}|;Safari{_MAYBE_V}")),
-    Program("ANDROID_BROWSER",   "Android Browser",   _mark(r"\bAndroid\b.*\bAppleWebKit")),
-    Program("SAFARI",            "Safari",            _mark(r"\bSafari/|\bMobile/\w+$")),
-)
-
-SYSTEMS = (
-    System("iOS",       "iPadOS",   _mark(r"\biPad\b(?:.*?\bOS (\d[\d_]*))?"), "TABLET"),
-    System("iOS",       "iOS",      _mark(r"\b(?:iPhone|iPod)\b(?:.*?\bOS (\d[\d_]*))?|(?:^|;)\s?iOS ?(\d[\d_.]*)?"), "MOBILE"),
-    System("Android",   "Android",  _mark(r"\bAndroid\b(?:[ /](\d[\d.]*))?.*(?:\bTab(?:let)?\b|\bSM-[XT]\w+|\bNexus (?:7|9|10)\b)"), "TABLET"),
-    System("Android",   "Android",  _mark(r"\bAndroid\b(?:[ /](\d[\d.]*))?.*\bMobile\b|;Android ?(\d[\d.]*)?|\bSM-[AGNSF]\w+"), "MOBILE"),
-    System("Android",   "Android",  _mark(r"\bSM-[XT]\w+"), "TABLET"),
-    System("Android",   "Android",  _mark(r"\bAndroid\b(?:[ /](\d[\d.]*))?"), "TABLET"),
-    System("Windows",   "Windows Phone", _mark(r"\bWindows Phone(?: OS)? ?(\d[\d.]*)?"), "MOBILE"),
-    System("Windows",   "Windows",  _mark(r"\bWindows(?: NT)? ?(\d[\d.]*)?|\bWin(?:32|64)\b"), "DESKTOP"),
-    System("Chrome OS", "Chrome OS", _mark(r"\bCrOS\b(?: \w+ (\d[\d.]*))?"), "DESKTOP"),
-    System("Mac OS",    "Mac OS X", _mark(r"\bMac(?:intosh|OS|OsX| ?OS ?X|-OS)?\b(?:.*?\bOS X (\d[\d_.]*))?|\bDarwin/"), "DESKTOP"),
-    System("Linux",     "Linux",    _mark(r"\bLinux\b|\bUbuntu\b|\bX11\b"), "DESKTOP"),
-)
-# fmt: on
+_NEVER = re.compile("(?!)")
 
 _WINDOWS_RELEASES: Mapping[str, str] = {
     "10.0": "10",
@@ -114,6 +35,17 @@ _WINDOWS_RELEASES: Mapping[str, str] = {
 }
 _UNKNOWN_SYSTEM = {"name": "Unknown", "family": "Unknown"}
 
+# By the names that ua-parser gives to systems; one that is not here is on no device that we could name.
+_DEVICES: Mapping[str, str] = {
+    **dict.fromkeys(("Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Debian", "Red Hat", "SUSE"), "DESKTOP"),
+    **dict.fromkeys(("FreeBSD", "NetBSD", "OpenBSD", "Solaris", "Chrome OS"), "DESKTOP"),
+    **dict.fromkeys(("iOS", "Android", "HarmonyOS", "KaiOS", "Tizen", "BlackBerry OS", "Firefox OS"), "MOBILE"),
+    **dict.fromkeys(("Windows Phone", "Windows Mobile", "Symbian OS", "Sailfish", "webOS", "MeeGo", "Bada"), "MOBILE"),
+    "BlackBerry Tablet OS": "TABLET",
+}
+_TABLETS = ("iPad", "Kindle", "PlayBook")
+_SPIDER = "Spider"
+
 
 @lru_cache(maxsize=16_384)
 def classified(raw: str) -> Mapping[str, Any]:
@@ -121,7 +53,24 @@ def classified(raw: str) -> Mapping[str, Any]:
     text = raw[:_MOST_TEXT]
     program, version = _first_program(text)
     system, release = _first_system(text)
-    native = program is not None and program.type == "Application"
+    if program is None or system is None:
+        found = _asked(text)
+        if program is None:
+            program, version = _other_program(text, found)
+        if system is None:
+            system, release = _other_system(found)
+    return _laid_out(program, version, system, release)
+
+
+@cache
+def origin() -> str:
+    """What says so, for the record: two dates, because both tables change."""
+    return f"ua-parser {installed('ua-parser-builtins')} + casbah {outdated.AS_OF}"
+
+
+def _laid_out(program: Program | None, version: str, system: System | None, release: str) -> Mapping[str, Any]:
+    if system and system.family == "Windows":
+        release = _WINDOWS_RELEASES.get(release, release)
     family = program.family if program else "UNKNOWN"
     kind = program.type if program else "Unknown"
     return {
@@ -134,8 +83,8 @@ def classified(raw: str) -> Mapping[str, Any]:
         "typeName": kind,
         "deviceType": _device(program, system),
         "browser": family,
-        "nativeBrowser": native,
-        "tags": _tags(program, native=native),
+        "nativeBrowser": kind == "Application",
+        "tags": _tags(program, version, system, release),
     }
 
 
@@ -159,6 +108,40 @@ def _group(found: re.Match[str]) -> str:
     return next((group for group in found.groups() if group), "")
 
 
+def _asked(text: str) -> "Result":
+    """What ua-parser makes of it. It takes most of a second to load, so it is loaded for the first agent that needs it."""
+    from ua_parser import parse  # noqa: PLC0415
+
+    return parse(text)
+
+
+def _other_program(text: str, found: "Result") -> tuple[Program | None, str]:
+    """All browsers but a few ancient ones open with Mozilla or Opera; what does not is a program of another kind."""
+    agent, device = found.user_agent, found.device
+    robot = device is not None and device.family == _SPIDER
+    if agent is None:
+        return (_ROBOT, "") if robot else (None, "")
+    kind = "Browser" if text.startswith(("Mozilla/", "Opera/")) else "Application"
+    family = "_".join(re.findall(r"[A-Z0-9]+", agent.family.upper())) or "UNKNOWN"
+    made = Program(family, agent.family, _NEVER, "Robot" if robot else kind, "OTHER" if robot else None)
+    return made, _dotted(agent.major, agent.minor, agent.patch)
+
+
+def _other_system(found: "Result") -> tuple[System | None, str]:
+    system, device = found.os, found.device
+    if system is None:
+        return None, ""
+    kind = _DEVICES.get(system.family, _NOT_A_DEVICE_OF_ITS_OWN)
+    if device is not None and device.family.startswith(_TABLETS):
+        kind = "TABLET"
+    release = _dotted(system.major, system.minor, system.patch)
+    return System(system.family, system.family, _NEVER, kind), release
+
+
+def _dotted(*parts: str | None) -> str:
+    return ".".join(part for part in parts if part)
+
+
 def _versions(version: str) -> dict[str, str]:
     if not version:
         return {}
@@ -170,10 +153,9 @@ def _versions(version: str) -> dict[str, str]:
 def _operating_system(system: System | None, release: str) -> dict[str, str]:
     if system is None:
         return _UNKNOWN_SYSTEM
-    version = _WINDOWS_RELEASES.get(release, release) if system.family == "Windows" else release
-    if not version:
+    if not release:
         return {"name": system.name, "family": system.family}
-    return {"name": f"{system.name} {version}", "family": system.family, "version": version}
+    return {"name": f"{system.name} {release}", "family": system.family, "version": release}
 
 
 def _device(program: Program | None, system: System | None) -> str:
@@ -182,7 +164,16 @@ def _device(program: Program | None, system: System | None) -> str:
     return system.device if system else _NOT_A_DEVICE_OF_ITS_OWN
 
 
-def _tags(program: Program | None, *, native: bool) -> list[str]:
+def _tags(program: Program | None, version: str, system: System | None, release: str) -> list[str]:
+    """A robot is only that: what it says of browser and system it says to be let in."""
     if program and program.type == "Robot":
         return [ROBOT_TAG]
-    return [NATIVE_CLIENT_TAG] if native else []
+    rows = (
+        (NATIVE_CLIENT_TAG, program is not None and program.type == "Application"),
+        (OUTDATED_BROWSER_TAG, program is not None and outdated.browser(program.name, version)),
+        (OUTDATED_SYSTEM_TAG, system is not None and outdated.system(system.name, release)),
+    )
+    return [tag for tag, holds in rows if holds]
+
+
+_ROBOT = Program("ROBOT", "Robot", _NEVER, "Robot", "OTHER")

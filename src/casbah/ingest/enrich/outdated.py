@@ -1,0 +1,91 @@
+"""Which versions of browsers and systems their makers no longer mend: a table, true as of one date.
+
+A row is a floor. What is older than the first version that still got security fixes on that date is outdated;
+between two supported versions nothing is judged, so that nobody is called outdated who is not. A program or system
+without a row is never judged. The judgement knows the agent and this table, and no clock: the same agent is judged
+alike until the table changes.
+
+Agents stopped telling the truth. Windows 11 says NT 10.0, every macOS since 10.15 says 10.15, Chrome on any Android
+says 10, and Safari on iOS 26 says 18.6: such versions mean "this or any later" and are not judged.
+https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/User-Agent, https://www.chromium.org/updates/ua-reduction/
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+AS_OF = "2026-10-01"
+_ALL = 1_000_000
+_NUMBERS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", re.ASCII)
+_NO_NUMBER = frozenset({"XP", "Vista"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A program or system, the first of its versions that was still mended on AS_OF, and the document that says so.
+
+    `frozen`: versions that later ones also call themselves. `named`: versions before the first that are no number
+    in line with it, such as Windows 98 before Windows 10.
+    """
+
+    name: str
+    first: float
+    source: str
+    frozen: tuple[float, ...] = ()
+    named: frozenset[str] = frozenset()
+
+
+def _index(*rows: Row) -> Mapping[str, Row]:
+    return {row.name: row for row in rows}
+
+
+# By the names that `programs.py` gives, most used first.
+# fmt: off
+BROWSERS = _index(
+    # 154 was stable; every second milestone is mended for eight weeks (Extended Stable), which held for 152, of August.
+    Row("Chrome",            152,  "https://chromium.googlesource.com/chromium/src/+/main/docs/process/release_cycle.md"),
+    # Edge follows Chromium's milestones, and so does its own Extended Stable.
+    Row("Edge",              152,  "https://learn.microsoft.com/deployedge/microsoft-edge-support-lifecycle"),
+    # iOS 18, with the Safari of that number, still got fixes (18.7.10).
+    Row("Safari",            18,   "https://endoflife.date/api/v1/products/ios"),
+    # ESR 140 is mended for three months beside ESR 153, which came on 2026-07-21.
+    Row("Firefox",           140,  "https://support.mozilla.org/kb/firefox-esr-release-cycle"),
+    Row("Internet Explorer", _ALL, "https://learn.microsoft.com/lifecycle/faq/internet-explorer-microsoft-edge"),
+)
+
+SYSTEMS = _index(
+    # 10 ended on 2025-10-14, but the agent of 11 is the same.
+    Row("Windows",           10,   "https://learn.microsoft.com/lifecycle/products/windows-81", frozen=(10,),
+        named=_NO_NUMBER | {"95", "98", "2000", "2003", "2008", "2012"}),
+    Row("Windows Phone",     _ALL, "https://www.windowscentral.com/microsoft-outlines-end-support-plans-windows-10-mobile"),
+    # The latest three are mended: 27, 26 and 15; 14 was until 27 came.
+    Row("Mac OS X",          15,   "https://www.macgadget.de/News/2025/08/26/Apple-macOS-Sonoma-148-und-macOS-Sequoia-157-drehen-weitere-Testrunde",
+        frozen=(10.15, 10.16)),
+    Row("iOS",               18,   "https://endoflife.date/api/v1/products/ios"),
+    Row("iPadOS",            18,   "https://endoflife.date/api/v1/products/ios"),
+    # 13 ended on 2026-03-02.
+    Row("Android",           14,   "https://endoflife.date/api/v1/products/android/", frozen=(10,)),
+)
+# fmt: on
+
+
+def browser(name: str, version: str) -> bool:
+    """Whether a browser of that version was no longer mended."""
+    return _judged(BROWSERS.get(name), version)
+
+
+def system(name: str, version: str) -> bool:
+    """Whether an operating system of that version was no longer mended."""
+    return _judged(SYSTEMS.get(name), version)
+
+
+def _judged(row: Row | None, version: str) -> bool:
+    if row is None:
+        return False
+    if row.first == _ALL or version in row.named:
+        return True
+    found = _NUMBERS.match(version)
+    if found is None:
+        return False
+    number = float(found.group())
+    return number < row.first and number not in row.frozen

@@ -1,0 +1,161 @@
+"""Who belongs to which groups and to which part of the organisation, by a file of the user's.
+
+Either CSV with the columns user, groups (parted by `;`) and orgUnit, or JSON as SCIM 2.0 has it
+(https://www.rfc-editor.org/rfc/rfc7643): a list of users, or an object that holds it under `Resources` or `Users`. A
+user is found by name, and in JSON by any e-mail address too, whatever the case. A file with a bad row is refused, and
+the error says which rows are bad.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from casbah.errors import BadSettingError
+from casbah.ingest import jsontext
+from casbah.ingest.contract import UnusableEventError
+
+_ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_COLUMNS = ("user", "groups", "orgunit")
+_HOLDERS = ("Resources", "Users", "users")
+_MOST_NAMED = 5
+_EXPECTED = "a CSV file with the columns user, groups, orgUnit, or a JSON file of SCIM users"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The ids of a user's groups, for `user.userTags`, and the part of the organisation, for `user.orgUnit`."""
+
+    groups: tuple[str, ...] = ()
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of either file: where it stands, the names that the user has, and what it says."""
+
+    place: str
+    names: tuple[str, ...]
+    person: Person
+
+
+class _BadRowError(ValueError):
+    """A row that cannot be used, and why."""
+
+
+class People:
+    """The users of one file, by name."""
+
+    def __init__(self, path: Path | str, *, setting: str = "people") -> None:
+        self.origin = Path(path).name
+        """What says so, for the record."""
+        self._by_name: dict[str, Person] = {}
+        try:
+            bad = [reason for row in _rows(Path(path)) if (reason := self._take(row))]
+        except (OSError, ValueError, csv.Error, UnusableEventError) as wrong:
+            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {wrong}") from None
+        if bad:
+            more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
+            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {'; '.join(bad[:_MOST_NAMED])}{more}")
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def of(self, name: str) -> Person | None:
+        """The user of that name."""
+        return self._by_name.get(name.strip().casefold())
+
+    def _take(self, row: _Row | str) -> str:
+        """Why a row cannot be taken, or nothing. Groups of a user may come in several rows; units may not differ."""
+        if isinstance(row, str):
+            return row
+        for name in row.names:
+            known = self._by_name.get(name.casefold(), Person())
+            if known.unit and row.person.unit and known.unit != row.person.unit:
+                return f"{row.place}: {name} is in {known.unit!r} already, and cannot be in {row.person.unit!r} too"
+            groups = tuple(dict.fromkeys(known.groups + row.person.groups))
+            self._by_name[name.casefold()] = Person(groups, known.unit or row.person.unit)
+        return ""
+
+
+def _rows(path: Path) -> Iterator[_Row | str]:
+    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if path.suffix.lower() == ".json" or content.lstrip()[:1] in (b"[", b"{"):
+        return _of_json(content)
+    return _of_csv(content.decode())
+
+
+def _of_csv(text: str) -> Iterator[_Row | str]:
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns = {name.strip().lower(): number for number, name in enumerate(next(rows, []))}
+    if "user" not in columns or not columns.keys() & {"groups", "orgunit"}:
+        raise ValueError(f"line 1: the columns are {', '.join(columns) or 'missing'}")
+    following = rows.line_num + 1
+    for row in rows:
+        place, following = f"line {following}", rows.line_num + 1
+        if not any(row):
+            continue
+        if len(row) != len(columns):
+            yield f"{place}: {len(row)} values for {len(columns)} columns"
+            continue
+        user, groups, unit = (row[columns[name]].strip() if name in columns else "" for name in _COLUMNS)
+        parted = (part.strip() for part in groups.split(";"))
+        person = Person(tuple(dict.fromkeys(part for part in parted if part)), unit)
+        yield _Row(place, (user,), person) if user else f"{place}: the user is empty"
+
+
+def _of_json(content: bytes) -> Iterator[_Row | str]:
+    parsed = jsontext.parse(content)
+    held = next((parsed[key] for key in _HOLDERS if key in parsed), None) if isinstance(parsed, dict) else parsed
+    if not isinstance(held, list):
+        raise ValueError(f"no list of users under {', '.join(_HOLDERS)}")
+    holders: dict[str, str] = {}
+    for number, user in enumerate(held, start=1):
+        place = f"user {number}"
+        try:
+            row = _of_user(user, place)
+        except _BadRowError as wrong:
+            yield f"{place}: {wrong}"
+            continue
+        taken = [name for name in row.names if holders.setdefault(name.casefold(), place) != place]
+        yield f"{place}: {taken[0]} is {holders[taken[0].casefold()]} already" if taken else row
+
+
+def _of_user(user: Any, place: str) -> _Row:
+    if not isinstance(user, dict):
+        raise _BadRowError("it is not an object")
+    emails = _values(user.get("emails"), ("value",), "emails")
+    names = (_text(user.get("userName"), "userName"), *emails)
+    groups = _values(user.get("groups"), ("value", "display"), "groups")
+    enterprise = user.get(_ENTERPRISE)
+    department = enterprise.get("department") if isinstance(enterprise, Mapping) else None
+    unit = _text(user.get("orgUnit"), "orgUnit") or _text(department, "department")
+    distinct = tuple(dict.fromkeys(name for name in names if name))
+    if not distinct:
+        raise _BadRowError("it has neither a userName nor an e-mail address")
+    return _Row(place, distinct, Person(tuple(dict.fromkeys(groups)), unit))
+
+
+def _values(listed: Any, keys: Iterable[str], name: str) -> list[str]:
+    """A list of objects with one of the keys, or of texts; absent is empty."""
+    if listed is None:
+        return []
+    if not isinstance(listed, list):
+        raise _BadRowError(f"{name} is not a list")
+    found = []
+    for each in listed:
+        held = next((each[key] for key in keys if each.get(key)), None) if isinstance(each, Mapping) else each
+        text = _text(held, name)
+        if text:
+            found.append(text)
+    return found
+
+
+def _text(value: Any, name: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _BadRowError(f"{name} is {value!r:.40}, not a text")
+    return value.strip()

@@ -1,0 +1,1 @@
+"""Sources fetched from where they are: vendors' APIs asked for what is new, again and again."""

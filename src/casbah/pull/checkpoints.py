@@ -1,0 +1,49 @@
+"""How far each puller has got: one row each in a small database beside the store, on disk before anybody relies on it."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from casbah.pull.contract import Checkpoint, Status
+
+_FILE = "pull.db"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS pullers (name TEXT PRIMARY KEY, checkpoint TEXT NOT NULL, status TEXT NOT NULL) STRICT
+"""
+
+
+class Checkpoints:
+    """Opens or makes the database. One thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(folder / _FILE, check_same_thread=False, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute("PRAGMA busy_timeout=5000")
+        self._database.execute(_SCHEMA)
+
+    def of(self, name: str) -> tuple[Checkpoint, Status]:
+        """How far a puller has got, and how it is doing."""
+        row = self._database.execute("SELECT checkpoint, status FROM pullers WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return {}, Status()
+        known = {key: value for key, value in json.loads(row[1]).items() if key in Status.__slots__}
+        return json.loads(row[0]), Status(**known)
+
+    def keep(self, name: str, checkpoint: Checkpoint, status: Status) -> None:
+        """Remember both; on disk on return."""
+        said = (name, json.dumps(dict(checkpoint)), json.dumps(asdict(status)))
+        self._database.execute("INSERT OR REPLACE INTO pullers VALUES (?, ?, ?)", said)
+
+    def all(self) -> Mapping[str, tuple[Any, Status]]:
+        """Every puller that has run."""
+        names = [row[0] for row in self._database.execute("SELECT name FROM pullers ORDER BY name")]
+        return {name: self.of(name) for name in names}
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()

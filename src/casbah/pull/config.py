@@ -1,0 +1,128 @@
+"""The file that says what to pull, read strictly. docs/pull.md explains it to those who write one."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from casbah.errors import OperatorError
+
+Kind = Literal[
+    "cloudtrail",
+    "entra_audits",
+    "entra_signins",
+    "github",
+    "google_workspace",
+    "mdca",
+    "office365",
+    "okta",
+    "slack",
+]
+_SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+_SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+# fmt: off
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "cloudtrail":       (),
+    "entra_audits":     ("tenant", "client_id", "secret"),
+    "entra_signins":    ("tenant", "client_id", "secret"),
+    "github":           ("organisation", "secret"),
+    "google_workspace": ("subject", "secret"),
+    "mdca":             ("url", "secret"),
+    "office365":        ("tenant", "client_id", "secret"),
+    "okta":             ("url", "secret"),
+    "slack":            ("secret",),
+}
+"""What each kind cannot do without, beside `kind`."""
+# fmt: on
+
+
+class BadPullFileError(OperatorError):
+    """The file that says what to pull cannot be used; the message says where and why."""
+
+
+class Secret(str):
+    """A text that shows itself to nobody by accident."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One puller. `secret_env` or `secret_file` says where its secret is: never in the file itself."""
+
+    kind: Kind
+    url: str = ""
+    login: str = ""
+    tenant: str = ""
+    client_id: str = ""
+    organisation: str = ""
+    subject: str = ""
+    bucket: str = ""
+    prefix: str = ""
+    queue: str = ""
+    region: str = ""
+    applications: list[str] = []
+    secret_env: str = ""
+    secret_file: str = ""
+    since: str = "7d"
+    overlap: str = ""
+    every: str = "1m"
+    into: str = "default"
+
+
+def read(path: Path) -> dict[str, Entry]:
+    """The pullers of a file, by name. Raises BadPullFileError."""
+    try:
+        found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, Entry])
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise BadPullFileError(f"{path}: cannot be read: {wrong}") from None
+    except tomllib.TOMLDecodeError as wrong:
+        raise BadPullFileError(f"{path}: not TOML: {wrong}") from None
+    except msgspec.ValidationError as wrong:
+        raise BadPullFileError(f"{path}: {wrong}") from None
+    for name, entry in found.items():
+        _check(f"{path}: [{name}]", entry)
+    return found
+
+
+def secret(name: str, entry: Entry, environment: Mapping[str, str] = os.environ) -> Secret:
+    """The puller's secret. Raises BadPullFileError, with the place where one was looked for."""
+    if entry.secret_file:
+        try:
+            return Secret(Path(entry.secret_file).expanduser().read_text("utf-8").strip())
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise BadPullFileError(f"[{name}] secret_file: cannot be read: {type(wrong).__name__}") from None
+    variable = entry.secret_env or f"CASBAH_PULL_{name.upper().replace('-', '_')}_SECRET"
+    if not environment.get(variable):
+        raise BadPullFileError(f"[{name}] has no secret: set {variable}, or name a file with secret_file")
+    return Secret(environment[variable].strip())
+
+
+def span(text: str) -> int:
+    """A stretch of time such as 30s, 10m, 2h or 7d, in ms. Raises ValueError."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no stretch of time such as 30s, 10m, 2h or 7d")
+    return int(found.group(1)) * _SPAN_MS[found.group(2)]
+
+
+def _check(place: str, entry: Entry) -> None:
+    lacking = [key for key in NEEDS[entry.kind] if key != "secret" and not getattr(entry, key)]
+    if entry.kind == "cloudtrail" and not (entry.bucket or entry.queue):
+        lacking = ["bucket, or queue"]
+    if lacking:
+        raise BadPullFileError(f"{place} {entry.kind} needs {', '.join(lacking)}")
+    for key in ("since", "every", *(("overlap",) if entry.overlap else ())):
+        try:
+            span(getattr(entry, key))
+        except ValueError as wrong:
+            raise BadPullFileError(f"{place} {key}: {wrong}") from None
+    if entry.url and not entry.url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        raise BadPullFileError(f"{place} url: an https:// address, for credentials go along")

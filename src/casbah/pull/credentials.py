@@ -1,0 +1,88 @@
+"""Headers that hold credentials: a token as it is, or one that is exchanged for a secret and lasts for a while."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from casbah.pull.contract import RefusedError, UnreachableError
+
+_EARLY_MS = 60_000
+_HOUR = 3_600
+_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Plain:
+    """`Authorization: <scheme> <secret>`."""
+
+    scheme: str
+    secret: str
+
+    def __call__(self) -> Mapping[str, str]:
+        return {"Authorization": f"{self.scheme} {self.secret}"}
+
+
+class Exchanged:
+    """A bearer token from an OAuth 2.0 token endpoint (RFC 6749, 4.4; RFC 7523), fetched anew a minute before it expires."""
+
+    def __init__(
+        self, client: httpx.Client, address: str, form: Callable[[], Mapping[str, str]], *, clock: Callable[[], int]
+    ) -> None:
+        self._client = client
+        self._address = address
+        self._form = form
+        self._clock = clock
+        self._getting = threading.Lock()
+        self._header: Mapping[str, str] = {}
+        self._until = 0
+
+    def __call__(self) -> Mapping[str, str]:
+        with self._getting:
+            if self._clock() >= self._until:
+                self._get()
+            return self._header
+
+    def _get(self) -> None:
+        host = httpx.URL(self._address).host
+        try:
+            answer = self._client.post(self._address, data=dict(self._form()))
+        except httpx.TransportError as wrong:
+            raise UnreachableError(f"{host} did not answer: {type(wrong).__name__}") from None
+        if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise UnreachableError(f"{host} answers with HTTP {answer.status_code}")
+        try:
+            found = answer.json()
+            token, lasts = str(found["access_token"]), int(found.get("expires_in", _HOUR))
+        except (ValueError, KeyError, TypeError):
+            raise RefusedError(
+                f"{host} gives no token (HTTP {answer.status_code}); check the client's id and secret",
+                answer.status_code,
+            ) from None
+        self._header = {"Authorization": f"Bearer {token}"}
+        self._until = self._clock() + lasts * 1_000 - _EARLY_MS
+
+
+def client_credentials(client_id: str, secret: str, scope: str) -> Callable[[], Mapping[str, str]]:
+    """The form of the client credentials grant."""
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "scope": scope}
+    return lambda: form
+
+
+def service_account(
+    email: str, key: str, *, subject: str, scope: str, address: str, clock: Callable[[], int]
+) -> Callable[[], Mapping[str, str]]:
+    """The form of Google's service accounts: an assertion signed with their key, in the name of an administrator
+    (developers.google.com/identity/protocols/oauth2/service-account).
+    """
+    private = RSAKey.import_key(key)
+
+    def form() -> Mapping[str, str]:
+        now = clock() // 1_000
+        claims = {"iss": email, "sub": subject, "scope": scope, "aud": address, "iat": now, "exp": now + _HOUR}
+        return {"grant_type": _GRANT, "assertion": jwt.encode({"alg": "RS256"}, claims, private)}
+
+    return form

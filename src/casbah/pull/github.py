@@ -1,0 +1,36 @@
+"""GitHub's audit log of an organisation (docs.github.com/rest/orgs/orgs#get-the-audit-log-for-an-organization).
+
+Pages follow one another by the cursor in the link `next`; `created:>=` bounds the stretch.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from casbah.pull.web import Web
+from casbah.pull.windows import Read
+
+_PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """`organisation`: its name in GitHub's addresses."""
+
+    web: Web
+    organisation: str
+    connector: str = "github"
+
+    def read(self, since: int, until: int, token: Any) -> Read:
+        """See `Pages`. What happened after `until` comes along, which does no harm."""
+        del until
+        if token is None:
+            moment = datetime.fromtimestamp(since / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            parameters = {"phrase": f"created:>={moment}", "include": "all", "order": "asc", "per_page": _PER_PAGE}
+            answer = self.web.get(f"/orgs/{self.organisation}/audit-log", parameters)
+        else:
+            answer = self.web.get(token)
+        events = [bytes(each) for each in answer.json(list[msgspec.Raw])]
+        return Read(events, answer.link("next"))

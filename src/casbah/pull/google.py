@@ -1,0 +1,67 @@
+"""Google's Reports API (developers.google.com/workspace/admin/reports/reference/rest/v1/activities/list): newest first, one
+application at a time. An event may take from minutes to days to appear, by application (support.google.com/a/answer/7061566).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from casbah.pull.web import Web
+from casbah.pull.windows import Read
+
+APPLICATIONS = (
+    "access_transparency",
+    "admin",
+    "calendar",
+    "chat",
+    "chrome",
+    "context_aware_access",
+    "data_studio",
+    "drive",
+    "gcp",
+    "groups",
+    "groups_enterprise",
+    "jamboard",
+    "keep",
+    "login",
+    "meet",
+    "mobile",
+    "rules",
+    "saml",
+    "token",
+    "user_accounts",
+    "vault",
+)
+_MOST = 1_000
+
+
+class _Page(msgspec.Struct, rename="camel"):
+    items: list[msgspec.Raw] = []
+    next_page_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    """`web` is https://admin.googleapis.com with the scope admin.reports.audit.readonly."""
+
+    web: Web
+    applications: tuple[str, ...] = APPLICATIONS
+    connector: str = "google_workspace"
+
+    def read(self, since: int, until: int, token: Any) -> Read:
+        """See `Pages`. A token is the application and its page."""
+        place, page = token or (0, None)
+        bounds = {"startTime": _spelt(since), "endTime": _spelt(until + 1), "maxResults": _MOST}
+        path = f"/admin/reports/v1/activity/users/all/applications/{self.applications[place]}"
+        answer = self.web.get(path, bounds if page is None else {**bounds, "pageToken": page})
+        found: _Page = answer.json(_Page)
+        events = [bytes(each) for each in found.items]
+        if found.next_page_token:
+            return Read(events, [place, found.next_page_token])
+        return Read(events, [place + 1, None] if place + 1 < len(self.applications) else None)
+
+
+def _spelt(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

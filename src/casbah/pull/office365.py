@@ -1,0 +1,71 @@
+"""The Office 365 Management Activity API
+(learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-reference).
+
+A subscription a content type; content is listed by when it became available, in stretches of at most 24 hours and at most
+seven days back; each item of the list is an address with a list of events. An event may take hours to become available, but
+the stretch is of that moment, so nothing comes too late for it.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from casbah.pull.contract import RefusedError
+from casbah.pull.web import Web
+from casbah.pull.windows import Read
+
+CONTENT = ("Audit.AzureActiveDirectory", "Audit.Exchange", "Audit.SharePoint", "Audit.General", "DLP.All")
+_NEXT = "nextpageuri"
+_ALREADY = 400
+
+
+class _Blob(msgspec.Struct, rename="camel"):
+    content_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Office365:
+    """`tenant`: the directory's id."""
+
+    web: Web
+    tenant: str
+    content: tuple[str, ...] = CONTENT
+    connector: str = "microsoft365"
+
+    def read(self, since: int, until: int, token: Any) -> Read:
+        """See `Pages`. A token is the content type, the list's next page, and the addresses that are still to be read."""
+        kind, page, blobs = (0, None, None) if token is None else (token["kind"], token["page"], token["blobs"])
+        if blobs:
+            events = [bytes(each) for each in self.web.get(blobs[0]).json(list[msgspec.Raw])]
+            return Read(events, self._following(kind, page, blobs[1:]))
+        if page is None:
+            self._subscribe(self.content[kind])
+            bounds = {"contentType": self.content[kind], "startTime": _spelt(since), "endTime": _spelt(until + 999)}
+            answer = self.web.get(f"{self._feed}/subscriptions/content", bounds)
+        else:
+            answer = self.web.get(page)
+        found = [each.content_uri for each in answer.json(list[_Blob])]
+        return Read([], self._following(kind, answer.headers.get(_NEXT), found))
+
+    @property
+    def _feed(self) -> str:
+        return f"/api/v1.0/{self.tenant}/activity/feed"
+
+    def _following(self, kind: int, page: str | None, blobs: list[str]) -> Any:
+        if blobs or page is not None:
+            return {"kind": kind, "page": page, "blobs": blobs}
+        return {"kind": kind + 1, "page": None, "blobs": []} if kind + 1 < len(self.content) else None
+
+    def _subscribe(self, content: str) -> None:
+        """Begin the subscription. That it was begun already is refused with 400 (AF20024), which is as good."""
+        try:
+            self.web.send("POST", f"{self._feed}/subscriptions/start", parameters={"contentType": content})
+        except RefusedError as refused:
+            if refused.status != _ALREADY:
+                raise
+
+
+def _spelt(moment: int) -> str:
+    return datetime.fromtimestamp(moment // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,35 @@
+"""Slack's audit logs of an enterprise organisation (docs.slack.dev/admins/audit-logs-api): newest first, with a cursor."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from casbah.pull.web import Web
+from casbah.pull.windows import Read
+
+_LIMIT = 1_000
+
+
+class _Metadata(msgspec.Struct):
+    next_cursor: str = ""
+
+
+class _Page(msgspec.Struct):
+    entries: list[msgspec.Raw] = []
+    response_metadata: _Metadata = _Metadata()
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """`web` is https://api.slack.com with a token of scope auditlogs:read."""
+
+    web: Web
+    connector: str = "slack"
+
+    def read(self, since: int, until: int, token: Any) -> Read:
+        """See `Pages`. Slack's bounds are whole seconds, so they are rounded outwards."""
+        bounds = {"oldest": since // 1_000, "latest": -(-until // 1_000), "limit": _LIMIT}
+        answer = self.web.get("/audit/v1/logs", bounds if token is None else {**bounds, "cursor": token})
+        page: _Page = answer.json(_Page)
+        return Read([bytes(each) for each in page.entries], page.response_metadata.next_cursor or None)

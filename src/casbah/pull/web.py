@@ -1,0 +1,166 @@
+"""HTTP as a vendor's API on a bad day needs it: patient, bounded, and careful with credentials.
+
+Waits are exponential with full jitter ("Exponential Backoff and Jitter", AWS Architecture Blog, 2015) unless the answer says
+when to come back: Retry-After in seconds or as a date (RFC 9110, 10.2.3), or the moment at which a rate begins anew, as Okta
+(`X-Rate-Limit-Reset`) and GitHub (`x-ratelimit-reset`) tell it, in seconds since the epoch.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import msgspec
+
+from casbah.pull.contract import RefusedError, UnreachableError
+
+_TRIES = 8
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+_LONGEST_TOLD_WAIT = 3_600.0
+_MOST_BYTES = 256_000_000
+_TOO_MANY = 429
+_RESETS = ("x-rate-limit-reset", "x-ratelimit-reset")
+_HINTS = {
+    401: "check that the token is right and has not expired",
+    403: "check that the token may read audit logs",
+    404: "check the address, and the name of the organisation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer."""
+
+    body: bytes
+    headers: httpx.Headers
+
+    def json(self, kind: Any = Any) -> Any:
+        """The body parsed. Only whole answers get here."""
+        return msgspec.json.decode(self.body, type=kind)
+
+    def link(self, relation: str) -> str | None:
+        """The address of a Link header's relation (RFC 8288)."""
+        for value in self.headers.get_list("link"):
+            found = httpx.Response(200, headers={"link": value}).links.get(relation)
+            if found and "url" in found:
+                return found["url"]
+        return None
+
+
+class Web:
+    """Requests to one API. `authorize` gives the headers that hold its credentials; `clock` gives ms, `sleep` takes seconds."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        base: str,
+        *,
+        authorize: Callable[[], Mapping[str, str]],
+        clock: Callable[[], int],
+        sleep: Callable[[float], None],
+        dice: random.Random,
+    ) -> None:
+        self._client = client
+        self.base = base.rstrip("/")
+        self._authorize = authorize
+        self._clock = clock
+        self._sleep = sleep
+        self._dice = dice
+
+    def get(self, address: str, parameters: Mapping[str, Any] | None = None) -> Answer:
+        """GET an address of the API. Raises RefusedError or UnreachableError."""
+        return self.send("GET", address, parameters=parameters)
+
+    def send(
+        self, method: str, address: str, *, parameters: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Answer:
+        """A request, tried again where that may help. An address of another host is not followed: our credentials go along."""
+        url = urljoin(f"{self.base}/", address)
+        if urlsplit(url)[:2] != urlsplit(self.base)[:2]:
+            raise RefusedError(
+                f"the answer of {self.base} leads to {_host(url)}, which does not get our credentials", 0
+            )
+        wrong = ""
+        for attempt in range(_TRIES):
+            try:
+                answer = self._once(method, url, parameters, body)
+            except (httpx.TransportError, httpx.StreamError, httpx.DecodingError, msgspec.DecodeError) as error:
+                wrong, told = type(error).__name__, None
+            else:
+                if isinstance(answer, Answer):
+                    return answer
+                wrong, told = f"HTTP {answer.status_code}", self._told_wait(answer)
+            if attempt + 1 < _TRIES:
+                self._sleep(self._wait(attempt) if told is None else told + self._dice.random())
+        raise UnreachableError(f"{_host(url)} did not answer well in {_TRIES} tries; the last one: {wrong}")
+
+    def _once(self, method: str, url: str, parameters: Mapping[str, Any] | None, body: Any) -> Answer | httpx.Response:
+        """An answer, or a response that is worth another try."""
+        headers = {"Accept": "application/json", **self._authorize()}
+        content = None if body is None else msgspec.json.encode(body)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        with self._client.stream(method, url, params=parameters, content=content, headers=headers) as response:
+            text = _bounded(response)
+        status = response.status_code
+        if response.is_success:
+            msgspec.json.decode(text)  # A truncated body is no answer.
+            return Answer(text, response.headers)
+        if status == _TOO_MANY or response.is_server_error or self._is_out_of_rate(response):
+            return response
+        raise RefusedError(_refusal(url, status, text), status)
+
+    def _is_out_of_rate(self, response: httpx.Response) -> bool:
+        """GitHub says so with 403 (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
+        return response.status_code == httpx.codes.FORBIDDEN and (
+            response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers
+        )
+
+    def _told_wait(self, response: httpx.Response) -> float | None:
+        """Seconds to wait, if the answer says so."""
+        now = self._clock() / 1_000
+        told = response.headers.get("retry-after", "").strip()
+        wait: float | None = None
+        if told.isdecimal():
+            wait = float(told)
+        elif told:
+            wait = _moment(told, now) - now
+        else:
+            resets = [response.headers[name] for name in _RESETS if response.headers.get(name, "").isdecimal()]
+            wait = (
+                float(resets[0]) - now if resets and response.status_code != httpx.codes.SERVICE_UNAVAILABLE else None
+            )
+        return None if wait is None else min(max(wait, 0.0), _LONGEST_TOLD_WAIT)
+
+    def _wait(self, attempt: int) -> float:
+        return self._dice.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt))
+
+
+def _bounded(response: httpx.Response) -> bytes:
+    pieces, size = [], 0
+    for piece in response.iter_bytes():
+        size += len(piece)
+        if size > _MOST_BYTES:
+            raise RefusedError(f"{_host(str(response.url))} answers with more than {_MOST_BYTES} bytes", 0)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _moment(text: str, now: float) -> float:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return now
+
+
+def _refusal(url: str, status: int, text: bytes) -> str:
+    """What to look at. Of the body only a little: it may be anything."""
+    hint = _HINTS.get(status, "it says: " + text[:200].decode("utf-8", "replace"))
+    return f"{_host(url)}{urlsplit(url).path} refuses with HTTP {status}; {hint}"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
