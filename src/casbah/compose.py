@@ -20,6 +20,8 @@ from casbah.identity.door import Door, new_local_key
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
+from casbah.ingest.enrich.enrichment import Sources
+from casbah.ingest.enrich.ranges import Book
 from casbah.settings import Settings, read
 from casbah.store.embedded.store import EmbeddedStore
 
@@ -49,11 +51,22 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     issuer = oidc.issuer(settings, clock=clock)
     key = new_local_key()
     known = partial(connectors, settings.sources)
+    told = Sources(settings.agents, settings.places, settings.people)
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     with (
         closing(_store(settings, clock)) as store,
         closing(Tokens(settings.store, clock=clock)) as tokens,
-        closing(Beside(settings.ingest_processes, connectors=known, prepare=store.prepare)) as beside,
+        closing(Book(settings.store, clock=clock)) as ranges,
+        closing(told.opened()) as enrichment,
+        closing(
+            Beside(
+                settings.ingest_processes,
+                connectors=known,
+                prepare=store.prepare,
+                enrichment=told.opened,
+                known=enrichment,
+            )
+        ) as beside,
         closing(Lanes(settings)) as lanes,
     ):
         services = Services(
@@ -65,6 +78,8 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             quirks=Quirks(settings, clock=clock, dice=dice),
             plain=Quirks(read({}), clock=clock, dice=dice),
             connectors=known(),
+            ranges=ranges,
+            enrichment=enrichment,
             beside=beside,
             lanes=lanes,
             clock=clock,

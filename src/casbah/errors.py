@@ -8,10 +8,12 @@
         BadValueError               400  the operator applies, the value has the wrong shape
         LimitExceededError          400  a bound of the request was passed
         UnknownSourceError          400  no connector of that name, or none recognises the data
+        BadRangeError               400  an IP range cannot be kept
         NotAuthenticatedError       401  no credentials
         InvalidTokenError           401  unknown, expired, revoked or malformed token
         PermissionDeniedError       403  the token lacks the scope
         ActivityNotFoundError       404  no such activity (or another tenant's)
+        NoSuchRangeError            404  no IP range of that id (or another tenant's)
         RouteNotFoundError          404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
@@ -22,6 +24,7 @@
         BusyError                   503  more requests wait than may
         SearchTooLongError          503  a search ran over its limit
         TokensUnavailableError      503  the database of tokens cannot be read or written now
+        RangesUnavailableError      503  the database of IP ranges cannot be read or written now
         IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
       OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
         StoreLockedError            another process owns the data directory
@@ -95,6 +98,20 @@ class UnknownSourceError(RequestError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"unknown source {clip(name)}{nearest(name, known)}; known: {', '.join(known)}")
+
+
+class BadRangeError(RequestError):
+    """An IP range that cannot be kept; the message says which key is wrong."""
+
+
+class NoSuchRangeError(RequestError):
+    """No IP range of that id in the caller's tenant."""
+
+    status = 404
+
+    def __init__(self, range_id: str) -> None:
+        super().__init__("Not found.")
+        self.range_id = range_id
 
 
 class NotAuthenticatedError(RequestError):
@@ -247,6 +264,13 @@ class TokensUnavailableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("the tokens cannot be read or written now; try again")
+
+
+class RangesUnavailableError(UnavailableError):
+    """The database of IP ranges fails while it is in use."""
+
+    def __init__(self) -> None:
+        super().__init__("the IP ranges cannot be read or written now; try again")
 
 
 class IssuerUnavailableError(UnavailableError):

@@ -62,6 +62,9 @@ class Settings:
 
     store: Path
     sources: Path | None
+    agents: bool
+    places: tuple[Path, ...]
+    people: Path | None
     host: str
     port: int
     throttle: Rate | None
@@ -138,6 +141,23 @@ def _optional_folder(text: str) -> Path | None:
     if not folder.is_dir():
         raise ValueError("a folder that exists, or nothing")
     return folder
+
+
+def _optional_file(text: str) -> Path | None:
+    if not text:
+        return None
+    return _file(text)
+
+
+def _files(text: str) -> tuple[Path, ...]:
+    return tuple(map(_file, _names(text)))
+
+
+def _file(text: str) -> Path:
+    file = Path(text).expanduser()
+    if not file.is_file():
+        raise ValueError("a file that exists, or nothing")
+    return file
 
 
 def _whole(text: str) -> int:
@@ -279,6 +299,9 @@ def _table(*rows: Setting) -> dict[str, Setting]:
 SETTINGS = _table(
     Setting("store",            "",            _folder, "The folder that holds everything; by default the user's data folder"),
     Setting("sources",          "",            _optional_folder, "A folder with mapping files (.toml) of your own sources, beside the built-in ones (docs/sources.md)"),
+    Setting("agents",           "on",          _flag,   "Whether user agents are parsed, where the source did not: program, system, device, outdated (docs/enrichment.md)"),
+    Setting("places",           "",            _files,  "Files in MaxMind's format (.mmdb), separated by commas: where an address is, and whose; the first one is believed"),
+    Setting("people",           "",            _optional_file, "A file that says to which groups and which unit users belong: CSV, or JSON as SCIM has it"),
     Setting("host",             "127.0.0.1",   _host,   "The address to listen on"),
     Setting("port",             "8765",        _port,   "The port to listen on; 0 takes any free one"),
     Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off",

@@ -5,6 +5,7 @@ import pytest
 
 from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of, pages
 
@@ -17,7 +18,7 @@ def made():
 
     def make(source, **fields):
         page = page_of(json.dumps(fields).encode(), origin="x", connectors=connectors(), source=source)
-        (arrival,) = arrivals(page.items, page.connector)
+        (arrival,) = arrivals(page.items, page.connector, Enrichment())
         return arrival
 
     return make
@@ -35,7 +36,8 @@ def golden():
 
     def read(name):
         (found,) = [
-            list(arrivals(page.items, page.connector)) for page in pages([str(DATA / name)], connectors=connectors())
+            list(arrivals(page.items, page.connector, Enrichment()))
+            for page in pages([str(DATA / name)], connectors=connectors())
         ]
         assert all(json.loads(each.record) == each.activity for each in found if isinstance(each, Arrival))
         return found

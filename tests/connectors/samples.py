@@ -13,6 +13,7 @@ from typing import Any
 
 from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of, pages
 
@@ -30,7 +31,7 @@ def made(folder: Path) -> list[dict[str, Any]]:
     body = (folder / "events.ndjson").read_bytes()
     page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
     assert page.connector is not None
-    return [_record(each) for each in arrivals(page.items, page.connector) if isinstance(each, Arrival)]
+    return [_record(each) for each in arrivals(page.items, page.connector, Enrichment()) if isinstance(each, Arrival)]
 
 
 def expected(folder: Path) -> list[dict[str, Any]]:

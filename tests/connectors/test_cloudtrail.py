@@ -1,6 +1,7 @@
 import pytest
 
 from casbah.activity.arrival import Arrival
+from casbah.ingest.enrich.agents import origin
 
 TIME = {"eventTime": "2023-07-10T12:23:15Z", "recipientAccountId": "017622104382", "eventID": "e"}
 ALICE = {"type": "IAMUser", "userName": "Alice", "principalId": "AIDA", "arn": "arn:aws:iam::1:user/Alice"}
@@ -18,6 +19,7 @@ def test_a_real_console_login(golden):
     record = dict(login.activity)
     assert record.pop("rawDataJson")["eventName"] == "ConsoleLogin"
     assert record.pop("userAgent")["deviceType"] == "OTHER"
+    assert record.pop("enrichment") == {origin(): {"userAgent": True}}
     name, identity = "stratus-red-team-nmfalu-gfjyeaypjt", "AIDATFQR7NSCYG26CT6RI"
     shared = {"name": name, "role": 2, "saasId": 11599, "instanceId": 123837392027, "resolved": False, "tags": []}
     assert record == {

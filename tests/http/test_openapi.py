@@ -23,9 +23,10 @@ from casbah.activity.scope import Scope
 from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
 from casbah.http import manual
-from casbah.http.examples import A_RECORD, A_TOKEN, EXAMPLES
+from casbah.http.examples import A_RANGE, A_RECORD, A_TOKEN, EXAMPLES
 from casbah.http.refusal import REFUSALS
 from casbah.http.routes import PUBLIC, ROUTES
+from casbah.ingest.enrich.ranges import Drawn
 from samples import NOW
 from scenarios.inprocess import Asker, Reply
 
@@ -141,6 +142,11 @@ def seeded(folder, clock=None, *, samples=True, **given):
         if samples:
             house.services.store.insert(list(sample_arrivals()), Scope("default"))
         house.services.tokens.create(A_TOKEN, tenant="default")
+        guests = Drawn(name="Guests", category=6, networks=("203.0.113.0/24",))
+        house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)
+        if samples:
+            office = Drawn(name="Berlin office", category=1, networks=("192.0.2.0/24",))
+            house.services.ranges.add(office, Scope("default"))
         yield house, Asker(house.app, house.local_key)
 
 
@@ -153,6 +159,13 @@ def ask(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ask_mimic(tmp_path_factory):
     with seeded(tmp_path_factory.mktemp("mimic"), samples=False, mimic_slow="1ms") as (_, asker):
+        yield asker
+
+
+@pytest.fixture
+def ask_alone(tmp_path):
+    """For requests that change what others need."""
+    with seeded(tmp_path, samples=False) as (_, asker):
         yield asker
 
 
@@ -205,8 +218,8 @@ def shown() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("example", [each for each in shown() if each.id not in ("revoke_token", "forget")])
-def test_every_example_is_answered_as_documented(ask, ask_mimic, example):
-    asker = ask_mimic if "mimic" in example.operation["tags"] else ask
+def test_every_example_is_answered_as_documented(ask, ask_mimic, ask_alone, example):
+    asker = ask_mimic if "mimic" in example.operation["tags"] else ask_alone if "/subnet" in example.path else ask
     label = {"content-type": example.label} if example.label else {}
     reply = asker(example.method, example.path, example.body, headers=label)
     assert reply.status == int(next(iter(example.operation["responses"]))), reply.body
@@ -273,6 +286,13 @@ def test_a_scan_goes_on_as_its_link_says(tmp_path):
 
 # --- Errors come as documented --------------------------------------------------------------------------------------------
 
+RANGES = "/api/v1/subnet"
+
+
+def drawn(**keys: Any) -> bytes:
+    return json.dumps({"name": "VPN", "category": 4, "subnets": ["10.0.0.0/8"], **keys}).encode()
+
+
 MANY = json.dumps({"filters": {"service": {"eq": [1] * 1_001}}}).encode()
 
 
@@ -307,6 +327,11 @@ PROVOKED = [
     Provoked("BadFeedback", "nothing said", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b"{}")),
     Provoked("BadFeedback", "no flag", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b'{"feedback": "x", "allowContact": "perhaps"}')),
     Provoked("BadEvents", "broken gzip", "ingest", ("POST", "/api/ext/v1/activities", b"\x1f\x8b")),
+    Provoked("BadRangeQuery", "unknown filter", "list_ranges", ("POST", RANGES, b'{"filters": {"categori": {"eq": 1}}}')),
+    Provoked("BadRange", "no network", "create_range", ("POST", f"{RANGES}/create_rule", drawn(subnets=["10.0.0.0/33"]))),
+    Provoked("BadRange", "no category", "create_range", ("POST", f"{RANGES}/create_rule", drawn(category=7))),
+    Provoked("BadRange", "name taken", "create_range", ("POST", f"{RANGES}/create_rule", drawn(name="Berlin office"))),
+    Provoked("BadRange", "in another range", "create_range", ("POST", f"{RANGES}/create_rule", drawn(subnets=["192.0.2.0/24"]))),
     Provoked("BadToken", "no name", "create_token", ("POST", TOKENS, b"{}")),
     Provoked("BadToken", "unknown scope", "create_token", ("POST", TOKENS, b'{"name": "x", "scopes": ["Everything.do"]}')),
     Provoked("BadInterruptions", "no list", "expect_answers", ("POST", MIMIC, b"{}"), mimics=True),
@@ -317,6 +342,7 @@ APART = {
     ("Throttled", "too fast"): errors.ThrottledError(12),
     ("Unavailable", "shutting down"): errors.StoreClosedError(),
     ("Unavailable", "no tokens"): errors.TokensUnavailableError(),
+    ("Unavailable", "no ranges"): errors.RangesUnavailableError(),
     ("Unavailable", "no keys"): errors.IssuerUnavailableError(),
 }
 
@@ -409,7 +435,7 @@ COMMANDS = [unescape(each) for each in re.findall(r"<pre>(curl .*?)</pre>", manu
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if "-X DELETE" not in each])
-def test_every_command_of_the_page_works(ask, ask_mimic, command):
+def test_every_command_of_the_page_works(ask, ask_mimic, ask_alone, command):
     words = shlex.split(command)
     options = dict(itertools.pairwise(words))
     assert words[:2] == ["curl", "-s"]
@@ -418,6 +444,6 @@ def test_every_command_of_the_page_works(ask, ask_mimic, command):
     if "-G" in words:
         path += "?" + urlencode([tuple(options["--data-urlencode"].split("=", 1))])
     body = options.get("--data-binary", "").encode()
-    asker = ask_mimic if "/mimic" in path else ask
+    asker = ask_mimic if "/mimic" in path else ask_alone if "/subnet" in path else ask
     reply = asker("POST" if body else "GET", path, body, headers={"content-type": FORM})
     assert reply.status in (200, 201, 302), reply.body

@@ -80,6 +80,15 @@ TOLERATED = [
         lambda _, text: whole_float(text),
     ),
     Tolerated(
+        "names and networks of IP ranges, ids of tags and names of countries are good or not by what is there",
+        RejectedPositiveData,
+        ("create_range", "update_range"),
+        lambda _, text: any(
+            each in text
+            for each in ("there is an IP range", "in the range", "no tag with the id", "expected a country")
+        ),
+    ),
+    Tolerated(
         "a token expires in the future, which a schema cannot say",
         RejectedPositiveData,
         ("create_token",),

@@ -13,6 +13,7 @@ from casbah.errors import MalformedBodyError
 from casbah.ingest import envelope
 from casbah.ingest.beside import PIECE, Beside
 from casbah.ingest.body import items
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.opening import Limits
 from casbah.store.embedded.document import prepared
 
@@ -39,7 +40,7 @@ def _told(item: Any) -> str:
 
 @pytest.fixture
 def beside() -> Iterator[Beside]:
-    made = Beside(1, connectors=connectors, prepare=prepared)
+    made = Beside(1, connectors=connectors, prepare=prepared, enrichment=Enrichment, known=Enrichment())
     yield made
     made.close()
 

@@ -50,11 +50,11 @@ def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) ->
     filters = body.get("filters")
     filters = {} if filters is None or filters == "" else filters
     scan = _boolean(body, "isScan")
-    sort = _choice(body, "sortField", _SORT_FIELDS)
+    sort = choice_of(body, "sortField", _SORT_FIELDS)
     return Query(
         predicate=where(filters, now=now, bounds=bounds),
         sort=FIELDS[sort],
-        descending=_choice(body, "sortDirection", _DIRECTIONS) == "desc",
+        descending=choice_of(body, "sortDirection", _DIRECTIONS) == "desc",
         skip=0 if scan else count_of(body, "skip"),
         limit=_scan_limit(count_of(body, "limit")) if scan else _page_limit(count_of(body, "limit")),
         scan=scan,
@@ -192,7 +192,7 @@ def count_of(body: Mapping[str, Any], name: str) -> int:
     return count
 
 
-def _choice(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
+def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
     given = body.get(name)
     if given is None or given == "":
         return choices[0]

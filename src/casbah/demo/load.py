@@ -15,6 +15,8 @@ from casbah.connectors import connectors
 from casbah.demo.generate import Made, made_up
 from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal
+from casbah.ingest.enrich.agents import classified
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import pages
 
@@ -27,7 +29,7 @@ def sample_arrivals() -> Iterator[Arrival]:
     with as_file(files("casbah.demo") / "samples") as folder:
         for page in pages([str(folder)], connectors=connectors()):
             if page.connector is not None:
-                found = arrivals(page.items, page.connector)
+                found = arrivals(page.items, page.connector, Enrichment())
                 yield from (each for each in found if not isinstance(each, Refusal))
 
 
@@ -71,7 +73,12 @@ class _Enriched:
     def with_extra(self, extra: Mapping[str, Any]) -> Connector:
         def drafts(event: Event) -> Iterator[Draft | Ready | Arrival]:
             for draft in self.connector.drafts(event):
-                yield replace(draft, keys=merged(draft.keys, extra)) if isinstance(draft, Draft) else draft
+                if isinstance(draft, Draft):
+                    agent = draft.keys.get("device", {}).get("userAgent")
+                    parsed = {"userAgent": classified(agent)} if agent else {}
+                    yield replace(draft, keys=merged(draft.keys, {**parsed, **extra}))
+                else:
+                    yield draft
 
         return replace(self.connector, drafts=drafts)
 

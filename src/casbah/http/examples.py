@@ -20,6 +20,9 @@ NDJSON = "application/x-ndjson"
 A_RECORD = "97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7"
 """The `_id` of an activity of the sample data, as paths show it."""
 
+A_RANGE = "5fd767259cd24bb563567d7c"
+"""The `_id` of an IP range, as paths show it."""
+
 A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
 """The name of a token, as paths show it."""
 
@@ -88,6 +91,30 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Events": (
         Example("records", "Activity records, one a line", json.dumps(_RECORD) + "\n", NDJSON),
         Example("cloudtrail-file", "A file of CloudTrail, whole", {"Records": [_CLOUDTRAIL]}),
+    ),
+    "RangeQuery": (
+        Example("all", "The first hundred, by name", {}),
+        Example("offices", "Those of one category", {"filters": {"category": {"eq": [1]}}, "limit": 10}),
+        Example("untagged", "Without a tag", {"filters": {"tags": {"neq": ["000000290000000000000000"]}}}),
+    ),
+    "NewRange": (
+        Example(
+            "office",
+            "An office",
+            {"name": "Berlin office", "category": 1, "subnets": ["192.0.2.0/24", "2001:db8::/48"]},
+        ),
+        Example(
+            "provider",
+            "A provider, with a tag and where it is",
+            {
+                "name": "Hosting",
+                "category": 5,
+                "subnets": ["198.51.100.0/25"],
+                "organization": "Contoso Hosting",
+                "tags": ["000000290000000000000000", "hosting"],
+                "location": {"countryCode": "DE", "city": "Berlin", "latitude": 52.5, "longitude": 13.4},
+            },
+        ),
     ),
     "NewToken": (
         Example("reader", "May read", {"name": A_TOKEN, "scopes": ["Investigation.read"]}),

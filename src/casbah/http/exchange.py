@@ -19,6 +19,8 @@ from casbah.identity.token import Tokens
 from casbah.ingest import jsontext
 from casbah.ingest.beside import Beside
 from casbah.ingest.contract import Connector
+from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.enrich.ranges import Book
 from casbah.settings import Settings
 from casbah.store.contract import Store
 
@@ -40,6 +42,8 @@ class Services:
     quirks: Quirks
     plain: Quirks
     connectors: Mapping[str, Connector]
+    ranges: Book
+    enrichment: Enrichment
     beside: Beside
     lanes: Lanes
     clock: Callable[[], int]

@@ -83,7 +83,8 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> d
 def _items(exchange: Exchange, text: bytes, source: str | None) -> Iterable[Any]:
     chosen = exchange.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, document=chosen.max_ingest_body, line=chosen.max_event)
-    return exchange.services.beside.items(text, source, limits=limits)
+    ranges = exchange.services.ranges.ranges(exchange.scope)
+    return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
 
 
 def _said(batches: Sequence[tuple["_Batch", Inserted]]) -> dict[str, Any]:

@@ -4,17 +4,18 @@ Source: the OpenAPI Specification 3.1.0 (spec.openapis.org/oas/v3.1.0), whose sc
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
 import casbah
 from casbah.activity.query import Bounds
-from casbah.http.examples import A_RECORD, A_TOKEN, EXAMPLES, NDJSON, Example
+from casbah.http.examples import A_RANGE, A_RECORD, A_TOKEN, EXAMPLES, NDJSON, Example
+from casbah.http.ranges import RANGE_PARAMETERS
 from casbah.http.refusal import REFUSALS, Refusal
 from casbah.http.routes import ALIASES, Handler, PublicHandler, PublicRoute, Route
-from casbah.http.schema import Schema, either, language, parameters, ref
+from casbah.http.schema import Parameter, Schema, either, language, parameters, ref
 from casbah.http.shape import MEANINGS, answers, bodies
 
 Document = dict[str, Any]
@@ -23,13 +24,14 @@ _JSON, _HTML = "application/json", "text/html"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
-_OPTIONAL = ("Query", "Filtered")
+_OPTIONAL = ("Query", "Filtered", "RangeQuery")
 _MOST_AFTER = 1_000_000
 _REDIRECT = 302
 _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
 
 _TAGS = {
     "activities": "MDCA's Activities API, and what it has no route for: the feedback on an activity",
+    "ranges": "MDCA's data enrichment API: IP ranges, and what is said of their addresses",
     "ingest": "Activities in",
     "tokens": "Who may come in; for administrators",
     "mimic": "Being as narrow as another server, for those who test clients of it; for administrators",
@@ -97,6 +99,7 @@ _LINKS: dict[str, tuple[_Link, ...]] = {
         _Link("given", "list_feedback", "The feedback on it", (("pk", _SAME),)),
     ),
     "give_feedback": (_Link("given", "list_feedback", "All of it", (("pk", _SAME),)),),
+    "create_range": (_Link("delete", "delete_range", "Delete it", (("range", "$response.body"),)),),
     "create_token": (_Link("revoke", "revoke_token", "Revoke it", (("token", "$response.body#/id"),)),),
 }
 
@@ -161,6 +164,7 @@ def _segment(name: str) -> dict[str, Any]:
 
 _SEGMENTS = {
     "pk": ("The activity's `_id`, percent-encoded", A_RECORD),
+    "range": ("The range's `_id`", A_RANGE),
     "token": ("The token's id, or its name where only one in use has it", A_TOKEN),
 }
 
@@ -198,8 +202,8 @@ def _operation_id(route: Route, method: str) -> str:
 
 def _query_parameters(asks: str | None, method: str, sources: Sequence[str]) -> list[dict[str, Any]]:
     if asks in _OPTIONAL and method == "GET":
-        beside = parameters() if asks == "Query" else ()
-        return [_filters_parameter(EXAMPLES[asks]), *(_text(row.name, row.help, row.schema) for row in beside)]
+        beside = _BESIDE.get(asks, ())
+        return [_filters_parameter(asks), *(_text(row.name, row.help, row.schema) for row in beside)]
     if asks not in _OF_EVENTS:
         return []
     source = _text("source", "Where the events are from; found by itself if left out", {"enum": list(sources)})
@@ -208,13 +212,18 @@ def _query_parameters(asks: str | None, method: str, sources: Sequence[str]) -> 
     return [source, *(late if asks == "Arrivals" else [])]
 
 
-def _filters_parameter(examples: Sequence[Example]) -> dict[str, Any]:
-    shown = {each.name: {"summary": each.help, "value": each.value["filters"]} for each in _with_filters(examples)}
+_BESIDE: Mapping[str, Sequence[Parameter]] = {"Query": parameters(), "RangeQuery": RANGE_PARAMETERS}
+
+
+def _filters_parameter(asks: str) -> dict[str, Any]:
+    examples = _with_filters(EXAMPLES[asks])
+    shown = {each.name: {"summary": each.help, "value": each.value["filters"]} for each in examples}
+    filters = ref("RangeFilters" if asks == "RangeQuery" else "Filters")
     return {
         "name": "filters",
         "in": "query",
         "description": "One JSON object; null is as good as none",
-        "content": {_JSON: {"schema": either(ref("Filters"), {"type": "null"}), "examples": shown}},
+        "content": {_JSON: {"schema": either(filters, {"type": "null"}), "examples": shown}},
     }
 
 
@@ -301,7 +310,7 @@ def _refusals_of(route: Route) -> Iterator[str]:
     yield from ("MethodNotAllowed", "Throttled", "Unavailable")
 
 
-_KIND_OF_BAD = {"NewToken": "Token", "Filtered": "Filters", "Arrivals": "Events"}
+_KIND_OF_BAD = {"NewToken": "Token", "NewRange": "Range", "Filtered": "Filters", "Arrivals": "Events"}
 
 
 def _public_paths(public: Sequence[PublicRoute]) -> dict[str, Any]:

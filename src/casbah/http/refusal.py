@@ -70,6 +70,7 @@ REFUSALS: Mapping[str, Refusal] = {
         {
             "shutting down": "the store is shutting down; try again",
             "no tokens": "the tokens cannot be read or written now; try again",
+            "no ranges": "the IP ranges cannot be read or written now; try again",
             "no keys": "the keys of the token issuer cannot be had now; try again",
         },
         headers=_WAIT,
@@ -106,6 +107,22 @@ REFUSALS: Mapping[str, Refusal] = {
         400,
         "The source is unknown, or the body cannot be unpacked; a single bad event is refused in the answer instead",
         {"broken gzip": "body: begins as gzip but cannot be decompressed"},
+    ),
+    "BadRangeQuery": Refusal(
+        400,
+        "The query for IP ranges cannot be read",
+        {"unknown filter": "unknown filter 'categori'; did you mean 'category'?"},
+    ),
+    "BadRange": Refusal(
+        400,
+        "The IP range cannot be kept",
+        {
+            "no network": "subnets: '10.0.0.0/33' is neither an address nor a network such as 192.0.2.0/24",
+            "in another range": "subnets: 192.0.2.0/24 is in the range 'Berlin office' already, and cannot be in 'VPN' too",
+            "no category": "category: expected 1 (corporate), 2 (administrative), 3 (risky), 4 (VPN), 5 (cloud provider) "
+            "or 6 (other), got integer 7",
+            "name taken": "name: there is an IP range 'Berlin office' already",
+        },
     ),
     "BadToken": Refusal(
         400,

@@ -79,8 +79,8 @@ def parameters() -> tuple[Parameter, ...]:
         Parameter(
             "limit", ref("Count"), f"The page's size: {PAGE_LIMIT} by default and at most, {scan}; others are clamped"
         ),
-        Parameter("sortField", _choice("date", "created"), "When it happened (the default), or when it was stored"),
-        Parameter("sortDirection", _choice("desc", "asc"), "Newest first (the default), or oldest first"),
+        Parameter("sortField", choice("date", "created"), "When it happened (the default), or when it was stored"),
+        Parameter("sortDirection", choice("desc", "asc"), "Newest first (the default), or oldest first"),
         Parameter("isScan", ref("Flag"), "Whether to read on past the first pages, by `nextQueryFilters`"),
     )
 
@@ -231,7 +231,8 @@ def _some_in_role(bounds: Bounds) -> Schema:
 _COMPOSED: dict[str, Callable[[Bounds], Schema]] = {"NullableText": _some_or_none, "RoleId": _some_in_role}
 
 
-def _choice(*words: str) -> Schema:
+def choice(*words: str) -> Schema:
+    """One of these words, in any case."""
     return either({"enum": list(words)}, {"type": "string", "pattern": caseless(*words)})
 
 

@@ -5,9 +5,11 @@ Bodies allow keys that they do not name, because the server ignores those; answe
 
 from collections.abc import Iterable
 
+from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import LAST_MS
+from casbah.ingest.enrich.ranges import MOST_NETWORKS
 
 _MOMENT: Schema = {"type": "integer", "description": "ms since the epoch"}
 _BLANK: Schema = {"enum": [None, ""], "description": "As good as absent"}
@@ -19,6 +21,7 @@ _FEEDBACK_TEXTS = {
 }
 _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 _FILTERS = "Which activities: {filter: {operator: value or list of values}}"
+_NOT_BLANK = r"[^\s]"
 _SAID = "Of feedback, feedbackValue and feedbackText at least one must be there"
 
 MEANINGS = {
@@ -27,6 +30,8 @@ MEANINGS = {
     "Total": "How many match",
     "Metadata": "Every filter, with the operators that it takes",
     "FeedbackPage": "All of the feedback, oldest first",
+    "RangePage": "IP ranges in order, and how many match in all",
+    "RangeId": "The id of the range",
     "Stored": "What became of the events; all that is counted as stored is on disk",
     "Token": "The token, without its key",
     "CreatedToken": "The token with its key, which is shown here and never again",
@@ -53,6 +58,18 @@ def bodies() -> dict[str, Schema]:
             {"type": ["string", "integer", "null"]}, either({"type": "null"}, ref("Flag")), said=["string", "integer"]
         ),
         "FeedbackForm": _feedback({"type": ["string", "integer"]}, ref("Flag"), said=["string", "integer"]),
+        "RangeQuery": _object(
+            {
+                "filters": either(ref("RangeFilters"), _BLANK, description="Which IP ranges"),
+                **_beside(RANGE_PARAMETERS, _BLANK),
+            }
+        ),
+        "RangeFilters": {
+            **_object({name: _range_filter(row) for name, row in FILTERS.items()}),
+            "additionalProperties": False,
+            "description": "All of these hold",
+        },
+        "NewRange": _new_range(),
         "NewToken": _new_token(),
         "Interruptions": _interruptions(),
     }
@@ -86,6 +103,15 @@ def answers() -> dict[str, Schema]:
             },
             optional=(*_FEEDBACK_TEXTS, "allowContact"),
         ),
+        "RangePage": _answer(
+            {
+                "data": {"type": "array", "items": ref("IpRange"), "description": "The IP ranges of this page"},
+                "hasNext": {"type": "boolean"},
+                "total": {"type": "integer", "minimum": 0},
+            }
+        ),
+        "IpRange": _range(),
+        "RangeId": {"type": "string", "description": "The id of the IP range"},
         "Stored": _answer(
             {
                 "stored": {"type": "integer", "minimum": 0},
@@ -189,6 +215,80 @@ def _described() -> Schema:
             "operators": {"type": "array", "items": operator},
             "inputType": _answer({"type": {"type": "string", "description": "The kind of its field"}}),
             "deprecated": {"type": "boolean"},
+        }
+    )
+
+
+def _range_filter(row: RangeFilter) -> Schema:
+    some = either(row.schema, {"type": "array", "items": row.schema, "minItems": 1}, description=row.expected)
+    return {**_object(dict.fromkeys(row.operators, some)), "additionalProperties": False}
+
+
+def _new_range() -> Schema:
+    text = {"type": ["string", "null"], "maxLength": MOST_NAME}
+    filled = {"type": "string", "maxLength": MOST_NAME, "pattern": _NOT_BLANK}
+    tag = {
+        "type": "object",
+        "properties": {"id": {"type": ["string", "null"]}, "name": {"type": ["string", "null"]}},
+        "anyOf": [{"required": [key], "properties": {key: filled}} for key in ("id", "name")],
+    }
+    location = {
+        **_object(
+            {
+                "countryCode": {
+                    "type": "string",
+                    "minLength": 2,
+                    "maxLength": MOST_NAME,
+                    "description": "As ISO 3166-1 has it",
+                },
+                **dict.fromkeys(("name", "countryName", "city", "region"), text),
+                "latitude": {"type": "number", "minimum": -90, "maximum": 90},
+                "longitude": {"type": "number", "minimum": -180, "maximum": 180},
+            },
+            required=("countryCode",),
+        ),
+        "dependentRequired": {"latitude": ["longitude"], "longitude": ["latitude"]},
+    }
+    return _object(
+        {
+            "name": {**filled, "description": "What people call it; no two ranges have the same"},
+            "category": CATEGORY,
+            "subnets": {
+                "type": "array",
+                "items": {"allOf": [ref("Address")], "maxLength": MOST_NAME},
+                "minItems": 1,
+                "maxItems": MOST_NETWORKS,
+                "description": "Addresses and networks; none stands in two ranges",
+            },
+            "organization": {**text, "description": "Whose they are, in place of what files say"},
+            "tags": {
+                "type": ["array", "null"],
+                "items": either(filled, tag),
+                "maxItems": MOST_TAGS,
+                "description": "By id, or by name; a name that is new makes a new tag",
+            },
+            "location": either({"type": "null"}, location, description="Where they are, in place of what files say"),
+        },
+        required=("name", "category", "subnets"),
+    )
+
+
+def _range() -> Schema:
+    named = {"type": "string"}
+    return _answer(
+        {
+            "_id": named,
+            "name": named,
+            "subnets": {
+                "type": "array",
+                "items": _answer({"mask": {"type": "integer"}, "address": named, "originalString": named}),
+                "description": "Of 128 bits, IPv4 mapped into IPv6; `originalString` is as it was spelled",
+            },
+            "location": {"type": ["object", "null"]},
+            "organization": {"type": ["string", "null"]},
+            "tags": {"type": "array", "items": _answer(dict.fromkeys(("_id", "id", "name", "description"), named))},
+            "category": CATEGORY,
+            "lastModified": _MOMENT,
         }
     )
 

@@ -11,6 +11,7 @@ class Permission(Enum):
     """What a route asks of its caller; the value lists the scopes of which one is enough."""
 
     READ = ("Investigation.read", "Investigation.manage")
+    MANAGE = ("Investigation.manage",)
     INGEST = ("Ingest.write",)
     ADMINISTER = ("Admin.manage",)
 

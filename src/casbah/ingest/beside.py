@@ -21,9 +21,12 @@ from typing import Any
 from casbah.activity.arrival import Arrival
 from casbah.ingest.body import items
 from casbah.ingest.contract import Connector, Refusal
+from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.enrich.networks import Ranges
 from casbah.ingest.opening import Limits
 
 Connectors = Callable[[], Mapping[str, Connector]]
+Opened = Callable[[], Enrichment]
 Prepare = Callable[[Arrival], Any]
 
 PIECE = 1_000
@@ -46,13 +49,27 @@ class _Worker:
         self.process.join(_GRACE)
 
 
-class Beside:
-    """Makes bodies ready. `prepare` and `connectors` are functions of modules, for other processes must find them."""
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What a process beside this one opens for itself."""
 
-    def __init__(self, processes: int, *, connectors: Connectors, prepare: Prepare) -> None:
-        self._connectors = connectors
-        self._known = connectors()
-        self._prepare = prepare
+    connectors: Connectors
+    enrichment: Opened
+    prepare: Prepare
+
+
+class Beside:
+    """Makes bodies ready. What is called goes to other processes, so it is a function of a module, or of a plain value.
+
+    `enrichment` opens what is known beside what sources say; here it is `known`, which is open already.
+    """
+
+    def __init__(
+        self, processes: int, *, connectors: Connectors, prepare: Prepare, enrichment: Opened, known: Enrichment
+    ) -> None:
+        self._recipe = _Recipe(connectors, enrichment, prepare)
+        self._connectors = connectors()
+        self._enrichment = known
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         """Processes that have nothing to do, and a None for each that may still be started."""
 
@@ -63,19 +80,21 @@ class Beside:
         self._to_use = processes > 0
         self._closed = False
 
-    def items(self, text: bytes, source: str | None, *, limits: Limits) -> Iterator[Any]:
-        """What a body holds: refusals, and arrivals or what `prepare` makes of them."""
+    def items(self, text: bytes, source: str | None, *, limits: Limits, ranges: Ranges | None = None) -> Iterator[Any]:
+        """What a body holds: refusals, and arrivals or what `prepare` makes of them; `ranges` are the tenant's."""
         done = 0
         if _LEAST_BYTES <= len(text) <= _MOST_BYTES and (worker := self._taken()) is not None:
             try:
-                for piece in self._pieces(worker, (text, source, limits)):
+                for piece in self._pieces(worker, (text, source, limits, ranges)):
                     yield from piece
                     done += len(piece)
             except (OSError, EOFError):  # Somebody killed it, for want of memory perhaps. The rest is done here.
                 pass
             else:
                 return
-        yield from islice(items(text, source, connectors=self._known, limits=limits), done, None)
+        enrichment = self._enrichment.knowing(ranges)
+        found = items(text, source, connectors=self._connectors, limits=limits, enrichment=enrichment)
+        yield from islice(found, done, None)
 
     def close(self) -> None:
         """End the processes. Whoever waits for one does its work here."""
@@ -100,9 +119,7 @@ class Beside:
     def _started(self) -> _Worker:
         spawning = get_context("spawn")
         ours, theirs = spawning.Pipe()
-        process = spawning.Process(
-            target=_serve, args=(theirs, self._connectors, self._prepare), name="casbah-ingest", daemon=True
-        )
+        process = spawning.Process(target=_serve, args=(theirs, self._recipe), name="casbah-ingest", daemon=True)
         process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -140,20 +157,21 @@ class Beside:
         self._free.put(None)
 
 
-def _serve(line: Connection, connectors: Connectors, prepare: Prepare) -> None:
+def _serve(line: Connection, recipe: _Recipe) -> None:
     """Make bodies ready until the line is closed at the other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever started us decides when we end.
-    known = connectors()
+    connectors, enrichment = recipe.connectors(), recipe.enrichment()
     # Parsed events have no cycles for the garbage collector to find, and it would look for them at every few hundred.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     while True:
         try:
-            text, source, limits = line.recv()
+            text, source, limits, ranges = line.recv()
         except EOFError:
             return
-        read = partial(items, text, source, connectors=known, limits=limits)
-        line.send((None, _sent(line, read, prepare)))
+        known = enrichment.knowing(ranges)
+        read = partial(items, text, source, connectors=connectors, limits=limits, enrichment=known)
+        line.send((None, _sent(line, read, recipe.prepare)))
 
 
 def _sent(line: Connection, found: Callable[[], Iterable[Arrival | Refusal]], prepare: Prepare) -> Exception | None:

@@ -7,6 +7,7 @@ from casbah.activity.record import identifier, integer
 from casbah.errors import MalformedBodyError
 from casbah.ingest import envelope
 from casbah.ingest.contract import Connector, Refusal
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.opening import Limits
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of
@@ -16,15 +17,21 @@ _ADDED = ("_id", "uid", "created")
 
 
 def items(
-    text: bytes, source: str | None, *, connectors: Mapping[str, Connector], limits: Limits
+    text: bytes,
+    source: str | None,
+    *,
+    connectors: Mapping[str, Connector],
+    limits: Limits,
+    enrichment: Enrichment | None = None,
 ) -> Iterable[Arrival | Refusal]:
     """The items of a body, each made when it is asked for. Raises MalformedBodyError, perhaps only at the item concerned."""
     if source == envelope.SOURCE:
-        return _envelopes(text)
+        found = _envelopes(text)
+        return found if enrichment is None else map(enrichment.enriched, found)
     page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits)
     if page.connector is None:
         return (item for item in page.items if isinstance(item, Refusal))
-    return arrivals(page.items, page.connector)
+    return arrivals(page.items, page.connector, enrichment)
 
 
 def _envelopes(text: bytes) -> Iterator[Arrival]:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from casbah.ingest.enrich.agents import classified
-
 APP_CONNECTOR = 2
 UNSPECIFIED = "EVENT_CATEGORY_UNSPECIFIED"
 LOGIN = "EVENT_CATEGORY_LOGIN"
@@ -220,7 +218,6 @@ def _origin(shape: Shape) -> dict[str, Any]:
     }
     return {
         **({"device": device} if device else {}),
-        **({"userAgent": classified(shape.agent)} if shape.agent else {}),
         **({"location": location} if location else {}),
         **({"internals": {"otherIPs": list(shape.addresses[1:])}} if len(shape.addresses) > 1 else {}),
     }

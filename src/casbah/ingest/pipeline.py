@@ -13,20 +13,23 @@ from typing import Any
 from casbah.activity.arrival import Arrival
 from casbah.ingest import jsontext, splice
 from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal, UnusableEventError
+from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.times import within_bounds
 
 _ADDED_LATER = ("_id", "uid", "created")
 
 
-def arrivals(events: Iterable[Event | Refusal], connector: Connector) -> Iterator[Arrival | Refusal]:
-    """What the events of one file or page become, in order; refusals from reading pass through."""
+def arrivals(
+    events: Iterable[Event | Refusal], connector: Connector, enrichment: Enrichment | None = None
+) -> Iterator[Arrival | Refusal]:
+    """What the events of one file or page become, in order, enriched if they are to be; refusals from reading pass through."""
     seen = Seen()
     for event in events:
         if isinstance(event, Refusal):
             yield event
             continue
         try:
-            yield from _of_event(event, connector, seen)
+            yield from _of_event(event, connector, seen, enrichment)
         except UnusableEventError as error:
             yield Refusal(event.origin, event.line, str(error), event.raw)
 
@@ -50,24 +53,29 @@ def digest_of(event: Event) -> str:
     return sha256(jsontext.canonical(event.parsed)).hexdigest()
 
 
-def _of_event(event: Event, connector: Connector, seen: Seen) -> list[Arrival]:
+def _of_event(event: Event, connector: Connector, seen: Seen, enrichment: Enrichment | None) -> list[Arrival]:
     """All of an event's arrivals at once, so that an event is refused whole."""
     made = list(connector.drafts(event))
     for each in made:
         if not within_bounds(each.timestamp):
             raise UnusableEventError(f"no usable time: {each.timestamp} ms is outside 0 to 2^43 - 1")
     digest = digest_of(event) if any(isinstance(each, Draft) for each in made) else ""
-    return [_arrival(event, each, digest, seen) for each in made]
+    return [_arrival(event, each, digest, seen, enrichment) for each in made]
 
 
-def _arrival(event: Event, made: Draft | Ready | Arrival, digest: str, seen: Seen) -> Arrival:
+def _arrival(
+    event: Event, made: Draft | Ready | Arrival, digest: str, seen: Seen, enrichment: Enrichment | None
+) -> Arrival:
     if isinstance(made, Draft):
-        return _drafted(event, made, digest, seen)
-    return _ready(event, made, seen) if isinstance(made, Ready) else made
+        return _drafted(event, made, digest, seen, enrichment)
+    found = _ready(event, made, seen) if isinstance(made, Ready) else made
+    return found if enrichment is None else enrichment.enriched(found)
 
 
-def _drafted(event: Event, draft: Draft, digest: str, seen: Seen) -> Arrival:
+def _drafted(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> Arrival:
     keys = {**draft.keys, "timestamp": draft.timestamp, "timestampRaw": draft.timestamp}
+    if enrichment is not None:
+        keys = enrichment.extended(keys)
     return Arrival(
         id=draft.id if draft.id is not None else seen.numbered(f"{draft.scope}{digest}{draft.part}"),
         timestamp=draft.timestamp,

@@ -8,13 +8,20 @@ invalid one as many as it can.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from casbah.ingest import jsontext
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_BLANKS = b" \t\r\n"
 _SPACE = re.compile(rb"[ \t\r\n]*+")
+_COMMA = re.compile(rb"[ \t\r\n]*+(,)[ \t\r\n]*+")
 _KEY = re.compile(_STRING, re.DOTALL)
+_MEMBER = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*+:[ \t\r\n]*+(" + _STRING + rb"|[^][{}:,\" \t\r\n]++)?", re.DOTALL)
+_PLAIN = re.compile(rb"[ !#-\x5b\x5d-~]*+")
 _SCALAR = re.compile(rb"[^][{}:,\" \t\r\n]++")
-_STRUCTURE = re.compile(_STRING + rb'|[][{}"]', re.DOTALL)
+_NEXT_BRACKET = re.compile(rb'(?:[^][{}"]++|' + _STRING + rb')*+([][{}"])', re.DOTALL)
+_QUOTE = ord('"')
 _CLOSES = {ord("{"): ord("}"), ord("["): ord("]")}
 
 
@@ -25,16 +32,14 @@ class BrokenTextError(ValueError):
         super().__init__(f"not JSON from byte {position + 1} on")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A value's bytes: `text[start:end]`."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A key of an object, where its own text begins, and its value."""
 
     key: str
@@ -64,23 +69,51 @@ def members(text: bytes, start: int = 0) -> Iterator[Member]:
     """The members of the object that begins at `start`, repeated keys included."""
     position = _opening(text, start, b"{")
     while text[position : position + 1] != b"}":
-        key = _KEY.match(text, position)
-        if key is None:
+        found = _MEMBER.match(text, position)
+        if found is None:
             raise BrokenTextError(position)
-        colon = _skip(text, key.end())
-        if text[colon : colon + 1] != b":":
-            raise BrokenTextError(colon)
-        span = _value(text, _skip(text, colon + 1))
-        yield Member(_key(key.group(), position), position, span)
-        position = _separator(text, span.end, b"}")
+        first, end = found.span(2)
+        value = Span(first, end) if end >= 0 else _value(text, found.end())
+        yield Member(_key(found.group(1), position), position, value)
+        position = _separator(text, value.end, b"}")
+
+
+def patched(text: bytes, changes: Sequence[tuple[Span, bytes]]) -> bytes:
+    """`text` with other bytes in place of some values that do not overlap."""
+    parts = []
+    position = 0
+    for span, new in sorted(changes, key=lambda change: change[0].start):
+        parts += [text[position : span.start], new]
+        position = span.end
+    return b"".join([*parts, text[position:]])
+
+
+def spans(text: bytes) -> dict[str, Span]:
+    """Where the values of an object stand, by key; of a repeated key the last one, which counts."""
+    return {member.key: member.value for member in members(text)}
+
+
+def extended(text: bytes, added: bytes) -> bytes:
+    """`text`, an object, with the members of the object `added`, which has some, as its first; it has none of them yet."""
+    start = text.index(b"{") + 1
+    rest = text[start:]
+    comma = b"" if rest.lstrip(_BLANKS).startswith(b"}") else b","
+    return b"".join((text[:start], added[1:-1], comma, rest))
+
+
+def filled(text: bytes, values: Mapping[str, Any]) -> bytes:
+    """`text`, an object, with these values under their keys, whether they are there or not."""
+    there = spans(text)
+    text = patched(text, [(there[key], jsontext.dump(value)) for key, value in values.items() if key in there])
+    fresh = {key: value for key, value in values.items() if key not in there}
+    return extended(text, jsontext.dump(fresh)) if fresh else text
 
 
 def replaced(text: bytes, changes: Mapping[str, bytes]) -> bytes:
     """`text`, an object, with the values of the keys in `changes` replaced; of a repeated key the last one,
     which counts.
     """
-    spans = {member.key: member.value for member in members(text) if member.key in changes}
-    return _patched(text, [(span, changes[key]) for key, span in spans.items()])
+    return patched(text, [(span, changes[key]) for key, span in spans(text).items() if key in changes])
 
 
 def without(text: bytes, keys: frozenset[str]) -> bytes:
@@ -100,20 +133,13 @@ def numbered(text: bytes) -> bytes:
 
 
 def _key(text: bytes, position: int) -> str:
+    if _PLAIN.fullmatch(text, 1, len(text) - 1):
+        return text[1:-1].decode("ascii")
     try:
         found: str = json.loads(text, strict=False)
     except ValueError:  # Not UTF-8, or an escape that JSON does not know.
         raise BrokenTextError(position) from None
     return found
-
-
-def _patched(text: bytes, changes: Sequence[tuple[Span, bytes]]) -> bytes:
-    parts = []
-    position = 0
-    for span, new in sorted(changes, key=lambda change: change[0].start):
-        parts += [text[position : span.start], new]
-        position = span.end
-    return b"".join([*parts, text[position:]])
 
 
 def _skip(text: bytes, position: int) -> int:
@@ -130,13 +156,15 @@ def _opening(text: bytes, start: int, bracket: bytes) -> int:
 
 def _separator(text: bytes, position: int, closing: bytes) -> int:
     """Past the comma to the next part, or at the closing bracket."""
-    position = _skip(text, position)
-    found = text[position : position + 1]
-    if found == closing:
+    comma = _COMMA.match(text, position)
+    if comma is None:
+        position = _skip(text, position)
+        if text[position : position + 1] != closing:
+            raise BrokenTextError(position)
         return position
-    following = _skip(text, position + 1)
-    if found != b"," or text[following : following + 1] == closing:
-        raise BrokenTextError(position)
+    following = comma.end()
+    if text[following : following + 1] == closing:
+        raise BrokenTextError(comma.start(1))
     return following
 
 
@@ -152,15 +180,14 @@ def _value(text: bytes, start: int) -> Span:
 
 def _end_of_container(text: bytes, start: int) -> int:
     waiting: list[int] = []
-    for token in _STRUCTURE.finditer(text, start):
-        first = text[token.start()]
-        if first in _CLOSES:
-            waiting.append(_CLOSES[first])
-        elif first == ord('"'):
-            if token.end() - token.start() == 1:
-                raise BrokenTextError(token.start())
-        elif waiting.pop() != first:
-            raise BrokenTextError(token.start())
-        if not waiting:
-            return token.end()
+    position = start
+    while found := _NEXT_BRACKET.match(text, position):
+        at, position = found.span(1)
+        bracket = text[at]
+        if bracket in _CLOSES:
+            waiting.append(_CLOSES[bracket])
+        elif bracket == _QUOTE or waiting.pop() != bracket:  # Of a string without an end.
+            raise BrokenTextError(at)
+        elif not waiting:
+            return position
     raise BrokenTextError(len(text))

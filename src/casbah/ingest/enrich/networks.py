@@ -10,6 +10,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from casbah.activity.address import canonical
+
 CATEGORIES = ("NONE", "CORPORATE", "ADMINISTRATIVE", "RISKY", "VPN", "CLOUD_PROXY_NETWORK_IP", "OTHER")
 """What records call the categories 0 to 6: `location.categoryValue`. 0 and 5 occur in real records, the rest follow them."""
 
@@ -32,6 +34,15 @@ class Range:
     tags: tuple[str, ...] = ()
     organization: str = ""
     location: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """A tenant's ranges; `version` is another one whenever they are others, so that who knows it need not look at them."""
+
+    tenant: str
+    version: int
+    ranges: tuple[Range, ...] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +95,9 @@ def network(text: str) -> IPv4Network | IPv6Network:
 
     `::ffff:1.2.3.0/120` is 1.2.3.0/24, as in records `::ffff:1.2.3.4` is 1.2.3.4.
     """
+    address = canonical(text.strip()) if "/" not in text else text.strip()
     try:
-        found = ip_network(text.strip(), strict=False)
+        found = ip_network(address or "", strict=False)
     except ValueError:
         raise ValueError(f"{text[:60]!r} is neither an address nor a network such as 192.0.2.0/24") from None
     if isinstance(found, IPv6Network) and found.prefixlen >= _MAPPED_BITS:
