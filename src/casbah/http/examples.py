@@ -88,6 +88,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             {"feedbackText": "Please look at it.", "allowContact": True, "contactEmail": "someone@contoso.com"},
         ),
     ),
+    "AgainQuery": (
+        Example("first", "The first page of all activities", {}),
+        Example("from-a-network", "Of one network alone", {"filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}}),
+    ),
     "Events": (
         Example("records", "Activity records, one a line", json.dumps(_RECORD) + "\n", NDJSON),
         Example("cloudtrail-file", "A file of CloudTrail, whole", {"Records": [_CLOUDTRAIL]}),

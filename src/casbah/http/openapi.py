@@ -24,7 +24,7 @@ _JSON, _HTML = "application/json", "text/html"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
-_OPTIONAL = ("Query", "Filtered", "RangeQuery")
+_OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery")
 _MOST_AFTER = 1_000_000
 _REDIRECT = 302
 _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
@@ -33,6 +33,7 @@ _TAGS = {
     "activities": "MDCA's Activities API, and what it has no route for: the feedback on an activity",
     "ranges": "MDCA's data enrichment API: IP ranges, and what is said of their addresses",
     "ingest": "Activities in",
+    "enrichment": "What is known of activities beside what their sources said",
     "tokens": "Who may come in; for administrators",
     "mimic": "Being as narrow as another server, for those who test clients of it; for administrators",
     "health": "For supervisors; without credentials",
@@ -310,7 +311,13 @@ def _refusals_of(route: Route) -> Iterator[str]:
     yield from ("MethodNotAllowed", "Throttled", "Unavailable")
 
 
-_KIND_OF_BAD = {"NewToken": "Token", "NewRange": "Range", "Filtered": "Filters", "Arrivals": "Events"}
+_KIND_OF_BAD = {
+    "NewToken": "Token",
+    "NewRange": "Range",
+    "AgainQuery": "Query",
+    "Filtered": "Filters",
+    "Arrivals": "Events",
+}
 
 
 def _public_paths(public: Sequence[PublicRoute]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ MEANINGS = {
     "RangePage": "IP ranges in order, and how many match in all",
     "RangeId": "The id of the range",
     "Stored": "What became of the events; all that is counted as stored is on disk",
+    "Again": "What became of the page; all that is counted as changed is on disk",
     "Token": "The token, without its key",
     "CreatedToken": "The token with its key, which is shown here and never again",
     "TokenPage": "Every token that the caller governs, expired and revoked ones too",
@@ -54,6 +55,14 @@ def bodies() -> dict[str, Schema]:
         "QueryForm": _object({"filters": form_filters, **_beside(parameters(), {"const": ""})}),
         "Filtered": _object({"filters": filters}),
         "FilteredForm": _object({"filters": form_filters}),
+        "AgainQuery": _object(
+            {
+                "filters": filters,
+                "limit": either(
+                    ref("Count"), _BLANK, description="How many to look at: 500 to 5,000; others are clamped"
+                ),
+            }
+        ),
         "Feedback": _feedback(
             {"type": ["string", "integer", "null"]}, either({"type": "null"}, ref("Flag")), said=["string", "integer"]
         ),
@@ -121,6 +130,16 @@ def answers() -> dict[str, Schema]:
                     "items": _answer({"line": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}),
                 },
             }
+        ),
+        "Again": _answer(
+            {
+                "examined": {"type": "integer", "minimum": 0},
+                "changed": {"type": "integer", "minimum": 0, "description": "Of those, how many are stored anew"},
+                "total": {"type": "integer", "minimum": 0, "description": "How many match, from this page on"},
+                "hasNext": {"type": "boolean"},
+                "nextQueryFilters": {**ref("Filters"), "description": "While there is more: send it back as `filters`"},
+            },
+            optional=("nextQueryFilters",),
         ),
         "Token": _token(),
         "CreatedToken": _token(

@@ -48,6 +48,18 @@ class Sources:
     places: tuple[Path, ...] = ()
     people: Path | None = None
 
+    def told(self) -> list[dict[str, str]]:
+        """What these are, for people: what is added, from where, and what it knows. Raises BadSettingError."""
+        rows = [{"what": "user agents", "from": "built in", "knows": agents.origin()}] if self.agents else []
+        places = Places(self.places)
+        origins = zip(self.places, places.origins, strict=True)
+        rows += [{"what": "places", "from": str(path), "knows": origin} for path, origin in origins]
+        places.close()
+        if self.people:
+            names = len(People(self.people))
+            rows.append({"what": "groups and units", "from": str(self.people), "knows": f"names: {names:,}"})
+        return rows
+
     def opened(self) -> "Enrichment":
         """Raises BadSettingError for a file that cannot be used."""
         return Enrichment(

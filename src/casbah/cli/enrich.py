@@ -1,0 +1,79 @@
+"""casbah enrich."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from casbah.cli import condition, options
+from casbah.cli.connection import Api, connected
+from casbah.cli.plain import cell
+from casbah.ingest.enrich.enrichment import Sources
+from casbah.settings import Settings
+
+_PATH = "/api/ext/v1/activities/enrich"
+_PAGE = 2_000
+
+
+def enrich(
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Enrich what is stored anew.")] = False,
+    conditions: Annotated[
+        list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; may be given several times.")
+    ] = None,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Say what activities are enriched with; with --again, enrich those that are stored anew.
+
+    What their sources said stays, and so do totals, ids and every order; what was added before makes room for what is known
+    now. A running server knows the files that it was started with.
+
+    Example: casbah enrich --again --filter 'date gte_ndays 90'
+    """
+    settings = options.chosen(store=store)
+    with connected(settings, tenant=tenant) as api:
+        if not again:
+            _show(settings, api, as_json=as_json)
+            return
+        examined, changed = _again(api, condition.filters(conditions or [], None))
+    if as_json:
+        typer.echo(json.dumps({"examined": examined, "changed": changed}))
+    else:
+        typer.echo(f"{changed:,} of {examined:,} activities changed")
+
+
+def _again(api: Api, filters: dict[str, object]) -> tuple[int, int]:
+    columns = (TextColumn("enriching"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    examined = changed = 0
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("", total=None)
+        body = {"filters": filters, "limit": _PAGE}
+        while True:
+            page = api.ask("POST", _PATH, json=body).json()
+            if not examined:
+                progress.update(task, total=page["total"])
+            examined += page["examined"]
+            changed += page["changed"]
+            progress.update(task, completed=examined)
+            if not page["hasNext"]:
+                return examined, changed
+            body = {**body, "filters": page["nextQueryFilters"]}
+
+
+def _show(settings: Settings, api: Api, *, as_json: bool) -> None:
+    ranges = api.ask("POST", "/api/v1/subnet/", json={"limit": 1}).json()["total"]
+    told = Sources(settings.agents, settings.places, settings.people)
+    rows = [*told.told(), {"what": "IP ranges", "from": "casbah ranges", "knows": f"ranges: {ranges:,}"}]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("what", "from", "knows")
+    for row in rows:
+        table.add_row(*(cell(row[key]) for key in ("what", "from", "knows")))
+    Console().print(table)

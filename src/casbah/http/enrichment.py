@@ -1,0 +1,44 @@
+"""Enriching anew what is stored, a page of a scan at a time."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from starlette.responses import Response
+
+from casbah.activity.arrival import Arrival
+from casbah.activity.query import Query, continuation, parse
+from casbah.http.body import read_parameters
+from casbah.http.exchange import Exchange, json_response
+from casbah.ingest.enrich.enrichment import Enrichment
+
+_CHUNK = 1_000
+_SCAN = {"isScan": True, "sortField": "date", "sortDirection": "asc"}
+
+
+async def enrich_again(exchange: Exchange) -> Response:
+    """Enrich one page of activities anew, the oldest first: what was added to them makes room for what is known now.
+
+    What their sources said stays, and so do their ids, times and places in every order.
+    """
+    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    query = parse({**body, **_SCAN}, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    return json_response(await exchange.ingest(_enriched, query, exchange))
+
+
+def _enriched(query: Query, exchange: Exchange) -> dict[str, Any]:
+    ranges = exchange.services.ranges.ranges(exchange.scope)
+    known = exchange.services.enrichment.knowing(ranges)
+    page = exchange.store.scan(query, exchange.scope, until=exchange.deadline)
+    examined = changed = 0
+    while chunk := list(islice(page.records, _CHUNK)):
+        examined += len(chunk)
+        changed += exchange.store.replace(list(_changed(chunk, known)), exchange.scope)
+    more = page.boundary is not None
+    said = {"examined": examined, "changed": changed, "total": page.total, "hasNext": more}
+    return said if page.boundary is None else {**said, "nextQueryFilters": continuation(query, page.boundary)}
+
+
+def _changed(records: list[bytes], known: Enrichment) -> Iterator[Arrival]:
+    """Those of which something else is known now. Whatever else is in a record is as it was, so its id and times are too."""
+    return (found for found in map(known.again, records) if found is not None)
