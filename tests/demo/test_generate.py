@@ -11,6 +11,7 @@ from casbah.connectors import cloudtrail, google_workspace, mdca, microsoft365
 from casbah.demo.clock import DAY
 from casbah.demo.generate import SHARES, made_up
 from casbah.ingest.contract import Event
+from casbah.ingest.enrich.agents import classified
 
 CONNECTORS = {module.CONNECTOR.name: module.CONNECTOR for module in (cloudtrail, google_workspace, mdca, microsoft365)}
 # Not on a second, so that the edges of the window are tried.
@@ -115,7 +116,7 @@ def test_categories_are_neither_rare_nor_all(drafts, category, low, high):
             0.01, 0.15, id="file labels",
         ),
         pytest.param(
-            lambda d: d.keys.get("userAgent", {}).get("deviceType") in {"MOBILE", "TABLET"},
+            lambda d: classified(d.keys.get("device", {}).get("userAgent", ""))["deviceType"] in {"MOBILE", "TABLET"},
             0.02, 0.15, id="in the hand",
         ),
     ],

@@ -83,7 +83,7 @@ def test_a_caller_has_the_token_s_name_tenant_and_scopes(tokens):
 
 GRANTED = [
     pytest.param("Investigation.read", {Permission.READ}, id="read"),
-    pytest.param("Investigation.manage", {Permission.READ}, id="manage"),
+    pytest.param("Investigation.manage", {Permission.READ, Permission.MANAGE}, id="manage"),
     pytest.param("Ingest.write", {Permission.INGEST}, id="ingest"),
     pytest.param("Admin.manage", {Permission.ADMINISTER}, id="administer"),
 ]

@@ -68,7 +68,7 @@ def differences(wanted: Any, found: Any, path: str = "$") -> Iterator[str]:
 
 
 def at(value: Any, path: str) -> Any:
-    for part in path.split("/"):
+    for part in path.split("/") if path else ():
         value = value[int(part)] if isinstance(value, list) else value[part]
     return value
 

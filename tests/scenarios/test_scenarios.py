@@ -40,6 +40,9 @@ TEXTS = {
     errors.StoreClosedError:         r"the store is shutting down; try again",
     errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",
     errors.TokensUnavailableError:   r"the tokens cannot be read or written now; try again",
+    errors.BadRangeError:            r"(name|category|subnets|tags): .*",
+    errors.NoSuchRangeError:         r"Not found\.",
+    errors.RangesUnavailableError:   r"the IP ranges cannot be read or written now; try again",
     errors.IssuerUnavailableError:   r"the keys of the token issuer cannot be had now; try again",
 }
 # fmt: on

@@ -25,6 +25,7 @@ _DEPTH = 3
 _FILE = ".json.gz"
 _MOST_BYTES = 512_000_000
 _MOST_TOLD = 10
+_NOT_FOUND = 404
 
 
 class _File(msgspec.Struct, rename={"records": "Records"}):
@@ -49,7 +50,9 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Files found by listing. A checkpoint has what waits, what was read of late, and the moment of the last listing."""
+    """Files found by listing. A checkpoint has what waits, what was read of late, and the moment of the last listing. A file
+    that cannot be read whole waits behind the others.
+    """
 
     objects: Objects
     bucket: str
@@ -72,8 +75,16 @@ class Listed:
             if not waiting:
                 return Fetched((), {"waiting": [], "read": read, "listed": listed}, more=False)
         key, *rest = waiting
-        events = _asked(lambda: _events(self.objects, self.bucket, key))
-        return Fetched(events, {"waiting": rest, "read": [*read, key], "listed": listed}, more=True)
+        following = {"waiting": rest, "read": [*read, key], "listed": listed}
+        try:
+            return Fetched(_asked(lambda: _events(self.objects, self.bucket, key)), following, more=True)
+        except UnreachableError as wrong:
+            wrong.resume = {"waiting": [*rest, key], "read": read, "listed": listed}
+            raise
+        except RefusedError as wrong:
+            if wrong.status != _NOT_FOUND:
+                raise
+            return Fetched((), following, more=True, gap=f"s3://{self.bucket}/{key} is no longer there")
 
     def _since(self, moment: int) -> Iterator[str]:
         """The files of the days from a moment on."""
@@ -114,7 +125,9 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """Files told of by a queue that the bucket notifies. A message is deleted once its events are on disk."""
+    """Files told of by a queue that the bucket notifies. A message is deleted once its events are on disk; one whose file
+    cannot be read whole comes back by itself, as often as the queue says.
+    """
 
     objects: Objects
     queue: Queue
@@ -125,20 +138,35 @@ class Notified:
         """See `Source`: the files of a few messages."""
         asked = {"QueueUrl": self.address, "MaxNumberOfMessages": _MOST_TOLD, "WaitTimeSeconds": 0}
         messages = _asked(lambda: self.queue.receive_message(**asked)).get("Messages", ())
-        events = [
+        events: list[bytes] = []
+        done, gaps, problems = [], [], []
+        for message in messages:
+            try:
+                events += self._events_of(message)
+            except RefusedError as wrong:
+                if wrong.status != _NOT_FOUND:
+                    raise
+                gaps.append(str(wrong))
+            except UnreachableError as wrong:
+                problems.append(wrong)
+                continue
+            done.append(message["ReceiptHandle"])
+        if problems and not done:
+            raise problems[0]
+
+        def delete() -> None:
+            for handle in done:
+                _asked(partial(self.queue.delete_message, QueueUrl=self.address, ReceiptHandle=handle))
+
+        return Fetched(events, checkpoint, more=bool(done), gap="; ".join(gaps), stored=delete)
+
+    def _events_of(self, message: Mapping[str, Any]) -> list[bytes]:
+        return [
             event
-            for message in messages
             for bucket, key in _told(message["Body"])
             if key.endswith(_FILE)
             for event in _asked(partial(_events, self.objects, bucket, key))
         ]
-
-        def delete() -> None:
-            for message in messages:
-                handle = message["ReceiptHandle"]
-                _asked(partial(self.queue.delete_message, QueueUrl=self.address, ReceiptHandle=handle))
-
-        return Fetched(events, checkpoint, more=bool(messages), stored=delete)
 
 
 def _told(body: str) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,11 @@ Checkpoint = Mapping[str, Any]
 
 
 class PullError(Exception):
-    """Why a round ended early; the message says what to look at and holds no secret."""
+    """Why a round ended early; the message says what to look at and holds no secret. The next round begins at `resume`, if
+    that is not where this one ended.
+    """
+
+    resume: Checkpoint | None = None
 
 
 class RefusedError(PullError):

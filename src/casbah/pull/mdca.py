@@ -1,5 +1,7 @@
 """An existing tenant of Defender for Cloud Apps, through the Activities API that Casbah itself answers: a scan of a stretch
 (learn.microsoft.com/defender-cloud-apps/api-activities-investigate-script). MDCA allows 30 requests a minute, and 30 days back.
+
+The stretch is of when activities were stored there, so that those which came late are not missed.
 """
 
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ class Mdca:
 
     def read(self, since: int, until: int, token: Any) -> Read:
         """See `Pages`. A token is what the scan says to send back."""
-        filters = {"date": {"gte": since, "lte": until}} if token is None else token
+        filters = {"created": {"gte": since, "lte": until}} if token is None else token
         body = {"filters": filters, "isScan": True, "limit": _LIMIT, "sortDirection": "asc"}
         page: _Page = self.web.send("POST", "/api/v1/activities/", body=body).json(_Page)
         more = page.has_next and page.next_query_filters is not None

@@ -19,6 +19,7 @@ from casbah.pull.windows import Read
 CONTENT = ("Audit.AzureActiveDirectory", "Audit.Exchange", "Audit.SharePoint", "Audit.General", "DLP.All")
 _NEXT = "nextpageuri"
 _ALREADY = 400
+_GONE = (404, 410)
 
 
 class _Blob(msgspec.Struct, rename="camel"):
@@ -38,8 +39,7 @@ class Office365:
         """See `Pages`. A token is the content type, the list's next page, and the addresses that are still to be read."""
         kind, page, blobs = (0, None, None) if token is None else (token["kind"], token["page"], token["blobs"])
         if blobs:
-            events = [bytes(each) for each in self.web.get(blobs[0]).json(list[msgspec.Raw])]
-            return Read(events, self._following(kind, page, blobs[1:]))
+            return self._content(blobs[0], self._following(kind, page, blobs[1:]))
         if page is None:
             self._subscribe(self.content[kind])
             bounds = {"contentType": self.content[kind], "startTime": _spelt(since), "endTime": _spelt(until + 999)}
@@ -48,6 +48,15 @@ class Office365:
             answer = self.web.get(page)
         found = [each.content_uri for each in answer.json(list[_Blob])]
         return Read([], self._following(kind, answer.headers.get(_NEXT), found))
+
+    def _content(self, address: str, following: Any) -> Read:
+        """The events at one address, unless it has expired: seven days after it was listed first (AF20051)."""
+        try:
+            return Read([bytes(each) for each in self.web.get(address).json(list[msgspec.Raw])], following)
+        except RefusedError as refused:
+            if refused.status not in _GONE:
+                raise
+            return Read([], following, gap=f"content is no longer there: {address.rpartition('/')[2][:80]}")
 
     @property
     def _feed(self) -> str:

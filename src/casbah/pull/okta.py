@@ -1,7 +1,8 @@
 """Okta's System Log, by polling (developer.okta.com/docs/reference/api/system-log, "Transfer data to a separate system").
 
 A request with `since` and without `until` polls: events come in the order in which they were stored, so that late ones are
-not missed, and the answer always has a link `next`, also when there is nothing new. That link is the checkpoint.
+not missed, and the answer always has a link `next`, also when there is nothing new. That link is the checkpoint, and beside it
+the moment until which all is read for certain: when the last empty page was asked for.
 """
 
 from collections.abc import Callable
@@ -29,21 +30,21 @@ class Okta:
 
     def fetch(self, checkpoint: Checkpoint) -> Fetched:
         """See `Source`."""
-        following = checkpoint.get("next")
+        following, now = checkpoint.get("next"), self.clock()
+        read = checkpoint.get("read", now - self.back)
         try:
             if following is None:
-                since = checkpoint.get("read", self.clock() - self.back)
-                parameters = {"since": _spelt(since), "limit": _LIMIT, "sortOrder": "ASCENDING"}
+                parameters = {"since": _spelt(read), "limit": _LIMIT, "sortOrder": "ASCENDING"}
                 answer = self.web.get("/api/v1/logs", parameters)
             else:
                 answer = self.web.get(following)
         except RefusedError as refused:
             if following is None or refused.status not in _GONE:
                 raise
-            return Fetched((), {"read": checkpoint["read"] - self.overlap}, more=True)
+            return Fetched((), {"read": read - self.overlap}, more=True)
         events = [bytes(each) for each in answer.json(list[msgspec.Raw])]
         link = answer.link("next") or following
-        return Fetched(events, {"next": link, "read": self.clock()}, more=bool(events))
+        return Fetched(events, {"next": link, "read": read if events else now}, more=bool(events))
 
 
 def _spelt(moment: int) -> str:

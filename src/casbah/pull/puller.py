@@ -49,7 +49,7 @@ class Puller:
                     return status
         except PullError as wrong:
             status.error = str(wrong)
-            self._checkpoints.keep(self.name, checkpoint, status)
+            self._checkpoints.keep(self.name, checkpoint if wrong.resume is None else wrong.resume, status)
             raise
         return status
 

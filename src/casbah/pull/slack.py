@@ -11,7 +11,7 @@ from casbah.pull.windows import Read
 _LIMIT = 1_000
 
 
-class _Metadata(msgspec.Struct):
+class _Metadata(msgspec.Struct, frozen=True):
     next_cursor: str = ""
 
 

@@ -12,14 +12,17 @@ from typing import Any, Protocol
 from casbah.pull.contract import Checkpoint, Fetched, RefusedError
 
 _EXPIRED = (400, 404, 410, 422)
+_MOST_BEGINNINGS = 5
+"""How often a round begins a stretch again because its page token has expired; after that it waits for the next round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One page: its events, and the token of the next one, JSON, if there is one."""
+    """One page: its events, and the token of the next one, JSON, if there is one. `gap` is what cannot be read, in words."""
 
     events: list[bytes]
     following: Any = None
+    gap: str = ""
 
 
 class Pages(Protocol):
@@ -63,7 +66,12 @@ class Windowed:
         except RefusedError as refused:
             if token is None or refused.status not in _EXPIRED:
                 raise
-            page = self.pages.read(since, until, None)
+            begun = checkpoint.get("begun", 1)
+            if begun >= _MOST_BEGINNINGS:
+                refused.resume = {"since": since, "until": until}
+                raise
+            return Fetched((), {"since": since, "until": until, "begun": begun + 1}, more=True)
+        gap = "; ".join(filter(None, (gap, page.gap)))
         if page.following is not None:
             return Fetched(page.events, {**checkpoint, "token": page.following}, more=True, gap=gap)
         return Fetched(page.events, {"done": until}, more=until < now - self.overlap, gap=gap)
