@@ -65,6 +65,7 @@ class Settings:
     agents: bool
     places: tuple[Path, ...]
     people: Path | None
+    pull: Path | None
     host: str
     port: int
     throttle: Rate | None
@@ -302,6 +303,7 @@ SETTINGS = _table(
     Setting("agents",           "on",          _flag,   "Whether user agents are parsed, where the source did not: program, system, device, outdated (docs/enrichment.md)"),
     Setting("places",           "",            _files,  "Files in MaxMind's format (.mmdb), separated by commas: where an address is, and whose; the first one is believed"),
     Setting("people",           "",            _optional_file, "A file that says to which groups and which unit users belong: CSV, or JSON as SCIM has it"),
+    Setting("pull",             "",            _optional_file, "A file that says what a server fetches from hosted apps while it runs (docs/pull.md)"),
     Setting("host",             "127.0.0.1",   _host,   "The address to listen on"),
     Setting("port",             "8765",        _port,   "The port to listen on; 0 takes any free one"),
     Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off",

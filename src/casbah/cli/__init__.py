@@ -11,7 +11,7 @@ import httpx
 import typer
 
 from casbah import __version__
-from casbah.cli import activities, demo, enrich, ingest, ranges, serve, sources, token
+from casbah.cli import activities, demo, enrich, ingest, pull, ranges, serve, sources, token
 from casbah.errors import CasbahError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest)
+app.command("pull")(pull.pull)
 app.command("enrich")(enrich.enrich)
 app.command("sources")(sources.sources)
 app.command("list")(activities.list_activities)

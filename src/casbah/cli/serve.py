@@ -3,16 +3,25 @@
 import logging
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Annotated
 
+import httpx
 import typer
 import uvicorn
 
 from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import announced
+from casbah.identity.door import TENANT_HEADER
+from casbah.pull.config import read
+from casbah.pull.running import Job, Pulling
+from casbah.pull.sinks import sink
 from casbah.serving import address, listening, server_of, settle
+from casbah.settings import Settings
 
+_SECONDS = 600.0
 _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -44,10 +53,37 @@ def serve(
         with announced(settings.store, url=url, key=house.local_key):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
             settle()
-            server.run(sockets=[listener])
+            with pulling(settings, url, house.local_key) as stop:
+                stop_on_signals(server, stop)
+                server.run(sockets=[listener])
 
 
-def stop_on_signals(server: uvicorn.Server) -> None:
+@contextmanager
+def pulling(settings: Settings, url: str, key: str) -> Iterator[Callable[[], None]]:
+    """Pull, if a file says what, while the server runs: its pullers send what they fetch as any client would.
+
+    Gives what stops them: they are to stop before the server does.
+    """
+    entries = read(settings.pull) if settings.pull else {}
+    with ExitStack() as stack:
+        jobs, stop = [], _nothing
+        for name, entry in entries.items():
+            headers = {"Authorization": f"Token {key}", TENANT_HEADER: entry.into}
+            client = stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=False))
+            jobs.append(Job(name, entry, sink(client.request, name=name, rejects=settings.store / "rejects")))
+        if jobs:
+            running = stack.enter_context(closing(Pulling(jobs, folder=settings.store, clock=compose.wall_clock)))
+            stop = running.stop
+            running.start()
+            sys.stderr.write(f"casbah: pulling {', '.join(entries)}\n")
+        yield stop
+
+
+def _nothing() -> None:
+    pass
+
+
+def stop_on_signals(server: uvicorn.Server, also: Callable[[], None] = _nothing) -> None:
     """Let SIGTERM and SIGINT stop the server once requests under way are finished, from now on.
 
     uvicorn heeds them only while it runs. One that comes a moment earlier must not be lost, and the one that uvicorn
@@ -55,6 +91,7 @@ def stop_on_signals(server: uvicorn.Server) -> None:
     """
 
     def stop(*_: object) -> None:
+        also()
         server.should_exit = True
 
     for each in (signal.SIGTERM, signal.SIGINT):

@@ -2,10 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from casbah.pull.contract import Checkpoint, Status
 
@@ -15,11 +14,21 @@ CREATE TABLE IF NOT EXISTS pullers (name TEXT PRIMARY KEY, checkpoint TEXT NOT N
 """
 
 
+_REACHED = ("done", "read", "listed", "since")
+
+
+def reached(checkpoint: Checkpoint, status: Status) -> int | None:
+    """The moment (ms) until which everything that its vendor then showed is stored; None if it never ran."""
+    known = (checkpoint.get(key) for key in _REACHED)
+    return next((moment for moment in known if type(moment) is int), status.last_success)
+
+
 class Checkpoints:
-    """Opens or makes the database. One thread at a time."""
+    """Opens or makes the database. Methods may be called from any thread."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
         self._database = sqlite3.connect(folder / _FILE, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
@@ -28,7 +37,8 @@ class Checkpoints:
 
     def of(self, name: str) -> tuple[Checkpoint, Status]:
         """How far a puller has got, and how it is doing."""
-        row = self._database.execute("SELECT checkpoint, status FROM pullers WHERE name = ?", (name,)).fetchone()
+        with self._lock:
+            row = self._database.execute("SELECT checkpoint, status FROM pullers WHERE name = ?", (name,)).fetchone()
         if row is None:
             return {}, Status()
         known = {key: value for key, value in json.loads(row[1]).items() if key in Status.__slots__}
@@ -37,12 +47,8 @@ class Checkpoints:
     def keep(self, name: str, checkpoint: Checkpoint, status: Status) -> None:
         """Remember both; on disk on return."""
         said = (name, json.dumps(dict(checkpoint)), json.dumps(asdict(status)))
-        self._database.execute("INSERT OR REPLACE INTO pullers VALUES (?, ?, ?)", said)
-
-    def all(self) -> Mapping[str, tuple[Any, Status]]:
-        """Every puller that has run."""
-        names = [row[0] for row in self._database.execute("SELECT name FROM pullers ORDER BY name")]
-        return {name: self.of(name) for name in names}
+        with self._lock:
+            self._database.execute("INSERT OR REPLACE INTO pullers VALUES (?, ?, ?)", said)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,0 +1,166 @@
+"""casbah pull."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import options
+from casbah.cli.connection import connected
+from casbah.cli.plain import cell, plain
+from casbah.compose import wall_clock
+from casbah.errors import OperatorError, nearest
+from casbah.identity.door import TENANT_HEADER
+from casbah.pull.checkpoints import Checkpoints, reached
+from casbah.pull.config import BadPullFileError, Entry, read
+from casbah.pull.contract import PullError
+from casbah.pull.running import Job, Pulling
+from casbah.pull.sinks import Send, sink
+from casbah.settings import Settings
+
+_SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+class UnknownPullerError(OperatorError):
+    """No puller of that name in the file."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"no puller {name!r}{nearest(name, known)}; the file has {', '.join(known) or 'none'}")
+
+
+def pull(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; by default all.")] = None,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Fetch what there is now, and stop.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Only say how each is doing.")] = False,
+    file: Annotated[
+        str | None, typer.Option(help="The file that says what to pull (CASBAH_PULL).", show_default=False)
+    ] = None,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Fetch activities from hosted apps, as a file says (docs/pull.md); until interrupted, or --once.
+
+    A server that runs pulls by itself if CASBAH_PULL names the file.
+
+    Example: casbah pull okta --once --file pull.toml
+    """
+    settings = options.chosen(store=store, pull=file)
+    if settings.pull is None:
+        raise BadPullFileError("nothing says what to pull: name a file with --file or CASBAH_PULL (docs/pull.md)")
+    entries = read(settings.pull)
+    chosen = {name: _entry(name, entries) for name in names or entries}
+    failed = not listed and _pulled(settings, chosen, once=once)
+    if listed or once:
+        _show(settings, chosen, as_json=as_json)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _entry(name: str, entries: dict[str, Entry]) -> Entry:
+    if name not in entries:
+        raise UnknownPullerError(name, list(entries))
+    return entries[name]
+
+
+def _pulled(settings: Settings, chosen: dict[str, Entry], *, once: bool) -> bool:
+    """Run them; whether one of them failed."""
+    with connected(settings, tenant=options.TENANT) as api:
+        lock = threading.Lock()
+        jobs = [
+            Job(name, entry, sink(_of(api.send, entry.into, lock), name=name, rejects=settings.store / "rejects"))
+            for name, entry in chosen.items()
+        ]
+        with closing(Pulling(jobs, folder=settings.store, clock=wall_clock)) as pulling:
+            return _ran(pulling, once=once)
+
+
+def _ran(pulling: Pulling, *, once: bool) -> bool:
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: pulling.stop())
+    if once:
+        found = pulling.once()
+        for name, told in found.items():
+            if isinstance(told, PullError):
+                sys.stderr.write(f"casbah: {name}: {plain(str(told))}\n")
+        return any(isinstance(told, PullError) for told in found.values())
+    pulling.start()
+    sys.stderr.write(f"casbah: pulling {', '.join(pulling.names)}\n")
+    pulling.wait()
+    return False
+
+
+def _of(send: Send, tenant: str, lock: threading.Lock) -> Send:
+    """The same for a tenant, and for one thread at a time: without a server, the store is asked inside this process, on one
+    event loop.
+    """
+
+    def sent(method: str, path: str, /, **given: Any) -> httpx.Response:
+        with lock:
+            return send(method, path, headers={TENANT_HEADER: tenant}, **given)
+
+    return sent
+
+
+def _show(settings: Settings, chosen: dict[str, Entry], *, as_json: bool) -> None:
+    with closing(Checkpoints(settings.store)) as kept:
+        rows = [_row(name, entry, kept) for name, entry in chosen.items()]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("name", "kind", "tenant", "lag", "last success", "events", "stored", "refused", "gaps", "error")
+    for row in rows:
+        lag = "never ran" if row["lag_ms"] is None else _span(row["lag_ms"])
+        counts = (f"{row[key]:,}" for key in ("events", "stored", "refused"))
+        columns = (
+            row["name"],
+            row["kind"],
+            row["tenant"],
+            lag,
+            _moment(row["last_success"]),
+            *counts,
+            str(len(row["gaps"])),
+            row["error"],
+        )
+        table.add_row(*map(cell, columns))
+    Console().print(table)
+
+
+def _row(name: str, entry: Entry, kept: Checkpoints) -> dict[str, Any]:
+    """How a puller is doing. Its lag is how long ago the moment is until which everything was read."""
+    checkpoint, status = kept.of(name)
+    until = reached(checkpoint, status)
+    return {
+        "name": name,
+        "kind": entry.kind,
+        "tenant": entry.into,
+        "lag_ms": None if until is None else max(0, time.time_ns() // 1_000_000 - until),
+        "last_success": status.last_success,
+        "last_event": status.last_event,
+        "rounds": status.rounds,
+        "events": status.events,
+        "stored": status.stored,
+        "duplicates": status.duplicates,
+        "refused": status.refused,
+        "gaps": status.gaps,
+        "error": status.error,
+    }
+
+
+def _moment(at: int | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _span(span: int) -> str:
+    for unit, letter in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")):
+        if span >= 2 * unit:
+            return f"{span // unit}{letter}"
+    return f"{span // _SECOND}s"

@@ -1,0 +1,76 @@
+"""The file that says what to pull, and where secrets are."""
+
+from pathlib import Path
+
+import pytest
+
+from casbah.pull.config import NEEDS, BadPullFileError, Entry, Secret, read, secret, span
+
+GOOD = """
+[okta]
+kind = "okta"
+url = "https://contoso.okta.com"
+since = "30d"
+
+[aws-trail]
+kind = "cloudtrail"
+bucket = "trail"
+into = "acme"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "pull.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_a_file_of_two(tmp_path: Path) -> None:
+    found = read(written(tmp_path, GOOD))
+    assert list(found) == ["okta", "aws-trail"]
+    assert (found["okta"].since, found["okta"].into, found["aws-trail"].into) == ("30d", "default", "acme")
+
+
+BAD = [
+    pytest.param("[a]\nkind = 'okto'", r"kind", id="an unknown kind"),
+    pytest.param("[a]\nkind = 'okta'\nurll = 'x'", r"urll", id="an unknown key"),
+    pytest.param("[a]\nkind = 'okta'", r"\[a\] okta needs url", id="a key too few"),
+    pytest.param("[a]\nkind = 'cloudtrail'", r"\[a\] cloudtrail needs bucket, or queue", id="neither of two"),
+    pytest.param("[a]\nkind = 'github'\norganisation = 'x'\nsince = 'ever'", r"\[a\] since: 'ever' is no stretch of time", id="no stretch of time"),
+    pytest.param("[a]\nkind = 'okta'\nurl = 'http://contoso.okta.com'", r"\[a\] url: an https:// address", id="an open line"),
+    pytest.param("[a", r"not TOML", id="no TOML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, words", BAD)
+def test_what_cannot_be_used_is_named_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(BadPullFileError, match=words):
+        read(written(tmp_path, text))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadPullFileError, match="cannot be read"):
+        read(tmp_path / "nothing.toml")
+
+
+def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    entry = Entry(kind="slack")
+    assert secret("my-slack", entry, {"CASBAH_PULL_MY_SLACK_SECRET": "x\n"}) == "x"
+    assert secret("a", Entry(kind="slack", secret_env="S"), {"S": "y"}) == "y"
+    (tmp_path / "key").write_text("z\n")
+    assert secret("a", Entry(kind="slack", secret_file=str(tmp_path / "key")), {}) == "z"
+    with pytest.raises(BadPullFileError, match=r"\[my-slack\] has no secret: set CASBAH_PULL_MY_SLACK_SECRET"):
+        secret("my-slack", entry, {})
+
+
+def test_a_secret_shows_itself_to_nobody() -> None:
+    assert "hush" not in repr(Secret("hush")) + repr([Secret("hush")])
+
+
+def test_every_kind_says_what_it_needs() -> None:
+    assert set(NEEDS) == set(Entry.__annotations__["kind"].__args__)
+
+
+@pytest.mark.parametrize("text, ms", [("30s", 30_000), ("10m", 600_000), ("2h", 7_200_000), ("7d", 604_800_000)])
+def test_spans(text: str, ms: int) -> None:
+    assert span(text) == ms
