@@ -86,6 +86,12 @@ def grids(report: Report) -> Iterator[Grid]:
         rows = [[n, *map(str, each.values())] for n, each in report["posts"].items() if n != "ratio"]
         title = f"Posts of one event ({report['posts']['ratio']}x the rate of one connection)"
         yield title, ["connections", "posts/s", "p50 ms", "p99 ms", "errors"], rows
+    if "enrichment" in report:
+        told = report["enrichment"]
+        title = f"Enrichment of Microsoft 365 events ({told['cost']:.0%} of the rate)"
+        spread = f"{told['costs'][0]:.0%} to {told['costs'][-1]:.0%}"
+        row = [f"{told['nothing']:,}", f"{told['everything']:,}", spread]
+        yield title, ["nothing added, events/s", "everything added, events/s", "cost in each round"], [row]
 
 
 def _peers(report: Report) -> Grid:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import track
 
-from bench import asking, load, machine, report
+from bench import asking, enriching, load, machine, report
 from bench.asking import Figures, Way
 from bench.data import Data
 from bench.floor import Floor
@@ -130,6 +131,8 @@ class Run:
         found = self._tried("ingest", lambda: load.ingests(self._peers, records, folder=self._work))
         if isinstance(casbah, Casbah):
             found |= self._tried("posts", lambda: load.posts(casbah, records))
+            costs = partial(enriching.costs, casbah, seed=self._data.seed, folder=self._work)
+            found |= self._tried("enrichment", costs)
         return found
 
     def _tried(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Casbah:
         for body in track(
             _bodies(data.records(), BATCH), "loading", -(-data.count // BATCH), console=Console(stderr=True)
         ):
-            seconds += _posted(connection, body)
+            seconds += posted(connection, body)
         connection.close()
         return seconds
 
@@ -66,7 +66,7 @@ class Casbah:
     def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
         with self.fresh() as store:
             connection = connect(store)
-            return sum(_posted(connection, body) for body in _bodies(iter(records), batch))
+            return sum(posted(connection, body) for body in _bodies(iter(records), batch))
 
     def disk(self) -> int:
         return process.size(self.store)
@@ -80,20 +80,20 @@ class Casbah:
         self._process = None
 
     @contextmanager
-    def fresh(self) -> Iterator[Path]:
+    def fresh(self, **environment: str) -> Iterator[Path]:
         """A server on an empty store beside the loaded one; gone at the end."""
         with tempfile.TemporaryDirectory(dir=self._folder) as store:
-            running = self._serving(Path(store))
+            running = self._serving(Path(store), **environment)
             try:
                 yield Path(store)
             finally:
                 running.end()
 
-    def _serving(self, store: Path) -> Process:
+    def _serving(self, store: Path, **more: str) -> Process:
         log = self._folder / "serve.log"
         told = store / "server.json"
         told.unlink(missing_ok=True)
-        environment = {"CASBAH_STORE": str(store), "CASBAH_PORT": "0"}
+        environment = {"CASBAH_STORE": str(store), "CASBAH_PORT": "0", **more}
         running = process.python("casbah", "serve", log=log, environment=environment)
         process.wait(running, told.exists, log=log)
         return running
@@ -110,12 +110,14 @@ def _bodies(records: Iterator[bytes], batch: int) -> Iterator[bytes]:
         yield b"\n".join(lines)
 
 
-def _posted(connection: Connection, body: bytes) -> float:
-    """Store the lines of a body; the seconds that it took. Raises RuntimeError if not all of them were new."""
+def posted(connection: Connection, body: bytes, *, path: str = INGEST, again: bool = False) -> float:
+    """Store the lines of a body; the seconds that it took. Raises RuntimeError if not all of them were new, unless some are
+    sent `again`.
+    """
     started = time.perf_counter()
-    answer = connection.send("POST", INGEST, body, "application/x-ndjson")
+    answer = connection.send("POST", path, body, "application/x-ndjson")
     seconds = time.perf_counter() - started
     told = json.loads(answer)
-    if told["duplicates"] or told["refused"]:
+    if (told["duplicates"] and not again) or told["refused"]:
         raise RuntimeError(f"not all was stored: {answer[:500]!r}")
     return seconds
