@@ -5,6 +5,7 @@
         MalformedBodyError          400  the body or a parameter cannot be read
         UnknownFilterError          400  no such filter
         UnsupportedOperatorError    400  the filter exists, the operator does not apply to it
+        UncountableFilterError      400  the filter exists, its values cannot be counted one by one
         BadValueError               400  the operator applies, the value has the wrong shape
         LimitExceededError          400  a bound of the request was passed
         UnknownSourceError          400  no connector of that name, or none recognises the data
@@ -80,6 +81,13 @@ class UnsupportedOperatorError(RequestError):
             f"filter {filter_name!r} does not take operator {clip(operator)}"
             f"{nearest(operator, allowed)}; it takes {', '.join(allowed)}"
         )
+
+
+class UncountableFilterError(RequestError):
+    """A filter whose values cannot be counted one by one."""
+
+    def __init__(self, filter_name: str, countable: Sequence[str]) -> None:
+        super().__init__(f"the values of filter {filter_name!r} cannot be counted; those of {', '.join(countable)} can")
 
 
 class BadValueError(RequestError):

@@ -10,13 +10,14 @@ from casbah.activity.fields import FIELDS, Field, Kind, values
 from casbah.activity.matching import matches
 from casbah.activity.record import Reading
 from casbah.activity.scope import Scope
+from casbah.store import contract
 from casbah.store.contract import Spans, Store, Wanted
 from casbah.store.embedded import facets
 from making import NOW, arrival, query, record
 
 TENANT = Scope("default")
 DAY = 86_400_000
-COUNTED = [field for field in FIELDS.values() if field.kind in facets.COUNTED]
+COUNTED = [field for field in FIELDS.values() if field.kind in contract.COUNTED]
 FILTERS: list[Any] = [
     pytest.param({}, id="everything"),
     pytest.param({"location.country": {"eq": ["DE", "FR"]}}, id="two countries"),
@@ -122,4 +123,4 @@ def test_kinds_that_are_not_counted_are_few() -> None:
         "date",
         "created",
     }
-    assert Kind.ENTITY in facets.COUNTED
+    assert Kind.ENTITY in contract.COUNTED

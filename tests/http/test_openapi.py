@@ -324,6 +324,8 @@ PROVOKED = [
     Provoked("BadQuery", "too many values", "list_activities", ("POST", LIST, MANY)),
     Provoked("BadQuery", "no JSON", "list_activities", ("POST", LIST, b"{'limit': 1}")),
     Provoked("BadFilters", "unknown filter", "count_activities", ("POST", f"{LIST}/count", b'{"filters": {"user.domian": {}}}')),
+    Provoked("BadFacetQuery", "nothing to count", "list_facets", ("POST", "/api/ext/v1/facets", b'{"facets": true}')),
+    Provoked("BadFacetQuery", "no values one by one", "list_facets_by_get", ("GET", "/api/ext/v1/facets?facets=text")),
     Provoked("BadFeedback", "nothing said", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b"{}")),
     Provoked("BadFeedback", "no flag", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b'{"feedback": "x", "allowContact": "perhaps"}')),
     Provoked("BadEvents", "broken gzip", "ingest", ("POST", "/api/ext/v1/activities", b"\x1f\x8b")),

@@ -180,16 +180,21 @@ def _boolean(body: Mapping[str, Any], name: str) -> bool:
 
 def count_of(body: Mapping[str, Any], name: str) -> int:
     """A parameter that counts something: 0 or more, 0 where it is absent. Raises MalformedBodyError."""
+    count = whole_of(body, name) or 0
+    if count < 0:
+        raise MalformedBodyError(f"{name}: expected 0 or more, got {count}")
+    return count
+
+
+def whole_of(body: Mapping[str, Any], name: str) -> int | None:
+    """A parameter that is an integer, None where it is absent. Raises MalformedBodyError."""
     given = body.get(name)
     if given is None or given == "":
-        return 0
+        return None
     try:
-        count = v.whole(given)
+        return v.whole(given)
     except v.WrongValueError as wrong:
         raise MalformedBodyError(f"{name}: expected {wrong}, got {v.json_type(given)}") from None
-    if count < 0:
-        raise MalformedBodyError(f"{name}: expected 0 or more, got {given}")
-    return count
 
 
 def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:

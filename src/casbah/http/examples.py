@@ -80,6 +80,26 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
     ),
     "Filtered": tuple(Example(name, text, {"filters": filters}) for name, text, filters in _FILTERS),
+    "FacetQuery": (
+        Example(
+            "users-and-countries",
+            "Whose sign-ins failed, and from where",
+            {
+                "filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}},
+                "facets": ["user.username", "location.country"],
+                "limit": 5,
+            },
+        ),
+        Example("suggestions", "Users whose names begin so", {"facets": ["user.username"], "prefix": "adele"}),
+    ),
+    "SpanQuery": (
+        Example("all-time", "From the oldest to the newest", {}),
+        Example(
+            "by-app",
+            "Of one network by the hour, divided by app",
+            {"filters": {"ip.address": {"eq": ["203.0.113.0/24"]}}, "by": "service", "width": 3_600_000},
+        ),
+    ),
     "Feedback": (
         Example("false-positive", "Nothing was wrong", {"feedback": "This was me.", "feedbackValue": "0"}),
         Example(

@@ -12,6 +12,8 @@ from typing import Any
 import casbah
 from casbah.activity.query import Bounds
 from casbah.http.examples import A_RANGE, A_RECORD, A_TOKEN, EXAMPLES, NDJSON, Example
+from casbah.http.facets import FACET_PARAMETERS
+from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.ranges import RANGE_PARAMETERS
 from casbah.http.refusal import REFUSALS, Refusal
 from casbah.http.routes import ALIASES, Handler, PublicHandler, PublicRoute, Route
@@ -24,13 +26,15 @@ _JSON, _HTML = "application/json", "text/html"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
-_OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery")
+_OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery", "FacetQuery", "SpanQuery")
 _MOST_AFTER = 1_000_000
 _REDIRECT = 302
 _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
 
 _TAGS = {
     "activities": "MDCA's Activities API, and what it has no route for: the feedback on an activity",
+    "facets": "Which values are frequent",
+    "histogram": "How activities lie in time",
     "ranges": "MDCA's data enrichment API: IP ranges, and what is said of their addresses",
     "ingest": "Activities in",
     "enrichment": "What is known of activities beside what their sources said",
@@ -204,7 +208,7 @@ def _operation_id(route: Route, method: str) -> str:
 def _query_parameters(asks: str | None, method: str, sources: Sequence[str]) -> list[dict[str, Any]]:
     if asks in _OPTIONAL and method == "GET":
         beside = _BESIDE.get(asks, ())
-        return [_filters_parameter(asks), *(_text(row.name, row.help, row.schema) for row in beside)]
+        return [_filters_parameter(asks), *(_text(row.name, row.help, row.text or row.schema) for row in beside)]
     if asks not in _OF_EVENTS:
         return []
     source = _text("source", "Where the events are from; found by itself if left out", {"enum": list(sources)})
@@ -213,7 +217,12 @@ def _query_parameters(asks: str | None, method: str, sources: Sequence[str]) -> 
     return [source, *(late if asks == "Arrivals" else [])]
 
 
-_BESIDE: Mapping[str, Sequence[Parameter]] = {"Query": parameters(), "RangeQuery": RANGE_PARAMETERS}
+_BESIDE: Mapping[str, Sequence[Parameter]] = {
+    "Query": parameters(),
+    "RangeQuery": RANGE_PARAMETERS,
+    "FacetQuery": FACET_PARAMETERS,
+    "SpanQuery": SPAN_PARAMETERS,
+}
 
 
 def _filters_parameter(asks: str) -> dict[str, Any]:
@@ -315,6 +324,7 @@ _KIND_OF_BAD = {
     "NewToken": "Token",
     "NewRange": "Range",
     "AgainQuery": "Query",
+    "SpanQuery": "Query",
     "Filtered": "Filters",
     "Arrivals": "Events",
 }

@@ -201,16 +201,6 @@ def _page(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _count(body: Mapping[str, Any], key: str, default: int = 0) -> int:
-    value = body.get(key)
-    if value in (None, ""):
-        return default
-    found = integer(value)
-    if found is None or found < 0:
-        raise MalformedBodyError(f"{key}: expected an integer from 0 on (or its decimal string), got {describe(value)}")
-    return found
-
-
 def _chosen(filters: Any) -> Callable[[Kept], bool]:
     """Whether a range matches; a table of three filters, apart from those of activities."""
     if not isinstance(filters, Mapping):

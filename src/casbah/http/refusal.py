@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from casbah.errors import UncountableFilterError
+from casbah.http.facets import COUNTABLE
+
 _WAIT: Mapping[str, str] = {"Retry-After": "Whole seconds to wait"}
 _SCHEME: Mapping[str, str] = {"WWW-Authenticate": "The scheme to answer with: Token"}
 
@@ -94,6 +97,14 @@ REFUSALS: Mapping[str, Refusal] = {
         400,
         "The filters cannot be read, or pass a bound",
         {"unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?"},
+    ),
+    "BadFacetQuery": Refusal(
+        400,
+        "The filters or what is to be counted cannot be read, or pass a bound",
+        {
+            "nothing to count": 'facets: expected a list of filters such as ["user.username"], got boolean',
+            "no values one by one": str(UncountableFilterError("text", tuple(COUNTABLE))),
+        },
     ),
     "BadFeedback": Refusal(
         400,

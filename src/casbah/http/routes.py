@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from casbah.http import activities, enrichment, health, ingest, mimic, ranges, tokens
+from casbah.http import activities, enrichment, facets, health, histogram, ingest, mimic, ranges, tokens
 from casbah.http.exchange import Exchange, Services
 from casbah.identity.grants import Permission
 
@@ -62,6 +62,8 @@ ROUTES: tuple[Route, ...] = (
     Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk"),
     Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Enrich stored activities anew, a page at a time"),
     Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
+    Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters"),
+    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "How many activities there are over time"),
     Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.ADMINISTER, None,            "TokenPage",    "List tokens and their status"),
     Route(("POST",),       f"{EXTENSION}/tokens",                        tokens.create_token,          Permission.ADMINISTER, "NewToken",      "CreatedToken", "Create a token", 201),
     Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",              tokens.revoke_token,          Permission.ADMINISTER, None,            "Token",        "Revoke a token"),

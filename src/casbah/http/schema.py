@@ -42,11 +42,15 @@ _OF_TAKES = {Takes.FLAGS: "Flag", Takes.NUMBERS: "Whole", Takes.RANGES: "Range",
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What may stand beside `filters`: `schema` of its value, where it is not left blank."""
+    """What may stand beside `filters`: `schema` of its value, where it is not left blank.
+
+    `text` is the schema of its value in a query string, where that is another.
+    """
 
     name: str
     schema: Schema
     help: str
+    text: Schema | None = None
 
 
 def ref(name: str) -> Schema:

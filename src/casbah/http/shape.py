@@ -5,6 +5,9 @@ Bodies allow keys that they do not name, because the server ignores those; answe
 
 from collections.abc import Iterable
 
+from casbah.activity.record import MOST_DIGITS
+from casbah.http.facets import FACET_PARAMETERS
+from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
@@ -13,6 +16,9 @@ from casbah.ingest.enrich.ranges import MOST_NETWORKS
 
 _MOMENT: Schema = {"type": "integer", "description": "ms since the epoch"}
 _BLANK: Schema = {"enum": [None, ""], "description": "As good as absent"}
+_VALUE: Schema = {"description": "As the filter's `eq` takes it"}
+_OR_NONE: Schema = {"type": ["integer", "null"]}
+_HOW_MANY: Schema = {"type": "integer", "minimum": 1}
 _FEEDBACK_TEXTS = {
     "feedback": "What there is to say",
     "feedbackValue": 'A code, such as "0"',
@@ -28,6 +34,8 @@ MEANINGS = {
     "Activity": "The record, byte for byte as it was stored",
     "Page": "Activities in order, and how many match in all",
     "Total": "How many match",
+    "Facets": "The most frequent values of each filter, with exact counts",
+    "Histogram": "How many there are in each span of time, exactly",
     "Metadata": "Every filter, with the operators that it takes",
     "FeedbackPage": "All of the feedback, oldest first",
     "RangePage": "IP ranges in order, and how many match in all",
@@ -62,6 +70,13 @@ def bodies() -> dict[str, Schema]:
                     ref("Count"), _BLANK, description="How many to look at: 500 to 5,000; others are clamped"
                 ),
             }
+        ),
+        "FacetQuery": _object({"filters": filters, **_beside(FACET_PARAMETERS, _BLANK)}),
+        "SpanQuery": _object({"filters": filters, **_beside(SPAN_PARAMETERS, _BLANK)}),
+        "Width": either(
+            {"type": "integer", "minimum": 1},
+            {"type": "string", "maxLength": MOST_DIGITS, "pattern": "^0*[1-9][0-9]*$"},
+            description="An integer of 1 or more, or its decimal string",
         ),
         "Feedback": _feedback(
             {"type": ["string", "integer", "null"]}, either({"type": "null"}, ref("Flag")), said=["string", "integer"]
@@ -102,6 +117,42 @@ def answers() -> dict[str, Schema]:
         ),
         "Total": _answer({"total": {"type": "integer", "minimum": 0}}),
         "Metadata": _answer({"filters": {"type": "array", "items": _described()}}),
+        "Facets": _answer(
+            {
+                "data": {
+                    "type": "array",
+                    "items": ref("Facet"),
+                    "description": "One for each filter, as they were asked",
+                },
+                "total": {"type": "integer", "minimum": 0, "description": "How many activities match"},
+            }
+        ),
+        "Facet": _answer(
+            {
+                "filter": {"type": "string"},
+                "values": {
+                    "type": "array",
+                    "items": _answer({"value": _VALUE, "total": _HOW_MANY}),
+                    "description": "The most frequent first, equals in the order of their values",
+                },
+            }
+        ),
+        "Histogram": _answer(
+            {
+                "first": {**_OR_NONE, "description": "Where it begins, ms since the epoch; null: nothing matches"},
+                "last": {**_OR_NONE, "description": "Where it ends"},
+                "width": {**_OR_NONE, "description": "How wide a span is, in ms; the first and the last may jut out"},
+                **_COUNTS,
+                "by": {"type": "string", "description": "The filter, if one was named"},
+                "series": {
+                    "type": "array",
+                    "items": _answer({"value": _VALUE, **_COUNTS}),
+                    "description": "Its most frequent values",
+                },
+                "rest": {**_answer(_COUNTS), "description": "Those that have none of these values"},
+            },
+            optional=("by", "series", "rest"),
+        ),
         "FeedbackPage": _page_of("FeedbackEntry"),
         "FeedbackEntry": _answer(
             {
@@ -175,6 +226,16 @@ def _answer(properties: dict[str, Schema], *, optional: Iterable[str] = ()) -> S
 
 def _beside(rows: Iterable[Parameter], blank: Schema) -> dict[str, Schema]:
     return {row.name: either(row.schema, blank, description=row.help) for row in rows}
+
+
+_COUNTS: dict[str, Schema] = {
+    "total": {"type": "integer", "minimum": 0, "description": "How many there are in all; exact"},
+    "data": {
+        "type": "array",
+        "items": _answer({"start": _MOMENT, "total": _HOW_MANY}),
+        "description": "Every span that has any, by its first ms",
+    },
+}
 
 
 def _page_of(name: str) -> Schema:

@@ -7,10 +7,13 @@ from typing import NamedTuple, Protocol
 
 from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
-from casbah.activity.fields import Field, Value
+from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
+
+COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
+"""Kinds of fields whose values can be counted: moments, keys of addresses and words are of no use one by one."""
 
 
 @dataclass(frozen=True, slots=True)

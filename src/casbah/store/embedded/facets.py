@@ -10,12 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from casbah.activity import predicate as p
-from casbah.activity.fields import Field, Kind, Value
+from casbah.activity.fields import Field, Value
 from casbah.store.contract import FieldValue
 from casbah.store.embedded.asked import Asked
-
-COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
-"""Kinds of fields whose values can be counted: moments, keys of addresses and words are of no use one by one."""
 
 _NAMED = 1_000
 _MORE = 8

@@ -1,0 +1,220 @@
+"""Facets and the histogram on the wire, against counting in plain Python."""
+
+import json
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from casbah import compose, settings
+from casbah.activity.fields import FIELDS, values
+from casbah.activity.language import FILTERS
+from casbah.activity.matching import matches
+from casbah.activity.record import Reading
+from casbah.activity.scope import Scope
+from casbah.http.facets import COUNTABLE, USUAL
+from casbah.http.histogram import MOST_SPANS, WIDTHS
+from making import NOW, arrival, query, record
+from scenarios.inprocess import Asker, Reply
+
+FACETS, HISTOGRAM, COUNT = "/api/ext/v1/facets", "/api/ext/v1/histogram", "/api/v1/activities/count"
+HOUR, DAY = 3_600_000, 86_400_000
+NAMED: list[Any] = [
+    pytest.param({}, id="everything"),
+    pytest.param({"location.country": {"eq": ["DE", "FR"]}}, id="two countries"),
+    pytest.param({"date": {"gte": NOW - 20 * DAY}, "service": {"neq": [11161]}}, id="a window, and not an app"),
+]
+
+
+def made(count: int = 300) -> list[dict[str, Any]]:
+    dice = random.Random(11)
+    return [
+        record(
+            each,
+            timestamp=NOW - dice.randrange(60 * DAY),
+            appId=dice.choice([11161, 20892, 11161, 10980]),
+            user={"userName": f"User-{dice.randrange(30)}@contoso.com", "userTags": [f"t{dice.randrange(5)}", "all"]},
+            location={"countryCode": dice.choice(["DE", "FR", "US", "IT", "US"]), "category": dice.randrange(4)},
+            mainInfo={"rawOperationName": dice.choice(["FileDownloaded", "UserLoggedIn"])},
+            device={"clientIP": f"203.0.113.{dice.randrange(9)}"},
+            isAdminOperation=dice.random() < 0.2,
+            resolvedActor={"id": f"actor-{dice.randrange(4)}", "saasId": 11161, "instanceId": 0},
+            source=dice.choice([2, 3]),
+        )
+        for each in range(count)
+    ]
+
+
+RECORDS = made()
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory):
+    with compose.opened(settings.read({}, store=str(tmp_path_factory.mktemp("store")))) as house:
+        house.services.store.insert(map(arrival, RECORDS), Scope("default"))
+        yield Asker(house.app, house.local_key)
+
+
+def asked(ask: Asker, path: str, **body: Any) -> Any:
+    reply = ask("POST", path, json.dumps(body).encode())
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+def matching(filters: dict[str, Any]) -> list[dict[str, Any]]:
+    predicate = query(filters).predicate
+    return [each for each in RECORDS if matches(predicate, each)]
+
+
+@pytest.mark.parametrize("filters", NAMED)
+def test_facets_of_everything_that_can_be_counted(ask, filters):
+    answer = asked(ask, FACETS, filters=filters, facets=list(COUNTABLE), limit=5)
+    assert answer["total"] == len(matching(filters))
+    assert [each["filter"] for each in answer["data"]] == list(COUNTABLE)
+    for facet in answer["data"]:
+        field = FILTERS[facet["filter"]].field
+        counts = Counter(
+            each for found in matching(filters) for each in values(field, Reading(found)) if _plain(field, each)
+        )
+        expected = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:5]
+        assert [each["total"] for each in facet["values"]] == [total for _, total in expected], facet
+
+
+def _plain(field: Any, value: Any) -> bool:
+    """Of the several ways in which an entity may be asked for, the one by its id alone."""
+    return field.name != "entity" or value.startswith("--")
+
+
+@pytest.mark.parametrize("name", COUNTABLE)
+def test_every_value_can_be_asked_for_as_it_stands(ask, name):
+    (facet,) = asked(ask, FACETS, facets=[name], limit=3)["data"]
+    for found in facet["values"]:
+        total = asked(ask, COUNT, filters={name: {"eq": found["value"]}})["total"]
+        assert total == found["total"]
+
+
+def test_there_are_values_to_ask_for(ask):
+    answer = asked(ask, FACETS, facets=list(COUNTABLE))
+    assert sum(bool(facet["values"]) for facet in answer["data"]) >= 12
+
+
+def test_what_is_usual_is_counted_where_nothing_is_named(ask):
+    assert [each["filter"] for each in asked(ask, FACETS)["data"]] == list(USUAL)
+
+
+def test_values_by_their_beginning_in_any_case(ask):
+    (facet,) = asked(ask, FACETS, facets=["user.username"], prefix="USER-1", limit=50)["data"]
+    assert {each["value"] for each in facet["values"]} == {
+        each["user"]["userName"].lower() for each in RECORDS if each["user"]["userName"].startswith("User-1")
+    }
+    (facet,) = asked(ask, FACETS, facets=["entity"], prefix="actor-1")["data"]
+    assert [each["value"] for each in facet["values"]] == [{"id": "actor-1"}]
+
+
+def test_facets_in_a_query_string_and_by_another_name(ask):
+    reply = ask("GET", f"{FACETS}?facets=service,activity.actionType&limit=1")
+    assert [each["filter"] for each in reply.json["data"]] == ["service", "actionType"]
+    assert [len(each["values"]) for each in reply.json["data"]] == [1, 1]
+
+
+@pytest.mark.parametrize("filters", NAMED)
+@pytest.mark.parametrize("width", [None, HOUR * 12, DAY * 7, 123_456_789])
+def test_the_histogram_counts_what_matches(ask, filters, width):
+    answer = asked(ask, HISTOGRAM, filters=filters, width=width, spans=40)
+    moments = sorted(each["timestamp"] for each in matching(filters))
+    assert (answer["first"], answer["last"], answer["total"]) == (moments[0], moments[-1], len(moments))
+    assert answer["width"] == width or (width is None and answer["width"] in WIDTHS)
+    starts = [each["start"] for each in answer["data"]]
+    assert starts == sorted(starts)
+    for span in answer["data"]:
+        inside = [each for each in moments if span["start"] <= each < span["start"] + answer["width"]]
+        assert span["total"] == len(inside) > 0
+    assert sum(each["total"] for each in answer["data"]) == answer["total"]
+
+
+@pytest.mark.parametrize("by", ["service", "location.country", "user.username", "user.tags"])
+def test_the_histogram_by_values(ask, by):
+    answer = asked(ask, HISTOGRAM, by=by, series=2, width=DAY)
+    field = FILTERS[by].field
+    shown = [each["value"] for each in answer["series"]]
+    assert len(shown) == 2
+    rest = Counter(each["timestamp"] for each in RECORDS if not {*shown} & {*values(field, Reading(each))})
+    assert answer["rest"]["total"] == rest.total()
+    for series in answer["series"]:
+        having = [each["timestamp"] for each in RECORDS if series["value"] in values(field, Reading(each))]
+        assert series["total"] == len(having) == sum(each["total"] for each in series["data"])
+        for span in series["data"]:
+            assert span["total"] == sum(span["start"] <= each < span["start"] + DAY for each in having)
+
+
+def test_the_first_and_the_last_moment_bound_it(ask):
+    first, last = NOW - 30 * DAY - 7, NOW - 10 * DAY + 13
+    answer = asked(ask, HISTOGRAM, first=first, last=last, width=HOUR)
+    assert answer["total"] == sum(first <= each["timestamp"] <= last for each in RECORDS)
+    assert (answer["first"], answer["last"]) == (first, last)
+
+
+def test_one_end_alone_is_completed_by_what_matches(ask):
+    newest = max(each["timestamp"] for each in RECORDS)
+    answer = asked(ask, HISTOGRAM, first=NOW - DAY)
+    assert (answer["first"], answer["last"]) == (NOW - DAY, newest)
+
+
+def test_where_nothing_matches_there_is_nothing_to_lay_out(ask):
+    nothing = {"location.country": {"eq": ["XX"]}}
+    assert asked(ask, HISTOGRAM, filters=nothing, by="service") == {
+        "first": None,
+        "last": None,
+        "width": None,
+        "total": 0,
+        "data": [],
+        "by": "service",
+        "series": [],
+        "rest": {"total": 0, "data": []},
+    }
+    assert asked(ask, HISTOGRAM, filters=nothing, first=0, last=DAY)["data"] == []
+
+
+def test_days_begin_at_midnight_and_weeks_on_monday(ask):
+    days = asked(ask, HISTOGRAM, width=DAY)["data"]
+    weeks = asked(ask, HISTOGRAM, width=7 * DAY)["data"]
+    assert {each["start"] % DAY for each in days} == {0}
+    assert {(each["start"] // DAY + 3) % 7 for each in weeks} == {0}
+
+
+def test_the_moments_of_storing_can_be_laid_out_too(ask):
+    answer = asked(ask, HISTOGRAM, sortField="created")
+    assert answer["total"] == len(RECORDS)
+
+
+REFUSED: list[Any] = [
+    pytest.param(FACETS, {"facets": {}}, "facets: expected a list of filters", id="no list"),
+    pytest.param(FACETS, {"facets": []}, "facets: expected a list of filters", id="an empty list"),
+    pytest.param(FACETS, {"facets": [1]}, "facets: expected names of filters, got integer", id="a number"),
+    pytest.param(FACETS, {"facets": ["user.usrname"]}, "did you mean 'user.username'", id="a slip"),
+    pytest.param(FACETS, {"facets": ["activity.id"]}, "cannot be counted; those of service,", id="ids of activities"),
+    pytest.param(FACETS, {"facets": ["date"]}, "cannot be counted", id="moments"),
+    pytest.param(FACETS, {"facets": ["service"] * 34}, "at most 33 filters, got 34", id="too many"),
+    pytest.param(FACETS, {"facets": ["service"], "prefix": 1}, "prefix: expected a string", id="no text"),
+    pytest.param(FACETS, {"facets": ["service"], "prefix": "x" * 4097}, "at most 4096", id="a long prefix"),
+    pytest.param(FACETS, {"facets": ["service"], "limit": -1}, "limit: expected 0 or more", id="a negative limit"),
+    pytest.param(HISTOGRAM, {"by": "text"}, "the values of filter 'text' cannot be counted", id="by words"),
+    pytest.param(HISTOGRAM, {"width": 0}, "width: expected 1 ms or more, got 0", id="no width"),
+    pytest.param(HISTOGRAM, {"width": 1}, f"more than {MOST_SPANS} spans", id="too narrow"),
+    pytest.param(HISTOGRAM, {"first": "soon"}, "first: expected an integer", id="no moment"),
+    pytest.param(HISTOGRAM, {"sortField": "user"}, "sortField: expected one of date, created", id="no moments"),
+    pytest.param(HISTOGRAM, {"filters": {"nope": {}}}, "unknown filter 'nope'", id="an unknown filter"),
+]
+
+
+@pytest.mark.parametrize("path, body, text", REFUSED)
+def test_what_is_refused(ask, path, body, text):
+    reply: Reply = ask("POST", path, json.dumps(body).encode())
+    assert reply.status == 400
+    assert text in reply.json["detail"]
+
+
+def test_countable_are_all_but_words_moments_and_ids():
+    assert set(FILTERS) - set(COUNTABLE) == {"text", "date", "created", "activity.id"}
+    assert FIELDS["id"] not in {row.field for row in COUNTABLE.values()}
