@@ -84,6 +84,28 @@ def test_metadata_names_every_filter(play):
     play(story)
 
 
+def test_the_most_frequent_values_are_counted(play):
+    async def story(activities):
+        found = await settled(activities.facets("service", "user.domain", limit=1))
+        assert found["service"] == [{"value": record(0)["appId"], "total": 12}]
+        assert list(found) == ["service", "user.domain"]
+        some = where.activity.id.eq("activity-3", "activity-4")
+        assert (await settled(activities.facets("service", filters=some)))["service"][0]["total"] == 2
+
+    play(story)
+
+
+def test_activities_are_laid_out_in_time(play):
+    async def story(activities):
+        found = await settled(activities.histogram(by="service", spans=10))
+        assert sum(each["total"] for each in found["data"]) == found["total"] == 12
+        assert [each["total"] for each in found["series"]] == [12]
+        some = where.activity.id.eq("activity-3", "activity-4")
+        assert (await settled(activities.histogram(some, width=1, sort="created")))["total"] == 2
+
+    play(story)
+
+
 def test_a_scan_gives_everything_oldest_first(play):
     async def story(activities):
         assert names(await drained(activities.scan())) == NAMES[::-1]
@@ -99,6 +121,7 @@ USAGE = [
     pytest.param(lambda it: it.list({"date": 5}), "filter 'date': expected an object", id="no object below a filter"),
     pytest.param(lambda it: it.list({"date": {"gte": {5}}}), "cannot be said in JSON", id="no JSON"),
     pytest.param(lambda it: it.count({"date": {"gte": float("nan")}}), "cannot be said in JSON", id="not a number"),
+    pytest.param(lambda it: it.facets(), "facets: name filters", id="no facets"),
     pytest.param(lambda it: it.fetch(""), "expected an activity's _id", id="no id"),
     pytest.param(lambda it: it.feedback("a"), "give a text=, a value= or a kind=", id="feedback that says nothing"),
 ]

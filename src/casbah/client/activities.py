@@ -14,7 +14,7 @@ from casbah.client.condition import wire_filters
 from casbah.client.driver import Awaiting, Blocking
 from casbah.client.errors import ProtocolError, UsageError
 from casbah.client.exchange import Call, Operation
-from casbah.client.page import ACTIVITIES, Page, Record, id_of, page_of
+from casbah.client.page import ACTIVITIES, EXTENSION, Page, Record, id_of, page_of
 from casbah.client.walk import Checkpoint, Direction, Sort, Walk, begin
 
 Parameters = ParamSpec("Parameters")
@@ -53,6 +53,49 @@ def counted(filters: Mapping[str, Any] | None = None) -> Operation[int]:
 def described() -> Operation[dict[str, Any]]:
     """The filters and operators that the server takes. In MDCA the route belongs to the portal and is not documented."""
     return (yield Call("GET", f"{ACTIVITIES}metadata/"))
+
+
+def facets_of(
+    *names: str, filters: Mapping[str, Any] | None = None, limit: int | None = None, prefix: str = ""
+) -> Operation[dict[str, list[dict[str, Any]]]]:
+    """The most frequent values of each filter named, as {filter: [{"value", "total"}]}, among the activities that match.
+
+    Counts are exact. `prefix` is what the values begin with. Only Casbah has this; MDCA answers with 404.
+    """
+    if not names:
+        raise UsageError('facets: name filters, such as facets("user.username")')
+    asked = {"filters": wire_filters(filters), "facets": list(names), "prefix": prefix}
+    answer = yield Call("POST", f"{EXTENSION}facets", asked if limit is None else {**asked, "limit": limit})
+    return {each["filter"]: each["values"] for each in _listed(answer, "facets")}
+
+
+def laid_out(  # noqa: PLR0913  one parameter a parameter of the route
+    filters: Mapping[str, Any] | None = None,
+    *,
+    by: str | None = None,
+    width: int | None = None,
+    spans: int | None = None,
+    first: int | None = None,
+    last: int | None = None,
+    series: int | None = None,
+    sort: Sort = "date",
+) -> Operation[dict[str, Any]]:
+    """How many activities match in each span of time: {"first", "last", "width", "total", "data": [{"start", "total"}]}, in ms.
+
+    With `by`, a filter, also `series`, of its most frequent values, and `rest`. Only Casbah has this; MDCA answers with 404.
+    """
+    said = {"by": by, "width": width, "spans": spans, "first": first, "last": last, "series": series, "sortField": sort}
+    body = {key: each for key, each in said.items() if each is not None}
+    answer = yield Call("POST", f"{EXTENSION}histogram", {"filters": wire_filters(filters), **body})
+    _listed(answer, "a histogram")
+    return answer
+
+
+def _listed(answer: dict[str, Any], what: str) -> list[dict[str, Any]]:
+    data = answer.get("data")
+    if not isinstance(data, list):
+        raise ProtocolError(f"expected {what} {{data: [...]}}, got {answer!r}")
+    return data
 
 
 def commented(
@@ -206,6 +249,8 @@ class Activities:
     count = _blocking(counted)
     feedback = _blocking(commented)
     metadata = _blocking(described)
+    facets = _blocking(facets_of)
+    histogram = _blocking(laid_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +265,5 @@ class AsyncActivities:
     count = _awaiting(counted)
     feedback = _awaiting(commented)
     metadata = _awaiting(described)
+    facets = _awaiting(facets_of)
+    histogram = _awaiting(laid_out)

@@ -8,6 +8,7 @@ from casbah.client.errors import ProtocolError
 
 Record = dict[str, Any]
 
+EXTENSION = "/api/ext/v1/"
 ACTIVITIES = "/api/v1/activities/"
 
 

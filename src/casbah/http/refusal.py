@@ -102,7 +102,7 @@ REFUSALS: Mapping[str, Refusal] = {
         400,
         "The filters or what is to be counted cannot be read, or pass a bound",
         {
-            "nothing to count": 'facets: expected a list of filters such as ["user.username"], got boolean',
+            "nothing to count": 'facets: expected a list of filters such as ["user.username"], got boolean True',
             "no values one by one": str(UncountableFilterError("text", tuple(COUNTABLE))),
         },
     ),

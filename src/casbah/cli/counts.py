@@ -1,0 +1,151 @@
+"""casbah top | histogram."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import condition, options
+from casbah.cli.connection import connected
+from casbah.cli.plain import cell
+
+_EXTENSION = "/api/ext/v1"
+_DAY, _MINUTE = 86_400_000, 60_000
+_LEAST_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+Conditions = Annotated[
+    list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; may be given several times.")
+]
+Filters = Annotated[str | None, typer.Option(help="A filters object as JSON, or @FILE.")]
+
+
+def top(  # noqa: PLR0913  one parameter an option
+    names: Annotated[list[str], typer.Argument(metavar="FILTER...", help="Whose values: user.username, service, ...")],
+    *,
+    conditions: Conditions = None,
+    filters: Filters = None,
+    limit: Annotated[int, typer.Option(help="How many values of each.")] = 10,
+    prefix: Annotated[str, typer.Option(help="What the values begin with.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """Count the most frequent values of filters among what matches.
+
+    Example: casbah top user.username location.country --filter 'date gte_ndays 30'
+    """
+    body = {"filters": condition.filters(conditions or [], filters), "facets": names, "limit": limit, "prefix": prefix}
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        answer = api.ask("POST", f"{_EXTENSION}/facets", json=body)
+    if as_json:
+        typer.echo(answer.content)
+        return
+    found, out = answer.json(), Console()
+    for facet in found["data"]:
+        out.print(_top_table(facet, found["total"], width=out.width))
+    sys.stderr.write(f"casbah: {found['total']:,} activities match\n")
+
+
+def histogram(  # noqa: PLR0913  one parameter an option
+    *,
+    conditions: Conditions = None,
+    filters: Filters = None,
+    by: Annotated[str | None, typer.Option(help="Divide each span by the values of a filter.")] = None,
+    spans: Annotated[int, typer.Option(help="How many spans at most.")] = 24,
+    width: Annotated[int | None, typer.Option(help="How wide a span is, in ms.")] = None,
+    sort: Annotated[str, typer.Option(help="date or created.")] = "date",
+    as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """Show how many activities match over time.
+
+    Example: casbah histogram --filter 'activity.type eq true' --by service
+    """
+    body = {
+        "filters": condition.filters(conditions or [], filters),
+        "by": by,
+        "spans": spans,
+        "width": width,
+        "sortField": sort,
+    }
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        answer = api.ask("POST", f"{_EXTENSION}/histogram", json=body)
+    if as_json:
+        typer.echo(answer.content)
+        return
+    found, out = answer.json(), Console()
+    if found["data"]:
+        out.print(_histogram_table(found, width=out.width))
+    sys.stderr.write(f"casbah: {found['total']:,} activities match\n")
+
+
+def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
+    """Values, how many, their share of what matches, and that share as a bar."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table.add_column(facet["filter"], overflow="ellipsis", no_wrap=True, min_width=20, max_width=width // 2)
+    table.add_column("activities", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    most = max((each["total"] for each in facet["values"]), default=1)
+    for each in facet["values"]:
+        table.add_row(
+            cell(_said(each["value"])),
+            f"{each['total']:,}",
+            f"{each['total'] / max(total, 1):.1%}",
+            _bar(each["total"] / most, width // 5),
+        )
+    return table
+
+
+def _histogram_table(found: dict[str, Any], *, width: int) -> Table:
+    """One line a span, empty ones too; with series, the count of each beside the bar."""
+    series = [
+        *found.get("series", ()),
+        *([{"value": "rest", **found["rest"]}] if found.get("rest", {}).get("total") else ()),
+    ]
+    columns = [{span["start"]: span["total"] for span in each["data"]} for each in series]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("from (UTC)", no_wrap=True)
+    table.add_column("activities", justify="right")
+    table.add_column("")
+    for each in series:
+        table.add_column(cell(_said(each["value"])), justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
+    room = max(_LEAST_BAR, min(width // 4, width - _BESIDE_BAR - _COLUMN * len(columns)))
+    totals = {span["start"]: span["total"] for span in found["data"]}
+    most = max(totals.values())
+    for start in range(min(totals), max(totals) + 1, found["width"]):
+        total = totals.get(start, 0)
+        table.add_row(
+            _moment(start, found["width"]),
+            f"{total:,}",
+            _bar(total / most, room),
+            *(f"{column[start]:,}" if start in column else "" for column in columns),
+        )
+    return table
+
+
+def _said(value: Any) -> str:
+    """A value for people; entities are objects."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _bar(share: float, width: int) -> str:
+    """A bar of that share of `width` cells, to the eighth of one."""
+    eighths = round(share * width * 8)
+    return _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _moment(at: int, width: int) -> str:
+    """A moment as finely as spans of `width` ms need it."""
+    try:
+        moment = datetime.fromtimestamp(at / 1_000, UTC)
+    except (ValueError, OverflowError):
+        return str(at)
+    form = "%Y-%m-%d" if width % _DAY == 0 else "%Y-%m-%d %H:%M" if width % _MINUTE == 0 else "%Y-%m-%d %H:%M:%S"
+    return moment.strftime(form)
