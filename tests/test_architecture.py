@@ -27,7 +27,7 @@ ROWS = (
     ("activity.query",),
     ("activity.matching",),
     ("activity",),
-    ("store.contract", "ingest.contract", "identity.*"),
+    ("store.contract", "ingest.contract", "identity.*", "saved.*"),
     ("store.*", "ingest.*"),
     ("connectors.*", "pull.*"),
     ("demo.*",),

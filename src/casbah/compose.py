@@ -22,6 +22,7 @@ from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
 from casbah.ingest.enrich.enrichment import Sources
 from casbah.ingest.enrich.ranges import Book
+from casbah.saved.queries import Queries
 from casbah.settings import Settings, read
 from casbah.store.embedded.store import EmbeddedStore
 
@@ -57,6 +58,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         closing(_store(settings, clock)) as store,
         closing(Tokens(settings.store, clock=clock)) as tokens,
         closing(Book(settings.store, clock=clock)) as ranges,
+        closing(Queries(settings.store, clock=clock)) as queries,
         closing(told.opened()) as enrichment,
         closing(
             Beside(
@@ -79,6 +81,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             plain=Quirks(read({}), clock=clock, dice=dice),
             connectors=known(),
             ranges=ranges,
+            queries=queries,
             enrichment=enrichment,
             beside=beside,
             lanes=lanes,

@@ -12,9 +12,11 @@
         BadRangeError               400  an IP range cannot be kept
         NotAuthenticatedError       401  no credentials
         InvalidTokenError           401  unknown, expired, revoked or malformed token
+        ForeignPageError            403  a session's cookie on a request of another site's page
         PermissionDeniedError       403  the token lacks the scope
         ActivityNotFoundError       404  no such activity (or another tenant's)
         NoSuchRangeError            404  no IP range of that id (or another tenant's)
+        NoSuchQueryError            404  no saved query of that id (or another tenant's, or somebody else's)
         RouteNotFoundError          404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
@@ -26,6 +28,7 @@
         SearchTooLongError          503  a search ran over its limit
         TokensUnavailableError      503  the database of tokens cannot be read or written now
         RangesUnavailableError      503  the database of IP ranges cannot be read or written now
+        QueriesUnavailableError     503  the database of saved queries cannot be read or written now
         IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
       OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
         StoreLockedError            another process owns the data directory
@@ -151,6 +154,15 @@ class InvalidTokenError(RequestError):
         return {"WWW-Authenticate": "Token"}
 
 
+class ForeignPageError(RequestError):
+    """A session's cookie came with a request that another site's page made."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("a session counts only for requests of this server's own pages; send a token instead")
+
+
 class PermissionDeniedError(RequestError):
     """The token is good, its scopes do not cover the route."""
 
@@ -162,6 +174,15 @@ class PermissionDeniedError(RequestError):
 
 class ActivityNotFoundError(RequestError):
     """No activity of that id in the caller's tenant."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Not found.")
+
+
+class NoSuchQueryError(RequestError):
+    """No saved query of that id, or somebody else's."""
 
     status = 404
 
@@ -279,6 +300,13 @@ class RangesUnavailableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("the IP ranges cannot be read or written now; try again")
+
+
+class QueriesUnavailableError(UnavailableError):
+    """The database of saved queries fails while it is in use."""
+
+    def __init__(self) -> None:
+        super().__init__("the saved queries cannot be read or written now; try again")
 
 
 class IssuerUnavailableError(UnavailableError):

@@ -68,6 +68,7 @@ class Settings:
     pull: Path | None
     host: str
     port: int
+    session: int | None
     throttle: Rate | None
     max_body: int
     max_ingest_body: int
@@ -306,6 +307,7 @@ SETTINGS = _table(
     Setting("pull",             "",            _optional_file, "A file that says what a server fetches from hosted apps while it runs (docs/pull.md)"),
     Setting("host",             "127.0.0.1",   _host,   "The address to listen on"),
     Setting("port",             "8765",        _port,   "The port to listen on; 0 takes any free one"),
+    Setting("session",          "12h",         _span,   "How long somebody stays signed in to the pages, such as 12h; off: nobody can sign in there"),
     Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off",
             mdca="30/minute", quirk="D: 30 requests a minute for each tenant"),
     Setting("max_body",         "1_048_576",   _whole,  "Bytes in the body of a request, ingest apart"),

@@ -49,7 +49,7 @@ def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) ->
     """The query that `body` asks; `now` is ms since the epoch. Raises RequestError and nothing else."""
     filters = body.get("filters")
     filters = {} if filters is None or filters == "" else filters
-    scan = _boolean(body, "isScan")
+    scan = flag_of(body, "isScan")
     sort = choice_of(body, "sortField", _SORT_FIELDS)
     return Query(
         predicate=where(filters, now=now, bounds=bounds),
@@ -168,7 +168,8 @@ def _merge_into(operators: dict[str, Any], operator: str, moment: int) -> None:
 _FROZEN = {"gte_ndays": "gte", "lte_ndays": "lte"}
 
 
-def _boolean(body: Mapping[str, Any], name: str) -> bool:
+def flag_of(body: Mapping[str, Any], name: str) -> bool:
+    """A parameter that is true or false; false where it is absent. Raises MalformedBodyError."""
     given = body.get(name)
     if given is None or given == "":
         return False

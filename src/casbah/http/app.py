@@ -15,6 +15,7 @@ from casbah.http.body import Incoming
 from casbah.http.exchange import Exchange, Services
 from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, PublicRoute, Route
+from casbah.http.session import visitor
 from casbah.identity.door import TENANT_HEADER
 from casbah.identity.grants import Caller
 
@@ -77,6 +78,9 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
 
 
 async def _caller(request: Request, services: Services) -> Caller:
+    signed_in = visitor(request, services)
+    if signed_in is not None:
+        return signed_in
     authorization, tenant = request.headers.get("authorization"), request.headers.get(TENANT_HEADER)
     if services.door.may_wait(authorization):
         return await run_in_threadpool(services.door.caller, authorization, tenant)

@@ -23,6 +23,9 @@ A_RECORD = "97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7"
 A_RANGE = "5fd767259cd24bb563567d7c"
 """The `_id` of an IP range, as paths show it."""
 
+A_QUERY = "5c1f0a9d2b7e4a36"
+"""The id of a saved query, as paths show it."""
+
 A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
 """The name of a token, as paths show it."""
 
@@ -100,6 +103,22 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             {"filters": {"ip.address": {"eq": ["203.0.113.0/24"]}}, "by": "service", "width": 3_600_000},
         ),
     ),
+    "NewQuery": (
+        Example(
+            "mine",
+            "For oneself",
+            {
+                "name": "Failed sign-ins",
+                "filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}},
+            },
+        ),
+        Example(
+            "shared",
+            "For the tenant",
+            {"name": "From our office", "filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}, "shared": True},
+        ),
+    ),
+    "SignIn": (Example("token", "With a token", {"token": "0" * 80}),),
     "Feedback": (
         Example("false-positive", "Nothing was wrong", {"feedback": "This was me.", "feedbackValue": "0"}),
         Example(

@@ -21,6 +21,7 @@ from casbah.ingest.beside import Beside
 from casbah.ingest.contract import Connector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.ranges import Book
+from casbah.saved.queries import Queries
 from casbah.settings import Settings
 from casbah.store.contract import Store
 
@@ -43,6 +44,7 @@ class Services:
     plain: Quirks
     connectors: Mapping[str, Connector]
     ranges: Book
+    queries: Queries
     enrichment: Enrichment
     beside: Beside
     lanes: Lanes

@@ -11,13 +11,14 @@ from typing import Any
 
 import casbah
 from casbah.activity.query import Bounds
-from casbah.http.examples import A_RANGE, A_RECORD, A_TOKEN, EXAMPLES, NDJSON, Example
+from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_TOKEN, EXAMPLES, NDJSON, Example
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.ranges import RANGE_PARAMETERS
 from casbah.http.refusal import REFUSALS, Refusal
 from casbah.http.routes import ALIASES, Handler, PublicHandler, PublicRoute, Route
 from casbah.http.schema import Parameter, Schema, either, language, parameters, ref
+from casbah.http.session import COOKIE
 from casbah.http.shape import MEANINGS, answers, bodies
 
 Document = dict[str, Any]
@@ -33,6 +34,9 @@ _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
 
 _TAGS = {
     "activities": "MDCA's Activities API, and what it has no route for: the feedback on an activity",
+    "choices": "What values are called",
+    "queries": "Filters that people keep",
+    "session": "Signing in to the pages, which a browser does",
     "facets": "Which values are frequent",
     "histogram": "How activities lie in time",
     "ranges": "MDCA's data enrichment API: IP ranges, and what is said of their addresses",
@@ -49,6 +53,12 @@ _SECURITY = {
         "in": "header",
         "name": "Authorization",
         "description": "`Token <key>`, with a key that an administrator made",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "What a browser has after signing in; it counts for requests of this server's own pages alone",
     },
     "bearer": {
         "type": "http",
@@ -124,7 +134,7 @@ def document(
         },
         "servers": [{"url": "/", "description": "Wherever this document is from"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
-        "paths": {**_guarded_paths(routes, sources), **_public_paths(public)},
+        "paths": _public_paths(public, _guarded_paths(routes, sources)),
         "components": {
             "schemas": {**language(bounds), **bodies(), **answers()},
             "responses": {name: _refusal(row) for name, row in REFUSALS.items()},
@@ -170,6 +180,7 @@ def _segment(name: str) -> dict[str, Any]:
 _SEGMENTS = {
     "pk": ("The activity's `_id`, percent-encoded", A_RECORD),
     "range": ("The range's `_id`", A_RANGE),
+    "query": ("The query's id", A_QUERY),
     "token": ("The token's id, or its name where only one in use has it", A_TOKEN),
 }
 
@@ -181,7 +192,7 @@ def _operation(route: Route, method: str, sources: Sequence[str]) -> dict[str, A
         "tags": [route.handler.__module__.rpartition(".")[2]],
         "summary": route.help,
         "description": f"{_what(route.handler)} Needs the scope {' or '.join(route.permission.value)}.",
-        "security": [{"token": []}, {"bearer": []}],
+        "security": [{"token": []}, {"bearer": []}, {"session": []}],
     }
     asked = _query_parameters(route.asks, method, sources)
     if asked:
@@ -321,7 +332,8 @@ def _refusals_of(route: Route) -> Iterator[str]:
 
 
 _KIND_OF_BAD = {
-    "NewToken": "Token",
+    "NewToken": "NewToken",
+    "NewQuery": "NewQuery",
     "NewRange": "Range",
     "AgainQuery": "Query",
     "SpanQuery": "Query",
@@ -330,8 +342,12 @@ _KIND_OF_BAD = {
 }
 
 
-def _public_paths(public: Sequence[PublicRoute]) -> dict[str, Any]:
-    return {route.path or "/": {"get": _public_operation(route)} for route in public}
+def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[str, Any]:
+    """Those of `paths`, and the public ones."""
+    for route in public:
+        item = paths.setdefault(route.path or "/", {})
+        item |= {method.lower(): _public_operation(route) for method in route.methods}
+    return paths
 
 
 def _public_operation(route: PublicRoute) -> dict[str, Any]:
@@ -341,14 +357,22 @@ def _public_operation(route: PublicRoute) -> dict[str, Any]:
         answer["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     else:
         answer["content"] = {kind: {"schema": ref(route.answers) if route.answers else {"type": "string"}}}
-    unsure = {"503": _response_ref("Unavailable")} if route.answers == "Ready" else {}
+    unsure = {"503": _response_ref("Unavailable")} if route.answers in ("Ready", "Session") else {}
+    asked = {"requestBody": _request_body(route.asks)} if route.asks else {}
+    refused = ("BadSignIn", "BadToken", "Foreign", "TooLarge") if route.asks else ()
     return {
         "operationId": route.handler.__name__,
         "tags": [route.handler.__module__.rpartition(".")[2]],
         "summary": route.help,
         "description": _what(route.handler),
         "security": [],
-        "responses": {str(route.status): answer, "405": _response_ref("MethodNotAllowed"), **unsure},
+        **asked,
+        "responses": {
+            str(route.status): answer,
+            **{str(REFUSALS[each].status): _response_ref(each) for each in refused},
+            "405": _response_ref("MethodNotAllowed"),
+            **unsure,
+        },
     }
 
 

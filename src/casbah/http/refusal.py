@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from casbah.errors import UncountableFilterError
+from casbah.errors import ForeignPageError, UncountableFilterError
 from casbah.http.facets import COUNTABLE
 
 _WAIT: Mapping[str, str] = {"Retry-After": "Whole seconds to wait"}
@@ -31,6 +31,7 @@ def _only(*texts: str) -> Mapping[str, Any]:
 
 _NO_CREDENTIALS, _BAD_TOKEN = "Authentication credentials were not provided.", "Invalid token."
 _FORBIDDEN = "You do not have permission to perform this action."
+_FOREIGN = str(ForeignPageError())
 _NOT_FOUND = "Not found."
 _NO_MIMIC = "this server mimics none; start it with `casbah serve --mimic mdca`"
 
@@ -42,7 +43,25 @@ REFUSALS: Mapping[str, Refusal] = {
         _only(_NO_CREDENTIALS, _BAD_TOKEN),
         _SCHEME,
     ),
-    "Forbidden": Refusal(403, "The token lacks the scope", {"scope missing": _FORBIDDEN}, _only(_FORBIDDEN)),
+    "Forbidden": Refusal(
+        403,
+        "The token lacks the scope; or a session came from elsewhere",
+        {"scope missing": _FORBIDDEN, "another site's page": _FOREIGN},
+        _only(_FORBIDDEN, _FOREIGN),
+    ),
+    "Foreign": Refusal(403, "Another site's page asks", {"another site's page": _FOREIGN}, _only(_FOREIGN)),
+    "BadToken": Refusal(
+        401, "The token is not good", {"unknown or revoked token": _BAD_TOKEN}, _only(_BAD_TOKEN), _SCHEME
+    ),
+    "BadSignIn": Refusal(400, "There is no token", {"no token": "token: expected a token, got null"}),
+    "BadNewQuery": Refusal(
+        400,
+        "The query cannot be kept",
+        {
+            "no name": "name: expected a name, got null",
+            "unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?",
+        },
+    ),
     "NotFound": Refusal(
         404, "No such thing, or another tenant's", {"unknown or another tenant's": _NOT_FOUND}, _only(_NOT_FOUND)
     ),
@@ -73,6 +92,7 @@ REFUSALS: Mapping[str, Refusal] = {
         {
             "shutting down": "the store is shutting down; try again",
             "no tokens": "the tokens cannot be read or written now; try again",
+            "no queries": "the saved queries cannot be read or written now; try again",
             "no ranges": "the IP ranges cannot be read or written now; try again",
             "no keys": "the keys of the token issuer cannot be had now; try again",
         },
@@ -135,7 +155,7 @@ REFUSALS: Mapping[str, Refusal] = {
             "name taken": "name: there is an IP range 'Berlin office' already",
         },
     ),
-    "BadToken": Refusal(
+    "BadNewToken": Refusal(
         400,
         "The token cannot be made",
         {

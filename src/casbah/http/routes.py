@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from casbah.http import activities, enrichment, facets, health, histogram, ingest, mimic, ranges, tokens
+from casbah.http import (
+    activities,
+    choices,
+    enrichment,
+    facets,
+    health,
+    histogram,
+    ingest,
+    mimic,
+    queries,
+    ranges,
+    session,
+    tokens,
+)
 from casbah.http.exchange import Exchange, Services
 from casbah.identity.grants import Permission
 
@@ -46,6 +59,7 @@ class PublicRoute:
     help: str
     status: int = 200
     methods: tuple[str, ...] = ("GET",)
+    asks: str | None = None
 
 
 # fmt: off
@@ -64,6 +78,13 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
     Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters"),
     Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "How many activities there are over time"),
+    Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "What the values of filters are called"),
+    Route(("GET",),        f"{EXTENSION}/queries",                       queries.list_queries,         Permission.READ,       None,            "SavedQueryPage", "List saved queries"),
+    Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201),
+    Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query"),
+    Route(("DELETE",),     f"{EXTENSION}/queries/{{query}}",             queries.delete_query,         Permission.READ,       None,            "Deleted",      "Delete a saved query"),
+    Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.READ,       None,            "Session",      "Who is asking"),
+    Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.READ,       None,            "Session",      "Sign out of the pages"),
     Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.ADMINISTER, None,            "TokenPage",    "List tokens and their status"),
     Route(("POST",),       f"{EXTENSION}/tokens",                        tokens.create_token,          Permission.ADMINISTER, "NewToken",      "CreatedToken", "Create a token", 201),
     Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",              tokens.revoke_token,          Permission.ADMINISTER, None,            "Token",        "Revoke a token"),
@@ -73,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 PUBLIC: tuple[PublicRoute, ...] = (
+    PublicRoute(f"{EXTENSION}/session", session.sign_in, "Session", "Sign in to the pages", methods=("POST",), asks="SignIn"),
     PublicRoute("/livez",  health.alive, "Alive", "The process runs"),
     PublicRoute("/readyz", health.ready, "Ready", "The store answers"),
 )

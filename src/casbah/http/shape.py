@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from casbah.activity.record import MOST_DIGITS
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
+from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
@@ -34,6 +35,7 @@ MEANINGS = {
     "Activity": "The record, byte for byte as it was stored",
     "Page": "Activities in order, and how many match in all",
     "Total": "How many match",
+    "Session": "Who is asking, in which tenant, and what they may do",
     "Facets": "The most frequent values of each filter, with exact counts",
     "Histogram": "How many there are in each span of time, exactly",
     "Metadata": "Every filter, with the operators that it takes",
@@ -95,6 +97,15 @@ def bodies() -> dict[str, Schema]:
         },
         "NewRange": _new_range(),
         "NewToken": _new_token(),
+        "NewQuery": _object(
+            {
+                "name": {"type": "string", "maxLength": MOST_QUERY_NAME, "pattern": _NOT_BLANK},
+                "filters": filters,
+                "shared": either(ref("Flag"), _BLANK, description="Whether everybody of the tenant sees it"),
+            },
+            required=("name",),
+        ),
+        "SignIn": _object({"token": {"type": "string", "description": "A token's key"}}, required=("token",)),
         "Interruptions": _interruptions(),
     }
 
@@ -117,6 +128,41 @@ def answers() -> dict[str, Schema]:
         ),
         "Total": _answer({"total": {"type": "integer", "minimum": 0}}),
         "Metadata": _answer({"filters": {"type": "array", "items": _described()}}),
+        "Choices": _page_of("Choice"),
+        "Choice": _answer(
+            {
+                "filter": {"type": "string"},
+                "values": {
+                    "type": "array",
+                    "items": _answer({"value": _VALUE, "name": {"type": "string"}}),
+                    "description": "By name",
+                },
+            }
+        ),
+        "SavedQueryPage": _page_of("SavedQuery"),
+        "SavedQuery": _answer(
+            {
+                "id": {"type": "string"},
+                "name": {"type": "string"},
+                "help": {"type": "string", "description": "What it finds, where that is said"},
+                "filters": ref("Filters"),
+                "shared": {"type": "boolean"},
+                "suggested": {"type": "boolean", "description": "Whether it is one of those that everybody is offered"},
+                "owner": {"type": ["string", "null"], "description": "The name of the token that it was saved with"},
+                "own": {"type": "boolean", "description": "Whether that is the caller's"},
+                "changed": {"type": ["integer", "null"], "description": "ms since the epoch"},
+            }
+        ),
+        "Deleted": _answer({"id": {"type": "string"}}),
+        "Session": _answer(
+            {
+                "name": {"type": "string", "description": "The token's name"},
+                "tenant": {"type": "string"},
+                "scopes": {"type": "array", "items": {"type": "string"}},
+                "expires": {**_MOMENT, "description": "When a session that has just begun ends, ms since the epoch"},
+            },
+            optional=("expires",),
+        ),
         "Facets": _answer(
             {
                 "data": {

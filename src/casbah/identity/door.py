@@ -50,6 +50,10 @@ class Door:
             return Caller("local", _scope(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
         return self.tokens.caller(key)
 
+    def visitor(self, session: str) -> Caller:
+        """Who signed in to the pages. Raises InvalidTokenError."""
+        return self.tokens.session_caller(session)
+
     def _issuer(self, scheme: str, key: str) -> Issuer | None:
         """Who judges a key: the issuer, if it is a JWT; our own keys have no dots."""
         return self.issuer if scheme == _BEARER and key.count(".") == _DOTS else None

@@ -1,5 +1,8 @@
 """API tokens: shown once, kept as a hash, revocable at once, for ever or until a moment; one small database in the store.
 
+A session is what somebody has who signed in to the pages with a token: a key of its own, for a while, and for no longer than
+the token is good.
+
 A key is found by its hash. That comparison takes longer the more of a hash is right, but nobody can choose a key by what
 its SHA-256 begins with and come closer to one that exists, so the time says nothing.
 """
@@ -41,8 +44,13 @@ create table if not exists token (
     id text primary key, name text not null, hash blob not null unique, tenant text not null, scopes text not null,
     created integer not null, used integer, revoked integer, expires integer
 ) strict;
+create table if not exists session (
+    hash blob primary key, token text not null references token (id), created integer not null, expires integer not null
+) strict, without rowid;
 """
 _COLUMNS = "id, name, tenant, scopes, created, used, revoked, expires"
+_OF_SESSION = f"select {_COLUMNS} from token where id = (select token from session where hash = ? and expires > ?)"  # noqa: S608  constants
+_Row = tuple[str, str, str, str, int, int | None, int | None, int | None]
 _OUR_MISTAKES = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 _CANNOT_OPEN = "cannot be opened for writing; see whether it is a file, and who may write it and its folder"
 _NO_DATABASE = (
@@ -143,18 +151,45 @@ class Tokens:
             raise InvalidTokenError
         with self._using() as database:
             row = database.execute(f"select {_COLUMNS} from token where hash = ?", (digest(key),)).fetchone()  # noqa: S608  a constant
-        token = _token(row) if row else None
+        return self._caller(row, self._clock())
+
+    def begin_session(self, key: str, *, ms: int) -> tuple[str, int]:
+        """A session for whoever bears the token `key`: its own key, and when it ends. Raises InvalidTokenError."""
+        self.caller(key)
         now = self._clock()
-        if token is None or token.revoked is not None or token.expired(now):
-            raise InvalidTokenError
-        self._note_use(token, now)
-        return Caller(token.name, Scope(token.tenant), frozenset(token.scopes))
+        session = secrets.token_urlsafe(48)
+        with self._using() as database:
+            database.execute("delete from session where expires <= ?", (now,))
+            database.execute(
+                "insert into session (hash, token, created, expires) select ?, id, ?, ? from token where hash = ?",
+                (digest(session), now, now + ms, digest(key)),
+            )
+        return session, now + ms
+
+    def end_session(self, session: str) -> None:
+        """Let a session be none; it may have been none before."""
+        with self._using() as database:
+            database.execute("delete from session where hash = ?", (digest(session),))
+
+    def session_caller(self, session: str) -> Caller:
+        """Who signed in. Raises InvalidTokenError."""
+        now = self._clock()
+        with self._using() as database:
+            row = database.execute(_OF_SESSION, (digest(session), now)).fetchone()
+        return self._caller(row, now)
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             self._closed = True
             self._database.close()
+
+    def _caller(self, row: _Row | None, now: int) -> Caller:
+        token = _token(row) if row else None
+        if token is None or token.revoked is not None or token.expired(now):
+            raise InvalidTokenError
+        self._note_use(token, now)
+        return Caller(token.name, Scope(token.tenant), frozenset(token.scopes))
 
     def _note_use(self, token: Token, now: int) -> None:
         """Remember when a token was used, to the minute: a write to disk at every request would be dear.
@@ -214,6 +249,6 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def _token(row: tuple[str, str, str, str, int, int | None, int | None, int | None]) -> Token:
+def _token(row: _Row) -> Token:
     identity, name, tenant, scopes, created, used, revoked, expires = row
     return Token(identity, name, tenant, tuple(scopes.split()), created, used, revoked, expires)

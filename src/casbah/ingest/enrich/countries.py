@@ -24,6 +24,12 @@ def code(text: str) -> str | None:
 
 
 @cache
+def names() -> Mapping[str, str]:
+    """What every country is called, by code."""
+    return {short: found[0] for short, _, found in _rows()}
+
+
+@cache
 def _codes() -> Mapping[str, str]:
     found = dict(_ALSO)
     for short, long, _ in _rows():

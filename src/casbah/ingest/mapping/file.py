@@ -5,7 +5,7 @@ docs/sources.md explains it to those who write one; ours are `connectors/*.toml`
 
 import tomllib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -32,6 +32,8 @@ Category = Literal[
     "VIEW_REPORT",
 ]
 """Those of MDCA's event categories that are public, without their EVENT_CATEGORY_."""
+
+CATEGORIES: tuple[str, ...] = get_args(Category)
 
 Type = Literal["target", "user", "file", "folder", "application", "parameter", "account", "account_id"]
 Role = Literal["application", "context", "actor", "acted_on"]

@@ -1,0 +1,89 @@
+"""Saved queries: filters under a name, one's own or shared within the tenant, and those that everybody is offered."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from casbah.activity.query import flag_of, where
+from casbah.activity.text import sound
+from casbah.errors import LimitExceededError, MalformedBodyError, describe
+from casbah.http.body import read_parameters
+from casbah.http.exchange import Exchange, json_response
+from casbah.saved.queries import SavedQuery, Written
+from casbah.saved.suggested import SUGGESTED
+
+MOST_NAME = 200
+
+
+async def list_queries(exchange: Exchange) -> Response:
+    """The caller's own queries and those that others share with the tenant, by name; then those that everybody is offered."""
+    found = await exchange.quick(exchange.services.queries.all, exchange.caller.name, exchange.scope)
+    data = [_shown(each, exchange) for each in found] + _SUGGESTED
+    return json_response({"data": data, "hasNext": False, "total": len(data)})
+
+
+async def save_query(exchange: Exchange) -> Response:
+    """Keep filters under a name."""
+    written = await _written(exchange)
+    kept = await exchange.quick(exchange.services.queries.add, written, exchange.caller.name, exchange.scope)
+    return json_response(_shown(kept, exchange), status=201)
+
+
+async def change_query(exchange: Exchange) -> Response:
+    """Put a query in place of one's own of that id; what is not said is not kept."""
+    written, change = await _written(exchange), exchange.services.queries.change
+    kept = await exchange.quick(change, exchange.path["query"], written, exchange.caller.name, exchange.scope)
+    return json_response(_shown(kept, exchange))
+
+
+async def delete_query(exchange: Exchange) -> Response:
+    """Forget a query of one's own."""
+    remove = exchange.services.queries.remove
+    await exchange.quick(remove, exchange.path["query"], exchange.caller.name, exchange.scope)
+    return json_response({"id": exchange.path["query"]})
+
+
+async def _written(exchange: Exchange) -> Written:
+    """A query from a request; filters that the language refuses are not kept."""
+    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    filters = {} if body.get("filters") in (None, "") else body["filters"]
+    where(filters, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    return Written(_name(body.get("name")), filters, shared=flag_of(body, "shared"))
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise MalformedBodyError(f"name: expected a name, got {describe(value)}")
+    if len(value) > MOST_NAME:
+        raise LimitExceededError(f"name: at most {MOST_NAME} characters, got {len(value)}")
+    return sound(value.strip())
+
+
+def _shown(kept: SavedQuery, exchange: Exchange) -> dict[str, Any]:
+    return {
+        "id": kept.id,
+        "name": kept.written.name,
+        "help": "",
+        "filters": kept.written.filters,
+        "shared": kept.written.shared,
+        "suggested": False,
+        "owner": kept.owner,
+        "own": kept.owner == exchange.caller.name,
+        "changed": kept.changed,
+    }
+
+
+_SUGGESTED: list[dict[str, Any]] = [
+    {
+        "id": each.id,
+        "name": each.name,
+        "help": each.help,
+        "filters": each.filters,
+        "shared": True,
+        "suggested": True,
+        "owner": None,
+        "own": False,
+        "changed": None,
+    }
+    for each in SUGGESTED
+]

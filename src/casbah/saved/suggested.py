@@ -1,0 +1,44 @@
+"""The queries that everybody is offered: those that MDCA suggests, said in the filters that any source can answer.
+
+Their names are MDCA's (https://learn.microsoft.com/defender-cloud-apps/activity-filters-queries); its filters are not public.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """A query under a name, with what it finds."""
+
+    id: str
+    name: str
+    help: str
+    filters: Mapping[str, Any]
+
+
+def _category(*names: str) -> Mapping[str, Any]:
+    return {"activity.eventActionType": {"eq": [f"EVENT_CATEGORY_{name}" for name in names]}}
+
+
+# fmt: off
+SUGGESTED: tuple[Suggested, ...] = (
+    Suggested("admin",         "Admin activities",           "What was done as an administrator",
+              {"activity.type": {"eq": [True]}}),
+    Suggested("download",      "Download activities",        "Files that were downloaded",
+              _category("DOWNLOAD_FILE")),
+    Suggested("failed-logon",  "Failed log-on",              "Sign-ins that were refused",
+              _category("FAILED_LOGIN")),
+    Suggested("file",          "File and folder activities", "Whatever was done to a file or a folder",
+              {"fileSelector": {"isset": True}}),
+    Suggested("impersonation", "Impersonation activities",   "What was done on behalf of somebody else",
+              {"activity.impersonated": {"eq": [True]}}),
+    Suggested("password",      "Password changes and reset requests", "Actions that are named after passwords",
+              {"actionType": {"contains": ["password"]}}),
+    Suggested("sharing",       "Sharing activities",         "Actions that are named after sharing",
+              {"actionType": {"contains": ["share", "sharing", "change_user_access", "change_document_", "collaboration_"]}}),
+    Suggested("logon",         "Successful log-on",          "Sign-ins that succeeded",
+              _category("LOGIN", "SSO_LOGIN")),
+)
+# fmt: on

@@ -1,0 +1,134 @@
+"""Saved queries and choices."""
+
+import json
+from typing import Any
+
+import pytest
+
+from casbah import compose, settings
+from casbah.activity.query import where
+from casbah.saved import queries
+from casbah.saved.suggested import SUGGESTED
+from scenarios.inprocess import Asker, Reply
+
+PATH, CHOICES = "/api/ext/v1/queries", "/api/ext/v1/choices"
+LOGINS = {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_LOGIN"]}}
+
+
+@pytest.fixture
+def house(tmp_path):
+    with compose.opened(settings.read({}, store=str(tmp_path))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bearer(house):
+    """Makes Askers with tokens of that name and tenant."""
+
+    def made(name: str, tenant: str = "contoso") -> Asker:
+        key, _ = house.services.tokens.create(name, tenant=tenant, scopes=["Investigation.read"])
+        return Asker(house.app, key)
+
+    return made
+
+
+def save(ask: Asker, path: str = PATH, **body: Any) -> Reply:
+    return ask("POST", path, json.dumps(body).encode())
+
+
+def named(ask: Asker) -> list[str]:
+    return [each["name"] for each in ask("GET", PATH).json["data"] if not each["suggested"]]
+
+
+def test_a_query_is_kept_as_it_was_sent(bearer):
+    ada = bearer("ada")
+    made = save(ada, name=" Log-ons ", filters=LOGINS)
+    assert made.status == 201
+    found = ada("GET", PATH).json["data"][0]
+    assert found == made.json
+    assert (found["name"], found["filters"], found["own"], found["shared"]) == ("Log-ons", LOGINS, True, False)
+
+
+def test_only_shared_ones_are_seen_by_others_of_the_tenant(bearer):
+    ada, bob, eve = bearer("ada"), bearer("bob"), bearer("eve", "fabrikam")
+    save(ada, name="mine", filters={})
+    save(ada, name="ours", shared="True")
+    assert (named(ada), named(bob), named(eve)) == (["mine", "ours"], ["ours"], [])
+
+
+def test_its_owner_alone_changes_and_deletes_it(bearer):
+    ada, bob, eve = bearer("ada"), bearer("bob"), bearer("ada", "fabrikam")
+    query = save(ada, name="ours", filters={}, shared=True).json["id"]
+    for other in (bob, eve):
+        assert save(other, f"{PATH}/{query}", name="theirs").status == 404
+        assert other("DELETE", f"{PATH}/{query}").status == 404
+    changed = save(ada, f"{PATH}/{query}", name="yours", filters=LOGINS).json
+    assert (changed["name"], changed["filters"], changed["shared"]) == ("yours", LOGINS, False)
+    assert ada("DELETE", f"{PATH}/{query}").json == {"id": query}
+    assert ada("DELETE", f"{PATH}/{query}").status == 404
+
+
+def test_they_outlive_the_process(tmp_path):
+    chosen = settings.read({}, store=str(tmp_path))
+    for there in ([], ["kept"]):
+        with compose.opened(chosen) as house:
+            ask = Asker(house.app, house.local_key)
+            assert named(ask) == there
+            save(ask, name="kept", filters=LOGINS)
+
+
+def test_what_mdca_suggests_is_offered_to_everybody(bearer):
+    offered = [each for each in bearer("ada")("GET", PATH).json["data"] if each["suggested"]]
+    assert [each["name"] for each in offered] == [each.name for each in SUGGESTED]
+    assert len(offered) == 8
+    for each in offered:
+        where(each["filters"], now=0)
+
+
+REFUSED: list[Any] = [
+    pytest.param({}, "name: expected a name, got null", id="no name"),
+    pytest.param({"name": "  "}, "name: expected a name", id="a blank name"),
+    pytest.param({"name": 5}, "name: expected a name, got integer 5", id="a number"),
+    pytest.param({"name": "x" * 201}, "name: at most 200 characters, got 201", id="a long name"),
+    pytest.param({"name": "x", "filters": []}, "filters: expected an object", id="no filters"),
+    pytest.param({"name": "x", "filters": {"servic": {}}}, "did you mean 'service'", id="an unknown filter"),
+    pytest.param({"name": "x", "shared": "maybe"}, "shared: expected true or false", id="no flag"),
+]
+
+
+@pytest.mark.parametrize("body, text", REFUSED)
+def test_what_is_refused(bearer, body, text):
+    ada = bearer("ada")
+    reply = save(ada, **body)
+    assert reply.status == 400
+    assert text in reply.json["detail"]
+    assert named(ada) == []
+
+
+def test_there_is_a_bound(bearer, monkeypatch):
+    monkeypatch.setattr(queries, "MOST_QUERIES", 2)
+    ada = bearer("ada")
+    assert [save(ada, name=str(number)).status for number in range(3)] == [201, 201, 400]
+
+
+def test_choices_can_be_asked_for_as_they_stand(bearer):
+    ada = bearer("ada")
+    data = ada("GET", CHOICES).json["data"]
+    for each in data:
+        values = [found["value"] for found in each["values"]]
+        assert values
+        where({each["filter"]: {"eq": values}}, now=0)
+        assert all(found["name"] for found in each["values"])
+
+
+def test_choices_have_the_tenants_own_tags(house, bearer):
+    ask = Asker(house.app, house.local_key)
+    office = {"name": "Office", "category": 1, "subnets": ["10.0.0.0/8"], "tags": ["Berlin"]}
+    ask("POST", "/api/v1/subnet/create_rule/", json.dumps(office).encode(), headers={"casbah-tenant": "contoso"})
+
+    def tags(asker: Asker) -> list[str]:
+        data = asker("GET", CHOICES).json["data"]
+        return [value["name"] for each in data if each["filter"] == "ip.tags" for value in each["values"]]
+
+    assert "Berlin" in tags(bearer("ada"))
+    assert "Berlin" not in tags(bearer("eve", "fabrikam"))
