@@ -25,6 +25,7 @@ from casbah.ingest.enrich.ranges import Book
 from casbah.saved.queries import Queries
 from casbah.settings import Settings, read
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.ui.site import site
 
 
 def wall_clock() -> int:
@@ -87,7 +88,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             lanes=lanes,
             clock=clock,
         )
-        yield House(services, application(services), key)
+        yield House(services, site(application(services)), key)
 
 
 def _store(settings: Settings, clock: Callable[[], int]) -> EmbeddedStore:

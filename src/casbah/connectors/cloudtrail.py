@@ -50,8 +50,8 @@ def drafts(event: Event) -> Iterator[Draft]:
     fields = folded(event.parsed)
     identity = folded(fields.get("useridentity"))
     account = text(fields.get("recipientaccountid")) or text(identity.get("accountid"))
-    # Logstash's CloudTrail input moves eventTime to @timestamp.
-    timestamp = required(fields, "eventTime", "@timestamp")
+    # Logstash's CloudTrail input moves eventTime to @timestamp; Panther's copy of it is p_event_time.
+    timestamp = required(fields, "eventTime", "@timestamp", "p_event_time")
     scope = f"{account or 0}_{APP.id}_"
     native = text(fields.get("eventid"))
     yield Draft(

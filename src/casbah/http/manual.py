@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from casbah.activity.language import FILTERS, OPERATORS, Filter
 from casbah.activity.query import Bounds
@@ -34,16 +34,10 @@ async def manual_page(_: Request, services: Services) -> Response:
     return HTMLResponse(_html(services.bounds, tuple(services.connectors)), headers=_POLICY)
 
 
-async def front_door(_: Request, __: Services) -> Response:
-    """The way to the page."""
-    return RedirectResponse("/docs", status_code=302)
-
-
 # fmt: off
 PAGES: tuple[PublicRoute, ...] = (
     PublicRoute("/openapi.json", openapi_document, "Document", "This API as OpenAPI"),
     PublicRoute("/docs",         manual_page,      None,       "This API as a page"),
-    PublicRoute("",              front_door,       None,       "Where to begin", 302),
 )
 # fmt: on
 

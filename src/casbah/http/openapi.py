@@ -29,7 +29,6 @@ _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
 _OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery", "FacetQuery", "SpanQuery")
 _MOST_AFTER = 1_000_000
-_REDIRECT = 302
 _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
 
 _TAGS = {
@@ -345,7 +344,7 @@ _KIND_OF_BAD = {
 def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[str, Any]:
     """Those of `paths`, and the public ones."""
     for route in public:
-        item = paths.setdefault(route.path or "/", {})
+        item = paths.setdefault(route.path, {})
         item |= {method.lower(): _public_operation(route) for method in route.methods}
     return paths
 
@@ -353,10 +352,7 @@ def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[
 def _public_operation(route: PublicRoute) -> dict[str, Any]:
     kind = _JSON if route.answers else _HTML
     answer: dict[str, Any] = {"description": MEANINGS[route.answers] if route.answers else route.help}
-    if route.status == _REDIRECT:
-        answer["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
-    else:
-        answer["content"] = {kind: {"schema": ref(route.answers) if route.answers else {"type": "string"}}}
+    answer["content"] = {kind: {"schema": ref(route.answers) if route.answers else {"type": "string"}}}
     unsure = {"503": _response_ref("Unavailable")} if route.answers in ("Ready", "Session") else {}
     asked = {"requestBody": _request_body(route.asks)} if route.asks else {}
     refused = ("BadSignIn", "BadToken", "Foreign", "TooLarge") if route.asks else ()
@@ -368,7 +364,7 @@ def _public_operation(route: PublicRoute) -> dict[str, Any]:
         "security": [],
         **asked,
         "responses": {
-            str(route.status): answer,
+            "200": answer,
             **{str(REFUSALS[each].status): _response_ref(each) for each in refused},
             "405": _response_ref("MethodNotAllowed"),
             **unsure,

@@ -57,7 +57,6 @@ class PublicRoute:
     handler: PublicHandler
     answers: str | None
     help: str
-    status: int = 200
     methods: tuple[str, ...] = ("GET",)
     asks: str | None = None
 

@@ -1,0 +1,104 @@
+"""Serves the pages: a few files, the same for everybody, before any credentials; what they show comes from the API.
+
+The policy lets a page load scripts, styles and data from this server alone, run no script that stands in a document, and be
+framed by nobody; nothing that an activity holds can become script (Content Security Policy 3, Trusted Types).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens")
+"""Paths at which a page answers; which of its views it shows, it sees itself."""
+
+ASSETS = "/ui/"
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    # A browser asks again each time, and is told in a few bytes that nothing has changed.
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file as it is sent."""
+
+    content: bytes
+    type: str
+    etag: str
+
+
+def site(api: ASGIApp) -> ASGIApp:
+    """The pages, and behind them the API."""
+    served = _served()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        file = served.get(scope["path"]) if scope["type"] == "http" else None
+        if file is None:
+            await api(scope, receive, send)
+        else:
+            await _response(file, scope)(scope, receive, send)
+
+    return app
+
+
+def _response(file: File, scope: Scope) -> Response:
+    if scope["method"] not in ("GET", "HEAD"):
+        problem = {"detail": f'Method "{scope["method"]}" not allowed.'}
+        return JSONResponse(problem, 405, {"Allow": "GET, HEAD"})
+    headers = {**HEADERS, "ETag": file.etag, "Content-Type": file.type}
+    if file.etag in Headers(scope=scope).get("if-none-match", ""):
+        return Response(None, 304, headers)
+    content = file.content if scope["method"] == "GET" else b""
+    response = Response(content, 200, headers)
+    response.headers["Content-Length"] = str(len(file.content))
+    return response
+
+
+def _served() -> Mapping[str, File]:
+    """Every file by its path; the page itself at each of its views, with and without a slash at the end."""
+    folder = files("casbah.ui") / "static"
+    found = {f"{ASSETS}{each.name}": _file(each) for each in folder.iterdir() if _suffix(each) in _TYPES}
+    page = found.pop(f"{ASSETS}index.html")
+    views = {path: page for view in VIEWS for path in (view, view if view == "/" else f"{view}/")}
+    return {**found, **views}
+
+
+def _file(path: Traversable) -> File:
+    content = path.read_bytes()
+    return File(content, _TYPES[_suffix(path)], f'"{sha256(content).hexdigest()[:32]}"')
+
+
+def _suffix(path: Traversable) -> str:
+    return "." + path.name.rpartition(".")[2]

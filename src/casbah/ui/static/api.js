@@ -1,0 +1,77 @@
+// Requests to the API, and nothing but the API.
+
+const CORE = "/api/v1";
+const EXTENSION = "/api/ext/v1";
+
+/** What the server refused: its status, and what it said. */
+export class Refused extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+let signedOut = () => {};
+
+/** Call `run` whenever the server does not know who is asking. */
+export function onSignedOut(run) {
+  signedOut = run;
+}
+
+/** One request; the answer's JSON. Raises Refused. */
+export async function ask(method, path, body, { signal } = {}) {
+  const sent = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const answer = await fetch(path, { method, signal, ...sent });
+  if (answer.ok) return answer.json();
+  let detail = `the server answered ${answer.status}`;
+  try {
+    detail = (await answer.json()).detail ?? detail;
+  } catch {
+    // It was no JSON; the status has to do.
+  }
+  if (answer.status === 401) signedOut();
+  throw new Refused(answer.status, detail);
+}
+
+const post = (path) => (body, options) => ask("POST", path, body, options);
+const get = (path) => (options) => ask("GET", path, undefined, options);
+
+export const list = post(`${CORE}/activities/`);
+export const count = post(`${CORE}/activities/count/`);
+export const metadata = get(`${CORE}/activities/metadata/`);
+export const fetchOne = (id, options) => ask("GET", `${CORE}/activities/${encodeURIComponent(id)}/`, undefined, options);
+export const giveFeedback = (id, said) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, said);
+export const feedbackOn = (id, options) =>
+  ask("GET", `${EXTENSION}/activities/${encodeURIComponent(id)}/feedback`, undefined, options);
+export const facets = post(`${EXTENSION}/facets`);
+export const histogram = post(`${EXTENSION}/histogram`);
+export const choices = get(`${EXTENSION}/choices`);
+export const queries = get(`${EXTENSION}/queries`);
+export const saveQuery = post(`${EXTENSION}/queries`);
+export const deleteQuery = (id) => ask("DELETE", `${EXTENSION}/queries/${encodeURIComponent(id)}`);
+export const session = get(`${EXTENSION}/session`);
+export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token });
+export const signOut = () => ask("DELETE", `${EXTENSION}/session`);
+export const tokens = get(`${EXTENSION}/tokens`);
+export const createToken = post(`${EXTENSION}/tokens`);
+export const revokeToken = (id) => ask("DELETE", `${EXTENSION}/tokens/${encodeURIComponent(id)}`);
+export const ranges = post(`${CORE}/subnet/`);
+export const createRange = post(`${CORE}/subnet/create_rule/`);
+export const updateRange = (id, body) => ask("POST", `${CORE}/subnet/${encodeURIComponent(id)}/update_rule/`, body);
+export const deleteRange = (id) => ask("DELETE", `${CORE}/subnet/${encodeURIComponent(id)}/`);
+export const sources = get(`${EXTENSION}/sources`);
+
+/** Several requests of which only the last counts: an earlier one is given up when a later one begins. */
+export class Latest {
+  #controller = new AbortController();
+
+  /** A signal for what begins now. */
+  begin() {
+    this.#controller.abort();
+    this.#controller = new AbortController();
+    return this.#controller.signal;
+  }
+}
+
+/** Whether an error says no more than that a request was given up. */
+export const gaveUp = (error) => error.name === "AbortError";

@@ -1,0 +1,126 @@
+// The filters and operators as people read them. Which there are, and which operators a filter takes, the server says;
+// here is only what they are called.
+
+import * as api from "./api.js";
+
+/** What filters are called, in the order in which people look for them; the first few are the basic ones. */
+export const LABELS = {
+  "service": "App",
+  "user.username": "User",
+  "ip.address": "IP address",
+  "actionType": "Activity",
+  "location.country": "Country",
+  "date": "Date",
+  "activity.eventActionType": "Activity type",
+  "activity.type": "Administrative activity",
+  "activity.impersonated": "Impersonated activity",
+  "activity.takenAction": "Action taken",
+  "activityObject": "Activity object",
+  "activity.alertId": "Alert",
+  "activity.id": "Activity ID",
+  "text": "Free text",
+  "fileSelector": "File or folder",
+  "fileId": "File ID",
+  "fileLabels": "File labels",
+  "office365url": "Microsoft 365 URL",
+  "user.domain": "User domain",
+  "user.orgUnit": "Organizational unit",
+  "user.tags": "User groups",
+  "entity": "Entity",
+  "device.type": "Device type",
+  "device.tags": "Device tags",
+  "userAgent.userAgent": "User agent",
+  "userAgent.tags": "User agent tags",
+  "ip.category": "IP category",
+  "ip.tags": "IP tags",
+  "location.organizations": "Registered ISP",
+  "instance": "App instance",
+  "policy": "Matched policy",
+  "source": "Source",
+  "created": "Stored",
+};
+
+export const BASIC = ["service", "user.username", "ip.address", "actionType", "location.country", "date"];
+
+/** What operators are called between a filter and its values. */
+export const OPERATORS = {
+  eq: "is",
+  neq: "is not",
+  deq: "has another than",
+  contains: "contains",
+  ncontains: "does not contain",
+  startswith: "begins with",
+  doesnotstartwith: "does not begin with",
+  startswithsingle: "begins with",
+  endswith: "ends with",
+  descendantof: "is under",
+  ndescendantof: "is not under",
+  text: "has the words",
+  isset: "is known",
+  isnotset: "is not known",
+  gt: "is more than",
+  gte: "is at least",
+  lt: "is less than",
+  lte: "is at most",
+  range: "is between",
+  gte_ndays: "in the last days",
+  lte_ndays: "before the last days",
+};
+
+const OF_MOMENTS = { gt: "is after", gte: "is from", lt: "is before", lte: "is until" };
+const OF_WORDS = { eq: "has the phrase", startswithsingle: "has the phrase that begins" };
+const OPPOSITES = { eq: "neq", contains: "ncontains", startswith: "doesnotstartwith", descendantof: "ndescendantof" };
+
+const known = { filters: new Map(), names: new Map() };
+
+/** Ask the server what there is; to be done once, before anything else here is of use. */
+export async function learn() {
+  const [said, named] = await Promise.all([api.metadata(), api.choices()]);
+  known.filters = new Map(
+    said.filters.map((each) => [each.name, { type: each.inputType.type, operators: each.operators.map((one) => one.id) }]),
+  );
+  known.names = new Map(named.data.map((each) => [each.filter, new Map(each.values.map((one) => [key(one.value), one]))]));
+}
+
+const key = (value) => (value === null ? "null" : String(value).toLowerCase());
+
+/** The filters that the server has, by name, in our order. */
+export const filters = () => {
+  const ours = Object.keys(LABELS).filter((name) => known.filters.has(name));
+  return [...ours, ...[...known.filters.keys()].filter((name) => !(name in LABELS))];
+};
+
+export const label = (name) => LABELS[name] ?? name;
+export const typeOf = (name) => known.filters.get(name)?.type ?? "text";
+export const operatorsOf = (name) => known.filters.get(name)?.operators ?? ["eq"];
+export const opposite = (operator) => OPPOSITES[operator];
+export const isMoment = (name) => typeOf(name) === "ms";
+
+/** The choices of a filter whose values have names: [{value, name}], or none. */
+export const choicesOf = (name) => [...(known.names.get(name)?.values() ?? [])];
+
+/** What an operator is called with a filter. */
+export function operatorLabel(name, operator) {
+  const type = typeOf(name);
+  if (type === "ms" && operator in OF_MOMENTS) return OF_MOMENTS[operator];
+  if (type === "words" && operator in OF_WORDS) return OF_WORDS[operator];
+  return OPERATORS[operator] ?? operator;
+}
+
+/** What a value is called. */
+export function valueLabel(name, value) {
+  const found = known.names.get(name)?.get(key(value));
+  if (found) return found.name;
+  if (value === null) return "none";
+  if (typeof value === "object") return String(value.id ?? JSON.stringify(value));
+  return String(value);
+}
+
+/** Remember what the records themselves call their apps, where the server's catalogue does not know them. */
+export function learnFrom(records) {
+  const apps = known.names.get("service") ?? new Map();
+  known.names.set("service", apps);
+  for (const { appId, appName } of records) {
+    if (appId !== undefined && appName && !apps.has(key(appId))) apps.set(key(appId), { value: appId, name: String(appName) });
+  }
+}

@@ -1,0 +1,88 @@
+// Numbers, moments and sentences for people.
+
+import { isMoment, label, operatorLabel, valueLabel } from "./language.js";
+
+const MANY = 3;
+const number = new Intl.NumberFormat("en-US");
+
+export const counted = (value) => number.format(value);
+export const plural = (value, one, many) => `${counted(value)} ${value === 1 ? one : many}`;
+
+const zone = () => localStorage.getItem("zone") ?? "UTC";
+export const isLocal = () => zone() === "local";
+export const setLocal = (local) => localStorage.setItem("zone", local ? "local" : "UTC");
+
+const two = (value) => String(value).padStart(2, "0");
+
+function parts(ms) {
+  const at = new Date(ms);
+  if (isLocal()) {
+    return [at.getFullYear(), at.getMonth() + 1, at.getDate(), at.getHours(), at.getMinutes(), at.getSeconds()];
+  }
+  return [at.getUTCFullYear(), at.getUTCMonth() + 1, at.getUTCDate(), at.getUTCHours(), at.getUTCMinutes(), at.getUTCSeconds()];
+}
+
+/** A moment to the second, `2026-01-31 12:30:05`. */
+export function moment(ms) {
+  if (!isWhen(ms)) return String(ms ?? "");
+  const [year, month, day, hour, minute, second] = parts(Number(ms));
+  return `${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`;
+}
+
+/** A moment as finely as spans of `width` ms need it. */
+export function spanStart(ms, width) {
+  const whole = moment(ms);
+  if (width >= 86_400_000) return whole.slice(0, 10);
+  return width >= 60_000 ? whole.slice(0, 16) : whole;
+}
+
+const isWhen = (ms) => ms !== null && ms !== undefined && ms !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
+
+/** What `<input type="datetime-local">` takes, and back. */
+export const toInput = (ms) => (isWhen(ms) ? moment(ms).replace(" ", "T") : "");
+export function fromInput(text) {
+  if (!text) return null;
+  const ms = Date.parse(isLocal() ? text : `${text}Z`);
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** One condition as words: [filter, operator, values]. */
+export function condition(name, operator, given) {
+  const values = Array.isArray(given) ? given : [given];
+  if (operator === "isset" || operator === "isnotset") {
+    const denied = values.every((each) => String(each).toLowerCase() === "false");
+    const shown = denied ? { isset: "isnotset", isnotset: "isset" }[operator] : operator;
+    return [label(name), operatorLabel(name, shown), ""];
+  }
+  if (operator === "gte_ndays") return [label(name), values.length ? `in the last ${duration(values[0])}` : "never", ""];
+  if (operator === "lte_ndays") return [label(name), values.length ? `more than ${duration(values[0])} ago` : "never", ""];
+  const words = values.map((each) => said(name, operator, each));
+  const shown = words.length > MANY ? [...words.slice(0, MANY - 1), `${words.length - MANY + 1} others`] : words;
+  const joined = shown.length > 1 ? `${shown.slice(0, -1).join(", ")} or ${shown.at(-1)}` : (shown[0] ?? "nothing");
+  return [label(name), operatorLabel(name, operator), joined];
+}
+
+function said(name, operator, value) {
+  if (operator === "range" && value !== null && typeof value === "object") {
+    const end = (each) => (each === null || each === undefined ? "…" : isMoment(name) ? moment(each) : String(each));
+    return `${end(value.start)} and ${end(value.end)}`;
+  }
+  if (isMoment(name)) return moment(value);
+  if (value !== null && typeof value === "object" && "role" in value) return value.role == 1 ? "(acted on)" : "(either)";
+  return valueLabel(name, value);
+}
+
+/** Days for people: hours where they are few. */
+function duration(days) {
+  const value = Number(days);
+  if (value > 0 && value < 2 && value !== 1) return plural(Math.round(value * 24), "hour", "hours");
+  return value === 1 ? "24 hours" : plural(value, "day", "days");
+}
+
+/** A whole query as one sentence. */
+export function sentence(filters) {
+  const all = Object.entries(filters).flatMap(([name, operators]) =>
+    Object.entries(operators).map(([operator, given]) => condition(name, operator, given).filter(Boolean).join(" ")),
+  );
+  return all.length ? `Activities where ${all.join(", and ")}` : "All activities";
+}
