@@ -30,7 +30,7 @@ serve: $(READY)  ## serve the API on 127.0.0.1:8765 until interrupted
 	@$(BIN)/casbah serve $(ARGS)
 
 test: $(READY)  ## run every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 scenarios: $(READY)  ## play the wire contract; ARGS='--url https://... --token ...' against any server
 	@PYTHONPATH=tests $(BIN)/python -m scenarios.run $(ARGS)

@@ -130,7 +130,8 @@ def _present(url: str, key: str, store: Path) -> None:
         )
         identity = newest["data"][0]["_id"] if newest["data"] else ""
         _asked(out, client, "one activity", f"/api/v1/activities/{quote(identity, safe='')}/", None)
-    out.print(f"The API as a page: {url}/docs\nCtrl-C stops.\n", markup=False, highlight=False)
+    pages = f"The activity log, signed in:\n  {url}/#token={key}\nThe API as a page: {url}/docs\nCtrl-C stops.\n"
+    out.print(pages, markup=False, highlight=False, soft_wrap=True)
 
 
 def _asked(out: Console, client: httpx.Client, title: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from casbah.cli.plain import cell, plain
 from casbah.compose import wall_clock
 from casbah.errors import OperatorError, nearest
 from casbah.identity.door import TENANT_HEADER
-from casbah.pull.checkpoints import Checkpoints, reached
 from casbah.pull.config import BadPullFileError, Entry, read
 from casbah.pull.contract import PullError
+from casbah.pull.report import report
 from casbah.pull.running import Job, Pulling
 from casbah.pull.sinks import Send, sink
 from casbah.settings import Settings
@@ -111,8 +111,7 @@ def _of(send: Send, tenant: str, lock: threading.Lock) -> Send:
 
 
 def _show(settings: Settings, chosen: dict[str, Entry], *, as_json: bool) -> None:
-    with closing(Checkpoints(settings.store)) as kept:
-        rows = [_row(name, entry, kept) for name, entry in chosen.items()]
+    rows = report(chosen, folder=settings.store, now=time.time_ns() // 1_000_000)
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -132,27 +131,6 @@ def _show(settings: Settings, chosen: dict[str, Entry], *, as_json: bool) -> Non
         )
         table.add_row(*map(cell, columns))
     Console().print(table)
-
-
-def _row(name: str, entry: Entry, kept: Checkpoints) -> dict[str, Any]:
-    """How a puller is doing. Its lag is how long ago the moment is until which everything was read."""
-    checkpoint, status = kept.of(name)
-    until = reached(checkpoint, status)
-    return {
-        "name": name,
-        "kind": entry.kind,
-        "tenant": entry.into,
-        "lag_ms": None if until is None else max(0, time.time_ns() // 1_000_000 - until),
-        "last_success": status.last_success,
-        "last_event": status.last_event,
-        "rounds": status.rounds,
-        "events": status.events,
-        "stored": status.stored,
-        "duplicates": status.duplicates,
-        "refused": status.refused,
-        "gaps": status.gaps,
-        "error": status.error,
-    }
 
 
 def _moment(at: int | None) -> str:

@@ -34,6 +34,7 @@ _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
 _TAGS = {
     "activities": "MDCA's Activities API, and what it has no route for: the feedback on an activity",
     "choices": "What values are called",
+    "sources": "Where activities come from",
     "queries": "Filters that people keep",
     "session": "Signing in to the pages, which a browser does",
     "facets": "Which values are frequent",

@@ -18,6 +18,7 @@ from casbah.http import (
     queries,
     ranges,
     session,
+    sources,
     tokens,
 )
 from casbah.http.exchange import Exchange, Services
@@ -78,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters"),
     Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "How many activities there are over time"),
     Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "What the values of filters are called"),
+    Route(("GET",),        f"{EXTENSION}/sources",                       sources.list_sources,         Permission.READ,       None,            "SourcePage",   "List sources, and how pulls are doing"),
     Route(("GET",),        f"{EXTENSION}/queries",                       queries.list_queries,         Permission.READ,       None,            "SavedQueryPage", "List saved queries"),
     Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201),
     Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query"),

@@ -17,6 +17,7 @@ from casbah.ingest.enrich.ranges import MOST_NETWORKS
 
 _MOMENT: Schema = {"type": "integer", "description": "ms since the epoch"}
 _BLANK: Schema = {"enum": [None, ""], "description": "As good as absent"}
+_PULL_COUNTS = ("rounds", "events", "stored", "duplicates", "refused")
 _VALUE: Schema = {"description": "As the filter's `eq` takes it"}
 _OR_NONE: Schema = {"type": ["integer", "null"]}
 _HOW_MANY: Schema = {"type": "integer", "minimum": 1}
@@ -137,6 +138,38 @@ def answers() -> dict[str, Schema]:
                     "items": _answer({"value": _VALUE, "name": {"type": "string"}}),
                     "description": "By name",
                 },
+            }
+        ),
+        "SourcePage": _answer(
+            {
+                "data": {"type": "array", "items": ref("SourceKind"), "description": "The sources that ingest reads"},
+                "pulls": {"type": "array", "items": ref("Pull"), "description": "What this server fetches by itself"},
+                "hasNext": {"const": False},
+                "total": {"type": "integer", "minimum": 0},
+            }
+        ),
+        "SourceKind": _answer(
+            {
+                "name": {"type": "string"},
+                "title": {"type": "string"},
+                "apps": {
+                    "type": "array",
+                    "items": _answer({"id": {"type": "integer"}, "name": {"type": "string"}}),
+                    "description": "Those that its activities happen in; none: any",
+                },
+            }
+        ),
+        "Pull": _answer(
+            {
+                "name": {"type": "string"},
+                "kind": {"type": "string"},
+                "tenant": {"type": "string"},
+                "lag_ms": {**_OR_NONE, "description": "How long ago all was read until; null: it never ran"},
+                "last_success": _OR_NONE,
+                "last_event": _OR_NONE,
+                **{name: {"type": "integer", "minimum": 0} for name in _PULL_COUNTS},
+                "gaps": {"type": "array", "items": {"type": "string"}, "description": "What its vendor no longer has"},
+                "error": {"type": "string", "description": "What went wrong last, if it did"},
             }
         ),
         "SavedQueryPage": _page_of("SavedQuery"),

@@ -19,7 +19,7 @@ export function onSignedOut(run) {
 }
 
 /** One request; the answer's JSON. Raises Refused. */
-export async function ask(method, path, body, { signal } = {}) {
+export async function ask(method, path, body, { signal, atTheDoor = false } = {}) {
   const sent = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   const answer = await fetch(path, { method, signal, ...sent });
   if (answer.ok) return answer.json();
@@ -29,7 +29,7 @@ export async function ask(method, path, body, { signal } = {}) {
   } catch {
     // It was no JSON; the status has to do.
   }
-  if (answer.status === 401) signedOut();
+  if (answer.status === 401 && !atTheDoor) signedOut();
   throw new Refused(answer.status, detail);
 }
 
@@ -50,7 +50,7 @@ export const queries = get(`${EXTENSION}/queries`);
 export const saveQuery = post(`${EXTENSION}/queries`);
 export const deleteQuery = (id) => ask("DELETE", `${EXTENSION}/queries/${encodeURIComponent(id)}`);
 export const session = get(`${EXTENSION}/session`);
-export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token });
+export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token }, { atTheDoor: true });
 export const signOut = () => ask("DELETE", `${EXTENSION}/session`);
 export const tokens = get(`${EXTENSION}/tokens`);
 export const createToken = post(`${EXTENSION}/tokens`);

@@ -58,6 +58,8 @@ export function float(anchor, panel, { onclose = () => {}, label } = {}) {
   document.body.append(box);
   anchor.setAttribute("aria-expanded", "true");
   const place = () => {
+    // What was drawn anew meanwhile is no longer there to go by.
+    if (!anchor.isConnected) return;
     const at = anchor.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8));
     const below = at.bottom + 4;

@@ -20,18 +20,21 @@ const PRESETS = [
   ["Last year", 365],
 ];
 
-/** A panel for a filter. `set(operator, values)` is told each change; values of null take the operator away. */
+/** A panel for a filter. `set(changes)` is told values by operator; null takes an operator away. */
 export function editor({ name, operator, values, others, set }) {
-  const state = { operator: operator ?? preferred(name), values: values ?? [] };
+  const state = { operator: operator ?? language.preferred(name), values: values ?? [] };
   const body = h("div", { class: "editor-body" });
   const change = (next) => {
     const before = state.operator;
     Object.assign(state, next);
-    if (next.operator && next.operator !== before) set(before, null);
-    const empty = state.values.length === 0 && !WITHOUT_VALUES.has(state.operator);
-    set(state.operator, empty ? null : WITHOUT_VALUES.has(state.operator) ? [true] : state.values);
+    const given = WITHOUT_VALUES.has(state.operator) ? [true] : state.values;
+    set({ [before]: null, [state.operator]: given.length ? given : null });
   };
-  const redraw = () => put(body, input(name, state, change, others, redraw));
+  const redraw = () => {
+    put(body, input(name, state, change, others, redraw));
+    const next = body.querySelector("[aria-pressed=true]") ?? body.querySelector("[autofocus]") ?? body.querySelector("input, button");
+    next?.focus();
+  };
   const choose = h(
     "select",
     {
@@ -49,8 +52,6 @@ export function editor({ name, operator, values, others, set }) {
   redraw();
   return h("div", { class: "editor" }, h("div", { class: "row" }, h("strong", {}, language.label(name)), choose), body);
 }
-
-const preferred = (name) => (language.isMoment(name) ? "gte_ndays" : language.operatorsOf(name)[0]);
 
 /** Whether values of one operator make sense behind another. */
 function fits(one, other) {

@@ -84,7 +84,10 @@ export function edit(anchor, name, operator, given) {
   const there = here().filters[name] ?? {};
   const first = operator ?? Object.keys(there)[0];
   const values = given ?? there[first];
-  const set = (changed, next) => go({ filters: withCondition(here().filters, name, changed, next), open: null });
+  const set = (changes) => {
+    const all = Object.entries(changes).reduce((so, [changed, next]) => withCondition(so, name, changed, next), here().filters);
+    go({ filters: all, open: null });
+  };
   float(
     anchor,
     editor({

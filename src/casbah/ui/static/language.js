@@ -71,13 +71,15 @@ const OF_MOMENTS = { gt: "is after", gte: "is from", lt: "is before", lte: "is u
 const OF_WORDS = { eq: "has the phrase", startswithsingle: "has the phrase that begins" };
 const OPPOSITES = { eq: "neq", contains: "ncontains", startswith: "doesnotstartwith", descendantof: "ndescendantof" };
 
+const LONGEST = 300;
+
 const known = { filters: new Map(), names: new Map() };
 
 /** Ask the server what there is; to be done once, before anything else here is of use. */
 export async function learn() {
   const [said, named] = await Promise.all([api.metadata(), api.choices()]);
   known.filters = new Map(
-    said.filters.map((each) => [each.name, { type: each.inputType.type, operators: each.operators.map((one) => one.id) }]),
+    said.filters.map((each) => [each.name, { type: each.inputType.type, operators: each.operators }]),
   );
   known.names = new Map(named.data.map((each) => [each.filter, new Map(each.values.map((one) => [key(one.value), one]))]));
 }
@@ -92,7 +94,14 @@ export const filters = () => {
 
 export const label = (name) => LABELS[name] ?? name;
 export const typeOf = (name) => known.filters.get(name)?.type ?? "text";
-export const operatorsOf = (name) => known.filters.get(name)?.operators ?? ["eq"];
+export const operatorsOf = (name) => known.filters.get(name)?.operators.map((each) => each.id) ?? ["eq"];
+
+/** The operator that people mean most often: by days, by words, or the first that is documented for the filter. */
+export function preferred(name) {
+  const usual = { ms: "gte_ndays", words: "text" }[typeOf(name)];
+  return usual ?? known.filters.get(name)?.operators.find((each) => each.documented)?.id ?? operatorsOf(name)[0];
+}
+
 export const opposite = (operator) => OPPOSITES[operator];
 export const isMoment = (name) => typeOf(name) === "ms";
 
@@ -107,13 +116,13 @@ export function operatorLabel(name, operator) {
   return OPERATORS[operator] ?? operator;
 }
 
-/** What a value is called. */
+/** What a value is called; a long one is cut. */
 export function valueLabel(name, value) {
   const found = known.names.get(name)?.get(key(value));
   if (found) return found.name;
   if (value === null) return "none";
-  if (typeof value === "object") return String(value.id ?? JSON.stringify(value));
-  return String(value);
+  const text = typeof value === "object" ? String(value.id ?? JSON.stringify(value)) : String(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
 /** Remember what the records themselves call their apps, where the server's catalogue does not know them. */
@@ -121,6 +130,6 @@ export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();
   known.names.set("service", apps);
   for (const { appId, appName } of records) {
-    if (appId !== undefined && appName && !apps.has(key(appId))) apps.set(key(appId), { value: appId, name: String(appName) });
+    if (appId !== undefined && appName && !apps.has(key(appId))) apps.set(key(appId), { value: appId, name: String(appName).slice(0, LONGEST) });
   }
 }

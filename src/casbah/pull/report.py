@@ -1,0 +1,37 @@
+"""How pullers are doing, for people."""
+
+from pathlib import Path
+from typing import Any
+
+from casbah.pull.checkpoints import Checkpoints, reached
+from casbah.pull.config import Entry
+
+
+def report(entries: dict[str, Entry], *, folder: Path, now: int) -> list[dict[str, Any]]:
+    """A row each; `now` and moments are ms since the epoch."""
+    kept = Checkpoints(folder)
+    try:
+        return [_row(name, entry, kept, now) for name, entry in entries.items()]
+    finally:
+        kept.close()
+
+
+def _row(name: str, entry: Entry, kept: Checkpoints, now: int) -> dict[str, Any]:
+    """How a puller is doing. Its lag is how long ago the moment is until which everything was read."""
+    checkpoint, status = kept.of(name)
+    until = reached(checkpoint, status)
+    return {
+        "name": name,
+        "kind": entry.kind,
+        "tenant": entry.into,
+        "lag_ms": None if until is None else max(0, now - until),
+        "last_success": status.last_success,
+        "last_event": status.last_event,
+        "rounds": status.rounds,
+        "events": status.events,
+        "stored": status.stored,
+        "duplicates": status.duplicates,
+        "refused": status.refused,
+        "gaps": status.gaps,
+        "error": status.error,
+    }

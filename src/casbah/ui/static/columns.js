@@ -1,0 +1,72 @@
+// What a record shows in the table: a row a column, in order.
+
+import { valueLabel } from "./language.js";
+import { moment } from "./words.js";
+
+const text = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const LONGEST = 500;
+
+/** The text of a value as it is shown in one line; a longer one is cut, for the drawer shows it whole. */
+export const short = (value) => {
+  const whole = text(value);
+  return whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole;
+};
+
+export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
+export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
+export const actionOf = (r) => r.mainInfo?.rawOperationName ?? "";
+export const sentenceOf = (r) => text(r.description) || text(r.mainInfo?.eventObjects?.[0]?.name) || actionOf(r) || text(r.eventTypeName);
+export const addressOf = (r) => r.device?.clientIP ?? "";
+export const countryOf = (r) => r.location?.countryCode ?? r.device?.countryCode ?? "";
+export const objectsOf = (r) => (Array.isArray(r.mainInfo?.eventObjects) ? r.mainInfo.eventObjects : []);
+
+const files = (r) =>
+  objectsOf(r)
+    .filter((each) => each?.objType === 3 || each?.objType === 4 || /file|folder/i.test(text(each?.serviceObjectType)))
+    .map((each) => each.name ?? each.id)
+    .filter(Boolean);
+const device = (r) => {
+  const agent = r.userAgent;
+  if (agent === null || typeof agent !== "object") return "";
+  const browser = agent.browser ?? agent.name;
+  const system = typeof agent.operatingSystem === "object" ? agent.operatingSystem?.name : agent.operatingSystem;
+  return [agent.deviceType && valueLabel("device.type", agent.deviceType), system, browser].filter(Boolean).map(text).join(" · ");
+};
+const category = (r) => (r.eventTypeName ? valueLabel("activity.eventActionType", r.eventTypeName) : "");
+
+/** `value` gives the text of a record, `filter` what the column is filtered by; the first few are shown at first. */
+export const COLUMNS = [
+  { id: "time", title: "Date", value: (r) => moment(r.timestamp), first: true },
+  { id: "user", title: "User", value: userOf, filter: "user.username", first: true },
+  { id: "app", title: "App", value: appOf, filter: "service", first: true },
+  { id: "activity", title: "Activity", value: sentenceOf, first: true, wide: true },
+  { id: "address", title: "IP address", value: addressOf, filter: "ip.address", first: true },
+  { id: "country", title: "Country", value: (r) => (countryOf(r) ? valueLabel("location.country", countryOf(r)) : ""), filter: "location.country", first: true },
+  { id: "device", title: "Device", value: device, filter: "device.type", first: true },
+  { id: "action", title: "Operation", value: actionOf, filter: "actionType" },
+  { id: "category", title: "Activity type", value: category, filter: "activity.eventActionType" },
+  { id: "files", title: "Files", value: (r) => files(r).map(text).join(", "), filter: "fileSelector" },
+  { id: "isp", title: "ISP", value: (r) => text(r.location?.organizationSearchable), filter: "location.organizations" },
+  { id: "city", title: "City", value: (r) => text(r.location?.city) },
+  { id: "agent", title: "User agent", value: (r) => text(r.device?.userAgent), filter: "userAgent.userAgent" },
+  { id: "admin", title: "Admin", value: (r) => (r.isAdminOperation === true ? "Yes" : ""), filter: "activity.type" },
+  { id: "stored", title: "Stored", value: (r) => moment(r.created) },
+  { id: "id", title: "ID", value: (r) => text(r._id), filter: "activity.id" },
+];
+
+const KEY = "columns";
+
+/** The columns that are shown. */
+export function shown() {
+  try {
+    const chosen = JSON.parse(localStorage.getItem(KEY));
+    const found = COLUMNS.filter((each) => chosen.includes(each.id));
+    if (found.length) return found;
+  } catch {
+    // Nothing was chosen, or something else stands there.
+  }
+  return COLUMNS.filter((each) => each.first);
+}
+
+/** Remember which are shown. */
+export const show = (ids) => localStorage.setItem(KEY, JSON.stringify(ids));

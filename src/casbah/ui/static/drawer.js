@@ -1,0 +1,190 @@
+// One activity whole: what happened in a sentence, its fields, what goes with it, what was said of it, and its raw event.
+
+import * as api from "./api.js";
+import { actionOf, addressOf, appOf, countryOf, objectsOf, sentenceOf, short, userOf } from "./columns.js";
+import { copy, h, put, say } from "./dom.js";
+import { insights } from "./insights.js";
+import { label, opposite, valueLabel } from "./language.js";
+import { address, go, here, withCondition, withValue } from "./place.js";
+import { tree } from "./tree.js";
+import { moment } from "./words.js";
+
+const HOUR = 3_600_000;
+const AROUND = 48 * HOUR;
+const MOST_OBJECTS = 20;
+
+/** The drawer; `show(record)` draws one, `show(null)` closes it. */
+export function drawer() {
+  const node = h("section", { class: "drawer", "aria-label": "Activity", tabindex: "-1", hidden: true });
+  const latest = new api.Latest();
+  const close = () => go({ open: null });
+  const show = (record) => {
+    const signal = latest.begin();
+    node.hidden = record === null;
+    if (record === null) return void put(node);
+    put(node, whole(record, close, signal));
+    node.scrollTop = 0;
+  };
+  const wrong = (text) => {
+    node.hidden = false;
+    put(node, h("div", { class: "row" }, h("p", { class: "wrong grow" }, text), closer(close)));
+  };
+  return { node, show, wrong };
+}
+
+const closer = (close) => h("button", { class: "bare", "aria-label": "Close the activity", onclick: close }, "×");
+
+function whole(record, close, signal) {
+  const [user, ip, at] = [userOf(record), addressOf(record), Number(record.timestamp)];
+  return [
+    h("div", { class: "row drawer-head" }, h("h2", { class: "grow" }, short(sentenceOf(record)) || "Activity"), closer(close)),
+    h("p", { class: "sentence" }, inOneSentence(record)),
+    copies(record),
+    around(record, at),
+    facts(record),
+    objects(record),
+    insights({ user, ip, at }, signal),
+    feedback(record, signal),
+    h("section", { "aria-label": "Record" }, h("h3", {}, "Record"), tree(record)),
+  ];
+}
+
+/** Who, where, from where, when. */
+function inOneSentence(record) {
+  const user = userOf(record);
+  const place = [record.location?.city, countryOf(record) && valueLabel("location.country", countryOf(record))].filter(Boolean).map(short).join(", ");
+  const from = [addressOf(record), place && `(${place})`].filter(Boolean).join(" ");
+  return [
+    h("b", {}, short(user) || "Somebody"),
+    record.isImpersonated === true && " on behalf of somebody else",
+    record.isAdminOperation === true && " as an administrator",
+    ` in ${short(appOf(record)) || "an app"}`,
+    from && ` from ${from}`,
+    ` at ${moment(record.timestamp)}`,
+    ".",
+  ];
+}
+
+function copies(record) {
+  const path = `/api/v1/activities/${encodeURIComponent(record._id)}/`;
+  return h(
+    "div",
+    { class: "row wrap" },
+    h("button", { onclick: () => copy(JSON.stringify(record, null, 2), "JSON") }, "Copy JSON"),
+    h("button", { onclick: () => copy(`curl -s -H "Authorization: Token $TOKEN" '${location.origin}${path.replaceAll("'", "%27")}'`, "curl") }, "Copy curl"),
+    h("button", { onclick: () => copy(location.origin + address({ ...here(), open: record._id }), "Link") }, "Copy link"),
+  );
+}
+
+/** What is alike within 48 hours before and after. */
+function around(record, at) {
+  if (!Number.isFinite(at)) return null;
+  const date = { range: [{ start: at - AROUND, end: at + AROUND }] };
+  const alike = [
+    ["user", "user.username", userOf(record)],
+    ["IP address", "ip.address", addressOf(record)],
+    ["activity", "actionType", actionOf(record)],
+    ["country", "location.country", countryOf(record)],
+  ].filter(([, , value]) => value);
+  if (!alike.length) return null;
+  const links = alike.map(([name, filter, value]) => h("a", { class: "button", href: address({ filters: { [filter]: { eq: [value] }, date } }) }, `Same ${name}`));
+  return h("div", { class: "row wrap" }, h("span", { class: "quiet" }, "Within 48 hours:"), links);
+}
+
+const list = (value) => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
+
+/** The fields that people look for, and by which filter each is asked for. */
+const FACTS = [
+  ["Who", [
+    ["user.username", (r) => userOf(r)],
+    ["user.orgUnit", (r) => r.user?.orgUnit],
+    ["user.tags", (r) => r.user?.userTags],
+    ["entity", (r) => r.resolvedActor?.id],
+    ["activity.type", (r) => r.isAdminOperation],
+    ["activity.impersonated", (r) => r.isImpersonated],
+  ]],
+  ["What", [
+    ["service", (r) => r.appId ?? r.saasId],
+    ["instance", (r) => r.instanceId],
+    ["actionType", (r) => actionOf(r)],
+    ["activity.eventActionType", (r) => r.eventTypeName],
+    ["activity.takenAction", (r) => r.takenActions],
+    ["policy", (r) => r.policies],
+    ["activity.alertId", (r) => r.alertIds],
+    ["source", (r) => r.source],
+    ["activity.id", (r) => r._id],
+  ]],
+  ["Where", [
+    ["ip.address", (r) => [addressOf(r), ...list(r.internals?.otherIPs)].filter(Boolean)],
+    ["ip.category", (r) => r.location?.category],
+    ["ip.tags", (r) => r.location?.ipTags],
+    ["location.country", (r) => countryOf(r)],
+    ["location.organizations", (r) => r.location?.organizationSearchable],
+    ["device.type", (r) => r.userAgent?.deviceType],
+    ["device.tags", (r) => r.device?.tags],
+    ["userAgent.tags", (r) => r.userAgent?.tags],
+    ["userAgent.userAgent", (r) => r.device?.userAgent],
+  ]],
+];
+
+function facts(record) {
+  return FACTS.map(([title, rows]) => {
+    const shown = rows.flatMap(([filter, read]) => list(read(record)).filter((value) => value !== "" && typeof value !== "object").map((value) => fact(filter, value)));
+    return shown.length > 0 && h("section", { "aria-label": title }, h("h3", {}, title), h("dl", { class: "facts" }, shown));
+  });
+}
+
+function fact(filter, value, title = label(filter)) {
+  return [h("dt", {}, title), h("dd", {}, h("span", { class: "grow break" }, short(valueLabel(filter, value))), actions(filter, value))];
+}
+
+/** Add to the filter, and exclude. */
+function actions(filter, value) {
+  const operator = filter === "userAgent.userAgent" ? "contains" : "eq";
+  const filters = () => here().filters;
+  const name = `${label(filter)} ${short(valueLabel(filter, value)).slice(0, 80)}`;
+  return h(
+    "span",
+    { class: "actions" },
+    h("button", { class: "bare", title: "Add to the filter", "aria-label": `Filter by ${name}`, onclick: () => go({ filters: withValue(filters(), filter, operator, value) }) }, "+"),
+    h("button", { class: "bare", title: "Exclude", "aria-label": `Exclude ${name}`, onclick: () => go({ filters: withValue(filters(), filter, opposite(operator), value) }) }, "−"),
+  );
+}
+
+function objects(record) {
+  const all = objectsOf(record).filter((each) => each !== null && typeof each === "object" && each.id !== undefined && each.id !== null);
+  if (!all.length) return null;
+  const items = all.slice(0, MOST_OBJECTS).map((each) =>
+    h(
+      "li",
+      {},
+      h("span", { class: "grow break" }, short(each.name ?? each.id), " ", h("span", { class: "quiet" }, short(each.serviceObjectType ?? each.type ?? ""))),
+      typeof each.id === "object" ? null : actions("activityObject", each.id),
+    ),
+  );
+  const rest = all.length > MOST_OBJECTS && h("li", { class: "quiet" }, `and ${all.length - MOST_OBJECTS} more, in the record`);
+  return h("section", { "aria-label": "Objects" }, h("h3", {}, `Objects (${all.length})`), h("ul", { class: "objects" }, items, rest));
+}
+
+function feedback(record, signal) {
+  const given = h("ul", { class: "feedback" });
+  const load = async () => {
+    const { data } = await api.feedbackOn(record._id, { signal });
+    put(given, data.map((each) => h("li", {}, h("b", {}, short(each.who)), ` ${moment(each.at)}: `, short([each.feedback, each.feedbackValue, each.feedbackText].filter(Boolean).join(" · ")))));
+  };
+  const text = h("textarea", { rows: 2, "aria-label": "Feedback", placeholder: "What do you know of this activity?" });
+  const send = async (event) => {
+    event.preventDefault();
+    if (!text.value.trim()) return text.focus();
+    try {
+      await api.giveFeedback(record._id, { feedbackText: text.value.trim() });
+      text.value = "";
+      await load();
+      say("Feedback given");
+    } catch (error) {
+      say(error.message, "bad");
+    }
+  };
+  load().catch((error) => api.gaveUp(error) || put(given, h("li", { class: "wrong" }, error.message)));
+  return h("section", { "aria-label": "Feedback" }, h("h3", {}, "Feedback"), given, h("form", { onsubmit: send }, text, h("div", { class: "row end" }, h("button", {}, "Give feedback"))));
+}

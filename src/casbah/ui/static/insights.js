@@ -1,0 +1,101 @@
+// What else a user or an address did in the 30 days around an activity; each number leads to the query behind it.
+
+import * as api from "./api.js";
+import { h, put } from "./dom.js";
+import { valueLabel } from "./language.js";
+import { address } from "./place.js";
+import { counted, moment, plural } from "./words.js";
+
+const DAY = 86_400_000;
+const DAYS = 30;
+const SHOWN = 4;
+const HEIGHT = 36;
+
+const OF_USER = [
+  ["Countries", "location.country"],
+  ["ISPs", "location.organizations"],
+  ["IP addresses", "ip.address"],
+  ["User agents", "userAgent.userAgent"],
+  ["Apps", "service"],
+];
+const OF_ADDRESS = [
+  ["Users", "user.username"],
+  ["Countries", "location.country"],
+  ["ISPs", "location.organizations"],
+  ["User agents", "userAgent.userAgent"],
+  ["Apps", "service"],
+];
+
+/** Insights on the user and on the address of a record, as far as it has them. */
+export function insights({ user, ip, at }, signal) {
+  const found = [
+    user && about("This user", "user.username", user, OF_USER, at, signal),
+    ip && about("This IP address", "ip.address", ip, OF_ADDRESS, at, signal),
+  ].filter(Boolean);
+  return found.length ? h("section", { "aria-label": "Insights" }, h("h3", {}, `Insights: ${DAYS} days until then`), found) : null;
+}
+
+function about(title, filter, value, facets, at, signal) {
+  const mine = { [filter]: { eq: [value] } };
+  const window = { start: at - DAYS * DAY, end: at };
+  const filters = { ...mine, date: { range: [window] } };
+  const box = h("div", { class: "insight" }, h("h4", {}, title), h("p", { class: "quiet" }, "Counting …"));
+  load(box, { title, mine, filters, window, facets, filter }, signal).catch((error) => {
+    if (!api.gaveUp(error)) put(box, h("h4", {}, title), h("p", { class: "wrong" }, error.message));
+  });
+  return box;
+}
+
+async function load(box, { title, mine, filters, window, facets, filter }, signal) {
+  const administrative = { ...filters, "activity.type": { eq: [true] } };
+  const [days, counts, admin, first] = await Promise.all([
+    api.histogram({ filters, width: DAY, first: window.start, last: window.end }, { signal }),
+    api.facets({ filters, facets: facets.map(([, name]) => name), limit: SHOWN }, { signal }),
+    api.count({ filters: administrative }, { signal }),
+    api.list({ filters: mine, sortDirection: "asc", limit: 1 }, { signal }),
+  ]);
+  const oldest = first.data[0];
+  put(
+    box,
+    h("h4", {}, title),
+    sparkline(days, filters, window),
+    h(
+      "dl",
+      { class: "counts" },
+      pair("Activities", link(counts.total, filters)),
+      pair("Administrative", link(admin.total, administrative)),
+      oldest && pair("First seen", h("a", { href: address({ filters: mine, direction: "asc", open: oldest._id }) }, moment(oldest.timestamp))),
+    ),
+    counts.data.map((each, position) => frequent(facets[position][0], each, filters, filter)),
+  );
+}
+
+const pair = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
+const link = (total, filters) => h("a", { href: address({ filters }) }, counted(total));
+
+function frequent(title, { filter, values }, filters, own) {
+  if (!values.length || filter === own) return null;
+  const items = values.map(({ value, total }) =>
+    h("li", {}, h("span", { class: "cut grow", title: valueLabel(filter, value) }, valueLabel(filter, value)), link(total, { ...filters, [filter]: { eq: [value] } })),
+  );
+  return h("div", { class: "frequent" }, h("h5", {}, title), h("ul", {}, items));
+}
+
+/** Activities by day; each bar leads to its day. */
+function sparkline(found, filters, window) {
+  const totals = new Map(found.data.map((each) => [each.start, each.total]));
+  const begin = Math.floor(window.start / DAY) * DAY;
+  const most = Math.max(1, ...totals.values());
+  const bars = Array.from({ length: DAYS + 1 }, (_, day) => {
+    const start = begin + day * DAY;
+    const total = totals.get(start) ?? 0;
+    const high = total ? Math.max((total / most) * HEIGHT, 2) : 0;
+    const bar = h("span", { class: "spark-bar" });
+    bar.style.height = `${high}px`;
+    const range = { start: Math.max(start, window.start), end: Math.min(start + DAY - 1, window.end) };
+    const text = `${moment(start).slice(0, 10)}: ${plural(total, "activity", "activities")}`;
+    if (!total) return h("span", { class: "spark", title: text }, bar);
+    return h("a", { class: "spark", href: address({ filters: { ...filters, date: { range: [range] } } }), title: text, "aria-label": text }, bar);
+  });
+  return h("div", { class: "sparkline" }, bars);
+}

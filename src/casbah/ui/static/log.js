@@ -1,0 +1,281 @@
+// The activity log: the filter bar, the histogram, the top values, and the table, which goes on from where it ends.
+
+import * as api from "./api.js";
+import { COLUMNS, short, show as showColumns, shown as shownColumns } from "./columns.js";
+import { copy, dialog, float, h, put, say } from "./dom.js";
+import { drawer } from "./drawer.js";
+import { exportButton } from "./export.js";
+import { facets } from "./facets.js";
+import { filterBar } from "./filters.js";
+import { histogram } from "./histogram.js";
+import { learnFrom } from "./language.js";
+import { address, frozen, go, here, withCondition } from "./place.js";
+import { remember, savedQueries } from "./saved.js";
+import { counted, isLocal, plural, sentence, setLocal } from "./words.js";
+
+const PAGE = 100;
+const ASK_FOR_NEW_MS = 15_000;
+const SORT_KEYS = { date: "timestamp", created: "created" };
+
+/** The view; `draw()` shows the state of the address, `leave()` ends what goes on in the background. */
+export function log() {
+  const bar = filterBar();
+  const bars = histogram();
+  const top = facets();
+  const details = drawer();
+  const total = h("h1", { class: "total", "aria-live": "polite" });
+  const fresh = h("button", { class: "fresh", hidden: true, onclick: () => load() });
+  const head = h("thead");
+  const body = h("tbody", { onkeydown: move });
+  const table = h("table", { class: localStorage.getItem("density") ?? "cosy" }, h("caption", { class: "unseen" }, "Activities"), head, body);
+  const rest = h("div", { class: "rest" });
+  const latest = new api.Latest();
+  const state = { key: null, rows: [], ids: new Set(), total: 0, filters: {}, ended: true, loading: false, mark: null };
+
+  const node = h(
+    "div",
+    { class: "log" },
+    bar.node,
+    h("div", { class: "row wrap tools" }, total, fresh, h("span", { class: "grow" }), savedQueries(), exportButton(() => here().filters, () => state.total), request(), view(() => redraw())),
+    h("div", { class: "columns" }, h("div", { class: "middle" }, bars.node, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of activities" }, table), rest), top.node),
+    details.node,
+  );
+  node.addEventListener("keydown", (event) => event.key === "Escape" && here().open && go({ open: null }));
+
+  const onScreen = new IntersectionObserver((seen) => seen.some((each) => each.isIntersecting) && next(), { rootMargin: "600px" });
+  onScreen.observe(rest);
+  const ask = () => document.hidden || askForNew();
+  const asking = setInterval(ask, ASK_FOR_NEW_MS);
+  document.addEventListener("visibilitychange", ask);
+
+  async function load() {
+    const asked = here();
+    const signal = latest.begin();
+    Object.assign(state, { key: keyOf(asked), rows: [], ids: new Set(), ended: true, loading: true, filters: frozen(asked.filters, Date.now()) });
+    fresh.hidden = true;
+    table.setAttribute("aria-busy", "true");
+    document.title = `${short(sentence(asked.filters))} · Casbah`;
+    const side = [bars.load(state.filters, signal), top.load(state.filters, signal)];
+    for (const each of side) each.catch((error) => wrong(error));
+    try {
+      const page = await api.list({ filters: state.filters, sortField: asked.sort, sortDirection: asked.direction, limit: PAGE }, { signal });
+      remember(asked.filters);
+      state.total = page.total;
+      put(total, plural(page.total, "activity", "activities"));
+      put(body);
+      drawHead(asked);
+      add(page);
+    } catch (error) {
+      if (api.gaveUp(error)) return;
+      state.loading = false;
+      put(total, "Refused");
+      put(body);
+      put(rest, h("p", { class: "wrong", role: "alert" }, error.message));
+    }
+    table.removeAttribute("aria-busy");
+  }
+
+  /** The next page begins where the table ends: at its last moment, past those that are shown of it. */
+  async function next() {
+    if (state.ended || state.loading || !state.rows.length) return;
+    state.loading = true;
+    const { sort, direction } = here();
+    const key = SORT_KEYS[sort];
+    const last = Number(state.rows.at(-1)[key]);
+    const skip = state.rows.filter((each) => Number(each[key]) === last).length;
+    const filters = withCondition(state.filters, sort, direction === "desc" ? "lte" : "gte", [last]);
+    try {
+      add(await api.list({ filters, sortField: sort, sortDirection: direction, limit: PAGE, skip }));
+    } catch (error) {
+      state.loading = false;
+      state.ended = true;
+      put(rest, h("p", { class: "wrong" }, error.message));
+    }
+  }
+
+  function add(page) {
+    const arrived = page.data.filter((each) => !state.ids.has(each._id));
+    for (const each of arrived) state.ids.add(each._id);
+    learnFrom(arrived);
+    state.rows.push(...arrived);
+    body.append(...arrived.map(row));
+    state.ended = !page.hasNext;
+    state.loading = false;
+    const text = state.total === 0 ? "Nothing matches. Take a filter away, or choose a longer time." : state.ended ? "That is all." : `${counted(state.rows.length)} shown`;
+    put(rest, h("p", { class: "quiet" }, text), !state.ended && h("button", { onclick: next }, "Show more"));
+    mark(here().open);
+    // Told anew, for what is below may still, or again, be on screen.
+    onScreen.unobserve(rest);
+    onScreen.observe(rest);
+  }
+
+  async function askForNew() {
+    if (state.loading || !state.key) return;
+    try {
+      const now = await api.count({ filters: state.filters });
+      const more = now.total - state.total;
+      fresh.hidden = more <= 0;
+      put(fresh, `${counted(Math.max(more, 0))} new`);
+    } catch {
+      // It is asked again soon, and whatever is wrong shows at the next query.
+    }
+  }
+
+  function drawHead({ sort, direction }) {
+    const turn = () => go({ direction: direction === "desc" ? "asc" : "desc", open: null });
+    const by = sort === "date" ? "time" : "stored";
+    put(
+      head,
+      h(
+        "tr",
+        {},
+        shownColumns().map((each) =>
+          each.id === by
+            ? h("th", { scope: "col", "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Turn the order", onclick: turn }, each.title, direction === "desc" ? " ↓" : " ↑"))
+            : h("th", { scope: "col", class: each.wide ? "wide" : "" }, each.title),
+        ),
+      ),
+    );
+  }
+
+  function row(record) {
+    const cells = shownColumns().map((column, position) => {
+      const shown = short(column.value(record));
+      const inner = position === 0 ? h("a", { class: "open", href: address({ ...here(), open: record._id }) }, shown || "open") : shown;
+      return h("td", { class: column.wide ? "wide" : "", title: position === 0 ? null : shown }, inner);
+    });
+    return h("tr", { "data-id": record._id, onclick: (event) => event.target.closest("a") || opened(record) }, cells);
+  }
+
+  function opened(record) {
+    if (getSelection()?.toString()) return;
+    go({ open: record._id });
+  }
+
+  /** Up and down go through the rows; where the drawer is open, it follows. */
+  function move(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const now = event.target.closest("tr");
+    if (!step || !now) return;
+    const beside = step > 0 ? now.nextElementSibling : now.previousElementSibling;
+    if (!beside) return;
+    event.preventDefault();
+    beside.querySelector("a.open")?.focus();
+    if (here().open) go({ open: beside.dataset.id }, { replace: true });
+  }
+
+  function mark(id) {
+    for (const each of body.querySelectorAll("tr.marked")) each.classList.remove("marked");
+    if (id) body.querySelector(`tr[data-id="${CSS.escape(id)}"]`)?.classList.add("marked");
+  }
+
+  async function open(id) {
+    if (state.mark === id) return;
+    const before = state.mark;
+    state.mark = id;
+    mark(id);
+    node.classList.toggle("with-drawer", Boolean(id));
+    if (!id) {
+      details.show(null);
+      const left = before && body.querySelector(`tr[data-id="${CSS.escape(before)}"] a.open`);
+      if (left && !document.activeElement?.closest(".drawer, table, dialog")) left.focus({ preventScroll: true });
+      return;
+    }
+    const there = state.rows.find((each) => each._id === id);
+    try {
+      const record = there ?? (await api.fetchOne(id));
+      if (state.mark !== id) return;
+      details.show(record);
+      if (!document.activeElement?.closest("tbody") || !before) details.node.focus({ preventScroll: true });
+    } catch (error) {
+      if (state.mark === id) details.wrong(error.status === 404 ? "There is no such activity, or it is another tenant's." : error.message);
+    }
+  }
+
+  function redraw() {
+    table.className = localStorage.getItem("density") ?? "cosy";
+    drawHead(here());
+    put(body, state.rows.map(row));
+    mark(here().open);
+    const id = state.mark;
+    state.mark = null;
+    if (id) open(id);
+  }
+
+  function draw() {
+    const asked = here();
+    bar.draw();
+    if (keyOf(asked) !== state.key) load();
+    open(asked.open);
+  }
+
+  function leave() {
+    clearInterval(asking);
+    document.removeEventListener("visibilitychange", ask);
+    onScreen.disconnect();
+    latest.begin();
+  }
+
+  return { node, draw, leave };
+}
+
+const keyOf = ({ filters, sort, direction, by }) => JSON.stringify([filters, sort, direction, by]);
+
+/** What went wrong beside the table; what the server refuses of a query the table says already. */
+function wrong(error) {
+  if (!api.gaveUp(error) && error.status !== 400 && error.status !== 401) say(error.message, "bad");
+}
+
+/** The button that shows what is asked of the API. */
+function request() {
+  const show = () => {
+    const { filters, sort, direction } = here();
+    const body = { filters, sortField: sort, sortDirection: direction, limit: PAGE };
+    const json = JSON.stringify(body, null, 2);
+    const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}/api/v1/activities/ \\\n  -d '${JSON.stringify(body).replaceAll("'", "\\u0027")}'`;
+    dialog("The API request of this view", (done) =>
+      h(
+        "div",
+        {},
+        h("pre", { tabindex: "0" }, curl),
+        h("h3", {}, "POST /api/v1/activities/"),
+        h("pre", { tabindex: "0" }, json),
+        h("div", { class: "row end" }, h("button", { onclick: () => copy(json, "JSON") }, "Copy JSON"), h("button", { onclick: () => copy(curl, "curl") }, "Copy curl"), h("button", { class: "primary", onclick: () => done(null) }, "Close")),
+      ),
+    );
+  };
+  return h("button", { onclick: show }, "API");
+}
+
+/** The button for what the table looks like: columns, density, time zone. */
+function view(redraw) {
+  const button = h("button", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => open() }, "View");
+  const open = () => {
+    const chosen = new Set(shownColumns().map((each) => each.id));
+    const columns = COLUMNS.map((each) =>
+      h("label", { class: "option" }, h("input", {
+        type: "checkbox",
+        checked: chosen.has(each.id),
+        onchange: (event) => {
+          chosen[event.target.checked ? "add" : "delete"](each.id);
+          showColumns([...chosen]);
+          redraw();
+        },
+      }), each.title),
+    );
+    const one = (text, name, checked, set) => h("label", { class: "option" }, h("input", { type: "radio", name, checked, onchange: () => (set(), redraw()) }), text);
+    const density = localStorage.getItem("density") ?? "cosy";
+    float(
+      button,
+      h(
+        "div",
+        { class: "menu" },
+        h("fieldset", {}, h("legend", {}, "Columns"), columns),
+        h("fieldset", {}, h("legend", {}, "Rows"), one("Cosy", "density", density === "cosy", () => localStorage.setItem("density", "cosy")), one("Dense", "density", density === "dense", () => localStorage.setItem("density", "dense"))),
+        h("fieldset", {}, h("legend", {}, "Times"), one("UTC", "zone", !isLocal(), () => setLocal(false)), one("This computer's", "zone", isLocal(), () => setLocal(true))),
+      ),
+      { label: "View" },
+    );
+  };
+  return button;
+}

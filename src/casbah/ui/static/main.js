@@ -1,0 +1,74 @@
+// Which view is shown at which address, and who is asking.
+
+import * as api from "./api.js";
+import { h, put, say, unfloat } from "./dom.js";
+import { learn } from "./language.js";
+import { log } from "./log.js";
+import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
+import { follow, onMove } from "./place.js";
+import { fromAddress, signInForm, whoami } from "./session.js";
+
+const MANAGE = "Investigation.manage";
+const ADMINISTER = "Admin.manage";
+
+const VIEWS = [
+  { path: "/", title: "Activities", make: log },
+  { path: "/queries", title: "Queries", make: queriesPage },
+  { path: "/sources", title: "Sources", make: sourcesPage },
+  { path: "/ranges", title: "IP ranges", make: rangesPage },
+  { path: "/tokens", title: "Tokens", make: tokensPage, needs: ADMINISTER },
+];
+
+const main = document.getElementById("main");
+const nav = document.getElementById("nav");
+const who = document.getElementById("who");
+let me = null;
+let shown = { path: null, view: null };
+
+const here = () => VIEWS.find((each) => each.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? VIEWS[0];
+
+function draw() {
+  if (!me) return;
+  const wanted = here();
+  put(nav, VIEWS.filter((each) => !each.needs || me.scopes.includes(each.needs)).map((each) => h("a", { href: each.path, "aria-current": each === wanted ? "page" : null }, each.title)), h("a", { href: "/docs", target: "_blank" }, "API"));
+  if (shown.path !== wanted.path) {
+    unfloat();
+    shown.view?.leave?.();
+    shown = { path: wanted.path, view: wanted.make({ mayManage: me.scopes.includes(MANAGE) }) };
+    document.title = `${wanted.title} · Casbah`;
+    put(main, shown.view.node);
+  }
+  shown.view.draw();
+}
+
+function ask() {
+  unfloat();
+  shown.view?.leave?.();
+  shown = { path: null, view: null };
+  me = null;
+  put(nav);
+  put(who);
+  put(main, signInForm(begin));
+  main.querySelector("input").focus();
+}
+
+async function begin() {
+  try {
+    me = await api.session();
+    await learn();
+  } catch (error) {
+    if (error.status !== 401) put(main, h("p", { class: "wrong", role: "alert" }, error.message));
+    return;
+  }
+  put(who, whoami(me, ask));
+  draw();
+}
+
+addEventListener("unhandledrejection", (event) => {
+  if (!api.gaveUp(event.reason ?? {})) say(String(event.reason?.message ?? event.reason), "bad");
+});
+document.addEventListener("click", follow);
+onMove(draw);
+api.onSignedOut(ask);
+await fromAddress();
+await begin();

@@ -1,0 +1,90 @@
+"""What somebody does on the pages, in the words of the pages."""
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from casbah.activity.matching import matches
+from casbah.activity.query import parse
+from casbah.activity.scope import Scope
+from casbah.compose import House
+from making import record
+
+_MOST_TABS = 150
+
+
+def activity(name: str, **keys: Any) -> dict[str, Any]:
+    """A small whole record of that id."""
+    return record(0, _id=name, uid=name, **keys)
+
+
+def at(filters: dict[str, Any], **more: str) -> str:
+    """The path of a query."""
+    asked = [f"filters={quote(json.dumps(filters))}", *(f"{key}={quote(value)}" for key, value in more.items())]
+    return f"/?{'&'.join(asked)}"
+
+
+def filters_of(page: Any) -> dict[str, Any]:
+    """The filters that the address says."""
+    found: dict[str, Any] = json.loads(parse_qs(urlsplit(page.url).query).get("filters", ["{}"])[0])
+    return found
+
+
+def settled(page: Any) -> None:
+    """Wait until the table shows what is asked."""
+    page.locator(".log table:not([aria-busy]) tbody tr, .log .rest p").first.wait_for()
+    page.wait_for_function("() => !document.querySelector('.log table[aria-busy]')")
+
+
+def total(page: Any) -> int:
+    """The exact total that the page shows."""
+    settled(page)
+    text = page.locator("h1.total").inner_text()
+    found = re.match(r"[\d,]+", text)
+    assert found, text
+    return int(found.group().replace(",", ""))
+
+
+def ids(page: Any) -> list[str]:
+    """The ids of the rows, in order."""
+    return page.locator(".log tbody tr").evaluate_all("rows => rows.map(row => row.dataset.id)")
+
+
+def chips(page: Any) -> list[str]:
+    """What the chips say."""
+    return [re.sub(r"\s+", " ", text).strip() for text in page.locator(".chip-open").all_inner_texts()]
+
+
+def expected(house: House, filters: dict[str, Any]) -> int:
+    """How many match of all that is stored, by the plain meaning of the filters."""
+    asked = parse({"filters": filters}, now=house.services.clock())
+    scan = parse({"isScan": True, "limit": 5_000}, now=house.services.clock())
+    page = house.services.store.scan(scan, Scope("default"))
+    assert page.boundary is None
+    return sum(matches(asked.predicate, json.loads(each)) for each in page.records)
+
+
+def shows(page: Any, wanted: int) -> None:
+    """Wait until the page shows that total."""
+    page.wait_for_function(
+        "wanted => document.querySelector('h1.total')?.textContent.replaceAll(',', '').split(' ')[0] === wanted",
+        arg=str(wanted),
+    )
+
+
+def tab_to(page: Any, selector: str) -> None:
+    """Go with the Tab key alone until what is meant has the focus."""
+    target = page.locator(selector).first
+    target.wait_for()
+    for _ in range(_MOST_TABS):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} is not to be reached by the keyboard")
+
+
+def press(page: Any, selector: str, key: str = "Enter") -> None:
+    """Reach something by the keyboard and press a key on it."""
+    tab_to(page, selector)
+    page.keyboard.press(key)

@@ -1,0 +1,110 @@
+"""The pages in a real browser: Debian's Chromium, driven by Playwright, over a server with real activities."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from casbah.activity.scope import Scope
+from casbah.compose import House, wall_clock
+from casbah.demo.load import made_up_arrivals, sample_arrivals
+from scenarios.server import serving
+
+MADE_UP = 3_000
+TENANT = Scope("default")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE = {"width": 1360, "height": 900}
+
+
+@pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, House]]:
+    """The URL and the house of a server with real activities, and made-up ones of the last months."""
+    found = [*sample_arrivals(), *made_up_arrivals(MADE_UP, until_ms=wall_clock())]
+    with serving(tmp_path_factory.mktemp("ui")) as (url, house):
+        house.services.store.insert(found, TENANT)
+        yield url, house
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; the tests are skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright; `make setup` installs it")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("needs Chromium: `apt-get install chromium`")
+    root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *root])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """What befell a page: requests that left the host, errors of scripts, and what the policy forbade."""
+
+    host: str
+    left: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def watch(self, page: Any) -> None:
+        """Note everything that a page does from now on."""
+        page.on("request", self._asked)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", self._said)
+
+    def _asked(self, request: Any) -> None:
+        address = urlsplit(request.url)
+        if address.netloc != self.host and address.scheme not in ("blob", "data"):
+            self.left.append(request.url)
+
+    def _said(self, message: Any) -> None:
+        # Chromium writes of every answer from 400 on, which may be what a test is after.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.wrong.append(message.text)
+
+
+@pytest.fixture
+def opened(chromium: Any, stocked: tuple[str, House]) -> Iterator[Callable[..., Any]]:
+    """Opens pages, signed in, at a path; at the end nothing may have left the host, and no script may have failed."""
+    url, house = stocked
+    with _pages(chromium, url, house) as opener:
+        yield opener
+
+
+@contextmanager
+def _pages(chromium: Any, url: str, house: House) -> Iterator[Callable[..., Any]]:
+    watched, contexts = Watched(urlsplit(url).netloc), []
+    key, _ = house.services.tokens.create("analyst", tenant=TENANT.tenant)
+
+    def opener(path: str = "/", *, signed_in: bool = True, **given: Any) -> Any:
+        context = chromium.new_context(base_url=url, **{"viewport": WIDE, "timezone_id": "UTC", **given})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        watched.watch(page)
+        page.goto(f"{path}#token={key}" if signed_in else path)
+        if signed_in:
+            page.locator("#who button").wait_for()
+        return page
+
+    try:
+        yield opener
+        assert watched.left == []
+        assert watched.wrong == []
+    finally:
+        for each in contexts:
+            each.close()

@@ -1,0 +1,83 @@
+"""Values that somebody wrote in order to do harm are text on the pages, and large ones do not make them slow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from casbah.activity.scope import Scope
+from making import arrival
+from ui.acts import activity, at, settled
+
+TENANT = Scope("default")
+APP = 666
+SCRIPTS = (
+    "<script>window.harmed = 1</script>",
+    "<img src=x onerror='window.harmed = 1'>",
+    '"><svg onload=window.harmed=1>',
+    "javascript:window.harmed=1",
+    "{{constructor.constructor('window.harmed=1')()}}",
+    "</textarea><script>window.harmed = 1</script>",
+)
+ODD = ("\u0000", "\ud800", "\ufeff", "\u2028", "%00%ff", "a\tb\nc", "😀" * 50, "=1+1", "__proto__", "constructor")
+RTL = "\u202eevil\u202c \u2067abc\u2069 عربي"
+"""Turns the direction of writing."""
+
+
+def hostile(number: int, text: str) -> dict[str, Any]:
+    return activity(
+        f"hostile-{number}",
+        appId=APP,
+        appName=text,
+        description=text,
+        eventTypeName=text,
+        user={"userName": text, "userTags": [text], "orgUnit": text},
+        device={"clientIP": text, "userAgent": text, "tags": [text]},
+        userAgent={"deviceType": text, "operatingSystem": {"name": text}, "browser": text, "tags": [text]},
+        location={"countryCode": text, "city": text, "organizationSearchable": text, "ipTags": [text]},
+        mainInfo={"rawOperationName": text, "eventObjects": [{"id": text, "name": text, "objType": 3, "role": 1}]},
+        policies=[text],
+        rawDataJson={text: {text: [text]}},
+    )
+
+
+@pytest.fixture(scope="module")
+def harmful(stocked: Any) -> None:
+    _, house = stocked
+    many = {"eventObjects": [{"id": f"o{number}", "name": f"object {number}"} for number in range(10_000)]}
+    records = [hostile(number, text) for number, text in enumerate((*SCRIPTS, RTL, *ODD))]
+    records += [hostile(1_000, "x" * 1_000_000), activity("hostile-many", appId=APP, mainInfo=many)]
+    house.services.store.insert(map(arrival, records), TENANT)
+
+
+@pytest.mark.usefixtures("harmful")
+def test_hostile_values_are_text(opened: Callable[..., Any]) -> None:
+    page = opened(at({"service": {"eq": [APP]}}))
+    settled(page)
+    rows = page.locator(".log tbody a.open")
+    for position in range(rows.count()):
+        rows.nth(position).click()
+        page.locator(".drawer .tree").wait_for()
+    assert page.evaluate("() => window.harmed") is None
+    assert page.locator("main script, main img, main svg[onload], main iframe").count() == 0
+    for text in SCRIPTS:
+        assert page.locator(".log tbody td", has_text=text).count() > 0
+
+
+@pytest.mark.usefixtures("harmful")
+@pytest.mark.parametrize("name", ["hostile-1000", "hostile-many"])
+def test_large_records_open_quickly(opened: Callable[..., Any], name: str) -> None:
+    page = opened(at({"activity.id": {"eq": [name]}}, open=name))
+    page.locator(".drawer .tree").wait_for()
+    assert page.locator("*").count() < 5_000
+    assert page.evaluate("() => document.body.innerText.length") < 200_000
+
+
+@pytest.mark.usefixtures("harmful")
+@pytest.mark.parametrize("text", [*SCRIPTS, RTL])
+def test_hostile_values_can_be_filtered_by(opened: Callable[..., Any], text: str) -> None:
+    page = opened(at({"user.username": {"eq": [text]}}))
+    settled(page)
+    assert page.locator(".log tbody tr").count() == 1
+    assert page.evaluate("() => window.harmed") is None
+    assert text in page.locator(".chip-open b").inner_text()

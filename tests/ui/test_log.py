@@ -1,0 +1,300 @@
+"""The activity log in a browser: filters, the table, the drawer, and the address that says it all."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from casbah.activity.fields import Kind
+from casbah.activity.language import FILTERS
+from casbah.activity.scope import Scope
+from making import arrival
+from ui.acts import activity, at, chips, expected, filters_of, ids, settled, shows, total
+
+TENANT = Scope("default")
+DAY = 86_400_000
+MONTH = 30 * DAY
+
+
+def test_the_log_shows_the_newest_first_with_an_exact_total(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened()
+    url, house = stocked
+    shows(page, expected(house, {}))
+    headers = {"Authorization": f"Token {house.local_key}"}
+    newest = httpx.post(f"{url}/api/v1/activities/", json={"limit": 100}, headers=headers).json()["data"]
+    assert ids(page)[:100] == [each["_id"] for each in newest]
+    assert page.title() == "All activities · Casbah"
+
+
+def test_paging_goes_on_where_the_table_ends_while_events_arrive(opened: Callable[..., Any], stocked: Any) -> None:
+    _, house = stocked
+    filters = {"service": {"eq": [77]}}
+    stamp = 1_700_000_000_000
+    # Many of one moment, so that pages end within it.
+    first = [activity(f"p{number}", appId=77, timestamp=stamp + number // 40) for number in range(330)]
+    house.services.store.insert(map(arrival, first), TENANT)
+    page = opened(at(filters))
+    assert total(page) == 330
+    late = [activity(f"q{number}", appId=77, timestamp=stamp + 1_000 + number) for number in range(7)]
+    house.services.store.insert(map(arrival, late), TENANT)
+    page.wait_for_function(
+        "() => { document.querySelector('.rest').scrollIntoView(); "
+        "return document.querySelectorAll('.log tbody tr').length >= 330 }"
+    )
+    shown = ids(page)
+    assert len(shown) == len(set(shown)) == 330
+    assert set(shown) == {each["_id"] for each in first}
+    assert total(page) == 330
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_role("button", name="7 new").click()
+    shows(page, 337)
+    assert ids(page)[0] == "q6"
+
+
+# One value for each filter, found in the data where it has some; and what else is needed to say it in the panel.
+def sample(stocked: Any, name: str) -> Any:
+    if name == "activity.id":
+        return "97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7"
+    url, house = stocked
+    headers = {"Authorization": f"Token {house.local_key}"}
+    found = httpx.post(f"{url}/api/ext/v1/facets", json={"facets": [name], "limit": 1}, headers=headers).json()
+    values = found["data"][0]["values"]
+    return values[0]["value"] if values else "5f01dbbc68df27c17aa6ca81"
+
+
+def test_every_filter_is_set_and_cleared(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened()
+    everything = total(page)
+    for name, row in FILTERS.items():
+        page.get_by_role("button", name="More filters").click()
+        page.get_by_role("dialog", name="Filters").locator(
+            "button", has=page.locator(f"code:text-is('{name}')")
+        ).click()
+        panel = page.locator(".float")
+        if row.field.kind is Kind.MS:
+            panel.get_by_role("button", name="Last 30 days").click()
+        elif row.field.kind is Kind.WORDS:
+            panel.locator("input[type=text]").fill("login")
+            panel.locator("input[type=text]").press("Enter")
+        else:
+            value = sample(stocked, name)
+            text = (
+                json.dumps(value)
+                if isinstance(value, dict)
+                else str(value).lower()
+                if isinstance(value, bool)
+                else str(value)
+            )
+            panel.locator("input[type=text]").fill(text)
+            panel.locator("input[type=text]").press("Enter")
+        page.wait_for_function("() => location.search.includes('filters')")
+        page.keyboard.press("Escape")
+        filters = filters_of(page)
+        assert list(filters) == [name]
+        assert len(chips(page)) + ("text" in filters.get("text", {})) == 1
+        settled(page)
+        if row.field.kind is not Kind.MS:
+            shows(page, expected(stocked[1], filters))
+        page.get_by_role("button", name="Clear all").click()
+        page.wait_for_function("() => !location.search")
+        shows(page, everything)
+
+
+SENTENCES = [
+    pytest.param({"service": {"eq": [11161]}}, "App is Office 365", id="an app by its name"),
+    pytest.param({"location.country": {"neq": ["DE", "fr"]}}, "Country is not Germany or France", id="countries"),
+    pytest.param({"date": {"gte_ndays": [7]}}, "Date in the last 7 days", id="days"),
+    pytest.param({"date": {"gte_ndays": 0.5}}, "Date in the last 12 hours", id="hours"),
+    pytest.param({"user.orgUnit": {"isset": [False]}}, "Organizational unit is not known", id="nothing known"),
+    pytest.param({"activity.takenAction": {"eq": [None]}}, "Action taken is No action", id="no value"),
+    pytest.param({"text": {"eq": "log in"}}, "Free text has the phrase log in", id="a phrase"),
+    pytest.param(
+        {"date": {"range": {"start": 0, "end": 1_000}}},
+        "Date is between 1970-01-01 00:00:00 and 1970-01-01 00:00:01",
+        id="a range",
+    ),
+    pytest.param({"user.username": {"eq": ["a", "b", "c", "d"]}}, "User is a, b or 2 others", id="many"),
+    pytest.param({"ip.category": {"gte": [3]}}, "IP category is at least Risky", id="a bound"),
+]
+
+
+@pytest.mark.parametrize("filters, sentence", SENTENCES)
+def test_chips_read_as_a_sentence(opened: Callable[..., Any], filters: dict[str, Any], sentence: str) -> None:
+    page = opened(at(filters))
+    settled(page)
+    assert chips(page) == [sentence]
+
+
+def test_a_query_that_the_server_refuses_says_why(opened: Callable[..., Any]) -> None:
+    page = opened(at({"user.usrname": {"eq": ["x"]}}))
+    assert "did you mean 'user.username'" in page.get_by_role("alert").inner_text()
+
+
+def test_a_link_reopened_is_the_same_view(opened: Callable[..., Any], stocked: Any) -> None:
+    filters = {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_LOGIN"]}, "location.country": {"isset": [True]}}
+    page = opened(at(filters, direction="asc", by="location.country"))
+    settled(page)
+    page.locator(".log tbody a.open").nth(2).click()
+    page.locator(".drawer h2").wait_for()
+    other = opened(page.url.removeprefix(stocked[0]))
+    other.locator(".drawer h2").wait_for()
+    for each in (page, other):
+        settled(each)
+    assert ids(page) == ids(other)
+    assert (total(page), chips(page)) == (total(other), chips(other))
+    assert page.locator(".drawer .sentence").inner_text() == other.locator(".drawer .sentence").inner_text()
+    assert page.locator(".legend").inner_text() == other.locator(".legend").inner_text()
+
+
+def test_back_and_forward_go_through_the_states(opened: Callable[..., Any]) -> None:
+    page = opened()
+    everything = total(page)
+    page.locator(".facet-value").first.click()
+    page.wait_for_function("() => location.search.includes('filters')")
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 1")
+    page.go_back()
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 0")
+    shows(page, everything)
+    page.go_forward()
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 1")
+
+
+def test_a_bar_of_the_histogram_becomes_the_date_filter(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened(at({"date": {"gte_ndays": [30]}}))
+    settled(page)
+    box = page.locator(".plot svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 50, steps=5)
+    page.mouse.up()
+    page.wait_for_function("() => location.search.includes('range')")
+    settled(page)
+    filters = filters_of(page)
+    (window,) = filters["date"]["range"]
+    assert list(filters["date"]) == ["range"]
+    assert DAY < window["end"] - window["start"] < MONTH
+    shows(page, expected(stocked[1], filters))
+
+
+def test_the_drawer_says_what_happened_and_filters_by_every_field(opened: Callable[..., Any]) -> None:
+    page = opened(at({"activity.eventActionType": {"eq": ["EVENT_CATEGORY_DOWNLOAD_FILE"]}}))
+    settled(page)
+    page.locator(".log tbody a.open").first.click()
+    drawer = page.locator(".drawer")
+    drawer.locator("h2").wait_for()
+    user = drawer.locator(".sentence b").inner_text()
+    drawer.get_by_role("button", name=f"Filter by User {user}").click()
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 2")
+    assert filters_of(page)["user.username"]["eq"] == [user]
+    drawer.get_by_role("button", name=re.compile("^Exclude App Microsoft")).click()
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 3")
+    assert "neq" in filters_of(page)["service"]
+    drawer.get_by_role("link", name="Same user").click()
+    page.wait_for_function("() => location.search.includes('range')")
+    assert set(filters_of(page)) == {"user.username", "date"}
+
+
+def test_feedback_is_given_and_shown(opened: Callable[..., Any]) -> None:
+    page = opened()
+    settled(page)
+    page.locator(".log tbody a.open").nth(5).click()
+    page.get_by_label("Feedback").locator("textarea").fill("That was our own scanner <b>")
+    page.get_by_role("button", name="Give feedback").click()
+    page.locator(".feedback li", has_text="That was our own scanner <b>").wait_for()
+
+
+def test_insights_lead_to_the_queries_behind_them(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened(at({"date": {"gte_ndays": [3]}}))
+    settled(page)
+    page.locator(".log tbody a.open").first.click()
+    link = page.locator(".insight .counts a").first
+    link.wait_for()
+    number = int(link.inner_text().replace(",", ""))
+    link.click()
+    shows(page, number)
+    assert number == expected(stocked[1], filters_of(page)) > 0
+
+
+def test_a_saved_query_is_offered_again(opened: Callable[..., Any]) -> None:
+    page = opened(at({"service": {"eq": [11161]}}))
+    settled(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("textbox", name="Name").fill("Office <script>")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.locator(".toast").wait_for()
+    page.goto("/")
+    settled(page)
+    page.get_by_role("button", name="Queries", exact=True).click()
+    assert page.locator(".menu h3", has_text="Suggested").count() == 1
+    page.locator(".menu .item", has_text="Office <script>").click()
+    page.wait_for_function("() => document.querySelectorAll('.chip').length === 1")
+    assert filters_of(page) == {"service": {"eq": [11161]}}
+
+
+@pytest.mark.parametrize("form", ["CSV", "NDJSON"])
+def test_an_export_holds_all_that_matches(opened: Callable[..., Any], stocked: Any, form: str) -> None:
+    filters = {"location.country": {"eq": ["US"]}}
+    page = opened(at(filters))
+    settled(page)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("dialog").get_by_role("button", name=form, exact=False).first.click()
+    lines = waiting.value.path().read_text("utf-8").splitlines()
+    assert len(lines) - (form == "CSV") >= expected(stocked[1], filters) > 10
+
+
+def test_a_view_says_its_request(opened: Callable[..., Any], stocked: Any) -> None:
+    filters = {"service": {"eq": [11161]}, "text": {"text": ["it's"]}}
+    page = opened(at(filters))
+    settled(page)
+    page.get_by_role("button", name="API").click()
+    shown = page.locator(".modal pre").nth(1).inner_text()
+    assert json.loads(shown)["filters"] == filters
+    curl = page.locator(".modal pre").first.inner_text()
+    assert curl.startswith(f'curl -s -H "Authorization: Token $TOKEN" {stocked[0]}/api/v1/activities/')
+
+
+def test_columns_and_density_are_chosen_and_kept(opened: Callable[..., Any]) -> None:
+    page = opened()
+    settled(page)
+    page.get_by_role("button", name="View").click()
+    page.get_by_label("User agent").check()
+    page.get_by_label("Dense").check()
+    page.keyboard.press("Escape")
+    page.reload()
+    settled(page)
+    assert "User agent" in page.locator(".log th").all_inner_texts()
+    assert page.locator(".log table.dense").count() == 1
+
+
+def test_who_is_not_signed_in_sees_the_form_and_nothing_else(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened(signed_in=False)
+    page.get_by_label("Token").fill("0" * 80)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("That token is unknown, expired or revoked.").wait_for()
+    key, token = stocked[1].services.tokens.create("visitor", tenant=TENANT.tenant, scopes=["Investigation.read"])
+    page.get_by_label("Token").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    assert total(page) > 0
+    assert "Tokens" not in page.locator("#nav").inner_text()
+    stocked[1].services.tokens.revoke(token.id, governs=lambda _: True)
+    page.locator(".facet-value").first.click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+
+
+def test_the_key_does_not_stay_in_the_address(opened: Callable[..., Any]) -> None:
+    page = opened()
+    assert "token" not in page.url
+    assert page.evaluate("() => document.cookie") == ""
+
+
+def test_signing_out(opened: Callable[..., Any]) -> None:
+    page = opened()
+    settled(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    page.reload()
+    page.get_by_role("heading", name="Sign in").wait_for()

@@ -1,0 +1,102 @@
+"""What serves the pages, and what their files hold, without a browser."""
+
+import re
+from importlib.resources import files
+
+import httpx
+import pytest
+
+from casbah.activity.language import FILTERS, OPERATORS
+from casbah.http.facets import COUNTABLE
+from casbah.ui.site import ASSETS, VIEWS
+
+STATIC = files("casbah.ui") / "static"
+TEXTS = {each.name: each.read_text("utf-8") for each in STATIC.iterdir()}
+SCRIPTS = sorted(name for name in TEXTS if name.endswith(".js"))
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory):
+    from scenarios.server import serving  # noqa: PLC0415  the other tests need no server
+
+    with serving(tmp_path_factory.mktemp("site")) as (url, _), httpx.Client(base_url=url, trust_env=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", [*VIEWS, *(f"{view}/" for view in VIEWS if view != "/"), "/?filters=%7B%7D"])
+def test_every_view_is_the_page(ask, path):
+    answer = ask.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.text == TEXTS["index.html"]
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name != "index.html"])
+def test_every_file_is_served_and_not_sent_twice(ask, name):
+    answer = ask.get(f"{ASSETS}{name}")
+    assert (answer.status_code, answer.text) == (200, TEXTS[name])
+    again = ask.get(f"{ASSETS}{name}", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    head = ask.head(f"{ASSETS}{name}")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(TEXTS[name].encode()))
+
+
+@pytest.mark.parametrize("path", ["/", "/ui/main.js", "/ui/casbah.css"])
+def test_the_policy_is_strict(ask, path):
+    headers = ask.get(path).headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert "unsafe" not in headers["content-security-policy"]
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert {policy[name] for name in ("script-src", "style-src", "connect-src", "img-src", "form-action")} == {"'self'"}
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+
+
+@pytest.mark.parametrize("path", ["/ui/", "/ui/nothing.js", "/ui/../site.py", "/ui/%2e%2e/site.py", "/ui/index.html"])
+def test_nothing_else_is_served(ask, path):
+    assert ask.get(path).status_code == 404
+
+
+def test_a_page_takes_no_other_method(ask):
+    answer = ask.post("/")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert answer.json() == {"detail": 'Method "POST" not allowed.'}
+
+
+def test_no_file_names_another_host():
+    for name, text in TEXTS.items():
+        addresses = set(re.findall(r"https?://[^\s\"'`)>]+", text)) - {"http://www.w3.org/2000/svg"}
+        assert addresses == set(), name
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_makes_markup_or_code_of_text(name):
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", TEXTS[name])
+
+
+def test_the_page_holds_no_script_and_no_style():
+    assert not re.search(r"<style|\bstyle=|\son[a-z]+=|<script(?![^>]*\bsrc=)", TEXTS["index.html"])
+
+
+def test_every_module_is_loaded_at_once():
+    preloaded = set(re.findall(r'modulepreload" href="/ui/([a-z]+\.js)"', TEXTS["index.html"]))
+    assert preloaded == set(SCRIPTS) - {"main.js"}
+    imported = {found for name in SCRIPTS for found in re.findall(r'from "\./([a-z]+\.js)"', TEXTS[name])}
+    assert imported == preloaded
+
+
+def _keys(name: str, text: str) -> set[str]:
+    (table,) = re.findall(rf"export const {name} = {{\n(.*?)\n}};", text, re.DOTALL)
+    return set(re.findall(r'^\s+"?([\w.]+)"?:', table, re.MULTILINE))
+
+
+def test_every_filter_and_every_operator_has_a_name_for_people():
+    assert _keys("LABELS", TEXTS["language.js"]) == set(FILTERS)
+    assert _keys("OPERATORS", TEXTS["language.js"]) == set(OPERATORS)
+
+
+@pytest.mark.parametrize("name", ["editor.js", "facets.js"])
+def test_values_are_suggested_wherever_they_can_be_counted(name):
+    (listed,) = re.findall(r"const UNCOUNTABLE = new Set\(\[(.*?)\]\)", TEXTS[name])
+    assert set(re.findall(r'"([^"]+)"', listed)) == set(FILTERS) - set(COUNTABLE)
