@@ -376,7 +376,11 @@ def test_without_keys_nothing_can_be_said(server, kept, clock):
     assert kids(kept) == ["rsa"]
 
 
-@pytest.mark.parametrize("page", [b"{}", key_set(), key_set(public("rsa", use="enc")), b"<html>"], ids=["no keys", "no key", "a key for something else", "a page"])
+@pytest.mark.parametrize(
+    "page",
+    [b"{}", key_set(), key_set(public("rsa", use="enc")), b"<html>"],
+    ids=["no keys", "no key", "a key for something else", "a page"],
+)
 def test_rubbish_takes_no_keys_away(server, kept, clock, page):
     kids(kept)
     server.pages["/keys"] = page
