@@ -40,7 +40,7 @@ def test_the_most_frequent_values() -> None:
     assert lines[3][1:3] == ["15", "50.0%"]
     assert "\u202e" not in shown
     answer = json.loads(told("top", "service", "--filter", "service neq 11161", "--json"))
-    assert answer == {"data": [{"filter": "service", "values": [{"value": 10980, "total": 10}]}], "total": 10}
+    assert answer == {"facets": [{"filter": "service", "values": [{"value": 10980, "total": 10}]}], "total": 10}
 
 
 def test_the_histogram_shows_every_span() -> None:
@@ -49,9 +49,9 @@ def test_the_histogram_shows_every_span() -> None:
     by = told("histogram", "--by", "service", "--filter", "service neq 10980").splitlines()
     assert by[0].split()[-1] == "11161"
     answer = json.loads(told("histogram", "--width", str(DAY), "--json"))
-    assert [each["total"] for each in answer["data"]] == [6] * 5
+    assert [each["total"] for each in answer["spans"]] == [6] * 5
 
 
 def test_nothing_is_shown_of_nothing() -> None:
     assert told("histogram", "--filter", "service eq 1") == ""
-    assert json.loads(told("top", "service", "--filter", "service eq 1", "--json"))["data"][0]["values"] == []
+    assert json.loads(told("top", "service", "--filter", "service eq 1", "--json"))["facets"][0]["values"] == []

@@ -71,8 +71,8 @@ def matching(filters: dict[str, Any]) -> list[dict[str, Any]]:
 def test_facets_of_everything_that_can_be_counted(ask, filters):
     answer = asked(ask, FACETS, filters=filters, facets=list(COUNTABLE), limit=5)
     assert answer["total"] == len(matching(filters))
-    assert [each["filter"] for each in answer["data"]] == list(COUNTABLE)
-    for facet in answer["data"]:
+    assert [each["filter"] for each in answer["facets"]] == list(COUNTABLE)
+    for facet in answer["facets"]:
         field = FILTERS[facet["filter"]].field
         counts = Counter(
             each for found in matching(filters) for each in values(field, Reading(found)) if _plain(field, each)
@@ -88,7 +88,7 @@ def _plain(field: Any, value: Any) -> bool:
 
 @pytest.mark.parametrize("name", COUNTABLE)
 def test_every_value_can_be_asked_for_as_it_stands(ask, name):
-    (facet,) = asked(ask, FACETS, facets=[name], limit=3)["data"]
+    (facet,) = asked(ask, FACETS, facets=[name], limit=3)["facets"]
     for found in facet["values"]:
         total = asked(ask, COUNT, filters={name: {"eq": found["value"]}})["total"]
         assert total == found["total"]
@@ -96,26 +96,26 @@ def test_every_value_can_be_asked_for_as_it_stands(ask, name):
 
 def test_there_are_values_to_ask_for(ask):
     answer = asked(ask, FACETS, facets=list(COUNTABLE))
-    assert sum(bool(facet["values"]) for facet in answer["data"]) >= 12
+    assert sum(bool(facet["values"]) for facet in answer["facets"]) >= 12
 
 
 def test_what_is_usual_is_counted_where_nothing_is_named(ask):
-    assert [each["filter"] for each in asked(ask, FACETS)["data"]] == list(USUAL)
+    assert [each["filter"] for each in asked(ask, FACETS)["facets"]] == list(USUAL)
 
 
 def test_values_by_their_beginning_in_any_case(ask):
-    (facet,) = asked(ask, FACETS, facets=["user.username"], prefix="USER-1", limit=50)["data"]
+    (facet,) = asked(ask, FACETS, facets=["user.username"], prefix="USER-1", limit=50)["facets"]
     assert {each["value"] for each in facet["values"]} == {
         each["user"]["userName"].lower() for each in RECORDS if each["user"]["userName"].startswith("User-1")
     }
-    (facet,) = asked(ask, FACETS, facets=["entity"], prefix="actor-1")["data"]
+    (facet,) = asked(ask, FACETS, facets=["entity"], prefix="actor-1")["facets"]
     assert [each["value"] for each in facet["values"]] == [{"id": "actor-1"}]
 
 
 def test_facets_in_a_query_string_and_by_another_name(ask):
     reply = ask("GET", f"{FACETS}?facets=service,activity.actionType&limit=1")
-    assert [each["filter"] for each in reply.json["data"]] == ["service", "actionType"]
-    assert [len(each["values"]) for each in reply.json["data"]] == [1, 1]
+    assert [each["filter"] for each in reply.json["facets"]] == ["service", "actionType"]
+    assert [len(each["values"]) for each in reply.json["facets"]] == [1, 1]
 
 
 @pytest.mark.parametrize("filters", NAMED)
@@ -125,12 +125,12 @@ def test_the_histogram_counts_what_matches(ask, filters, width):
     moments = sorted(each["timestamp"] for each in matching(filters))
     assert (answer["first"], answer["last"], answer["total"]) == (moments[0], moments[-1], len(moments))
     assert answer["width"] == width or (width is None and answer["width"] in WIDTHS)
-    starts = [each["start"] for each in answer["data"]]
+    starts = [each["start"] for each in answer["spans"]]
     assert starts == sorted(starts)
-    for span in answer["data"]:
+    for span in answer["spans"]:
         inside = [each for each in moments if span["start"] <= each < span["start"] + answer["width"]]
         assert span["total"] == len(inside) > 0
-    assert sum(each["total"] for each in answer["data"]) == answer["total"]
+    assert sum(each["total"] for each in answer["spans"]) == answer["total"]
 
 
 @pytest.mark.parametrize("by", ["service", "location.country", "user.username", "user.tags"])
@@ -143,8 +143,8 @@ def test_the_histogram_by_values(ask, by):
     assert answer["rest"]["total"] == rest.total()
     for series in answer["series"]:
         having = [each["timestamp"] for each in RECORDS if series["value"] in values(field, Reading(each))]
-        assert series["total"] == len(having) == sum(each["total"] for each in series["data"])
-        for span in series["data"]:
+        assert series["total"] == len(having) == sum(each["total"] for each in series["spans"])
+        for span in series["spans"]:
             assert span["total"] == sum(span["start"] <= each < span["start"] + DAY for each in having)
 
 
@@ -168,17 +168,17 @@ def test_where_nothing_matches_there_is_nothing_to_lay_out(ask):
         "last": None,
         "width": None,
         "total": 0,
-        "data": [],
+        "spans": [],
         "by": "service",
         "series": [],
-        "rest": {"total": 0, "data": []},
+        "rest": {"total": 0, "spans": []},
     }
-    assert asked(ask, HISTOGRAM, filters=nothing, first=0, last=DAY)["data"] == []
+    assert asked(ask, HISTOGRAM, filters=nothing, first=0, last=DAY)["spans"] == []
 
 
 def test_days_begin_at_midnight_and_weeks_on_monday(ask):
-    days = asked(ask, HISTOGRAM, width=DAY)["data"]
-    weeks = asked(ask, HISTOGRAM, width=7 * DAY)["data"]
+    days = asked(ask, HISTOGRAM, width=DAY)["spans"]
+    weeks = asked(ask, HISTOGRAM, width=7 * DAY)["spans"]
     assert {each["start"] % DAY for each in days} == {0}
     assert {(each["start"] // DAY + 3) % 7 for each in weeks} == {0}
 

@@ -28,12 +28,18 @@ def _without_ranges(house: House) -> None:
         database.execute("drop table range")
 
 
+def _without_queries(house: House) -> None:
+    with closing(sqlite3.connect(house.services.settings.store / "queries.db")) as database, database:
+        database.execute("drop table query")
+
+
 # What a file's `store` says is done to it once the seed is in.
 _SPOILT: dict[str, Callable[[House], None] | None] = {
     "open": None,
     "closed": lambda house: house.services.store.close(),
     "without tokens": _without_tokens,
     "without ranges": _without_ranges,
+    "without queries": _without_queries,
     "out of time": lambda house: object.__setattr__(house.services.settings, "search_seconds", 0),
     "crowded": lambda house: setattr(house.services.lanes.search, "_most", 0),
 }

@@ -61,7 +61,7 @@ def sample(stocked: Any, name: str) -> Any:
     url, house = stocked
     headers = {"Authorization": f"Token {house.local_key}"}
     found = httpx.post(f"{url}/api/ext/v1/facets", json={"facets": [name], "limit": 1}, headers=headers).json()
-    values = found["data"][0]["values"]
+    values = found["facets"][0]["values"]
     return values[0]["value"] if values else "5f01dbbc68df27c17aa6ca81"
 
 

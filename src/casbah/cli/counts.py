@@ -46,7 +46,7 @@ def top(  # noqa: PLR0913  one parameter an option
         typer.echo(answer.content)
         return
     found, out = answer.json(), Console()
-    for facet in found["data"]:
+    for facet in found["facets"]:
         out.print(_top_table(facet, found["total"], width=out.width))
     sys.stderr.write(f"casbah: {found['total']:,} activities match\n")
 
@@ -80,7 +80,7 @@ def histogram(  # noqa: PLR0913  one parameter an option
         typer.echo(answer.content)
         return
     found, out = answer.json(), Console()
-    if found["data"]:
+    if found["spans"]:
         out.print(_histogram_table(found, width=out.width))
     sys.stderr.write(f"casbah: {found['total']:,} activities match\n")
 
@@ -109,7 +109,7 @@ def _histogram_table(found: dict[str, Any], *, width: int) -> Table:
         *found.get("series", ()),
         *([{"value": "rest", **found["rest"]}] if found.get("rest", {}).get("total") else ()),
     ]
-    columns = [{span["start"]: span["total"] for span in each["data"]} for each in series]
+    columns = [{span["start"]: span["total"] for span in each["spans"]} for each in series]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("from (UTC)", no_wrap=True)
     table.add_column("activities", justify="right")
@@ -117,7 +117,7 @@ def _histogram_table(found: dict[str, Any], *, width: int) -> Table:
     for each in series:
         table.add_column(cell(_said(each["value"])), justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
     room = max(_LEAST_BAR, min(width // 4, width - _BESIDE_BAR - _COLUMN * len(columns)))
-    totals = {span["start"]: span["total"] for span in found["data"]}
+    totals = {span["start"]: span["total"] for span in found["spans"]}
     most = max(totals.values())
     for start in range(min(totals), max(totals) + 1, found["width"]):
         total = totals.get(start, 0)

@@ -66,7 +66,7 @@ def facets_of(
         raise UsageError('facets: name filters, such as facets("user.username")')
     asked = {"filters": wire_filters(filters), "facets": list(names), "prefix": prefix}
     answer = yield Call("POST", f"{EXTENSION}facets", asked if limit is None else {**asked, "limit": limit})
-    return {each["filter"]: each["values"] for each in _listed(answer, "facets")}
+    return {each["filter"]: each["values"] for each in _listed(answer, "facets", "facets")}
 
 
 def laid_out(  # noqa: PLR0913  one parameter a parameter of the route
@@ -80,22 +80,22 @@ def laid_out(  # noqa: PLR0913  one parameter a parameter of the route
     series: int | None = None,
     sort: Sort = "date",
 ) -> Operation[dict[str, Any]]:
-    """How many activities match in each span of time: {"first", "last", "width", "total", "data": [{"start", "total"}]}, in ms.
+    """How many match in each span of time: {"first", "last", "width", "total", "spans": [{"start", "total"}]} (ms).
 
     With `by`, a filter, also `series`, of its most frequent values, and `rest`. Only Casbah has this; MDCA answers with 404.
     """
     said = {"by": by, "width": width, "spans": spans, "first": first, "last": last, "series": series, "sortField": sort}
     body = {key: each for key, each in said.items() if each is not None}
     answer = yield Call("POST", f"{EXTENSION}histogram", {"filters": wire_filters(filters), **body})
-    _listed(answer, "a histogram")
+    _listed(answer, "spans", "a histogram")
     return answer
 
 
-def _listed(answer: dict[str, Any], what: str) -> list[dict[str, Any]]:
-    data = answer.get("data")
-    if not isinstance(data, list):
-        raise ProtocolError(f"expected {what} {{data: [...]}}, got {answer!r}")
-    return data
+def _listed(answer: dict[str, Any], key: str, what: str) -> list[dict[str, Any]]:
+    found = answer.get(key)
+    if not isinstance(found, list):
+        raise ProtocolError(f"expected {what} {{{key}: [...]}}, got {answer!r}")
+    return found
 
 
 def commented(

@@ -149,7 +149,7 @@ def _names(given: Any) -> list[Any]:
 
 def _answered(asked: Asked, exchange: Exchange) -> dict[str, Any]:
     total = exchange.store.count(asked.predicate, exchange.scope, until=asked.until)
-    return {"data": [_facet(asked, row, exchange) for row in asked.rows], "total": total}
+    return {"facets": [_facet(asked, row, exchange) for row in asked.rows], "total": total}
 
 
 def _facet(asked: Asked, row: Filter, exchange: Exchange) -> dict[str, Any]:

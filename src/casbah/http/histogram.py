@@ -107,7 +107,7 @@ def _layout(body: Mapping[str, Any], exchange: Exchange) -> Layout:
 def _laid_out(layout: Layout, exchange: Exchange) -> dict[str, Any]:
     ends = _ends(layout, exchange)
     if ends is None:
-        return {"first": None, "last": None, "width": None, "total": 0, "data": [], **_nothing_by(layout)}
+        return {"first": None, "last": None, "width": None, "total": 0, "spans": [], **_nothing_by(layout)}
     first, last = ends
     width = layout.width or _width(last - first, layout.spans)
     if (last - first) // width >= MOST_SPANS:
@@ -123,8 +123,8 @@ def _counts(spans: Spans, layout: Layout, exchange: Exchange, further: Predicate
     """Of those that match and have something more, how many there are in all and in each span that has any."""
     narrowed = spans if further is None else replace(spans, predicate=p.both(spans.predicate, further))
     found = exchange.store.histogram(narrowed, exchange.scope, until=layout.until)
-    data = [{"start": start, "total": total} for start, total in found.items()]
-    return {"total": sum(found.values()), "data": data}
+    counted = [{"start": start, "total": total} for start, total in found.items()]
+    return {"total": sum(found.values()), "spans": counted}
 
 
 def _by(row: Filter, spans: Spans, layout: Layout, exchange: Exchange) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _by(row: Filter, spans: Spans, layout: Layout, exchange: Exchange) -> dict[s
 
 
 def _nothing_by(layout: Layout) -> dict[str, Any]:
-    return {} if layout.by is None else {"by": layout.by.name, "series": [], "rest": {"total": 0, "data": []}}
+    return {} if layout.by is None else {"by": layout.by.name, "series": [], "rest": {"total": 0, "spans": []}}
 
 
 def _ends(layout: Layout, exchange: Exchange) -> tuple[int, int] | None:

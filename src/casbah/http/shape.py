@@ -198,7 +198,7 @@ def answers() -> dict[str, Schema]:
         ),
         "Facets": _answer(
             {
-                "data": {
+                "facets": {
                     "type": "array",
                     "items": ref("Facet"),
                     "description": "One for each filter, as they were asked",
@@ -309,7 +309,7 @@ def _beside(rows: Iterable[Parameter], blank: Schema) -> dict[str, Schema]:
 
 _COUNTS: dict[str, Schema] = {
     "total": {"type": "integer", "minimum": 0, "description": "How many there are in all; exact"},
-    "data": {
+    "spans": {
         "type": "array",
         "items": _answer({"start": _MOMENT, "total": _HOW_MANY}),
         "description": "Every span that has any, by its first ms",

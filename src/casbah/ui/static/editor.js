@@ -184,7 +184,7 @@ async function suggested(name, text, others, signal) {
   const wanted = text.trim().toLowerCase();
   const named = language.choicesOf(name);
   const asked = { filters: others, facets: [name], limit: named.length ? 1_000 : SUGGESTED, prefix: named.length ? "" : text.trim() };
-  const found = (await api.facets(asked, { signal })).data[0].values;
+  const found = (await api.facets(asked, { signal })).facets[0].values;
   if (!named.length) return found;
   const there = new Set(found.map((each) => String(each.value).toLowerCase()));
   const absent = named.filter((each) => !there.has(String(each.value).toLowerCase())).map((each) => ({ value: each.value, total: each.value === null ? null : 0 }));

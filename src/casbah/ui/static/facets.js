@@ -45,7 +45,7 @@ export function facets() {
     put(add, h("option", { value: "" }, "Add …"), known().filter((each) => !names.includes(each) && !UNCOUNTABLE.has(each)).map((each) => h("option", { value: each }, label(each))));
     if (!names.length) return void put(list);
     const found = await Promise.all(names.map((each) => asked(filters, each, SHOWN + 1, signal)));
-    put(list, found.map((each) => facet(each.data[0], each.total, filters, again)));
+    put(list, found.map((each) => facet(each.facets[0], each.total, filters, again)));
   };
   return { node, load };
 }
@@ -64,7 +64,7 @@ function facet({ filter, values }, total, filters, again) {
   };
   const expand = async () => {
     const found = await asked(filters, filter, MORE);
-    draw(found.data[0].values, false);
+    draw(found.facets[0].values, false);
   };
   const drop = () => {
     localStorage.setItem(KEY, JSON.stringify(chosen().filter((each) => each !== filter)));

@@ -36,18 +36,18 @@ export function histogram() {
 }
 
 function drawn(found, sort) {
-  if (!found.data.length) return h("p", { class: "quiet empty" }, "Nothing to lay out in time.");
+  if (!found.spans.length) return h("p", { class: "quiet empty" }, "Nothing to lay out in time.");
   const { width } = found;
-  const begin = found.data[0].start;
-  const spans = Math.round((found.data.at(-1).start - begin) / width) + 1;
-  const most = Math.max(...found.data.map((each) => each.total));
-  const stacks = new Map(found.data.map((each) => [each.start, { total: each.total, parts: [] }]));
+  const begin = found.spans[0].start;
+  const spans = Math.round((found.spans.at(-1).start - begin) / width) + 1;
+  const most = Math.max(...found.spans.map((each) => each.total));
+  const stacks = new Map(found.spans.map((each) => [each.start, { total: each.total, parts: [] }]));
   [...found.series, found.rest].forEach((series, position) => {
-    for (const { start, total } of series.data) stacks.get(start)?.parts.push([position < found.series.length ? position : "rest", total]);
+    for (const { start, total } of series.spans) stacks.get(start)?.parts.push([position < found.series.length ? position : "rest", total]);
   });
   const bars = [...stacks].map(([start, { total, parts }]) => bar(start, total, parts, { begin, width, spans, most }));
   const brush = h("rect", { class: "brush", y: 0, height: HEIGHT, x: 0, width: 0 });
-  const sum = `${plural(found.total, "activity", "activities")} from ${spanStart(begin, width)} to ${spanStart(found.data.at(-1).start + width - 1, width)}; at most ${counted(most)} in one bar`;
+  const sum = `${plural(found.total, "activity", "activities")} from ${spanStart(begin, width)} to ${spanStart(found.spans.at(-1).start + width - 1, width)}; at most ${counted(most)} in one bar`;
   const svg = h(
     "svg",
     { viewBox: `0 0 ${spans} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": sum, height: HEIGHT },
@@ -55,7 +55,7 @@ function drawn(found, sort) {
     brush,
   );
   brushing(svg, brush, { begin, width, spans, sort });
-  const axis = h("div", { class: "axis", "aria-hidden": "true" }, h("span", {}, spanStart(begin, width)), h("span", {}, `each bar ${lasting(width)}, at most ${counted(most)}`), h("span", {}, spanStart(found.data.at(-1).start, width)));
+  const axis = h("div", { class: "axis", "aria-hidden": "true" }, h("span", {}, spanStart(begin, width)), h("span", {}, `each bar ${lasting(width)}, at most ${counted(most)}`), h("span", {}, spanStart(found.spans.at(-1).start, width)));
   return [svg, axis];
 }
 

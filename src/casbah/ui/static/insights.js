@@ -66,7 +66,7 @@ async function load(box, { title, mine, filters, window, facets, filter }, signa
       pair("Administrative", link(admin.total, administrative)),
       oldest && pair("First seen", h("a", { href: address({ filters: mine, direction: "asc", open: oldest._id }) }, moment(oldest.timestamp))),
     ),
-    counts.data.map((each, position) => frequent(facets[position][0], each, filters, filter)),
+    counts.facets.map((each, position) => frequent(facets[position][0], each, filters, filter)),
   );
 }
 
@@ -83,7 +83,7 @@ function frequent(title, { filter, values }, filters, own) {
 
 /** Activities by day; each bar leads to its day. */
 function sparkline(found, filters, window) {
-  const totals = new Map(found.data.map((each) => [each.start, each.total]));
+  const totals = new Map(found.spans.map((each) => [each.start, each.total]));
   const begin = Math.floor(window.start / DAY) * DAY;
   const most = Math.max(1, ...totals.values());
   const bars = Array.from({ length: DAYS + 1 }, (_, day) => {

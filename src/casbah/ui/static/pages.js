@@ -64,7 +64,7 @@ export const sourcesPage = () =>
   page("Sources", async () => {
     const [said, apps] = await Promise.all([api.sources(), api.facets({ facets: ["service"], limit: MOST_APPS })]);
     const newest = await Promise.all(
-      apps.data[0].values.map(async ({ value, total }) => {
+      apps.facets[0].values.map(async ({ value, total }) => {
         const { data } = await api.list({ filters: { service: { eq: [value] } }, limit: 1 });
         return { value, total, record: data[0] };
       }),
