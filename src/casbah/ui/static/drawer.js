@@ -111,7 +111,7 @@ const FACTS = [
     ["activity.takenAction", (r) => r.takenActions],
     ["policy", (r) => r.policies],
     ["activity.alertId", (r) => r.alertIds],
-    ["source", (r) => r.source],
+    ["source", (r) => (r.source === undefined || r.source === null ? null : `t:${r.source}`)],
     ["activity.id", (r) => r._id],
   ]],
   ["Where", [
