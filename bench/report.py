@@ -73,6 +73,11 @@ def grids(report: Report) -> Iterator[Grid]:
         yield "Fetch by id, ms", names, [[_cell(report["fetch"][name]) for name in names]]
     if "clients" in report:
         yield _clients(report["clients"])
+    if "pages" in report:
+        told = report["pages"]
+        row = [f"{told['opened']}", f"{told['filtered']}", f"{told['p50']}", f"{told['p95']}", f"{told['most']}"]
+        columns = ["opening the log to its first row", "filters set", "to the rows, p50", "p95", "at most"]
+        yield "The pages in Chromium, ms", columns, [row]
     if "scan" in report:
         names = [name for name in report["scan"] if name != "ratio"]
         rows = [

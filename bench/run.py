@@ -10,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import track
 
-from bench import asking, enriching, load, machine, report
+from bench import asking, enriching, load, machine, pages, report
 from bench.asking import Figures, Way
 from bench.data import Data
 from bench.floor import Floor
@@ -119,6 +119,8 @@ class Run:
             **self._tried("fetch", lambda: load.fetches(connections, load.ids_of(way, bodies))),
             **self._tried("clients", lambda: load.clients(connections, bodies)),
         }
+        if "casbah" in connections:
+            found |= self._tried("pages", lambda: pages.views(connections["casbah"], bodies))
         if bare and "casbah" in connections:
             found |= self._tried("scan", lambda: load.scans(connections["casbah"], bare))
         self._look()

@@ -44,13 +44,16 @@ WIDTHS = (
 )
 """Widths that people read easily; weeks begin on Monday, the rest at midnight UTC."""
 
+_ALL_TIME = 2**43
+"""ms from 1970 to the year 2248, past which no activity is stored."""
+
 _MONDAY = 4 * _DAY
 """1970 began on a Thursday."""
 
 SPAN_PARAMETERS = (
     Parameter("sortField", choice(*MOMENTS), "When it happened (the default), or when it was stored"),
-    Parameter("first", ref("Whole"), "From when on, ms since the epoch; by default from the oldest that matches"),
-    Parameter("last", ref("Whole"), "Until when, ms since the epoch; by default until the newest that matches"),
+    Parameter("first", ref("Moment"), "From when on, ms since the epoch; by default from the oldest that matches"),
+    Parameter("last", ref("Moment"), "Until when, ms since the epoch; by default until the newest that matches"),
     Parameter("spans", ref("Count"), f"How many spans at most: {SPANS} by default, {MOST_SPANS} at most"),
     Parameter("width", ref("Width"), "How wide a span is, in ms; by default a readable width that makes so many spans"),
     Parameter("by", COUNTED_NAME, "The filter by whose most frequent values each span is divided"),
@@ -93,15 +96,20 @@ def _layout(body: Mapping[str, Any], exchange: Exchange) -> Layout:
     return Layout(
         predicate=predicate_of(body, exchange),
         field=FIELDS[choice_of(body, "sortField", tuple(MOMENTS))],
-        first=whole_of(body, "first"),
-        last=whole_of(body, "last"),
-        width=width,
+        first=_within(whole_of(body, "first")),
+        last=_within(whole_of(body, "last")),
+        width=_within(width),
         spans=min(count_of(body, "spans") or SPANS, MOST_SPANS),
         by=None if by in (None, "") else counted_filter(by),
         prefix=prefix_of(body),
         series=min(count_of(body, "series") or SERIES, MOST_SERIES),
         until=exchange.deadline,
     )
+
+
+def _within(ms: int | None) -> int | None:
+    """No further from 1970 than activities lie: what asks for more asks for all of them."""
+    return None if ms is None else max(-_ALL_TIME, min(ms, _ALL_TIME))
 
 
 def _laid_out(layout: Layout, exchange: Exchange) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _FEEDBACK_TEXTS = {
 }
 _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 _FILTERS = "Which activities: {filter: {operator: value or list of values}}"
-_NOT_BLANK = r"[^\s]"
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85]"
 _SAID = "Of feedback, feedbackValue and feedbackText at least one must be there"
 
 MEANINGS = {
@@ -76,6 +76,11 @@ def bodies() -> dict[str, Schema]:
         ),
         "FacetQuery": _object({"filters": filters, **_beside(FACET_PARAMETERS, _BLANK)}),
         "SpanQuery": _object({"filters": filters, **_beside(SPAN_PARAMETERS, _BLANK)}),
+        "Moment": either(
+            {"type": "integer"},
+            {"type": "string", "maxLength": MOST_DIGITS, "pattern": "^-?[0-9]+$"},
+            description="ms since the epoch, or their decimal string",
+        ),
         "Width": either(
             {"type": "integer", "minimum": 1},
             {"type": "string", "maxLength": MOST_DIGITS, "pattern": "^0*[1-9][0-9]*$"},
@@ -178,7 +183,7 @@ def answers() -> dict[str, Schema]:
                 "id": {"type": "string"},
                 "name": {"type": "string"},
                 "help": {"type": "string", "description": "What it finds, where that is said"},
-                "filters": ref("Filters"),
+                "filters": {"type": "object", "description": "As they were sent"},
                 "shared": {"type": "boolean"},
                 "suggested": {"type": "boolean", "description": "Whether it is one of those that everybody is offered"},
                 "owner": {"type": ["string", "null"], "description": "The name of the token that it was saved with"},

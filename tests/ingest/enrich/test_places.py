@@ -162,8 +162,9 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("content, said", BROKEN)
-def test_a_broken_file_is_named_at_the_start(tmp_path, content, said):
-    path = tmp_path / "broken.mmdb"
+def test_a_broken_file_is_named_at_the_start(tmp_path_factory, content, said):
+    # A short name, for the message shows only the first 80 characters of it.
+    path = tmp_path_factory.mktemp("x") / "broken.mmdb"
     path.write_bytes(content)
     with pytest.raises(
         BadSettingError, match=rf"^setting CASBAH_GEO: expected a file in MaxMind's format.*{said}.*broken\.mmdb'$"

@@ -53,7 +53,7 @@ function whole(record, close, signal) {
 function inOneSentence(record) {
   const user = userOf(record);
   const place = [record.location?.city, countryOf(record) && valueLabel("location.country", countryOf(record))].filter(Boolean).map(short).join(", ");
-  const from = [addressOf(record), place && `(${place})`].filter(Boolean).join(" ");
+  const from = [short(addressOf(record)), place && `(${place})`].filter(Boolean).join(" ");
   return [
     h("b", {}, short(user) || "Somebody"),
     record.isImpersonated === true && " on behalf of somebody else",
