@@ -17,6 +17,8 @@ from casbah.http.lanes import Lanes
 from casbah.http.quirks import Quirks
 from casbah.identity import oidc
 from casbah.identity.door import Door, new_local_key
+from casbah.identity.oidc import Issuer
+from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
@@ -77,6 +79,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             store=store,
             tokens=tokens,
             door=Door(tokens, digest(key), issuer),
+            sign_in=_sign_in(settings, issuer, clock),
             throttle=Throttle(settings.throttle, clock=clock),
             quirks=Quirks(settings, clock=clock, dice=dice),
             plain=Quirks(read({}), clock=clock, dice=dice),
@@ -89,6 +92,14 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             clock=clock,
         )
         yield House(services, site(application(services)), key)
+
+
+def _sign_in(settings: Settings, issuer: Issuer | None, clock: Callable[[], int]) -> SignIn | None:
+    if issuer is None or not settings.oidc_client:
+        return None
+    return SignIn(
+        issuer, client=settings.oidc_client, secret=settings.oidc_secret, scopes=settings.oidc_scopes, clock=clock
+    )
 
 
 def _store(settings: Settings, clock: Callable[[], int]) -> EmbeddedStore:

@@ -7,7 +7,7 @@ what `mimic` sets: it stands for a row of other settings, those that make the se
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,6 +94,9 @@ class Settings:
     oidc_tenants: Mapping[str, str]
     oidc_leeway: int
     oidc_refresh: int
+    oidc_client: str
+    oidc_secret: str = field(repr=False)
+    oidc_scopes: tuple[str, ...]
     mimic: str
     mimic_skip: int | None
     mimic_window: int | None
@@ -234,6 +237,16 @@ def _tenants(text: str) -> Mapping[str, str]:
     return {claim.strip(): tenant.strip() for claim, _, tenant in pairs}
 
 
+def _secret(text: str) -> str:
+    """A secret, or what stands in the file that `@FILE` names."""
+    if not text.startswith("@"):
+        return text.strip()
+    try:
+        return Path(text[1:]).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("a secret, or @FILE with the name of a file that can be read") from None
+
+
 def _seconds(text: str) -> int:
     if not _is_number(text):
         raise ValueError("a whole number of seconds")
@@ -334,6 +347,9 @@ SETTINGS = _table(
     Setting("oidc_tenants",     "",            _tenants, "The tenants of the claim's values, as value=tenant,...; others are refused. If empty, the value is the tenant"),
     Setting("oidc_leeway",      "60",          _seconds, "Seconds by which the issuer's clock may differ from ours"),
     Setting("oidc_refresh",     "3_600",       _whole,  "Seconds after which the issuer's keys are fetched anew; at an unknown key at once, but once a minute at most"),
+    Setting("oidc_client",      "",            str.strip,   "This server's client id at the issuer: with it, people sign in to the pages there; if empty, with tokens alone"),
+    Setting("oidc_secret",      "",            _secret,   "The client's secret, if it has one; best in the environment, or as @FILE"),
+    Setting("oidc_scopes",      "",            _names,  "The scopes that the pages ask the issuer for, beside openid, separated by commas: api://casbah/Investigation.read"),
     Setting("mimic",            "off",         _mimic,  "Be as narrow as another server, for those who test clients: mdca, or off. Sets the settings below, and throttle"),
     Setting("mimic_skip",       "off",         _bound,  "The largest skip of a list; past it 400",
             mdca="5_000",     quirk="D: lists end there, scans are for more (api-activities-investigate-script). That it is refused is O"),

@@ -220,8 +220,8 @@ def shown() -> Iterator[Any]:
                 yield pytest.param(Shown(operation, method, target, *made), id=f"{name} {kind} {title}")
 
 
-# They take away what others need, or need what only a browser says.
-APART_FROM_OTHERS = ("revoke_token", "forget", "delete_query", "sign_in application/json token")
+# They take away what others need, or need what only a browser or an issuer says.
+APART_FROM_OTHERS = ("revoke_token", "forget", "delete_query", "sign_in application/json token", "begin", "come_back")
 
 
 @pytest.mark.parametrize("example", [each for each in shown() if each.id not in APART_FROM_OTHERS])
@@ -457,7 +457,9 @@ def test_the_page_shows_every_operation_and_needs_nothing_from_elsewhere(ask):
 COMMANDS = [unescape(each) for each in re.findall(r"<pre>(curl .*?)</pre>", manual.page_of(DOCUMENT), re.DOTALL)]
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if "-X DELETE" not in each and "0000" not in each])
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if "-X DELETE" not in each and "0000" not in each and "session/" not in each]
+)
 def test_every_command_of_the_page_works(ask, ask_mimic, ask_alone, command):
     words = shlex.split(command)
     options = dict(itertools.pairwise(words))

@@ -100,7 +100,12 @@ class Server:
 
     def publish(self, *kinds: str, issuer: str | None = None) -> None:
         """A discovery document, and the keys that it leads to."""
-        document = {"issuer": issuer or self.url, "jwks_uri": f"{self.url}/keys"}
+        document = {
+            "issuer": issuer or self.url,
+            "jwks_uri": f"{self.url}/keys",
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+        }
         self.pages["/.well-known/openid-configuration"] = json.dumps(document).encode()
         self.pages["/keys"] = key_set(*map(public, kinds))
 
@@ -127,6 +132,8 @@ def serving() -> Iterator[Server]:
             self.send_header("Content-Length", str(len(page or b"")))
             self.end_headers()
             self.wfile.write(page or b"")
+
+        do_POST = do_GET  # noqa: N815  the standard library's spelling
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -14,6 +14,7 @@ from casbah.http.lanes import Lanes
 from casbah.http.quirks import Quirks
 from casbah.identity.door import Door
 from casbah.identity.grants import Caller
+from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens
 from casbah.ingest import jsontext
@@ -39,6 +40,7 @@ class Services:
     store: Store
     tokens: Tokens
     door: Door
+    sign_in: SignIn | None
     throttle: Throttle
     quirks: Quirks
     plain: Quirks

@@ -28,6 +28,7 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
 _OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery", "FacetQuery", "SpanQuery")
+_REDIRECTS = (302, 303)
 _MOST_AFTER = 1_000_000
 _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
 
@@ -353,10 +354,12 @@ def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[
 def _public_operation(route: PublicRoute) -> dict[str, Any]:
     kind = _JSON if route.answers else _HTML
     answer: dict[str, Any] = {"description": MEANINGS[route.answers] if route.answers else route.help}
-    answer["content"] = {kind: {"schema": ref(route.answers) if route.answers else {"type": "string"}}}
+    if route.status in _REDIRECTS:
+        answer["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
+    else:
+        answer["content"] = {kind: {"schema": ref(route.answers) if route.answers else {"type": "string"}}}
     unsure = {"503": _response_ref("Unavailable")} if route.answers in ("Ready", "Session") else {}
     asked = {"requestBody": _request_body(route.asks)} if route.asks else {}
-    refused = ("BadSignIn", "BadToken", "Foreign", "TooLarge") if route.asks else ()
     return {
         "operationId": route.handler.__name__,
         "tags": [route.handler.__module__.rpartition(".")[2]],
@@ -365,8 +368,8 @@ def _public_operation(route: PublicRoute) -> dict[str, Any]:
         "security": [],
         **asked,
         "responses": {
-            "200": answer,
-            **{str(REFUSALS[each].status): _response_ref(each) for each in refused},
+            str(route.status): answer,
+            **{str(REFUSALS[each].status): _response_ref(each) for each in route.refuses},
             "405": _response_ref("MethodNotAllowed"),
             **unsure,
         },

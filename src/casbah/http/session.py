@@ -5,18 +5,35 @@ server's own pages alone. Where a request changes something, its headers must sa
 sites of one registrable domain, and every port of one host, are the same site to a cookie, but not the same origin.
 """
 
+import hmac
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from casbah.errors import ForeignPageError, InvalidTokenError, MalformedBodyError, describe
+from casbah.errors import (
+    ForeignPageError,
+    InvalidTokenError,
+    IssuerUnavailableError,
+    MalformedBodyError,
+    RouteNotFoundError,
+    describe,
+)
 from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, Services, json_response
 from casbah.identity.grants import Caller
+from casbah.identity.sign_in import PENDING_MS, SignIn
+
+log = logging.getLogger("casbah.http")
 
 COOKIE = "casbah_session"
+STATE_COOKIE = "casbah_sign_in"
+"""What a browser keeps while it is at the issuer. Lax: it is to come along when the issuer sends the browser back."""
+
+_PATH = "/api/ext/v1/session"
 _SAFE = ("GET", "HEAD")
 _MOST_KEY = 192
 
@@ -24,22 +41,57 @@ _MOST_KEY = 192
 async def sign_in(request: Request, services: Services) -> Response:
     """Sign in with a token: the answer's cookie stands for it from now on, until it ends or the token is revoked."""
     _own_page(request)
-    body = await read_parameters(request, limit=services.settings.max_body)
-    key, length = _key(body), services.settings.session
-    if length is None:
-        raise InvalidTokenError
+    key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _length(services)
     session, expires = await services.lanes.quick.run(lambda: services.tokens.begin_session(key, ms=length))
     response = json_response(_said(services.door.visitor(session), expires))
-    response.set_cookie(
-        COOKIE,
-        session,
-        max_age=length // 1_000,
-        path="/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="strict",
-    )
+    _keep(response, request, COOKIE, session, seconds=length // 1_000)
     return response
+
+
+async def ways(_: Request, services: Services) -> Response:
+    """How people can sign in to the pages here: with a token, at an issuer, or not at all."""
+    may = services.settings.session is not None
+    issuer = services.door.issuer.name if may and services.sign_in and services.door.issuer else None
+    return json_response({"token": may, "issuer": issuer})
+
+
+async def begin(request: Request, services: Services) -> Response:
+    """The way to the issuer, and back to `then`, a path of the pages."""
+    sign_in = _issuers(services)
+    redirect = f"{request.url.scheme}://{request.headers.get('host', '')}{_PATH}/return"
+    where, state = await run_in_threadpool(sign_in.begin, redirect, then=_then(request.query_params.get("then", "/")))
+    response = RedirectResponse(where, 302)
+    _keep(response, request, STATE_COOKIE, state, seconds=PENDING_MS // 1_000, at_the_issuer=True)
+    return response
+
+
+async def come_back(request: Request, services: Services) -> Response:
+    """Where the issuer sends browsers back: who is let in has a session then; who is not is told so on the page."""
+    _issuers(services)
+    try:
+        caller, then = await run_in_threadpool(_arrived, request, services)
+    except InvalidTokenError as wrong:
+        log.info("a sign-in failed: %s", wrong.reason)
+        response = RedirectResponse("/#sign-in=refused", 303)
+    except IssuerUnavailableError:
+        response = RedirectResponse("/#sign-in=away", 303)
+    else:
+        length = _length(services)
+        session, _ = await services.lanes.quick.run(lambda: services.tokens.begin_session_of(caller, ms=length))
+        response = RedirectResponse(then, 303)
+        _keep(response, request, COOKIE, session, seconds=length // 1_000)
+    response.delete_cookie(STATE_COOKIE, path=_PATH, httponly=True, samesite="lax")
+    return response
+
+
+def _arrived(request: Request, services: Services) -> tuple[Caller, str]:
+    """Who comes back from the issuer, and where they wanted to go. Raises InvalidTokenError or IssuerUnavailableError."""
+    asked, state = request.query_params, request.cookies.get(STATE_COOKIE, "")
+    if not state or not hmac.compare_digest(state.encode(), asked.get("state", "").encode("utf-8", "replace")):
+        raise InvalidTokenError("the state is not the one that this browser keeps")
+    if "code" not in asked:
+        raise InvalidTokenError(f"the issuer says {asked.get('error', '')[:100]!r}")
+    return _issuers(services).finish(state, asked["code"], said=asked.get("iss"))
 
 
 async def whoami(exchange: Exchange) -> Response:
@@ -65,6 +117,41 @@ def visitor(request: Request, services: Services) -> Caller | None:
     if request.method not in _SAFE:
         _own_page(request)
     return services.door.visitor(session)
+
+
+def _keep(
+    response: Response, request: Request, name: str, value: str, *, seconds: int, at_the_issuer: bool = False
+) -> None:
+    """Let the browser keep something that no script can read; over TLS alone where the server is."""
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        path=_PATH if at_the_issuer else "/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax" if at_the_issuer else "strict",
+    )
+
+
+def _length(services: Services) -> int:
+    """How long a session lasts, in ms. Raises InvalidTokenError where there are none."""
+    length = services.settings.session
+    if length is None:
+        raise InvalidTokenError("CASBAH_SESSION is off")
+    return length
+
+
+def _issuers(services: Services) -> SignIn:
+    if services.sign_in is None or services.settings.session is None:
+        raise RouteNotFoundError
+    return services.sign_in
+
+
+def _then(path: str) -> str:
+    """A path of this server; whatever may lead elsewhere is the front page. Browsers take a backslash for a slash."""
+    plain = path.isprintable() and path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if plain else "/"
 
 
 def _own_page(request: Request) -> None:

@@ -36,6 +36,7 @@ MEANINGS = {
     "Activity": "The record, byte for byte as it was stored",
     "Page": "Activities in order, and how many match in all",
     "Total": "How many match",
+    "Ways": "How people can sign in",
     "Session": "Who is asking, in which tenant, and what they may do",
     "Facets": "The most frequent values of each filter, with exact counts",
     "Histogram": "How many there are in each span of time, exactly",
@@ -192,6 +193,12 @@ def answers() -> dict[str, Schema]:
             }
         ),
         "Deleted": _answer({"id": {"type": "string"}}),
+        "Ways": _answer(
+            {
+                "token": {"type": "boolean", "description": "With a token"},
+                "issuer": {"type": ["string", "null"], "description": "At this issuer; null: at none"},
+            }
+        ),
         "Session": _answer(
             {
                 "name": {"type": "string", "description": "The token's name"},

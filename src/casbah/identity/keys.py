@@ -9,9 +9,10 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -110,29 +111,62 @@ class Keys:
 
 def from_issuer(issuer: str) -> Sequence[SigningKey]:
     """The keys that the discovery document of an issuer names. Raises one of FAILURES."""
+    return from_address(endpoint(discovered(issuer), "jwks_uri", issuer))
+
+
+def discovered(issuer: str) -> Mapping[str, Any]:
+    """The discovery document of an issuer. Raises one of FAILURES."""
     url = issuer.rstrip("/") + "/.well-known/openid-configuration"
-    text = _got(url)
+    text = fetched(url)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise BadKeySetError(f"{url} is not JSON") from None
     if not isinstance(document, dict) or document.get("issuer") != issuer:
         raise BadKeySetError(f"{url} is not of the issuer {issuer}: its `issuer` must be the very same text")
-    where = document.get("jwks_uri")
+    return document
+
+
+def endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str:
+    """An address that a discovery document names. Raises one of FAILURES."""
+    where = document.get(name)
     if not isinstance(where, str) or not _as_safe(where, issuer):
-        raise BadKeySetError(f"{url} names no https:// address as its `jwks_uri`")
-    return from_address(where)
+        raise BadKeySetError(f"the issuer {issuer} names no https:// address as its `{name}`")
+    return where
 
 
 def from_address(url: str) -> Sequence[SigningKey]:
     """The keys at an address. Raises one of FAILURES."""
-    return _of(url, _got(url))
+    return _of(url, fetched(url))
 
 
 def from_file(path: Path) -> Sequence[SigningKey]:
     """The keys in a file. Raises one of FAILURES."""
     with path.open("rb") as file:
         return _of(str(path), file.read(_MOST_BYTES + 1))
+
+
+def fetched(url: str, *, form: Mapping[str, str] | None = None, credentials: tuple[str, str] | None = None) -> bytes:
+    """What an address answers, no longer than is sensible, in no more time than that, and from nowhere else.
+
+    A `form` is posted; `credentials` go with it. Raises one of FAILURES.
+    """
+    end = time.monotonic() + _SECONDS
+    body = bytearray()
+    # A proxy has no way to this machine.
+    proxied = urlsplit(url).hostname not in _THIS_MACHINE
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    with (
+        httpx.Client(timeout=_SECONDS_A_STEP, follow_redirects=False, trust_env=proxied, auth=credentials) as client,
+        client.stream("POST" if form else "GET", url, headers=headers, data=dict(form) if form else None) as answer,
+    ):
+        if answer.status_code != httpx.codes.OK:
+            raise BadKeySetError(f"{url} answered {answer.status_code}, not 200")
+        for chunk in answer.iter_raw():
+            body += chunk
+            if len(body) > _MOST_BYTES or time.monotonic() > end:
+                raise BadKeySetError(f"{url} sent more than {_MOST_BYTES} bytes, or took longer than {_SECONDS:.0f} s")
+    return bytes(body)
 
 
 def _of(where: str, text: bytes) -> Sequence[SigningKey]:
@@ -151,22 +185,3 @@ def _as_safe(url: str, issuer: str) -> bool:
     except ValueError:
         return False
     return bool(found.hostname) and (found.scheme == "https" or found[:2] == known[:2])
-
-
-def _got(url: str) -> bytes:
-    """The body at an address, no longer than is sensible, in no more time than that, and from nowhere else."""
-    end = time.monotonic() + _SECONDS
-    body = bytearray()
-    # A proxy has no way to this machine.
-    proxied = urlsplit(url).hostname not in _THIS_MACHINE
-    with (
-        httpx.Client(timeout=_SECONDS_A_STEP, follow_redirects=False, trust_env=proxied) as client,
-        client.stream("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}) as answer,
-    ):
-        if answer.status_code != httpx.codes.OK:
-            raise BadKeySetError(f"{url} answered {answer.status_code}, not 200")
-        for chunk in answer.iter_raw():
-            body += chunk
-            if len(body) > _MOST_BYTES or time.monotonic() > end:
-                raise BadKeySetError(f"{url} sent more than {_MOST_BYTES} bytes, or took longer than {_SECONDS:.0f} s")
-    return bytes(body)

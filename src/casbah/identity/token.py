@@ -45,11 +45,12 @@ create table if not exists token (
     created integer not null, used integer, revoked integer, expires integer
 ) strict;
 create table if not exists session (
-    hash blob primary key, token text not null references token (id), created integer not null, expires integer not null
+    hash blob primary key, token text references token (id), name text not null, tenant text not null, scopes text not null,
+    created integer not null, expires integer not null
 ) strict, without rowid;
 """
 _COLUMNS = "id, name, tenant, scopes, created, used, revoked, expires"
-_OF_SESSION = f"select {_COLUMNS} from token where id = (select token from session where hash = ? and expires > ?)"  # noqa: S608  constants
+_SESSION = "select token, name, tenant, scopes from session where hash = ? and expires > ?"
 _Row = tuple[str, str, str, str, int, int | None, int | None, int | None]
 _OUR_MISTAKES = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 _CANNOT_OPEN = "cannot be opened for writing; see whether it is a file, and who may write it and its folder"
@@ -155,15 +156,19 @@ class Tokens:
 
     def begin_session(self, key: str, *, ms: int) -> tuple[str, int]:
         """A session for whoever bears the token `key`: its own key, and when it ends. Raises InvalidTokenError."""
-        self.caller(key)
-        now = self._clock()
-        session = secrets.token_urlsafe(48)
+        caller = self.caller(key)
+        with self._using() as database:
+            (token,) = database.execute("select id from token where hash = ?", (digest(key),)).fetchone()
+        return self.begin_session_of(caller, ms=ms, token=token)
+
+    def begin_session_of(self, caller: Caller, *, ms: int, token: str | None = None) -> tuple[str, int]:
+        """A session for a caller whom an issuer vouches for, or the token of that id: its key, and when it ends."""
+        now, session = self._clock(), secrets.token_urlsafe(48)
+        scopes = " ".join(sorted(caller.scopes))
+        row = (digest(session), token, caller.name, caller.scope.tenant, scopes, now, now + ms)
         with self._using() as database:
             database.execute("delete from session where expires <= ?", (now,))
-            database.execute(
-                "insert into session (hash, token, created, expires) select ?, id, ?, ? from token where hash = ?",
-                (digest(session), now, now + ms, digest(key)),
-            )
+            database.execute("insert into session values (?, ?, ?, ?, ?, ?, ?)", row)
         return session, now + ms
 
     def end_session(self, session: str) -> None:
@@ -175,7 +180,13 @@ class Tokens:
         """Who signed in. Raises InvalidTokenError."""
         now = self._clock()
         with self._using() as database:
-            row = database.execute(_OF_SESSION, (digest(session), now)).fetchone()
+            found = database.execute(_SESSION, (digest(session), now)).fetchone()
+            if found is None:
+                raise InvalidTokenError
+            token, name, tenant, scopes = found
+            if token is None:
+                return Caller(name, Scope(tenant), frozenset(scopes.split()))
+            row = database.execute(f"select {_COLUMNS} from token where id = ?", (token,)).fetchone()  # noqa: S608  a constant
         return self._caller(row, now)
 
     def close(self) -> None:

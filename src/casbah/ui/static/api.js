@@ -50,6 +50,8 @@ export const queries = get(`${EXTENSION}/queries`);
 export const saveQuery = post(`${EXTENSION}/queries`);
 export const deleteQuery = (id) => ask("DELETE", `${EXTENSION}/queries/${encodeURIComponent(id)}`);
 export const session = get(`${EXTENSION}/session`);
+export const ways = get(`${EXTENSION}/session/ways`);
+export const atIssuer = (then) => `${EXTENSION}/session/begin?then=${encodeURIComponent(then)}`;
 export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token }, { atTheDoor: true });
 export const signOut = () => ask("DELETE", `${EXTENSION}/session`);
 export const tokens = get(`${EXTENSION}/tokens`);

@@ -5,8 +5,18 @@ import { h, put, say } from "./dom.js";
 
 const FRAGMENT = "#token=";
 
+const FAILED = {
+  "#sign-in=refused": "You were not let in. Whoever runs the server finds the reason in its log.",
+  "#sign-in=away": "The issuer cannot be reached now; try again.",
+};
+
 /** Sign in with the token that the address brings, if it brings one, and take it out of the address and of the history. */
 export async function fromAddress() {
+  const failed = FAILED[location.hash];
+  if (failed) {
+    history.replaceState(null, "", location.pathname + location.search);
+    say(failed, "bad");
+  }
   if (!location.hash.startsWith(FRAGMENT)) return;
   const token = decodeURIComponent(location.hash.slice(FRAGMENT.length));
   history.replaceState(null, "", location.pathname + location.search);
@@ -32,15 +42,26 @@ export function signInForm(done) {
       token.select();
     }
   };
+  const elsewhere = h("div");
+  offer(elsewhere).catch(() => {});
   return h(
     "form",
     { class: "card", onsubmit: submit },
     h("h1", {}, "Sign in"),
+    elsewhere,
     h("label", { class: "field" }, "Token", token),
     h("p", { class: "quiet", id: "where" }, "An administrator makes one with ", h("code", {}, "casbah token create NAME"), "."),
     wrong,
     h("button", { class: "primary" }, "Sign in"),
   );
+}
+
+/** The way to the issuer, if people can sign in at one. */
+async function offer(box) {
+  const { issuer } = await api.ways();
+  if (!issuer) return;
+  const then = location.pathname + location.search;
+  put(box, h("a", { class: "button", href: api.atIssuer(then), target: "_self" }, `Sign in at ${new URL(issuer).host}`), h("p", { class: "quiet" }, "or with a token"));
 }
 
 /** Who is signed in, and the way out. */

@@ -1,0 +1,151 @@
+"""Signing in at the issuer: the authorization code flow with PKCE (OpenID Connect Core 1.0, 3.1; RFC 7636; RFC 9700).
+
+    browser --begin--> issuer --code--> finish --code, verifier--> issuer --access token--> Caller
+
+The browser is sent to the issuer with a state, which comes back with the code, and which the browser that began has in a
+cookie besides; the code is exchanged with a verifier that nobody but this process knows. The access token is judged like any
+bearer token: whom it lets in by a header it lets in here, and nobody else.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from casbah.errors import InvalidTokenError, IssuerUnavailableError
+from casbah.identity.grants import Caller
+from casbah.identity.keys import FAILURES, discovered, endpoint, fetched
+from casbah.identity.oidc import Issuer
+
+log = logging.getLogger("casbah.identity")
+
+PENDING_MS = 10 * 60_000
+"""How long somebody has to sign in at the issuer."""
+
+_MOST_PENDING = 1_000
+_KEPT_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Somebody who is at the issuer: what is needed when they come back."""
+
+    verifier: str
+    redirect: str
+    then: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoints:
+    authorize: str
+    token: str
+    at: int
+
+
+class SignIn:
+    """Sends browsers to an issuer and takes them back. Methods may be called from any thread."""
+
+    def __init__(
+        self, issuer: Issuer, *, client: str, secret: str, scopes: Sequence[str], clock: Callable[[], int]
+    ) -> None:
+        self._issuer = issuer
+        self._client = client
+        self._secret = secret
+        self._scopes = tuple(dict.fromkeys(("openid", *scopes)))
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pending: dict[bytes, _Pending] = {}
+        self._endpoints: _Endpoints | None = None
+
+    def begin(self, redirect: str, *, then: str) -> tuple[str, str]:
+        """Where to send a browser, and the state that it is to keep; `redirect` is where the issuer sends it back.
+
+        `then` is where it goes in the end. Raises IssuerUnavailableError.
+        """
+        where = self._known().authorize
+        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+        with self._lock:
+            self._forget_old()
+            self._pending[_digest(state)] = _Pending(verifier, redirect, then, self._clock())
+        asked = {
+            "response_type": "code",
+            "client_id": self._client,
+            "redirect_uri": redirect,
+            "scope": " ".join(self._scopes),
+            "state": state,
+            "code_challenge": base64.urlsafe_b64encode(_digest(verifier)).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        return f"{where}{'&' if '?' in where else '?'}{urlencode(asked)}", state
+
+    def finish(self, state: str, code: str, *, said: str | None) -> tuple[Caller, str]:
+        """Who came back with `code`, and where they wanted to go; `said` is the issuer that the answer names, if it does.
+
+        A state is good once. Raises InvalidTokenError or IssuerUnavailableError.
+        """
+        with self._lock:
+            self._forget_old()
+            pending = self._pending.pop(_digest(state), None)
+        if pending is None:
+            raise InvalidTokenError("nobody is signing in with that state, or no longer")
+        # An answer of another issuer must not be taken to this one (RFC 9207, 2.4).
+        if said is not None and said != self._issuer.name:
+            raise InvalidTokenError("the answer is another issuer's")
+        return self._issuer.caller(self._exchanged(code, pending)), pending.then
+
+    def _exchanged(self, code: str, pending: _Pending) -> str:
+        """The access token that the issuer gives for a code."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": pending.redirect,
+            "client_id": self._client,
+            "code_verifier": pending.verifier,
+        }
+        # RFC 6749, 2.3.1: both are encoded as forms are, and only then joined.
+        credentials = (quote_plus(self._client), quote_plus(self._secret)) if self._secret else None
+        try:
+            answer = json.loads(fetched(self._known().token, form=form, credentials=credentials))
+        except FAILURES as wrong:
+            log.warning("the issuer gave no token for a code: %s", str(wrong) or type(wrong).__name__)
+            raise IssuerUnavailableError from None
+        token = answer.get("access_token") if isinstance(answer, Mapping) else None
+        if not isinstance(token, str):
+            raise InvalidTokenError("the issuer's answer has no access_token")
+        return token
+
+    def _known(self) -> _Endpoints:
+        kept, now = self._endpoints, self._clock()
+        if kept is not None and 0 <= now - kept.at < _KEPT_MS:
+            return kept
+        try:
+            document: Mapping[str, Any] = discovered(self._issuer.name)
+            authorize, token = (endpoint(document, name, self._issuer.name) for name in _NAMES)
+        except FAILURES as wrong:
+            log.warning("the issuer's endpoints could not be fetched: %s", str(wrong) or type(wrong).__name__)
+            if kept is None:
+                raise IssuerUnavailableError from None
+            return kept
+        self._endpoints = _Endpoints(authorize, token, now)
+        return self._endpoints
+
+    def _forget_old(self) -> None:
+        """Those who took too long, and the oldest where there are too many."""
+        now = self._clock()
+        for state, each in list(self._pending.items()):
+            if len(self._pending) >= _MOST_PENDING or not 0 <= now - each.at < PENDING_MS:
+                del self._pending[state]
+
+
+_NAMES = ("authorization_endpoint", "token_endpoint")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
