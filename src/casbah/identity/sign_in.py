@@ -28,7 +28,7 @@ log = logging.getLogger("casbah.identity")
 PENDING_MS = 10 * 60_000
 """How long somebody has to sign in at the issuer."""
 
-_MOST_PENDING = 1_000
+_MOST_PENDING = 10_000
 _KEPT_MS = 3_600_000
 
 
