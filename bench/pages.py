@@ -17,7 +17,9 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
 
 _SINCE_OPENED = "() => document.querySelector('.log tbody tr, .log .rest p') ? performance.now() : null"
-_SINCE_ASKED = """path => new Promise(resolve => {
+_AT_REST = "() => document.querySelector('.log') && !document.querySelector('[aria-busy]')"
+_SINCE_ASKED = """([path, most]) => new Promise((resolve, reject) => {
+  setTimeout(() => reject(new Error(`no rows within ${most} ms: ${path}`)), most);
   const begun = performance.now();
   const table = document.querySelector('.log table');
   new MutationObserver((_, observer) => {
@@ -51,9 +53,7 @@ def views(connection: Connection, bodies: Sequence[dict[str, Any]]) -> dict[str,
             page.goto(f"/#token={key}")
             page.locator("#who button").wait_for()
             opened = [_opened(context) for _ in range(_VIEWS)]
-            filtered = [
-                _filtered(page, body.get("filters", {})) for body in bodies[:: max(1, len(bodies) // _MOST_FILTERS)]
-            ]
+            filtered = [_filtered(page, filters) for filters in _chosen(bodies)]
         finally:
             browser.close()
     ordered = sorted(filtered)
@@ -76,6 +76,12 @@ def _opened(context: Any) -> float:
 
 def _filtered(page: Any, filters: dict[str, Any]) -> float:
     # The bars and the top values of the query before are there, so that nothing but this one is measured.
-    page.wait_for_load_state("networkidle")
-    found: float = page.evaluate(_SINCE_ASKED, f"/?filters={quote(json.dumps(filters))}")
+    page.wait_for_function(_AT_REST)
+    found: float = page.evaluate(_SINCE_ASKED, [f"/?filters={quote(json.dumps(filters))}", _TIMEOUT_MS])
     return found
+
+
+def _chosen(bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    # No two alike and none empty: the page asks nothing anew where its filters stay as they are.
+    distinct = sorted({json.dumps(body["filters"], sort_keys=True) for body in bodies if body.get("filters")})
+    return [json.loads(filters) for filters in distinct[:: max(1, len(distinct) // _MOST_FILTERS)]]

@@ -53,10 +53,8 @@ export function log() {
     const signal = latest.begin();
     Object.assign(state, { key: keyOf(asked), rows: [], ids: new Set(), ended: true, loading: true, filters: frozen(asked.filters, Date.now()) });
     fresh.hidden = true;
-    table.setAttribute("aria-busy", "true");
+    for (const each of [table, bars.node, top.node]) each.setAttribute("aria-busy", "true");
     document.title = `${short(sentence(asked.filters))} · Casbah`;
-    const side = [bars.load(state.filters, signal), top.load(state.filters, signal)];
-    for (const each of side) each.catch((error) => wrong(error));
     try {
       const page = await api.list({ filters: state.filters, sortField: asked.sort, sortDirection: asked.direction, limit: PAGE }, { signal });
       remember(asked.filters);
@@ -73,6 +71,19 @@ export function log() {
       put(rest, h("p", { class: "wrong", role: "alert" }, error.message));
     }
     table.removeAttribute("aria-busy");
+    // Only now, for the rows are what is waited for, and they would share the machine and the connections with all of these.
+    for (const each of [bars, top]) beside(each, signal);
+  }
+
+  /** The histogram, or the top values: busy until they are those of the rows. */
+  async function beside(part, signal) {
+    try {
+      await part.load(state.filters, signal);
+    } catch (error) {
+      if (api.gaveUp(error)) return;
+      wrong(error);
+    }
+    part.node.removeAttribute("aria-busy");
   }
 
   /** The next page begins where the table ends: at its last moment, past those that are shown of it. */
