@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 # `casbah.` left out. A name is one module; with `.*` it is a folder and all in it that has no row of its own.
 ROWS = (
     ("errors",),
-    ("settings",),
+    ("settings", "durable"),
     ("activity.address", "activity.record", "activity.text", "activity.arrival", "activity.scope", "activity.deadline"),
     ("activity.fields",),
     ("activity.predicate",),
@@ -29,7 +29,7 @@ ROWS = (
     ("activity",),
     ("store.contract", "ingest.contract", "identity.*", "saved.*"),
     ("store.*", "ingest.*"),
-    ("connectors.*", "pull.*"),
+    ("connectors.*", "pull.*", "export.*"),
     ("demo.*",),
     ("http.*", "ui.*", "client.*"),
     ("compose",),

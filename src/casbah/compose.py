@@ -11,6 +11,7 @@ from random import Random
 from starlette.types import ASGIApp
 
 from casbah.connectors import connectors
+from casbah.export.exports import Exports
 from casbah.http.app import application
 from casbah.http.exchange import Services
 from casbah.http.lanes import Lanes
@@ -73,6 +74,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             )
         ) as beside,
         closing(Lanes(settings)) as lanes,
+        closing(_exports(settings, store, clock)) as exports,
     ):
         services = Services(
             settings=settings,
@@ -86,6 +88,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             connectors=known(),
             ranges=ranges,
             queries=queries,
+            exports=exports,
             enrichment=enrichment,
             beside=beside,
             lanes=lanes,
@@ -99,6 +102,17 @@ def _sign_in(settings: Settings, issuer: Issuer | None, clock: Callable[[], int]
         return None
     return SignIn(
         issuer, client=settings.oidc_client, secret=settings.oidc_secret, scopes=settings.oidc_scopes, clock=clock
+    )
+
+
+def _exports(settings: Settings, store: EmbeddedStore, clock: Callable[[], int]) -> Exports:
+    return Exports(
+        settings.store,
+        store,
+        clock=clock,
+        keep=settings.export_keep,
+        spare=settings.export_spare,
+        threads=settings.export_threads,
     )
 
 

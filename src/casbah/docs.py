@@ -9,6 +9,8 @@ from textwrap import wrap
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter, positive
 from casbah.activity.value import Takes
+from casbah.export.columns import COLUMNS, RECORD
+from casbah.export.formats import FORMATS
 from casbah.settings import SETTINGS
 
 _FOLDER = Path("docs")
@@ -43,7 +45,22 @@ def mimic() -> str:
     return _MIMIC.format(rows=rows)
 
 
-PAGES: dict[str, Callable[[], str]] = {"filters.md": filters, "settings.md": settings, "mimic.md": mimic}
+def export() -> str:
+    """docs/export.md: how everything leaves, in which forms, and what each column holds."""
+    forms = "\n".join(
+        f"| `{row.name}` | {row.help} | {'all' if len(row.usual) == len(COLUMNS) else 'the record' if row.usual == (RECORD,) else 'all but the record'} |"
+        for row in FORMATS.values()
+    )
+    columns = "\n".join(f"| `{row.name}` | {row.kind.value} | {row.help} |" for row in COLUMNS.values())
+    return _EXPORT.format(forms=forms, columns=columns)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "filters.md": filters,
+    "settings.md": settings,
+    "mimic.md": mimic,
+    "export.md": export,
+}
 
 
 def where() -> str:
@@ -281,6 +298,59 @@ Read once, at the start, from the environment. Options of the command line win.
 | Variable | Default | What it is |
 |---|---|---|
 {rows}
+"""
+
+_EXPORT = """# Export
+
+All that a query finds leaves as a file, however much it is:
+
+```console
+$ casbah export all.ndjson.zst                                                        # every record, whole
+$ casbah export failed.parquet --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN'
+$ casbah export june.csv --filter 'date gte 1748736000000' --filter 'date lt 1751328000000' --columns time,user,activity,ip
+$ casbah export all.ndjson.zst --resume 9f2c4b7a1d3e5f60                              # goes on with one that broke off
+```
+
+The file's ending says format and compression. What came is checked by its SHA-256 before the file has its name. In the pages it is the
+button *Export*.
+
+## Over HTTP
+
+The server writes the file in the background, and it is fetched once it is ready:
+
+```sh
+api="$URL/api/ext/v1/exports"; auth="Authorization: Token $TOKEN"
+id=$(curl -s -H "$auth" "$api" -d '{{"format": "parquet", "filters": {{"date": {{"gte_ndays": 30}}}}}}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+curl -s -H "$auth" "$api/$id"                                  # state, rows of total, bytes, sha256
+curl -s -H "$auth" -C - -o activities.parquet "$api/$id/file"  # -C -: goes on where it broke off
+curl -s -H "$auth" -X DELETE "$api/$id"
+```
+
+`ETag` and `Repr-Digest` of the file are of its SHA-256; `Range` fetches a part. Whoever began an export sees it, nobody else does. An
+export holds what a scan finds that begins when it begins: what is stored behind it meanwhile is not in it. The server's memory does not grow with
+it. One that a restart or a crash cut short is written anew. It is deleted after `CASBAH_EXPORT_KEEP`, and one that would leave less of
+the disk free than `CASBAH_EXPORT_SPARE` fails and says so ([settings.md](settings.md)).
+
+## Formats
+
+| Format | | Columns, unless others are named |
+|---|---|---|
+{forms}
+
+`csv` and `ndjson` can be compressed: `"compress": "gzip"` or `"zstd"`; the others are, inside.
+
+- **CSV** is that of RFC 4180, in UTF-8. Moments are ISO 8601 in UTC, lists are JSON. A text that a spreadsheet would take for a formula is led by
+  an apostrophe; whoever wants it as it is takes another format.
+- **NDJSON** has the records byte for byte as they are stored, one a line; with columns it has objects of them, moments in ms.
+- **Parquet and Arrow** have moments as `timestamp[ms, UTC]`, lists as `list<string>`, numbers as `int64`, and null where a record says nothing.
+
+## Columns
+
+Texts are in their source's own spelling.
+
+| Column | What it is | What it says |
+|---|---|---|
+{columns}
 """
 
 _MIMIC = """# Being MDCA, to test clients against

@@ -17,6 +17,7 @@
         ActivityNotFoundError       404  no such activity (or another tenant's)
         NoSuchRangeError            404  no IP range of that id (or another tenant's)
         NoSuchQueryError            404  no saved query of that id (or another tenant's, or somebody else's)
+        NoSuchExportError           404  no export of that id (or another tenant's, or somebody else's, or not ready)
         RouteNotFoundError          404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
@@ -183,6 +184,15 @@ class ActivityNotFoundError(RequestError):
 
 class NoSuchQueryError(RequestError):
     """No saved query of that id, or somebody else's."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Not found.")
+
+
+class NoSuchExportError(RequestError):
+    """No export of that id, or somebody else's; or its file is not there yet."""
 
     status = 404
 

@@ -86,6 +86,9 @@ class Settings:
     ingest_processes: int
     writer_memory: int
     cache_memory: int
+    export_threads: int
+    export_keep: int | None
+    export_spare: int
     log_level: str
     oidc_issuer: str
     oidc_audience: tuple[str, ...]
@@ -339,6 +342,9 @@ SETTINGS = _table(
     Setting("ingest_processes", "auto",        _processes, "Processes that make ingest bodies ready beside the one that stores them; auto: one less than there are processors"),
     Setting("writer_memory",    "64_000_000",  _whole,  "Bytes that each open writer of the store may fill before it writes a segment"),
     Setting("cache_memory",     "134_217_728", _whole,  "Bytes that the store may keep of what it worked out: counts, vocabularies, histograms"),
+    Setting("export_threads",   "1",           _whole,  "Exports that are written at a time; others wait"),
+    Setting("export_keep",      "7d",          _span,   "How long an export is kept once it is ready, such as 7d; off: until it is deleted"),
+    Setting("export_spare",     "1_073_741_824", _whole, "Bytes of the disk that exports leave free"),
     Setting("log_level",        "info",        _level,  "How much the server tells: debug, info, warning or error"),
     Setting("oidc_issuer",      "",            _url,    "The issuer (its `iss`) whose bearer JWTs are accepted; none if empty"),
     Setting("oidc_audience",    "",            _names,  "The audiences (`aud`) a JWT may be meant for, separated by commas; needed with an issuer"),

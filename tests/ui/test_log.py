@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from pyarrow import parquet
 
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS
@@ -234,16 +236,40 @@ def test_a_saved_query_is_offered_again(opened: Callable[..., Any]) -> None:
     assert filters_of(page) == {"service": {"eq": [11161]}}
 
 
-@pytest.mark.parametrize("form", ["CSV", "NDJSON"])
+@pytest.mark.parametrize("form", ["CSV", "NDJSON", "Parquet"])
 def test_an_export_holds_all_that_matches(opened: Callable[..., Any], stocked: Any, form: str) -> None:
     filters = {"location.country": {"eq": ["US"]}}
     page = opened(at(filters))
     settled(page)
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as waiting:
-        page.get_by_role("dialog").get_by_role("button", name=form, exact=False).first.click()
-    lines = waiting.value.path().read_text("utf-8").splitlines()
-    assert len(lines) - (form == "CSV") >= expected(stocked[1], filters) > 10
+        page.locator(".modal .item", has_text=form).click()
+    content = waiting.value.path().read_bytes()
+    rows = (
+        parquet.read_table(BytesIO(content)).num_rows
+        if form == "Parquet"
+        else len(content.splitlines()) - (form == "CSV")
+    )
+    assert rows == expected(stocked[1], filters) > 10
+
+
+def test_an_export_can_be_fetched_again_and_deleted(opened: Callable[..., Any]) -> None:
+    page = opened(at({"location.country": {"eq": ["DE"]}}))
+    settled(page)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download():
+        page.locator(".modal .item", has_text="NDJSON").click()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as again:
+        page.get_by_role("button", name=re.compile("^Download ndjson of")).first.click()
+    assert again.value.suggested_filename.endswith(".ndjson")
+    deletions = page.get_by_role("button", name=re.compile("^Delete ndjson of"))
+    before = deletions.count()
+    deletions.first.click()
+    page.wait_for_function(
+        "before => document.querySelectorAll('.modal button[aria-label^=\"Delete ndjson\"]').length < before",
+        arg=before,
+    )
 
 
 def test_a_view_says_its_request(opened: Callable[..., Any], stocked: Any) -> None:

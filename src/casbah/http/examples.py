@@ -26,6 +26,9 @@ A_RANGE = "5fd767259cd24bb563567d7c"
 A_QUERY = "5c1f0a9d2b7e4a36"
 """The id of a saved query, as paths show it."""
 
+AN_EXPORT = "9f2c4b7a1d3e5f60"
+"""The id of an export, as paths show it."""
+
 A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
 """The name of a token, as paths show it."""
 
@@ -117,6 +120,20 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "For the tenant",
             {"name": "From our office", "filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}, "shared": True},
         ),
+    ),
+    "NewExport": (
+        Example("everything", "All of it for a spreadsheet, the newest first", {"format": "csv"}),
+        Example(
+            "sign-ins",
+            "Failed sign-ins as Parquet, a few columns",
+            {
+                "filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}},
+                "format": "parquet",
+                "columns": ["time", "user", "ip", "country"],
+                "sortDirection": "asc",
+            },
+        ),
+        Example("records", "The records themselves, compressed", {"format": "ndjson", "compress": "zstd"}),
     ),
     "SignIn": (Example("token", "With a token", {"token": "0" * 80}),),
     "Feedback": (

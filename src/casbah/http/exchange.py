@@ -10,6 +10,7 @@ from starlette.responses import Response
 from casbah.activity.deadline import Deadline
 from casbah.activity.query import Bounds
 from casbah.activity.scope import Scope
+from casbah.export.exports import Exports
 from casbah.http.lanes import Lanes
 from casbah.http.quirks import Quirks
 from casbah.identity.door import Door
@@ -47,6 +48,7 @@ class Services:
     connectors: Mapping[str, Connector]
     ranges: Book
     queries: Queries
+    exports: Exports
     enrichment: Enrichment
     beside: Beside
     lanes: Lanes

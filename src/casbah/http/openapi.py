@@ -11,7 +11,8 @@ from typing import Any
 
 import casbah
 from casbah.activity.query import Bounds
-from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_TOKEN, EXAMPLES, NDJSON, Example
+from casbah.export.formats import COMPRESSIONS, FORMATS
+from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_TOKEN, AN_EXPORT, EXAMPLES, NDJSON, Example
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.ranges import RANGE_PARAMETERS
@@ -28,6 +29,11 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
 _OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery", "FacetQuery", "SpanQuery")
+_FILES = [
+    kind.partition(";")[0]
+    for kind in (*(row.media_type for row in FORMATS.values()), *(row.media_type for row in COMPRESSIONS.values()))
+]
+_A_FILE: Document = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _FILES}
 _REDIRECTS = (302, 303)
 _MOST_AFTER = 1_000_000
 _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
@@ -37,6 +43,7 @@ _TAGS = {
     "choices": "What values are called",
     "sources": "Where activities come from",
     "queries": "Filters that people keep",
+    "exports": "Everything that a query finds, as a file",
     "session": "Signing in to the pages, which a browser does",
     "facets": "Which values are frequent",
     "histogram": "How activities lie in time",
@@ -116,6 +123,10 @@ _LINKS: dict[str, tuple[_Link, ...]] = {
     ),
     "give_feedback": (_Link("given", "list_feedback", "All of it", (("pk", _SAME),)),),
     "create_range": (_Link("delete", "delete_range", "Delete it", (("range", "$response.body"),)),),
+    "begin_export": (
+        _Link("look", "show_export", "Look how far it is", (("export", "$response.body#/id"),)),
+        _Link("delete", "delete_export", "Delete it", (("export", "$response.body#/id"),)),
+    ),
     "create_token": (_Link("revoke", "revoke_token", "Revoke it", (("token", "$response.body#/id"),)),),
 }
 
@@ -182,6 +193,7 @@ _SEGMENTS = {
     "pk": ("The activity's `_id`, percent-encoded", A_RECORD),
     "range": ("The range's `_id`", A_RANGE),
     "query": ("The query's id", A_QUERY),
+    "export": ("The export's id", AN_EXPORT),
     "token": ("The token's id, or its name where only one in use has it", A_TOKEN),
 }
 
@@ -299,7 +311,7 @@ def _success(route: Route) -> dict[str, Any]:
         "headers": {
             name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit", "RateLimit-Policy", *totals)
         },
-        "content": {_JSON: {"schema": ref(route.answers)}},
+        "content": {_JSON: {"schema": ref(route.answers)}} if route.answers else _A_FILE,
     }
 
 

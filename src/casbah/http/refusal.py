@@ -126,6 +126,14 @@ REFUSALS: Mapping[str, Refusal] = {
             "no values one by one": str(UncountableFilterError("text", tuple(COUNTABLE))),
         },
     ),
+    "BadNewExport": Refusal(
+        400,
+        "The filters or the form of the export cannot be read, or pass a bound",
+        {
+            "no such column": "columns: there is no 'usr'; did you mean 'user'?",
+            "no such format": "format: expected one of csv, ndjson, parquet, arrow, got string 'xlsx'",
+        },
+    ),
     "BadFeedback": Refusal(
         400,
         "The feedback cannot be read",

@@ -10,6 +10,7 @@ from casbah.http import (
     activities,
     choices,
     enrichment,
+    exports,
     facets,
     health,
     histogram,
@@ -37,7 +38,8 @@ ALIASES = {"/cas/api/v1": CORE}
 class Route:
     """One path. `{name}` stands for one segment, percent-decoded. Every path answers with and without a trailing slash.
 
-    `asks` and `answers` name bodies of `shape`; `asks` is None where nothing is read but the path.
+    `asks` and `answers` name bodies of `shape`; `asks` is None where nothing is read but the path, `answers` where the
+    answer is a file.
     """
 
     methods: tuple[str, ...]
@@ -45,7 +47,7 @@ class Route:
     handler: Handler
     permission: Permission
     asks: str | None
-    answers: str
+    answers: str | None
     help: str
     status: int = 200
 
@@ -86,6 +88,11 @@ ROUTES: tuple[Route, ...] = (
     Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201),
     Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query"),
     Route(("DELETE",),     f"{EXTENSION}/queries/{{query}}",             queries.delete_query,         Permission.READ,       None,            "Deleted",      "Delete a saved query"),
+    Route(("GET",),        f"{EXTENSION}/exports",                       exports.list_exports,         Permission.READ,       None,            "ExportPage",   "List exports"),
+    Route(("POST",),       f"{EXTENSION}/exports",                       exports.begin_export,         Permission.READ,       "NewExport",     "Export",       "Begin an export", 201),
+    Route(("GET",),        f"{EXTENSION}/exports/{{export}}",            exports.show_export,          Permission.READ,       None,            "Export",       "How far an export is"),
+    Route(("GET",),        f"{EXTENSION}/exports/{{export}}/file",       exports.fetch_export,         Permission.READ,       None,            None,           "Fetch the file of an export"),
+    Route(("DELETE",),     f"{EXTENSION}/exports/{{export}}",            exports.delete_export,        Permission.READ,       None,            "Deleted",      "Delete an export"),
     Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.READ,       None,            "Session",      "Who is asking"),
     Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.READ,       None,            "Session",      "Sign out of the pages"),
     Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.ADMINISTER, None,            "TokenPage",    "List tokens and their status"),

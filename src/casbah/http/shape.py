@@ -6,6 +6,10 @@ Bodies allow keys that they do not name, because the server ignores those; answe
 from collections.abc import Iterable
 
 from casbah.activity.record import MOST_DIGITS
+from casbah.export.columns import COLUMNS
+from casbah.export.exports import STATES
+from casbah.export.formats import COMPRESSIONS, FORMATS
+from casbah.http.exports import EXPORT_PARAMETERS
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
@@ -42,6 +46,8 @@ MEANINGS = {
     "Histogram": "How many there are in each span of time, exactly",
     "Metadata": "Every filter, with the operators that it takes",
     "FeedbackPage": "All of the feedback, oldest first",
+    "ExportPage": "The caller's exports, the newest first",
+    "Export": "What was asked, and what has become of it",
     "RangePage": "IP ranges in order, and how many match in all",
     "RangeId": "The id of the range",
     "Stored": "What became of the events; all that is counted as stored is on disk",
@@ -112,6 +118,7 @@ def bodies() -> dict[str, Schema]:
             },
             required=("name",),
         ),
+        "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
         "SignIn": _object({"token": {"type": "string", "description": "A token's key"}}, required=("token",)),
         "Interruptions": _interruptions(),
     }
@@ -178,6 +185,8 @@ def answers() -> dict[str, Schema]:
                 "error": {"type": "string", "description": "What went wrong last, if it did"},
             }
         ),
+        "ExportPage": _page_of("Export"),
+        "Export": _export(),
         "SavedQueryPage": _page_of("SavedQuery"),
         "SavedQuery": _answer(
             {
@@ -460,6 +469,36 @@ def _range() -> Schema:
             "tags": {"type": "array", "items": _answer(dict.fromkeys(("_id", "id", "name", "description"), named))},
             "category": CATEGORY,
             "lastModified": _MOMENT,
+        }
+    )
+
+
+def _export() -> Schema:
+    count: Schema = {"type": "integer", "minimum": 0}
+    return _answer(
+        {
+            "id": {"type": "string"},
+            "state": {
+                "enum": list(STATES),
+                "description": "Only one that is `ready` has a file; `failed` ones say why",
+            },
+            "format": {"enum": list(FORMATS)},
+            "compress": {"enum": [None, *COMPRESSIONS]},
+            "columns": {"type": "array", "items": {"enum": list(COLUMNS)}},
+            "filters": {"type": "object", "description": "As they were sent"},
+            "sortField": {"enum": ["date", "created"]},
+            "sortDirection": {"enum": ["desc", "asc"]},
+            "owner": {"type": "string", "description": "The name of the token that asked for it"},
+            "asked": {**_MOMENT, "description": "When it was asked for, ms since the epoch"},
+            "ended": {**_OR_NONE, "description": "When it was ready or had failed, ms since the epoch"},
+            "rows": {**count, "description": "How many activities are written so far"},
+            "total": {**_OR_NONE, "description": "How many matched when it began; null before that"},
+            "bytes": {**count, "description": "How large the file is so far"},
+            "sha256": {
+                "type": ["string", "null"],
+                "description": "Of the file, in hexadecimal; null until it is ready",
+            },
+            "error": {"type": ["string", "null"], "description": "What went wrong"},
         }
     )
 

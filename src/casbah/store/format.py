@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from casbah.durable import write_file
 from casbah.errors import StoreFormatError
-from casbah.store.durable import write_file
 
 FORMAT = 3
 _FILE = "format.json"

@@ -14,7 +14,7 @@ from typing import Final
 
 import zstandard
 
-from casbah.store.durable import make_folder, write_file
+from casbah.durable import make_folder, write_file
 
 SAMPLES = 2_000
 _FRAME: Final = b"\x28\xb5\x2f\xfd"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tantivy
 
-from casbah.store.durable import make_folder
+from casbah.durable import make_folder
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.payload import Payloads

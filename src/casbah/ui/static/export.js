@@ -1,58 +1,19 @@
-// All that a query finds as a file, read by scanning as any client would, with progress.
+// All that a query finds as a file: the server writes it, this page tells how far it is and fetches it once it is ready.
 
 import * as api from "./api.js";
-import { actionOf, addressOf, appOf, countryOf, sentenceOf, userOf } from "./columns.js";
 import { dialog, h, put, say } from "./dom.js";
-import { frozen } from "./place.js";
-import { counted, plural, sentence } from "./words.js";
+import { frozen, here } from "./place.js";
+import { counted, moment, plural, sentence } from "./words.js";
 
-const PAGE = 5_000;
+const LOOK_MS = 250;
+const LOOK_MOST_MS = 2_000;
+const UNSURE = new Set([429, 503]);
 
-const FLAT = [
-  ["_id", (r) => r._id],
-  ["date", (r) => iso(r.timestamp)],
-  ["stored", (r) => iso(r.created)],
-  ["user", userOf],
-  ["app", appOf],
-  ["appId", (r) => r.appId],
-  ["activity", sentenceOf],
-  ["operation", actionOf],
-  ["activityType", (r) => r.eventTypeName],
-  ["ip", addressOf],
-  ["country", countryOf],
-  ["city", (r) => r.location?.city],
-  ["isp", (r) => r.location?.organizationSearchable],
-  ["deviceType", (r) => r.userAgent?.deviceType],
-  ["userAgent", (r) => r.device?.userAgent],
-  ["administrative", (r) => r.isAdminOperation === true],
-  ["impersonated", (r) => r.isImpersonated === true],
+const FORMATS = [
+  { id: "csv", name: "CSV", help: "One line an activity, for spreadsheets" },
+  { id: "ndjson", name: "NDJSON", help: "One record a line, whole" },
+  { id: "parquet", name: "Parquet", help: "Columns and record, for DuckDB, pandas, Spark" },
 ];
-
-const iso = (ms) => (Number.isFinite(Number(ms)) && ms !== null ? new Date(Number(ms)).toISOString() : "");
-
-/** A cell of a CSV file; what a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV injection). */
-export function cell(value) {
-  const text = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-const FORMATS = {
-  csv: {
-    name: "CSV",
-    help: "One line an activity, the columns that people look for",
-    type: "text/csv",
-    lead: `${FLAT.map(([name]) => name).join(",")}\r\n`,
-    line: (record) => `${FLAT.map(([, read]) => cell(read(record))).join(",")}\r\n`,
-  },
-  ndjson: {
-    name: "NDJSON",
-    help: "One line an activity, the whole record",
-    type: "application/x-ndjson",
-    lead: "",
-    line: (record) => `${JSON.stringify(record)}\n`,
-  },
-};
 
 /** The button that exports what a function gives as filters. */
 export function exportButton(filtersNow, totalNow) {
@@ -60,19 +21,49 @@ export function exportButton(filtersNow, totalNow) {
 }
 
 async function exporting(filters, total) {
-  const chosen = await dialog("Export", (done) =>
+  const earlier = h("div", {});
+  const chosen = dialog("Export", (done) =>
     h(
       "div",
       {},
       h("p", { class: "quiet" }, `${sentence(filters)}: ${plural(total, "activity", "activities")}`),
-      Object.entries(FORMATS).map(([id, each]) => h("button", { class: "item", onclick: () => done(id) }, each.name, h("span", { class: "quiet" }, each.help))),
+      FORMATS.map((each) => h("button", { class: "item", onclick: () => done(each) }, each.name, h("span", { class: "quiet" }, each.help))),
+      earlier,
       h("div", { class: "row end" }, h("button", { onclick: () => done(null) }, "Cancel")),
     ),
   );
-  if (chosen) await run(FORMATS[chosen], chosen, frozen(filters, Date.now()));
+  showEarlier(earlier).catch((error) => put(earlier, h("p", { class: "wrong" }, error.message)));
+  const format = await chosen;
+  if (format) await run(format, frozen(filters, Date.now()));
 }
 
-async function run(format, id, filters) {
+/** Exports that are still there. */
+async function showEarlier(node) {
+  const { data } = await api.exports();
+  put(node, data.length > 0 && h("h3", {}, "Earlier"), data.map((each) => earlierExport(each, () => showEarlier(node))));
+}
+
+function earlierExport(each, again) {
+  const said = each.state === "ready" ? plural(each.rows, "activity", "activities") : (each.error ?? each.state);
+  const what = `${each.format} of ${moment(each.asked)}`;
+  const remove = async () => {
+    try {
+      await api.deleteExport(each.id);
+      await again();
+    } catch (error) {
+      say(error.message, "bad");
+    }
+  };
+  return h(
+    "div",
+    { class: "row" },
+    h("span", { class: "cut grow", title: sentence(each.filters) }, `${what}: ${sentence(each.filters)}, ${said}`),
+    each.state === "ready" && h("button", { "aria-label": `Download ${what}`, onclick: () => fetched(each) }, "Download"),
+    h("button", { "aria-label": `Delete ${what}`, onclick: remove }, "Delete"),
+  );
+}
+
+async function run(format, filters) {
   const controller = new AbortController();
   const bar = h("progress", { max: "1", value: 0, "aria-label": "Progress" });
   const text = h("p", { class: "quiet", role: "status" }, "Beginning …");
@@ -81,35 +72,44 @@ async function run(format, id, filters) {
     return h("div", {}, text, bar, h("div", { class: "row end" }, h("button", { onclick: () => controller.abort() }, "Cancel")));
   });
   closed.then(() => controller.abort());
-  const parts = [format.lead];
-  let done = 0;
-  let asked = { filters, isScan: true, limit: PAGE, sortDirection: "asc" };
-  let total = null;
+  const told = ({ rows, total }) => {
+    bar.value = total ? rows / total : 0;
+    put(text, total === null ? "Beginning …" : `${counted(rows)} of ${counted(total)}`);
+  };
+  let begun = null;
   try {
-    for (;;) {
-      const page = await api.list(asked, { signal: controller.signal });
-      total ??= page.total;
-      done += page.data.length;
-      // A Blob may lie on disk, the lines would not.
-      parts.push(new Blob([page.data.map(format.line).join("")]));
-      bar.value = total ? done / total : 1;
-      put(text, `${counted(done)} of ${counted(total)}`);
-      if (!page.hasNext) break;
-      asked = { ...asked, filters: page.nextQueryFilters };
-    }
-    saved(new Blob(parts, { type: format.type }), `activities.${id}`);
-    say(`${plural(done, "activity", "activities")} exported`);
+    const { sort, direction } = here();
+    begun = await api.beginExport({ filters, format: format.id, sortField: sort, sortDirection: direction });
+    const done = await finished(begun, told, controller.signal);
+    if (done.state === "ready") fetched(done);
+    else say(`The export failed: ${done.error}`, "bad");
   } catch (error) {
     if (!api.gaveUp(error)) say(error.message, "bad");
+    else if (begun) await api.deleteExport(begun.id).catch(() => {});
   }
   controller.abort();
 }
 
-function saved(blob, name) {
-  const url = URL.createObjectURL(blob);
-  const link = h("a", { href: url, download: name });
+/** An export once it has ended; `told` is given how far it is. */
+async function finished(begun, told, signal) {
+  let now = begun;
+  for (let wait = LOOK_MS; now.state === "waiting" || now.state === "running"; wait = Math.min(wait * 1.5, LOOK_MOST_MS)) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    try {
+      now = await api.exportOf(begun.id, { signal });
+      told(now);
+    } catch (error) {
+      // It is looked again; the export itself goes on.
+      if (!UNSURE.has(error.status)) throw error;
+    }
+  }
+  return now;
+}
+
+function fetched({ id, rows }) {
+  const link = h("a", { href: api.exportFile(id), download: "" });
   document.body.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  say(`${plural(rows, "activity", "activities")} exported`);
 }

@@ -9,7 +9,7 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
 
 def write_file(file: Path, content: bytes) -> None:
@@ -20,10 +20,11 @@ def write_file(file: Path, content: bytes) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     draft.replace(file)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let what entered a folder, or left it, survive."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

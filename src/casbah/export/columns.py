@@ -1,0 +1,143 @@
+"""The columns of an export, one row each: what they are called, what they hold, and where in a record that stands.
+
+Texts are in the source's own spelling, where filters compare what is lower-cased; `docs/export.md` follows from this table.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from casbah.activity.record import Reading, first_string, identifier, integer, part
+from casbah.activity.text import sound
+from casbah.errors import MalformedBodyError, describe, nearest
+
+
+class Kind(Enum):
+    """What a column holds. A moment is whole ms since the epoch, several are a list of texts."""
+
+    TEXT = "text"
+    SEVERAL = "list of texts"
+    INTEGER = "integer"
+    MOMENT = "moment"
+    FLAG = "true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `read` gives None where the record says nothing."""
+
+    name: str
+    kind: Kind
+    read: Callable[[Reading], Any]
+    help: str
+
+
+RECORD = "record"
+"""The column of the record itself, as the API gives it: the only one that is not read out of the record."""
+
+
+def chosen(names: Any, *, usual: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of those names, in that order; the usual ones where none are named. Raises MalformedBodyError."""
+    if names in (None, ""):
+        names = list(usual)
+    if not isinstance(names, list) or not names or not all(isinstance(each, str) for each in names):
+        raise MalformedBodyError(f"columns: expected a list of columns such as {_EXAMPLE}, got {describe(names)}")
+    for name in names:
+        if name not in COLUMNS:
+            raise MalformedBodyError(f"columns: there is no {name[:80]!r}{nearest(name, tuple(COLUMNS))}")
+    if len(set(names)) < len(names):
+        raise MalformedBodyError("columns: one is named twice")
+    return tuple(COLUMNS[each] for each in names)
+
+
+def _text(value: Any) -> str | None:
+    """A text as it is, a number as its digits; what UTF-8 cannot hold is replaced."""
+    found = identifier(value)
+    return None if found is None else sound(found)
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    return [text for text in map(_text, values) if text is not None]
+
+
+def _user(r: Reading) -> str | None:
+    return first_string(r.user.get("userName"), part(r.record, "failedUserData").get("userName"), r.actor.get("name"))
+
+
+def _app(r: Reading) -> int | None:
+    own = integer(r.record.get("appId"))
+    return own if own is not None else integer(r.record.get("saasId"))
+
+
+def _sentence(r: Reading) -> str | None:
+    return first_string(r.record.get("description"), r.main.get("prettyOperationName"), r.main.get("rawOperationName"))
+
+
+def _system(r: Reading) -> Any:
+    found = r.agent.get("operatingSystem")
+    return found.get("name") if type(found) is dict else found
+
+
+def _named(objects: Sequence[dict[str, Any]]) -> list[Any]:
+    return [found.get("name") or found.get("id") for found in objects]
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if type(value) is list else []
+
+
+def _index(*rows: Column) -> dict[str, Column]:
+    table = {row.name: row for row in rows}
+    if len(table) != len(rows):
+        raise AssertionError("two columns have the same name")
+    return table
+
+
+# fmt: off
+COLUMNS = _index(
+    Column("id",           Kind.TEXT,    lambda r: _text(r.record.get("_id")),             "The activity's `_id`"),
+    Column("time",         Kind.MOMENT,  lambda r: integer(r.record.get("timestamp")),     "When it happened"),
+    Column("stored",       Kind.MOMENT,  lambda r: integer(r.record.get("created")),       "When it was stored"),
+    Column("user",         Kind.TEXT,    lambda r: _text(_user(r)),                        "Whoever did it, or failed to"),
+    Column("app",          Kind.TEXT,    lambda r: _text(r.record.get("appName")),         "The app's name"),
+    Column("app_id",       Kind.INTEGER, _app,                                             "The app's number, as `service` has it"),
+    Column("instance_id",  Kind.INTEGER, lambda r: integer(r.record.get("instanceId")),    "The account of the app, as `instance` has it"),
+    Column("activity",     Kind.TEXT,    lambda r: _text(_sentence(r)),                    "What happened, for people"),
+    Column("operation",    Kind.TEXT,    lambda r: _text(r.main.get("rawOperationName")),  "What the app calls it"),
+    Column("category",     Kind.TEXT,    lambda r: _text(r.record.get("eventTypeName")),   "What kind of thing it is, such as `EVENT_CATEGORY_LOGIN`"),
+    Column("event_type",   Kind.TEXT,    lambda r: _text(r.record.get("eventTypeValue")),  "The same more finely, such as `EVENT_AAD_LOGIN`"),
+    Column("succeeded",    Kind.FLAG,    lambda r: _flag(part(r.main, "activityResult").get("isSuccess")), "Whether it succeeded, where the app says so"),
+    Column("objects",      Kind.SEVERAL, lambda r: _texts(_named(r.objects)),              "What and whom it involved: names, ids where there is no name"),
+    Column("files",        Kind.SEVERAL, lambda r: _texts(_named([*r.files, *r.folders])), "Files and folders among them"),
+    Column("ip",           Kind.TEXT,    lambda r: _text(r.device.get("clientIP")),        "From which address"),
+    Column("country",      Kind.TEXT,    lambda r: _text(first_string(r.location.get("countryCode"), r.device.get("countryCode"))), "From which country: two letters (ISO 3166)"),
+    Column("city",         Kind.TEXT,    lambda r: _text(r.location.get("city")),          "From which city"),
+    Column("isp",          Kind.TEXT,    lambda r: _text(r.location.get("organizationSearchable")), "Over whose network"),
+    Column("device_type",  Kind.TEXT,    lambda r: _text(r.agent.get("deviceType")),       "With what kind of device"),
+    Column("system",       Kind.TEXT,    lambda r: _text(_system(r)),                      "With which operating system"),
+    Column("browser",      Kind.TEXT,    lambda r: _text(r.agent.get("browser") or r.agent.get("name")), "With which program"),
+    Column("user_agent",   Kind.TEXT,    lambda r: _text(r.device.get("userAgent")),       "What the program says of itself"),
+    Column("admin",        Kind.FLAG,    lambda r: r.record.get("isAdminOperation") is True, "Whether it was an administrator's work"),
+    Column("impersonated", Kind.FLAG,    lambda r: r.record.get("isImpersonated") is True, "Whether one acted as another"),
+    Column("policies",     Kind.SEVERAL, lambda r: _texts(_list(r.record.get("policies"))), "Policies that it matched"),
+    Column("alerts",       Kind.SEVERAL, lambda r: _texts(_list(r.record.get("alertIds"))), "Alerts that it caused"),
+    Column(RECORD,         Kind.TEXT,    lambda _: None,                                   "The whole record as JSON, as it is stored"),
+)
+# fmt: on
+
+FLAT = tuple(name for name in COLUMNS if name != RECORD)
+_EXAMPLE = '["time", "user", "activity"]'
+
+
+def values(columns: Sequence[Column], records: Sequence[bytes], parsed: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """The values of each column in `records`, which are given parsed as well."""
+    readings = [Reading(each) for each in parsed]
+    return [
+        [each.decode() for each in records] if column.name == RECORD else [column.read(each) for each in readings]
+        for column in columns
+    ]

@@ -1,0 +1,345 @@
+"""Exports: everything that a query finds, written to a file in the background, to be fetched once it is ready.
+
+An export is a folder of its own in the store's `exports/`: `export.json` says what was asked and what came of it, the file
+lies beside it. It is written to a name of its own, synced and only then given its own, so that what is ready is whole. One
+that a stop or a crash cut short is written anew from its beginning when the store is opened again. Memory is that of one
+batch of records, however many there are.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from io import RawIOBase
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from casbah.activity.query import Bounds, Query, continuation, parse
+from casbah.activity.scope import Scope
+from casbah.durable import make_folder, sync_folder, write_file
+from casbah.errors import CasbahError, LimitExceededError, NoSuchExportError
+from casbah.export.columns import COLUMNS
+from casbah.export.formats import COMPRESSIONS, FORMATS
+from casbah.store.contract import Store
+
+log = logging.getLogger("casbah.export")
+
+FOLDER = "exports"
+MOST_EXPORTS = 100
+"""Of one owner in one tenant."""
+
+STATES = WAITING, RUNNING, READY, FAILED = ("waiting", "running", "ready", "failed")
+_CHECKED = Bounds(
+    filters=1 << 31, values=1 << 31, characters=1 << 31
+)  # By whoever asked for the export, who may ask less now.
+_SCAN_PAGE = 5_000
+_TOGETHER = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asks for: the query's parameters as they were sent, checked by the caller; names of the tables' rows."""
+
+    filters: Mapping[str, Any]
+    sort: str
+    direction: str
+    format: str
+    columns: tuple[str, ...]
+    compress: str | None
+
+    @property
+    def suffix(self) -> str:
+        """How the file's name ends."""
+        return f".{self.format}{COMPRESSIONS[self.compress].suffix if self.compress else ''}"
+
+    @property
+    def media_type(self) -> str:
+        """What the file is."""
+        return COMPRESSIONS[self.compress].media_type if self.compress else FORMATS[self.format].media_type
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export as it stands. Moments are ms; `total` is how many activities matched when it began, None before that.
+
+    `bytes`, `sha256` (hexadecimal) are those of the file, and of what has been written of it so far.
+    """
+
+    id: str
+    tenant: str
+    owner: str
+    wanted: Wanted
+    asked: int
+    state: str = WAITING
+    rows: int = 0
+    total: int | None = None
+    bytes: int = 0
+    sha256: str | None = None
+    ended: int | None = None
+    error: str | None = None
+
+
+class _StoppedError(Exception):
+    """Nobody wants it any more, or not now."""
+
+
+@dataclass
+class _Kept:
+    """An export in its folder; `stop` ends its writing."""
+
+    export: Export
+    folder: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"activities{self.export.wanted.suffix}"
+
+
+class Exports:
+    """All tenants' exports. Methods may be called from any thread.
+
+    `keep` is for how many ms they are kept once they are ready, None: for ever; `spare` is how many bytes of the disk they
+    leave free; so many are written at a time as there are `threads`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        *,
+        clock: Callable[[], int],
+        keep: int | None,
+        spare: int,
+        threads: int,
+    ) -> None:
+        self._folder = folder / FOLDER
+        self._store = store
+        self._clock = clock
+        self._keep = keep
+        self._spare = spare
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        make_folder(self._folder)
+        self._kept = {each.export.id: each for each in self._found()}
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="casbah-export")
+        self._sweep()
+        for kept in sorted(self._kept.values(), key=lambda each: each.export.asked):
+            if kept.export.state == WAITING:
+                self._pool.submit(self._write, kept)
+
+    def begin(self, wanted: Wanted, owner: str, scope: Scope, *, export_id: str | None = None) -> Export:
+        """Begin to write an export, under a new id if none is chosen. Raises LimitExceededError."""
+        self._sweep()
+        export = Export(export_id or secrets.token_hex(8), scope.tenant, owner, wanted, self._clock())
+        kept = _Kept(export, self._folder / export.id)
+        with self._lock:
+            if len(self._own(owner, scope)) >= MOST_EXPORTS:
+                raise LimitExceededError(f"there are {MOST_EXPORTS} exports already; delete some first")
+            make_folder(kept.folder)
+            _save(kept)
+            self._kept[export.id] = kept
+        self._pool.submit(self._write, kept)
+        return export
+
+    def all(self, owner: str, scope: Scope) -> list[Export]:
+        """Somebody's exports, the newest first."""
+        self._sweep()
+        with self._lock:
+            found = [each.export for each in self._own(owner, scope)]
+        return sorted(found, key=lambda each: (-each.asked, each.id))
+
+    def one(self, export_id: str, owner: str, scope: Scope) -> Export:
+        """One of somebody's exports. Raises NoSuchExportError."""
+        return self._one(export_id, owner, scope).export
+
+    def file(self, export_id: str, owner: str, scope: Scope) -> Path:
+        """The file of one that is ready. Raises NoSuchExportError."""
+        kept = self._one(export_id, owner, scope)
+        if kept.export.state != READY:
+            raise NoSuchExportError
+        return kept.file
+
+    def remove(self, export_id: str, owner: str, scope: Scope) -> None:
+        """End one, and delete what was written of it. Raises NoSuchExportError."""
+        kept = self._one(export_id, owner, scope)
+        with self._lock:
+            self._kept.pop(export_id, None)
+        self._drop(kept)
+
+    def close(self) -> None:
+        """End what is being written; it is begun anew when the store is opened again."""
+        self._closed.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _own(self, owner: str, scope: Scope) -> list[_Kept]:
+        return [
+            each for each in self._kept.values() if (each.export.tenant, each.export.owner) == (scope.tenant, owner)
+        ]
+
+    def _one(self, export_id: str, owner: str, scope: Scope) -> _Kept:
+        with self._lock:
+            kept = self._kept.get(export_id)
+        if kept is None or (kept.export.tenant, kept.export.owner) != (scope.tenant, owner):
+            raise NoSuchExportError
+        return kept
+
+    def _found(self) -> Iterator[_Kept]:
+        """Those that are on disk. What was begun and not ended waits again; a folder that says nothing of itself is none."""
+        for folder in sorted(self._folder.iterdir()):
+            try:
+                export = _export(json.loads((folder / _STATE).read_text("utf-8")))
+            except (OSError, ValueError, KeyError, TypeError) as wrong:
+                log.warning("%s is no export and is left alone: %s", folder, wrong)
+                continue
+            if export.state == RUNNING:
+                export = replace(export, state=WAITING, rows=0, total=None, bytes=0)
+            yield _Kept(export, folder)
+
+    def _sweep(self) -> None:
+        """Delete those that have been there for long enough."""
+        if self._keep is None:
+            return
+        before = self._clock() - self._keep
+        with self._lock:
+            old = [each for each in self._kept.values() if each.export.ended is not None and each.export.ended < before]
+            for kept in old:
+                del self._kept[kept.export.id]
+        for kept in old:
+            self._drop(kept)
+
+    def _drop(self, kept: _Kept) -> None:
+        kept.stop.set()
+        # What says that it is one goes first: half a deletion leaves nothing that would be begun anew.
+        with suppress(FileNotFoundError):
+            (kept.folder / _STATE).unlink()
+        shutil.rmtree(kept.folder, ignore_errors=True)
+
+    def _write(self, kept: _Kept) -> None:
+        try:
+            self._turn(kept, state=RUNNING)
+            digest = self._written(kept)
+            self._turn(kept, state=READY, sha256=digest, ended=self._clock(), bytes=kept.file.stat().st_size)
+        except _StoppedError:
+            (kept.folder / _DRAFT).unlink(missing_ok=True)
+        except Exception as error:  # noqa: BLE001  whatever it was, the one who asked is told, and the thread goes on with the next
+            if not kept.stop.is_set():
+                self._failed(kept, error)
+
+    def _failed(self, kept: _Kept, error: Exception) -> None:
+        log.warning(
+            "export %s failed: %s", kept.export.id, error, exc_info=not isinstance(error, CasbahError | OSError)
+        )
+        with suppress(OSError, _StoppedError):
+            (kept.folder / _DRAFT).unlink(missing_ok=True)
+            self._turn(kept, state=FAILED, error=_said(error), ended=self._clock())
+
+    def _turn(self, kept: _Kept, **changed: Any) -> None:
+        """Say what became of an export, unless it was deleted meanwhile."""
+        with self._lock:
+            if kept.stop.is_set():
+                raise _StoppedError
+            kept.export = replace(kept.export, **changed)
+            _save(kept)
+
+    def _written(self, kept: _Kept) -> str:
+        """Write the file; its SHA-256."""
+        wanted, draft = kept.export.wanted, kept.folder / _DRAFT
+        with draft.open("wb") as raw:
+            file = _Sink(raw)
+            packed = COMPRESSIONS[wanted.compress].opened(cast("BinaryIO", file)) if wanted.compress else file
+            writer = FORMATS[wanted.format].writer(cast("BinaryIO", packed), [COLUMNS[each] for each in wanted.columns])
+            for records in self._batches(kept):
+                writer.write(records)
+                kept.export = replace(kept.export, rows=kept.export.rows + len(records), bytes=file.tell())
+                self._look(kept)
+            writer.close()
+            if packed is not file:
+                packed.close()
+            raw.flush()
+            os.fsync(raw.fileno())
+        draft.rename(kept.file)
+        sync_folder(kept.folder)
+        return file.digest()
+
+    def _look(self, kept: _Kept) -> None:
+        if kept.stop.is_set() or self._closed.is_set():
+            raise _StoppedError
+        if shutil.disk_usage(kept.folder).free < self._spare:
+            raise OSError(f"the disk has less than {self._spare:,} bytes free (setting CASBAH_EXPORT_SPARE)")
+
+    def _batches(self, kept: _Kept) -> Iterator[list[bytes]]:
+        """What matches, a few thousand at a time: a scan to its end."""
+        wanted, scope = kept.export.wanted, Scope(kept.export.tenant)
+        query: Query | None = self._query(wanted, wanted.filters, kept.export.asked)
+        while query is not None:
+            self._look(kept)
+            page = self._store.scan(query, scope)
+            if kept.export.total is None:
+                kept.export = replace(kept.export, total=page.total)
+            while batch := list(islice(page.records, _TOGETHER)):
+                yield batch
+            following = None if page.boundary is None else continuation(query, page.boundary)
+            query = None if following is None else self._query(wanted, following, kept.export.asked)
+
+    def _query(self, wanted: Wanted, filters: Mapping[str, Any], now: int) -> Query:
+        asked = {"isScan": True, "limit": _SCAN_PAGE, "sortField": wanted.sort, "sortDirection": wanted.direction}
+        return parse({**asked, "filters": filters}, now=now, bounds=_CHECKED)
+
+
+class _Sink(RawIOBase):
+    """A file that is only written to, from its beginning to its end; what went through it is summed up."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        super().__init__()
+        self._raw = raw
+        self._sum = hashlib.sha256()
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._raw.write(data)
+        self._sum.update(data)
+        size = memoryview(data).nbytes
+        self._size += size
+        return size
+
+    def tell(self) -> int:
+        return self._size
+
+    def digest(self) -> str:
+        """SHA-256 of all of it, in hexadecimal."""
+        return self._sum.hexdigest()
+
+
+_STATE, _DRAFT = "export.json", "draft"
+
+
+def _save(kept: _Kept) -> None:
+    write_file(kept.folder / _STATE, json.dumps(asdict(kept.export)).encode())
+
+
+def _export(saved: dict[str, Any]) -> Export:
+    wanted = saved.pop("wanted")
+    if wanted["format"] not in FORMATS or not set(wanted["columns"]) <= set(COLUMNS):
+        raise ValueError("a later version's")
+    return Export(wanted=Wanted(**{**wanted, "columns": tuple(wanted["columns"])}), **saved)
+
+
+def _said(error: Exception) -> str:
+    """What is told of an error: what we raised on purpose, or the system did; of anything else that it happened."""
+    if isinstance(error, CasbahError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "something unforeseen happened; the server's log says what"

@@ -1,0 +1,208 @@
+"""The forms in which an export is written, one row each.
+
+A writer is given records a few thousand at a time and holds no more of them than one row group.
+"""
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any, BinaryIO, Protocol
+
+import zstandard
+
+from casbah.errors import MalformedBodyError, describe
+from casbah.export.columns import COLUMNS, FLAT, RECORD, Column, Kind, values
+from casbah.ingest import jsontext
+
+
+class Writer(Protocol):
+    """What writes one export."""
+
+    def write(self, records: Sequence[bytes], /) -> None:
+        """Write these, in order."""
+        ...
+
+    def close(self) -> None:
+        """Write what belongs at the end; the file itself stays open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One form: how its files end, what they are on the wire, which columns they have unless others are named.
+
+    One that is `packed` is compressed inside, and cannot be compressed once more.
+    """
+
+    name: str
+    media_type: str
+    usual: tuple[str, ...]
+    writer: Callable[[BinaryIO, Sequence[Column]], Writer]
+    help: str
+    packed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """How a file is compressed as a whole; `opened` is a file to write into."""
+
+    name: str
+    suffix: str
+    media_type: str
+    opened: Callable[[BinaryIO], Any]
+
+
+def format_named(name: Any) -> Format:
+    """The format of that name; the first one where none is named. Raises MalformedBodyError."""
+    if name in (None, ""):
+        return next(iter(FORMATS.values()))
+    if not isinstance(name, str) or name.lower() not in FORMATS:
+        raise MalformedBodyError(f"format: expected one of {', '.join(FORMATS)}, got {describe(name)}")
+    return FORMATS[name.lower()]
+
+
+def compression_named(name: Any, form: Format) -> Compression | None:
+    """How to compress, None for not at all. Raises MalformedBodyError."""
+    if name in (None, "") or (isinstance(name, str) and name.lower() == "none"):
+        return None
+    if not isinstance(name, str) or name.lower() not in COMPRESSIONS:
+        raise MalformedBodyError(f"compress: expected one of none, {', '.join(COMPRESSIONS)}, got {describe(name)}")
+    if form.packed:
+        raise MalformedBodyError(f"compress: {form.name} is compressed already; leave it out")
+    return COMPRESSIONS[name.lower()]
+
+
+class _Csv:
+    """RFC 4180 in UTF-8. Moments are ISO 8601 in UTC, lists are JSON."""
+
+    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
+        self._file, self._columns = file, columns
+        self._put([[column.name for column in columns]])
+
+    def write(self, records: Sequence[bytes]) -> None:
+        found = values(self._columns, records, list(map(jsontext.parse_object, records)))
+        cells = [list(map(_CELL[column.kind], each)) for column, each in zip(self._columns, found, strict=True)]
+        self._put(zip(*cells, strict=True))
+
+    def close(self) -> None:
+        """There is nothing at the end."""
+
+    def _put(self, rows: Any) -> None:
+        text = StringIO()
+        csv.writer(text, lineterminator="\r\n").writerows(rows)
+        self._file.write(text.getvalue().encode())
+
+
+class _Lines:
+    """One JSON object a line: the record itself, or an object of columns, whose moments are ms."""
+
+    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
+        self._file, self._columns = file, columns
+        self._whole = [column.name for column in columns] == [RECORD]
+
+    def write(self, records: Sequence[bytes]) -> None:
+        self._file.write(b"".join(map(_line, records if self._whole else self._objects(records))))
+
+    def close(self) -> None:
+        """There is nothing at the end."""
+
+    def _objects(self, records: Sequence[bytes]) -> list[bytes]:
+        parsed = list(map(jsontext.parse_object, records))
+        flat = [column for column in self._columns if column.name != RECORD]
+        rows = zip(*values(flat, records, parsed), strict=True) if flat else [()] * len(records)
+        objects = [dict(zip([column.name for column in flat], row, strict=True)) for row in rows]
+        if len(flat) == len(self._columns):
+            return list(map(jsontext.dump, objects))
+        return [jsontext.joined(keys, last=RECORD, raw=raw) for keys, raw in zip(objects, records, strict=True)]
+
+
+class _Arrow:
+    """Arrow's table, as a Parquet or an Arrow file: row groups of one call each, compressed with Zstandard."""
+
+    def __init__(self, columns: Sequence[Column], opened: Callable[[Any], Any]) -> None:
+        import pyarrow as pa  # noqa: PLC0415  a tenth of a second and 40 MB, which only who exports in such a form pays
+
+        kinds = {
+            Kind.TEXT: pa.string(),
+            Kind.SEVERAL: pa.list_(pa.string()),
+            Kind.INTEGER: pa.int64(),
+            Kind.MOMENT: pa.timestamp("ms", tz="UTC"),
+            Kind.FLAG: pa.bool_(),
+        }
+        self._columns = columns
+        self._schema = pa.schema([pa.field(each.name, kinds[each.kind]) for each in columns])
+        self._array, self._batch = pa.array, pa.RecordBatch.from_arrays
+        self._writer = opened(self._schema)
+
+    def write(self, records: Sequence[bytes]) -> None:
+        found = values(self._columns, records, list(map(jsontext.parse_object, records)))
+        arrays = [self._array(each, type=field.type) for each, field in zip(found, self._schema, strict=True)]
+        self._writer.write_batch(self._batch(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _parquet(file: BinaryIO, columns: Sequence[Column]) -> Writer:
+    from pyarrow import parquet  # noqa: PLC0415  as above
+
+    return _Arrow(columns, lambda schema: parquet.ParquetWriter(file, schema, compression="zstd"))
+
+
+def _arrow(file: BinaryIO, columns: Sequence[Column]) -> Writer:
+    from pyarrow import ipc  # noqa: PLC0415  as above
+
+    options = ipc.IpcWriteOptions(compression="zstd")
+    return _Arrow(columns, lambda schema: ipc.new_file(file, schema, options=options))
+
+
+def _line(record: bytes) -> bytes:
+    """Line ends inside a record are blanks between its keys, since a JSON string cannot hold any."""
+    return record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+
+
+# What a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV Injection).
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
+def _cell(value: str | None) -> str:
+    if value is None:
+        return ""
+    return f"'{value}" if _FORMULA.match(value) else value
+
+
+def _moment(value: int | None) -> str:
+    if value is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(value / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value % 1_000:03d}Z"
+    except (ValueError, OverflowError, OSError):
+        return str(value)
+
+
+_CELL: dict[Kind, Callable[[Any], str]] = {
+    Kind.TEXT: _cell,
+    Kind.SEVERAL: lambda value: json.dumps(value, ensure_ascii=False) if value else "",
+    Kind.INTEGER: lambda value: "" if value is None else str(value),
+    Kind.MOMENT: _moment,
+    Kind.FLAG: lambda value: "" if value is None else str(value).lower(),
+}
+
+
+# fmt: off
+FORMATS = {row.name: row for row in (
+    Format("csv",     "text/csv; charset=utf-8",              FLAT,                  _Csv,     "One line an activity, for spreadsheets"),
+    Format("ndjson",  "application/x-ndjson",                 (RECORD,),             _Lines,   "One record a line, as it is stored; or an object of the columns"),
+    Format("parquet", "application/vnd.apache.parquet",       tuple(COLUMNS),        _parquet, "Columns, compressed: for DuckDB, pandas, Spark", packed=True),
+    Format("arrow",   "application/vnd.apache.arrow.file",    tuple(COLUMNS),        _arrow,   "Arrow's file format (Feather 2), compressed", packed=True),
+)}
+COMPRESSIONS = {row.name: row for row in (
+    Compression("gzip", ".gz",  "application/gzip", lambda file: gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0)),
+    Compression("zstd", ".zst", "application/zstd", lambda file: zstandard.ZstdCompressor(3).stream_writer(file, closefd=False)),
+)}
+# fmt: on

@@ -1,0 +1,116 @@
+"""Exports: everything that a query finds as a file, written in the background and fetched once it is ready."""
+
+from base64 import b64encode
+from typing import Any
+
+from starlette.responses import FileResponse, Response
+
+from casbah.activity.query import parse
+from casbah.export.columns import COLUMNS, chosen
+from casbah.export.exports import Export, Wanted
+from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
+from casbah.http.body import read_parameters
+from casbah.http.exchange import Exchange, json_response
+from casbah.http.schema import Parameter, choice
+
+EXPORT_PARAMETERS = (
+    Parameter("format", choice(*FORMATS), "; ".join(f"{row.name}: {row.help}" for row in FORMATS.values())),
+    Parameter(
+        "columns",
+        {"type": "array", "items": {"enum": list(COLUMNS)}, "minItems": 1, "uniqueItems": True},
+        "Which columns, in this order; by default all that the format usually has",
+    ),
+    Parameter("compress", choice("none", *COMPRESSIONS), "How the file is compressed, where its format is not already"),
+    Parameter("sortField", choice("date", "created"), "When it happened (the default), or when it was stored"),
+    Parameter("sortDirection", choice("desc", "asc"), "Newest first (the default), or oldest first"),
+)
+
+
+async def list_exports(exchange: Exchange) -> Response:
+    """The caller's exports, the newest first: what has become of each."""
+    found = await exchange.quick(exchange.services.exports.all, exchange.caller.name, exchange.scope)
+    return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
+
+
+async def begin_export(exchange: Exchange) -> Response:
+    """Begin to write everything that filters find to a file; whether it is ready its id tells."""
+    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    begun = await exchange.quick(
+        exchange.services.exports.begin, _wanted(body, exchange), exchange.caller.name, exchange.scope
+    )
+    return json_response(_shown(begun), status=201)
+
+
+async def show_export(exchange: Exchange) -> Response:
+    """How far one of the caller's exports is: `ready` ones have a file."""
+    return json_response(_shown(exchange.services.exports.one(*_whose(exchange))))
+
+
+async def fetch_export(exchange: Exchange) -> Response:
+    """The file of an export that is ready; `Range` fetches a part of it, so that what broke off can be gone on with.
+
+    `ETag` and `Repr-Digest` (RFC 9530) are of its SHA-256.
+    """
+    whose = _whose(exchange)
+    export, file = exchange.services.exports.one(*whose), exchange.services.exports.file(*whose)
+    digest = bytes.fromhex(export.sha256 or "")
+    headers = {
+        "ETag": f'"{digest.hex()}"',
+        "Repr-Digest": f"sha-256=:{b64encode(digest).decode()}:",
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return FileResponse(
+        file,
+        headers=headers,
+        media_type=export.wanted.media_type,
+        filename=f"activities-{export.id}{export.wanted.suffix}",
+    )
+
+
+async def delete_export(exchange: Exchange) -> Response:
+    """Delete an export of one's own, its file too; one that is being written is ended."""
+    await exchange.quick(exchange.services.exports.remove, *_whose(exchange))
+    return json_response({"id": exchange.path["export"]})
+
+
+def _whose(exchange: Exchange) -> tuple[Any, ...]:
+    return exchange.path["export"], exchange.caller.name, exchange.scope
+
+
+def _wanted(body: dict[str, Any], exchange: Exchange) -> Wanted:
+    """What is asked for; what the language refuses is not begun."""
+    asked: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
+    query = parse({**asked, "isScan": True}, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    form = format_named(body.get("format"))
+    compression = compression_named(body.get("compress"), form)
+    return Wanted(
+        filters=query.filters,
+        sort=query.sort.name,
+        direction="desc" if query.descending else "asc",
+        format=form.name,
+        columns=tuple(column.name for column in chosen(body.get("columns"), usual=form.usual)),
+        compress=compression.name if compression else None,
+    )
+
+
+def _shown(export: Export) -> dict[str, Any]:
+    wanted = export.wanted
+    return {
+        "id": export.id,
+        "state": export.state,
+        "format": wanted.format,
+        "compress": wanted.compress,
+        "columns": list(wanted.columns),
+        "filters": wanted.filters,
+        "sortField": wanted.sort,
+        "sortDirection": wanted.direction,
+        "owner": export.owner,
+        "asked": export.asked,
+        "ended": export.ended,
+        "rows": export.rows,
+        "total": export.total,
+        "bytes": export.bytes,
+        "sha256": export.sha256,
+        "error": export.error,
+    }

@@ -1,0 +1,289 @@
+"""Exports from begin to file: complete, whole, one's own, and there again after a stop."""
+
+import hashlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from casbah import compose, settings
+from casbah.activity.query import parse
+from casbah.activity.scope import Scope
+from casbah.compose import House
+from casbah.errors import LimitExceededError, NoSuchExportError
+from casbah.export import exports
+from casbah.export.exports import FAILED, READY, RUNNING, WAITING, Export, Wanted
+from casbah.testing.records import records
+from making import arrival
+from scenarios.inprocess import Asker, Reply
+
+PATH = "/api/ext/v1/exports"
+TENANT = Scope("default")
+ALL = Wanted({}, "date", "desc", "ndjson", ("record",), None)
+Opener = Callable[..., House]
+
+
+@pytest.fixture
+def opener(tmp_path: Path) -> Iterator[Opener]:
+    """Opens the same store, with the settings given; a second call closes what the one before opened."""
+    with ExitStack() as stack:
+
+        def opened(clock: Callable[[], int] = compose.wall_clock, **given: str) -> House:
+            stack.close()
+            return stack.enter_context(compose.opened(settings.read({}, store=str(tmp_path), **given), clock=clock))
+
+        yield opened
+
+
+def filled(house: House, count: int, *, ties: int = 1) -> list[str]:
+    """The ids of so many activities that are stored now, the newest first."""
+    found = records(count, ties=ties, until=1_760_000_000_000)
+    house.services.store.insert([arrival(each) for each in found], TENANT)
+    query = parse({"isScan": True, "limit": 5_000}, now=0)
+    return [json.loads(each)["_id"] for each in house.services.store.scan(query, TENANT).records]
+
+
+def ended(house: House, export: Export) -> Export:
+    for _ in range(2_000):
+        now = house.services.exports.one(export.id, export.owner, Scope(export.tenant))
+        if now.state in (READY, FAILED):
+            return now
+        time.sleep(0.005)
+    raise AssertionError(f"it does not end: {now}")
+
+
+def begun(house: House, wanted: Wanted = ALL, owner: str = "ada", scope: Scope = TENANT) -> Export:
+    return house.services.exports.begin(wanted, owner, scope)
+
+
+def test_an_export_is_all_that_a_scan_finds(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "_SCAN_PAGE", 500)
+    monkeypatch.setattr(exports, "_TOGETHER", 70)
+    house = opener()
+    stored = filled(house, 2_300, ties=700)
+    export = ended(house, begun(house))
+    content = house.services.exports.file(export.id, "ada", TENANT).read_bytes()
+    assert [json.loads(line)["_id"] for line in content.splitlines()] == stored
+    assert (export.rows, export.total, export.bytes) == (2_300, 2_300, len(content))
+    assert export.sha256 == hashlib.sha256(content).hexdigest()
+    few = ended(house, begun(house, Wanted({"service": {"eq": 11161}}, "created", "asc", "ndjson", ("id",), "zstd")))
+    assert 0 < few.rows == few.total < 2_300
+
+
+def test_it_is_its_owners_alone(opener: Opener) -> None:
+    house = opener()
+    export, keeper = begun(house), house.services.exports
+    ended(house, export)
+    for owner, scope in (("bob", TENANT), ("ada", Scope("fabrikam"))):
+        assert keeper.all(owner, scope) == []
+        for call in (keeper.one, keeper.file, keeper.remove):
+            with pytest.raises(NoSuchExportError):
+                call(export.id, owner, scope)
+    assert [each.id for each in keeper.all("ada", TENANT)] == [export.id]
+
+
+def test_what_a_stop_cut_short_is_written_when_the_store_opens_again(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, slow = opener(), Slow()
+    stored = filled(house, 30)
+    with monkeypatch.context() as patch:
+        patch.setitem(exports.FORMATS, "ndjson", _with_writer(exports.FORMATS["ndjson"], slow.opened))
+        first, second = begun(house), begun(house)
+        assert slow.reached.wait(20)
+        assert [house.services.exports.one(each.id, "ada", TENANT).state for each in (first, second)] == [
+            RUNNING,
+            WAITING,
+        ]
+        with pytest.raises(NoSuchExportError):
+            house.services.exports.file(first.id, "ada", TENANT)
+        threading.Timer(0.2, slow.go_on.set).start()
+        house.services.exports.close()
+    house = opener()
+    for each in (first, second):
+        again = ended(house, each)
+        assert (again.state, again.rows) == (READY, 30)
+        content = house.services.exports.file(each.id, "ada", TENANT).read_bytes()
+        assert [json.loads(line)["_id"] for line in content.splitlines()] == stored
+        assert again.sha256 == hashlib.sha256(content).hexdigest()
+    house = opener()
+    assert house.services.exports.one(first.id, "ada", TENANT).state == READY
+
+
+def test_one_that_is_being_written_is_ended_by_its_deletion(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house, slow = opener(), Slow()
+    filled(house, 30)
+    with monkeypatch.context() as patch:
+        patch.setitem(exports.FORMATS, "ndjson", _with_writer(exports.FORMATS["ndjson"], slow.opened))
+        export = begun(house)
+        assert slow.reached.wait(20)
+        house.services.exports.remove(export.id, "ada", TENANT)
+        slow.go_on.set()
+    # The one after it is written once the thread has let go of the first.
+    assert ended(house, begun(house)).rows == 30
+    assert [each.name for each in (house.services.settings.store / "exports").iterdir()] != [export.id]
+    assert caplog.text == ""
+    house = opener()
+    assert len(house.services.exports.all("ada", TENANT)) == 1
+
+
+class Slow:
+    """Writes half of it, and waits."""
+
+    def __init__(self) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def opened(self, file: Any, _: Any) -> "Slow":
+        self.file = file
+        return self
+
+    def write(self, _: Any) -> None:
+        self.file.write(b"half of it")
+        self.reached.set()
+        self.go_on.wait(20)
+
+    def close(self) -> None: ...
+
+
+def _with_writer(row: Any, writer: Any) -> Any:
+    return type(row)(row.name, row.media_type, row.usual, writer, row.help, row.packed)
+
+
+def test_a_full_disk_fails_it_with_words(opener: Opener) -> None:
+    house = opener(export_spare=str(10**17))
+    filled(house, 5)
+    export = ended(house, begun(house))
+    assert export.state == FAILED
+    assert export.error == "the disk has less than 100,000,000,000,000,000 bytes free (setting CASBAH_EXPORT_SPARE)"
+    assert not any(each.name == "draft" for each in house.services.settings.store.rglob("*"))
+
+
+def test_an_unforeseen_failure_says_no_more_than_that(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = opener()
+    filled(house, 5)
+    row = exports.FORMATS["ndjson"]
+    monkeypatch.setitem(exports.FORMATS, "ndjson", _with_writer(row, lambda *_: 1 / 0))
+    assert "division" not in (ended(house, begun(house)).error or "")
+    monkeypatch.setitem(exports.FORMATS, "ndjson", row)
+    assert ended(house, begun(house)).state == READY
+
+
+def test_it_goes_once_it_has_been_there_for_long_enough(opener: Opener) -> None:
+    now = [1_760_000_000_000]
+    house = opener(clock=lambda: now[0], export_keep="1h")
+    export = ended(house, begun(house))
+    file = house.services.exports.file(export.id, "ada", TENANT)
+    now[0] += 3_600_000
+    assert house.services.exports.all("ada", TENANT) != []
+    now[0] += 1
+    assert house.services.exports.all("ada", TENANT) == []
+    assert not file.parent.exists()
+
+
+def test_only_so_many_are_kept(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MOST_EXPORTS", 2)
+    house = opener()
+    first = begun(house)
+    begun(house)
+    with pytest.raises(LimitExceededError, match="there are 2 exports already"):
+        begun(house)
+    begun(house, owner="bob")
+    house.services.exports.remove(first.id, "ada", TENANT)
+    begun(house)
+
+
+def test_what_lies_there_and_is_no_export_is_left_alone(
+    opener: Opener, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = opener()
+    export = ended(house, begun(house))
+    folder = tmp_path / "exports" / export.id
+    shutil.copytree(folder, tmp_path / "exports" / "half")
+    (tmp_path / "exports" / "half" / "export.json").write_text('{"id": "half"')
+    (tmp_path / "exports" / "lost+found").mkdir()
+    house = opener()
+    assert [each.id for each in house.services.exports.all("ada", TENANT)] == [export.id]
+    assert (tmp_path / "exports" / "half").is_dir()
+    assert caplog.text.count("is no export and is left alone") == 2
+
+
+# Over the wire.
+
+
+@pytest.fixture
+def bearer(opener: Opener) -> Callable[..., Asker]:
+    house = opener()
+    filled(house, 40)
+
+    def made(name: str, tenant: str = "default") -> Asker:
+        key, _ = house.services.tokens.create(name, tenant=tenant, scopes=["Investigation.read"])
+        return Asker(house.app, key)
+
+    return made
+
+
+def ready(ask: Asker, **body: Any) -> dict[str, Any]:
+    answer = ask("POST", PATH, json.dumps(body).encode())
+    assert answer.status == 201, answer.body
+    for _ in range(2_000):
+        found = ask("GET", f"{PATH}/{answer.json['id']}").json
+        if found["state"] in (READY, FAILED):
+            return found
+        time.sleep(0.005)
+    raise AssertionError("it does not end")
+
+
+def test_the_file_is_fetched_whole_and_in_parts(bearer: Callable[..., Asker]) -> None:
+    ada = bearer("ada")
+    export = ready(ada, format="csv", columns=["id", "time"], sortDirection="asc")
+    assert (export["state"], export["rows"], export["total"], export["error"]) == (READY, 40, 40, None)
+    whole: Reply = ada("GET", f"{PATH}/{export['id']}/file/")
+    assert hashlib.sha256(whole.body).hexdigest() == export["sha256"] == whole.headers["etag"].strip('"')
+    assert whole.headers["repr-digest"].startswith("sha-256=:")
+    assert whole.headers["content-type"] == "text/csv; charset=utf-8"
+    assert whole.headers["content-disposition"] == f'attachment; filename="activities-{export["id"]}.csv"'
+    part = ada("GET", f"{PATH}/{export['id']}/file", headers={"range": "bytes=5-20"})
+    assert (part.status, part.body) == (206, whole.body[5:21])
+    past = ada("GET", f"{PATH}/{export['id']}/file", headers={"range": "bytes=999999-"})
+    assert past.status == 416
+
+
+def test_another_caller_finds_nothing(bearer: Callable[..., Asker]) -> None:
+    ada = bearer("ada")
+    export = ready(ada)
+    for other in (bearer("bob"), bearer("ada", "fabrikam")):
+        assert other("GET", PATH).json == {"data": [], "hasNext": False, "total": 0}
+        for method, path in (("GET", export["id"]), ("GET", f"{export['id']}/file"), ("DELETE", export["id"])):
+            assert other(method, f"{PATH}/{path}").status == 404
+    assert ada("GET", PATH).json["total"] == 1
+    assert ada("DELETE", f"{PATH}/{export['id']}").json == {"id": export["id"]}
+    assert ada("GET", f"{PATH}/{export['id']}/file").status == 404
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ({"filters": {"nonsense": {"eq": 1}}}, "unknown filter 'nonsense'"),
+        ({"filters": []}, "filters: expected an object"),
+        ({"format": "xlsx"}, "format: expected one of csv"),
+        ({"columns": ["nope"]}, "columns: there is no 'nope'"),
+        ({"format": "arrow", "compress": "gzip"}, "compress: arrow is compressed already"),
+        ({"sortField": "user"}, "sortField: expected one of date, created"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_it_is_begun(
+    bearer: Callable[..., Asker], body: Any, said: str
+) -> None:
+    ada = bearer("ada")
+    answer = ada("POST", PATH, json.dumps(body).encode())
+    assert answer.status == 400
+    assert answer.json["detail"].startswith(said)
+    assert ada("GET", PATH).json["total"] == 0

@@ -1,0 +1,218 @@
+"""What each format writes, read back by the readers that people have."""
+
+import csv
+import gzip
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import ipc, parquet
+
+from casbah.activity.record import Reading
+from casbah.errors import MalformedBodyError
+from casbah.export.columns import COLUMNS, FLAT, RECORD, Kind, chosen
+from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
+from casbah.ingest import jsontext
+
+WHOLE = {
+    "_id": "a1",
+    "timestamp": 1_700_000_000_123,
+    "created": 1_700_000_000_456,
+    "appId": 11161,
+    "appName": "Microsoft 365",
+    "instanceId": "7",
+    "eventTypeName": "EVENT_CATEGORY_DOWNLOAD_FILE",
+    "eventTypeValue": "EVENT_O365_DOWNLOAD",
+    "description": 'Download file: "Ω, Ж"\nby =cmd()',
+    "user": {"userName": "=HYPERLINK(1)"},
+    "device": {"clientIP": "192.0.2.7", "userAgent": "curl/8", "countryCode": "NO"},
+    "location": {"city": "Oslo", "organizationSearchable": "contoso"},
+    "userAgent": {"deviceType": "DESKTOP", "operatingSystem": {"name": "Debian"}, "browser": "CURL"},
+    "mainInfo": {
+        "rawOperationName": "FileDownloaded",
+        "activityResult": {"isSuccess": True},
+        "eventObjects": [{"objType": 3, "name": "plan.docx"}, {"objType": 23, "id": "u1"}, "no object"],
+    },
+    "isAdminOperation": True,
+    "policies": ["p1"],
+    "alertIds": ["x1", 2],
+}
+FLAT_WHOLE = {
+    "id": "a1",
+    "time": 1_700_000_000_123,
+    "stored": 1_700_000_000_456,
+    "user": "=HYPERLINK(1)",
+    "app": "Microsoft 365",
+    "app_id": 11161,
+    "instance_id": 7,
+    "activity": 'Download file: "Ω, Ж"\nby =cmd()',
+    "operation": "FileDownloaded",
+    "category": "EVENT_CATEGORY_DOWNLOAD_FILE",
+    "event_type": "EVENT_O365_DOWNLOAD",
+    "succeeded": True,
+    "objects": ["plan.docx", "u1"],
+    "files": ["plan.docx"],
+    "ip": "192.0.2.7",
+    "country": "NO",
+    "city": "Oslo",
+    "isp": "contoso",
+    "device_type": "DESKTOP",
+    "system": "Debian",
+    "browser": "CURL",
+    "user_agent": "curl/8",
+    "admin": True,
+    "impersonated": False,
+    "policies": ["p1"],
+    "alerts": ["x1", "2"],
+}
+EMPTY = b'{"_id": "e"}'
+ODD = (
+    rb'{"_id":"o1","timestamp":8796093022207,"created":9223372036854775807,"appId":99999999999999999999,"user":{"userName":"\ud800 \u202e\u0000"}}',
+    b'{"_id":"o2",\r\n"timestamp":0,"created":-5,"appId":true,"instanceId":1.5,"description":["not","a","text"],"device":"none","location":null}',
+    b'{"_id":3,"mainInfo":{"eventObjects":{"0":1},"activityResult":"yes"},"policies":"p","alertIds":[null,{},"a"],"userAgent":{"operatingSystem":7}}',
+)
+
+
+def written(
+    form: str, records: list[bytes], *, names: Any = None, compress: str | None = None, at_a_time: int = 2
+) -> bytes:
+    """The file of these records."""
+    out = io.BytesIO()
+    row = FORMATS[form]
+    packed: Any = COMPRESSIONS[compress].opened(out) if compress else out
+    writer = row.writer(packed, chosen(names, usual=row.usual))
+    for start in range(0, len(records), at_a_time):
+        writer.write(records[start : start + at_a_time])
+    writer.close()
+    if compress:
+        packed.close()
+    return out.getvalue()
+
+
+def rows(form: str, content: bytes) -> list[dict[str, Any]]:
+    """Its rows by a reader of its own, moments in ms."""
+    if form == "csv":
+        return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    if form == "ndjson":
+        return [json.loads(line) for line in content.splitlines()]
+    buffer = pa.BufferReader(content)
+    table = parquet.read_table(buffer) if form == "parquet" else ipc.open_file(buffer).read_all()
+    moments = [name for name, column in COLUMNS.items() if column.kind is Kind.MOMENT and name in table.column_names]
+    for name in moments:
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table.column(name).cast(pa.int64()))
+    return table.to_pylist()
+
+
+@pytest.mark.parametrize("form", ["ndjson", "parquet", "arrow"])
+def test_columns_hold_what_the_record_says(form: str) -> None:
+    raw = json.dumps(WHOLE).encode()
+    (row,) = rows(form, written(form, [raw], names=[*FLAT, RECORD]))
+    record = row.pop(RECORD)
+    assert (record if isinstance(record, dict) else json.loads(record)) == WHOLE
+    assert row == FLAT_WHOLE
+    assert set(FLAT_WHOLE) == set(FLAT)
+
+
+def test_a_spreadsheet_gets_texts_and_no_formulas() -> None:
+    (row,) = rows("csv", written("csv", [json.dumps(WHOLE).encode()]))
+    assert list(row) == list(FLAT)
+    assert row["user"] == "'=HYPERLINK(1)"
+    assert row["activity"] == FLAT_WHOLE["activity"]
+    assert row["time"] == "2023-11-14T22:13:20.123Z"
+    assert row["objects"] == '["plan.docx", "u1"]'
+    assert (row["app_id"], row["admin"], row["succeeded"], row["impersonated"]) == ("11161", "true", "true", "false")
+    (empty,) = rows("csv", written("csv", [EMPTY]))
+    assert {name for name, value in empty.items() if value} == {"id", "admin", "impersonated"}
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_nothing_a_record_may_hold_stops_an_export(form: str) -> None:
+    found = rows(form, written(form, [*ODD, EMPTY], names=list(COLUMNS)))
+    assert [str(each["id"]) for each in found] == ["o1", "o2", "3", "e"]
+    assert [each["app_id"] for each in found[:2]] == (["", ""] if form == "csv" else [None, None])
+    assert found[0]["user"] in ("� \u202e\x00", "�� \u202e\x00")
+    if form in ("parquet", "arrow"):
+        assert [each[RECORD].encode() for each in found] == [*ODD, EMPTY]
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_an_export_of_nothing_is_a_file_that_can_be_read(form: str) -> None:
+    assert rows(form, written(form, [])) == []
+
+
+def test_a_record_is_one_line_and_otherwise_itself() -> None:
+    content = written("ndjson", [*ODD, EMPTY])
+    assert content == b"".join(each.replace(b"\r\n", b"  ") + b"\n" for each in (*ODD, EMPTY))
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_compressed_it_is_the_same(form: str) -> None:
+    records = [json.dumps({**WHOLE, "_id": f"a{number}"}).encode() for number in range(50)]
+    plain = written(form, records)
+    assert gzip.decompress(written(form, records, compress="gzip")) == plain
+    assert zstandard.ZstdDecompressor().stream_reader(written(form, records, compress="zstd")).read() == plain
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({"_id": TEXTS, "user": st.fixed_dictionaries({"userName": TEXTS}), "description": TEXTS})
+    )
+)
+def test_texts_come_back_whatever_they_are(found: list[dict[str, Any]]) -> None:
+    records = [jsontext.dump(each) for each in found]
+    expected = [{"user": each["user"]["userName"] or None, "activity": each["description"] or None} for each in found]
+    for form in ("ndjson", "parquet", "arrow"):
+        assert rows(form, written(form, records, names=["user", "activity"])) == expected
+    in_csv = rows("csv", written("csv", records, names=["user", "activity"]))
+    assert [{name: value.removeprefix("'") for name, value in row.items()} for row in in_csv] == [
+        {name: (value or "").removeprefix("'") for name, value in row.items()} for row in expected
+    ]
+    assert not any(value[:1] in ("=", "+", "-", "@", "\t", "\r") for row in in_csv for value in row.values() if value)
+
+
+def test_moments_past_the_calendar_are_their_ms() -> None:
+    (row,) = rows("csv", written("csv", [b'{"_id": "x", "timestamp": 8796093022207, "created": 9223372036854775807}']))
+    assert row["time"] == datetime.fromtimestamp(8_796_093_022, UTC).strftime("%Y-%m-%dT%H:%M:%S.207Z")
+    assert row["stored"] == "9223372036854775807"
+
+
+def test_every_column_reads_a_record_that_says_nothing() -> None:
+    reading = Reading({})
+    assert [name for name, column in COLUMNS.items() if column.read(reading) not in (None, [], False)] == []
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        ("time", "expected a list of columns"),
+        ([], "expected a list of columns"),
+        ([1], "expected a list of columns"),
+        (["usr"], "there is no 'usr'; did you mean 'user'?"),
+        (["time", "time"], "one is named twice"),
+    ],
+)
+def test_columns_that_are_none_are_refused(names: Any, said: str) -> None:
+    with pytest.raises(MalformedBodyError, match=said.replace("?", r"\?")):
+        chosen(names, usual=FLAT)
+
+
+def test_formats_and_compressions_by_name() -> None:
+    assert (format_named(None).name, format_named("Parquet").name) == ("csv", "parquet")
+    assert compression_named("None", FORMATS["parquet"]) is None
+    assert compression_named("GZIP", FORMATS["csv"]) is COMPRESSIONS["gzip"]
+    with pytest.raises(MalformedBodyError, match="expected one of csv, ndjson, parquet, arrow, got string 'xlsx'"):
+        format_named("xlsx")
+    with pytest.raises(MalformedBodyError, match="expected one of none, gzip, zstd, got integer 3"):
+        compression_named(3, FORMATS["csv"])
+    with pytest.raises(MalformedBodyError, match="parquet is compressed already"):
+        compression_named("zstd", FORMATS["parquet"])
