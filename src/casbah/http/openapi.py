@@ -28,7 +28,7 @@ _JSON, _HTML = "application/json", "text/html"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
-_OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery", "FacetQuery", "SpanQuery")
+_OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery", "FacetQuery", "SpanQuery", "NewExport")
 _FILES = [
     kind.partition(";")[0]
     for kind in (*(row.media_type for row in FORMATS.values()), *(row.media_type for row in COMPRESSIONS.values()))
