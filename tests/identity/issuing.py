@@ -124,7 +124,7 @@ def serving() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.asked.append(self.path)
-            page = issuer.pages.get(self.path)
+            page = issuer.pages.get(self.path.partition("?")[0])
             if callable(page):
                 page(self)
                 return
