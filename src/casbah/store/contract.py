@@ -82,6 +82,21 @@ class Spans:
     width: int
 
 
+class Change(NamedTuple):
+    """An activity that was stored: the number of its storing, and its record."""
+
+    number: int
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Activities in the order of storing. All that was stored up to the number `reached` has been looked at."""
+
+    changes: Sequence[Change]
+    reached: int
+
+
 class Prepared(Protocol):
     """An arrival made ready by a store's `prepare`, in another process perhaps: nobody else looks into it."""
 
@@ -135,6 +150,20 @@ class Store(Protocol):
 
     def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
         """How many activities match in each span that has any, exactly, by its first ms; in order."""
+        ...
+
+    def changes(
+        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, until: Deadline = NEVER
+    ) -> Changes:
+        """The first activities that match and were stored after the one of that number; after 0, all that are stored.
+
+        In the order of storing, each once, whatever its moment. What is stored later has a larger number than `reached`, so who
+        goes on from there misses nothing.
+        """
+        ...
+
+    def settled(self, scope: Scope, /) -> int:
+        """The number up to which all that will ever be stored is stored; cheap, to be asked often."""
         ...
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:

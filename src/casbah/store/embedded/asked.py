@@ -73,6 +73,13 @@ class Asked:
         query = render(asked, self.view)
         return self.view.search(query, sort.name, descending=descending, limit=there, offset=offset)
 
+    def numbered(self, *, after: int, last: int, limit: int) -> list[Hit]:
+        """The first activities in the order of storing, with numbers past `after` and up to `last`."""
+        self.until.check()
+        if self._resolved == NOTHING:
+            return []
+        return self.view.numbered(self._query, after=after, last=last, limit=limit)
+
     def stream(self, sort: Field, *, descending: bool) -> Iterator[Hit]:
         """Every activity that matches, in order."""
         if self._resolved == NOTHING:

@@ -59,6 +59,9 @@ class Intake:
         self._writers = writers
         self._stamps = stamps
         self._writing = writing
+        self.settled = periods.last
+        """The number of storing up to which whatever will be stored is in view. A batch is committed period by period, so that
+        in between what has larger numbers may be seen before what has smaller ones."""
         self._changing = threading.Lock()
         self._waiting: deque[_Batch] = deque()
         self._at_work = False
@@ -95,8 +98,10 @@ class Intake:
                 period,
                 documents,
                 _limits(fresh for fresh, _ in each),
+                last=max(fresh.stamp.seq for fresh, _ in each),
                 without=[s.identity(fresh.entry.id) for fresh, _ in each],
             )
+        self._settle()
         self._learn()
         return sum(len(each) for _, each in found)
 
@@ -144,9 +149,18 @@ class Intake:
                     batch.error = wrong
         if any(batch.error is not None for batch in group):
             self._stamps.forget()
+        self._settle()
         for batch in group:
             _tell(batch.told, batch.answer, batch.error)
         self._learn()
+
+    def _settle(self) -> None:
+        """Between groups nothing is under way, unless a commit ended in an error and may be on disk all the same.
+
+        Not the last number that was given: one that was never committed is given again after a restart.
+        """
+        if not self._periods.pending:
+            self.settled = self._periods.last
 
     def _learn(self) -> None:
         """Nobody's events depend on a dictionary, so a failure to write one is only told."""
@@ -171,8 +185,9 @@ class Intake:
     def _write(self, batches: Sequence[_Batch]) -> None:
         for number in sorted({number for batch in batches for number in batch.documents}):
             documents = chain.from_iterable(batch.documents.get(number, ()) for batch in batches)
-            fresh = chain.from_iterable(batch.fresh.get(number, ()) for batch in batches)
-            self._writers.write(self._periods.of(number), documents, _limits(fresh))
+            fresh = list(chain.from_iterable(batch.fresh.get(number, ()) for batch in batches))
+            last = max(each.stamp.seq for each in fresh)
+            self._writers.write(self._periods.of(number), documents, _limits(fresh), last=last)
 
     def _prepared(self, batch: _Batch, known: "_Known", *, alone: bool) -> Inserted | None:
         """What will be the answer once the batch's documents are written; None if something is wrong with it."""

@@ -8,13 +8,13 @@ from casbah.durable import make_folder
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.payload import Payloads
-from casbah.store.embedded.view import Limits, View, extremes
+from casbah.store.embedded.view import Limits, View, extremes, latest
 
 
 class Period:
     """The index of one period on disk. One thread writes at a time; views may be taken by any.
 
-    `last` is the largest number of storing that it held when it was opened. `pending` are the limits of a commit that was
+    `last` is the largest number of storing that is in view. `pending` are the limits of a commit that was
     begun and may be on disk without being in view: one can succeed and still end in an error. `limits` are those that another
     process, which writes, has told this one, which only reads; without, they are looked up.
     """
@@ -36,9 +36,10 @@ class Period:
         self.pending: Limits | None = None
         self.view = self._seen()
 
-    def refresh(self) -> None:
-        """Take what is committed into view."""
+    def refresh(self, last: int | None = None) -> None:
+        """Take what is committed into view; `last` is its largest number of storing, looked up where nobody knows."""
         self.index.reload()
+        self.last = max(self.last, latest(self.index.searcher()) if last is None else last)
         self._limits = _both(self._limits, self.pending or {})
         self.view = self._seen()
         self.pending = None

@@ -15,17 +15,13 @@ _PERIODS, _DICTIONARIES = "periods", "dictionaries"
 
 
 class Periods:
-    """Every period there is, and a new one where something is to be stored. One thread makes periods; any may read.
-
-    `last` is the largest number of storing that was there when they were opened.
-    """
+    """Every period there is, and a new one where something is to be stored. One thread makes periods; any may read."""
 
     def __init__(self, tenant: Path, *, cache: Cache) -> None:
         self._folder = folder = tenant / _PERIODS
         self._cache = cache
         self.payloads = Payloads(tenant / _DICTIONARIES)
         self._periods = {number: self._opened(number, name) for number, name in _numbered(folder)}
-        self.last = max((period.last for period in self._periods.values()), default=0)
         self.payloads.held = sum(view.held for view in self.views())
 
     def views(self) -> list[View]:
@@ -35,6 +31,16 @@ class Periods:
     def state(self) -> State:
         """What is in view, for another process to take into its own."""
         return [(number, each.generation, each.view.limits) for number, each in self._periods.items()]
+
+    @property
+    def last(self) -> int:
+        """The largest number of storing that is in view."""
+        return max((period.last for period in self._periods.values()), default=0)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something may be on disk and is not in view."""
+        return any(period.pending is not None for period in self._periods.values())
 
     def catch_up(self) -> None:
         """Take into view what is on disk and may not be."""
@@ -82,7 +88,7 @@ class ReadPeriods:
             self._periods[number] = Period(folder, number, payloads=self._payloads, cache=self._cache, limits=limits)
         else:
             self._periods[number].pending = limits
-            self._periods[number].refresh()
+            self._periods[number].refresh(0)
         return self._periods[number].view
 
 

@@ -11,7 +11,7 @@ from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.store.contract import FieldValue, Page, ScanPage, Spans, Wanted
+from casbah.store.contract import Change, Changes, FieldValue, Page, ScanPage, Spans, Wanted
 from casbah.store.embedded.asked import Asked
 from casbah.store.embedded.facets import most_frequent
 from casbah.store.embedded.view import Hit, View, records_of
@@ -75,6 +75,16 @@ class Search:
         for each in self._asked(spans.predicate, until):
             found.update(each.moments(spans.field, first=first, last=last, width=width))
         return dict(sorted(found.items()))
+
+    def changes(self, predicate: Predicate, *, after: int, last: int, limit: int, until: Deadline = NEVER) -> Changes:
+        """The first activities that were stored under numbers past `after` and up to `last`, in the order of storing."""
+        if after >= last:
+            return Changes([], after)
+        asked = self._asked(predicate, until)
+        streams = (each.numbered(after=after, last=last, limit=limit) for each in asked)
+        hits = list(islice(heapq.merge(*streams, key=_place), limit))
+        reached = hits[-1].seq if len(hits) == limit else last
+        return Changes([Change(hit.seq, record) for hit, record in zip(hits, records_of(hits), strict=True)], reached)
 
     def fetch(self, activity_id: str) -> bytes | None:
         """The record of that id."""

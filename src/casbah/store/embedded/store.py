@@ -18,7 +18,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, StoreClosedError
-from casbah.store.contract import FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
+from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.feedback import Feedback
@@ -101,6 +101,18 @@ class EmbeddedStore:
     def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
         """See `Store.histogram`."""
         return self._tenant(scope).search.histogram(spans, until)
+
+    def changes(
+        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, until: Deadline = NEVER
+    ) -> Changes:
+        """See `Store.changes`."""
+        tenant = self._tenant(scope)
+        # First the number, then what is in view: it holds all up to there, and perhaps more.
+        return tenant.search.changes(predicate, after=after, last=tenant.settled, limit=limit, until=until)
+
+    def settled(self, scope: Scope, /) -> int:
+        """See `Store.settled`."""
+        return self._tenant(scope).settled
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""

@@ -31,6 +31,11 @@ class Tenant:
         """What another process must know to see what this one does."""
         return self._periods.state()
 
+    @property
+    def settled(self) -> int:
+        """The number of storing up to which all that will ever be stored is in view."""
+        return self._intake.settled
+
     def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
         return self._intake.insert(arrivals)

@@ -120,6 +120,13 @@ class View:
             for (key, address), number in zip(found, numbers, strict=True)
         ]
 
+    def numbered(self, query: Engine, *, after: int, last: int, limit: int) -> list[Hit]:
+        """The first activities that match, of those stored under numbers past `after` and up to `last`, in their order."""
+        numbers = Engine.range_query(self.schema, "seq", FieldType.Integer, after + 1, last)
+        both = Engine.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, numbers)])
+        found = self._ordered(both, "seq", descending=False, limit=min(limit, self.held))
+        return [Hit(number, number, self, address) for number, address in found]
+
     def stream(self, query: Engine, sort: str, *, descending: bool, chunk: int = 1_000) -> Iterator[Hit]:
         """Every activity that matches, in order, a chunk at a time and each chunk from where the last one ended."""
         column, rest = f"{sort}_key", query
@@ -204,9 +211,14 @@ def extremes(searcher: tantivy.Searcher) -> tuple[Limits, int]:
         return {}, 0
     asked = {f"{kind} {column}": {kind: {"field": column}} for column in s.SORTS for kind in ("min", "max")}
     found = searcher.aggregate(Engine.all_query(), asked)
-    most = searcher.search(Engine.all_query(), limit=1, count=False, order_by_field="stored").hits[0][0]
     limits = {each: _around(found[f"min {each}"]["value"], found[f"max {each}"]["value"]) for each in s.SORTS}
-    return limits, int(most)
+    return limits, latest(searcher)
+
+
+def latest(searcher: tantivy.Searcher) -> int:
+    """The largest number of storing that an index holds; 0 where it holds nothing."""
+    found = searcher.search(Engine.all_query(), limit=1, count=False, order_by_field="stored").hits
+    return int(found[0][0]) if found else 0
 
 
 def _around(least: float, most: float) -> tuple[int, int]:

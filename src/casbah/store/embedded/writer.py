@@ -24,10 +24,16 @@ class Writers:
         self._closed = False
 
     def write(
-        self, period: Period, documents: Iterable[str], limits: Limits, *, without: Iterable[tuple[str, str]] = ()
+        self,
+        period: Period,
+        documents: Iterable[str],
+        limits: Limits,
+        *,
+        last: int,
+        without: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Add documents, whose moments lie within `limits`, in place of those that have one of some terms, and commit: on
-        return they are synced to disk and in view. On any failure nothing has changed.
+        """Add documents, in place of those that have one of some terms, and commit: on return they are synced to disk and in
+        view. Their moments lie within `limits`, their numbers go up to `last`. On any failure nothing has changed.
 
         Raises StoreClosedError once closed: whoever has waited until then must not write to what another process may own.
         """
@@ -46,7 +52,7 @@ class Writers:
                 del self._open[period]
                 _let_go(writer)
                 raise
-            period.refresh()
+            period.refresh(last)
 
     def close(self) -> None:
         """Wait for merges and let go of every period."""

@@ -1,0 +1,202 @@
+"""The change feed: everything that is stored, once, in the order of storing, whoever reads it and whenever."""
+
+import json
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from casbah.activity import predicate as p
+from casbah.activity.fields import FIELDS
+from casbah.activity.scope import Scope
+from casbah.store.contract import Store
+from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.embedded.writer import Writers
+from making import NOW, arrival, from_source, query, record
+
+TENANT, OTHER = Scope("default"), Scope("fabrikam")
+DAY = 86_400_000
+ALL = p.Everything()
+
+
+def made(number: int, *, days_late: float = 0, **more: Any) -> dict[str, Any]:
+    return record(number, **{"timestamp": NOW - int(days_late * DAY), **more})
+
+
+def followed(
+    store: Store, after: int = 0, *, limit: int = 7, scope: Scope = TENANT, predicate: Any = ALL
+) -> tuple[list[str], int]:
+    """The ids from a number on, and the number reached."""
+    found: list[str] = []
+    while True:
+        got = store.changes(predicate, scope, after=after, limit=limit)
+        numbers = [each.number for each in got.changes]
+        assert numbers == sorted(set(numbers))
+        assert all(after < each <= got.reached for each in numbers)
+        found += [json.loads(each.record)["_id"] for each in got.changes]
+        if got.reached == after:
+            return found, after
+        after = got.reached
+
+
+def test_everything_comes_once_in_the_order_of_storing(store: Store) -> None:
+    dice = random.Random(3)
+    ids = []
+    for batch in range(12):
+        arrivals = [arrival(made(batch * 10 + each, days_late=dice.choice([0, 0.1, 8, 29, 60]))) for each in range(10)]
+        store.insert(arrivals, TENANT)
+        ids += [each.id for each in arrivals]
+    store.insert([arrival(made(999))], OTHER)
+    for limit in (1, 7, 5_000):
+        assert followed(store, limit=limit)[0] == ids
+    assert followed(store, scope=OTHER)[0] == [arrival(made(999)).id]
+
+
+def test_thousands_of_one_ms_are_all_there(store: Store) -> None:
+    arrivals = [arrival(made(each, created=NOW)) for each in range(10_000)]
+    store.insert(arrivals, TENANT)
+    assert followed(store, limit=999)[0] == [each.id for each in arrivals]
+
+
+def test_a_reader_goes_on_where_it_was(store: Store) -> None:
+    store.insert([arrival(made(1)), arrival(made(2, days_late=40))], TENANT)
+    first, number = followed(store)
+    assert store.settled(TENANT) == number
+    store.insert([arrival(made(3, days_late=300)), arrival(made(1)), arrival(made(4))], TENANT)
+    assert followed(store, number)[0] == [made(3)["_id"], made(4)["_id"]]
+    assert len(first) == 2
+    assert followed(store, 10**9) == ([], 10**9)
+
+
+def test_filters_leave_out_and_nothing_is_looked_at_twice(store: Store) -> None:
+    store.insert([arrival(made(each, appId=each % 3)) for each in range(30)], TENANT)
+    wanted = p.Terms(FIELDS["service"], (1,))
+    found, number = followed(store, predicate=wanted, limit=4)
+    assert found == [made(each)["_id"] for each in range(1, 30, 3)]
+    assert number == store.settled(TENANT)
+    assert followed(store, predicate=p.Terms(FIELDS["service"], (99,))) == ([], number)
+
+
+def test_what_is_stored_anew_in_its_old_place_does_not_come_again(store: Store) -> None:
+    store.insert([arrival(made(each)) for each in range(5)], TENANT)
+    found, number = followed(store)
+    page = store.find(query(sortDirection="asc"), TENANT)
+    anew = [{**json.loads(each), "severity": 3} for each in page.records]
+    assert store.replace([arrival(each) for each in anew], TENANT) == 5
+    assert followed(store, number)[0] == []
+    assert followed(store)[0] == found
+    store.insert([arrival(made(9))], TENANT)
+    assert followed(store, number)[0] == [made(9)["_id"]]
+
+
+def test_it_is_the_same_after_opening_again(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    store.insert([arrival(made(each, days_late=each * 9)) for each in range(20)], TENANT)
+    found, number = followed(store)
+    store.close()
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    assert followed(store) == (found, number)
+    store.insert([arrival(made(77))], TENANT)
+    assert followed(store, number)[0] == [made(77)["_id"]]
+    store.close()
+
+
+def test_a_failed_commit_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second period of a batch cannot be written: what it holds comes when it is sent again, also to who has read on."""
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    store.insert([arrival(made(1))], TENANT)
+    _, number = followed(store)
+    batch = [arrival(made(2)), arrival(made(3, days_late=200)), arrival(made(4))]
+    write, calls = Writers.write, []
+
+    def failing(self: Writers, *arguments: Any, **more: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError("the disk is gone")
+        write(self, *arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writers, "write", failing)
+        with pytest.raises(OSError, match="the disk is gone"):
+            store.insert(batch, TENANT)
+    first, number = followed(store, number)
+    store.close()
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    store.insert(batch, TENANT)
+    second, _ = followed(store, number)
+    assert sorted(first + second) == sorted(each.id for each in batch)
+    store.close()
+
+
+def test_readers_beside_many_writers_miss_nothing(store: Store) -> None:
+    """Batches over several periods, committed one period after the other, while readers follow."""
+    dice = random.Random(11)
+    batches = [
+        [arrival(made(batch * 50 + each, days_late=dice.choice([0, 26, 55, 80, 300]))) for each in range(5)]
+        for batch in range(40)
+    ]
+    done = threading.Event()
+
+    def follow(seed: int) -> list[str]:
+        own, found, number = random.Random(seed), [], 0
+        while True:
+            ended = done.is_set()
+            got = store.changes(ALL, TENANT, after=number, limit=own.choice([1, 3, 50]))
+            # Whoever crashes before it has kept the number asks from there again.
+            if own.random() < 0.2:
+                continue
+            found += [json.loads(each.record)["_id"] for each in got.changes]
+            if ended and got.reached == number:
+                return found
+            number = got.reached
+
+    with ThreadPoolExecutor(6) as pool:
+        readers = [pool.submit(follow, seed) for seed in range(3)]
+        writers = list(pool.map(lambda batch: store.insert(batch, TENANT), batches))
+        done.set()
+        found = [each.result() for each in readers]
+    assert sum(each.stored for each in writers) == 200
+    expected = sorted(each.id for batch in batches for each in batch)
+    assert [sorted(each) for each in found] == [expected] * 3
+    assert found[0] == found[1] == found[2] == followed(store)[0]
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 40), st.integers(0, 30 * DAY), st.booleans()
+    ),  # which event, how late, whether its body differs
+    max_size=12,
+)
+
+
+@given(st.lists(EVENTS, min_size=1, max_size=6), st.lists(st.booleans(), min_size=1, max_size=20), st.integers(1, 9))
+@settings(max_examples=40, deadline=None)
+def test_the_union_of_what_a_client_saw_is_what_is_stored(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[Any], crashes: list[bool], limit: int
+) -> None:
+    """Random lateness, the same events again, and a client that crashes between reading and keeping its number."""
+    store = EmbeddedStore(tmp_path_factory.mktemp("changes"), clock=lambda: NOW)
+    seen: list[str] = []
+    kept = 0
+    dice = iter(crashes * 1_000)
+    try:
+        for batch in batches:
+            store.insert([from_source(f"e{each}", NOW - late, {"other": other}) for each, late, other in batch], TENANT)
+            while True:
+                got = store.changes(ALL, TENANT, after=kept, limit=limit)
+                if got.reached == kept:
+                    break
+                if next(dice) and not all(crashes):
+                    continue
+                seen += [json.loads(each.record)["_id"] for each in got.changes]
+                kept = got.reached
+        scanned = store.scan(query(isScan=True, limit=5_000), TENANT)
+        assert sorted(seen) == sorted(json.loads(each)["_id"] for each in scanned.records)
+        assert len(set(seen)) == len(seen)
+    finally:
+        store.close()
