@@ -137,6 +137,12 @@ class PlainHttp(HttpToolsProtocol):
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
+    def shutdown(self) -> None:
+        """The server stops: what is answered without end, or waits for something to happen, is to end now."""
+        if self.cycle is not None:
+            self.cycle.scope.setdefault("state", {})["leaving"] = True
+        super().shutdown()
+
     def on_body(self, body: bytes) -> None:
         """The body goes on; how much of it there may be is for the application to say."""
         self._unread = 0

@@ -29,12 +29,13 @@ from casbah.activity.scope import Scope
 from casbah.compose import House
 from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
-from casbah.http import manual
+from casbah.http import changes, manual
 
 SEED = 3
 FEW = 6
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 MIMIC = ("expect_answers", "expect_arrivals", "forget")
+ENDLESS = ("tail",)
 EVENTS = ("ingest", "expect_arrivals")
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -252,6 +253,11 @@ def encodings():
     GLOBAL_HOOK_DISPATCHER.unregister(before_call)
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(changes, "MOST_WAIT", 0)
+
+
 @pytest.fixture
 def house(tmp_path):
     with compose.opened(settings.read({}, store=str(tmp_path), **BOUNDS)) as opened:
@@ -266,10 +272,10 @@ def document_of(house: House) -> dict:
 def test_what_the_document_says_holds(house):
     # Counting reads the filters that listing reads, so their coverage once is enough here.
     config = drawing(FEW, but_coverage=("count_activities", "count_activities_by_get"))
-    tally = run(house, narrowed(document_of(house), NARROW), config, but=MIMIC)
+    tally = run(house, narrowed(document_of(house), NARROW), config, but=(*MIMIC, *ENDLESS))
     assert tally.failures == []
     assert set(tally.cases) >= set(PHASES)
-    assert len(tally.operations) >= len(list(operations())) - len(MIMIC)
+    assert len(tally.operations) >= len(list(operations())) - len(MIMIC) - len(ENDLESS)
     assert not [status for status in tally.statuses if status >= 500]
 
 
@@ -287,7 +293,7 @@ def test_everything_that_the_document_says_holds(house, request, capsys):
     count = request.config.getoption("--schemathesis")
     if not count:
         pytest.skip("some minutes: --schemathesis N")
-    tally = run(house, document_of(house), drawing(count), but=MIMIC)
+    tally = run(house, document_of(house), drawing(count), but=(*MIMIC, *ENDLESS))
     with capsys.disabled():
         print(f"\nschemathesis: {tally}")
     assert tally.failures == []

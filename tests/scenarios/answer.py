@@ -90,12 +90,13 @@ def _error_shape(answer: Answer, _: Any) -> str:
 
 
 def _list_shape(answer: Answer, _: Any) -> str:
-    """A page has all three keys; what says there is more is never empty (`wire.md`, 4)."""
+    """A page has all three keys, of which that of changes has a cursor for the total; what says there is more is never empty (`wire.md`, 4)."""
     page = answer.json if _is_json(answer) else None
     if not isinstance(page, dict) or "data" not in page:
         return ""
-    if not (isinstance(page["data"], list) and type(page.get("hasNext")) is bool and type(page.get("total")) is int):
-        return "a page lacks data, hasNext or total"
+    whole = type(page.get("total")) is int or isinstance(page.get("cursor"), str)
+    if not (isinstance(page["data"], list) and type(page.get("hasNext")) is bool and whole):
+        return "a page lacks data, hasNext, or its total or cursor"
     if page["hasNext"] and not page["data"]:
         return "an empty page says that there is more"
     return ""

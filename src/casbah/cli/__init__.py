@@ -11,7 +11,7 @@ import httpx
 import typer
 
 from casbah import __version__
-from casbah.cli import activities, counts, demo, enrich, export, ingest, pull, ranges, serve, sources, token
+from casbah.cli import activities, counts, demo, enrich, export, ingest, pull, ranges, serve, sources, tail, token
 from casbah.errors import CasbahError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("list")(activities.list_activities)
 app.command("show")(activities.show)
 app.command("top")(counts.top)
 app.command("histogram")(counts.histogram)
+app.command("tail")(tail.tail)
 app.command("export")(export.export)
 app.command("feedback")(activities.feedback)
 app.add_typer(ranges.app, name="ranges")

@@ -206,3 +206,4 @@ COMPRESSIONS = {row.name: row for row in (
     Compression("zstd", ".zst", "application/zstd", lambda file: zstandard.ZstdCompressor(3).stream_writer(file, closefd=False)),
 )}
 # fmt: on
+MEDIA_TYPES = (*(row.media_type for row in FORMATS.values()), *(row.media_type for row in COMPRESSIONS.values()))

@@ -121,6 +121,17 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             {"name": "From our office", "filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}, "shared": True},
         ),
     ),
+    "ChangeQuery": (
+        Example("first", "From the beginning", {"limit": 100}),
+        Example(
+            "from-now-on",
+            "Sign-ins that are stored from now on; the answer's cursor is for the next request",
+            {"filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_LOGIN"]}}, "cursor": "now"},
+        ),
+    ),
+    "TailQuery": (
+        Example("of-an-app", "What is stored of one app", {"filters": {"service": {"eq": [11161]}}, "cursor": "now"}),
+    ),
     "NewExport": (
         Example("everything", "All of it for a spreadsheet, the newest first", {"format": "csv"}),
         Example(

@@ -11,7 +11,7 @@ from typing import Any
 
 import casbah
 from casbah.activity.query import Bounds
-from casbah.export.formats import COMPRESSIONS, FORMATS
+from casbah.http.changes import CHANGE_PARAMETERS, TAIL_PARAMETERS
 from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_TOKEN, AN_EXPORT, EXAMPLES, NDJSON, Example
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
@@ -28,18 +28,25 @@ _JSON, _HTML = "application/json", "text/html"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
-_OPTIONAL = ("Query", "Filtered", "RangeQuery", "AgainQuery", "FacetQuery", "SpanQuery", "NewExport")
-_FILES = [
-    kind.partition(";")[0]
-    for kind in (*(row.media_type for row in FORMATS.values()), *(row.media_type for row in COMPRESSIONS.values()))
-]
-_A_FILE: Document = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _FILES}
+_OPTIONAL = (
+    "Query",
+    "Filtered",
+    "RangeQuery",
+    "AgainQuery",
+    "FacetQuery",
+    "SpanQuery",
+    "NewExport",
+    "ChangeQuery",
+    "TailQuery",
+)
+_BYTES: Schema = {"type": "string", "format": "binary"}
 _REDIRECTS = (302, 303)
 _MOST_AFTER = 1_000_000
 _SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
 
 _TAGS = {
     "activities": "MDCA's Activities API, and what it has no route for: the feedback on an activity",
+    "changes": "What was stored, in the order of storing",
     "choices": "What values are called",
     "sources": "Where activities come from",
     "queries": "Filters that people keep",
@@ -246,6 +253,8 @@ _BESIDE: Mapping[str, Sequence[Parameter]] = {
     "RangeQuery": RANGE_PARAMETERS,
     "FacetQuery": FACET_PARAMETERS,
     "SpanQuery": SPAN_PARAMETERS,
+    "ChangeQuery": CHANGE_PARAMETERS,
+    "TailQuery": TAIL_PARAMETERS,
 }
 
 
@@ -311,7 +320,7 @@ def _success(route: Route) -> dict[str, Any]:
         "headers": {
             name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit", "RateLimit-Policy", *totals)
         },
-        "content": {_JSON: {"schema": ref(route.answers)}} if route.answers else _A_FILE,
+        "content": {kind: {"schema": ref(route.answers) if route.answers else _BYTES} for kind in route.kinds},
     }
 
 
@@ -350,6 +359,7 @@ _KIND_OF_BAD = {
     "NewRange": "Range",
     "AgainQuery": "Query",
     "SpanQuery": "Query",
+    "TailQuery": "ChangeQuery",
     "Filtered": "Filters",
     "Arrivals": "Events",
 }

@@ -126,6 +126,14 @@ REFUSALS: Mapping[str, Refusal] = {
             "no values one by one": str(UncountableFilterError("text", tuple(COUNTABLE))),
         },
     ),
+    "BadChangeQuery": Refusal(
+        400,
+        "The filters or the cursor cannot be read",
+        {
+            "unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?",
+            "no cursor": "cursor: expected an answer's cursor, or now, got string 'yesterday'",
+        },
+    ),
     "BadNewExport": Refusal(
         400,
         "The filters or the form of the export cannot be read, or pass a bound",

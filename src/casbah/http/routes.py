@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from casbah.export.formats import MEDIA_TYPES
 from casbah.http import (
     activities,
+    changes,
     choices,
     enrichment,
     exports,
@@ -30,6 +32,8 @@ PublicHandler = Callable[[Request, Services], Awaitable[Response]]
 
 CORE = "/api/v1"
 EXTENSION = "/api/ext/v1"
+EVENT_STREAM = "text/event-stream"
+FILES = tuple(kind.partition(";")[0] for kind in MEDIA_TYPES)
 ALIASES = {"/cas/api/v1": CORE}
 """Prefixes that mean another one (`wire.md`, 1)."""
 
@@ -39,7 +43,7 @@ class Route:
     """One path. `{name}` stands for one segment, percent-decoded. Every path answers with and without a trailing slash.
 
     `asks` and `answers` name bodies of `shape`; `asks` is None where nothing is read but the path, `answers` where the
-    answer is a file.
+    answer is no JSON but one of `kinds`.
     """
 
     methods: tuple[str, ...]
@@ -50,6 +54,7 @@ class Route:
     answers: str | None
     help: str
     status: int = 200
+    kinds: tuple[str, ...] = ("application/json",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +93,12 @@ ROUTES: tuple[Route, ...] = (
     Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201),
     Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query"),
     Route(("DELETE",),     f"{EXTENSION}/queries/{{query}}",             queries.delete_query,         Permission.READ,       None,            "Deleted",      "Delete a saved query"),
+    Route(("GET", "POST"), f"{EXTENSION}/changes",                       changes.list_changes,         Permission.READ,       "ChangeQuery",   "ChangePage",   "What was stored since a cursor"),
+    Route(("GET",),        f"{EXTENSION}/tail",                          changes.tail,                 Permission.READ,       "TailQuery",     None,           "What is stored, as it is stored", kinds=(EVENT_STREAM,)),
     Route(("GET",),        f"{EXTENSION}/exports",                       exports.list_exports,         Permission.READ,       None,            "ExportPage",   "List exports"),
     Route(("POST",),       f"{EXTENSION}/exports",                       exports.begin_export,         Permission.READ,       "NewExport",     "Export",       "Begin an export", 201),
     Route(("GET",),        f"{EXTENSION}/exports/{{export}}",            exports.show_export,          Permission.READ,       None,            "Export",       "How far an export is"),
-    Route(("GET",),        f"{EXTENSION}/exports/{{export}}/file",       exports.fetch_export,         Permission.READ,       None,            None,           "Fetch the file of an export"),
+    Route(("GET",),        f"{EXTENSION}/exports/{{export}}/file",       exports.fetch_export,         Permission.READ,       None,            None,           "Fetch the file of an export", kinds=FILES),
     Route(("DELETE",),     f"{EXTENSION}/exports/{{export}}",            exports.delete_export,        Permission.READ,       None,            "Deleted",      "Delete an export"),
     Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.READ,       None,            "Session",      "Who is asking"),
     Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.READ,       None,            "Session",      "Sign out of the pages"),

@@ -9,6 +9,7 @@ from casbah.activity.record import MOST_DIGITS
 from casbah.export.columns import COLUMNS
 from casbah.export.exports import STATES
 from casbah.export.formats import COMPRESSIONS, FORMATS
+from casbah.http.changes import CHANGE_PARAMETERS
 from casbah.http.exports import EXPORT_PARAMETERS
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
@@ -46,6 +47,7 @@ MEANINGS = {
     "Histogram": "How many there are in each span of time, exactly",
     "Metadata": "Every filter, with the operators that it takes",
     "FeedbackPage": "All of the feedback, oldest first",
+    "ChangePage": "Activities in the order of storing, and where to go on",
     "ExportPage": "The caller's exports, the newest first",
     "Export": "What was asked, and what has become of it",
     "RangePage": "IP ranges in order, and how many match in all",
@@ -118,6 +120,7 @@ def bodies() -> dict[str, Schema]:
             },
             required=("name",),
         ),
+        "ChangeQuery": _object({"filters": filters, **_beside(CHANGE_PARAMETERS, _BLANK)}),
         "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
         "SignIn": _object({"token": {"type": "string", "description": "A token's key"}}, required=("token",)),
         "Interruptions": _interruptions(),
@@ -183,6 +186,13 @@ def answers() -> dict[str, Schema]:
                 **{name: {"type": "integer", "minimum": 0} for name in _PULL_COUNTS},
                 "gaps": {"type": "array", "items": {"type": "string"}, "description": "What its vendor no longer has"},
                 "error": {"type": "string", "description": "What went wrong last, if it did"},
+            }
+        ),
+        "ChangePage": _answer(
+            {
+                "data": {"type": "array", "items": ref("Activity"), "description": "In the order of storing"},
+                "cursor": {"type": "string", "description": "Where to go on, also where nothing was found"},
+                "hasNext": {"type": "boolean", "description": "Whether more is stored already"},
             }
         ),
         "ExportPage": _page_of("Export"),

@@ -1,0 +1,68 @@
+"""casbah tail."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from casbah.activity.scope import Scope
+from casbah.cli import app
+from casbah.cli.connection import announced
+from casbah.cli.tail import NothingToFollowError
+from making import arrival, record
+from scenarios.server import serving
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
+    return tmp_path
+
+
+def ingested(folder: Path, *numbers: int) -> list[str]:
+    (folder / "records.ndjson").write_text("".join(json.dumps(record(each)) + "\n" for each in numbers))
+    assert CliRunner().invoke(app, ["ingest", str(folder / "records.ndjson")]).exit_code == 0
+    return [record(each)["_id"] for each in numbers]
+
+
+def shown(*words: str) -> list[str]:
+    result = CliRunner().invoke(app, ["tail", "--no-follow", "--ndjson", *words])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return [json.loads(line)["_id"] for line in result.stdout.splitlines()]
+
+
+def test_it_goes_on_from_the_file(folder: Path) -> None:
+    first, kept = ingested(folder, 3, 1, 2), str(folder / "seen")
+    assert shown("--since", "start", "--cursor-file", kept) == first
+    assert shown("--since", "start", "--cursor-file", kept) == []
+    second = ingested(folder, 9, 8)
+    assert shown("--cursor-file", kept) == second
+    assert shown() == []
+    assert shown("--since", "start") == [*first, *second]
+
+
+def test_people_see_a_table(folder: Path) -> None:
+    ingested(folder, 1)
+    assert "2025" in CliRunner().invoke(app, ["tail", "--no-follow", "--since", "start"]).stdout
+
+
+def test_nobody_waits_for_what_cannot_come() -> None:
+    result = CliRunner().invoke(app, ["tail"])
+    assert isinstance(result.exception, NothingToFollowError)
+    assert "start `casbah serve`" in str(result.exception)
+
+
+def test_it_follows_a_running_server(folder: Path) -> None:
+    with serving(folder / "store") as (url, house), announced(folder / "store", url=url, key=house.local_key):
+        house.services.store.insert([arrival(record(1))], Scope("default"))
+        command = [sys.executable, "-m", "casbah", "tail", "--since", "start", "--ndjson"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ}) as process:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["_id"] == "activity-1"
+            house.services.store.insert([arrival(record(2))], Scope("default"))
+            assert json.loads(process.stdout.readline())["_id"] == "activity-2"
+            process.terminate()
