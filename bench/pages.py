@@ -52,7 +52,7 @@ def views(connection: Connection, bodies: Sequence[dict[str, Any]]) -> dict[str,
             page = context.new_page()
             page.goto(f"/#token={key}")
             page.locator("#who button").wait_for()
-            opened = [_opened(context) for _ in range(_VIEWS)]
+            opened = [_opened(context, page) for _ in range(_VIEWS)]
             filtered = [_filtered(page, filters) for filters in _chosen(bodies)]
         finally:
             browser.close()
@@ -66,10 +66,13 @@ def views(connection: Connection, bodies: Sequence[dict[str, Any]]) -> dict[str,
     }
 
 
-def _opened(context: Any) -> float:
+def _opened(context: Any, before: Any) -> float:
+    # Whoever opens the log does so for the first time, and not while the one before is still counting.
+    before.wait_for_function(_AT_REST)
     page = context.new_page()
     page.goto("/")
     found: float = page.wait_for_function(_SINCE_OPENED).json_value()
+    page.wait_for_function(_AT_REST)
     page.close()
     return found
 
