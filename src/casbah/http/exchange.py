@@ -1,7 +1,9 @@
 """One request being answered: what a handler is given."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -69,6 +71,8 @@ class Exchange:
     services: Services
     caller: Caller
     path: Mapping[str, str]
+    gone: Event = field(default_factory=Event)
+    """Set once nobody waits for the answer any more."""
 
     @property
     def store(self) -> Store:
@@ -88,11 +92,19 @@ class Exchange:
     @property
     def deadline(self) -> Deadline:
         """When a search that begins now must have ended."""
-        return Deadline.after(self.services.settings.search_seconds)
+        return Deadline.after(self.services.settings.search_seconds, gone=self.gone)
 
     async def search(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Call what searches in a thread of its own; the engine lets the others run meanwhile."""
-        return await self.services.lanes.search.run(call, *arguments)
+        """Call what searches in a thread of its own; the engine lets the others run meanwhile.
+
+        Whoever asks anew, as the pages do at every change of a filter, closes the connection of the question before; so that
+        is watched, and the search is given up at its next step.
+        """
+        watching = asyncio.create_task(self._watch())
+        try:
+            return await self.services.lanes.search.run(call, *arguments)
+        finally:
+            watching.cancel()
 
     async def quick(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what blocks, but not for long."""
@@ -101,6 +113,12 @@ class Exchange:
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what stores events."""
         return await self.services.lanes.ingest.run(call, *arguments)
+
+    async def _watch(self) -> None:
+        """Wait until whoever asked has gone; to be called once the body is read."""
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+        self.gone.set()
 
 
 def json_response(value: Any, status: int = 200) -> Response:
