@@ -106,6 +106,28 @@ def test_activities_are_laid_out_in_time(play):
     play(story)
 
 
+def test_what_is_stored_comes_once(play):
+    async def story(activities):
+        first = await settled(activities.changes(limit=5))
+        assert (len(names(first)), first.has_next) == (5, True)
+        rest = await settled(activities.changes(cursor=first.cursor))
+        assert sorted(names(first) + names(rest)) == sorted(NAMES)
+        assert list((await settled(activities.changes(cursor="now", wait=0))).data) == []
+        some = where.activity.id.eq("activity-3", "activity-4")
+        assert sorted(names(await settled(activities.changes(some)))) == ["activity-3", "activity-4"]
+
+    play(story)
+
+
+def test_saved_queries_are_listed(play):
+    async def story(activities):
+        found = await settled(activities.queries())
+        assert all(each["suggested"] for each in found)
+        await settled(activities.list(found[0]["filters"]))
+
+    play(story)
+
+
 def test_a_scan_gives_everything_oldest_first(play):
     async def story(activities):
         assert names(await drained(activities.scan())) == NAMES[::-1]

@@ -19,7 +19,7 @@ from casbah.client.errors import (
     UnreachableError,
     UsageError,
 )
-from casbah.client.page import Page
+from casbah.client.page import Changes, Page
 from casbah.client.retry import Retry
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Casbah",
+    "Changes",
     "ClientError",
     "Condition",
     "NotFoundError",

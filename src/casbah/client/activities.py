@@ -14,7 +14,7 @@ from casbah.client.condition import wire_filters
 from casbah.client.driver import Awaiting, Blocking
 from casbah.client.errors import ProtocolError, UsageError
 from casbah.client.exchange import Call, Operation
-from casbah.client.page import ACTIVITIES, EXTENSION, Page, Record, id_of, page_of
+from casbah.client.page import ACTIVITIES, EXTENSION, Changes, Page, Record, changes_of, id_of, page_of
 from casbah.client.walk import Checkpoint, Direction, Sort, Walk, begin
 
 Parameters = ParamSpec("Parameters")
@@ -89,6 +89,27 @@ def laid_out(  # noqa: PLR0913  one parameter a parameter of the route
     answer = yield Call("POST", f"{EXTENSION}histogram", {"filters": wire_filters(filters), **body})
     _listed(answer, "spans", "a histogram")
     return answer
+
+
+def changed(
+    filters: Mapping[str, Any] | None = None, *, cursor: str | None = None, limit: int | None = None, wait: int = 0
+) -> Operation[Changes]:
+    """What was stored since a cursor: every activity once, in the order of storing; from the beginning without one.
+
+    `cursor="now"` begins with what is stored next. Where there is nothing yet, the server waits for it, `wait` seconds at most
+    (30): let the client's time-out be longer. Only Casbah has this; MDCA answers with 404.
+    """
+    said = {"cursor": cursor, "limit": limit, "wait": wait}
+    body = {key: each for key, each in said.items() if each is not None}
+    return changes_of((yield Call("POST", f"{EXTENSION}changes", {"filters": wire_filters(filters), **body})))
+
+
+def saved() -> Operation[list[dict[str, Any]]]:
+    """The saved queries: one's own, those that others share, and those that everybody is offered; `filters` is for `list`.
+
+    Only Casbah has this; MDCA answers with 404.
+    """
+    return _listed((yield Call("GET", f"{EXTENSION}queries")), "data", "saved queries")
 
 
 def _listed(answer: dict[str, Any], key: str, what: str) -> list[dict[str, Any]]:
@@ -251,6 +272,8 @@ class Activities:
     metadata = _blocking(described)
     facets = _blocking(facets_of)
     histogram = _blocking(laid_out)
+    changes = _blocking(changed)
+    queries = _blocking(saved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,3 +290,5 @@ class AsyncActivities:
     metadata = _awaiting(described)
     facets = _awaiting(facets_of)
     histogram = _awaiting(laid_out)
+    changes = _awaiting(changed)
+    queries = _awaiting(saved)

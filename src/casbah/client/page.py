@@ -29,6 +29,26 @@ class Page:
         return iter(self.data)
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Some records in the order of storing; iterating gives them. `cursor` is where to go on, also where there were none."""
+
+    data: list[Record]
+    has_next: bool
+    cursor: str
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.data)
+
+
+def changes_of(answer: Mapping[str, Any]) -> Changes:
+    """The changes in an answer. Raises ProtocolError where it holds none."""
+    page, cursor = page_of(answer), answer.get("cursor")
+    if not isinstance(cursor, str):
+        raise ProtocolError(f"expected changes {{data, cursor, hasNext}}, got an object with the keys {sorted(answer)}")
+    return Changes(page.data, page.has_next, cursor)
+
+
 def page_of(answer: Mapping[str, Any]) -> Page:
     """The page in an answer. Raises ProtocolError where it holds none."""
     data, more = answer.get("data"), answer.get("hasNext")
