@@ -1,5 +1,6 @@
 """Batches that share a commit: each is told of its own, none spoils another, and nothing is told before it is on disk."""
 
+import json
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -32,13 +33,13 @@ def held(monkeypatch):
     begun, release, sizes = threading.Event(), threading.Event(), []
     whole = Writers.write
 
-    def write(self, period, documents, limits):
+    def write(self, period, documents, limits, **more):
         listed = list(documents)
         sizes.append(len(listed))
         if not begun.is_set():
             begun.set()
             assert release.wait(30)
-        whole(self, period, listed, limits)
+        whole(self, period, listed, limits, **more)
 
     monkeypatch.setattr(Writers, "write", write)
     return begun, release, sizes
@@ -98,11 +99,11 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
     slow = Writers.write
     calls = []
 
-    def fails(self, period, documents, limits):
+    def fails(self, period, documents, limits, **more):
         calls.append(1)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        slow(self, period, documents, limits)
+        slow(self, period, documents, limits, **more)
 
     monkeypatch.setattr(Writers, "write", fails)
     first, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 6)])
@@ -117,11 +118,11 @@ def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeyp
     slow = Writers.write
     calls = []
 
-    def fails(self, period, documents, limits):
+    def fails(self, period, documents, limits, **more):
         calls.append(1)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        slow(self, period, documents, limits)
+        slow(self, period, documents, limits, **more)
 
     monkeypatch.setattr(Writers, "write", fails)
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 10)])
@@ -199,7 +200,7 @@ def test_commits_that_fail_use_up_no_place_in_a_moment(store, monkeypatch):
     monkeypatch.setattr(stamp, "MOST_TIES", 4)
     batch = [arrival({**record(n), "created": NOW}) for n in range(3)]
 
-    def fails(*_):
+    def fails(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
@@ -213,12 +214,17 @@ def test_commits_that_fail_use_up_no_place_in_a_moment(store, monkeypatch):
 def test_what_is_on_disk_though_its_call_failed_is_not_stored_again(store, monkeypatch):
     store.insert([arrival(record(0))], TENANT)
 
-    def fails(_):
+    def fails(*_):
         raise OSError(24, "Too many open files")
+
+    before = store.settled(TENANT)
 
     with monkeypatch.context() as broken:
         broken.setattr(Period, "refresh", fails)
         with pytest.raises(OSError, match="Too many"):
             store.insert([arrival(record(1))], TENANT)
+    assert store.settled(TENANT) == before  # It may be there, so that whoever follows what is stored waits for it.
     assert store.insert([arrival(record(1))], TENANT) == Inserted(0, 1)
+    found = store.changes(query().predicate, TENANT, after=before, limit=10)
+    assert [each["_id"] for each in map(json.loads, (each.record for each in found.changes))] == ["activity-1"]
     assert store.find(query(), TENANT).total == 2
