@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test scenarios walk check fix bench docs lock clean
+.PHONY: help setup demo serve test scenarios walk faults check fix bench docs lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -37,6 +37,9 @@ scenarios: $(READY)  ## play the wire contract; ARGS='--url https://... --token 
 
 walk: $(READY)  ## walk 50,000 activities in every way that clients do, with nothing but requests
 	@$(BIN)/python -m pytest --quiet tests/walk -k every_way --walk 50000 -s $(ARGS)
+
+faults: $(READY)  ## 1,000 faults while storing: kill -9, power failures, full and broken disks; ARGS='--times 60'
+	@PYTHONPATH=tests:. $(BIN)/python -m faults.cycles --times 1000 $(ARGS)
 
 check: $(READY)  ## lint, format, types, architecture, documents: everything but the long tests
 	$(BIN)/ruff check --quiet

@@ -4,12 +4,15 @@ import os
 from pathlib import Path
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; every folder that gains an entry is synced."""
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and those above it; every folder that gains an entry is synced.
+
+    Also above one that is there: whoever made it may have been killed before the sync.
+    """
     if not folder.is_dir():
         make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+        folder.mkdir(exist_ok=True, mode=mode)
+    sync_folder(folder.parent)
 
 
 def write_file(file: Path, content: bytes) -> None:

@@ -70,5 +70,5 @@ def test_whom_the_issuer_refuses_is_told_so(page: Any, issuer: Server) -> None:
     page.goto("/")
     page.get_by_role("link", name="Sign in at").click()
     page.locator(".toast", has_text="You were not let in").wait_for()
-    assert page.get_by_label("Token").is_visible()
+    page.get_by_label("Token").wait_for()
     assert "#" not in page.url

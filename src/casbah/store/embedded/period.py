@@ -22,6 +22,7 @@ class Period:
     def __init__(
         self, folder: Path, number: int, *, payloads: Payloads, cache: Cache, limits: Limits | None = None
     ) -> None:
+        self.folder = folder
         self.number = number
         self.generation = 0
         self._payloads = payloads

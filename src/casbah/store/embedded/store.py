@@ -17,6 +17,7 @@ from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
+from casbah.durable import make_folder
 from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
 from casbah.store.embedded.cache import Cache
@@ -42,7 +43,7 @@ class EmbeddedStore:
         cache: int = 128_000_000,
         processes: int = 0,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder, mode=0o700)
         self._lock = Lock(folder)
         try:
             claim(folder, fingerprint())

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import tantivy
 
+from casbah.durable import sync_folder
 from casbah.errors import StoreClosedError
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.view import Limits
@@ -48,6 +49,8 @@ class Writers:
                     writer.add_json(document)
                 period.pending = limits
                 writer.commit()
+                # A commit ends with a rename in this folder, which the engine leaves to the file system's own time.
+                sync_folder(period.folder)
             except BaseException:
                 del self._open[period]
                 _let_go(writer)

@@ -1,0 +1,119 @@
+"""What the process under test does, and what must be there afterwards: both follow from a seed and a number.
+
+Three acts in four bring activities, a few of them delivered before; the rest replace a record or add feedback.
+"""
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from casbah.activity.scope import Scope
+from casbah.store.contract import FeedbackEntry, Store
+from making import NOW, arrival, record
+
+SCOPE = Scope("faults")
+_DAY = 86_400_000
+_PERIODS = 60 * _DAY
+_YEARS = 20 * 365 * _DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """`brings` activities under their ids; `replaces` one of them; says something of it: one of the three."""
+
+    brings: Sequence[str] = ()
+    replaces: str | None = None
+    says: tuple[str, bytes] | None = None
+    number: int = 0
+    batches: int = 1
+
+    def do(self, store: Store, scope: Scope) -> None:
+        """Returns once the store has said that it is done."""
+        if self.brings:
+            # In several batches at once, which share a commit or do not.
+            batches = [self.brings[each :: self.batches] for each in range(self.batches)]
+            told = [store.insert_soon([arrival(made(each)) for each in batch], scope) for batch in batches]
+            answers = [each.result() for each in told]
+            assert sum(each.stored + each.duplicates for each in answers) == len(self.brings)
+        elif self.replaces is not None:
+            store.replace([arrival(made(self.replaces, version=self.number))], scope)
+        elif self.says is not None:
+            store.add_feedback(self.says[0], FeedbackEntry(NOW, "test", self.says[1]), scope)
+
+
+@dataclass(slots=True)
+class Expected:
+    """What must be there (`held`), what may be there as well (`perhaps`): by id, the versions that its record may have."""
+
+    held: dict[str, set[int]] = field(default_factory=dict)
+    perhaps: dict[str, set[int]] = field(default_factory=dict)
+    said: set[tuple[str, bytes]] = field(default_factory=set)
+    perhaps_said: set[tuple[str, bytes]] = field(default_factory=set)
+
+
+def act(seed: int, number: int) -> Act:
+    """What act `number` does."""
+    dice = random.Random(f"{seed}/{number}")
+    if number > 3 and dice.random() < 0.25:
+        about = dice.choice(_batch(seed, dice.randrange(number - 1)))
+        if dice.random() < 0.5:
+            return Act(replaces=about, number=number)
+        return Act(says=(about, json.dumps({"act": number}).encode()), number=number)
+    again = _batch(seed, dice.randrange(number))[:3] if number and dice.random() < 0.3 else []
+    return Act(brings=[*again, *_batch(seed, number)], number=number, batches=dice.choice([1, 1, 2, 5]))
+
+
+def made(name: str, *, version: int = 0) -> dict[str, object]:
+    """The record of an id, as it was first or as act `version` replaced it."""
+    dice = random.Random(name)
+    text = "".join(dice.choices("abcdefghij ", k=dice.randrange(40, 600)))
+    return record(0, _id=name, uid=name, timestamp=NOW - dice.randrange(_PERIODS), description=text, version=version)
+
+
+def expected(seed: int, *, sent: Iterable[int], done: Iterable[int]) -> Expected:
+    """What follows from what was told. An act that was sent and not done may have been done all the same."""
+    finished, found = set(done), Expected()
+    for number in sorted(set(sent)):
+        each = act(seed, number)
+        for name in each.brings:
+            _bring(found, name, sure=number in finished)
+        if each.replaces is not None and each.replaces in {**found.held, **found.perhaps}:
+            _replace(found, each.replaces, number, sure=number in finished)
+        if each.says is not None:
+            (found.said if number in finished else found.perhaps_said).add(each.says)
+    return found
+
+
+class Jumping:
+    """A clock: 1 ms later each time, and with `jumps` suddenly years ahead or behind."""
+
+    def __init__(self, seed: int, *, jumps: bool) -> None:
+        self._dice = random.Random(seed)
+        self._now = NOW
+        self._jumps = jumps
+
+    def __call__(self) -> int:
+        self._now += 1
+        if self._jumps and self._dice.random() < 0.2:
+            self._now = NOW + self._dice.randrange(-_YEARS, _YEARS)
+        return self._now
+
+
+def _bring(found: Expected, name: str, *, sure: bool) -> None:
+    if name in found.held:
+        return
+    versions = found.perhaps.pop(name, {0})
+    (found.held if sure else found.perhaps)[name] = versions
+
+
+def _replace(found: Expected, name: str, number: int, *, sure: bool) -> None:
+    for each in (found.held, found.perhaps):
+        if name in each:
+            each[name] = {number} if sure and each is found.held else each[name] | {number}
+
+
+def _batch(seed: int, number: int) -> list[str]:
+    """The ids that belong to a number, whether or not its act brings them."""
+    size = random.Random(f"{seed}:{number}").choice([1, 1, 5, 20, 60])
+    return [f"{seed}-{number}-{each}" for each in range(size)]

@@ -1,0 +1,319 @@
+"""Faults, one after the other: is all that was acknowledged there, once, and does the store open again?
+
+    python -m faults.cycles --times 1000 [--seed 1] [--only power] [--json]
+
+Each cycle has a process store things, lets one kind of fault happen to it at a random place, and looks (`looking.py`).
+Kinds, which take turns:
+
+    power     the power fails: what was not synced is gone, in part or whole (`disk.py`); several places of one recording
+    kill      SIGKILL, after a random time or on entering one of the calls that change the disk
+    full      the disk is full (ENOSPC) for some acts, then has room again
+    broken    the disk answers writes and syncs with errors (EIO) for some acts
+    frozen    the disk is read-only (EROFS) for some acts
+    clock     the clock jumps by years, ahead and back; and the process is killed
+
+Needs Linux and strace. Exits 1 if anything is amiss.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from faults.disk import Disk
+from faults.looking import wrong
+from faults.recording import CALLS, Call, calls
+
+ACTS = 20
+PLACES = 10
+"""How many places of one recording the power fails at."""
+
+_CHANGING = "write,pwrite64,fsync,fdatasync,rename,renameat,unlink,mkdir,ftruncate"
+_SECONDS = 60
+_TESTS = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`fault`: what strace puts into calls while the process is under it; none: it is killed."""
+
+    name: str
+    fault: str | None = None
+    flags: Sequence[str] = ()
+
+
+KINDS = (
+    Kind("power"),
+    Kind("kill"),
+    Kind("full", "write,pwrite64,mkdir,rename,renameat:error=ENOSPC"),
+    Kind("broken", "write,pwrite64,fsync,fdatasync:error=EIO"),
+    Kind("frozen", f"{_CHANGING}:error=EROFS"),
+    Kind("clock", flags=["--jumps"]),
+)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a process was asked to do, and what it said of that."""
+
+    sent: list[int] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def hear(self, line: str) -> None:
+        word, _, rest = line.strip().partition(" ")
+        if word == "done":
+            self.done.append(int(rest))
+        elif word == "failed":
+            number, _, reason = rest.partition(" ")
+            self.failed[int(number)] = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One cycle: how many acts were acknowledged, refused and left without an answer; why; and what is wrong."""
+
+    kind: str
+    seed: int
+    done: int
+    refused: int
+    unanswered: int
+    reasons: Sequence[str]
+    wrong: Sequence[str]
+
+
+def lacking() -> str | None:
+    """What this machine lacks for it, or None."""
+    if sys.platform != "linux" or (strace := shutil.which("strace")) is None:
+        return "needs Linux and strace"
+    tried = subprocess.run(
+        [strace, "-f", "-qq", "-o", "/dev/null", sys.executable, "-V"], capture_output=True, check=False
+    )
+    return None if tried.returncode == 0 else f"strace may not trace here: {tried.stderr.decode().strip()}"
+
+
+def run(*, times: int, seed: int, folder: Path, only: str | None = None, careless: bool = False) -> Iterator[Outcome]:
+    """So many cycles, the kinds in turn; one recording serves several of them. `careless`: of a store that does not sync."""
+    kinds = [kind for kind in KINDS if only in (None, kind.name)]
+    dice = random.Random(seed)
+    turns = [kinds[each % len(kinds)] for each in range(times)]
+    powers = sum(kind.name == "power" for kind in turns)
+    for first in range(0, powers, PLACES):
+        places = min(PLACES, powers - first)
+        yield from _power(dice.randrange(1 << 30), folder, places=places, careless=careless)
+    for kind in turns:
+        if kind.name != "power":
+            yield _fault(kind, dice.randrange(1 << 30), folder)
+
+
+class Process:
+    """The process under test, asked for one act at a time."""
+
+    def __init__(self, store: Path, *, seed: int, flags: Sequence[str] = (), tracing: Sequence[str] = ()) -> None:
+        store.mkdir()
+        self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(_SECONDS)
+        self._lines = self._socket.makefile("r", encoding="utf-8")
+        command = [sys.executable, "-B", "-m", "faults.writing", "--store", str(store)]
+        command += ["--socket", str(its.fileno()), "--seed", str(seed), *flags]
+        self._process = subprocess.Popen([*tracing, *command], cwd=_TESTS, pass_fds=[its.fileno()])
+        its.close()
+        self.told = Told()
+        if self._lines.readline() != "ready\n":
+            raise RuntimeError("the process under test did not start")
+
+    def go(self, number: int) -> None:
+        """Have it do an act, without waiting for the answer."""
+        self.told.sent.append(number)
+        self._socket.send(f"go {number}\n".encode())
+
+    def hear(self) -> bool:
+        """Wait for an answer; False: there is none, the process has ended."""
+        try:
+            line = self._lines.readline()
+        except ConnectionResetError:
+            return False
+        self.told.hear(line)
+        return bool(line)
+
+    def stop(self) -> None:
+        """Let it come to its end."""
+        self._socket.send(b"stop\n")
+        if self._lines.readline() != "end\n" or self._process.wait(_SECONDS):
+            raise RuntimeError("the process under test did not come to its end")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(_SECONDS)
+
+    @contextmanager
+    def under(self, fault: str) -> Iterator[None]:
+        """Its calls meet a fault as long as this lasts."""
+        command = ["strace", "-f", "-p", str(self._process.pid), "-e", f"trace={fault.partition(':')[0]}"]
+        tracer = subprocess.Popen([*command, f"--inject={fault}", "-o", "/dev/null"], stderr=subprocess.PIPE, text=True)
+        assert tracer.stderr is not None
+        try:
+            tracer.stderr.readline()  # "Process N attached": all its threads are.
+            yield
+        finally:
+            _detach(tracer)
+
+    def let_go(self) -> None:
+        self._lines.close()
+        self._socket.close()
+        self._process.kill()
+        self._process.wait(_SECONDS)
+
+
+def _detach(tracer: "subprocess.Popen[str]") -> None:
+    """Where the traced process is dying, strace may wait for a thread of it forever; without it, the kernel lets go."""
+    tracer.send_signal(signal.SIGTERM)
+    try:
+        tracer.communicate(timeout=2)
+    except subprocess.TimeoutExpired:
+        tracer.kill()
+        tracer.communicate()
+
+
+@contextmanager
+def _running(store: Path, *, seed: int, flags: Sequence[str] = (), tracing: Sequence[str] = ()) -> Iterator[Process]:
+    process = Process(store, seed=seed, flags=flags, tracing=tracing)
+    try:
+        yield process
+    finally:
+        process.let_go()
+
+
+def _power(seed: int, folder: Path, *, places: int, careless: bool) -> Iterator[Outcome]:
+    """The power fails at some places of one recording, which is of a process that nothing happens to."""
+    with tempfile.TemporaryDirectory(dir=folder) as room:
+        store, trace = Path(room) / "store", Path(room) / "trace"
+        tracing = ["strace", "-f", "-qq", "--seccomp-bpf", "-s", "100000000", "-e", f"trace={CALLS}", "-o", str(trace)]
+        with _running(store, seed=seed, tracing=tracing, flags=["--careless"] if careless else []) as process:
+            for number in range(ACTS):
+                process.go(number)
+                process.hear()
+            process.stop()
+        with trace.open(encoding="latin-1") as lines:
+            recorded = list(calls(lines))
+        ready = next(place for place, call in enumerate(recorded) if call.name == "sendto" and call.ended)
+        dice = random.Random(seed)
+        for each in range(places):
+            left = Path(room) / f"left-{each}"
+            told = _fail_at(recorded[: dice.randint(ready, len(recorded))], store, dice, left)
+            yield _outcome("power", seed, left, told)
+
+
+def _fail_at(recorded: Sequence[Call], store: Path, dice: random.Random, left: Path) -> Told:
+    """What is left after that much of a recording, and what the process had said by then."""
+    disk, told = Disk(store), Told()
+    for call in recorded:
+        disk.apply(call)
+        if call.name == "sendto" and call.ended:
+            assert isinstance(call.arguments[1], bytes)
+            told.hear(call.arguments[1].decode())
+    told.sent = list(range(min(len(told.done) + len(told.failed) + 1, ACTS)))
+    disk.after_power_failure(dice, left)
+    return told
+
+
+def _fault(kind: Kind, seed: int, folder: Path) -> Outcome:
+    dice = random.Random(seed)
+    with tempfile.TemporaryDirectory(dir=folder) as room:
+        store = Path(room) / "store"
+        with _running(store, seed=seed, flags=kind.flags) as process:
+            first = dice.randrange(ACTS)
+            for number in range(first):
+                process.go(number)
+                process.hear()
+            if kind.fault is None:
+                _kill(process, first, dice)
+            else:
+                _recover(process, first, kind.fault, dice)
+            told = process.told
+        return _outcome(kind.name, seed, store, told)
+
+
+def _kill(process: Process, number: int, dice: random.Random) -> None:
+    if dice.random() < 0.5:
+        process.go(number)
+        time.sleep(dice.uniform(0, 0.05))
+        process.kill()
+        process.hear()
+        return
+    with process.under(f"{_CHANGING}:signal=KILL:when={dice.randint(1, 60)}"):
+        process.go(number)
+        process.hear()
+    process.kill()
+
+
+def _recover(process: Process, first: int, fault: str, dice: random.Random) -> None:
+    """Some acts under a fault, which every call meets or every few, and then the rest without."""
+    every = dice.choice([1, 2, 7, 40])
+    last = first + dice.choice([1, 1, 3, 6])
+    with process.under(f"{fault}:when={dice.randint(1, every)}+{every}"):
+        for number in range(first, last):
+            process.go(number)
+            process.hear()
+    for number in range(last, ACTS):
+        process.go(number)
+        process.hear()
+    process.stop()
+
+
+def _outcome(kind: str, seed: int, store: Path, told: Told) -> Outcome:
+    unanswered = len(told.sent) - len(told.done) - len(told.failed)
+    reasons = sorted(set(told.failed.values()))
+    found = wrong(store, seed=seed, sent=told.sent, done=told.done)
+    return Outcome(kind, seed, len(told.done), len(told.failed), unanswered, reasons, found)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=[kind.name for kind in KINDS])
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    if (lacks := lacking()) is not None:
+        print(lacks, file=sys.stderr)
+        return 2
+    outcomes = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, each in enumerate(run(times=chosen.times, seed=chosen.seed, folder=Path(folder), only=chosen.only)):
+            outcomes.append(each)
+            if chosen.json:
+                print(json.dumps(asdict(each)), flush=True)
+            else:
+                said = f"{each.done:2} acknowledged, {each.refused:2} refused, {each.unanswered:2} unanswered"
+                print(f"{number + 1:4} {each.kind:7} {said}  {'; '.join(each.wrong) or 'all there'}", flush=True)
+    return _summary(outcomes)
+
+
+def _summary(outcomes: Sequence[Outcome]) -> int:
+    print(f"\n{'kind':8}{'cycles':>8}{'acknowledged':>14}{'refused':>9}{'unanswered':>12}{'wrong':>7}", file=sys.stderr)
+    for kind in KINDS:
+        ours = [each for each in outcomes if each.kind == kind.name]
+        if ours:
+            sums = (
+                sum(each.done for each in ours),
+                sum(each.refused for each in ours),
+                sum(each.unanswered for each in ours),
+            )
+            amiss = sum(bool(each.wrong) for each in ours)
+            print(f"{kind.name:8}{len(ours):8}{sums[0]:14}{sums[1]:9}{sums[2]:12}{amiss:7}", file=sys.stderr)
+    return int(any(each.wrong for each in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What is wrong with a store after a fault, in words; nothing if all that was acknowledged is there, once, and no more."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from casbah.activity.predicate import Everything
+from casbah.errors import OperatorError
+from casbah.store.embedded.store import EmbeddedStore
+from faults.acts import SCOPE, Expected, act, expected, made
+from making import NOW, arrival, query
+
+
+def wrong(folder: Path, *, seed: int, sent: Iterable[int], done: Iterable[int]) -> list[str]:
+    """Open the store, compare it with what was told, deliver everything again, compare again, and open it once more."""
+    sent = sorted(set(sent))
+    what = expected(seed, sent=sent, done=done)
+    try:
+        store = EmbeddedStore(folder, clock=lambda: NOW)
+    except OperatorError as told:
+        return [f"the store does not open: {told}"]
+    try:
+        found = list(_amiss(store, what))
+        everything = {name for number in sent for name in act(seed, number).brings}
+        for number in sent:
+            brings = act(seed, number).brings
+            store.insert([arrival(made(each)) for each in brings], SCOPE)
+        if (total := store.count(Everything(), SCOPE)) != len(everything):
+            found.append(f"after delivering all again there are {total} activities, not {len(everything)}")
+    finally:
+        store.close()
+    again = EmbeddedStore(folder, clock=lambda: NOW)
+    try:
+        found += [f"opened again: {each}" for each in _amiss(again, what, whole=everything)]
+    finally:
+        again.close()
+    return found
+
+
+def _amiss(store: EmbeddedStore, what: Expected, *, whole: Iterable[str] = ()) -> Iterator[str]:
+    """`whole`: ids that are there for certain, beside those that are expected."""
+    changes = store.changes(Everything(), SCOPE, after=0, limit=1_000_000)
+    listed = {json.loads(each.record)["_id"]: each.record for each in changes.changes}
+    yield from _doubled("the change feed", [json.loads(each.record)["_id"] for each in changes.changes])
+    page = store.scan(query(limit=1_000_000, isScan=True), SCOPE)
+    scanned = [json.loads(each)["_id"] for each in page.records]
+    yield from _doubled("a scan", scanned)
+    if set(scanned) != set(listed):
+        yield f"a scan and the change feed differ in {sorted(set(scanned) ^ set(listed))[:5]}"
+    if store.count(Everything(), SCOPE) != len(listed):
+        yield f"the total is {store.count(Everything(), SCOPE)}, {len(listed)} activities are listed"
+    for name in sorted({*what.held, *whole} - set(listed)):
+        yield f"{name} was acknowledged and is gone"
+    for name in sorted(set(listed) - {*what.held, *what.perhaps, *whole}):
+        yield f"{name} was never sent and is there"
+    for name, record in listed.items():
+        yield from _other(name, record, store.fetch(name, SCOPE), what)
+    for name, said in what.said:
+        if said not in [entry.what for entry in store.feedback(name, SCOPE)]:
+            yield f"feedback on {name} was acknowledged and is gone"
+
+
+def _other(name: str, record: bytes, fetched: bytes | None, what: Expected) -> Iterator[str]:
+    """Whether a record is none of the versions that it may be."""
+    versions = what.held.get(name) or what.perhaps.get(name) or {0}
+    if json.loads(record) not in [made(name, version=each) for each in versions]:
+        yield f"the record of {name} is none of the versions {sorted(versions)}: {record[:80]!r}"
+    if fetched != record:
+        yield f"{name} is fetched as {fetched!r} and listed as {record!r}"
+
+
+def _doubled(where: str, names: list[str]) -> Iterator[str]:
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield f"{where} has {name} {times} times"

@@ -1,0 +1,171 @@
+"""Faults: thirty cycles here, `make faults` for a thousand; and the tools themselves, so that they cannot be blind."""
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from casbah.store.embedded.store import EmbeddedStore
+from faults import cycles
+from faults.acts import SCOPE, act
+from faults.disk import Disk
+from faults.looking import wrong
+from faults.recording import Call, UnreadableError, calls
+from making import NOW
+
+ROOT = Path("/disk")
+CYCLES = 30
+
+
+@pytest.fixture(scope="module")
+def _traced() -> None:
+    if (lacks := cycles.lacking()) is not None:
+        pytest.skip(f"the fault harness {lacks}" if lacks.startswith("needs") else lacks)
+
+
+@pytest.mark.usefixtures("_traced")
+@pytest.mark.parametrize("kind", [kind.name for kind in cycles.KINDS])
+def test_all_that_was_acknowledged_is_there_once(kind: str, tmp_path: Path) -> None:
+    times = CYCLES // len(cycles.KINDS)
+    outcomes = list(cycles.run(times=times, seed=random.randrange(1 << 20), folder=tmp_path, only=kind))
+    assert [each for each in outcomes if each.wrong] == []
+    assert sum(each.done for each in outcomes) > 0
+
+
+def stored(folder: Path, acts: Iterable[int]) -> None:
+    store = EmbeddedStore(folder, clock=lambda: NOW)
+    for each in acts:
+        act(7, each).do(store, SCOPE)
+    store.close()
+
+
+def test_what_is_lost_is_seen(tmp_path: Path) -> None:
+    stored(tmp_path / "store", [0])
+    found = wrong(tmp_path / "store", seed=7, sent=[0, 1], done=[0, 1])
+    assert found
+    assert all("was acknowledged and is gone" in each for each in found)
+
+
+def test_what_nobody_sent_is_seen(tmp_path: Path) -> None:
+    stored(tmp_path / "store", [0, 1])
+    assert any("was never sent" in each for each in wrong(tmp_path / "store", seed=7, sent=[0], done=[0]))
+
+
+def test_what_is_whole_is_not_complained_about(tmp_path: Path) -> None:
+    stored(tmp_path / "store", range(12))
+    assert wrong(tmp_path / "store", seed=7, sent=range(12), done=range(12)) == []
+
+
+@pytest.mark.usefixtures("_traced")
+def test_an_answer_before_its_folder_is_synced_is_found_out(tmp_path: Path) -> None:
+    """A commit ends with a rename, and the engine does not sync the folder after it: without ours the answer is too early."""
+    outcomes = cycles.run(times=cycles.PLACES, seed=3, folder=tmp_path, only="power", careless=True)
+    assert any("was acknowledged and is gone" in each for outcome in outcomes for each in outcome.wrong)
+
+
+def recorded(*lines: str) -> list[Call]:
+    return list(calls(f"7  {line}" for line in lines))
+
+
+def left(folder: Path, *lines: str, most: bool = False) -> dict[str, bytes]:
+    """What is there after the power fails: the least, or the most, that the model allows."""
+    disk = Disk(ROOT)
+    for call in recorded(*lines):
+        disk.apply(call)
+    disk.after_power_failure(_Most() if most else _Least(), folder)
+    return {str(each.relative_to(folder)): each.read_bytes() for each in sorted(folder.rglob("*")) if each.is_file()}
+
+
+class _Least(random.Random):
+    def choice(self, seq):
+        return seq[0]
+
+
+class _Most(random.Random):
+    def choice(self, seq):
+        return seq[2] if len(seq) > 2 else seq[-1]
+
+
+NEW = 'openat(AT_FDCWD, "/disk/a", O_WRONLY|O_CREAT|O_CLOEXEC, 0666) = 3'
+OPEN = 'openat(AT_FDCWD, "/disk", O_RDONLY|O_CLOEXEC) = 4'
+WRITE = 'write(3, "x\\0\\201,(\\"", 6) = 6'
+WRITTEN = b'x\0\x81,("'
+SAFE = [NEW, WRITE, "fdatasync(3) = 0", OPEN, "fsync(4) = 0", "close(4) = 0"]
+
+
+@pytest.mark.parametrize(
+    "lines, least, most",
+    [
+        pytest.param([NEW, WRITE], {}, {"a": WRITTEN}, id="nothing synced"),
+        pytest.param([NEW, WRITE, "fdatasync(3) = 0"], {}, {"a": WRITTEN}, id="a file without its name"),
+        pytest.param([NEW, WRITE, OPEN, "fsync(4) = 0"], {"a": b""}, {"a": WRITTEN}, id="a name without its content"),
+        pytest.param(SAFE, {"a": WRITTEN}, {"a": WRITTEN}, id="both"),
+        pytest.param(
+            [*SAFE[:2], "fdatasync(3) = -1 EIO (Input/output error)", *SAFE[3:]],
+            {"a": b""},
+            {"a": b""},
+            id="a sync that failed",
+        ),
+        pytest.param([*SAFE, WRITE], {"a": WRITTEN}, {"a": WRITTEN * 2}, id="written after the sync"),
+        pytest.param(
+            [*SAFE, 'pwrite64(3, "AB", 2, 1) = 2'], {"a": WRITTEN}, {"a": b"xAB" + WRITTEN[3:]}, id="written over"
+        ),
+        pytest.param([*SAFE, "ftruncate(3, 2) = 0"], {"a": WRITTEN}, {"a": WRITTEN[:2]}, id="cut"),
+        pytest.param([*SAFE, 'rename("/disk/a", "/disk/b") = 0'], {"a": WRITTEN}, {"b": WRITTEN}, id="renamed"),
+        pytest.param([*SAFE, 'unlink("/disk/a") = 0'], {"a": WRITTEN}, {}, id="removed"),
+        pytest.param(
+            [*SAFE, 'openat(AT_FDCWD, "/disk/a", O_WRONLY|O_TRUNC) = 5'],
+            {"a": WRITTEN},
+            {"a": b""},
+            id="opened to be written anew",
+        ),
+        pytest.param(
+            [
+                'mkdir("/disk/f", 0777) = 0',
+                'openat(AT_FDCWD, "/disk/f/b", O_WRONLY|O_CREAT) = 3',
+                WRITE,
+                "fsync(3) = 0",
+            ],
+            {},
+            {"f/b": WRITTEN},
+            id="in a new folder",
+        ),
+        pytest.param(
+            [*SAFE, 'write(3, "y", 1) = -1 ENOSPC (No space left on device)'],
+            {"a": WRITTEN},
+            {"a": WRITTEN},
+            id="a write that failed",
+        ),
+        pytest.param(['openat(AT_FDCWD, "/elsewhere/a", O_WRONLY|O_CREAT) = 3', WRITE], {}, {}, id="somewhere else"),
+    ],
+)
+def test_the_disk_forgets_what_was_not_synced(lines: list[str], least: dict, most: dict, tmp_path: Path) -> None:
+    assert left(tmp_path / "1", *lines) == least
+    assert left(tmp_path / "2", *lines, most=True) == most
+
+
+def test_a_sync_saves_what_was_written_before_it_began(tmp_path: Path) -> None:
+    begun = ["fdatasync(3 <unfinished ...>", "<... fdatasync resumed>) = 0"]
+    lines = [f"7  {each}" for each in [NEW, OPEN, "fsync(4) = 0", WRITE, begun[0]]]
+    lines += [f"8  {WRITE}", f"7  {begun[1]}"]
+    disk = Disk(ROOT)
+    for call in calls(lines):
+        disk.apply(call)
+    disk.after_power_failure(_Least(), tmp_path)
+    assert (tmp_path / "a").read_bytes() == WRITTEN
+
+
+def test_a_call_that_is_not_modelled_is_not_passed_over() -> None:
+    disk = Disk(ROOT)
+    for call in recorded(NEW):
+        disk.apply(call)
+    *_, allocated = recorded("fallocate(3, 0, 0, 4096) = 0")
+    with pytest.raises(NotImplementedError):
+        disk.apply(allocated)
+
+
+@pytest.mark.parametrize("line", ["nonsense", '7  write(3, "ab"..., 500) = 500', "7  half a line"])
+def test_a_line_that_is_not_understood_is_not_passed_over(line: str) -> None:
+    with pytest.raises(UnreadableError):
+        list(calls([line]))

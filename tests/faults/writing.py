@@ -1,0 +1,54 @@
+"""The process under test: stores what a seed says, an act each time it is told to, and answers over the same socket.
+
+    python -m faults.writing --store FOLDER --socket FD --seed 7 [--jumps] [--careless]
+
+It reads `go N` and answers `done N` once the store has said so, or `failed N reason`; `stop` ends it. What act N does follows
+from the seed alone (`acts.py`), so that whoever listens knows what must be there. Answers leave by `sendto`, which nothing
+else here calls: faults can be put into every other call, and a recording shows where between them an answer lies.
+"""
+
+import argparse
+import socket
+import sys
+from pathlib import Path
+
+from casbah.store.embedded import payload, writer
+from casbah.store.embedded.store import EmbeddedStore
+from faults.acts import SCOPE, Jumping, act
+
+payload.SAMPLES = 100  # So that records are packed with a dictionary, which is one more file to lose, after a few acts.
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--jumps", action="store_true")
+    parser.add_argument("--careless", action="store_true", help="leave out the sync after a commit")
+    chosen = parser.parse_args()
+    if chosen.careless:
+        writer.sync_folder = lambda _folder: None
+    with socket.socket(fileno=chosen.socket) as told, told.makefile("r", encoding="utf-8") as asked:
+        store = EmbeddedStore(chosen.store, clock=Jumping(chosen.seed, jumps=chosen.jumps))
+        told.send(b"ready\n")
+        for line in asked:
+            word, _, number = line.strip().partition(" ")
+            if word == "stop":
+                break
+            told.send(_done(store, chosen.seed, int(number)))
+        store.close()
+        told.send(b"end\n")
+    return 0
+
+
+def _done(store: EmbeddedStore, seed: int, number: int) -> bytes:
+    try:
+        act(seed, number).do(store, SCOPE)
+    except Exception as wrong:  # noqa: BLE001  whatever it is, it is no answer
+        return f"failed {number} {type(wrong).__name__}: {' '.join(str(wrong).split())}\n".encode()
+    return f"done {number}\n".encode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
