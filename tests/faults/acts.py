@@ -1,6 +1,6 @@
 """What the process under test does, and what must be there afterwards: both follow from a seed and a number.
 
-Three acts in four bring activities, a few of them delivered before; the rest replace a record or add feedback.
+Two acts in three bring activities, a few of them delivered before; the rest replace a record, add feedback or delete something.
 """
 
 import json
@@ -8,6 +8,8 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from casbah.activity.fields import FIELDS
+from casbah.activity.predicate import Terms
 from casbah.activity.scope import Scope
 from casbah.store.contract import FeedbackEntry, Store
 from making import NOW, arrival, record
@@ -20,11 +22,12 @@ _YEARS = 20 * 365 * _DAY
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """`brings` activities under their ids; `replaces` one of them; says something of it: one of the three."""
+    """`brings` activities under their ids; `replaces` one of them; says something of it; `deletes` it: one of the four."""
 
     brings: Sequence[str] = ()
     replaces: str | None = None
     says: tuple[str, bytes] | None = None
+    deletes: str | None = None
     number: int = 0
     batches: int = 1
 
@@ -40,6 +43,10 @@ class Act:
             store.replace([arrival(made(self.replaces, version=self.number))], scope)
         elif self.says is not None:
             store.add_feedback(self.says[0], FeedbackEntry(NOW, "test", self.says[1]), scope)
+        elif self.deletes is not None:
+            store.delete(Terms(FIELDS["id"], (self.deletes,)), scope)
+            for _ in range(self.batches):  # Cleaning the disk may end long after the answer, or never.
+                store.erase(scope)
 
 
 @dataclass(slots=True)
@@ -49,16 +56,18 @@ class Expected:
     held: dict[str, set[int]] = field(default_factory=dict)
     perhaps: dict[str, set[int]] = field(default_factory=dict)
     said: set[tuple[str, bytes]] = field(default_factory=set)
-    perhaps_said: set[tuple[str, bytes]] = field(default_factory=set)
 
 
 def act(seed: int, number: int) -> Act:
     """What act `number` does."""
     dice = random.Random(f"{seed}/{number}")
-    if number > 3 and dice.random() < 0.25:
+    if number > 3 and dice.random() < 0.35:
         about = dice.choice(_batch(seed, dice.randrange(number - 1)))
-        if dice.random() < 0.5:
+        kind = dice.randrange(3)
+        if kind == 0:
             return Act(replaces=about, number=number)
+        if kind == 1:
+            return Act(deletes=about, number=number, batches=dice.randrange(5))
         return Act(says=(about, json.dumps({"act": number}).encode()), number=number)
     again = _batch(seed, dice.randrange(number))[:3] if number and dice.random() < 0.3 else []
     return Act(brings=[*again, *_batch(seed, number)], number=number, batches=dice.choice([1, 1, 2, 5]))
@@ -80,8 +89,10 @@ def expected(seed: int, *, sent: Iterable[int], done: Iterable[int]) -> Expected
             _bring(found, name, sure=number in finished)
         if each.replaces is not None and each.replaces in {**found.held, **found.perhaps}:
             _replace(found, each.replaces, number, sure=number in finished)
-        if each.says is not None:
-            (found.said if number in finished else found.perhaps_said).add(each.says)
+        if each.deletes is not None:
+            _delete(found, each.deletes, sure=number in finished)
+        if each.says is not None and number in finished:
+            found.said.add(each.says)
     return found
 
 
@@ -103,7 +114,7 @@ class Jumping:
 def _bring(found: Expected, name: str, *, sure: bool) -> None:
     if name in found.held:
         return
-    versions = found.perhaps.pop(name, {0})
+    versions = found.perhaps.pop(name, set()) | {0}
     (found.held if sure else found.perhaps)[name] = versions
 
 
@@ -111,6 +122,15 @@ def _replace(found: Expected, name: str, number: int, *, sure: bool) -> None:
     for each in (found.held, found.perhaps):
         if name in each:
             each[name] = {number} if sure and each is found.held else each[name] | {number}
+
+
+def _delete(found: Expected, name: str, *, sure: bool) -> None:
+    """What was said of an activity goes with it."""
+    versions = found.held.pop(name, set()) | found.perhaps.pop(name, set())
+    said = {each for each in found.said if each[0] == name}
+    found.said -= said
+    if not sure and versions:
+        found.perhaps[name] = versions
 
 
 def _batch(seed: int, number: int) -> list[str]:

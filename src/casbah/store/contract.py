@@ -178,6 +178,17 @@ class Store(Protocol):
         """The entries of an activity, oldest first. Raises ActivityNotFoundError."""
         ...
 
+    def delete(self, predicate: Predicate, scope: Scope, /) -> int:
+        """Delete what matches, with the feedback on it; how many activities that were.
+
+        On return none of them is found in any way, and that is on disk. Delivered again, they are stored again.
+        """
+        ...
+
+    def erase(self, scope: Scope, /) -> bool:
+        """Remove some more of what was deleted from the disk, its indexes and all; whether there is more of it."""
+        ...
+
     def close(self) -> None:
         """Let go of the data; calls after this raise StoreClosedError."""
         ...

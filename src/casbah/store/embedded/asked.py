@@ -78,13 +78,13 @@ class Asked:
         self.until.check()
         if self._resolved == NOTHING:
             return []
-        return self.view.numbered(self._query, after=after, last=last, limit=limit)
+        return self.view.numbered(self.query, after=after, last=last, limit=limit)
 
     def stream(self, sort: Field, *, descending: bool) -> Iterator[Hit]:
         """Every activity that matches, in order."""
         if self._resolved == NOTHING:
             return iter(())
-        return self.view.stream(self._query, sort.name, descending=descending)
+        return self.view.stream(self.query, sort.name, descending=descending)
 
     def moments(self, sort: Field, *, first: int, last: int, width: int) -> Mapping[int, int]:
         """How many activities match in each `width` ms from `first` to `last` that has any, by its start."""
@@ -106,13 +106,14 @@ class Asked:
         if self._resolved == NOTHING:
             return ()
         if field.kind is Kind.INT:
-            found = self.view.numbers(field.name, self._query)
+            found = self.view.numbers(field.name, self.query)
             return [(number, count) for number, count in found if str(number).startswith(prefix)]
         known = self._resolved == EVERYTHING and self.view.untouched
-        return self.view.tally(field.name, None if known else self._query, prefix=prefix, limit=limit)
+        return self.view.tally(field.name, None if known else self.query, prefix=prefix, limit=limit)
 
     @property
-    def _query(self) -> Engine:
+    def query(self) -> Engine:
+        """What the engine is asked."""
         return render(self._resolved, self.view)
 
     def _windows(self, sort: Field, wanted: int, *, descending: bool) -> Iterator[p.Range]:

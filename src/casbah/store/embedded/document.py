@@ -54,7 +54,7 @@ def renamed(entry: Prepared, activity_id: str) -> Prepared:
             id=activity_id,
             timestamp=entry.timestamp,
             record=entry.record,
-            activity=_parsed(entry.record),
+            activity=parsed(entry.record),
             digest=entry.digest,
             created=entry.created,
             adds=entry.adds,
@@ -89,7 +89,7 @@ def document(entry: Prepared, stamp: Stamp, *, twins: Sequence[str], packed: byt
     return (entry.columns[:-1] + b"," + orjson.dumps(added)[1:]).decode()
 
 
-def _parsed(record: bytes) -> Any:
+def parsed(record: bytes) -> Any:
     """A record that was parsed once already. The standard library reads integers of any length, orjson any depth we take."""
     try:
         return json.loads(record)

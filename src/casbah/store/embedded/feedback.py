@@ -41,6 +41,18 @@ class Feedback:
             )
             return tuple(FeedbackEntry(*row) for row in rows)
 
+    def activities(self) -> Sequence[str]:
+        """The ids of all activities that have entries."""
+        if self._database is None and not self._file.exists():
+            return ()
+        with self._lock:
+            return [row[0] for row in self._opened().execute("select distinct activity from feedback")]
+
+    def forget(self, activity_id: str) -> None:
+        """Delete the entries of an activity; on disk on return."""
+        with self._lock, self._opened() as database:
+            database.execute("delete from feedback where activity = ?", (activity_id,))
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
@@ -51,5 +63,7 @@ class Feedback:
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
             self._database = sqlite3.connect(self._file, check_same_thread=False)
-            self._database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLE}")
+            self._database.executescript(
+                f"pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on; {_TABLE}"
+            )
         return self._database

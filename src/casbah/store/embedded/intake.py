@@ -7,10 +7,11 @@ one commits waits, and the next commit takes all who wait: each is told of its o
 import logging
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TypeVar
 
 from casbah.activity.arrival import Arrival
 from casbah.errors import StoreClosedError
@@ -27,6 +28,8 @@ from casbah.store.embedded.view import Limits, View
 from casbah.store.embedded.writer import Writers
 
 _log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 MOST_TOGETHER = 5_000
 """Batches share a commit as long as they have no more activities than this together; a larger one has it to itself."""
@@ -79,15 +82,25 @@ class Intake:
             self._begin()
         return batch.told
 
-    def replace(self, entries: Sequence[Prepared]) -> Future[int]:
-        """Store records anew under their ids; the answer is how many of them there were."""
+    def alone(self, work: Callable[[], Answer]) -> Future[Answer]:
+        """Have something else done that changes what is stored, while nobody else changes it."""
         try:
-            return self._writing.submit(self._replaced, entries)
+            return self._writing.submit(self._settled_after, work)
         except RuntimeError:  # It has shut down.
             raise StoreClosedError from None
 
-    def _replaced(self, entries: Sequence[Prepared]) -> int:
+    def replace(self, entries: Sequence[Prepared]) -> Future[int]:
+        """Store records anew under their ids; the answer is how many of them there were."""
+        return self.alone(lambda: self._replaced(entries))
+
+    def _settled_after(self, work: Callable[[], Answer]) -> Answer:
         self._periods.catch_up()
+        try:
+            return work()
+        finally:
+            self._settle()
+
+    def _replaced(self, entries: Sequence[Prepared]) -> int:
         replaced = Replaced(self._periods, self._stamps)
         for entry in entries:
             replaced.add(entry)
@@ -101,7 +114,6 @@ class Intake:
                 last=max(fresh.stamp.seq for fresh, _ in each),
                 without=[s.identity(fresh.entry.id) for fresh, _ in each],
             )
-        self._settle()
         self._learn()
         return sum(len(each) for _, each in found)
 

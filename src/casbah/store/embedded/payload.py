@@ -70,6 +70,10 @@ class Payloads:
                 pass
         return [self.unpack(each) for each in stored]
 
+    def forget(self) -> None:
+        """Learn nothing of the records that were packed until now: some of them are to be deleted."""
+        self._sample, self._offered = [], 0
+
     def learn(self) -> None:
         """Train a dictionary if it is time to. To be called between commits: it takes the better part of a second."""
         if self._trained_at is None:

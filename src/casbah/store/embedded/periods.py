@@ -1,8 +1,10 @@
 """The periods of one tenant: a folder of numbered index directories."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from casbah.durable import write_file
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.period import Period
@@ -11,7 +13,7 @@ from casbah.store.embedded.view import Limits, View
 State = Sequence[tuple[int, int, Limits]]
 """Of each period: its number, how often what is in view has changed, and its limits."""
 
-_PERIODS, _DICTIONARIES = "periods", "dictionaries"
+_PERIODS, _DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
 
 
 class Periods:
@@ -20,6 +22,8 @@ class Periods:
     def __init__(self, tenant: Path, *, cache: Cache) -> None:
         self._folder = folder = tenant / _PERIODS
         self._cache = cache
+        self._numbering = tenant / _NUMBERING
+        self._remembered = json.loads(self._numbering.read_bytes())["last"] if self._numbering.exists() else 0
         self.payloads = Payloads(tenant / _DICTIONARIES)
         self._periods = {number: self._opened(number, name) for number, name in _numbered(folder)}
         self.payloads.held = sum(view.held for view in self.views())
@@ -34,8 +38,13 @@ class Periods:
 
     @property
     def last(self) -> int:
-        """The largest number of storing that is in view."""
-        return max((period.last for period in self._periods.values()), default=0)
+        """The largest number of storing that is in view, or was before activities were deleted."""
+        return max(self._remembered, *(period.last for period in self._periods.values()), 0)
+
+    def remember(self) -> None:
+        """Keep the largest number of storing on disk, whatever will be deleted."""
+        self._remembered = self.last
+        write_file(self._numbering, json.dumps({"last": self._remembered}).encode())
 
     @property
     def pending(self) -> bool:
@@ -47,6 +56,10 @@ class Periods:
         for period in self._periods.values():
             if period.pending is not None:
                 period.refresh()
+
+    def all(self) -> list[Period]:
+        """Every period, oldest first."""
+        return [self._periods[number] for number in sorted(self._periods)]
 
     def holding(self, number: int) -> Period | None:
         """The period of that number, if it is there."""

@@ -5,6 +5,7 @@
 <store>/tenants/<tenant>/periods/<number>/   a tantivy index for each 2^31 ms
 <store>/tenants/<tenant>/dictionaries/       what its records have in common, to pack them with
 <store>/tenants/<tenant>/feedback.db         feedback on activities
+<store>/tenants/<tenant>/numbering.json      the largest number of storing before something was deleted
 """
 
 import threading
@@ -127,6 +128,20 @@ class EmbeddedStore:
         """See `Store.feedback`."""
         return self._known_feedback(activity_id, scope).of(activity_id)
 
+    def delete(self, predicate: Predicate, scope: Scope, /) -> int:
+        """See `Store.delete`."""
+        count = self._tenant(scope).delete(predicate)
+        if count:
+            self._forget_feedback(scope)
+        return count
+
+    def erase(self, scope: Scope, /) -> bool:
+        """See `Store.erase`."""
+        worked = self._tenant(scope).erase()
+        if worked:  # Whoever deleted may have been stopped before.
+            self._forget_feedback(scope)
+        return worked
+
     def close(self) -> None:
         """See `Store.close`."""
         with self._opening:
@@ -151,6 +166,13 @@ class EmbeddedStore:
                 )
                 self._feedback[scope.tenant] = Feedback(folder)
             return self._tenants[scope.tenant]
+
+    def _forget_feedback(self, scope: Scope) -> None:
+        """Delete the feedback on what is not there any more."""
+        feedback = self._feedback[scope.tenant]
+        for activity_id in feedback.activities():
+            if self.fetch(activity_id, scope) is None:
+                feedback.forget(activity_id)
 
     def _known_feedback(self, activity_id: str, scope: Scope) -> Feedback:
         if self._tenant(scope).search.fetch(activity_id) is None:

@@ -5,9 +5,11 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
+from casbah.activity.predicate import Predicate
 from casbah.store.contract import Inserted, Prepared
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
+from casbah.store.embedded.erasure import Erasure
 from casbah.store.embedded.intake import Intake
 from casbah.store.embedded.periods import Periods, State
 from casbah.store.embedded.search import Search
@@ -23,6 +25,7 @@ class Tenant:
     ) -> None:
         self._periods = Periods(folder, cache=cache)
         stamps = Stamps(clock, last=self._periods.last)
+        self._erasure = Erasure(self._periods, writers=writers, stamps=stamps)
         self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing)
         self.search = Search(self._periods.views)
 
@@ -43,3 +46,11 @@ class Tenant:
     def replace(self, arrivals: Sequence[Arrival]) -> int:
         """Store records anew under their ids; how many of them there were."""
         return self._intake.replace([prepared(each) for each in arrivals]).result()
+
+    def delete(self, predicate: Predicate) -> int:
+        """Delete what matches; how many activities that were."""
+        return self._intake.alone(lambda: self._erasure.delete(predicate)).result()
+
+    def erase(self) -> bool:
+        """Erase some more of what was deleted from the disk; whether there is more to do."""
+        return self._intake.alone(self._erasure.erase).result()

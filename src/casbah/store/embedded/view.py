@@ -32,6 +32,14 @@ class Hit(NamedTuple):
     address: tantivy.DocAddress
 
 
+class Kept(NamedTuple):
+    """An activity as it lies in a period: its two sort keys, and its record."""
+
+    date_key: int
+    created_key: int
+    record: bytes
+
+
 def records_of(hits: Sequence[Hit]) -> list[bytes]:
     """The records' own bytes, in order; the hits are one tenant's."""
     stored = [hit.view.searcher.doc(hit.address)["record"][0] for hit in hits]
@@ -182,8 +190,25 @@ class View:
         return (found[0][0][0], found[1][0][0]) if found[0] else None
 
     def has(self, column: str, term: str) -> bool:
-        """Whether some activity has that term. (No activity is ever deleted singly, so this needs no search.)."""
-        return self.freq(column, term) > 0
+        """Whether some activity has that term; one that was deleted has it no more."""
+        if not self.freq(column, term):
+            return False
+        return self.untouched or bool(self.numbers_of(column, term))
+
+    def numbers_of(self, column: str, term: str) -> list[int]:
+        """The numbers of storing of the activities that have a term."""
+        query = Engine.term_query(self.schema, column, term)
+        found = self._ordered(query, "seq", descending=False, limit=max(self.freq(column, term), 1))
+        return [number for number, _ in found]
+
+    def stored_until(self, last: int, *, limit: int) -> list["Kept"]:
+        """The first activities whose number of the last storing is up to `last`, in the order of those numbers."""
+        query = Engine.range_query(self.schema, "stored", FieldType.Integer, 0, last)
+        found = self._ordered(query, "stored", descending=False, limit=min(limit, max(self.held, 1)))
+        addresses = [address for _, address in found]
+        columns = [self.searcher.fast_field_values(name, addresses) for name in ("date_key", "created_key")]
+        records = self.payloads.unpack_all([self.searcher.doc(address)["record"][0] for address in addresses])
+        return [Kept(int(date), int(created), record) for date, created, record in zip(*columns, records, strict=True)]
 
     def ties(self, created: int) -> int:
         """How many numbers are taken in one ms of `created`."""

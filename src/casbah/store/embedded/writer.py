@@ -32,9 +32,11 @@ class Writers:
         *,
         last: int,
         without: Iterable[tuple[str, str]] = (),
+        matching: tantivy.Query | None = None,
     ) -> None:
-        """Add documents, in place of those that have one of some terms, and commit: on return they are synced to disk and in
-        view. Their moments lie within `limits`, their numbers go up to `last`. On any failure nothing has changed.
+        """Add documents, in place of those that have one of some terms or match a query, and commit: on return they are synced
+        to disk and in view. Their moments lie within `limits`, their numbers go up to `last`. On any failure nothing has
+        changed.
 
         Raises StoreClosedError once closed: whoever has waited until then must not write to what another process may own.
         """
@@ -43,6 +45,8 @@ class Writers:
                 raise StoreClosedError
             writer = self._writer(period)
             try:
+                if matching is not None:
+                    writer.delete_documents_by_query(matching)
                 for column, term in without:
                     writer.delete_documents_by_term(column, term)
                 for document in documents:
@@ -56,6 +60,13 @@ class Writers:
                 _let_go(writer)
                 raise
             period.refresh(last)
+
+    def tidy(self, period: Period) -> None:
+        """Remove the files of a period that nobody reads any more."""
+        with self._writing:
+            if self._closed:
+                raise StoreClosedError
+            self._writer(period).garbage_collect_files()
 
     def close(self) -> None:
         """Wait for merges and let go of every period."""

@@ -1,0 +1,239 @@
+"""What is deleted is in no answer any more; what is not stays as it was, also while the disk is cleaned."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from casbah.activity import predicate as p
+from casbah.activity.fields import FIELDS
+from casbah.activity.scope import Scope
+from casbah.store.contract import FeedbackEntry, Spans, Store, Wanted
+from casbah.store.embedded import erasure
+from casbah.store.embedded.store import EmbeddedStore
+from making import NOW, arrival, from_source, ids, query, record
+
+TENANT = Scope("default")
+MONTH = 31 * 86_400_000
+ORDERS = [(sort, direction) for sort in ("date", "created") for direction in ("asc", "desc")]
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "_AT_ONCE", 7)
+
+
+def user(name: str) -> dict[str, Any]:
+    return {"user.username": {"eq": [name]}}
+
+
+def by(name: str, number: int, **keys: Any) -> dict[str, Any]:
+    return record(number, timestamp=NOW - number % 3 * MONTH - number, user={"userName": name}, **keys)
+
+
+def everything(store: Store) -> dict[str, Any]:
+    """All that answers show, in each way there is."""
+    pages = {
+        order: list(store.find(query(sortField=order[0], sortDirection=order[1], limit=5_000), TENANT).records)
+        for order in ORDERS
+    }
+    found = {"pages": pages}
+    found["scan"] = list(store.scan(query(isScan=True, limit=5_000), TENANT).records)
+    found["changes"] = list(store.changes(p.Everything(), TENANT, after=0, limit=5_000).changes)
+    found["total"] = store.count(p.Everything(), TENANT)
+    found["users"] = list(store.most_frequent(Wanted(FIELDS["user_name"], p.Everything(), 50), TENANT))
+    spans = Spans(FIELDS["date"], p.Everything(), NOW - 4 * MONTH, NOW, 86_400_000)
+    found["spans"] = dict(store.histogram(spans, TENANT))
+    found["words"] = {
+        name: store.find(query({"text": {"eq": [name]}}), TENANT).total for name in ("ann", "bob", "told")
+    }
+    return found
+
+
+def erase(store: Store) -> int:
+    steps = 1
+    while store.erase(TENANT):
+        steps += 1
+    return steps
+
+
+def filled(store: Store) -> None:
+    store.insert([arrival(by("ann" if each % 4 else "bob", each, description="told")) for each in range(60)], TENANT)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        pytest.param(user("bob"), id="a term"),
+        pytest.param({"user.username": {"neq": ["bob"]}}, id="a negation"),
+        pytest.param({"user.username": {"startswith": ["bo"]}}, id="a prefix"),
+        pytest.param({"date": {"lte": [NOW - MONTH]}}, id="a range"),
+        pytest.param({"date": {"lte": [NOW - MONTH]}, **user("ann")}, id="two conditions"),
+        pytest.param({"text": {"eq": ["told"]}}, id="a word"),
+        pytest.param({"user.username": {"isnotset": [True]}}, id="nothing"),
+        pytest.param({}, id="all"),
+    ],
+)
+def test_exactly_what_matches_is_gone(store: Store, filters: dict[str, Any]) -> None:
+    filled(store)
+    asked = query(filters, limit=100)
+    matching = set(ids(store.find(asked, TENANT).records))
+    everyone = set(ids(store.find(query(limit=100), TENANT).records))
+    assert store.delete(asked.predicate, TENANT) == len(matching)
+    left = everyone - matching
+    for _ in range(2):
+        seen = everything(store)
+        assert set(ids(seen["scan"])) == set(ids(seen["pages"]["date", "desc"])) == left
+        assert seen["total"] == sum(seen["spans"].values()) == sum(count for _, count in seen["users"]) == len(left)
+        assert store.find(asked, TENANT).total == 0
+        assert [name for name in everyone if store.fetch(name, TENANT) is not None and name in matching] == []
+        erase(store)
+
+
+def test_cleaning_the_disk_changes_no_answer(store: Store) -> None:
+    filled(store)
+    store.replace([arrival(by("ann", each, description="told anew")) for each in (1, 5, 7)], TENANT)
+    store.delete(query(user("bob")).predicate, TENANT)
+    before = everything(store)
+    assert erase(store) > 3
+    assert everything(store) == before
+    assert not store.erase(TENANT)
+
+
+def test_other_tenants_keep_theirs(store: Store) -> None:
+    filled(store)
+    other = Scope("other")
+    store.insert([arrival(by("bob", 1))], other)
+    store.delete(p.Everything(), TENANT)
+    erase(store)
+    assert (store.count(p.Everything(), TENANT), store.count(p.Everything(), other)) == (0, 1)
+
+
+@pytest.mark.parametrize("cleaned", [False, True])
+def test_what_is_delivered_again_is_stored_again_and_only_that(store: Store, cleaned: bool) -> None:
+    source = [from_source(f"event-{each}", NOW - each, {"number": each}) for each in range(10)]
+    twin = from_source("event-3", NOW - 3, {"number": "another"})
+    store.insert([*source, twin, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
+    gone = query({"activity.id": {"eq": ["event-1", "activity-1"]}}).predicate
+    assert store.delete(gone, TENANT) == 2
+    if cleaned:
+        erase(store)
+    again = store.insert([*source, twin, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
+    assert (again.stored, again.duplicates) == (2, 11)
+    assert store.count(p.Everything(), TENANT) == 13
+
+
+def test_feedback_goes_with_its_activity(store: Store) -> None:
+    filled(store)
+    for name in ("activity-0", "activity-1"):
+        store.add_feedback(name, FeedbackEntry(NOW, "test", b'{"useful": true}'), TENANT)
+    store.delete(query(user("bob")).predicate, TENANT)
+    store.insert([arrival(by("bob", 0))], TENANT)
+    assert store.feedback("activity-0", TENANT) == ()
+    assert len(store.feedback("activity-1", TENANT)) == 1
+
+
+def test_storing_and_replacing_go_on_while_the_disk_is_cleaned(store: Store) -> None:
+    filled(store)
+    store.delete(query(user("bob")).predicate, TENANT)
+    number = 100
+    while store.erase(TENANT):
+        store.insert([arrival(by("bob", number))], TENANT)
+        store.replace([arrival(by("ann", 59, description=f"after {number}"))], TENANT)
+        if number < 105:  # Each makes cleaning begin anew.
+            store.delete(query({"activity.id": {"eq": [f"activity-{number}"]}}).predicate, TENANT)
+        number += 1
+    held = {f"activity-{each}" for each in range(60) if each % 4}
+    assert set(ids(everything(store)["scan"])) == held | {f"activity-{each}" for each in range(105, number)}
+    fetched = store.fetch("activity-59", TENANT)
+    assert fetched is not None
+    assert json.loads(fetched)["description"] == f"after {number - 1}"
+
+
+@pytest.fixture
+def reopened(tmp_path: Path) -> Iterator[Any]:
+    """Closes the store that there was and opens it again."""
+    held: list[EmbeddedStore] = []
+
+    def anew() -> EmbeddedStore:
+        while held:
+            held.pop().close()
+        held.append(EmbeddedStore(tmp_path / "again", clock=lambda: NOW))
+        return held[0]
+
+    yield anew
+    while held:
+        held.pop().close()
+
+
+def test_a_restart_goes_on_with_cleaning(reopened: Any) -> None:
+    filled(reopened())
+    store = reopened()
+    store.delete(query(user("bob")).predicate, TENANT)
+    before = everything(store)
+    assert store.erase(TENANT)
+    store = reopened()
+    assert everything(store) == before
+    assert erase(store) > 3
+    assert everything(reopened()) == before
+
+
+def test_a_cursor_of_the_change_feed_misses_nothing_after_all_was_deleted(reopened: Any) -> None:
+    store = reopened()
+    filled(store)
+    reached = store.changes(p.Everything(), TENANT, after=0, limit=1_000).reached
+    store.delete(p.Everything(), TENANT)
+    erase(store)
+    store = reopened()
+    store.insert([arrival(by("cid", 200))], TENANT)
+    found = store.changes(p.Everything(), TENANT, after=reached, limit=10)
+    assert ids(change.record for change in found.changes) == ["activity-200"]
+
+
+def test_no_file_of_before_is_left(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    filled(store)
+    store.insert([arrival(by("bob", 90, description="unutterable"))], TENANT)
+    segments = {file for file in tmp_path.rglob("*") if file.suffix in {".store", ".term", ".idx", ".pos", ".fast"}}
+    assert any(b"unutterable" in file.read_bytes() for file in segments)
+    store.delete(query(user("bob")).predicate, TENANT)
+    erase(store)
+    assert not [file for file in segments if file.exists()]
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and b"unutterable" in file.read_bytes()]
+    assert not list(tmp_path.rglob("erasing.json"))
+    store.close()
+
+
+def test_any_order_of_changes_agrees_with_a_plain_list(reopened: Any) -> None:
+    dice = random.Random(5)
+    store, held, number = reopened(), {}, 0
+    for _ in range(80):
+        step = dice.random()
+        if step < 0.45:
+            batch = [by(dice.choice(["ann", "bob", "cid"]), number + each) for each in range(dice.randint(1, 9))]
+            number += len(batch)
+            store.insert(map(arrival, batch), TENANT)
+            held |= {each["_id"]: each for each in batch}
+        elif step < 0.6 and held:
+            name = dice.choice(sorted(held))
+            held[name] = held[name] | {"description": f"anew {dice.random()}"}
+            store.replace([arrival(held[name])], TENANT)
+        elif step < 0.75:
+            name = dice.choice(["ann", "bob", "cid"])
+            late = {"date": {"lte": [NOW - dice.randrange(3 * MONTH)]}}
+            before = len(held)
+            cut = late["date"]["lte"][0]
+            held = {
+                key: each for key, each in held.items() if each["user"]["userName"] != name or each["timestamp"] > cut
+            }
+            assert store.delete(query({**user(name), **late}).predicate, TENANT) == before - len(held)
+        elif step < 0.95:
+            store.erase(TENANT)
+        else:
+            store = reopened()
+        seen = everything(store)
+        assert {json.loads(each)["_id"]: json.loads(each) for each in seen["scan"]} == held
+        assert seen["total"] == len(seen["changes"]) == len(held)
