@@ -10,6 +10,7 @@ from random import Random
 
 from starlette.types import ASGIApp
 
+from casbah.audit.trail import Trail
 from casbah.connectors import connectors
 from casbah.export.exports import Exports
 from casbah.http.app import application
@@ -25,6 +26,8 @@ from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
 from casbah.ingest.enrich.enrichment import Sources
 from casbah.ingest.enrich.ranges import Book
+from casbah.retention.deletion import Retention
+from casbah.retention.rules import Rules
 from casbah.saved.queries import Queries
 from casbah.settings import Settings, read
 from casbah.store.embedded.store import EmbeddedStore
@@ -75,6 +78,8 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         ) as beside,
         closing(Lanes(settings)) as lanes,
         closing(_exports(settings, store, clock)) as exports,
+        closing(Trail(store, level=settings.audit)) as trail,
+        closing(Retention(store, Rules(settings.store), trail, clock=clock)) as retention,
     ):
         services = Services(
             settings=settings,
@@ -89,6 +94,8 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             ranges=ranges,
             queries=queries,
             exports=exports,
+            trail=trail,
+            retention=retention,
             enrichment=enrichment,
             beside=beside,
             lanes=lanes,

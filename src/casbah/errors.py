@@ -18,6 +18,7 @@
         NoSuchRangeError            404  no IP range of that id (or another tenant's)
         NoSuchQueryError            404  no saved query of that id (or another tenant's, or somebody else's)
         NoSuchExportError           404  no export of that id (or another tenant's, or somebody else's, or not ready)
+        NoSuchRuleError             404  no retention rule of that id (or another tenant's)
         RouteNotFoundError          404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
@@ -35,6 +36,7 @@
         StoreLockedError            another process owns the data directory
         StoreFormatError            the data directory was written by another format
         TokensDamagedError          the database of tokens cannot be opened
+        RulesDamagedError           the file of retention rules cannot be read
         BadTenantError              a tenant's name cannot be used
         BadMappingError             a mapping file cannot be used
         BadSettingError             a setting's value cannot be read
@@ -200,6 +202,15 @@ class NoSuchExportError(RequestError):
         super().__init__("Not found.")
 
 
+class NoSuchRuleError(RequestError):
+    """No retention rule of that id in the caller's tenant."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Not found.")
+
+
 class RouteNotFoundError(RequestError):
     """No route at that path."""
 
@@ -346,6 +357,16 @@ class TokensDamagedError(OperatorError):
 
     def __init__(self, path: str, wrong: str) -> None:
         super().__init__(f"{path} {wrong}")
+
+
+class RulesDamagedError(OperatorError):
+    """The file of retention rules cannot be read, so what must be kept is not known."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"{file} cannot be read, so it is not known what must not be deleted; put it back from a backup, or "
+            "remove it to begin without rules and legal holds"
+        )
 
 
 class BadTenantError(OperatorError):

@@ -25,10 +25,11 @@ from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
 from casbah.export.exports import READY, Wanted
 from casbah.http import manual
-from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_TOKEN, AN_EXPORT, EXAMPLES
+from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_RULE, A_TOKEN, AN_EXPORT, EXAMPLES
 from casbah.http.refusal import REFUSALS
 from casbah.http.routes import PUBLIC, ROUTES
 from casbah.ingest.enrich.ranges import Drawn
+from casbah.retention.rules import Rule
 from casbah.saved.queries import Written
 from samples import NOW
 from scenarios.inprocess import Asker, Reply
@@ -149,6 +150,8 @@ def seeded(folder, clock=None, *, samples=True, **given):
         house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)
         mine = Written("Mine", {"service": {"eq": [11161]}})
         house.services.queries.add(mine, "local", Scope("default"), query_id=A_QUERY)
+        rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
+        house.services.retention.add(rule, Scope("default"))
         wanted = Wanted({}, "date", "desc", "csv", ("time", "user"), None)
         house.services.exports.begin(wanted, "local", Scope("default"), export_id=AN_EXPORT)
         while house.services.exports.one(AN_EXPORT, "local", Scope("default")).state != READY:
@@ -274,6 +277,7 @@ def resolved(part: dict) -> dict:
     [
         ("revoke_token", f"/api/ext/v1/tokens/{A_TOKEN}"),
         ("delete_query", f"/api/ext/v1/queries/{A_QUERY}"),
+        ("remove_rule", f"/api/ext/v1/retention/{A_RULE}"),
         ("delete_export", f"/api/ext/v1/exports/{AN_EXPORT}"),
         ("forget", "/api/ext/v1/mimic"),
     ],
@@ -367,6 +371,12 @@ PROVOKED = [
     Provoked("BadChangeQuery", "no cursor", "list_changes", ("POST", "/api/ext/v1/changes", b'{"cursor": "yesterday"}')),
     Provoked("BadNewExport", "no such column", "begin_export", ("POST", "/api/ext/v1/exports", b'{"columns": ["usr"]}')),
     Provoked("BadNewExport", "no such format", "begin_export", ("POST", "/api/ext/v1/exports", b'{"format": "xlsx"}')),
+    Provoked("BadDeleteQuery", "unknown filter", "delete_activities", ("POST", "/api/ext/v1/activities/delete", b'{"filters": {"user.domian": {}}}')),
+    Provoked("BadDeleteQuery", "no flag", "delete_activities", ("POST", "/api/ext/v1/activities/delete", b'{"dryRun": "perhaps"}')),
+    Provoked("BadApplyQuery", "no flag", "apply_rules", ("POST", "/api/ext/v1/retention/apply", b'{"dryRun": "perhaps"}')),
+    Provoked("BadNewRule", "no name", "add_rule", ("POST", "/api/ext/v1/retention", b"{}")),
+    Provoked("BadNewRule", "no days", "add_rule", ("POST", "/api/ext/v1/retention", b'{"name": "x"}')),
+    Provoked("BadNewRule", "no action", "add_rule", ("POST", "/api/ext/v1/retention", b'{"name": "x", "action": "keep"}')),
     Provoked("BadNewQuery", "unknown filter", "save_query", ("POST", "/api/ext/v1/queries", b'{"name": "x", "filters": {"user.domian": {}}}')),
     Provoked("BadFeedback", "nothing said", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b"{}")),
     Provoked("BadFeedback", "no flag", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b'{"feedback": "x", "allowContact": "perhaps"}')),

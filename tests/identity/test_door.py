@@ -79,7 +79,7 @@ def test_local_keys_are_new_each_time_and_look_like_keys():
 @pytest.fixture
 def tenants(tmp_path):
     """Askers of tenants a and b; a holds one activity with feedback, and one that b has too."""
-    with compose.opened(settings.read({}, store=str(tmp_path / "store"))) as house:
+    with compose.opened(settings.read({}, store=str(tmp_path / "store"), audit="off")) as house:
         keys = {name: house.services.tokens.create(f"of-{name}", tenant=name)[0] for name in ("a", "b")}
         a, b = (Asker(house.app, keys[name]) for name in ("a", "b"))
         for ask, names in ((a, ("secret", "shared")), (b, ("shared",))):

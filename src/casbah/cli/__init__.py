@@ -11,7 +11,21 @@ import httpx
 import typer
 
 from casbah import __version__
-from casbah.cli import activities, counts, demo, enrich, export, ingest, pull, ranges, serve, sources, tail, token
+from casbah.cli import (
+    activities,
+    counts,
+    demo,
+    enrich,
+    export,
+    ingest,
+    pull,
+    ranges,
+    retention,
+    serve,
+    sources,
+    tail,
+    token,
+)
 from casbah.errors import CasbahError
 
 app = typer.Typer(
@@ -35,6 +49,8 @@ app.command("histogram")(counts.histogram)
 app.command("tail")(tail.tail)
 app.command("export")(export.export)
 app.command("feedback")(activities.feedback)
+app.command("delete")(retention.delete)
+app.add_typer(retention.app, name="retention")
 app.add_typer(ranges.app, name="ranges")
 app.add_typer(token.app, name="token")
 

@@ -53,6 +53,7 @@ def serve(
         with announced(settings.store, url=url, key=house.local_key):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
             settle()
+            house.services.retention.begin()
             with pulling(settings, url, house.local_key) as stop:
                 stop_on_signals(server, stop)
                 server.run(sockets=[listener])

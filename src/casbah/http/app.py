@@ -11,10 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
 from casbah.http import manual, mimic
+from casbah.http.audit import noted
 from casbah.http.body import Incoming
 from casbah.http.exchange import Exchange, Services
 from casbah.http.problems import answer
-from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, PublicRoute, Route
+from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, Audit, PublicRoute, Route
 from casbah.http.session import visitor
 from casbah.identity.door import TENANT_HEADER
 from casbah.identity.grants import Caller
@@ -72,6 +73,16 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
         response = await _answered(Exchange(request, services, caller, path), route)
     except CasbahError as error:
         response = answer(error)
+    if route.audit is not Audit.NOTHING:
+        await noted(
+            request,
+            services,
+            caller,
+            name=route.handler.__name__,
+            about=path,
+            status=response.status_code,
+            changes=route.audit is Audit.CHANGES,
+        )
     if quota is not None:
         response.headers.update(quota.headers)
     return response

@@ -73,6 +73,7 @@ async def read_parameters(request: Request, *, limit: int) -> dict[str, Any]:
     filters = found.get("filters")
     if isinstance(filters, str) and filters.strip():
         found["filters"] = _object(filters.encode("utf-8", "surrogatepass"), "filters")
+    request.state.asked = found
     return found
 
 

@@ -27,6 +27,7 @@ A_QUERY = "5c1f0a9d2b7e4a36"
 """The id of a saved query, as paths show it."""
 
 AN_EXPORT = "9f2c4b7a1d3e5f60"
+A_RULE = "3f0a51c2d9e8b764"
 """The id of an export, as paths show it."""
 
 A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
@@ -145,6 +146,31 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             },
         ),
         Example("records", "The records themselves, compressed", {"format": "ndjson", "compress": "zstd"}),
+    ),
+    "DeleteQuery": (
+        Example(
+            "dry-run",
+            "How many activities of a user there are to delete",
+            {"filters": {"user.username": {"eq": ["ann@example.com"]}}},
+        ),
+        Example(
+            "for-good",
+            "Delete them, and answer once they have left the disk",
+            {"filters": {"user.username": {"eq": ["ann@example.com"]}}, "dryRun": False, "wait": True},
+        ),
+    ),
+    "ApplyQuery": (Example("dry-run", "What the rules would delete now", {"dryRun": True}),),
+    "NewRule": (
+        Example(
+            "retention",
+            "Google Workspace is kept for 400 days",
+            {"name": "Google, 400 days", "filters": {"service": {"eq": [11770]}}, "days": 400},
+        ),
+        Example(
+            "hold",
+            "Nobody deletes what a user did",
+            {"name": "case 4711", "action": "hold", "filters": {"user.username": {"eq": ["ann@example.com"]}}},
+        ),
     ),
     "SignIn": (Example("token", "With a token", {"token": "0" * 80}),),
     "Feedback": (

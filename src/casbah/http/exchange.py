@@ -12,6 +12,7 @@ from starlette.responses import Response
 from casbah.activity.deadline import Deadline
 from casbah.activity.query import Bounds
 from casbah.activity.scope import Scope
+from casbah.audit.trail import Trail
 from casbah.export.exports import Exports
 from casbah.http.lanes import Lanes
 from casbah.http.quirks import Quirks
@@ -25,6 +26,7 @@ from casbah.ingest.beside import Beside
 from casbah.ingest.contract import Connector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.ranges import Book
+from casbah.retention.deletion import Retention
 from casbah.saved.queries import Queries
 from casbah.settings import Settings
 from casbah.store.contract import Store
@@ -51,6 +53,8 @@ class Services:
     ranges: Book
     queries: Queries
     exports: Exports
+    trail: Trail
+    retention: Retention
     enrichment: Enrichment
     beside: Beside
     lanes: Lanes

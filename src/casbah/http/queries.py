@@ -48,10 +48,11 @@ async def _written(exchange: Exchange) -> Written:
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     filters = {} if body.get("filters") in (None, "") else body["filters"]
     where(filters, now=exchange.services.clock(), bounds=exchange.services.bounds)
-    return Written(_name(body.get("name")), filters, shared=flag_of(body, "shared"))
+    return Written(name_of(body.get("name")), filters, shared=flag_of(body, "shared"))
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
+    """A name that somebody chose. Raises MalformedBodyError or LimitExceededError."""
     if not isinstance(value, str) or not value.strip():
         raise MalformedBodyError(f"name: expected a name, got {describe(value)}")
     if len(value) > MOST_NAME:

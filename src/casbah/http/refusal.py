@@ -142,6 +142,28 @@ REFUSALS: Mapping[str, Refusal] = {
             "no such format": "format: expected one of csv, ndjson, parquet, arrow, got string 'xlsx'",
         },
     ),
+    "BadDeleteQuery": Refusal(
+        400,
+        "The filters or a flag cannot be read, or pass a bound",
+        {
+            "unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?",
+            "no flag": "dryRun: expected true or false, got string 'perhaps'",
+        },
+    ),
+    "BadApplyQuery": Refusal(
+        400,
+        "A flag cannot be read",
+        {"no flag": "dryRun: expected true or false, got string 'perhaps'"},
+    ),
+    "BadNewRule": Refusal(
+        400,
+        "The rule cannot be kept",
+        {
+            "no name": "name: expected a name, got null",
+            "no days": "days: expected 1 to 36500, got 0",
+            "no action": "action: expected delete or hold, got string 'keep'",
+        },
+    ),
     "BadFeedback": Refusal(
         400,
         "The feedback cannot be read",

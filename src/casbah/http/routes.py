@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from casbah.http import (
     mimic,
     queries,
     ranges,
+    retention,
     session,
     sources,
     tokens,
@@ -36,6 +38,14 @@ EVENT_STREAM = "text/event-stream"
 FILES = tuple(kind.partition(";")[0] for kind in MEDIA_TYPES)
 ALIASES = {"/cas/api/v1": CORE}
 """Prefixes that mean another one (`wire.md`, 1)."""
+
+
+class Audit(Enum):
+    """What a request of a route is in the trail: nothing, reading, or a change."""
+
+    NOTHING = auto()
+    READS = auto()
+    CHANGES = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Route:
     help: str
     status: int = 200
     kinds: tuple[str, ...] = ("application/json",)
+    audit: Audit = Audit.READS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,39 +86,44 @@ class PublicRoute:
 ROUTES: tuple[Route, ...] = (
     Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them"),
     Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities"),
-    Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators"),
+    Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators", audit=Audit.NOTHING),
     Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity"),
-    Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity"),
+    Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity", audit=Audit.CHANGES),
     Route(("GET", "POST"), f"{CORE}/subnet",                             ranges.list_ranges,           Permission.READ,       "RangeQuery",    "RangePage",    "List IP ranges"),
-    Route(("POST",),       f"{CORE}/subnet/create_rule",                 ranges.create_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Create an IP range"),
-    Route(("POST",),       f"{CORE}/subnet/{{range}}/update_rule",       ranges.update_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Change an IP range"),
-    Route(("DELETE",),     f"{CORE}/subnet/{{range}}",                   ranges.delete_range,          Permission.MANAGE,     None,            "RangeId",      "Delete an IP range"),
-    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk"),
-    Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Enrich stored activities anew, a page at a time"),
+    Route(("POST",),       f"{CORE}/subnet/create_rule",                 ranges.create_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Create an IP range", audit=Audit.CHANGES),
+    Route(("POST",),       f"{CORE}/subnet/{{range}}/update_rule",       ranges.update_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Change an IP range", audit=Audit.CHANGES),
+    Route(("DELETE",),     f"{CORE}/subnet/{{range}}",                   ranges.delete_range,          Permission.MANAGE,     None,            "RangeId",      "Delete an IP range", audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk", audit=Audit.NOTHING),
+    Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Enrich stored activities anew, a page at a time", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
     Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters"),
     Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "How many activities there are over time"),
-    Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "What the values of filters are called"),
+    Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "What the values of filters are called", audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/sources",                       sources.list_sources,         Permission.READ,       None,            "SourcePage",   "List sources, and how pulls are doing"),
     Route(("GET",),        f"{EXTENSION}/queries",                       queries.list_queries,         Permission.READ,       None,            "SavedQueryPage", "List saved queries"),
-    Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201),
-    Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query"),
-    Route(("DELETE",),     f"{EXTENSION}/queries/{{query}}",             queries.delete_query,         Permission.READ,       None,            "Deleted",      "Delete a saved query"),
+    Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201, audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query", audit=Audit.CHANGES),
+    Route(("DELETE",),     f"{EXTENSION}/queries/{{query}}",             queries.delete_query,         Permission.READ,       None,            "Deleted",      "Delete a saved query", audit=Audit.CHANGES),
     Route(("GET", "POST"), f"{EXTENSION}/changes",                       changes.list_changes,         Permission.READ,       "ChangeQuery",   "ChangePage",   "What was stored since a cursor"),
     Route(("GET",),        f"{EXTENSION}/tail",                          changes.tail,                 Permission.READ,       "TailQuery",     None,           "What is stored, as it is stored", kinds=(EVENT_STREAM,)),
     Route(("GET",),        f"{EXTENSION}/exports",                       exports.list_exports,         Permission.READ,       None,            "ExportPage",   "List exports"),
-    Route(("POST",),       f"{EXTENSION}/exports",                       exports.begin_export,         Permission.READ,       "NewExport",     "Export",       "Begin an export", 201),
+    Route(("POST",),       f"{EXTENSION}/exports",                       exports.begin_export,         Permission.READ,       "NewExport",     "Export",       "Begin an export", 201, audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/exports/{{export}}",            exports.show_export,          Permission.READ,       None,            "Export",       "How far an export is"),
-    Route(("GET",),        f"{EXTENSION}/exports/{{export}}/file",       exports.fetch_export,         Permission.READ,       None,            None,           "Fetch the file of an export", kinds=FILES),
-    Route(("DELETE",),     f"{EXTENSION}/exports/{{export}}",            exports.delete_export,        Permission.READ,       None,            "Deleted",      "Delete an export"),
-    Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.READ,       None,            "Session",      "Who is asking"),
-    Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.READ,       None,            "Session",      "Sign out of the pages"),
+    Route(("GET",),        f"{EXTENSION}/exports/{{export}}/file",       exports.fetch_export,         Permission.READ,       None,            None,           "Fetch the file of an export", kinds=FILES, audit=Audit.CHANGES),
+    Route(("DELETE",),     f"{EXTENSION}/exports/{{export}}",            exports.delete_export,        Permission.READ,       None,            "Deleted",      "Delete an export", audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/activities/delete",             retention.delete_activities,  Permission.ADMINISTER, "DeleteQuery",   "Deletion",     "Delete activities, or say which that would be", audit=Audit.CHANGES),
+    Route(("GET",),        f"{EXTENSION}/retention",                     retention.list_rules,         Permission.ADMINISTER, None,            "RulePage",     "List retention rules and legal holds"),
+    Route(("POST",),       f"{EXTENSION}/retention",                     retention.add_rule,           Permission.ADMINISTER, "NewRule",       "Rule",         "Add a retention rule or a legal hold", 201, audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/retention/apply",               retention.apply_rules,        Permission.ADMINISTER, "ApplyQuery",    "Applied",      "Apply the retention rules, or say what they would delete", audit=Audit.CHANGES),
+    Route(("DELETE",),     f"{EXTENSION}/retention/{{rule}}",            retention.remove_rule,        Permission.ADMINISTER, None,            "Rule",         "Remove a retention rule or a legal hold", audit=Audit.CHANGES),
+    Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.READ,       None,            "Session",      "Who is asking", audit=Audit.NOTHING),
+    Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.READ,       None,            "Session",      "Sign out of the pages", audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.ADMINISTER, None,            "TokenPage",    "List tokens and their status"),
-    Route(("POST",),       f"{EXTENSION}/tokens",                        tokens.create_token,          Permission.ADMINISTER, "NewToken",      "CreatedToken", "Create a token", 201),
-    Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",              tokens.revoke_token,          Permission.ADMINISTER, None,            "Token",        "Revoke a token"),
-    Route(("POST",),       f"{EXTENSION}/mimic/answers",                 mimic.expect_answers,         Permission.ADMINISTER, "Interruptions", "Waiting",      "Let the next requests fail or wait"),
-    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",                mimic.expect_arrivals,        Permission.ADMINISTER, "Arrivals",      "Arriving",     "Let events arrive amid the next requests"),
-    Route(("DELETE",),     f"{EXTENSION}/mimic",                         mimic.forget,                 Permission.ADMINISTER, None,            "Waiting",      "Let nothing befall requests any more"),
+    Route(("POST",),       f"{EXTENSION}/tokens",                        tokens.create_token,          Permission.ADMINISTER, "NewToken",      "CreatedToken", "Create a token", 201, audit=Audit.CHANGES),
+    Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",              tokens.revoke_token,          Permission.ADMINISTER, None,            "Token",        "Revoke a token", audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/mimic/answers",                 mimic.expect_answers,         Permission.ADMINISTER, "Interruptions", "Waiting",      "Let the next requests fail or wait", audit=Audit.NOTHING),
+    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",                mimic.expect_arrivals,        Permission.ADMINISTER, "Arrivals",      "Arriving",     "Let events arrive amid the next requests", audit=Audit.NOTHING),
+    Route(("DELETE",),     f"{EXTENSION}/mimic",                         mimic.forget,                 Permission.ADMINISTER, None,            "Waiting",      "Let nothing befall requests any more", audit=Audit.NOTHING),
 )
 
 PUBLIC: tuple[PublicRoute, ...] = (

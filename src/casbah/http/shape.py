@@ -15,10 +15,12 @@ from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
+from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, RULE_PARAMETERS
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import LAST_MS
 from casbah.ingest.enrich.ranges import MOST_NETWORKS
+from casbah.retention.rules import ACTIONS
 
 _MOMENT: Schema = {"type": "integer", "description": "ms since the epoch"}
 _BLANK: Schema = {"enum": [None, ""], "description": "As good as absent"}
@@ -50,6 +52,10 @@ MEANINGS = {
     "ChangePage": "Activities in the order of storing, and where to go on",
     "ExportPage": "The caller's exports, the newest first",
     "Export": "What was asked, and what has become of it",
+    "Deletion": "How many activities match, are held and are deleted; all of it is on disk",
+    "RulePage": "The tenant's rules, by name",
+    "Rule": "The rule",
+    "Applied": "What each rule finds",
     "RangePage": "IP ranges in order, and how many match in all",
     "RangeId": "The id of the range",
     "Stored": "What became of the events; all that is counted as stored is on disk",
@@ -64,6 +70,13 @@ MEANINGS = {
     "Document": "This document",
 }
 """What each answer of a route is."""
+
+
+_DELETION: dict[str, Schema] = {
+    "matching": {"type": "integer", "minimum": 0, "description": "How many activities match"},
+    "held": {"type": "integer", "minimum": 0, "description": "How many of them a legal hold keeps"},
+    "deleted": {"type": "integer", "minimum": 0, "description": "How many are deleted, or would be"},
+}
 
 
 def bodies() -> dict[str, Schema]:
@@ -122,6 +135,16 @@ def bodies() -> dict[str, Schema]:
         ),
         "ChangeQuery": _object({"filters": filters, **_beside(CHANGE_PARAMETERS, _BLANK)}),
         "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
+        "DeleteQuery": _object({"filters": filters, **_beside(DELETE_PARAMETERS, _BLANK)}),
+        "ApplyQuery": _object(_beside(APPLY_PARAMETERS, _BLANK)),
+        "NewRule": _object(
+            {
+                "name": {"type": "string", "maxLength": MOST_QUERY_NAME, "pattern": _NOT_BLANK},
+                "filters": filters,
+                **_beside(RULE_PARAMETERS, _BLANK),
+            },
+            required=("name",),
+        ),
         "SignIn": _object({"token": {"type": "string", "description": "A token's key"}}, required=("token",)),
         "Interruptions": _interruptions(),
     }
@@ -209,6 +232,35 @@ def answers() -> dict[str, Schema]:
                 "owner": {"type": ["string", "null"], "description": "The name of the token that it was saved with"},
                 "own": {"type": "boolean", "description": "Whether that is the caller's"},
                 "changed": {"type": ["integer", "null"], "description": "ms since the epoch"},
+            }
+        ),
+        "Deletion": _answer({"dryRun": {"type": "boolean"}, **_DELETION}),
+        "RulePage": _page_of("Rule"),
+        "Rule": _answer(
+            {
+                "id": {"type": "string"},
+                "name": {"type": "string"},
+                "action": {"enum": list(ACTIONS)},
+                "filters": {"type": "object", "description": "As they were sent"},
+                "days": {"type": ["integer", "null"], "description": "After how many days; null: it is a hold"},
+                "owner": {"type": "string", "description": "The name of the token that it was made with"},
+                "changed": {"type": "integer", "description": "ms since the epoch"},
+            }
+        ),
+        "Applied": _answer(
+            {
+                "dryRun": {"type": "boolean"},
+                "data": {"type": "array", "items": ref("AppliedRule"), "description": "By name"},
+                "hasNext": {"const": False},
+                "total": {"type": "integer", "minimum": 0},
+            }
+        ),
+        "AppliedRule": _answer(
+            {
+                "id": {"type": "string"},
+                "name": {"type": "string"},
+                **{name: {**row, "type": ["integer", "null"]} for name, row in _DELETION.items()},
+                "error": {"type": "string", "description": "Why it could not be applied, if so"},
             }
         ),
         "Deleted": _answer({"id": {"type": "string"}}),

@@ -8,6 +8,9 @@ that is not here, best with an id from 990,000.
 from collections.abc import Mapping
 
 OURS = 900_000
+CASBAH = 900_013
+"""What is done in Casbah itself is an activity of this app."""
+
 YOURS = 990_000
 """The first id for apps that only a user's own mapping file knows."""
 
@@ -42,5 +45,6 @@ APPS: Mapping[int, str] = {
     900_010: "Zendesk",
     900_011: "Notion",
     900_012: "DocuSign",
+    900_013: "Casbah",
 }
 # fmt: on

@@ -189,6 +189,10 @@ class Store(Protocol):
         """Remove some more of what was deleted from the disk, its indexes and all; whether there is more of it."""
         ...
 
+    def tenants(self) -> Sequence[str]:
+        """The tenants that have activities, or had."""
+        ...
+
     def close(self) -> None:
         """Let go of the data; calls after this raise StoreClosedError."""
         ...

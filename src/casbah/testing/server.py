@@ -123,7 +123,7 @@ def casbah_server(folder: Path | None = None, **given: str) -> Iterator[Server]:
         with TemporaryDirectory(prefix="casbah-") as made, casbah_server(Path(made), **given) as server:
             yield server
         return
-    chosen = settings.read({}, **{"store": str(folder), "port": "0", **given})
+    chosen = settings.read({}, **{"store": str(folder), "port": "0", "audit": "off", **given})
     with compose.opened(chosen) as house, listening(chosen) as listener:
         seen: list[Seen] = []
         owner = f"token {house.local_key}".encode()

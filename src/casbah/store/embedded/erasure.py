@@ -23,7 +23,7 @@ from casbah.store.embedded.asked import Asked
 from casbah.store.embedded.document import document, parsed, prepared
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.period import Period
-from casbah.store.embedded.periods import Periods
+from casbah.store.embedded.periods import PERIODS, Periods
 from casbah.store.embedded.stamp import Stamps
 from casbah.store.embedded.view import Kept, View
 from casbah.store.embedded.writer import Writers
@@ -104,6 +104,11 @@ class Erasure:
         if self._twins is None or self._twins[:2] != (period, through):
             self._twins = period, through, _twins(period.view)
         return self._twins[2]
+
+
+def waiting(tenant: Path) -> bool:
+    """Whether something of a tenant's folder is still to be erased."""
+    return any(tenant.glob(f"{PERIODS}/*/{_MARK}"))
 
 
 def _twins(view: View) -> Mapping[int, Sequence[str]]:

@@ -13,14 +13,14 @@ from casbah.store.embedded.view import Limits, View
 State = Sequence[tuple[int, int, Limits]]
 """Of each period: its number, how often what is in view has changed, and its limits."""
 
-_PERIODS, _DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
+PERIODS, _DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
 
 
 class Periods:
     """Every period there is, and a new one where something is to be stored. One thread makes periods; any may read."""
 
     def __init__(self, tenant: Path, *, cache: Cache) -> None:
-        self._folder = folder = tenant / _PERIODS
+        self._folder = folder = tenant / PERIODS
         self._cache = cache
         self._numbering = tenant / _NUMBERING
         self._remembered = json.loads(self._numbering.read_bytes())["last"] if self._numbering.exists() else 0
@@ -79,7 +79,7 @@ class ReadPeriods:
     """The periods of a tenant in a process that only reads; another one writes, and says what there is to see."""
 
     def __init__(self, tenant: Path, *, cache: Cache) -> None:
-        self._folder = tenant / _PERIODS
+        self._folder = tenant / PERIODS
         self._cache = cache
         self._payloads = Payloads(tenant / _DICTIONARIES)
         self._seen: dict[int, tuple[int, View]] = {}

@@ -23,6 +23,7 @@ from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
+from casbah.store.embedded.erasure import waiting
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.readers import Readers
@@ -137,10 +138,16 @@ class EmbeddedStore:
 
     def erase(self, scope: Scope, /) -> bool:
         """See `Store.erase`."""
+        if not waiting(self._folder / scope.tenant):  # Looked at often, and of every tenant, open or not.
+            return False
         worked = self._tenant(scope).erase()
         if worked:  # Whoever deleted may have been stopped before.
             self._forget_feedback(scope)
         return worked
+
+    def tenants(self) -> Sequence[str]:
+        """See `Store.tenants`."""
+        return sorted(each.name for each in self._folder.iterdir()) if self._folder.is_dir() else []
 
     def close(self) -> None:
         """See `Store.close`."""

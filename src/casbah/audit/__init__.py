@@ -1,0 +1,1 @@
+"""Who did what in Casbah itself, as activities beside all others."""

@@ -1,0 +1,184 @@
+"""casbah delete, and casbah retention list | add | hold | remove | apply."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import options
+from casbah.cli.condition import filters
+from casbah.cli.connection import connected
+from casbah.cli.plain import cell, plain
+
+app = typer.Typer(
+    help="How long activities are kept, and what must not be deleted (docs/retention.md).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_RULES, _DELETE = "/api/ext/v1/retention", "/api/ext/v1/activities/delete"
+
+Filter = Annotated[
+    list[str] | None,
+    typer.Option("--filter", help="NAME OPERATOR VALUE, such as 'service eq 11770'; may be given several times."),
+]
+Filters = Annotated[str | None, typer.Option("--filters", help="The filters as JSON, or @FILE.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+Name = Annotated[str, typer.Argument(help="What people call it.")]
+
+
+def delete(  # noqa: PLR0913  one parameter an option
+    *,
+    condition: Filter = None,
+    given: Filters = None,
+    everything: Annotated[bool, typer.Option("--everything", help="Without any filter: all activities.")] = False,
+    yes: Yes = False,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Delete activities for good: says how many first, and asks. What a legal hold keeps is not deleted.
+
+    Example: casbah delete --filter 'user.username eq ann@example.com'
+    """
+    asked = filters(condition or [], given)
+    if not asked and not everything:
+        raise typer.BadParameter("which activities? Give --filter, or --everything", param_hint="--filter")
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        look = api.ask("POST", _DELETE, json={"filters": asked, "dryRun": True}).json()
+        if look["deleted"] and (yes or _agreed(look)):
+            done = api.ask("POST", _DELETE, json={"filters": asked, "dryRun": False, "wait": True}).json()
+        else:
+            done = look
+    typer.echo(json.dumps(done) if as_json else _sentence(done))
+
+
+@app.command("list")
+def list_rules(
+    *, tenant: options.Tenant = options.TENANT, as_json: options.AsJson = False, store: options.Store = None
+) -> None:
+    """List retention rules and legal holds by name.
+
+    Example: casbah retention list
+    """
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        found = api.ask("GET", _RULES).json()["data"]
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    table = Table("name", "action", "older than", "filters", "by", "id")
+    for each in found:
+        days = f"{each['days']} days" if each["days"] else ""
+        table.add_row(
+            *map(cell, (each["name"], each["action"], days, _short(each["filters"]), each["owner"], each["id"]))
+        )
+    Console().print(table)
+
+
+@app.command()
+def add(  # noqa: PLR0913  one parameter an option
+    name: Name,
+    *,
+    days: Annotated[int, typer.Option(help="After how many days.")],
+    condition: Filter = None,
+    given: Filters = None,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Delete what the filters find once it is that old, every hour while a server runs; without filters, everything.
+
+    Example: casbah retention add 'Google, 400 days' --filter 'service eq 11770' --days 400
+    """
+    body = {"name": name, "action": "delete", "days": days, "filters": filters(condition or [], given)}
+    _added(body, tenant=tenant, as_json=as_json, store=store)
+
+
+@app.command()
+def hold(
+    name: Name,
+    *,
+    condition: Filter = None,
+    given: Filters = None,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Hold what the filters find: neither a rule nor anybody deletes it until the hold is removed.
+
+    Example: casbah retention hold 'case 4711' --filter 'user.username eq ann@example.com'
+    """
+    body = {"name": name, "action": "hold", "filters": filters(condition or [], given)}
+    _added(body, tenant=tenant, as_json=as_json, store=store)
+
+
+@app.command()
+def remove(
+    rule: Annotated[str, typer.Argument(help="The rule's id.")],
+    *,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Remove a rule or a hold.
+
+    Example: casbah retention remove 3f0a51c2d9e8b764
+    """
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        removed = api.ask("DELETE", f"{_RULES}/{rule}").json()
+    typer.echo(json.dumps(removed) if as_json else f"removed {plain(removed['name'])}")
+
+
+@app.command()
+def apply(
+    *,
+    yes: Yes = False,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Apply the rules now; without --yes, say only what they would delete.
+
+    Example: casbah retention apply
+    """
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        done = api.ask("POST", f"{_RULES}/apply", json={"dryRun": not yes}).json()
+    if as_json:
+        typer.echo(json.dumps(done))
+        return
+    table = Table("rule", "matching", "held", "deleted" if yes else "would be deleted", "error")
+    for each in done["data"]:
+        table.add_row(
+            *(
+                cell(str(each[key] if each[key] is not None else ""))
+                for key in ("name", "matching", "held", "deleted", "error")
+            )
+        )
+    Console().print(table)
+
+
+def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None) -> None:
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        rule = api.ask("POST", _RULES, json=body).json()
+    typer.echo(json.dumps(rule) if as_json else f"added {plain(rule['name'])} ({rule['id']})")
+
+
+def _agreed(look: Mapping[str, Any]) -> bool:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(
+            f"{_sentence(look)}; to delete them without being asked, add --yes", param_hint="--yes"
+        )
+    typer.echo(_sentence(look), err=True)
+    return typer.confirm("Delete them for good?", err=True)
+
+
+def _sentence(done: Mapping[str, Any]) -> str:
+    verb = "would be deleted" if done["dryRun"] else "deleted"
+    return f"{done['matching']:,} match, {done['held']:,} are held, {done['deleted']:,} {verb}"
+
+
+def _short(asked: Mapping[str, Any]) -> str:
+    return json.dumps(asked, ensure_ascii=False) if asked else "everything"

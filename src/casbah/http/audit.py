@@ -1,0 +1,53 @@
+"""What a request becomes in the trail."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from starlette.requests import Request
+
+from casbah.audit.trail import Act
+from casbah.errors import CasbahError
+from casbah.http.exchange import Services
+from casbah.identity.grants import Caller
+
+_REFUSED, _FORBIDDEN = 400, 403
+
+log = logging.getLogger("casbah.audit")
+
+
+async def noted(  # noqa: PLR0913  a request has so many sides
+    request: Request,
+    services: Services,
+    caller: Caller,
+    *,
+    name: str,
+    about: Mapping[str, str],
+    status: int,
+    changes: bool,
+) -> None:
+    """Put a request that was answered into the trail, if it belongs there: what was done, and what was not permitted.
+
+    What failed in another way did nothing. An act that cannot be stored is told to the log whole: it has happened.
+    """
+    changes = changes and not getattr(request.state, "unchanged", False)
+    if not services.trail.wants(changes=changes) or (status >= _REFUSED and status != _FORBIDDEN):
+        return
+    act = Act(
+        at=services.clock(),
+        who=caller.name,
+        name=name,
+        about=", ".join(about.values()),
+        asked=getattr(request.state, "asked", {}),
+        address=request.client.host if request.client else "",
+        agent=request.headers.get("user-agent", ""),
+        allowed=status < _REFUSED,
+        result=getattr(request.state, "result", {}),
+    )
+    if not changes:
+        services.trail.note(act, caller.scope)
+        return
+    try:
+        await asyncio.wrap_future(services.trail.keep(act, caller.scope))
+    except (CasbahError, OSError, ValueError) as wrong:
+        log.error("this act was done and is not in the log of activities (%s): %s", wrong, act)  # noqa: TRY400  the reason is enough

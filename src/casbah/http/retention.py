@@ -1,0 +1,129 @@
+"""Deleting activities, and the rules by which they are deleted or held."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from casbah.activity.query import count_of, flag_of
+from casbah.errors import LimitExceededError, MalformedBodyError, describe
+from casbah.http.body import read_parameters
+from casbah.http.exchange import Exchange, json_response
+from casbah.http.facets import predicate_of
+from casbah.http.queries import name_of
+from casbah.http.schema import Parameter, choice, ref
+from casbah.retention.deletion import Applied, Found
+from casbah.retention.rules import ACTIONS, DELETE, Rule, new_id
+
+MOST_DAYS = 36_500
+
+DELETE_PARAMETERS = (
+    Parameter(
+        "dryRun",
+        ref("Flag"),
+        "Whether to say only what would be deleted: true by default, nothing is deleted unless false",
+    ),
+    Parameter("wait", ref("Flag"), "Whether to answer only when what was deleted has left the disk, too"),
+)
+RULE_PARAMETERS = (
+    Parameter("action", choice(*ACTIONS), "Delete what is old enough, or hold: let nobody delete it"),
+    Parameter("days", ref("Count"), f"After how many days it is deleted: 1 to {MOST_DAYS:,}"),
+)
+APPLY_PARAMETERS = DELETE_PARAMETERS[:1]
+
+
+async def delete_activities(exchange: Exchange) -> Response:
+    """Delete all that filters find and no legal hold keeps; unless `dryRun` is false, only say how many that are.
+
+    What is deleted is in no answer any more once this one is there; from the disk it goes in the background.
+    """
+    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    retention, predicate = exchange.services.retention, predicate_of(body, exchange)
+    if _dry(body):
+        exchange.request.state.unchanged = True
+        found = await exchange.search(retention.look, predicate, exchange.scope)
+        return json_response({"dryRun": True, **_counts(found)})
+    found = await exchange.ingest(retention.delete, predicate, exchange.scope)
+    exchange.request.state.result = _counts(found)
+    if flag_of(body, "wait"):
+        await exchange.ingest(retention.erase, exchange.scope)
+    return json_response({"dryRun": False, **_counts(found)})
+
+
+async def list_rules(exchange: Exchange) -> Response:
+    """The tenant's rules, by name."""
+    data = [_shown(rule) for rule in exchange.services.retention.rules.all(exchange.scope)]
+    return json_response({"data": data, "hasNext": False, "total": len(data)})
+
+
+async def add_rule(exchange: Exchange) -> Response:
+    """Delete what filters find once it is older than so many `days`, from now on every hour; or hold it."""
+    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    predicate_of(body, exchange)  # What the language refuses is not kept.
+    rule = Rule(
+        id=new_id(),
+        name=name_of(body.get("name")),
+        action=(action := _action(body.get("action"))),
+        filters={} if body.get("filters") in (None, "") else body["filters"],
+        days=_days(body) if action == DELETE else None,
+        owner=exchange.caller.name,
+        changed=exchange.services.clock(),
+    )
+    await exchange.quick(exchange.services.retention.add, rule, exchange.scope)
+    return json_response(_shown(rule), status=201)
+
+
+async def remove_rule(exchange: Exchange) -> Response:
+    """Forget a rule. What a hold kept may be deleted from then on."""
+    rules = exchange.services.retention.rules
+    removed = await exchange.quick(rules.remove, exchange.path["rule"], exchange.scope)
+    return json_response(_shown(removed))
+
+
+async def apply_rules(exchange: Exchange) -> Response:
+    """What the rules delete now, each for itself; unless `dryRun` is false, only say how many activities that are."""
+    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    dry, retention = _dry(body), exchange.services.retention
+    exchange.request.state.unchanged = True  # Each rule that deletes something leaves an act of its own.
+    run = exchange.search if dry else exchange.ingest
+    applied = await run(lambda: retention.apply(exchange.scope, really=not dry))
+    return json_response({"dryRun": dry, "data": list(map(_said, applied)), "hasNext": False, "total": len(applied)})
+
+
+def _dry(body: dict[str, Any]) -> bool:
+    return body.get("dryRun") in (None, "") or flag_of(body, "dryRun")
+
+
+def _action(given: Any) -> str:
+    if given in (None, ""):
+        return DELETE
+    if given not in ACTIONS:
+        raise MalformedBodyError(f"action: expected {' or '.join(ACTIONS)}, got {describe(given)}")
+    return str(given)
+
+
+def _days(body: dict[str, Any]) -> int:
+    days = count_of(body, "days")
+    if not 1 <= days <= MOST_DAYS:
+        raise LimitExceededError(f"days: expected 1 to {MOST_DAYS}, got {days}")
+    return days
+
+
+def _counts(found: Found) -> dict[str, int]:
+    return {"matching": found.matching, "held": found.held, "deleted": found.deleted}
+
+
+def _said(applied: Applied) -> dict[str, Any]:
+    counts = {"matching": None, "held": None, "deleted": None} if applied.found is None else _counts(applied.found)
+    return {"id": applied.rule.id, "name": applied.rule.name, **counts, "error": applied.error}
+
+
+def _shown(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "action": rule.action,
+        "filters": rule.filters,
+        "days": rule.days,
+        "owner": rule.owner,
+        "changed": rule.changed,
+    }

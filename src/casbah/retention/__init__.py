@@ -1,0 +1,1 @@
+"""How long activities are kept, what must be kept, and what is deleted."""

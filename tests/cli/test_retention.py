@@ -1,0 +1,76 @@
+"""casbah delete and casbah retention."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from casbah.cli import app
+from casbah.testing.records import records
+
+RECORDS = records(300, until=1_760_000_000_000)
+OURS = "service eq 11161"
+
+
+@pytest.fixture(autouse=True)
+def _filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
+    (tmp_path / "records.ndjson").write_text("".join(json.dumps(each) + "\n" for each in RECORDS))
+    told("ingest", str(tmp_path / "records.ndjson"))
+
+
+def told(*words: str, code: int = 0, typed: str | None = None) -> str:
+    result = CliRunner().invoke(app, list(words), input=typed)
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.stdout if code == 0 else result.stderr
+
+
+def total() -> int:
+    return int(json.loads(told("list", "--json", "--limit", "1"))["total"])
+
+
+def shown(*words: str) -> Any:
+    return json.loads(told(*words, "--json"))
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_deleted() -> None:
+    said = told("delete", "--filter", OURS, code=2)
+    assert "100 match, 0 are held, 100 would be deleted" in " ".join(said.replace("│", " ").split())
+    assert total() == 300
+
+
+def test_with_yes_they_are_gone() -> None:
+    assert told("delete", "--filter", OURS, "--yes") == "100 match, 0 are held, 100 deleted\n"
+    assert (total(), told("delete", "--filter", OURS, "--yes")) == (200, "0 match, 0 are held, 0 would be deleted\n")
+
+
+def test_everything_must_be_said() -> None:
+    assert "--everything" in told("delete", "--yes", code=2)
+    assert shown("delete", "--everything", "--yes") == {"dryRun": False, "matching": 300, "held": 0, "deleted": 300}
+    assert total() == 0
+
+
+def test_rules_are_added_listed_applied_and_removed() -> None:
+    rule = shown("retention", "add", "a year", "--days", "365", "--filter", OURS)
+    hold = shown("retention", "hold", "case 7", "--filter", f"activity.id eq {RECORDS[0]['_id']}")
+    assert [(each["name"], each["action"], each["days"]) for each in shown("retention", "list")] == [
+        ("a year", "delete", 365),
+        ("case 7", "hold", None),
+    ]
+    assert "365 days" in told("retention", "list")
+    looked = shown("retention", "apply")
+    assert (looked["dryRun"], total()) == (True, 300)
+    done = shown("retention", "apply", "--yes")["data"]
+    assert done == looked["data"]
+    assert total() == 300 - done[0]["deleted"]
+    for each in (rule, hold):
+        told("retention", "remove", each["id"])
+    assert shown("retention", "list") == []
+
+
+def test_what_is_held_is_not_deleted() -> None:
+    told("retention", "hold", "all of it")
+    assert shown("delete", "--everything", "--yes") == {"dryRun": True, "matching": 300, "held": 300, "deleted": 0}
+    assert total() == 300
