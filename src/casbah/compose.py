@@ -11,6 +11,7 @@ from random import Random
 from starlette.types import ASGIApp
 
 from casbah.audit.trail import Trail
+from casbah.backup.snapshots import Snapshots
 from casbah.connectors import connectors
 from casbah.export.exports import Exports
 from casbah.http.app import application
@@ -96,6 +97,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             exports=exports,
             trail=trail,
             retention=retention,
+            snapshots=Snapshots(settings.store, store, clock=clock),
             enrichment=enrichment,
             beside=beside,
             lanes=lanes,

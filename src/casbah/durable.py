@@ -1,6 +1,9 @@
 """Files and folders that survive a power failure once the call returns."""
 
 import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 
@@ -18,12 +21,18 @@ def make_folder(folder: Path, *, mode: int = 0o777) -> None:
 def write_file(file: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     draft = file.with_suffix(".new")
-    with draft.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
+    sync_into(draft, [content])
     draft.replace(file)
     sync_folder(file.parent)
+
+
+def sync_into(file: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file's content; whether its name survives too is its folder's to say."""
+    with file.open("wb") as handle:
+        for piece in pieces:
+            handle.write(piece)
+        handle.flush()
+        os.fsync(handle.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -33,3 +42,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def copy_database(file: Path, into: Path) -> None:
+    """Copy a SQLite database that may be in use, as one transaction left it."""
+    read_only = f"{file.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(read_only, uri=True)) as source, closing(sqlite3.connect(into)) as copy:
+        source.backup(copy)

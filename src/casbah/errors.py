@@ -19,6 +19,7 @@
         NoSuchQueryError            404  no saved query of that id (or another tenant's, or somebody else's)
         NoSuchExportError           404  no export of that id (or another tenant's, or somebody else's, or not ready)
         NoSuchRuleError             404  no retention rule of that id (or another tenant's)
+        NoSuchSnapshotError         404  no snapshot of that id
         RouteNotFoundError          404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
@@ -36,6 +37,7 @@
         StoreLockedError            another process owns the data directory
         StoreFormatError            the data directory was written by another format
         TokensDamagedError          the database of tokens cannot be opened
+        BackupError                 a backup cannot be made, read or put back
         RulesDamagedError           the file of retention rules cannot be read
         BadTenantError              a tenant's name cannot be used
         BadMappingError             a mapping file cannot be used
@@ -211,6 +213,15 @@ class NoSuchRuleError(RequestError):
         super().__init__("Not found.")
 
 
+class NoSuchSnapshotError(RequestError):
+    """No snapshot of that id."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Not found.")
+
+
 class RouteNotFoundError(RequestError):
     """No route at that path."""
 
@@ -357,6 +368,10 @@ class TokensDamagedError(OperatorError):
 
     def __init__(self, path: str, wrong: str) -> None:
         super().__init__(f"{path} {wrong}")
+
+
+class BackupError(OperatorError):
+    """A backup that cannot be made, is not whole, or cannot be put back; the message says which part and what helps."""
 
 
 class RulesDamagedError(OperatorError):

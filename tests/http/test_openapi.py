@@ -25,7 +25,7 @@ from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
 from casbah.export.exports import READY, Wanted
 from casbah.http import manual
-from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_RULE, A_TOKEN, AN_EXPORT, EXAMPLES
+from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_RULE, A_SNAPSHOT, A_TOKEN, AN_EXPORT, EXAMPLES
 from casbah.http.refusal import REFUSALS
 from casbah.http.routes import PUBLIC, ROUTES
 from casbah.ingest.enrich.ranges import Drawn
@@ -150,6 +150,7 @@ def seeded(folder, clock=None, *, samples=True, **given):
         house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)
         mine = Written("Mine", {"service": {"eq": [11161]}})
         house.services.queries.add(mine, "local", Scope("default"), query_id=A_QUERY)
+        (folder / "snapshots" / A_SNAPSHOT).mkdir(parents=True)
         rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
         house.services.retention.add(rule, Scope("default"))
         wanted = Wanted({}, "date", "desc", "csv", ("time", "user"), None)
@@ -277,6 +278,7 @@ def resolved(part: dict) -> dict:
     [
         ("revoke_token", f"/api/ext/v1/tokens/{A_TOKEN}"),
         ("delete_query", f"/api/ext/v1/queries/{A_QUERY}"),
+        ("remove_snapshot", f"/api/ext/v1/snapshots/{A_SNAPSHOT}"),
         ("remove_rule", f"/api/ext/v1/retention/{A_RULE}"),
         ("delete_export", f"/api/ext/v1/exports/{AN_EXPORT}"),
         ("forget", "/api/ext/v1/mimic"),

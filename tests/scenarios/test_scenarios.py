@@ -47,6 +47,7 @@ TEXTS = {
     errors.NoSuchQueryError:         r"Not found\.",
     errors.NoSuchExportError:        r"Not found\.",
     errors.NoSuchRuleError:          r"Not found\.",
+    errors.NoSuchSnapshotError:      r"Not found\.",
     errors.UncountableFilterError:   r"the values of filter '\w+' cannot be counted; those of .* can",
     errors.ForeignPageError:         r"a session counts only for requests of this server's own pages; send a token instead",
     errors.IssuerUnavailableError:   r"the keys of the token issuer cannot be had now; try again",

@@ -13,6 +13,7 @@ import typer
 from casbah import __version__
 from casbah.cli import (
     activities,
+    backup,
     counts,
     demo,
     enrich,
@@ -49,6 +50,7 @@ app.command("histogram")(counts.histogram)
 app.command("tail")(tail.tail)
 app.command("export")(export.export)
 app.command("feedback")(activities.feedback)
+app.add_typer(backup.app, name="backup")
 app.command("delete")(retention.delete)
 app.add_typer(retention.app, name="retention")
 app.add_typer(ranges.app, name="ranges")

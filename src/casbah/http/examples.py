@@ -27,6 +27,7 @@ A_QUERY = "5c1f0a9d2b7e4a36"
 """The id of a saved query, as paths show it."""
 
 AN_EXPORT = "9f2c4b7a1d3e5f60"
+A_SNAPSHOT = "5be01d3c7a2f9468"
 A_RULE = "3f0a51c2d9e8b764"
 """The id of an export, as paths show it."""
 

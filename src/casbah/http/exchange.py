@@ -13,6 +13,7 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.query import Bounds
 from casbah.activity.scope import Scope
 from casbah.audit.trail import Trail
+from casbah.backup.snapshots import Snapshots
 from casbah.export.exports import Exports
 from casbah.http.lanes import Lanes
 from casbah.http.quirks import Quirks
@@ -55,6 +56,7 @@ class Services:
     exports: Exports
     trail: Trail
     retention: Retention
+    snapshots: Snapshots
     enrichment: Enrichment
     beside: Beside
     lanes: Lanes

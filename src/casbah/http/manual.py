@@ -153,8 +153,10 @@ def _curl(operation: _Operation) -> str:
     for each in operation.segments:
         path = path.replace(f"{{{each['name']}}}", each["examples"]["sample"]["value"])
     credentials = [_BEARER] if operation.told["security"] else []
-    verb = ["-X DELETE"] if operation.method == "delete" else []
-    return " ".join(["curl -s", *verb, *credentials, shlex.quote(f"{_ADDRESS}{path}"), *_data(operation)])
+    data = list(_data(operation))
+    usual = "post" if data else "get"
+    verb = [] if operation.method in (usual, "get") else [f"-X {operation.method.upper()}"]
+    return " ".join(["curl -s", *verb, *credentials, shlex.quote(f"{_ADDRESS}{path}"), *data])
 
 
 def _data(operation: _Operation) -> Iterator[str]:

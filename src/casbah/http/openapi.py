@@ -12,7 +12,18 @@ from typing import Any
 import casbah
 from casbah.activity.query import Bounds
 from casbah.http.changes import CHANGE_PARAMETERS, TAIL_PARAMETERS
-from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_RULE, A_TOKEN, AN_EXPORT, EXAMPLES, NDJSON, Example
+from casbah.http.examples import (
+    A_QUERY,
+    A_RANGE,
+    A_RECORD,
+    A_RULE,
+    A_SNAPSHOT,
+    A_TOKEN,
+    AN_EXPORT,
+    EXAMPLES,
+    NDJSON,
+    Example,
+)
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.ranges import RANGE_PARAMETERS
@@ -54,6 +65,7 @@ _TAGS = {
     "queries": "Filters that people keep",
     "exports": "Everything that a query finds, as a file",
     "retention": "What is deleted, and what must not be; for administrators",
+    "snapshots": "What backups are made of; for whoever owns the data directory",
     "session": "Signing in to the pages, which a browser does",
     "facets": "Which values are frequent",
     "histogram": "How activities lie in time",
@@ -204,6 +216,7 @@ _SEGMENTS = {
     "range": ("The range's `_id`", A_RANGE),
     "query": ("The query's id", A_QUERY),
     "export": ("The export's id", AN_EXPORT),
+    "snapshot": ("The snapshot's id", A_SNAPSHOT),
     "rule": ("The rule's id", A_RULE),
     "token": ("The token's id, or its name where only one in use has it", A_TOKEN),
 }

@@ -23,6 +23,7 @@ from casbah.http import (
     ranges,
     retention,
     session,
+    snapshots,
     sources,
     tokens,
 )
@@ -116,6 +117,8 @@ ROUTES: tuple[Route, ...] = (
     Route(("POST",),       f"{EXTENSION}/retention",                     retention.add_rule,           Permission.ADMINISTER, "NewRule",       "Rule",         "Add a retention rule or a legal hold", 201, audit=Audit.CHANGES),
     Route(("POST",),       f"{EXTENSION}/retention/apply",               retention.apply_rules,        Permission.ADMINISTER, "ApplyQuery",    "Applied",      "Apply the retention rules, or say what they would delete", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/retention/{{rule}}",            retention.remove_rule,        Permission.ADMINISTER, None,            "Rule",         "Remove a retention rule or a legal hold", audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/snapshots",                     snapshots.make_snapshot,      Permission.ADMINISTER, None,            "Snapshot",     "Make a snapshot of the whole store", 201, audit=Audit.CHANGES),
+    Route(("DELETE",),     f"{EXTENSION}/snapshots/{{snapshot}}",        snapshots.remove_snapshot,    Permission.ADMINISTER, None,            "Deleted",      "Remove a snapshot", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.READ,       None,            "Session",      "Who is asking", audit=Audit.NOTHING),
     Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.READ,       None,            "Session",      "Sign out of the pages", audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.ADMINISTER, None,            "TokenPage",    "List tokens and their status"),

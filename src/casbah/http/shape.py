@@ -53,6 +53,7 @@ MEANINGS = {
     "ExportPage": "The caller's exports, the newest first",
     "Export": "What was asked, and what has become of it",
     "Deletion": "How many activities match, are held and are deleted; all of it is on disk",
+    "Snapshot": "What it is of; it lies in the store's folder, in `snapshots`",
     "RulePage": "The tenant's rules, by name",
     "Rule": "The rule",
     "Applied": "What each rule finds",
@@ -232,6 +233,17 @@ def answers() -> dict[str, Schema]:
                 "owner": {"type": ["string", "null"], "description": "The name of the token that it was saved with"},
                 "own": {"type": "boolean", "description": "Whether that is the caller's"},
                 "changed": {"type": ["integer", "null"], "description": "ms since the epoch"},
+            }
+        ),
+        "Snapshot": _answer(
+            {
+                "id": {"type": "string"},
+                "created": {"type": "integer", "description": "ms since the epoch"},
+                "totals": {
+                    "type": "object",
+                    "additionalProperties": {"type": "integer"},
+                    "description": "How many activities each tenant has in it",
+                },
             }
         ),
         "Deletion": _answer({"dryRun": {"type": "boolean"}, **_DELETION}),

@@ -147,7 +147,7 @@ def _cloudtrail(entry: Entry, tools: Tools, back: int, overlap: int) -> Source:
 def aws(service: str, **chosen: Any) -> Any:
     """boto3's client, with its own search for credentials (environment, profile, role)."""
     try:
-        import boto3  # type: ignore[import-untyped]  # noqa: PLC0415  an extra, and slow to import
+        import boto3  # noqa: PLC0415  an extra, and slow to import
     except ImportError:
         raise BadPullFileError("cloudtrail needs boto3: pip install 'casbah[aws]'") from None
     return boto3.client(service, **chosen)

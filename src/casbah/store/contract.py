@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from casbah.activity.arrival import Arrival
@@ -191,6 +192,12 @@ class Store(Protocol):
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have activities, or had."""
+        ...
+
+    def snapshot(self, into: Path, /) -> Mapping[str, int]:
+        """Put all that is stored now into a folder of the same disk, as a store that can be opened; how many activities each
+        tenant has in it.
+        """
         ...
 
     def close(self) -> None:

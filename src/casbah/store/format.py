@@ -11,12 +11,12 @@ from casbah.durable import write_file
 from casbah.errors import StoreFormatError
 
 FORMAT = 3
-_FILE = "format.json"
+FILE = "format.json"
 
 
 def claim(folder: Path, fields: Sequence[str]) -> None:
     """Check the folder's format, or write it into a new store. Raises StoreFormatError."""
-    file = folder / _FILE
+    file = folder / FILE
     if not file.exists():
         write_file(file, json.dumps({"format": FORMAT, "fields": list(fields)}, indent=1).encode())
         return

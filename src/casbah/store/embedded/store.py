@@ -8,6 +8,7 @@
 <store>/tenants/<tenant>/numbering.json      the largest number of storing before something was deleted
 """
 
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,9 +29,10 @@ from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.readers import Readers
 from casbah.store.embedded.schema import fingerprint
+from casbah.store.embedded.snapshot import copy_tenant
 from casbah.store.embedded.tenant import Tenant
 from casbah.store.embedded.writer import Writers
-from casbah.store.format import claim
+from casbah.store.format import FILE, claim
 
 
 class EmbeddedStore:
@@ -148,6 +150,21 @@ class EmbeddedStore:
     def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""
         return sorted(each.name for each in self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def snapshot(self, into: Path, /) -> Mapping[str, int]:
+        """See `Store.snapshot`."""
+        tenants = {name: self._tenant(Scope(name)) for name in self.tenants()}
+        try:  # By the thread that writes: nothing is committed meanwhile, in no tenant.
+            copied = self._writing.submit(self._copied, into, tenants)
+        except RuntimeError:  # It has shut down.
+            raise StoreClosedError from None
+        return copied.result()
+
+    def _copied(self, into: Path, tenants: Mapping[str, Tenant]) -> Mapping[str, int]:
+        shutil.copyfile(self._folder.parent / FILE, into / FILE)
+        for name in tenants:
+            copy_tenant(self._folder / name, into / self._folder.name / name)
+        return {name: tenant.held for name, tenant in tenants.items()}
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -35,6 +35,11 @@ class Tenant:
         return self._periods.state()
 
     @property
+    def held(self) -> int:
+        """How many activities there are."""
+        return sum(view.held for view in self._periods.views())
+
+    @property
     def settled(self) -> int:
         """The number of storing up to which all that will ever be stored is in view."""
         return self._intake.settled

@@ -1,0 +1,157 @@
+"""A backup in a place: files under their SHA-256, and a list of them for each backup.
+
+    files/<two digits>/<sha-256>     a file's content, kept once however many backups have it
+    backups/<when>-<id>.json         which files a store consists of, and how many activities each tenant has
+
+The engine's files never change, so the next backup brings only what is new. The list is put last: a backup that broke off
+is none, and what it had brought already the next one need not bring again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+
+from casbah.backup.place import Place
+from casbah.durable import make_folder, sync_folder, sync_into
+from casbah.errors import BackupError
+
+_LISTS = "backups/"
+_FORMAT = 1
+_PIECE = 1 << 20
+
+Progress = Callable[[int, int], None]
+"""Called with how many of how many bytes are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file of a backup: where in the store it belongs, and what it is."""
+
+    path: str
+    size: int
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """Where its content is kept."""
+        return f"files/{self.sha256[:2]}/{self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """`created` is in ms; `totals` are how many activities each tenant has."""
+
+    name: str
+    created: int
+    totals: Mapping[str, int]
+    files: Sequence[Held]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(each.size for each in self.files)
+
+
+def save(
+    folder: Path, place: Place, *, created: int, totals: Mapping[str, int], progress: Progress
+) -> tuple[Backup, int]:
+    """Bring all files of a folder, which nobody changes meanwhile, to a place; the backup, and how many bytes were new."""
+    files = [_held(each, folder) for each in sorted(folder.rglob("*")) if each.is_file()]
+    total, done, new = sum(each.size for each in files), 0, 0
+    for each in files:
+        if place.size(each.key) != each.size:
+            place.put(each.key, folder / each.path)
+            new += each.size
+        progress(done := done + each.size, total)
+    moment = datetime.fromtimestamp(created / 1000, UTC).strftime("%Y%m%dT%H%M%S")
+    name = f"{moment}-{hashlib.sha256(repr(files).encode()).hexdigest()[:8]}"
+    backup = Backup(name, created, totals, files)
+    said = {"format": _FORMAT, "created": created, "totals": totals, "files": [asdict(each) for each in files]}
+    with TemporaryDirectory(prefix="casbah-backup-") as room:
+        draft = Path(room) / name
+        draft.write_bytes(json.dumps(said).encode())
+        place.put(f"{_LISTS}{name}.json", draft)
+    return backup, new
+
+
+def all_of(place: Place) -> list[str]:
+    """The names of all backups, the oldest first."""
+    return [key.removeprefix(_LISTS).removesuffix(".json") for key in place.keys(_LISTS)]
+
+
+def one_of(place: Place, name: str | None) -> Backup:
+    """The backup of that name, or the newest. Raises BackupError."""
+    names = all_of(place)
+    if not names:
+        raise BackupError("there is no backup there")
+    chosen = names[-1] if name is None else name
+    if chosen not in names:
+        raise BackupError(f"there is no backup {chosen!r} there; the newest is {names[-1]}")
+    try:
+        said = orjson.loads(b"".join(place.read(f"{_LISTS}{chosen}.json")))
+        files = [Held(**each) for each in said["files"]]
+        if said["format"] != _FORMAT:
+            raise BackupError(f"backup {chosen} has format {said['format']}; this Casbah reads format {_FORMAT}")
+        return Backup(chosen, said["created"], said["totals"], files)
+    except (ValueError, KeyError, TypeError):
+        raise BackupError(f"the list of backup {chosen} cannot be read") from None
+
+
+def verify(place: Place, backup: Backup, *, progress: Progress) -> list[str]:
+    """Read every file of a backup; what is wrong, in words."""
+    wrong, done = [], 0
+    for each in backup.files:
+        try:
+            for _ in _checked(place, each):
+                pass
+        except BackupError as found:
+            wrong.append(str(found))
+        progress(done := done + each.size, backup.size)
+    return wrong
+
+
+def restore(place: Place, backup: Backup, into: Path, *, progress: Progress) -> None:
+    """Put a backup into a folder that is empty or not there. Raises BackupError; a file that is not as it was is never used."""
+    if into.exists() and any(into.iterdir()):
+        raise BackupError(f"{into} is not empty; restore into a new folder")
+    make_folder(into, mode=0o700)
+    done = 0
+    # The format's file last: without it, nobody takes the folder for a store.
+    for each in sorted(backup.files, key=lambda held: held.path == "format.json"):
+        file = into / _inside(each.path)
+        make_folder(file.parent)
+        sync_into(file, _checked(place, each))
+        sync_folder(file.parent)
+        progress(done := done + each.size, backup.size)
+
+
+def _checked(place: Place, held: Held) -> Iterator[bytes]:
+    """A file's content. Raises BackupError at its end if it is not what it was."""
+    digest, size = hashlib.sha256(), 0
+    for piece in place.read(held.key):
+        digest.update(piece)
+        size += len(piece)
+        yield piece
+    if (size, digest.hexdigest()) != (held.size, held.sha256):
+        raise BackupError(f"{held.key} ({held.path}) is damaged: {size} bytes, SHA-256 {digest.hexdigest()}")
+
+
+def _held(file: Path, folder: Path) -> Held:
+    with file.open("rb") as source:
+        digest: Any = hashlib.file_digest(source, "sha256")
+    return Held(file.relative_to(folder).as_posix(), file.stat().st_size, digest.hexdigest())
+
+
+def _inside(path: str) -> PurePosixPath:
+    """A path of a list, which may come from anywhere: it must not lead out of the folder."""
+    found = PurePosixPath(path)
+    if found.is_absolute() or ".." in found.parts or not found.parts:
+        raise BackupError(f"a backup must not hold {path!r}")
+    return found

@@ -1,0 +1,127 @@
+"""Where backups are kept: a folder, or a bucket of S3-compatible storage."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+from urllib.parse import urlsplit
+
+from casbah.durable import make_folder, sync_folder, sync_into
+from casbah.errors import BackupError
+
+_PIECE = 1 << 20
+
+
+class Place(Protocol):
+    """Keeps files under keys such as `files/ab/cdef`. What is kept survives a power failure on return."""
+
+    def size(self, key: str) -> int | None:
+        """How many bytes are kept there; None: nothing is."""
+        ...
+
+    def put(self, key: str, file: Path) -> None:
+        """Keep a copy of a file."""
+        ...
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """What is kept, in pieces. Raises BackupError if nothing is."""
+        ...
+
+    def keys(self, beginning: str) -> list[str]:
+        """All keys that begin so, in order."""
+        ...
+
+
+def place_of(text: str, *, endpoint: str | None = None) -> Place:
+    """The place that somebody names: a folder, or `s3://bucket/prefix`."""
+    if not text.startswith("s3://"):
+        return FolderPlace(Path(text).expanduser())
+    parts = urlsplit(text)
+    if not parts.netloc:
+        raise BackupError(f"{text}: expected s3://bucket/prefix")
+    return BucketPlace(parts.netloc, parts.path.strip("/"), endpoint=endpoint)
+
+
+class FolderPlace:
+    """A folder of this machine, or one that is mounted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def size(self, key: str) -> int | None:
+        """See `Place.size`."""
+        file = self._folder / key
+        return file.stat().st_size if file.is_file() else None
+
+    def put(self, key: str, file: Path) -> None:
+        """See `Place.put`."""
+        into = self._folder / key
+        make_folder(into.parent)
+        draft = into.with_name(f"{into.name}.new")
+        with file.open("rb") as source:
+            sync_into(draft, iter(lambda: source.read(_PIECE), b""))
+        draft.replace(into)
+        sync_folder(into.parent)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """See `Place.read`."""
+        try:
+            with (self._folder / key).open("rb") as source:
+                yield from iter(lambda: source.read(_PIECE), b"")
+        except FileNotFoundError:
+            raise BackupError(f"{self._folder / key} is missing") from None
+
+    def keys(self, beginning: str) -> list[str]:
+        """See `Place.keys`."""
+        folder = self._folder / beginning
+        return sorted(f"{beginning}{each.name}" for each in folder.glob("*") if each.suffix != ".new")
+
+
+class BucketPlace:
+    """A bucket; credentials and region are found as boto3 finds them (environment, profile, instance)."""
+
+    def __init__(self, bucket: str, prefix: str, *, endpoint: str | None, client: Any = None) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._client = client or _client(endpoint)
+
+    def size(self, key: str) -> int | None:
+        """See `Place.size`."""
+        found = self._asked("list_objects_v2", Prefix=self._prefix + key, MaxKeys=1).get("Contents", [])
+        return int(found[0]["Size"]) if found and found[0]["Key"] == self._prefix + key else None
+
+    def put(self, key: str, file: Path) -> None:
+        """See `Place.put`."""
+        self._asked("upload_file", str(file), Key=self._prefix + key)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """See `Place.read`."""
+        body = cast("BinaryIO", self._asked("get_object", Key=self._prefix + key)["Body"])
+        yield from iter(lambda: body.read(_PIECE), b"")
+
+    def keys(self, beginning: str) -> list[str]:
+        """See `Place.keys`."""
+        found: list[str] = []
+        after: Mapping[str, str] = {}
+        while True:
+            page = self._asked("list_objects_v2", Prefix=self._prefix + beginning, **after)
+            found += [each["Key"].removeprefix(self._prefix) for each in page.get("Contents", [])]
+            if not page.get("IsTruncated"):
+                return sorted(found)
+            after = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _asked(self, call: str, *arguments: Any, **asked: Any) -> Any:
+        from boto3.exceptions import Boto3Error  # noqa: PLC0415  an extra: needed by nobody else
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            return getattr(self._client, call)(*arguments, Bucket=self._bucket, **asked)
+        except (Boto3Error, BotoCoreError, ClientError) as wrong:
+            raise BackupError(f"s3://{self._bucket}/{asked.get('Key', asked.get('Prefix', ''))}: {wrong}") from None
+
+
+def _client(endpoint: str | None) -> Any:
+    try:
+        import boto3  # noqa: PLC0415  an extra: needed by nobody else
+    except ImportError:
+        raise BackupError("s3:// needs boto3; install it: pip install 'casbah[aws]'") from None
+    return boto3.client("s3", endpoint_url=endpoint)

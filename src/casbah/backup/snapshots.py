@@ -1,0 +1,69 @@
+"""A snapshot: everything that a store's folder holds, as it is at one moment, made while others read and write.
+
+It lies in the folder itself and consists mostly of links, so it is made in moments and takes no room until the store changes.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from casbah.durable import copy_database, make_folder
+from casbah.errors import NoSuchSnapshotError
+from casbah.store.contract import Store
+
+FOLDER = "snapshots"
+_LEFT_OUT = frozenset({FOLDER, "tenants", "exports", "lock", "server.json", "format.json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`created` is in ms; `totals` are how many activities each tenant has in it."""
+
+    id: str
+    created: int
+    totals: Mapping[str, int]
+
+
+class Snapshots:
+    """Makes and removes them. Those of a process that was killed are removed when the store is opened again."""
+
+    def __init__(self, folder: Path, store: Store, *, clock: Callable[[], int]) -> None:
+        self._store_folder = folder
+        self._folder = folder / FOLDER
+        self._store = store
+        self._clock = clock
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def make(self) -> Snapshot:
+        """Make one. All that was acknowledged before this is called is in it."""
+        made = secrets.token_hex(8)
+        into = self._folder / made
+        make_folder(into, mode=0o700)
+        try:
+            totals = self._store.snapshot(into)
+            for each in self._store_folder.iterdir():
+                if each.name not in _LEFT_OUT:
+                    _copy(each, into / each.name)
+        except BaseException:
+            shutil.rmtree(into, ignore_errors=True)
+            raise
+        return Snapshot(made, self._clock(), totals)
+
+    def remove(self, snapshot_id: str) -> None:
+        """Remove one. Raises NoSuchSnapshotError."""
+        found = [each for each in (self._folder.iterdir() if self._folder.is_dir() else ()) if each.name == snapshot_id]
+        if not found:
+            raise NoSuchSnapshotError
+        shutil.rmtree(found[0])
+
+
+def _copy(file: Path, into: Path) -> None:
+    """Copy what lies beside the activities: databases as one transaction left them, other files as they are."""
+    if file.is_dir():
+        shutil.copytree(file, into)
+    elif file.suffix == ".db":
+        copy_database(file, into)
+    elif file.suffix == ".json":
+        shutil.copyfile(file, into)

@@ -1,0 +1,140 @@
+"""Snapshots of a store that is being written to, and the places where backups are kept."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from casbah.activity.predicate import Everything
+from casbah.activity.scope import Scope
+from casbah.backup import archive
+from casbah.backup.place import BucketPlace, FolderPlace, Place, place_of
+from casbah.errors import BackupError
+from casbah.store.embedded import erasure
+from casbah.store.embedded.store import EmbeddedStore
+from making import NOW, arrival, ids, query, record
+
+TENANT = Scope("default")
+MONTH = 31 * 86_400_000
+
+
+def batch(number: int) -> list[str]:
+    return [f"activity-{number * 50 + each}" for each in range(50)]
+
+
+def store_batch(store: EmbeddedStore, number: int) -> None:
+    made = [record(number * 50 + each, timestamp=NOW - each % 3 * MONTH - number) for each in range(50)]
+    store.insert(map(arrival, made), TENANT)
+
+
+def test_a_snapshot_is_whole_whatever_goes_on_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that was acknowledged before it began is in it, and nothing by halves: while others store, delete, merge, clean."""
+    monkeypatch.setattr(erasure, "_AT_ONCE", 20)
+    store = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
+    done: list[int] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            store_batch(store, number)
+            done.append(number)
+            number += 1
+            if number % 5 == 0:
+                store.delete(query({"activity.id": {"eq": [batch(number - 1)[0]]}}).predicate, TENANT)
+            store.erase(TENANT)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for each in range(6):
+            before = len(done)
+            (tmp_path / str(each)).mkdir()
+            totals = store.snapshot(tmp_path / str(each))
+            after = len(done) + 1
+            copy = EmbeddedStore(tmp_path / str(each), clock=lambda: NOW)
+            found = ids(copy.scan(query(isScan=True, limit=1_000_000), TENANT).records)
+            assert len(found) == len(set(found)) == copy.count(Everything(), TENANT) == totals.get("default", 0)
+            deleted = {batch(number - 1)[0] for number in range(5, after + 1, 5)}
+            assert {name for number in range(before) for name in batch(number)} - deleted <= set(found)
+            assert set(found) <= {name for number in range(after) for name in batch(number)}
+            store_batch(copy, 10_000)
+            copy.close()
+    finally:
+        stop.set()
+        writer.join()
+        store.close()
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    if request.param == "folder":
+        yield FolderPlace(tmp_path / "place")
+        return
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        client = boto3.client("s3", region_name="eu-central-1")
+        client.create_bucket(Bucket="backups", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        yield BucketPlace("backups", "casbah/main", endpoint=None, client=client)
+
+
+def saved(place: Place, folder: Path) -> tuple[archive.Backup, int]:
+    return archive.save(folder, place, created=NOW, totals={"default": 1}, progress=lambda _done, _total: None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "snapshot"
+    (made / "inner").mkdir(parents=True)
+    (made / "format.json").write_bytes(b"{}")
+    (made / "inner" / "a").write_bytes(b"x" * 3_000_000)
+    (made / "inner" / "same as a").write_bytes(b"x" * 3_000_000)
+    (made / "empty").write_bytes(b"")
+    return made
+
+
+def test_what_comes_back_is_what_was_saved(place: Place, folder: Path, tmp_path: Path) -> None:
+    backup, new = saved(place, folder)
+    assert new == 3_000_002  # What is there twice is brought once.
+    assert archive.all_of(place) == [backup.name]
+    assert archive.one_of(place, None) == backup
+    assert archive.verify(place, backup, progress=lambda _done, _total: None) == []
+    archive.restore(place, backup, tmp_path / "back", progress=lambda _done, _total: None)
+    assert (tmp_path / "back" / "inner" / "same as a").read_bytes() == b"x" * 3_000_000
+    assert saved(place, folder)[1] == 0
+
+
+def test_an_unknown_backup_says_which_there_are(place: Place, folder: Path) -> None:
+    with pytest.raises(BackupError, match="there is no backup there"):
+        archive.one_of(place, None)
+    backup, _ = saved(place, folder)
+    with pytest.raises(BackupError, match=f"the newest is {backup.name}"):
+        archive.one_of(place, "20010101T000000-00000000")
+
+
+def test_a_missing_file_is_found(place: Place, folder: Path, remove: Callable[[Place, str], None]) -> None:
+    backup, _ = saved(place, folder)
+    remove(place, backup.files[2].key)
+    wrong = archive.verify(place, backup, progress=lambda _done, _total: None)
+    assert len(wrong) == 2  # Two names, one content.
+
+
+@pytest.fixture
+def remove() -> Callable[[Place, str], None]:
+    def gone(place: Place, key: str) -> None:
+        if isinstance(place, FolderPlace):
+            (place._folder / key).unlink()
+        else:
+            place._client.delete_object(Bucket="backups", Key=f"casbah/main/{key}")
+
+    return gone
+
+
+def test_a_place_is_a_folder_or_a_bucket() -> None:
+    assert isinstance(place_of("/backup"), FolderPlace)
+    with pytest.raises(BackupError, match="expected s3://bucket/prefix"):
+        place_of("s3://")
