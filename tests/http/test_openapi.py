@@ -509,5 +509,5 @@ def test_every_command_of_the_page_works(ask, ask_mimic, ask_alone, command):
         path += "?" + urlencode([tuple(options["--data-urlencode"].split("=", 1))])
     body = options.get("--data-binary", "").encode()
     asker = ask_mimic if "/mimic" in path else ask_alone if "/subnet" in path else ask
-    reply = asker("POST" if body else "GET", path, body, headers={"content-type": FORM})
+    reply = asker(options.get("-X", "POST" if body else "GET"), path, body, headers={"content-type": FORM})
     assert reply.status in (200, 201), reply.body
