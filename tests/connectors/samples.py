@@ -23,12 +23,13 @@ MOST = 10
 
 def folders() -> list[Path]:
     """Every source that has samples."""
-    return sorted(path.parent for path in HERE.glob("*/events.ndjson"))
+    return sorted(path.parent for path in HERE.glob("*/expected.ndjson"))
 
 
 def made(folder: Path) -> list[dict[str, Any]]:
     """The records of a source's samples, without the event itself."""
-    body = (folder / "events.ndjson").read_bytes()
+    (events,) = folder.glob("events.*")
+    body = events.read_bytes()
     page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
     assert page.connector is not None
     return [_record(each) for each in arrivals(page.items, page.connector, Enrichment()) if isinstance(each, Arrival)]

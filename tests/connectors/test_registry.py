@@ -15,6 +15,7 @@ def test_the_folder_is_the_registry():
         "auth0",
         "azure_activity",
         "box",
+        "cef",
         "cloudtrail",
         "docusign",
         "dropbox",

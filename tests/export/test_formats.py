@@ -19,6 +19,7 @@ from casbah.errors import MalformedBodyError
 from casbah.export.columns import COLUMNS, FLAT, RECORD, Kind, chosen
 from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
 from casbah.ingest import jsontext
+from casbah.ingest.cef import parse
 
 WHOLE = {
     "_id": "a1",
@@ -110,6 +111,9 @@ def rows(form: str, content: bytes) -> list[dict[str, Any]]:
     return table.to_pylist()
 
 
+COLUMNAR = [name for name, form in FORMATS.items() if not form.fixed]
+
+
 @pytest.mark.parametrize("form", ["ndjson", "parquet", "arrow"])
 def test_columns_hold_what_the_record_says(form: str) -> None:
     raw = json.dumps(WHOLE).encode()
@@ -132,7 +136,7 @@ def test_a_spreadsheet_gets_texts_and_no_formulas() -> None:
     assert {name for name, value in empty.items() if value} == {"id", "admin", "impersonated"}
 
 
-@pytest.mark.parametrize("form", list(FORMATS))
+@pytest.mark.parametrize("form", COLUMNAR)
 def test_nothing_a_record_may_hold_stops_an_export(form: str) -> None:
     found = rows(form, written(form, [*ODD, EMPTY], names=list(COLUMNS)))
     assert [str(each["id"]) for each in found] == ["o1", "o2", "3", "e"]
@@ -142,9 +146,15 @@ def test_nothing_a_record_may_hold_stops_an_export(form: str) -> None:
         assert [each[RECORD].encode() for each in found] == [*ODD, EMPTY]
 
 
-@pytest.mark.parametrize("form", list(FORMATS))
+@pytest.mark.parametrize("form", COLUMNAR)
 def test_an_export_of_nothing_is_a_file_that_can_be_read(form: str) -> None:
     assert rows(form, written(form, [])) == []
+
+
+def test_the_agent_s_lines_hold_whatever_a_record_does() -> None:
+    lines = [parse(each) for each in written("cef", [*ODD, EMPTY]).decode().splitlines()]
+    assert [dict(each.pairs)["externalId"] for each in lines] == ["o1", "o2", "3", "e"]
+    assert written("cef", []) == b""
 
 
 def test_a_record_is_one_line_and_otherwise_itself() -> None:
@@ -210,7 +220,7 @@ def test_formats_and_compressions_by_name() -> None:
     assert (format_named(None).name, format_named("Parquet").name) == ("csv", "parquet")
     assert compression_named("None", FORMATS["parquet"]) is None
     assert compression_named("GZIP", FORMATS["csv"]) is COMPRESSIONS["gzip"]
-    with pytest.raises(MalformedBodyError, match="expected one of csv, ndjson, parquet, arrow, got string 'xlsx'"):
+    with pytest.raises(MalformedBodyError, match="expected one of csv, ndjson, cef, parquet, arrow, got string 'xlsx'"):
         format_named("xlsx")
     with pytest.raises(MalformedBodyError, match="expected one of none, gzip, zstd, got integer 3"):
         compression_named(3, FORMATS["csv"])

@@ -43,7 +43,12 @@ def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fuzz")
     signer = ECKey.generate_key("P-256", {"kid": "k1", "alg": "ES256", "use": "sig"})
     (folder / "keys.json").write_text(json.dumps({"keys": [signer.as_dict(private=False)]}))
-    given = {"oidc_issuer": CLAIMS["iss"], "oidc_audience": CLAIMS["aud"], "oidc_jwks": str(folder / "keys.json")}
+    given = {
+        "audit": "off",
+        "oidc_issuer": CLAIMS["iss"],
+        "oidc_audience": CLAIMS["aud"],
+        "oidc_jwks": str(folder / "keys.json"),
+    }
     with compose.opened(settings.read({}, store=str(folder / "store"), **given)) as opened:
         ask = Asker(opened.app, opened.local_key)
         stored = ask("POST", "/api/ext/v1/activities?source=mdca", "\n".join(map(json.dumps, RECORDS)).encode()).json

@@ -130,7 +130,7 @@ def test_only_administrators_delete(house, ask):
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({"name": "x"}, "days: expected 1 to 36500, got 0"),
+        ({"name": "x"}, "days: expected 1 to 9999, got 0"),
         ({"name": "x", "days": 0}, "days: expected"),
         ({"name": "x", "days": "soon"}, "days"),
         ({"name": "", "days": 1}, "name: expected a name"),

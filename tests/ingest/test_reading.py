@@ -147,7 +147,7 @@ def test_an_unrecognised_file_is_refused_event_by_event():
 def test_text_that_holds_no_json_is_refused_once():
     source, (refusal,) = read(b"Copyright\nsomeone\n")
     assert (source, refusal.line) == (None, 1)
-    assert refusal.reason == "the file holds neither JSON nor a CSV with a column AuditData"
+    assert refusal.reason == "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
 
 
 def test_a_told_source_is_not_doubted():

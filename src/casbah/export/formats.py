@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Protocol
 import zstandard
 
 from casbah.errors import MalformedBodyError, describe
+from casbah.export import cef
 from casbah.export.columns import COLUMNS, FLAT, RECORD, Column, Kind, values
 from casbah.ingest import jsontext
 
@@ -36,7 +37,8 @@ class Writer(Protocol):
 class Format:
     """One form: how its files end, what they are on the wire, which columns they have unless others are named.
 
-    One that is `packed` is compressed inside, and cannot be compressed once more.
+    One that is `packed` is compressed inside, and cannot be compressed once more; of one that is `fixed` no columns can be
+    chosen.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Format:
     writer: Callable[[BinaryIO, Sequence[Column]], Writer]
     help: str
     packed: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,20 @@ class _Lines:
         if len(flat) == len(self._columns):
             return list(map(jsontext.dump, objects))
         return [jsontext.joined(keys, last=RECORD, raw=raw) for keys, raw in zip(objects, records, strict=True)]
+
+
+class _Cef:
+    """The lines of MDCA's SIEM agent, which know no columns."""
+
+    def __init__(self, file: BinaryIO, _columns: Sequence[Column]) -> None:
+        self._file = file
+
+    def write(self, records: Sequence[bytes]) -> None:
+        lines = (cef.line(jsontext.parse_object(each)) for each in records)
+        self._file.write("".join(f"{each}\n" for each in lines).encode())
+
+    def close(self) -> None:
+        """There is nothing at the end."""
 
 
 class _Arrow:
@@ -198,6 +215,7 @@ _CELL: dict[Kind, Callable[[Any], str]] = {
 FORMATS = {row.name: row for row in (
     Format("csv",     "text/csv; charset=utf-8",              FLAT,                  _Csv,     "One line an activity, for spreadsheets"),
     Format("ndjson",  "application/x-ndjson",                 (RECORD,),             _Lines,   "One record a line, as it is stored; or an object of the columns"),
+    Format("cef",     "text/plain; charset=utf-8",            (RECORD,),             _Cef,     "One line an activity, as MDCA's SIEM agent wrote them", fixed=True),
     Format("parquet", "application/vnd.apache.parquet",       tuple(COLUMNS),        _parquet, "Columns, compressed: for DuckDB, pandas, Spark", packed=True),
     Format("arrow",   "application/vnd.apache.arrow.file",    tuple(COLUMNS),        _arrow,   "Arrow's file format (Feather 2), compressed", packed=True),
 )}

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import FileResponse, Response
 
 from casbah.activity.query import parse
+from casbah.errors import MalformedBodyError
 from casbah.export.columns import COLUMNS, chosen
 from casbah.export.exports import Export, Wanted
 from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
@@ -83,6 +84,8 @@ def _wanted(body: dict[str, Any], exchange: Exchange) -> Wanted:
     asked: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
     query = parse({**asked, "isScan": True}, now=exchange.services.clock(), bounds=exchange.services.bounds)
     form = format_named(body.get("format"))
+    if form.fixed and body.get("columns") not in (None, ""):
+        raise MalformedBodyError(f"columns: {form.name} has its own; leave them out")
     compression = compression_named(body.get("compress"), form)
     return Wanted(
         filters=query.filters,

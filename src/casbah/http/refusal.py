@@ -139,7 +139,7 @@ REFUSALS: Mapping[str, Refusal] = {
         "The filters or the form of the export cannot be read, or pass a bound",
         {
             "no such column": "columns: there is no 'usr'; did you mean 'user'?",
-            "no such format": "format: expected one of csv, ndjson, parquet, arrow, got string 'xlsx'",
+            "no such format": "format: expected one of csv, ndjson, cef, parquet, arrow, got string 'xlsx'",
         },
     ),
     "BadDeleteQuery": Refusal(
@@ -160,7 +160,7 @@ REFUSALS: Mapping[str, Refusal] = {
         "The rule cannot be kept",
         {
             "no name": "name: expected a name, got null",
-            "no days": "days: expected 1 to 36500, got 0",
+            "no days": "days: expected 1 to 9999, got 0",
             "no action": "action: expected delete or hold, got string 'keep'",
         },
     ),

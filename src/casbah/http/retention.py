@@ -1,5 +1,6 @@
 """Deleting activities, and the rules by which they are deleted or held."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -10,11 +11,11 @@ from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
 from casbah.http.facets import predicate_of
 from casbah.http.queries import name_of
-from casbah.http.schema import Parameter, choice, ref
+from casbah.http.schema import Parameter, Schema, choice, either, ref
 from casbah.retention.deletion import Applied, Found
-from casbah.retention.rules import ACTIONS, DELETE, Rule, new_id
+from casbah.retention.rules import ACTIONS, DELETE, HOLD, Rule, new_id
 
-MOST_DAYS = 36_500
+MOST_DAYS = 9_999
 
 DELETE_PARAMETERS = (
     Parameter(
@@ -24,10 +25,19 @@ DELETE_PARAMETERS = (
     ),
     Parameter("wait", ref("Flag"), "Whether to answer only when what was deleted has left the disk, too"),
 )
-RULE_PARAMETERS = (
-    Parameter("action", choice(*ACTIONS), "Delete what is old enough, or hold: let nobody delete it"),
-    Parameter("days", ref("Count"), f"After how many days it is deleted: 1 to {MOST_DAYS:,}"),
+_DAYS: Schema = {
+    "description": f"After how many days it is deleted: 1 to {MOST_DAYS:,}",
+    **either(
+        {"type": "integer", "minimum": 1, "maximum": MOST_DAYS}, {"type": "string", "pattern": "^0*[1-9][0-9]{0,3}$"}
+    ),
+}
+_ACTION = "Delete what is old enough (the default), or hold: let nobody delete it"
+RULE_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
+    ({"action": {**either(choice(DELETE), {"enum": [None, ""]}), "description": _ACTION}, "days": _DAYS}, ("days",)),
+    ({"action": {**choice(HOLD), "description": _ACTION}}, ("action",)),
 )
+"""What a rule says beside its name and filters, and what of that it must say: one that deletes, one that holds."""
+
 APPLY_PARAMETERS = DELETE_PARAMETERS[:1]
 
 
@@ -38,13 +48,14 @@ async def delete_activities(exchange: Exchange) -> Response:
     """
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     retention, predicate = exchange.services.retention, predicate_of(body, exchange)
+    wait = flag_of(body, "wait")
     if _dry(body):
         exchange.request.state.unchanged = True
         found = await exchange.search(retention.look, predicate, exchange.scope)
         return json_response({"dryRun": True, **_counts(found)})
     found = await exchange.ingest(retention.delete, predicate, exchange.scope)
     exchange.request.state.result = _counts(found)
-    if flag_of(body, "wait"):
+    if wait:
         await exchange.ingest(retention.erase, exchange.scope)
     return json_response({"dryRun": False, **_counts(found)})
 
@@ -96,9 +107,9 @@ def _dry(body: dict[str, Any]) -> bool:
 def _action(given: Any) -> str:
     if given in (None, ""):
         return DELETE
-    if given not in ACTIONS:
+    if not isinstance(given, str) or given.lower() not in ACTIONS:
         raise MalformedBodyError(f"action: expected {' or '.join(ACTIONS)}, got {describe(given)}")
-    return str(given)
+    return given.lower()
 
 
 def _days(body: dict[str, Any]) -> int:

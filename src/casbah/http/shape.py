@@ -15,7 +15,7 @@ from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
-from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, RULE_PARAMETERS
+from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, RULE_FORMS
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import LAST_MS
@@ -71,6 +71,14 @@ MEANINGS = {
     "Document": "This document",
 }
 """What each answer of a route is."""
+
+
+def _rule(filters: Schema) -> dict[str, Schema]:
+    """What every retention rule has."""
+    return {
+        "name": {"type": "string", "maxLength": MOST_QUERY_NAME, "pattern": _NOT_BLANK},
+        "filters": filters,
+    }
 
 
 _DELETION: dict[str, Schema] = {
@@ -138,13 +146,11 @@ def bodies() -> dict[str, Schema]:
         "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
         "DeleteQuery": _object({"filters": filters, **_beside(DELETE_PARAMETERS, _BLANK)}),
         "ApplyQuery": _object(_beside(APPLY_PARAMETERS, _BLANK)),
-        "NewRule": _object(
-            {
-                "name": {"type": "string", "maxLength": MOST_QUERY_NAME, "pattern": _NOT_BLANK},
-                "filters": filters,
-                **_beside(RULE_PARAMETERS, _BLANK),
-            },
-            required=("name",),
+        "NewRule": either(
+            *(
+                _object({**_rule(filters), **properties}, required=("name", *required))
+                for properties, required in RULE_FORMS
+            )
         ),
         "SignIn": _object({"token": {"type": "string", "description": "A token's key"}}, required=("token",)),
         "Interruptions": _interruptions(),

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from casbah.ingest import jsontext, splice
+from casbah.ingest import cef, jsontext, splice
 from casbah.ingest.contract import Event, Refusal, UnusableEventError
 from casbah.ingest.feed import Feed, Line
 
@@ -51,14 +51,34 @@ def _shaped(feed: Feed, reader: Reader) -> Iterator[Event | Refusal]:
     sample = feed.sample(_SAMPLED_LINES)
     if not sample:  # Blank as far as it was looked at: what may follow is taken line by line.
         return _by_line(feed, reader)
+    if any(cef.is_cef(line.text) for line in sample):
+        return _cef_lines(feed, reader)
     delimiter = _csv_delimiter(sample[0].text)
     if delimiter:
         return _rows(feed, reader, delimiter)
     if not any(line.text.startswith(_OPENS) for line in sample):
         return iter(
-            (_refused(sample[0].text, reader, 1, "the file holds neither JSON nor a CSV with a column AuditData"),)
+            (
+                _refused(
+                    sample[0].text, reader, 1, "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
+                ),
+            )
         )
     return _document(feed, reader) if _is_document(sample) else _by_line(feed, reader)
+
+
+def _cef_lines(feed: Feed, reader: Reader) -> Iterator[Event | Refusal]:
+    """Lines in the Common Event Format, each made the JSON object that its connector reads."""
+    for line in feed.lines():
+        if not line.whole:
+            yield _refused(line.text, reader, line.number, "the line is longer than a line may be")
+            continue
+        try:
+            raw = jsontext.dump(cef.as_event(line.text.decode("utf-8", "replace")))
+        except cef.NoCefError as error:
+            yield _refused(line.text, reader, line.number, str(error))
+            continue
+        yield _event(raw, reader, line.number)
 
 
 def _is_document(sample: list[Line]) -> bool:
