@@ -27,6 +27,7 @@
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
+      UnwritableError             503  the disk is full, read-only or broken
         BusyError                   503  more requests wait than may
         SearchTooLongError          503  a search ran over its limit
         TokensUnavailableError      503  the database of tokens cannot be read or written now
@@ -296,6 +297,13 @@ class StoreClosedError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("the store is shutting down; try again")
+
+
+class UnwritableError(UnavailableError):
+    """The disk refuses what is to be stored; the reason is in the log. Nothing need be repaired once it has room again."""
+
+    def __init__(self) -> None:
+        super().__init__("the disk does not take what is to be stored now; try again")
 
 
 class BusyError(UnavailableError):

@@ -397,6 +397,7 @@ PROVOKED = [
 APART = {
     ("Throttled", "too fast"): errors.ThrottledError(12),
     ("Unavailable", "shutting down"): errors.StoreClosedError(),
+    ("Unavailable", "no room"): errors.UnwritableError(),
     ("Unavailable", "no tokens"): errors.TokensUnavailableError(),
     ("Unavailable", "no queries"): errors.QueriesUnavailableError(),
     ("Unavailable", "no ranges"): errors.RangesUnavailableError(),

@@ -33,10 +33,18 @@ def _without_queries(house: House) -> None:
         database.execute("drop table query")
 
 
+def _without_room(house: House) -> None:
+    """What a disk may do to the activities: nothing new can be written where they are."""
+    for periods in (house.services.settings.store / "tenants").glob("*/periods"):
+        periods.rename(periods.with_name("elsewhere"))
+        periods.touch()
+
+
 # What a file's `store` says is done to it once the seed is in.
 _SPOILT: dict[str, Callable[[House], None] | None] = {
     "open": None,
     "closed": lambda house: house.services.store.close(),
+    "without room": _without_room,
     "without tokens": _without_tokens,
     "without ranges": _without_ranges,
     "without queries": _without_queries,

@@ -38,6 +38,7 @@ TEXTS = {
     errors.BusyError:                r"too many requests are waiting to be answered; try again",
     errors.SearchTooLongError:       r"the search took more than \d+ seconds, the most that CASBAH_SEARCH_SECONDS allows; .+",
     errors.StoreClosedError:         r"the store is shutting down; try again",
+    errors.UnwritableError:          r"the disk does not take what is to be stored now; try again",
     errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",
     errors.TokensUnavailableError:   r"the tokens cannot be read or written now; try again",
     errors.BadRangeError:            r"(name|category|subnets|tags): .*",

@@ -5,13 +5,16 @@ import logging
 import orjson
 from starlette.responses import Response
 
-from casbah.errors import CasbahError, OperatorError, RequestError, UnavailableError
+from casbah.errors import CasbahError, OperatorError, RequestError, UnavailableError, UnwritableError
 
 log = logging.getLogger("casbah.http")
 
 
 def answer(error: Exception) -> Response:
     """The response to an error. What is not the caller's to mend is logged in full and shown in one plain line."""
+    if isinstance(error, OSError):
+        log.error("request failed: %s", error)
+        error = UnwritableError()
     if isinstance(error, RequestError | UnavailableError):
         return problem(error.status, str(error), dict(error.headers))
     if isinstance(error, OperatorError | CasbahError):

@@ -8,6 +8,7 @@ from casbah.durable import make_folder
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.payload import Payloads
+from casbah.store.embedded.trouble import told_of_disk
 from casbah.store.embedded.view import Limits, View, extremes, latest
 
 
@@ -39,7 +40,8 @@ class Period:
 
     def refresh(self, last: int | None = None) -> None:
         """Take what is committed into view; `last` is its largest number of storing, looked up where nobody knows."""
-        self.index.reload()
+        with told_of_disk():
+            self.index.reload()
         self.last = max(self.last, latest(self.index.searcher()) if last is None else last)
         self._limits = _both(self._limits, self.pending or {})
         self.view = self._seen()

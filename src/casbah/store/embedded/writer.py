@@ -3,12 +3,14 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 
 import tantivy
 
 from casbah.durable import sync_folder
 from casbah.errors import StoreClosedError
 from casbah.store.embedded.period import Period
+from casbah.store.embedded.trouble import told_of_disk
 from casbah.store.embedded.view import Limits
 
 _LEAST_BYTES = 15_000_000
@@ -43,23 +45,34 @@ class Writers:
         with self._writing:
             if self._closed:
                 raise StoreClosedError
-            writer = self._writer(period)
-            try:
-                if matching is not None:
-                    writer.delete_documents_by_query(matching)
-                for column, term in without:
-                    writer.delete_documents_by_term(column, term)
-                for document in documents:
-                    writer.add_json(document)
-                period.pending = limits
-                writer.commit()
-                # A commit ends with a rename in this folder, which the engine leaves to the file system's own time.
-                sync_folder(period.folder)
-            except BaseException:
-                del self._open[period]
-                _let_go(writer)
-                raise
+            with told_of_disk():
+                self._commit(period, documents, limits, without, matching)
             period.refresh(last)
+
+    def _commit(
+        self,
+        period: Period,
+        documents: Iterable[str],
+        limits: Limits,
+        without: Iterable[tuple[str, str]],
+        matching: tantivy.Query | None,
+    ) -> None:
+        writer = self._writer(period)
+        try:
+            if matching is not None:
+                writer.delete_documents_by_query(matching)
+            for column, term in without:
+                writer.delete_documents_by_term(column, term)
+            for document in documents:
+                writer.add_json(document)
+            period.pending = limits
+            writer.commit()
+            # A commit ends with a rename in this folder, which the engine leaves to the file system's own time.
+            sync_folder(period.folder)
+        except BaseException:
+            del self._open[period]
+            _let_go(writer)
+            raise
 
     def tidy(self, period: Period) -> None:
         """Remove the files of a period that nobody reads any more."""
@@ -90,7 +103,6 @@ class Writers:
 
 def _let_go(writer: tantivy.IndexWriter) -> None:
     """Undo what is not committed and free the index's lock at once: the traceback would keep the writer alive."""
-    try:
+    with suppress(OSError, ValueError):  # What is not committed is not there, whether or not that can be said.
         writer.rollback()
-    finally:
-        writer.wait_merging_threads()
+    writer.wait_merging_threads()
