@@ -30,7 +30,7 @@ ROWS = (
     ("store.contract", "ingest.contract", "identity.*", "saved.*"),
     ("store.*", "ingest.*"),
     ("connectors.*", "pull.*", "export.*", "audit.*", "backup.*"),
-    ("retention.*",),
+    ("retention.*", "push.*"),
     ("demo.*",),
     ("http.*", "ui.*", "client.*"),
     ("compose",),

@@ -67,6 +67,7 @@ class Settings:
     places: tuple[Path, ...]
     people: Path | None
     pull: Path | None
+    push: Path | None
     host: str
     port: int
     session: int | None
@@ -329,6 +330,7 @@ SETTINGS = _table(
     Setting("places",           "",            _files,  "Files in MaxMind's format (.mmdb), separated by commas: where an address is, and whose; the first one is believed"),
     Setting("people",           "",            _optional_file, "A file that says to which groups and which unit users belong: CSV, or JSON as SCIM has it"),
     Setting("pull",             "",            _optional_file, "A file that says what a server fetches from hosted apps while it runs (docs/pull.md)"),
+    Setting("push",             "",            _optional_file, "A file that says where a server sends what is stored: webhooks, collectors of syslog (docs/push.md)"),
     Setting("host",             "127.0.0.1",   _host,   "The address to listen on"),
     Setting("port",             "8765",        _port,   "The port to listen on; 0 takes any free one"),
     Setting("session",          "12h",         _span,   "How long somebody stays signed in to the pages, such as 12h; off: nobody can sign in there"),

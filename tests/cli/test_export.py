@@ -48,7 +48,7 @@ def test_the_ending_says_the_format(folder: Path) -> None:
 
 
 def test_without_an_ending_it_asks_for_one(folder: Path) -> None:
-    assert "give it one of .csv, .ndjson, .parquet, .arrow, or" in " ".join(
+    assert "give it one of .csv, .ndjson, .cef, .parquet, .arrow, or" in " ".join(
         told("export", str(folder / "all.xyz"), code=2).split()
     )
 

@@ -20,6 +20,7 @@ from casbah.cli import (
     export,
     ingest,
     pull,
+    push,
     ranges,
     retention,
     serve,
@@ -50,6 +51,7 @@ app.command("histogram")(counts.histogram)
 app.command("tail")(tail.tail)
 app.command("export")(export.export)
 app.command("feedback")(activities.feedback)
+app.add_typer(push.app, name="push")
 app.add_typer(backup.app, name="backup")
 app.command("delete")(retention.delete)
 app.add_typer(retention.app, name="retention")

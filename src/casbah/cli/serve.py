@@ -18,6 +18,9 @@ from casbah.identity.door import TENANT_HEADER
 from casbah.pull.config import read
 from casbah.pull.running import Job, Pulling
 from casbah.pull.sinks import sink
+from casbah.push import build as push
+from casbah.push import config as push_config
+from casbah.push.pusher import Letters, Pushing
 from casbah.serving import address, listening, server_of, settle
 from casbah.settings import Settings
 
@@ -54,9 +57,24 @@ def serve(
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
             settle()
             house.services.retention.begin()
-            with pulling(settings, url, house.local_key) as stop:
+            with pushing(settings, house), pulling(settings, url, house.local_key) as stop:
                 stop_on_signals(server, stop)
                 server.run(sockets=[listener])
+
+
+@contextmanager
+def pushing(settings: Settings, house: compose.House) -> Iterator[None]:
+    """Send on what is stored while the server runs, if a file says where."""
+    entries = push_config.read(settings.push) if settings.push else {}
+    if not entries:
+        yield
+        return
+    with closing(Letters(settings.store)) as letters:
+        pushers = push.pushers(entries, store=house.services.store, letters=letters, clock=house.services.clock)
+        with closing(Pushing(pushers, letters)) as running:
+            running.start()
+            sys.stderr.write(f"casbah: sending to {', '.join(entries)}\n")
+            yield
 
 
 @contextmanager

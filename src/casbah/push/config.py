@@ -1,0 +1,105 @@
+"""The file that says where to send what is stored, read strictly. docs/push.md explains it to those who write one."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from casbah.activity.query import where
+from casbah.activity.scope import Scope
+from casbah.errors import BadTenantError, OperatorError, RequestError
+
+_DAYS = re.compile(r"([0-9]{1,4})d")
+_DAY = 86_400_000
+_SCHEMES: Mapping[str, tuple[str, ...]] = {"webhook": ("https", "http"), "syslog": ("udp", "tcp", "tls")}
+_MOST_BATCH = 1_000
+_MOST_PORT = 65_535
+
+
+class BadPushFileError(OperatorError):
+    """The file that says where to send cannot be used; the message says where and why."""
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One destination. A webhook's secret is in the variable or file that is named, never in the file itself."""
+
+    kind: Literal["webhook", "syslog"]
+    to: str
+    tenant: str = "default"
+    filters: dict[str, Any] = {}
+    backfill: str = "2d"
+    batch: int = 100
+    secret_env: str = ""
+    secret_file: str = ""
+    allow_private: bool = False
+    header: Literal["rfc5424", "agent"] = "rfc5424"
+    framing: Literal["octets", "lines"] = "octets"
+    host: str = ""
+    portal: str = ""
+    tls_ca: str = ""
+
+    @property
+    def target(self) -> SplitResult:
+        """Where to, in parts."""
+        return urlsplit(self.to)
+
+    @property
+    def backfill_ms(self) -> int:
+        """How old an activity may be to be sent when the destination is first connected."""
+        found = _DAYS.fullmatch(self.backfill)
+        return int(found.group(1)) * _DAY if found else 0
+
+
+def read(path: Path) -> dict[str, Entry]:
+    """The destinations of a file, by name. Raises BadPushFileError."""
+    try:
+        found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, Entry])
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise BadPushFileError(f"{path}: cannot be read: {wrong}") from None
+    except tomllib.TOMLDecodeError as wrong:
+        raise BadPushFileError(f"{path}: not TOML: {wrong}") from None
+    except msgspec.ValidationError as wrong:
+        raise BadPushFileError(f"{path}: {wrong}") from None
+    for name, entry in found.items():
+        _check(f"{path}: [{name}]", entry)
+    return found
+
+
+def secret(name: str, entry: Entry, environment: Mapping[str, str] = os.environ) -> bytes:
+    """What a webhook is signed with. Raises BadPushFileError, with the place where it was looked for."""
+    if entry.secret_file:
+        try:
+            return Path(entry.secret_file).expanduser().read_bytes().strip()
+        except OSError as wrong:
+            raise BadPushFileError(f"[{name}] secret_file: cannot be read: {type(wrong).__name__}") from None
+    variable = entry.secret_env or f"CASBAH_PUSH_{name.upper().replace('-', '_')}_SECRET"
+    if not environment.get(variable):
+        raise BadPushFileError(f"[{name}] has no secret: set {variable}, or name a file with secret_file")
+    return environment[variable].strip().encode()
+
+
+def _check(place: str, entry: Entry) -> None:
+    schemes = _SCHEMES[entry.kind]
+    try:
+        port = entry.target.port
+    except ValueError:
+        port = _MOST_PORT + 1
+    if entry.target.scheme not in schemes or not entry.target.hostname or (port or 0) > _MOST_PORT:
+        expected = " or ".join(f"{each}://host" for each in schemes)
+        raise BadPushFileError(f"{place} to: expected {expected}, got {entry.to!r}")
+    if entry.kind == "syslog" and port is None:
+        raise BadPushFileError(f"{place} to: expected a port, such as {entry.to}:514")
+    if not _DAYS.fullmatch(entry.backfill):
+        raise BadPushFileError(f"{place} backfill: expected days such as 2d, or 0d, got {entry.backfill!r}")
+    if not 1 <= entry.batch <= _MOST_BATCH:
+        raise BadPushFileError(f"{place} batch: expected 1 to {_MOST_BATCH}, got {entry.batch}")
+    try:
+        Scope(entry.tenant)
+        where(entry.filters, now=0)
+    except (RequestError, BadTenantError) as wrong:
+        raise BadPushFileError(f"{place} {wrong}") from None

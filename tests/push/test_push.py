@@ -1,0 +1,446 @@
+"""What is stored reaches a webhook or a collector of syslog: in order, at least once, and nothing that is not to."""
+
+import hashlib
+import hmac
+import ipaddress
+import json
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from casbah.activity.predicate import Everything
+from casbah.activity.scope import Scope
+from casbah.ingest.cef import parse
+from casbah.push import guard
+from casbah.push.config import BadPushFileError, Entry, read, secret
+from casbah.push.deliver import NotNowError, RefusedError, Syslog, Webhook
+from casbah.push.pusher import Letters, Pusher, Pushing
+from casbah.store.contract import Store
+from casbah.store.embedded.store import EmbeddedStore
+from making import NOW, arrival, record
+
+TENANT = Scope("default")
+DAY = 86_400_000
+KEY = b"a secret"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> Iterator[Letters]:
+    with closing(Letters(tmp_path)) as opened:
+        yield opened
+
+
+class Hook:
+    """A webhook's other side: answers what it is told to, then 200."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.got: list[tuple[dict[str, str], bytes, int]] = []
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                status = hook.answers.pop(0) if hook.answers else 200
+                hook.got.append((dict(self.headers), body, status))
+                self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", "http://127.0.0.1:1/")
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/hook"
+
+    def taken(self) -> list[str]:
+        return [each["_id"] for _, body, status in self.got if status == 200 for each in json.loads(body)["data"]]
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    made = Hook()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def webhook(hook: Hook, **given: Any) -> Entry:
+    return Entry(kind="webhook", to=hook.url, **{"allow_private": True, "batch": 10, **given})
+
+
+OPEN: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+def way(entry: Entry) -> Any:
+    OPEN.append(Webhook("soar", entry, KEY) if entry.kind == "webhook" else Syslog(entry))
+    return OPEN[-1]
+
+
+def pusher(store: Store, letters: Letters, entry: Entry) -> Pusher:
+    return Pusher("soar", entry, way(entry), store=store, letters=letters, clock=lambda: NOW)
+
+
+def stored(store: Store, first: int, count: int, **keys: Any) -> list[str]:
+    store.insert([arrival(record(each, timestamp=NOW - each, **keys)) for each in range(first, first + count)], TENANT)
+    return [f"activity-{each}" for each in range(first, first + count)]
+
+
+def drained(each: Pusher) -> None:
+    while each.step():
+        pass
+
+
+def test_all_that_is_stored_arrives_once_in_order(store: Store, letters: Letters, hook: Hook) -> None:
+    sent = pusher(store, letters, webhook(hook))
+    wanted = stored(store, 0, 35)
+    drained(sent)
+    wanted += stored(store, 100, 3)
+    drained(sent)
+    drained(sent)
+    assert hook.taken() == wanted
+
+
+def test_a_delivery_is_signed_and_named(store: Store, letters: Letters, hook: Hook) -> None:
+    stored(store, 0, 3)
+    pusher(store, letters, webhook(hook)).step()
+    ((headers, body, _),) = hook.got
+    said = dict(part.split("=", 1) for part in headers["Casbah-Signature"].split(","))
+    wanted = hmac.new(KEY, f"{said['t']}.".encode() + body, hashlib.sha256).hexdigest()
+    assert said["v1"] == wanted
+    assert headers["Casbah-Delivery"] == "soar-1-3"
+    assert KEY.decode() not in str(headers)
+
+
+def test_what_is_not_taken_now_is_sent_again(store: Store, letters: Letters, hook: Hook) -> None:
+    wanted = stored(store, 0, 15)
+    sent = pusher(store, letters, webhook(hook))
+    hook.answers = [503, 429, 500]
+    for _ in range(3):
+        with pytest.raises(NotNowError, match="answered"):
+            sent.step()
+    drained(sent)
+    assert hook.taken() == wanted
+    assert len({headers["Casbah-Delivery"] for headers, _, _ in hook.got[:4]}) == 1
+
+
+def test_a_restart_goes_on_where_it_was(store: Store, letters: Letters, hook: Hook) -> None:
+    wanted = stored(store, 0, 25)
+    first = pusher(store, letters, webhook(hook))
+    first.step()
+    first.close()
+    drained(pusher(store, letters, webhook(hook)))
+    assert hook.taken() == wanted
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 410])
+def test_what_is_refused_for_good_is_kept_and_can_be_sent_again(
+    store: Store, letters: Letters, hook: Hook, status: int
+) -> None:
+    wanted = stored(store, 0, 25)
+    sent = pusher(store, letters, webhook(hook))
+    hook.answers = [200, status]
+    drained(sent)
+    assert hook.taken() == wanted[:10] + wanted[20:]
+    (letter,) = letters.dead("soar")
+    assert (letter.count, letter.reason) == (10, f"answered {status}")
+    assert sent.replay(letter) == 10
+    assert sorted(hook.taken()) == sorted(wanted)
+    assert letters.dead() == []
+
+
+def test_only_what_the_filters_find_of_that_tenant_is_sent(store: Store, letters: Letters, hook: Hook) -> None:
+    store.insert([arrival(record(500))], Scope("other"))
+    stored(store, 0, 5)
+    wanted = stored(store, 10, 5, appId=10980)
+    drained(pusher(store, letters, webhook(hook, filters={"service": {"eq": [10980]}})))
+    assert hook.taken() == wanted
+
+
+def test_at_first_only_the_last_days_are_sent_and_then_whatever_is_stored(
+    store: Store, letters: Letters, hook: Hook
+) -> None:
+    old = [record(each, timestamp=NOW - 3 * DAY) for each in range(20)]
+    store.insert(map(arrival, old), TENANT)
+    wanted = stored(store, 100, 12)
+    sent = pusher(store, letters, webhook(hook))
+    sent.step()
+    late = [record(each, timestamp=NOW - 30 * DAY) for each in range(200, 205)]
+    store.insert(map(arrival, late), TENANT)
+    drained(sent)
+    assert hook.taken() == wanted + [each["_id"] for each in late]
+
+
+def test_without_backfill_only_what_is_stored_from_then_on_is_sent(store: Store, letters: Letters, hook: Hook) -> None:
+    stored(store, 0, 5)
+    sent = pusher(store, letters, webhook(hook, backfill="0d"))
+    drained(sent)
+    wanted = stored(store, 10, 5)
+    drained(sent)
+    assert hook.taken() == wanted
+
+
+def test_a_destination_that_is_away_is_tried_again_by_itself(
+    store: Store, letters: Letters, hook: Hook, monkeypatch
+) -> None:
+    monkeypatch.setattr("casbah.push.pusher._FIRST_PAUSE", 0.01)
+    hook.answers = [503] * 4
+    wanted = stored(store, 0, 12)
+    with closing(Pushing({"soar": pusher(store, letters, webhook(hook))}, letters)) as running:
+        running.start()
+        for _ in range(400):
+            if len(hook.taken()) >= len(wanted):
+                break
+            threading.Event().wait(0.02)
+    assert hook.taken() == wanted
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
+     "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::", "2002:7f00:1::"],
+)  # fmt: skip
+def test_addresses_of_ones_own_network_are_not_public(address: str) -> None:
+    assert not guard.is_public(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
+def test_addresses_of_the_internet_are(address: str) -> None:
+    assert guard.is_public(address)
+
+
+def test_a_private_destination_is_not_connected_to_whatever_it_is_called(store, letters, hook, monkeypatch) -> None:
+    stored(store, 0, 1)
+    port = hook.server.server_port
+    there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: there)
+    entry = Entry(kind="webhook", to=f"http://innocent.example:{port}/")
+    with pytest.raises(NotNowError, match=r"innocent\.example is 127\.0\.0\.1, a private address"):
+        pusher(store, letters, entry).step()
+    with pytest.raises(NotNowError, match="a private address"):
+        way(Entry(kind="syslog", to=f"tcp://innocent.example:{port}")).send(changes(store))
+    assert hook.got == []
+
+
+def changes(store: Store) -> Any:
+    return store.changes(Everything(), TENANT, after=0, limit=100).changes
+
+
+class Collector:
+    """A collector of syslog: takes connections one after the other and keeps what comes."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.taken = [bytearray()]
+        self.connection: socket.socket | None = None
+        self._tls = tls
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                raw, _ = self.listener.accept()
+                self.connection = self._tls.wrap_socket(raw, server_side=True) if self._tls else raw
+                while data := self.connection.recv(65_536):
+                    self.taken[-1] += data
+                self.taken.append(bytearray())
+            except OSError:
+                if self.listener.fileno() < 0:
+                    return
+                self.taken.append(bytearray())
+
+    def wait(self, done: Callable[[bytes], bool]) -> bytes:
+        for _ in range(500):
+            if done(all_taken := b"".join(self.taken)):
+                return all_taken
+            threading.Event().wait(0.01)
+        raise AssertionError(b"".join(self.taken))
+
+    def close(self) -> None:
+        self.listener.close()
+        if self.connection:
+            self.connection.close()
+        self._thread.join(5)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.close()
+
+
+def syslog(collector: Collector, scheme: str = "tcp", **given: Any) -> Entry:
+    return Entry(
+        kind="syslog", to=f"{scheme}://127.0.0.1:{collector.port}", **{"allow_private": True, "batch": 10, **given}
+    )
+
+
+def by_length(data: bytes) -> list[bytes]:
+    found = []
+    while data:
+        size, _, rest = data.partition(b" ")
+        found.append(rest[: int(size)])
+        data = rest[int(size) :]
+    return found
+
+
+def named(lines: list[bytes]) -> list[str]:
+    return [dict(parse(each.decode()).pairs)["externalId"] for each in lines]
+
+
+def test_frames_are_those_of_the_rfcs(store: Store, letters: Letters, collector: Collector) -> None:
+    wanted = stored(store, 0, 25, description="a\nb|c=d \\ é")
+    drained(pusher(store, letters, syslog(collector, host="casbah.example")))
+    data = collector.wait(lambda taken: taken.count(b"CEF:0|") == 25)
+    lines = by_length(data)
+    assert named(lines) == wanted
+    head = rb"<110>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z casbah\.example casbah - - - "
+    assert all(re.match(head + rb"\d{4}-\d\d-\d\dT[\d:.]+Z CEF:0\|MCAS\|SIEM_Agent\|", each) for each in lines)
+    assert dict(parse(lines[0].decode()).pairs)["msg"] == "a\nb|c=d \\ é"
+
+
+def test_bare_lines_are_those_of_the_agent(store: Store, letters: Letters, collector: Collector) -> None:
+    wanted = stored(store, 0, 3)
+    drained(pusher(store, letters, syslog(collector, header="agent", framing="lines", host="agent7")))
+    lines = collector.wait(lambda taken: taken.count(b"\n") == 3).splitlines()
+    assert named(lines) == wanted
+    assert lines[0].startswith(b"2025-10-09T08:53:20.000Z agent7 CEF:0|MCAS|SIEM_Agent|")
+
+
+def test_after_a_broken_connection_the_last_batch_is_sent_once_more(
+    store: Store, letters: Letters, collector: Collector
+) -> None:
+    wanted = stored(store, 0, 10)
+    sent = pusher(store, letters, syslog(collector))
+    sent.step()
+    collector.wait(lambda taken: taken.count(b"CEF:0|") == 10)
+    assert collector.connection is not None
+    collector.connection.shutdown(socket.SHUT_RDWR)
+    collector.connection.close()
+    more = stored(store, 20, 10)
+    threading.Event().wait(0.2)
+    with pytest.raises(NotNowError, match="closed the connection"):
+        sent.step()
+    drained(sent)
+    data = collector.wait(lambda taken: taken.count(b"CEF:0|") >= 20)
+    assert set(named([b"CEF:0|" + each for each in data.split(b"CEF:0|")[1:]])) == {*wanted, *more}
+
+
+def test_tls_trusts_only_what_it_is_told_to(store: Store, letters: Letters, tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, tmp_path / "key.pem")
+    made = Collector(tls=context)
+    try:
+        wanted = stored(store, 0, 5)
+        with pytest.raises(NotNowError, match="certificate verify failed"):
+            way(syslog(made, "tls")).send(changes(store))
+        drained(pusher(store, letters, syslog(made, "tls", tls_ca=str(certificate))))
+        data = made.wait(lambda taken: taken.count(b"CEF:0|") == 5)
+        assert named(by_length(data)) == wanted
+    finally:
+        made.close()
+
+
+def test_datagrams_are_one_line_each(store: Store, letters: Letters) -> None:
+    wanted = stored(store, 0, 5)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(10)
+        entry = Entry(kind="syslog", to=f"udp://127.0.0.1:{listener.getsockname()[1]}", allow_private=True)
+        drained(pusher(store, letters, entry))
+        assert named([listener.recv(65_536) for _ in wanted]) == wanted
+
+
+def self_signed(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    built = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now - timedelta(days=1), now + timedelta(days=1)
+    )
+    built = built.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+    )
+    made = built.sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
+    (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return folder / "certificate.pem"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[a]\nkind = "webhook"\nto = "ftp://x"', "expected https://host or http://host"),
+        ('[a]\nkind = "syslog"\nto = "tcp://x"', "expected a port"),
+        ('[a]\nkind = "syslog"\nto = "tcp://x:99999"', "to: expected"),
+        ('[a]\nkind = "pigeon"\nto = "tcp://x:1"', "kind"),
+        ('[a]\nkind = "webhook"\nto = "https://x"\nsecret = "s"', "secret"),
+        ('[a]\nkind = "webhook"\nto = "https://x"\nbackfill = "soon"', "backfill: expected days"),
+        ('[a]\nkind = "webhook"\nto = "https://x"\nbatch = 0', "batch: expected 1 to 1000"),
+        ('[a]\nkind = "webhook"\nto = "https://x"\ntenant = "../x"', "tenant"),
+        ('[a]\nkind = "webhook"\nto = "https://x"\nfilters = { usr = { eq = [1] } }', "unknown filter 'usr'"),
+        ("[a", "not TOML"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_where(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "push.toml").write_text(text)
+    with pytest.raises(BadPushFileError, match=re.escape(says)):
+        read(tmp_path / "push.toml")
+
+
+def test_a_secret_is_in_the_environment_or_a_file(tmp_path: Path) -> None:
+    entry = Entry(kind="webhook", to="https://x")
+    assert secret("my-hook", entry, {"CASBAH_PUSH_MY_HOOK_SECRET": " s\n"}) == b"s"
+    with pytest.raises(BadPushFileError, match="set CASBAH_PUSH_MY_HOOK_SECRET"):
+        secret("my-hook", entry, {})
+    (tmp_path / "s").write_text("t\n")
+    assert secret("x", Entry(kind="webhook", to="https://x", secret_file=str(tmp_path / "s")), {}) == b"t"
+
+
+def test_a_refusal_is_no_reason_to_try_again(store: Store, hook: Hook) -> None:
+    stored(store, 0, 1)
+    hook.answers = [400]
+    with pytest.raises(RefusedError):
+        way(webhook(hook)).send(changes(store))
