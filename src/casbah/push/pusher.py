@@ -138,7 +138,6 @@ class Pusher:
         self._name, self._entry, self._way = name, entry, way
         self._store, self._letters, self._clock = store, letters, clock
         self._scope = Scope(entry.tenant)
-        self._predicate: Predicate = where(entry.filters, now=clock())
         self._before: int | None = None
 
     def step(self) -> int:
@@ -175,6 +174,11 @@ class Pusher:
     def close(self) -> None:
         """Let go of the connection."""
         self._way.close()
+
+    @property
+    def _predicate(self) -> Predicate:
+        """What the filters say now: days and hours in them count from this moment."""
+        return where(self._entry.filters, now=self._clock())
 
     def _begun(self) -> Place:
         """At first connect: what happened in the last days, and from then on all that is stored."""
