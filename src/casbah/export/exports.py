@@ -40,7 +40,9 @@ STATES = WAITING, RUNNING, READY, FAILED = ("waiting", "running", "ready", "fail
 _CHECKED = Bounds(
     filters=1 << 31, values=1 << 31, characters=1 << 31
 )  # By whoever asked for the export, who may ask less now.
-_SCAN_PAGE = 5_000
+_SCAN_PAGE = 50_000
+"""Larger than a request's: what a page finds is read bit by bit, and fewer pages leave less in the store's cache."""
+
 _TOGETHER = 5_000
 
 
@@ -291,8 +293,8 @@ class Exports:
             query = None if following is None else self._query(wanted, following, kept.export.asked)
 
     def _query(self, wanted: Wanted, filters: Mapping[str, Any], now: int) -> Query:
-        asked = {"isScan": True, "limit": _SCAN_PAGE, "sortField": wanted.sort, "sortDirection": wanted.direction}
-        return parse({**asked, "filters": filters}, now=now, bounds=_CHECKED)
+        asked = {"isScan": True, "sortField": wanted.sort, "sortDirection": wanted.direction}
+        return replace(parse({**asked, "filters": filters}, now=now, bounds=_CHECKED), limit=_SCAN_PAGE)
 
 
 class _Sink(RawIOBase):
