@@ -55,15 +55,18 @@ def _amiss(store: EmbeddedStore, what: Expected, *, whole: Iterable[str] = ()) -
     for name in sorted(set(listed) - {*what.held, *what.perhaps, *whole}):
         yield f"{name} was never sent and is there"
     for name, record in listed.items():
-        yield from _other(name, record, store.fetch(name, SCOPE), what)
+        # What an act may have deleted has come back as it was first, when everything was delivered again.
+        versions = what.held.get(name) or what.perhaps.get(name, set()) | (
+            {0} if whole or name not in what.perhaps else set()
+        )
+        yield from _other(name, record, store.fetch(name, SCOPE), versions)
     for name, said in what.said:
         if said not in [entry.what for entry in store.feedback(name, SCOPE)]:
             yield f"feedback on {name} was acknowledged and is gone"
 
 
-def _other(name: str, record: bytes, fetched: bytes | None, what: Expected) -> Iterator[str]:
+def _other(name: str, record: bytes, fetched: bytes | None, versions: set[int]) -> Iterator[str]:
     """Whether a record is none of the versions that it may be."""
-    versions = what.held.get(name) or what.perhaps.get(name) or {0}
     if json.loads(record) not in [made(name, version=each) for each in versions]:
         yield f"the record of {name} is none of the versions {sorted(versions)}: {record[:80]!r}"
     if fetched != record:
