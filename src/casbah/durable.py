@@ -1,6 +1,7 @@
 """Files and folders that survive a power failure once the call returns."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -44,7 +45,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def copy_database(file: Path, into: Path) -> None:
+def copy_beside(file: Path, into: Path) -> None:
+    """Copy what lies beside the activities: folders and JSON as they are, databases as one transaction left them."""
+    if file.is_dir():
+        shutil.copytree(file, into)
+    elif file.suffix == ".db":
+        _copy_database(file, into)
+    elif file.suffix == ".json":
+        shutil.copyfile(file, into)
+
+
+def _copy_database(file: Path, into: Path) -> None:
     """Copy a SQLite database that may be in use, as one transaction left it."""
     read_only = f"{file.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(read_only, uri=True)) as source, closing(sqlite3.connect(into)) as copy:

@@ -14,20 +14,21 @@
         InvalidTokenError           401  unknown, expired, revoked or malformed token
         ForeignPageError            403  a session's cookie on a request of another site's page
         PermissionDeniedError       403  the token lacks the scope
-        ActivityNotFoundError       404  no such activity (or another tenant's)
-        NoSuchRangeError            404  no IP range of that id (or another tenant's)
-        NoSuchQueryError            404  no saved query of that id (or another tenant's, or somebody else's)
-        NoSuchExportError           404  no export of that id (or another tenant's, or somebody else's, or not ready)
-        NoSuchRuleError             404  no retention rule of that id (or another tenant's)
-        NoSuchSnapshotError         404  no snapshot of that id
-        RouteNotFoundError          404  no such path
+        NotFoundError               404  what is asked for is not there, or not the caller's to see
+          ActivityNotFoundError     404  no such activity (or another tenant's)
+          NoSuchRangeError          404  no IP range of that id (or another tenant's)
+          NoSuchQueryError          404  no saved query of that id (or another tenant's, or somebody else's)
+          NoSuchExportError         404  no export of that id (or another tenant's, or somebody else's, or not ready)
+          NoSuchRuleError           404  no retention rule of that id (or another tenant's)
+          NoSuchSnapshotError       404  no snapshot of that id
+          RouteNotFoundError        404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
         BodyTooLargeError           413  past the byte limit
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
-      UnwritableError             503  the disk is full, read-only or broken
+        UnwritableError             503  the disk is full, read-only or broken
         BusyError                   503  more requests wait than may
         SearchTooLongError          503  a search ran over its limit
         TokensUnavailableError      503  the database of tokens cannot be read or written now
@@ -121,13 +122,20 @@ class BadRangeError(RequestError):
     """An IP range that cannot be kept; the message says which key is wrong."""
 
 
-class NoSuchRangeError(RequestError):
-    """No IP range of that id in the caller's tenant."""
+class NotFoundError(RequestError):
+    """What is asked for is not there, or not the caller's to see: which of the two is never said."""
 
     status = 404
 
-    def __init__(self, range_id: str) -> None:
+    def __init__(self) -> None:
         super().__init__("Not found.")
+
+
+class NoSuchRangeError(NotFoundError):
+    """No IP range of that id in the caller's tenant."""
+
+    def __init__(self, range_id: str) -> None:
+        super().__init__()
         self.range_id = range_id
 
 
@@ -178,58 +186,28 @@ class PermissionDeniedError(RequestError):
         super().__init__("You do not have permission to perform this action.")
 
 
-class ActivityNotFoundError(RequestError):
+class ActivityNotFoundError(NotFoundError):
     """No activity of that id in the caller's tenant."""
 
-    status = 404
 
-    def __init__(self) -> None:
-        super().__init__("Not found.")
-
-
-class NoSuchQueryError(RequestError):
+class NoSuchQueryError(NotFoundError):
     """No saved query of that id, or somebody else's."""
 
-    status = 404
 
-    def __init__(self) -> None:
-        super().__init__("Not found.")
-
-
-class NoSuchExportError(RequestError):
+class NoSuchExportError(NotFoundError):
     """No export of that id, or somebody else's; or its file is not there yet."""
 
-    status = 404
 
-    def __init__(self) -> None:
-        super().__init__("Not found.")
-
-
-class NoSuchRuleError(RequestError):
+class NoSuchRuleError(NotFoundError):
     """No retention rule of that id in the caller's tenant."""
 
-    status = 404
 
-    def __init__(self) -> None:
-        super().__init__("Not found.")
-
-
-class NoSuchSnapshotError(RequestError):
+class NoSuchSnapshotError(NotFoundError):
     """No snapshot of that id."""
 
-    status = 404
 
-    def __init__(self) -> None:
-        super().__init__("Not found.")
-
-
-class RouteNotFoundError(RequestError):
+class RouteNotFoundError(NotFoundError):
     """No route at that path."""
-
-    status = 404
-
-    def __init__(self) -> None:
-        super().__init__("Not found.")
 
 
 class NotMimickingError(RequestError):

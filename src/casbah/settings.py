@@ -20,7 +20,7 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _MOST_PORT = 65_535
 _MOST_DIGITS = 18
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-_AUDIT_LEVELS = ("off", "changes", "all")
+AUDIT_LEVELS = ("off", "changes", "all")
 _SPAN = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
 _SPAN_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _FAILURE = re.compile(r"(4\d\d|5\d\d)\s*:\s*(0?\.\d{1,6}|1(?:\.0*)?|0)")
@@ -203,16 +203,15 @@ def _rate(text: str) -> Rate | None:
     return Rate(int(found.group(1)), _SECONDS[found.group(2)])
 
 
-def _level(text: str) -> str:
-    if text.lower() not in _LOG_LEVELS:
-        raise ValueError(f"one of {', '.join(_LOG_LEVELS)}")
-    return text.lower()
+def _one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of these words, however it is spelled."""
 
+    def read_word(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text.lower()
 
-def _audit(text: str) -> str:
-    if text.lower() not in _AUDIT_LEVELS:
-        raise ValueError(f"one of {', '.join(_AUDIT_LEVELS)}")
-    return text.lower()
+    return read_word
 
 
 def _url(text: str) -> str:
@@ -355,8 +354,8 @@ SETTINGS = _table(
     Setting("export_threads",   "1",           _whole,  "Exports that are written at a time; others wait"),
     Setting("export_keep",      "7d",          _span,   "How long an export is kept once it is ready, such as 7d; off: until it is deleted"),
     Setting("export_spare",     "1_073_741_824", _whole, "Bytes of the disk that exports leave free"),
-    Setting("audit",            "changes",     _audit,  "What is done here becomes activities of Casbah's own: off, changes, or all, reading too (docs/reliability.md)"),
-    Setting("log_level",        "info",        _level,  "How much the server tells: debug, info, warning or error"),
+    Setting("audit",            "changes",     _one_of(*AUDIT_LEVELS), "What is done here becomes activities of Casbah's own: off, changes, or all, reading too (docs/reliability.md)"),
+    Setting("log_level",        "info",        _one_of(*_LOG_LEVELS), "How much the server tells: debug, info, warning or error"),
     Setting("oidc_issuer",      "",            _url,    "The issuer (its `iss`) whose bearer JWTs are accepted; none if empty"),
     Setting("oidc_audience",    "",            _names,  "The audiences (`aud`) a JWT may be meant for, separated by commas; needed with an issuer"),
     Setting("oidc_jwks",        "",            _keys,   "Where the issuer's keys are: an address or a file; by default what its discovery document says"),

@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -146,6 +146,12 @@ class Process:
         self.told.hear(line)
         return bool(line)
 
+    def do(self, numbers: Iterable[int]) -> None:
+        """Have it do acts, each once the one before is answered."""
+        for number in numbers:
+            self.go(number)
+            self.hear()
+
     def stop(self) -> None:
         """Let it come to its end."""
         self._socket.send(b"stop\n")
@@ -200,9 +206,7 @@ def _power(seed: int, folder: Path, *, places: int, careless: bool) -> Iterator[
         store, trace = Path(room) / "store", Path(room) / "trace"
         tracing = ["strace", "-f", "-qq", "--seccomp-bpf", "-s", "100000000", "-e", f"trace={CALLS}", "-o", str(trace)]
         with _running(store, seed=seed, tracing=tracing, flags=["--careless"] if careless else []) as process:
-            for number in range(ACTS):
-                process.go(number)
-                process.hear()
+            process.do(range(ACTS))
             process.stop()
         with trace.open(encoding="latin-1") as lines:
             recorded = list(calls(lines))
@@ -233,9 +237,7 @@ def _fault(kind: Kind, seed: int, folder: Path) -> Outcome:
         store = Path(room) / "store"
         with _running(store, seed=seed, flags=kind.flags) as process:
             first = dice.randrange(ACTS)
-            for number in range(first):
-                process.go(number)
-                process.hear()
+            process.do(range(first))
             if kind.fault is None:
                 _kill(process, first, dice)
             else:
@@ -252,8 +254,7 @@ def _kill(process: Process, number: int, dice: random.Random) -> None:
         process.hear()
         return
     with process.under(f"{_CHANGING}:signal=KILL:when={dice.randint(1, 60)}"):
-        process.go(number)
-        process.hear()
+        process.do([number])
     process.kill()
 
 
@@ -262,12 +263,8 @@ def _recover(process: Process, first: int, fault: str, dice: random.Random) -> N
     every = dice.choice([1, 2, 7, 40])
     last = first + dice.choice([1, 1, 3, 6])
     with process.under(f"{fault}:when={dice.randint(1, every)}+{every}"):
-        for number in range(first, last):
-            process.go(number)
-            process.hear()
-    for number in range(last, ACTS):
-        process.go(number)
-        process.hear()
+        process.do(range(first, last))
+    process.do(range(last, ACTS))
     process.stop()
 
 

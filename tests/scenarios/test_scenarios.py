@@ -30,6 +30,7 @@ TEXTS = {
     errors.NotAuthenticatedError:    r"Authentication credentials were not provided\.",
     errors.InvalidTokenError:        r"Invalid token\.",
     errors.PermissionDeniedError:    r"You do not have permission to perform this action\.",
+    errors.NotFoundError:            r"Not found\.",
     errors.ActivityNotFoundError:    r"Not found\.",
     errors.RouteNotFoundError:       r"Not found\.",
     errors.MethodNotAllowedError:    r'Method "[A-Z]+" not allowed\.',

@@ -4,7 +4,6 @@ What changes something is on disk before it is answered. What only reads is note
 commit: a commit for each would make reading as slow as writing, and a kill within that second costs what was read in it.
 """
 
-import json
 import logging
 import secrets
 import threading
@@ -17,13 +16,15 @@ from typing import Any
 from casbah.activity.arrival import Arrival
 from casbah.activity.scope import Scope
 from casbah.errors import CasbahError
+from casbah.ingest import jsontext
 from casbah.ingest.apps import APPS, CASBAH
-from casbah.ingest.contract import Connector, Draft, Event, Refusal
+from casbah.ingest.contract import Connector, Draft, Event, Refusal, UnusableEventError
 from casbah.ingest.layout import ROLE_ACTED_ON, TARGET, UNSPECIFIED, Actor, App, Instance, Outcome, Shape, Target, keys
 from casbah.ingest.pipeline import arrivals
+from casbah.settings import AUDIT_LEVELS
 from casbah.store.contract import Inserted, Store
 
-CHANGES, ALL = "changes", "all"
+_, CHANGES, ALL = AUDIT_LEVELS
 
 _APP = App(CASBAH, APPS[CASBAH], CASBAH)
 _SECONDS = 1.0
@@ -48,6 +49,7 @@ class Act:
     agent: str = ""
     allowed: bool = True
     result: Mapping[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 class Trail:
@@ -57,7 +59,7 @@ class Trail:
         self._store = store
         self._level = level
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Scope, Arrival]] = deque()
+        self._waiting: deque[tuple[Scope, Act]] = deque()
         self._dropped = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="casbah-audit", daemon=True)
@@ -72,11 +74,15 @@ class Trail:
         """Store an act; it is on disk once the answer is there."""
         return self._store.insert_soon([_arrival(act)], scope)
 
+    def lost(self, act: Act, wrong: Exception) -> None:
+        """An act that cannot be stored is told to the log whole: it has happened."""
+        log.error("this act was done and is not in the log of activities (%s): %s", wrong, act)
+
     def note(self, act: Act, scope: Scope) -> None:
         """Store an act soon."""
         with self._lock:
             if len(self._waiting) < _MOST_WAITING:
-                self._waiting.append((scope, _arrival(act)))
+                self._waiting.append((scope, act))
                 return
             self._dropped += 1
 
@@ -98,15 +104,21 @@ class Trail:
             self._dropped = 0
         if dropped:
             log.error("%d acts of reading are not in the log: too many waited to be stored", dropped)
-        by_scope: defaultdict[Scope, list[Arrival]] = defaultdict(list)
-        for scope, arrival in waiting:
-            by_scope[scope].append(arrival)
+        by_scope: defaultdict[Scope, list[Act]] = defaultdict(list)
+        for scope, act in waiting:
+            by_scope[scope].append(act)
         for scope, found in by_scope.items():
             self._stored(found, scope)
 
-    def _stored(self, found: Sequence[Arrival], scope: Scope) -> None:
+    def _stored(self, found: Sequence[Act], scope: Scope) -> None:
+        made = []
+        for act in found:
+            try:
+                made.append(_arrival(act))
+            except ValueError as wrong:
+                self.lost(act, wrong)
         try:
-            self._store.insert(found, scope)
+            self._store.insert(made, scope)
         except (CasbahError, OSError, ValueError) as wrong:
             log.warning("%d acts wait to be stored again: %s", len(found), wrong)
             with self._lock:
@@ -114,25 +126,33 @@ class Trail:
 
 
 def _arrival(act: Act) -> Arrival:
-    """The act as an activity, made as those of any other source are."""
-    asked = json.dumps(act.asked, default=str, ensure_ascii=False)
+    """The act as an activity, made as those of any other source are. Raises ValueError where it cannot be one."""
     event = {
         "time": act.at,
         "operation": act.name,
         "who": act.who,
         "about": act.about,
-        "asked": act.asked if len(asked) <= _MOST_ASKED else f"{asked[:_MOST_ASKED]}…",
+        "asked": _readable(act.asked),
         "address": act.address,
         "agent": act.agent,
         "allowed": act.allowed,
         "result": act.result,
-        "id": secrets.token_hex(16),
+        "id": act.id,
     }
-    raw = json.dumps(event, default=str).encode()
-    made = next(arrivals([Event(raw, json.loads(raw))], _CONNECTOR))
+    raw = jsontext.dump(event)
+    made = next(arrivals([Event(raw, jsontext.parse(raw))], _CONNECTOR))
     if isinstance(made, Refusal):
         raise ValueError(made.reason)
     return made
+
+
+def _readable(asked: Mapping[str, Any]) -> Mapping[str, Any] | str:
+    """The parameters, or as much of them as a reader of the log can want."""
+    try:
+        text = jsontext.dump(asked).decode()
+    except UnusableEventError:
+        return "nested too deeply to be shown"
+    return asked if len(text) <= _MOST_ASKED else f"{text[:_MOST_ASKED]}…"
 
 
 def _drafts(event: Event) -> list[Draft]:

@@ -24,7 +24,6 @@ from casbah.errors import BackupError
 
 _LISTS = "backups/"
 _FORMAT = 1
-_PIECE = 1 << 20
 
 Progress = Callable[[int, int], None]
 """Called with how many of how many bytes are done."""

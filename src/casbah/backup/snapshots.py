@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from casbah.durable import copy_database, make_folder
+from casbah.durable import copy_beside, make_folder
 from casbah.errors import NoSuchSnapshotError
 from casbah.store.contract import Store
 
@@ -45,7 +45,7 @@ class Snapshots:
             totals = self._store.snapshot(into)
             for each in self._store_folder.iterdir():
                 if each.name not in _LEFT_OUT:
-                    _copy(each, into / each.name)
+                    copy_beside(each, into / each.name)
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
@@ -57,13 +57,3 @@ class Snapshots:
         if not found:
             raise NoSuchSnapshotError
         shutil.rmtree(found[0])
-
-
-def _copy(file: Path, into: Path) -> None:
-    """Copy what lies beside the activities: databases as one transaction left them, other files as they are."""
-    if file.is_dir():
-        shutil.copytree(file, into)
-    elif file.suffix == ".db":
-        copy_database(file, into)
-    elif file.suffix == ".json":
-        shutil.copyfile(file, into)

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from casbah.cli import options
-from casbah.cli.condition import filters
+from casbah.cli import condition, options
 from casbah.cli.connection import connected
+from casbah.cli.counts import Conditions, Filters
 from casbah.cli.plain import cell, plain
 
 app = typer.Typer(
@@ -21,19 +21,14 @@ app = typer.Typer(
 )
 _RULES, _DELETE = "/api/ext/v1/retention", "/api/ext/v1/activities/delete"
 
-Filter = Annotated[
-    list[str] | None,
-    typer.Option("--filter", help="NAME OPERATOR VALUE, such as 'service eq 11770'; may be given several times."),
-]
-Filters = Annotated[str | None, typer.Option("--filters", help="The filters as JSON, or @FILE.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 Name = Annotated[str, typer.Argument(help="What people call it.")]
 
 
 def delete(  # noqa: PLR0913  one parameter an option
     *,
-    condition: Filter = None,
-    given: Filters = None,
+    conditions: Conditions = None,
+    filters: Filters = None,
     everything: Annotated[bool, typer.Option("--everything", help="Without any filter: all activities.")] = False,
     yes: Yes = False,
     tenant: options.Tenant = options.TENANT,
@@ -44,7 +39,7 @@ def delete(  # noqa: PLR0913  one parameter an option
 
     Example: casbah delete --filter 'user.username eq ann@example.com'
     """
-    asked = filters(condition or [], given)
+    asked = condition.filters(conditions or [], filters)
     if not asked and not everything:
         raise typer.BadParameter("which activities? Give --filter, or --everything", param_hint="--filter")
     with connected(options.chosen(store=store), tenant=tenant) as api:
@@ -83,8 +78,8 @@ def add(  # noqa: PLR0913  one parameter an option
     name: Name,
     *,
     days: Annotated[int, typer.Option(help="After how many days.")],
-    condition: Filter = None,
-    given: Filters = None,
+    conditions: Conditions = None,
+    filters: Filters = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
@@ -93,7 +88,7 @@ def add(  # noqa: PLR0913  one parameter an option
 
     Example: casbah retention add 'Google, 400 days' --filter 'service eq 11770' --days 400
     """
-    body = {"name": name, "action": "delete", "days": days, "filters": filters(condition or [], given)}
+    body = {"name": name, "action": "delete", "days": days, "filters": condition.filters(conditions or [], filters)}
     _added(body, tenant=tenant, as_json=as_json, store=store)
 
 
@@ -101,8 +96,8 @@ def add(  # noqa: PLR0913  one parameter an option
 def hold(
     name: Name,
     *,
-    condition: Filter = None,
-    given: Filters = None,
+    conditions: Conditions = None,
+    filters: Filters = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
@@ -111,7 +106,7 @@ def hold(
 
     Example: casbah retention hold 'case 4711' --filter 'user.username eq ann@example.com'
     """
-    body = {"name": name, "action": "hold", "filters": filters(condition or [], given)}
+    body = {"name": name, "action": "hold", "filters": condition.filters(conditions or [], filters)}
     _added(body, tenant=tenant, as_json=as_json, store=store)
 
 

@@ -7,19 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from casbah.ingest.apps import APPS
-from casbah.ingest.cef import app_key
+from casbah.ingest.cef import APP_PREFIX, PRODUCT, app_key
 from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
 from casbah.ingest.fields import folded, text
 from casbah.ingest.layout import NAMED_ACCOUNT, ROLE_ACTED_ON, UNSPECIFIED, Actor, App, Instance, Shape, Target, keys
 from casbah.ingest.times import calendar, milliseconds
 
-_PREFIX = "APPID_"
 _BY_KEY: Mapping[str, App] = {app_key(name): App(number, name, number) for number, name in APPS.items()}
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
     """What `ingest.cef` makes of a line, if it is of that agent or of Casbah's own export in its form."""
-    return "cef" in event and event.get("product") == "SIEM_Agent"
+    return "cef" in event and event.get("product") == PRODUCT
 
 
 def drafts(event: Event) -> Iterator[Draft]:
@@ -66,7 +65,7 @@ def _shape(header: Mapping[str, Any], told: Mapping[str, Any]) -> Shape:
 
 def _app(key: str, name: str) -> App:
     """The app that `APPID_...` names, by its number or its name; an unknown one has number 0."""
-    bare = key.removeprefix(_PREFIX)
+    bare = key.removeprefix(APP_PREFIX)
     if bare.isascii() and bare.isdigit():
         return App(int(bare), APPS.get(int(bare), name), int(bare))
     return _BY_KEY.get(bare) or _BY_KEY.get(app_key(name)) or App(0, name, 0)

@@ -7,12 +7,10 @@ from typing import Any
 from casbah.activity.address import canonical
 from casbah.activity.record import Reading, first_string, integer, part
 from casbah.activity.text import sound
-from casbah.ingest.cef import CefLine, app_key, emit
-from casbah.ingest.layout import FAILED_LOGIN, LOGIN, UNSPECIFIED
+from casbah.ingest.cef import APP_PREFIX, PRODUCT, VENDOR, CefLine, app_key, emit
+from casbah.ingest.layout import HEADINGS, UNSPECIFIED
 
-VENDOR, PRODUCT = "MCAS", "SIEM_Agent"
 _CATEGORY = "EVENT_CATEGORY_"
-_NAMES = {LOGIN: "Log on", FAILED_LOGIN: "Failed log on"}
 _VERSION = "1.0"
 
 
@@ -38,7 +36,7 @@ def line(activity: Mapping[str, Any], *, portal: str = "", host: str = "") -> st
         "cs1Label": "portalURL",
         "cs1": f"{portal}/#/audits?activity.id=eq({identity},)",
         "cs2Label": "uniqueServiceAppIds",
-        "cs2": f"APPID_{app_key(name) or integer(activity.get('appId')) or 0}",
+        "cs2": f"{APP_PREFIX}{app_key(name) or integer(activity.get('appId')) or 0}",
         "cs3Label": "targetObjects",
         "cs3": ",".join(_objects(main)),
         "cs4Label": "policyIDs",
@@ -47,7 +45,7 @@ def line(activity: Mapping[str, Any], *, portal: str = "", host: str = "") -> st
         "c6a1": six,
     }
     before = f"{_time(moment)} {host} " if host else f"{_time(moment)} "
-    title = _NAMES.get(category) or _text(main.get("prettyOperationName")) or _spoken(category)
+    title = HEADINGS.get(category) or _text(main.get("prettyOperationName")) or _spoken(category)
     return emit(CefLine(before, 0, VENDOR, PRODUCT, _VERSION, category, title, "0", tuple(pairs.items())))
 
 

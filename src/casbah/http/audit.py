@@ -1,7 +1,6 @@
 """What a request becomes in the trail."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -12,8 +11,6 @@ from casbah.http.exchange import Services
 from casbah.identity.grants import Caller
 
 _REFUSED, _FORBIDDEN = 400, 403
-
-log = logging.getLogger("casbah.audit")
 
 
 async def noted(  # noqa: PLR0913  a request has so many sides
@@ -50,4 +47,4 @@ async def noted(  # noqa: PLR0913  a request has so many sides
     try:
         await asyncio.wrap_future(services.trail.keep(act, caller.scope))
     except (CasbahError, OSError, ValueError) as wrong:
-        log.error("this act was done and is not in the log of activities (%s): %s", wrong, act)  # noqa: TRY400  the reason is enough
+        services.trail.lost(act, wrong)

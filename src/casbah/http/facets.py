@@ -88,10 +88,13 @@ def _asked(body: Mapping[str, Any], exchange: Exchange) -> Asked:
 
 def predicate_of(body: Mapping[str, Any], exchange: Exchange) -> Predicate:
     """What `filters` say."""
+    return where(filters_of(body), now=exchange.services.clock(), bounds=exchange.services.bounds)
+
+
+def filters_of(body: Mapping[str, Any]) -> Any:
+    """`filters` as they were sent; none where they are blank."""
     filters = body.get("filters")
-    return where(
-        {} if filters in (None, "") else filters, now=exchange.services.clock(), bounds=exchange.services.bounds
-    )
+    return {} if filters in (None, "") else filters
 
 
 def prefix_of(body: Mapping[str, Any]) -> str:

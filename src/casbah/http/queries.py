@@ -9,6 +9,7 @@ from casbah.activity.text import sound
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
+from casbah.http.facets import filters_of
 from casbah.saved.queries import SavedQuery, Written
 from casbah.saved.suggested import SUGGESTED
 
@@ -46,7 +47,7 @@ async def delete_query(exchange: Exchange) -> Response:
 async def _written(exchange: Exchange) -> Written:
     """A query from a request; filters that the language refuses are not kept."""
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    filters = {} if body.get("filters") in (None, "") else body["filters"]
+    filters = filters_of(body)
     where(filters, now=exchange.services.clock(), bounds=exchange.services.bounds)
     return Written(name_of(body.get("name")), filters, shared=flag_of(body, "shared"))
 

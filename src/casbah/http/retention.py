@@ -9,7 +9,7 @@ from casbah.activity.query import count_of, flag_of
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
-from casbah.http.facets import predicate_of
+from casbah.http.facets import filters_of, predicate_of
 from casbah.http.queries import name_of
 from casbah.http.schema import Parameter, Schema, choice, either, ref
 from casbah.retention.deletion import Applied, Found
@@ -74,7 +74,7 @@ async def add_rule(exchange: Exchange) -> Response:
         id=new_id(),
         name=name_of(body.get("name")),
         action=(action := _action(body.get("action"))),
-        filters={} if body.get("filters") in (None, "") else body["filters"],
+        filters=filters_of(body),
         days=_days(body) if action == DELETE else None,
         owner=exchange.caller.name,
         changed=exchange.services.clock(),

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+VENDOR, PRODUCT = "MCAS", "SIEM_Agent"
+APP_PREFIX = "APPID_"
 _MARK = re.compile(r"CEF:(\d+)\|")
 _PARTS = 6
 _HEADER_PART = re.compile(r"((?:[^\\|]|\\.)*)\|", re.DOTALL)

@@ -150,7 +150,7 @@ def keys(shape: Shape) -> dict[str, Any]:
 
 def _description(shape: Shape, kind: Kind) -> dict[str, str]:
     failure = shape.outcome.message if shape.outcome and not shape.outcome.success else ""
-    sentence = _HEADINGS.get(shape.category) or shape.sentence
+    sentence = HEADINGS.get(shape.category) or shape.sentence
     if not sentence:
         title = shape.title or shape.operation
         sentence = f"{title}: {shape.subject}" if shape.subject else title
@@ -260,4 +260,4 @@ def _entity(shape: Shape, identity: str) -> dict[str, Any] | None:
     }
 
 
-_HEADINGS: Mapping[str, str] = {LOGIN: "Log on", FAILED_LOGIN: "Failed log on"}
+HEADINGS: Mapping[str, str] = {LOGIN: "Log on", FAILED_LOGIN: "Failed log on"}

@@ -20,6 +20,7 @@ _SAMPLED_LINES = 50
 _MOST_SHOWN = 1 << 16
 _CONTINUED = (b"[", b"{", b",", b":")
 _OPENS = (b"{", b"[")
+_NO_SHAPE = "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,7 @@ def _shaped(feed: Feed, reader: Reader) -> Iterator[Event | Refusal]:
     if delimiter:
         return _rows(feed, reader, delimiter)
     if not any(line.text.startswith(_OPENS) for line in sample):
-        return iter(
-            (
-                _refused(
-                    sample[0].text, reader, 1, "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
-                ),
-            )
-        )
+        return iter((_refused(sample[0].text, reader, 1, _NO_SHAPE),))
     return _document(feed, reader) if _is_document(sample) else _by_line(feed, reader)
 
 

@@ -2,13 +2,13 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from casbah import entries
 from casbah.errors import OperatorError
 
 Kind = Literal[
@@ -79,14 +79,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 def read(path: Path) -> dict[str, Entry]:
     """The pullers of a file, by name. Raises BadPullFileError."""
-    try:
-        found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, Entry])
-    except (OSError, UnicodeDecodeError) as wrong:
-        raise BadPullFileError(f"{path}: cannot be read: {wrong}") from None
-    except tomllib.TOMLDecodeError as wrong:
-        raise BadPullFileError(f"{path}: not TOML: {wrong}") from None
-    except msgspec.ValidationError as wrong:
-        raise BadPullFileError(f"{path}: {wrong}") from None
+    found = entries.read(path, Entry, wrong=BadPullFileError)
     for name, entry in found.items():
         _check(f"{path}: [{name}]", entry)
     return found

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from casbah import entries
 from casbah.activity.query import where
 from casbah.activity.scope import Scope
 from casbah.errors import BadTenantError, OperatorError, RequestError
@@ -57,14 +57,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 def read(path: Path) -> dict[str, Entry]:
     """The destinations of a file, by name. Raises BadPushFileError."""
-    try:
-        found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, Entry])
-    except (OSError, UnicodeDecodeError) as wrong:
-        raise BadPushFileError(f"{path}: cannot be read: {wrong}") from None
-    except tomllib.TOMLDecodeError as wrong:
-        raise BadPushFileError(f"{path}: not TOML: {wrong}") from None
-    except msgspec.ValidationError as wrong:
-        raise BadPushFileError(f"{path}: {wrong}") from None
+    found = entries.read(path, Entry, wrong=BadPushFileError)
     for name, entry in found.items():
         _check(f"{path}: [{name}]", entry)
     return found

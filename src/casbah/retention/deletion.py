@@ -119,8 +119,8 @@ class Retention:
         act = Act(at=now, who=WHO, name="apply_retention", about=rule.id, asked=asked, result=result)
         try:
             self._trail.keep(act, scope).result()
-        except (CasbahError, OSError) as wrong:
-            log.error("this was deleted and is not in the log of activities (%s): %s", wrong, act)  # noqa: TRY400  the reason is enough
+        except (CasbahError, OSError, ValueError) as wrong:
+            self._trail.lost(act, wrong)
 
     def _unheld(self, predicate: Predicate, scope: Scope) -> Predicate:
         now = self._clock()

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from casbah.durable import copy_database
+from casbah.durable import copy_beside
 from casbah.errors import UnavailableError
 from casbah.store.embedded.periods import PERIODS
 
@@ -21,12 +21,8 @@ def copy_tenant(tenant: Path, into: Path) -> None:
         if each.name == PERIODS:
             for period in sorted(each.iterdir()):
                 _copy_period(period, into / PERIODS / period.name)
-        elif each.is_dir():
-            shutil.copytree(each, into / each.name)
-        elif each.suffix == ".db":
-            copy_database(each, into / each.name)
-        elif each.suffix == ".json":
-            shutil.copyfile(each, into / each.name)
+        else:
+            copy_beside(each, into / each.name)
 
 
 def _copy_period(period: Path, into: Path) -> None:

@@ -140,10 +140,11 @@ class EmbeddedStore:
 
     def erase(self, scope: Scope, /) -> bool:
         """See `Store.erase`."""
-        if not waiting(self._folder / scope.tenant):  # Looked at often, and of every tenant, open or not.
+        folder = self._folder / scope.tenant
+        if not waiting(folder):  # Looked at often, and of every tenant, open or not.
             return False
         worked = self._tenant(scope).erase()
-        if worked:  # Whoever deleted may have been stopped before.
+        if not waiting(folder):  # That was the last of it. Whoever deleted may have been stopped before this.
             self._forget_feedback(scope)
         return worked
 
