@@ -70,7 +70,9 @@ def save(
             new += each.size
         progress(done := done + each.size, total)
     moment = datetime.fromtimestamp(created / 1000, UTC).strftime("%Y%m%dT%H%M%S")
-    name = f"{moment}-{hashlib.sha256(repr(files).encode()).hexdigest()[:8]}"
+    name = (
+        f"{moment}{created % 1000:03}-{hashlib.sha256(repr(files).encode()).hexdigest()[:8]}"  # The newest sorts last.
+    )
     backup = Backup(name, created, totals, files)
     said = {"format": _FORMAT, "created": created, "totals": totals, "files": [asdict(each) for each in files]}
     with TemporaryDirectory(prefix="casbah-backup-") as room:

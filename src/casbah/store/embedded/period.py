@@ -48,6 +48,12 @@ class Period:
         self.pending = None
         self.generation += 1
 
+    def shed(self) -> None:
+        """Let go of the records that the engine keeps unpacked; for the thread that writes, where nothing is pending."""
+        with told_of_disk():
+            self.index.reload()
+        self.view = self.view.renewed(self.index.searcher())
+
     def _seen(self) -> View:
         return View(
             self.number,

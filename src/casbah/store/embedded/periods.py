@@ -10,6 +10,9 @@ from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.view import Limits, View
 
+MOST_HANDED_OUT = 50_000
+"""After so many records a period's engine is made to forget them: a scan reads each once, and there are many periods."""
+
 State = Sequence[tuple[int, int, Limits]]
 """Of each period: its number, how often what is in view has changed, and its limits."""
 
@@ -56,6 +59,17 @@ class Periods:
         for period in self._periods.values():
             if period.pending is not None:
                 period.refresh()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether scans have left much in memory that nobody will ask for soon."""
+        return any(period.view.handed_out > MOST_HANDED_OUT for period in self._periods.values())
+
+    def shed(self) -> None:
+        """Let go of it."""
+        for period in self._periods.values():
+            if period.view.handed_out > MOST_HANDED_OUT:
+                period.shed()
 
     def all(self) -> list[Period]:
         """Every period, oldest first."""

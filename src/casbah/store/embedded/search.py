@@ -186,6 +186,7 @@ def _in_chunks(hits: Iterable[Hit]) -> Iterator[bytes]:
     """The records one after the other, read a good many at a time."""
     ahead = iter(hits)
     while chunk := list(islice(ahead, _CHUNK)):
+        chunk[0].view.handed_out += len(chunk)
         yield from records_of(chunk)
 
 

@@ -89,7 +89,7 @@ class EmbeddedStore:
 
     def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
         """See `Store.scan`."""
-        return self._tenant(scope).search.scan(query, until)
+        return self._tenant(scope).scan(query, until)
 
     def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
         """See `Store.count`."""

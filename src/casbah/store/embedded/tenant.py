@@ -1,12 +1,16 @@
 """One tenant's activities: periods of time in a folder, one way in, and readers beside it."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
+from casbah.activity.deadline import Deadline
 from casbah.activity.predicate import Predicate
-from casbah.store.contract import Inserted, Prepared
+from casbah.activity.query import Query
+from casbah.errors import CasbahError
+from casbah.store.contract import Inserted, Prepared, ScanPage
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.erasure import Erasure
@@ -15,6 +19,8 @@ from casbah.store.embedded.periods import Periods, State
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.stamp import Stamps
 from casbah.store.embedded.writer import Writers
+
+_log = logging.getLogger(__name__)
 
 
 class Tenant:
@@ -44,6 +50,12 @@ class Tenant:
         """The number of storing up to which all that will ever be stored is in view."""
         return self._intake.settled
 
+    def scan(self, query: Query, until: Deadline) -> ScanPage:
+        """One page of a scan."""
+        if self._periods.crowded:
+            self._intake.alone(self._shed)
+        return self.search.scan(query, until)
+
     def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
         return self._intake.insert(arrivals)
@@ -59,3 +71,9 @@ class Tenant:
     def erase(self) -> bool:
         """Erase some more of what was deleted from the disk; whether there is more to do."""
         return self._intake.alone(self._erasure.erase).result()
+
+    def _shed(self) -> None:
+        try:
+            self._periods.shed()
+        except CasbahError as wrong:
+            _log.warning("scans take more memory than they would: a period cannot be opened anew: %s", wrong)

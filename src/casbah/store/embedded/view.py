@@ -1,5 +1,6 @@
 """A period as it was at one moment: the engine's own answers, and what is known of its terms without asking it."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
@@ -64,6 +65,9 @@ class View:
         self.searcher = searcher
         self.limits = limits
         self.held = int(searcher.num_docs)
+        self.handed_out = 0
+        """How many records scans have read since the view was made, about."""
+
         self.payloads = payloads
         name = next(_NUMBERED)
         self.counts: Shelf[int] = Shelf(cache, "count", name)
@@ -71,6 +75,16 @@ class View:
         self.resolved: Shelf[Predicate] = Shelf(cache, "resolved", name)
         self._vocabularies: Shelf[Vocabulary | None] = Shelf(cache, "vocabulary", name)
         self._sizes: dict[str, Sequence[int]] = {}
+
+    def renewed(self, searcher: tantivy.Searcher) -> "View":
+        """The same view on a searcher of its own; all that is known of it stays known.
+
+        A searcher keeps the last hundred blocks of records that it unpacked of every file. That goes with it.
+        """
+        anew = copy.copy(self)
+        anew.searcher = searcher
+        anew.handed_out = 0
+        return anew
 
     @cached_property
     def untouched(self) -> bool:

@@ -1,0 +1,66 @@
+"""Scans do not leave in memory what they have read."""
+
+import itertools
+import threading
+from pathlib import Path
+
+import pytest
+
+from casbah.activity.query import continuation
+from casbah.activity.scope import Scope
+from casbah.store.embedded import periods
+from casbah.store.embedded.store import EmbeddedStore
+from making import NOW, arrival, ids, query, record
+
+TENANT = Scope("default")
+
+
+def walked(store: EmbeddedStore) -> list[str]:
+    asked, found = query(isScan=True), []
+    while True:
+        page = store.scan(asked, TENANT)
+        found += ids(page.records)
+        if page.boundary is None:
+            return found
+        asked = query(continuation(asked, page.boundary), isScan=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(periods, "MOST_HANDED_OUT", 600)
+    opened = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    opened.insert([arrival(record(n, timestamp=NOW - n * 1_000)) for n in range(4_000)], TENANT)
+    yield opened
+    opened.close()
+
+
+def test_the_engine_begins_anew_after_so_many_records(store: EmbeddedStore):
+    before = {view.searcher for view in store._tenant(TENANT)._periods.views()}
+    expected = [f"activity-{n}" for n in range(4_000)]
+    assert walked(store) == expected
+    store._writing.submit(lambda: None).result()
+    after = store._tenant(TENANT)._periods.views()
+    assert not before & {view.searcher for view in after}
+    assert max(view.handed_out for view in after) <= 600 + 1_000
+    assert store.find(query({"date": {"gte": [NOW - 5_500]}}), TENANT).total == 6
+
+
+def test_scans_beside_storing_and_deleting_stay_right(store: EmbeddedStore):
+    done = threading.Event()
+
+    def disturb() -> None:
+        for n in itertools.count(5_000):
+            if done.is_set():
+                return
+            store.insert([arrival(record(n, timestamp=NOW + n))], TENANT)
+            store.delete(query({"activity.id": {"eq": [f"activity-{n}"]}}).predicate, TENANT)
+
+    beside = threading.Thread(target=disturb)
+    beside.start()
+    try:
+        for _ in range(3):
+            found = [each for each in walked(store) if int(each.rpartition("-")[2]) < 4_000]
+            assert found == [f"activity-{n}" for n in range(4_000)]
+    finally:
+        done.set()
+        beside.join()
