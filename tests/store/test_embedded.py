@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded import intake as intake_module
-from casbah.store.embedded.document import Prepared
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.stamp import Stamp
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.entry import Prepared
 from making import NOW, arrival, ids, query, record
 
 TENANT = Scope("default")

@@ -9,6 +9,7 @@ import pytest
 
 from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
+from casbah.store import groups
 from casbah.store.contract import Inserted
 from casbah.store.embedded import intake as intake_module
 from casbah.store.embedded import stamp
@@ -60,7 +61,7 @@ def together(store, held, first, batches):
         assert begun.wait(30)
         following = [pool.submit(insert, batch) for batch in batches]
         intake = store._tenant(TENANT)._intake
-        while len(intake._waiting) < len(batches):
+        while len(intake._groups.waiting) < len(batches):
             assert not any(each.done() for each in following), "told before it was on disk"
         release.set()
         return leading.result(), [each.result() for each in following]
@@ -114,7 +115,7 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
 
 
 def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeypatch):
-    monkeypatch.setattr(intake_module, "MOST_TOGETHER", 3)
+    monkeypatch.setattr(groups, "MOST_TOGETHER", 3)
     slow = Writers.write
     calls = []
 
@@ -136,7 +137,7 @@ def test_a_batch_that_waited_until_the_store_was_closed_is_not_written(tmp_path)
     with ThreadPoolExecutor(1) as pool:
         with intake._writing:
             waiting = pool.submit(store.insert, [arrival(record(1))], TENANT)
-            while not intake._waiting:
+            while not intake._groups.waiting:
                 pass
             store.close()
         with pytest.raises(StoreClosedError):
@@ -147,7 +148,7 @@ def test_a_batch_that_waited_until_the_store_was_closed_is_not_written(tmp_path)
 
 
 def test_large_batches_do_not_share(store, held, monkeypatch):
-    monkeypatch.setattr(intake_module, "MOST_TOGETHER", 10)
+    monkeypatch.setattr(groups, "MOST_TOGETHER", 10)
     batches = [[arrival(record(10 * n + m)) for m in range(6)] for n in range(1, 4)]
     _, rest = together(store, held, [arrival(record(0))], batches)
     assert rest == [Inserted(6, 0)] * 3
@@ -180,7 +181,7 @@ def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
     monkeypatch.setattr(intake_module._Known, "add", panics)
     with pytest.raises(Panic):
         together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in (1, 2, 3)])
-    assert store._tenant(TENANT)._intake._waiting == deque()
+    assert store._tenant(TENANT)._intake._groups.waiting == deque()
     monkeypatch.undo()
     assert store.insert([arrival(record(n)) for n in (1, 2, 3)], TENANT) == Inserted(3, 0)
 

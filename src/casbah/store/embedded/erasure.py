@@ -20,13 +20,14 @@ from casbah.activity.record import identifier
 from casbah.durable import sync_folder, write_file
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.asked import Asked
-from casbah.store.embedded.document import document, parsed, prepared
+from casbah.store.embedded.document import document, prepared
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.periods import PERIODS, Periods
 from casbah.store.embedded.stamp import Stamps
 from casbah.store.embedded.view import Kept, View
 from casbah.store.embedded.writer import Writers
+from casbah.store.entry import parsed
 
 _AT_ONCE = 2_000
 _MARK = "erasing.json"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from casbah.store.embedded.document import Prepared
 from casbah.store.embedded.stamp import Stamp
+from casbah.store.entry import Prepared
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,7 @@
-"""One tenant's way in: what is new gets its id, its stamp and its place, and is on disk before anybody is told so.
-
-A commit costs the same for one activity as for a thousand, most of it waiting for the disk. So whoever comes while another
-one commits waits, and the next commit takes all who wait: each is told of its own batch, and only once it is on disk.
-"""
+"""One tenant's way in: what is new gets its id, its stamp and its place, and is on disk before anybody is told so."""
 
 import logging
-import threading
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -18,7 +13,7 @@ from casbah.errors import StoreClosedError
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.document import Prepared, document, prepared, record_of, renamed
+from casbah.store.embedded.document import columns, document
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.periods import Periods
@@ -26,35 +21,27 @@ from casbah.store.embedded.replaced import Replaced
 from casbah.store.embedded.stamp import FullMomentError, Stamps
 from casbah.store.embedded.view import Limits, View
 from casbah.store.embedded.writer import Writers
+from casbah.store.entry import Prepared, ready, record_of, renamed
+from casbah.store.groups import Batch, Groups
 
 _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-MOST_TOGETHER = 5_000
-"""Batches share a commit as long as they have no more activities than this together; a larger one has it to itself."""
-
 
 @dataclass(slots=True)
-class _Batch:
-    """What one caller brings, and what becomes of it: an answer or an error."""
+class _Batch(Batch):
+    """What one caller brings, what becomes of it, and what is to be written of it."""
 
-    entries: Sequence[Prepared]
-    told: Future[Inserted] = field(default_factory=Future)
-    answer: Inserted | None = None
-    error: BaseException | None = None
     fresh: dict[int, list[Fresh]] = field(default_factory=dict)
-    """What is to be written, by period."""
+    """By period."""
 
     documents: dict[int, Iterable[str]] = field(default_factory=dict)
     """The same as documents; made beforehand where batches share a commit, so that one cannot spoil it for all."""
 
 
 class Intake:
-    """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait.
-
-    Were the callers' own threads to write in turn, each would have to be woken to find that another one has done its work.
-    """
+    """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait."""
 
     def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps, writing: Executor) -> None:
         self._periods = periods
@@ -65,22 +52,11 @@ class Intake:
         self.settled = periods.last
         """The number of storing up to which whatever will be stored is in view. A batch is committed period by period, so that
         in between what has larger numbers may be seen before what has smaller ones."""
-        self._changing = threading.Lock()
-        self._waiting: deque[_Batch] = deque()
-        self._at_work = False
+        self._groups = Groups(self._together, writing=writing, afterwards=self._learn)
 
     def insert(self, arrivals: Iterable[Arrival | contract.Prepared]) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
-        batch = _Batch([_ready(each) for each in arrivals])
-        if not batch.entries:
-            batch.told.set_result(Inserted(0, 0))
-            return batch.told
-        with self._changing:
-            self._waiting.append(batch)
-            begin, self._at_work = not self._at_work, True
-        if begin:
-            self._begin()
-        return batch.told
+        return self._groups.add(_Batch([ready(each, columns) for each in arrivals]))
 
     def alone(self, work: Callable[[], Answer]) -> Future[Answer]:
         """Have something else done that changes what is stored, while nobody else changes it."""
@@ -117,54 +93,18 @@ class Intake:
         self._learn()
         return sum(len(each) for _, each in found)
 
-    def _begin(self) -> None:
-        """Have the next group written. Tenants take turns, so it is one group and then the end of the queue."""
-        try:
-            self._writing.submit(self._next)
-        except RuntimeError:  # It has shut down.
-            self._give_up()
-
-    def _next(self) -> None:
-        with self._changing:
-            group = self._together()
-            self._at_work = bool(group)
-        if group:
-            self._answer(group)
-            self._begin()
-
-    def _give_up(self) -> None:
-        with self._changing:
-            waiting, self._at_work = list(self._waiting), False
-            self._waiting.clear()
-        for batch in waiting:
-            _tell(batch.told, None, StoreClosedError())
-
-    def _together(self) -> list[_Batch]:
-        """The batches that have waited longest and may share a commit; none if none waits."""
-        if not self._waiting:
-            return []
-        group = [self._waiting.popleft()]
-        size = len(group[0].entries)
-        while self._waiting and size + len(self._waiting[0].entries) <= MOST_TOGETHER:
-            group.append(self._waiting.popleft())
-            size += len(group[-1].entries)
-        return group
-
-    def _answer(self, group: Sequence[_Batch]) -> None:
-        """Store what a group brings; each of its batches has an answer or an error afterwards, whatever happens."""
+    def _together(self, group: Sequence[_Batch]) -> None:
+        """Store what a group brings; each of its batches has an answer or an error afterwards, or all have the one raised."""
         try:
             self._periods.catch_up()
             self._store(group)
-        except BaseException as wrong:  # noqa: BLE001  the engine's panics are no Exceptions; whose batch waits must hear of it
-            for batch in group:
-                if batch.answer is None and batch.error is None:
-                    batch.error = wrong
+        except BaseException:
+            self._stamps.forget()
+            raise
+        finally:
+            self._settle()
         if any(batch.error is not None for batch in group):
             self._stamps.forget()
-        self._settle()
-        for batch in group:
-            _tell(batch.told, batch.answer, batch.error)
-        self._learn()
 
     def _settle(self) -> None:
         """Between groups nothing is under way, unless a commit ended in an error and may be on disk all the same.
@@ -218,7 +158,7 @@ class Intake:
         return Inserted(sum(map(len, batch.fresh.values())), duplicates, tuple(refused))
 
     def _document(self, fresh: Fresh, order: int | None = None) -> str:
-        packed = self._payloads.pack(record_of(fresh.entry, fresh.stamp))
+        packed = self._payloads.pack(record_of(fresh.entry, fresh.stamp.created))
         return document(fresh.entry, fresh.stamp, twins=fresh.twins, packed=packed, order=order)
 
     def _sorted_out(
@@ -243,16 +183,6 @@ class Intake:
             else:
                 fresh[period.number].append(Fresh(*named, stamp))
         return fresh, refused, duplicates
-
-
-def _tell(told: Future[Inserted], answer: Inserted | None, error: BaseException | None) -> None:
-    """Give the answer, or raise the error, where somebody still waits for it."""
-    if not told.set_running_or_notify_cancel():
-        return
-    if error is not None:
-        told.set_exception(error)
-    else:
-        told.set_result(answer or Inserted(0, 0))
 
 
 class _Known:
@@ -285,14 +215,6 @@ class _Known:
         return False
 
 
-def _ready(each: Arrival | contract.Prepared) -> Prepared:
-    if isinstance(each, Prepared):
-        return each
-    if isinstance(each, Arrival):
-        return prepared(each)
-    raise TypeError(f"{type(each).__name__} was not prepared by this store")
-
-
 def _named(entry: Prepared, known: _Known) -> tuple[Prepared, tuple[str, ...]] | None:
     """The entry under an id that is free, and its twin terms; None if it is a duplicate."""
     twin = s.twin(entry.id, entry.digest)
@@ -309,10 +231,10 @@ def _with_free_id(entry: Prepared, known: _Known) -> Prepared | None:
     """The entry under its own id, else under that and its body's digest; None if both are taken."""
     if not known.add(*s.identity(entry.id)):
         return entry
-    if entry.digest is None:
+    other = entry.second_id
+    if other is None or known.add(*s.identity(other)):
         return None
-    other = f"{entry.id}~{entry.digest[:8]}"
-    return None if known.add(*s.identity(other)) else renamed(entry, other)
+    return renamed(entry, other, columns)
 
 
 def _limits(fresh: Iterable[Fresh]) -> Limits:

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.document import Prepared
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.periods import Periods
 from casbah.store.embedded.stamp import Stamps
 from casbah.store.embedded.view import View
+from casbah.store.entry import Prepared
 
 _SUFFIX = 9
 """Characters of `~` and the first eight digits of a digest, which tell events of the same id apart."""

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from casbah.errors import UnavailableError
 from casbah.store.embedded.schema import MOST_TIES, SEQ_BITS
 from casbah.store.embedded.view import View
-
-PER_MS = 1_000
-"""At most so many activities of our own clock share a millisecond (`records.md`, Time)."""
+from casbah.store.moments import Moments
 
 _REMEMBERED = 100_000
 
@@ -39,16 +37,14 @@ class Stamps:
     """Gives stamps out. Numbers go on from the largest that is stored; one that was never committed may be given again."""
 
     def __init__(self, clock: Callable[[], int], *, last: int) -> None:
-        self._clock = clock
+        self._moments = Moments(clock)
         self._seq = last
-        self._now = 0
-        self._in_now = 0
         self._ties: OrderedDict[tuple[int, int], int] = OrderedDict()
 
     def next(self, brought: int | None, view: View) -> Stamp:
         """The stamp of the next activity; `brought` is the `created` that its record brings, if it does."""
         self._check()
-        created = self._moment() if brought is None else brought
+        created = self._moments.next() if brought is None else brought
         tie = self._tie(created, view)
         self._seq += 1
         return Stamp(self._seq, created, tie)
@@ -66,15 +62,6 @@ class Stamps:
     def forget(self) -> None:
         """Places of what was never committed are free again: each moment is looked up anew."""
         self._ties.clear()
-
-    def _moment(self) -> int:
-        now = self._clock()
-        if now > self._now:
-            self._now, self._in_now = now, 0
-        elif self._in_now >= PER_MS:
-            self._now, self._in_now = self._now + 1, 0
-        self._in_now += 1
-        return self._now
 
     def _tie(self, created: int, view: View) -> int:
         key = (view.number, created)
