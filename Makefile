@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test scenarios walk faults check fix bench docs lock clean
+.PHONY: help setup demo serve test test-cluster scenarios walk faults check fix bench docs lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -19,7 +19,7 @@ SCALE ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 help:  ## what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with everything that the rest needs (does nothing when it is current)
 
@@ -37,6 +37,9 @@ scenarios: $(READY)  ## play the wire contract; ARGS='--url https://... --token 
 
 walk: $(READY)  ## walk 50,000 activities in every way that clients do, with nothing but requests
 	@$(BIN)/python -m pytest --quiet tests/walk -k every_way --walk 50000 -s $(ARGS)
+
+test-cluster: $(READY)  ## hold the store on a cluster to the same contract, and kill nodes of it; needs Java and Maven
+	@$(BIN)/python -m pytest --cluster -p no:randomly --timeout 600 tests/contract tests/agreement tests/cluster $(ARGS)
 
 faults: $(READY)  ## 1,000 faults while storing: kill -9, power failures, full and broken disks; ARGS='--times 60'
 	@PYTHONPATH=tests:. $(BIN)/python -m faults.cycles --times 1000 $(ARGS)

@@ -1,10 +1,16 @@
 """What every test may count on: a clean environment, and the sample data where it is at hand."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from cluster import nodes as cluster_nodes
+
+WORK = Path(f"/var/tmp/casbah-cluster-{os.getuid()}")
+"""Where the cluster's distribution is unpacked, to be used again."""
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
@@ -19,6 +25,18 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (specifications and real audit logs) beside the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def nodes(request):
+    """Three nodes of a cluster that is the tests' own."""
+    if not request.config.getoption("--cluster"):
+        pytest.skip("make test-cluster")
+    if lacking := cluster_nodes.lacking():
+        pytest.skip(lacking)
+    with closing(cluster_nodes.Nodes(WORK)) as started:
+        started.start()
+        yield started
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +74,11 @@ def pytest_addoption(parser):
         default=4_000,
         metavar="N",
         help="how many activities the walking script walks (default 4000)",
+    )
+    parser.addoption(
+        "--cluster",
+        action="store_true",
+        help="hold the store on a cluster to its contract too: three nodes of OpenSearch from Maven Central (make test-cluster)",
     )
     parser.addoption(
         "--schemathesis",

@@ -17,8 +17,10 @@ from casbah.export.exports import Exports
 from casbah.http.app import application
 from casbah.http.exchange import Services
 from casbah.http.lanes import Lanes
+from casbah.http.metrics import Metrics
 from casbah.http.quirks import Quirks
 from casbah.identity import oidc
+from casbah.identity.attempts import Attempts
 from casbah.identity.door import Door, new_local_key
 from casbah.identity.oidc import Issuer
 from casbah.identity.sign_in import SignIn
@@ -30,8 +32,13 @@ from casbah.ingest.enrich.ranges import Book
 from casbah.retention.deletion import Retention
 from casbah.retention.rules import Rules
 from casbah.saved.queries import Queries
+from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
+from casbah.store.contract import Finding, Store
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.opensearch import examine
+from casbah.store.opensearch.cluster import Cluster
+from casbah.store.opensearch.store import OpenSearchStore
 from casbah.ui.site import site
 
 
@@ -53,7 +60,8 @@ class House:
 def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[House]:
     """The house of a data directory, closed at the end.
 
-    Raises StoreLockedError, StoreFormatError, TokensDamagedError, or BadSettingError where settings do not go together.
+    Raises StoreLockedError, StoreFormatError, TokensDamagedError, UnreachableError, or BadSettingError where settings do not go
+    together.
     """
     # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
@@ -63,7 +71,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     told = Sources(settings.agents, settings.places, settings.people)
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     with (
-        closing(_store(settings, clock)) as store,
+        closing(store_of(settings, clock=clock)) as store,
         closing(Tokens(settings.store, clock=clock)) as tokens,
         closing(Book(settings.store, clock=clock)) as ranges,
         closing(Queries(settings.store, clock=clock)) as queries,
@@ -86,7 +94,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             settings=settings,
             store=store,
             tokens=tokens,
-            door=Door(tokens, digest(key), issuer),
+            door=Door(tokens, digest(key), Attempts(settings.bad_keys, clock=clock), issuer),
             sign_in=_sign_in(settings, issuer, clock),
             throttle=Throttle(settings.throttle, clock=clock),
             quirks=Quirks(settings, clock=clock, dice=dice),
@@ -101,6 +109,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             enrichment=enrichment,
             beside=beside,
             lanes=lanes,
+            metrics=Metrics(settings.store, {"search": lanes.search, "ingest": lanes.ingest, "quick": lanes.quick}),
             clock=clock,
         )
         yield House(services, site(application(services)), key)
@@ -114,7 +123,7 @@ def _sign_in(settings: Settings, issuer: Issuer | None, clock: Callable[[], int]
     )
 
 
-def _exports(settings: Settings, store: EmbeddedStore, clock: Callable[[], int]) -> Exports:
+def _exports(settings: Settings, store: Store, clock: Callable[[], int]) -> Exports:
     return Exports(
         settings.store,
         store,
@@ -125,7 +134,23 @@ def _exports(settings: Settings, store: EmbeddedStore, clock: Callable[[], int])
     )
 
 
-def _store(settings: Settings, clock: Callable[[], int]) -> EmbeddedStore:
+def examined(settings: Settings) -> Iterator[Finding]:
+    """The cluster that the settings name, looked at. Raises UnreachableError."""
+    if settings.cluster is not None:
+        with closing(_cluster(settings.cluster, settings)) as cluster:
+            yield from examine.examined(cluster)
+
+
+def _cluster(place: Place, settings: Settings) -> Cluster:
+    ca = None if settings.cluster_ca is None else str(settings.cluster_ca)
+    return Cluster(place, password=settings.cluster_password, ca=ca)
+
+
+def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Store:
+    """The store that the settings name, to be closed by whoever opens it. Raises as `opened` does."""
+    if settings.cluster is not None:
+        cluster = _cluster(settings.cluster, settings)
+        return OpenSearchStore(cluster, clock=clock, replicas=settings.cluster_replicas)
     return EmbeddedStore(
         settings.store,
         clock=clock,

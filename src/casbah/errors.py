@@ -24,11 +24,13 @@
           RouteNotFoundError        404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
+        ElsewhereError              409  the activities are on a cluster, and it is the cluster's to do this
         BodyTooLargeError           413  past the byte limit
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
         UnwritableError             503  the disk is full, read-only or broken
+        UnreachableError            503  the cluster cannot be reached, or not all of it is there
         BusyError                   503  more requests wait than may
         SearchTooLongError          503  a search ran over its limit
         TokensUnavailableError      503  the database of tokens cannot be read or written now
@@ -282,6 +284,23 @@ class UnwritableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("the disk does not take what is to be stored now; try again")
+
+
+class ElsewhereError(RequestError):
+    """The activities are on a cluster, and it is the cluster's to do this; the message says how."""
+
+    status = 409
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(f"the activities are on a cluster, of which {what} cannot be made here; {instead}")
+
+
+class UnreachableError(UnavailableError):
+    """The cluster cannot be reached, or not all of it is there; `why` is for the log. What was sent may be done or not."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the cluster that holds the activities cannot answer now; try again")
+        self.why = why
 
 
 class BusyError(UnavailableError):

@@ -24,6 +24,11 @@ AUDIT_LEVELS = ("off", "changes", "all")
 _SPAN = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
 _SPAN_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _FAILURE = re.compile(r"(4\d\d|5\d\d)\s*:\s*(0?\.\d{1,6}|1(?:\.0*)?|0)")
+_CLUSTER = "opensearch+"
+_ADDRESS = re.compile(
+    r"opensearch\+(https?)://(?:([^\s/:@,]+)@)?([\w.\[\]-]+(?::\d{1,5})?(?:,[\w.\[\]-]+(?::\d{1,5})?)*)"
+    r"/?([a-z0-9][a-z0-9._-]{0,63})?"
+)
 _OFF = ("", "off")
 _SELF = ("localhost", "127.0.0.1", "::1")
 
@@ -34,6 +39,20 @@ class Rate:
 
     requests: int
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where a cluster is: the addresses of its nodes, the user, and how the names of its indices begin."""
+
+    hosts: tuple[str, ...]
+    user: str
+    prefix: str
+
+    @property
+    def shown(self) -> str:
+        """As it is told to people."""
+        return f"{', '.join(self.hosts)}, indices {self.prefix}~*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +71,11 @@ class Setting:
     quirk: str = ""
 
     @property
+    def secret(self) -> bool:
+        """Whether its value is nobody's to read."""
+        return self.read is _secret
+
+    @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return PREFIX + self.name.upper()
@@ -62,6 +86,10 @@ class Settings:
     """The settings as read; one attribute a row of SETTINGS."""
 
     store: Path
+    cluster: Cluster | None
+    cluster_password: str = field(repr=False)
+    cluster_ca: Path | None
+    cluster_replicas: int
     sources: Path | None
     agents: bool
     places: tuple[Path, ...]
@@ -72,6 +100,7 @@ class Settings:
     port: int
     session: int | None
     throttle: Rate | None
+    bad_keys: Rate | None
     max_body: int
     max_ingest_body: int
     max_event: int
@@ -92,7 +121,10 @@ class Settings:
     export_keep: int | None
     export_spare: int
     audit: str
+    metrics: str
     log_level: str
+    log_format: str
+    log_requests: bool
     oidc_issuer: str
     oidc_audience: tuple[str, ...]
     oidc_jwks: str
@@ -118,9 +150,22 @@ def read(environment: Mapping[str, str], **given: str | None) -> Settings:
 
     Raises BadSettingError.
     """
-    mimic = _read(SETTINGS["mimic"], environment, given)
+    environment, chosen = _with_cluster(environment, given)
+    mimic = _read(SETTINGS["mimic"], environment, chosen)
     presets = {row.name: row.mdca for row in SETTINGS.values() if row.mdca is not None} if mimic else {}
-    return Settings(**{row.name: _read(row, environment, given, presets) for row in SETTINGS.values()})
+    return Settings(**{row.name: _read(row, environment, chosen, presets) for row in SETTINGS.values()})
+
+
+def _with_cluster(
+    environment: Mapping[str, str], given: Mapping[str, str | None]
+) -> tuple[Mapping[str, str], Mapping[str, str | None]]:
+    """A store that is a cluster's address stands for the cluster, with the default folder for what is not activities."""
+    store = given.get("store")
+    said = environment.get(f"{PREFIX}STORE", "") if store is None else store
+    if not said.startswith(_CLUSTER):
+        return environment, given
+    rest = {key: value for key, value in environment.items() if key != f"{PREFIX}STORE"}
+    return {**rest, f"{PREFIX}CLUSTER": said}, {**given, "store": None}
 
 
 def _read(
@@ -178,6 +223,12 @@ def _whole(text: str) -> int:
     return int(digits)
 
 
+def _count(text: str) -> int:
+    if not _is_number(text):
+        raise ValueError("a whole number")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not _is_number(text) or int(text) > _MOST_PORT:
         raise ValueError("a port, 0 to 65535 (0: any free one)")
@@ -225,6 +276,23 @@ def _url(text: str) -> str:
     ):
         raise ValueError("an https:// address")
     return text
+
+
+def _cluster(text: str) -> Cluster | None:
+    """`opensearch+https://user@host:9200,host:9200/prefix`."""
+    if not text:
+        return None
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            "opensearch+https://user@host:9200/prefix, with further hosts after commas; the password stands in "
+            "CASBAH_CLUSTER_PASSWORD"
+        )
+    scheme, user, hosts, prefix = found.groups()
+    names = [each.rpartition(":")[0] or each for each in hosts.split(",")]
+    if user and scheme == "http" and not set(names) <= set(_SELF):
+        raise ValueError("https:// where there is a password to send")
+    return Cluster(tuple(f"{scheme}://{each}" for each in hosts.split(",")), user or "", prefix or "casbah")
 
 
 def _keys(text: str) -> str:
@@ -323,7 +391,11 @@ def _table(*rows: Setting) -> dict[str, Setting]:
 
 # fmt: off
 SETTINGS = _table(
-    Setting("store",            "",            _folder, "The folder that holds everything; by default the user's data folder"),
+    Setting("store",            "",            _folder, "The folder that holds everything; by default the user's data folder. Or a cluster's address, as in CASBAH_CLUSTER"),
+    Setting("cluster",          "",            _cluster, "The OpenSearch cluster that holds the activities, such as opensearch+https://user@host:9200/prefix; the folder then holds the rest (docs/cluster.md)"),
+    Setting("cluster_password", "",            _secret, "The password of the cluster's user, or @FILE"),
+    Setting("cluster_ca",       "",            _optional_file, "The certificates to judge the cluster's by, if it has some of its own"),
+    Setting("cluster_replicas", "1",           _count,  "Copies that the cluster keeps of every index beside the first one"),
     Setting("sources",          "",            _optional_folder, "A folder with mapping files (.toml) of your own sources, beside the built-in ones (docs/sources.md)"),
     Setting("agents",           "on",          _flag,   "Whether user agents are parsed, where the source did not: program, system, device, outdated (docs/enrichment.md)"),
     Setting("places",           "",            _files,  "Files in MaxMind's format (.mmdb), separated by commas: where an address is, and whose; the first one is believed"),
@@ -335,6 +407,7 @@ SETTINGS = _table(
     Setting("session",          "12h",         _span,   "How long somebody stays signed in to the pages, such as 12h; off: nobody can sign in there"),
     Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off",
             mdca="30/minute", quirk="D: 30 requests a minute for each tenant"),
+    Setting("bad_keys",         "60/minute",   _rate,   "Keys that are none which an address may show before keys of it that were never good are refused with 429"),
     Setting("max_body",         "1_048_576",   _whole,  "Bytes in the body of a request, ingest apart"),
     Setting("max_ingest_body",  "268_435_456", _whole,  "Bytes in the body of an ingest request, after decompression"),
     Setting("max_event",        "16_777_216",  _whole,  "Bytes in one event; a larger one is refused"),
@@ -355,7 +428,10 @@ SETTINGS = _table(
     Setting("export_keep",      "7d",          _span,   "How long an export is kept once it is ready, such as 7d; off: until it is deleted"),
     Setting("export_spare",     "1_073_741_824", _whole, "Bytes of the disk that exports leave free"),
     Setting("audit",            "changes",     _one_of(*AUDIT_LEVELS), "What is done here becomes activities of Casbah's own: off, changes, or all, reading too (docs/reliability.md)"),
+    Setting("metrics",          "token",       _one_of("off", "token", "open"), "Who may read /metrics: whoever shows a token with Admin.manage, everybody (open), or nobody (off)"),
     Setting("log_level",        "info",        _one_of(*_LOG_LEVELS), "How much the server tells: debug, info, warning or error"),
+    Setting("log_format",       "text",        _one_of("text", "json"), "How the server's log is written: for people, or a JSON object a line"),
+    Setting("log_requests",     "on",          _flag,   "Whether every request is a line of the log: its id, route, status and time, never what was asked"),
     Setting("oidc_issuer",      "",            _url,    "The issuer (its `iss`) whose bearer JWTs are accepted; none if empty"),
     Setting("oidc_audience",    "",            _names,  "The audiences (`aud`) a JWT may be meant for, separated by commas; needed with an issuer"),
     Setting("oidc_jwks",        "",            _keys,   "Where the issuer's keys are: an address or a file; by default what its discovery document says"),

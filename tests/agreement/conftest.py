@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,13 +14,17 @@ import pytest
 import oracle
 import samples
 from casbah.activity import matching
+from casbah.activity.deadline import NEVER
 from casbah.activity.fields import phrases
 from casbah.activity.language import FILTERS, OPERATORS, filter_named
 from casbah.activity.query import Query, parse
 from casbah.activity.record import Reading
 from casbah.activity.scope import Scope
+from casbah.store.contract import Store
 from casbah.store.embedded import search
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.opensearch.store import OpenSearchStore
+from cluster import opening
 from conftest import SHARED
 from making import arrival
 from samples import NOW
@@ -33,7 +38,7 @@ MATRIX: Counter[tuple[str, str]] = Counter()
 class Compared:
     """What the store, the product's meaning and the independent oracle say of one query."""
 
-    store: EmbeddedStore
+    store: Store
     names: Sequence[str]
     readings: Sequence[Reading]
     values: Sequence[Any]
@@ -64,15 +69,20 @@ class Compared:
 
     def found(self, query: Query) -> list[str]:
         """The names of what the store finds, by their numbers of storing: fetching a million records takes its time."""
-        asked = self.store._tenant(TENANT).search._asked(query.predicate, descending=query.descending)
-        return [self.names[hit.seq - 1] for hit in search._first(query, asked, query.limit)]
+        return [self.names[number - 1] for number in _numbers(self.store, query)]
 
     def total(self, filters: Mapping[str, Any]) -> int:
         return self.store.count(parse({"filters": filters}, now=NOW).predicate, TENANT)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "compared" in metafunc.fixturenames:
+        engines = ["embedded", "opensearch"] if metafunc.config.getoption("--cluster") else ["embedded"]
+        metafunc.parametrize("compared", engines, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
+def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
     chance = random.Random(2026)
     made = [
         *samples.telling_records(),
@@ -80,18 +90,30 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
         *real_records(),
     ]
     records = list({each["_id"]: each for each in made}.values())
-    store = EmbeddedStore(tmp_path_factory.mktemp("agreement"), clock=lambda: NOW)
-    for start in range(0, len(records), 200):  # Several commits, hence several segments.
-        done = store.insert([arrival(each) for each in records[start : start + 200]], TENANT)
-        assert done.duplicates == 0
-    names = [each["_id"] for each in records]
-    with pytest.MonkeyPatch.context() as patch:  # The words of a record are the same at every question.
-        patch.setattr(matching, "phrases", cache(lambda reading: tuple(phrases(reading))))
-        yield from _compared(store, names, records)
-    store.close()
+    with ExitStack() as stack:
+        if request.param == "opensearch":
+            store: Store = stack.enter_context(opening.opened(request.getfixturevalue("nodes")))
+        else:
+            store = stack.enter_context(closing(EmbeddedStore(tmp_path_factory.mktemp("agreement"), clock=lambda: NOW)))
+        for start in range(0, len(records), 200):  # Several commits, hence several segments.
+            done = store.insert([arrival(each) for each in records[start : start + 200]], TENANT)
+            assert (done.duplicates, done.refused) == (0, ())
+        names = [each["_id"] for each in records]
+        with pytest.MonkeyPatch.context() as patch:  # The words of a record are the same at every question.
+            patch.setattr(matching, "phrases", cache(lambda reading: tuple(phrases(reading))))
+            yield from _compared(store, names, records)
 
 
-def _compared(store: EmbeddedStore, names: list[str], records: list[dict[str, Any]]) -> Iterator[Compared]:
+def _numbers(store: Store, query: Query) -> list[int]:
+    if isinstance(store, OpenSearchStore):
+        body = {"sort": [{query.sort.name: "desc"}, {"seq": "desc"}], "size": query.limit, "_source": False}
+        found = store._search(TENANT)._ask(query.predicate, body, NEVER)
+        return [hit["sort"][1] for hit in found["hits"]["hits"]]
+    asked = store._tenant(TENANT).search._asked(query.predicate, descending=query.descending)
+    return [hit.seq for hit in search._first(query, asked, query.limit)]
+
+
+def _compared(store: Store, names: list[str], records: list[dict[str, Any]]) -> Iterator[Compared]:
     values = [oracle.values_of(each) for each in records]
     yield Compared(store, names, [Reading(each) for each in records], values, records)
 

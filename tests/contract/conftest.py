@@ -7,12 +7,22 @@ import pytest
 
 from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
+from cluster import opening
 from making import NOW
 
 
-@pytest.fixture(params=["embedded"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store" in metafunc.fixturenames:
+        engines = ["embedded", "opensearch"] if metafunc.config.getoption("--cluster") else ["embedded"]
+        metafunc.parametrize("store", engines, indirect=True)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    assert request.param == "embedded"
+    if request.param == "opensearch":
+        with opening.opened(request.getfixturevalue("nodes")) as store:
+            yield store
+        return
     opened = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
     yield opened
     opened.close()

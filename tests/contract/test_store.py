@@ -11,7 +11,6 @@ from casbah.activity.query import Query, continuation
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import FeedbackEntry, Inserted, Store
-from casbah.store.embedded import stamp
 from making import NOW, arrival, from_source, ids, query, record
 
 TENANT = Scope("default")
@@ -190,13 +189,6 @@ def _at(records: list[dict[str, object]], name: str) -> int:
     return next(int(str(each["timestamp"])) for each in records if each["_id"] == name)
 
 
-def test_more_than_a_sort_key_can_tell_apart_is_refused_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stamp, "MOST_TIES", 3)
-    done = store.insert([arrival(record(n, created=NOW)) for n in range(5)], TENANT)
-    assert (done.stored, done.duplicates, [position for position, _ in done.refused]) == (3, 0, [3, 4])
-    assert store.find(query(), TENANT).total == 3
-
-
 def test_tenants_are_apart(store: Store) -> None:
     store.insert([arrival(record(1))], TENANT)
     assert store.fetch("activity-1", OTHER) is None
@@ -212,6 +204,8 @@ def test_feedback_is_appended(store: Store) -> None:
     for entry in entries:
         store.add_feedback("activity-1", entry, TENANT)
     assert list(store.feedback("activity-1", TENANT)) == entries
+    assert list(store.commented(TENANT)) == ["activity-1"]
+    assert list(store.commented(OTHER)) == []
     with pytest.raises(ActivityNotFoundError):
         store.add_feedback("activity-9", entries[0], TENANT)
 

@@ -126,7 +126,7 @@ def test_without_an_issuer_no_jwt_is_good(tmp_path):
     with compose.opened(settings.read({}, store=str(tmp_path))) as house:
         assert not house.services.door.may_wait(bearer())
         with pytest.raises(InvalidTokenError):
-            house.services.door.caller(bearer(), None)
+            house.services.door.caller(bearer(), None, address="192.0.2.1")
 
 
 def test_what_may_wait_is_a_jwt_whose_key_is_not_there(house):
@@ -135,7 +135,7 @@ def test_what_may_wait_is_a_jwt_whose_key_is_not_there(house):
     never = (None, "", "Bearer", f"Bearer {key}", f"Token {token()}", "Bearer a.b.c", f"Bearer {token(header={'alg': 'HS256'})}")  # fmt: skip
     assert [each for each in never if door.may_wait(each)] == []
     assert door.may_wait(bearer())
-    door.caller(bearer(), None)
+    door.caller(bearer(), None, address="192.0.2.1")
     assert not door.may_wait(bearer())
     assert not door.may_wait(f"Bearer {token(kid='unknown')}"), "the keys were read this very minute"
 

@@ -85,7 +85,7 @@ class Play:
         self.scenario, self.target, self.client = scenario, target, client
         self.tenant = re.sub(r"[^a-z0-9-]", "-", f"s{scenario.file}"[:48]) + f"-{time.time_ns() % 10**9}"
         self.now = time.time_ns() // 1_000_000
-        self.keys: dict[str, str] = {"bad": BAD_KEY} if target.owner else {"bad": BAD_KEY, "default": target.key}
+        self.keys: dict[str, str] = {"bad": BAD_KEY, "owner" if target.owner else "default": target.key}
         self.saved: dict[str, Any] = {}
         self.errors: set[tuple[int, str]] = set()
 

@@ -6,10 +6,13 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import NoReturn
 
 from casbah import compose, settings
 from casbah.compose import House
+from casbah.errors import UnreachableError
 from casbah.serving import address, listening, server_of
+from casbah.store.opensearch.store import OpenSearchStore
 from scenarios import issuer
 from scenarios.runner import Target
 from scenarios.scenario import Scenario
@@ -40,11 +43,29 @@ def _without_room(house: House) -> None:
         periods.touch()
 
 
+def _cluster_away(house: House) -> None:
+    """What every question to a cluster ends in that cannot be reached."""
+
+    def away(*_: object, **__: object) -> NoReturn:
+        raise UnreachableError("it is not there")
+
+    for name in ("insert", "insert_soon", "find", "scan", "count", "fetch", "settled"):
+        setattr(house.services.store, name, away)
+
+
+def _on_a_cluster(house: House) -> None:
+    """The store is asked what one on a cluster would say: nothing else of it needs one."""
+    elsewhere = OpenSearchStore.__new__(OpenSearchStore)
+    house.services.store.snapshot = elsewhere.snapshot  # type: ignore[method-assign]
+
+
 # What a file's `store` says is done to it once the seed is in.
 _SPOILT: dict[str, Callable[[House], None] | None] = {
     "open": None,
     "closed": lambda house: house.services.store.close(),
     "without room": _without_room,
+    "cluster away": _cluster_away,
+    "on a cluster": _on_a_cluster,
     "without tokens": _without_tokens,
     "without ranges": _without_ranges,
     "without queries": _without_queries,

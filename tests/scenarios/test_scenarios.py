@@ -40,6 +40,8 @@ TEXTS = {
     errors.SearchTooLongError:       r"the search took more than \d+ seconds, the most that CASBAH_SEARCH_SECONDS allows; .+",
     errors.StoreClosedError:         r"the store is shutting down; try again",
     errors.UnwritableError:          r"the disk does not take what is to be stored now; try again",
+    errors.UnreachableError:         r"the cluster that holds the activities cannot answer now; try again",
+    errors.ElsewhereError:           r"the activities are on a cluster, of which .* cannot be made here; .+",
     errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",
     errors.TokensUnavailableError:   r"the tokens cannot be read or written now; try again",
     errors.BadRangeError:            r"(name|category|subnets|tags): .*",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded import intake as intake_module
+from casbah.store.embedded import stamp
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.stamp import Stamp
 from casbah.store.embedded.store import EmbeddedStore
@@ -125,4 +126,15 @@ def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkey
     monkeypatch.undo()
     assert len(caught) == 1  # The numbers went on: the second time it is another one that breaks, if any.
     assert store.find(query(), TENANT).total == 4
+    store.close()
+
+
+def test_more_than_a_sort_key_can_tell_apart_is_refused_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path)
+    monkeypatch.setattr(stamp, "MOST_TIES", 3)
+    done = store.insert([arrival(record(n, created=NOW)) for n in range(5)], TENANT)
+    assert (done.stored, done.duplicates, [position for position, _ in done.refused]) == (3, 0, [3, 4])
+    assert store.find(query(), TENANT).total == 3
     store.close()

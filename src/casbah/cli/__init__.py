@@ -14,8 +14,10 @@ from casbah import __version__
 from casbah.cli import (
     activities,
     backup,
+    copy,
     counts,
     demo,
+    doctor,
     enrich,
     export,
     ingest,
@@ -24,6 +26,7 @@ from casbah.cli import (
     ranges,
     retention,
     serve,
+    settings,
     sources,
     tail,
     token,
@@ -41,6 +44,8 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest)
+app.command("doctor")(doctor.doctor)
+app.command("settings")(settings.show)
 app.command("pull")(pull.pull)
 app.command("enrich")(enrich.enrich)
 app.command("sources")(sources.sources)
@@ -53,6 +58,7 @@ app.command("export")(export.export)
 app.command("feedback")(activities.feedback)
 app.add_typer(push.app, name="push")
 app.add_typer(backup.app, name="backup")
+app.command("copy")(copy.copy)
 app.command("delete")(retention.delete)
 app.add_typer(retention.app, name="retention")
 app.add_typer(ranges.app, name="ranges")

@@ -1,6 +1,5 @@
 """casbah serve."""
 
-import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import httpx
 import typer
 import uvicorn
 
-from casbah import compose
+from casbah import compose, logs
 from casbah.cli import options
 from casbah.cli.connection import announced
 from casbah.identity.door import TENANT_HEADER
@@ -25,7 +24,6 @@ from casbah.serving import address, listening, server_of, settle
 from casbah.settings import Settings
 
 _SECONDS = 600.0
-_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def serve(
@@ -49,7 +47,7 @@ def serve(
     """
     given = {"host": host, "port": port, "store": store, "throttle": throttle, "mimic": mimic}
     settings = options.chosen(**options.named(chosen or (), given))
-    logging.basicConfig(level=settings.log_level.upper(), format=_LINE)
+    logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     with compose.opened(settings) as house, listening(settings) as listener:
         url, server = address(listener), server_of(house.app)
         stop_on_signals(server)

@@ -1,6 +1,6 @@
 """The Activities API: list, scan, fetch, feedback, count, metadata (`wire.md`, sections 1, 4, 5 and 8)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -34,6 +34,7 @@ async def list_activities(exchange: Exchange) -> Response:
     page = await exchange.search(_found, query, exchange, exchange.deadline)
     more = query.skip + len(page.records) < page.total and bool(page.records)
     total = quirks.total(page.total)
+    exchange.services.metrics.read(len(page.records))
     text = _page(page.records, more=more, total=total)
     return Response(text, 200, _said_of(total, exact=page.total), "application/json")
 
@@ -109,7 +110,7 @@ def _scanned(query: Query, exchange: Exchange, deadline: Deadline) -> Response:
     total = quirks.total(page.total)
     tail = _tail(more=more, total=total if quirks.scan_total else None, following=following)
     headers = _said_of(total, exact=page.total) if quirks.scan_total else None
-    pieces = _stream(page.records, tail)
+    pieces = _stream(page.records, tail, read=exchange.services.metrics.read)
     if exchange.request.scope["http_version"] == "1.0":
         # HTTP/1.0 knows no chunks (RFC 9112, 6.1), and the server sends them where an answer does not say its length.
         return Response(b"".join(pieces), 200, headers, "application/json")
@@ -121,10 +122,11 @@ def _said_of(total: int, *, exact: int) -> dict[str, str]:
     return {} if total == exact else {"Casbah-Total": "approximate"}
 
 
-def _stream(records: Iterator[bytes], tail: bytes) -> Iterator[bytes]:
+def _stream(records: Iterator[bytes], tail: bytes, *, read: Callable[[int], None]) -> Iterator[bytes]:
     """A page in pieces; it may be larger than memory."""
     lead = b'{"data":['
     while chunk := list(islice(records, _CHUNK)):
+        read(len(chunk))
         yield lead + b",".join(chunk)
         lead = b","
     yield (b"" if lead == b"," else lead) + tail

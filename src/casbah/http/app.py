@@ -1,5 +1,8 @@
 """The way from a request to an answer: route, caller, throttle, permission, handler."""
 
+import re
+import secrets
+import time
 from collections.abc import Sequence
 from functools import cache
 from urllib.parse import unquote
@@ -16,11 +19,16 @@ from casbah.http.body import Incoming
 from casbah.http.exchange import Exchange, Services
 from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, Audit, PublicRoute, Route
-from casbah.http.session import visitor
+from casbah.http.session import address_of, visitor
 from casbah.identity.door import TENANT_HEADER
 from casbah.identity.grants import Caller
+from casbah.logs import requests
 
 AnyRoute = Route | PublicRoute
+REQUEST_ID = "X-Request-Id"
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
 def application(services: Services) -> ASGIApp:
@@ -30,13 +38,55 @@ def application(services: Services) -> ASGIApp:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
+            begun = time.perf_counter()
             incoming = Incoming(receive)
             request = Request(scope, incoming)
             response = await _respond(request, services)
             await incoming.finish(request.headers, version=scope["http_version"])
+            name = request_id(request)
+            response.headers[REQUEST_ID] = name
+            for header, value in _SAFE.items():
+                response.headers.setdefault(header, value)
+            _counted(request, response, services, seconds=time.perf_counter() - begun)
             await response(scope, receive, send)
+            _logged(request, response, name, seconds=time.perf_counter() - begun)
 
     return app
+
+
+def _counted(request: Request, response: Response, services: Services, *, seconds: float) -> None:
+    asked = getattr(request.state, "asked", {}).get("filters")
+    services.metrics.answered(
+        _route_of(request),
+        request.method if request.method in _METHODS else "other",
+        response.status_code,
+        seconds=seconds,
+        filters=asked if isinstance(asked, dict) else (),
+    )
+
+
+def _logged(request: Request, response: Response, name: str, *, seconds: float) -> None:
+    """One line a request, with its route and not its path: that may hold what nobody should read in a log."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    requests.info(
+        "request",
+        id=name,
+        method=request.method,
+        route=_route_of(request),
+        status=response.status_code,
+        ms=round(seconds * 1_000, 1),
+        **({} if caller is None else {"tenant": caller.scope.tenant, "who": caller.name}),
+    )
+
+
+def _route_of(request: Request) -> str:
+    return getattr(request.state, "route", "none")
+
+
+def request_id(request: Request) -> str:
+    """The id that whoever asks has given the request, if it is plain; else a new one."""
+    given = request.headers.get(REQUEST_ID, "")
+    return given if _PLAIN_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 async def _respond(request: Request, services: Services) -> Response:
@@ -51,6 +101,7 @@ async def _routed(request: Request, services: Services) -> Response:
     matched = _matched((*ROUTES, *PUBLIC, *manual.PAGES), segments)
     if not matched:
         raise RouteNotFoundError
+    request.state.route = matched[0][0].path
     for route, path in matched:
         if request.method in route.methods:
             if isinstance(route, PublicRoute):
@@ -66,7 +117,7 @@ def _matched(routes: Sequence[AnyRoute], segments: Sequence[str]) -> list[tuple[
 
 
 async def _permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
-    caller = await _caller(request, services)
+    caller = request.state.caller = await _caller(request, services)
     quota = None if caller.owner else services.throttle.admit(caller.scope.tenant)
     try:
         caller.require(route.permission)
@@ -94,8 +145,8 @@ async def _caller(request: Request, services: Services) -> Caller:
         return signed_in
     authorization, tenant = request.headers.get("authorization"), request.headers.get(TENANT_HEADER)
     if services.door.may_wait(authorization):
-        return await run_in_threadpool(services.door.caller, authorization, tenant)
-    return services.door.caller(authorization, tenant)
+        return await run_in_threadpool(services.door.caller, authorization, tenant, address=address_of(request))
+    return services.door.caller(authorization, tenant, address=address_of(request))
 
 
 async def _answered(exchange: Exchange, route: Route) -> Response:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from casbah.audit.trail import Act
 from casbah.errors import CasbahError
 from casbah.http.exchange import Services
+from casbah.http.session import address_of
 from casbah.identity.grants import Caller
 
 _REFUSED, _FORBIDDEN = 400, 403
@@ -36,7 +37,7 @@ async def noted(  # noqa: PLR0913  a request has so many sides
         name=name,
         about=", ".join(about.values()),
         asked=getattr(request.state, "asked", {}),
-        address=request.client.host if request.client else "",
+        address=address_of(request),
         agent=request.headers.get("user-agent", ""),
         allowed=status < _REFUSED,
         result=getattr(request.state, "result", {}),

@@ -16,6 +16,7 @@ from casbah.audit.trail import Trail
 from casbah.backup.snapshots import Snapshots
 from casbah.export.exports import Exports
 from casbah.http.lanes import Lanes
+from casbah.http.metrics import Metrics
 from casbah.http.quirks import Quirks
 from casbah.identity.door import Door
 from casbah.identity.grants import Caller
@@ -60,6 +61,7 @@ class Services:
     enrichment: Enrichment
     beside: Beside
     lanes: Lanes
+    metrics: Metrics
     clock: Callable[[], int]
 
     @property
@@ -108,7 +110,7 @@ class Exchange:
         """
         watching = asyncio.create_task(self._watch())
         try:
-            return await self.services.lanes.search.run(call, *arguments)
+            return await self.services.lanes.search.run(self._timed, call, *arguments)
         finally:
             watching.cancel()
 
@@ -119,6 +121,10 @@ class Exchange:
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what stores events."""
         return await self.services.lanes.ingest.run(call, *arguments)
+
+    def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        with self.services.metrics.searching():
+            return call(*arguments)
 
     async def _watch(self) -> None:
         """Wait until whoever asked has gone; to be called once the body is read."""

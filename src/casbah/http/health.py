@@ -1,17 +1,33 @@
 """Is the process alive, does the store answer."""
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
+from casbah.errors import RouteNotFoundError
 from casbah.http.exchange import Services, json_response
+from casbah.http.metrics import CONTENT_TYPE
+from casbah.http.session import address_of
 from casbah.identity.door import DEFAULT_TENANT
+from casbah.identity.grants import Permission
 
 
 async def alive(_: Request, __: Services) -> Response:
     """The process runs."""
     return json_response({"status": "alive"})
+
+
+async def metrics(request: Request, services: Services) -> Response:
+    """What the server counts of itself, for Prometheus; for whom `CASBAH_METRICS` says."""
+    if services.settings.metrics == "off":
+        raise RouteNotFoundError
+    if services.settings.metrics == "token":
+        authorization = request.headers.get("authorization")
+        caller = await run_in_threadpool(services.door.caller, authorization, None, address=address_of(request))
+        caller.require(Permission.ADMINISTER)
+    return Response(services.metrics.shown(), media_type=CONTENT_TYPE)
 
 
 async def ready(_: Request, services: Services) -> Response:

@@ -56,7 +56,7 @@ def store_events(exchange: Exchange, body: bytes, source: str | None) -> dict[st
     text = _plain(body, limit=exchange.services.settings.max_ingest_body)
     items = _items(exchange, text, source)
     batches = _batches(items, size=min(exchange.services.settings.batch, PIECE))
-    return _said(list(_stored(exchange, batches)))
+    return _said(exchange, list(_stored(exchange, batches)))
 
 
 def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", Inserted]]:
@@ -77,7 +77,7 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> d
         return await exchange.ingest(store_events, exchange, body, source)
     batch = _Batch(enumerate(_items(exchange, text, source), 1))
     stored = exchange.store.insert_soon(list(batch.arrivals()), exchange.scope)
-    return _said([(batch, await asyncio.wrap_future(stored))])
+    return _said(exchange, [(batch, await asyncio.wrap_future(stored))])
 
 
 def _items(exchange: Exchange, text: bytes, source: str | None) -> Iterable[Any]:
@@ -87,10 +87,12 @@ def _items(exchange: Exchange, text: bytes, source: str | None) -> Iterable[Any]
     return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
 
 
-def _said(batches: Sequence[tuple["_Batch", Inserted]]) -> dict[str, Any]:
+def _said(exchange: Exchange, batches: Sequence[tuple["_Batch", Inserted]]) -> dict[str, Any]:
     """What became of the events, for whoever sent them."""
     refused: list[dict[str, Any]] = []
     for batch, done in batches:
+        exchange.services.metrics.stored(done)
+        exchange.services.metrics.refused(len(batch.refused))
         refused += [{"line": each.line, "reason": each.reason} for each in batch.refused]
         refused += [{"line": batch.lines[position], "reason": reason} for position, reason in done.refused]
     return {

@@ -33,6 +33,11 @@ class Lane:
         future.add_done_callback(lambda _: _left(loop, self._leave))
         return await asyncio.wrap_future(future)
 
+    @property
+    def inside(self) -> int:
+        """How many calls wait or are under way."""
+        return self._inside
+
     def close(self) -> None:
         """Wait for what is being done; what waits is not begun."""
         self._pool.shutdown(cancel_futures=True)

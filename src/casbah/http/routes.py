@@ -131,11 +131,13 @@ ROUTES: tuple[Route, ...] = (
 
 PUBLIC: tuple[PublicRoute, ...] = (
     PublicRoute(f"{EXTENSION}/session", session.sign_in, "Session", "Sign in to the pages", methods=("POST",), asks="SignIn",
-                refuses=("BadSignIn", "BadToken", "Foreign", "TooLarge")),
+                refuses=("BadSignIn", "BadToken", "Foreign", "TooLarge", "Throttled")),
     PublicRoute(f"{EXTENSION}/session/ways",   session.ways,      "Ways", "How people can sign in to the pages"),
     PublicRoute(f"{EXTENSION}/session/begin",  session.begin,     None,   "Sign in to the pages at an issuer", status=302, refuses=("NotFound", "Unavailable")),
     PublicRoute(f"{EXTENSION}/session/return", session.come_back, None,   "Where the issuer sends browsers back", status=303, refuses=("NotFound",)),
     PublicRoute("/livez",  health.alive, "Alive", "The process runs"),
     PublicRoute("/readyz", health.ready, "Ready", "The store answers"),
+    PublicRoute("/metrics", health.metrics, None, "What the server counts of itself, for Prometheus",
+                refuses=("Unauthenticated", "Forbidden", "NotFound", "Throttled")),
 )
 # fmt: on

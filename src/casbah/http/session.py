@@ -38,11 +38,17 @@ _SAFE = ("GET", "HEAD")
 _MOST_KEY = 192
 
 
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as the socket says."""
+    return request.client.host if request.client else ""
+
+
 async def sign_in(request: Request, services: Services) -> Response:
     """Sign in with a token: the answer's cookie stands for it from now on, until it ends or the token is revoked."""
     _own_page(request)
     key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _length(services)
-    session, expires = await services.lanes.quick.run(lambda: services.tokens.begin_session(key, ms=length))
+    with services.door.counted(key, address_of(request)):
+        session, expires = await services.lanes.quick.run(lambda: services.tokens.begin_session(key, ms=length))
     response = json_response(_said(services.door.visitor(session), expires))
     _keep(response, request, COOKIE, session, seconds=length // 1_000)
     return response

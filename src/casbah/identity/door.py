@@ -2,10 +2,13 @@
 
 import hmac
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from casbah.activity.scope import Scope
 from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
+from casbah.identity.attempts import Attempts
 from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.oidc import Issuer
 from casbah.identity.token import Tokens, digest
@@ -25,6 +28,7 @@ class Door:
 
     tokens: Tokens
     local_hash: bytes
+    attempts: Attempts
     issuer: Issuer | None = None
 
     def may_wait(self, authorization: str | None) -> bool:
@@ -33,22 +37,33 @@ class Door:
         issuer = self._issuer(scheme, key)
         return issuer is not None and issuer.may_wait(key)
 
-    def caller(self, authorization: str | None, tenant: str | None) -> Caller:
-        """Who the header speaks for; `tenant` is heeded from the local key alone.
+    def caller(self, authorization: str | None, tenant: str | None, *, address: str) -> Caller:
+        """Who the header speaks for, that came from an address; `tenant` is heeded from the local key alone.
 
-        Raises NotAuthenticatedError, InvalidTokenError, or UnavailableError where that cannot be said now.
+        Raises NotAuthenticatedError, InvalidTokenError, ThrottledError, or UnavailableError where that cannot be said now.
         """
         scheme, key = _parts(authorization)
         if not scheme:
             raise NotAuthenticatedError
         if scheme not in _SCHEMES or not key:
             raise InvalidTokenError
-        issuer = self._issuer(scheme, key)
-        if issuer is not None:
-            return issuer.caller(key)
         if hmac.compare_digest(digest(key), self.local_hash):
             return Caller("local", _scope(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
-        return self.tokens.caller(key)
+        issuer = self._issuer(scheme, key)
+        with self.counted(key, address):
+            return issuer.caller(key) if issuer is not None else self.tokens.caller(key)
+
+    @contextmanager
+    def counted(self, key: str, address: str) -> Iterator[None]:
+        """Around finding out whether a key is good. Raises ThrottledError where too many of that address were not."""
+        hashed = digest(key)
+        self.attempts.check(address, hashed)
+        try:
+            yield
+        except InvalidTokenError:
+            self.attempts.failed(address)
+            raise
+        self.attempts.good(address, hashed)
 
     def visitor(self, session: str) -> Caller:
         """Who signed in to the pages. Raises InvalidTokenError."""

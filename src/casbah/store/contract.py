@@ -98,6 +98,15 @@ class Changes:
     reached: int
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at; `good`, `doubtful` or `bad`; what was seen, and where it is not good, what helps."""
+
+    what: str
+    state: str
+    seen: str
+
+
 class Prepared(Protocol):
     """An arrival made ready by a store's `prepare`, in another process perhaps: nobody else looks into it."""
 
@@ -177,6 +186,10 @@ class Store(Protocol):
 
     def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
         """The entries of an activity, oldest first. Raises ActivityNotFoundError."""
+        ...
+
+    def commented(self, scope: Scope, /) -> Sequence[str]:
+        """The ids of the activities that have feedback."""
         ...
 
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:

@@ -12,18 +12,18 @@ All of that stands in keys, because a search for text looks at values alone.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from casbah.activity.address import canonical
 from casbah.activity.arrival import Arrival
-from casbah.activity.record import first_string, identifier, integer, part
+from casbah.activity.record import first_string, part
 from casbah.ingest import jsontext, splice
 from casbah.ingest.enrich import agents
 from casbah.ingest.enrich.networks import CATEGORIES, Networks, Range, Ranges
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places, agreeing
+from casbah.ingest.stored import arrival_of
 
 NOTES = "enrichment"
 """The key under which a record says what was added to it."""
@@ -137,15 +137,7 @@ class Enrichment:
             bare, activity = added.to(bare, activity)
         if jsontext.canonical(activity) == jsontext.canonical(before):
             return None
-        event = activity.get("rawDataJson")
-        return Arrival(
-            id=identifier(activity.get("_id")) or "",
-            timestamp=integer(activity.get("timestamp")) or 0,
-            record=bare,
-            activity=activity,
-            digest=sha256(jsontext.canonical(event)).hexdigest() if type(event) is dict else None,
-            created=integer(activity.get("created")),
-        )
+        return arrival_of(bare, activity)
 
     def _additions(self, activity: Mapping[str, Any]) -> "_Additions":
         added = _Additions(activity)

@@ -131,6 +131,11 @@ class EmbeddedStore:
         """See `Store.feedback`."""
         return self._known_feedback(activity_id, scope).of(activity_id)
 
+    def commented(self, scope: Scope, /) -> Sequence[str]:
+        """See `Store.commented`."""
+        self._tenant(scope)
+        return self._feedback[scope.tenant].activities()
+
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:
         """See `Store.delete`."""
         count = self._tenant(scope).delete(predicate)

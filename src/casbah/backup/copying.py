@@ -1,0 +1,94 @@
+"""From one store to another: every activity in the order of storing, with what was said of it.
+
+What is there already is left as it is, so that a copy that was interrupted goes on, and one that is made again brings what
+is new. Numbers of storing are each store's own: a cursor of the change feed counts only where it was given.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from casbah.activity import predicate as p
+from casbah.activity.fields import FIELDS
+from casbah.activity.query import Query
+from casbah.activity.record import identifier
+from casbah.activity.scope import Scope
+from casbah.ingest import jsontext
+from casbah.ingest.stored import arrival_of
+from casbah.store.contract import Change, Store
+
+_AT_ONCE = 2_000
+_COMPARED = 500
+
+Told = Callable[[int], None]
+"""Called with how many activities more are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """How many activities were stored, how many were there already, how many were refused, and pieces of feedback brought."""
+
+    stored: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    feedback: int = 0
+
+    def __add__(self, other: "Copied") -> "Copied":
+        return Copied(
+            self.stored + other.stored,
+            self.duplicates + other.duplicates,
+            self.refused + other.refused,
+            self.feedback + other.feedback,
+        )
+
+
+def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Iterator[tuple[int, Copied]]:
+    """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
+    for reached, changes in _changes(source, scope, after=after):
+        arrivals = [arrival_of(each.record) for each in changes]
+        done = target.insert(arrivals, scope)
+        yield reached, Copied(done.stored, done.duplicates, len(done.refused))
+
+
+def commented(source: Store, target: Store, scope: Scope) -> Copied:
+    """Copy what was said of activities, where it is not there yet."""
+    brought = 0
+    for activity_id in source.commented(scope):
+        known = set(target.feedback(activity_id, scope))
+        for entry in source.feedback(activity_id, scope):
+            if entry not in known:
+                target.add_feedback(activity_id, entry, scope)
+                brought += 1
+    return Copied(feedback=brought)
+
+
+def differing(source: Store, target: Store, scope: Scope, *, told: Told) -> Iterator[str]:
+    """The ids of the source's activities that the target does not have byte for byte."""
+    for _, changes in _changes(source, scope, after=0):
+        for start in range(0, len(changes), _COMPARED):
+            part = changes[start : start + _COMPARED]
+            wanted = {_id_of(each.record): each.record for each in part}
+            found = {_id_of(record): record for record in _records(target, tuple(wanted), scope)}
+            for name, record in wanted.items():
+                if found.get(name) != record and target.fetch(name, scope) != record:
+                    yield name
+            told(len(part))
+
+
+def _changes(source: Store, scope: Scope, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:
+    while True:
+        found = source.changes(p.Everything(), scope, after=after, limit=_AT_ONCE)
+        if found.reached == after:
+            return
+        after = found.reached
+        yield after, found.changes
+
+
+def _records(target: Store, names: tuple[str, ...], scope: Scope) -> Iterator[bytes]:
+    """The records of these ids, but for ids that a field cannot hold whole."""
+    among = p.Terms(FIELDS["id"], names)
+    asked = Query(among, FIELDS["date"], descending=True, skip=0, limit=5_000, scan=True, now=0)
+    return target.scan(asked, scope).records
+
+
+def _id_of(record: bytes) -> str:
+    return identifier(jsontext.parse_object(record).get("_id")) or ""

@@ -1,0 +1,72 @@
+"""casbah settings."""
+
+import json
+import os
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah import settings
+from casbah.cli import options
+from casbah.settings import SETTINGS, Setting
+
+_HIDDEN = "(a secret)"
+
+
+def show(
+    *,
+    only: Annotated[str, typer.Argument(metavar="[WORD]", help="Only settings with this in their name or help.")] = "",
+    chosen: Annotated[bool, typer.Option("--chosen", help="Only those that are not as by default.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show every setting: what it is now, where that comes from, and what it is for. Secrets are not shown.
+
+    Example: casbah settings throttle
+    """
+    now = settings.read(os.environ)
+    rows = [_row(each, getattr(now, each.name)) for each in SETTINGS.values() if _about(each, only.lower())]
+    rows = [each for each in rows if not chosen or each["from"] != "default"]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table()
+    table.add_column("setting", no_wrap=True)
+    for name in ("value", "from", "what it is for"):
+        table.add_column(name, overflow="fold")
+    for each in rows:
+        table.add_row(each["setting"], str(each["value"]), each["from"], each["help"])
+    Console().print(table)
+
+
+def _about(row: Setting, word: str) -> bool:
+    return word in row.variable.lower() or word in row.help.lower()
+
+
+def _row(row: Setting, value: Any) -> dict[str, Any]:
+    default = settings.read({})
+    came = "default" if value == getattr(default, row.name) else "another setting"
+    if row.variable in os.environ:
+        came = "environment"
+    return {
+        "setting": row.variable,
+        "value": _shown(row, value),
+        "from": came,
+        "default": row.default,
+        "help": row.help,
+    }
+
+
+def _shown(row: Setting, value: Any) -> Any:
+    if row.secret:
+        return _HIDDEN if value else ""
+    if isinstance(value, Path):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, tuple):
+        return [_shown(row, each) for each in value]
+    return "" if value is None else value

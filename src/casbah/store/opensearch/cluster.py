@@ -1,0 +1,178 @@
+"""The cluster: how it is asked, the names of its indices, and what goes wrong with it said in our words.
+
+What may be asked again is: reads, and writes that say which number they have, so that one that was done is known again.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from opensearchpy import OpenSearch
+from opensearchpy.exceptions import ConnectionTimeout, ImproperlyConfigured, TransportError
+from opensearchpy.serializer import Serializer
+
+from casbah.activity.deadline import Deadline
+from casbah.activity.scope import Scope
+from casbah.errors import BadSettingError, LimitExceededError, SearchTooLongError, StoreClosedError, UnreachableError
+from casbah.settings import Cluster as Place
+
+MOST_HITS = 10_000
+"""A search reaches no farther into its result (`index.max_result_window`)."""
+
+_SECONDS = 30.0
+_LONGEST = 600.0
+_NO_MORE: Mapping[str, Any] = {}
+_POOL = 32
+_TRIES = 4
+_MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+_WHOLE = {**_MISSING, "allow_partial_search_results": "false"}
+_TOO_MANY_PARTS = ("too_many_clauses", "too_many_nested_clauses")
+
+_log = logging.getLogger("casbah.store")
+logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # It writes requests to the log, records and all.
+
+
+class RefusedError(UnreachableError):
+    """The cluster says no to a request, and has done nothing: it lacks a right, or something is set that must not be."""
+
+    def __init__(self, status: int, kind: str, reason: str) -> None:
+        super().__init__(f"{status} {kind}: {reason}")
+        self.kind = kind
+
+
+class Names:
+    """The names of everything on the cluster. `~` is in no tenant's name, so that no two names meet."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.template = f"{prefix}~activities"
+        self.pattern = f"{prefix}~*~*"
+        self.tenants = f"{prefix}~_tenants"
+        self.feedback = f"{prefix}~_feedback"
+
+    def all_of(self, scope: Scope) -> str:
+        """The alias of a tenant's activities."""
+        return f"{self._prefix}~{scope.tenant}"
+
+    def period(self, scope: Scope, number: int) -> str:
+        """The index of a tenant's activities of one period."""
+        return f"{self._prefix}~{scope.tenant}~{number:04d}"
+
+
+class Cluster:
+    """Asks the cluster. Any thread may."""
+
+    def __init__(self, place: Place, *, password: str = "", ca: str | None = None) -> None:
+        self.names = Names(place.prefix)
+        self.closed = False
+        try:
+            self._client = OpenSearch(
+                hosts=list(place.hosts),
+                http_auth=(place.user, password) if place.user else None,
+                verify_certs=True,
+                ca_certs=ca,
+                serializer=_Json(),
+                pool_maxsize=_POOL,
+                max_retries=_TRIES,
+                timeout=_SECONDS,
+            )
+        except (ImproperlyConfigured, OSError) as wrong:
+            raise BadSettingError("CASBAH_CLUSTER", place.shown, str(wrong)) from None
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        asking: Mapping[str, Any] = _NO_MORE,
+        seconds: float = _SECONDS,
+        absent: tuple[int, ...] = (),
+    ) -> Any:
+        """The answer, parsed; None if its status is in `absent`. `asking` stands in the query string.
+
+        Raises RefusedError, or UnreachableError where asking again may help.
+        """
+        if self.closed:
+            raise StoreClosedError
+        parts = "/".join(quote(part, safe="~,_*-.") for part in path.split("/"))
+        try:
+            return self._client.transport.perform_request(
+                method, f"/{parts}", params={**asking, "request_timeout": seconds}, body=body
+            )
+        except ConnectionTimeout:
+            raise UnreachableError("no answer in time") from None
+        except TransportError as wrong:
+            if wrong.status_code in absent:
+                return None
+            raise _said(wrong) from None
+
+    def search(self, scope: Scope, body: Mapping[str, Any], until: Deadline) -> Any:
+        """What a search over a tenant's activities finds: all of them, or an error. Raises SearchTooLongError."""
+        until.check()
+        left = min(until.end - time.monotonic(), _LONGEST)
+        timed = {**body, "timeout": f"{int(left * 1000) + 1}ms"}
+        try:
+            found = self.ask("POST", f"{self.names.all_of(scope)}/_search", timed, asking=_WHOLE, seconds=left + 1)
+        except RefusedError as refused:
+            if refused.kind in _TOO_MANY_PARTS:
+                raise LimitExceededError(
+                    "filters: more parts than the cluster takes in one question; ask less at once, or have "
+                    "indices.query.bool.max_clause_count raised there"
+                ) from None
+            raise
+        except UnreachableError:
+            until.check()
+            raise
+        if found["timed_out"]:
+            raise SearchTooLongError(until.seconds or 0)
+        return found
+
+    def refresh(self, *indices: str) -> None:
+        """What is stored can be found from now on, on every copy."""
+        if indices:
+            done = self.ask("POST", f"{','.join(sorted(set(indices)))}/_refresh", asking=_MISSING)
+            if done["_shards"]["failed"]:
+                raise UnreachableError(f"{done['_shards']['failed']} shards are not there")
+
+    def close(self) -> None:
+        """Calls after this raise StoreClosedError."""
+        self.closed = True
+        self._client.close()
+
+
+class _Json(Serializer):
+    """orjson, and no word of what it was that could not be read."""
+
+    mimetype = "application/json"
+
+    def loads(self, s: str) -> Any:
+        return orjson.loads(s)
+
+    def dumps(self, data: Any) -> Any:
+        return data if isinstance(data, bytes) else orjson.dumps(data)
+
+
+def _said(wrong: TransportError) -> Exception:
+    """The error in our words: what the cluster refuses, or that it cannot do it now."""
+    status = wrong.status_code
+    if not isinstance(status, int):
+        _log.warning("the cluster cannot be reached: %s", str(wrong.info or wrong.error)[:500])
+        return UnreachableError("it cannot be reached")
+    kind, reason = _why(wrong.info)
+    _log.warning("the cluster answers %d: %s: %s", status, kind, reason)
+    if status in (400, 401, 403, 404, 405, 409, 413):
+        return RefusedError(status, kind, reason)
+    return UnreachableError(f"it answers {status}")
+
+
+def _why(info: Any) -> tuple[str, str]:
+    """Kind and reason of an error; the root causes tell more than what they caused."""
+    error = info.get("error") if isinstance(info, dict) else None
+    if not isinstance(error, dict):
+        return str(error or ""), ""
+    first = error["root_cause"][0] if error.get("root_cause") else error
+    return str(first.get("type", "")), str(first.get("reason", ""))[:500]

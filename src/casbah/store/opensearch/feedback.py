@@ -1,0 +1,61 @@
+"""Feedback on activities: a document an entry, in one index for all tenants."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from casbah.activity.scope import Scope
+from casbah.store.contract import FeedbackEntry
+from casbah.store.opensearch.bulk import Write
+from casbah.store.opensearch.cluster import MOST_HITS, Cluster
+from casbah.store.opensearch.document import key
+
+_ALL = {"allow_partial_search_results": "false"}
+
+
+class Feedback:
+    """The entries of all tenants."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._index = cluster.names.feedback
+
+    def add(self, activity_id: str, entry: FeedbackEntry, scope: Scope) -> None:
+        """Append an entry; it is on the disks of the cluster on return, and found."""
+        body = {
+            "tenant": scope.tenant,
+            "activity": key(activity_id),
+            "activity_id": activity_id,
+            "at": entry.at,
+            "order": time.time_ns(),
+            "who": entry.who,
+            "what": entry.what.decode(),
+        }
+        self._cluster.ask("PUT", f"{self._index}/_doc/{secrets.token_hex(16)}", body, asking={"refresh": "true"})
+
+    def of(self, activity_id: str, scope: Scope) -> Sequence[FeedbackEntry]:
+        """The entries of an activity, oldest first."""
+        found = self._found(scope, {"terms": {"activity": [key(activity_id)]}})
+        return tuple(FeedbackEntry(each["at"], each["who"], each["what"].encode()) for _, each in found)
+
+    def activities(self, scope: Scope) -> Sequence[str]:
+        """The ids of all activities that have entries."""
+        return list(dict.fromkeys(each["activity_id"] for _, each in self._found(scope, {"match_all": {}})))
+
+    def forgetting(self, activity_id: str, scope: Scope) -> list[Write]:
+        """What deletes the entries of an activity."""
+        found = self._found(scope, {"terms": {"activity": [key(activity_id)]}})
+        return [Write("delete", self._index, name) for name, _ in found]
+
+    def _found(self, scope: Scope, query: Any) -> list[tuple[str, Any]]:
+        """Every entry of a tenant that the query finds: its document's id, and it."""
+        within = {"bool": {"filter": [{"term": {"tenant": scope.tenant}}, query]}}
+        body: dict[str, Any] = {"query": within, "sort": [{"order": "asc"}, {"at": "asc"}], "size": MOST_HITS}
+        found: list[tuple[str, Any]] = []
+        while True:
+            hits = self._cluster.ask("POST", f"{self._index}/_search", body, asking=_ALL)["hits"]["hits"]
+            found += [(hit["_id"], hit["_source"]) for hit in hits]
+            if len(hits) < MOST_HITS:
+                return found
+            body["search_after"] = hits[-1]["sort"]

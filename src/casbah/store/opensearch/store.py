@@ -1,0 +1,147 @@
+"""The store on a cluster of OpenSearch, which any number of servers may share.
+
+<prefix>~activities            the template of what follows
+<prefix>~<tenant>~<period>     an index for each 2^31 ms of a tenant, behind the alias <prefix>~<tenant>
+<prefix>~_tenants              a document a tenant: numbers of storing, and who writes (`turn`)
+<prefix>~_feedback             feedback on activities
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from casbah.activity.arrival import Arrival
+from casbah.activity.deadline import NEVER, Deadline
+from casbah.activity.predicate import Predicate
+from casbah.activity.query import Query
+from casbah.activity.scope import Scope
+from casbah.errors import ActivityNotFoundError, ElsewhereError
+from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
+from casbah.store.opensearch.cluster import Cluster
+from casbah.store.opensearch.document import prepared
+from casbah.store.opensearch.erasure import Erasure
+from casbah.store.opensearch.feedback import Feedback
+from casbah.store.opensearch.intake import Intake
+from casbah.store.opensearch.search import Search
+from casbah.store.opensearch.templates import claim
+from casbah.store.opensearch.turn import Turns
+
+_WRITERS = 4
+
+
+class OpenSearchStore:
+    """Opens the cluster, or raises UnreachableError or StoreFormatError. Methods may be called from any thread."""
+
+    def __init__(self, cluster: Cluster, *, clock: Callable[[], int], replicas: int = 1) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._turns = Turns(cluster)
+        self._feedback = Feedback(cluster)
+        claim(cluster, replicas=replicas)
+        self._writing = ThreadPoolExecutor(_WRITERS, thread_name_prefix="casbah-writer")
+        self._opening = threading.Lock()
+        self._intakes: dict[str, Intake] = {}
+
+    prepare = staticmethod(prepared)
+
+    def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
+        """See `Store.insert`."""
+        return self.insert_soon(arrivals, scope).result()
+
+    def insert_soon(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Future[Inserted]:
+        """See `Store.insert_soon`."""
+        return self._intake(scope).insert(arrivals)
+
+    def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
+        """See `Store.replace`."""
+        return self._intake(scope).replace(arrivals)
+
+    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
+        """See `Store.find`."""
+        return self._search(scope).find(query, until)
+
+    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
+        """See `Store.scan`."""
+        return self._search(scope).scan(query, until)
+
+    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
+        """See `Store.count`."""
+        return self._search(scope).count(predicate, until)
+
+    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
+        """See `Store.most_frequent`."""
+        return self._search(scope).most_frequent(wanted, until)
+
+    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
+        """See `Store.histogram`."""
+        return self._search(scope).histogram(spans, until)
+
+    def changes(
+        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, until: Deadline = NEVER
+    ) -> Changes:
+        """See `Store.changes`."""
+        # First the number, then what is found: it holds all up to there, and perhaps more.
+        last = self.settled(scope)
+        return self._search(scope).changes(predicate, after=after, last=last, limit=limit, until=until)
+
+    def settled(self, scope: Scope, /) -> int:
+        """See `Store.settled`."""
+        return self._turns.state(scope).settled
+
+    def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
+        """See `Store.fetch`."""
+        return self._search(scope).fetch(activity_id)
+
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /) -> None:
+        """See `Store.add_feedback`."""
+        self._must_be_there(activity_id, scope)
+        self._feedback.add(activity_id, entry, scope)
+
+    def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
+        """See `Store.feedback`."""
+        self._must_be_there(activity_id, scope)
+        return self._feedback.of(activity_id, scope)
+
+    def commented(self, scope: Scope, /) -> Sequence[str]:
+        """See `Store.commented`."""
+        return self._feedback.activities(scope)
+
+    def delete(self, predicate: Predicate, scope: Scope, /) -> int:
+        """See `Store.delete`."""
+        return self._erasure(scope).delete(predicate)
+
+    def erase(self, scope: Scope, /) -> bool:
+        """See `Store.erase`."""
+        return self._erasure(scope).erase()
+
+    def tenants(self) -> Sequence[str]:
+        """See `Store.tenants`."""
+        return self._turns.tenants()
+
+    def snapshot(self, _into: Path, /) -> Mapping[str, int]:
+        """A cluster's data does not fit a folder. Raises ElsewhereError."""
+        raise ElsewhereError("a snapshot", "take one with the cluster's own means, or `casbah copy` the activities")
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._writing.shutdown()
+        self._cluster.close()
+
+    def _search(self, scope: Scope) -> Search:
+        return Search(self._cluster, scope)
+
+    def _erasure(self, scope: Scope) -> Erasure:
+        return Erasure(self._cluster, scope, turns=self._turns, feedback=self._feedback)
+
+    def _intake(self, scope: Scope) -> Intake:
+        with self._opening:
+            if scope.tenant not in self._intakes:
+                self._intakes[scope.tenant] = Intake(
+                    self._cluster, scope, turns=self._turns, clock=self._clock, writing=self._writing
+                )
+            return self._intakes[scope.tenant]
+
+    def _must_be_there(self, activity_id: str, scope: Scope) -> None:
+        if self.fetch(activity_id, scope) is None:
+            raise ActivityNotFoundError

@@ -1,0 +1,131 @@
+"""What the cluster is told of the indices: the fields of the language, and what the store adds.
+
+Store's own columns: `record` (its text, kept and not indexed), `seq` (the number of first storing), `twin` (the source's body
+by which the same event is known again), and for a field of which an activity has several values, how many (`<field>_n`).
+
+Nothing here needs a module or plugin of the cluster: words are split at blanks, and all else is compared as it is.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from casbah.activity.fields import FIELDS, Field, Kind
+from casbah.activity.text import MOST_WORD_CHARACTERS
+from casbah.errors import StoreFormatError
+from casbah.store.opensearch.cluster import MOST_HITS, Cluster
+
+FORMAT = 1
+"""Goes up whenever what is written changes."""
+
+PERIOD_BITS = 31
+FIRST_PERIOD, LAST_PERIOD = 440, 1_910
+"""A period is 2^31 ms, 24 days 20 hours, as on disk. What lies before the year 2000 or after 2100 shares one, for an index is
+not free."""
+
+SORTED = ("date", "seq")
+
+CHUNK = 120
+"""The cluster splits words of more than 255 UTF-16 units anywhere; so long ones come in pieces of so many characters."""
+
+_WAYS: Mapping[Kind, Mapping[str, Any]] = {
+    Kind.MS: {"type": "long"},
+    Kind.ADDRESS: {"type": "ip"},
+    Kind.WORDS: {"type": "text", "analyzer": "whitespace", "norms": False, "position_increment_gap": 100},
+}
+_STATE = {"dynamic": False, "properties": {}}
+_FEEDBACK = {
+    "dynamic": False,
+    "properties": {name: {"type": "keyword"} for name in ("tenant", "activity")}
+    | {name: {"type": "long"} for name in ("at", "order")},
+}
+
+
+def period_of(timestamp: int) -> int:
+    """The number of the period in which a moment is kept."""
+    return min(max(timestamp >> PERIOD_BITS, FIRST_PERIOD), LAST_PERIOD)
+
+
+def size_of(name: str) -> str:
+    """The column that says how many values an activity has, where it is more than one."""
+    return f"{name}_n"
+
+
+def pieces(word: str) -> list[str]:
+    """A word as it is indexed: whole, or in pieces that say where they are continued."""
+    if len(word) <= CHUNK:
+        return [word]
+    cut = [word[start : start + CHUNK] for start in range(0, len(word), CHUNK)]
+    last = len(cut) - 1
+    return [f"{_JOINT if at else ''}{piece}{_JOINT if at < last else ''}" for at, piece in enumerate(cut)]
+
+
+def claim(cluster: Cluster, *, replicas: int) -> None:
+    """Tell the cluster of the indices there will be. Raises StoreFormatError where others than ours are there."""
+    found = cluster.ask("GET", f"_index_template/{cluster.names.template}", absent=(404,))
+    if found is not None:
+        _check(found["index_templates"][0]["index_template"]["template"]["mappings"].get("_meta", {}), cluster)
+    template = {"index_patterns": [cluster.names.pattern], "priority": 500, "template": _template(replicas)}
+    cluster.ask("PUT", f"_index_template/{cluster.names.template}", template)
+    for name, mappings in ((cluster.names.tenants, _STATE), (cluster.names.feedback, _FEEDBACK)):
+        body = {"settings": {"number_of_shards": 1, "number_of_replicas": replicas}, "mappings": mappings}
+        make(cluster, name, body)
+
+
+def make(cluster: Cluster, name: str, body: Mapping[str, Any]) -> None:
+    """Make an index, unless it is there; whoever made it."""
+    if cluster.ask("HEAD", name):
+        return
+    cluster.ask("PUT", name, body, absent=(400,))
+    cluster.ask("GET", name)  # It is there now, or raises.
+
+
+def _template(replicas: int) -> Mapping[str, Any]:
+    return {
+        "settings": {
+            "number_of_shards": 1,
+            "number_of_replicas": replicas,
+            "codec": "best_compression",
+            "sort.field": list(SORTED),
+            "sort.order": ["desc"] * len(SORTED),
+            "max_result_window": MOST_HITS,
+            "translog.durability": "request",
+            "refresh_interval": "-1",
+            "merge.policy.expunge_deletes_allowed": 0,
+        },
+        "mappings": {
+            "dynamic": False,
+            "_meta": {"format": FORMAT, "fields": _fingerprint()},
+            "_source": {"includes": ["record"]},
+            "properties": {
+                "seq": {"type": "long"},
+                "twin": {"type": "keyword"},
+                **{field.name: _way(field) for field in FIELDS.values()},
+                **{size_of(field.name): {"type": "integer"} for field in FIELDS.values() if field.kind not in _WAYS},
+            },
+        },
+    }
+
+
+def _way(field: Field) -> Mapping[str, Any]:
+    """Numbers that are codes are keywords, as the manual advises for what is looked up and never compared."""
+    return _WAYS.get(field.kind, {"type": "keyword"})
+
+
+def _fingerprint() -> list[str]:
+    return [f"{field.name}:{field.kind.value}" for field in FIELDS.values()]
+
+
+def _check(meta: Mapping[str, Any], cluster: Cluster) -> None:
+    if meta.get("format") != FORMAT:
+        raise StoreFormatError(
+            f"the cluster's indices {cluster.names.pattern} have format {meta.get('format')}; this Casbah reads {FORMAT}"
+        )
+    if meta.get("fields") != _fingerprint():
+        raise StoreFormatError(f"the cluster's indices {cluster.names.pattern} were written with other fields")
+
+
+_JOINT = "+"
+"""Stands in no word."""
+
+if MOST_WORD_CHARACTERS < CHUNK:
+    raise AssertionError("every word would be one piece")

@@ -1,0 +1,195 @@
+"""One server at a time writes to a tenant, whichever of the cluster's many it is; and numbers are given out in turn.
+
+A tenant has a document that says up to which number activities were numbered, up to which all are settled, and who writes.
+Whoever wants to writes its own name there, provided that nobody has changed it meanwhile, and takes as many numbers as it
+may need; once all is stored and can be found, it takes the name away. So numbers are given once, in the order of storing,
+and what has a larger number than what is settled is not looked at by the change feed.
+
+A server that died leaves its name. Another one that has seen the document unchanged for LEASE seconds of its own clock takes
+over; who holds a turn sends nothing that it could not have the answer to before then. So it is assumed that a request does
+not reach the cluster more than LEASE seconds after it was sent.
+"""
+
+import logging
+import random
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from casbah.activity.scope import Scope
+from casbah.errors import UnreachableError
+from casbah.store.opensearch.cluster import Cluster, RefusedError
+
+LEASE = 30.0
+_PATIENCE = 3 * LEASE
+_CONFLICT, _MISSING = 409, 404
+_PAUSE = 0.02
+
+_log = logging.getLogger("casbah.store")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of a tenant: the last number given, the last settled one, the clock's last ms and how many it took, who
+    writes, and the indices from which deleted activities are still to be erased.
+    """
+
+    last: int = 0
+    settled: int = 0
+    moment: int = 0
+    taken: int = 0
+    holder: str = ""
+    erasing: Sequence[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    seq_no: int
+    primary_term: int
+
+
+class ChangedError(UnreachableError):
+    """The state is not what it was."""
+
+
+class Turn:
+    """The right to write to a tenant, until it ends, with the numbers from `first` to `state.last`."""
+
+    def __init__(
+        self, turns: "Turns", scope: Scope, *, state: State, first: int, version: _Version, since: float
+    ) -> None:
+        self._turns = turns
+        self._scope = scope
+        self._version = version
+        self._since = since
+        self.state = state
+        self.first = first
+
+    @property
+    def seconds(self) -> float:
+        """How long a request that is sent now may take. Raises UnreachableError where it is too late to send any."""
+        left = LEASE * 0.8 - (time.monotonic() - self._since)
+        if left <= 0:
+            raise UnreachableError("the turn to write took too long")
+        return left
+
+    def renew(self) -> None:
+        """Hold it for longer, if half of it is over."""
+        if time.monotonic() - self._since > LEASE / 2:
+            self.keep(self.state)
+
+    def keep(self, state: State) -> None:
+        """Say something else of the tenant."""
+        since = time.monotonic()
+        self._version = self._turns.write(self._scope, state, self._version, seconds=self.seconds)
+        self.state, self._since = state, since
+
+
+class Turns:
+    """Gives turns out. Any thread may ask."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def state(self, scope: Scope) -> State:
+        """What is known of a tenant now."""
+        found = self._found(scope)
+        return State() if found is None else found[0]
+
+    def tenants(self) -> list[str]:
+        """Every tenant that there is or was."""
+        names = self._cluster.names.tenants
+        self._cluster.refresh(names)
+        body = {"size": 10_000, "_source": False}
+        hits = self._cluster.ask("POST", f"{names}/_search", body, asking={"allow_partial_search_results": "false"})[
+            "hits"
+        ]["hits"]
+        return sorted(hit["_id"] for hit in hits)
+
+    @contextmanager
+    def turn(self, scope: Scope, *, numbers: int = 0) -> Iterator[Turn]:
+        """A turn, with so many numbers from `state.last + 1` on. Raises UnreachableError.
+
+        When it ends, all that was given a number is settled. After an UnreachableError nobody knows what is under way still,
+        so the name is left, for others to wait until it can be no more.
+        """
+        turn = self._taken(scope, numbers)
+        try:
+            yield turn
+        except BaseException as wrong:
+            if not isinstance(wrong, UnreachableError) or isinstance(wrong, RefusedError):
+                _end(turn)
+            raise
+        _end(turn)
+
+    def write(self, scope: Scope, state: State, version: _Version | None, *, seconds: float) -> _Version:
+        """Put down a tenant's state in place of that version of it, or where there is none. Raises ChangedError."""
+        place = f"{self._cluster.names.tenants}/_doc/{scope.tenant}"
+        body = {name: getattr(state, name) for name in State.__slots__}
+        condition: dict[str, Any] = (
+            {"op_type": "create"}
+            if version is None
+            else {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
+        )
+        told = self._cluster.ask("PUT", place, body, seconds=seconds, absent=(_CONFLICT,), asking=condition)
+        if told is not None:
+            return _Version(told["_seq_no"], told["_primary_term"])
+        found = self._found(scope)  # It may be ours: a request whose answer got lost is sent again.
+        if found is None or found[0] != state:
+            raise ChangedError("another server has changed it")
+        return found[1]
+
+    def _taken(self, scope: Scope, numbers: int) -> Turn:
+        """A turn, as soon as nobody else has it."""
+        name = secrets.token_hex(8)
+        end = time.monotonic() + _PATIENCE
+        watched = _Watched()
+        while time.monotonic() < end:
+            since = time.monotonic()
+            state, version = self._found(scope) or (State(), None)
+            if state.holder and watched.for_how_long(state) > LEASE:
+                self._settle_after(scope, state)
+                state = replace(state, holder="")
+            if not state.holder:
+                wanted = replace(state, holder=name, last=state.last + numbers)
+                with suppress(ChangedError):
+                    taken = self.write(scope, wanted, version, seconds=LEASE / 2)
+                    return Turn(self, scope, state=wanted, first=state.last + 1, version=taken, since=since)
+            time.sleep(_PAUSE * (0.5 + random.random()))  # noqa: S311  so that those who wait do not all ask at once
+        raise UnreachableError(f"another server has been writing to tenant {scope.tenant} all the time")
+
+    def _settle_after(self, scope: Scope, state: State) -> None:
+        """What a server that died has stored last can be found from now on."""
+        _log.warning(
+            "tenant %s: server %s left in the middle of writing; another one takes over", scope.tenant, state.holder
+        )
+        self._cluster.refresh(self._cluster.names.all_of(scope))
+
+    def _found(self, scope: Scope) -> tuple[State, _Version] | None:
+        found = self._cluster.ask("GET", f"{self._cluster.names.tenants}/_doc/{scope.tenant}", absent=(_MISSING,))
+        if found is None:
+            return None
+        return State(**found["_source"]), _Version(found["_seq_no"], found["_primary_term"])
+
+
+class _Watched:
+    """How long a state has been the same, by a clock of our own."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+        self._since = 0.0
+
+    def for_how_long(self, state: State) -> float:
+        """Seconds since it was first seen like this."""
+        now = time.monotonic()
+        if state != self._state:
+            self._state, self._since = state, now
+        return now - self._since
+
+
+def _end(turn: Turn) -> None:
+    """All that was given a number is settled."""
+    turn.keep(replace(turn.state, settled=turn.state.last, holder=""))

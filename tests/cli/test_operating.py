@@ -1,0 +1,77 @@
+"""casbah doctor, casbah settings: what is, and what is amiss."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from casbah import compose, settings
+from casbah.cli import app
+from casbah.cli.connection import announced
+from casbah.settings import SETTINGS
+from scenarios.server import serving
+
+
+def told(*words: str, code: int = 0) -> Any:
+    result = CliRunner().invoke(app, [*words, "--json"])
+    assert result.exit_code == code, (result.output, result.exception)
+    return json.loads(result.stdout)
+
+
+def found(*words: str, code: int = 0) -> dict[str, dict[str, str]]:
+    return {each["what"]: each for each in told("doctor", *words, code=code)}
+
+
+def test_every_setting_is_shown_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASBAH_CLUSTER_PASSWORD", "hush")
+    monkeypatch.setenv("CASBAH_THROTTLE", "30/minute")
+    rows = told("settings")
+    assert [each["setting"] for each in rows] == [row.variable for row in SETTINGS.values()]
+    assert "hush" not in json.dumps(rows)
+    assert {each["setting"] for each in told("settings", "--chosen")} >= {"CASBAH_CLUSTER_PASSWORD", "CASBAH_THROTTLE"}
+    assert "CASBAH_PORT" in [each["setting"] for each in told("settings", "port")]
+
+
+def test_what_stands_for_other_settings_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASBAH_MIMIC", "mdca")
+    (row,) = (each for each in told("settings", "throttle") if each["setting"] == "CASBAH_THROTTLE")
+    assert row["from"] == "another setting"
+
+
+def test_nothing_is_amiss_with_a_new_store(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    assert found("--store", str(store))["folder"]["state"] == "good"
+    with compose.opened(settings.read({}, store=str(store))) as house:
+        house.services.tokens.create("ci", tenant="default")
+    looked = found("--store", str(store))
+    assert {each["state"] for each in looked.values()} == {"good"}
+    assert looked["tokens"]["seen"] == "1"
+
+
+def test_what_is_amiss_is_said_with_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "store"
+    with compose.opened(settings.read({}, store=str(store))):
+        pass
+    store.chmod(0o755)
+    pull = tmp_path / "pull.toml"
+    pull.write_text("[one]\nfrom = 'nowhere'\n")
+    monkeypatch.setenv("CASBAH_PULL", str(pull))
+    monkeypatch.setenv("CASBAH_HOST", "0.0.0.0")
+    (store / "format.json").write_text('{"format": 99, "fields": []}')
+    looked = found("--store", str(store), code=1)
+    assert "chmod 700" in looked["who may open it"]["seen"]
+    assert "format 99" in looked["The store"]["seen"]
+    assert looked["Files that settings name"]["state"] == "bad"
+    assert looked["listens on"]["state"] == "doubtful"
+
+
+def test_a_running_server_is_asked(tmp_path: Path) -> None:
+    with serving(tmp_path) as (url, house), announced(tmp_path, url=url, key=house.local_key):
+        assert found("--store", str(tmp_path))["server"]["seen"].startswith(f"{url}, 200 in ")
+
+
+def test_a_cluster_that_is_away_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASBAH_CLUSTER", "opensearch+http://127.0.0.1:9/x")
+    assert found("--store", str(tmp_path), code=1)["The cluster"]["state"] == "bad"

@@ -1,0 +1,96 @@
+"""What the server counts and logs of itself, and what it never says."""
+
+import io
+import json
+import logging
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from casbah import compose, logs, settings
+from making import record
+from scenarios.inprocess import Asker
+
+LIST, INGEST = "/api/v1/activities/", "/api/ext/v1/activities?source=mdca"
+
+
+def counted(ask: Asker) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    answer = ask("GET", "/metrics")
+    assert answer.status == 200
+    families = text_string_to_metric_families(answer.body.decode())
+    return {
+        (each.name, tuple(sorted(each.labels.items()))): each.value for family in families for each in family.samples
+    }
+
+
+def test_requests_activities_and_filters_are_counted(opened) -> None:
+    ask = opened()
+    ask("POST", INGEST, b"\n".join(json.dumps(record(n)).encode() for n in (1, 2, 2)))
+    ask("POST", LIST, json.dumps({"filters": {"user.username": {"eq": ["nobody-knows@contoso.com"]}}}).encode())
+    ask("POST", LIST, json.dumps({"filters": {"secret-name": {"eq": [1]}}}).encode())
+    ask("POST", LIST, b"{}")
+    ask("GET", f"{LIST}activity-1/")
+    ask("BREW", "/tea/nobody")
+    found = counted(ask)
+    route = "/api/v1/activities"
+    assert found["casbah_requests_total", (("method", "POST"), ("route", route), ("status", "200"))] == 2
+    assert found["casbah_requests_total", (("method", "POST"), ("route", route), ("status", "400"))] == 1
+    assert found["casbah_requests_total", (("method", "other"), ("route", "none"), ("status", "404"))] == 1
+    assert found["casbah_filter_seconds_count", (("filter", "user.username"),)] == 1
+    assert found["casbah_brought_activities_total", (("outcome", "stored"),)] == 2
+    assert found["casbah_brought_activities_total", (("outcome", "duplicate"),)] == 1
+    assert found["casbah_read_activities_total", ()] == 2
+    assert found["casbah_disk_bytes", (("what", "free"),)] > 0
+    text = ask("GET", "/metrics").body.decode()
+    assert not [word for word in ("nobody", "contoso", "secret-name", "default", "activity-1") if word in text]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "scopes", "status"),
+    [
+        ("token", None, 401),
+        ("token", ["Investigation.read"], 403),
+        ("token", ["Admin.manage"], 200),
+        ("open", None, 200),
+        ("off", ["Admin.manage"], 404),
+    ],
+)
+def test_who_may_read_them(tmp_path, chosen: str, scopes: list[str] | None, status: int) -> None:
+    with compose.opened(settings.read({}, store=str(tmp_path), metrics=chosen)) as house:
+        key = None if scopes is None else house.services.tokens.create("one", tenant="default", scopes=scopes)[0]
+        assert Asker(house.app, key)("GET", "/metrics").status == status
+
+
+@pytest.fixture
+def logged():
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    told = io.StringIO()
+    logs.set_up(level="info", form="json", of_requests=True, stream=told)
+    yield lambda: [json.loads(each) for each in told.getvalue().splitlines()]
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_a_request_is_one_line_without_what_was_asked(opened, logged) -> None:
+    ask = opened()
+    answer = ask(
+        "POST",
+        f"{LIST}?limit=7&token=hush",
+        b'{"filters": {"text": {"eq": ["hush"]}}}',
+        headers={"x-request-id": "a-1"},
+    )
+    assert answer.headers["x-request-id"] == "a-1"
+    (line,) = [each for each in logged() if each["event"] == "request"]
+    assert {key: line[key] for key in ("id", "method", "route", "status", "tenant", "level")} == {
+        "id": "a-1", "method": "POST", "route": "/api/v1/activities", "status": 200, "tenant": "default", "level": "info",
+    }  # fmt: skip
+    assert "hush" not in json.dumps(line)
+    assert ask.key not in json.dumps(line)
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", "\u00e9"])
+def test_an_id_that_is_not_plain_is_not_taken_over(opened, given: str) -> None:
+    answer = opened()("GET", "/livez", headers={"x-request-id": given})
+    assert answer.headers["x-request-id"] != given
+    assert len(answer.headers["x-request-id"]) == 16
