@@ -13,6 +13,7 @@ from casbah.activity.scope import Scope
 from casbah.cli import app
 from casbah.testing.records import records
 from cluster.opening import Place
+from making import NOW
 from scenarios.inprocess import Asker
 
 RECORDS = records(1_200, until=1_760_000_000_000)
@@ -59,7 +60,7 @@ def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path
     answers = []
     for store in (place.address, str(tmp_path)):
         chosen = settings.read({"XDG_DATA_HOME": str(tmp_path / "home")}, store=store, audit="off")
-        with compose.opened(chosen) as house:
+        with compose.opened(chosen, clock=lambda: NOW) as house:
             ask = Asker(house.app, house.local_key)
             assert ask("POST", INGEST, body).json == {"stored": 1_200, "duplicates": 0, "refused": []}
             assert ask("GET", "/readyz").status == 200

@@ -92,8 +92,9 @@ def settle(store: OpenSearchStore, ledger: Ledger, name: str) -> None:
     TOLD.append((name, len(ledger.acknowledged), ledger.errors, len(lost), len(doubled)))
     assert (lost, doubled) == (set(), [])
     assert set(seen) <= ledger.sent
-    for number in numbers:
-        store.insert([arrival(each) for each in batch(number)], TENANT)
+    for start in range(0, len(numbers), 40):
+        arrivals = [arrival(each) for number in numbers[start : start + 40] for each in batch(number)]
+        store.insert(arrivals, TENANT)
     again = Counter(scanned(store))
     assert set(again) == ledger.sent
     assert max(again.values()) == 1

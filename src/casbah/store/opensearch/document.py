@@ -61,14 +61,9 @@ def document(made: Prepared, *, seq: int, created: int, twin: str | None) -> byt
 
 def term(field: Field, value: Value) -> Value:
     """A value of a field as the cluster has it."""
-    if field.kind is Kind.MS:
+    if field.kind in (Kind.MS, Kind.INT):
         return value
     return address.from_key(value) if field.kind is Kind.ADDRESS and isinstance(value, int) else str(value)
-
-
-def value_of(field: Field, found: str) -> Value:
-    """The value that a term stands for."""
-    return int(found) if field.kind is Kind.INT else found
 
 
 def _in_pieces(found: re.Match[str]) -> str:

@@ -71,8 +71,8 @@ class _Renderer:
                 return _other(predicate)
             case p.Range():
                 return _range(predicate)
-            case p.Prefix(field, text):
-                return _present(field) if not text else {"prefix": {field.name: text}}
+            case p.Prefix():
+                return self._prefix(predicate)
             case p.Infix():
                 return self._infix(predicate)
             case p.Suffix():
@@ -83,6 +83,14 @@ class _Renderer:
                 return _all_of([_word(each) for each in dict.fromkeys(words)])
             case p.Phrase():
                 return _phrase(predicate)
+
+    def _prefix(self, node: p.Prefix) -> Query:
+        if not node.text:
+            return _present(node.field)
+        if len(node.text) <= _MOST_PATTERN:
+            return {"prefix": {node.field.name: node.text}}
+        part = self._prefix(p.Prefix(node.field, node.text[:_SHORT]))
+        return _one_of(node.field, self._resolve(node.field, part, lambda found: found.startswith(node.text)))
 
     def _infix(self, node: p.Infix) -> Query:
         if len(node.text) <= _MOST_PATTERN:
@@ -98,14 +106,20 @@ class _Renderer:
 
 
 def _one_of(field: Field, values: Sequence[Value]) -> Query:
-    held = [value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT]
-    return {"terms": {field.name: [term(field, value) for value in held]}} if held else _NOTHING
+    held = _terms(field, values)
+    return {"terms": {field.name: held}} if held else _NOTHING
+
+
+def _terms(field: Field, values: Sequence[Value]) -> list[Value]:
+    """The values as terms; what no column can hold is none."""
+    held = (value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT)
+    return [term(field, value) for value in dict.fromkeys(held)]
 
 
 def _other(node: p.Other) -> Query:
     """A value besides `values`: has one and none of these; or has several, and not all of them are among these."""
     field, size = node.field, size_of(node.field.name)
-    known = [str(term(field, value)) for value in dict.fromkeys(node.values)]
+    known = _terms(field, node.values)
     if not known:
         return _present(field)
     several = {"exists": {"field": size}}

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
-from casbah.activity.fields import Field, Kind
+from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.store.contract import Change, Changes, FieldValue, Page, ScanPage, Spans, Wanted
 from casbah.store.opensearch.cluster import MOST_HITS, Cluster
-from casbah.store.opensearch.document import key, value_of
+from casbah.store.opensearch.document import key
 from casbah.store.opensearch.render import Query as Rendered
 from casbah.store.opensearch.render import render
 
@@ -182,9 +182,10 @@ class Search:
         found = self._aggregated(predicate, {"filters": {"filters": filters}}, until)["buckets"]
         return [int(bucket["doc_count"]) for bucket in found]
 
-    def _tally(self, field: Field, predicate: Predicate, prefix: str, until: Deadline) -> Iterator[tuple[str, int]]:
-        """Every value of a field that begins with `prefix`, with its count, in order."""
+    def _tally(self, field: Field, predicate: Predicate, prefix: str, until: Deadline) -> Iterator[tuple[Value, int]]:
+        """Every value of a text field that begins with `prefix`, or every number, with its count, in order."""
         source = {"value": {"terms": {"field": field.name}}}
+        prefix = "" if field.kind is Kind.INT else prefix
         if prefix and (alone := self.count(p.both(predicate, p.Terms(field, (prefix,))), until)):
             yield prefix, alone
         after = {"after": {"value": prefix}} if prefix else {}
@@ -193,7 +194,7 @@ class Search:
             found = self._aggregated(predicate, asked, until)
             for bucket in found["buckets"]:
                 value = bucket["key"]["value"]
-                if not value.startswith(prefix):
+                if prefix and not value.startswith(prefix):
                     return
                 yield value, int(bucket["doc_count"])
             if "after_key" not in found:
@@ -251,7 +252,7 @@ def _record(hit: Any) -> bytes:
 
 def _ranked(counts: Any, wanted: Wanted) -> list[FieldValue]:
     """The most frequent first, equals in the order of their values."""
-    values = (FieldValue(value_of(wanted.field, found), count) for found, count in counts)
+    values = (FieldValue(found, count) for found, count in counts)
     chosen = (each for each in values if str(each.value).startswith(wanted.prefix))
     return heapq.nsmallest(wanted.limit, chosen, key=lambda each: (-each.total, each.value))
 

@@ -29,9 +29,11 @@ CHUNK = 120
 
 _WAYS: Mapping[Kind, Mapping[str, Any]] = {
     Kind.MS: {"type": "long"},
+    Kind.INT: {"type": "long"},
     Kind.ADDRESS: {"type": "ip"},
     Kind.WORDS: {"type": "text", "analyzer": "whitespace", "norms": False, "position_increment_gap": 100},
 }
+_UNCOUNTED = (Kind.MS, Kind.ADDRESS, Kind.WORDS)
 _STATE = {"dynamic": False, "properties": {}}
 _FEEDBACK = {
     "dynamic": False,
@@ -100,14 +102,17 @@ def _template(replicas: int) -> Mapping[str, Any]:
                 "seq": {"type": "long"},
                 "twin": {"type": "keyword"},
                 **{field.name: _way(field) for field in FIELDS.values()},
-                **{size_of(field.name): {"type": "integer"} for field in FIELDS.values() if field.kind not in _WAYS},
+                **{
+                    size_of(field.name): {"type": "integer"}
+                    for field in FIELDS.values()
+                    if field.kind not in _UNCOUNTED
+                },
             },
         },
     }
 
 
 def _way(field: Field) -> Mapping[str, Any]:
-    """Numbers that are codes are keywords, as the manual advises for what is looked up and never compared."""
     return _WAYS.get(field.kind, {"type": "keyword"})
 
 
