@@ -35,7 +35,7 @@ from casbah.http.shape import MEANINGS, answers, bodies
 
 Document = dict[str, Any]
 
-_JSON, _HTML = "application/json", "text/html"
+_JSON = "application/json"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
@@ -391,7 +391,7 @@ def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[
 
 
 def _public_operation(route: PublicRoute) -> dict[str, Any]:
-    kind = _JSON if route.answers else _HTML
+    kind = _JSON if route.answers else route.kind
     answer: dict[str, Any] = {"description": MEANINGS[route.answers] if route.answers else route.help}
     if route.status in _REDIRECTS:
         answer["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}

@@ -71,7 +71,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
-    """One path that asks for no credentials. `answers` names a body of `shape`, or is None where it is not JSON."""
+    """One path that asks for no credentials. `answers` names a body of `shape`, or is None where it is not JSON but a `kind`."""
 
     path: str
     handler: PublicHandler
@@ -81,6 +81,7 @@ class PublicRoute:
     asks: str | None = None
     status: int = 200
     refuses: tuple[str, ...] = ()
+    kind: str = "text/html"
 
 
 # fmt: off
@@ -138,6 +139,6 @@ PUBLIC: tuple[PublicRoute, ...] = (
     PublicRoute("/livez",  health.alive, "Alive", "The process runs"),
     PublicRoute("/readyz", health.ready, "Ready", "The store answers"),
     PublicRoute("/metrics", health.metrics, None, "What the server counts of itself, for Prometheus",
-                refuses=("Unauthenticated", "Forbidden", "NotFound", "Throttled")),
+                refuses=("Unauthenticated", "Forbidden", "NotFound", "Throttled"), kind="text/plain"),
 )
 # fmt: on
