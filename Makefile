@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test test-cluster scenarios walk faults check fix bench docs lock clean
+.PHONY: help setup demo serve test test-cluster scenarios walk faults check audit fix bench docs lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -52,6 +52,16 @@ check: $(READY)  ## lint, format, types, architecture, documents: everything but
 	$(BIN)/python -m pytest --quiet tests/test_architecture.py tests/test_docs.py
 	$(BIN)/python -m casbah.docs --check
 	PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility --check
+	@$(MAKE) --no-print-directory audit
+
+# Nobody is kept from working because a database cannot be reached; what was not asked is said.
+audit: $(READY)  ## ask the database of known vulnerabilities for every package of requirements.lock
+	@$(BIN)/python -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off \
+	    > .venv/audit.txt 2>&1; found=$$?; \
+	unknown=$$(grep -c 'could not be audited' .venv/audit.txt); all=$$(grep -c '^[a-z].*==' requirements.lock); \
+	grep -vE 'could not be audited|^Name +Skip|^-+ -+$$|^No known' .venv/audit.txt; \
+	if [ $$found != 0 ] && ! grep -q 'known vulnerabilit' .venv/audit.txt; then unknown=$$all found=0; fi; \
+	echo "audit: $$((all - unknown)) of $$all packages are in the database that could be asked"; exit $$found
 
 fix: $(READY)  ## format, and mend what the linter can
 	$(BIN)/ruff format

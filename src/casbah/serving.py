@@ -3,6 +3,7 @@
 import gc
 import json
 import socket
+import ssl
 import sys
 from typing import Any
 
@@ -11,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from casbah.errors import OperatorError
-from casbah.settings import Settings
+from casbah.errors import BadSettingError, OperatorError
+from casbah.settings import SETTINGS, Settings
 
 _SECONDS_TO_FINISH = 30
 _SELDOM = (20_000, 50, 100)
@@ -42,10 +43,24 @@ def listening(settings: Settings) -> socket.socket:
         ) from None
 
 
-def address(listener: socket.socket) -> str:
+def address(listener: socket.socket, *, secure: bool = False) -> str:
     """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def checked(settings: Settings) -> None:
+    """Whether certificate and key can be used. Raises BadSettingError."""
+    if settings.tls_certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (ssl.SSLError, OSError) as wrong:
+        row = SETTINGS["tls_certificate"]
+        raise BadSettingError(
+            row.variable, str(settings.tls_certificate), f"a certificate and its key: {wrong}"
+        ) from None
 
 
 def settle() -> None:
@@ -59,11 +74,14 @@ def settle() -> None:
     gc.set_threshold(*_SELDOM)
 
 
-def server_of(app: ASGIApp) -> uvicorn.Server:
-    """A server of the application, not yet running."""
+def server_of(app: ASGIApp, settings: Settings | None = None) -> uvicorn.Server:
+    """A server of the application, not yet running; with the certificate that the settings name, if they do."""
+    certificate = None if settings is None else settings.tls_certificate
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            ssl_certfile=certificate,
+            ssl_keyfile=None if settings is None or certificate is None else settings.tls_key,
             http=PlainHttp,
             lifespan="off",
             access_log=False,

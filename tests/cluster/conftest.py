@@ -6,9 +6,7 @@ import pytest
 
 from cluster import opening
 from cluster.nodes import Nodes
-from cluster.opening import Place
-
-TOLD: list[tuple[str, int, int, int, int]] = []
+from cluster.opening import TOLD, Place
 
 
 @pytest.fixture

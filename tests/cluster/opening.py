@@ -10,6 +10,9 @@ from casbah.store.opensearch.store import OpenSearchStore
 from cluster.nodes import Nodes
 from making import NOW
 
+TOLD: list[tuple[str, int, int, int, int]] = []
+"""What the faults came to: acts acknowledged, errors, activities lost and doubled."""
+
 
 class Place:
     """Indices with a prefix of their own, on which any number of stores may be opened."""

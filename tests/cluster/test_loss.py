@@ -18,8 +18,7 @@ from casbah.errors import UnavailableError, UnreachableError
 from casbah.store.opensearch import turn
 from casbah.store.opensearch.intake import Intake
 from casbah.store.opensearch.store import OpenSearchStore
-from cluster.conftest import TOLD
-from cluster.opening import Place
+from cluster.opening import TOLD, Place
 from making import NOW, arrival, ids, query, record
 
 TENANT = Scope("default")

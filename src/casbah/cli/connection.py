@@ -7,6 +7,7 @@ key in the store's `server.json`, which only the store's owner can read.
 import asyncio
 import json
 import os
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,11 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
     server = running(settings.store)
     if server is not None:
         with httpx.Client(
-            base_url=server["url"], headers=_headers(server["key"], tenant), timeout=_SECONDS, trust_env=False
+            base_url=server["url"],
+            headers=_headers(server["key"], tenant),
+            timeout=_SECONDS,
+            trust_env=False,
+            verify=trusted(server.get("certificate")),
         ) as client:
             yield Api(client.request, settings)
         return
@@ -83,20 +88,34 @@ def running(store: Path) -> Mapping[str, str] | None:
     try:
         server: Mapping[str, str] = json.loads((store / _FILE).read_text(encoding="utf-8"))
         headers = _headers(server["key"], DEFAULT_TENANT)
-        answer = httpx.get(server["url"] + _PROBE, headers=headers, timeout=_SECONDS_TO_CONNECT, trust_env=False)
+        verify = trusted(server.get("certificate"))
+        answer = httpx.get(
+            server["url"] + _PROBE, headers=headers, timeout=_SECONDS_TO_CONNECT, trust_env=False, verify=verify
+        )
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
     return server if answer.status_code == httpx.codes.OK else None
 
 
+def trusted(certificate: str | Path | None) -> ssl.SSLContext | bool:
+    """Whom to trust at the other end: that very certificate, whatever host it names, for this is its own machine."""
+    if certificate is None:
+        return True
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
 @contextmanager
-def announced(store: Path, *, url: str, key: str) -> Iterator[None]:
+def announced(store: Path, *, url: str, key: str, certificate: Path | None = None) -> Iterator[None]:
     """Leave the address and key of this process in the store, for its owner alone, while it serves."""
     file, draft = store / _FILE, store / f"{_FILE}.new"
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as opened:
-        json.dump({"url": url, "key": key, "pid": os.getpid()}, opened)
+        more = {} if certificate is None else {"certificate": str(certificate.absolute())}
+        json.dump({"url": url, "key": key, "pid": os.getpid(), **more}, opened)
     draft.replace(file)
     try:
         yield

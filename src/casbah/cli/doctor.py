@@ -18,10 +18,11 @@ from casbah import __version__, compose
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.cli import options
-from casbah.cli.connection import running
+from casbah.cli.connection import running, trusted
 from casbah.errors import CasbahError
 from casbah.pull import config as pull
 from casbah.push import config as push
+from casbah.serving import checked
 from casbah.settings import Settings
 from casbah.store.contract import Finding
 
@@ -99,7 +100,8 @@ def _store(settings: Settings) -> Iterator[Finding]:
     server = running(settings.store)
     if server is not None:
         begun = time.perf_counter()
-        answer = httpx.get(f"{server['url']}/readyz", timeout=_SECONDS, trust_env=False)
+        verify = trusted(server.get("certificate"))
+        answer = httpx.get(f"{server['url']}/readyz", timeout=_SECONDS, trust_env=False, verify=verify)
         ready = answer.status_code == httpx.codes.OK
         took = (time.perf_counter() - begun) * 1_000
         yield Finding("server", "good" if ready else "bad", f"{server['url']}, {answer.status_code} in {took:.0f} ms")
@@ -136,7 +138,10 @@ def _pushers(path: Path) -> list[str]:
 
 def _open_to(settings: Settings) -> Iterator[Finding]:
     """Who reaches it."""
-    local = settings.host in ("127.0.0.1", "::1", "localhost")
+    if settings.tls_certificate is not None:
+        checked(settings)
+        yield Finding("certificate", "good", f"{settings.tls_certificate}")
+    local = settings.tls_certificate is not None or settings.host in ("127.0.0.1", "::1", "localhost")
     seen = f"{settings.host}:{settings.port}" + (
         "" if local else ": others reach it, too; have TLS in front (docs/operate.md)"
     )

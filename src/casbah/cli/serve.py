@@ -12,7 +12,7 @@ import uvicorn
 
 from casbah import compose, logs
 from casbah.cli import options
-from casbah.cli.connection import announced
+from casbah.cli.connection import announced, trusted
 from casbah.identity.door import TENANT_HEADER
 from casbah.pull.config import read
 from casbah.pull.running import Job, Pulling
@@ -20,7 +20,7 @@ from casbah.pull.sinks import sink
 from casbah.push import build as push
 from casbah.push import config as push_config
 from casbah.push.pusher import Letters, Pushing
-from casbah.serving import address, listening, server_of, settle
+from casbah.serving import address, checked, listening, server_of, settle
 from casbah.settings import Settings
 
 _SECONDS = 600.0
@@ -48,10 +48,11 @@ def serve(
     given = {"host": host, "port": port, "store": store, "throttle": throttle, "mimic": mimic}
     settings = options.chosen(**options.named(chosen or (), given))
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
+    checked(settings)
     with compose.opened(settings) as house, listening(settings) as listener:
-        url, server = address(listener), server_of(house.app)
+        url, server = address(listener, secure=settings.tls_certificate is not None), server_of(house.app, settings)
         stop_on_signals(server)
-        with announced(settings.store, url=url, key=house.local_key):
+        with announced(settings.store, url=url, key=house.local_key, certificate=settings.tls_certificate):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
             settle()
             house.services.retention.begin()
@@ -86,7 +87,10 @@ def pulling(settings: Settings, url: str, key: str) -> Iterator[Callable[[], Non
         jobs, stop = [], _nothing
         for name, entry in entries.items():
             headers = {"Authorization": f"Token {key}", TENANT_HEADER: entry.into}
-            client = stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=False))
+            verify = trusted(settings.tls_certificate)
+            client = stack.enter_context(
+                httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=False, verify=verify)
+            )
             jobs.append(Job(name, entry, sink(client.request, name=name, rejects=settings.store / "rejects")))
         if jobs:
             running = stack.enter_context(closing(Pulling(jobs, folder=settings.store, clock=compose.wall_clock)))

@@ -27,7 +27,10 @@ from casbah.logs import requests
 AnyRoute = Route | PublicRoute
 REQUEST_ID = "X-Request-Id"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_SAFE = {False: _PLAIN, True: {**_PLAIN, "Strict-Transport-Security": "max-age=31536000"}}
+"""What every answer says, if it does not say otherwise; and over TLS."""
+
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
@@ -45,7 +48,7 @@ def application(services: Services) -> ASGIApp:
             await incoming.finish(request.headers, version=scope["http_version"])
             name = request_id(request)
             response.headers[REQUEST_ID] = name
-            for header, value in _SAFE.items():
+            for header, value in _SAFE[scope["scheme"] == "https"].items():
                 response.headers.setdefault(header, value)
             _counted(request, response, services, seconds=time.perf_counter() - begun)
             await response(scope, receive, send)
