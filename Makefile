@@ -121,9 +121,11 @@ endef
 
 $(BENCH_READY): bench/requirements.lock $(READY)
 	@echo 'bench: fetching the packages of bench/requirements.lock'; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r bench/requirements.lock; \
 	touch $@
 
+# --no-deps, because the lock names everything: where pip looks for what packages ask for it may come upon a version newer than
+# the lock's (pip 23 does, for coverage[toml]), and refuse it. `pip check` says whether anything is missing.
 $(READY): requirements.lock pyproject.toml
 	@$(find-python); \
 	if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
@@ -132,7 +134,8 @@ $(READY): requirements.lock pyproject.toml
 	fi; \
 	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
 	echo "setup: fetching the packages of requirements.lock"; \
-	.venv/bin/python -m pip install --progress-bar off --require-hashes -r requirements.lock | $(show-progress); \
+	.venv/bin/python -m pip install --progress-bar off --no-deps --require-hashes -r requirements.lock | $(show-progress); \
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	.venv/bin/python -m pip check > /dev/null || { .venv/bin/python -m pip check >&2; exit 1; }; \
 	touch $@; \
 	echo 'setup: ready; the command is .venv/bin/casbah'

@@ -48,7 +48,7 @@ def application(services: Services) -> ASGIApp:
             await incoming.finish(request.headers, version=scope["http_version"])
             name = request_id(request)
             response.headers[REQUEST_ID] = name
-            for header, value in _SAFE[scope["scheme"] == "https"].items():
+            for header, value in _SAFE[scope.get("scheme") == "https"].items():
                 response.headers.setdefault(header, value)
             _counted(request, response, services, seconds=time.perf_counter() - begun)
             await response(scope, receive, send)
