@@ -19,6 +19,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 ROWS = (
     ("errors",),
     ("settings", "durable", "entries", "logs"),
+    ("shelf",),
     ("activity.address", "activity.record", "activity.text", "activity.arrival", "activity.scope", "activity.deadline"),
     ("activity.fields",),
     ("activity.predicate",),

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -34,10 +34,12 @@ from casbah.retention.rules import Rules
 from casbah.saved.queries import Queries
 from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
+from casbah.shelf import PASSING, QUERIES, RANGES, RULES, TOKENS, FolderShelf, Kind, MemoryShelf, Shelf
 from casbah.store.contract import Finding, Store
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.opensearch import examine
 from casbah.store.opensearch.cluster import Cluster
+from casbah.store.opensearch.shelf import ClusterShelf
 from casbah.store.opensearch.store import OpenSearchStore
 from casbah.ui.site import site
 
@@ -60,7 +62,7 @@ class House:
 def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[House]:
     """The house of a data directory, closed at the end.
 
-    Raises StoreLockedError, StoreFormatError, TokensDamagedError, UnreachableError, or BadSettingError where settings do not go
+    Raises StoreLockedError, StoreFormatError, ShelfDamagedError, UnreachableError, or BadSettingError where settings do not go
     together.
     """
     # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
@@ -72,9 +74,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     with (
         closing(store_of(settings, clock=clock)) as store,
-        closing(Tokens(settings.store, clock=clock)) as tokens,
-        closing(Book(settings.store, clock=clock)) as ranges,
-        closing(Queries(settings.store, clock=clock)) as queries,
+        shelves(settings) as shelf,
         closing(told.opened()) as enrichment,
         closing(
             Beside(
@@ -88,20 +88,21 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         closing(Lanes(settings)) as lanes,
         closing(_exports(settings, store, clock)) as exports,
         closing(Trail(store, level=settings.audit)) as trail,
-        closing(Retention(store, Rules(settings.store), trail, clock=clock)) as retention,
+        closing(Retention(store, Rules(shelf(RULES)), trail, clock=clock)) as retention,
     ):
+        tokens, passing = Tokens(shelf(TOKENS), clock=clock), shelf(PASSING)
         services = Services(
             settings=settings,
             store=store,
             tokens=tokens,
             door=Door(tokens, digest(key), Attempts(settings.bad_keys, clock=clock), issuer),
-            sign_in=_sign_in(settings, issuer, clock),
-            throttle=Throttle(settings.throttle, clock=clock),
+            sign_in=_sign_in(settings, issuer, passing, clock),
+            throttle=Throttle(settings.throttle, passing, clock=clock),
             quirks=Quirks(settings, clock=clock, dice=dice),
             plain=Quirks(read({}), clock=clock, dice=dice),
             connectors=known(),
-            ranges=ranges,
-            queries=queries,
+            ranges=Book(shelf(RANGES), clock=clock),
+            queries=Queries(shelf(QUERIES), clock=clock),
             exports=exports,
             trail=trail,
             retention=retention,
@@ -115,12 +116,11 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         yield House(services, site(application(services)), key)
 
 
-def _sign_in(settings: Settings, issuer: Issuer | None, clock: Callable[[], int]) -> SignIn | None:
+def _sign_in(settings: Settings, issuer: Issuer | None, shelf: Shelf, clock: Callable[[], int]) -> SignIn | None:
     if issuer is None or not settings.oidc_client:
         return None
-    return SignIn(
-        issuer, client=settings.oidc_client, secret=settings.oidc_secret, scopes=settings.oidc_scopes, clock=clock
-    )
+    client, secret, scopes = settings.oidc_client, settings.oidc_secret, settings.oidc_scopes
+    return SignIn(issuer, shelf, client=client, secret=secret, scopes=scopes, clock=clock)
 
 
 def _exports(settings: Settings, store: Store, clock: Callable[[], int]) -> Exports:
@@ -132,6 +132,26 @@ def _exports(settings: Settings, store: Store, clock: Callable[[], int]) -> Expo
         spare=settings.export_spare,
         threads=settings.export_threads,
     )
+
+
+@contextmanager
+def shelves(settings: Settings) -> Iterator[Callable[[Kind], Shelf]]:
+    """What opens a shelf of each kind: where the activities are, so that all servers of a cluster share it."""
+    with ExitStack() as opened:
+        if settings.cluster is None:
+
+            def shelf(kind: Kind) -> Shelf:
+                return opened.enter_context(
+                    closing(MemoryShelf() if kind.passes else FolderShelf(settings.store, kind))
+                )
+
+        else:
+            cluster = opened.enter_context(closing(_cluster(settings.cluster, settings)))
+
+            def shelf(kind: Kind) -> Shelf:
+                return ClusterShelf(cluster, kind, replicas=settings.cluster_replicas)
+
+        yield shelf
 
 
 def examined(settings: Settings) -> Iterator[Finding]:

@@ -29,20 +29,18 @@
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
+        LeavingError                503  the server is about to stop, and is not ready for more
         UnwritableError             503  the disk is full, read-only or broken
         UnreachableError            503  the cluster cannot be reached, or not all of it is there
         BusyError                   503  more requests wait than may
         SearchTooLongError          503  a search ran over its limit
-        TokensUnavailableError      503  the database of tokens cannot be read or written now
-        RangesUnavailableError      503  the database of IP ranges cannot be read or written now
-        QueriesUnavailableError     503  the database of saved queries cannot be read or written now
+        ShelfUnavailableError       503  tokens, IP ranges, saved queries or rules cannot be read or written now
         IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
       OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
         StoreLockedError            another process owns the data directory
         StoreFormatError            the data directory was written by another format
-        TokensDamagedError          the database of tokens cannot be opened
+        ShelfDamagedError           the database of tokens, IP ranges, saved queries or rules cannot be opened
         BackupError                 a backup cannot be made, read or put back
-        RulesDamagedError           the file of retention rules cannot be read
         BadTenantError              a tenant's name cannot be used
         BadMappingError             a mapping file cannot be used
         BadSettingError             a setting's value cannot be read
@@ -279,6 +277,13 @@ class StoreClosedError(UnavailableError):
         super().__init__("the store is shutting down; try again")
 
 
+class LeavingError(UnavailableError):
+    """The server is told to stop, and says so before it does."""
+
+    def __init__(self) -> None:
+        super().__init__("this server is about to stop; ask another, or again")
+
+
 class UnwritableError(UnavailableError):
     """The disk refuses what is to be stored; the reason is in the log. Nothing need be repaired once it has room again."""
 
@@ -325,25 +330,11 @@ class SearchTooLongError(UnavailableError):
         )
 
 
-class TokensUnavailableError(UnavailableError):
-    """The database of tokens fails while it is in use."""
+class ShelfUnavailableError(UnavailableError):
+    """Where small things are kept fails while it is in use; `what` says which of them."""
 
-    def __init__(self) -> None:
-        super().__init__("the tokens cannot be read or written now; try again")
-
-
-class RangesUnavailableError(UnavailableError):
-    """The database of IP ranges fails while it is in use."""
-
-    def __init__(self) -> None:
-        super().__init__("the IP ranges cannot be read or written now; try again")
-
-
-class QueriesUnavailableError(UnavailableError):
-    """The database of saved queries fails while it is in use."""
-
-    def __init__(self) -> None:
-        super().__init__("the saved queries cannot be read or written now; try again")
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the {what} cannot be read or written now; try again")
 
 
 class IssuerUnavailableError(UnavailableError):
@@ -368,8 +359,8 @@ class StoreFormatError(OperatorError):
     """The files on disk are of a format that this version does not read."""
 
 
-class TokensDamagedError(OperatorError):
-    """The database of tokens cannot be opened; `wrong` says what is the matter with it, and what helps."""
+class ShelfDamagedError(OperatorError):
+    """A database of small things cannot be opened; `wrong` says what is the matter with it, and what helps."""
 
     def __init__(self, path: str, wrong: str) -> None:
         super().__init__(f"{path} {wrong}")
@@ -377,16 +368,6 @@ class TokensDamagedError(OperatorError):
 
 class BackupError(OperatorError):
     """A backup that cannot be made, is not whole, or cannot be put back; the message says which part and what helps."""
-
-
-class RulesDamagedError(OperatorError):
-    """The file of retention rules cannot be read, so what must be kept is not known."""
-
-    def __init__(self, file: str) -> None:
-        super().__init__(
-            f"{file} cannot be read, so it is not known what must not be deleted; put it back from a backup, or "
-            "remove it to begin without rules and legal holds"
-        )
 
 
 class BadTenantError(OperatorError):

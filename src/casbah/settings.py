@@ -98,6 +98,7 @@ class Settings:
     push: Path | None
     host: str
     port: int
+    drain: int
     tls_certificate: Path | None
     tls_key: Path | None
     session: int | None
@@ -406,6 +407,7 @@ SETTINGS = _table(
     Setting("push",             "",            _optional_file, "A file that says where a server sends what is stored: webhooks, collectors of syslog (docs/push.md)"),
     Setting("host",             "127.0.0.1",   _host,   "The address to listen on"),
     Setting("port",             "8765",        _port,   "The port to listen on; 0 takes any free one"),
+    Setting("drain",            "off",         _span,  "How long a server that is told to stop (SIGTERM) says on /readyz that it is not ready, and ends connections as it answers, before it takes no more: longer than a balancer takes to notice"),
     Setting("tls_certificate",  "",            _optional_file, "The server's certificate (PEM, with what is between it and the root): it then speaks HTTPS alone"),
     Setting("tls_key",          "",            _optional_file, "The key of the server's certificate (PEM), if it is not in the same file"),
     Setting("session",          "12h",         _span,   "How long somebody stays signed in to the pages, such as 12h; off: nobody can sign in there"),

@@ -25,10 +25,13 @@ class Place:
     def address(self) -> str:
         return f"opensearch+http://{self.nodes.hosts}/{self.prefix}"
 
-    def opened(self, *, clock: Callable[[], int] = lambda: NOW, replicas: int = 1) -> OpenSearchStore:
+    def cluster(self) -> Cluster:
         chosen = settings.read({}, store=self.address).cluster
         assert chosen is not None
-        return OpenSearchStore(Cluster(chosen), clock=clock, replicas=replicas)
+        return Cluster(chosen)
+
+    def opened(self, *, clock: Callable[[], int] = lambda: NOW, replicas: int = 1) -> OpenSearchStore:
+        return OpenSearchStore(self.cluster(), clock=clock, replicas=replicas)
 
     def remove(self) -> None:
         self.nodes.ask("DELETE", f"/{self.prefix}~*")

@@ -34,13 +34,17 @@ def page_of(store: str, skip: int) -> Any:
 def test_there_and_back_again(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASBAH_CLUSTER_REPLICAS", "1")
     monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "mine"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     one, back = str(tmp_path / "one"), str(tmp_path / "back")
     (tmp_path / "records.ndjson").write_text("".join(json.dumps(each) + "\n" for each in RECORDS))
     CliRunner().invoke(app, ["ingest", str(tmp_path / "records.ndjson"), "--store", one])
+    token = json.loads(CliRunner().invoke(app, ["token", "create", "reader", "--json", "--store", one]).stdout)
     CliRunner().invoke(app, ["feedback", RECORDS[0]["_id"], "--text", "seen", "--store", one])
     for source, target in ((one, place.address), (place.address, back)):
         (row,) = told("copy", "--from", source, "--to", target)
         assert (row["stored"], row["feedback"], row["different"]) == (1_200, 1, 0)
+    with compose.opened(settings.read({}, store=back, audit="off")) as house:
+        assert Asker(house.app, token["token"])("GET", LIST).status == 200, "tokens come along"
     assert [page_of(back, skip) for skip in range(0, 1_200, 100)] == [
         page_of(one, skip) for skip in range(0, 1_200, 100)
     ]
@@ -59,7 +63,8 @@ def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path
     ]
     answers = []
     for store in (place.address, str(tmp_path)):
-        chosen = settings.read({"XDG_DATA_HOME": str(tmp_path / "home")}, store=store, audit="off")
+        where = {"store": store} if store != place.address else {"cluster": store, "store": str(tmp_path / "home")}
+        chosen = settings.read({}, audit="off", **where)
         with compose.opened(chosen, clock=lambda: NOW) as house:
             ask = Asker(house.app, house.local_key)
             assert ask("POST", INGEST, body).json == {"stored": 1_200, "duplicates": 0, "refused": []}
@@ -69,10 +74,10 @@ def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path
     assert answers[0] == answers[1]
 
 
-def test_two_servers_see_what_each_other_stores(place: Place) -> None:
+def test_two_servers_see_what_each_other_stores(place: Place, tmp_path: Path) -> None:
     stores = [place.opened(), place.opened()]
     scope = Scope("default")
-    with compose.opened(settings.read({}, store=place.address, audit="off")) as house:
+    with compose.opened(settings.read({}, cluster=place.address, store=str(tmp_path), audit="off")) as house:
         ask = Asker(house.app, house.local_key)
         for number, each in enumerate(RECORDS[:10], 1):
             ask("POST", INGEST, json.dumps(each).encode())

@@ -397,10 +397,11 @@ PROVOKED = [
 APART = {
     ("Throttled", "too fast"): errors.ThrottledError(12),
     ("Unavailable", "shutting down"): errors.StoreClosedError(),
+    ("Unavailable", "leaving"): errors.LeavingError(),
     ("Unavailable", "no room"): errors.UnwritableError(),
-    ("Unavailable", "no tokens"): errors.TokensUnavailableError(),
-    ("Unavailable", "no queries"): errors.QueriesUnavailableError(),
-    ("Unavailable", "no ranges"): errors.RangesUnavailableError(),
+    ("Unavailable", "no tokens"): errors.ShelfUnavailableError("tokens"),
+    ("Unavailable", "no queries"): errors.ShelfUnavailableError("saved queries"),
+    ("Unavailable", "no ranges"): errors.ShelfUnavailableError("IP ranges"),
     ("Unavailable", "no keys"): errors.IssuerUnavailableError(),
 }
 

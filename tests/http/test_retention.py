@@ -7,7 +7,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.scope import Scope
-from casbah.errors import RulesDamagedError
+from casbah.errors import ShelfDamagedError
 from casbah.retention.deletion import DAY
 from making import NOW, record
 from scenarios.inprocess import Asker, Reply
@@ -150,6 +150,6 @@ def test_rules_survive_a_restart_and_a_damaged_file_is_not_taken_for_none(tmp_pa
         post(Asker(house.app, house.local_key), RULES, name="case", action="hold")
     with compose.opened(chosen) as house:
         assert [each["name"] for each in Asker(house.app, house.local_key)("GET", RULES).json["data"]] == ["case"]
-    (tmp_path / "retention.json").write_bytes(b"{")
-    with pytest.raises(RulesDamagedError, match="put it back"), compose.opened(chosen):
+    (tmp_path / "rules.db").write_bytes(b"rubbish" * 1_000)
+    with pytest.raises(ShelfDamagedError, match=r"put a copy of it back.*no legal holds"), compose.opened(chosen):
         pass

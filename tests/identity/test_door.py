@@ -10,6 +10,7 @@ from casbah.identity.attempts import Attempts
 from casbah.identity.door import Door, new_local_key
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import TOKEN, Tokens, digest
+from casbah.shelf import TOKENS, FolderShelf
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -18,7 +19,7 @@ LOCAL = "a" * 80
 
 @pytest.fixture
 def tokens(tmp_path):
-    opened = Tokens(tmp_path, clock=lambda: NOW)
+    opened = Tokens(FolderShelf(tmp_path, TOKENS), clock=lambda: NOW)
     yield opened
     opened.close()
 

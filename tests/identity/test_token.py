@@ -15,12 +15,13 @@ from casbah.errors import (
     BadTenantError,
     InvalidTokenError,
     NoSuchTokenError,
+    ShelfDamagedError,
+    ShelfUnavailableError,
     StoreClosedError,
-    TokensDamagedError,
-    TokensUnavailableError,
 )
 from casbah.identity.grants import SCOPES, Permission
-from casbah.identity.token import LAST_MS, Token, Tokens, digest
+from casbah.identity.token import LAST_MS, Token, Tokens
+from casbah.shelf import TOKENS, FolderShelf
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -45,7 +46,7 @@ def clock():
 
 @pytest.fixture
 def tokens(tmp_path, clock):
-    opened = Tokens(tmp_path, clock=clock)
+    opened = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
     yield opened
     opened.close()
 
@@ -213,12 +214,12 @@ def test_tokens_are_listed_oldest_first_without_their_keys(tokens, clock):
 
 
 def test_tokens_outlive_the_process(tmp_path, clock):
-    first = Tokens(tmp_path, clock=clock)
+    first = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
     key, _ = first.create("a", tenant="t", scopes=["Investigation.read"])
     gone, made = first.create("b", tenant="t")
     first.revoke(made.id, governs=anybody)
     first.close()
-    again = Tokens(tmp_path, clock=clock)
+    again = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
     assert again.caller(key).scopes == {"Investigation.read"}
     with pytest.raises(InvalidTokenError):
         again.caller(gone)
@@ -227,7 +228,7 @@ def test_tokens_outlive_the_process(tmp_path, clock):
 
 def test_two_processes_share_the_tokens(tokens, tmp_path, clock):
     """The command line makes and revokes tokens while a server runs."""
-    beside = Tokens(tmp_path, clock=clock)
+    beside = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
     key, made = beside.create("a", tenant="t")
     assert tokens.caller(key).name == "a"
     beside.revoke(made.id, governs=anybody)
@@ -261,7 +262,7 @@ def test_a_name_is_data(tokens):
 
 
 def test_after_closing_nothing_answers(tmp_path, clock):
-    closed = Tokens(tmp_path, clock=clock)
+    closed = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
     closed.close()
     for ask in (closed.all, lambda: closed.caller("0" * 80), lambda: closed.create("a", tenant="t")):
         with pytest.raises(StoreClosedError):
@@ -307,36 +308,6 @@ def test_a_name_means_the_token_that_has_not_expired(tokens, clock):
     assert tokens.revoke(old.id, governs=anybody).id == old.id
 
 
-OLDER = """
-create table token (
-    id text primary key, name text not null, hash blob not null unique, tenant text not null, scopes text not null,
-    created integer not null, used integer, revoked integer
-) strict;
-"""
-
-
-def older(folder, key):
-    """A database as it was made before tokens expired, with one token in use and one revoked."""
-    with closing(sqlite3.connect(folder / "tokens.db")) as database, database:
-        database.executescript(f"pragma journal_mode = wal; {OLDER}")
-        for name, revoked in (("a", None), ("b", 2)):
-            row = (name, name, digest(key + name), "t", "Investigation.read", 1, None, revoked)
-            database.execute("insert into token values (?, ?, ?, ?, ?, ?, ?, ?)", row)
-
-
-def test_an_older_database_is_brought_up(tmp_path, clock):
-    key = "0" * 79
-    older(tmp_path, key)
-    for _ in range(2):
-        with closing(Tokens(tmp_path, clock=clock)) as tokens:
-            assert tokens.caller(key + "a").name == "a"
-            with pytest.raises(InvalidTokenError):
-                tokens.caller(key + "b")
-            assert [(each.id, each.expires) for each in tokens.all()[:2]] == [("a", None), ("b", None)]
-            new, _ = tokens.create("c", tenant="t", expires=NOW + 1)
-            assert tokens.caller(new).name == "c"
-
-
 # What a disk may hold, and what it may do.
 
 
@@ -351,20 +322,20 @@ def damage(path, kind):
 
 @pytest.mark.parametrize("kind", ["a folder", "text", "noise", "half", "one page", "middle"])
 def test_a_damaged_database_is_said_with_what_helps(tmp_path, clock, kind):
-    with closing(Tokens(tmp_path, clock=clock)) as tokens:
+    with closing(Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)) as tokens:
         for number in range(200):
             tokens.create(f"a{number}", tenant="t")
     damage(tmp_path / "tokens.db", kind)
     with pytest.raises(
-        TokensDamagedError, match=r"tokens\.db (cannot be opened.*see whether|is not a database.*move it)"
+        ShelfDamagedError, match=r"tokens\.db (cannot be opened.*see whether|is not a database.*move it)"
     ):
-        Tokens(tmp_path, clock=clock)
+        FolderShelf(tmp_path, TOKENS)
 
 
 def test_a_damaged_database_leaves_the_store_unlocked(tmp_path):
     (tmp_path / "tokens.db").write_bytes(b"rubbish" * 1_000)
     for _ in range(2):
-        with pytest.raises(TokensDamagedError), compose.opened(settings.read({}, store=str(tmp_path))):
+        with pytest.raises(ShelfDamagedError), compose.opened(settings.read({}, store=str(tmp_path))):
             pass
     (tmp_path / "tokens.db").unlink()
     with compose.opened(settings.read({}, store=str(tmp_path))) as house:
@@ -374,16 +345,16 @@ def test_a_damaged_database_leaves_the_store_unlocked(tmp_path):
 def test_a_database_that_fails_later_is_unavailable(tokens, tmp_path):
     key, made = tokens.create("a", tenant="t")
     with closing(sqlite3.connect(tmp_path / "tokens.db")) as beside, beside:
-        beside.execute("drop table token")
+        beside.execute("drop table kept")
     for ask in (tokens.all, lambda: tokens.caller(key), lambda: tokens.create("b", tenant="t"), lambda: tokens.revoke(made.id, governs=anybody)):  # fmt: skip
-        with pytest.raises(TokensUnavailableError) as unavailable:
+        with pytest.raises(ShelfUnavailableError) as unavailable:
             ask()
         assert (unavailable.value.status, "Retry-After" in unavailable.value.headers) == (503, True)
 
 
 def test_where_use_cannot_be_noted_the_caller_comes_in(tokens):
     key, _ = tokens.create("a", tenant="t")
-    tokens._database.execute("pragma query_only = on")
+    tokens._shelf._database.execute("pragma query_only = on")
     assert tokens.caller(key).name == "a"
     assert tokens.all()[0].used is None
 

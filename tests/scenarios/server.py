@@ -12,6 +12,7 @@ from casbah import compose, settings
 from casbah.compose import House
 from casbah.errors import UnreachableError
 from casbah.serving import address, listening, server_of
+from casbah.shelf import QUERIES, RANGES, TOKENS, Kind
 from casbah.store.opensearch.store import OpenSearchStore
 from scenarios import issuer
 from scenarios.runner import Target
@@ -20,20 +21,14 @@ from scenarios.scenario import Scenario
 _KEYS = "${jwks}"
 
 
-def _without_tokens(house: House) -> None:
-    """What a disk may do to the database of tokens while the server runs."""
-    with closing(sqlite3.connect(house.services.settings.store / "tokens.db")) as database, database:
-        database.execute("drop table token")
+def _without(kind: Kind) -> Callable[[House], None]:
+    """What a disk may do to a shelf while the server runs."""
 
+    def spoil(house: House) -> None:
+        with closing(sqlite3.connect(house.services.settings.store / f"{kind.name}.db")) as database, database:
+            database.execute("drop table kept")
 
-def _without_ranges(house: House) -> None:
-    with closing(sqlite3.connect(house.services.settings.store / "ranges.db")) as database, database:
-        database.execute("drop table range")
-
-
-def _without_queries(house: House) -> None:
-    with closing(sqlite3.connect(house.services.settings.store / "queries.db")) as database, database:
-        database.execute("drop table query")
+    return spoil
 
 
 def _without_room(house: House) -> None:
@@ -66,9 +61,10 @@ _SPOILT: dict[str, Callable[[House], None] | None] = {
     "without room": _without_room,
     "cluster away": _cluster_away,
     "on a cluster": _on_a_cluster,
-    "without tokens": _without_tokens,
-    "without ranges": _without_ranges,
-    "without queries": _without_queries,
+    "leaving": lambda house: house.services.leaving.set(),
+    "without tokens": _without(TOKENS),
+    "without ranges": _without(RANGES),
+    "without queries": _without(QUERIES),
     "out of time": lambda house: object.__setattr__(house.services.settings, "search_seconds", 0),
     "crowded": lambda house: setattr(house.services.lanes.search, "_most", 0),
 }

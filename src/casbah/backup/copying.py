@@ -14,6 +14,7 @@ from casbah.activity.record import identifier
 from casbah.activity.scope import Scope
 from casbah.ingest import jsontext
 from casbah.ingest.stored import arrival_of
+from casbah.shelf import Shelf
 from casbah.store.contract import Change, Store
 
 _AT_ONCE = 2_000
@@ -59,6 +60,11 @@ def commented(source: Store, target: Store, scope: Scope) -> Copied:
                 target.add_feedback(activity_id, entry, scope)
                 brought += 1
     return Copied(feedback=brought)
+
+
+def copied_shelf(source: Shelf, target: Shelf) -> int:
+    """Copy what is kept beside the activities, where nothing of that name is there yet: how much that was."""
+    return sum(target.put(drawer, kept.name, kept.value) for drawer, kept in source.everything())
 
 
 def differing(source: Store, target: Store, scope: Scope, *, told: Told) -> Iterator[str]:

@@ -17,10 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
-from casbah.backup.copying import Copied, Told, commented, copied, differing
+from casbah.backup.copying import Copied, Told, commented, copied, copied_shelf, differing
 from casbah.cli import options
 from casbah.durable import make_folder, write_file
 from casbah.errors import BackupError
+from casbah.shelf import LASTING
 from casbah.store.contract import Store
 
 _SHOWN = 10
@@ -43,7 +44,7 @@ def copy(
 
     Goes on where it was interrupted, and brings what is new when it is run again; what is there already stays as it is.
     Ends with 1 if a record differs afterwards. The servers of both may run, but for one whose folder it is.
-    Tokens, ranges, rules and saved queries are in the folder of a server and are not copied.
+    Unless a --tenant is named, tokens, IP ranges, retention rules and saved queries come along; those there already stay.
 
     Example: casbah copy --from ~/.local/share/casbah --to opensearch+https://casbah@search.example:9200/casbah
     """
@@ -54,6 +55,8 @@ def copy(
             _tenant(here, there, Scope(name), _Kept(source, target, name, again=again), verify=verify)
             for name in tenant or here.tenants()
         ]
+    if tenant is None:
+        _beside(source, target)
     wrong = sum(row["different"] or 0 for row in rows)
     if as_json:
         typer.echo(json.dumps(rows))
@@ -84,6 +87,16 @@ class _Kept:
 
 def _opened(address: str) -> Store:
     return compose.store_of(settings.read(os.environ, store=address))
+
+
+def _beside(source: str, target: str) -> None:
+    """Copy what is kept beside the activities, and say what that was."""
+    here, there = (settings.read(os.environ, store=address) for address in (source, target))
+    with compose.shelves(here) as ours, compose.shelves(there) as theirs:
+        told = [(copied_shelf(ours(kind), theirs(kind)), kind.what) for kind in LASTING]
+    brought = [f"{count:,} of {what}" for count, what in told if count]
+    if brought:
+        typer.echo(f"casbah: copied beside the activities: {', '.join(brought)}", err=True)
 
 
 def _tenant(here: Store, there: Store, scope: Scope, kept: _Kept, *, verify: bool) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from casbah.cli import options
 from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
 from casbah.cli.plain import plain
-from casbah.cli.serve import stop_on_signals
+from casbah.cli.serve import Stopping
 from casbah.compose import House
 from casbah.demo.load import made_up_arrivals, sample_arrivals
 from casbah.serving import AddressTakenError, address, listening, server_of, settle
@@ -60,7 +60,7 @@ def demo(
         with _listening_somewhere(settings) as listener:
             url = address(listener)
             server = server_of(house.app)
-            stop_on_signals(server)
+            Stopping(server, house.services.leaving, drain=None).on_signals()
             failures: list[Exception] = []
 
             def present() -> None:

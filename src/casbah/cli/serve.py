@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Annotated
@@ -51,13 +52,14 @@ def serve(
     checked(settings)
     with compose.opened(settings) as house, listening(settings) as listener:
         url, server = address(listener, secure=settings.tls_certificate is not None), server_of(house.app, settings)
-        stop_on_signals(server)
+        stopping = Stopping(server, house.services.leaving, drain=settings.drain)
+        stopping.on_signals()
         with announced(settings.store, url=url, key=house.local_key, certificate=settings.tls_certificate):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
             settle()
             house.services.retention.begin()
             with pushing(settings, house), pulling(settings, url, house.local_key) as stop:
-                stop_on_signals(server, stop)
+                stopping.on_signals(stop)
                 server.run(sockets=[listener])
 
 
@@ -104,16 +106,36 @@ def _nothing() -> None:
     pass
 
 
-def stop_on_signals(server: uvicorn.Server, also: Callable[[], None] = _nothing) -> None:
-    """Let SIGTERM and SIGINT stop the server once requests under way are finished, from now on.
-
-    uvicorn heeds them only while it runs. One that comes a moment earlier must not be lost, and the one that uvicorn
-    raises again once it has stopped must not end the process: the store is yet to be closed.
+class Stopping:
+    """How a server ends: at SIGINT, or at SIGTERM once it has said for `drain` ms that it is about to, requests under way
+    finished. A second signal ends the waiting.
     """
 
-    def stop(*_: object) -> None:
-        also()
-        server.should_exit = True
+    def __init__(self, server: uvicorn.Server, leaving: threading.Event, *, drain: int | None) -> None:
+        self._server = server
+        self._leaving = leaving
+        self._seconds = (drain or 0) / 1_000
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)
+    def on_signals(self, also: Callable[[], None] = _nothing) -> None:
+        """Heed signals from now on; whatever else is to stop stops at once.
+
+        uvicorn heeds them only while it runs. One that comes a moment earlier must not be lost, and the one that uvicorn
+        raises again once it has stopped must not end the process: the store is yet to be closed.
+        """
+
+        def stop(number: int, _: object) -> None:
+            also()
+            waits = number == signal.SIGTERM and self._seconds > 0 and not self._leaving.is_set()
+            self._leaving.set()
+            if waits:
+                waiting = threading.Timer(self._seconds, self._end)
+                waiting.daemon = True
+                waiting.start()
+            else:
+                self._end()
+
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, stop)
+
+    def _end(self) -> None:
+        self._server.should_exit = True

@@ -22,6 +22,7 @@ from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, Audit, PublicRoute
 from casbah.http.session import address_of, visitor
 from casbah.identity.door import TENANT_HEADER
 from casbah.identity.grants import Caller
+from casbah.identity.throttle import Quota
 from casbah.logs import requests
 
 AnyRoute = Route | PublicRoute
@@ -50,6 +51,8 @@ def application(services: Services) -> ASGIApp:
             response.headers[REQUEST_ID] = name
             for header, value in _SAFE[scope.get("scheme") == "https"].items():
                 response.headers.setdefault(header, value)
+            if services.leaving.is_set():  # Whoever asks again connects anew, and so to another server.
+                response.headers["Connection"] = "close"
             _counted(request, response, services, seconds=time.perf_counter() - begun)
             await response(scope, receive, send)
             _logged(request, response, name, seconds=time.perf_counter() - begun)
@@ -121,7 +124,7 @@ def _matched(routes: Sequence[AnyRoute], segments: Sequence[str]) -> list[tuple[
 
 async def _permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
     caller = request.state.caller = await _caller(request, services)
-    quota = None if caller.owner else services.throttle.admit(caller.scope.tenant)
+    quota = None if caller.owner else await _admitted(caller, services)
     try:
         caller.require(route.permission)
         response = await _answered(Exchange(request, services, caller, path), route)
@@ -143,13 +146,23 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
 
 
 async def _caller(request: Request, services: Services) -> Caller:
+    authorization = request.headers.get("authorization")
+    if services.tokens.far or services.door.may_wait(authorization):
+        return await run_in_threadpool(_known, request, authorization, services)
+    return _known(request, authorization, services)
+
+
+def _known(request: Request, authorization: str | None, services: Services) -> Caller:
     signed_in = visitor(request, services)
     if signed_in is not None:
         return signed_in
-    authorization, tenant = request.headers.get("authorization"), request.headers.get(TENANT_HEADER)
-    if services.door.may_wait(authorization):
-        return await run_in_threadpool(services.door.caller, authorization, tenant, address=address_of(request))
-    return services.door.caller(authorization, tenant, address=address_of(request))
+    return services.door.caller(authorization, request.headers.get(TENANT_HEADER), address=address_of(request))
+
+
+async def _admitted(caller: Caller, services: Services) -> Quota | None:
+    if services.throttle.far:
+        return await run_in_threadpool(services.throttle.admit, caller.scope.tenant)
+    return services.throttle.admit(caller.scope.tenant)
 
 
 async def _answered(exchange: Exchange, route: Route) -> Response:

@@ -114,8 +114,8 @@ async def _more(exchange: Exchange, reached: int, end: float) -> bool:
 
 
 def _leaving(exchange: Exchange) -> bool:
-    """Whether the server is about to stop, and waits for this request (`serving.PlainHttp.shutdown`)."""
-    return bool(getattr(exchange.request.state, "leaving", False))
+    """Whether the server is told to stop, or waits for this request already (`serving.PlainHttp.shutdown`)."""
+    return exchange.services.leaving.is_set() or bool(getattr(exchange.request.state, "leaving", False))
 
 
 def _changes(exchange: Exchange, predicate: Predicate, after: int, limit: int) -> Changes:

@@ -63,6 +63,8 @@ class Services:
     lanes: Lanes
     metrics: Metrics
     clock: Callable[[], int]
+    leaving: Event = field(default_factory=Event)
+    """Set once the server is told to stop."""
 
     @property
     def bounds(self) -> Bounds:

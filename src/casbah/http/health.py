@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
-from casbah.errors import RouteNotFoundError
+from casbah.errors import LeavingError, RouteNotFoundError
 from casbah.http.exchange import Services, json_response
 from casbah.http.metrics import CONTENT_TYPE
 from casbah.http.session import address_of
@@ -31,6 +31,8 @@ async def metrics(request: Request, services: Services) -> Response:
 
 
 async def ready(_: Request, services: Services) -> Response:
-    """The store answers; if it does not, the error says so with 503."""
+    """The store answers, and the server stays; if not, the error says so with 503."""
+    if services.leaving.is_set():
+        raise LeavingError
     await services.lanes.quick.run(services.store.count, Everything(), Scope(DEFAULT_TENANT))
     return json_response({"status": "ready"})

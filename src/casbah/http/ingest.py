@@ -19,6 +19,7 @@ from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import envelope
 from casbah.ingest.beside import PIECE
 from casbah.ingest.contract import Refusal
+from casbah.ingest.enrich.networks import Ranges
 from casbah.ingest.opening import Limits
 from casbah.store.contract import Inserted, Prepared
 
@@ -54,7 +55,7 @@ def read_source(exchange: Exchange) -> str | None:
 def store_events(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
     """Store what a body holds, and say what became of it."""
     text = _plain(body, limit=exchange.services.settings.max_ingest_body)
-    items = _items(exchange, text, source)
+    items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
     batches = _batches(items, size=min(exchange.services.settings.batch, PIECE))
     return _said(exchange, list(_stored(exchange, batches)))
 
@@ -75,15 +76,16 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> d
     text = _plain(body, limit=exchange.services.settings.max_ingest_body)
     if len(text) > _SMALL:  # It was packed.
         return await exchange.ingest(store_events, exchange, body, source)
-    batch = _Batch(enumerate(_items(exchange, text, source), 1))
+    book = exchange.services.ranges
+    ranges = await exchange.quick(book.ranges, exchange.scope) if book.far else book.ranges(exchange.scope)
+    batch = _Batch(enumerate(_items(exchange, text, source, ranges), 1))
     stored = exchange.store.insert_soon(list(batch.arrivals()), exchange.scope)
     return _said(exchange, [(batch, await asyncio.wrap_future(stored))])
 
 
-def _items(exchange: Exchange, text: bytes, source: str | None) -> Iterable[Any]:
+def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) -> Iterable[Any]:
     chosen = exchange.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, document=chosen.max_ingest_body, line=chosen.max_event)
-    ranges = exchange.services.ranges.ranges(exchange.scope)
     return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
 
 

@@ -91,6 +91,7 @@ REFUSALS: Mapping[str, Refusal] = {
         "Nothing is wrong with the request; try again",
         {
             "shutting down": "the store is shutting down; try again",
+            "leaving": "this server is about to stop; ask another, or again",
             "no room": "the disk does not take what is to be stored now; try again",
             "no tokens": "the tokens cannot be read or written now; try again",
             "no queries": "the saved queries cannot be read or written now; try again",

@@ -49,7 +49,7 @@ async def sign_in(request: Request, services: Services) -> Response:
     key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _length(services)
     with services.door.counted(key, address_of(request)):
         session, expires = await services.lanes.quick.run(lambda: services.tokens.begin_session(key, ms=length))
-    response = json_response(_said(services.door.visitor(session), expires))
+    response = json_response(_said(await services.lanes.quick.run(services.door.visitor, session), expires))
     _keep(response, request, COOKIE, session, seconds=length // 1_000)
     return response
 

@@ -3,8 +3,8 @@
     browser --begin--> issuer --code--> finish --code, verifier--> issuer --access token--> Caller
 
 The browser is sent to the issuer with a state, which comes back with the code, and which the browser that began has in a
-cookie besides; the code is exchanged with a verifier that nobody but this process knows. The access token is judged like any
-bearer token: whom it lets in by a header it lets in here, and nobody else.
+cookie besides; the code is exchanged with a verifier that nobody knows but the servers here. The access token is judged like
+any bearer token: whom it lets in by a header it lets in here, and nobody else.
 """
 
 import base64
@@ -12,9 +12,8 @@ import hashlib
 import json
 import logging
 import secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -22,6 +21,7 @@ from casbah.errors import InvalidTokenError, IssuerUnavailableError
 from casbah.identity.grants import Caller
 from casbah.identity.keys import FAILURES, discovered, endpoint, fetched
 from casbah.identity.oidc import Issuer
+from casbah.shelf import Shelf
 
 log = logging.getLogger("casbah.identity")
 
@@ -50,18 +50,20 @@ class _Endpoints:
 
 
 class SignIn:
-    """Sends browsers to an issuer and takes them back. Methods may be called from any thread."""
+    """Sends browsers to an issuer and takes them back. Methods may be called from any thread.
+
+    Who is at the issuer is on the shelf, so that any server that shares it takes them back.
+    """
 
     def __init__(
-        self, issuer: Issuer, *, client: str, secret: str, scopes: Sequence[str], clock: Callable[[], int]
+        self, issuer: Issuer, shelf: Shelf, *, client: str, secret: str, scopes: Sequence[str], clock: Callable[[], int]
     ) -> None:
         self._issuer = issuer
         self._client = client
         self._secret = secret
         self._scopes = tuple(dict.fromkeys(("openid", *scopes)))
         self._clock = clock
-        self._lock = threading.Lock()
-        self._pending: dict[bytes, _Pending] = {}
+        self._shelf = shelf
         self._endpoints: _Endpoints | None = None
 
     def begin(self, redirect: str, *, then: str) -> tuple[str, str]:
@@ -71,9 +73,9 @@ class SignIn:
         """
         where = self._known().authorize
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-        with self._lock:
-            self._forget_old()
-            self._pending[_digest(state)] = _Pending(verifier, redirect, then, self._clock())
+        self._forget_old()
+        pending = _Pending(verifier, redirect, then, self._clock())
+        self._shelf.put(_DRAWER, _digest(state).hex(), asdict(pending))
         asked = {
             "response_type": "code",
             "client_id": self._client,
@@ -90,11 +92,7 @@ class SignIn:
 
         A state is good once. Raises InvalidTokenError or IssuerUnavailableError.
         """
-        with self._lock:
-            self._forget_old()
-            pending = self._pending.pop(_digest(state), None)
-        if pending is None:
-            raise InvalidTokenError("nobody is signing in with that state, or no longer")
+        pending = self._taken(_digest(state).hex())
         # An answer of another issuer must not be taken to this one (RFC 9207, 2.4).
         if said is not None and said != self._issuer.name:
             raise InvalidTokenError("the answer is another issuer's")
@@ -136,14 +134,28 @@ class SignIn:
         self._endpoints = _Endpoints(authorize, token, now)
         return self._endpoints
 
+    def _taken(self, name: str) -> _Pending:
+        """Who is signing in with a state, for the one who takes it first. Raises InvalidTokenError."""
+        found = self._shelf.get(_DRAWER, name)
+        if found is not None and self._shelf.remove(_DRAWER, name):
+            pending = _Pending(**found.value)
+            if self._in_time(pending.at):
+                return pending
+        raise InvalidTokenError("nobody is signing in with that state, or no longer")
+
     def _forget_old(self) -> None:
         """Those who took too long, and the oldest where there are too many."""
-        now = self._clock()
-        for state, each in list(self._pending.items()):
-            if len(self._pending) >= _MOST_PENDING or not 0 <= now - each.at < PENDING_MS:
-                del self._pending[state]
+        found = sorted(self._shelf.all(_DRAWER), key=lambda kept: (kept.value["at"], kept.version))
+        too_many = len(found) - _MOST_PENDING + 1
+        for position, kept in enumerate(found):
+            if position < too_many or not self._in_time(kept.value["at"]):
+                self._shelf.remove(_DRAWER, kept.name)
+
+    def _in_time(self, at: int) -> bool:
+        return 0 <= self._clock() - at < PENDING_MS
 
 
+_DRAWER = "signing in"
 _NAMES = ("authorization_endpoint", "token_endpoint")
 
 

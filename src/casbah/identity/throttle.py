@@ -2,12 +2,12 @@
 
 import math
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from casbah.errors import ThrottledError
 from casbah.settings import Rate
+from casbah.shelf import Shelf, Value, change
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,21 @@ class Quota:
 
 
 class Throttle:
-    """Counts each tenant's requests in the last `rate.seconds`; a rate of None lets everything pass."""
+    """Counts each tenant's requests in the last `rate.seconds`; a rate of None lets everything pass.
 
-    def __init__(self, rate: Rate | None, *, clock: Callable[[], int]) -> None:
+    The moments that count are on the shelf, so that servers that share it count together.
+    """
+
+    def __init__(self, rate: Rate | None, shelf: Shelf, *, clock: Callable[[], int]) -> None:
         self._rate = rate
+        self._shelf = shelf
         self._clock = clock
-        self._lock = threading.Lock()
-        self._seen: dict[str, deque[int]] = {}
+        self._counting = threading.Lock()
+
+    @property
+    def far(self) -> bool:
+        """Whether asking may mean waiting for a network."""
+        return self._rate is not None and self._shelf.far
 
     def admit(self, tenant: str) -> Quota | None:
         """Count one request; what is left after it, or None where there is no rate.
@@ -46,19 +54,31 @@ class Throttle:
         """
         if self._rate is None:
             return None
-        span = self._rate.seconds * 1_000
-        with self._lock:
-            now = self._clock()
-            seen = self._seen.setdefault(tenant, deque())
+        rate, quota = self._rate, Quota(self._rate, 0, 1)
+
+        def counted(value: Value | None) -> Value:
+            nonlocal quota
+            seen = () if value is None else value[_SEEN]
+            now, span = self._clock(), rate.seconds * 1_000
             # A request of the future was counted before the clock was set back; nobody waits until that comes round again.
-            while seen and not 0 <= now - seen[0] < span:
-                seen.popleft()
-            if len(seen) < self._rate.requests:
-                seen.append(now)
-                return Quota(self._rate, self._rate.requests - len(seen), _seconds_until(seen[0] + span, now))
-            refused = Quota(self._rate, 0, _seconds_until(seen[0] + span, now))
-        raise ThrottledError(refused.seconds, refused.headers)
+            first = next((at for at, moment in enumerate(seen) if 0 <= now - moment < span), len(seen))
+            counts = [*seen[first:]]
+            if len(counts) >= rate.requests:
+                refused = Quota(rate, 0, _seconds_until(counts[0] + span, now))
+                raise ThrottledError(refused.seconds, refused.headers)
+            counts.append(now)
+            quota = Quota(rate, rate.requests - len(counts), _seconds_until(counts[0] + span, now))
+            return {_SEEN: counts}
+
+        with (
+            self._counting
+        ):  # Threads of one server wait for each other here, rather than undo each other's work there.
+            change(self._shelf, _DRAWER, tenant, counted)
+        return quota
 
 
 def _seconds_until(moment: int, now: int) -> int:
     return max(1, math.ceil((moment - now) / 1_000))
+
+
+_DRAWER, _SEEN = "throttle", "seen"

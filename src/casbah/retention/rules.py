@@ -1,21 +1,17 @@
 """The rules of each tenant: what is deleted once it is old enough, and what must not be deleted (a legal hold).
 
-A small file beside the store, written whole at every change.
+They are read from the shelf whenever they count: another server may have changed them.
 """
 
-import json
 import secrets
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from casbah.activity.scope import Scope
-from casbah.durable import write_file
-from casbah.errors import LimitExceededError, NoSuchRuleError, RulesDamagedError
+from casbah.errors import LimitExceededError, NoSuchRuleError
+from casbah.shelf import Shelf, Value, change
 
-FILE = "retention.json"
 MOST_RULES = 1_000
 DELETE, HOLD = ACTIONS = ("delete", "hold")
 
@@ -37,46 +33,48 @@ class Rule:
 
 
 class Rules:
-    """All tenants' rules; methods may be called from any thread. Raises RulesDamagedError where the file cannot be read.
-
-    A store whose rules cannot be read must not be opened as if it had none: something might be deleted that is held.
+    """All tenants' rules on a shelf. Methods may be called from any thread, and raise as a shelf's do: where nobody can say
+    what the rules are, nothing must be deleted as if there were none.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE
-        self._lock = threading.Lock()
-        self._rules = _read(self._file)
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
 
     def all(self, scope: Scope) -> Sequence[Rule]:
         """A tenant's rules, by name."""
-        return sorted(self._rules.get(scope.tenant, ()), key=lambda rule: (rule.name, rule.id))
+        kept = self._shelf.get(_DRAWER, scope.tenant)
+        return sorted(_rules(None if kept is None else kept.value), key=lambda rule: (rule.name, rule.id))
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have any."""
-        return sorted(self._rules)
+        return [kept.name for kept in self._shelf.all(_DRAWER)]
 
     def add(self, rule: Rule, scope: Scope) -> None:
         """Keep a rule; it is on disk on return. Raises LimitExceededError."""
-        with self._lock:
-            there = self._rules.get(scope.tenant, ())
+
+        def added(value: Value | None) -> Value:
+            there = _rules(value)
             if len(there) >= MOST_RULES:
                 raise LimitExceededError(f"there are {MOST_RULES} rules already; remove some first")
-            self._write({**self._rules, scope.tenant: (*there, rule)})
+            return _value([*there, rule])
+
+        change(self._shelf, _DRAWER, scope.tenant, added)
 
     def remove(self, rule_id: str, scope: Scope) -> Rule:
         """Forget a rule. Raises NoSuchRuleError."""
-        with self._lock:
-            there = self._rules.get(scope.tenant, ())
-            found = next((rule for rule in there if rule.id == rule_id), None)
-            if found is None:
-                raise NoSuchRuleError
-            self._write({**self._rules, scope.tenant: tuple(rule for rule in there if rule is not found)})
-            return found
+        found = next((rule for rule in self.all(scope) if rule.id == rule_id), None)
+        if found is None:
+            raise NoSuchRuleError
 
-    def _write(self, rules: Mapping[str, Sequence[Rule]]) -> None:
-        content = {tenant: [asdict(rule) for rule in each] for tenant, each in rules.items()}
-        write_file(self._file, json.dumps(content, indent=1).encode())
-        self._rules = dict(rules)
+        def without(value: Value | None) -> Value:
+            return _value([rule for rule in _rules(value) if rule.id != rule_id])
+
+        change(self._shelf, _DRAWER, scope.tenant, without)
+        return found
+
+    def close(self) -> None:
+        """Let go of the shelf."""
+        self._shelf.close()
 
 
 def new_id() -> str:
@@ -84,11 +82,12 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def _read(file: Path) -> dict[str, Sequence[Rule]]:
-    if not file.exists():
-        return {}
-    try:
-        content = json.loads(file.read_bytes())
-        return {tenant: tuple(Rule(**rule) for rule in rules) for tenant, rules in content.items()}
-    except (ValueError, TypeError, AttributeError) as wrong:
-        raise RulesDamagedError(str(file)) from wrong
+def _rules(value: Value | None) -> list[Rule]:
+    return [] if value is None else [Rule(**each) for each in value["rules"]]
+
+
+def _value(rules: Sequence[Rule]) -> Value:
+    return {"rules": [asdict(rule) for rule in rules]}
+
+
+_DRAWER = "rules"

@@ -1,6 +1,7 @@
 """The version of what is on disk. A store of another version is refused with a clear word, never guessed at.
 
-FORMAT goes up whenever what is written changes: a field of the language, a column of the schema, a period's width.
+FORMAT goes up whenever what is written changes: a field of the language, a column of the schema, a period's width, what is
+kept beside the activities.
 """
 
 import json
@@ -10,7 +11,7 @@ from pathlib import Path
 from casbah.durable import write_file
 from casbah.errors import StoreFormatError
 
-FORMAT = 3
+FORMAT = 4
 FILE = "format.json"
 
 

@@ -1,4 +1,4 @@
-"""The IP ranges that tenants have named, in a small database beside the store, on disk once acknowledged.
+"""The IP ranges that tenants have named.
 
     draft --read--> Drawn --Book--> stored --Ranges--> Networks, which enrichment asks
 
@@ -7,42 +7,25 @@ between two of the same prefix nothing could decide. A tag is named by its id or
 a new tag.
 """
 
-import json
-import logging
 import re
 import secrets
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
+from casbah import shelf as shelves
 from casbah.activity.scope import Scope
-from casbah.errors import BadRangeError, NoSuchRangeError, RangesUnavailableError, StoreClosedError
+from casbah.errors import BadRangeError, NoSuchRangeError
 from casbah.ingest.enrich.networks import Range, Ranges, network, overlap
 from casbah.ingest.enrich.tags import BUILT_IN
+from casbah.shelf import Shelf, Value
 
-log = logging.getLogger("casbah.enrich")
-
-FILE = "ranges.db"
 MOST_RANGES = 10_000
 MOST_NETWORKS = 1_000
 """Networks of one range."""
 
 _TAG_ID = re.compile(r"[0-9a-f]{24}")
-_TABLES = """
-create table if not exists range (
-    tenant text not null, id text not null, name text not null, body text not null, primary key (tenant, id),
-    unique (tenant, name)
-) strict, without rowid;
-create table if not exists tag (
-    tenant text not null, id text not null, name text not null, primary key (tenant, id), unique (tenant, name)
-) strict, without rowid;
-create table if not exists version (tenant text primary key, number integer not null) strict, without rowid;
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,99 +66,106 @@ PLACE = ("countryCode", "city", "region", "latitude", "longitude")
 """What of a range's location is said of its addresses too."""
 
 
-class Book:
-    """All tenants' ranges. Methods may be called from any thread; they raise RangesUnavailableError where the file fails."""
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """All ranges and tags of a tenant; `number` is another one after every change."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], int]) -> None:
+    number: int = 0
+    ranges: tuple[Kept, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: Value | None) -> "_Page":
+        """As it is kept."""
+        if value is None:
+            return cls()
+        return cls(value["number"], tuple(map(_kept, value["ranges"])), value["tags"])
+
+    @property
+    def value(self) -> Value:
+        """As it is kept."""
+        ranges = [{"id": each.id, **asdict(each.drawn), "changed": each.changed} for each in self.ranges]
+        return {"number": self.number, "ranges": ranges, "tags": self.tags}
+
+    def with_range(self, kept: Kept, *, instead_of: str | None = None) -> "_Page":
+        """With one more range, or one in place of another of that id. Raises BadRangeError."""
+        drawn, tags = _tagged(kept.drawn, self.tags)
+        kept, others = replace(kept, drawn=drawn), tuple(each for each in self.ranges if each.id != instead_of)
+        if any(each.drawn.name == drawn.name for each in others):
+            raise BadRangeError(f"name: there is an IP range {drawn.name!r} already")
+        found = overlap([*(each.range() for each in others), kept.range()])
+        if found:
+            raise BadRangeError(f"subnets: {found[0]}")
+        return _Page(self.number + 1, tuple(sorted((*others, kept), key=lambda each: each.drawn.name)), tags)
+
+
+class Book:
+    """All tenants' ranges on a shelf, a page a tenant. Methods may be called from any thread, and raise as a shelf's do."""
+
+    def __init__(self, shelf: Shelf, *, clock: Callable[[], int]) -> None:
+        self._shelf = shelf
         self._clock = clock
-        self._lock = threading.Lock()
-        self._closed = False
-        self._known: dict[str, Ranges] = {}
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._database = sqlite3.connect(folder / FILE, check_same_thread=False, isolation_level=None)
-        with self._using() as database:
-            database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLES}")
+        self._known: dict[str, tuple[shelves.Kept | None, Ranges]] = {}
+
+    @property
+    def far(self) -> bool:
+        """Whether asking may mean waiting for a network."""
+        return self._shelf.far
 
     def ranges(self, scope: Scope) -> Ranges:
         """What enrichment is to know of a tenant. Cheap to ask: it is read anew only after a change."""
-        known = self._known.get(scope.tenant)
-        if known is None:
-            with self._using() as database:
-                known = Ranges(
-                    scope.tenant, _version(database, scope), tuple(each.range() for each in _all(database, scope))
-                )
-                self._known[scope.tenant] = known
+        seen, known = self._known.get(scope.tenant, (None, None))
+        kept = self._shelf.get(_DRAWER, scope.tenant, seen=seen)
+        if known is None or kept is not seen:
+            page = _Page.of(None if kept is None else kept.value)
+            known = Ranges(scope.tenant, page.number, tuple(each.range() for each in page.ranges))
+            self._known[scope.tenant] = kept, known
         return known
 
     def all(self, scope: Scope) -> Sequence[Kept]:
         """Every range of a tenant, by name."""
-        with self._using() as database:
-            return _all(database, scope)
+        return self._page(scope).ranges
 
     def tags(self, scope: Scope) -> Mapping[str, str]:
         """Every tag that a tenant can use, by id: those built in, and its own."""
-        with self._using() as database:
-            return {**BUILT_IN, **_own_tags(database, scope)}
+        return {**BUILT_IN, **self._page(scope).tags}
 
     def add(self, drawn: Drawn, scope: Scope, *, range_id: str | None = None) -> str:
         """Keep a new range; returns its id, which is a new one if none is chosen. Raises BadRangeError."""
-        with self._changing(scope) as database:
-            there = _all(database, scope)
-            if len(there) >= MOST_RANGES:
+        kept = Kept(range_id or secrets.token_hex(12), drawn, self._clock())
+
+        def added(page: _Page) -> _Page:
+            if len(page.ranges) >= MOST_RANGES:
                 raise BadRangeError(f"there are {MOST_RANGES} IP ranges already, which is as many as there may be")
-            kept = Kept(range_id or secrets.token_hex(12), _tagged(database, drawn, scope), self._clock())
-            _keep(database, kept, there, scope)
+            return page.with_range(kept)
+
+        self._change(scope, added)
         return kept.id
 
     def change(self, range_id: str, drawn: Drawn, scope: Scope) -> None:
         """Keep a range in place of the one of that id. Raises NoSuchRangeError or BadRangeError."""
-        with self._changing(scope) as database:
-            there = _all(database, scope)
-            others = [each for each in there if each.id != range_id]
-            if len(others) == len(there):
-                raise NoSuchRangeError(range_id)
-            _keep(database, Kept(range_id, _tagged(database, drawn, scope), self._clock()), others, scope)
+        kept = Kept(range_id, drawn, self._clock())
+        self._change(scope, lambda page: _knowing(page, range_id).with_range(kept, instead_of=range_id))
 
     def remove(self, range_id: str, scope: Scope) -> None:
         """Forget a range. Raises NoSuchRangeError."""
-        with self._changing(scope) as database:
-            done = database.execute("delete from range where tenant = ? and id = ?", (scope.tenant, range_id))
-            if not done.rowcount:
-                raise NoSuchRangeError(range_id)
+
+        def without(page: _Page) -> _Page:
+            left = tuple(each for each in _knowing(page, range_id).ranges if each.id != range_id)
+            return replace(page, number=page.number + 1, ranges=left)
+
+        self._change(scope, without)
 
     def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._closed = True
-            self._database.close()
+        """Let go of the shelf."""
+        self._shelf.close()
 
-    @contextmanager
-    def _changing(self, scope: Scope) -> Iterator[sqlite3.Connection]:
-        """A change of a tenant's ranges, kept whole at the end of it or not at all."""
-        with self._using() as database:
-            database.execute("begin immediate")
-            try:
-                yield database
-                database.execute(
-                    "insert into version values (?, 1) on conflict (tenant) do update set number = number + 1",
-                    (scope.tenant,),
-                )
-                database.execute("commit")
-            finally:
-                if database.in_transaction:
-                    database.execute("rollback")
-                self._known.pop(scope.tenant, None)
+    def _page(self, scope: Scope) -> _Page:
+        kept = self._shelf.get(_DRAWER, scope.tenant)
+        return _Page.of(None if kept is None else kept.value)
 
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._closed:
-                raise StoreClosedError
-            try:
-                yield self._database
-            except (sqlite3.OperationalError, sqlite3.DatabaseError) as wrong:
-                log.warning("the database of IP ranges failed: %s", wrong)
-                raise RangesUnavailableError from wrong
+    def _change(self, scope: Scope, how: Callable[[_Page], _Page]) -> None:
+        shelves.change(self._shelf, _DRAWER, scope.tenant, lambda value: how(_Page.of(value)).value)
 
 
 def tag_id(name: str) -> str:
@@ -183,43 +173,21 @@ def tag_id(name: str) -> str:
     return sha256(f"tag {name.casefold()}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def _version(database: sqlite3.Connection, scope: Scope) -> int:
-    row = database.execute("select number from version where tenant = ?", (scope.tenant,)).fetchone()
-    return int(row[0]) if row else 0
+def _knowing(page: _Page, range_id: str) -> _Page:
+    if not any(each.id == range_id for each in page.ranges):
+        raise NoSuchRangeError(range_id)
+    return page
 
 
-def _all(database: sqlite3.Connection, scope: Scope) -> list[Kept]:
-    rows = database.execute("select id, body from range where tenant = ? order by name", (scope.tenant,))
-    return [_kept(range_id, json.loads(body)) for range_id, body in rows]
+def _kept(value: Value) -> Kept:
+    said = dict(value)
+    range_id, changed = said.pop("id"), said.pop("changed")
+    return Kept(range_id, Drawn(**{**said, **{key: tuple(said[key]) for key in ("networks", "tags")}}), changed)
 
 
-def _kept(range_id: str, body: dict[str, Any]) -> Kept:
-    changed = body.pop("changed")
-    lists = {key: tuple(body[key]) for key in ("networks", "tags")}
-    return Kept(range_id, Drawn(**{**body, **lists}), changed)
-
-
-def _keep(database: sqlite3.Connection, kept: Kept, others: Sequence[Kept], scope: Scope) -> None:
-    if any(each.drawn.name == kept.drawn.name for each in others):
-        raise BadRangeError(f"name: there is an IP range {kept.drawn.name!r} already")
-    found = overlap([*(each.range() for each in others), kept.range()])
-    if found:
-        raise BadRangeError(f"subnets: {found[0]}")
-    body = json.dumps({**asdict(kept.drawn), "changed": kept.changed})
-    database.execute(
-        "insert into range values (?, ?, ?, ?)"
-        " on conflict (tenant, id) do update set name = excluded.name, body = excluded.body",
-        (scope.tenant, kept.id, kept.drawn.name, body),
-    )
-
-
-def _own_tags(database: sqlite3.Connection, scope: Scope) -> dict[str, str]:
-    return dict(database.execute("select id, name from tag where tenant = ? order by name", (scope.tenant,)).fetchall())
-
-
-def _tagged(database: sqlite3.Connection, drawn: Drawn, scope: Scope) -> Drawn:
-    """The same with ids for tags, new ones made."""
-    known = {**BUILT_IN, **_own_tags(database, scope)}
+def _tagged(drawn: Drawn, own: Mapping[str, str]) -> tuple[Drawn, Mapping[str, str]]:
+    """The same with ids for tags, and a tenant's own tags with those that are new."""
+    known, tags = {**BUILT_IN, **own}, dict(own)
     by_name = {name.casefold(): identity for identity, name in known.items()}
     found = []
     for tag in drawn.tags:
@@ -228,10 +196,10 @@ def _tagged(database: sqlite3.Connection, drawn: Drawn, scope: Scope) -> Drawn:
             if _TAG_ID.fullmatch(tag):
                 raise BadRangeError(f"tags: there is no tag with the id {tag!r}; a new one is made by its name")
             identity = tag_id(tag)
-            database.execute("insert into tag values (?, ?, ?)", (scope.tenant, identity, tag))
+            tags[identity] = tag
             by_name[tag.casefold()] = identity
         found.append(identity)
-    return Drawn(**{**asdict(drawn), "networks": drawn.networks, "tags": tuple(dict.fromkeys(found))})
+    return replace(drawn, tags=tuple(dict.fromkeys(found))), tags
 
 
 def checked(networks: Sequence[str]) -> tuple[str, ...]:
@@ -242,3 +210,6 @@ def checked(networks: Sequence[str]) -> tuple[str, ...]:
         except ValueError as wrong:
             raise BadRangeError(f"subnets: {wrong}") from None
     return tuple(dict.fromkeys(text.strip() for text in networks))
+
+
+_DRAWER = "ranges"

@@ -53,6 +53,10 @@ class Names:
         self.tenants = f"{prefix}~_tenants"
         self.feedback = f"{prefix}~_feedback"
 
+    def shelf(self, kind: str) -> str:
+        """The index of small things of one kind."""
+        return f"{self._prefix}~_{kind}"
+
     def all_of(self, scope: Scope) -> str:
         """The alias of a tenant's activities."""
         return f"{self._prefix}~{scope.tenant}"

@@ -1,0 +1,248 @@
+"""A shelf: small things that are kept beside the activities, such as tokens; each a JSON object under a name, in a drawer.
+
+Whoever changes something says which state of it they have seen. If somebody else was quicker nothing is changed, and they look
+again; so any number of threads, processes and servers may share a shelf. What is put there is on disk on return, unless it is
+of a kind that passes.
+
+`FolderShelf` is a small database in a server's folder, `MemoryShelf` is for what passes there; `store.opensearch.shelf` is an
+index of a cluster, for both.
+"""
+
+import itertools
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from casbah.durable import make_folder
+from casbah.errors import ShelfDamagedError, ShelfUnavailableError, StoreClosedError
+
+log = logging.getLogger("casbah.shelf")
+
+Value = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one shelf is for: `name` is the file's or the index's, `what` is it in words, `lost` what is so without it.
+
+    What passes is not needed any more soon, and need not survive a power failure.
+    """
+
+    name: str
+    what: str
+    lost: str
+    passes: bool = False
+
+
+TOKENS = Kind("tokens", "tokens", "tokens issued so far stop working")
+QUERIES = Kind("queries", "saved queries", "those saved so far are gone")
+RANGES = Kind("ranges", "IP ranges", "those drawn so far are gone")
+RULES = Kind("rules", "retention rules", "there are no rules and no legal holds")
+PASSING = Kind("passing", "counts of requests", "tenants may ask as often as if they had not asked yet", passes=True)
+LASTING = (TOKENS, QUERIES, RANGES, RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept under a name; `version` tells this state of it from all others."""
+
+    name: str
+    value: Value
+    version: tuple[int, ...]
+
+
+class Shelf(Protocol):
+    """Methods may be called from any thread. They raise ShelfUnavailableError, and StoreClosedError once it is closed."""
+
+    @property
+    def far(self) -> bool:
+        """Whether asking may mean waiting for a network."""
+
+    def get(self, drawer: str, name: str, *, seen: Kept | None = None) -> Kept | None:
+        """What is kept under a name: `seen` itself, where that is still so."""
+
+    def all(self, drawer: str) -> Sequence[Kept]:
+        """All that is kept in a drawer, by name."""
+
+    def everything(self) -> Iterator[tuple[str, Kept]]:
+        """All that is kept, each with its drawer."""
+
+    def put(self, drawer: str, name: str, value: Value, *, over: Kept | None = None) -> bool:
+        """Keep a value in place of `over`, or under a name that has none. False where that is not how things are any more."""
+
+    def remove(self, drawer: str, name: str) -> bool:
+        """Keep nothing under a name. False where nothing was."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def change(shelf: Shelf, drawer: str, name: str, how: Callable[[Value | None], Value]) -> None:
+    """Change what is kept under a name, however many others do so at once; `how` may be asked again, and may raise."""
+    while True:
+        there = shelf.get(drawer, name)
+        if shelf.put(drawer, name, how(None if there is None else there.value), over=there):
+            return
+
+
+class FolderShelf:
+    """See `Shelf`. Raises ShelfDamagedError where it cannot be opened."""
+
+    far = False
+
+    def __init__(self, folder: Path, kind: Kind) -> None:
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._closed = False
+        make_folder(folder, mode=0o700)
+        file = folder / f"{kind.name}.db"
+        self._database = _opened(file, kind)
+        file.chmod(0o600)
+
+    def get(self, drawer: str, name: str, *, seen: Kept | None = None) -> Kept | None:
+        """See `Shelf.get`."""
+        with self._using() as database:
+            row = database.execute("select number, value from kept where drawer = ? and name = ?", (drawer, name))
+            found = row.fetchone()
+        if found is None:
+            return None
+        return seen if seen is not None and seen.version == (found[0],) else _kept(name, *found)
+
+    def all(self, drawer: str) -> Sequence[Kept]:
+        """See `Shelf.all`."""
+        with self._using() as database:
+            rows = database.execute("select name, number, value from kept where drawer = ? order by name", (drawer,))
+            found = rows.fetchall()
+        return [_kept(*row) for row in found]
+
+    def everything(self) -> Iterator[tuple[str, Kept]]:
+        """See `Shelf.everything`."""
+        with self._using() as database:
+            found = database.execute("select drawer, name, number, value from kept order by drawer, name").fetchall()
+        return ((drawer, _kept(*row)) for drawer, *row in found)
+
+    def put(self, drawer: str, name: str, value: Value, *, over: Kept | None = None) -> bool:
+        """See `Shelf.put`."""
+        row = (drawer, name, json.dumps(value))
+        with self._using() as database:
+            if over is not None:
+                place = (drawer, name, *over.version)
+                gone = database.execute("delete from kept where drawer = ? and name = ? and number = ?", place)
+                if not gone.rowcount:
+                    return False
+            put = "insert into kept (drawer, name, value) values (?, ?, ?) on conflict do nothing"
+            return database.execute(put, row).rowcount == 1
+
+    def remove(self, drawer: str, name: str) -> bool:
+        """See `Shelf.remove`."""
+        with self._using() as database:
+            return database.execute("delete from kept where drawer = ? and name = ?", (drawer, name)).rowcount == 1
+
+    def close(self) -> None:
+        """See `Shelf.close`."""
+        with self._lock:
+            self._closed = True
+            self._database.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """The database for one thread's turn; what was changed is kept at the end of it, or nothing is."""
+        with self._lock:
+            if self._closed:
+                raise StoreClosedError
+            try:
+                with self._database:
+                    yield self._database
+            except _OUR_MISTAKES:
+                raise
+            except sqlite3.Error as wrong:
+                log.warning("the database of %s failed: %s", self._kind.what, wrong)
+                raise ShelfUnavailableError(self._kind.what) from wrong
+
+
+class MemoryShelf:
+    """See `Shelf`. What is on it is gone with the process."""
+
+    far = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._drawers: dict[str, dict[str, Kept]] = {}
+
+    def get(self, drawer: str, name: str, *, seen: Kept | None = None) -> Kept | None:  # noqa: ARG002  it costs nothing here
+        """See `Shelf.get`."""
+        return self._drawers.get(drawer, {}).get(name)
+
+    def all(self, drawer: str) -> Sequence[Kept]:
+        """See `Shelf.all`."""
+        with self._lock:
+            return sorted(self._drawers.get(drawer, {}).values(), key=lambda kept: kept.name)
+
+    def everything(self) -> Iterator[tuple[str, Kept]]:
+        """See `Shelf.everything`."""
+        return ((drawer, kept) for drawer in sorted(self._drawers) for kept in self.all(drawer))
+
+    def put(self, drawer: str, name: str, value: Value, *, over: Kept | None = None) -> bool:
+        """See `Shelf.put`."""
+        with self._lock:
+            inside = self._drawers.setdefault(drawer, {})
+            there = inside.get(name)
+            if (over is None) != (there is None) or (over and there and over.version != there.version):
+                return False
+            inside[name] = Kept(name, value, (next(self._numbers),))
+            return True
+
+    def remove(self, drawer: str, name: str) -> bool:
+        """See `Shelf.remove`."""
+        with self._lock:
+            return self._drawers.get(drawer, {}).pop(name, None) is not None
+
+    def close(self) -> None:
+        """See `Shelf.close`."""
+
+
+_TABLE = """
+create table if not exists kept (
+    number integer primary key autoincrement, drawer text not null, name text not null, value text not null,
+    unique (drawer, name)
+) strict;
+"""
+_OUR_MISTAKES = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError)
+_CANNOT_OPEN = "cannot be opened for writing; see whether it is a file, and who may write it and its folder"
+
+
+def _opened(file: Path, kind: Kind) -> sqlite3.Connection:
+    no_database = (
+        f"is not a database of {kind.what}, or is damaged; put a copy of it back, or move it away: "
+        f"a new one is made, and {kind.lost}"
+    )
+    try:
+        database = sqlite3.connect(file, check_same_thread=False)
+    except sqlite3.Error:
+        raise ShelfDamagedError(str(file), _CANNOT_OPEN) from None
+    try:
+        database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLE}")
+        _check(database)
+    except sqlite3.OperationalError:
+        database.close()
+        raise ShelfDamagedError(str(file), _CANNOT_OPEN) from None
+    except sqlite3.DatabaseError:
+        database.close()
+        raise ShelfDamagedError(str(file), no_database) from None
+    return database
+
+
+def _check(database: sqlite3.Connection) -> None:
+    if database.execute("pragma quick_check(1)").fetchone() != ("ok",):
+        raise sqlite3.DatabaseError
+
+
+def _kept(name: str, number: int, value: str) -> Kept:
+    return Kept(name, json.loads(value), (number,))

@@ -1,0 +1,91 @@
+"""A shelf on a cluster: a document for each thing that is kept, in one index a kind, which all servers share."""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from casbah.shelf import Kept, Kind, Value
+from casbah.store.opensearch.cluster import MOST_HITS, Cluster
+from casbah.store.opensearch.document import key
+from casbah.store.opensearch.templates import make
+
+_CONFLICT, _MISSING = 409, 404
+_MAPPINGS = {"dynamic": False, "properties": {each: {"type": "keyword"} for each in ("drawer", "name")}}
+_WHOLE = {"allow_partial_search_results": "false"}
+
+
+class ClusterShelf:
+    """See `Shelf`. Raises UnreachableError."""
+
+    far = True
+
+    def __init__(self, cluster: Cluster, kind: Kind, *, replicas: int) -> None:
+        self._cluster = cluster
+        self._index = cluster.names.shelf(kind.name)
+        settings: dict[str, Any] = {"number_of_shards": 1, "number_of_replicas": replicas}
+        if kind.passes:  # A sync to disk at every request would be dear.
+            settings["translog.durability"] = "async"
+        make(cluster, self._index, {"settings": settings, "mappings": _MAPPINGS})
+
+    def get(self, drawer: str, name: str, *, seen: Kept | None = None) -> Kept | None:
+        """See `Shelf.get`."""
+        if seen is not None:
+            found = self._cluster.ask("GET", self._place(drawer, name), asking={"_source": "false"}, absent=(_MISSING,))
+            if found is not None and _version(found) == seen.version:
+                return seen
+        found = self._cluster.ask("GET", self._place(drawer, name), absent=(_MISSING,))
+        return None if found is None else _kept(found)
+
+    def all(self, drawer: str) -> Sequence[Kept]:
+        """See `Shelf.all`."""
+        return [_kept(hit) for hit in self._found({"bool": {"filter": [{"term": {"drawer": drawer}}]}})]
+
+    def everything(self) -> Iterator[tuple[str, Kept]]:
+        """See `Shelf.everything`."""
+        return ((hit["_source"]["drawer"], _kept(hit)) for hit in self._found({"match_all": {}}))
+
+    def put(self, drawer: str, name: str, value: Value, *, over: Kept | None = None) -> bool:
+        """See `Shelf.put`."""
+        body = {"drawer": drawer, "name": name, "value": json.dumps(value), "put": secrets.token_hex(8)}
+        condition: Mapping[str, Any] = (
+            {"op_type": "create"}
+            if over is None
+            else {"if_seq_no": over.version[0], "if_primary_term": over.version[1]}
+        )
+        told = self._cluster.ask("PUT", self._place(drawer, name), body, asking=condition, absent=(_CONFLICT,))
+        if told is not None:
+            return True
+        found = self._cluster.ask("GET", self._place(drawer, name), absent=(_MISSING,))
+        # It may be ours: a request whose answer got lost is sent again.
+        return found is not None and found["_source"]["put"] == body["put"]
+
+    def remove(self, drawer: str, name: str) -> bool:
+        """See `Shelf.remove`."""
+        return self._cluster.ask("DELETE", self._place(drawer, name), absent=(_MISSING,)) is not None
+
+    def close(self) -> None:
+        """See `Shelf.close`. The cluster is closed by whoever opened it."""
+
+    def _found(self, query: Any) -> Iterator[Any]:
+        self._cluster.refresh(self._index)
+        order = [{"drawer": "asc"}, {"name": "asc"}]
+        body: dict[str, Any] = {"query": query, "sort": order, "size": MOST_HITS, "seq_no_primary_term": True}
+        while True:
+            hits = self._cluster.ask("POST", f"{self._index}/_search", body, asking=_WHOLE)["hits"]["hits"]
+            yield from hits
+            if len(hits) < MOST_HITS:
+                return
+            body["search_after"] = hits[-1]["sort"]
+
+    def _place(self, drawer: str, name: str) -> str:
+        return f"{self._index}/_doc/{key(f'{drawer}/{name}')}"
+
+
+def _version(found: Any) -> tuple[int, int]:
+    return found["_seq_no"], found["_primary_term"]
+
+
+def _kept(found: Any) -> Kept:
+    said = found["_source"]
+    return Kept(said["name"], json.loads(said["value"]), _version(found))
