@@ -3,10 +3,13 @@
 import json
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import ClassVar
 
 from rich.console import Console
@@ -22,6 +25,9 @@ from casbah.store.embedded.schema import fingerprint
 from casbah.store.format import FORMAT
 
 BATCH = 5_000
+LOADERS = 4
+"""Connections that load."""
+
 INGEST = "/api/ext/v1/activities?source=mdca"
 
 
@@ -48,14 +54,28 @@ class Casbah:
         self._process = self._serving(self.store)
 
     def load(self, data: Data) -> float:
-        connection = self.again()
-        seconds = 0.0
-        for body in track(
-            _bodies(data.records(), BATCH), "loading", -(-data.count // BATCH), console=Console(stderr=True)
-        ):
-            seconds += posted(connection, body)
-        connection.close()
-        return seconds
+        """Over several connections; reading the records goes on meanwhile."""
+        idle: SimpleQueue[Connection] = SimpleQueue()
+        for _ in range(LOADERS):
+            idle.put(self.again())
+
+        def send(connection: Connection, body: bytes) -> None:
+            try:
+                posted(connection, body)
+            finally:
+                idle.put(connection)
+
+        started = time.perf_counter()
+        with ThreadPoolExecutor(LOADERS) as pool:
+            jobs: deque[Future[None]] = deque(maxlen=2 * LOADERS)
+            bodies = _bodies(data.records(), BATCH)
+            for body in track(bodies, "loading", -(-data.count // BATCH), console=Console(stderr=True)):
+                if len(jobs) == jobs.maxlen:
+                    jobs.popleft().result()
+                jobs.append(pool.submit(send, idle.get(), body))
+            for job in jobs:
+                job.result()
+        return time.perf_counter() - started
 
     def serve(self) -> Connection:
         return self.again()

@@ -41,6 +41,7 @@ from casbah.store.opensearch import examine
 from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.shelf import ClusterShelf
 from casbah.store.opensearch.store import OpenSearchStore
+from casbah.traces import traces
 from casbah.ui.site import site
 
 
@@ -85,6 +86,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
                 known=enrichment,
             )
         ) as beside,
+        closing(traces(settings.traces)) as spans,
         closing(Lanes(settings)) as lanes,
         closing(_exports(settings, store, clock)) as exports,
         closing(Trail(store, level=settings.audit)) as trail,
@@ -111,6 +113,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             beside=beside,
             lanes=lanes,
             metrics=Metrics(settings.store, {"search": lanes.search, "ingest": lanes.ingest, "quick": lanes.quick}),
+            traces=spans,
             clock=clock,
         )
         yield House(services, site(application(services)), key)

@@ -113,6 +113,7 @@ class Settings:
     batch: int
     search_threads: int
     search_queue: int
+    tenant_queue: int | None
     search_seconds: int
     search_processes: int
     ingest_threads: int
@@ -125,6 +126,7 @@ class Settings:
     export_spare: int
     audit: str
     metrics: str
+    traces: str
     log_level: str
     log_format: str
     log_requests: bool
@@ -226,6 +228,10 @@ def _whole(text: str) -> int:
     return int(digits)
 
 
+def _optional_whole(text: str) -> int | None:
+    return None if text.lower() in _OFF else _whole(text)
+
+
 def _count(text: str) -> int:
     if not _is_number(text):
         raise ValueError("a whole number")
@@ -278,6 +284,13 @@ def _url(text: str) -> str:
         parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _SELF))
     ):
         raise ValueError("an https:// address")
+    return text
+
+
+def _collector(text: str) -> str:
+    parts = urlsplit(text) if text.isprintable() and " " not in text else urlsplit("")
+    if text and not (parts.scheme in ("http", "https") and parts.netloc):
+        raise ValueError("an http:// or https:// address, such as http://127.0.0.1:4318/v1/traces")
     return text
 
 
@@ -423,6 +436,7 @@ SETTINGS = _table(
     Setting("batch",            "5_000",       _whole,  "Activities that ingest commits at a time"),
     Setting("search_threads",   "8",           _whole,  "Searches that are worked on at a time; the engine shares the processors among them"),
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
+    Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone"),
     Setting("search_seconds",   "30",          _whole,  "Seconds that one search may take; past that, 503 with Retry-After"),
     Setting("search_processes", "0",           _readers, "Processes that search beside this one, started when searches first overlap; auto: as many as there are processors"),
     Setting("ingest_threads",   "64",          _whole,  "Ingest requests that are worked on at a time; small ones share a commit"),
@@ -435,6 +449,7 @@ SETTINGS = _table(
     Setting("export_spare",     "1_073_741_824", _whole, "Bytes of the disk that exports leave free"),
     Setting("audit",            "changes",     _one_of(*AUDIT_LEVELS), "What is done here becomes activities of Casbah's own: off, changes, or all, reading too (docs/reliability.md)"),
     Setting("metrics",          "token",       _one_of("off", "token", "open"), "Who may read /metrics: whoever shows a token with Admin.manage, everybody (open), or nobody (off)"),
+    Setting("traces",           "",            _collector, "Where to send OpenTelemetry traces, OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; needs the extra `otel`"),
     Setting("log_level",        "info",        _one_of(*_LOG_LEVELS), "How much the server tells: debug, info, warning or error"),
     Setting("log_format",       "text",        _one_of("text", "json"), "How the server's log is written: for people, or a JSON object a line"),
     Setting("log_requests",     "on",          _flag,   "Whether every request is a line of the log: its id, route, status and time, never what was asked"),

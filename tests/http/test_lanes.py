@@ -26,6 +26,23 @@ def test_past_the_queue_it_is_busy_and_free_again_afterwards():
     assert (error.status, error.headers["Retry-After"]) == (503, "1")
 
 
+def test_one_tenant_may_only_take_so_much():
+    async def play():
+        lane, release = Lane("test", threads=1, waiting=5, each=2), threading.Event()
+        inside = [asyncio.ensure_future(lane.run(release.wait, 10, tenant="a")) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError):
+            await lane.run(lambda: None, tenant="a")
+        inside += [asyncio.ensure_future(lane.run(release.wait, 10, tenant=tenant)) for tenant in ("b", "")]
+        await asyncio.sleep(0.05)
+        release.set()
+        assert await asyncio.gather(*inside) == [True] * 4
+        assert await lane.run(lambda: "done", tenant="a") == "done"
+        lane.close()
+
+    asyncio.run(play())
+
+
 def test_those_who_gave_up_leave_their_place():
     async def play():
         lane, release = Lane("test", threads=1, waiting=1), threading.Event()

@@ -68,6 +68,7 @@ def logged():
     told = io.StringIO()
     logs.set_up(level="info", form="json", of_requests=True, stream=told)
     yield lambda: [json.loads(each) for each in told.getvalue().splitlines()]
+    logs._requests = None
     root.handlers[:] = before
     root.setLevel(level)
 

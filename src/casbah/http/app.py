@@ -23,7 +23,7 @@ from casbah.http.session import address_of, visitor
 from casbah.identity.door import TENANT_HEADER
 from casbah.identity.grants import Caller
 from casbah.identity.throttle import Quota
-from casbah.logs import requests
+from casbah.logs import of_request
 
 AnyRoute = Route | PublicRoute
 REQUEST_ID = "X-Request-Id"
@@ -45,7 +45,7 @@ def application(services: Services) -> ASGIApp:
             begun = time.perf_counter()
             incoming = Incoming(receive)
             request = Request(scope, incoming)
-            response = await _respond(request, services)
+            response = await _traced(request, services)
             await incoming.finish(request.headers, version=scope["http_version"])
             name = request_id(request)
             response.headers[REQUEST_ID] = name
@@ -74,8 +74,7 @@ def _counted(request: Request, response: Response, services: Services, *, second
 def _logged(request: Request, response: Response, name: str, *, seconds: float) -> None:
     """One line a request, with its route and not its path: that may hold what nobody should read in a log."""
     caller: Caller | None = getattr(request.state, "caller", None)
-    requests.info(
-        "request",
+    of_request(
         id=name,
         method=request.method,
         route=_route_of(request),
@@ -93,6 +92,17 @@ def request_id(request: Request) -> str:
     """The id that whoever asks has given the request, if it is plain; else a new one."""
     given = request.headers.get(REQUEST_ID, "")
     return given if _PLAIN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+async def _traced(request: Request, services: Services) -> Response:
+    with services.traces.span(request.method, asked=request.headers) as span:
+        response = await _respond(request, services)
+        if span is not None:
+            route = _route_of(request)
+            span.update_name(f"{request.method} {route}")
+            said = {"http.request.method": request.method, "http.route": route}
+            span.set_attributes({**said, "http.response.status_code": response.status_code})
+    return response
 
 
 async def _respond(request: Request, services: Services) -> Response:

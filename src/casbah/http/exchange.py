@@ -32,6 +32,7 @@ from casbah.retention.deletion import Retention
 from casbah.saved.queries import Queries
 from casbah.settings import Settings
 from casbah.store.contract import Store
+from casbah.traces import Traces
 
 Answer = TypeVar("Answer")
 
@@ -62,6 +63,7 @@ class Services:
     beside: Beside
     lanes: Lanes
     metrics: Metrics
+    traces: Traces
     clock: Callable[[], int]
     leaving: Event = field(default_factory=Event)
     """Set once the server is told to stop."""
@@ -112,7 +114,7 @@ class Exchange:
         """
         watching = asyncio.create_task(self._watch())
         try:
-            return await self.services.lanes.search.run(self._timed, call, *arguments)
+            return await self.services.lanes.search.run(self._timed, call, *arguments, tenant=self.scope.tenant)
         finally:
             watching.cancel()
 
@@ -122,10 +124,10 @@ class Exchange:
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what stores events."""
-        return await self.services.lanes.ingest.run(call, *arguments)
+        return await self.services.lanes.ingest.run(call, *arguments, tenant=self.scope.tenant)
 
     def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        with self.services.metrics.searching():
+        with self.services.metrics.searching(), self.services.traces.span("search"):
             return call(*arguments)
 
     async def _watch(self) -> None:

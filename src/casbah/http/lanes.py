@@ -5,8 +5,11 @@ search spends it in the engine, and looking up one record is done before either 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 from casbah.errors import BusyError
@@ -16,21 +19,24 @@ Answer = TypeVar("Answer")
 
 
 class Lane:
-    """So many threads, and so many calls that may wait for one. To be used on the event loop alone."""
+    """So many threads, and so many calls that may wait for one; `each` at most of one tenant. For the event loop alone."""
 
-    def __init__(self, name: str, *, threads: int, waiting: int) -> None:
+    def __init__(self, name: str, *, threads: int, waiting: int, each: int | None = None) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"casbah-{name}")
         self._most = threads + waiting
+        self._each = each
         self._inside = 0
+        self._tenants: Counter[str] = Counter()
 
-    async def run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def run(self, call: Callable[..., Answer], *arguments: Any, tenant: str = "") -> Answer:
         """Call what blocks in a thread. Raises BusyError if too many wait already."""
-        if self._inside >= self._most:
+        if self._inside >= self._most or (self._each is not None and tenant and self._tenants[tenant] >= self._each):
             raise BusyError
-        future = self._pool.submit(call, *arguments)
+        future = self._pool.submit(copy_context().run, call, *arguments)
         self._inside += 1
+        self._tenants[tenant] += 1
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: _left(loop, self._leave))
+        future.add_done_callback(lambda _: _left(loop, partial(self._leave, tenant)))
         return await asyncio.wrap_future(future)
 
     @property
@@ -42,16 +48,20 @@ class Lane:
         """Wait for what is being done; what waits is not begun."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _leave(self) -> None:
+    def _leave(self, tenant: str) -> None:
         self._inside -= 1
+        self._tenants[tenant] -= 1
+        if not self._tenants[tenant]:
+            del self._tenants[tenant]
 
 
 class Lanes:
     """The lanes of a house."""
 
     def __init__(self, settings: Settings) -> None:
-        self.search = Lane("search", threads=settings.search_threads, waiting=settings.search_queue)
-        self.ingest = Lane("ingest", threads=settings.ingest_threads, waiting=settings.ingest_queue)
+        each = settings.tenant_queue
+        self.search = Lane("search", threads=settings.search_threads, waiting=settings.search_queue, each=each)
+        self.ingest = Lane("ingest", threads=settings.ingest_threads, waiting=settings.ingest_queue, each=each)
         self.quick = Lane("quick", threads=settings.search_threads, waiting=settings.search_queue)
 
     def close(self) -> None:
