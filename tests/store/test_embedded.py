@@ -57,7 +57,7 @@ def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
     "content, says",
     [
         pytest.param('{"format": 99, "fields": []}', "has format 99", id="a newer format"),
-        pytest.param('{"format": 3, "fields": ["gone:id"]}', "other fields", id="other fields"),
+        pytest.param('{"format": 4, "fields": ["gone:id"]}', "other fields", id="other fields"),
         pytest.param("not json", "cannot be read", id="not ours"),
     ],
 )

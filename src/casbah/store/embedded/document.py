@@ -60,6 +60,11 @@ def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
             made[name] = found = tuple(dict.fromkeys(found))
             if len(found) > 1:
                 has.append(s.counted(name, len(found)))
+    for name, column in _BACKWARDS:
+        if name in made:
+            made[column] = [value[::-1] for value in made[name]]
+            if len(made[name]) > 1:
+                has.append(s.counted(column, len(made[name])))
     addresses = _ADDRESS.read(reading)
     if addresses:
         made[_ADDRESS.name] = [s.column_value(_ADDRESS, each) for each in dict.fromkeys(addresses)]
@@ -73,3 +78,4 @@ _LISTED = tuple(
     if field.kind not in (Kind.WORDS, Kind.ADDRESS) and field.name != "created"
 )
 _ADDRESS = FIELDS["ip_key"]
+_BACKWARDS = tuple((name, field.name) for name, field in s.BACKWARDS.items())

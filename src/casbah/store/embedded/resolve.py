@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from casbah.activity import predicate as p
 from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
+from casbah.store.embedded.schema import BACKWARDS
 from casbah.store.embedded.view import View
 
 NOTHING = p.Any(())
@@ -101,6 +102,8 @@ class _Resolver:
                 return NOTHING
             case p.Terms(field, (value,)) if field.kind is Kind.BOOL:
                 return self._sparser(predicate, str(value))
+            case p.Suffix(field, text) if text and field.name in BACKWARDS:
+                return self._pattern(p.Prefix(BACKWARDS[field.name], text[::-1]))
             case p.Prefix() | p.Infix() | p.Suffix():
                 return self._pattern(predicate)
             case _:

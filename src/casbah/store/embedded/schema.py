@@ -4,7 +4,8 @@ Store's own columns: `record` (the bytes, packed), `has` (which fields have a va
 `twin` (the source's body by which the same event is known again), `seq` (the number of first storing, which never changes)
 and `stored` (the number of the last storing), `date_key` and `created_key` (unique sort keys: the moment, then `seq`), and
 the spans of time in which an activity lies, coarse and fine: as terms, so that how many activities a span holds is known
-without a search, and a window of time is a few terms and no walk over a column.
+without a search, and a window of time is a few terms and no walk over a column. And URLs backwards, for what ends with a text
+begins with it backwards, which a dictionary finds without a walk through all of it.
 """
 
 import hashlib
@@ -18,6 +19,13 @@ from casbah.activity.text import MOST_CHARACTERS, exact
 
 WORDS = "words"
 """The tokenizer of the `word` column: words are made in Python and joined by spaces; it only splits them again."""
+
+BACKWARDS: Mapping[str, Field] = {
+    field.name: Field(f"{field.name}_backwards", field.kind, field.read)
+    for field in FIELDS.values()
+    if field.kind is Kind.URL
+}
+"""By field, the column of its values backwards."""
 
 _NUMBERS = (Kind.INT, Kind.MS)
 CHANGED = "changed"
@@ -41,7 +49,7 @@ def build() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for field in FIELDS.values():
         _add(builder, field)
-    for name in ("has", "twin"):
+    for name in ("has", "twin", *(field.name for field in BACKWARDS.values())):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("seq", "stored", "date_key", "created_key"):
         builder.add_integer_field(name, fast=True)
