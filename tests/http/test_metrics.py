@@ -61,6 +61,13 @@ def test_who_may_read_them(tmp_path, chosen: str, scopes: list[str] | None, stat
         assert Asker(house.app, key)("GET", "/metrics").status == status
 
 
+def test_one_tenant_of_several_does_not_read_what_all_do(tmp_path) -> None:
+    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+        key, _ = house.services.tokens.create("one", tenant="contoso")
+        assert Asker(house.app, key)("GET", "/metrics").status == 403
+        assert Asker(house.app, house.local_key)("GET", "/metrics").status == 200
+
+
 @pytest.fixture
 def logged():
     root = logging.getLogger()

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
-from casbah.errors import LeavingError, RouteNotFoundError
+from casbah.errors import LeavingError, PermissionDeniedError, RouteNotFoundError
 from casbah.http.exchange import Services, json_response
 from casbah.http.metrics import CONTENT_TYPE
 from casbah.http.session import address_of
@@ -27,6 +27,8 @@ async def metrics(request: Request, services: Services) -> Response:
         authorization = request.headers.get("authorization")
         caller = await run_in_threadpool(services.door.caller, authorization, None, address=address_of(request))
         caller.require(Permission.ADMINISTER)
+        if not caller.owner and caller.scope.tenant != DEFAULT_TENANT:  # They count what all tenants do.
+            raise PermissionDeniedError
     return Response(services.metrics.shown(), media_type=CONTENT_TYPE)
 
 
