@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from bench import floor
 from bench.asking import LIST, Figures, Way, quartiles
 from bench.data import week_of
 from bench.floor import Floor
-from bench.peers.casbah import INGEST, Casbah, connect
+from bench.peers.casbah import INGEST, LOADERS, Casbah, connect, pid_of
 from bench.peers.contract import Peer
+from bench.process import Process, processor
 from bench.swarm import Ran, swarm
 from bench.wire import Connection
 
@@ -25,7 +27,6 @@ _POSTERS = 64
 _SCAN_LIMIT = 5_000
 _MOST_SCANNED = 300_000
 _BATCH = 5_000
-_LOADERS = 4
 _STORED = 30_000
 
 
@@ -42,18 +43,20 @@ def fetches(connections: Mapping[str, Connection], ids: Sequence[str]) -> dict[s
     return {name: each.summary() for name, each in figures.items()}
 
 
-def clients(connections: Mapping[str, Connection], bodies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def clients(
+    connections: Mapping[str, Connection], bodies: Sequence[dict[str, Any]], peers: Mapping[str, Peer]
+) -> dict[str, Any]:
     """The whole query set in one order, by one client and by several."""
     found = {}
     for name, connection in connections.items():
         requests = [connection.request("POST", LIST, json.dumps(body).encode()) for body in bodies]
         # Whoever starts processes or connections when requests first overlap has them before anything counts.
         swarm(connection.url, requests, connections=_CLIENTS, seconds=_WARM_SECONDS, endless=True)
-        ran = {
-            count: swarm(connection.url, requests, connections=count, seconds=_SECONDS, endless=True)
-            for count in (1, _CLIENTS)
-        }
-        found[name] = {str(count): _rate(each) for count, each in ran.items()}
+        found[name] = {}
+        for count in (1, _CLIENTS):
+            with _working(peers[name].processes()) as worked:
+                ran = swarm(connection.url, requests, connections=count, seconds=_SECONDS, endless=True)
+            found[name][str(count)] = _rate(ran, worked[0])
         found[name]["ratio"] = round(found[name][str(_CLIENTS)]["per_second"] / found[name]["1"]["per_second"], 2)
     return found
 
@@ -80,22 +83,26 @@ def ingests(peers: Mapping[str, Peer], records: Sequence[bytes], *, folder: Path
     found = {"floor": round(size / floor.ingest(made, batch=_BATCH, folder=folder))}
     for name, peer in peers.items():
         found[name] = round(size / peer.ingest(records, batch=_BATCH))
-    if isinstance(peers.get("casbah"), Casbah):
-        found[f"casbah, {_LOADERS} connections"] = round(size / _together(peers["casbah"], records))
+    casbah = peers.get("casbah")
+    if isinstance(casbah, Casbah):
+        seconds, worked = _together(casbah, records)
+        found[f"casbah, {LOADERS} connections"] = round(size / seconds)
+        found["microseconds of processor a record"] = round(worked / size * 1e6)
     found["floor, again"] = round(size / floor.ingest(made, batch=_BATCH, folder=folder))
     return found
 
 
-def _together(casbah: Casbah, records: Sequence[bytes]) -> float:
-    """The seconds that the same batches take over several connections at once."""
+def _together(casbah: Casbah, records: Sequence[bytes]) -> tuple[float, float]:
+    """The seconds that the same batches take over several connections at once, and those that processors worked for it."""
     bodies = [b"\n".join(records[start : start + _BATCH]) for start in range(0, len(records), _BATCH)]
     with casbah.fresh() as store:
         connection = connect(store)
         requests = [connection.request("POST", INGEST, body, "application/x-ndjson") for body in bodies]
-        ran = swarm(connection.url, requests, connections=_LOADERS, seconds=600, endless=False)
+        ran = swarm(connection.url, requests, connections=LOADERS, seconds=600, endless=False)
+        worked = processor(pid_of(store))
     if ran.errors:
         raise RuntimeError(f"{ran.errors} of {len(requests)} batches were refused")
-    return ran.seconds
+    return ran.seconds, worked
 
 
 def posts(casbah: Casbah, records: Sequence[bytes]) -> dict[str, Any]:
@@ -103,15 +110,15 @@ def posts(casbah: Casbah, records: Sequence[bytes]) -> dict[str, Any]:
     queue = iter(records)
     found: dict[str, Any] = {}
     with casbah.fresh() as store:
-        connection = connect(store)
+        connection, pid = connect(store), pid_of(store)
         for count, most in ((1, 500), (_POSTERS, 20_000)):
             requests = [
                 connection.request("POST", INGEST, record, "application/x-ndjson")
                 for record in itertools.islice(queue, most)
             ]
-            found[str(count)] = _rate(
-                swarm(connection.url, requests, connections=count, seconds=_SECONDS, endless=False)
-            )
+            before = processor(pid)
+            ran = swarm(connection.url, requests, connections=count, seconds=_SECONDS, endless=False)
+            found[str(count)] = _rate(ran, processor(pid) - before)
     found["ratio"] = round(found[str(_POSTERS)]["per_second"] / found["1"]["per_second"], 1)
     return found
 
@@ -150,11 +157,22 @@ def _speed(found: Iterable[tuple[int, int]]) -> dict[str, Any]:
     }
 
 
-def _rate(ran: Ran) -> dict[str, Any]:
+@contextmanager
+def _working(processes: Sequence[Process]) -> Iterator[list[float]]:
+    """In the end it holds the seconds that processors have worked for these processes meanwhile."""
+    before, worked = sum(each.processor() for each in processes), [0.0]
+    yield worked
+    worked[0] = sum(each.processor() for each in processes) - before
+
+
+def _rate(ran: Ran, worked: float) -> dict[str, Any]:
+    """`worked` are the seconds that processors have worked for the server."""
     latencies = sorted(ran.latencies)
     return {
         "per_second": round(len(latencies) / ran.seconds, 1),
         "p50_ms": round(quartiles(latencies)[1] * 1_000, 2),
         "p99_ms": round(latencies[len(latencies) * 99 // 100] * 1_000, 2),
         "errors": ran.errors,
+        "server_ms": round(worked / len(latencies) * 1_000, 2),
+        "client_ms": round(ran.processor / len(latencies) * 1_000, 2),
     }

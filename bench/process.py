@@ -29,6 +29,10 @@ class Process:
             found["seen"] += parts.get("Pss", 0)
         return found
 
+    def processor(self) -> float:
+        """Seconds that processors have worked for it."""
+        return processor(self.popen.pid)
+
     def end(self) -> None:
         """End it, and wait until it is gone."""
         self.popen.terminate()
@@ -106,6 +110,19 @@ def give(folder: Path, user: str | None) -> None:
 def size(folder: Path) -> int:
     """The bytes of a folder's files."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def processor(pid: int) -> float:
+    """Seconds that processors have worked for a process and those that it started."""
+    return sum(map(_worked, _family(pid))) / os.sysconf("SC_CLK_TCK")
+
+
+def _worked(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def _family(pid: int) -> list[int]:

@@ -117,7 +117,7 @@ class Run:
         way = next(iter(ways.values()))
         found = {
             **self._tried("fetch", lambda: load.fetches(connections, load.ids_of(way, bodies))),
-            **self._tried("clients", lambda: load.clients(connections, bodies)),
+            **self._tried("clients", lambda: load.clients(connections, bodies, self._peers)),
         }
         if "casbah" in connections:
             found |= self._tried("pages", lambda: pages.views(connections["casbah"], bodies))

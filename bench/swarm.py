@@ -24,6 +24,8 @@ class Ran:
     seconds: float
     latencies: list[float]
     errors: int
+    processor: float
+    """Seconds that a processor has worked for the client."""
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ def _drive(url: str, requests: Sequence[bytes], connections: int, seconds: float
     queue = _over_again(requests) if endless else iter(requests)
     latencies: list[float] = []
     errors = 0
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     with selectors.DefaultSelector() as selector:
         for _ in range(connections):
             connected = socket.create_connection((parts.hostname or "", parts.port or 80))
@@ -69,7 +71,7 @@ def _drive(url: str, requests: Sequence[bytes], connections: int, seconds: float
                     selector.unregister(asking.socket)
                     asking.socket.close()
                     waiting -= 1
-    return Ran(time.perf_counter() - started, latencies, errors)
+    return Ran(time.perf_counter() - started, latencies, errors, time.process_time() - worked)
 
 
 def _over_again(requests: Sequence[bytes]) -> Iterator[bytes]:

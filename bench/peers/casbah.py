@@ -125,6 +125,11 @@ def connect(store: Path) -> Connection:
     return Connection(told["url"], {"Authorization": f"Token {told['key']}"})
 
 
+def pid_of(store: Path) -> int:
+    """The process that serves a store."""
+    return int(json.loads((store / "server.json").read_text(encoding="utf-8"))["pid"])
+
+
 def _bodies(records: Iterator[bytes], batch: int) -> Iterator[bytes]:
     while lines := list(islice(records, batch)):
         yield b"\n".join(lines)

@@ -123,6 +123,7 @@ class Intake:
 
     def _store(self, group: Sequence[_Batch]) -> None:
         known = _Known(self._periods.views())
+        known.expect([entry for batch in group for entry in batch.entries])
         answers = [(batch, self._prepared(batch, known, alone=len(group) == 1)) for batch in group]
         good = [(batch, answer) for batch, answer in answers if answer is not None]
         try:
@@ -185,13 +186,32 @@ class Intake:
         return fresh, refused, duplicates
 
 
+_MANY = 200
+
+
 class _Known:
     """Which terms are taken, in the store or earlier in the same commit."""
 
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views[::-1]
+        self._expected: dict[str, tuple[frozenset[str], Sequence[View]]] = {}
         self._taken: set[tuple[str, str]] = set()
         self._latest: list[tuple[str, str]] = []
+
+    def expect(self, entries: Sequence[Prepared]) -> None:
+        """Look all terms of many entries up at once: the engine lets go of Python's lock at every question, and where several
+        threads want it, a question alone waits for it longer than it takes.
+        """
+        if len(entries) < _MANY:
+            return
+        columns: defaultdict[str, set[str]] = defaultdict(set)
+        for entry in entries:
+            for column, term in (s.identity(entry.id), ("twin", s.twin(entry.id, entry.digest))):
+                if term is not None:
+                    columns[column].add(term)
+        for column, terms in columns.items():
+            wanted = sorted(terms)
+            self._expected[column] = frozenset(terms), [v for v in self._views if v.has_any(column, wanted)]
 
     def begin(self) -> None:
         """From here on, terms can be forgotten again."""
@@ -208,7 +228,9 @@ class _Known:
 
     def add(self, column: str, term: str) -> bool:
         """Whether the term was taken already; from now on it is."""
-        if (column, term) in self._taken or any(view.has(column, term) for view in self._views):
+        expected, views = self._expected.get(column, (frozenset(), self._views))
+        among = views if term in expected else self._views
+        if (column, term) in self._taken or any(view.has(column, term) for view in among):
             return True
         self._taken.add((column, term))
         self._latest.append((column, term))

@@ -209,6 +209,12 @@ class View:
             return False
         return self.untouched or bool(self.numbers_of(column, term))
 
+    def has_any(self, column: str, terms: Sequence[str]) -> bool:
+        """Whether some activity has one of these terms."""
+        query = Engine.term_set_query(self.schema, column, list(terms))
+        found: Any = self.searcher.search(query, limit=1, count=True)
+        return bool(found.count)
+
     def numbers_of(self, column: str, term: str) -> list[int]:
         """The numbers of storing of the activities that have a term."""
         query = Engine.term_query(self.schema, column, term)
