@@ -32,7 +32,7 @@ STREAM_SECONDS = 300
 """How long one stream lasts: whoever reads on comes again, and is asked anew who they are."""
 
 NOW = "now"
-_LOOK_SECONDS, _QUIET_SECONDS = 0.05, 15.0
+_LOOK_SECONDS, _LOOK_FAR_SECONDS, _QUIET_SECONDS = 0.05, 0.5, 15.0
 _EVENTS = 100
 _VERSION = 1
 
@@ -56,14 +56,14 @@ async def list_changes(exchange: Exchange) -> Response:
     stored.
     """
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    predicate, after = predicate_of(body, exchange), _after(body.get("cursor"), exchange)
+    predicate, after = predicate_of(body, exchange), await _after(body.get("cursor"), exchange)
     limit = min(count_of(body, "limit") or LIMIT, MOST)
     end = time.monotonic() + min(count_of(body, "wait"), MOST_WAIT)
     found = await exchange.search(_changes, exchange, predicate, after, limit)
     while not found.changes and await _more(exchange, found.reached, end):
         found = await exchange.search(_changes, exchange, predicate, found.reached, limit)
     # What was stored since is for the next request: an empty answer never says that there is more.
-    more = bool(found.changes) and found.reached < exchange.store.settled(exchange.scope)
+    more = bool(found.changes) and found.reached < await exchange.settled()
     tail = jsontext.dump({"cursor": cursor(found.reached, exchange), "hasNext": more})
     records = b",".join(each.record for each in found.changes)
     return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
@@ -77,7 +77,7 @@ async def tail(exchange: Exchange) -> Response:
     """
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     given = exchange.request.headers.get("last-event-id") or body.get("cursor") or NOW
-    predicate, after = predicate_of(body, exchange), _after(given, exchange)
+    predicate, after = predicate_of(body, exchange), await _after(given, exchange)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(exchange, predicate, after), 200, headers, "text/event-stream")
 
@@ -89,11 +89,13 @@ async def _events(exchange: Exchange, predicate: Predicate, after: int) -> Async
     while time.monotonic() < end and not _leaving(exchange):
         try:
             found = await exchange.search(_changes, exchange, predicate, after, _EVENTS)
+            quiet = min(end, time.monotonic() + _QUIET_SECONDS)
+            more = bool(found.changes) or await _more(exchange, found.reached, quiet)
         except CasbahError:  # The stream ends, and whoever reads on is told why when they come again.
             return
         if found.changes:
             yield b"".join(_event(each.record, cursor(each.number, exchange)) for each in found.changes)
-        elif not await _more(exchange, found.reached, min(end, time.monotonic() + _QUIET_SECONDS)):
+        elif not more:
             yield f": quiet\nid: {cursor(found.reached, exchange)}\n\n".encode()
         after = found.reached
 
@@ -106,10 +108,11 @@ def _event(record: bytes, identity: str) -> bytes:
 
 async def _more(exchange: Exchange, reached: int, end: float) -> bool:
     """Whether anything is stored past a number before `end`; waits for it."""
-    while exchange.store.settled(exchange.scope) <= reached:
+    pause = _LOOK_FAR_SECONDS if exchange.store.far else _LOOK_SECONDS
+    while await exchange.settled() <= reached:
         if time.monotonic() >= end or _leaving(exchange):
             return False
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(pause)
     return True
 
 
@@ -128,12 +131,12 @@ def cursor(number: int, exchange: Exchange) -> str:
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _after(given: Any, exchange: Exchange) -> int:
+async def _after(given: Any, exchange: Exchange) -> int:
     """The number of a cursor. Raises MalformedBodyError."""
     if given in (None, ""):
         return 0
     if given == NOW:
-        return exchange.store.settled(exchange.scope)
+        return await exchange.settled()
     if not isinstance(given, str):
         raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(given)}")
     if len(given) > _MOST_CURSOR:
@@ -145,7 +148,7 @@ def _after(given: Any, exchange: Exchange) -> int:
         raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(given)}") from None
     if version != str(_VERSION) or mark != _mark(exchange) or not number.isascii() or found < 0:
         raise MalformedBodyError(f"cursor: {given!r} is not one of this tenant's cursors")
-    if found > exchange.store.settled(exchange.scope):
+    if found > await exchange.settled():
         raise MalformedBodyError(
             "cursor: from a later state than the store is in, which was restored; begin anew without one"
         )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +35,13 @@ from casbah.store.contract import Store
 from casbah.traces import Traces
 
 Answer = TypeVar("Answer")
+
+
+class Place(Protocol):
+    """Something that is asked: in this process, or over a network."""
+
+    @property
+    def far(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,14 @@ class Exchange:
     async def quick(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what blocks, but not for long."""
         return await self.services.lanes.quick.run(call, *arguments)
+
+    async def brief(self, where: "Place", call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what answers at once, unless it asks a place that is far: then in a thread."""
+        return await self.quick(call, *arguments) if where.far else call(*arguments)
+
+    async def settled(self) -> int:
+        """See `Store.settled`."""
+        return await self.brief(self.store, self.store.settled, self.scope)
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what stores events."""

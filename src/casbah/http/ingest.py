@@ -77,7 +77,7 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> d
     if len(text) > _SMALL:  # It was packed.
         return await exchange.ingest(store_events, exchange, body, source)
     book = exchange.services.ranges
-    ranges = await exchange.quick(book.ranges, exchange.scope) if book.far else book.ranges(exchange.scope)
+    ranges = await exchange.brief(book, book.ranges, exchange.scope)
     batch = _Batch(enumerate(_items(exchange, text, source, ranges), 1))
     stored = exchange.store.insert_soon(list(batch.arrivals()), exchange.scope)
     return _said(exchange, [(batch, await asyncio.wrap_future(stored))])

@@ -119,6 +119,11 @@ class Prepared(Protocol):
 class Store(Protocol):
     """Activities of many tenants, apart by construction: a Scope opens one tenant's data and no other's."""
 
+    @property
+    def far(self) -> bool:
+        """Whether every question waits for a network."""
+        ...
+
     def prepare(self, arrival: Arrival, /) -> Prepared:
         """What of storing an arrival needs no look at the store; to be called anywhere, and a function that can be pickled."""
         ...

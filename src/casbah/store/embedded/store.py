@@ -65,6 +65,7 @@ class EmbeddedStore:
         self._feedback: dict[str, Feedback] = {}
         self._closed = False
 
+    far = False
     prepare = staticmethod(prepared)
 
     def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:

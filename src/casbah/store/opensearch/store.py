@@ -43,6 +43,7 @@ class OpenSearchStore:
         self._opening = threading.Lock()
         self._intakes: dict[str, Intake] = {}
 
+    far = True
     prepare = staticmethod(prepared)
 
     def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
