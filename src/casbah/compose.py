@@ -29,6 +29,8 @@ from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
 from casbah.ingest.enrich.enrichment import Sources
 from casbah.ingest.enrich.ranges import Book
+from casbah.pull.config import read as pulls
+from casbah.pull.report import report
 from casbah.retention.deletion import Retention
 from casbah.retention.rules import Rules
 from casbah.saved.queries import Queries
@@ -112,7 +114,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             enrichment=enrichment,
             beside=beside,
             lanes=lanes,
-            metrics=Metrics(settings.store, {"search": lanes.search, "ingest": lanes.ingest, "quick": lanes.quick}),
+            metrics=_metrics(settings, lanes, clock),
             traces=spans,
             clock=clock,
         )
@@ -124,6 +126,15 @@ def _sign_in(settings: Settings, issuer: Issuer | None, shelf: Shelf, clock: Cal
         return None
     client, secret, scopes = settings.oidc_client, settings.oidc_secret, settings.oidc_scopes
     return SignIn(issuer, shelf, client=client, secret=secret, scopes=scopes, clock=clock)
+
+
+def _metrics(settings: Settings, lanes: Lanes, clock: Callable[[], int]) -> Metrics:
+    def lags() -> dict[str, float]:
+        entries = pulls(settings.pull) if settings.pull else {}
+        rows = report(entries, folder=settings.store, now=clock()) if entries else []
+        return {row["name"]: row["lag_ms"] / 1_000 for row in rows if row["lag_ms"] is not None}
+
+    return Metrics(settings.store, {"search": lanes.search, "ingest": lanes.ingest, "quick": lanes.quick}, lags)
 
 
 def _exports(settings: Settings, store: Store, clock: Callable[[], int]) -> Exports:

@@ -3,12 +3,15 @@
 import io
 import json
 import logging
+from contextlib import closing
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from casbah import compose, logs, settings
-from making import record
+from casbah.pull.checkpoints import Checkpoints
+from casbah.pull.contract import Status
+from making import NOW, record
 from scenarios.inprocess import Asker
 
 LIST, INGEST = "/api/v1/activities/", "/api/ext/v1/activities?source=mdca"
@@ -43,6 +46,20 @@ def test_requests_activities_and_filters_are_counted(opened) -> None:
     assert found["casbah_disk_bytes", (("what", "free"),)] > 0
     text = ask("GET", "/metrics").body.decode()
     assert not [word for word in ("nobody", "contoso", "secret-name", "default", "activity-1") if word in text]
+
+
+def test_how_far_behind_pulls_are(tmp_path) -> None:
+    file = tmp_path / "pull.toml"
+    file.write_text(
+        '[okta]\nkind = "okta"\nurl = "https://contoso.okta.com"\n[never]\nkind = "okta"\nurl = "https://b.okta.com"\n'
+    )
+    with compose.opened(settings.read({}, store=str(tmp_path / "store"), pull=str(file)), clock=lambda: NOW) as house:
+        with closing(Checkpoints(house.services.settings.store)) as kept:
+            kept.keep("okta", {"done": NOW - 90_000}, Status())
+        found = counted(Asker(house.app, house.local_key))
+    assert {key: value for key, value in found.items() if key[0] == "casbah_pull_lag_seconds"} == {
+        ("casbah_pull_lag_seconds", (("pull", "okta"),)): 90.0
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from casbah.activity.language import FILTERS, filter_named
 from casbah.errors import UnknownFilterError
@@ -25,10 +27,14 @@ class Waiting(Protocol):
     def inside(self) -> int: ...
 
 
+Lags = Callable[[], Mapping[str, float]]
+"""By the name of a pull: how many seconds ago the moment is until which everything was read."""
+
+
 class Metrics:
     """Counts. Any thread may."""
 
-    def __init__(self, folder: Path, lanes: dict[str, Waiting]) -> None:
+    def __init__(self, folder: Path, lanes: dict[str, Waiting], lags: Lags) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = _counter(registry, "requests", "Requests answered", "route", "method", "status")
         self._seconds = _times(registry, "request", "From a request's head to its answer", "route")
@@ -44,6 +50,7 @@ class Metrics:
         inside = Gauge("casbah_calls", "Calls that wait or are under way, by kind", ("lane",), registry=registry)
         for name, lane in lanes.items():
             inside.labels(name).set_function(_inside(lane))
+        registry.register(_Pulls(lags))
         disk = Gauge("casbah_disk_bytes", "The disk of the store's folder", ("what",), registry=registry)
         for what in ("free", "total"):
             disk.labels(what).set_function(_disk(folder, what))
@@ -82,6 +89,20 @@ class Metrics:
     def shown(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _Pulls(Collector):
+    """Looks when it is asked: pulls are in a file, and how far they are in another."""
+
+    def __init__(self, lags: Lags) -> None:
+        self._lags = lags
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        told = "How long ago the moment is until which a pull has read everything"
+        family = GaugeMetricFamily("casbah_pull_lag_seconds", told, labels=("pull",))
+        for name, seconds in self._lags().items():
+            family.add_metric((name,), seconds)
+        yield family
 
 
 def _counter(registry: CollectorRegistry, name: str, told: str, *labels: str) -> Counter:
