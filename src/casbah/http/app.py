@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +26,7 @@ from casbah.identity.throttle import Quota
 from casbah.logs import of_request
 
 AnyRoute = Route | PublicRoute
+_MOST_LENGTHS = 16
 REQUEST_ID = "X-Request-Id"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -114,7 +115,7 @@ async def _respond(request: Request, services: Services) -> Response:
 
 async def _routed(request: Request, services: Services) -> Response:
     segments = segments_of(_raw_path(request))
-    matched = _matched((*ROUTES, *PUBLIC, *manual.PAGES), segments)
+    matched = _matched(segments)
     if not matched:
         raise RouteNotFoundError
     request.state.route = matched[0][0].path
@@ -126,9 +127,10 @@ async def _routed(request: Request, services: Services) -> Response:
     raise MethodNotAllowedError(request.method, sorted({each for route, _ in matched for each in route.methods}))
 
 
-def _matched(routes: Sequence[AnyRoute], segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, str]]]:
+def _matched(segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, str]]]:
     """The routes at a path, and what its named segments hold; a route that names none of them wins over those that do."""
-    found = [(route, path) for route in routes if (path := _match(route.path, segments)) is not None]
+    routes = _of_length(len(segments))
+    found = [(route, path) for route, wanted in routes if (path := _match(wanted, segments)) is not None]
     return [(route, path) for route, path in found if not path] or found
 
 
@@ -195,16 +197,16 @@ def segments_of(path: str) -> Sequence[str]:
     return path.removesuffix("/").split("/")[1:]
 
 
-@cache
-def _pattern(path: str) -> Sequence[str]:
-    """The segments of a route's path, which every request is held against."""
-    return segments_of(path)
+@lru_cache(_MOST_LENGTHS)
+def _of_length(count: int) -> Sequence[tuple[AnyRoute, Sequence[str]]]:
+    """The routes whose path has so many segments, with them."""
+    routes: Sequence[AnyRoute] = (*ROUTES, *PUBLIC, *manual.PAGES)
+    known = ((route, segments_of(route.path)) for route in routes)
+    return [(route, wanted) for route, wanted in known if len(wanted) == count]
 
 
-def _match(pattern: str, segments: Sequence[str]) -> dict[str, str] | None:
-    wanted = _pattern(pattern)
-    if len(wanted) != len(segments):
-        return None
+def _match(wanted: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    """What the named segments of a route hold; `segments` are as many as are wanted."""
     found: dict[str, str] = {}
     for want, segment in zip(wanted, segments, strict=True):
         if want.startswith("{"):
