@@ -114,6 +114,29 @@ def test_a_request_is_one_line_without_what_was_asked(opened, logged) -> None:
     assert ask.key not in json.dumps(line)
 
 
+NAMES = ["two words", "a\nrequest [casbah.requests] id=forged", "\ud800", "x=y", "\x1b[31m"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_whatever_a_token_is_called_a_request_is_one_line(tmp_path, monkeypatch, form: str, name: str) -> None:
+    root, told = logging.getLogger(), io.StringIO()
+    before, level = root.handlers[:], root.level
+    monkeypatch.setattr(logs, "_requests", None)
+    logs.set_up(level="info", form=form, of_requests=True, stream=told)
+    try:
+        with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+            key, _ = house.services.tokens.create(name, tenant="default")
+            assert Asker(house.app, key)("POST", LIST, b"{}").status == 200
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    lines = told.getvalue().encode("utf-8").decode().splitlines()
+    (line,) = [each for each in lines if "casbah.requests" in each]
+    assert "status" in line
+    assert line.isprintable()
+
+
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", "\u00e9"])
 def test_an_id_that_is_not_plain_is_not_taken_over(opened, given: str) -> None:
     answer = opened()("GET", "/livez", headers={"x-request-id": given})
