@@ -5,6 +5,8 @@ import json
 import socket
 import ssl
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httptools
@@ -74,10 +76,19 @@ def settle() -> None:
     gc.set_threshold(*_SELDOM)
 
 
-def server_of(app: ASGIApp, settings: Settings | None = None) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """One that leaves signals to whoever runs it: uvicorn's own would take their handlers away while it runs."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See `uvicorn.Server.capture_signals`."""
+        yield
+
+
+def server_of(app: ASGIApp, settings: Settings | None = None) -> Server:
     """A server of the application, not yet running; with the certificate that the settings name, if they do."""
     certificate = None if settings is None else settings.tls_certificate
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
             ssl_certfile=certificate,

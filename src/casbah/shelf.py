@@ -45,7 +45,6 @@ QUERIES = Kind("queries", "saved queries", "those saved so far are gone")
 RANGES = Kind("ranges", "IP ranges", "those drawn so far are gone")
 RULES = Kind("rules", "retention rules", "there are no rules and no legal holds")
 PASSING = Kind("passing", "counts of requests", "tenants may ask as often as if they had not asked yet", passes=True)
-LASTING = (TOKENS, QUERIES, RANGES, RULES)
 
 
 @dataclass(frozen=True, slots=True)

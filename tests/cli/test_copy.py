@@ -110,3 +110,24 @@ def test_what_differs_is_told(places: tuple[str, str], tmp_path: Path) -> None:
 
 def test_a_store_is_not_copied_onto_itself(places: tuple[str, str]) -> None:
     told("copy", "--from", places[0], "--to", places[0], code=1)
+
+
+def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places: tuple[str, str]) -> None:
+    source, target = places
+    token = json.loads(told("token", "create", "reader", "--json", "--store", source))["token"]
+    for store, name in ((source, "case 4711"), (target, "theirs")):
+        told("retention", "hold", name, "--filter", "user.username eq ann@contoso.com", "--store", store)
+    told("ranges", "add", "office", "198.51.100.0/24", "--category", "corporate", "--tag", "ours", "--store", source)
+    told("ranges", "add", "vpn", "203.0.113.0/24", "--category", "vpn", "--store", source)
+    told("ranges", "add", "their vpn", "203.0.113.0/24", "--category", "vpn", "--store", target)
+    for _ in range(2):
+        result = CliRunner().invoke(app, ["copy", "--from", source, "--to", target])
+        assert result.exit_code == 0
+        assert "not copied: default: IP range 'vpn': subnets: 203.0.113.0/24" in result.stderr
+    held = {each["name"] for each in json.loads(told("retention", "list", "--json", "--store", target))}
+    assert held == {"case 4711", "theirs"}
+    drawn = json.loads(told("ranges", "list", "--json", "--store", target))
+    assert {each["name"] for each in drawn} == {"office", "their vpn"}
+    with compose.opened(settings.read({}, store=target)) as house:
+        assert house.services.tokens.caller(token).name == "reader"
+        assert "ours" in house.services.ranges.tags(Scope("default")).values()

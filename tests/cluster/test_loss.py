@@ -269,3 +269,30 @@ def test_another_server_goes_on_where_one_died(place: Place, monkeypatch: pytest
     assert dying.insert([arrival(each) for each in batch(1)], TENANT).duplicates == BATCH
     for each in (dying, other):
         each.close()
+
+
+def test_who_holds_a_turn_for_long_is_not_taken_for_dead(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says the same again to hold it for longer; and whoever waits for it sees that somebody does."""
+    monkeypatch.setattr(turn, "LEASE", 2.0)
+    one, other = place.opened(), place.opened()
+    one.insert([arrival(each) for each in batch(0)], TENANT)
+    ends: list[float] = []
+
+    def wait() -> None:
+        other.insert([arrival(each) for each in batch(1)], TENANT)
+        ends.append(time.monotonic())
+
+    with one._turns.turn(TENANT) as held:
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        end = time.monotonic() + 7
+        while time.monotonic() < end:
+            held.renew()
+            time.sleep(0.1)
+        assert not ends
+        released = time.monotonic()
+    waiting.join()
+    assert ends[0] > released
+    assert one.count(p.Everything(), TENANT) == 2 * BATCH
+    for each in (one, other):
+        each.close()

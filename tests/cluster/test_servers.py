@@ -141,14 +141,18 @@ class Balancer:
     servers: list[Server]
     ready: list[str] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
+    leaving: int = 0
+    """How often a server said that it was about to stop."""
 
     def look(self) -> None:
         while not self.done.is_set():
             found = []
             for each in self.servers:
                 try:
-                    if httpx.get(f"{each.url}/readyz", trust_env=False, timeout=5).status_code == 200:
+                    answer = httpx.get(f"{each.url}/readyz", trust_env=False, timeout=5)
+                    if answer.status_code == 200:
                         found.append(each.url)
+                    self.leaving += "about to stop" in answer.text
                 except httpx.HTTPError:
                     continue
             self.ready = found
@@ -206,6 +210,7 @@ def test_a_rolling_restart_drops_no_request(place: Place, tmp_path: Path) -> Non
             each.stop()
     assert set(said) == {"200"}, said
     assert said["200"] > 50
+    assert balancer.leaving > 1
     store = place.opened()
     for name in stored:
         assert store.fetch(name, Scope("default")) is not None

@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -175,6 +176,20 @@ def test_deep_skips_land_where_counting_says(store: Store, sort: str, direction:
     for skip in (9_999, 10_000, 10_001, 11_234, 12_950, 13_000, 10**30):
         page = store.find(query(skip=skip, sortField=sort, sortDirection=direction), TENANT)
         assert (ids(page.records), page.total) == (expected[skip : skip + 100], 13_000)
+
+
+def test_a_scan_may_be_asked_for_more_than_an_engine_reaches(store: Store) -> None:
+    """Exports read in pages larger than any that a client may ask for."""
+    store.insert([arrival(record(n, timestamp=NOW - n // 3)) for n in range(12_000)], TENANT)
+    asked: Query = replace(query(isScan=True), limit=50_000)
+    found: list[str] = []
+    while True:
+        page = store.scan(asked, TENANT)
+        found += ids(page.records)
+        if page.boundary is None:
+            break
+        asked = replace(query(continuation(asked, page.boundary), isScan=True), limit=50_000)
+    assert (len(found), len(set(found))) == (12_000, 12_000)
 
 
 def test_a_scan_within_filters_keeps_its_window(store: Store) -> None:

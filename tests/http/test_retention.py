@@ -7,7 +7,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.scope import Scope
-from casbah.errors import ShelfDamagedError
+from casbah.errors import ShelfDamagedError, UnreachableError
 from casbah.retention.deletion import DAY
 from making import NOW, record
 from scenarios.inprocess import Asker, Reply
@@ -102,6 +102,39 @@ def test_a_running_house_applies_rules_by_itself(house, ask):
             break
         house.services.retention._closing.wait(0.05)
     assert total(ask) == 8
+
+
+def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypatch):
+    whole, away = house.services.store.tenants, [True, True]
+
+    def tenants():
+        if away:
+            away.pop()
+            raise UnreachableError("it is not there")
+        return whole()
+
+    monkeypatch.setattr(house.services.store, "tenants", tenants, raising=False)
+    monkeypatch.setattr("casbah.retention.deletion._IDLE_SECONDS", 0.05)
+    post(ask, RULES, name="a week", days=7)
+    house.services.retention.begin()
+    for _ in range(200):
+        if total(ask) == 8 and not away:
+            break
+        house.services.retention._closing.wait(0.05)
+    assert (total(ask), away) == (8, [])
+
+
+def test_a_deletion_that_breaks_off_leaves_an_act_all_the_same(house, ask, monkeypatch):
+    def delete(*_):
+        raise UnreachableError("it is not there")
+
+    monkeypatch.setattr(house.services.store, "delete", delete, raising=False)
+    assert post(ask, DELETE, dryRun=False).status == 503
+    post(ask, RULES, name="a week", days=7)
+    assert post(ask, f"{RULES}/apply", dryRun=False).json["data"][0]["error"]
+    told = [(each["operation"], each["result"]) for each in acts(ask)]
+    assert ("delete_activities", {"interrupted": 503}) in told
+    assert [name for name, result in told if "interrupted" in result] == ["delete_activities", "apply_retention"]
 
 
 def test_rules_are_of_their_tenant(house, ask):

@@ -12,6 +12,7 @@ from casbah.activity.fields import FIELDS
 from casbah.activity.query import Query
 from casbah.activity.record import identifier
 from casbah.activity.scope import Scope
+from casbah.errors import ActivityNotFoundError
 from casbah.ingest import jsontext
 from casbah.ingest.stored import arrival_of
 from casbah.shelf import Shelf
@@ -54,8 +55,11 @@ def commented(source: Store, target: Store, scope: Scope) -> Copied:
     """Copy what was said of activities, where it is not there yet."""
     brought = 0
     for activity_id in source.commented(scope):
-        known = set(target.feedback(activity_id, scope))
-        for entry in source.feedback(activity_id, scope):
+        try:
+            known, said = set(target.feedback(activity_id, scope)), source.feedback(activity_id, scope)
+        except ActivityNotFoundError:  # It was deleted meanwhile, or refused; what was refused is told.
+            continue
+        for entry in said:
             if entry not in known:
                 target.add_feedback(activity_id, entry, scope)
                 brought += 1

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,8 +21,10 @@ from casbah.activity.scope import Scope
 from casbah.backup.copying import Copied, Told, commented, copied, copied_shelf, differing
 from casbah.cli import options
 from casbah.durable import make_folder, write_file
-from casbah.errors import BackupError
-from casbah.shelf import LASTING
+from casbah.errors import BackupError, BadRangeError
+from casbah.ingest.enrich.ranges import Book
+from casbah.retention.rules import HOLD, Rules
+from casbah.shelf import QUERIES, RANGES, RULES, TOKENS
 from casbah.store.contract import Store
 
 _SHOWN = 10
@@ -50,13 +53,13 @@ def copy(
     """
     if source == target:
         raise BackupError("--from and --to name the same store")
+    if tenant is None:
+        _beside(source, target)
     with closing(_opened(source)) as here, closing(_opened(target)) as there:
         rows = [
             _tenant(here, there, Scope(name), _Kept(source, target, name, again=again), verify=verify)
             for name in tenant or here.tenants()
         ]
-    if tenant is None:
-        _beside(source, target)
     wrong = sum(row["different"] or 0 for row in rows)
     if as_json:
         typer.echo(json.dumps(rows))
@@ -90,13 +93,51 @@ def _opened(address: str) -> Store:
 
 
 def _beside(source: str, target: str) -> None:
-    """Copy what is kept beside the activities, and say what that was."""
+    """Copy what is kept beside the activities, and say what that was. Holds come first: nothing of theirs is to be deleted."""
     here, there = (settings.read(os.environ, store=address) for address in (source, target))
+    clock = compose.wall_clock
     with compose.shelves(here) as ours, compose.shelves(there) as theirs:
-        told = [(copied_shelf(ours(kind), theirs(kind)), kind.what) for kind in LASTING]
-    brought = [f"{count:,} of {what}" for count, what in told if count]
-    if brought:
-        typer.echo(f"casbah: copied beside the activities: {', '.join(brought)}", err=True)
+        told = [(_rules(Rules(ours(RULES)), Rules(theirs(RULES))), RULES.what)]
+        brought, left = _ranges(Book(ours(RANGES), clock=clock), Book(theirs(RANGES), clock=clock))
+        told += [(brought, RANGES.what)]
+        told += [(copied_shelf(ours(kind), theirs(kind)), kind.what) for kind in (TOKENS, QUERIES)]
+    said = [f"{count:,} of {what}" for count, what in told if count]
+    if said:
+        typer.echo(f"casbah: copied beside the activities: {', '.join(said)}", err=True)
+    for each in left:
+        typer.echo(f"casbah: not copied: {each}", err=True)
+
+
+def _rules(here: Rules, there: Rules) -> int:
+    """Bring the rules that are not there yet; how many."""
+    brought = 0
+    for tenant in here.tenants():
+        known = {rule.id for rule in there.all(Scope(tenant))}
+        for rule in sorted(here.all(Scope(tenant)), key=lambda rule: rule.action != HOLD):
+            if rule.id not in known:
+                there.add(rule, Scope(tenant))
+                brought += 1
+    return brought
+
+
+def _ranges(here: Book, there: Book) -> tuple[int, list[str]]:
+    """Bring the IP ranges that are not there yet: how many, and what stands in the way of the others."""
+    brought: int = 0
+    left: list[str] = []
+    for tenant in here.tenants():
+        scope = Scope(tenant)
+        known, names = {kept.id for kept in there.all(scope)}, here.tags(scope)
+        for kept in here.all(scope):
+            if kept.id in known:
+                continue
+            drawn = replace(kept.drawn, tags=tuple(names.get(tag, tag) for tag in kept.drawn.tags))
+            try:
+                there.add(drawn, scope, range_id=kept.id)
+            except BadRangeError as wrong:
+                left.append(f"{tenant}: IP range {drawn.name!r}: {wrong}")
+            else:
+                brought += 1
+    return brought, left
 
 
 def _tenant(here: Store, there: Store, scope: Scope, kept: _Kept, *, verify: bool) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _nothing() -> None:
 
 class Stopping:
     """How a server ends: at SIGINT, or at SIGTERM once it has said for `drain` ms that it is about to, requests under way
-    finished. A second signal ends the waiting.
+    finished. A second signal ends the waiting, a third one does not wait for requests either.
     """
 
     def __init__(self, server: uvicorn.Server, leaving: threading.Event, *, drain: int | None) -> None:
@@ -119,12 +119,13 @@ class Stopping:
     def on_signals(self, also: Callable[[], None] = _nothing) -> None:
         """Heed signals from now on; whatever else is to stop stops at once.
 
-        uvicorn heeds them only while it runs. One that comes a moment earlier must not be lost, and the one that uvicorn
-        raises again once it has stopped must not end the process: the store is yet to be closed.
+        Also before the server runs and after it: none may be lost, and none may end the process while the store is open.
         """
 
         def stop(number: int, _: object) -> None:
             also()
+            if self._server.should_exit:
+                self._server.force_exit = True
             waits = number == signal.SIGTERM and self._seconds > 0 and not self._leaving.is_set()
             self._leaving.set()
             if waits:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import unquote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -160,7 +159,7 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
 async def _caller(request: Request, services: Services) -> Caller:
     authorization = request.headers.get("authorization")
     if services.tokens.far or services.door.may_wait(authorization):
-        return await run_in_threadpool(_known, request, authorization, services)
+        return await services.lanes.door.run(_known, request, authorization, services)
     return _known(request, authorization, services)
 
 
@@ -173,7 +172,7 @@ def _known(request: Request, authorization: str | None, services: Services) -> C
 
 async def _admitted(caller: Caller, services: Services) -> Quota | None:
     if services.throttle.far:
-        return await run_in_threadpool(services.throttle.admit, caller.scope.tenant)
+        return await services.lanes.door.run(services.throttle.admit, caller.scope.tenant)
     return services.throttle.admit(caller.scope.tenant)
 
 

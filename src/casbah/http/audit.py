@@ -26,10 +26,12 @@ async def noted(  # noqa: PLR0913  a request has so many sides
 ) -> None:
     """Put a request that was answered into the trail, if it belongs there: what was done, and what was not permitted.
 
-    What failed in another way did nothing. An act that cannot be stored is told to the log whole: it has happened.
+    What failed in another way did nothing, unless it was `interrupted`. An act that cannot be stored is told to the log
+    whole: it has happened.
     """
     changes = changes and not getattr(request.state, "unchanged", False)
-    if not services.trail.wants(changes=changes) or (status >= _REFUSED and status != _FORBIDDEN):
+    interrupted = getattr(request.state, "interrupted", False)
+    if not services.trail.wants(changes=changes) or (status >= _REFUSED and status != _FORBIDDEN and not interrupted):
         return
     act = Act(
         at=services.clock(),
@@ -39,8 +41,8 @@ async def noted(  # noqa: PLR0913  a request has so many sides
         asked=getattr(request.state, "asked", {}),
         address=address_of(request),
         agent=request.headers.get("user-agent", ""),
-        allowed=status < _REFUSED,
-        result=getattr(request.state, "result", {}),
+        allowed=status != _FORBIDDEN,
+        result={"interrupted": status} if interrupted else getattr(request.state, "result", {}),
     )
     if not changes:
         services.trail.note(act, caller.scope)

@@ -1,9 +1,12 @@
 """Is the process alive, does the store answer."""
 
+from functools import partial
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from casbah.activity.deadline import Deadline
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.errors import LeavingError, PermissionDeniedError, RouteNotFoundError
@@ -12,6 +15,9 @@ from casbah.http.metrics import CONTENT_TYPE
 from casbah.http.session import address_of
 from casbah.identity.door import DEFAULT_TENANT
 from casbah.identity.grants import Permission
+
+_SECONDS = 5
+"""A store that takes longer to answer the least question is not ready for others."""
 
 
 async def alive(_: Request, __: Services) -> Response:
@@ -36,5 +42,6 @@ async def ready(_: Request, services: Services) -> Response:
     """The store answers, and the server stays; if not, the error says so with 503."""
     if services.leaving.is_set():
         raise LeavingError
-    await services.lanes.quick.run(services.store.count, Everything(), Scope(DEFAULT_TENANT))
+    count = partial(services.store.count, until=Deadline.after(_SECONDS))
+    await services.lanes.quick.run(count, Everything(), Scope(DEFAULT_TENANT))
     return json_response({"status": "ready"})

@@ -18,6 +18,10 @@ from casbah.settings import Settings
 Answer = TypeVar("Answer")
 
 
+_AT_THE_DOOR = 16
+"""Callers who are being recognised at a time, where that means waiting for a network."""
+
+
 class Lane:
     """So many threads, and so many calls that may wait for one; `each` at most of one tenant. For the event loop alone."""
 
@@ -63,10 +67,11 @@ class Lanes:
         self.search = Lane("search", threads=settings.search_threads, waiting=settings.search_queue, each=each)
         self.ingest = Lane("ingest", threads=settings.ingest_threads, waiting=settings.ingest_queue, each=each)
         self.quick = Lane("quick", threads=settings.search_threads, waiting=settings.search_queue)
+        self.door = Lane("door", threads=_AT_THE_DOOR, waiting=settings.search_queue)
 
     def close(self) -> None:
         """Close every lane."""
-        for lane in (self.search, self.ingest, self.quick):
+        for lane in (self.search, self.ingest, self.quick, self.door):
             lane.close()
 
 

@@ -53,7 +53,9 @@ async def delete_activities(exchange: Exchange) -> Response:
         exchange.request.state.unchanged = True
         found = await exchange.search(retention.look, predicate, exchange.scope)
         return json_response({"dryRun": True, **_counts(found)})
+    exchange.request.state.interrupted = True  # Until it is known better: a part may be gone when something fails.
     found = await exchange.ingest(retention.delete, predicate, exchange.scope)
+    exchange.request.state.interrupted = False
     exchange.request.state.result = _counts(found)
     if wait:
         await exchange.ingest(retention.erase, exchange.scope)

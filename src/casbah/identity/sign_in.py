@@ -29,6 +29,7 @@ PENDING_MS = 10 * 60_000
 """How long somebody has to sign in at the issuer."""
 
 _MOST_PENDING = 10_000
+_SELDOM = 10
 _KEPT_MS = 3_600_000
 
 
@@ -65,6 +66,7 @@ class SignIn:
         self._clock = clock
         self._shelf = shelf
         self._endpoints: _Endpoints | None = None
+        self._begun = 0
 
     def begin(self, redirect: str, *, then: str) -> tuple[str, str]:
         """Where to send a browser, and the state that it is to keep; `redirect` is where the issuer sends it back.
@@ -73,7 +75,11 @@ class SignIn:
         """
         where = self._known().authorize
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-        self._forget_old()
+        self._begun += 1
+        if (
+            self._begun % max(1, _MOST_PENDING // _SELDOM) == 0
+        ):  # Anybody may begin, and looking at all of them is dear.
+            self._forget_old()
         pending = _Pending(verifier, redirect, then, self._clock())
         self._shelf.put(_DRAWER, _digest(state).hex(), asdict(pending))
         asked = {

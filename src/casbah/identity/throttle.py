@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ class Throttle:
         self._rate = rate
         self._shelf = shelf
         self._clock = clock
-        self._counting = threading.Lock()
+        self._counting: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @property
     def far(self) -> bool:
@@ -70,9 +71,9 @@ class Throttle:
             quota = Quota(rate, rate.requests - len(counts), _seconds_until(counts[0] + span, now))
             return {_SEEN: counts}
 
-        with (
-            self._counting
-        ):  # Threads of one server wait for each other here, rather than undo each other's work there.
+        with self._counting[
+            tenant
+        ]:  # Threads of one server wait for each other here, rather than undo each other's work there.
             change(self._shelf, _DRAWER, tenant, counted)
         return quota
 

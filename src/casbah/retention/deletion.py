@@ -5,8 +5,9 @@ What was deleted leaves the disk in the background, a little at a time.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
@@ -23,6 +24,8 @@ DAY = 86_400_000
 EVERY_SECONDS = 3_600.0
 _PAUSE = 0.02
 _IDLE_SECONDS = 5.0
+_SECONDS_TO_CLOSE = 10.0
+"""What is under way when the house is closed may take longer, on a cluster; it ends with the process then, or there."""
 
 log = logging.getLogger("casbah.retention")
 
@@ -96,7 +99,7 @@ class Retention:
         self._closing.set()
         self._awake.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_SECONDS_TO_CLOSE)
 
     def _applied(self, rule: Rule, scope: Scope, *, really: bool) -> Applied:
         now = self._clock()
@@ -106,16 +109,18 @@ class Retention:
             found = self.delete(predicate, scope) if really else self.look(predicate, scope)
         except (CasbahError, OSError) as wrong:
             log.warning("rule %s of tenant %s could not be applied: %s", rule.id, scope.tenant, wrong)
+            if really:  # A part may be gone.
+                self._told(rule, {"interrupted": str(wrong)}, scope, now)
             return Applied(rule, None, str(wrong))
         if really and found.deleted:
-            self._told(rule, found, scope, now)
+            result = {"matching": found.matching, "held": found.held, "deleted": found.deleted}
+            self._told(rule, result, scope, now)
         return Applied(rule, found)
 
-    def _told(self, rule: Rule, found: Found, scope: Scope, now: int) -> None:
+    def _told(self, rule: Rule, result: Mapping[str, object], scope: Scope, now: int) -> None:
         if not self._trail.wants(changes=True):
             return
         asked = {"filters": rule.filters, "days": rule.days, "rule": rule.name}
-        result = {"matching": found.matching, "held": found.held, "deleted": found.deleted}
         act = Act(at=now, who=WHO, name="apply_retention", about=rule.id, asked=asked, result=result)
         try:
             self._trail.keep(act, scope).result()
@@ -130,28 +135,31 @@ class Retention:
     def _run(self) -> None:
         wait = 0.0
         while not self._closing.is_set():
-            for tenant in self._store.tenants():
-                self._guarded(self._erase_slowly, Scope(tenant))
+            self._guarded(self._erase_all, "erasing")
             if wait <= 0:
-                for tenant in self.rules.tenants():
-                    self._guarded(self._apply, Scope(tenant))
+                self._guarded(self._apply_all, "retention")
                 wait = EVERY_SECONDS
             self._awake.wait(_IDLE_SECONDS)
             wait -= _IDLE_SECONDS
             self._awake.clear()
 
-    def _apply(self, scope: Scope) -> None:
-        self.apply(scope, really=True)
+    def _erase_all(self) -> None:
+        for tenant in self._store.tenants():
+            self._guarded(partial(self._erase_slowly, Scope(tenant)), f"erasing in tenant {tenant}")
+
+    def _apply_all(self) -> None:
+        for tenant in self.rules.tenants():
+            self._guarded(partial(self.apply, Scope(tenant), really=True), f"retention of tenant {tenant}")
 
     def _erase_slowly(self, scope: Scope) -> None:
         """With pauses, so that whoever stores something meanwhile gets a turn."""
         while not self._closing.is_set() and self._store.erase(scope):
             self._closing.wait(_PAUSE)
 
-    def _guarded(self, work: Callable[[Scope], object], scope: Scope) -> None:
+    def _guarded(self, work: Callable[[], object], what: str) -> None:
         """Whatever fails now is tried again later, and said."""
         try:
-            work(scope)
+            work()
         except Exception as wrong:  # noqa: BLE001  the thread must go on, whatever the engine raises
             if not self._closing.is_set():
-                log.warning("retention of tenant %s waits: %s", scope.tenant, wrong)
+                log.warning("%s waits: %s", what, wrong)

@@ -122,6 +122,10 @@ class Book:
             self._known[scope.tenant] = kept, known
         return known
 
+    def tenants(self) -> Sequence[str]:
+        """The tenants that have drawn any."""
+        return [kept.name for kept in self._shelf.all(_DRAWER)]
+
     def all(self, scope: Scope) -> Sequence[Kept]:
         """Every range of a tenant, by name."""
         return self._page(scope).ranges

@@ -8,13 +8,16 @@ from typing import Any
 import orjson
 
 from casbah.errors import UnreachableError
-from casbah.store.opensearch.cluster import Cluster
-from casbah.store.opensearch.turn import Turn
+from casbah.store.opensearch.cluster import Cluster, within
+from casbah.store.opensearch.turn import LEASE, Turn
 
 _MOST_BYTES = 8 << 20
 _LATER = (429, 500, 502, 503, 504)
 _CONFLICT, _MISSING, _DONE = 409, 404, 300
 _PAUSE = 0.2
+_PATIENCE = 2 * LEASE
+"""Seconds for which what the cluster does not take is sent again: a disk that is full stays so."""
+
 _ENDS = "items.*.status,items.*.error.type,items.*.error.reason"
 
 
@@ -44,7 +47,8 @@ class Ends:
 
 
 def write(cluster: Cluster, writes: Sequence[Write], turn: Turn) -> Ends:
-    """Have everything written; what the cluster cannot do now is sent again while the turn lasts. Raises UnreachableError."""
+    """Have everything written; what the cluster cannot do now is sent again for a while. Raises UnreachableError."""
+    end = time.monotonic() + _PATIENCE
     conflicts: list[int] = []
     refused: list[tuple[int, str]] = []
     waiting = list(range(len(writes)))
@@ -62,13 +66,17 @@ def write(cluster: Cluster, writes: Sequence[Write], turn: Turn) -> Ends:
                     refused.append((position, _reason(end)))
         waiting = again
         if waiting:
+            if time.monotonic() > end:
+                raise UnreachableError("it takes nothing now")
             time.sleep(min(_PAUSE, turn.seconds))
     return Ends(conflicts, refused)
 
 
 def _sent(cluster: Cluster, writes: Sequence[Write], turn: Turn) -> Sequence[Any]:
     body = b"".join(each.lines for each in writes)
-    told = cluster.ask("POST", "_bulk", body, asking={"filter_path": _ENDS}, seconds=turn.seconds)
+    seconds = turn.seconds
+    asking = {"filter_path": _ENDS, **within(seconds)}
+    told = cluster.ask("POST", "_bulk", body, asking=asking, seconds=seconds)
     ends = [next(iter(each.values())) for each in told["items"]]
     if len(ends) != len(writes):
         raise UnreachableError("it answered something else than was asked")

@@ -1,6 +1,8 @@
 """The cluster: how it is asked, the names of its indices, and what goes wrong with it said in our words.
 
-What may be asked again is: reads, and writes that say which number they have, so that one that was done is known again.
+What may be asked again is: reads, and writes that say which number they have, so that one that was done is known again. Asking
+again is done here and not by the client, so that all of it together takes no longer than it may: nothing may reach the cluster
+after the turn in which it was sent (`turn`).
 """
 
 import logging
@@ -11,7 +13,7 @@ from urllib.parse import quote
 
 import orjson
 from opensearchpy import OpenSearch
-from opensearchpy.exceptions import ConnectionTimeout, ImproperlyConfigured, TransportError
+from opensearchpy.exceptions import ConnectionTimeout, ImproperlyConfigured, SerializationError, TransportError
 from opensearchpy.serializer import Serializer
 
 from casbah.activity.deadline import Deadline
@@ -23,10 +25,11 @@ MOST_HITS = 10_000
 """A search reaches no farther into its result (`index.max_result_window`)."""
 
 _SECONDS = 30.0
-_LONGEST = 600.0
 _NO_MORE: Mapping[str, Any] = {}
 _POOL = 32
 _TRIES = 4
+_PAUSE = 0.05
+_LATER = (502, 503, 504)
 _MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 _WHOLE = {**_MISSING, "allow_partial_search_results": "false"}
 _TOO_MANY_PARTS = ("too_many_clauses", "too_many_nested_clauses")
@@ -80,7 +83,8 @@ class Cluster:
                 ca_certs=ca,
                 serializer=_Json(),
                 pool_maxsize=_POOL,
-                max_retries=_TRIES,
+                max_retries=0,
+                retry_on_timeout=True,  # So that a node that does not answer is left alone for a while.
                 timeout=_SECONDS,
             )
         except (ImproperlyConfigured, OSError) as wrong:
@@ -96,28 +100,36 @@ class Cluster:
         seconds: float = _SECONDS,
         absent: tuple[int, ...] = (),
     ) -> Any:
-        """The answer, parsed; None if its status is in `absent`. `asking` stands in the query string.
+        """The answer, parsed, within so many seconds; None if its status is in `absent`. `asking` stands in the query string.
 
         Raises RefusedError, or UnreachableError where asking again may help.
         """
-        if self.closed:
-            raise StoreClosedError
         parts = "/".join(quote(part, safe="~,_*-.") for part in path.split("/"))
-        try:
-            return self._client.transport.perform_request(
-                method, f"/{parts}", params={**asking, "request_timeout": seconds}, body=body
-            )
-        except ConnectionTimeout:
-            raise UnreachableError("no answer in time") from None
-        except TransportError as wrong:
-            if wrong.status_code in absent:
-                return None
-            raise _said(wrong) from None
+        end = time.monotonic() + seconds
+        for last in (*(False,) * (_TRIES - 1), True):
+            if self.closed:
+                raise StoreClosedError
+            left = max(end - time.monotonic(), _PAUSE)
+            try:
+                return self._client.transport.perform_request(
+                    method, f"/{parts}", params={**asking, "request_timeout": left}, body=body
+                )
+            except ConnectionTimeout:
+                raise UnreachableError("no answer in time") from None
+            except SerializationError:
+                raise UnreachableError("it answered something that cannot be read") from None
+            except TransportError as wrong:
+                if wrong.status_code in absent:
+                    return None
+                if last or not _passes(wrong) or time.monotonic() + _PAUSE >= end:
+                    raise _said(wrong) from None
+            time.sleep(_PAUSE)
+        raise AssertionError("the last try returns or raises")
 
     def search(self, scope: Scope, body: Mapping[str, Any], until: Deadline) -> Any:
         """What a search over a tenant's activities finds: all of them, or an error. Raises SearchTooLongError."""
         until.check()
-        left = min(until.end - time.monotonic(), _LONGEST)
+        left = _SECONDS if until.seconds is None else until.end - time.monotonic()
         timed = {**body, "timeout": f"{int(left * 1000) + 1}ms"}
         try:
             found = self.ask("POST", f"{self.names.all_of(scope)}/_search", timed, asking=_WHOLE, seconds=left + 1)
@@ -148,16 +160,37 @@ class Cluster:
         self._client.close()
 
 
+def within(seconds: float) -> Mapping[str, str]:
+    """For the query string of a write: how long the cluster may hold it back, waiting for a copy that is away.
+
+    It waits for so long, and then tries once more: both together must be over well before the turn is.
+    """
+    return {"timeout": f"{max(1, int(seconds * 1_000 / 3))}ms"}
+
+
+def managed(seconds: float) -> Mapping[str, str]:
+    """The same for what the cluster's manager does, such as making and deleting indices."""
+    return {**within(seconds), "master_timeout": within(seconds)["timeout"]}
+
+
 class _Json(Serializer):
     """orjson, and no word of what it was that could not be read."""
 
     mimetype = "application/json"
 
     def loads(self, s: str) -> Any:
-        return orjson.loads(s)
+        try:
+            return orjson.loads(s)
+        except orjson.JSONDecodeError as wrong:
+            raise SerializationError(s, wrong) from None
 
     def dumps(self, data: Any) -> Any:
         return data if isinstance(data, bytes) else orjson.dumps(data)
+
+
+def _passes(wrong: TransportError) -> bool:
+    """Whether another node, or the same one a moment later, may do it: nobody was reached, or who was cannot do it now."""
+    return not isinstance(wrong.status_code, int) or wrong.status_code in _LATER
 
 
 def _said(wrong: TransportError) -> Exception:

@@ -7,6 +7,7 @@ from casbah.store.opensearch.cluster import Cluster
 
 _CLAUSES = "indices.query.bool.max_clause_count"
 _ENOUGH = 1_024
+_NO_MANAGER = ("cluster.no_cluster_manager_block", "cluster.no_master_block")
 _OLDEST = {"opensearch": (2, 4), "": (8, 0)}
 
 
@@ -29,12 +30,24 @@ def examined(cluster: Cluster) -> Iterator[Finding]:
     }
     seen = f"{health['status']}, {health['number_of_nodes']} nodes{helps.get(health['status'], '')}"
     yield Finding("its health", states.get(health["status"], "bad"), seen)
+    yield _alone(cluster, several=health["number_of_nodes"] > 1)
     settings = cluster.ask("GET", "_nodes/settings", asking={"filter_path": f"nodes.*.settings.{_CLAUSES}"})
     most = [_clauses(node["settings"]) for node in settings.get("nodes", {}).values()]
     least = min(most, default=_ENOUGH)
     enough = least > _ENOUGH
     seen = f"{_CLAUSES} {least:,}" + ("" if enough else ": more words than that in one question are refused")
     yield Finding("clauses of a question", "good" if enough else "doubtful", seen)
+
+
+def _alone(cluster: Cluster, *, several: bool) -> Finding:
+    """What a node answers that has lost the others: by default what it last knew, as if it were so still."""
+    asked = {"include_defaults": "true", "flat_settings": "true"}
+    told = cluster.ask("GET", "_cluster/settings", asking=asked)
+    chosen = {**told.get("defaults", {}), **told.get("persistent", {}), **told.get("transient", {})}
+    found = next((chosen[name] for name in _NO_MANAGER if name in chosen), "write")
+    good = found == "all" or not several
+    helps = "" if good else f": a node cut off from the others answers from the past; set {_NO_MANAGER[0]} to all"
+    return Finding("a node that is alone", "good" if good else "doubtful", f"{_NO_MANAGER[0]} {found}{helps}")
 
 
 def _clauses(settings: object) -> int:

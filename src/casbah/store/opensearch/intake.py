@@ -100,7 +100,7 @@ class Intake:
         """Write it and have it found. By position: the reason of what is refused, and nothing of what is stored."""
         positions, writes = list(fresh), list(fresh.values())
         indices = {each.index for each in writes}
-        self._make(indices)
+        self._make(indices, turn)
         ends = bulk.write(self._cluster, writes, turn)
         self._cluster.refresh(*indices)
         told = dict.fromkeys(positions, "")
@@ -112,12 +112,13 @@ class Intake:
                     del told[positions[at]]
         return told
 
-    def _make(self, indices: Iterable[str]) -> None:
+    def _make(self, indices: Iterable[str], turn: Turn) -> None:
         """Indices that are not there yet, in the tenant's alias from the start."""
         alias = self._cluster.names.all_of(self._scope)
         there = self._cluster.ask("GET", f"_alias/{alias}", absent=(404,)) or {}
         for index in sorted(set(indices) - set(there)):
-            make(self._cluster, index, {"aliases": {alias: {}}})
+            turn.renew()
+            make(self._cluster, index, {"aliases": {alias: {}}}, seconds=turn.seconds)
 
     def _held(self, *, keys: Sequence[str], twins: Sequence[str] = ()) -> list[Place]:
         """What is stored under these keys or known by these terms."""

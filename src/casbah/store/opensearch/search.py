@@ -51,9 +51,10 @@ class Search:
         return Page([hit.record for hit in hits], total)
 
     def scan(self, query: Query, until: Deadline) -> ScanPage:
-        """One page of a scan; the activities of one ms are never split over two."""
-        hits, total = self._page(query.predicate, query, limit=query.limit + 1, until=until)
-        if len(hits) <= query.limit:
+        """One page of a scan; the activities of one ms are never split over two. It has no more than a search reaches."""
+        limit = min(query.limit, MOST_HITS - 1)
+        hits, total = self._page(query.predicate, query, limit=limit + 1, until=until)
+        if len(hits) <= limit:
             return ScanPage(iter([hit.record for hit in hits]), total, None)
         boundary = hits[-1].moment
         kept = [hit.record for hit in hits if hit.moment != boundary]
@@ -103,9 +104,9 @@ class Search:
         changes = [Change(hit["sort"][0], _record(hit)) for hit in found]
         return Changes(changes, changes[-1].number if len(changes) == limit else last)
 
-    def places(self, predicate: Predicate, *, after: int, limit: int) -> list[tuple[int, str, str]]:
-        """Number, index and document of the first activities that match and were stored after one, in the order of storing."""
-        body = {"query": self._numbered(predicate, after, None), "sort": [{_SEQ: "asc"}], "size": limit}
+    def places(self, predicate: Predicate, *, after: int, last: int, limit: int) -> list[tuple[int, str, str]]:
+        """Number, index and document of the first activities that match, with numbers past `after` and up to `last`."""
+        body = {"query": self._numbered(predicate, after, last), "sort": [{_SEQ: "asc"}], "size": limit}
         found = self.cluster.search(self.scope, {**body, "_source": False, "track_total_hits": False}, NEVER)
         return [(hit["sort"][0], hit["_index"], hit["_id"]) for hit in found["hits"]["hits"]]
 
@@ -119,6 +120,21 @@ class Search:
         body = {"query": {"ids": {"values": [key(activity_id)]}}, "size": 1, "track_total_hits": False}
         hits = self.cluster.search(self.scope, body, NEVER)["hits"]["hits"]
         return _record(hits[0]) if hits else None
+
+    def there(self, activity_ids: Sequence[str]) -> set[str]:
+        """Those of some ids that there are activities of."""
+        found: set[str] = set()
+        for start in range(0, len(activity_ids), _CHUNK):
+            part = {key(each): each for each in activity_ids[start : start + _CHUNK]}
+            body = {
+                "query": {"ids": {"values": list(part)}},
+                "size": _CHUNK,
+                "_source": False,
+                "track_total_hits": False,
+            }
+            hits = self.cluster.search(self.scope, body, NEVER)["hits"]["hits"]
+            found.update(part[hit["_id"]] for hit in hits)
+        return found
 
     def _page(
         self, predicate: Predicate, query: Query, *, limit: int, skip: int = 0, until: Deadline
@@ -201,8 +217,8 @@ class Search:
                 return
             after = {"after": found["after_key"]}
 
-    def _numbered(self, predicate: Predicate, after: int, last: int | None) -> Rendered:
-        bounds = {"gt": after} if last is None else {"gt": after, "lte": last}
+    def _numbered(self, predicate: Predicate, after: int, last: int) -> Rendered:
+        bounds = {"gt": after, "lte": last}
         return {"bool": {"filter": [self._rendered(predicate, NEVER), {"range": {_SEQ: bounds}}]}}
 
     def _aggregated(self, predicate: Predicate, asked: Mapping[str, Any], until: Deadline) -> Any:

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from casbah.shelf import Kept, Kind, Value
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster
+from casbah.store.opensearch.cluster import MOST_HITS, Cluster, within
 from casbah.store.opensearch.document import key
 from casbah.store.opensearch.templates import make
 
 _CONFLICT, _MISSING = 409, 404
+_NOTHING_MORE: Mapping[str, Any] = {}
 _MAPPINGS = {"dynamic": False, "properties": {each: {"type": "keyword"} for each in ("drawer", "name")}}
+_SECONDS, _SECONDS_IN_PASSING = 20.0, 5.0
+"""How long one question may take; what passes is asked for by every request."""
+
 _WHOLE = {"allow_partial_search_results": "false"}
 
 
@@ -23,6 +27,7 @@ class ClusterShelf:
     def __init__(self, cluster: Cluster, kind: Kind, *, replicas: int) -> None:
         self._cluster = cluster
         self._index = cluster.names.shelf(kind.name)
+        self._seconds = _SECONDS_IN_PASSING if kind.passes else _SECONDS
         settings: dict[str, Any] = {"number_of_shards": 1, "number_of_replicas": replicas}
         if kind.passes:  # A sync to disk at every request would be dear.
             settings["translog.durability"] = "async"
@@ -31,10 +36,10 @@ class ClusterShelf:
     def get(self, drawer: str, name: str, *, seen: Kept | None = None) -> Kept | None:
         """See `Shelf.get`."""
         if seen is not None:
-            found = self._cluster.ask("GET", self._place(drawer, name), asking={"_source": "false"}, absent=(_MISSING,))
+            found = self._ask("GET", drawer, name, asking={"_source": "false"})
             if found is not None and _version(found) == seen.version:
                 return seen
-        found = self._cluster.ask("GET", self._place(drawer, name), absent=(_MISSING,))
+        found = self._ask("GET", drawer, name)
         return None if found is None else _kept(found)
 
     def all(self, drawer: str) -> Sequence[Kept]:
@@ -53,16 +58,16 @@ class ClusterShelf:
             if over is None
             else {"if_seq_no": over.version[0], "if_primary_term": over.version[1]}
         )
-        told = self._cluster.ask("PUT", self._place(drawer, name), body, asking=condition, absent=(_CONFLICT,))
+        told = self._ask("PUT", drawer, name, body, asking={**condition, **within(self._seconds)}, absent=_CONFLICT)
         if told is not None:
             return True
-        found = self._cluster.ask("GET", self._place(drawer, name), absent=(_MISSING,))
+        found = self._ask("GET", drawer, name)
         # It may be ours: a request whose answer got lost is sent again.
         return found is not None and found["_source"]["put"] == body["put"]
 
     def remove(self, drawer: str, name: str) -> bool:
         """See `Shelf.remove`."""
-        return self._cluster.ask("DELETE", self._place(drawer, name), absent=(_MISSING,)) is not None
+        return self._ask("DELETE", drawer, name, asking=within(self._seconds)) is not None
 
     def close(self) -> None:
         """See `Shelf.close`. The cluster is closed by whoever opened it."""
@@ -78,8 +83,19 @@ class ClusterShelf:
                 return
             body["search_after"] = hits[-1]["sort"]
 
-    def _place(self, drawer: str, name: str) -> str:
-        return f"{self._index}/_doc/{key(f'{drawer}/{name}')}"
+    def _ask(
+        self,
+        method: str,
+        drawer: str,
+        name: str,
+        body: Any = None,
+        *,
+        asking: Mapping[str, Any] = _NOTHING_MORE,
+        absent: int = _MISSING,
+    ) -> Any:
+        """Ask about the document of a name; None if the status of the answer is `absent`."""
+        place = f"{self._index}/_doc/{key(f'{drawer}/{name}')}"
+        return self._cluster.ask(method, place, body, asking=asking, absent=(absent,), seconds=self._seconds)
 
 
 def _version(found: Any) -> tuple[int, int]:

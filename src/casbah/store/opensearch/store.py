@@ -27,7 +27,8 @@ from casbah.store.opensearch.search import Search
 from casbah.store.opensearch.templates import claim
 from casbah.store.opensearch.turn import Turns
 
-_WRITERS = 4
+_WRITERS = 16
+"""Tenants that are written to at once; one of them may wait for a turn that another server has."""
 
 
 class OpenSearchStore:
@@ -126,6 +127,7 @@ class OpenSearchStore:
 
     def close(self) -> None:
         """See `Store.close`."""
+        self._turns.closing = True
         self._writing.shutdown()
         self._cluster.close()
 

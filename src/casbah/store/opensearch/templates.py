@@ -12,7 +12,7 @@ from typing import Any
 from casbah.activity.fields import FIELDS, Field, Kind
 from casbah.activity.text import MOST_WORD_CHARACTERS
 from casbah.errors import StoreFormatError
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster
+from casbah.store.opensearch.cluster import MOST_HITS, Cluster, managed
 
 FORMAT = 1
 """Goes up whenever what is written changes."""
@@ -73,11 +73,11 @@ def claim(cluster: Cluster, *, replicas: int) -> None:
         make(cluster, name, body)
 
 
-def make(cluster: Cluster, name: str, body: Mapping[str, Any]) -> None:
+def make(cluster: Cluster, name: str, body: Mapping[str, Any], *, seconds: float = 20.0) -> None:
     """Make an index, unless it is there; whoever made it."""
     if cluster.ask("HEAD", name):
         return
-    cluster.ask("PUT", name, body, absent=(400,))
+    cluster.ask("PUT", name, body, absent=(400,), asking=managed(seconds), seconds=seconds)
     cluster.ask("GET", name)  # It is there now, or raises.
 
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from casbah.activity.scope import Scope
-from casbah.errors import UnreachableError
-from casbah.store.opensearch.cluster import Cluster, RefusedError
+from casbah.errors import StoreClosedError, UnreachableError
+from casbah.store.opensearch.cluster import Cluster, RefusedError, within
 
 LEASE = 30.0
 _PATIENCE = 3 * LEASE
@@ -34,7 +34,7 @@ _log = logging.getLogger("casbah.store")
 @dataclass(frozen=True, slots=True)
 class State:
     """What is known of a tenant: the last number given, the last settled one, the clock's last ms and how many it took, who
-    writes, and the indices from which deleted activities are still to be erased.
+    writes, the indices from which deleted activities are still to be erased, and whether feedback on such is there still.
     """
 
     last: int = 0
@@ -43,6 +43,7 @@ class State:
     taken: int = 0
     holder: str = ""
     erasing: Sequence[str] = field(default_factory=list)
+    forgetting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class Turns:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self.closing = False
+        """Once set, nobody waits for a turn any more."""
 
     def state(self, scope: Scope) -> State:
         """What is known of a tenant now."""
@@ -114,13 +117,15 @@ class Turns:
         """A turn, with so many numbers from `state.last + 1` on. Raises UnreachableError.
 
         When it ends, all that was given a number is settled. After an UnreachableError nobody knows what is under way still,
-        so the name is left, for others to wait until it can be no more.
+        so the name is left, for others to wait until it can be no more. After any other error what was written before it is
+        made to be found first.
         """
         turn = self._taken(scope, numbers)
         try:
             yield turn
         except BaseException as wrong:
             if not isinstance(wrong, UnreachableError) or isinstance(wrong, RefusedError):
+                self._cluster.refresh(self._cluster.names.all_of(scope))
                 _end(turn)
             raise
         _end(turn)
@@ -134,7 +139,8 @@ class Turns:
             if version is None
             else {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
         )
-        told = self._cluster.ask("PUT", place, body, seconds=seconds, absent=(_CONFLICT,), asking=condition)
+        asking = {**condition, **within(seconds)}
+        told = self._cluster.ask("PUT", place, body, seconds=seconds, absent=(_CONFLICT,), asking=asking)
         if told is not None:
             return _Version(told["_seq_no"], told["_primary_term"])
         found = self._found(scope)  # It may be ours: a request whose answer got lost is sent again.
@@ -148,9 +154,11 @@ class Turns:
         end = time.monotonic() + _PATIENCE
         watched = _Watched()
         while time.monotonic() < end:
+            if self.closing:
+                raise StoreClosedError
             since = time.monotonic()
             state, version = self._found(scope) or (State(), None)
-            if state.holder and watched.for_how_long(state) > LEASE:
+            if state.holder and watched.for_how_long(version) > LEASE:
                 self._settle_after(scope, state)
                 state = replace(state, holder="")
             if not state.holder:
@@ -176,17 +184,20 @@ class Turns:
 
 
 class _Watched:
-    """How long a state has been the same, by a clock of our own."""
+    """How long nobody has written a tenant's state, by a clock of our own.
+
+    Who holds a turn writes it again to hold it for longer, though nothing in it changes.
+    """
 
     def __init__(self) -> None:
-        self._state: State | None = None
+        self._version: _Version | None = None
         self._since = 0.0
 
-    def for_how_long(self, state: State) -> float:
+    def for_how_long(self, version: _Version | None) -> float:
         """Seconds since it was first seen like this."""
         now = time.monotonic()
-        if state != self._state:
-            self._state, self._since = state, now
+        if version != self._version:
+            self._version, self._since = version, now
         return now - self._since
 
 
