@@ -71,9 +71,8 @@ class Throttle:
             quota = Quota(rate, rate.requests - len(counts), _seconds_until(counts[0] + span, now))
             return {_SEEN: counts}
 
-        with self._counting[
-            tenant
-        ]:  # Threads of one server wait for each other here, rather than undo each other's work there.
+        # Threads of one server wait for each other here, rather than undo each other's work there.
+        with self._counting[tenant]:
             change(self._shelf, _DRAWER, tenant, counted)
         return quota
 

@@ -144,7 +144,7 @@ class Cluster:
             until.check()
             raise
         if found["timed_out"]:
-            raise SearchTooLongError(until.seconds or 0)
+            raise UnreachableError("it took too long") if until.seconds is None else SearchTooLongError(until.seconds)
         return found
 
     def refresh(self, *indices: str) -> None:
