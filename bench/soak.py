@@ -187,7 +187,7 @@ def _watched(casbah: Casbah, told: Told, *, until: float) -> list[int]:
     found = []
     while time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
-        found.append(sum(each.memory()["held"] for each in casbah.processes()))
+        found.append(sum(each.memory()["held"] for each in casbah.processes()) or (found[-1] if found else 0))
         answers, errors = sum(map(len, told.seconds.values())), sum(told.errors.values())
         left = max(0, until - time.monotonic())
         print(

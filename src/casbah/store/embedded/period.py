@@ -44,7 +44,8 @@ class Period:
             self.index.reload()
         self.last = max(self.last, latest(self.index.searcher()) if last is None else last)
         self._limits = _both(self._limits, self.pending or {})
-        self.view = self._seen()
+        before, self.view = self.view, self._seen()
+        self._cache.forget(before.name)
         self.pending = None
         self.generation += 1
 

@@ -69,7 +69,9 @@ class View:
         """How many records scans have read since the view was made, about."""
 
         self.payloads = payloads
-        name = next(_NUMBERED)
+        self.name = name = next(_NUMBERED)
+        """Under which what is worked out about it is kept in the cache."""
+
         self.counts: Shelf[int] = Shelf(cache, "count", name)
         self.moments: Shelf[Mapping[int, int]] = Shelf(cache, "moments", name)
         self.resolved: Shelf[Predicate] = Shelf(cache, "resolved", name)
