@@ -29,7 +29,7 @@ def ratios(shapes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             best = min(medians, key=lambda way: medians[way])
             against_best[name] = {"best": best, "ratio": round(medians[best] / ours, 2)}
         if ours and bare:
-            over_floor[name] = round(ours / bare, 2)
+            over_floor[name] = float(f"{ours / bare:.3g}")  # Never 0, however far ahead.
     return {
         "best_peer": against_best,
         "best_peer_mean": _mean([each["ratio"] for each in against_best.values()]),
