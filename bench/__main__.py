@@ -57,10 +57,7 @@ def _arguments() -> argparse.Namespace:
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     everybody = (*table.PEERS, report.FLOOR)
-    parser.add_argument(
-        "--scale", dest="count", type=_count, default=os.environ.get("SCALE") or "1m", help="20k to 100m, or a number"
-    )
-    parser.add_argument("--seed", type=int, default=1)
+    about_the_data(parser, scale=os.environ.get("SCALE") or "1m")
     parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--peers", type=_names(everybody), default=everybody, help=",".join(everybody))
     parser.add_argument(
@@ -70,12 +67,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--load-again", type=_names(everybody), default=(), metavar="PEERS", help="though they are loaded"
     )
+    parser.add_argument("--markdown", type=Path, metavar="FILE")
+    return parser.parse_args()
+
+
+def about_the_data(parser: argparse.ArgumentParser, *, scale: str) -> None:
+    """The options of everything that runs on the data: how much, of which seed, where it is, where the report goes."""
+    parser.add_argument("--scale", dest="count", type=_count, default=scale, help="20k to 100m, or a number")
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--work", type=Path, default=Path(f"/var/tmp/casbah-bench-{os.getuid()}"), help="where everything is kept"
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--markdown", type=Path, metavar="FILE")
-    return parser.parse_args()
 
 
 def _count(text: str) -> int:

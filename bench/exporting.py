@@ -10,18 +10,16 @@ and a count have been answered, so that what any server holds is there already. 
 import argparse
 import hashlib
 import json
-import os
 import sys
 import time
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import data, machine
-from bench.__main__ import SCALES
+from bench.__main__ import about_the_data
 from bench.asking import LIST
 from bench.peers.casbah import Casbah
 from bench.peers.contract import ready
@@ -95,15 +93,11 @@ def show(rows: list[dict[str, Any]]) -> None:
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", default="10m", help=f"one of {', '.join(SCALES)}, or a number of activities")
+    about_the_data(parser, scale="10m")
     parser.add_argument("--formats", default=",".join(FORMATS))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=Path(f"/var/tmp/casbah-bench-{os.getuid()}"))
-    parser.add_argument("--json", type=Path, metavar="FILE")
     chosen = parser.parse_args()
-    count = SCALES.get(chosen.scale.lower()) or int(chosen.scale)
     chosen.work.mkdir(parents=True, exist_ok=True)
-    records = data.made(chosen.work, count=count, seed=chosen.seed)
+    records = data.made(chosen.work, count=chosen.count, seed=chosen.seed)
     rows = []
     for form in chosen.formats.split(","):
         casbah, _ = ready(Casbah, chosen.work, records, anew=False, say=print)

@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -26,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import data, machine
-from bench.__main__ import SCALES
+from bench.__main__ import about_the_data
 from bench.asking import LIST, quartiles
 from bench.data import Data
 from bench.peers.casbah import INGEST, Casbah
@@ -248,14 +247,10 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--scale", default="10m", help=f"one of {', '.join(SCALES)}, or a number of activities")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=Path(f"/var/tmp/casbah-bench-{os.getuid()}"))
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    about_the_data(parser, scale="10m")
     chosen = parser.parse_args()
-    count = SCALES.get(chosen.scale.lower()) or int(chosen.scale)
     chosen.work.mkdir(parents=True, exist_ok=True)
-    records = data.made(chosen.work, count=count, seed=chosen.seed)
+    records = data.made(chosen.work, count=chosen.count, seed=chosen.seed)
     casbah, _ = ready(Casbah, chosen.work, records, anew=False, say=print)
     try:
         found = soaked(casbah, records, minutes=chosen.minutes, seed=chosen.seed)
