@@ -72,10 +72,6 @@ class Rules:
         change(self._shelf, _DRAWER, scope.tenant, without)
         return found
 
-    def close(self) -> None:
-        """Let go of the shelf."""
-        self._shelf.close()
-
 
 def new_id() -> str:
     """An id for a rule."""

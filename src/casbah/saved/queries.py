@@ -79,10 +79,6 @@ class Queries:
         if there is None or there.value["owner"] != owner or not self._shelf.remove(scope.tenant, query_id):
             raise NoSuchQueryError
 
-    def close(self) -> None:
-        """Let go of the shelf."""
-        self._shelf.close()
-
 
 def _value(query: SavedQuery) -> Value:
     said = query.written

@@ -160,10 +160,6 @@ class Book:
 
         self._change(scope, without)
 
-    def close(self) -> None:
-        """Let go of the shelf."""
-        self._shelf.close()
-
     def _page(self, scope: Scope) -> _Page:
         kept = self._shelf.get(_DRAWER, scope.tenant)
         return _Page.of(None if kept is None else kept.value)
