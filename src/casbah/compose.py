@@ -2,11 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from typing import Any, NoReturn, cast
 
 from starlette.types import ASGIApp
 
@@ -14,7 +15,7 @@ from casbah.audit.trail import Trail
 from casbah.backup.snapshots import Snapshots
 from casbah.connectors import connectors
 from casbah.export.exports import Exports
-from casbah.http.app import application
+from casbah.http.app import application, reads_alone
 from casbah.http.exchange import Services
 from casbah.http.lanes import Lanes
 from casbah.http.metrics import Metrics
@@ -27,7 +28,8 @@ from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
-from casbah.ingest.enrich.enrichment import Sources
+from casbah.ingest.contract import Connector
+from casbah.ingest.enrich.enrichment import Enrichment, Sources
 from casbah.ingest.enrich.ranges import Book
 from casbah.pull.config import read as pulls
 from casbah.pull.report import report
@@ -36,8 +38,11 @@ from casbah.retention.rules import Rules
 from casbah.saved.queries import Queries
 from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
+from casbah.shared import SharedFlag
 from casbah.shelf import PASSING, QUERIES, RANGES, RULES, TOKENS, FolderShelf, Kind, MemoryShelf, Shelf
 from casbah.store.contract import Finding, Store
+from casbah.store.embedded.following import Followed, FollowingStore
+from casbah.store.embedded.periods import State
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.opensearch import examine
 from casbah.store.opensearch.cluster import Cluster
@@ -45,6 +50,19 @@ from casbah.store.opensearch.shelf import ClusterShelf
 from casbah.store.opensearch.store import OpenSearchStore
 from casbah.traces import traces
 from casbah.ui.site import site
+
+_OWNERS = (
+    "sign_in",
+    "connectors",
+    "ranges",
+    "queries",
+    "exports",
+    "retention",
+    "snapshots",
+    "enrichment",
+    "beside",
+)
+"""What of `Services` only the process that owns the store has."""
 
 
 def wall_clock() -> int:
@@ -54,11 +72,27 @@ def wall_clock() -> int:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything, open. `local_key` speaks for whoever owns the data directory."""
+    """Everything, open. `local_key` speaks for whoever owns the data directory.
+
+    `reads_alone` says of a request, by method and target, whether a house that follows can answer it; that is opened with
+    `followed`, and asks `state` how a tenant's periods stand. Neither is there where the store is a cluster's.
+    """
 
     services: Services
     app: ASGIApp
     local_key: str
+    reads_alone: Callable[[str, bytes], bool]
+    followed: Followed | None = None
+    state: Callable[[str], State] | None = None
+    keep_up: Callable[[], None] = lambda: None
+    """Take into view what has changed; for a house that follows, where nobody asks any more."""
+
+
+class NotHere:
+    """A room that is only where the store is owned."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NotImplementedError(f"{name}: only the process that owns the store does this")
 
 
 @contextmanager
@@ -68,57 +102,102 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     Raises StoreLockedError, StoreFormatError, ShelfDamagedError, UnreachableError, or BadSettingError where settings do not go
     together.
     """
-    # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
-    issuer = oidc.issuer(settings, clock=clock)
-    key = new_local_key()
+    key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
     known = partial(connectors, settings.sources)
     told = Sources(settings.agents, settings.places, settings.people)
-    dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     with (
         closing(store_of(settings, clock=clock)) as store,
         shelves(settings) as shelf,
         closing(told.opened()) as enrichment,
-        closing(
-            Beside(
-                settings.ingest_processes,
-                connectors=known,
-                prepare=store.prepare,
-                enrichment=told.opened,
-                known=enrichment,
-            )
-        ) as beside,
-        closing(traces(settings.traces)) as spans,
-        closing(Lanes(settings)) as lanes,
+        closing(_beside(settings, store, told, known, enrichment)) as beside,
+        _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
         closing(_exports(settings, store, clock)) as exports,
-        closing(Trail(store, level=settings.audit)) as trail,
-        closing(Retention(store, Rules(shelf(RULES)), trail, clock=clock)) as retention,
+        closing(Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock)) as retention,
     ):
-        tokens, passing = Tokens(shelf(TOKENS), clock=clock), shelf(PASSING)
         services = Services(
-            settings=settings,
-            store=store,
-            tokens=tokens,
-            door=Door(tokens, digest(key), Attempts(settings.bad_keys, clock=clock), issuer),
-            sign_in=_sign_in(settings, issuer, passing, clock),
-            throttle=Throttle(settings.throttle, passing, clock=clock),
-            quirks=Quirks(settings, clock=clock, dice=dice),
-            plain=Quirks(read({}), clock=clock, dice=dice),
+            **asked,
+            sign_in=_sign_in(settings, issuer, shelf(PASSING), clock),
             connectors=known(),
             ranges=Book(shelf(RANGES), clock=clock),
             queries=Queries(shelf(QUERIES), clock=clock),
             exports=exports,
-            trail=trail,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
             enrichment=enrichment,
             beside=beside,
-            lanes=lanes,
-            metrics=_metrics(settings, lanes, clock),
-            traces=spans,
-            clock=clock,
         )
-        yield House(services, site(application(services)), key)
+        followed, state = (store.followed, store.state) if isinstance(store, EmbeddedStore) else (None, None)
+        yield House(services, site(application(services)), key, reads_alone, followed, state)
+
+
+@contextmanager
+def following(
+    settings: Settings,
+    followed: Followed,
+    state: Callable[[str], State],
+    *,
+    leaving: SharedFlag,
+    clock: Callable[[], int] = wall_clock,
+) -> Iterator[House]:
+    """A house in a process beside the one that owns the store; it answers what `reads_alone` says, and nothing else."""
+    room = settings.cache_memory // max(settings.search_processes, 1)
+    key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
+    elsewhere = cast("Any", dict.fromkeys(_OWNERS, NotHere()))
+    with (
+        closing(FollowingStore(followed, state, cache=room)) as store,
+        shelves(settings) as shelf,
+        _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
+    ):
+        services = Services(**asked, **elsewhere, leaving=leaving)
+        yield House(services, application(services), key, reads_alone, keep_up=store.keep_up)
+
+
+@contextmanager
+def _asked(
+    settings: Settings,
+    store: Store,
+    shelf: Callable[[Kind], Shelf],
+    issuer: Issuer | None,
+    *,
+    key: str,
+    clock: Callable[[], int],
+) -> Iterator[dict[str, Any]]:
+    """What every house has that answers questions, as `Services` calls it."""
+    # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    dice = Random()  # noqa: S311  chance for the tests of clients, no secret
+    tokens, passing = Tokens(shelf(TOKENS), clock=clock), shelf(PASSING)
+    with (
+        closing(traces(settings.traces)) as spans,
+        closing(Lanes(settings)) as lanes,
+        closing(Trail(store, level=settings.audit)) as trail,
+    ):
+        yield {
+            "settings": settings,
+            "store": store,
+            "tokens": tokens,
+            "door": Door(tokens, digest(key), Attempts(settings.bad_keys, clock=clock), issuer),
+            "throttle": Throttle(settings.throttle, passing, clock=clock),
+            "quirks": Quirks(settings, clock=clock, dice=dice),
+            "plain": Quirks(read({}), clock=clock, dice=dice),
+            "trail": trail,
+            "lanes": lanes,
+            "metrics": _metrics(settings, lanes, clock),
+            "traces": spans,
+            "clock": clock,
+        }
+
+
+def _beside(
+    settings: Settings,
+    store: Store,
+    told: Sources,
+    known: Callable[[], Mapping[str, Connector]],
+    enrichment: Enrichment,
+) -> Beside:
+    return Beside(
+        settings.ingest_processes, connectors=known, prepare=store.prepare, enrichment=told.opened, known=enrichment
+    )
 
 
 def _sign_in(settings: Settings, issuer: Issuer | None, shelf: Shelf, clock: Callable[[], int]) -> SignIn | None:
@@ -190,5 +269,4 @@ def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> St
         clock=clock,
         writer_memory=settings.writer_memory,
         cache=settings.cache_memory,
-        processes=settings.search_processes,
     )

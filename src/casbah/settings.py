@@ -19,6 +19,7 @@ _RATE = re.compile(r"(\d{1,9})\s*/\s*(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _MOST_PORT = 65_535
 _MOST_DIGITS = 18
+_MOST_READERS = 8
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 AUDIT_LEVELS = ("off", "changes", "all")
 _SPAN = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
@@ -373,7 +374,7 @@ def _processes(text: str) -> int:
 
 
 def _readers(text: str) -> int:
-    return _number_or_auto(text, os.cpu_count() or 1)
+    return _number_or_auto(text, min(os.cpu_count() or 1, _MOST_READERS))
 
 
 def _number_or_auto(text: str, automatic: int) -> int:
@@ -438,7 +439,7 @@ SETTINGS = _table(
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
     Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone"),
     Setting("search_seconds",   "30",          _whole,  "Seconds that one search may take; past that, 503 with Retry-After"),
-    Setting("search_processes", "0",           _readers, "Processes that search beside this one, started when searches first overlap; auto: as many as there are processors"),
+    Setting("search_processes", "auto",        _readers, "Processes that answer questions beside the one that stores, started when requests first overlap; 0: none; auto: as many as there are processors, 8 at most. None where a throttle, a certificate, mimic, a cluster or audit=all is set"),
     Setting("ingest_threads",   "64",          _whole,  "Ingest requests that are worked on at a time; small ones share a commit"),
     Setting("ingest_queue",     "1_024",       _whole,  "Ingest requests that may wait for a thread; past that, 503 with Retry-After"),
     Setting("ingest_processes", "auto",        _processes, "Processes that make ingest bodies ready beside the one that stores them; auto: one less than there are processors"),

@@ -18,7 +18,7 @@ from casbah import settings
 from casbah.cli import app
 from casbah.cli.connection import running
 from casbah.errors import BadSettingError
-from casbah.serving import checked
+from casbah.serving.server import checked
 
 NAME = "log.example"
 

@@ -1,6 +1,7 @@
 """Every engine there is, each behind the same contract."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ import pytest
 from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
 from cluster import opening
+from following import Followed
 from making import NOW
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames:
-        engines = ["embedded", "opensearch"] if metafunc.config.getoption("--cluster") else ["embedded"]
+        engines = ["embedded", "followed", *(["opensearch"] if metafunc.config.getoption("--cluster") else [])]
         metafunc.parametrize("store", engines, indirect=True)
 
 
@@ -23,6 +25,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         with opening.opened(request.getfixturevalue("nodes")) as store:
             yield store
         return
-    opened = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
-    yield opened
-    opened.close()
+    owner = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
+    with closing(Followed(owner) if request.param == "followed" else owner) as store:
+        yield store

@@ -11,7 +11,7 @@ from typing import NoReturn
 from casbah import compose, settings
 from casbah.compose import House
 from casbah.errors import UnreachableError
-from casbah.serving import address, listening, server_of
+from casbah.serving.server import address, listening, server_of
 from casbah.shelf import QUERIES, RANGES, TOKENS, Kind
 from casbah.store.opensearch.store import OpenSearchStore
 from scenarios import issuer

@@ -27,7 +27,8 @@ from casbah.cli.plain import plain
 from casbah.cli.serve import Stopping
 from casbah.compose import House
 from casbah.demo.load import made_up_arrivals, sample_arrivals
-from casbah.serving import AddressTakenError, address, listening, server_of, settle
+from casbah.serving.processes import server
+from casbah.serving.server import AddressTakenError, address, listening, settle
 from casbah.settings import SETTINGS, Settings
 
 _FOLDER = "demo-store"
@@ -59,8 +60,8 @@ def demo(
         key, _ = house.services.tokens.create("demo", tenant=options.TENANT)
         with _listening_somewhere(settings) as listener:
             url = address(listener)
-            server = server_of(house.app)
-            Stopping(server, house.services.leaving, drain=None).on_signals()
+            answering = server(settings, house)
+            Stopping(answering, house.services.leaving, drain=None).on_signals()
             failures: list[Exception] = []
 
             def present() -> None:
@@ -69,12 +70,12 @@ def demo(
                 except (httpx.HTTPError, OSError) as error:
                     failures.append(error)
                 if once or failures:
-                    server.should_exit = True
+                    answering.should_exit = True
 
             with announced(settings.store, url=url, key=house.local_key):
                 threading.Thread(target=present, daemon=True).start()
                 settle()
-                server.run(sockets=[listener])
+                answering.run(sockets=[listener])
     if failures:
         raise failures[0]
 

@@ -22,7 +22,7 @@ from casbah.cli.connection import running, trusted
 from casbah.errors import CasbahError
 from casbah.pull import config as pull
 from casbah.push import config as push
-from casbah.serving import checked
+from casbah.serving.server import checked
 from casbah.settings import Settings
 from casbah.store.contract import Finding
 

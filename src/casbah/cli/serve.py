@@ -21,8 +21,10 @@ from casbah.pull.sinks import sink
 from casbah.push import build as push
 from casbah.push import config as push_config
 from casbah.push.pusher import Letters, Pushing
-from casbah.serving import address, checked, listening, server_of, settle
+from casbah.serving.processes import server
+from casbah.serving.server import address, checked, listening, settle
 from casbah.settings import Settings
+from casbah.shared import SharedFlag
 
 _SECONDS = 600.0
 
@@ -51,8 +53,8 @@ def serve(
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     checked(settings)
     with compose.opened(settings) as house, listening(settings) as listener:
-        url, server = address(listener, secure=settings.tls_certificate is not None), server_of(house.app, settings)
-        stopping = Stopping(server, house.services.leaving, drain=settings.drain)
+        url, answering = address(listener, secure=settings.tls_certificate is not None), server(settings, house)
+        stopping = Stopping(answering, house.services.leaving, drain=settings.drain)
         stopping.on_signals()
         with announced(settings.store, url=url, key=house.local_key, certificate=settings.tls_certificate):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
@@ -60,7 +62,7 @@ def serve(
             house.services.retention.begin()
             with pushing(settings, house), pulling(settings, url, house.local_key) as stop:
                 stopping.on_signals(stop)
-                server.run(sockets=[listener])
+                answering.run(sockets=[listener])
 
 
 @contextmanager
@@ -111,7 +113,7 @@ class Stopping:
     finished. A second signal ends the waiting, a third one does not wait for requests either.
     """
 
-    def __init__(self, server: uvicorn.Server, leaving: threading.Event, *, drain: int | None) -> None:
+    def __init__(self, server: uvicorn.Server, leaving: SharedFlag, *, drain: int | None) -> None:
         self._server = server
         self._leaving = leaving
         self._seconds = (drain or 0) / 1_000

@@ -25,7 +25,7 @@ from casbah.identity.throttle import Quota
 from casbah.logs import of_request
 
 AnyRoute = Route | PublicRoute
-_MOST_LENGTHS = 16
+_MOST_LENGTHS, _MOST_TARGETS = 16, 1_024
 REQUEST_ID = "X-Request-Id"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -184,9 +184,20 @@ async def _answered(exchange: Exchange, route: Route) -> Response:
     return await route.handler(exchange)
 
 
+@lru_cache(_MOST_TARGETS)
+def reads_alone(method: str, target: bytes) -> bool:
+    """Whether a request needs nothing but a store to read: see `Route.reads_alone`."""
+    matched = _matched(segments_of(_plain_path(target)))
+    there = next((route for route, _ in matched if method in route.methods), None)
+    return isinstance(there, Route) and there.reads_alone
+
+
 def _raw_path(request: Request) -> str:
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "surrogateescape")
-    path = raw.partition(b"?")[0].decode("ascii", "replace")
+    return _plain_path(request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "surrogateescape"))
+
+
+def _plain_path(target: bytes) -> str:
+    path = target.partition(b"?")[0].decode("ascii", "replace")
     alias = next((prefix for prefix in ALIASES if path == prefix or path.startswith(prefix + "/")), None)
     return path if alias is None else ALIASES[alias] + path[len(alias) :]
 

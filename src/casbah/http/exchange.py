@@ -31,6 +31,7 @@ from casbah.ingest.enrich.ranges import Book
 from casbah.retention.deletion import Retention
 from casbah.saved.queries import Queries
 from casbah.settings import Settings
+from casbah.shared import SharedFlag
 from casbah.store.contract import Store
 from casbah.traces import Traces
 
@@ -72,7 +73,7 @@ class Services:
     metrics: Metrics
     traces: Traces
     clock: Callable[[], int]
-    leaving: Event = field(default_factory=Event)
+    leaving: SharedFlag = field(default_factory=SharedFlag)
     """Set once the server is told to stop."""
 
     @property

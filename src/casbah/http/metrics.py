@@ -2,13 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
@@ -27,6 +28,14 @@ class Waiting(Protocol):
     def inside(self) -> int: ...
 
 
+Count = tuple[str, tuple[tuple[str, str], ...], float]
+"""A sample: its name, its labels, its value."""
+
+_SINCE = "_created"
+"""How samples end that say since when something is counted."""
+
+_ADDED = ("counter", "histogram")
+_CALLS = "casbah_calls"
 Lags = Callable[[], Mapping[str, float]]
 """By the name of a pull: how many seconds ago the moment is until which everything was read."""
 
@@ -36,6 +45,9 @@ class Metrics:
 
     def __init__(self, folder: Path, lanes: dict[str, Waiting], lags: Lags) -> None:
         self._registry = registry = CollectorRegistry()
+        self._all = CollectorRegistry()
+        self._beside = _Beside(registry)
+        self._all.register(self._beside)
         self._requests = _counter(registry, "requests", "Requests answered", "route", "method", "status")
         self._seconds = _times(registry, "request", "From a request's head to its answer", "route")
         self._filters = _times(registry, "filter", "The same, of requests that ask for a filter", "filter")
@@ -88,7 +100,57 @@ class Metrics:
 
     def shown(self) -> bytes:
         """All of it in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self._all)
+
+    def counted(self) -> Sequence[Count]:
+        """What has been counted here, to be added up where all of it is shown."""
+        samples = (sample for family in self._registry.collect() if _adds_up(family) for sample in family.samples)
+        return [_count(sample) for sample in samples if not sample.name.endswith(_SINCE)]
+
+    def add(self, counted: Callable[[], Iterable[Sequence[Count]]]) -> None:
+        """Show what other processes have counted with it; `counted` asks them."""
+        self._beside.counted = counted
+
+
+class _Beside(Collector):
+    """What is in a registry, and what other processes have counted, as one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self.counted: Callable[[], Iterable[Sequence[Count]]] = tuple
+
+    def collect(self) -> Iterator[Metric]:
+        more: defaultdict[tuple[str, Any], float] = defaultdict(float)
+        for counts in self.counted():
+            for name, labels, value in counts:
+                more[name, labels] += value
+        for family in self._registry.collect():
+            yield _with(family, more) if _adds_up(family) else family
+
+    def describe(self) -> Sequence[Metric]:
+        return ()
+
+
+def _with(family: Metric, more: Mapping[tuple[str, Any], float]) -> Metric:
+    """A family with what others have counted of it."""
+    both = Metric(family.name, family.documentation, family.type)
+    seen = set()
+    for sample in family.samples:
+        name, labels, value = _count(sample)
+        seen.add((name, labels))
+        both.add_sample(name, dict(labels), value + more.get((name, labels), 0))
+    for (name, labels), value in more.items():
+        if name.startswith(family.name) and (name, labels) not in seen:
+            both.add_sample(name, dict(labels), value)
+    return both
+
+
+def _adds_up(family: Metric) -> bool:
+    return family.type in _ADDED or family.name == _CALLS
+
+
+def _count(sample: Sample) -> Count:
+    return sample.name, tuple(sample.labels.items()), sample.value
 
 
 class _Pulls(Collector):

@@ -67,6 +67,8 @@ class Route:
     status: int = 200
     kinds: tuple[str, ...] = ("application/json",)
     audit: Audit = Audit.READS
+    reads_alone: bool = False
+    """Whether it asks nothing of the store but pages, counts and records, so that any process that can read may answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,10 @@ class PublicRoute:
 
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them"),
-    Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities"),
+    Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them", reads_alone=True),
+    Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities", reads_alone=True),
     Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators", audit=Audit.NOTHING),
-    Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity"),
+    Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity", reads_alone=True),
     Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity", audit=Audit.CHANGES),
     Route(("GET", "POST"), f"{CORE}/subnet",                             ranges.list_ranges,           Permission.READ,       "RangeQuery",    "RangePage",    "List IP ranges"),
     Route(("POST",),       f"{CORE}/subnet/create_rule",                 ranges.create_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Create an IP range", audit=Audit.CHANGES),
@@ -98,8 +100,8 @@ ROUTES: tuple[Route, ...] = (
     Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk", audit=Audit.NOTHING),
     Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Enrich stored activities anew, a page at a time", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
-    Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters"),
-    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "How many activities there are over time"),
+    Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters", reads_alone=True),
+    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "How many activities there are over time", reads_alone=True),
     Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "What the values of filters are called", audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/sources",                       sources.list_sources,         Permission.READ,       None,            "SourcePage",   "List sources, and how pulls are doing"),
     Route(("GET",),        f"{EXTENSION}/queries",                       queries.list_queries,         Permission.READ,       None,            "SavedQueryPage", "List saved queries"),

@@ -58,6 +58,10 @@ class Attempts:
             if len(self._good) > _MOST:
                 self._good.popitem(last=False)
 
+    def known(self, address: str, digest: bytes) -> bool:
+        """Whether a key of that address was good, or nobody counts."""
+        return self._rate is None or (address, digest) in self._good
+
     def _recent(self, address: str) -> deque[int]:
         """When keys of the address were bad, as far as that counts still."""
         failed = self._failed.get(address, deque(maxlen=self._rate.requests if self._rate else 0))

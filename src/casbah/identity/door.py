@@ -53,6 +53,12 @@ class Door:
         with self.counted(key, address):
             return issuer.caller(key) if issuer is not None else self.tokens.caller(key)
 
+    def known(self, authorization: str | None, *, address: str) -> bool:
+        """Whether a header spoke for somebody when it came from that address before, and not for the owner of the data."""
+        _, key = _parts(authorization)
+        hashed = digest(key)
+        return not hmac.compare_digest(hashed, self.local_hash) and self.attempts.known(address, hashed)
+
     @contextmanager
     def counted(self, key: str, address: str) -> Iterator[None]:
         """Around finding out whether a key is good. Raises ThrottledError where too many of that address were not."""

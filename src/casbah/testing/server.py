@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from casbah import compose, settings
 from casbah.errors import clip, nearest
 from casbah.identity.door import DEFAULT_TENANT, TENANT_HEADER
-from casbah.serving import address, listening, server_of
+from casbah.serving.server import address, listening, server_of
 from casbah.testing.records import records
 
 _INGEST = "/api/ext/v1/activities"

@@ -1,5 +1,6 @@
 """One period of one tenant: an index directory and what it holds now. How it is asked is `view`'s."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import tantivy
@@ -16,12 +17,12 @@ class Period:
     """The index of one period on disk. One thread writes at a time; views may be taken by any.
 
     `last` is the largest number of storing that is in view. `pending` are the limits of a commit that was
-    begun and may be on disk without being in view: one can succeed and still end in an error. `limits` are those that another
-    process, which writes, has told this one, which only reads; without, they are looked up.
+    begun and may be on disk without being in view: one can succeed and still end in an error. `limits` asks the process that
+    writes, if this one only reads; without, they are looked up.
     """
 
     def __init__(
-        self, folder: Path, number: int, *, payloads: Payloads, cache: Cache, limits: Limits | None = None
+        self, folder: Path, number: int, *, payloads: Payloads, cache: Cache, limits: Callable[[], Limits] | None = None
     ) -> None:
         self.folder = folder
         self.number = number
@@ -34,7 +35,7 @@ class Period:
         self.index.register_tokenizer(s.WORDS, s.analyzer())
         self.index.config_reader("manual", 0)
         self.index.reload()
-        self._limits, self.last = extremes(self.index.searcher()) if limits is None else (limits, 0)
+        self._limits, self.last = extremes(self.index.searcher()) if limits is None else (limits(), 0)
         self.pending: Limits | None = None
         self.view = self._seen()
 
@@ -48,6 +49,25 @@ class Period:
         self._cache.forget(before.name)
         self.pending = None
         self.generation += 1
+
+    def follow(self, limits: Callable[[], Limits]) -> None:
+        """Take into view what another process has committed. Its limits are asked for afterwards: those from before could be
+        too narrow for what it has committed in between.
+        """
+        with told_of_disk():
+            self.index.reload()
+        self._limits = limits()
+        before, self.view = self.view, self._seen()
+        self._cache.forget(before.name)
+
+    @property
+    def reach(self) -> Limits:
+        """Between which moments all lies that is in view or may be on disk.
+
+        Any thread may ask, so `pending` is looked at first: `refresh` takes it into the limits before it lets go of it.
+        """
+        pending = self.pending or {}
+        return _both(self._limits, pending)
 
     def shed(self) -> None:
         """Let go of the records that the engine keeps unpacked; for the thread that writes, where nothing is pending."""

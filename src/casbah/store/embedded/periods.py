@@ -14,9 +14,9 @@ MOST_HANDED_OUT = 50_000
 """After so many records a period's engine is made to forget them: a scan reads each once, and there are many periods."""
 
 State = Sequence[tuple[int, int, Limits]]
-"""Of each period: its number, how often what is in view has changed, and its limits."""
+"""Of each period: its number, how often what is in view has changed, and the limits of what is on disk or will be next."""
 
-PERIODS, _DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
+PERIODS, DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
 
 
 class Periods:
@@ -27,7 +27,7 @@ class Periods:
         self._cache = cache
         self._numbering = tenant / _NUMBERING
         self._remembered = json.loads(self._numbering.read_bytes())["last"] if self._numbering.exists() else 0
-        self.payloads = Payloads(tenant / _DICTIONARIES)
+        self.payloads = Payloads(tenant / DICTIONARIES)
         self._periods = {number: self._opened(number, name) for number, name in _numbered(folder)}
         self.payloads.held = sum(view.held for view in self.views())
 
@@ -37,7 +37,7 @@ class Periods:
 
     def state(self) -> State:
         """What is in view, for another process to take into its own."""
-        return [(number, each.generation, each.view.limits) for number, each in self._periods.items()]
+        return [(number, each.generation, each.reach) for number, each in self._periods.items()]
 
     @property
     def last(self) -> int:
@@ -87,36 +87,6 @@ class Periods:
 
     def _opened(self, number: int, name: str) -> Period:
         return Period(self._folder / name, number, payloads=self.payloads, cache=self._cache)
-
-
-class ReadPeriods:
-    """The periods of a tenant in a process that only reads; another one writes, and says what there is to see."""
-
-    def __init__(self, tenant: Path, *, cache: Cache) -> None:
-        self._folder = tenant / PERIODS
-        self._cache = cache
-        self._payloads = Payloads(tenant / _DICTIONARIES)
-        self._seen: dict[int, tuple[int, View]] = {}
-        self._periods: dict[int, Period] = {}
-
-    def views(self) -> list[View]:
-        """Every period as it was told last, oldest first."""
-        return [view for _, (_, view) in sorted(self._seen.items())]
-
-    def follow(self, state: State) -> None:
-        """Take into view what the writing process sees, or more."""
-        for number, generation, limits in state:
-            if self._seen.get(number, (-1, None))[0] != generation:
-                self._seen[number] = (generation, self._view(number, limits))
-
-    def _view(self, number: int, limits: Limits) -> View:
-        if number not in self._periods:
-            folder = self._folder / f"{number:04d}"
-            self._periods[number] = Period(folder, number, payloads=self._payloads, cache=self._cache, limits=limits)
-        else:
-            self._periods[number].pending = limits
-            self._periods[number].refresh(0)
-        return self._periods[number].view
 
 
 def _numbered(folder: Path) -> Iterator[tuple[int, str]]:

@@ -21,13 +21,15 @@ from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.durable import make_folder
 from casbah.errors import ActivityNotFoundError, StoreClosedError
+from casbah.shared import SharedCount
 from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.erasure import waiting
 from casbah.store.embedded.feedback import Feedback
+from casbah.store.embedded.following import Followed
 from casbah.store.embedded.lock import Lock
-from casbah.store.embedded.readers import Readers
+from casbah.store.embedded.periods import State
 from casbah.store.embedded.schema import fingerprint
 from casbah.store.embedded.snapshot import copy_tenant
 from casbah.store.embedded.tenant import Tenant
@@ -45,7 +47,6 @@ class EmbeddedStore:
         clock: Callable[[], int],
         writer_memory: int = 64_000_000,
         cache: int = 128_000_000,
-        processes: int = 0,
     ) -> None:
         make_folder(folder, mode=0o700)
         self._lock = Lock(folder)
@@ -54,11 +55,11 @@ class EmbeddedStore:
         except BaseException:
             self._lock.release()
             raise
+        self.followed = Followed(folder, SharedCount())
         self._folder = folder / "tenants"
         self._clock = clock
         self._writers = Writers(memory=writer_memory)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="casbah-writer")
-        self._readers = Readers(self._folder, processes=processes, cache=cache)
         self._cache = Cache(cache)
         self._opening = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
@@ -82,11 +83,7 @@ class EmbeddedStore:
 
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
         """See `Store.find`."""
-        tenant = self._tenant(scope)
-        page: Page = self._readers.search(
-            "find", query, until, here=tenant.search, scope=scope, state=lambda: tenant.state
-        )
-        return page
+        return self._tenant(scope).search.find(query, until)
 
     def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
         """See `Store.scan`."""
@@ -94,11 +91,7 @@ class EmbeddedStore:
 
     def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
         """See `Store.count`."""
-        tenant = self._tenant(scope)
-        total: int = self._readers.search(
-            "count", predicate, until, here=tenant.search, scope=scope, state=lambda: tenant.state
-        )
-        return total
+        return self._tenant(scope).search.count(predicate, until)
 
     def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
         """See `Store.most_frequent`."""
@@ -179,7 +172,6 @@ class EmbeddedStore:
             if self._closed:
                 return
             self._closed = True
-            self._readers.close()
             self._writers.close()
             self._writing.shutdown()
             for feedback in self._feedback.values():
@@ -193,10 +185,23 @@ class EmbeddedStore:
             if scope.tenant not in self._tenants:
                 folder = self._folder / scope.tenant
                 self._tenants[scope.tenant] = Tenant(
-                    folder, writers=self._writers, cache=self._cache, clock=self._clock, writing=self._writing
+                    folder,
+                    writers=self._writers,
+                    cache=self._cache,
+                    clock=self._clock,
+                    writing=self._writing,
+                    changed=self._changed,
                 )
                 self._feedback[scope.tenant] = Feedback(folder)
             return self._tenants[scope.tenant]
+
+    def state(self, tenant: str) -> State:
+        """How a tenant's periods stand, for those who follow (`followed`). Any thread may ask."""
+        return self._tenant(Scope(tenant)).state
+
+    def _changed(self) -> None:
+        """For the one thread that writes."""
+        self.followed.changes.add()
 
     def _forget_feedback(self, scope: Scope) -> None:
         """Delete the feedback on what is not there any more."""

@@ -27,12 +27,19 @@ class Tenant:
     """The activities of one tenant; `search` reads them."""
 
     def __init__(
-        self, folder: Path, *, writers: Writers, cache: Cache, clock: Callable[[], int], writing: Executor
+        self,
+        folder: Path,
+        *,
+        writers: Writers,
+        cache: Cache,
+        clock: Callable[[], int],
+        writing: Executor,
+        changed: Callable[[], None],
     ) -> None:
         self._periods = Periods(folder, cache=cache)
         stamps = Stamps(clock, last=self._periods.last)
         self._erasure = Erasure(self._periods, writers=writers, stamps=stamps)
-        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing)
+        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing, changed=changed)
         self.search = Search(self._periods.views)
 
     @property

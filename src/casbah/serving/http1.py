@@ -1,106 +1,15 @@
-"""A house on a socket: listening, and the server that answers there."""
+"""HTTP/1.1 on a connection, read strictly."""
 
-import gc
 import json
-import socket
-import ssl
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httptools
-import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
-from casbah.errors import BadSettingError, OperatorError
-from casbah.settings import SETTINGS, Settings
-
-_SECONDS_TO_FINISH = 30
-_SELDOM = (20_000, 50, 100)
-_TURN = 0.0002
-"""Seconds after which a thread that wants Python's lock gets it. The engine gives the lock away and takes it back for every
-record that it hands out, and the usual 0.005 is as long as a whole page takes.
-"""
 
 _MOST_HEAD = 1_048_576
 _MOST_FIELDS = 10_000
 _MOST_TARGET = 65_535
 _BAD_REQUEST, _TARGET_TOO_LONG, _HEAD_TOO_LARGE = 400, 414, 431
-
-
-class AddressTakenError(OperatorError):
-    """The address cannot be listened on."""
-
-
-def listening(settings: Settings) -> socket.socket:
-    """A socket that listens already: whoever connects from now on is answered once the server runs."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
-    except OSError as error:
-        raise AddressTakenError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
-        ) from None
-
-
-def address(listener: socket.socket, *, secure: bool = False) -> str:
-    """The URL of a listening socket."""
-    host, port = listener.getsockname()[:2]
-    scheme = "https" if secure else "http"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def checked(settings: Settings) -> None:
-    """Whether certificate and key can be used. Raises BadSettingError."""
-    if settings.tls_certificate is None:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (ssl.SSLError, OSError) as wrong:
-        row = SETTINGS["tls_certificate"]
-        raise BadSettingError(
-            row.variable, str(settings.tls_certificate), f"a certificate and its key: {wrong}"
-        ) from None
-
-
-def settle() -> None:
-    """Set Python up for a process that does nothing but serve.
-
-    What is in memory once a server runs stays there, so the garbage collector need not walk through it again and again.
-    """
-    sys.setswitchinterval(_TURN)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_SELDOM)
-
-
-class Server(uvicorn.Server):
-    """One that leaves signals to whoever runs it: uvicorn's own would take their handlers away while it runs."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """See `uvicorn.Server.capture_signals`."""
-        yield
-
-
-def server_of(app: ASGIApp, settings: Settings | None = None) -> Server:
-    """A server of the application, not yet running; with the certificate that the settings name, if they do."""
-    certificate = None if settings is None else settings.tls_certificate
-    return Server(
-        uvicorn.Config(
-            app,
-            ssl_certfile=certificate,
-            ssl_keyfile=None if settings is None or certificate is None else settings.tls_key,
-            http=PlainHttp,
-            lifespan="off",
-            access_log=False,
-            server_header=False,
-            log_config=None,
-            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
-        )
-    )
 
 
 class PlainHttp(HttpToolsProtocol):
@@ -118,6 +27,18 @@ class PlainHttp(HttpToolsProtocol):
     _in_head = False
     _problem = (_BAD_REQUEST, "")
     _refusal: bytes | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether something is being answered."""
+        asked: Any = self.cycle  # None before the first request, whatever its annotation says.
+        return asked is not None and not asked.response_complete
+
+    @property
+    def between_requests(self) -> bool:
+        """Whether all that was asked has been answered, and nothing of a next request has been read."""
+        waiting = self._in_request or bool(self.pipeline) or self._refusal is not None
+        return not self.under_way and not waiting and not self.transport.get_write_buffer_size()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""

@@ -1,0 +1,130 @@
+"""A process that answers questions beside the one that owns the store: same application, same engine, a store that follows."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+from casbah import compose, logs
+from casbah.serving.passing import ApartHttp, Head, Line
+from casbah.serving.server import Take, server_of, settle
+from casbah.settings import Settings
+from casbah.shared import SharedFlag
+
+_log = logging.getLogger("casbah.serving")
+_TICKS = 100
+"""Ten seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What leads to the owner: connections; questions how the store stands; and what is asked of this process."""
+
+    connections: socket.socket
+    state: Connection
+    counted: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What all processes of a server see at once: that it is told to stop, and that it stops now."""
+
+    leaving: SharedFlag
+    stopping: SharedFlag
+
+
+def run(settings: Settings, followed: Any, flags: Flags, lines: Lines) -> None:
+    """Answer until the owner stops, or is gone: what a process is started with. `followed` is the owner's `House.followed`."""
+    for each in (signal.SIGINT, signal.SIGTERM):  # Whoever started us decides when we end.
+        signal.signal(each, signal.SIG_IGN)
+    logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
+    with compose.following(settings, followed, _Asking(lines.state), leaving=flags.leaving) as house:
+        company = _Company(lines, flags, house)
+        http = partial(ApartHttp, back=company.line, mine=partial(_mine, house.reads_alone))
+        server = server_of(house.app, settings, http=http, company=company)
+        settle()
+        server.run(sockets=[])
+
+
+def _mine(reads_alone: Callable[[str, bytes], bool], head: Head) -> bool:
+    return reads_alone(head.method, head.target)
+
+
+def _taken(take: Take, each: tuple[socket.socket, bytes] | None) -> None:
+    if each is not None:
+        take(*each)
+
+
+class _Asking:
+    """Asks the owner how a tenant's periods stand. Any thread may."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self._asking = threading.Lock()
+
+    def __call__(self, tenant: str) -> Any:
+        with self._asking:
+            self._line.send(tenant)
+            good, answer = self._line.recv()
+        if not good:
+            raise answer
+        return answer
+
+
+class _Company:
+    """See `server.Company`: the owner."""
+
+    def __init__(self, lines: Lines, flags: Flags, house: compose.House) -> None:
+        self.line = Line(lines.connections)
+        self._counted = lines.counted
+        self._flags = flags
+        self._house = house
+        self._ticks = 0
+
+    def begin(self, take: Take, /) -> None:
+        """See `Company.begin`."""
+        self.line.heard(partial(_taken, take), _gone)
+        threading.Thread(target=self._tell, name="casbah-counted", daemon=True).start()
+
+    def over(self) -> bool:
+        """See `Company.over`."""
+        self._ticks += 1
+        if self._ticks % _TICKS == 0:  # So that files which were erased are let go of where nobody asks any more.
+            threading.Thread(target=self._keep_up, name="casbah-keep-up", daemon=True).start()
+        return self._flags.stopping.is_set()
+
+    def stop(self) -> None:
+        """See `Company.stop`."""
+
+    def end(self) -> None:
+        """See `Company.end`."""
+
+    def _keep_up(self) -> None:
+        try:
+            self._house.keep_up()
+        except Exception:  # noqa: BLE001  whatever it was, it is tried again in ten seconds
+            _log.exception("what has changed in the store could not be looked at")
+
+    def _tell(self) -> None:
+        """Say what has been counted whenever the owner asks, until it is gone."""
+        try:
+            self._counted.send("ready")
+            while True:
+                self._counted.recv()
+                self._counted.send(self._house.services.metrics.counted())
+        except (OSError, EOFError):
+            _gone()
+
+
+def _gone() -> None:
+    """The owner has ended, however it did: there is nobody left to say what is stored."""
+    with suppress(OSError):
+        logging.shutdown()
+    os._exit(0)

@@ -1,0 +1,302 @@
+"""Connections that change hands between the processes of a server, each with what has been read of it.
+
+A connection is handed on between two requests, so that each request is read and answered by one process alone. The kernel
+carries the socket from one to the other (`unix(7)`, SCM_RIGHTS); whoever asks notices nothing.
+"""
+
+import asyncio
+import fcntl
+import os
+import re
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol, cast
+
+from casbah.serving.http1 import PlainHttp
+
+_MOST_PACKET = 60_000
+"""Bytes of one packet; how large one may be is for the kernel to say, and this is little everywhere."""
+
+_MOST_HELD = 262_144
+_SECONDS_TO_DRAIN = 0.005
+_LAST, _MORE, _GONE = b".", b"+", b"-"
+_FIRST_LINE = re.compile(rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n")
+_AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([!-~][ -~]*?)[ \t]*\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,9})\r\n", re.IGNORECASE)
+_ELSE = (b"transfer-encoding", b"\r\nupgrade:", b"\r\nexpect:", b"\r\ncookie:", b"\r\ncasbah-tenant:")
+_END = b"\r\n\r\n"
+
+
+class Head(NamedTuple):
+    """The head of a request that is as plain as can be: its size, that of the body behind it, and who asks for what."""
+
+    method: str
+    target: bytes
+    authorization: bytes
+    size: int
+    body: int
+
+
+def head_of(data: bytes) -> Head | None:
+    """The head that `data` begins with; None where it is not whole, or where anything about it is out of the ordinary.
+
+    What this takes for the end of a request the parser must take for it as well, so whatever they might read differently is
+    none: lines that end otherwise, lengths that are not said once and in digits, bodies in chunks.
+    """
+    line = _FIRST_LINE.match(data)
+    size = data.find(_END) + len(_END)
+    if line is None or size < len(_END):
+        return None
+    head = data[: size - 2]  # With the end of its last line, so that every field stands between two ends.
+    lower = head.lower()
+    if head.count(b"\n") != head.count(b"\r\n") or head.count(b"\r") != head.count(b"\r\n") or b"\r\n " in head:
+        return None
+    lengths, bearers = lower.count(b"content-length"), lower.count(b"authorization")
+    length, bearer = _LENGTH.search(head), _AUTHORIZATION.search(head)
+    if bearer is None or bearers != 1 or lengths != (length is not None) or any(each in lower for each in _ELSE):
+        return None
+    method, target = line.groups()
+    return Head(method.decode(), target, bearer.group(1), size, int(length.group(1)) if length else 0)
+
+
+class Line:
+    """One end of a line between two processes: packets, and sockets with them. For an event loop alone; it never waits."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.settimeout(0)
+        self._end = end
+        self._begun = b""
+        self._unsent: deque[tuple[bytes, int | None]] = deque()
+
+    def offer(self, connection: int, data: bytes) -> bool:
+        """Hand a connection over, if there is room for it at once."""
+        return len(data) <= _MOST_PACKET and not self._unsent and self._sent(_LAST + data, connection)
+
+    def give(self, connection: int, data: bytes) -> None:
+        """Hand a connection over, later if need be."""
+        while len(data) > _MOST_PACKET:
+            self._queue(_MORE + data[:_MOST_PACKET], None)
+            data = data[_MOST_PACKET:]
+        self._queue(_LAST + data, os.dup(connection))
+
+    def gone(self) -> None:
+        """Say that a connection that was handed over is closed."""
+        self._queue(_GONE, None)
+
+    def heard(self, each: Callable[[tuple[socket.socket, bytes] | None], Any], ended: Callable[[], None]) -> None:
+        """From now on call `each` with what comes (see `taken`), and `ended` once the other process has."""
+        loop = asyncio.get_running_loop()
+
+        def come() -> None:
+            try:
+                for one in self.taken():
+                    each(one)
+            except EOFError:
+                loop.remove_reader(self._end)
+                ended()
+
+        loop.add_reader(self._end, come)
+
+    def taken(self) -> Iterator[tuple[socket.socket, bytes] | None]:
+        """The connections that were handed over since, and None for each that is closed. Raises EOFError."""
+        while True:
+            try:
+                packet, sockets, _, _ = socket.recv_fds(self._end, _MOST_PACKET + 1, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                raise EOFError from None
+            if not packet:
+                raise EOFError
+            kind, data = packet[:1], packet[1:]
+            if kind == _GONE:
+                yield None
+            elif kind == _MORE:
+                self._begun += data
+            else:
+                first, self._begun = self._begun + data, b""
+                connection = socket.socket(fileno=sockets[0])
+                fcntl.fcntl(connection, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+                yield connection, first
+
+    def close(self) -> None:
+        """Hang up. Nobody listens any more."""
+        self._end.close()
+        for _, connection in self._unsent:
+            if connection is not None:
+                os.close(connection)
+        self._unsent.clear()
+
+    def _queue(self, packet: bytes, connection: int | None) -> None:
+        self._unsent.append((packet, connection))
+        self._send()
+
+    def _send(self) -> None:
+        while self._unsent:
+            packet, connection = self._unsent[0]
+            if not self._sent(packet, connection):
+                asyncio.get_running_loop().add_writer(self._end, self._send_again)
+                return
+            self._unsent.popleft()
+            if connection is not None:
+                os.close(connection)
+
+    def _send_again(self) -> None:
+        asyncio.get_running_loop().remove_writer(self._end)
+        self._send()
+
+    def _sent(self, packet: bytes, connection: int | None) -> bool:
+        try:
+            socket.send_fds(self._end, [packet], [] if connection is None else [connection])
+        except BlockingIOError:
+            return False
+        except OSError:  # The other one has died. Whoever listens to the line hears of that.
+            return connection is None
+        return True
+
+
+class Door(Protocol):
+    """What decides, in the process that all connections come to, which of them others go on with."""
+
+    def passed_on(self, head: Head, address: str, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
+        """Whether another process has the connection now, which came from an address; `busy`: others wait for an answer."""
+
+
+class Back(Protocol):
+    """The way back from a process that answers only some requests."""
+
+    def gone(self) -> None:
+        """A connection is closed."""
+
+    def give(self, connection: int, data: bytes) -> None:
+        """What comes next is for another process."""
+
+
+class DoorHttp(PlainHttp):
+    """A connection at the process that all come to; `first` has been read of it by another one."""
+
+    def __init__(self, *arguments: Any, door: Door, first: bytes = b"", **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._door = door
+        self._first = first
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
+        """Begin, with what has been read."""
+        super().connection_made(transport)
+        if self._first:
+            self.data_received(self._first)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand the connection on if somebody else is to answer what comes next; else parse it."""
+        if not self.between_requests or (head := head_of(data)) is None or not self._passed_on(head, data):
+            super().data_received(data)
+
+    def _passed_on(self, head: Head, data: bytes) -> bool:
+        address = self.client[0] if self.client else ""
+        passed = self._door.passed_on(head, address, _number_of(self.transport), data, busy=self._others_wait)
+        if passed:
+            _let_go(self.transport)
+        return passed
+
+    def _others_wait(self) -> bool:
+        return any(isinstance(each, PlainHttp) and each.under_way for each in self.connections if each is not self)
+
+
+class ApartHttp(PlainHttp):
+    """A connection at a process that answers only requests that are `mine`, of whoever has asked first."""
+
+    def __init__(
+        self, *arguments: Any, back: Back, mine: Callable[[Head], bool], first: bytes = b"", **more: Any
+    ) -> None:
+        super().__init__(*arguments, **more)
+        self._back: Back | None = back
+        self._mine = mine
+        self._first = first
+        self._bearer: bytes | None = None
+        self._under_way = False
+        self._to_come = 0
+        """Bytes of the body that have not been read yet."""
+
+        self._held = b""
+        """What has been read behind the request under way."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
+        """Begin, with what has been read."""
+        super().connection_made(transport)
+        self._next(self._first)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say so."""
+        super().connection_lost(exc)
+        if self._back is not None:
+            self._back.gone()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what belongs to the request under way, and keep what comes behind it."""
+        if not self._under_way:
+            self._next(data)
+            return
+        body, behind = data[: self._to_come], data[self._to_come :]
+        self._to_come -= len(body)
+        self._held += behind
+        if len(self._held) > _MOST_HELD:
+            self.flow.pause_reading()
+        if body:
+            super().data_received(body)
+            self._settle()
+
+    def on_response_complete(self) -> None:
+        """Go on with what has been read behind the request."""
+        super().on_response_complete()
+        self._settle()
+
+    def _settle(self) -> None:
+        asked: Any = self.cycle  # None before the first request, whatever its annotation says.
+        if self._to_come or asked is None or not asked.response_complete:
+            return
+        self._under_way = False
+        if self._held and not self.transport.is_closing():
+            held, self._held = self._held, b""
+            self._next(held)
+
+    def _next(self, data: bytes) -> None:
+        """A request begins."""
+        head = head_of(data)
+        if head is None or not self._is_mine(head):
+            self._give_back(data)
+            return
+        end = head.size + head.body
+        self._under_way, self._to_come, self._held = True, max(0, end - len(data)), data[end:]
+        super().data_received(data[:end])
+
+    def _is_mine(self, head: Head) -> bool:
+        if self._bearer is None:
+            self._bearer = head.authorization
+        return head.authorization == self._bearer and self._mine(head)
+
+    def _give_back(self, data: bytes) -> None:
+        """Hand the connection back, once all of the last answer is on its way."""
+        self._unset_keepalive_if_required()
+        if self.transport.is_closing() or self._back is None:
+            return
+        if self.transport.get_write_buffer_size():
+            self._under_way, self._held = True, data
+            self.loop.call_later(_SECONDS_TO_DRAIN, self._give_held_back)
+            return
+        back, self._back = self._back, None
+        back.give(_number_of(self.transport), data)
+        _let_go(self.transport)
+
+    def _give_held_back(self) -> None:
+        held, self._held = self._held, b""
+        self._give_back(held)
+
+
+def _number_of(transport: asyncio.Transport) -> int:
+    return cast("socket.socket", transport.get_extra_info("socket")).fileno()
+
+
+def _let_go(transport: asyncio.Transport) -> None:
+    """Close our number for a socket that another process has one of: to whoever is at its other end nothing happens."""
+    transport.abort()

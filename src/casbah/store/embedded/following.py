@@ -1,0 +1,147 @@
+"""The embedded store in a process beside the one that owns it: it reads what the owner has stored, and stores nothing.
+
+What the owner acknowledges is in view here from that moment on: with every change it counts one further in memory that both
+share, before it tells anybody. Who finds the count moved asks the owner how its periods stand, and looks again at those that
+have changed.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from casbah.activity.deadline import NEVER, Deadline
+from casbah.activity.predicate import Predicate
+from casbah.activity.query import Query
+from casbah.activity.scope import Scope
+from casbah.errors import StoreClosedError
+from casbah.shared import SharedCount
+from casbah.store.contract import FieldValue, Page, ScanPage, Spans, Wanted
+from casbah.store.embedded.cache import Cache
+from casbah.store.embedded.document import prepared
+from casbah.store.embedded.payload import Payloads
+from casbah.store.embedded.period import Period
+from casbah.store.embedded.periods import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State
+from casbah.store.embedded.search import Search
+from casbah.store.embedded.view import Limits, View
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a process must be given to follow a store: where it lies, and how often it has changed."""
+
+    folder: Path
+    changes: SharedCount
+
+
+class FollowingStore:
+    """See `Store`; what is not reading is the owner's to do. `state` asks the owner how a tenant's periods stand."""
+
+    far = False
+    prepare = staticmethod(prepared)
+
+    def __init__(self, followed: Followed, state: Callable[[str], State], *, cache: int) -> None:
+        self._followed = followed
+        self._state = state
+        self._cache = Cache(cache)
+        self._opening = threading.Lock()
+        self._tenants: dict[str, _Tenant] = {}
+        self._closed = False
+
+    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
+        """See `Store.find`."""
+        return self._search(scope).find(query, until)
+
+    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
+        """See `Store.scan`."""
+        return self._search(scope).scan(query, until)
+
+    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
+        """See `Store.count`."""
+        return self._search(scope).count(predicate, until)
+
+    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
+        """See `Store.most_frequent`."""
+        return self._search(scope).most_frequent(wanted, until)
+
+    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
+        """See `Store.histogram`."""
+        return self._search(scope).histogram(spans, until)
+
+    def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
+        """See `Store.fetch`."""
+        return self._search(scope).fetch(activity_id)
+
+    def keep_up(self) -> None:
+        """Take into view what has changed, of every tenant that somebody has asked for: what was erased is let go of."""
+        with self._opening:
+            tenants = list(self._tenants.values())
+        for tenant in tenants:
+            tenant.views()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._closed = True
+
+    def _search(self, scope: Scope) -> Search:
+        if self._closed:
+            raise StoreClosedError
+        with self._opening:
+            if scope.tenant not in self._tenants:
+                self._tenants[scope.tenant] = _Tenant(scope.tenant, self._followed, self._state, self._cache)
+            tenant = self._tenants[scope.tenant]
+        views = tenant.views()
+        return Search(lambda: views)
+
+    def _not_here(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError("only the process that owns the store does this")
+
+    insert = insert_soon = replace = delete = erase = snapshot = _not_here
+    changes = settled = add_feedback = feedback = commented = tenants = _not_here
+
+
+class _Tenant:
+    """One tenant's periods, as the owner has them."""
+
+    def __init__(self, name: str, followed: Followed, state: Callable[[str], State], cache: Cache) -> None:
+        self._name = name
+        self._folder = followed.folder / "tenants" / name
+        self._changes = followed.changes
+        self._state = state
+        self._cache = cache
+        self._payloads = Payloads(self._folder / DICTIONARIES)
+        self._looking = threading.Lock()
+        self._looked_at = -1
+        self._generations: dict[int, int] = {}
+        self._periods: dict[int, Period] = {}
+
+    def views(self) -> Sequence[View]:
+        """Every period as the owner sees it, or later; oldest first."""
+        with self._looking:
+            changes = self._changes.value  # Before anything is looked at: what comes meanwhile is looked at next time.
+            if changes != self._looked_at:
+                self._look()
+                self._looked_at = changes
+            for period in self._periods.values():
+                if period.view.handed_out > MOST_HANDED_OUT:
+                    period.shed()
+            return [self._periods[number].view for number in sorted(self._periods)]
+
+    def _look(self) -> None:
+        for number, generation, _ in self._state(self._name):
+            if self._generations.get(number) == generation:
+                continue
+            limits = partial(self._limits, number)
+            if number in self._periods:
+                self._periods[number].follow(limits)
+            else:
+                folder = self._folder / PERIODS / f"{number:04d}"
+                self._periods[number] = Period(
+                    folder, number, payloads=self._payloads, cache=self._cache, limits=limits
+                )
+            self._generations[number] = generation
+
+    def _limits(self, wanted: int) -> Limits:
+        return next(limits for number, _, limits in self._state(self._name) if number == wanted)
