@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Any, NoReturn, cast
@@ -15,7 +15,7 @@ from casbah.audit.trail import Trail
 from casbah.backup.snapshots import Snapshots
 from casbah.connectors import connectors
 from casbah.export.exports import Exports
-from casbah.http.app import application, reads_alone
+from casbah.http.app import apart, application
 from casbah.http.exchange import Services
 from casbah.http.lanes import Lanes
 from casbah.http.metrics import Metrics
@@ -28,8 +28,7 @@ from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
-from casbah.ingest.contract import Connector
-from casbah.ingest.enrich.enrichment import Enrichment, Sources
+from casbah.ingest.enrich.enrichment import Sources
 from casbah.ingest.enrich.ranges import Book
 from casbah.pull.config import read as pulls
 from casbah.pull.report import report
@@ -41,8 +40,7 @@ from casbah.settings import Settings, read
 from casbah.shared import SharedFlag
 from casbah.shelf import PASSING, QUERIES, RANGES, RULES, TOKENS, FolderShelf, Kind, MemoryShelf, Shelf
 from casbah.store.contract import Finding, Store
-from casbah.store.embedded.following import Followed, FollowingStore
-from casbah.store.embedded.periods import State
+from casbah.store.embedded.following import Followed, FollowingStore, Owner
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.opensearch import examine
 from casbah.store.opensearch.cluster import Cluster
@@ -51,17 +49,7 @@ from casbah.store.opensearch.store import OpenSearchStore
 from casbah.traces import traces
 from casbah.ui.site import site
 
-_OWNERS = (
-    "sign_in",
-    "connectors",
-    "ranges",
-    "queries",
-    "exports",
-    "retention",
-    "snapshots",
-    "enrichment",
-    "beside",
-)
+_OWNERS = ("sign_in", "queries", "exports", "retention", "snapshots")
 """What of `Services` only the process that owns the store has."""
 
 
@@ -74,16 +62,16 @@ def wall_clock() -> int:
 class House:
     """Everything, open. `local_key` speaks for whoever owns the data directory.
 
-    `reads_alone` says of a request, by method and target, whether a house that follows can answer it; that is opened with
-    `followed`, and asks `state` how a tenant's periods stand. Neither is there where the store is a cluster's.
+    `apart` says of a request, by method and target, whether a house that follows can answer it; that is opened with
+    `followed`, and asks `owner` for what only the process that owns the store can do. Neither is there on a cluster.
     """
 
     services: Services
     app: ASGIApp
     local_key: str
-    reads_alone: Callable[[str, bytes], bool]
+    apart: Callable[[str, bytes], bool]
     followed: Followed | None = None
-    state: Callable[[str], State] | None = None
+    owner: Owner | None = None
     keep_up: Callable[[], None] = lambda: None
     """Take into view what has changed; for a house that follows, where nobody asks any more."""
 
@@ -103,53 +91,65 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     together.
     """
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
-    known = partial(connectors, settings.sources)
-    told = Sources(settings.agents, settings.places, settings.people)
     with (
         closing(store_of(settings, clock=clock)) as store,
         shelves(settings) as shelf,
-        closing(told.opened()) as enrichment,
-        closing(_beside(settings, store, told, known, enrichment)) as beside,
+        _taken_in(settings, store, shelf(RANGES), clock=clock) as taken_in,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
         closing(_exports(settings, store, clock)) as exports,
         closing(Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock)) as retention,
     ):
         services = Services(
             **asked,
+            **taken_in,
             sign_in=_sign_in(settings, issuer, shelf(PASSING), clock),
-            connectors=known(),
-            ranges=Book(shelf(RANGES), clock=clock),
             queries=Queries(shelf(QUERIES), clock=clock),
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
-            enrichment=enrichment,
-            beside=beside,
         )
-        followed, state = (store.followed, store.state) if isinstance(store, EmbeddedStore) else (None, None)
-        yield House(services, site(application(services)), key, reads_alone, followed, state)
+        followed, owner = (store.followed, store) if isinstance(store, EmbeddedStore) else (None, None)
+        yield House(services, site(application(services)), key, apart, followed, owner)
 
 
 @contextmanager
 def following(
     settings: Settings,
     followed: Followed,
-    state: Callable[[str], State],
+    owner: Owner,
     *,
     leaving: SharedFlag,
     clock: Callable[[], int] = wall_clock,
 ) -> Iterator[House]:
-    """A house in a process beside the one that owns the store; it answers what `reads_alone` says, and nothing else."""
+    """A house in a process beside the one that owns the store; it answers what `apart` says, and nothing else."""
     room = settings.cache_memory // max(settings.search_processes, 1)
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
     elsewhere = cast("Any", dict.fromkeys(_OWNERS, NotHere()))
     with (
-        closing(FollowingStore(followed, state, cache=room)) as store,
+        closing(FollowingStore(followed, owner, cache=room)) as store,
         shelves(settings) as shelf,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
+        _taken_in(replace(settings, ingest_processes=0), store, shelf(RANGES), clock=clock) as taken_in,
     ):
-        services = Services(**asked, **elsewhere, leaving=leaving)
-        yield House(services, application(services), key, reads_alone, keep_up=store.keep_up)
+        services = Services(**asked, **taken_in, **elsewhere, leaving=leaving)
+        yield House(services, application(services), key, apart, keep_up=store.keep_up)
+
+
+@contextmanager
+def _taken_in(settings: Settings, store: Store, ranges: Shelf, *, clock: Callable[[], int]) -> Iterator[dict[str, Any]]:
+    """What every house has that takes activities in, as `Services` calls it."""
+    known = partial(connectors, settings.sources)
+    told = Sources(settings.agents, settings.places, settings.people)
+    processes, prepare, enriched = settings.ingest_processes, store.prepare, told.opened
+    with closing(told.opened()) as enrichment:
+        beside = Beside(processes, connectors=known, prepare=prepare, enrichment=enriched, known=enrichment)
+        with closing(beside):
+            yield {
+                "connectors": known(),
+                "ranges": Book(ranges, clock=clock),
+                "enrichment": enrichment,
+                "beside": beside,
+            }
 
 
 @contextmanager
@@ -186,18 +186,6 @@ def _asked(
             "traces": spans,
             "clock": clock,
         }
-
-
-def _beside(
-    settings: Settings,
-    store: Store,
-    told: Sources,
-    known: Callable[[], Mapping[str, Connector]],
-    enrichment: Enrichment,
-) -> Beside:
-    return Beside(
-        settings.ingest_processes, connectors=known, prepare=store.prepare, enrichment=told.opened, known=enrichment
-    )
 
 
 def _sign_in(settings: Settings, issuer: Issuer | None, shelf: Shelf, clock: Callable[[], int]) -> SignIn | None:

@@ -53,6 +53,7 @@ Texts of 401, 403, 404, 405 and 429 are those MDCA's clients look for (`wire.md`
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 
 class CasbahError(Exception):
@@ -64,6 +65,17 @@ class CasbahError(Exception):
     def headers(self) -> Mapping[str, str]:
         """Headers that belong to this error."""
         return {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For `pickle`, which would call the class with the message: most want something else, or nothing."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[CasbahError], args: tuple[Any, ...], said: dict[str, Any]) -> CasbahError:
+    made = kind.__new__(kind, *args)
+    made.args = args
+    made.__dict__.update(said)
+    return made
 
 
 class RequestError(CasbahError):

@@ -1,6 +1,7 @@
 """A server of several processes, and one of a single process beside it, with the same activities."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,14 @@ HELD = 50
 SECONDS = 60
 
 
+def until(so: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    end = time.monotonic() + SECONDS
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
 @dataclass
 class Served:
     """A running server, and its house; `processes` are those beside it."""
@@ -37,6 +46,10 @@ class Served:
     def passed(self) -> int:
         """How many connections other processes have."""
         return sum(each.connections for each in self.processes._running)
+
+    def await_passed(self, count: int) -> None:
+        """Wait until other processes have so many: they may answer before it is noted that they have a connection."""
+        until(lambda: self.passed == count)
 
     def client(self) -> httpx.Client:
         """One connection, kept."""

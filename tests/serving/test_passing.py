@@ -124,10 +124,7 @@ def test_every_sequence_is_answered_as_by_one_process(both):
         cuts = sorted(dice.sample(range(1, len(text)), dice.randint(0, 8)))
         found = [answers(each.url, each.key, text, cuts) for each in (several, one)]
         assert found[0] == found[1], _difference(*found)
-    until = time.monotonic() + 10
-    while several.passed and time.monotonic() < until:
-        time.sleep(0.01)
-    assert several.passed == 0, "every connection is accounted for"
+    several.await_passed(0)  # Every connection is accounted for.
 
 
 @pytest.mark.parametrize("raw", PLAIN)

@@ -1,5 +1,6 @@
 """Processes that answer beside the one that owns the store: the same answers, of what was just stored too; who is let in, and when."""
 
+import json
 import os
 import re
 import signal
@@ -11,12 +12,14 @@ import httpx
 import pytest
 
 from casbah import settings
+from casbah.errors import UnwritableError
 from casbah.serving.processes import wanted
 from casbah.store.embedded.schema import PERIOD_BITS
 from making import NOW, record
-from serving.conftest import HELD, serving, start
+from serving.conftest import HELD, serving, start, until
 
 LIST = "/api/v1/activities/"
+INGEST = "/api/ext/v1/activities?source=mdca"
 READING = (
     ("POST", LIST, {"limit": 7, "skip": 3}),
     ("GET", LIST, None),
@@ -35,13 +38,6 @@ REFUSED = (
 )
 
 
-def wait_until(so, *, seconds=30):
-    until = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 def test_a_lonely_client_starts_none(opened):
     served = opened()
     with served.client() as http:
@@ -56,28 +52,28 @@ def test_requests_that_overlap_start_them(opened):
     with ExitStack() as stack:
         clients = [stack.enter_context(served.client()) for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
-            until = time.monotonic() + 60
-            while not served.processes._running and time.monotonic() < until:
+            end = time.monotonic() + 60
+            while not served.processes._running and time.monotonic() < end:
                 totals = list(pool.map(lambda http: http.post(LIST, json={}).json()["total"], clients * 5))
                 assert set(totals) == {HELD}
         assert len(served.processes._running) == 2
         for http in clients:
             http.post(LIST, json={})
         few, many = sorted(each.connections for each in served.processes._running)
-        assert few >= 4 and many - few <= 1, "evenly"
+        assert many - few <= 1, "evenly"
 
 
 @pytest.mark.parametrize("method, path, body", READING + REFUSED)
 def test_the_answers_are_the_same(served, method, path, body):
     with served.client() as beside:
         beside.post(LIST, json={})
-        assert served.passed == 1
+        served.await_passed(1)
         found = beside.request(method, path, json=body)
-        assert served.passed == (path != "/api/v1/activities/activity-7/" or method == "GET")
+        served.await_passed(int(path != "/api/v1/activities/activity-7/" or method == "GET"))
     owner = {"Authorization": f"Token {served.house.local_key}"}
     with httpx.Client(base_url=served.url, headers=owner, trust_env=False) as http:
         wanted = http.request(method, path, json=body)
-        assert served.passed <= 1, "whoever owns the data is answered by the owner"
+        served.await_passed(0)  # The other one is closed, and whoever owns the data is answered by the owner.
     assert (found.status_code, found.content) == (wanted.status_code, wanted.content)
 
 
@@ -93,7 +89,7 @@ def test_what_was_acknowledged_is_seen_on_every_connection(served):
                 stamps = [each["timestamp"] for each in page["data"]]
                 assert len(stamps) == page["total"]
                 assert stamps == sorted(stamps, reverse=True)
-        assert served.passed == 4
+        served.await_passed(4)
 
 
 def test_what_was_deleted_is_gone_on_every_connection(served):
@@ -112,12 +108,71 @@ def test_what_was_deleted_is_gone_on_every_connection(served):
 
 def test_a_connection_goes_to_and_fro_as_its_requests_need(served):
     with served.client() as http:
+        for _ in range(10):
+            assert http.post(LIST, json={}).json()["total"] == HELD
+            served.await_passed(1)
+            assert http.get("/api/ext/v1/session").status_code == 200
+            served.await_passed(0)
+
+
+def test_activities_are_brought_to_any_of_them(served):
+    with ExitStack() as stack:
+        clients = [stack.enter_context(served.client()) for _ in range(3)]
         for n in range(10):
-            assert http.post(LIST, json={}).json()["total"] == HELD + n
-            assert served.passed == 1
-            assert http.post("/api/ext/v1/activities", params={"source": "mdca"}, json=record(HELD + n)).json()["stored"] == 1  # fmt: skip
-            assert served.passed == 0
-    wait_until(lambda: served.passed == 0)
+            for http in clients:
+                said = http.post(INGEST, json=record(HELD + n)).json()
+                assert (said["stored"], said["duplicates"]) == ((1, 0) if http is clients[0] else (0, 1))
+                assert http.post(LIST, json={"limit": 1}).json()["total"] == HELD + n + 1
+        served.await_passed(3)
+        lines = b"\n".join(json.dumps(record(1_000 + n, text="much " * 400)).encode() for n in range(2_500))
+        assert clients[0].post(INGEST, content=lines + b"\n{}\nnothing").json() | {"refused": 0} == {
+            "stored": 2_500,
+            "duplicates": 0,
+            "refused": 0,
+        }
+        assert {http.post(LIST, json={}).json()["total"] for http in clients} == {HELD + 10 + 2_500}
+
+
+def test_many_at_once_are_each_told_of_their_own(served):
+    with ExitStack() as stack:
+        clients = [stack.enter_context(served.client()) for _ in range(16)]
+        with ThreadPoolExecutor(16) as pool:
+            for _ in range(2):  # The second time from whoever has them already.
+                numbers = range(10_000, 10_400)
+                said = list(
+                    pool.map(lambda n: clients[n % 16].post(INGEST, json=record(n - n % 2)).json()["stored"], numbers)
+                )
+        assert sum(said) == 0
+        assert clients[0].post(LIST, json={}).json()["total"] == HELD + 200
+
+
+def test_what_cannot_be_stored_is_said_where_it_was_brought(served):
+    def refuse(*_):
+        raise UnwritableError
+
+    with served.client() as http:
+        assert http.post(LIST, json={}).status_code == 200
+        store = served.house.services.store
+        kept, store._tenants["default"].insert = store._tenants["default"].insert, refuse
+        answer = http.post(INGEST, json=record(HELD))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "the disk does not take" in answer.json()["detail"]
+        store._tenants["default"].insert = kept
+        assert http.post(INGEST, json=record(HELD)).json()["stored"] == 1
+        served.await_passed(1)
+
+
+def test_what_the_writing_thread_raises_is_said_too(served, monkeypatch):
+    with served.client() as http:
+        assert http.post(LIST, json={}).status_code == 200
+
+        def fail(*_, **__):
+            raise UnwritableError
+
+        monkeypatch.setattr(served.house.services.store._writers, "write", fail)
+        assert http.post(INGEST, json=record(HELD)).status_code == 503
+        monkeypatch.undo()
+        assert http.post(INGEST, json=record(HELD)).json()["stored"] == 1
 
 
 def test_what_is_revoked_is_over_at_once(served):
@@ -126,7 +181,7 @@ def test_what_is_revoked_is_over_at_once(served):
     with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as http:
         for _ in range(2):
             assert http.post(LIST, json={}).status_code == 200
-        assert served.passed == 1
+        served.await_passed(1)
         tokens.revoke(token.id, governs=lambda _: True)
         assert http.post(LIST, json={}).status_code == 401
 
@@ -156,13 +211,13 @@ def test_one_that_dies_is_replaced(served):
         http.post(LIST, json={})
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: served.processes._running == [])
+        until(lambda: served.processes._running == [])
         assert http.post(LIST, json={}).json()["total"] == HELD
     served.processes._start_next = 0.0
     start(served)
     with served.client() as http:
         assert http.post(LIST, json={}).json()["total"] == HELD
-        assert served.passed == 1
+        served.await_passed(1)
 
 
 def test_metrics_count_what_all_of_them_answer(served):
@@ -179,7 +234,7 @@ def test_metrics_count_what_all_of_them_answer(served):
         for http in [stack.enter_context(served.client()) for _ in range(4)]:
             for _ in range(5):
                 http.post(LIST, json={})
-        assert served.passed == 4
+        served.await_passed(4)
         assert requests() == before + 20
 
 

@@ -24,7 +24,7 @@ def owner(tmp_path, monkeypatch):
 
 
 def follower(owner):
-    return closing(FollowingStore(owner.followed, owner.state, cache=1_000_000))
+    return closing(FollowingStore(owner.followed, owner, cache=1_000_000))
 
 
 def test_a_page_amid_commits_is_one_moment_of_the_store(owner):
@@ -63,13 +63,10 @@ def test_records_are_read_with_dictionaries_trained_since(owner):
 
 def test_what_has_not_changed_is_not_asked_for(owner):
     asked = []
-
-    def state(tenant):
-        asked.append(tenant)
-        return owner.state(tenant)
-
+    state = owner.state
+    owner.state = lambda tenant: asked.append(tenant) or state(tenant)
     owner.insert([arrival(record(1))], TENANT)
-    with closing(FollowingStore(owner.followed, state, cache=1_000_000)) as store:
+    with follower(owner) as store:
         for _ in range(5):
             assert store.find(query(), TENANT).total == 1
         first = len(asked)
@@ -100,10 +97,12 @@ def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
         assert store._tenants["default"]._periods[NOW >> PERIOD_BITS].view.name != before
 
 
-def test_it_stores_nothing_and_ends(owner):
-    store = FollowingStore(owner.followed, owner.state, cache=1_000_000)
+def test_it_deletes_nothing_and_ends(owner):
+    store = FollowingStore(owner.followed, owner, cache=1_000_000)
     with pytest.raises(NotImplementedError):
-        store.insert([arrival(record(1))], TENANT)
+        store.delete(query().predicate, TENANT)
     store.close()
     with pytest.raises(StoreClosedError):
         store.find(query(), TENANT)
+    with pytest.raises(StoreClosedError):
+        store.insert([arrival(record(1))], TENANT)

@@ -185,11 +185,11 @@ async def _answered(exchange: Exchange, route: Route) -> Response:
 
 
 @lru_cache(_MOST_TARGETS)
-def reads_alone(method: str, target: bytes) -> bool:
-    """Whether a request needs nothing but a store to read: see `Route.reads_alone`."""
+def apart(method: str, target: bytes) -> bool:
+    """Whether any process of a server may answer a request: see `Route.apart`."""
     matched = _matched(segments_of(_plain_path(target)))
     there = next((route for route, _ in matched if method in route.methods), None)
-    return isinstance(there, Route) and there.reads_alone
+    return isinstance(there, Route) and there.apart
 
 
 def _raw_path(request: Request) -> str:

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +34,7 @@ _SINCE = "_created"
 """How samples end that say since when something is counted."""
 
 _ADDED = ("counter", "histogram")
-_CALLS = "casbah_calls"
+_CALLS, _STORED_AT = "casbah_calls", "casbah_last_stored_timestamp_seconds"
 Lags = Callable[[], Mapping[str, float]]
 """By the name of a pull: how many seconds ago the moment is until which everything was read."""
 
@@ -56,10 +55,8 @@ class Metrics:
             registry, "brought_activities", "Activities brought, by what became of them", "outcome"
         )
         self._read = _counter(registry, "read_activities", "Activities in pages that were answered")
-        self._stored_at = Gauge(
-            "casbah_last_stored_timestamp_seconds", "When something new was stored last", registry=registry
-        )
-        inside = Gauge("casbah_calls", "Calls that wait or are under way, by kind", ("lane",), registry=registry)
+        self._stored_at = Gauge(_STORED_AT, "When something new was stored last", registry=registry)
+        inside = Gauge(_CALLS, "Calls that wait or are under way, by kind", ("lane",), registry=registry)
         for name, lane in lanes.items():
             inside.labels(name).set_function(_inside(lane))
         registry.register(_Pulls(lags))
@@ -120,10 +117,10 @@ class _Beside(Collector):
         self.counted: Callable[[], Iterable[Sequence[Count]]] = tuple
 
     def collect(self) -> Iterator[Metric]:
-        more: defaultdict[tuple[str, Any], float] = defaultdict(float)
+        more: dict[tuple[str, Any], float] = {}
         for counts in self.counted():
             for name, labels, value in counts:
-                more[name, labels] += value
+                more[name, labels] = _joined(name, value, more.get((name, labels), 0))
         for family in self._registry.collect():
             yield _with(family, more) if _adds_up(family) else family
 
@@ -138,15 +135,19 @@ def _with(family: Metric, more: Mapping[tuple[str, Any], float]) -> Metric:
     for sample in family.samples:
         name, labels, value = _count(sample)
         seen.add((name, labels))
-        both.add_sample(name, dict(labels), value + more.get((name, labels), 0))
+        both.add_sample(name, dict(labels), _joined(name, value, more.get((name, labels), 0)))
     for (name, labels), value in more.items():
         if name.startswith(family.name) and (name, labels) not in seen:
             both.add_sample(name, dict(labels), value)
     return both
 
 
+def _joined(name: str, some: float, more: float) -> float:
+    return max(some, more) if name == _STORED_AT else some + more
+
+
 def _adds_up(family: Metric) -> bool:
-    return family.type in _ADDED or family.name == _CALLS
+    return family.type in _ADDED or family.name in (_CALLS, _STORED_AT)
 
 
 def _count(sample: Sample) -> Count:

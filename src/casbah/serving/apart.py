@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +14,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from casbah import compose, logs
+from casbah.activity.scope import Scope
+from casbah.serving.bringing import Brought
 from casbah.serving.passing import ApartHttp, Head, Line
 from casbah.serving.server import Take, server_of, settle
 from casbah.settings import Settings
 from casbah.shared import SharedFlag
+from casbah.store.contract import Inserted
 
 _log = logging.getLogger("casbah.serving")
 _TICKS = 100
@@ -25,10 +29,11 @@ _TICKS = 100
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What leads to the owner: connections; questions how the store stands; and what is asked of this process."""
+    """What leads to the owner: connections; questions how the store stands; activities; and what is asked of this process."""
 
     connections: socket.socket
     state: Connection
+    brought: Connection
     counted: Connection
 
 
@@ -45,16 +50,16 @@ def run(settings: Settings, followed: Any, flags: Flags, lines: Lines) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):  # Whoever started us decides when we end.
         signal.signal(each, signal.SIG_IGN)
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
-    with compose.following(settings, followed, _Asking(lines.state), leaving=flags.leaving) as house:
+    with compose.following(settings, followed, _Owner(lines), leaving=flags.leaving) as house:
         company = _Company(lines, flags, house)
-        http = partial(ApartHttp, back=company.line, mine=partial(_mine, house.reads_alone))
+        http = partial(ApartHttp, back=company.line, mine=partial(_mine, house.apart))
         server = server_of(house.app, settings, http=http, company=company)
         settle()
         server.run(sockets=[])
 
 
-def _mine(reads_alone: Callable[[str, bytes], bool], head: Head) -> bool:
-    return reads_alone(head.method, head.target)
+def _mine(apart: Callable[[str, bytes], bool], head: Head) -> bool:
+    return apart(head.method, head.target)
 
 
 def _taken(take: Take, each: tuple[socket.socket, bytes] | None) -> None:
@@ -62,20 +67,26 @@ def _taken(take: Take, each: tuple[socket.socket, bytes] | None) -> None:
         take(*each)
 
 
-class _Asking:
-    """Asks the owner how a tenant's periods stand. Any thread may."""
+class _Owner:
+    """See `store.embedded.following.Owner`: in another process. Any thread may ask."""
 
-    def __init__(self, line: Connection) -> None:
-        self._line = line
+    def __init__(self, lines: Lines) -> None:
+        self._state = lines.state
         self._asking = threading.Lock()
+        self._brought = Brought(lines.brought)
 
-    def __call__(self, tenant: str) -> Any:
+    def state(self, tenant: str, /) -> Any:
+        """See `Owner.state`."""
         with self._asking:
-            self._line.send(tenant)
-            good, answer = self._line.recv()
+            self._state.send(tenant)
+            good, answer = self._state.recv()
         if not good:
             raise answer
         return answer
+
+    def insert_soon(self, entries: Sequence[Any], scope: Scope, /) -> Future[Inserted]:
+        """See `Owner.insert_soon`."""
+        return self._brought.add(scope.tenant, entries)
 
 
 class _Company:

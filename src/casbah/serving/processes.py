@@ -26,6 +26,7 @@ from casbah.audit.trail import ALL
 from casbah.compose import House
 from casbah.errors import CasbahError
 from casbah.serving.apart import Flags, Lines, run
+from casbah.serving.bringing import store
 from casbah.serving.passing import DoorHttp, Head, Line
 from casbah.serving.server import SECONDS_TO_FINISH, Server, Take, server_of
 from casbah.settings import SETTINGS, Settings
@@ -115,7 +116,7 @@ class Processes:
         """See `Door.passed_on`."""
         if not self._most or (not self._running and not busy()) or self._flags.stopping.is_set():
             return False
-        if not self._house.reads_alone(head.method, head.target):
+        if not self._house.apart(head.method, head.target):
             return False
         if not self._house.services.door.known(head.authorization.decode("latin-1"), address=address):
             return False
@@ -165,8 +166,9 @@ class Processes:
         spawning = get_context("spawn")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         state, their_state = spawning.Pipe()
+        brought, their_brought = spawning.Pipe()
         counted, their_counted = spawning.Pipe()
-        lines = Lines(theirs, their_state, their_counted)
+        lines = Lines(theirs, their_state, their_brought, their_counted)
         process = spawning.Process(
             target=run,
             args=(self._settings, self._house.followed, self._flags, lines),
@@ -174,11 +176,13 @@ class Processes:
             daemon=True,
         )
         process.start()
-        for each in (theirs, their_state, their_counted):
+        for each in (theirs, their_state, their_brought, their_counted):
             each.close()
         made = _Process(process, Line(ours), counted)
         self._started_so_far.append(made)
         threading.Thread(target=self._tell, args=(state,), name="casbah-state", daemon=True).start()
+        insert = self._house.services.store.insert_soon
+        threading.Thread(target=store, args=(brought, insert), name="casbah-brought", daemon=True).start()
         return made
 
     def _join(self, made: Sequence[_Process]) -> None:
@@ -215,8 +219,8 @@ class Processes:
                 return
 
     def _state(self, tenant: str) -> tuple[bool, Any]:
-        state: Any = self._house.state  # There where anything follows.
+        owner: Any = self._house.owner  # There where anything follows.
         try:
-            return True, state(tenant)
+            return True, owner.state(tenant)
         except CasbahError as wrong:
             return False, wrong

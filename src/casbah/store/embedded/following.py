@@ -1,4 +1,4 @@
-"""The embedded store in a process beside the one that owns it: it reads what the owner has stored, and stores nothing.
+"""The embedded store in a process beside the one that owns it: it reads what the owner has stored, and has the owner store.
 
 What the owner acknowledges is in view here from that moment on: with every change it counts one further in memory that both
 share, before it tells anybody. Who finds the count moved asks the owner how its periods stand, and looks again at those that
@@ -6,26 +6,30 @@ have changed.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
+from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
-from casbah.store.contract import FieldValue, Page, ScanPage, Spans, Wanted
+from casbah.store import contract
+from casbah.store.contract import FieldValue, Inserted, Page, ScanPage, Spans, Wanted
 from casbah.store.embedded.cache import Cache
-from casbah.store.embedded.document import prepared
+from casbah.store.embedded.document import columns, prepared
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.periods import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.view import Limits, View
+from casbah.store.entry import Prepared, ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +40,39 @@ class Followed:
     changes: SharedCount
 
 
+class Owner(Protocol):
+    """What one who follows needs of the store's owner; an `EmbeddedStore` is one."""
+
+    def state(self, tenant: str, /) -> State:
+        """How a tenant's periods stand."""
+
+    def insert_soon(self, entries: Sequence[Prepared], scope: Scope, /) -> Future[Inserted]:
+        """See `Store.insert_soon`."""
+
+
 class FollowingStore:
-    """See `Store`; what is not reading is the owner's to do. `state` asks the owner how a tenant's periods stand."""
+    """See `Store`. What is neither reading nor inserting, only the owner does."""
 
     far = False
     prepare = staticmethod(prepared)
 
-    def __init__(self, followed: Followed, state: Callable[[str], State], *, cache: int) -> None:
+    def __init__(self, followed: Followed, owner: Owner, *, cache: int) -> None:
         self._followed = followed
-        self._state = state
+        self._owner = owner
         self._cache = Cache(cache)
         self._opening = threading.Lock()
         self._tenants: dict[str, _Tenant] = {}
         self._closed = False
+
+    def insert(self, arrivals: Iterable[Arrival | contract.Prepared], scope: Scope, /) -> Inserted:
+        """See `Store.insert`."""
+        return self.insert_soon(arrivals, scope).result()
+
+    def insert_soon(self, arrivals: Iterable[Arrival | contract.Prepared], scope: Scope, /) -> Future[Inserted]:
+        """See `Store.insert_soon`."""
+        if self._closed:
+            raise StoreClosedError
+        return self._owner.insert_soon([ready(each, columns) for each in arrivals], scope)
 
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
         """See `Store.find`."""
@@ -90,7 +114,7 @@ class FollowingStore:
             raise StoreClosedError
         with self._opening:
             if scope.tenant not in self._tenants:
-                self._tenants[scope.tenant] = _Tenant(scope.tenant, self._followed, self._state, self._cache)
+                self._tenants[scope.tenant] = _Tenant(scope.tenant, self._followed, self._owner.state, self._cache)
             tenant = self._tenants[scope.tenant]
         views = tenant.views()
         return Search(lambda: views)
@@ -98,7 +122,7 @@ class FollowingStore:
     def _not_here(self, *_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("only the process that owns the store does this")
 
-    insert = insert_soon = replace = delete = erase = snapshot = _not_here
+    replace = delete = erase = snapshot = _not_here
     changes = settled = add_feedback = feedback = commented = tenants = _not_here
 
 

@@ -1,0 +1,125 @@
+"""Activities on their way from a process that has made them ready to the one that stores them, and the answers back.
+
+What comes while a message is being sent goes with the next one: the busier the line, the more of them share the way.
+"""
+
+import itertools
+import pickle
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+from casbah.activity.scope import Scope
+from casbah.errors import CasbahError, StoreClosedError
+from casbah.store.contract import Inserted
+
+_MOST_TOGETHER = 200
+Batch = tuple[int, str, Sequence[Any]]
+"""A number to answer it by, a tenant, and what was made ready for it."""
+
+Told = tuple[int, Inserted | None, BaseException | None]
+"""What became of the batch of that number: an answer, or an error."""
+
+Insert = Callable[[Sequence[Any], Scope], Future[Inserted]]
+
+
+class Brought:
+    """The end of the line at which activities are made ready. Any thread may add."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self._numbers = itertools.count()
+        self._waiting: dict[int, Future[Inserted]] = {}
+        self._sender = _Sender(line)
+        threading.Thread(target=self._hear, name="casbah-stored", daemon=True).start()
+
+    def add(self, tenant: str, entries: Sequence[Any]) -> Future[Inserted]:
+        """The answer is there once the owner has stored them."""
+        told: Future[Inserted] = Future()
+        told.set_running_or_notify_cancel()  # It goes on its way at once, so nobody can call it back.
+        number = next(self._numbers)
+        self._waiting[number] = told
+        self._sender.send((number, tenant, entries))
+        return told
+
+    def _hear(self) -> None:
+        """Until the owner is gone; that ends this process, see `apart`."""
+        while (answers := _heard(self._line)) is not None:
+            for number, answer, wrong in answers:
+                told = self._waiting.pop(number)
+                if wrong is not None:
+                    told.set_exception(wrong)
+                else:
+                    told.set_result(answer)
+        for told in list(self._waiting.values()):
+            told.set_exception(StoreClosedError())
+
+
+def store(line: Connection, insert: Insert) -> None:
+    """The owner's end: store what comes and say what became of it, until whoever brings it is gone."""
+    sender = _Sender(line)
+    while (batches := _heard(line)) is not None:
+        for number, tenant, entries in batches:
+            try:
+                stored = insert(entries, Scope(tenant))
+            except CasbahError as wrong:
+                sender.send((number, None, wrong))
+            else:
+                stored.add_done_callback(partial(_tell, sender, number))
+    sender.end()
+
+
+def _tell(sender: "_Sender", number: int, stored: "Future[Inserted]") -> None:
+    wrong = stored.exception()
+    sender.send((number, None if wrong is not None else stored.result(), None if wrong is None else _portable(wrong)))
+
+
+def _portable(wrong: BaseException) -> BaseException:
+    """An error as another process can read it."""
+    try:
+        same: BaseException = pickle.loads(pickle.dumps(wrong))  # noqa: S301  our own
+    except Exception:  # noqa: BLE001  whatever keeps it from being sent, what it says can be
+        return RuntimeError(f"{type(wrong).__name__}: {wrong}")
+    return same
+
+
+def _heard(line: Connection) -> Any:
+    """What comes next; None once nothing will."""
+    try:
+        return line.recv()
+    except (OSError, EOFError):
+        return None
+
+
+class _Sender:
+    """Sends, in a thread of its own, all that waits in one message."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self._queue: queue.SimpleQueue[Batch | Told | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="casbah-send", daemon=True).start()
+
+    def send(self, one: Batch | Told) -> None:
+        """Send it soon."""
+        self._queue.put(one)
+
+    def end(self) -> None:
+        """Nobody listens any more."""
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        while True:
+            together = [self._queue.get()]
+            while len(together) < _MOST_TOGETHER and not self._queue.empty():
+                together.append(self._queue.get())
+            if None in together:
+                self._line.close()
+                return
+            try:
+                self._line.send(together)
+            except OSError:  # Whoever listened is gone, and needs no answer.
+                continue
