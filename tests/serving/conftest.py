@@ -83,6 +83,7 @@ def serving(folder: Path, **given: str) -> Iterator[Served]:
 
 def start(served: Served) -> None:
     """Have the processes beside start, as requests that overlap would."""
+    served.processes._starting = True  # As it would be.
     served.processes._started()
     with served.client() as http:  # It takes a turn of the loop until they are known to it; so does this.
         while not served.processes._running:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.serving.passing import head_of
+from casbah.serving.passing import Line, head_of
 from making import record
 from serving.conftest import serving, start
 
@@ -175,3 +175,33 @@ def test_a_client_that_reads_slowly_gets_all_of_it(served):
             found += more
     assert found.count(b"HTTP/1.1 200 OK") == 4
     assert found.count(b"z" * 20_000) == 100
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Authorization: a" + b" " * 200_000 + b"\x80",
+        b"X-Long: " + b"x" * 20_000,
+        b"Authorization: a\x80",
+        b"Authorization:",
+    ],
+)
+def test_what_is_long_or_no_text_is_left_to_the_parser(header):
+    assert head_of(request(b"GET " + LIST, header, bearer=b"")) is None
+
+
+def test_a_connection_that_is_lost_on_its_way_is_told_of():
+    """The kernel drops the socket where a process has as many files open as it may."""
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with one, other, socket.socket() as connection:
+        line = Line(other)
+        one.send(b".first")
+        socket.send_fds(one, [b"+sec"], [])
+        socket.send_fds(one, [b".ond"], [connection.fileno()])
+        one.send(b"-")
+        found = list(line.taken())
+        assert [each and each[1] for each in found] == [None, b"second", None]
+        found[1][0].close()
+        one.close()
+        with pytest.raises(EOFError):
+            list(line.taken())

@@ -13,6 +13,9 @@ import pytest
 
 from casbah import settings
 from casbah.errors import UnwritableError
+from casbah.identity.attempts import Attempts
+from casbah.identity.door import Door
+from casbah.identity.token import digest
 from casbah.serving.processes import wanted
 from casbah.store.embedded.schema import PERIOD_BITS
 from making import NOW, record
@@ -53,7 +56,7 @@ def test_requests_that_overlap_start_them(opened):
         clients = [stack.enter_context(served.client()) for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
             end = time.monotonic() + 60
-            while not served.processes._running and time.monotonic() < end:
+            while len(served.processes._running) < 2 and time.monotonic() < end:
                 totals = list(pool.map(lambda http: http.post(LIST, json={}).json()["total"], clients * 5))
                 assert set(totals) == {HELD}
         assert len(served.processes._running) == 2
@@ -209,10 +212,13 @@ def test_one_that_dies_is_replaced(served):
     pids = {each.process.pid for each in served.processes._running}
     with served.client() as http:
         http.post(LIST, json={})
+        before = requests(served)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         until(lambda: served.processes._running == [])
         assert http.post(LIST, json={}).json()["total"] == HELD
+        until(lambda: requests(served) == before + 1)  # What they had counted is not forgotten.
+    until(lambda: not served.processes._starting)
     served.processes._start_next = 0.0
     start(served)
     with served.client() as http:
@@ -220,22 +226,22 @@ def test_one_that_dies_is_replaced(served):
         served.await_passed(1)
 
 
-def test_metrics_count_what_all_of_them_answer(served):
-    def requests() -> float:
-        headers = {"Authorization": f"Token {served.house.local_key}"}
-        text = httpx.get(f"{served.url}/metrics", headers=headers, trust_env=False).text
-        found = re.findall(
-            r'casbah_requests_total\{method="POST",route="/api/v1/activities",status="200"\} (\S+)', text
-        )
-        return sum(map(float, found))
+def requests(served) -> float:
+    """How many lists were answered, as the metrics say."""
+    headers = {"Authorization": f"Token {served.house.local_key}"}
+    text = httpx.get(f"{served.url}/metrics", headers=headers, trust_env=False).text
+    found = re.findall(r'casbah_requests_total\{method="POST",route="/api/v1/activities",status="200"\} (\S+)', text)
+    return sum(map(float, found))
 
-    before = requests()
+
+def test_metrics_count_what_all_of_them_answer(served):
+    before = requests(served)
     with ExitStack() as stack:
         for http in [stack.enter_context(served.client()) for _ in range(4)]:
             for _ in range(5):
                 http.post(LIST, json={})
         served.await_passed(4)
-        assert requests() == before + 20
+        assert requests(served) == before + 20
 
 
 def test_a_server_that_is_told_to_stop_says_so_everywhere(served):
@@ -270,3 +276,82 @@ def test_none_is_left_once_the_server_has_stopped(tmp_path):
 )
 def test_there_are_none_where_something_is_for_one_place(given, there):
     assert wanted(settings.read({}, **{"search_processes": "3", **given})) == there
+
+
+def test_a_tenant_that_cannot_be_opened_is_its_own_trouble_alone(opened, tmp_path):
+    """Its index is damaged on disk, where both processes and the owner find it."""
+    with serving(tmp_path / "damaged") as first:
+        key, _ = first.house.services.tokens.create("damaged", tenant="damaged")
+        with httpx.Client(base_url=first.url, headers={"Authorization": f"Token {key}"}, trust_env=False) as http:
+            assert http.post(INGEST, json=record(1)).json()["stored"] == 1
+        healthy = first.key
+    for meta in (tmp_path / "damaged" / "tenants" / "damaged").rglob("meta.json"):
+        meta.write_text("{")
+    served = opened("damaged")
+    start(served)
+    for each in (key, healthy):
+        served.house.services.door.attempts.good("127.0.0.1", digest(each))
+    with (
+        httpx.Client(base_url=served.url, headers={"Authorization": f"Token {key}"}, trust_env=False) as broken,
+        httpx.Client(base_url=served.url, headers={"Authorization": f"Token {healthy}"}, trust_env=False) as whole,
+    ):
+        for n in range(3):
+            assert broken.post(LIST, json={}).status_code == 500
+            assert whole.post(INGEST, json=record(HELD + n)).json()["stored"] == 1
+            assert whole.post(LIST, json={}).json()["total"] == HELD + n + 1
+        served.await_passed(2)
+
+
+def test_clients_behind_a_proxy_are_passed_on_too(served):
+    key, _ = served.house.services.tokens.create("behind", tenant="default")
+    headers = {"Authorization": f"Token {key}", "X-Forwarded-For": "10.1.2.3"}
+    with httpx.Client(base_url=served.url, headers=headers, trust_env=False) as http:
+        for _ in range(2):
+            assert http.post(LIST, json={}).status_code == 200
+        served.await_passed(1)
+
+
+def test_no_process_has_more_connections_than_it_may_have_files(served):
+    served.processes._room = 1
+    with ExitStack() as stack:
+        clients = [stack.enter_context(served.client()) for _ in range(4)]
+        assert {http.post(LIST, json={}).json()["total"] for http in clients * 2} == {HELD}
+        served.await_passed(2)
+
+
+def test_one_that_cannot_be_started_is_tried_again_later(opened, monkeypatch, caplog):
+    served = opened()
+
+    def refuse(_):
+        raise OSError("no more processes")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("multiprocessing.context.SpawnProcess._Popen", staticmethod(refuse))
+        served.processes._starting = True
+        served.processes._started()
+        until(lambda: not served.processes._starting)
+    assert "no more processes" in caplog.text
+    assert served.processes._start_next > time.monotonic()
+    with served.client() as http:
+        assert http.post(LIST, json={}).json()["total"] == HELD
+    start(served)
+
+
+def test_a_forced_end_does_not_wait(served):
+    begun = time.monotonic()
+    running = list(served.processes._running)
+    served.processes.end(lambda: True)
+    assert time.monotonic() - begun < 20
+    assert not any(each.process.is_alive() for each in running)
+
+
+def test_what_an_issuer_vouches_for_is_for_the_owner():
+    door = Door(None, digest("local"), Attempts(None, clock=lambda: 0), issuer=object())
+    for key in ("a.b.c", "known"):
+        door.attempts.good("127.0.0.1", digest(key))
+    assert [door.known(f"Bearer {key}") for key in ("a.b.c", "known", "unknown", "local")] == [
+        False,
+        True,
+        False,
+        False,
+    ]

@@ -7,6 +7,7 @@ import pytest
 
 from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
+from casbah.shared import SharedCount
 from casbah.store.embedded import following, payload
 from casbah.store.embedded.following import FollowingStore
 from casbah.store.embedded.schema import PERIOD_BITS
@@ -106,3 +107,22 @@ def test_it_deletes_nothing_and_ends(owner):
         store.find(query(), TENANT)
     with pytest.raises(StoreClosedError):
         store.insert([arrival(record(1))], TENANT)
+
+
+@pytest.mark.parametrize("change", ["more", "fewer"])
+def test_after_a_scan_totals_and_pages_are_of_one_moment(owner, monkeypatch, change):
+    """What the owner has committed and not yet told of may be found when files are opened anew."""
+    monkeypatch.setattr(following, "MOST_HANDED_OUT", 100)
+    owner.insert([arrival(record(n)) for n in range(300)], TENANT)
+    with follower(owner) as store:
+        assert store.find(query(), TENANT).total == 300
+        assert len(list(store.scan(query(isScan=True, limit=300), TENANT).records)) == 300
+        monkeypatch.setattr(SharedCount, "add", lambda _: None)
+        if change == "more":
+            owner.insert([arrival(record(n, timestamp=NOW + n)) for n in range(300, 310)], TENANT)
+        else:
+            owner.delete(query({"activity.id": {"eq": [f"activity-{n}" for n in range(50)]}}).predicate, TENANT)
+        held = 310 if change == "more" else 250
+        pages = [store.find(query(skip=skip), TENANT) for skip in (0, 100, 200, 300)]
+        assert {page.total for page in pages} == {held}
+        assert sum(len(page.records) for page in pages) == held

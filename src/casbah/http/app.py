@@ -25,7 +25,7 @@ from casbah.identity.throttle import Quota
 from casbah.logs import of_request
 
 AnyRoute = Route | PublicRoute
-_MOST_LENGTHS, _MOST_TARGETS = 16, 1_024
+_MOST_LENGTHS, _MOST_PATHS, _MOST_PATH = 16, 1_024, 500
 REQUEST_ID = "X-Request-Id"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -184,10 +184,15 @@ async def _answered(exchange: Exchange, route: Route) -> Response:
     return await route.handler(exchange)
 
 
-@lru_cache(_MOST_TARGETS)
 def apart(method: str, target: bytes) -> bool:
     """Whether any process of a server may answer a request: see `Route.apart`."""
-    matched = _matched(segments_of(_plain_path(target)))
+    path = target.partition(b"?")[0]
+    return len(path) <= _MOST_PATH and _apart(method, path)
+
+
+@lru_cache(_MOST_PATHS)
+def _apart(method: str, path: bytes) -> bool:
+    matched = _matched(segments_of(_plain_path(path)))
     there = next((route for route, _ in matched if method in route.methods), None)
     return isinstance(there, Route) and there.apart
 

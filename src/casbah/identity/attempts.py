@@ -24,6 +24,7 @@ class Attempts:
         self._lock = threading.Lock()
         self._failed: OrderedDict[str, deque[int]] = OrderedDict()
         self._good: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def check(self, address: str, digest: bytes) -> None:
         """Raises ThrottledError where too many keys of that address were bad, and this one was never good."""
@@ -50,17 +51,21 @@ class Attempts:
 
     def good(self, address: str, digest: bytes) -> None:
         """A key of that address was good."""
-        if self._rate is None:
-            return
         with self._lock:
+            self._seen[digest] = None
+            self._seen.move_to_end(digest)
+            if len(self._seen) > _MOST:
+                self._seen.popitem(last=False)
+            if self._rate is None:
+                return
             self._good[address, digest] = None
             self._good.move_to_end((address, digest))
             if len(self._good) > _MOST:
                 self._good.popitem(last=False)
 
-    def known(self, address: str, digest: bytes) -> bool:
-        """Whether a key of that address was good, or nobody counts."""
-        return self._rate is None or (address, digest) in self._good
+    def known(self, digest: bytes) -> bool:
+        """Whether a key was good, from whatever address."""
+        return digest in self._seen
 
     def _recent(self, address: str) -> deque[int]:
         """When keys of the address were bad, as far as that counts still."""

@@ -53,11 +53,15 @@ class Door:
         with self.counted(key, address):
             return issuer.caller(key) if issuer is not None else self.tokens.caller(key)
 
-    def known(self, authorization: str | None, *, address: str) -> bool:
-        """Whether a header spoke for somebody when it came from that address before, and not for the owner of the data."""
-        _, key = _parts(authorization)
+    def known(self, authorization: str) -> bool:
+        """Whether a header spoke for somebody before, by a token: so that any process which has the tokens can say so again.
+
+        Not the owner's key, nor what an issuer vouches for: its keys may be known here alone.
+        """
+        scheme, key = _parts(authorization)
         hashed = digest(key)
-        return not hmac.compare_digest(hashed, self.local_hash) and self.attempts.known(address, hashed)
+        here = self._issuer(scheme, key) is not None or hmac.compare_digest(hashed, self.local_hash)
+        return not here and self.attempts.known(hashed)
 
     @contextmanager
     def counted(self, key: str, address: str) -> Iterator[None]:

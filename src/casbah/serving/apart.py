@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 from casbah import compose, logs
 from casbah.activity.scope import Scope
@@ -62,11 +62,6 @@ def _mine(apart: Callable[[str, bytes], bool], head: Head) -> bool:
     return apart(head.method, head.target)
 
 
-def _taken(take: Take, each: tuple[socket.socket, bytes] | None) -> None:
-    if each is not None:
-        take(*each)
-
-
 class _Owner:
     """See `store.embedded.following.Owner`: in another process. Any thread may ask."""
 
@@ -78,8 +73,11 @@ class _Owner:
     def state(self, tenant: str, /) -> Any:
         """See `Owner.state`."""
         with self._asking:
-            self._state.send(tenant)
-            good, answer = self._state.recv()
+            try:
+                self._state.send(tenant)
+                good, answer = self._state.recv()
+            except (OSError, EOFError):
+                _gone()
         if not good:
             raise answer
         return answer
@@ -98,24 +96,32 @@ class _Company:
         self._flags = flags
         self._house = house
         self._ticks = 0
+        self._keeping_up = threading.Thread()
 
     def begin(self, take: Take, /) -> None:
         """See `Company.begin`."""
-        self.line.heard(partial(_taken, take), _gone)
+        self.line.heard(partial(self._taken, take), _gone)
         threading.Thread(target=self._tell, name="casbah-counted", daemon=True).start()
 
     def over(self) -> bool:
         """See `Company.over`."""
         self._ticks += 1
-        if self._ticks % _TICKS == 0:  # So that files which were erased are let go of where nobody asks any more.
-            threading.Thread(target=self._keep_up, name="casbah-keep-up", daemon=True).start()
+        if self._ticks % _TICKS == 0 and not self._keeping_up.is_alive():  # So that what was erased is let go of.
+            self._keeping_up = threading.Thread(target=self._keep_up, name="casbah-keep-up", daemon=True)
+            self._keeping_up.start()
         return self._flags.stopping.is_set()
 
     def stop(self) -> None:
         """See `Company.stop`."""
 
-    def end(self) -> None:
+    def end(self, _: Callable[[], bool], /) -> None:
         """See `Company.end`."""
+
+    def _taken(self, take: Take, each: tuple[socket.socket, bytes] | None) -> None:
+        if each is None:
+            self.line.gone()
+        else:
+            take(*each)
 
     def _keep_up(self) -> None:
         try:
@@ -134,7 +140,7 @@ class _Company:
             _gone()
 
 
-def _gone() -> None:
+def _gone() -> NoReturn:
     """The owner has ended, however it did: there is nobody left to say what is stored."""
     with suppress(OSError):
         logging.shutdown()

@@ -6,6 +6,7 @@ carries the socket from one to the other (`unix(7)`, SCM_RIGHTS); whoever asks n
 
 import asyncio
 import fcntl
+import logging
 import os
 import re
 import socket
@@ -15,14 +16,17 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from casbah.serving.http1 import PlainHttp
 
+_log = logging.getLogger("casbah.serving")
 _MOST_PACKET = 60_000
 """Bytes of one packet; how large one may be is for the kernel to say, and this is little everywhere."""
 
+_MOST_HEAD = 16_384
 _MOST_HELD = 262_144
-_SECONDS_TO_DRAIN = 0.005
+_SECONDS_TO_DRAIN, _MOST_SECONDS = 0.005, 0.5
 _LAST, _MORE, _GONE = b".", b"+", b"-"
 _FIRST_LINE = re.compile(rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n")
-_AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([!-~][ -~]*?)[ \t]*\r\n", re.IGNORECASE)
+_BEARER = b"\r\nauthorization:"
+_PRINTABLE = re.compile(rb"[ -~]+")
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,9})\r\n", re.IGNORECASE)
 _ELSE = (b"transfer-encoding", b"\r\nupgrade:", b"\r\nexpect:", b"\r\ncookie:", b"\r\ncasbah-tenant:")
 _END = b"\r\n\r\n"
@@ -46,18 +50,21 @@ def head_of(data: bytes) -> Head | None:
     """
     line = _FIRST_LINE.match(data)
     size = data.find(_END) + len(_END)
-    if line is None or size < len(_END):
+    if line is None or not len(_END) <= size <= _MOST_HEAD:
         return None
     head = data[: size - 2]  # With the end of its last line, so that every field stands between two ends.
     lower = head.lower()
     if head.count(b"\n") != head.count(b"\r\n") or head.count(b"\r") != head.count(b"\r\n") or b"\r\n " in head:
         return None
     lengths, bearers = lower.count(b"content-length"), lower.count(b"authorization")
-    length, bearer = _LENGTH.search(head), _AUTHORIZATION.search(head)
-    if bearer is None or bearers != 1 or lengths != (length is not None) or any(each in lower for each in _ELSE):
+    at, length = lower.find(_BEARER), _LENGTH.search(head)
+    if at < 0 or bearers != 1 or lengths != (length is not None) or any(each in lower for each in _ELSE):
+        return None
+    bearer = head[at + len(_BEARER) : head.index(b"\r\n", at + 1)].strip(b" \t")
+    if not _PRINTABLE.fullmatch(bearer):
         return None
     method, target = line.groups()
-    return Head(method.decode(), target, bearer.group(1), size, int(length.group(1)) if length else 0)
+    return Head(method.decode(), target, bearer, size, int(length.group(1)) if length else 0)
 
 
 class Line:
@@ -68,17 +75,21 @@ class Line:
         self._end = end
         self._begun = b""
         self._unsent: deque[tuple[bytes, int | None]] = deque()
+        self._waits = False
 
     def offer(self, connection: int, data: bytes) -> bool:
         """Hand a connection over, if there is room for it at once."""
         return len(data) <= _MOST_PACKET and not self._unsent and self._sent(_LAST + data, connection)
 
     def give(self, connection: int, data: bytes) -> None:
-        """Hand a connection over, later if need be."""
+        """Hand a connection over, later if need be. Raises OSError where there is no number left to keep it by until then."""
+        if self.offer(connection, data):
+            return
+        kept = os.dup(connection)
         while len(data) > _MOST_PACKET:
             self._queue(_MORE + data[:_MOST_PACKET], None)
             data = data[_MOST_PACKET:]
-        self._queue(_LAST + data, os.dup(connection))
+        self._queue(_LAST + data, kept)
 
     def gone(self) -> None:
         """Say that a connection that was handed over is closed."""
@@ -99,7 +110,10 @@ class Line:
         loop.add_reader(self._end, come)
 
     def taken(self) -> Iterator[tuple[socket.socket, bytes] | None]:
-        """The connections that were handed over since, and None for each that is closed. Raises EOFError."""
+        """The connections that were handed over since, and None for each that is closed or was lost on the way.
+
+        Raises EOFError.
+        """
         while True:
             try:
                 packet, sockets, _, _ = socket.recv_fds(self._end, _MOST_PACKET + 1, 1)
@@ -116,6 +130,10 @@ class Line:
                 self._begun += data
             else:
                 first, self._begun = self._begun + data, b""
+                if not sockets:
+                    _log.warning("a connection is lost on its way between processes: this one has too many files open")
+                    yield None
+                    continue
                 connection = socket.socket(fileno=sockets[0])
                 fcntl.fcntl(connection, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
                 yield connection, first
@@ -130,21 +148,20 @@ class Line:
 
     def _queue(self, packet: bytes, connection: int | None) -> None:
         self._unsent.append((packet, connection))
-        self._send()
+        if not self._waits:
+            self._send()
 
     def _send(self) -> None:
+        self._waits = False
         while self._unsent:
             packet, connection = self._unsent[0]
             if not self._sent(packet, connection):
-                asyncio.get_running_loop().add_writer(self._end, self._send_again)
+                asyncio.get_running_loop().call_later(_SECONDS_TO_DRAIN, self._send)
+                self._waits = True
                 return
             self._unsent.popleft()
             if connection is not None:
                 os.close(connection)
-
-    def _send_again(self) -> None:
-        asyncio.get_running_loop().remove_writer(self._end)
-        self._send()
 
     def _sent(self, packet: bytes, connection: int | None) -> bool:
         try:
@@ -159,8 +176,8 @@ class Line:
 class Door(Protocol):
     """What decides, in the process that all connections come to, which of them others go on with."""
 
-    def passed_on(self, head: Head, address: str, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
-        """Whether another process has the connection now, which came from an address; `busy`: others wait for an answer."""
+    def passed_on(self, head: Head, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
+        """Whether another process has the connection now; `busy` says whether others wait for an answer."""
 
 
 class Back(Protocol):
@@ -184,8 +201,9 @@ class DoorHttp(PlainHttp):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
         """Begin, with what has been read."""
         super().connection_made(transport)
-        if self._first:
-            self.data_received(self._first)
+        first, self._first = self._first, b""
+        if first:
+            self.data_received(first)
 
     def data_received(self, data: bytes) -> None:
         """Hand the connection on if somebody else is to answer what comes next; else parse it."""
@@ -193,10 +211,9 @@ class DoorHttp(PlainHttp):
             super().data_received(data)
 
     def _passed_on(self, head: Head, data: bytes) -> bool:
-        address = self.client[0] if self.client else ""
-        passed = self._door.passed_on(head, address, _number_of(self.transport), data, busy=self._others_wait)
-        if passed:
-            _let_go(self.transport)
+        passed = self._door.passed_on(head, _number_of(self.transport), data, busy=self._others_wait)
+        if passed:  # Closing our number for it is nothing to whoever is at its other end: another process has one.
+            self.transport.abort()
         return passed
 
     def _others_wait(self) -> bool:
@@ -221,10 +238,13 @@ class ApartHttp(PlainHttp):
         self._held = b""
         """What has been read behind the request under way."""
 
+        self._pause = _SECONDS_TO_DRAIN
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
         """Begin, with what has been read."""
         super().connection_made(transport)
-        self._next(self._first)
+        first, self._first = self._first, b""
+        self._next(first)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so."""
@@ -281,12 +301,21 @@ class ApartHttp(PlainHttp):
         if self.transport.is_closing() or self._back is None:
             return
         if self.transport.get_write_buffer_size():
-            self._under_way, self._held = True, data
-            self.loop.call_later(_SECONDS_TO_DRAIN, self._give_held_back)
+            self._later(data)
             return
-        back, self._back = self._back, None
-        back.give(_number_of(self.transport), data)
-        _let_go(self.transport)
+        try:
+            self._back.give(_number_of(self.transport), data)
+        except OSError:  # No number is left to keep it by.
+            self._later(data)
+            return
+        self._back = None
+        self.transport.abort()
+
+    def _later(self, data: bytes) -> None:
+        """Try again in a while, a longer one each time: whoever reads slowly may take for ever."""
+        self._under_way, self._held = True, data
+        self.loop.call_later(self._pause, self._give_held_back)
+        self._pause = min(2 * self._pause, _MOST_SECONDS)
 
     def _give_held_back(self) -> None:
         held, self._held = self._held, b""
@@ -295,8 +324,3 @@ class ApartHttp(PlainHttp):
 
 def _number_of(transport: asyncio.Transport) -> int:
     return cast("socket.socket", transport.get_extra_info("socket")).fileno()
-
-
-def _let_go(transport: asyncio.Transport) -> None:
-    """Close our number for a socket that another process has one of: to whoever is at its other end nothing happens."""
-    transport.abort()

@@ -10,16 +10,16 @@ A process that dies is replaced; whoever had a connection there connects anew, a
 
 import asyncio
 import logging
+import resource
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 from casbah.audit.trail import ALL
@@ -34,8 +34,13 @@ from casbah.shared import SharedFlag
 
 _log = logging.getLogger("casbah.serving")
 _SECONDS_TO_COUNT = 2.0
-_SECONDS_BETWEEN = 5.0
-"""Between two starts of processes where some have died."""
+_SECONDS_BETWEEN, _MOST_SECONDS_BETWEEN = 5.0, 300.0
+"""Between two starts of processes where some have died, or did not start."""
+
+_STEP = 0.1
+_OTHER_FILES = 200
+_CALLS = "casbah_calls"
+"""How many are under way: of one that has died, none."""
 
 
 def server(settings: Settings, house: House) -> Server:
@@ -58,25 +63,78 @@ def wanted(settings: Settings) -> int:
     return settings.search_processes
 
 
-@dataclass(eq=False, slots=True)
 class _Process:
-    """One of them, and how many connections it has."""
+    """One of them, and how many connections it has. Raises OSError or RuntimeError where it cannot be started."""
 
-    process: BaseProcess
-    line: Line
-    counted: Connection
-    connections: int = 0
+    def __init__(self, settings: Settings, house: House, flags: Flags) -> None:
+        self._house = house
+        self.connections = 0
+        self._asking = threading.Lock()
+        self._last: Sequence[Any] = ()
+        spawning = get_context("spawn")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.line = Line(ours)
+        state, their_state = spawning.Pipe()
+        brought, their_brought = spawning.Pipe()
+        self._counted, their_counted = spawning.Pipe()
+        lines = Lines(theirs, their_state, their_brought, their_counted)
+        made = (settings, house.followed, flags, lines)
+        self.process = spawning.Process(target=run, args=made, name="casbah-apart", daemon=True)
+        try:
+            self.process.start()
+        except BaseException:
+            for each in (ours, state, brought, self._counted):
+                each.close()
+            raise
+        finally:
+            for each in (theirs, their_state, their_brought, their_counted):
+                each.close()
+        threading.Thread(target=self._tell, args=(state,), name="casbah-state", daemon=True).start()
+        insert = house.services.store.insert_soon
+        threading.Thread(target=store, args=(brought, insert), name="casbah-brought", daemon=True).start()
+
+    def await_ready(self) -> None:
+        """Wait until it can answer. Raises OSError or EOFError where it has ended instead."""
+        self._counted.recv()
+
+    def counted(self) -> Sequence[Any]:
+        """What it has counted, see `Metrics.counted`; what it said last, where it says nothing now. Any thread may ask."""
+        with self._asking, suppress(OSError, EOFError):
+            while self._counted.poll():  # An answer that came too late.
+                self._last = self._counted.recv()
+            self._counted.send("counted")
+            if self._counted.poll(_SECONDS_TO_COUNT):
+                self._last = self._counted.recv()
+        return self._last
 
     def end(self) -> None:
         """End it, if it has not, and let go of what led to it."""
-        self.process.kill()
-        self.process.join()
-        self.line.close()
-        self.counted.close()
+        if self.process.pid is not None:
+            self.process.kill()
+            self.process.join()
+        with self._asking:
+            self.line.close()
+            self._counted.close()
+
+    def _tell(self, line: Connection) -> None:
+        """Say how tenants' periods stand whenever it asks, until it is gone."""
+        with closing(line), suppress(OSError, EOFError):
+            while True:
+                line.send(self._state(line.recv()))
+
+    def _state(self, tenant: str) -> tuple[bool, Any]:
+        owner: Any = self._house.owner  # There where anything follows.
+        try:
+            return True, owner.state(tenant)
+        except CasbahError as wrong:
+            return False, wrong
+        except Exception as wrong:  # noqa: BLE001  it is told to whoever asked, and the others can go on asking
+            _log.exception("a tenant cannot be opened")
+            return False, RuntimeError(f"the tenant cannot be opened: {wrong}")
 
 
 class Processes:
-    """See `server.Company`, and `passing.Door`. At most `most` of them, started once requests overlap."""
+    """See `server.Company`, and `passing.Door`. At most `wanted` of them, started once requests overlap."""
 
     def __init__(self, settings: Settings, house: House) -> None:
         self._settings = settings
@@ -86,12 +144,18 @@ class Processes:
         self._take: Take | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: list[_Process] = []
-        self._started_so_far: list[_Process] = []
-        """Those that run, and those that will in a moment."""
+        self._all: list[_Process] = []
+        """Those, and those that will run in a moment."""
+
+        self._ended = False
+        self._dead: list[Sequence[Any]] = []
+        """What those had counted that died."""
 
         self._starting = False
         self._start_next = 0.0
-        self._asking = threading.Lock()
+        self._pause = _SECONDS_BETWEEN
+        self._room = max(0, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES)
+        """How many connections one may have: as many as it may have files open, but for others."""
 
     def begin(self, take: Take, /) -> None:
         """See `Company.begin`."""
@@ -105,90 +169,75 @@ class Processes:
         """See `Company.stop`."""
         self._flags.stopping.set()
 
-    def end(self) -> None:
+    def end(self, forced: Callable[[], bool], /) -> None:
         """See `Company.end`."""
         until = time.monotonic() + SECONDS_TO_FINISH
-        for each in self._started_so_far:
-            each.process.join(max(0.1, until - time.monotonic()))
+        self._ended = True
+        for each in list(self._all):
+            while each.process.is_alive() and time.monotonic() < until and not forced():
+                each.process.join(_STEP)
             each.end()
 
-    def passed_on(self, head: Head, address: str, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
+    def passed_on(self, head: Head, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
         """See `Door.passed_on`."""
-        if not self._most or (not self._running and not busy()) or self._flags.stopping.is_set():
+        if not self._most or self._flags.stopping.is_set() or not self._house.apart(head.method, head.target):
             return False
-        if not self._house.apart(head.method, head.target):
+        if not self._house.services.door.known(head.authorization.decode("latin-1")):
             return False
-        if not self._house.services.door.known(head.authorization.decode("latin-1"), address=address):
-            return False
-        if len(self._running) < self._most:
+        if len(self._running) < self._most and (self._running or busy()):
             self._start()
-        if not self._running:
+        free = [each for each in self._running if each.connections < self._room]
+        if not free:
             return False
-        to = min(self._running, key=lambda each: each.connections)
+        to = min(free, key=lambda each: each.connections)
         passed = to.line.offer(connection, data)
         to.connections += passed
         return passed
 
     def counted(self) -> Sequence[Any]:
-        """What each of them has counted, see `Metrics.counted`. Any thread may ask; one that does not answer is left out."""
-        found = []
-        with self._asking:
-            for each in list(self._running):
-                try:
-                    each.counted.send("counted")
-                    if each.counted.poll(_SECONDS_TO_COUNT):
-                        found.append(each.counted.recv())
-                except (OSError, EOFError):
-                    continue
-        return found
+        """What each of them has counted, see `Metrics.counted`. Any thread may ask."""
+        return [*self._dead, *(each.counted() for each in list(self._running))]
 
     def _start(self) -> None:
-        """Start as many as there may be, in a thread of its own: it takes a second."""
+        """Start as many as there may be, in a thread of its own: it takes a second each."""
         if self._starting or time.monotonic() < self._start_next:
             return
         self._starting = True
-        threading.Thread(target=self._started, name="casbah-start", daemon=True).start()
+        try:
+            threading.Thread(target=self._started, name="casbah-start", daemon=True).start()
+        except RuntimeError as wrong:
+            self._begun((), str(wrong))
 
     def _started(self) -> None:
-        """See `_start`."""
+        """See `_start`. They join together: connections stay where they went first."""
         made: list[_Process] = []
+        wrong = ""
         try:
-            made = [self._made() for _ in range(self._most - len(self._running))]
+            for _ in range(self._most - len(self._running)):
+                made.append(_Process(self._settings, self._house, self._flags))
+                self._all.append(made[-1])
             for each in made:
-                each.counted.recv()
-        except (OSError, EOFError) as wrong:
-            _log.warning("processes that answer beside this one could not be started, so it answers alone: %s", wrong)
-            self._most = 0
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._join, made)
+                each.await_ready()
+        except (OSError, EOFError, RuntimeError) as why:
+            wrong = str(why) or "one has ended at once"
+        if wrong or self._ended:
+            for each in made:
+                self._bury(each)
+            made = []
+        self._in_loop(partial(self._begun, made, wrong))
 
-    def _made(self) -> _Process:
-        spawning = get_context("spawn")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        state, their_state = spawning.Pipe()
-        brought, their_brought = spawning.Pipe()
-        counted, their_counted = spawning.Pipe()
-        lines = Lines(theirs, their_state, their_brought, their_counted)
-        process = spawning.Process(
-            target=run,
-            args=(self._settings, self._house.followed, self._flags, lines),
-            name="casbah-apart",
-            daemon=True,
-        )
-        process.start()
-        for each in (theirs, their_state, their_brought, their_counted):
-            each.close()
-        made = _Process(process, Line(ours), counted)
-        self._started_so_far.append(made)
-        threading.Thread(target=self._tell, args=(state,), name="casbah-state", daemon=True).start()
-        insert = self._house.services.store.insert_soon
-        threading.Thread(target=store, args=(brought, insert), name="casbah-brought", daemon=True).start()
-        return made
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # It has ended; so have they, or will at once.
+                self._loop.call_soon_threadsafe(call)
 
-    def _join(self, made: Sequence[_Process]) -> None:
-        """In the loop: they are ready."""
+    def _begun(self, made: Sequence[_Process], wrong: str = "") -> None:
+        """These are ready; if something went wrong, it is tried again after a while, a longer one each time."""
         self._starting = False
-        self._start_next = time.monotonic() + _SECONDS_BETWEEN
+        self._start_next = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _MOST_SECONDS_BETWEEN) if wrong else _SECONDS_BETWEEN
+        if wrong:
+            _log.warning("processes that are to answer beside this one could not be started: %s", wrong)
         for each in made:
             self._running.append(each)
             each.line.heard(partial(self._heard, each), partial(self._lost, each))
@@ -199,28 +248,14 @@ class Processes:
             self._take(*each)
 
     def _lost(self, process: _Process) -> None:
+        if self._flags.stopping.is_set():
+            return
         self._running.remove(process)
-        if not self._flags.stopping.is_set():
-            self._started_so_far.remove(process)
-            threading.Thread(target=self._bury, args=(process,), name="casbah-end", daemon=True).start()
+        threading.Thread(target=self._bury, args=(process,), name="casbah-end", daemon=True).start()
 
     def _bury(self, process: _Process) -> None:
-        with self._asking:
-            process.end()
-        _log.warning("a process that answered beside this one has ended (%s)", process.process.exitcode)
-
-    def _tell(self, line: Connection) -> None:
-        """Say how tenants' periods stand whenever a process asks, until it is gone."""
-        while True:
-            try:
-                line.send(self._state(line.recv()))
-            except (OSError, EOFError):
-                line.close()
-                return
-
-    def _state(self, tenant: str) -> tuple[bool, Any]:
-        owner: Any = self._house.owner  # There where anything follows.
-        try:
-            return True, owner.state(tenant)
-        except CasbahError as wrong:
-            return False, wrong
+        self._dead.append([each for each in process.counted() if each[0] != _CALLS])
+        process.end()
+        self._all.remove(process)
+        if not self._flags.stopping.is_set() and process.process.exitcode is not None:
+            _log.warning("a process that answered beside this one has ended (%s)", process.process.exitcode)

@@ -85,8 +85,8 @@ class Company(Protocol):
     def stop(self) -> None:
         """The server stops, and finishes what is under way."""
 
-    def end(self) -> None:
-        """It has; waits for the others."""
+    def end(self, forced: Callable[[], bool], /) -> None:
+        """It has; waits for the others, unless it is `forced` not to."""
 
 
 Take = Callable[[socket.socket, bytes], None]
@@ -106,7 +106,7 @@ class Alone:
     def stop(self) -> None:
         """See `Company.stop`."""
 
-    def end(self) -> None:
+    def end(self, _: Callable[[], bool], /) -> None:
         """See `Company.end`."""
 
 
@@ -119,6 +119,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, company: Company) -> None:
         super().__init__(config)
         self._company = company
+        self._over = False
         self._taking: set[asyncio.Task[Any]] = set()
 
     @contextmanager
@@ -137,12 +138,13 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server.shutdown`."""
+        self._over = True
         self._company.stop()
         await super().shutdown(sockets)
-        await asyncio.to_thread(self._company.end)
+        await asyncio.to_thread(self._company.end, lambda: self.force_exit)
 
     def _take(self, connection: socket.socket, first: bytes) -> None:
-        if self.should_exit:
+        if self._over:
             connection.close()
             return
         made: Any = self.config.http_protocol_class

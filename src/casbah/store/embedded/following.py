@@ -149,8 +149,10 @@ class _Tenant:
                 self._look()
                 self._looked_at = changes
             for period in self._periods.values():
-                if period.view.handed_out > MOST_HANDED_OUT:
-                    period.shed()
+                if (
+                    period.view.handed_out > MOST_HANDED_OUT
+                ):  # What is opened anew may hold more, so all of it is looked at.
+                    period.follow(partial(self._limits, period.number))
             return [self._periods[number].view for number in sorted(self._periods)]
 
     def _look(self) -> None:

@@ -41,7 +41,7 @@ class _Batch(Batch):
 
 
 class Intake:
-    """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait; each time it calls `changed`."""
+    """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait."""
 
     def __init__(
         self,
@@ -50,10 +50,8 @@ class Intake:
         writers: Writers,
         stamps: Stamps,
         writing: Executor,
-        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._periods = periods
-        self._changed = changed
         self._payloads: Payloads = periods.payloads
         self._writers = writers
         self._stamps = stamps
@@ -116,12 +114,10 @@ class Intake:
             self._stamps.forget()
 
     def _settle(self) -> None:
-        """Between groups nothing is under way, unless a commit ended in an error and may be on disk all the same. Those who
-        follow hear of it before whoever waits for an answer does.
+        """Between groups nothing is under way, unless a commit ended in an error and may be on disk all the same.
 
         Not the last number that was given: one that was never committed is given again after a restart.
         """
-        self._changed()
         if not self._periods.pending:
             self.settled = self._periods.last
 

@@ -22,13 +22,21 @@ class Period:
     """
 
     def __init__(
-        self, folder: Path, number: int, *, payloads: Payloads, cache: Cache, limits: Callable[[], Limits] | None = None
+        self,
+        folder: Path,
+        number: int,
+        *,
+        payloads: Payloads,
+        cache: Cache,
+        limits: Callable[[], Limits] | None = None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder = folder
         self.number = number
         self.generation = 0
         self._payloads = payloads
         self._cache = cache
+        self._changed = changed
         make_folder(folder)
         self._schema = s.build()
         self.index = tantivy.Index(self._schema, str(folder), reuse=True)
@@ -45,10 +53,11 @@ class Period:
             self.index.reload()
         self.last = max(self.last, latest(self.index.searcher()) if last is None else last)
         self._limits = _both(self._limits, self.pending or {})
-        before, self.view = self.view, self._seen()
-        self._cache.forget(before.name)
         self.pending = None
         self.generation += 1
+        self._changed()  # Before it is in view here, so that nobody who has seen it here sees less in another process.
+        before, self.view = self.view, self._seen()
+        self._cache.forget(before.name)
 
     def follow(self, limits: Callable[[], Limits]) -> None:
         """Take into view what another process has committed. Its limits are asked for afterwards: those from before could be

@@ -1,7 +1,7 @@
 """The periods of one tenant: a folder of numbered index directories."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from casbah.durable import write_file
@@ -20,11 +20,15 @@ PERIODS, DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
 
 
 class Periods:
-    """Every period there is, and a new one where something is to be stored. One thread makes periods; any may read."""
+    """Every period there is, and a new one where something is to be stored. One thread makes periods; any may read.
 
-    def __init__(self, tenant: Path, *, cache: Cache) -> None:
+    `changed` is called by whoever writes, before what was written is in view.
+    """
+
+    def __init__(self, tenant: Path, *, cache: Cache, changed: Callable[[], None] = lambda: None) -> None:
         self._folder = folder = tenant / PERIODS
         self._cache = cache
+        self._changed = changed
         self._numbering = tenant / _NUMBERING
         self._remembered = json.loads(self._numbering.read_bytes())["last"] if self._numbering.exists() else 0
         self.payloads = Payloads(tenant / DICTIONARIES)
@@ -86,7 +90,7 @@ class Periods:
         return self._periods[number]
 
     def _opened(self, number: int, name: str) -> Period:
-        return Period(self._folder / name, number, payloads=self.payloads, cache=self._cache)
+        return Period(self._folder / name, number, payloads=self.payloads, cache=self._cache, changed=self._changed)
 
 
 def _numbered(folder: Path) -> Iterator[tuple[int, str]]:

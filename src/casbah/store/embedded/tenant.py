@@ -36,10 +36,10 @@ class Tenant:
         writing: Executor,
         changed: Callable[[], None],
     ) -> None:
-        self._periods = Periods(folder, cache=cache)
+        self._periods = Periods(folder, cache=cache, changed=changed)
         stamps = Stamps(clock, last=self._periods.last)
         self._erasure = Erasure(self._periods, writers=writers, stamps=stamps)
-        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing, changed=changed)
+        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing)
         self.search = Search(self._periods.views)
 
     @property
