@@ -122,7 +122,10 @@ def following(
     clock: Callable[[], int] = wall_clock,
 ) -> Iterator[House]:
     """A house in a process beside the one that owns the store; it answers what `apart` says, and nothing else."""
-    room = settings.cache_memory // max(settings.search_processes, 1)
+    processes = max(settings.search_processes, 1)
+    room, each = settings.cache_memory // processes, settings.tenant_queue
+    if each is not None:
+        settings = replace(settings, tenant_queue=-(-each // processes))
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
     elsewhere = cast("Any", dict.fromkeys(_OWNERS, NotHere()))
     with (

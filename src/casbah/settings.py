@@ -437,7 +437,7 @@ SETTINGS = _table(
     Setting("batch",            "5_000",       _whole,  "Activities that ingest commits at a time"),
     Setting("search_threads",   "8",           _whole,  "Searches that are worked on at a time; the engine shares the processors among them"),
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
-    Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone"),
+    Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone. Processes beside share it out among themselves"),
     Setting("search_seconds",   "30",          _whole,  "Seconds that one search may take; past that, 503 with Retry-After"),
     Setting("search_processes", "auto",        _readers, "Processes that answer questions beside the one that stores, started when requests first overlap; 0: none; auto: as many as there are processors, 8 at most. None where a throttle, a certificate, mimic, a cluster or audit=all is set"),
     Setting("ingest_threads",   "64",          _whole,  "Ingest requests that are worked on at a time; small ones share a commit"),
