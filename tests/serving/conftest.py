@@ -97,6 +97,16 @@ def opened(tmp_path: Path) -> Iterator[Any]:
         yield lambda name="store", **given: stack.enter_context(serving(tmp_path / name, **given))
 
 
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same, for tests that change nothing."""
+    with serving(tmp_path_factory.mktemp("reading")) as served:
+        start(served)
+        with served.client() as http:
+            http.post("/api/v1/activities/", json={})
+        yield served
+
+
 @pytest.fixture
 def served(opened: Any) -> Served:
     """With its processes running, and its key known."""

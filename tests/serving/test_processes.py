@@ -67,16 +67,16 @@ def test_requests_that_overlap_start_them(opened):
 
 
 @pytest.mark.parametrize("method, path, body", READING + REFUSED)
-def test_the_answers_are_the_same(served, method, path, body):
-    with served.client() as beside:
+def test_the_answers_are_the_same(reading, method, path, body):
+    with reading.client() as beside:
         beside.post(LIST, json={})
-        served.await_passed(1)
+        reading.await_passed(1)
         found = beside.request(method, path, json=body)
-        served.await_passed(int(path != "/api/v1/activities/activity-7/" or method == "GET"))
-    owner = {"Authorization": f"Token {served.house.local_key}"}
-    with httpx.Client(base_url=served.url, headers=owner, trust_env=False) as http:
+        reading.await_passed(int(path != "/api/v1/activities/activity-7/" or method == "GET"))
+    owner = {"Authorization": f"Token {reading.house.local_key}"}
+    with httpx.Client(base_url=reading.url, headers=owner, trust_env=False) as http:
         wanted = http.request(method, path, json=body)
-        served.await_passed(0)  # The other one is closed, and whoever owns the data is answered by the owner.
+        reading.await_passed(0)  # The other one is closed, and whoever owns the data is answered by the owner.
     assert (found.status_code, found.content) == (wanted.status_code, wanted.content)
 
 

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, Protocol, cast
 from casbah.serving.http1 import PlainHttp
 
 _log = logging.getLogger("casbah.serving")
-_MOST_PACKET = 60_000
-"""Bytes of one packet; how large one may be is for the kernel to say, and this is little everywhere."""
+_MOST_OFFERED, _MOST_PACKET = 262_144, 60_000
+"""Bytes of one packet: as many as are read of a connection at once, and what no kernel finds too much."""
 
 _MOST_HEAD = 16_384
 _MOST_HELD = 262_144
@@ -72,6 +72,7 @@ class Line:
 
     def __init__(self, end: socket.socket) -> None:
         end.settimeout(0)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _MOST_OFFERED)
         self._end = end
         self._begun = b""
         self._unsent: deque[tuple[bytes, int | None]] = deque()
@@ -79,7 +80,7 @@ class Line:
 
     def offer(self, connection: int, data: bytes) -> bool:
         """Hand a connection over, if there is room for it at once."""
-        return len(data) <= _MOST_PACKET and not self._unsent and self._sent(_LAST + data, connection)
+        return len(data) < _MOST_OFFERED and not self._unsent and self._sent(_LAST + data, connection)
 
     def give(self, connection: int, data: bytes) -> None:
         """Hand a connection over, later if need be. Raises OSError where there is no number left to keep it by until then."""
@@ -116,7 +117,7 @@ class Line:
         """
         while True:
             try:
-                packet, sockets, _, _ = socket.recv_fds(self._end, _MOST_PACKET + 1, 1)
+                packet, sockets, _, _ = socket.recv_fds(self._end, _MOST_OFFERED, 1)
             except BlockingIOError:
                 return
             except OSError:

@@ -37,6 +37,9 @@ _SECONDS_TO_COUNT = 2.0
 _SECONDS_BETWEEN, _MOST_SECONDS_BETWEEN = 5.0, 300.0
 """Between two starts of processes where some have died, or did not start."""
 
+_LARGE = 200_000
+"""Bytes of a body that is worth another process to make it ready, though nobody else asks for anything."""
+
 _STEP = 0.1
 _OTHER_FILES = 200
 _CALLS = "casbah_calls"
@@ -184,7 +187,7 @@ class Processes:
             return False
         if not self._house.services.door.known(head.authorization.decode("latin-1")):
             return False
-        if len(self._running) < self._most and (self._running or busy()):
+        if len(self._running) < self._most and (self._running or head.body >= _LARGE or busy()):
             self._start()
         free = [each for each in self._running if each.connections < self._room]
         if not free:
