@@ -160,21 +160,20 @@ def test_a_body_larger_than_a_packet_comes_back_whole(both):
 
 def test_a_client_that_reads_slowly_gets_all_of_it(served):
     """What is not yet on its way when the next request goes elsewhere is not lost."""
-    several = served
-    several.store(*(record(1_000 + n, timestamp=1_700_000_000_000 + n, text="z" * 20_000) for n in range(100)))
-    parts = urlsplit(several.url)
+    served.store(*(record(1_000 + n, timestamp=1_700_000_000_000 + n, text="z" * 90_000) for n in range(100)))
+    parts = urlsplit(served.url)
     asked = [listing(b'{"limit": 100, "sortDirection": "asc"}'), request(b"GET /api/ext/v1/session"), LAST]
     with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        connection.sendall(listing(b'{"limit": 1}').replace(b"<key>", several.key.encode()))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        connection.sendall(listing(b'{"limit": 1}').replace(b"<key>", served.key.encode()))
         time.sleep(0.1)
-        connection.sendall(b"".join(asked).replace(b"<key>", several.key.encode()))
+        connection.sendall(b"".join(asked).replace(b"<key>", served.key.encode()))
         time.sleep(0.5)
         found = b""
         while more := connection.recv(65_536):
             found += more
     assert found.count(b"HTTP/1.1 200 OK") == 4
-    assert found.count(b"z" * 20_000) == 100
+    assert found.count(b"z" * 90_000) == 100
 
 
 @pytest.mark.parametrize(
