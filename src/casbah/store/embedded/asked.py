@@ -17,7 +17,7 @@ from casbah.activity.predicate import Predicate
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.derive import derived
 from casbah.store.embedded.render import render
-from casbah.store.embedded.resolve import EVERYTHING, NOTHING, closed, every, resolved
+from casbah.store.embedded.resolve import EVERYTHING, NOTHING, closed, every, prune, resolved
 from casbah.store.embedded.view import Hit, View
 
 _COUNT_SIZE = 500
@@ -62,7 +62,7 @@ class Asked:
         asked, wanted = self._resolved, offset + there
         for window in self._windows(sort, wanted, descending=descending):
             self.until.check()
-            within = resolved(every((asked, window)), self.view)
+            within = every((asked, prune(window, self.view.limits)))
             if within == NOTHING:
                 continue
             found = self.view.search(
@@ -89,7 +89,7 @@ class Asked:
     def moments(self, sort: Field, *, first: int, last: int, width: int) -> Mapping[int, int]:
         """How many activities match in each `width` ms from `first` to `last` that has any, by its start."""
         self.until.check()
-        within = resolved(every((self._resolved, p.Range(sort, first, last))), self.view)
+        within = every((self._resolved, prune(p.Range(sort, first, last), self.view.limits)))
         if within == NOTHING:
             return {}
         return self.view.moments.get(
