@@ -369,12 +369,27 @@ def _span(text: str) -> int | None:
     return int(found.group(1)) * _SPAN_MS[found.group(2)]
 
 
+def processors(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """How many processors this process may use: a container may be given the time of fewer than it sees.
+
+    `quota` is where Linux says so (https://docs.kernel.org/admin-guide/cgroup-v2.html): microseconds of each period, or `max`.
+    """
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        most, period = quota.read_text("ascii").split()
+        given = -(-int(most) // int(period))
+    except (OSError, ValueError):  # No container, no bound, or another system.
+        return seen
+    return max(1, min(seen, given))
+
+
 def _processes(text: str) -> int:
-    return _number_or_auto(text, (os.cpu_count() or 1) - 1)
+    return _number_or_auto(text, processors() - 1)
 
 
 def _readers(text: str) -> int:
-    return _number_or_auto(text, min(os.cpu_count() or 1, _MOST_READERS))
+    most = processors()
+    return _number_or_auto(text, min(most, _MOST_READERS) if most > 1 else 0)
 
 
 def _number_or_auto(text: str, automatic: int) -> int:
@@ -439,7 +454,7 @@ SETTINGS = _table(
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
     Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone. Processes beside share it out among themselves"),
     Setting("search_seconds",   "30",          _whole,  "Seconds that one search may take; past that, 503 with Retry-After"),
-    Setting("search_processes", "auto",        _readers, "Processes that answer questions beside the one that stores, started when requests first overlap; 0: none; auto: as many as there are processors, 8 at most. None where a throttle, a certificate, mimic, a cluster or audit=all is set"),
+    Setting("search_processes", "auto",        _readers, "Processes that answer questions beside the one that stores, started when requests first overlap; 0: none; auto: as many as there are processors, 8 at most, none for one. None where a throttle, a certificate, mimic, a cluster or audit=all is set"),
     Setting("ingest_threads",   "64",          _whole,  "Ingest requests that are worked on at a time; small ones share a commit"),
     Setting("ingest_queue",     "1_024",       _whole,  "Ingest requests that may wait for a thread; past that, 503 with Retry-After"),
     Setting("ingest_processes", "auto",        _processes, "Processes that make ingest bodies ready beside the one that stores them; auto: one less than there are processors"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from casbah.errors import BadSettingError
-from casbah.settings import SETTINGS, Rate, Settings, read
+from casbah.settings import SETTINGS, Rate, Settings, processors, read
 
 
 def test_every_setting_has_a_default_that_reads():
@@ -140,3 +140,22 @@ def test_the_store_is_in_the_user_s_data_folder_by_default(monkeypatch):
 def test_a_tilde_is_the_user_s_home(monkeypatch):
     monkeypatch.setenv("HOME", "/home-of-u1")
     assert read({"CASBAH_STORE": "~/log"}).store == Path("/home-of-u1/log")
+
+
+@pytest.mark.parametrize(
+    "told, wanted",
+    [
+        ("100000 100000", 1),
+        ("150000 100000", 2),
+        ("10000 100000", 1),
+        ("max 100000", None),
+        ("", None),
+        ("99900000 100000", None),
+    ],
+)
+def test_a_container_has_the_processors_that_it_is_given(tmp_path, told, wanted):
+    quota = tmp_path / "cpu.max"
+    quota.write_text(told)
+    seen = processors(tmp_path / "nothing")
+    assert seen >= 1
+    assert processors(quota) == (seen if wanted is None else min(seen, wanted))

@@ -23,7 +23,7 @@ from casbah.errors import CasbahError
 from casbah.pull import config as pull
 from casbah.push import config as push
 from casbah.serving.server import checked
-from casbah.settings import Settings
+from casbah.settings import Settings, processors
 from casbah.store.contract import Finding
 
 _LITTLE, _VERY_LITTLE = 10 * 1 << 30, 1 << 30
@@ -62,7 +62,7 @@ def _looked(look: Callable[[Settings], Iterator[Finding]], settings: Settings) -
 
 def _program(_: Settings) -> Iterator[Finding]:
     """Casbah."""
-    yield Finding("Casbah", "good", f"{__version__}, Python {platform.python_version()}, {os.cpu_count()} processors")
+    yield Finding("Casbah", "good", f"{__version__}, Python {platform.python_version()}, {processors()} processors")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
