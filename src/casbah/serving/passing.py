@@ -191,12 +191,11 @@ class Back(Protocol):
         """What comes next is for another process."""
 
 
-class DoorHttp(PlainHttp):
-    """A connection at the process that all come to; `first` has been read of it by another one."""
+class HandedHttp(PlainHttp):
+    """A connection of which another process may have read something: `first`."""
 
-    def __init__(self, *arguments: Any, door: Door, first: bytes = b"", **more: Any) -> None:
+    def __init__(self, *arguments: Any, first: bytes = b"", **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._door = door
         self._first = first
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
@@ -205,6 +204,14 @@ class DoorHttp(PlainHttp):
         first, self._first = self._first, b""
         if first:
             self.data_received(first)
+
+
+class DoorHttp(HandedHttp):
+    """A connection at the process that all come to."""
+
+    def __init__(self, *arguments: Any, door: Door, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._door = door
 
     def data_received(self, data: bytes) -> None:
         """Hand the connection on if somebody else is to answer what comes next; else parse it."""
@@ -221,16 +228,13 @@ class DoorHttp(PlainHttp):
         return any(isinstance(each, PlainHttp) and each.under_way for each in self.connections if each is not self)
 
 
-class ApartHttp(PlainHttp):
+class ApartHttp(HandedHttp):
     """A connection at a process that answers only requests that are `mine`, of whoever has asked first."""
 
-    def __init__(
-        self, *arguments: Any, back: Back, mine: Callable[[Head], bool], first: bytes = b"", **more: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, back: Back, mine: Callable[[Head], bool], **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._back: Back | None = back
         self._mine = mine
-        self._first = first
         self._bearer: bytes | None = None
         self._under_way = False
         self._to_come = 0
@@ -240,12 +244,6 @@ class ApartHttp(PlainHttp):
         """What has been read behind the request under way."""
 
         self._pause = _SECONDS_TO_DRAIN
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
-        """Begin, with what has been read."""
-        super().connection_made(transport)
-        first, self._first = self._first, b""
-        self._next(first)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so."""

@@ -48,6 +48,8 @@ _CALLS = "casbah_calls"
 
 def server(settings: Settings, house: House) -> Server:
     """A server of a house, not yet running, and of as many processes as the settings say."""
+    if not wanted(settings):
+        return server_of(house.app, settings)
     processes = Processes(settings, house)
     house.services.metrics.add(processes.counted)
     return server_of(house.app, settings, http=partial(DoorHttp, door=processes), company=processes)
@@ -150,7 +152,6 @@ class Processes:
         self._all: list[_Process] = []
         """Those, and those that will run in a moment."""
 
-        self._ended = False
         self._dead: list[Sequence[Any]] = []
         """What those had counted that died."""
 
@@ -175,7 +176,6 @@ class Processes:
     def end(self, forced: Callable[[], bool], /) -> None:
         """See `Company.end`."""
         until = time.monotonic() + SECONDS_TO_FINISH
-        self._ended = True
         for each in list(self._all):
             while each.process.is_alive() and time.monotonic() < until and not forced():
                 each.process.join(_STEP)
@@ -183,7 +183,7 @@ class Processes:
 
     def passed_on(self, head: Head, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
         """See `Door.passed_on`."""
-        if not self._most or self._flags.stopping.is_set() or not self._house.apart(head.method, head.target):
+        if self._flags.stopping.is_set() or not self._house.apart(head.method, head.target):
             return False
         if not self._house.services.door.known(head.authorization.decode("latin-1")):
             return False
@@ -223,7 +223,7 @@ class Processes:
                 each.await_ready()
         except (OSError, EOFError, RuntimeError) as why:
             wrong = str(why) or "one has ended at once"
-        if wrong or self._ended:
+        if wrong or self._flags.stopping.is_set():
             for each in made:
                 self._bury(each)
             made = []

@@ -6,7 +6,7 @@ have changed.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from casbah.activity.arrival import Arrival
-from casbah.activity.deadline import NEVER, Deadline
-from casbah.activity.predicate import Predicate
-from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
 from casbah.store import contract
-from casbah.store.contract import FieldValue, Inserted, Page, ScanPage, Spans, Wanted
+from casbah.store.contract import Inserted
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import columns, prepared
 from casbah.store.embedded.payload import Payloads
@@ -30,11 +27,12 @@ from casbah.store.embedded.periods import DICTIONARIES, MOST_HANDED_OUT, PERIODS
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.view import Limits, View
 from casbah.store.entry import Prepared, ready
+from casbah.store.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What a process must be given to follow a store: where it lies, and how often it has changed."""
+    """What a process must be given to follow a store: where its tenants lie, and how often it has changed."""
 
     folder: Path
     changes: SharedCount
@@ -50,7 +48,7 @@ class Owner(Protocol):
         """See `Store.insert_soon`."""
 
 
-class FollowingStore:
+class FollowingStore(Reading):
     """See `Store`. What is neither reading nor inserting, only the owner does."""
 
     far = False
@@ -73,26 +71,6 @@ class FollowingStore:
         if self._closed:
             raise StoreClosedError
         return self._owner.insert_soon([ready(each, columns) for each in arrivals], scope)
-
-    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
-        """See `Store.find`."""
-        return self._search(scope).find(query, until)
-
-    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
-        """See `Store.scan`."""
-        return self._search(scope).scan(query, until)
-
-    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
-        """See `Store.count`."""
-        return self._search(scope).count(predicate, until)
-
-    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
-        """See `Store.most_frequent`."""
-        return self._search(scope).most_frequent(wanted, until)
-
-    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
-        """See `Store.histogram`."""
-        return self._search(scope).histogram(spans, until)
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""
@@ -131,14 +109,13 @@ class _Tenant:
 
     def __init__(self, name: str, followed: Followed, state: Callable[[str], State], cache: Cache) -> None:
         self._name = name
-        self._folder = followed.folder / "tenants" / name
+        self._folder = followed.folder / name
         self._changes = followed.changes
         self._state = state
         self._cache = cache
         self._payloads = Payloads(self._folder / DICTIONARIES)
         self._looking = threading.Lock()
         self._looked_at = -1
-        self._generations: dict[int, int] = {}
         self._periods: dict[int, Period] = {}
 
     def views(self) -> Sequence[View]:
@@ -149,25 +126,22 @@ class _Tenant:
                 self._look()
                 self._looked_at = changes
             for period in self._periods.values():
-                if (
-                    period.view.handed_out > MOST_HANDED_OUT
-                ):  # What is opened anew may hold more, so all of it is looked at.
+                if period.view.handed_out > MOST_HANDED_OUT:
+                    # What is opened anew may hold more, so all of it is looked at.
                     period.follow(partial(self._limits, period.number))
             return [self._periods[number].view for number in sorted(self._periods)]
 
     def _look(self) -> None:
         for number, generation, _ in self._state(self._name):
-            if self._generations.get(number) == generation:
-                continue
             limits = partial(self._limits, number)
-            if number in self._periods:
-                self._periods[number].follow(limits)
-            else:
+            period = self._periods.get(number)
+            if period is None:
                 folder = self._folder / PERIODS / f"{number:04d}"
-                self._periods[number] = Period(
-                    folder, number, payloads=self._payloads, cache=self._cache, limits=limits
-                )
-            self._generations[number] = generation
+                period = Period(folder, number, payloads=self._payloads, cache=self._cache, limits=limits)
+                self._periods[number] = period
+            elif period.generation != generation:
+                period.follow(limits)
+            period.generation = generation
 
     def _limits(self, wanted: int) -> Limits:
         return next(limits for number, _, limits in self._state(self._name) if number == wanted)

@@ -43,14 +43,7 @@ class _Batch(Batch):
 class Intake:
     """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait."""
 
-    def __init__(
-        self,
-        periods: Periods,
-        *,
-        writers: Writers,
-        stamps: Stamps,
-        writing: Executor,
-    ) -> None:
+    def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps, writing: Executor) -> None:
         self._periods = periods
         self._payloads: Payloads = periods.payloads
         self._writers = writers

@@ -55,8 +55,8 @@ class EmbeddedStore:
         except BaseException:
             self._lock.release()
             raise
-        self.followed = Followed(folder, SharedCount())
         self._folder = folder / "tenants"
+        self.followed = Followed(self._folder, SharedCount())
         self._clock = clock
         self._writers = Writers(memory=writer_memory)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="casbah-writer")

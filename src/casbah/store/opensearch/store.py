@@ -14,10 +14,9 @@ from pathlib import Path
 from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, ElsewhereError
-from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
+from casbah.store.contract import Changes, FeedbackEntry, Inserted, Prepared
 from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.document import prepared
 from casbah.store.opensearch.erasure import Erasure
@@ -26,12 +25,13 @@ from casbah.store.opensearch.intake import Intake
 from casbah.store.opensearch.search import Search
 from casbah.store.opensearch.templates import claim
 from casbah.store.opensearch.turn import Turns
+from casbah.store.reading import Reading
 
 _WRITERS = 16
 """Tenants that are written to at once; one of them may wait for a turn that another server has."""
 
 
-class OpenSearchStore:
+class OpenSearchStore(Reading):
     """Opens the cluster, or raises UnreachableError or StoreFormatError. Methods may be called from any thread."""
 
     def __init__(self, cluster: Cluster, *, clock: Callable[[], int], replicas: int = 1) -> None:
@@ -58,26 +58,6 @@ class OpenSearchStore:
     def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
         """See `Store.replace`."""
         return self._intake(scope).replace(arrivals)
-
-    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
-        """See `Store.find`."""
-        return self._search(scope).find(query, until)
-
-    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
-        """See `Store.scan`."""
-        return self._search(scope).scan(query, until)
-
-    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
-        """See `Store.count`."""
-        return self._search(scope).count(predicate, until)
-
-    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
-        """See `Store.most_frequent`."""
-        return self._search(scope).most_frequent(wanted, until)
-
-    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
-        """See `Store.histogram`."""
-        return self._search(scope).histogram(spans, until)
 
     def changes(
         self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, until: Deadline = NEVER
