@@ -15,7 +15,7 @@ _HOW_SURE = ("documented", "seen", "our decision")
 def page() -> str:
     """The whole page."""
     files = scenarios()
-    table = rules(files)
+    table = [rule for rule in rules(files) if not rule.superseded]
     return _PAGE.format(
         rules=len(table),
         steps=sum(len(each.steps) for each in files),

@@ -13,11 +13,16 @@ ROOT = FOLDER.parent
 _ALL = "all"
 _ITEM = re.compile(r"- |\d+\. ")
 _RULER = re.compile(r"\|[-|: ]+\|")
+_AMENDMENT = re.compile(r"- \*\*(A\d+)\. [^*]+\*\*(?: \([^)]*\))?[.:]? (.+)")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: how sure it is (D, C, R, O), what of the specification it covers, the steps that show it as (file, name)."""
+    """One rule: how sure it is (D, C, R, O), what of the specification it covers, the steps that show it as (file, name).
+
+    `amendments` are quotes too, by the amendment they are from. A rule that is `superseded` by an amendment no longer holds; it
+    keeps its quotes, so that every statement of the specification is accounted for, and nothing shows it.
+    """
 
     section: str
     rule: str
@@ -25,15 +30,22 @@ class Rule:
     quotes: Sequence[str]
     steps: Sequence[tuple[str, str]]
     tests: Sequence[str] = field(default_factory=tuple)
+    amendments: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    superseded: str = ""
 
 
 def rules(scenarios: Sequence[Scenario], path: Path = FILE) -> list[Rule]:
     names = {each.file: [step.name for step in each.steps] for each in scenarios}
     return [
         Rule(**{**row, "section": part["section"], "steps": tuple(_steps(row.get("steps", {}), names))})
-        for part in loaded(path)
+        for part in loaded(path)["sections"]
         for row in part["rules"]
     ]
+
+
+def later(path: Path = FILE) -> list[str]:
+    """The amendments that are not built yet."""
+    return list(loaded(path)["later"])
 
 
 def statements(text: str) -> Iterator[tuple[str, str]]:
@@ -47,6 +59,12 @@ def statements(text: str) -> Iterator[tuple[str, str]]:
             section = block.removeprefix("## ").partition(".")[0] if block.startswith("## ") else ""
         elif section:
             yield from ((section, clause) for clause in _clauses(block))
+
+
+def amendments(text: str) -> Iterator[tuple[str, str]]:
+    """Each statement of the amendments, as (amendment, statement): a clause of what follows the amendment's title."""
+    for match in filter(None, map(_AMENDMENT.fullmatch, _blocks(text))):
+        yield from ((match[1], clause) for clause in _clauses(match[2]))
 
 
 def defined(test: str) -> bool:

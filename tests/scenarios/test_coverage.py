@@ -5,18 +5,19 @@ from collections import Counter
 
 import pytest
 
-from scenarios.coverage import defined, rules, statements
+from scenarios.coverage import amendments, defined, later, rules, statements
 from scenarios.scenario import MARKS, Scenario, Step, scenarios
 
 SCENARIOS = scenarios()
 STEPS = {(each.file, step.name): step for each in SCENARIOS for step in each.steps}
 RULES = rules(SCENARIOS)
+LATER = later()
 BY_RULE = pytest.mark.parametrize("rule", [pytest.param(rule, id=f"{rule.section} {rule.rule}") for rule in RULES])
 
 
 @BY_RULE
 def test_a_rule_is_shown(rule):
-    assert rule.steps or rule.tests
+    assert bool(rule.steps or rule.tests) is not bool(rule.superseded)
     assert [step for step in rule.steps if step not in STEPS] == []
     assert [test for test in rule.tests if not defined(test)] == []
 
@@ -57,6 +58,42 @@ def test_every_quote_is_in_the_specification_once(shared):
     assert [quote for quote, count in Counter(q for rule in RULES for q in rule.quotes).items() if count > 1] == []
 
 
+def test_every_statement_of_an_amendment_that_is_built_is_some_rule(shared):
+    unclaimed = [(number, text) for number, text in _amendments(shared) if number not in LATER]
+    assert [(number, text) for number, text in unclaimed if not _amending(number, text)] == []
+
+
+def test_every_quote_of_an_amendment_is_in_it_once(shared):
+    known = _amendments(shared)
+    counted = {
+        (number, quote): sum(number == other and quote in text for other, text in known)
+        for rule in RULES
+        for number, quotes in rule.amendments.items()
+        for quote in quotes
+    }
+    assert {quote: count for quote, count in counted.items() if count != 1} == {}
+
+
+def test_amendments_not_built_yet_are_known_and_named_by_no_rule(shared):
+    named = {number for rule in RULES for number in (*rule.amendments, rule.superseded) if number}
+    known = {number for number, _ in _amendments(shared)}
+    assert set(LATER) <= known
+    assert named <= known - set(LATER)
+
+
+@BY_RULE
+def test_a_rule_that_no_longer_holds_names_an_amendment_and_what_it_said(rule):
+    assert not rule.superseded or (rule.quotes and not rule.amendments)
+
+
+def _amendments(shared):
+    return list(amendments((shared / "spec" / "amendments.md").read_text(encoding="utf-8")))
+
+
+def _amending(number, text):
+    return [rule for rule in RULES if any(quote in text for quote in rule.amendments.get(number, ()))]
+
+
 def _claiming(number, said):
     return [rule for rule in RULES if rule.section[0] == number and any(quote in said for quote in rule.quotes)]
 
@@ -81,6 +118,30 @@ def _claiming(number, said):
 )
 def test_statements(text, expected):
     assert list(statements(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        pytest.param(
+            "- **A1. Size** (wire 4). One; two (x; y).", [("A1", "One;"), ("A1", "two (x; y).")], id="a title"
+        ),
+        pytest.param(
+            "- **A12. Keys** (a, b): one\n  two.\n  Three.", [("A12", "one two."), ("A12", "Three.")], id="lines"
+        ),
+        pytest.param("# A1. Not\n\nA2. this either\n- nor this", [], id="no amendment"),
+    ],
+)
+def test_amendments(text, expected):
+    assert list(amendments(text)) == expected
+
+
+def test_a_new_line_of_an_amendment_is_noticed(shared):
+    text = (shared / "spec" / "amendments.md").read_text(
+        encoding="utf-8"
+    ) + "- **A0. New** (wire 1): it may be sideways.\n"
+    unclaimed = [item for item in amendments(text) if item[0] not in LATER and not _amending(*item)]
+    assert unclaimed == [("A0", "it may be sideways.")]
 
 
 def test_a_new_line_of_the_specification_is_noticed(shared):
@@ -111,5 +172,6 @@ def test_a_source_that_says_nothing_is_refused(source):
 
 def test_rules_of_a_file_that_is_not_there_are_found_out(tmp_path):
     table = tmp_path / "coverage.yaml"
-    table.write_text("- {section: 1. A, rules: [{rule: x, sure: [D], quotes: [], steps: {no-such: all}}]}")
+    section = "{section: 1. A, rules: [{rule: x, sure: [D], quotes: [], steps: {no-such: all}}]}"
+    table.write_text(f"later: []\nsections: [{section}]")
     assert rules([Scenario("010", "x", ())], table)[0].steps == (("no-such", "(there is no such file)"),)
