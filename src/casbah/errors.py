@@ -3,6 +3,8 @@
     CasbahError
       RequestError                  the caller's: its message is shown as it is
         MalformedBodyError          400  the body or a parameter cannot be read
+        UnknownParameterError       400  a request that cannot be undone has a parameter that its route does not know
+        EmptyFilterError            400  a request that cannot be undone names no activities, or a condition that is empty
         UnknownFilterError          400  no such filter
         UnsupportedOperatorError    400  the filter exists, the operator does not apply to it
         UncountableFilterError      400  the filter exists, its values cannot be counted one by one
@@ -86,6 +88,18 @@ class RequestError(CasbahError):
 
 class MalformedBodyError(RequestError):
     """The body or a parameter is not what the route reads."""
+
+
+class UnknownParameterError(RequestError):
+    """A parameter that the route does not know, on a request that cannot be undone."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        takes = f"takes {', '.join(known)}" if known else "takes no parameters"
+        super().__init__(f"unknown parameter {clip(name)}{nearest(name, known)}; this request {takes}")
+
+
+class EmptyFilterError(RequestError):
+    """No filter, or a condition that restricts nothing, on a request that cannot be undone."""
 
 
 class UnknownFilterError(RequestError):

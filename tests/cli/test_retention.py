@@ -47,9 +47,28 @@ def test_with_yes_they_are_gone() -> None:
 
 
 def test_everything_must_be_said() -> None:
-    assert "--everything" in told("delete", "--yes", code=2)
+    for command in (["delete", "--yes"], ["retention", "add", "x", "--days", "1"], ["retention", "hold", "x"]):
+        assert "--everything" in told(*command, code=2)
+        assert "--everything" in told(*command, "--everything", "--filter", OURS, code=2)
+    assert (total(), shown("retention", "list")) == (300, [])
     assert shown("delete", "--everything", "--yes") == {"dryRun": False, "matching": 300, "held": 0, "deleted": 300}
     assert total() == 0
+
+
+@pytest.mark.parametrize(
+    ("filters", "says"),
+    [
+        pytest.param('{"service": {}}', "empty object", id="a filter without a condition"),
+        pytest.param('{"service": {"neq": []}}', "empty list", id="a condition without values"),
+        pytest.param('{"date": {"lte": 1}, "date": {"gte": 1}}', "more than once", id="a filter twice"),
+        pytest.param('{"servcie": {"eq": 1}}', "did you mean", id="a misspelt filter"),
+    ],
+)
+def test_filters_that_restrict_nothing_delete_nothing(filters: str, says: str) -> None:
+    result = CliRunner().invoke(app, ["delete", "--yes", "--filters", filters])
+    assert result.exit_code != 0
+    assert says in " ".join(f"{result.stderr}{result.exception}".replace("│", " ").split())
+    assert total() == 300
 
 
 def test_rules_are_added_listed_applied_and_removed() -> None:
@@ -71,6 +90,6 @@ def test_rules_are_added_listed_applied_and_removed() -> None:
 
 
 def test_what_is_held_is_not_deleted() -> None:
-    told("retention", "hold", "all of it")
+    told("retention", "hold", "all of it", "--everything")
     assert shown("delete", "--everything", "--yes") == {"dryRun": True, "matching": 300, "held": 300, "deleted": 0}
     assert total() == 300

@@ -49,7 +49,8 @@ def _value(text: str) -> Any:
 
 def _given(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+        source = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
+        found = json.loads(source, object_pairs_hook=_distinct)
     except OSError as wrong:
         raise typer.BadParameter(f"{text[1:]}: {wrong.strerror}", param_hint="--filters") from None
     except ValueError as wrong:
@@ -57,3 +58,12 @@ def _given(text: str) -> dict[str, Any]:
     if not isinstance(found, Mapping):
         raise typer.BadParameter('expected an object, such as {"service": {"eq": 11161}}', param_hint="--filters")
     return dict(found)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs. Parsers keep the last of repeated keys, and so would drop a condition."""
+    names = [name for name, _ in pairs]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise ValueError(f"{repeated!r} is given more than once")
+    return dict(pairs)

@@ -53,7 +53,7 @@ def _again(api: Api, filters: dict[str, object]) -> tuple[int, int]:
     examined = changed = 0
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("", total=None)
-        body = {"filters": filters, "limit": _PAGE}
+        body: dict[str, object] = {"limit": _PAGE, **({"filters": filters} if filters else {"everything": True})}
         while True:
             page = api.ask("POST", _PATH, json=body).json()
             if not examined:
@@ -63,7 +63,7 @@ def _again(api: Api, filters: dict[str, object]) -> tuple[int, int]:
             progress.update(task, completed=examined)
             if not page["hasNext"]:
                 return examined, changed
-            body = {**body, "filters": page["nextQueryFilters"]}
+            body = {"limit": _PAGE, "filters": page["nextQueryFilters"]}
 
 
 def _show(settings: Settings, api: Api, *, as_json: bool) -> None:

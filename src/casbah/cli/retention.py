@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 _RULES, _DELETE = "/api/ext/v1/retention", "/api/ext/v1/activities/delete"
 
+Everything = Annotated[bool, typer.Option("--everything", help="All activities, without a filter.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 Name = Annotated[str, typer.Argument(help="What people call it.")]
 
@@ -29,7 +30,7 @@ def delete(  # noqa: PLR0913  one parameter an option
     *,
     conditions: Conditions = None,
     filters: Filters = None,
-    everything: Annotated[bool, typer.Option("--everything", help="Without any filter: all activities.")] = False,
+    everything: Everything = False,
     yes: Yes = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
@@ -39,13 +40,11 @@ def delete(  # noqa: PLR0913  one parameter an option
 
     Example: casbah delete --filter 'user.username eq ann@example.com'
     """
-    asked = condition.filters(conditions or [], filters)
-    if not asked and not everything:
-        raise typer.BadParameter("which activities? Give --filter, or --everything", param_hint="--filter")
+    asked = _chosen(conditions, filters, everything=everything)
     with connected(options.chosen(store=store), tenant=tenant) as api:
-        look = api.ask("POST", _DELETE, json={"filters": asked, "dryRun": True}).json()
+        look = api.ask("POST", _DELETE, json={**asked, "dryRun": True}).json()
         if look["deleted"] and (yes or _agreed(look)):
-            done = api.ask("POST", _DELETE, json={"filters": asked, "dryRun": False, "wait": True}).json()
+            done = api.ask("POST", _DELETE, json={**asked, "dryRun": False, "wait": True}).json()
         else:
             done = look
     typer.echo(json.dumps(done) if as_json else _sentence(done))
@@ -80,24 +79,26 @@ def add(  # noqa: PLR0913  one parameter an option
     days: Annotated[int, typer.Option(help="After how many days.")],
     conditions: Conditions = None,
     filters: Filters = None,
+    everything: Everything = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Delete what the filters find once it is that old, every hour while a server runs; without filters, everything.
+    """Delete what the filters find once it is that old, every hour while a server runs.
 
     Example: casbah retention add 'Google, 400 days' --filter 'service eq 11770' --days 400
     """
-    body = {"name": name, "action": "delete", "days": days, "filters": condition.filters(conditions or [], filters)}
+    body = {"name": name, "action": "delete", "days": days, **_chosen(conditions, filters, everything=everything)}
     _added(body, tenant=tenant, as_json=as_json, store=store)
 
 
 @app.command()
-def hold(
+def hold(  # noqa: PLR0913  one parameter an option
     name: Name,
     *,
     conditions: Conditions = None,
     filters: Filters = None,
+    everything: Everything = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
@@ -106,7 +107,7 @@ def hold(
 
     Example: casbah retention hold 'case 4711' --filter 'user.username eq ann@example.com'
     """
-    body = {"name": name, "action": "hold", "filters": condition.filters(conditions or [], filters)}
+    body = {"name": name, "action": "hold", **_chosen(conditions, filters, everything=everything)}
     _added(body, tenant=tenant, as_json=as_json, store=store)
 
 
@@ -153,6 +154,14 @@ def apply(
             )
         )
     Console().print(table)
+
+
+def _chosen(conditions: list[str] | None, filters: str | None, *, everything: bool) -> dict[str, Any]:
+    """Which activities a request that cannot be undone is about."""
+    asked = condition.filters(conditions or [], filters)
+    if bool(asked) == everything:
+        raise typer.BadParameter("which activities? Give either --filter or --everything", param_hint="--filter")
+    return {"everything": True} if everything else {"filters": asked}
 
 
 def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None) -> None:

@@ -16,6 +16,7 @@ from casbah.http import manual, mimic
 from casbah.http.audit import noted
 from casbah.http.body import Incoming
 from casbah.http.exchange import Exchange, Services
+from casbah.http.irreversible import read_irreversible
 from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, Audit, PublicRoute, Route
 from casbah.http.session import address_of, visitor
@@ -181,6 +182,8 @@ async def _answered(exchange: Exchange, route: Route) -> Response:
         failed = await mimic.interrupted(exchange)
         if failed is not None:
             return failed
+    if route.takes_nothing:
+        await read_irreversible(exchange)
     return await route.handler(exchange)
 
 

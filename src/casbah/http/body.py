@@ -1,6 +1,8 @@
 """What a request asks, from whichever of the six encodings it came in (`wire.md`, section 3)."""
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -8,7 +10,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
-from casbah.errors import BodyTooLargeError, MalformedBodyError, describe
+from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownParameterError, clip, describe
 from casbah.ingest import jsontext
 from casbah.ingest.contract import UnusableEventError
 
@@ -69,22 +71,53 @@ async def read_parameters(request: Request, *, limit: int) -> dict[str, Any]:
     body = await read_body(request, limit=limit, setting="CASBAH_MAX_BODY")
     label = request.headers.get("content-type", "")
     asked = request.scope["query_string"].decode("latin-1")
-    found = {**_pairs(asked), **parameters(body, label)}
-    filters = found.get("filters")
-    if isinstance(filters, str) and filters.strip():
-        found["filters"] = _object(filters.encode("utf-8", "surrogatepass"), "filters")
-    request.state.asked = found
-    return found
+    request.state.asked = parsed = _with_filters({**dict(_pairs(asked)), **parameters(body, label)})
+    return parsed
+
+
+async def read_exactly(
+    request: Request, *, limit: int, known: Sequence[str] = (), flags: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The parameters of a request that cannot be undone: `known` ones alone, each given once, `flags` as booleans.
+
+    In the query string and in forms, where every value is text, a flag is `true` or `false`.
+    """
+    body = await read_body(request, limit=limit, setting="CASBAH_MAX_BODY")
+    query = _pairs(request.scope["query_string"].decode("latin-1"))
+    pairs = _body_pairs(body, request.headers.get("content-type", ""))
+    names = [name for name, _ in (*query, *pairs)]
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise UnknownParameterError(unknown, known)
+    _require_distinct(names)
+    given = dict((*query, *pairs))
+    request.state.asked = parsed = _with_filters(given)
+    _require_distinct_keys(_trimmed(body) if _is_json(body) else b"")
+    _require_distinct_keys(given["filters"] if isinstance(given.get("filters"), str) else "")
+    texts = {name for name, _ in (query if _is_json(body) else (*query, *pairs))}
+    return parsed | {name: _flag(name, parsed[name], text=name in texts) for name in flags if name in parsed}
 
 
 def parameters(body: bytes, label: str) -> dict[str, Any]:
     """What a body says. One that begins with `{` is JSON, whatever its label says."""
-    text = body.removeprefix(_BYTE_ORDER_MARK).strip()
+    return dict(_body_pairs(body, label))
+
+
+def _with_filters(parsed: dict[str, Any]) -> dict[str, Any]:
+    """`filters` may be JSON in a string."""
+    filters = parsed.get("filters")
+    if isinstance(filters, str) and filters.strip():
+        return {**parsed, "filters": _object(filters.encode("utf-8", "surrogatepass"), "filters")}
+    return parsed
+
+
+def _body_pairs(body: bytes, label: str) -> list[tuple[str, Any]]:
+    text = _trimmed(body)
     kind = label.partition(";")[0].strip().lower()
     if not text:
-        return {}
-    if text.startswith(b"{"):
-        return _object(text, "body")
+        return []
+    if _is_json(body):
+        return list(_object(text, "body").items())
     if text.startswith(_GZIP):
         raise MalformedBodyError("body: compressed; send it as it is (ingest alone takes gzip)")
     if kind == _MULTIPART:
@@ -108,9 +141,44 @@ def _object(text: bytes, where: str) -> dict[str, Any]:
     return dict(found)
 
 
-def _pairs(text: str) -> dict[str, Any]:
+def _trimmed(body: bytes) -> bytes:
+    return body.removeprefix(_BYTE_ORDER_MARK).strip()
+
+
+def _is_json(body: bytes) -> bool:
+    return _trimmed(body).startswith(b"{")
+
+
+def _flag(name: str, value: Any, *, text: bool) -> bool:
+    if text and isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.lower(), value)
+    if type(value) is not bool:
+        raise MalformedBodyError(f"{name}: expected true or false, got {describe(value)}")
+    return value
+
+
+def _require_distinct(names: Iterable[str]) -> None:
+    repeated = next((name for name, times in Counter(names).items() if times > 1), None)
+    if repeated is not None:
+        raise MalformedBodyError(f"{clip(repeated)} is given more than once; give it once")
+
+
+def _require_distinct_keys(text: bytes | str) -> None:
+    """Parsers keep the last of repeated keys: a condition would be dropped, and more would be deleted."""
+
+    def checked(pairs: list[tuple[str, Any]]) -> None:
+        _require_distinct(name for name, _ in pairs)
+
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000, errors="strict"))
+        if text.strip():
+            json.loads(text, object_pairs_hook=checked, parse_int=str)
+    except (ValueError, RecursionError) as error:
+        raise MalformedBodyError(f"not JSON: {clip(str(error))}") from None
+
+
+def _pairs(text: str) -> list[tuple[str, Any]]:
+    try:
+        return list(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000, errors="strict"))
     except UnicodeDecodeError:
         raise MalformedBodyError("a parameter is not UTF-8 after decoding its %XX") from None
     except ValueError as wrong:
@@ -124,7 +192,7 @@ def _decoded(text: bytes) -> str:
         raise MalformedBodyError("body: the form is not UTF-8") from None
 
 
-def _multipart(body: bytes, label: str) -> dict[str, Any]:
+def _multipart(body: bytes, label: str) -> list[tuple[str, Any]]:
     _, options = parse_options_header(label.encode("latin-1"))
     boundary = options.get(b"boundary")
     if not boundary:
@@ -138,7 +206,7 @@ def _multipart(body: bytes, label: str) -> dict[str, Any]:
         raise MalformedBodyError(f"body: multipart/form-data cannot be read: {wrong}") from None
     if not parts.ended:
         raise MalformedBodyError("body: multipart/form-data breaks off before its closing boundary")
-    return {_decoded(name): _decoded(value) for name, value in parts.found.items()}
+    return [(_decoded(name), _decoded(value)) for name, value in parts.pairs]
 
 
 def _without_preamble(body: bytes, boundary: bytes) -> bytes:
@@ -151,7 +219,7 @@ class _Parts:
     """The named parts of a multipart body, collected as the parser comes upon them."""
 
     def __init__(self) -> None:
-        self.found: dict[bytes, bytes] = {}
+        self.pairs: list[tuple[bytes, bytes]] = []
         self.ended = False
         self._header: dict[str, bytes] = {}
         self._data = b""
@@ -187,7 +255,7 @@ class _Parts:
         self._data += data[start:end]
 
     def _end(self) -> None:
-        self.found[self._name] = self._data
+        self.pairs.append((self._name, self._data))
 
     def _end_all(self) -> None:
         self.ended = True

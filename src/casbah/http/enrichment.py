@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from casbah.activity.arrival import Arrival
 from casbah.activity.query import Query, continuation, parse
-from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
+from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.ingest.enrich.enrichment import Enrichment
 
 _CHUNK = 1_000
@@ -21,8 +21,9 @@ async def enrich_again(exchange: Exchange) -> Response:
 
     What their sources said stays, and so do their ids, times and places in every order.
     """
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    query = parse({**body, **_SCAN}, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    body = await read_irreversible(exchange, known=("filters", "limit"), flags=("everything",))
+    asked = {**body, "filters": filters_or_everything(body, exchange), **_SCAN}
+    query = parse(asked, now=exchange.services.clock(), bounds=exchange.services.bounds)
     return json_response(await exchange.ingest(_enriched, query, exchange))
 
 

@@ -159,6 +159,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "Delete them, and answer once they have left the disk",
             {"filters": {"user.username": {"eq": ["ann@example.com"]}}, "dryRun": False, "wait": True},
         ),
+        Example("everything", "How many there are in all", {"everything": True}),
     ),
     "ApplyQuery": (Example("dry-run", "What the rules would delete now", {"dryRun": True}),),
     "NewRule": (
@@ -183,7 +184,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
     ),
     "AgainQuery": (
-        Example("first", "The first page of all activities", {}),
+        Example("first", "The first page of all activities", {"everything": True}),
         Example("from-a-network", "Of one network alone", {"filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}}),
     ),
     "Events": (

@@ -43,11 +43,9 @@ _OPTIONAL = (
     "Query",
     "Filtered",
     "RangeQuery",
-    "AgainQuery",
     "FacetQuery",
     "SpanQuery",
     "NewExport",
-    "DeleteQuery",
     "ApplyQuery",
     "ChangeQuery",
     "TailQuery",
@@ -113,7 +111,9 @@ answered with 405 and `Allow`, a path that is not there with 404.
 
 Parameters of the Activities API may stand in the query string, in a JSON body or in a form; the body's count. A GET may
 carry a JSON body, too, which few tools can say. A body that begins with `{{` is read as JSON, whatever its label says.
-Parameters that are not named here are ignored. `filters` may be JSON inside a JSON string."""
+Parameters that are not named here are ignored, except by requests that cannot be undone (deleting, retention rules, legal
+holds, tokens): these refuse unknown and repeated parameters, flags that are no booleans, empty filters and empty conditions.
+`filters` may be JSON inside a JSON string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +362,8 @@ def _refusals_of(route: Route) -> Iterator[str]:
     if route.asks:
         yield f"Bad{_KIND_OF_BAD.get(route.asks, route.asks)}"
         yield "TooLarge"
+    if route.takes_nothing:
+        yield from ("BadParameters", "TooLarge")
     yield from ("Unauthenticated", "Forbidden")
     if "{" in route.path:
         yield "NotFound"
@@ -374,7 +376,6 @@ _KIND_OF_BAD = {
     "NewToken": "NewToken",
     "NewQuery": "NewQuery",
     "NewRange": "Range",
-    "AgainQuery": "Query",
     "SpanQuery": "Query",
     "TailQuery": "ChangeQuery",
     "Filtered": "Filters",

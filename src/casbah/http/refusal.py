@@ -33,6 +33,10 @@ _NO_CREDENTIALS, _BAD_TOKEN = "Authentication credentials were not provided.", "
 _FORBIDDEN = "You do not have permission to perform this action."
 _FOREIGN = str(ForeignPageError())
 _NOT_FOUND = "Not found."
+_NO_FILTER = (
+    'filters: expected at least one condition, such as {"user.username": {"eq": ["ann@example.com"]}}; '
+    'for all activities say "everything": true'
+)
 _NO_MIMIC = "this server mimics none; start it with `casbah serve --mimic mdca`"
 
 REFUSALS: Mapping[str, Refusal] = {
@@ -148,9 +152,24 @@ REFUSALS: Mapping[str, Refusal] = {
         400,
         "The filters or a flag cannot be read, or pass a bound",
         {
+            "unknown parameter": "unknown parameter 'filter'; did you mean 'filters'?; "
+            "this request takes filters, everything, dryRun, wait",
+            "no filter": _NO_FILTER,
+            "empty condition": "filter 'service', operator 'neq': expected values that restrict something, "
+            "got an empty list",
             "unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?",
-            "no flag": "dryRun: expected true or false, got string 'perhaps'",
+            "no flag": "dryRun: expected true or false, got string 'false'",
         },
+    ),
+    "BadAgainQuery": Refusal(
+        400,
+        "The filters cannot be read, pass a bound, or are empty",
+        {"no filter": _NO_FILTER, "unknown filter": "unknown filter 'user.domian'; did you mean 'user.domain'?"},
+    ),
+    "BadParameters": Refusal(
+        400,
+        "What is removed is named by the path; parameters are refused",
+        {"unknown parameter": "unknown parameter 'dryRun'; this request takes no parameters"},
     ),
     "BadApplyQuery": Refusal(
         400,
@@ -162,6 +181,7 @@ REFUSALS: Mapping[str, Refusal] = {
         "The rule cannot be kept",
         {
             "no name": "name: expected a name, got null",
+            "no filter": _NO_FILTER,
             "no days": "days: expected 1 to 9999, got 0",
             "no action": "action: expected delete or hold, got string 'keep'",
         },
@@ -200,6 +220,8 @@ REFUSALS: Mapping[str, Refusal] = {
         "The token cannot be made",
         {
             "no name": "name: expected a string, got null",
+            "unknown parameter": "unknown parameter 'scope'; did you mean 'scopes'?; "
+            "this request takes name, tenant, scopes, expires",
             "unknown scope": "setting scopes: expected some of Investigation.read, Investigation.manage, Ingest.write, "
             "Admin.manage, got 'Everything.do'",
         },

@@ -5,25 +5,27 @@ from typing import Any
 
 from starlette.responses import Response
 
-from casbah.activity.query import count_of, flag_of
+from casbah.activity.query import count_of
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
-from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
-from casbah.http.facets import filters_of, predicate_of
+from casbah.http.facets import predicate_of
+from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.http.queries import name_of
-from casbah.http.schema import Parameter, Schema, choice, either, ref
+from casbah.http.schema import Parameter, Schema, choice, either
 from casbah.retention.deletion import Applied, Found
 from casbah.retention.rules import ACTIONS, DELETE, HOLD, Rule, new_id
 
 MOST_DAYS = 9_999
 
+_FLAG: Schema = {"type": "boolean"}
+_DRY_RUN = Parameter(
+    "dryRun",
+    _FLAG,
+    "Whether to say only what would be deleted: true by default, nothing is deleted unless false",
+)
 DELETE_PARAMETERS = (
-    Parameter(
-        "dryRun",
-        ref("Flag"),
-        "Whether to say only what would be deleted: true by default, nothing is deleted unless false",
-    ),
-    Parameter("wait", ref("Flag"), "Whether to answer only when what was deleted has left the disk, too"),
+    _DRY_RUN,
+    Parameter("wait", _FLAG, "Whether to answer only when what was deleted has left the disk, too"),
 )
 _DAYS: Schema = {
     "description": f"After how many days it is deleted: 1 to {MOST_DAYS:,}",
@@ -38,7 +40,7 @@ RULE_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
 )
 """What a rule says beside its name and filters, and what of that it must say: one that deletes, one that holds."""
 
-APPLY_PARAMETERS = DELETE_PARAMETERS[:1]
+APPLY_PARAMETERS = (_DRY_RUN,)
 
 
 async def delete_activities(exchange: Exchange) -> Response:
@@ -46,9 +48,9 @@ async def delete_activities(exchange: Exchange) -> Response:
 
     What is deleted is in no answer any more once this one is there; from the disk it goes in the background.
     """
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    retention, predicate = exchange.services.retention, predicate_of(body, exchange)
-    wait = flag_of(body, "wait")
+    body = await read_irreversible(exchange, known=("filters",), flags=("everything", "dryRun", "wait"))
+    filters = filters_or_everything(body, exchange)
+    retention, predicate = exchange.services.retention, predicate_of({"filters": filters}, exchange)
     if _dry(body):
         exchange.request.state.unchanged = True
         found = await exchange.search(retention.look, predicate, exchange.scope)
@@ -57,7 +59,7 @@ async def delete_activities(exchange: Exchange) -> Response:
     found = await exchange.ingest(retention.delete, predicate, exchange.scope)
     exchange.request.state.interrupted = False
     exchange.request.state.result = _counts(found)
-    if wait:
+    if body.get("wait"):
         await exchange.ingest(retention.erase, exchange.scope)
     return json_response({"dryRun": False, **_counts(found)})
 
@@ -70,13 +72,12 @@ async def list_rules(exchange: Exchange) -> Response:
 
 async def add_rule(exchange: Exchange) -> Response:
     """Delete what filters find once it is older than so many `days`, from now on every hour; or hold it."""
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    predicate_of(body, exchange)  # What the language refuses is not kept.
+    body = await read_irreversible(exchange, known=("name", "action", "filters", "days"), flags=("everything",))
     rule = Rule(
         id=new_id(),
         name=name_of(body.get("name")),
         action=(action := _action(body.get("action"))),
-        filters=filters_of(body),
+        filters=filters_or_everything(body, exchange),
         days=_days(body) if action == DELETE else None,
         owner=exchange.caller.name,
         changed=exchange.services.clock(),
@@ -94,7 +95,7 @@ async def remove_rule(exchange: Exchange) -> Response:
 
 async def apply_rules(exchange: Exchange) -> Response:
     """What the rules delete now, each for itself; unless `dryRun` is false, only say how many activities that are."""
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    body = await read_irreversible(exchange, flags=("dryRun",))
     dry, retention = _dry(body), exchange.services.retention
     exchange.request.state.unchanged = True  # Each rule that deletes something leaves an act of its own.
     run = exchange.search if dry else exchange.ingest
@@ -103,7 +104,7 @@ async def apply_rules(exchange: Exchange) -> Response:
 
 
 def _dry(body: dict[str, Any]) -> bool:
-    return body.get("dryRun") in (None, "") or flag_of(body, "dryRun")
+    return bool(body.get("dryRun", True))
 
 
 def _action(given: Any) -> str:

@@ -70,6 +70,11 @@ class Route:
     apart: bool = False
     """Whether any process of a server may answer it: it asks for pages, counts or a record, or brings activities."""
 
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether parameters are refused: it removes what its path names, and a `dryRun` that is ignored would be fatal."""
+        return self.methods == ("DELETE",) and self.path.startswith(EXTENSION)
+
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:

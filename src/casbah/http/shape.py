@@ -13,6 +13,7 @@ from casbah.http.changes import CHANGE_PARAMETERS
 from casbah.http.exports import EXPORT_PARAMETERS
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
+from casbah.http.irreversible import EVERYTHING
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
 from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, RULE_FORMS
@@ -73,12 +74,8 @@ MEANINGS = {
 """What each answer of a route is."""
 
 
-def _rule(filters: Schema) -> dict[str, Schema]:
-    """What every retention rule has."""
-    return {
-        "name": {"type": "string", "maxLength": MOST_QUERY_NAME, "pattern": _NOT_BLANK},
-        "filters": filters,
-    }
+_RULE: dict[str, Schema] = {"name": {"type": "string", "maxLength": MOST_QUERY_NAME, "pattern": _NOT_BLANK}}
+"""What every retention rule has beside its filters."""
 
 
 _DELETION: dict[str, Schema] = {
@@ -97,9 +94,8 @@ def bodies() -> dict[str, Schema]:
         "QueryForm": _object({"filters": form_filters, **_beside(parameters(), {"const": ""})}),
         "Filtered": _object({"filters": filters}),
         "FilteredForm": _object({"filters": form_filters}),
-        "AgainQuery": _object(
+        "AgainQuery": _irreversible(
             {
-                "filters": filters,
                 "limit": either(
                     ref("Count"), _BLANK, description="How many to look at: 500 to 5,000; others are clamped"
                 ),
@@ -144,11 +140,11 @@ def bodies() -> dict[str, Schema]:
         ),
         "ChangeQuery": _object({"filters": filters, **_beside(CHANGE_PARAMETERS, _BLANK)}),
         "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
-        "DeleteQuery": _object({"filters": filters, **_beside(DELETE_PARAMETERS, _BLANK)}),
-        "ApplyQuery": _object(_beside(APPLY_PARAMETERS, _BLANK)),
+        "DeleteQuery": _irreversible({row.name: _described_by(row) for row in DELETE_PARAMETERS}),
+        "ApplyQuery": _exactly({row.name: _described_by(row) for row in APPLY_PARAMETERS}),
         "NewRule": either(
             *(
-                _object({**_rule(filters), **properties}, required=("name", *required))
+                _irreversible({**_RULE, **properties}, required=("name", *required))
                 for properties, required in RULE_FORMS
             )
         ),
@@ -399,6 +395,25 @@ def _object(properties: dict[str, Schema], *, required: Iterable[str] = ()) -> S
     return {**shape, "required": list(required)} if required else shape
 
 
+def _exactly(properties: dict[str, Schema], *, required: Iterable[str] = ()) -> Schema:
+    return {**_object(properties, required=required), "additionalProperties": False}
+
+
+def _irreversible(properties: dict[str, Schema], *, required: Iterable[str] = ()) -> Schema:
+    """A body that cannot be undone: it has filters that are not empty, or says `everything`."""
+    some = {"allOf": [ref("Filters")], "minProperties": 1, "description": f"{_FILTERS}; no condition may be empty"}
+    no_filters: Schema = {"enum": [None, "", {}], "description": "As good as absent"}
+    everything = {"const": True, "description": EVERYTHING.help}
+    return either(
+        _exactly({**properties, "filters": some, "everything": {"const": False}}, required=(*required, "filters")),
+        _exactly({**properties, "filters": no_filters, "everything": everything}, required=(*required, "everything")),
+    )
+
+
+def _described_by(row: Parameter) -> Schema:
+    return {**row.schema, "description": row.help}
+
+
 def _answer(properties: dict[str, Schema], *, optional: Iterable[str] = ()) -> Schema:
     required = [name for name in properties if name not in optional]
     return {**_object(properties, required=required), "additionalProperties": False}
@@ -585,7 +600,7 @@ def _export() -> Schema:
 
 def _new_token() -> Schema:
     scope = "|".join(SCOPES).replace(".", r"\.")
-    return _object(
+    return _exactly(
         {
             "name": {"type": "string", "minLength": 1, "description": "What people call it"},
             "tenant": either(

@@ -15,8 +15,8 @@ from casbah.errors import (
     RouteNotFoundError,
     describe,
 )
-from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
+from casbah.http.irreversible import read_irreversible
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import Token
 
@@ -25,7 +25,7 @@ _MOMENT = re.compile(r"[0-9]{1,15}")
 
 async def create_token(exchange: Exchange) -> Response:
     """A new token: `{"name", "tenant"?, "scopes"?, "expires"?}`. The answer is the only place where its key is ever shown."""
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    body = await read_irreversible(exchange, known=("name", "tenant", "scopes", "expires"))
     name, tenant = _string(body, "name"), _string(body, "tenant", exchange.scope.tenant)
     if not exchange.caller.governs(tenant):
         raise PermissionDeniedError
