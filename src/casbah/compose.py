@@ -99,6 +99,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         closing(_exports(settings, store, clock)) as exports,
         closing(Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock)) as retention,
     ):
+        asked["tokens"].separate()
         services = Services(
             **asked,
             **taken_in,

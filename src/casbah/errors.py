@@ -16,6 +16,7 @@
         InvalidTokenError           401  unknown, expired, revoked or malformed token
         ForeignPageError            403  a session's cookie on a request of another site's page
         PermissionDeniedError       403  the token lacks the scope
+        CannotGrantError            403  a token may not be given more than whoever creates it has
         NotFoundError               404  what is asked for is not there, or not the caller's to see
           ActivityNotFoundError     404  no such activity (or another tenant's)
           NoSuchRangeError          404  no IP range of that id (or another tenant's)
@@ -210,6 +211,15 @@ class PermissionDeniedError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("You do not have permission to perform this action.")
+
+
+class CannotGrantError(RequestError):
+    """A token may do no more than the caller who creates it."""
+
+    status = 403
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        super().__init__(f"scopes: a token cannot be given what its creator does not have: {', '.join(scopes)}")
 
 
 class ActivityNotFoundError(NotFoundError):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import secrets
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -351,6 +352,9 @@ PROVOKED = [
     Provoked("Unauthenticated", "unknown or revoked token", "list_activities", ("POST", LIST), key="0" * 80),
     Provoked("Forbidden", "scope missing", "list_tokens", ("GET", TOKENS), key="reader"),
     Provoked("Forbidden", "another site's page", "list_activities", ("POST", LIST), key=None, headers={"cookie": "casbah_session=x"}),
+    Provoked("CannotGrant", "scope missing", "create_token", ("POST", TOKENS, b'{"name": "x"}'), key="reader"),
+    Provoked("CannotGrant", "another site's page", "create_token", ("POST", TOKENS, b'{"name": "x"}'), key=None, headers={"cookie": "casbah_session=x"}),
+    Provoked("CannotGrant", "more than one has", "create_token", ("POST", TOKENS, b'{"name": "x", "scopes": ["Activities.delete"]}'), key="doorkeeper"),
     Provoked("Foreign", "another site's page", "sign_in", ("POST", SESSION, b'{"token": "x"}'), key=None),
     Provoked("BadToken", "unknown or revoked token", "sign_in", ("POST", SESSION, b'{"token": "x"}'), key=None, headers=OURS),
     Provoked("BadSignIn", "no token", "sign_in", ("POST", SESSION, b"{}"), key=None, headers=OURS),
@@ -422,16 +426,21 @@ def documented(operation_id: str) -> dict:
 def test_every_error_comes_as_documented(ask, ask_mimic, row):
     asker = ask_mimic if row.mimics else ask
     if row.key != "owner":
-        asker = Asker(ask.app, reader(ask) if row.key == "reader" else row.key)
+        asker = Asker(ask.app, key_of(ask, ALONE[row.key]) if row.key in ALONE else row.key)
     reply = asker(*row.asked, headers=row.headers)
     assert reply.status == REFUSALS[row.refusal].status
     assert reply.json == {"detail": REFUSALS[row.refusal].examples[row.example]}
     check(documented(row.operation), reply)
 
 
-def reader(asker: Asker) -> str:
-    """The key of a token that may read and nothing else."""
-    return asker("POST", TOKENS, b'{"name": "x", "scopes": ["Investigation.read"]}').json["token"]
+ALONE = {"reader": "Investigation.read", "doorkeeper": "Tokens.manage"}
+"""Tokens of one scope each."""
+
+
+def key_of(asker: Asker, scope: str) -> str:
+    """The key of a new token that has that scope and no other."""
+    wanted = {"name": secrets.token_hex(8), "scopes": [scope]}
+    return asker("POST", TOKENS, json.dumps(wanted).encode()).json["token"]
 
 
 def test_every_documented_error_is_provoked():

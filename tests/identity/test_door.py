@@ -9,7 +9,7 @@ from casbah.errors import InvalidTokenError, MalformedBodyError, NotAuthenticate
 from casbah.identity.attempts import Attempts
 from casbah.identity.door import Door, new_local_key
 from casbah.identity.grants import SCOPES
-from casbah.identity.token import TOKEN, Tokens, digest
+from casbah.identity.token import KEY, Tokens, digest
 from casbah.shelf import TOKENS, FolderShelf
 from making import NOW
 from scenarios.inprocess import Asker
@@ -75,7 +75,7 @@ def test_a_token_does_not_choose_its_tenant(door, tokens):
 def test_local_keys_are_new_each_time_and_look_like_keys():
     made = {new_local_key() for _ in range(50)}
     assert len(made) == 50
-    assert all(TOKEN.fullmatch(key) for key in made)
+    assert all(KEY.fullmatch(key) for key in made)
 
 
 @pytest.fixture

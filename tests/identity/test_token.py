@@ -86,7 +86,10 @@ GRANTED = [
     pytest.param("Investigation.read", {Permission.READ}, id="read"),
     pytest.param("Investigation.manage", {Permission.READ, Permission.MANAGE}, id="manage"),
     pytest.param("Ingest.write", {Permission.INGEST}, id="ingest"),
-    pytest.param("Admin.manage", {Permission.ADMINISTER}, id="administer"),
+    pytest.param("Admin.manage", {Permission.ADMINISTER, Permission.SEE_RULES}, id="administer"),
+    pytest.param("Activities.delete", {Permission.DELETE, Permission.CHANGE_RULES, Permission.SEE_RULES}, id="delete"),
+    pytest.param("Holds.manage", {Permission.HOLD, Permission.CHANGE_RULES, Permission.SEE_RULES}, id="hold"),
+    pytest.param("Tokens.manage", {Permission.TOKENS}, id="tokens"),
 ]
 
 

@@ -32,6 +32,9 @@ TOKENS: dict[str, dict[str, Any]] = {
     "manage": {"scopes": ["Investigation.manage"]},
     "ingest": {"scopes": ["Ingest.write"]},
     "admin": {"scopes": ["Admin.manage"]},
+    "delete": {"scopes": ["Activities.delete"]},
+    "hold": {"scopes": ["Holds.manage"]},
+    "tokens": {"scopes": ["Tokens.manage", "Investigation.read"]},
     "revoked": {"revoked": True},
     "other-tenant": {"tenant": "-other"},
 }

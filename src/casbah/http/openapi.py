@@ -32,6 +32,7 @@ from casbah.http.routes import ALIASES, Handler, PublicHandler, PublicRoute, Rou
 from casbah.http.schema import Parameter, Schema, either, language, parameters, ref
 from casbah.http.session import COOKIE
 from casbah.http.shape import MEANINGS, answers, bodies
+from casbah.identity.grants import Permission
 
 Document = dict[str, Any]
 
@@ -62,7 +63,7 @@ _TAGS = {
     "sources": "Where activities come from",
     "queries": "Filters that people keep",
     "exports": "Everything that a query finds, as a file",
-    "retention": "What is deleted, and what must not be; for administrators",
+    "retention": "What is deleted, and what must not be",
     "snapshots": "What backups are made of; for whoever owns the data directory",
     "session": "Signing in to the pages, which a browser does",
     "facets": "Which values are frequent",
@@ -70,7 +71,7 @@ _TAGS = {
     "ranges": "MDCA's data enrichment API: IP ranges, and what is said of their addresses",
     "ingest": "Activities in",
     "enrichment": "What is known of activities beside what their sources said",
-    "tokens": "Who may come in; for administrators",
+    "tokens": "Who may come in; for callers with Tokens.manage",
     "mimic": "Being as narrow as another server, for those who test clients of it; for administrators",
     "health": "For supervisors; without credentials",
     "manual": "This document; without credentials",
@@ -228,7 +229,7 @@ def _operation(route: Route, method: str, sources: Sequence[str]) -> dict[str, A
         "operationId": _operation_id(route, method),
         "tags": [route.handler.__module__.rpartition(".")[2]],
         "summary": route.help,
-        "description": f"{_what(route.handler)} Needs the scope {' or '.join(route.permission.value)}.",
+        "description": f"{_what(route.handler)} Needs {_needs(route.permission)}.",
         "security": [{"token": []}, {"bearer": []}, {"session": []}],
     }
     asked = _query_parameters(route.asks, method, sources)
@@ -240,6 +241,10 @@ def _operation(route: Route, method: str, sources: Sequence[str]) -> dict[str, A
     refusals = {str(REFUSALS[each].status): _response_ref(each) for each in _refusals_of(route)}
     operation["responses"] = {str(route.status): success, **refusals}
     return operation
+
+
+def _needs(permission: Permission) -> str:
+    return f"the scope {' or '.join(permission.value)}" if permission.value else "no scope but good credentials"
 
 
 def _what(handler: Handler | PublicHandler) -> str:
@@ -364,7 +369,8 @@ def _refusals_of(route: Route) -> Iterator[str]:
         yield "TooLarge"
     if route.takes_nothing:
         yield from ("BadParameters", "TooLarge")
-    yield from ("Unauthenticated", "Forbidden")
+    yield "Unauthenticated"
+    yield "CannotGrant" if route.asks == "NewToken" else "Forbidden"
     if "{" in route.path:
         yield "NotFound"
     if "/mimic" in route.path:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from casbah.errors import ForeignPageError, UncountableFilterError
+from casbah.errors import BadSettingError, CannotGrantError, ForeignPageError, UncountableFilterError
 from casbah.http.facets import COUNTABLE
+from casbah.identity.grants import SCOPES
 
 _WAIT: Mapping[str, str] = {"Retry-After": "Whole seconds to wait"}
 _SCHEME: Mapping[str, str] = {"WWW-Authenticate": "The scheme to answer with: Token"}
@@ -32,6 +33,7 @@ def _only(*texts: str) -> Mapping[str, Any]:
 _NO_CREDENTIALS, _BAD_TOKEN = "Authentication credentials were not provided.", "Invalid token."
 _FORBIDDEN = "You do not have permission to perform this action."
 _FOREIGN = str(ForeignPageError())
+_CANNOT_GRANT = str(CannotGrantError(["Activities.delete"]))
 _NOT_FOUND = "Not found."
 _NO_FILTER = (
     'filters: expected at least one condition, such as {"user.username": {"eq": ["ann@example.com"]}}; '
@@ -52,6 +54,11 @@ REFUSALS: Mapping[str, Refusal] = {
         "The token lacks the scope; or a session came from elsewhere",
         {"scope missing": _FORBIDDEN, "another site's page": _FOREIGN},
         _only(_FORBIDDEN, _FOREIGN),
+    ),
+    "CannotGrant": Refusal(
+        403,
+        "The token lacks the scope, or a scope that it was to give; or a session came from elsewhere",
+        {"scope missing": _FORBIDDEN, "another site's page": _FOREIGN, "more than one has": _CANNOT_GRANT},
     ),
     "Foreign": Refusal(403, "Another site's page asks", {"another site's page": _FOREIGN}, _only(_FOREIGN)),
     "BadToken": Refusal(
@@ -222,8 +229,7 @@ REFUSALS: Mapping[str, Refusal] = {
             "no name": "name: expected a string, got null",
             "unknown parameter": "unknown parameter 'scope'; did you mean 'scopes'?; "
             "this request takes name, tenant, scopes, expires",
-            "unknown scope": "setting scopes: expected some of Investigation.read, Investigation.manage, Ingest.write, "
-            "Admin.manage, got 'Everything.do'",
+            "unknown scope": str(BadSettingError("scopes", "Everything.do", f"some of {', '.join(SCOPES)}")),
         },
     ),
     "BadInterruptions": Refusal(

@@ -12,6 +12,7 @@ from casbah.http.facets import predicate_of
 from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.http.queries import name_of
 from casbah.http.schema import Parameter, Schema, choice, either
+from casbah.identity.grants import Permission
 from casbah.retention.deletion import Applied, Found
 from casbah.retention.rules import ACTIONS, DELETE, HOLD, Rule, new_id
 
@@ -42,6 +43,9 @@ RULE_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
 
 APPLY_PARAMETERS = (_DRY_RUN,)
 
+_CHANGES = {DELETE: Permission.DELETE, HOLD: Permission.HOLD}
+"""Who adds and removes rules: a rule that deletes data is a deletion, only later."""
+
 
 async def delete_activities(exchange: Exchange) -> Response:
     """Delete all that filters find and no legal hold keeps; unless `dryRun` is false, only say how many that are.
@@ -71,12 +75,17 @@ async def list_rules(exchange: Exchange) -> Response:
 
 
 async def add_rule(exchange: Exchange) -> Response:
-    """Delete what filters find once it is older than so many `days`, from now on every hour; or hold it."""
+    """Delete what filters find once it is older than so many `days`, from now on every hour; or hold it.
+
+    A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
+    """
     body = await read_irreversible(exchange, known=("name", "action", "filters", "days"), flags=("everything",))
+    action = _action(body.get("action"))
+    exchange.caller.require(_CHANGES[action])
     rule = Rule(
         id=new_id(),
         name=name_of(body.get("name")),
-        action=(action := _action(body.get("action"))),
+        action=action,
         filters=filters_or_everything(body, exchange),
         days=_days(body) if action == DELETE else None,
         owner=exchange.caller.name,
@@ -87,8 +96,13 @@ async def add_rule(exchange: Exchange) -> Response:
 
 
 async def remove_rule(exchange: Exchange) -> Response:
-    """Forget a rule. What a hold kept may be deleted from then on."""
+    """Forget a rule. What a hold kept may be deleted from then on.
+
+    A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
+    """
     rules = exchange.services.retention.rules
+    rule = await exchange.quick(rules.one, exchange.path["rule"], exchange.scope)
+    exchange.caller.require(_CHANGES[rule.action])
     removed = await exchange.quick(rules.remove, exchange.path["rule"], exchange.scope)
     return json_response(_shown(removed))
 

@@ -612,7 +612,7 @@ def _new_token() -> Schema:
                 {"type": "null"},
                 {"type": "array", "items": {"enum": list(SCOPES)}, "minItems": 1},
                 {"type": "string", "pattern": f"^,*(?:{scope})(?:,+(?:{scope}))*,*$"},
-                description="What it may do, as a list or with commas between; by default everything",
+                description="What it may do, as a list or with commas between; by default all that the caller may",
             ),
             "expires": either(
                 {"type": ["integer", "null"], "minimum": 1, "maximum": LAST_MS},

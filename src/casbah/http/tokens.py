@@ -1,4 +1,4 @@
-"""Tokens over the wire: create, list with status, revoke. Administrators only."""
+"""Tokens over the wire: create, list with status, revoke; for callers with `Tokens.manage`."""
 
 import re
 from typing import Any
@@ -9,6 +9,7 @@ from casbah.activity.text import sound
 from casbah.errors import (
     BadSettingError,
     BadTenantError,
+    CannotGrantError,
     MalformedBodyError,
     NoSuchTokenError,
     PermissionDeniedError,
@@ -17,21 +18,25 @@ from casbah.errors import (
 )
 from casbah.http.exchange import Exchange, json_response
 from casbah.http.irreversible import read_irreversible
-from casbah.identity.grants import SCOPES
+from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.token import Token
 
 _MOMENT = re.compile(r"[0-9]{1,15}")
 
 
 async def create_token(exchange: Exchange) -> Response:
-    """A new token: `{"name", "tenant"?, "scopes"?, "expires"?}`. The answer is the only place where its key is ever shown."""
+    """A new token: `{"name", "tenant"?, "scopes"?, "expires"?}`. The answer is the only place where its key is ever shown.
+
+    Nobody grants what they do not have: by default it may do what the caller may, and never more.
+    """
     body = await read_irreversible(exchange, known=("name", "tenant", "scopes", "expires"))
     name, tenant = _string(body, "name"), _string(body, "tenant", exchange.scope.tenant)
+    scopes, expires = _scopes(body, exchange.caller), _expires(body)
     if not exchange.caller.governs(tenant):
         raise PermissionDeniedError
     try:
         key, token = await exchange.quick(
-            lambda: exchange.services.tokens.create(name, tenant=tenant, scopes=_scopes(body), expires=_expires(body))
+            lambda: exchange.services.tokens.create(name, tenant=tenant, scopes=scopes, expires=expires)
         )
     except (BadTenantError, BadSettingError) as wrong:
         raise MalformedBodyError(str(wrong)) from None
@@ -78,11 +83,17 @@ def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:
     return sound(found)
 
 
-def _scopes(body: dict[str, Any]) -> tuple[str, ...]:
-    found = body["scopes"] if body.get("scopes") is not None else list(SCOPES)
-    listed = [each for each in found.split(",") if each] if isinstance(found, str) else found
-    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
-        raise MalformedBodyError(f"scopes: expected a list of strings, got {describe(found)}")
+def _scopes(body: dict[str, Any], caller: Caller) -> tuple[str, ...]:
+    """What the token may do: by default what the caller may. Raises CannotGrantError where it is more."""
+    given = body.get("scopes")
+    if given is None:
+        return tuple(scope for scope in SCOPES if caller.may_grant(scope))
+    listed = [scope for scope in given.split(",") if scope] if isinstance(given, str) else given
+    if not isinstance(listed, list) or not all(isinstance(scope, str) for scope in listed):
+        raise MalformedBodyError(f"scopes: expected a list of strings, got {describe(given)}")
+    lacking = [scope for scope in SCOPES if scope in listed and not caller.may_grant(scope)]
+    if lacking:
+        raise CannotGrantError(lacking)
     return tuple(listed)
 
 

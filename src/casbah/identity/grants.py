@@ -8,15 +8,23 @@ from casbah.errors import PermissionDeniedError
 
 
 class Permission(Enum):
-    """What a route asks of its caller; the value lists the scopes of which one is enough."""
+    """What a route asks of its caller; the value lists the scopes of which one is enough. Without any, good credentials are."""
 
+    SIGNED_IN = ()
     READ = ("Investigation.read", "Investigation.manage")
     MANAGE = ("Investigation.manage",)
     INGEST = ("Ingest.write",)
     ADMINISTER = ("Admin.manage",)
+    DELETE = ("Activities.delete",)
+    HOLD = ("Holds.manage",)
+    TOKENS = ("Tokens.manage",)
+    CHANGE_RULES = ("Activities.delete", "Holds.manage")
+    SEE_RULES = ("Admin.manage", "Activities.delete", "Holds.manage")
 
 
 SCOPES = tuple(dict.fromkeys(scope for permission in Permission for scope in permission.value))
+SEPARATED = (*Permission.DELETE.value, *Permission.HOLD.value, *Permission.TOKENS.value)
+"""The scopes for what `Admin.manage` once meant as well: one each for those who delete, who hold and who let others in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +41,17 @@ class Caller:
 
     def require(self, permission: Permission) -> None:
         """Raises PermissionDeniedError unless one of the permission's scopes is held."""
-        if not self.scopes.intersection(permission.value):
+        if not _allowed(permission, self.scopes):
             raise PermissionDeniedError
+
+    def may_grant(self, scope: str) -> bool:
+        """Whether everything that a scope allows is allowed to this caller."""
+        return all(_allowed(each, self.scopes) for each in Permission if scope in each.value)
 
     def governs(self, tenant: str) -> bool:
         """Whether that tenant's tokens are this caller's to see and change."""
         return self.owner or tenant == self.scope.tenant
+
+
+def _allowed(permission: Permission, scopes: frozenset[str]) -> bool:
+    return not permission.value or not scopes.isdisjoint(permission.value)

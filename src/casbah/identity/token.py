@@ -8,6 +8,7 @@ its SHA-256 begins with and come closer to one that exists, so the time says not
 """
 
 import hashlib
+import logging
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -17,9 +18,12 @@ from dataclasses import asdict, dataclass, replace
 from casbah.activity.scope import Scope
 from casbah.errors import BadSettingError, InvalidTokenError, NoSuchTokenError, UnavailableError
 from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.separation import SESSION, TOKEN, separate
 from casbah.shelf import Kept, Shelf, Value, change
 
-TOKEN = re.compile(r"[0-9a-zA-Z=]{64,192}")
+log = logging.getLogger("casbah.identity")
+
+KEY = re.compile(r"[0-9a-zA-Z=]{64,192}")
 """What a key looks like: a widely used client refuses others (`wire.md`, 2)."""
 
 ACTIVE_MS = 7 * 86_400_000
@@ -27,7 +31,6 @@ LAST_MS = 253_402_300_799_999
 """The end of the year 9999: no token need last longer."""
 
 _USE_STEP_MS = 60_000
-_TOKEN, _SESSION = "token", "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,22 @@ class Tokens:
     def __init__(self, shelf: Shelf, *, clock: Callable[[], int]) -> None:
         self._shelf = shelf
         self._clock = clock
+        self._separated = False
 
     @property
     def far(self) -> bool:
         """Whether asking may mean waiting for a network."""
         return self._shelf.far
+
+    def separate(self) -> None:
+        """Give tokens and sessions from before permissions were separated what `Admin.manage` meant then: see `separation`.
+
+        Where that cannot be written now, it is done before the next token is created, or when the store is next opened.
+        """
+        try:
+            self._separate()
+        except UnavailableError as error:
+            log.warning("tokens with Admin.manage do not have the permissions yet that it used to include: %s", error)
 
     def create(
         self, name: str, *, tenant: str, scopes: Sequence[str] = SCOPES, expires: int | None = None
@@ -91,14 +105,15 @@ class Tokens:
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
             raise BadSettingError("scopes", ",".join(unknown), f"some of {', '.join(SCOPES)}")
+        self._separate()
         key = secrets.token_hex(40)
         token = Token(secrets.token_hex(6), name, tenant, tuple(scopes), now, None, None, expires)
-        self._shelf.put(_TOKEN, _name(key), asdict(token))
+        self._shelf.put(TOKEN, _name(key), asdict(token))
         return key, token
 
     def all(self) -> Sequence[Token]:
         """Every token, expired and revoked ones too, oldest first."""
-        return sorted((Token.of(kept.value) for kept in self._shelf.all(_TOKEN)), key=lambda each: each.created)
+        return sorted((Token.of(kept.value) for kept in self._shelf.all(TOKEN)), key=lambda each: each.created)
 
     def revoke(self, which: str, *, governs: Callable[[str], bool]) -> Token:
         """Revoke a token of a tenant that `governs` allows, by id, or by name where only one in use has it.
@@ -106,20 +121,20 @@ class Tokens:
         Raises NoSuchTokenError.
         """
         now = self._clock()
-        all_kept = [(kept.name, Token.of(kept.value)) for kept in self._shelf.all(_TOKEN)]
+        all_kept = [(kept.name, Token.of(kept.value)) for kept in self._shelf.all(TOKEN)]
         there = [each for each in all_kept if each[1].revoked is None and governs(each[1].tenant)]
         found = [each for each in there if which == each[1].id or (which == each[1].name and not each[1].expired(now))]
         if len(found) != 1:
             raise NoSuchTokenError(which)
         name, token = found[0]
-        change(self._shelf, _TOKEN, name, lambda value: {**(value or asdict(token)), "revoked": now})
+        change(self._shelf, TOKEN, name, lambda value: {**(value or asdict(token)), "revoked": now})
         return token
 
     def caller(self, key: str) -> Caller:
         """Who bears `key`. Raises InvalidTokenError."""
-        if not TOKEN.fullmatch(key):
+        if not KEY.fullmatch(key):
             raise InvalidTokenError
-        return self._caller(self._shelf.get(_TOKEN, _name(key)), self._clock())
+        return self._caller(self._shelf.get(TOKEN, _name(key)), self._clock())
 
     def begin_session(self, key: str, *, ms: int) -> tuple[str, int]:
         """A session for whoever bears the token `key`: its own key, and when it ends. Raises InvalidTokenError."""
@@ -127,32 +142,38 @@ class Tokens:
 
     def begin_session_of(self, caller: Caller, *, ms: int, token: str | None = None) -> tuple[str, int]:
         """A session for a caller whom an issuer vouches for, or a token by what it is kept under: its key, and when it ends."""
+        self._separate()
         now, session = self._clock(), secrets.token_urlsafe(48)
-        for kept in self._shelf.all(_SESSION):
+        for kept in self._shelf.all(SESSION):
             if kept.value["expires"] <= now:
-                self._shelf.remove(_SESSION, kept.name)
+                self._shelf.remove(SESSION, kept.name)
         said = {"name": caller.name, "tenant": caller.scope.tenant, "scopes": sorted(caller.scopes)}
-        self._shelf.put(_SESSION, _name(session), {"token": token, **said, "created": now, "expires": now + ms})
+        self._shelf.put(SESSION, _name(session), {"token": token, **said, "created": now, "expires": now + ms})
         return session, now + ms
 
     def end_session(self, session: str) -> None:
         """Let a session be none; it may have been none before."""
-        self._shelf.remove(_SESSION, _name(session))
+        self._shelf.remove(SESSION, _name(session))
 
     def session_caller(self, session: str) -> Caller:
         """Who signed in. Raises InvalidTokenError."""
         now = self._clock()
-        found = self._shelf.get(_SESSION, _name(session))
+        found = self._shelf.get(SESSION, _name(session))
         if found is None or found.value["expires"] <= now:
             raise InvalidTokenError
         said = found.value
         if said["token"] is None:
             return Caller(said["name"], Scope(said["tenant"]), frozenset(said["scopes"]))
-        return self._caller(self._shelf.get(_TOKEN, said["token"]), now)
+        return self._caller(self._shelf.get(TOKEN, said["token"]), now)
 
     def close(self) -> None:
         """Let go of the shelf."""
         self._shelf.close()
+
+    def _separate(self) -> None:
+        if not self._separated:
+            separate(self._shelf)
+            self._separated = True
 
     def _caller(self, kept: Kept | None, now: int) -> Caller:
         token = None if kept is None else Token.of(kept.value)
@@ -168,7 +189,7 @@ class Tokens:
         Where it cannot be written, on a full disk say, the caller may come in all the same.
         """
         with suppress(UnavailableError):
-            self._shelf.put(_TOKEN, kept.name, asdict(replace(token, used=now)), over=kept)
+            self._shelf.put(TOKEN, kept.name, asdict(replace(token, used=now)), over=kept)
 
 
 def digest(key: str) -> bytes:

@@ -45,6 +45,13 @@ class Rules:
         kept = self._shelf.get(_DRAWER, scope.tenant)
         return sorted(_rules(None if kept is None else kept.value), key=lambda rule: (rule.name, rule.id))
 
+    def one(self, rule_id: str, scope: Scope) -> Rule:
+        """The rule of an id. Raises NoSuchRuleError."""
+        found = next((rule for rule in self.all(scope) if rule.id == rule_id), None)
+        if found is None:
+            raise NoSuchRuleError
+        return found
+
     def tenants(self) -> Sequence[str]:
         """The tenants that have any."""
         return [kept.name for kept in self._shelf.all(_DRAWER)]
@@ -62,9 +69,7 @@ class Rules:
 
     def remove(self, rule_id: str, scope: Scope) -> Rule:
         """Forget a rule. Raises NoSuchRuleError."""
-        found = next((rule for rule in self.all(scope) if rule.id == rule_id), None)
-        if found is None:
-            raise NoSuchRuleError
+        found = self.one(rule_id, scope)
 
         def without(value: Value | None) -> Value:
             return _value([rule for rule in _rules(value) if rule.id != rule_id])

@@ -9,14 +9,14 @@ import { follow, onMove } from "./place.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
 
 const MANAGE = "Investigation.manage";
-const ADMINISTER = "Admin.manage";
+const TOKENS = "Tokens.manage";
 
 const VIEWS = [
   { path: "/", title: "Activities", make: log },
   { path: "/queries", title: "Queries", make: queriesPage },
   { path: "/sources", title: "Sources", make: sourcesPage },
   { path: "/ranges", title: "IP ranges", make: rangesPage },
-  { path: "/tokens", title: "Tokens", make: tokensPage, needs: ADMINISTER },
+  { path: "/tokens", title: "Tokens", make: tokensPage, needs: TOKENS },
 ];
 
 const main = document.getElementById("main");

@@ -155,7 +155,10 @@ const SCOPES = [
   ["Investigation.read", "See activities"],
   ["Investigation.manage", "See activities, change IP ranges"],
   ["Ingest.write", "Store activities"],
-  ["Admin.manage", "Manage tokens"],
+  ["Admin.manage", "Read the server's metrics, see retention rules"],
+  ["Activities.delete", "Delete activities, set retention rules"],
+  ["Holds.manage", "Set and remove legal holds"],
+  ["Tokens.manage", "Manage tokens"],
 ];
 
 async function create(again) {

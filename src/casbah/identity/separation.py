@@ -1,0 +1,45 @@
+"""What `Admin.manage` once allowed as well, given once to the tokens and sessions from before it had scopes of its own.
+
+It is done when a store is first opened by a version that knows those scopes. An entry beside the tokens says that it has been
+done: a token created later has what it was given, and no more.
+"""
+
+from casbah.identity.grants import SEPARATED, Permission
+from casbah.shelf import Shelf, Value
+
+TOKEN, SESSION = "token", "session"
+_NAMESPACE, _DONE = "permissions", "separated"
+
+
+def separate(shelf: Shelf) -> None:
+    """Give what is kept with `Admin.manage` the separated scopes, unless that has been done.
+
+    A crash leaves it to be done again. Any number of servers may do it at once: whatever was created after one of them was
+    done is not changed by another, which looks once more after it has listed what there is.
+    """
+    if _done(shelf):
+        return
+    listed = [(namespace, entry.name) for namespace in (TOKEN, SESSION) for entry in shelf.all(namespace)]
+    if _done(shelf):
+        return
+    for namespace, name in listed:
+        _give(shelf, namespace, name)
+    shelf.put(_NAMESPACE, _DONE, {})
+
+
+def _done(shelf: Shelf) -> bool:
+    return shelf.get(_NAMESPACE, _DONE) is not None
+
+
+def _give(shelf: Shelf, namespace: str, name: str) -> None:
+    while (kept := shelf.get(namespace, name)) is not None:
+        value = _with_separated(kept.value)
+        if value == kept.value or shelf.put(namespace, name, value, over=kept):
+            return
+
+
+def _with_separated(value: Value) -> Value:
+    scopes = value["scopes"]
+    if not set(Permission.ADMINISTER.value) <= set(scopes):
+        return value
+    return {**value, "scopes": [*scopes, *(scope for scope in SEPARATED if scope not in scopes)]}
