@@ -45,6 +45,20 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def open_database(file: Path, script: str) -> sqlite3.Connection:
+    """A SQLite database that any thread may use, after `script` has run in it; every statement commits by itself.
+
+    Raises sqlite3.Error, and leaves nothing open then.
+    """
+    database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+    try:
+        database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {script}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
 def copy_beside(file: Path, into: Path) -> None:
     """Copy what lies beside the activities: folders and JSON as they are, databases as one transaction left them."""
     if file.is_dir():

@@ -79,3 +79,15 @@ def test_spans_agree_with_the_standard_library(base: object, bits: int, other: o
     if int(network.network_address) >> 32 == 0xFFFF and bits >= 96:
         return
     assert covered(f"{base}/{bits}", canonical) == (ip_address(canonical) in network)
+
+
+@pytest.mark.parametrize(
+    "number, spelled",
+    [
+        pytest.param(0, "0000:0000:0000:0000:0000:0000:0000:0000", id="nothing"),
+        pytest.param(0xFFFF_0A00_0000, "0000:0000:0000:0000:0000:ffff:0a00:0000", id="IPv4, mapped"),
+        pytest.param((1 << 128) - 1, ":".join(["ffff"] * 8), id="the last one"),
+    ],
+)
+def test_an_address_is_spelled_out_the_same_by_every_python(number: int, spelled: str) -> None:
+    assert address.exploded(number) == spelled

@@ -30,7 +30,16 @@ def key(canonical_text: str) -> int:
 @lru_cache(maxsize=_REMEMBERED)
 def from_key(number: int) -> str:
     """The address of a key, in the form that every engine reads as 128 bits."""
-    return str(IPv6Address(number))
+    return exploded(number)
+
+
+def exploded(number: int) -> str:
+    """A 128-bit number as eight groups of four hex digits.
+
+    `IPv6Address.exploded` is no help: since Python 3.13 it writes IPv4-mapped addresses with a dotted tail.
+    """
+    digits = f"{number:032x}"
+    return ":".join(digits[start : start + 4] for start in range(0, 32, 4))
 
 
 def spans(text: str) -> tuple[tuple[int, int], ...]:

@@ -5,11 +5,11 @@ https://learn.microsoft.com/defender-cloud-apps/api-data-enrichment
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from typing import Any
 
 from starlette.responses import Response
 
+from casbah.activity.address import exploded
 from casbah.activity.query import choice_of, count_of
 from casbah.activity.record import MOST_DIGITS, integer
 from casbah.activity.text import sound
@@ -189,7 +189,7 @@ def _subnet(text: str) -> dict[str, Any]:
     number, bits = int(found.network_address), found.prefixlen
     if found.version == 4:  # noqa: PLR2004  a version of the protocol
         number, bits = number | _MAPPED, bits + _MAPPED_BITS
-    return {"mask": bits, "address": IPv6Address(number).exploded, "originalString": text}
+    return {"mask": bits, "address": exploded(number), "originalString": text}
 
 
 def _page(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """How far each puller has got: one row each in a small database beside the store, on disk before anybody relies on it."""
 
 import json
-import sqlite3
 import threading
 from dataclasses import asdict
 from pathlib import Path
 
+from casbah.durable import open_database
 from casbah.pull.contract import Checkpoint, Status
 
 _FILE = "pull.db"
@@ -29,11 +29,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(folder / _FILE, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute("PRAGMA busy_timeout=5000")
-        self._database.execute(_SCHEMA)
+        self._database = open_database(folder / _FILE, _SCHEMA)
 
     def of(self, name: str) -> tuple[Checkpoint, Status]:
         """How far a puller has got, and how it is doing."""

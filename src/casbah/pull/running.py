@@ -4,6 +4,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,24 +40,26 @@ class Pulling:
 
     def __init__(self, jobs: Iterable[Job], *, folder: Path, clock: Callable[[], int]) -> None:
         self._stopping = threading.Event()
-        self._client = httpx.Client(timeout=_TIMEOUT)
-        self._checkpoints = Checkpoints(folder)
-        tools = build.Tools(self._client, clock, self._sleep, random.Random(), build.aws)  # noqa: S311  jitter
-        self._pullers = [
-            (
-                Puller(
-                    job.name,
-                    build.source(job.entry, secret(job.name, job.entry), tools),
-                    sink=job.sink,
-                    checkpoints=self._checkpoints,
-                    clock=clock,
-                    stop=self._stopping.is_set,
-                ),
-                span(job.entry.every) / 1_000,
-            )
-            for job in jobs
-        ]
         self._threads: list[threading.Thread] = []
+        with ExitStack() as opened:
+            client = opened.enter_context(httpx.Client(timeout=_TIMEOUT))
+            checkpoints = opened.enter_context(closing(Checkpoints(folder)))
+            tools = build.Tools(client, clock, self._sleep, random.Random(), build.aws)  # noqa: S311  jitter
+            self._pullers = [
+                (
+                    Puller(
+                        job.name,
+                        build.source(job.entry, secret(job.name, job.entry), tools),
+                        sink=job.sink,
+                        checkpoints=checkpoints,
+                        clock=clock,
+                        stop=self._stopping.is_set,
+                    ),
+                    span(job.entry.every) / 1_000,
+                )
+                for job in jobs
+            ]
+            self._resources = opened.pop_all()
 
     @property
     def names(self) -> list[str]:
@@ -89,8 +92,7 @@ class Pulling:
         self.stop()
         for thread in self._threads:
             thread.join(_SECONDS_TO_STOP)
-        self._checkpoints.close()
-        self._client.close()
+        self._resources.close()
 
     def _run(self, puller: Puller, pause: float) -> None:
         while not self._stopping.is_set():

@@ -17,6 +17,7 @@ from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import where
 from casbah.activity.scope import Scope
+from casbah.durable import open_database
 from casbah.errors import CasbahError
 from casbah.push.config import Entry
 from casbah.push.deliver import NotNowError, RefusedError, Way
@@ -65,8 +66,7 @@ class Letters:
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(folder / FILE, check_same_thread=False, isolation_level=None)
-        self._database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLES}")
+        self._database = open_database(folder / FILE, _TABLES)
 
     def place(self, name: str) -> "Place | None":
         """How far a destination is; None: it was never connected."""
