@@ -2,6 +2,7 @@
 #
 #   make serve ARGS='--port 9000'         passes arguments on; so do demo, test, scenarios and bench
 #   make setup PYTHON=python3.13          chooses the interpreter
+#   make test VENV=.venv.313 PYTHON=...   keeps another virtual environment beside the first
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -10,9 +11,10 @@ SHELL := /bin/bash
 
 PYTHON ?=
 ARGS ?=
-BIN := .venv/bin
-READY := .venv/.ready
-BENCH_READY := .venv/.ready-bench
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.ready-bench
 SCALE ?=
 
 # The interpreters to try, best known first.
@@ -21,7 +23,7 @@ CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## make .venv with everything that the rest needs (does nothing when it is current)
+setup: $(READY)  ## make a virtual environment (.venv) with everything that the rest needs (does nothing when it is current)
 
 demo: $(READY)  ## fill a store with sample activities, serve it, and show what curl answers
 	@$(BIN)/casbah demo $(ARGS)
@@ -57,10 +59,10 @@ check: $(READY)  ## lint, format, types, architecture, documents: everything but
 # Nobody is kept from working because a database cannot be reached; what was not asked is said.
 audit: $(READY)  ## ask the database of known vulnerabilities for every package of requirements.lock
 	@$(BIN)/python -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off \
-	    > .venv/audit.txt 2>&1; found=$$?; \
-	unknown=$$(grep -c 'could not be audited' .venv/audit.txt); all=$$(grep -c '^[a-z].*==' requirements.lock); \
-	grep -vE 'could not be audited|^Name +Skip|^-+ -+$$|^No known' .venv/audit.txt; \
-	if [ $$found != 0 ] && ! grep -q 'known vulnerabilit' .venv/audit.txt; then unknown=$$all found=0; fi; \
+	    > $(VENV)/audit.txt 2>&1; found=$$?; \
+	unknown=$$(grep -c 'could not be audited' $(VENV)/audit.txt); all=$$(grep -c '^[a-z].*==' requirements.lock); \
+	grep -vE 'could not be audited|^Name +Skip|^-+ -+$$|^No known' $(VENV)/audit.txt; \
+	if [ $$found != 0 ] && ! grep -q 'known vulnerabilit' $(VENV)/audit.txt; then unknown=$$all found=0; fi; \
 	echo "audit: $$((all - unknown)) of $$all packages are in the database that could be asked"; exit $$found
 
 fix: $(READY)  ## format, and mend what the linter can
@@ -87,8 +89,8 @@ lock:  ## choose the newest versions again and write requirements.lock
 	rm -rf .venv.lock; \
 	echo "lock: $$(grep -c '==' requirements.lock) packages in requirements.lock"
 
-clean:  ## remove .venv and every cache
-	rm -rf .venv .venv.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
+clean:  ## remove virtual environments and every cache
+	rm -rf .venv .venv.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find src -maxdepth 1 -name '*.egg-info' -exec rm -rf {} +
 
@@ -128,14 +130,14 @@ $(BENCH_READY): bench/requirements.lock $(READY)
 # the lock's (pip 23 does, for coverage[toml]), and refuse it. `pip check` says whether anything is missing.
 $(READY): requirements.lock pyproject.toml
 	@$(find-python); \
-	if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	  echo "setup: making .venv with $$($$python --version)"; \
-	  rm -rf .venv; $$python -m venv .venv; \
+	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  echo "setup: making $(VENV) with $$($$python --version)"; \
+	  rm -rf $(VENV); $$python -m venv $(VENV); \
 	fi; \
 	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
 	echo "setup: fetching the packages of requirements.lock"; \
-	.venv/bin/python -m pip install --progress-bar off --no-deps --require-hashes -r requirements.lock | $(show-progress); \
-	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
-	.venv/bin/python -m pip check > /dev/null || { .venv/bin/python -m pip check >&2; exit 1; }; \
+	$(BIN)/python -m pip install --progress-bar off --no-deps --require-hashes -r requirements.lock | $(show-progress); \
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	$(BIN)/python -m pip check > /dev/null || { $(BIN)/python -m pip check >&2; exit 1; }; \
 	touch $@; \
-	echo 'setup: ready; the command is .venv/bin/casbah'
+	echo 'setup: ready; the command is $(BIN)/casbah'

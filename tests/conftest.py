@@ -48,6 +48,17 @@ def _clean_environment(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home"))
 
 
+SLOW = ("agreement", "bench", "documents", "faults", "ui", "walk", "http/test_fuzz.py", "http/test_schemathesis.py")
+"""What takes long, and depends on Casbah and its data rather than on the version of Python."""
+
+
+def pytest_collection_modifyitems(items):
+    folder = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(folder).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--agreement",

@@ -16,6 +16,7 @@ from making import NOW
 
 ROOT = Path("/disk")
 CYCLES = 30
+ATTEMPTS = 10
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,14 @@ def _traced() -> None:
 @pytest.mark.parametrize("kind", [kind.name for kind in cycles.KINDS])
 def test_all_that_was_acknowledged_is_there_once(kind: str, tmp_path: Path) -> None:
     times = CYCLES // len(cycles.KINDS)
-    outcomes = list(cycles.run(times=times, seed=random.randrange(1 << 20), folder=tmp_path, only=kind))
-    assert [each for each in outcomes if each.wrong] == []
-    assert sum(each.done for each in outcomes) > 0
+    for attempt in range(ATTEMPTS):  # On a busy machine all may be killed before they have acknowledged anything.
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        outcomes = list(cycles.run(times=times, seed=random.randrange(1 << 20), folder=folder, only=kind))
+        assert [outcome for outcome in outcomes if outcome.wrong] == []
+        if any(outcome.done for outcome in outcomes):
+            return
+    pytest.fail(f"nothing was acknowledged in {ATTEMPTS} times {times} cycles")
 
 
 def stored(folder: Path, acts: Iterable[int]) -> None:

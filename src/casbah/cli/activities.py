@@ -50,7 +50,7 @@ def list_activities(  # noqa: PLR0913  one parameter an option
 ) -> None:
     """List activities, newest first.
 
-    Example: casbah list --filter 'user.domain eq contoso.com' --filter 'date gte_ndays 30'
+    Example: casbah list --filter 'user.domain eq contoso.example' --filter 'date gte_ndays 30'
     """
     body = {
         "filters": condition.filters(conditions or [], filters),

@@ -1,4 +1,4 @@
-"""Filters as they are typed: `--filter 'user.domain eq contoso.com'`."""
+"""Filters as they are typed: `--filter 'user.domain eq contoso.example'`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def parsed(text: str) -> tuple[str, str, Any]:
     parts = text.split(maxsplit=_PARTS - 1)
     if len(parts) != _PARTS:
         raise typer.BadParameter(
-            f"{text!r}: expected NAME OPERATOR VALUE, such as 'user.domain eq contoso.com'", param_hint="--filter"
+            f"{text!r}: expected NAME OPERATOR VALUE, such as 'user.domain eq contoso.example'", param_hint="--filter"
         )
     name, operator, value = parts
     return name, operator, _value(value)

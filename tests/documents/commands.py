@@ -1,0 +1,45 @@
+"""The commands that README and docs show: cut out of their fenced blocks, each with where it stands."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```(sh|console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its page, its language, and its commands (of Python: its text, as one)."""
+
+    page: str
+    language: str
+    commands: tuple[str, ...]
+
+
+def blocks() -> Iterator[Block]:
+    """Every block of README and docs that shows something to run."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for language, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
+            commands = (text,) if language == "python" else tuple(_commands(text, prompt=language == "console"))
+            yield Block(str(page.relative_to(ROOT)), language, commands)
+
+
+def _commands(text: str, *, prompt: bool) -> Iterator[str]:
+    """The commands of a block; one may go on over lines, by a backslash or an open quote. Of a console's, those behind `$ `."""
+    command = ""
+    for line in text.splitlines():
+        if not command and (not line.strip() or line.startswith("#") or (prompt and not line.startswith("$ "))):
+            continue
+        command += line.removeprefix("$ ") if prompt and not command else line
+        if command.endswith("\\") or _unquoted(command).count("'") % 2:
+            command += "\n"
+            continue
+        yield command
+        command = ""
+
+
+def _unquoted(command: str) -> str:
+    """A command without what stands in double quotes, where an apostrophe means nothing."""
+    return re.sub(r'"[^"]*"', "", command)
