@@ -307,7 +307,7 @@ All that a query finds leaves as a file, however much it is:
 ```console
 $ casbah export all.ndjson.zst                                                        # every record, whole
 $ casbah export failed.parquet --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN'
-$ casbah export june.csv --filter 'date gte 1748736000000' --filter 'date lt 1751328000000' --columns time,user,activity,ip
+$ casbah export month.csv --filter 'date gte_ndays 30' --columns time,user,activity,ip
 $ casbah export all.ndjson.zst --resume 9f2c4b7a1d3e5f60                              # goes on with one that broke off
 ```
 
