@@ -52,6 +52,15 @@ def test_a_change_is_there_once_it_is_answered(opened):
     assert (shown["device"]["clientIP"], shown["device"]["userAgent"]) == ("127.0.0.1", "tester/1")
 
 
+def test_head_is_in_the_trail_as_get_is(opened):
+    ask = opened(audit="all")
+    ask("POST", INGEST, json.dumps(record(1)).encode())
+    for method in ("GET", "HEAD"):
+        assert ask(method, f"{LIST}activity-1/").status == 200
+    fetched = [act for act in soon(ask, 2) if act["operation"] == "fetch_activity"]
+    assert [act["about"] for act in fetched] == ["activity-1", "activity-1"]
+
+
 def test_reading_is_there_soon_where_that_is_wanted(opened):
     ask = opened(audit="all")
     ask("POST", INGEST, json.dumps(record(1)).encode())

@@ -3,12 +3,12 @@
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from urllib.parse import unquote
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
@@ -44,6 +44,8 @@ def application(services: Services) -> ASGIApp:
             await _live(receive, send)
         elif scope["type"] == "http":
             begun = time.perf_counter()
+            if scope["method"] == "HEAD":
+                scope["headers"] = _without_ranges(scope["headers"])
             incoming = Incoming(receive)
             request = Request(scope, incoming)
             response = await _traced(request, services)
@@ -55,10 +57,24 @@ def application(services: Services) -> ASGIApp:
             if services.leaving.is_set():  # Whoever asks again connects anew, and so to another server.
                 response.headers["Connection"] = "close"
             _counted(request, response, services, seconds=time.perf_counter() - begun)
-            await response(scope, receive, send)
+            await (_head_of(response) if request.method == "HEAD" else response)(scope, receive, send)
             _logged(request, response, name, seconds=time.perf_counter() - begun)
 
     return app
+
+
+def _without_ranges(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Ranges are defined for GET alone; other methods ignore them (RFC 9110, 14.2)."""
+    return [(name, value) for name, value in headers if name not in (b"range", b"if-range")]
+
+
+def _head_of(response: Response) -> Response:
+    """What HEAD gets of the response to GET: status and headers. A stream is not started (RFC 9110, 9.3.2)."""
+    if isinstance(response, FileResponse):  # It finds out the length of its file, and sends no body to HEAD.
+        return response
+    head = Response(status_code=response.status_code)
+    head.raw_headers = response.raw_headers
+    return head
 
 
 def _counted(request: Request, response: Response, services: Services, *, seconds: float) -> None:
@@ -120,11 +136,16 @@ async def _routed(request: Request, services: Services) -> Response:
         raise RouteNotFoundError
     request.state.route = matched[0][0].path
     for route, path in matched:
-        if request.method in route.methods:
+        if request.method in _methods(route):
             if isinstance(route, PublicRoute):
                 return await route.handler(request, services)
             return await _permitted(request, services, route, path)
-    raise MethodNotAllowedError(request.method, sorted({each for route, _ in matched for each in route.methods}))
+    raise MethodNotAllowedError(request.method, sorted({method for route, _ in matched for method in _methods(route)}))
+
+
+def _methods(route: AnyRoute) -> tuple[str, ...]:
+    """The methods of a route: one that answers GET answers HEAD (RFC 9110, 9.1)."""
+    return (*route.methods, "HEAD") if "GET" in route.methods else route.methods
 
 
 def _matched(segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, str]]]:

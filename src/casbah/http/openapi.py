@@ -108,7 +108,7 @@ _WHAT = """{about}
 
 Every path answers with and without a slash at its end. Paths under `/api/v1` are MDCA's and answer under `/cas/api/v1`, too;
 what MDCA does not have is under `/api/ext/v1`. Errors are `{{"detail": "..."}}`; a method that a path does not take is
-answered with 405 and `Allow`, a path that is not there with 404.
+answered with 405 and `Allow`, a path that is not there with 404. Where GET answers, HEAD does, without a body.
 
 Parameters of the Activities API may stand in the query string, in a JSON body or in a form; the body's count. A GET may
 carry a JSON body, too, which few tools can say. A body that begins with `{{` is read as JSON, whatever its label says.
