@@ -19,6 +19,7 @@ from casbah.http.app import apart, application
 from casbah.http.exchange import Services
 from casbah.http.lanes import Lanes
 from casbah.http.metrics import Metrics
+from casbah.http.proxies import Proxies
 from casbah.http.quirks import Quirks
 from casbah.identity import oidc
 from casbah.identity.attempts import Attempts
@@ -171,6 +172,8 @@ def _asked(
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
     tokens, passing = Tokens(shelf(TOKENS), clock=clock), shelf(PASSING)
+    proxies = Proxies(settings.trusted_proxies)
+    attempts = Attempts(settings.bad_keys, clock=clock, exempt=proxies)
     with (
         closing(traces(settings.traces)) as spans,
         closing(Lanes(settings)) as lanes,
@@ -180,7 +183,8 @@ def _asked(
             "settings": settings,
             "store": store,
             "tokens": tokens,
-            "door": Door(tokens, digest(key), Attempts(settings.bad_keys, clock=clock), issuer),
+            "door": Door(tokens, digest(key), attempts, issuer),
+            "proxies": proxies,
             "throttle": Throttle(settings.throttle, passing, clock=clock),
             "quirks": Quirks(settings, clock=clock, dice=dice),
             "plain": Quirks(read({}), clock=clock, dice=dice),

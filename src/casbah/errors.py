@@ -12,6 +12,7 @@
         LimitExceededError          400  a bound of the request was passed
         UnknownSourceError          400  no connector of that name, or none recognises the data
         BadRangeError               400  an IP range cannot be kept
+        ForwardedHeaderError        400  what a trusted proxy says of its client cannot be read
         NotAuthenticatedError       401  no credentials
         InvalidTokenError           401  unknown, expired, revoked or malformed token
         ForeignPageError            403  a session's cookie on a request of another site's page
@@ -202,6 +203,13 @@ class ForeignPageError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("a session counts only for requests of this server's own pages; send a token instead")
+
+
+class ForwardedHeaderError(RequestError):
+    """A trusted proxy sent a header about its client that cannot be read."""
+
+    def __init__(self, header: str, text: str, expected: str) -> None:
+        super().__init__(f"the proxy's header {header} is {clip(text)}; expected {expected}")
 
 
 class PermissionDeniedError(RequestError):

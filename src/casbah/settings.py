@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,6 +103,7 @@ class Settings:
     drain: int
     tls_certificate: Path | None
     tls_key: Path | None
+    trusted_proxies: tuple[str, ...]
     session: int | None
     throttle: Rate | None
     bad_keys: Rate | None
@@ -320,6 +322,14 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in text.split(",") if each.strip())
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    """Networks in their canonical spelling; an address is a network of one."""
+    try:
+        return tuple(str(ip_network(name)) for name in _names(text))
+    except ValueError as error:
+        raise ValueError(f"addresses or networks such as 127.0.0.1, 10.1.0.0/16 or 2001:db8::/64: {error}") from None
+
+
 def _name(text: str) -> str:
     if not text.strip():
         raise ValueError("a name")
@@ -439,10 +449,11 @@ SETTINGS = _table(
     Setting("drain",            "off",         _span,  "How long a server that is told to stop (SIGTERM) says on /readyz that it is not ready, and ends connections as it answers, before it takes no more: longer than a balancer takes to notice"),
     Setting("tls_certificate",  "",            _optional_file, "The server's certificate (PEM, with what is between it and the root): it then speaks HTTPS alone"),
     Setting("tls_key",          "",            _optional_file, "The key of the server's certificate (PEM), if it is not in the same file"),
+    Setting("trusted_proxies",  "",            _networks, "Addresses or networks of reverse proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto headers are used; from other addresses they are ignored (docs/operate.md)"),
     Setting("session",          "12h",         _span,   "How long somebody stays signed in to the pages, such as 12h; off: nobody can sign in there"),
     Setting("throttle",         "off",         _rate,   "Requests a tenant may make, such as 30/minute (MDCA's own), or off",
             mdca="30/minute", quirk="D: 30 requests a minute for each tenant"),
-    Setting("bad_keys",         "60/minute",   _rate,   "Keys that are none which an address may show before keys of it that were never good are refused with 429"),
+    Setting("bad_keys",         "60/minute",   _rate,   "Failed authentications of a client address that are answered with 401; more get 429. Good keys are never refused, and trusted proxies are exempt"),
     Setting("max_body",         "1_048_576",   _whole,  "Bytes in the body of a request, ingest apart"),
     Setting("max_ingest_body",  "268_435_456", _whole,  "Bytes in the body of an ingest request, after decompression"),
     Setting("max_event",        "16_777_216",  _whole,  "Bytes in one event; a larger one is refused"),

@@ -75,6 +75,10 @@ FOREIGN = [
     pytest.param({}, id="no browser's header"),
     pytest.param({"origin": "http://evil.example", "host": "casbah.example"}, id="another origin"),
     pytest.param({"origin": "http://casbah.example:8080", "host": "casbah.example"}, id="another port"),
+    pytest.param({"origin": "https://casbah.example", "host": "casbah.example"}, id="another scheme"),
+    pytest.param(
+        {"origin": "https://casbah.example:80", "host": "casbah.example"}, id="another scheme on the same port"
+    ),
     pytest.param({"origin": "null", "host": "casbah.example"}, id="no origin to speak of"),
     pytest.param({**OURS, "sec-fetch-site": "cross-site"}, id="cross-site"),
     pytest.param({**OURS, "sec-fetch-site": "same-site"}, id="a sibling of the same site"),
@@ -155,19 +159,81 @@ def test_only_a_hash_of_a_session_is_kept(tmp_path, stranger, token):
     assert session.encode() not in kept
 
 
-def test_the_cookie_is_for_tls_where_the_server_is(house, token):
-    scope_says_https = {**OURS, "origin": "https://casbah.example"}
-    seen = []
+SECURE = {"host": "casbah.example", "origin": "https://casbah.example"}
+
+
+def over_tls(house, *, proxied: bool = False) -> Asker:
+    """A browser that speaks TLS: to the server, or to a proxy that says so."""
 
     async def app(scope, receive, send):
-        async def watched(message):
-            seen.append(message)
-            await send(message)
+        more = {"headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]} if proxied else {"scheme": "https"}
+        await house.app({**scope, **more}, receive, send)
 
-        await house.app({**scope, "scheme": "https"}, receive, watched)
+    return Asker(app, None)
 
-    reply = Asker(app, None)("POST", SESSION, json.dumps({"token": token}).encode(), headers=scope_says_https)
-    assert "; secure" in reply.headers["set-cookie"].lower()
+
+@pytest.fixture(params=[False, True], ids=["to the server", "to a trusted proxy"])
+def browser(request, tmp_path):
+    with compose.opened(settings.read({}, store=str(tmp_path), trusted_proxies="127.0.0.1")) as house:
+        token, _ = house.services.tokens.create("reader", tenant="contoso")
+        yield over_tls(house, proxied=request.param), Asker(house.app, None), token
+
+
+def test_over_tls_the_cookie_is_of_this_host_alone(browser):
+    secure, plain, token = browser
+    reply = sign_in(secure, token, **SECURE)
+    name, _, rest = reply.headers["set-cookie"].partition("=")
+    value, _, attributes = rest.partition("; ")
+    assert name == "__Host-casbah_session"
+    assert set(attributes.lower().split("; ")) == {"path=/", "secure", "httponly", "samesite=strict", "max-age=43200"}
+    prefixed, bare = {"cookie": f"__Host-casbah_session={value}"}, {"cookie": f"casbah_session={value}"}
+    assert secure("GET", SESSION, headers=prefixed).status == 200
+    assert secure("GET", SESSION, headers=bare).status == 401
+    assert plain("GET", SESSION, headers=prefixed).status == 401
+    assert plain("GET", SESSION, headers=bare).status == 200
+    planted = {"cookie": f"casbah_session=planted; {prefixed['cookie']}"}
+    assert secure("GET", SESSION, headers=planted).status == 200
+
+
+def test_signing_out_over_tls_takes_that_cookie_back(browser):
+    secure, _, token = browser
+    value = sign_in(secure, token, **SECURE).headers["set-cookie"].partition("=")[2].partition(";")[0]
+    session = {"cookie": f"__Host-casbah_session={value}"}
+    assert secure("POST", LIST, b"{}", headers={**session, **SECURE}).status == 200
+    said = secure("DELETE", SESSION, headers={**session, **SECURE}).headers["set-cookie"].lower()
+    assert said.startswith("__host-casbah_session=")
+    assert all(word in said for word in ("max-age=0", "path=/", "; secure", "httponly"))
+    assert "domain" not in said
+    assert secure("GET", SESSION, headers=session).status == 401
+
+
+def test_a_proxy_that_is_not_trusted_makes_no_tls(stranger, token):
+    reply = sign_in(stranger, token, **{"x-forwarded-proto": "https"})
+    assert reply.headers["set-cookie"].startswith("casbah_session=")
+    assert "secure" not in reply.headers["set-cookie"].lower()
+
+
+ORIGINS = [
+    pytest.param("https://casbah.example", "casbah.example", 200, id="the same"),
+    pytest.param("https://casbah.example", "casbah.example:443", 200, id="the default port named"),
+    pytest.param("https://casbah.example:443", "CASBAH.example", 200, id="and the other way round"),
+    pytest.param("https://casbah.example:8443", "casbah.example:8443", 200, id="another port on both sides"),
+    pytest.param("http://casbah.example", "casbah.example", 403, id="without TLS"),
+    pytest.param("http://casbah.example:443", "casbah.example:443", 403, id="without TLS, the port of TLS"),
+    pytest.param("https://casbah.example:80", "casbah.example", 403, id="the default port without TLS"),
+    pytest.param("ftp://casbah.example", "casbah.example", 403, id="another scheme"),
+    pytest.param("//casbah.example", "casbah.example", 403, id="no scheme"),
+    pytest.param("casbah.example", "casbah.example", 403, id="a host alone"),
+    pytest.param("https://casbah.example.evil.example", "casbah.example", 403, id="a longer name"),
+    pytest.param("https://x@casbah.example", "casbah.example", 403, id="a user"),
+]
+
+
+@pytest.mark.parametrize("origin, host, status", ORIGINS)
+def test_scheme_host_and_port_of_the_origin_are_compared(browser, origin, host, status):
+    secure, _, token = browser
+    body = json.dumps({"token": token}).encode()
+    assert secure("POST", SESSION, body, headers={"origin": origin, "host": host}).status == status
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"token": 5}', b'{"token": ["x"]}'])

@@ -154,6 +154,31 @@ def test_who_comes_back_with_a_good_code_is_signed_in(house: House, browser: Ask
     assert browser("GET", "/api/ext/v1/tokens", headers=session).status == 403
 
 
+def test_over_tls_at_a_proxy_the_way_there_and_back_is_tls(tmp_path: Any, issuer: Issuer) -> None:
+    given = {
+        "oidc_issuer": issuer.server.url,
+        "oidc_audience": AUDIENCE,
+        "oidc_client": "casbah",
+        "trusted_proxies": "127.0.0.1",
+    }
+    headers = {**HOST, "x-forwarded-proto": "https"}
+    with compose.opened(settings.read({}, store=str(tmp_path), **given), clock=Clock()) as house:
+        browser = Asker(house.app, None)
+        reply = browser("GET", f"{SESSION}/begin", headers=headers)
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(reply.headers["location"]).query).items()}
+        assert asked["redirect_uri"] == f"https://casbah.example{SESSION}/return"
+        name, _, rest = cookies(reply).partition("=")
+        assert name == "__Host-casbah_sign_in"
+        assert all(
+            each in rest.lower() for each in ("; path=/;", "; secure", "httponly", "samesite=lax", "max-age=600")
+        )
+        value, back_with = rest.partition(";")[0], f"{SESSION}/return?code=c&state={asked['state']}"
+        assert refused(browser("GET", back_with, headers={**headers, "cookie": f"casbah_sign_in={value}"}))
+        found = browser("GET", back_with, headers={**headers, "cookie": f"{name}={value}"})
+        assert (found.status, found.headers["location"]) == (303, "/")
+        assert found.headers["set-cookie"].startswith('__Host-casbah_sign_in=""; HttpOnly; Max-Age=0; Path=/;')
+
+
 def refused(reply: Reply, why: str = "refused") -> bool:
     return (reply.status, reply.headers["location"]) == (303, f"/#sign-in={why}") and "casbah_session" not in str(
         reply.headers

@@ -249,6 +249,100 @@ def test_what_has_no_certain_end_is_refused_and_the_connection_closed(connected,
         assert wire.is_closed()
 
 
+GOOD = b"GET /livez HTTP/1.1"
+HOST = b"Host: localhost"
+ONE_HOST = "the header Host is not a host name or an address, with a port or without"
+NO_HOST = "the header Host is missing; a request of HTTP/1.1 names the host that it is for"
+VERSION = "the version of HTTP is not supported; send HTTP/1.1 or HTTP/1.0"
+
+
+def bare(*lines: bytes) -> bytes:
+    return b"\r\n".join((*lines, b"", b""))
+
+
+def repeated(name: str) -> str:
+    return f"the header {name} is repeated; send it once"
+
+
+FAULTY = [
+    pytest.param(bare(GOOD), NO_HOST, id="no Host"),
+    pytest.param(bare(GOOD, HOST, b"Host: other"), repeated("Host"), id="two Hosts"),
+    pytest.param(bare(GOOD, HOST, HOST), repeated("Host"), id="the same Host twice"),
+    pytest.param(bare(GOOD, HOST, b"hOST: localhost"), repeated("Host"), id="two Hosts in different letters"),
+    pytest.param(bare(b"GET /livez HTTP/1.0", HOST, HOST), repeated("Host"), id="two Hosts in HTTP/1.0"),
+    *(
+        pytest.param(bare(GOOD, b"Host: " + host), ONE_HOST, id=f"the Host {host.decode('latin-1')!r}")
+        for host in (b"", b" ", b"a b", b"a/b", b"a@b", b"user@a:80", b"a:80x", b"a:80:80", b"http://a", b"[::1", b"::1", b"[x]", b"a?b", b"a#b", b"a%2", b"a\\b", b"\xe9", b"a\tb", b":80", b"a, b")
+    ),
+    pytest.param(bare(b"GET /livez HTTP/1.0", b"Host: a b"), ONE_HOST, id="an invalid Host in HTTP/1.0"),
+    pytest.param(bare(b"GET http://a@b/livez HTTP/1.1", HOST), ONE_HOST, id="an absolute target with a user"),
+    pytest.param(bare(b"GET http://a/livez HTTP/1.1"), NO_HOST, id="an absolute target without Host"),
+    pytest.param(get(b"", b"Authorization: Token <key>"), repeated("Authorization"), id="two keys"),
+    pytest.param(get(b"", b"authorization: Basic YTpi"), repeated("Authorization"), id="two credentials of different schemes"),
+    pytest.param(bare(GOOD, HOST, b"Cookie: a=b", b"Cookie: c=d"), repeated("Cookie"), id="two Cookies"),
+    pytest.param(bare(GOOD, HOST, b"Casbah-Tenant: a", b"Casbah-Tenant: b"), repeated("Casbah-Tenant"), id="two tenants"),
+    pytest.param(post(b"{}", b"Content-Type: text/json", FORM), repeated("Content-Type"), id="two types"),
+    pytest.param(post(b"{}", b"Origin: http://a", b"Origin: http://b"), repeated("Origin"), id="two origins"),
+    pytest.param(post(b"{}", b"Sec-Fetch-Site: same-origin", b"Sec-Fetch-Site: cross-site"), repeated("Sec-Fetch-Site"), id="two sites"),
+    pytest.param(bare(b"GET /livez"), VERSION, id="HTTP/0.9"),
+    pytest.param(bare(b"GET /livez HTTP/0.9", HOST), VERSION, id="HTTP/0.9 by name"),
+    pytest.param(bare(b"GET /livez HTTP/2.0", HOST), VERSION, id="HTTP/2.0"),
+    pytest.param(bare(b"GET /livez HTTP/1.2", HOST), UNREADABLE["detail"], id="HTTP/1.2"),
+    pytest.param(bare(b"GET /livez HTTP/3.0", HOST), UNREADABLE["detail"], id="HTTP/3.0"),
+    pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", UNREADABLE["detail"], id="the preface of HTTP/2"),
+    pytest.param(request(b"POST " + LIST + b" HTTP/1.1", b"Content-Length: 2", b"Content-Length: 2", body=b""), UNREADABLE["detail"], id="the same length twice"),
+    pytest.param(request(b"POST " + LIST + b" HTTP/1.1", b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"), UNREADABLE["detail"], id="chunks twice"),
+    pytest.param(bare(GOOD, b"Connection: Upgrade", b"Upgrade: h2c"), NO_HOST, id="no Host and an offer of HTTP/2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked, detail", FAULTY)
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_head_that_can_be_read_in_two_ways_is_refused_and_the_connection_closed(connected, asked, detail, before):
+    with connected() as wire:
+        wire.send(request(GOOD) * before + asked)
+        assert [wire.answer()[0] for _ in range(before)] == [200] * before
+        assert wire.answer() == (400, {"detail": detail})
+        assert wire.is_closed()
+
+
+def test_a_refusal_says_when_and_that_the_connection_closes(connected):
+    with connected() as wire:
+        status, headers = wire.send(bare(GOOD)).head()
+    assert (status, headers[b"connection"], headers[b"content-type"]) == (400, b"close", b"application/json")
+    assert headers[b"date"].endswith(b"GMT")
+
+
+def test_another_transfer_coding_is_not_implemented(connected):
+    with connected() as wire:
+        status, answer = wire.send(post(chunked(b"2\r\n{}\r\n"), b"Transfer-Encoding: gzip, chunked")).answer()
+        assert (status, "chunked" in answer["detail"]) == (501, True)
+        assert wire.is_closed()
+
+
+HOSTS = [b"localhost", b"LOCALHOST:80", b"127.0.0.1:8765", b"[::1]", b"[::1]:80", b"[::ffff:1.2.3.4]", b"a_b.example.", b"xn--bcher-kva.example", b"a:"]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_every_valid_host_is_taken(connected, host):
+    with connected() as wire:
+        assert wire.send(bare(GOOD, b"Host: " + host)).answer()[0] == 200
+
+
+def test_http_1_0_needs_no_host(connected):
+    with connected() as wire:
+        assert wire.send(bare(b"GET /livez HTTP/1.0")).answer() == (200, {"status": "alive"})
+        assert wire.is_closed()
+
+
+def test_of_an_absolute_target_the_host_counts(connected):
+    """RFC 9112, 3.2.2: a session of another host's page must not count because of the header beside it."""
+    page = (b"Origin: http://evil.example", b"Host: evil.example", b"Cookie: casbah_session=x")
+    with connected() as wire:
+        assert wire.send(bare(b"POST http://casbah.example" + LIST + b" HTTP/1.1", *page)).answer()[0] == 403
+        assert wire.send(bare(b"POST " + LIST + b" HTTP/1.1", *page)).answer()[0] == 401
+
+
 HEADS = [
     pytest.param(b"X-Long: " + b"y" * 1_500_000, id="one header"),
     pytest.param(b"\r\n".join(b"X-%d: y" % number for number in range(150_000)), id="very many"),
@@ -269,7 +363,7 @@ def test_a_head_that_does_not_end_is_refused_before_it_fills_the_memory(connecte
 
 TRAILED = CHUNKED + b"\r\n\r\n2\r\n{}\r\n0"
 UNBOUNDED = [
-    pytest.param(b"Host: a", b"\r\na:" * 400_000, id="fields in a head"),
+    pytest.param(b"X: a", b"\r\na:" * 400_000, id="fields in a head"),
     pytest.param(TRAILED, b"\r\na:" * 400_000, id="fields in a trailer"),
     pytest.param(TRAILED, b"\r\na:" + b"y" * 1_500_000, id="one field in a trailer"),
     pytest.param(CHUNKED, b"\r\n\r\n1;x=" + b"y" * 1_500_000, id="an extension of a chunk"),
@@ -280,7 +374,7 @@ UNBOUNDED = [
 def test_what_is_no_body_is_bounded_wherever_it_stands(connected, begun, endless):
     """Small fields take thirty times their size in memory, and nobody has shown credentials yet."""
     with connected() as wire, suppress(ConnectionError):  # Closed while this was still sending, which is as good.
-        wire.send(b"POST " + LIST + b" HTTP/1.1\r\n" + begun + endless)
+        wire.send(b"POST " + LIST + b" HTTP/1.1\r\nHost: a\r\n" + begun + endless)
         while found := wire.connection.recv(65_536):
             wire.waiting += found
         assert b"HTTP/1.1 431 " in wire.waiting

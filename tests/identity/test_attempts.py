@@ -1,4 +1,4 @@
-"""Bad keys are counted by address; who showed a good one there is not kept out by others."""
+"""Failed authentications are counted by address; a good key is never refused because of them."""
 
 import json
 
@@ -8,9 +8,11 @@ from casbah import compose, settings
 from casbah.errors import ThrottledError
 from casbah.identity.attempts import Attempts
 from casbah.settings import Rate
+from identity.issuing import AUDIENCE, ISSUER, key_set, public, token
+from making import NOW
 from scenarios.inprocess import Asker
 
-LIST = "/api/v1/activities/"
+LIST, SESSION = "/api/v1/activities/", "/api/ext/v1/session"
 
 
 class Clock:
@@ -23,17 +25,17 @@ class Clock:
 def test_so_many_and_then_none_until_the_first_is_forgotten() -> None:
     clock = Clock()
     attempts = Attempts(Rate(3, 60), clock=clock)
-    attempts.good("a", b"known")
     for clock.now in (0, 1_000, 2_000):
-        attempts.check("a", b"x")
         attempts.failed("a")
-    with pytest.raises(ThrottledError) as refused:
-        attempts.check("a", b"x")
-    assert refused.value.headers["Retry-After"] == "58"
-    attempts.check("a", b"known")
-    attempts.check("b", b"x")
+    for _ in range(5):
+        with pytest.raises(ThrottledError) as refused:
+            attempts.failed("a")
+        assert refused.value.headers["Retry-After"] == "58"
+    attempts.failed("b")
     clock.now = 60_000
-    attempts.check("a", b"x")
+    attempts.failed("a")
+    with pytest.raises(ThrottledError):
+        attempts.failed("a")
 
 
 def test_a_clock_that_is_set_back_keeps_nobody_out() -> None:
@@ -42,31 +44,82 @@ def test_a_clock_that_is_set_back_keeps_nobody_out() -> None:
     attempts = Attempts(Rate(1, 60), clock=clock)
     attempts.failed("a")
     clock.now = 0
-    attempts.check("a", b"x")
+    attempts.failed("a")
+
+
+def test_exempt_addresses_are_not_counted() -> None:
+    attempts = Attempts(Rate(1, 60), clock=Clock(), exempt=("proxy",))
+    for _ in range(10):
+        attempts.failed("proxy")
+    attempts.failed("a")
+    with pytest.raises(ThrottledError):
+        attempts.failed("a")
 
 
 def test_no_more_is_remembered_than_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("casbah.identity.attempts._MOST", 10)
     attempts = Attempts(Rate(1, 60), clock=Clock())
-    for each in range(100):
-        attempts.failed(str(each))
-        attempts.good(str(each), b"x")
-    assert (len(attempts._failed), len(attempts._good)) == (10, 10)
+    for number in range(100):
+        attempts.failed(str(number))
+        attempts.good(b"%d" % number)
+    assert (len(attempts._failed), len(attempts._seen)) == (10, 10)
 
 
-def test_on_the_wire(tmp_path) -> None:
-    with compose.opened(settings.read({}, store=str(tmp_path), bad_keys="5/hour")) as house:
-        key, _ = house.services.tokens.create("known", tenant="default")
-        late, _ = house.services.tokens.create("late", tenant="default")
+OWN_PAGE = {"sec-fetch-site": "same-origin", "origin": "http://localhost", "host": "localhost"}
+
+
+def tried(app, count: int) -> list[int]:
+    return [Asker(app, f"{number:080d}")("GET", LIST).status for number in range(count)]
+
+
+def signed_in(app, key: str) -> int:
+    return Asker(app, None)("POST", SESSION, json.dumps({"token": key}).encode(), headers=OWN_PAGE).status
+
+
+def test_bad_keys_get_429_past_the_limit_and_good_ones_never(tmp_path) -> None:
+    chosen = settings.read({}, store=str(tmp_path), bad_keys="60/hour")
+    with compose.opened(chosen) as house:
+        key, _ = house.services.tokens.create("dashboard", tenant="default")
+        other, _ = house.services.tokens.create("revoked", tenant="default")
+        house.services.tokens.revoke("revoked", governs=lambda _: True)
+    with compose.opened(chosen) as house:  # Restarted: nothing is remembered of who was good.
+        assert tried(house.app, 64) == [401] * 60 + [429] * 4
         assert Asker(house.app, key)("GET", LIST).status == 200
-        tried = [Asker(house.app, f"{each:080d}")("GET", LIST).status for each in range(8)]
-        assert tried == [401] * 5 + [429] * 3
-        assert Asker(house.app, late)("GET", LIST).status == 429
-        assert Asker(house.app, key)("GET", LIST).status == 200
+        assert signed_in(house.app, key) == 200
         assert Asker(house.app, house.local_key)("GET", LIST).status == 200
-        asked = json.dumps({"token": late}).encode()
-        own = {"sec-fetch-site": "same-origin", "origin": "http://localhost", "host": "localhost"}
-        assert Asker(house.app, None)("POST", "/api/ext/v1/session", asked, headers=own).status == 429
+        assert Asker(house.app, other)("GET", LIST).status == 429
+        refused = Asker(house.app, "0" * 80)("GET", LIST)
+        assert 0 < int(refused.headers["retry-after"]) <= 3_600
+        assert refused.json["detail"].startswith("Request was throttled.")
+        assert signed_in(house.app, "0" * 80) == 429
+        assert Asker(house.app, None)("GET", LIST).status == 401  # No key is not a bad one.
+
+
+def test_bad_sign_ins_and_bad_keys_count_together(tmp_path) -> None:
+    with compose.opened(settings.read({}, store=str(tmp_path), bad_keys="4/hour")) as house:
+        assert [signed_in(house.app, "0" * 80) for _ in range(2)] == [401] * 2
+        assert Asker(house.app, "0" * 80)("GET", "/metrics").status == 401
+        assert tried(house.app, 3) == [401, 429, 429]
+
+
+def test_a_good_jwt_is_let_in_whatever_others_send(tmp_path) -> None:
+    (tmp_path / "jwks.json").write_bytes(key_set(public("rsa")))
+    given = {
+        "oidc_issuer": ISSUER,
+        "oidc_audience": AUDIENCE,
+        "oidc_jwks": str(tmp_path / "jwks.json"),
+        "bad_keys": "5/hour",
+    }
+    clock = Clock()
+    clock.now = NOW
+    with compose.opened(settings.read({}, store=str(tmp_path / "store"), **given), clock=clock) as house:
+
+        def status(text: str) -> int:
+            return Asker(house.app, None)("GET", LIST, headers={"authorization": f"Bearer {text}"}).status
+
+        forged = token(kind="other rsa")
+        assert [status(forged) for _ in range(7)] == [401] * 5 + [429] * 2
+        assert status(token()) == 200
 
 
 def test_it_can_be_left_out(tmp_path) -> None:

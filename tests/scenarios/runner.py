@@ -187,7 +187,7 @@ class Play:
             raise ValueError(f"a request has no {sorted(set(request) - _ASKS)}")
         headers = dict(self.filled(request.get("headers", {})))
         token = request.get("token", "default")
-        if token != "none" and "Authorization" not in headers:
+        if token != "none" and "authorization" not in map(str.lower, headers):
             headers["Authorization"] = f"Token {self.keys[token]}"
         got = self.client.request(
             request.get("method", "POST"),

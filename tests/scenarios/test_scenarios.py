@@ -46,6 +46,7 @@ TEXTS = {
     errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",
     errors.ShelfUnavailableError:    r"the (tokens|IP ranges|saved queries) cannot be read or written now; try again",
     errors.BadRangeError:            r"(name|category|subnets|tags): .*",
+    errors.ForwardedHeaderError:     r"the proxy's header X-Forwarded-(For|Proto) is .*; expected .*",
     errors.NoSuchRangeError:         r"Not found\.",
     errors.NoSuchQueryError:         r"Not found\.",
     errors.NoSuchExportError:        r"Not found\.",

@@ -290,7 +290,7 @@ def test_a_tenant_that_cannot_be_opened_is_its_own_trouble_alone(opened, tmp_pat
     served = opened("damaged")
     start(served)
     for each in (key, healthy):
-        served.house.services.door.attempts.good("127.0.0.1", digest(each))
+        served.house.services.door.attempts.good(digest(each))
     with (
         httpx.Client(base_url=served.url, headers={"Authorization": f"Token {key}"}, trust_env=False) as broken,
         httpx.Client(base_url=served.url, headers={"Authorization": f"Token {healthy}"}, trust_env=False) as whole,
@@ -348,7 +348,7 @@ def test_a_forced_end_does_not_wait(served):
 def test_what_an_issuer_vouches_for_is_for_the_owner():
     door = Door(None, digest("local"), Attempts(None, clock=lambda: 0), issuer=object())
     for key in ("a.b.c", "known"):
-        door.attempts.good("127.0.0.1", digest(key))
+        door.attempts.good(digest(key))
     assert [door.known(f"Bearer {key}") for key in ("a.b.c", "known", "unknown", "local")] == [
         False,
         True,

@@ -130,6 +130,7 @@ async def _respond(request: Request, services: Services) -> Response:
 
 
 async def _routed(request: Request, services: Services) -> Response:
+    services.proxies.apply(request.scope)
     segments = segments_of(_raw_path(request))
     matched = _matched(segments)
     if not matched:

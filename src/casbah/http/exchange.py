@@ -17,6 +17,7 @@ from casbah.backup.snapshots import Snapshots
 from casbah.export.exports import Exports
 from casbah.http.lanes import Lanes
 from casbah.http.metrics import Metrics
+from casbah.http.proxies import Proxies
 from casbah.http.quirks import Quirks
 from casbah.identity.door import Door
 from casbah.identity.grants import Caller
@@ -56,6 +57,7 @@ class Services:
     store: Store
     tokens: Tokens
     door: Door
+    proxies: Proxies
     sign_in: SignIn | None
     throttle: Throttle
     quirks: Quirks

@@ -30,7 +30,7 @@ from casbah.http.ranges import RANGE_PARAMETERS
 from casbah.http.refusal import REFUSALS, Refusal
 from casbah.http.routes import ALIASES, Handler, PublicHandler, PublicRoute, Route
 from casbah.http.schema import Parameter, Schema, either, language, parameters, ref
-from casbah.http.session import COOKIE
+from casbah.http.session import COOKIE, HOST_PREFIX
 from casbah.http.shape import MEANINGS, answers, bodies
 from casbah.identity.grants import Permission
 
@@ -87,7 +87,8 @@ _SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": "What a browser has after signing in; it counts for requests of this server's own pages alone",
+        "description": "What a browser has after signing in; it counts for requests of this server's own pages alone. "
+        f"Over TLS its name is `{HOST_PREFIX}{COOKIE}`",
     },
     "bearer": {
         "type": "http",

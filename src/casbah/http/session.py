@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from casbah.activity.address import canonical
 from casbah.errors import (
     ForeignPageError,
     InvalidTokenError,
@@ -33,14 +34,21 @@ COOKIE = "casbah_session"
 STATE_COOKIE = "casbah_sign_in"
 """What a browser keeps while it is at the issuer. Lax: it is to come along when the issuer sends the browser back."""
 
+HOST_PREFIX = "__Host-"
+"""How both begin over TLS. Browsers take such a cookie from this very host over TLS alone, so that no sibling of it and
+nobody on the network can plant one (RFC 6265bis, 4.1.3.2).
+"""
+
 _PATH = "/api/ext/v1/session"
 _SAFE = ("GET", "HEAD")
 _MOST_KEY = 192
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def address_of(request: Request) -> str:
-    """Where a request comes from, as far as the socket says."""
-    return request.client.host if request.client else ""
+    """The client's address: that of the connection, or what a trusted proxy says (`Proxies.apply`)."""
+    host = request.client.host if request.client else ""
+    return canonical(host) or host
 
 
 async def sign_in(request: Request, services: Services) -> Response:
@@ -50,7 +58,7 @@ async def sign_in(request: Request, services: Services) -> Response:
     with services.door.counted(key, address_of(request)):
         session, expires = await services.lanes.quick.run(lambda: services.tokens.begin_session(key, ms=length))
     response = json_response(_said(await services.lanes.quick.run(services.door.visitor, session), expires))
-    _keep(response, request, COOKIE, session, seconds=length // 1_000)
+    _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
     return response
 
 
@@ -64,10 +72,10 @@ async def ways(_: Request, services: Services) -> Response:
 async def begin(request: Request, services: Services) -> Response:
     """The way to the issuer, and back to `then`, a path of the pages."""
     sign_in = _issuers(services)
-    redirect = f"{request.url.scheme}://{request.headers.get('host', '')}{_PATH}/return"
+    redirect = f"{_scheme(request)}://{request.headers.get('host', '')}{_PATH}/return"
     where, state = await run_in_threadpool(sign_in.begin, redirect, then=_then(request.query_params.get("then", "/")))
     response = RedirectResponse(where, 302)
-    _keep(response, request, STATE_COOKIE, state, seconds=PENDING_MS // 1_000, at_the_issuer=True)
+    _set_cookie(response, request, STATE_COOKIE, state, seconds=PENDING_MS // 1_000)
     return response
 
 
@@ -85,14 +93,14 @@ async def come_back(request: Request, services: Services) -> Response:
         length = _length(services)
         session, _ = await services.lanes.quick.run(lambda: services.tokens.begin_session_of(caller, ms=length))
         response = RedirectResponse(then, 303)
-        _keep(response, request, COOKIE, session, seconds=length // 1_000)
-    response.delete_cookie(STATE_COOKIE, path=_PATH, httponly=True, samesite="lax")
+        _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
+    _clear_cookie(response, request, STATE_COOKIE)
     return response
 
 
 def _arrived(request: Request, services: Services) -> tuple[Caller, str]:
     """Who comes back from the issuer, and where they wanted to go. Raises InvalidTokenError or IssuerUnavailableError."""
-    asked, state = request.query_params, request.cookies.get(STATE_COOKIE, "")
+    asked, state = request.query_params, _read_cookie(request, STATE_COOKIE) or ""
     if not state or not hmac.compare_digest(state.encode(), asked.get("state", "").encode("utf-8", "replace")):
         raise InvalidTokenError("the state is not the one that this browser keeps")
     if "code" not in asked:
@@ -107,17 +115,17 @@ async def whoami(exchange: Exchange) -> Response:
 
 async def sign_out(exchange: Exchange) -> Response:
     """Sign out: the session is over, and the cookie is taken back."""
-    session = exchange.request.cookies.get(COOKIE)
+    session = _read_cookie(exchange.request, COOKIE)
     if session:
         await exchange.quick(exchange.services.tokens.end_session, session)
     response = json_response(_said(exchange.caller))
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    _clear_cookie(response, exchange.request, COOKIE)
     return response
 
 
 def visitor(request: Request, services: Services) -> Caller | None:
     """Who signed in, where the request bears a session and nothing else. Raises InvalidTokenError or ForeignPageError."""
-    session = request.cookies.get(COOKIE)
+    session = _read_cookie(request, COOKIE)
     if session is None or "authorization" in request.headers:
         return None
     if request.method not in _SAFE:
@@ -125,19 +133,40 @@ def visitor(request: Request, services: Services) -> Caller | None:
     return services.door.visitor(session)
 
 
-def _keep(
-    response: Response, request: Request, name: str, value: str, *, seconds: int, at_the_issuer: bool = False
-) -> None:
-    """Let the browser keep something that no script can read; over TLS alone where the server is."""
+def _scheme(request: Request) -> str:
+    """What the browser speaks, to this server or to a trusted proxy."""
+    return str(request.scope.get("scheme", "http"))
+
+
+def _secure(request: Request) -> bool:
+    return _scheme(request) == "https"
+
+
+def _cookie_name(request: Request, cookie: str) -> str:
+    return f"{HOST_PREFIX}{cookie}" if _secure(request) else cookie
+
+
+def _read_cookie(request: Request, cookie: str) -> str | None:
+    """A cookie of the request. Over TLS one without the prefix is ignored: somebody else could have planted it."""
+    return request.cookies.get(_cookie_name(request, cookie))
+
+
+def _set_cookie(response: Response, request: Request, cookie: str, value: str, *, seconds: int) -> None:
+    """Set a cookie that no script can read and that the browser sends to this host alone."""
     response.set_cookie(
-        name,
+        _cookie_name(request, cookie),
         value,
         max_age=seconds,
-        path=_PATH if at_the_issuer else "/",
-        secure=request.url.scheme == "https",
+        path=_PATH if cookie == STATE_COOKIE and not _secure(request) else "/",
+        secure=_secure(request),
         httponly=True,
-        samesite="lax" if at_the_issuer else "strict",
+        samesite="lax" if cookie == STATE_COOKIE else "strict",
     )
+
+
+def _clear_cookie(response: Response, request: Request, cookie: str) -> None:
+    """Delete a cookie. Browsers ignore a `__Host-` cookie without Secure and this path, even one that deletes."""
+    _set_cookie(response, request, cookie, "", seconds=0)
 
 
 def _length(services: Services) -> int:
@@ -166,17 +195,24 @@ def _own_page(request: Request) -> None:
     Browsers send `Origin` with every request but GET and HEAD (Fetch, 3.1), and `Sec-Fetch-Site` with those to trustworthy
     addresses, localhost among them (Fetch Metadata, 2.2). What has neither is no browser, and can send a token.
     """
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    own = site == "same-origin" if site is not None else _same_host(origin, request.headers.get("host", ""))
-    if not own:
+    site = request.headers.get("sec-fetch-site")
+    if not (site == "same-origin" if site is not None else _same_origin(request)):
         raise ForeignPageError
 
 
-def _same_host(origin: str | None, host: str) -> bool:
+def _same_origin(request: Request) -> bool:
+    """Whether `Origin` is this server's own."""
+    origin, host = request.headers.get("origin"), request.headers.get("host")
     try:
-        return origin is not None and urlsplit(origin).netloc.lower() == host.lower() != ""
+        return bool(origin and host) and _origin(str(origin)) == _origin(f"{_scheme(request)}://{host}")
     except ValueError:
         return False
+
+
+def _origin(text: str) -> tuple[str, str]:
+    """Scheme, and host with its port (RFC 6454, 4); the default port may be left out."""
+    parts = urlsplit(text.lower())
+    return parts.scheme, parts.netloc.removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
 
 
 def _key(body: dict[str, Any]) -> str:

@@ -65,15 +65,13 @@ class Door:
 
     @contextmanager
     def counted(self, key: str, address: str) -> Iterator[None]:
-        """Around finding out whether a key is good. Raises ThrottledError where too many of that address were not."""
-        hashed = digest(key)
-        self.attempts.check(address, hashed)
+        """Around checking a key. Raises ThrottledError in place of InvalidTokenError past the limit of an address."""
         try:
             yield
         except InvalidTokenError:
             self.attempts.failed(address)
             raise
-        self.attempts.good(address, hashed)
+        self.attempts.good(digest(key))
 
     def visitor(self, session: str) -> Caller:
         """Who signed in to the pages. Raises InvalidTokenError."""

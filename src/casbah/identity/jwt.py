@@ -8,6 +8,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from casbah.errors import InvalidTokenError
@@ -98,7 +99,10 @@ def _header(text: str) -> Header:
 def _object(text: str, part: str) -> Mapping[str, Any]:
     try:
         found = json.loads(
-            _decoded(text, part).decode(), object_pairs_hook=_without_doubles, parse_constant=_no_constant
+            _decoded(text, part).decode(),
+            object_pairs_hook=_without_doubles,
+            parse_float=_exact,
+            parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
         raise InvalidTokenError(f"its {part} cannot be read as JSON, or a key stands there twice") from None
@@ -120,6 +124,14 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key stands twice")
     return found
+
+
+def _exact(text: str) -> Decimal:
+    """A number with a fraction or an exponent, with all of its digits."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # Its exponent has more digits than any machine can count with.
+        raise ValueError("a number that is too large") from None
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -7,6 +7,7 @@ stands in the log, never in the answer, and nothing of the token stands anywhere
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,11 +75,11 @@ class Issuer:
         if not self.audiences.intersection(_strings(claims, "aud")):
             raise InvalidTokenError("its aud is none of ours")
         now, expires = self.clock(), _moment(claims, "exp")
-        if expires is None or now >= expires + self.leeway_ms:
+        if expires is None or _seconds(now - self.leeway_ms) >= expires:
             raise InvalidTokenError("it has expired, or has no exp")
         for name in ("nbf", "iat"):
             begins = _moment(claims, name)
-            if begins is not None and now < begins - self.leeway_ms:
+            if begins is not None and _seconds(now + self.leeway_ms) < begins:
                 raise InvalidTokenError(f"its {name} lies in the future")
 
     def _scope(self, claims: Mapping[str, Any]) -> Scope:
@@ -134,14 +135,19 @@ def _source(settings: Settings) -> Fetch:
     return partial(keys.from_address, where) if "://" in where else partial(keys.from_file, Path(where).expanduser())
 
 
-def _moment(claims: Mapping[str, Any], name: str) -> int | None:
-    """A NumericDate in ms; whole seconds alone, as issuers write them."""
+def _moment(claims: Mapping[str, Any], name: str) -> int | Decimal | None:
+    """A NumericDate: seconds since 1970, with a fraction or without (RFC 7519, 2)."""
     if name not in claims:
         return None
-    found = claims[name]
-    if type(found) is not int or not 0 <= found <= _LAST_SECOND:
-        raise InvalidTokenError(f"its {name} is not a whole number of seconds")
-    return found * 1_000
+    found: int | Decimal = claims[name]
+    if type(found) not in (int, Decimal) or not 0 <= found <= _LAST_SECOND:
+        raise InvalidTokenError(f"its {name} is not a number of seconds since 1970")
+    return found
+
+
+def _seconds(ms: int) -> Decimal:
+    """The same moment in seconds, exactly."""
+    return Decimal(ms).scaleb(-3)
 
 
 def _strings(claims: Mapping[str, Any], name: str) -> list[str]:

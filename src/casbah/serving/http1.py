@@ -1,6 +1,8 @@
 """HTTP/1.1 on a connection, read strictly."""
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import httptools
@@ -9,7 +11,16 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 _MOST_HEAD = 1_048_576
 _MOST_FIELDS = 10_000
 _MOST_TARGET = 65_535
-_BAD_REQUEST, _TARGET_TOO_LONG, _HEAD_TOO_LARGE = 400, 414, 431
+_BAD_REQUEST, _TARGET_TOO_LONG, _HEAD_TOO_LARGE, _NOT_IMPLEMENTED = 400, 414, 431, 501
+_ONCE = (b"host", b"authorization", b"cookie", b"casbah-tenant", b"content-type", b"origin", b"sec-fetch-site")
+"""Headers that a request has at most once: of two, a proxy could judge by one and the application by the other."""
+
+_VALID_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::\d*)?|\[[0-9A-Fa-f:.]+\](?::\d*)?", re.ASCII)
+"""RFC 9112, 3.2; one of http and https is not empty (RFC 9110, 4.2.1)."""
+
+_AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+
+Fields = Sequence[tuple[bytes, bytes]]
 
 
 class PlainHttp(HttpToolsProtocol):
@@ -84,6 +95,11 @@ class PlainHttp(HttpToolsProtocol):
             raise ValueError(self._problem)
         if self.parser.get_method() == b"CONNECT":
             raise ValueError("no proxy")
+        if (authority := _AUTHORITY.match(self.url)) is not None:
+            self._replace_host(authority.group(1))
+        if (fault := _fault(self.parser.get_http_version(), self.headers)) is not None:
+            self._problem = fault
+            raise ValueError(fault)
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
@@ -125,6 +141,10 @@ class PlainHttp(HttpToolsProtocol):
             else:
                 return
 
+    def _replace_host(self, authority: bytes) -> None:
+        """The host that an absolute target names counts, and not the header (RFC 9112, 3.2.2)."""
+        self.headers[:] = [(name, authority if name == b"host" else value) for name, value in self.headers]
+
     def _head_without_offer(self) -> bytes:
         line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         kept = (b"%b: %b" % header for header in self.headers if header[0] != b"upgrade")
@@ -136,8 +156,9 @@ class PlainHttp(HttpToolsProtocol):
         Requests before it that are whole are answered first, and no answer that has begun is interrupted by another.
         """
         text = json.dumps({"detail": detail}).encode()
+        default = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
         headers = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(text)
-        self._refusal = STATUS_LINE[status] + headers + text
+        self._refusal = STATUS_LINE[status] + default + headers + text
         asked: Any = self.cycle  # None before the first request, whatever its annotation says.
         queued = bool(self.pipeline)
         broken = asked is not None and asked.more_body and not asked.response_complete
@@ -148,3 +169,21 @@ class PlainHttp(HttpToolsProtocol):
         if not (broken and asked.response_started):
             self.transport.write(self._refusal)
         self.transport.close()
+
+
+def _fault(version: str, headers: Fields) -> tuple[int, str] | None:
+    """What is wrong with a head that can be read: status and text."""
+    names = [name for name, _ in headers]
+    repeated = next((name for name in _ONCE if names.count(name) > 1), None)
+    hosts = [value for name, value in headers if name == b"host"]
+    if version not in ("1.0", "1.1"):
+        return _BAD_REQUEST, "the version of HTTP is not supported; send HTTP/1.1 or HTTP/1.0"
+    if repeated is not None:
+        return _BAD_REQUEST, f"the header {repeated.decode().title()} is repeated; send it once"
+    if version == "1.1" and not hosts:
+        return _BAD_REQUEST, "the header Host is missing; a request of HTTP/1.1 names the host that it is for"
+    if hosts and not _VALID_HOST.fullmatch(hosts[0]):
+        return _BAD_REQUEST, "the header Host is not a host name or an address, with a port or without"
+    if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in headers):
+        return _NOT_IMPLEMENTED, "the header Transfer-Encoding names another coding than chunked"
+    return None

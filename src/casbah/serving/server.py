@@ -183,6 +183,9 @@ def server_of(
         lifespan="off",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # Which proxies are trusted is a setting of ours; see `http.proxies`.
+        ws="none",
+        workers=1,  # Else it reads WEB_CONCURRENCY.
         log_config=None,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
