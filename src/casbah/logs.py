@@ -32,7 +32,10 @@ def of_request(**said: object) -> None:
 def set_up(*, level: str, form: str, of_requests: bool, stream: TextIO = sys.stderr) -> None:
     """Have everything that is logged from now on written in that form."""
     global _requests  # noqa: PLW0603  a process has one log, as it has one stderr
-    for_people = structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
+    # A plain traceback: the richer ones show the local variables of every frame, hence records and secrets.
+    for_people = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )
     last = _in_json if form == "json" else for_people
     end: list[Any] = [structlog.processors.format_exc_info, last] if form == "json" else [last]
     handler = logging.StreamHandler(stream)

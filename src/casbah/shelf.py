@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from casbah.durable import make_folder
 from casbah.errors import ShelfDamagedError, ShelfUnavailableError, StoreClosedError
+from casbah.failure import is_database_error
 
 log = logging.getLogger("casbah.shelf")
 
@@ -158,9 +159,9 @@ class FolderShelf:
             try:
                 with self._database:
                     yield self._database
-            except _OUR_MISTAKES:
-                raise
             except sqlite3.Error as wrong:
+                if not is_database_error(wrong):
+                    raise
                 log.warning("the database of %s failed: %s", self._kind.what, wrong)
                 raise ShelfUnavailableError(self._kind.what) from wrong
 
@@ -213,7 +214,6 @@ create table if not exists kept (
     unique (drawer, name)
 ) strict;
 """
-_OUR_MISTAKES = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 _CANNOT_OPEN = "cannot be opened for writing; see whether it is a file, and who may write it and its folder"
 
 

@@ -1,5 +1,7 @@
 """The product's own server on a free port, with a store of its own."""
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -26,16 +28,20 @@ def _without(kind: Kind) -> Callable[[House], None]:
 
     def spoil(house: House) -> None:
         with closing(sqlite3.connect(house.services.settings.store / f"{kind.name}.db")) as database, database:
-            database.execute("drop table kept")
+            database.execute("pragma writable_schema = on")
+            database.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
+            database.execute("pragma schema_version = 99")  # For those who have it open.
 
     return spoil
 
 
 def _without_room(house: House) -> None:
-    """What a disk may do to the activities: nothing new can be written where they are."""
-    for periods in (house.services.settings.store / "tenants").glob("*/periods"):
-        periods.rename(periods.with_name("elsewhere"))
-        periods.touch()
+    """What a full disk does to the activities: no writer can be opened."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    house.services.store._writers._writer = full  # type: ignore[attr-defined]
 
 
 def _cluster_away(house: House) -> None:

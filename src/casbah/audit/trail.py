@@ -16,6 +16,7 @@ from typing import Any
 from casbah.activity.arrival import Arrival
 from casbah.activity.scope import Scope
 from casbah.errors import CasbahError
+from casbah.failure import bug
 from casbah.ingest import jsontext
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.contract import Connector, Draft, Event, Refusal, UnusableEventError
@@ -76,7 +77,7 @@ class Trail:
 
     def lost(self, act: Act, wrong: Exception) -> None:
         """An act that cannot be stored is told to the log whole: it has happened."""
-        log.error("this act was done and is not in the log of activities (%s): %s", wrong, act)
+        log.error("this act was done and is not in the log of activities (%s): %s", wrong, act, exc_info=bug(wrong))
 
     def note(self, act: Act, scope: Scope) -> None:
         """Store an act soon."""

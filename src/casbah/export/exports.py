@@ -25,9 +25,10 @@ from typing import Any, BinaryIO, cast
 from casbah.activity.query import Bounds, Query, continuation, parse
 from casbah.activity.scope import Scope
 from casbah.durable import make_folder, sync_folder, write_file
-from casbah.errors import CasbahError, LimitExceededError, NoSuchExportError
+from casbah.errors import CasbahError, LimitExceededError, NoSuchExportError, UnavailableError
 from casbah.export.columns import COLUMNS
 from casbah.export.formats import COMPRESSIONS, FORMATS
+from casbah.failure import bug, is_disk_error
 from casbah.store.contract import Store
 
 log = logging.getLogger("casbah.export")
@@ -237,9 +238,7 @@ class Exports:
                 self._failed(kept, error)
 
     def _failed(self, kept: _Kept, error: Exception) -> None:
-        log.warning(
-            "export %s failed: %s", kept.export.id, error, exc_info=not isinstance(error, CasbahError | OSError)
-        )
+        log.warning("export %s failed: %s", kept.export.id, error, exc_info=bug(error))
         with suppress(OSError, _StoppedError):
             (kept.folder / _DRAFT).unlink(missing_ok=True)
             self._turn(kept, state=FAILED, error=_said(error), ended=self._clock())
@@ -276,7 +275,7 @@ class Exports:
         if kept.stop.is_set() or self._closed.is_set():
             raise _StoppedError
         if shutil.disk_usage(kept.folder).free < self._spare:
-            raise OSError(f"the disk has less than {self._spare:,} bytes free (setting CASBAH_EXPORT_SPARE)")
+            raise UnavailableError(f"the disk has less than {self._spare:,} bytes free (setting CASBAH_EXPORT_SPARE)")
 
     def _batches(self, kept: _Kept) -> Iterator[list[bytes]]:
         """What matches, a few thousand at a time: a scan to its end."""
@@ -342,6 +341,6 @@ def _said(error: Exception) -> str:
     """What is told of an error: what we raised on purpose, or the system did; of anything else that it happened."""
     if isinstance(error, CasbahError):
         return str(error)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and is_disk_error(error):
         return error.strerror or str(error)
     return "something unforeseen happened; the server's log says what"

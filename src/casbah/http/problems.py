@@ -5,19 +5,23 @@ import logging
 import orjson
 from starlette.responses import Response
 
-from casbah.errors import CasbahError, OperatorError, RequestError, UnavailableError, UnwritableError
+from casbah.errors import OperatorError, RequestError, UnavailableError, UnwritableError
+from casbah.failure import is_disk_error
 
 log = logging.getLogger("casbah.http")
 
 
 def answer(error: Exception) -> Response:
-    """The response to an error. What is not the caller's to mend is logged in full and shown in one plain line."""
-    if isinstance(error, OSError):
+    """The response to an error. What the caller cannot correct is logged in full and shown in one plain line.
+
+    Only errors of the disk itself are told as such: an unforeseen OSError is as much a bug as any other error.
+    """
+    if is_disk_error(error):
         log.error("request failed: %s", error)
         error = UnwritableError()
     if isinstance(error, RequestError | UnavailableError):
         return problem(error.status, str(error), dict(error.headers))
-    if isinstance(error, OperatorError | CasbahError):
+    if isinstance(error, OperatorError):
         log.error("request failed: %s", error)
     else:
         log.error("request failed", exc_info=error)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from casbah.failure import bug
 from casbah.pull import build
 from casbah.pull.checkpoints import Checkpoints
 from casbah.pull.config import Entry, secret, span
@@ -96,7 +97,12 @@ class Pulling:
 
     def _run(self, puller: Puller, pause: float) -> None:
         while not self._stopping.is_set():
-            found = _round(puller)
+            try:
+                found = _round(puller)
+            except Exception as error:
+                log.warning("pull %s failed: %s", puller.name, error, exc_info=bug(error))
+                self._stopping.wait(pause)
+                continue
             if isinstance(found, StoppedError):
                 return
             if isinstance(found, PullError):

@@ -18,7 +18,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import where
 from casbah.activity.scope import Scope
 from casbah.durable import open_database
-from casbah.errors import CasbahError
+from casbah.failure import bug
 from casbah.push.config import Entry
 from casbah.push.deliver import NotNowError, RefusedError, Way
 from casbah.store.contract import Change, Store
@@ -239,8 +239,23 @@ class Pushing:
                 if not pusher.step():
                     self._stopping.wait(_LOOK_SECONDS)
                 pause = _FIRST_PAUSE
-            except (NotNowError, CasbahError, sqlite3.Error, OSError) as wrong:
-                log.warning("%s does not take activities now, next try in %.0f s: %s", name, pause, wrong)
-                self._letters.say(name, str(wrong))
-                self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  jitter
-                pause = min(pause * 2, _MOST_PAUSE)
+            except NotNowError as error:
+                log.warning("%s does not take activities now, next try in %.0f s: %s", name, pause, error)
+                self._report(name, str(error))
+                pause = self._wait(pause)
+            except Exception as error:
+                log.warning("pushing to %s failed, next try in %.0f s: %s", name, pause, error, exc_info=bug(error))
+                self._report(name, "the server failed; its log says why" if bug(error) else str(error))
+                pause = self._wait(pause)
+
+    def _wait(self, pause: float) -> float:
+        """Wait for a while; how long to wait next time."""
+        self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  jitter
+        return min(pause * 2, _MOST_PAUSE)
+
+    def _report(self, name: str, status: str) -> None:
+        """Keep how a destination is doing; where that cannot be written, the log alone has it."""
+        try:
+            self._letters.say(name, status)
+        except sqlite3.Error as error:
+            log.warning("the state of %s cannot be kept: %s", name, error, exc_info=bug(error))

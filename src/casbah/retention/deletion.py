@@ -16,6 +16,7 @@ from casbah.activity.query import where
 from casbah.activity.scope import Scope
 from casbah.audit.trail import Act, Trail
 from casbah.errors import CasbahError
+from casbah.failure import bug
 from casbah.retention.rules import DELETE, HOLD, Rule, Rules
 from casbah.store.contract import Store
 
@@ -160,6 +161,6 @@ class Retention:
         """Whatever fails now is tried again later, and said."""
         try:
             work()
-        except Exception as wrong:  # noqa: BLE001  the thread must go on, whatever the engine raises
+        except Exception as wrong:
             if not self._closing.is_set():
-                log.warning("%s waits: %s", what, wrong)
+                log.warning("%s waits: %s", what, wrong, exc_info=bug(wrong))

@@ -4,6 +4,7 @@ What comes while a message is being sent goes with the next one: the busier the 
 """
 
 import itertools
+import logging
 import pickle
 import queue
 import threading
@@ -15,8 +16,10 @@ from typing import Any
 
 from casbah.activity.scope import Scope
 from casbah.errors import CasbahError, StoreClosedError
+from casbah.failure import bug
 from casbah.store.contract import Inserted
 
+_log = logging.getLogger("casbah.serving")
 _MOST_TOGETHER = 200
 Batch = tuple[int, str, Sequence[Any]]
 """A number to answer it by, a tenant, and what was made ready for it."""
@@ -75,6 +78,8 @@ def store(line: Connection, insert: Insert) -> None:
 
 def _tell(sender: "_Sender", number: int, stored: "Future[Inserted]") -> None:
     wrong = stored.exception()
+    if wrong is not None and bug(wrong):  # Another process gets the error without its traceback.
+        _log.error("storing failed", exc_info=wrong)
     sender.send((number, None if wrong is not None else stored.result(), None if wrong is None else _portable(wrong)))
 
 

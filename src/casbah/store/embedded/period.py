@@ -9,7 +9,7 @@ from casbah.durable import make_folder
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.payload import Payloads
-from casbah.store.embedded.trouble import told_of_disk
+from casbah.store.embedded.trouble import translate_io_errors
 from casbah.store.embedded.view import Limits, View, extremes, latest
 
 
@@ -39,17 +39,18 @@ class Period:
         self._changed = changed
         make_folder(folder)
         self._schema = s.build()
-        self.index = tantivy.Index(self._schema, str(folder), reuse=True)
-        self.index.register_tokenizer(s.WORDS, s.analyzer())
-        self.index.config_reader("manual", 0)
-        self.index.reload()
+        with translate_io_errors():
+            self.index = tantivy.Index(self._schema, str(folder), reuse=True)
+            self.index.register_tokenizer(s.WORDS, s.analyzer())
+            self.index.config_reader("manual", 0)
+            self.index.reload()
         self._limits, self.last = extremes(self.index.searcher()) if limits is None else (limits(), 0)
         self.pending: Limits | None = None
         self.view = self._seen()
 
     def refresh(self, last: int | None = None) -> None:
         """Take what is committed into view; `last` is its largest number of storing, looked up where nobody knows."""
-        with told_of_disk():
+        with translate_io_errors():
             self.index.reload()
         self.last = max(self.last, latest(self.index.searcher()) if last is None else last)
         self._limits = _both(self._limits, self.pending or {})
@@ -63,7 +64,7 @@ class Period:
         """Take into view what another process has committed. Its limits are asked for afterwards: those from before could be
         too narrow for what it has committed in between.
         """
-        with told_of_disk():
+        with translate_io_errors():
             self.index.reload()
         self._limits = limits()
         before, self.view = self.view, self._seen()
@@ -80,7 +81,7 @@ class Period:
 
     def shed(self) -> None:
         """Let go of the records that the engine keeps unpacked; for the thread that writes, where nothing is pending."""
-        with told_of_disk():
+        with translate_io_errors():
             self.index.reload()
         self.view = self.view.renewed(self.index.searcher())
 

@@ -10,10 +10,12 @@ import tantivy
 from casbah.durable import sync_folder
 from casbah.errors import StoreClosedError
 from casbah.store.embedded.period import Period
-from casbah.store.embedded.trouble import told_of_disk
+from casbah.store.embedded.trouble import translate_io_errors
 from casbah.store.embedded.view import Limits
 
 _LEAST_BYTES = 15_000_000
+_ENDED = "index writer was killed"
+"""What the engine says of a writer whose thread has ended, instead of why it has."""
 
 
 class Writers:
@@ -45,8 +47,7 @@ class Writers:
         with self._writing:
             if self._closed:
                 raise StoreClosedError
-            with told_of_disk():
-                self._commit(period, documents, limits, without, matching)
+            self._commit(period, documents, limits, without, matching)
             period.refresh(last)
 
     def _commit(
@@ -57,18 +58,21 @@ class Writers:
         without: Iterable[tuple[str, str]],
         matching: tantivy.Query | None,
     ) -> None:
-        writer = self._writer(period)
+        with translate_io_errors():
+            writer = self._writer(period)
         try:
-            if matching is not None:
-                writer.delete_documents_by_query(matching)
-            for column, term in without:
-                writer.delete_documents_by_term(column, term)
-            for document in documents:
-                writer.add_json(document)
+            with translate_io_errors():
+                if matching is not None:
+                    writer.delete_documents_by_query(matching)
+                for column, term in without:
+                    writer.delete_documents_by_term(column, term)
+            for document in documents:  # Often made one by one, by us: an error of that is not the disk's.
+                _add(writer, document)
             period.pending = limits
-            writer.commit()
-            # A commit ends with a rename in this folder, which the engine leaves to the file system's own time.
-            sync_folder(period.folder)
+            with translate_io_errors():
+                writer.commit()
+                # A commit ends with a rename in this folder, which the engine leaves to the file system's own time.
+                sync_folder(period.folder)
         except BaseException:
             del self._open[period]
             _let_go(writer)
@@ -79,7 +83,8 @@ class Writers:
         with self._writing:
             if self._closed:
                 raise StoreClosedError
-            self._writer(period).garbage_collect_files()
+            with translate_io_errors():
+                self._writer(period).garbage_collect_files()
 
     def close(self) -> None:
         """Wait for merges and let go of every period."""
@@ -99,6 +104,24 @@ class Writers:
     def _close_oldest(self) -> None:
         _, writer = self._open.popitem(last=False)
         writer.wait_merging_threads()
+
+
+def _add(writer: tantivy.IndexWriter, document: str) -> None:
+    try:
+        writer.add_json(document)
+    except ValueError as error:
+        with translate_io_errors():
+            raise _cause(writer, error) from error
+
+
+def _cause(writer: tantivy.IndexWriter, error: ValueError) -> ValueError:
+    """Why the engine's thread has ended: only a commit, which fails then, says it."""
+    if _ENDED in str(error):
+        try:
+            writer.commit()
+        except ValueError as cause:
+            return cause
+    return error
 
 
 def _let_go(writer: tantivy.IndexWriter) -> None:
