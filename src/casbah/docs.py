@@ -339,8 +339,8 @@ the disk free than `CASBAH_EXPORT_SPARE` fails and says so ([settings.md](settin
 
 `csv`, `ndjson` and `cef` can be compressed: `"compress": "gzip"` or `"zstd"`; the others are, inside.
 
-- **CSV** is that of RFC 4180, in UTF-8. Moments are ISO 8601 in UTC, lists are JSON. A text that a spreadsheet would take for a formula is led by
-  an apostrophe; whoever wants it as it is takes another format.
+- **CSV** is that of RFC 4180, in UTF-8. Moments are ISO 8601 in UTC, lists are JSON. An apostrophe goes before
+  anything in a text that a spreadsheet would take for the start of a formula. Take another format to have texts as they are.
 - **NDJSON** has the records byte for byte as they are stored, one a line; with columns it has objects of them, moments in ms.
 - **CEF** has the lines of MDCA's retired SIEM agent, in its exact form: every key always, in its order. They hold less than a record does;
   `casbah ingest` reads them again, and what a syslog collector kept of MDCA's own.

@@ -85,9 +85,29 @@ def test_what_a_log_says_does_not_steer_the_terminal(tmp_path):
         assert not set(shown) & {0x1B, 0x07}
 
 
-def test_plain_text_stays_as_it_is():
-    assert plain("Zoë, 東京, [bold]") == "Zoë, 東京, [bold]"
-    assert plain("a\tb\r\nc\u202ed\x9be") == "a b  c\ufffdd\ufffde"
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        pytest.param("Zoë, 東京, [bold] 🎉", "Zoë, 東京, [bold] 🎉", id="plain text stays as it is"),
+        pytest.param("a\tb\r\nc", "a b  c", id="white space is blanks"),
+        pytest.param("\u202egnp.exe", "⟨U+202E⟩gnp.exe", id="a change of direction"),
+        pytest.param("a\u2066b\u2069", "a⟨U+2066⟩b⟨U+2069⟩", id="an isolate"),
+        pytest.param("ad\u00admin\u200b", "ad⟨U+00AD⟩min⟨U+200B⟩", id="a soft hyphen and a zero-width space"),
+        pytest.param("a\x00b\x9bc\x1b[31m", "a⟨U+0000⟩b⟨U+009B⟩c⟨U+001B⟩[31m", id="control characters"),
+        pytest.param("a\ufeffb\u2028c\U000e0041", "a⟨U+FEFF⟩b⟨U+2028⟩c⟨U+E0041⟩", id="a BOM, a line separator, a tag"),
+        pytest.param("a\ud83d", "a⟨U+D83D⟩", id="half a character"),
+    ],
+)
+def test_what_hides_is_shown(text, shown):
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize("encoding, shown", [("latin-1", b"???"), ("ascii", b"???"), ("utf-8", "操作人".encode())])
+def test_a_console_that_cannot_show_a_character_shows_something_else(tmp_path, monkeypatch, encoding, shown):
+    casbah(tmp_path, "ingest", "-", stdin=json.dumps(record(1, description="操作人")).encode())
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    assert shown in casbah(tmp_path, "list").stdout
+    assert b"activity-1" in casbah(tmp_path, "show", "activity-1").stdout
 
 
 def test_brackets_in_a_cell_are_no_markup():

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -184,10 +185,55 @@ def test_texts_come_back_whatever_they_are(found: list[dict[str, Any]]) -> None:
     for form in ("ndjson", "parquet", "arrow"):
         assert rows(form, written(form, records, names=["user", "activity"])) == expected
     in_csv = rows("csv", written("csv", records, names=["user", "activity"]))
-    assert [{name: value.removeprefix("'") for name, value in row.items()} for row in in_csv] == [
-        {name: (value or "").removeprefix("'") for name, value in row.items()} for row in expected
+    assert [{name: unguarded(value) for name, value in row.items()} for row in in_csv] == [
+        {name: unguarded(value or "") for name, value in row.items()} for row in expected
     ]
-    assert not any(value[:1] in ("=", "+", "-", "@", "\t", "\r") for row in in_csv for value in row.values() if value)
+    for separator in (",", ";", "\t", "|"):
+        for line in written("csv", records, names=["user", "activity"]).decode().splitlines():
+            assert not [
+                cell
+                for cell in line.split(separator)
+                if unicodedata.normalize("NFKC", cell.lstrip(' "\t\ufeff'))[:1] in SIGNS
+            ]
+
+
+SIGNS = ("=", "+", "-", "@")
+
+
+def unguarded(text: str) -> str:
+    """A text without the apostrophes that keep it from being a formula."""
+    return text.replace("'", "")
+
+
+FORMULAS = [
+    pytest.param("=1+1", "'=1+1", id="equals"),
+    pytest.param("+1", "'+1", id="plus"),
+    pytest.param("-1", "'-1", id="minus"),
+    pytest.param("@SUM(1)", "'@SUM(1)", id="at"),
+    pytest.param("\t=1", "'\t'=1", id="behind a tab"),
+    pytest.param("  =1+1", "'  =1+1", id="behind blanks"),
+    pytest.param("\n=1+1", "'\n'=1+1", id="behind a line feed"),
+    pytest.param("a\n=1+1", "a\n'=1+1", id="on the second line"),
+    pytest.param("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0", id="behind a semicolon"),
+    pytest.param("x; @SUM(1)", "x; '@SUM(1)", id="behind a semicolon and a blank"),
+    pytest.param('x;"=1', "x;\"'=1", id="behind a semicolon and a quote"),
+    pytest.param("\uff1d1+1", "'\uff1d1+1", id="full-width equals"),
+    pytest.param("\uff0b1", "'\uff0b1", id="full-width plus"),
+    pytest.param("\uff0d1", "'\uff0d1", id="full-width minus"),
+    pytest.param("\uff20x", "'\uff20x", id="full-width at"),
+    pytest.param("a=b, c-d, e+f@g", "a=b, c-d, e+f@g", id="signs elsewhere"),
+]
+
+
+@pytest.mark.parametrize("text, cell", FORMULAS)
+def test_no_cell_begins_a_formula(text: str, cell: str) -> None:
+    record = json.dumps({"_id": "a", "description": text, "mainInfo": {"eventObjects": [{"name": text}]}}).encode()
+    content = written("csv", [record], names=["activity", "objects", RECORD])
+    (row,) = rows("csv", content)
+    assert row["activity"] == cell
+    assert json.loads(row["objects"]) == [text]
+    assert json.loads(row[RECORD]) == json.loads(record)
+    assert not any(part.lstrip(' "')[:1] in SIGNS for line in content.decode().splitlines() for part in line.split(";"))
 
 
 def test_moments_past_the_calendar_are_their_ms() -> None:

@@ -233,13 +233,18 @@ def test_a_destination_that_is_away_is_tried_again_by_itself(
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
-     "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::", "2002:7f00:1::"],
+     "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::", "2002:7f00:1::",
+     "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "64:ff9b:1::5db8:d822", "::127.0.0.1", "::93.184.216.34",
+     "::ffff:0:7f00:1", "fec0::1", "feff::1", "2001:0:7f00:1::1", "2606:2800:220:1::5efe:a00:1", "2606:2800:220:1:200:5efe:a00:1",
+     "5f00::1", "ff0e::1"],
 )  # fmt: skip
 def test_addresses_of_ones_own_network_are_not_public(address: str) -> None:
     assert not guard.is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822", "2002:5db8:d822::"]
+)
 def test_addresses_of_the_internet_are(address: str) -> None:
     assert guard.is_public(address)
 

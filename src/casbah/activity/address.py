@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]*)?")
-_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+")
+_WITH_PORT = re.compile(r"((?:::ffff:)?[0-9]+(?:\.[0-9]+){3}):[0-9]+", re.IGNORECASE)
 _MAPPED_BITS = 96
 _REMEMBERED = 16_384
 _MAPPED_FIRST, _MAPPED_LAST = 0xFFFF_0000_0000, 0xFFFF_FFFF_FFFF

@@ -5,6 +5,7 @@ Data goes to stdout, talk to stderr; the exit is 0, 1 where something was amiss,
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import httpx
@@ -84,6 +85,9 @@ def root(
 
 def main() -> None:
     """Run the command line; what went wrong on purpose is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # What a console cannot show is no reason to show nothing.
+            stream.reconfigure(errors="replace")
     try:
         app(prog_name="casbah")
     except CasbahError as error:

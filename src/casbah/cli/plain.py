@@ -1,17 +1,29 @@
-"""Text from logs, made safe to show: whoever writes a log entry must not get to steer the reader's terminal."""
+"""Text from logs, made safe to show: a log entry must not steer the reader's terminal, nor hide what it holds."""
 
+import unicodedata
 from typing import Any
 
 from rich.text import Text
 
 _BLANKS = range(0x09, 0x0E)
-_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
-_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_SHOWN = {**dict.fromkeys((*_CONTROLS, *_DIRECTIONS), "\N{REPLACEMENT CHARACTER}"), **dict.fromkeys(_BLANKS, " ")}
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Categories of characters that nobody sees, or that change the direction of others; the UI has the same rule."""
+
+
+class _Visible(dict[int, str]):
+    """A table for `str.translate` that works out what it lacks."""
+
+    def __missing__(self, codepoint: int) -> str:
+        hidden = unicodedata.category(chr(codepoint)) in _HIDDEN
+        shown = " " if codepoint in _BLANKS else f"⟨U+{codepoint:04X}⟩" if hidden else chr(codepoint)
+        return self.setdefault(codepoint, shown)
+
+
+_SHOWN = _Visible()
 
 
 def plain(text: str) -> str:
-    """`text` on one line, with no control characters and none that turn the direction of writing."""
+    """`text` on one line, with codes such as ⟨U+202E⟩ for the characters that hide."""
     return text.translate(_SHOWN)
 
 

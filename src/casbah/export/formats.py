@@ -89,7 +89,7 @@ class _Csv:
 
     def write(self, records: Sequence[bytes]) -> None:
         found = values(self._columns, records, list(map(jsontext.parse_object, records)))
-        cells = [list(map(_CELL[column.kind], each)) for column, each in zip(self._columns, found, strict=True)]
+        cells = [list(map(_cell_of(column), each)) for column, each in zip(self._columns, found, strict=True)]
         self._put(zip(*cells, strict=True))
 
     def close(self) -> None:
@@ -183,14 +183,26 @@ def _line(record: bytes) -> bytes:
     return record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 
-# What a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV Injection).
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+# What a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV Injection): at the start of a cell, behind blanks
+# too, and within one behind whatever begins a cell or a line for a spreadsheet that separates cells by something else than commas.
+# Full-width, small, raised and lowered forms count: spreadsheets take them for the plain ones.
+_SIGN = "[-=+@\uff1d\ufe66\u207c\u208c\uff0b\ufe62\u207a\u208a\uff0d\ufe63\uff20\ufe6b]"
+_FORMULA = re.compile(rf"[\t\r]|[\s\ufeff]*{_SIGN}")
+_INNER_FORMULA = re.compile(rf"([;|\t\r\n][\s\ufeff\"]*)(?={_SIGN})")
+_INNER_SIGN = re.compile(rf"([;|][\s\"]*)({_SIGN})")
 
 
 def _cell(value: str | None) -> str:
     if value is None:
         return ""
-    return f"'{value}" if _FORMULA.match(value) else value
+    inner = _INNER_FORMULA.sub(r"\1'", value)
+    return f"'{inner}" if _FORMULA.match(value) else inner
+
+
+def _json_cell(text: str) -> str:
+    """The same for JSON, which stays what it is: a separator stands in a string there, so the sign is escaped as in any string."""
+    flat = text.replace("\r", " ").replace("\n", " ").replace("\t", " ")
+    return _INNER_SIGN.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", flat)
 
 
 def _moment(value: int | None) -> str:
@@ -204,11 +216,15 @@ def _moment(value: int | None) -> str:
 
 _CELL: dict[Kind, Callable[[Any], str]] = {
     Kind.TEXT: _cell,
-    Kind.SEVERAL: lambda value: json.dumps(value, ensure_ascii=False) if value else "",
+    Kind.SEVERAL: lambda value: _json_cell(json.dumps(value, ensure_ascii=False)) if value else "",
     Kind.INTEGER: lambda value: "" if value is None else str(value),
     Kind.MOMENT: _moment,
     Kind.FLAG: lambda value: "" if value is None else str(value).lower(),
 }
+
+
+def _cell_of(column: Column) -> Callable[[Any], str]:
+    return _json_cell if column.name == RECORD else _CELL[column.kind]
 
 
 # fmt: off

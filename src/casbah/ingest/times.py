@@ -12,7 +12,14 @@ from casbah.ingest.contract import UnusableEventError
 MOST = 2**43 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_CALENDAR = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]?\d+)?)?\s?(?:Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
+_CALENDAR = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]?\d+)?)?\s?(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+)
+"""RFC 3339, and what ISO 8601 allows beyond it: no zone, no seconds, a comma, an offset of hours alone."""
+
+_LEAP = re.compile(r"(:\d\d):60", re.ASCII)
+"""A leap second. Time since the epoch has none: it is taken for the second after, as POSIX does."""
+
 _GLUED = re.compile(r"(:\d\d:\d\d)(\d)", re.ASCII)
 """A fraction of a second without its point, as some exports of GitHub's log have it."""
 
@@ -87,9 +94,11 @@ def within_bounds(timestamp: int) -> bool:
 
 def _moment(text: str) -> datetime:
     if _CALENDAR.fullmatch(text):
-        moment = datetime.fromisoformat(
-            _GLUED.sub(r"\1.\2", text).replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
-        )
+        spelled = _GLUED.sub(r"\1.\2", text.upper()).replace("UTC", "Z")
+        spelled = spelled.replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
+        moment = datetime.fromisoformat(_LEAP.sub(r"\1:59", spelled))
+        if _LEAP.search(spelled):
+            moment += timedelta(seconds=1)
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     compact = _COMPACT.fullmatch(text)
     if compact:

@@ -13,6 +13,30 @@ from typing import Any
 import httpcore
 
 _SECONDS = 20.0
+_CARRIES_IPV4 = tuple(
+    (ipaddress.IPv6Network(network), shift)
+    for network, shift in (
+        ("::ffff:0:0/96", 0),  # IPv4-mapped (RFC 4291)
+        ("64:ff9b::/96", 0),  # NAT64 (RFC 6052)
+        ("2002::/16", 80),  # 6to4 (RFC 3056)
+    )
+)
+"""Networks whose addresses carry an IPv4 address, and how many bits follow it."""
+
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.IPv6Network,
+        (
+            "::/96",  # IPv4-compatible, withdrawn (RFC 4291)
+            "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+            "64:ff9b:1::/48",  # NAT64 of the local network (RFC 8215)
+            "2001::/32",  # Teredo (RFC 4380)
+            "5f00::/16",  # segment routing (RFC 9602)
+            "fec0::/10",  # site-local, withdrawn (RFC 3879)
+        ),
+    )
+)
+"""Networks that some versions of Python call global, and that lead inside."""
 
 
 class ForbiddenAddressError(OSError):
@@ -39,10 +63,23 @@ def connected(host: str, port: int, *, private: bool, kind: int = socket.SOCK_ST
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the internet at large: not private, link-local, loopback, reserved or multicast."""
+    """Whether an address is one of the internet at large: not private, link-local, loopback, reserved or multicast.
+
+    An IPv6 address that carries an IPv4 address is judged by that one.
+    """
     address = ipaddress.ip_address(text.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
-    return bool(inner.is_global and not inner.is_multicast and address.is_global)
+    if isinstance(address, ipaddress.IPv6Address):
+        carries = next((shift for network, shift in _CARRIES_IPV4 if address in network), None)
+        if carries is not None:
+            address = ipaddress.IPv4Address(int(address) >> carries & 0xFFFF_FFFF)
+        elif any(address in network for network in _NOT_PUBLIC) or _is_isatap(int(address)):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _is_isatap(number: int) -> bool:
+    """Whether the interface is the IPv4 address of a host of the same site (RFC 5214)."""
+    return number >> 32 & 0xFFFF_FFFF in (0x5EFE, 0x0200_5EFE)
 
 
 class Guarded(httpcore.SyncBackend):
