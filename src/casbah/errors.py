@@ -11,6 +11,7 @@
         BadValueError               400  the operator applies, the value has the wrong shape
         LimitExceededError          400  a bound of the request was passed
         UnknownSourceError          400  no connector of that name, or none recognises the data
+        ProtectedActsError          400  a retention rule would delete Casbah's own acts
         BadRangeError               400  an IP range cannot be kept
         ForwardedHeaderError        400  what a trusted proxy says of its client cannot be read
         NotAuthenticatedError       401  no credentials
@@ -144,6 +145,16 @@ class UnknownSourceError(RequestError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"unknown source {clip(name)}{nearest(name, known)}; known: {', '.join(known)}")
+
+
+class ProtectedActsError(RequestError):
+    """A retention rule that names the app whose activities are Casbah's own acts."""
+
+    def __init__(self, service: int) -> None:
+        super().__init__(
+            f"filters: rules do not delete Casbah's own acts (service {service}); how long these are kept, the owner of the "
+            "data directory says with `casbah retention trail`"
+        )
 
 
 class BadRangeError(RequestError):

@@ -389,6 +389,8 @@ PROVOKED = [
     Provoked("BadNewRule", "no name", "add_rule", ("POST", "/api/ext/v1/retention", b"{}")),
     Provoked("BadNewRule", "no filter", "add_rule", ("POST", "/api/ext/v1/retention", b'{"name": "x", "days": 1}')),
     Provoked("BadNewRule", "no days", "add_rule", ("POST", "/api/ext/v1/retention", b'{"name": "x", "everything": true}')),
+    Provoked("BadNewRule", "of acts", "add_rule", ("POST", "/api/ext/v1/retention", b'{"name": "x", "days": 1, "filters": {"service": {"eq": 900013}}}')),
+    Provoked("BadTrailDays", "no days", "keep_trail", ("POST", "/api/ext/v1/retention/trail", b'{"days": 0}')),
     Provoked("BadNewRule", "no action", "add_rule", ("POST", "/api/ext/v1/retention", b'{"name": "x", "action": "keep"}')),
     Provoked("BadNewQuery", "unknown filter", "save_query", ("POST", "/api/ext/v1/queries", b'{"name": "x", "filters": {"user.domian": {}}}')),
     Provoked("BadFeedback", "nothing said", "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b"{}")),

@@ -14,7 +14,7 @@ from casbah.identity.grants import SCOPES
 from scenarios.inprocess import Asker
 
 READ = {"Investigation.read", "Investigation.manage"}
-OWNER_ALONE = ("make_snapshot", "remove_snapshot")
+OWNER_ALONE = ("keep_trail", "make_snapshot", "remove_snapshot")
 """They need a scope, and the owner's key besides."""
 
 STREAM = "tail"
@@ -29,6 +29,8 @@ NEEDED = {
     "remove_snapshot":   {"Admin.manage"},
     "delete_activities": {"Activities.delete"},
     "apply_rules":       {"Activities.delete"},
+    "show_trail":        {"Admin.manage", "Activities.delete", "Holds.manage"},
+    "keep_trail":        {"Activities.delete"},
     "list_rules":        {"Admin.manage", "Activities.delete", "Holds.manage"},
     "add_rule":          {"Activities.delete", "Holds.manage"},
     "remove_rule":       {"Activities.delete", "Holds.manage"},
@@ -80,7 +82,8 @@ def test_a_route_asks_for_its_scopes_and_no_other_will_do(
     allowed = not route.permission.value or scope in route.permission.value
     if allowed and name_of(route) == STREAM:
         return  # It answers without an end.
-    answer = askers[scope](method, re.sub(r"\{\w+\}", "nothing-of-that-name", route.path), b'{"action": "hold"}')
+    body = b"" if method == "DELETE" else b'{"action": "hold"}'
+    answer = askers[scope](method, re.sub(r"\{\w+\}", "nothing-of-that-name", route.path), body)
     if not allowed or name_of(route) in OWNER_ALONE:
         assert (answer.status, answer.json["detail"]) == (403, "You do not have permission to perform this action.")
     elif name_of(route) == "add_rule" and scope != "Holds.manage":

@@ -13,19 +13,25 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from casbah.activity import predicate as p
 from casbah.activity.arrival import Arrival
+from casbah.activity.fields import FIELDS
 from casbah.activity.scope import Scope
-from casbah.errors import CasbahError
+from casbah.errors import CasbahError, UnwritableError
 from casbah.failure import bug
 from casbah.ingest import jsontext
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.contract import Connector, Draft, Event, Refusal, UnusableEventError
 from casbah.ingest.layout import ROLE_ACTED_ON, TARGET, UNSPECIFIED, Actor, App, Instance, Outcome, Shape, Target, keys
 from casbah.ingest.pipeline import arrivals
+from casbah.ingest.reserved import ID_PREFIX
 from casbah.settings import AUDIT_LEVELS
 from casbah.store.contract import Inserted, Store
 
 _, CHANGES, ALL = AUDIT_LEVELS
+
+ACTS = p.Terms(FIELDS["service"], (CASBAH,))
+"""All acts."""
 
 _APP = App(CASBAH, APPS[CASBAH], CASBAH)
 _SECONDS = 1.0
@@ -50,6 +56,8 @@ class Act:
     agent: str = ""
     allowed: bool = True
     result: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = False
+    """Whether `asked` is kept in full, however long it is."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
@@ -64,8 +72,7 @@ class Trail:
         self._dropped = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="casbah-audit", daemon=True)
-        if level == ALL:
-            self._thread.start()
+        self._begun = False
 
     def wants(self, *, changes: bool) -> bool:
         """Whether such an act is kept."""
@@ -75,6 +82,20 @@ class Trail:
         """Store an act; it is on disk once the answer is there."""
         return self._store.insert_soon([_arrival(act)], scope)
 
+    def record(self, act: Act, scope: Scope, *, done: bool) -> None:
+        """Store an act, whatever the level; on disk on return. `done`: it has happened, so nothing is raised.
+
+        Where that fails it is logged whole, and stored once that is possible. On a full disk so is what is not done yet: what
+        makes room must not wait for it.
+        """
+        try:
+            self.keep(act, scope).result()
+        except (CasbahError, OSError) as error:
+            if not done and not isinstance(error, UnwritableError | OSError):
+                raise
+            self.lost(act, error)
+            self.note(act, scope)
+
     def lost(self, act: Act, wrong: Exception) -> None:
         """An act that cannot be stored is told to the log whole: it has happened."""
         log.error("this act was done and is not in the log of activities (%s): %s", wrong, act, exc_info=bug(wrong))
@@ -82,6 +103,9 @@ class Trail:
     def note(self, act: Act, scope: Scope) -> None:
         """Store an act soon."""
         with self._lock:
+            if not self._begun:
+                self._begun = True
+                self._thread.start()
             if len(self._waiting) < _MOST_WAITING:
                 self._waiting.append((scope, act))
                 return
@@ -133,7 +157,7 @@ def _arrival(act: Act) -> Arrival:
         "operation": act.name,
         "who": act.who,
         "about": act.about,
-        "asked": _readable(act.asked),
+        "asked": act.asked if act.whole else _readable(act.asked),
         "address": act.address,
         "agent": act.agent,
         "allowed": act.allowed,
@@ -141,7 +165,7 @@ def _arrival(act: Act) -> Arrival:
         "id": act.id,
     }
     raw = jsontext.dump(event)
-    made = next(arrivals([Event(raw, jsontext.parse(raw))], _CONNECTOR))
+    made = next(arrivals([Event(raw, jsontext.parse(raw))], _CONNECTOR, reserved=True))
     if isinstance(made, Refusal):
         raise ValueError(made.reason)
     return made
@@ -174,7 +198,7 @@ def _drafts(event: Event) -> list[Draft]:
         outcome=Outcome(bool(told["allowed"]), "" if told["allowed"] else "not permitted"),
         title=str(told["operation"]).replace("_", " ").capitalize(),
     )
-    return [Draft(id=f"casbah_{told['id']}", timestamp=int(told["time"]), keys=keys(shape))]
+    return [Draft(id=f"{ID_PREFIX}{told['id']}", timestamp=int(told["time"]), keys=keys(shape))]
 
 
 _CONNECTOR = Connector("casbah", APPS[CASBAH], recognises=lambda _event: False, drafts=_drafts)

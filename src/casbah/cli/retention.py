@@ -1,4 +1,4 @@
-"""casbah delete, and casbah retention list | add | hold | remove | apply."""
+"""casbah delete, and casbah retention list | add | hold | remove | apply | trail."""
 
 import json
 import sys
@@ -156,6 +156,31 @@ def apply(
     Console().print(table)
 
 
+@app.command()
+def trail(
+    *,
+    days: Annotated[int | None, typer.Option(help="Delete acts once they are that old.", show_default=False)] = None,
+    forever: Annotated[bool, typer.Option("--forever", help="Keep acts for ever, which is the default.")] = False,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Say how long acts are kept: what was done in Casbah itself. With --days or --forever, set it.
+
+    No other rule and no deletion removes acts. Only the owner of the store's folder can set this.
+
+    Example: casbah retention trail --days 730
+    """
+    if days is not None and forever:
+        raise typer.BadParameter("give --days or --forever, not both", param_hint="--days")
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        path = f"{_RULES}/trail"
+        change = days is not None or forever
+        kept = (api.ask("POST", path, json={"days": days}) if change else api.ask("GET", path)).json()
+    sentence = "acts are kept for ever" if kept["days"] is None else f"acts are kept for {kept['days']:,} days"
+    typer.echo(json.dumps(kept) if as_json else sentence)
+
+
 def _chosen(conditions: list[str] | None, filters: str | None, *, everything: bool) -> dict[str, Any]:
     """Which activities a request that cannot be undone is about."""
     asked = condition.filters(conditions or [], filters)
@@ -181,7 +206,8 @@ def _agreed(look: Mapping[str, Any]) -> bool:
 
 def _sentence(done: Mapping[str, Any]) -> str:
     verb = "would be deleted" if done["dryRun"] else "deleted"
-    return f"{done['matching']:,} match, {done['held']:,} are held, {done['deleted']:,} {verb}"
+    exempt = f"; {done['exempt']:,} acts of Casbah's own match too and stay" if done["exempt"] else ""
+    return f"{done['matching']:,} match, {done['held']:,} are held, {done['deleted']:,} {verb}{exempt}"
 
 
 def _short(asked: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.requests import Request
 
@@ -26,24 +27,15 @@ async def noted(  # noqa: PLR0913  a request has so many sides
 ) -> None:
     """Put a request that was answered into the trail, if it belongs there: what was done, and what was not permitted.
 
-    What failed in another way did nothing, unless it was `interrupted`. An act that cannot be stored is told to the log
-    whole: it has happened.
+    What failed in another way did nothing. An act that cannot be stored is told to the log whole: it has happened. What is
+    `recorded` is in the trail already.
     """
-    changes = changes and not getattr(request.state, "unchanged", False)
-    interrupted = getattr(request.state, "interrupted", False)
-    if not services.trail.wants(changes=changes) or (status >= _REFUSED and status != _FORBIDDEN and not interrupted):
+    if getattr(request.state, "recorded", False):
         return
-    act = Act(
-        at=services.clock(),
-        who=caller.name,
-        name=name,
-        about=", ".join(about.values()),
-        asked=getattr(request.state, "asked", {}),
-        address=address_of(request),
-        agent=request.headers.get("user-agent", ""),
-        allowed=status != _FORBIDDEN,
-        result={"interrupted": status} if interrupted else getattr(request.state, "result", {}),
-    )
+    changes = changes and not getattr(request.state, "unchanged", False)
+    if not services.trail.wants(changes=changes) or (status >= _REFUSED and status != _FORBIDDEN):
+        return
+    act = replace(act_of(request, services, caller, name=name, about=about), allowed=status != _FORBIDDEN)
     if not changes:
         services.trail.note(act, caller.scope)
         return
@@ -51,3 +43,18 @@ async def noted(  # noqa: PLR0913  a request has so many sides
         await asyncio.wrap_future(services.trail.keep(act, caller.scope))
     except (CasbahError, OSError, ValueError) as wrong:
         services.trail.lost(act, wrong)
+
+
+def act_of(
+    request: Request, services: Services, caller: Caller, *, name: str, about: Mapping[str, str] | None = None
+) -> Act:
+    """What a caller does by a request."""
+    return Act(
+        at=services.clock(),
+        who=caller.name,
+        name=name,
+        about=", ".join((about or {}).values()),
+        asked=getattr(request.state, "asked", {}),
+        address=address_of(request),
+        agent=request.headers.get("user-agent", ""),
+    )

@@ -1,13 +1,16 @@
 """Enriching anew what is stored, a page of a scan at a time."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from starlette.responses import Response
 
+from casbah.activity import predicate as p
 from casbah.activity.arrival import Arrival
 from casbah.activity.query import Query, continuation, parse
+from casbah.audit.trail import ACTS
 from casbah.http.exchange import Exchange, json_response
 from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.ingest.enrich.enrichment import Enrichment
@@ -24,6 +27,7 @@ async def enrich_again(exchange: Exchange) -> Response:
     body = await read_irreversible(exchange, known=("filters", "limit"), flags=("everything",))
     asked = {**body, "filters": filters_or_everything(body, exchange), **_SCAN}
     query = parse(asked, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    query = replace(query, predicate=p.both(query.predicate, p.Not(ACTS)))  # The trail is never changed.
     return json_response(await exchange.ingest(_enriched, query, exchange))
 
 

@@ -162,6 +162,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("everything", "How many there are in all", {"everything": True}),
     ),
     "ApplyQuery": (Example("dry-run", "What the rules would delete now", {"dryRun": True}),),
+    "TrailDays": (
+        Example("two-years", "Acts are kept for two years", {"days": 730}),
+        Example("for-ever", "Acts are kept for ever", {"days": None}),
+    ),
     "NewRule": (
         Example(
             "retention",

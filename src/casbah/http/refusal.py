@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from casbah.errors import BadSettingError, CannotGrantError, ForeignPageError, UncountableFilterError
+from casbah.errors import (
+    BadSettingError,
+    CannotGrantError,
+    ForeignPageError,
+    ProtectedActsError,
+    UncountableFilterError,
+)
 from casbah.http.facets import COUNTABLE
 from casbah.identity.grants import SCOPES
+from casbah.ingest.apps import CASBAH
 
 _WAIT: Mapping[str, str] = {"Retry-After": "Whole seconds to wait"}
 _SCHEME: Mapping[str, str] = {"WWW-Authenticate": "The scheme to answer with: Token"}
@@ -190,8 +197,14 @@ REFUSALS: Mapping[str, Refusal] = {
             "no name": "name: expected a name, got null",
             "no filter": _NO_FILTER,
             "no days": "days: expected 1 to 9999, got 0",
+            "of acts": str(ProtectedActsError(CASBAH)),
             "no action": "action: expected delete or hold, got string 'keep'",
         },
+    ),
+    "BadTrailDays": Refusal(
+        400,
+        "How long acts are to be kept cannot be read",
+        {"no days": "days: expected 1 to 9999, got 0"},
     ),
     "BadFeedback": Refusal(
         400,

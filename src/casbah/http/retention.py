@@ -6,14 +6,15 @@ from typing import Any
 from starlette.responses import Response
 
 from casbah.activity.query import count_of
-from casbah.errors import LimitExceededError, MalformedBodyError, describe
+from casbah.errors import LimitExceededError, MalformedBodyError, PermissionDeniedError, describe
+from casbah.http.audit import act_of
 from casbah.http.exchange import Exchange, json_response
 from casbah.http.facets import predicate_of
 from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.http.queries import name_of
 from casbah.http.schema import Parameter, Schema, choice, either
 from casbah.identity.grants import Permission
-from casbah.retention.deletion import Applied, Found
+from casbah.retention.deletion import Applied, counts
 from casbah.retention.rules import ACTIONS, DELETE, HOLD, Rule, new_id
 
 MOST_DAYS = 9_999
@@ -58,14 +59,13 @@ async def delete_activities(exchange: Exchange) -> Response:
     if _dry(body):
         exchange.request.state.unchanged = True
         found = await exchange.search(retention.look, predicate, exchange.scope)
-        return json_response({"dryRun": True, **_counts(found)})
-    exchange.request.state.interrupted = True  # Until it is known better: a part may be gone when something fails.
-    found = await exchange.ingest(retention.delete, predicate, exchange.scope)
-    exchange.request.state.interrupted = False
-    exchange.request.state.result = _counts(found)
+        return json_response({"dryRun": True, **counts(found)})
+    exchange.request.state.recorded = True  # By the deletion itself, before it begins and after it.
+    act = act_of(exchange.request, exchange.services, exchange.caller, name="delete_activities")
+    found = await exchange.ingest(retention.delete, predicate, exchange.scope, act)
     if body.get("wait"):
         await exchange.ingest(retention.erase, exchange.scope)
-    return json_response({"dryRun": False, **_counts(found)})
+    return json_response({"dryRun": False, **counts(found)})
 
 
 async def list_rules(exchange: Exchange) -> Response:
@@ -107,6 +107,24 @@ async def remove_rule(exchange: Exchange) -> Response:
     return json_response(_shown(removed))
 
 
+async def show_trail(exchange: Exchange) -> Response:
+    """After how many days the tenant's acts are deleted; null: they are kept for ever."""
+    days = await exchange.quick(exchange.services.retention.rules.trail_days, exchange.scope)
+    return json_response({"days": days})
+
+
+async def keep_trail(exchange: Exchange) -> Response:
+    """Set how long the tenant's acts are kept; null: for ever. Only for whoever owns the data directory."""
+    if not exchange.caller.owner:
+        raise PermissionDeniedError
+    body = await read_irreversible(exchange, known=("days",))
+    if "days" not in body:
+        raise MalformedBodyError(f"days: expected 1 to {MOST_DAYS}, or null to keep acts for ever")
+    days = None if body["days"] is None else _days(body)
+    await exchange.quick(exchange.services.retention.rules.keep_trail, days, exchange.scope)
+    return json_response({"days": days})
+
+
 async def apply_rules(exchange: Exchange) -> Response:
     """What the rules delete now, each for itself; unless `dryRun` is false, only say how many activities that are."""
     body = await read_irreversible(exchange, flags=("dryRun",))
@@ -136,13 +154,10 @@ def _days(body: dict[str, Any]) -> int:
     return days
 
 
-def _counts(found: Found) -> dict[str, int]:
-    return {"matching": found.matching, "held": found.held, "deleted": found.deleted}
-
-
 def _said(applied: Applied) -> dict[str, Any]:
-    counts = {"matching": None, "held": None, "deleted": None} if applied.found is None else _counts(applied.found)
-    return {"id": applied.rule.id, "name": applied.rule.name, **counts, "error": applied.error}
+    unknown = dict.fromkeys(("matching", "held", "deleted", "exempt"))
+    numbers = unknown if applied.found is None else counts(applied.found)
+    return {"id": applied.rule.id, "name": applied.rule.name, **numbers, "error": applied.error}
 
 
 def _shown(rule: Rule) -> dict[str, Any]:

@@ -124,6 +124,8 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",),        f"{EXTENSION}/retention",                     retention.list_rules,         Permission.SEE_RULES,  None,            "RulePage",     "List retention rules and legal holds"),
     Route(("POST",),       f"{EXTENSION}/retention",                     retention.add_rule,           Permission.CHANGE_RULES, "NewRule",       "Rule",         "Add a retention rule or a legal hold", 201, audit=Audit.CHANGES),
     Route(("POST",),       f"{EXTENSION}/retention/apply",               retention.apply_rules,        Permission.DELETE,     "ApplyQuery",    "Applied",      "Apply the retention rules, or say what they would delete", audit=Audit.CHANGES),
+    Route(("GET",),        f"{EXTENSION}/retention/trail",               retention.show_trail,         Permission.SEE_RULES,  None,            "TrailDays",    "How long acts are kept"),
+    Route(("POST",),       f"{EXTENSION}/retention/trail",               retention.keep_trail,         Permission.DELETE,     "TrailDays",     "TrailDays",    "Set how long acts are kept", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/retention/{{rule}}",            retention.remove_rule,        Permission.CHANGE_RULES, None,            "Rule",         "Remove a retention rule or a legal hold", audit=Audit.CHANGES),
     Route(("POST",),       f"{EXTENSION}/snapshots",                     snapshots.make_snapshot,      Permission.ADMINISTER, None,            "Snapshot",     "Make a snapshot of the whole store", 201, audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/snapshots/{{snapshot}}",        snapshots.remove_snapshot,    Permission.ADMINISTER, None,            "Deleted",      "Remove a snapshot", audit=Audit.CHANGES),

@@ -16,7 +16,7 @@ from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.irreversible import EVERYTHING
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
-from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, RULE_FORMS
+from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, MOST_DAYS, RULE_FORMS
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import LAST_MS
@@ -55,6 +55,7 @@ MEANINGS = {
     "Export": "What was asked, and what has become of it",
     "Deletion": "How many activities match, are held and are deleted; all of it is on disk",
     "Snapshot": "What it is of; it lies in the store's folder, in `snapshots`",
+    "TrailDays": "How long acts are kept",
     "RulePage": "The tenant's rules, by name",
     "Rule": "The rule",
     "Applied": "What each rule finds",
@@ -78,10 +79,17 @@ _RULE: dict[str, Schema] = {"name": {"type": "string", "maxLength": MOST_QUERY_N
 """What every retention rule has beside its filters."""
 
 
+_DAYS_OR_NEVER: Schema = {
+    "type": ["integer", "null"],
+    "minimum": 1,
+    "maximum": MOST_DAYS,
+    "description": "After how many days acts are deleted; null: never",
+}
 _DELETION: dict[str, Schema] = {
     "matching": {"type": "integer", "minimum": 0, "description": "How many activities match"},
     "held": {"type": "integer", "minimum": 0, "description": "How many of them a legal hold keeps"},
     "deleted": {"type": "integer", "minimum": 0, "description": "How many are deleted, or would be"},
+    "exempt": {"type": "integer", "minimum": 0, "description": "How many acts of Casbah's own match too: they stay"},
 }
 
 
@@ -141,6 +149,7 @@ def bodies() -> dict[str, Schema]:
         "ChangeQuery": _object({"filters": filters, **_beside(CHANGE_PARAMETERS, _BLANK)}),
         "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
         "DeleteQuery": _irreversible({row.name: _described_by(row) for row in DELETE_PARAMETERS}),
+        "TrailDays": _exactly({"days": _DAYS_OR_NEVER}, required=("days",)),
         "ApplyQuery": _exactly({row.name: _described_by(row) for row in APPLY_PARAMETERS}),
         "NewRule": either(
             *(

@@ -11,6 +11,7 @@ from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.opening import Limits
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of
+from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
 
 _ADDED = ("_id", "uid", "created")
@@ -38,6 +39,7 @@ def _envelopes(text: bytes) -> Iterator[Arrival]:
     for line in text.splitlines():
         try:
             arrival = envelope.unpack(line)
+            require_unreserved(arrival)
         except ValueError as wrong:
             raise MalformedBodyError(f"source {envelope.SOURCE}: {wrong}") from None
         if not _is_whole(arrival):

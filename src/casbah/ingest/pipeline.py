@@ -14,22 +14,33 @@ from casbah.activity.arrival import Arrival
 from casbah.ingest import jsontext, splice
 from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal, UnusableEventError
 from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
 
 _ADDED_LATER = ("_id", "uid", "created")
 
 
 def arrivals(
-    events: Iterable[Event | Refusal], connector: Connector, enrichment: Enrichment | None = None
+    events: Iterable[Event | Refusal],
+    connector: Connector,
+    enrichment: Enrichment | None = None,
+    *,
+    reserved: bool = False,
 ) -> Iterator[Arrival | Refusal]:
-    """What the events of one file or page become, in order, enriched if they are to be; refusals from reading pass through."""
+    """What the events of one file or page become, in order, enriched if they are to be; refusals from reading pass through.
+
+    `reserved`: what only the server itself may store is let through; for its own acts.
+    """
     seen = Seen()
     for event in events:
         if isinstance(event, Refusal):
             yield event
             continue
         try:
-            yield from _of_event(event, connector, seen, enrichment)
+            made = _of_event(event, connector, seen, enrichment)
+            for arrival in () if reserved else made:
+                require_unreserved(arrival)
+            yield from made
         except UnusableEventError as error:
             yield Refusal(event.origin, event.line, str(error), event.raw)
 

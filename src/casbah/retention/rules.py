@@ -53,8 +53,17 @@ class Rules:
         return found
 
     def tenants(self) -> Sequence[str]:
-        """The tenants that have any."""
-        return [kept.name for kept in self._shelf.all(_DRAWER)]
+        """The tenants that have any, or whose acts are not kept for ever."""
+        return sorted({kept.name for drawer in (_DRAWER, _TRAIL) for kept in self._shelf.all(drawer)})
+
+    def trail_days(self, scope: Scope) -> int | None:
+        """After how many days acts are deleted; None: never."""
+        kept = self._shelf.get(_TRAIL, scope.tenant)
+        return None if kept is None else kept.value["days"]
+
+    def keep_trail(self, days: int | None, scope: Scope) -> None:
+        """Set after how many days acts are deleted; it is on disk on return."""
+        change(self._shelf, _TRAIL, scope.tenant, lambda _: {"days": days})
 
     def add(self, rule: Rule, scope: Scope) -> None:
         """Keep a rule; it is on disk on return. Raises LimitExceededError."""
@@ -91,4 +100,4 @@ def _value(rules: Sequence[Rule]) -> Value:
     return {"rules": [asdict(rule) for rule in rules]}
 
 
-_DRAWER = "rules"
+_DRAWER, _TRAIL = "rules", "trail"
