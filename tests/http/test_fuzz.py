@@ -88,7 +88,9 @@ async def ask(app, asked: Asked) -> Reply:
     assert time.monotonic() - begun < SECONDS, (asked, got.status)
     assert got.status < 500, (asked, got)
     assert all(map(str.isprintable, got.headers.values())), (asked, got)
-    if got.status >= 400:
+    if asked.method == "HEAD":
+        assert got.body == b"", (asked, got)
+    elif got.status >= 400:
         assert got.headers["content-type"] == "application/json", (asked, got)
         problem = read(got)
         assert [(name, type(text)) for name, text in problem.items()] == [("detail", str)], (asked, got)

@@ -138,6 +138,14 @@ def test_the_trail_has_the_same_address(house, peer, address):
     assert act["device"]["clientIP"] == address
 
 
+@pytest.mark.parametrize("peer, address", [("10.1.1.1", "192.0.2.1"), ("198.51.100.1", "198.51.100.1")])
+def test_the_log_has_the_same_address(house, monkeypatch, peer, address):
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr("casbah.http.app.of_request", lambda **line: lines.append(line))
+    assert tried(Proxied(house, peer), 1, x_forwarded_for="203.0.113.9, 192.0.2.1") == [401]
+    assert [line["address"] for line in lines] == [address]
+
+
 def test_over_a_socket_nobody_is_believed_unless_the_setting_says_so(tmp_path, monkeypatch):
     """The server library believes 127.0.0.1, or whom this variable names, unless it is told not to."""
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")

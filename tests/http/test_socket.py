@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, urlsplit
 
@@ -303,6 +304,19 @@ def test_a_head_that_can_be_read_in_two_ways_is_refused_and_the_connection_close
         wire.send(request(GOOD) * before + asked)
         assert [wire.answer()[0] for _ in range(before)] == [200] * before
         assert wire.answer() == (400, {"detail": detail})
+        assert wire.is_closed()
+
+
+def test_a_line_without_a_version_is_refused_at_once_and_no_other_is(connected, expected):
+    with connected() as wire:
+        wire.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in (b"\r\n", b"GET ", LIST, b"?limit=1", b" HTTP/1.1\r\n", b"Host: a\r\n", b"Authorization: Token <key>\r\n", b"\r\n"):  # fmt: skip
+            wire.send(piece)
+            time.sleep(0.02)
+        assert wire.answer() == (200, expected(LIMIT))
+    with connected() as wire:
+        wire.send(b"GET /livez", b"\r", b"\n")
+        assert wire.answer() == (400, {"detail": VERSION})
         assert wire.is_closed()
 
 

@@ -93,6 +93,7 @@ def _logged(request: Request, response: Response, name: str, *, seconds: float) 
     caller: Caller | None = getattr(request.state, "caller", None)
     of_request(
         id=name,
+        address=address_of(request),
         method=request.method,
         route=_route_of(request),
         status=response.status_code,

@@ -20,6 +20,9 @@ _VALID_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::\d*)?|\[[
 
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
+_VERSION = "the version of HTTP is not supported; send HTTP/1.1 or HTTP/1.0"
+_UNKNOWN_VERSION = "0.0"
+
 Fields = Sequence[tuple[bytes, bytes]]
 
 
@@ -64,6 +67,9 @@ class PlainHttp(HttpToolsProtocol):
             self._parse(memoryview(data))
         except httptools.HttpParserError:
             self._refuse(*self._problem)
+            return
+        if self._in_head and self._is_line_without_version(data):
+            self._refuse(_BAD_REQUEST, _VERSION)
             return
         self._unread += len(data)
         if self._in_request and self._unread > _MOST_HEAD:
@@ -141,6 +147,10 @@ class PlainHttp(HttpToolsProtocol):
             else:
                 return
 
+    def _is_line_without_version(self, data: bytes) -> bool:
+        """Whether a connection begins with a whole request of HTTP/0.9, which ends with its line: nothing else will come."""
+        return bool(self.url) and data.endswith(b"\n") and self.parser.get_http_version() == _UNKNOWN_VERSION
+
     def _replace_host(self, authority: bytes) -> None:
         """The host that an absolute target names counts, and not the header (RFC 9112, 3.2.2)."""
         self.headers[:] = [(name, authority if name == b"host" else value) for name, value in self.headers]
@@ -177,7 +187,7 @@ def _fault(version: str, headers: Fields) -> tuple[int, str] | None:
     repeated = next((name for name in _ONCE if names.count(name) > 1), None)
     hosts = [value for name, value in headers if name == b"host"]
     if version not in ("1.0", "1.1"):
-        return _BAD_REQUEST, "the version of HTTP is not supported; send HTTP/1.1 or HTTP/1.0"
+        return _BAD_REQUEST, _VERSION
     if repeated is not None:
         return _BAD_REQUEST, f"the header {repeated.decode().title()} is repeated; send it once"
     if version == "1.1" and not hosts:
