@@ -18,7 +18,7 @@ def made():
 
     def make(source, **fields):
         page = page_of(json.dumps(fields).encode(), origin="x", connectors=connectors(), source=source)
-        (arrival,) = arrivals(page.items, page.connector, Enrichment())
+        (arrival,) = arrivals(page.items, Enrichment())
         return arrival
 
     return make
@@ -36,8 +36,7 @@ def golden():
 
     def read(name):
         (found,) = [
-            list(arrivals(page.items, page.connector, Enrichment()))
-            for page in pages([str(DATA / name)], connectors=connectors())
+            list(arrivals(page.items, Enrichment())) for page in pages([str(DATA / name)], connectors=connectors())
         ]
         assert all(json.loads(each.record) == each.activity for each in found if isinstance(each, Arrival))
         return found

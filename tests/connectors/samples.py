@@ -13,6 +13,7 @@ from typing import Any
 
 from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
+from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of, pages
@@ -31,8 +32,7 @@ def made(folder: Path) -> list[dict[str, Any]]:
     (events,) = folder.glob("events.*")
     body = events.read_bytes()
     page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
-    assert page.connector is not None
-    return [_record(each) for each in arrivals(page.items, page.connector, Enrichment()) if isinstance(each, Arrival)]
+    return [_record(each) for each in arrivals(page.items, Enrichment()) if isinstance(each, Arrival)]
 
 
 def expected(folder: Path) -> list[dict[str, Any]]:
@@ -49,14 +49,11 @@ def _choose(data: Path, name: str) -> Iterator[bytes]:
     known = connectors()
     events: dict[str, list[bytes]] = {}
     for page in pages([str(data)], connectors=known):
-        for event in page.items:
-            parsed = getattr(event, "parsed", None)
-            if parsed is None or not known[name].recognises({key.lower(): value for key, value in parsed.items()}):
+        for item in page.items:
+            if isinstance(item, Refusal) or item.connector.name != name:
                 continue
-            try:
-                found = list(arrivals([event], known[name]))
-            except ValueError:
-                continue
+            event = item.event
+            found = list(arrivals([item]))
             if found and isinstance(found[0], Arrival):
                 operation = json.dumps(found[0].activity.get("mainInfo", {}).get("rawOperationName"))
                 events.setdefault(operation, []).append(b" ".join(event.raw.split(b"\n")))

@@ -75,8 +75,7 @@ def test_apps_are_spelt_as_words(name: str) -> None:
 
 def stored(text: str) -> list[Arrival | Refusal]:
     page = page_of(text.encode(), origin="x", connectors=connectors())
-    assert page.connector is not None
-    return list(arrivals(page.items, page.connector))
+    return list(arrivals(page.items))
 
 
 def test_what_was_exported_comes_back_with_what_the_line_holds() -> None:

@@ -9,23 +9,26 @@ from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
 from casbah.connectors.mdca import CONNECTOR as MDCA
 from casbah.ingest import jsontext
-from casbah.ingest.contract import Connector, Draft, Event, Refusal, UnusableEventError
+from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
 from casbah.ingest.pipeline import arrivals
 
 
-def event(raw, line=1):
-    return Event(raw, jsontext.parse_object(raw), "x", line)
+def event(raw, connector, line=1):
+    return Recognised(Event(raw, jsontext.parse_object(raw), "x", line), connector)
 
 
 def plain(drafts):
     return Connector("plain", "Plain", lambda _: True, drafts)
 
 
+DONE = {"mainInfo": {"rawOperationName": "done"}}
+
+
 def drafted(*raws, native=None, timestamp=5, parts=("",)):
     def drafts(_):
-        return [Draft(native, timestamp, {"appId": 1}, part=part, scope="i_1_") for part in parts]
+        return [Draft(native, timestamp, {"appId": 1, **DONE}, part=part, scope="i_1_") for part in parts]
 
-    return list(arrivals([event(raw, line) for line, raw in enumerate(raws, 1)], plain(drafts)))
+    return list(arrivals([event(raw, plain(drafts), line) for line, raw in enumerate(raws, 1)]))
 
 
 def digest(value):
@@ -52,7 +55,12 @@ def test_parts_of_one_event_have_ids_of_their_own():
 def test_a_made_record_holds_the_event_untouched_and_last():
     raw = b'{"b" : 1e2,\n "b":"\\ud83d", "B":12345678901234567890123}'
     (made,) = drafted(raw, native="i_1_n")
-    assert made.record == b'{"appId":1,"timestamp":5,"timestampRaw":5,"rawDataJson":' + raw + b"}"
+    assert (
+        made.record
+        == b'{"appId":1,"mainInfo":{"rawOperationName":"done"},"timestamp":5,"timestampRaw":5,"rawDataJson":'
+        + raw
+        + b"}"
+    )
     assert (made.id, made.timestamp, made.adds) == ("i_1_n", 5, ("_id", "uid", "created"))
     assert jsontext.parse(made.record) == made.activity
 
@@ -77,16 +85,17 @@ def test_a_refused_event_keeps_its_place_and_bytes_and_the_rest_goes_on():
     def drafts(found):
         if "bad" in found.parsed:
             raise UnusableEventError("bad")
-        return [Draft("id", 1, {})]
+        return [Draft("id", 1, DONE)]
 
-    items = [event(b"{}"), event(b'{"bad":1}', 2), Refusal("x", 3, "unread"), event(b"{}", 4)]
-    made = list(arrivals(items, plain(drafts)))
+    source = plain(drafts)
+    items = [event(b"{}", source), event(b'{"bad":1}', source, 2), Refusal("x", 3, "unread"), event(b"{}", source, 4)]
+    made = list(arrivals(items))
     assert made[1:3] == [Refusal("x", 2, "bad", b'{"bad":1}'), Refusal("x", 3, "unread")]
     assert [type(each) for each in made] == [Arrival, Refusal, Refusal, Arrival]
 
 
 def kept(raw):
-    (made,) = arrivals([event(raw)], MDCA)
+    (made,) = arrivals([event(raw, MDCA)])
     return made
 
 
@@ -145,7 +154,7 @@ def test_a_null_created_is_taken_out_so_that_it_does_not_stand_there_twice():
 
 def test_a_record_without_an_id_goes_by_its_digest_and_count():
     raw = b'{"_id":null,"timestamp":5,"created":6,"appId":1}'
-    one, two = arrivals([event(raw), event(raw)], MDCA)
+    one, two = arrivals([event(raw, MDCA), event(raw, MDCA)])
     assert (one.id, two.id) == (digest(json.loads(raw)), digest(json.loads(raw)) + "-1")
     assert json.loads(two.record)["_id"] == two.id
     assert two.adds == ("uid",)
@@ -229,10 +238,10 @@ GOOGLE = {"id": {"time": "2022-12-11T02:57:48Z", "applicationName": "login"}}
 @given(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=8), st.booleans())
 def test_whatever_an_event_holds_it_is_made_a_record_or_refused(connector, fields, timed):
     fields = {**fields, **TIME, **GOOGLE} if timed else fields
-    for made in arrivals([event(json.dumps(fields).encode())], connector):
+    for made in arrivals([event(json.dumps(fields).encode(), connector)]):
         if isinstance(made, Arrival):
             assert jsontext.parse(made.record) == made.activity
             assert type(made.id) is str
             assert made.id
         else:
-            assert made.reason.startswith("no usable")
+            assert made.reason.startswith(("no usable", "no operation"))

@@ -8,7 +8,7 @@ import pytest
 
 from casbah.connectors import connectors
 from casbah.errors import UnknownSourceError
-from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.contract import Event, Recognised, Refusal
 from casbah.ingest.opening import Limits
 from casbah.ingest.reading import page_of, pages
 
@@ -33,8 +33,15 @@ CSV = portal(quoted(json.dumps(AUDIT)), quoted(json.dumps(AUDIT, indent=1)))
 
 
 def read(body, **options):
-    page = page_of(body, origin="x", connectors=connectors(), **options)
-    return page.connector and page.connector.name, list(page.items)
+    return plainly(page_of(body, origin="x", connectors=connectors(), **options))
+
+
+def plainly(page):
+    """The source of a page's events, or the sources, and the items without their connectors."""
+    items = list(page.items)
+    names = sorted({item.connector.name for item in items if isinstance(item, Recognised)})
+    source = names[0] if len(names) == 1 else names or None
+    return source, [item.event if isinstance(item, Recognised) else item for item in items]
 
 
 SHAPES = [
@@ -139,7 +146,7 @@ def test_an_unrecognised_file_is_refused_event_by_event():
     assert source is None
     assert [item.line for item in items] == [1, 2, 3]
     known = ", ".join(sorted(connectors()))
-    reason = f"source not recognised; known: {known}; tell which with --source"
+    reason = f"source not recognised; known: {known}; describe another in a mapping file (docs/sources.md)"
     assert [item.reason for item in items[:2]] == [reason, reason]
     assert "not JSON" in items[2].reason
 
@@ -150,9 +157,13 @@ def test_text_that_holds_no_json_is_refused_once():
     assert refusal.reason == "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
 
 
-def test_a_told_source_is_not_doubted():
-    source, items = read(b'{"a":1}\n', source="cloudtrail")
-    assert (source, [type(item) for item in items]) == ("cloudtrail", [Event])
+def test_a_named_source_takes_its_own_events_and_says_whose_the_others_are():
+    audit = json.dumps(AUDIT).encode()
+    source, items = read(A + b"\n" + audit + b'\n{"a":1}\n' + B, source="cloudtrail")
+    assert (source, [type(item) for item in items]) == ("cloudtrail", [Event, Refusal, Refusal, Event])
+    other, unknown = items[1].reason, items[2].reason
+    assert other == "not an event of cloudtrail but of microsoft365: name that as the source, or name none"
+    assert unknown.startswith("not an event of cloudtrail, and source not recognised; known: atlassian, ")
 
 
 def test_an_unknown_source_is_refused_before_anything_is_read():
@@ -160,9 +171,16 @@ def test_an_unknown_source_is_refused_before_anything_is_read():
         pages(["nowhere"], connectors=connectors(), source="cloudtrial")
 
 
-def test_an_incomplete_event_goes_with_its_file():
-    source, items = read(b'{"eventName":"X"}\n' + LINES)
-    assert (source, len(items)) == ("cloudtrail", 3)
+def test_an_event_that_says_too_little_is_refused_whatever_stands_beside_it():
+    _, alone = read(b'{"eventName":"X"}\n')
+    source, (refusal, *others) = read(b'{"eventName":"X"}\n' + LINES)
+    assert (source, refusal) == ("cloudtrail", alone[0])
+    assert [type(item) for item in others] == [Event, Event]
+
+
+def test_one_file_may_hold_the_events_of_several_sources():
+    source, items = read(A + b"\n" + json.dumps(AUDIT).encode() + b"\n" + B)
+    assert (source, [item.line for item in items]) == (["cloudtrail", "microsoft365"], [1, 2, 3])
 
 
 def zipped(**members):
@@ -175,7 +193,7 @@ def zipped(**members):
 
 def of_paths(*paths, **options):
     return [
-        (page.origin.rpartition("/")[2], page.connector and page.connector.name, list(page.items))
+        (page.origin.rpartition("/")[2], *plainly(page))
         for page in pages([str(path) for path in paths], connectors=connectors(), **options)
     ]
 
@@ -250,5 +268,5 @@ def test_position_reaches_size(tmp_path):
 
 def test_what_follows_a_megabyte_of_blanks_is_not_lost():
     event = b'{"_id": "a", "timestamp": 1, "appId": 2}'
-    page = page_of(b"\n" * (1 << 20) + b" \n" + event, origin="body", connectors=connectors(), source="mdca")
-    assert [(item.line, item.raw) for item in page.items] == [((1 << 20) + 2, event)]
+    _, items = read(b"\n" * (1 << 20) + b" \n" + event, source="mdca")
+    assert [(item.line, item.raw) for item in items] == [((1 << 20) + 2, event)]

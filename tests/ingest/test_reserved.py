@@ -16,7 +16,7 @@ from casbah.backup.copying import copied
 from casbah.connectors import connectors
 from casbah.ingest import envelope
 from casbah.ingest.apps import CASBAH
-from casbah.ingest.contract import Draft, Event
+from casbah.ingest.contract import Draft, Event, Recognised
 from casbah.ingest.pipeline import arrivals
 from making import NOW, record
 from scenarios.inprocess import Asker
@@ -72,18 +72,21 @@ def test_an_arrival_whose_record_has_no_id_yet_is_refused_by_the_id_that_it_woul
     assert (reply.status, "casbah_" in reply.json["detail"]) == (400, True), reply.json
 
 
+DONE = {"mainInfo": {"rawOperationName": "done"}}
+
+
 @pytest.mark.parametrize(
     "draft",
     [
-        pytest.param(Draft("x", NOW, {"appId": CASBAH}), id="app"),
-        pytest.param(Draft("casbah_1", NOW, {"appId": 1}), id="id"),
-        pytest.param(Draft(None, NOW, {"appId": 1}, scope="casbah_1_"), id="id that is derived"),
+        pytest.param(Draft("x", NOW, {"appId": CASBAH, **DONE}), id="app"),
+        pytest.param(Draft("casbah_1", NOW, {"appId": 1, **DONE}), id="id"),
+        pytest.param(Draft(None, NOW, {"appId": 1, **DONE}, scope="casbah_1_"), id="id that is derived"),
     ],
 )
 @pytest.mark.parametrize("name", sorted(connectors()))
 def test_no_connector_makes_acts(name: str, draft: Draft):
     connector = replace(connectors()[name], drafts=lambda _: [draft])
-    (refused,) = arrivals([Event(b"{}", {})], connector)
+    (refused,) = arrivals([Recognised(Event(b"{}", {}), connector)])
     assert "server" in refused.reason
 
 

@@ -21,7 +21,7 @@ from casbah.errors import CasbahError, UnwritableError
 from casbah.failure import bug
 from casbah.ingest import jsontext
 from casbah.ingest.apps import APPS, CASBAH
-from casbah.ingest.contract import Connector, Draft, Event, Refusal, UnusableEventError
+from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
 from casbah.ingest.layout import ROLE_ACTED_ON, TARGET, UNSPECIFIED, Actor, App, Instance, Outcome, Shape, Target, keys
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reserved import ID_PREFIX
@@ -165,7 +165,7 @@ def _arrival(act: Act) -> Arrival:
         "id": act.id,
     }
     raw = jsontext.dump(event)
-    made = next(arrivals([Event(raw, jsontext.parse(raw))], _CONNECTOR, reserved=True))
+    made = next(arrivals([Recognised(Event(raw, jsontext.parse(raw)), _CONNECTOR)], reserved=True))
     if isinstance(made, Refusal):
         raise ValueError(made.reason)
     return made

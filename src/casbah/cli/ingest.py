@@ -21,7 +21,7 @@ from casbah.cli.plain import cell, plain
 from casbah.connectors import connectors
 from casbah.errors import ServerRefusedError
 from casbah.ingest import envelope
-from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.opening import Limits
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import Page, pages
@@ -56,6 +56,21 @@ class Tally:
 
 
 @dataclass(slots=True)
+class FileReport:
+    """What became of one file: its counts, and how many of its events are of which source."""
+
+    origin: str
+    tally: Tally = field(default_factory=Tally)
+    sources: Counter[str] = field(default_factory=Counter)
+
+    def source(self) -> str:
+        """The source, or each with its number of events where there are several; "?" where none was recognised."""
+        if len(self.sources) > 1:
+            return ", ".join(f"{name} {count:,}" for name, count in sorted(self.sources.items()))
+        return next(iter(self.sources), "?")
+
+
+@dataclass(slots=True)
 class Rejects:
     """The file that keeps what was refused, with the reasons; it is made when there is something to keep."""
 
@@ -82,7 +97,10 @@ class Rejects:
 def ingest(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, .zip, or - for stdin.")],
     *,
-    source: Annotated[str | None, typer.Option(help="What wrote them; found out from the content if not told.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Refuse events of any other source. By default each is recognised by itself."),
+    ] = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     rejects: Annotated[Path | None, typer.Option(help="Where refused events go; by default into the store.")] = None,
@@ -99,12 +117,12 @@ def ingest(
     with connected(settings, tenant=tenant) as api:
         try:
             found = pages(paths, connectors=connectors(settings.sources), source=source, limits=_limits(settings))
-            files = [(page.origin, _source(page), _stored(api, page, kept)) for page in _shown(found)]
+            files = [_stored(api, page, kept) for page in _shown(found)]
         finally:
             kept.close()
     total = Tally()
-    for _, _, tally in files:
-        total.add(tally)
+    for file in files:
+        total.add(file.tally)
     _report(files, total, kept)
     if as_json:
         counts = {"read": total.read, "stored": total.stored, "duplicates": total.duplicates, "refused": total.refused}
@@ -112,30 +130,27 @@ def ingest(
     raise typer.Exit(1 if total.refused else 0)
 
 
-def _source(page: Page) -> str:
-    return page.connector.name if page.connector else "?"
-
-
 def _limits(settings: Settings) -> Limits:
     return Limits(line=settings.max_event)
 
 
-def _stored(api: Api, page: Page, rejects: Rejects) -> Tally:
+def _stored(api: Api, page: Page, rejects: Rejects) -> FileReport:
     """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
-    tally = Tally()
-    items = arrivals(page.items, page.connector) if page.connector else _refusals(page)
-    for batch in _batches(items, api.settings.batch):
+    report = FileReport(page.origin)
+    for batch in _batches(arrivals(_counted(page.items, report.sources)), api.settings.batch):
         for item in batch:
             if isinstance(item, Refusal):
                 rejects.keep(item)
-                tally.refused += 1
-        tally.add(_sent(api, page.origin, [item for item in batch if isinstance(item, Arrival)], rejects))
-    return tally
+                report.tally.refused += 1
+        report.tally.add(_sent(api, page.origin, [item for item in batch if isinstance(item, Arrival)], rejects))
+    return report
 
 
-def _refusals(page: Page) -> Iterator[Refusal]:
-    """All that a page of no known source holds."""
-    return (item for item in page.items if isinstance(item, Refusal))
+def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> Iterator[Recognised | Refusal]:
+    for item in items:
+        if isinstance(item, Recognised):
+            sources[item.connector.name] += 1
+        yield item
 
 
 def _batches(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
@@ -170,18 +185,18 @@ def _shown(found: Iterable[Page]) -> Iterator[Page]:
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         for page in found:
             task = progress.add_task(plain(Path(page.origin).name[:40]), total=page.size)
-            yield Page(page.origin, page.connector, _counted(page, progress, task), page.size, page.position)
+            yield Page(page.origin, _watched(page, progress, task), page.size, page.position)
             progress.remove_task(task)
 
 
-def _counted(page: Page, progress: Progress, task: TaskID) -> Iterator[Event | Refusal]:
+def _watched(page: Page, progress: Progress, task: TaskID) -> Iterator[Recognised | Refusal]:
     for number, item in enumerate(page.items):
         if number % 500 == 0:
             progress.update(task, completed=page.position())
         yield item
 
 
-def _report(files: list[tuple[str, str, Tally]], total: Tally, rejects: Rejects) -> None:
+def _report(files: list[FileReport], total: Tally, rejects: Rejects) -> None:
     """What became of it all, for people."""
     console = Console(stderr=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -189,8 +204,8 @@ def _report(files: list[tuple[str, str, Tally]], total: Tally, rejects: Rejects)
     table.add_column("source")
     for title in ("read", "stored", "duplicates", "refused"):
         table.add_column(title, justify="right")
-    for origin, source, tally in files[:_MOST_FILES]:
-        table.add_row(cell(origin), source, *_cells(tally))
+    for file in files[:_MOST_FILES]:
+        table.add_row(cell(file.origin), cell(file.source()), *_cells(file.tally))
     if len(files) > _MOST_FILES:
         table.add_row(f"and {len(files) - _MOST_FILES:,} more files")
     if len(files) > 1:

@@ -87,4 +87,5 @@ CONNECTOR = Connector(
     drafts=drafts,
     examples=("a file that a syslog collector wrote, one line an activity", "casbah export all.cef"),
     documents=("https://learn.microsoft.com/en-us/defender-cloud-apps/siem",),
+    marks=(frozenset({"cef", "product"}),),
 )

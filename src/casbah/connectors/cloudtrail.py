@@ -25,8 +25,17 @@ from casbah.ingest.layout import (
 from casbah.ingest.times import required
 
 APP = App(11599, "Amazon Web Services", 11599)
-_MARKS = frozenset({"eventsource", "eventname", "useridentity", "awsregion", "eventversion", "recipientaccountid"})
-_ENOUGH_MARKS = 2
+_SOURCES = (".amazonaws.com", ".amazon.com")
+_INSIGHT = "AwsCloudTrailInsight"
+_PANTHER = "AWS.CloudTrail"
+_KEYS = (("eventname", (str,)), ("useridentity", (dict,)), ("awsregion", (str,)), ("recipientaccountid", (str, int)))
+_MARKS = (
+    frozenset({"eventsource"}),
+    frozenset({"awsregion", "useridentity"}),
+    frozenset({"recipientaccountid", "useridentity"}),
+    frozenset({"awsregion", "recipientaccountid"}),
+    frozenset({"eventname", "p_log_type"}),
+)
 _MOST_ACCOUNT_DIGITS = 15
 _S3_OBJECT = "AWS::S3::Object"
 _NAMING_ENDS = ("id", "arn", "name")
@@ -41,8 +50,19 @@ CATEGORIES: Mapping[str, str] = {
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """Two of the keys that only CloudTrail has."""
-    return len(_MARKS & event.keys()) >= _ENOUGH_MARKS
+    """An event source of AWS and one other of the keys that only CloudTrail has; without such a source, three of them, or
+    what Panther calls it.
+
+    What other services of AWS send spells its source otherwise (`aws:s3`), and `lookup-events` wraps the event.
+    """
+    source = event.get("eventsource")
+    source = source if type(source) is str else ""
+    if event.get("p_log_type") == _PANTHER:
+        return "eventname" in event
+    if source.startswith("aws:") or "cloudtrailevent" in event or event.get("eventtype") == _INSIGHT:
+        return False
+    others = sum(type(event.get(key)) in kinds for key, kinds in _KEYS)
+    return others >= (1 if source.endswith(_SOURCES) else 3)
 
 
 def drafts(event: Event) -> Iterator[Draft]:
@@ -64,7 +84,7 @@ def drafts(event: Event) -> Iterator[Draft]:
 
 def _shape(fields: Fields, identity: Fields, account: str) -> Shape:
     operation = text(fields.get("eventname"))
-    outcome = _outcome(fields)
+    outcome = _outcome(fields, operation)
     source = text(fields.get("sourceipaddress"))
     addresses = distinct((source,))
     targets = list(_targets(fields))
@@ -109,8 +129,13 @@ def _service(fields: Fields) -> str:
     return text(fields.get("eventsource")).partition(".")[0].upper().replace("-", "_") or "UNKNOWN"
 
 
-def _outcome(fields: Fields) -> Outcome:
-    answer = text(folded(fields.get("responseelements")).get("consolelogin"))
+def _outcome(fields: Fields, operation: str) -> Outcome:
+    """`errorCode` is there "if the request returned an error" (CloudTrail record contents), so its absence says success.
+
+    Sign-in events say it under their own name instead: `{"ConsoleLogin": "Failure"}`, in one of two places.
+    """
+    places = (folded(fields.get(key)) for key in ("responseelements", "serviceeventdetails"))
+    answer = next(filter(None, (text(place.get(operation.lower())) for place in places)), "")
     error = text(fields.get("errorcode"))
     success = not error and answer.lower() != "failure"
     return Outcome(success, "" if success else text(fields.get("errormessage")) or error or answer)
@@ -180,4 +205,5 @@ CONNECTOR = Connector(
         "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html",
     ),
     apps=(APP.id,),
+    marks=_MARKS,
 )

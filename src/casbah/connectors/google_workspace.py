@@ -49,6 +49,7 @@ _SINGLE_VALUES = (
 CATEGORIES: Mapping[tuple[str, str], str] = {
     ("admin", "CREATE_USER"): "EVENT_CATEGORY_CREATE_USER",
     ("admin", "DELETE_USER"): "EVENT_CATEGORY_DELETE_USER",
+    ("chrome", "CHROME_OS_LOGIN_FAILURE_EVENT"): FAILED_LOGIN,
     ("drive", "delete"): "EVENT_CATEGORY_DELETE_OBJECT",
     ("drive", "download"): "EVENT_CATEGORY_DOWNLOAD_FILE",
     ("drive", "upload"): "EVENT_CATEGORY_UPLOAD_FILE",
@@ -127,7 +128,7 @@ def _native(identity: Fields, timestamp: int, index: int, inner: Fields, scope: 
 
 def _shape(fields: Fields, identity: Fields, inner: Fields) -> Shape:
     application = text(identity.get("applicationname"))
-    operation = first_text(inner, "name", "type") or application
+    operation = first_text(inner, "name", "type")
     category = CATEGORIES.get((application, operation), UNSPECIFIED)
     parameters = _parameters(inner.get("parameters"))
     actor = folded(fields.get("actor"))
@@ -145,7 +146,7 @@ def _shape(fields: Fields, identity: Fields, inner: Fields) -> Shape:
         addresses=distinct((fields.get("ipaddress"), parameters.get("ip_address"))),
         agent=first_text(parameters, "user_agent", "useragent"),
         admin=application == "admin",
-        outcome=_outcome(operation, parameters),
+        outcome=_outcome(operation, category, parameters),
         location={"countryCode": region} if region else None,
     )
 
@@ -160,12 +161,11 @@ def _parameters(value: Any) -> Fields:
     }
 
 
-def _outcome(operation: str, parameters: Fields) -> Outcome | None:
-    if operation == "login_failure":
-        return Outcome(
-            success=False,
-            message=first_text(parameters, "login_failure_type", "failure_type") or "login_failure",
-        )
+def _outcome(operation: str, category: str, parameters: Fields) -> Outcome | None:
+    """Only events of signing in say how it went."""
+    if category == FAILED_LOGIN or operation == "login_failure":
+        reason = first_text(parameters, "login_failure_type", "failure_type", "login_failure_reason")
+        return Outcome(success=False, message=reason or operation)
     return Outcome(success=True) if operation == "login_success" else None
 
 
@@ -216,5 +216,6 @@ CONNECTOR = Connector(
     wrapper="items",
     documents=("https://developers.google.com/workspace/admin/reports/reference/rest/v1/activities",),
     apps=(APP.id,),
+    marks=(frozenset({"id"}), frozenset({"kind"})),
     examples=("an answer of admin.reports.activities.list", "one activity a line"),
 )

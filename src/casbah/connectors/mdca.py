@@ -14,9 +14,12 @@ _MOST_DIGITS = 20
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """A moment and an app, and either an id or two of the keys that only these records have."""
+    """The number of an app, and enough of a moment, an id, and the keys that only these records have."""
     keys = event.keys()
-    return "timestamp" in keys and bool(_APPS & keys) and bool(_NAMES & keys or len(_SHAPE & keys) > 1)
+    if all(_whole(event.get(key)) is None for key in _APPS):
+        return False
+    named, shaped = bool(_NAMES & keys), len(_SHAPE & keys)
+    return ("timestamp" in keys and (named or shaped > 1)) or (named and shaped > 0)
 
 
 def drafts(event: Event) -> Iterator[Ready]:
@@ -85,4 +88,5 @@ CONNECTOR = Connector(
     wrapper="data",
     documents=("https://learn.microsoft.com/defender-cloud-apps/api-activities",),
     examples=("GET /api/v1/activities/ saved to a file", "one activity record a line"),
+    marks=(frozenset({"appid"}), frozenset({"saasid"})),
 )

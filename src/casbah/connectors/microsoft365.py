@@ -90,8 +90,8 @@ def recognises(event: Mapping[str, Any]) -> bool:
     """
     if "operation" not in event:
         return False
-    if "creationtime" in event:
-        return len(_MARKS & event.keys()) >= _ENOUGH_MARKS
+    if "creationtime" in event and len(_MARKS & event.keys()) >= _ENOUGH_MARKS:
+        return True
     return event.get("type") == "OfficeActivity" or ("timegenerated" in event and "parameters" in event)
 
 
@@ -208,4 +208,5 @@ CONNECTOR = Connector(
         "https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema",
     ),
     apps=(OFFICE, *(app.id for app in APPS.values())),
+    marks=(frozenset({"operation"}),),
 )

@@ -14,7 +14,7 @@ from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
 from casbah.demo.generate import Made, made_up
 from casbah.ingest import jsontext
-from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal
+from casbah.ingest.contract import Connector, Draft, Event, Ready, Recognised, Refusal
 from casbah.ingest.enrich.agents import classified
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.pipeline import arrivals
@@ -28,9 +28,8 @@ def sample_arrivals() -> Iterator[Arrival]:
     """The packaged real activities; `samples/README.md` says where they come from. Those without a time are left out."""
     with as_file(files("casbah.demo") / "samples") as folder:
         for page in pages([str(folder)], connectors=connectors()):
-            if page.connector is not None:
-                found = arrivals(page.items, page.connector, Enrichment())
-                yield from (each for each in found if not isinstance(each, Refusal))
+            items = arrivals(page.items, Enrichment())
+            yield from (item for item in items if not isinstance(item, Refusal))
 
 
 def arrivals_of(made: Iterable[Made]) -> Iterator[Arrival]:
@@ -39,7 +38,7 @@ def arrivals_of(made: Iterable[Made]) -> Iterator[Arrival]:
     for each in made:
         enriched = known[each.source]
         event = Event(each.event, jsontext.parse_object(each.event))
-        found = arrivals([event], enriched.with_extra(each.extra))
+        found = arrivals([Recognised(event, enriched.with_extra(each.extra))])
         yield from (arrival for arrival in found if isinstance(arrival, Arrival))
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from casbah.activity.arrival import Arrival
 from casbah.ingest.body import items
 from casbah.ingest.contract import Connector, Refusal
+from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.networks import Ranges
 from casbah.ingest.opening import Limits
@@ -68,7 +69,7 @@ class Beside:
         self, processes: int, *, connectors: Connectors, prepare: Prepare, enrichment: Opened, known: Enrichment
     ) -> None:
         self._recipe = _Recipe(connectors, enrichment, prepare)
-        self._connectors = connectors()
+        self._connectors = Detector(connectors())
         self._enrichment = known
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         """Processes that have nothing to do, and a None for each that may still be started."""
@@ -160,7 +161,7 @@ class Beside:
 def _serve(line: Connection, recipe: _Recipe) -> None:
     """Make bodies ready until the line is closed at the other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever started us decides when we end.
-    connectors, enrichment = recipe.connectors(), recipe.enrichment()
+    connectors, enrichment = Detector(recipe.connectors()), recipe.enrichment()
     # Parsed events have no cycles for the garbage collector to find, and it would look for them at every few hundred.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -30,9 +30,7 @@ def items(
         found = _envelopes(text)
         return found if enrichment is None else map(enrichment.enriched, found)
     page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits)
-    if page.connector is None:
-        return (item for item in page.items if isinstance(item, Refusal))
-    return arrivals(page.items, page.connector, enrichment)
+    return arrivals(page.items, enrichment)
 
 
 def _envelopes(text: bytes) -> Iterator[Arrival]:

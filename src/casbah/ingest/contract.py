@@ -1,7 +1,7 @@
 """What travels through ingest: an Event as the source wrote it, a Draft of the record it becomes, a Connector
 between.
 
-    file or body --reading--> Event --connector--> Draft --pipeline--> Arrival --store--> stored once
+    file or body --reading--> Event of a connector --> Draft --pipeline--> Arrival --store--> stored once
 
 Nothing here reads a file, opens a store or knows a particular source.
 """
@@ -84,10 +84,12 @@ class Connector:
     """One source. `connectors/<name>.py` holds exactly one as CONNECTOR; the file is the plugin.
 
     `wrapper` is the key under which a saved answer of that source holds its list of events, if it does that.
-    `recognises` says from one parsed event (its keys in lower case) whether it is this source's. `drafts`
-    turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is a
-    record already is a Ready; a connector that can do without the pipeline may yield an Arrival. `documents` are the
-    vendor's own, `apps` the ids of the apps that its activities happen in, `origin` where the connector itself comes from.
+    `recognises` says from one parsed event (its keys in lower case) whether it is this source's; it looks at nothing
+    else, and at no list at the top, which may be a wrapper's. It is asked only of events with all the top-level keys of
+    one of `marks` (in lower case), or of every event where there are no marks. `drafts` turns one event into one or more
+    drafts, or raises UnusableEventError with the reason. An event that is a record already is a Ready; a connector that
+    can do without the pipeline may yield an Arrival. `documents` are the vendor's own, `apps` the ids of the apps that its
+    activities happen in, `origin` where the connector itself comes from.
     """
 
     name: str
@@ -99,3 +101,12 @@ class Connector:
     documents: tuple[str, ...] = ()
     apps: tuple[int, ...] = ()
     origin: str = "built in"
+    marks: tuple[frozenset[str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """An event and the connector of the source that it is of."""
+
+    event: Event
+    connector: Connector

@@ -5,7 +5,7 @@ it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 APP_CONNECTOR = 2
@@ -124,7 +124,9 @@ class Shape:
 
 
 def keys(shape: Shape) -> dict[str, Any]:
-    """The record's own keys, in order."""
+    """The record's own keys, in order. A failed sign-in is a failure, whatever else the source says of it."""
+    if shape.category == FAILED_LOGIN and (shape.outcome is None or shape.outcome.success):
+        shape = replace(shape, outcome=Outcome(success=False))
     kind = _KINDS.get(shape.category, _BASIC)
     return {
         **({"aadTenantId": shape.directory} if shape.directory else {}),

@@ -1,4 +1,4 @@
-"""From a page of events to arrivals: a connector's drafts get their ids and become the bytes of records.
+"""From a page of events to arrivals: connectors' drafts get their ids and become the bytes of records.
 
 One call per file or page, because identical events without an id of their own are told apart by their count
 within it.
@@ -12,7 +12,7 @@ from typing import Any
 
 from casbah.activity.arrival import Arrival
 from casbah.ingest import jsontext, splice
-from casbah.ingest.contract import Connector, Draft, Event, Ready, Refusal, UnusableEventError
+from casbah.ingest.contract import Draft, Event, Ready, Recognised, Refusal, UnusableEventError
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
@@ -21,8 +21,7 @@ _ADDED_LATER = ("_id", "uid", "created")
 
 
 def arrivals(
-    events: Iterable[Event | Refusal],
-    connector: Connector,
+    items: Iterable[Recognised | Refusal],
     enrichment: Enrichment | None = None,
     *,
     reserved: bool = False,
@@ -32,16 +31,17 @@ def arrivals(
     `reserved`: what only the server itself may store is let through; for its own acts.
     """
     seen = Seen()
-    for event in events:
-        if isinstance(event, Refusal):
-            yield event
+    for item in items:
+        if isinstance(item, Refusal):
+            yield item
             continue
         try:
-            made = _of_event(event, connector, seen, enrichment)
+            made = _of_event(item, seen, enrichment)
             for arrival in () if reserved else made:
                 require_unreserved(arrival)
             yield from made
         except UnusableEventError as error:
+            event = item.event
             yield Refusal(event.origin, event.line, str(error), event.raw)
 
 
@@ -64,14 +64,24 @@ def digest_of(event: Event) -> str:
     return sha256(jsontext.canonical(event.parsed)).hexdigest()
 
 
-def _of_event(event: Event, connector: Connector, seen: Seen, enrichment: Enrichment | None) -> list[Arrival]:
+def _of_event(item: Recognised, seen: Seen, enrichment: Enrichment | None) -> list[Arrival]:
     """All of an event's arrivals at once, so that an event is refused whole."""
-    made = list(connector.drafts(event))
+    event = item.event
+    made = list(item.connector.drafts(event))
     for each in made:
         if not within_bounds(each.timestamp):
             raise UnusableEventError(f"no usable time: {each.timestamp} ms is outside 0 to 2^43 - 1")
+        if isinstance(each, Draft) and not _operation(each):
+            raise UnusableEventError("no operation: the event does not say what was done")
     digest = digest_of(event) if any(isinstance(each, Draft) for each in made) else ""
     return [_arrival(event, each, digest, seen, enrichment) for each in made]
+
+
+def _operation(draft: Draft) -> str:
+    """What was done, or "": a record must say it, because no activity can be found or judged without."""
+    main = draft.keys.get("mainInfo")
+    operation = main.get("rawOperationName") if isinstance(main, Mapping) else None
+    return operation.strip() if isinstance(operation, str) else ""
 
 
 def _arrival(

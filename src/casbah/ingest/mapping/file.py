@@ -36,6 +36,7 @@ Category = Literal[
 CATEGORIES: tuple[str, ...] = get_args(Category)
 
 Type = Literal["target", "user", "file", "folder", "application", "parameter", "account", "account_id"]
+Result = Literal["success", "failure", "none"]
 Role = Literal["application", "context", "actor", "acted_on"]
 
 
@@ -94,13 +95,16 @@ class LocationPart(_Part, frozen=True):
 
 
 class OutcomePart(_Part, frozen=True):
-    """Whether it succeeded; neither pattern: nothing is said of it. `event_type` is the type of what failed."""
+    """Whether it succeeded; neither pattern: nothing is said of it. `event_type` is the type of what failed. `operations`
+    are those whose name says it, or which never say it; the first that matches counts.
+    """
 
     of: Words
     success: list[str] = []
     failure: list[str] = []
     message: Words = []
     event_type: Words = []
+    operations: dict[str, Result] = {}
 
 
 class FlagsPart(_Part, frozen=True):

@@ -1,7 +1,7 @@
 """A mapping file at work: a connector that makes of each event the record that the file describes."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -36,14 +36,14 @@ from casbah.ingest.layout import (
     Target,
     keys,
 )
-from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, When, Words, read_file
+from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, Result, When, Words, read_file
 from casbah.ingest.mapping.paths import BadPathError, Path, forget
+from casbah.ingest.mapping.recognise import Recognition
 from casbah.ingest.mapping.values import Condition, First, Globs, Value
 
 _CATEGORY = "EVENT_CATEGORY_"
 _BECOMES_FAILED = frozenset({LOGIN, f"{_CATEGORY}SSO_LOGIN"})
 _OPERATION = "@operation"
-_ABSENT = "!"
 _TYPES = {
     "target": TARGET,
     "user": DIRECTORY_USER,
@@ -73,15 +73,14 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
     file = read_file(text, origin)
     try:
         mapped = Mapped(file)
-        known = [[_requirement(each) for each in every] for every in file.recognise]
+        recognition = Recognition(file.recognise)
     except BadPathError as wrong:
         raise BadMappingError(f"{origin}: {wrong}") from None
-    if not all(known):
-        raise BadMappingError(f"{origin}: [recognise] each list names at least one path that an event has")
     return Connector(
         name=name,
         title=file.title,
-        recognises=_Recognises(known),
+        recognises=recognition,
+        marks=recognition.marks,
         drafts=mapped.drafts,
         wrapper=file.wrapper,
         examples=tuple(file.examples),
@@ -89,36 +88,6 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         apps=(file.app.id, *dict.fromkeys(file.app.ids.values())),
         origin=origin,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Requirement:
-    path: Path
-    globs: Globs | None
-    absent: bool
-
-    def met(self, event: Mapping[str, Any]) -> bool:
-        found = self.path.all(event)
-        if self.absent:
-            return not found
-        return bool(found) if self.globs is None else any(self.globs.match(str(each)) for each in found)
-
-
-class _Recognises:
-    """Whether an event has all that one of the lists names."""
-
-    def __init__(self, known: Sequence[Sequence[_Requirement]]) -> None:
-        self._known = known
-
-    def __call__(self, event: Mapping[str, Any]) -> bool:
-        return any(all(each.met(event) for each in every) for every in self._known)
-
-
-def _requirement(text: str) -> _Requirement:
-    """`path`: it has a value; `path=pattern`: one like that; `!path`: it has none."""
-    absent = text.startswith(_ABSENT)
-    path, wants, glob = text.removeprefix(_ABSENT).partition("=")
-    return _Requirement(Path(path), Globs([glob]) if wants else None, absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +155,7 @@ class Mapped:
                 Globs(file.outcome.success),
                 Globs(file.outcome.failure),
                 _first(file.outcome.message),
+                tuple((Globs([name]), result) for name, result in file.outcome.operations.items()),
             )
         )
         self._failed_type = First() if file.outcome is None else _first(file.outcome.event_type)
@@ -210,7 +180,7 @@ class Mapped:
 
     def _shape(self, event: Mapping[str, Any], app: App, instance: str) -> Shape:
         operation = self._operation.text(event)
-        outcome = self._outcome.of(event) if self._outcome else None
+        outcome = self._outcome.of(event, operation) if self._outcome else None
         category = self._category(operation.lower())
         if category in _BECOMES_FAILED and outcome is not None and not outcome.success:
             category = FAILED_LOGIN
@@ -266,15 +236,22 @@ class _Outcome:
     success: Globs
     failure: Globs
     message: First
+    operations: tuple[tuple[Globs, Result], ...]
 
-    def of(self, event: Any) -> Outcome | None:
-        """None where the event says nothing that either pattern knows."""
-        said = self.said.text(event)
-        if self.success.match(said):
-            return Outcome(success=True)
-        if said and self.failure.match(said):
-            return Outcome(success=False, message=self.message.text(event))
-        return None
+    def of(self, event: Any, operation: str) -> Outcome | None:
+        """None where neither the operation's name nor the event says anything that the file knows."""
+        result = next((result for globs, result in self.operations if globs.match(operation)), self._result(event))
+        if result == "none":
+            return None
+        return (
+            Outcome(success=True) if result == "success" else Outcome(success=False, message=self.message.text(event))
+        )
+
+    def _result(self, event: Any) -> Result:
+        text = self.said.text(event)
+        if self.success.match(text):
+            return "success"
+        return "failure" if text and self.failure.match(text) else "none"
 
 
 class _Location:

@@ -26,7 +26,7 @@ _STEP = re.compile(
     """,
     re.VERBOSE,
 )
-_SUFFIX = re.compile(r" \[utc\]$|_dynamic$")
+_SUFFIXES = (" [utc]", "_dynamic")
 _MOST_OPENED = 250_000
 _JSON = ("{", "[")
 
@@ -58,6 +58,12 @@ class Path:
             found = [inner for each in found for inner in step(each) if inner is not None]
         return found
 
+    @property
+    def top(self) -> str:
+        """The top-level key that an event must have for a value here, as `plain` gives it; "" if any will do."""
+        first = self._steps[0]
+        return first.name if isinstance(first, _Key) else ""
+
     def _under(self, value: Any) -> Any:
         """The value under keys alone, which most paths are made of."""
         for key in self._keys:
@@ -69,8 +75,18 @@ class Path:
 
 
 def forget() -> None:
-    """Let go of the event before: to be called with each new one, for an event may be large."""
+    """Drop what is cached of the previous event: to be called with each new one, for an event may be large."""
     _FOLDED.clear()
+
+
+def fold(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An event with its top-level keys in lower case, with and without suffix; of several the first that has a value.
+    Drops what is cached of the previous event.
+    """
+    forget()
+    folded = _folded(event)
+    _FOLDED[id(folded)] = folded, folded
+    return folded
 
 
 def opened(value: Any) -> Any:
@@ -123,6 +139,11 @@ class _Key:
         self._key = key
         self._lower = key.lower()
 
+    @property
+    def name(self) -> str:
+        """The key as `plain` gives it."""
+        return plain(self._key)
+
     def __call__(self, value: Any) -> Iterator[Any]:
         inner = opened(value)
         if type(inner) is dict:
@@ -130,8 +151,10 @@ class _Key:
 
     def of(self, inner: Mapping[str, Any]) -> Any:
         """The first that has a value: as it is written here, in any letter case, and with a suffix."""
-        found = inner.get(self._key)
-        return _folded(inner).get(self._lower) if found is None else found
+        value = inner.get(self._key)
+        if value is None:
+            value = inner.get(self._lower)
+        return _folded(inner).get(self._lower) if value is None else value
 
 
 class _At:
@@ -181,11 +204,16 @@ def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
         return known[1]
     if len(_FOLDED) > _MOST_FOLDED:
         _FOLDED.clear()
-    folded: dict[str, Any] = {}
-    for plain in (str.lower, _plain):
-        for key, each in inner.items():
-            if each is not None:
-                folded.setdefault(plain(key), each)
+    folded = {key.lower(): value for key, value in inner.items()}
+    if len(folded) < len(inner):
+        folded = {}
+        for key, value in inner.items():
+            if folded.get(key.lower()) is None:
+                folded[key.lower()] = value
+    for key in [key for key in folded if key.endswith(_SUFFIXES)]:
+        bare = plain(key)
+        if folded.get(bare) is None:
+            folded[bare] = folded[key]
     _FOLDED[id(inner)] = inner, folded
     return folded
 
@@ -196,6 +224,7 @@ _FOLDED: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
 _MOST_FOLDED = 64
 
 
-@lru_cache(maxsize=4_096)
-def _plain(key: str) -> str:
-    return _SUFFIX.sub("", key.lower())
+def plain(key: str) -> str:
+    """A key in lower case, without a suffix."""
+    lower = key.lower()
+    return next((lower.removesuffix(suffix) for suffix in _SUFFIXES if lower.endswith(suffix)), lower)

@@ -1,0 +1,85 @@
+"""Of which source an event is: judged by the event alone, so that what stands beside it changes nothing."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from casbah.ingest.contract import Connector, Event, Recognised, Refusal
+from casbah.ingest.mapping.paths import fold
+from casbah.ingest.unsupported import reason_for
+
+Marked = tuple[frozenset[str], Connector]
+
+
+class Detector(Mapping[str, Connector]):
+    """The connectors by name, and which of them an event is of: the one that recognises it. An event that none recognises,
+    or several, is refused.
+    """
+
+    @classmethod
+    def of(cls, connectors: Mapping[str, Connector]) -> "Detector":
+        """One for these connectors. Making it takes longer than reading an event, so a caller may keep it and pass it here."""
+        return connectors if isinstance(connectors, cls) else cls(connectors)
+
+    def __init__(self, connectors: Mapping[str, Connector]) -> None:
+        self._connectors = dict(connectors)
+        self._unmarked = {name: connector for name, connector in connectors.items() if not connector.marks}
+        self._by_key = _by_rarest_key(connectors.values())
+
+    def __getitem__(self, name: str) -> Connector:
+        return self._connectors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._connectors)
+
+    def __len__(self) -> int:
+        return len(self._connectors)
+
+    def sources(self, parsed: Mapping[str, Any]) -> list[Connector]:
+        """Every connector that recognises an event, in no order that counts."""
+        event = fold(parsed)
+        candidates = {
+            connector.name: connector
+            for key in self._by_key.keys() & event.keys()
+            for marks, connector in self._by_key[key]
+            if marks <= event.keys()
+        }
+        candidates |= self._unmarked
+        return [connector for connector in candidates.values() if connector.recognises(event)]
+
+    def judge(self, named: Connector | None) -> Callable[[Event | Refusal], Recognised | Refusal]:
+        """What makes of each item an event with its connector, or a refusal; `named` is the source that the caller named."""
+
+        def judged(item: Event | Refusal) -> Recognised | Refusal:
+            if isinstance(item, Refusal):
+                return item
+            sources = self.sources(item.parsed)
+            if named is not None and named in sources:
+                return Recognised(item, named)
+            if named is None and len(sources) == 1:
+                return Recognised(item, sources[0])
+            return Refusal(item.origin, item.line, self._reason(item.parsed, sources, named), item.raw)
+
+        return judged
+
+    def _reason(self, parsed: Mapping[str, Any], sources: Iterable[Connector], named: Connector | None) -> str:
+        """Why an event is refused, and what to do."""
+        names = ", ".join(sorted(source.name for source in sources))
+        if named is not None and names:
+            return f"not an event of {named.name} but of {names}: name that as the source, or name none"
+        if names:
+            return f"recognised by several sources: {names}; name one with --source, over HTTP with ?source="
+        if (unsupported := reason_for(fold(parsed))) is not None:
+            return unsupported
+        begin = "source not recognised" if named is None else f"not an event of {named.name}, and source not recognised"
+        return f"{begin}; known: {', '.join(self)}; describe another in a mapping file (docs/sources.md)"
+
+
+def _by_rarest_key(connectors: Iterable[Connector]) -> Mapping[str, list[Marked]]:
+    """The marks of all connectors, each under that of its keys which the fewest share, so that few are looked at."""
+    marked = [(marks, connector) for connector in connectors for marks in connector.marks]
+    counts = Counter(key for marks, _ in marked for key in marks)
+    by_key: defaultdict[str, list[Marked]] = defaultdict(list)
+    for marks, connector in marked:
+        by_key[min(sorted(marks), key=counts.__getitem__)].append((marks, connector))
+    return by_key

@@ -1,0 +1,32 @@
+"""Objects that people often send and that are no events of a source: what they are, and what to send instead."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from casbah.ingest.mapping.recognise import Recognition
+
+_LOOKUP = (
+    "an entry of `aws cloudtrail lookup-events`: the event itself is the text under CloudTrailEvent; "
+    "send that (jq -r '.Events[].CloudTrailEvent')"
+)
+_INSIGHT = "a CloudTrail Insights event: it reports an unusual rate of calls, and is not an activity"
+_DIGEST = "a CloudTrail digest file: it lists log files and their hashes, and holds no activities"
+_NOTIFICATION = "a notification of an AWS service, which does not say who did it; send the CloudTrail log"
+_GRAPH = "a request to Microsoft Graph (MicrosoftGraphActivityLogs): no connector reads this log"
+_RISK = "a risk detection of Microsoft Entra: no connector reads these; send sign-ins and directory audits"
+
+# fmt: off
+_ROWS = tuple((Recognition(lists), reason) for reason, lists in (
+    (_LOOKUP,       [["CloudTrailEvent", "EventId", "EventName"]]),
+    (_INSIGHT,      [["eventType=AwsCloudTrailInsight"], ["insightDetails", "eventCategory=Insight"]]),
+    (_DIGEST,       [["digestStartTime", "digestEndTime", "logFiles"]]),
+    (_NOTIFICATION, [["eventSource=aws:*", "eventName"]]),
+    (_GRAPH,        [["category=MicrosoftGraphActivityLogs"], ["Type=MicrosoftGraphActivityLogs"]]),
+    (_RISK,         [["category=*RiskEvents"], ["riskEventType", "detectedDateTime"]]),
+))
+# fmt: on
+
+
+def reason_for(event: Mapping[str, Any]) -> str | None:
+    """Why such an object is refused; None where it is not known here. Its keys are in lower case."""
+    return next((reason for recognises, reason in _ROWS if recognises(event)), None)

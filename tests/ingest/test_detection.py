@@ -1,0 +1,122 @@
+"""Of which source an event is: the same verdict whatever stands beside it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from casbah.connectors import connectors
+from casbah.ingest.contract import Connector, Recognised, Refusal
+from casbah.ingest.detection import Detector
+from casbah.ingest.reading import page_of
+from ingest.foreign import DIGEST, FOREIGN, INSIGHT, LOOKUP, S3_NOTIFICATION
+
+KNOWN = Detector(connectors())
+SAMPLES = Path(__file__).parent.parent / "connectors"
+
+
+def sampled() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every sample with the source whose it is; those of CEF are lines, which another test reads."""
+    for file in sorted(SAMPLES.glob("*/events.ndjson")):
+        for line in file.read_text("utf-8").splitlines():
+            yield file.parent.name, json.loads(line)
+
+
+SAMPLED = list(sampled())
+EVENTS = [*SAMPLED, *((None, event) for event in FOREIGN.values())]
+
+
+def names(event: dict[str, Any]) -> list[str]:
+    return sorted(connector.name for connector in KNOWN.sources(event))
+
+
+def verdicts(events: list[dict[str, Any]], source: str | None = None) -> list[str | None]:
+    """The source of each event of one body, or None where it is refused."""
+    body = b"\n".join(json.dumps(event).encode() for event in events)
+    page = page_of(body, origin="x", connectors=KNOWN, source=source)
+    return [item.connector.name if isinstance(item, Recognised) else None for item in page.items]
+
+
+@pytest.mark.parametrize("source", sorted({name for name, _ in SAMPLED}))
+def test_exactly_one_connector_recognises_each_sample(source: str) -> None:
+    events = [event for name, event in SAMPLED if name == source]
+    assert events
+    assert [names(event) for event in events] == [[source]] * len(events)
+
+
+def test_cef_lines_are_recognised_by_their_connector_alone() -> None:
+    page = page_of((SAMPLES / "cef" / "events.cef").read_bytes(), origin="x", connectors=KNOWN)
+    events = [item.event.parsed for item in page.items if isinstance(item, Recognised)]
+    assert events
+    assert [names(dict(event)) for event in events] == [["cef"]] * len(events)
+
+
+@pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in FOREIGN.items()])
+def test_no_connector_recognises_what_is_foreign(event: dict[str, Any]) -> None:
+    assert names(event) == []
+    assert verdicts([event]) == [None]
+
+
+@pytest.mark.parametrize(
+    "marked", [connector for connector in KNOWN.values() if connector.marks], ids=lambda one: one.name
+)
+def test_marks_hide_no_event_from_a_connector(marked: Connector) -> None:
+    """Marks are a shortcut: without them the verdict is the same."""
+    for _, event in EVENTS:
+        lowered = {key.lower(): value for key, value in event.items()}
+        if marked.recognises(lowered):
+            assert marked in KNOWN.sources(event)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=40))
+def test_the_verdict_on_an_event_is_the_same_in_every_mixture_and_order(mixture: list[tuple[str | None, Any]]) -> None:
+    assert verdicts([event for _, event in mixture]) == [source for source, _ in mixture]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(EVENTS), min_size=1, max_size=40), st.sampled_from(sorted({name for name, _ in SAMPLED}))
+)
+def test_a_named_source_takes_its_own_events_alone(mixture: list[tuple[str | None, Any]], named: str) -> None:
+    expected = [source if source == named else None for source, _ in mixture]
+    assert verdicts([event for _, event in mixture], named) == expected
+
+
+REASONS = [
+    pytest.param(LOOKUP, "the event itself is the text under CloudTrailEvent", id="lookup-events"),
+    pytest.param(INSIGHT, "a CloudTrail Insights event", id="Insights"),
+    pytest.param(DIGEST, "a CloudTrail digest file", id="a digest file"),
+    pytest.param(S3_NOTIFICATION, "a notification of an AWS service", id="an S3 notification"),
+    pytest.param(FOREIGN["Graph activity, Event Hub"], "a request to Microsoft Graph", id="Graph activity"),
+    pytest.param(FOREIGN["UserRiskEvents"], "a risk detection of Microsoft Entra", id="risk detections"),
+    pytest.param(FOREIGN["Duo authentication"], "source not recognised; known: atlassian, auth0, ", id="anything else"),
+]
+
+
+@pytest.mark.parametrize(("event", "reason"), REASONS)
+@pytest.mark.parametrize("source", [None, "cloudtrail"])
+def test_a_refusal_says_what_the_object_is(event: dict[str, Any], reason: str, source: str | None) -> None:
+    page = page_of(json.dumps(event).encode(), origin="x", connectors=KNOWN, source=source)
+    (refusal,) = page.items
+    assert isinstance(refusal, Refusal)
+    assert reason in refusal.reason
+    assert json.loads(refusal.raw) == event
+
+
+def always(name: str) -> Connector:
+    return Connector(name, name, lambda event: "x" in event, lambda _: ())
+
+
+def test_an_event_of_two_sources_is_refused_with_both_names_unless_one_is_named() -> None:
+    known = {name: always(name) for name in ("b", "a")}
+    (refusal,) = page_of(b'{"x":1}', origin="x", connectors=known).items
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "recognised by several sources: a, b; name one with --source, over HTTP with ?source="
+    (item,) = page_of(b'{"x":1}', origin="x", connectors=known, source="b").items
+    assert isinstance(item, Recognised)
+    assert item.connector.name == "b"
