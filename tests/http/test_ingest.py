@@ -40,7 +40,7 @@ def test_events_are_stored_and_a_second_time_are_duplicates(ask, body, stored):
     first = ask("POST", MDCA, body).json
     assert (first["stored"], first["refused"]) == (stored, [])
     assert ask("POST", MDCA, body).json == answered(0, first["stored"] + first["duplicates"])
-    assert ask("POST", "/api/v1/activities/count").json == {"total": stored}
+    assert ask("POST", "/api/v1/activities/count").json["total"] == stored
 
 
 def test_refused_lines_keep_their_numbers_and_the_rest_goes_on(ask):
@@ -85,7 +85,7 @@ def test_an_unknown_source_is_refused_with_the_nearest(ask):
     got = ask("POST", f"{INGEST}?source=cloudtrial", event("a"))
     assert got.status == 400
     assert "unknown source 'cloudtrial'; did you mean 'cloudtrail'?" in got.json["detail"]
-    assert ask("POST", "/api/v1/activities/count").json == {"total": 0}
+    assert ask("POST", "/api/v1/activities/count").json["total"] == 0
 
 
 def bomb(size: int) -> bytes:
@@ -111,7 +111,7 @@ def test_a_body_past_its_limit_stores_nothing(opened, body):
         413,
         "request body is larger than 10000 bytes (setting CASBAH_MAX_INGEST_BODY)",
     )
-    assert ask("POST", "/api/v1/activities/count").json == {"total": 0}
+    assert ask("POST", "/api/v1/activities/count").json["total"] == 0
 
 
 def test_a_small_body_that_holds_a_very_large_one_is_refused_before_it_is_unpacked(opened):
@@ -179,7 +179,7 @@ def test_gzip_inside_gzip_does_not_pass_the_limit(opened):
     ask = opened(max_ingest_body="10_000")
     lines = b"\n".join(event(f"a{number}") for number in range(1_000))
     assert ask("POST", MDCA, gzip.compress(gzip.compress(lines))).status in (400, 413)
-    assert ask("POST", "/api/v1/activities/count").json == {"total": 0}
+    assert ask("POST", "/api/v1/activities/count").json["total"] == 0
 
 
 def test_an_archive_is_taken_whole_or_refused(ask):

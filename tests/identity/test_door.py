@@ -125,7 +125,7 @@ def test_lists_scans_and_counts_hold_the_caller_s_own(tenants, body):
     for ask, names in zip(tenants, (["shared", "secret"], ["shared"]), strict=True):
         page = ask("POST", "/api/v1/activities/", body).json
         assert ([each["_id"] for each in page["data"]], page["total"]) == (names, len(names))
-        assert ask("POST", "/api/v1/activities/count/", body).json == {"total": len(names)}
+        assert ask("POST", "/api/v1/activities/count/", body).json["total"] == len(names)
 
 
 def test_the_same_id_in_two_tenants_is_two_activities(tenants):

@@ -29,6 +29,8 @@ READING = (
     ("POST", "/cas/api/v1/activities", {"filters": {"service": {"eq": 11161}}}),
     ("POST", LIST, {"isScan": True, "limit": 20}),
     ("POST", "/api/v1/activities/count/", {}),
+    ("POST", "/cas/api/v1/archived_activities/count", {}),
+    ("GET", "/api/v1/archived_activities/", None),
     ("GET", "/api/v1/activities/activity-7/", None),
     ("POST", "/api/ext/v1/facets/", {"fields": ["service"]}),
     ("POST", "/api/ext/v1/histogram/", {}),

@@ -49,7 +49,8 @@ async def count_activities(exchange: Exchange) -> Response:
     quirks = exchange.quirks
     exact = await exchange.search(_counted, quirks.narrowed(predicate), exchange, exchange.deadline)
     total = quirks.total(exact)
-    return Response(jsontext.dump({"total": total}), 200, _said_of(total, exact=exact), "application/json")
+    answer = {"total": total, "moreThanTotal": total < exact}
+    return Response(jsontext.dump(answer), 200, _said_of(total, exact=exact), "application/json")
 
 
 async def fetch_activity(exchange: Exchange) -> Response:
@@ -80,6 +81,11 @@ async def list_feedback(exchange: Exchange) -> Response:
 async def list_metadata(_: Exchange) -> Response:
     """The filters and their operators, from the table."""
     return json_response({"filters": [_described(name) for name in FILTERS]})
+
+
+async def threat_scores(_: Exchange) -> Response:
+    """No scores: nothing here rates activities. The portal asks for them beside each list."""
+    return json_response({})
 
 
 async def _parameters(request: Request, exchange: Exchange) -> dict[str, Any]:

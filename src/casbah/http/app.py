@@ -18,7 +18,7 @@ from casbah.http.body import Incoming
 from casbah.http.exchange import Exchange, Services
 from casbah.http.irreversible import read_irreversible
 from casbah.http.problems import answer
-from casbah.http.routes import ALIASES, CORE, PUBLIC, ROUTES, Audit, PublicRoute, Route
+from casbah.http.routes import ALIASES, CORE, GUARDED, PUBLIC, ROUTES, Audit, PublicRoute, Route
 from casbah.http.session import address_of, visitor
 from casbah.identity.door import TENANT_HEADER
 from casbah.identity.grants import Caller
@@ -132,16 +132,19 @@ async def _respond(request: Request, services: Services) -> Response:
 
 async def _routed(request: Request, services: Services) -> Response:
     services.proxies.apply(request.scope)
-    segments = segments_of(_raw_path(request))
-    matched = _matched(segments)
-    if not matched:
-        raise RouteNotFoundError
-    request.state.route = matched[0][0].path
+    raw = _raw_path(request)
+    matched = _matched(segments_of(raw))
+    if matched:
+        request.state.route = matched[0][0].path
     for route, path in matched:
         if request.method in _methods(route):
             if isinstance(route, PublicRoute):
                 return await route.handler(request, services)
             return await _permitted(request, services, route, path)
+    if _is_below(raw, GUARDED):  # Who is asking comes before what there is to ask.
+        request.state.caller = await _caller(request, services)
+    if not matched:
+        raise RouteNotFoundError
     raise MethodNotAllowedError(request.method, sorted({method for route, _ in matched for method in _methods(route)}))
 
 
@@ -229,8 +232,14 @@ def _raw_path(request: Request) -> str:
 
 def _plain_path(target: bytes) -> str:
     path = target.partition(b"?")[0].decode("ascii", "replace")
-    alias = next((prefix for prefix in ALIASES if path == prefix or path.startswith(prefix + "/")), None)
-    return path if alias is None else ALIASES[alias] + path[len(alias) :]
+    for alias, prefix in ALIASES:
+        if _is_below(path, (alias,)):
+            path = prefix + path[len(alias) :]
+    return path
+
+
+def _is_below(path: str, prefixes: Sequence[str]) -> bool:
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
 
 
 def segments_of(path: str) -> Sequence[str]:

@@ -108,8 +108,10 @@ _HEADERS = {
 _WHAT = """{about}
 
 Every path answers with and without a slash at its end. Paths under `/api/v1` are MDCA's and answer under `/cas/api/v1`, too;
-what MDCA does not have is under `/api/ext/v1`. Errors are `{{"detail": "..."}}`; a method that a path does not take is
-answered with 405 and `Allow`, a path that is not there with 404. Where GET answers, HEAD does, without a body.
+what MDCA does not have is under `/api/ext/v1`. `/api/subnet` is the same as `/api/v1/subnet`, and
+`/api/v1/archived_activities` as `/api/v1/activities`. Errors are `{{"detail": "..."}}`; a method that a path does not take is
+answered with 405 and `Allow`, a path that is not there with 404, and both with 401 where the credentials are missing or bad.
+Where GET answers, HEAD does, without a body.
 
 Parameters of the Activities API may stand in the query string, in a JSON body or in a form; the body's count. A GET may
 carry a JSON body, too, which few tools can say. A body that begins with `{{` is read as JSON, whatever its label says.
@@ -192,7 +194,11 @@ def _guarded_paths(routes: Sequence[Route], sources: Sequence[str]) -> dict[str,
 def _path_item(path: str) -> dict[str, Any]:
     """What all methods of a path have in common: its named segments, and its aliases as servers of their own."""
     named = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    aliases = [alias.removesuffix(prefix) for alias, prefix in ALIASES.items() if path.startswith(f"{prefix}/")]
+    aliases = [
+        alias.removesuffix(prefix)
+        for alias, prefix in ALIASES
+        if alias.endswith(prefix) and path.startswith(f"{prefix}/")
+    ]
     item: dict[str, Any] = {}
     if aliases:
         item["servers"] = [{"url": "/"}, *({"url": url, "description": "The same"} for url in aliases)]

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from casbah.activity.address import exploded
+from casbah.activity.fields import Kind
 from casbah.activity.query import choice_of, count_of
 from casbah.activity.record import MOST_DIGITS, integer
 from casbah.activity.text import sound
@@ -55,6 +56,11 @@ async def list_ranges(exchange: Exchange) -> Response:
     return json_response({"data": [_shown(each, tags) for each in shown], "hasNext": more, "total": len(found)})
 
 
+async def list_range_metadata(_: Exchange) -> Response:
+    """The filters of IP ranges and their operators, from the table, as those of activities are listed."""
+    return json_response({"filters": [_described(name, row) for name, row in FILTERS.items()]})
+
+
 async def create_range(exchange: Exchange) -> Response:
     """Keep a new IP range; the answer is its id. It says something of activities that are stored from now on."""
     drawn = _drawn(await read_parameters(exchange.request, limit=exchange.services.settings.max_body))
@@ -72,6 +78,15 @@ async def delete_range(exchange: Exchange) -> Response:
     """Forget an IP range; the answer is its id. Activities keep what it said of them until they are enriched again."""
     await exchange.quick(exchange.services.ranges.remove, exchange.path["range"], exchange.scope)
     return json_response(exchange.path["range"])
+
+
+def _described(name: str, row: "RangeFilter") -> dict[str, Any]:
+    return {
+        "name": name,
+        "operators": [{"id": operator, "documented": True} for operator in row.operators],
+        "inputType": {"type": row.kind.value},
+        "deprecated": False,
+    }
 
 
 def _drawn(body: dict[str, Any]) -> Drawn:
@@ -121,23 +136,33 @@ def _networks(value: Any) -> tuple[str, ...]:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    """By id or by name; objects too, as the list answers them."""
+    """By id or by name; objects too, as the list answers them. A list of one empty string is what clients send for no tags."""
+    if value == [""]:
+        return ()
     if isinstance(value, list):
         value = [_tag(each) if isinstance(each, Mapping) else each for each in value]
     return tuple(sound(each.strip()) for each in _strings(value, "tags", most=MOST_TAGS))
 
 
 def _tag(value: Mapping[str, Any]) -> Any:
-    said = [value[key] for key in ("id", "name") if value.get(key) is not None]
-    return next((each for each in said if not isinstance(each, str) or each.strip()), None)
+    named = [value[key] for key in ("id", "name") if value.get(key) is not None]
+    tag = next((item for item in named if not isinstance(item, str) or item.strip()), None)
+    if tag is None:
+        raise BadRangeError("tags: expected an id or a name, got an object with neither")
+    return tag
 
 
 def _strings(value: Any, key: str, *, most: int) -> list[str]:
     """A list of strings that are not blank; null is as good as an empty one."""
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
+    if not isinstance(value, list):
         raise BadRangeError(f"{key}: expected a list of strings, got {describe(value)}")
+    for item in value:
+        if not isinstance(item, str):
+            raise BadRangeError(f"{key}: expected a list of strings, got {describe(item)} in the list")
+        if not item.strip():
+            raise BadRangeError(f"{key}: expected no blank string in the list")
     if len(value) > most or any(len(each) > MOST_NAME for each in value):
         raise LimitExceededError(f"{key}: at most {most} of at most {MOST_NAME} characters each")
     return value
@@ -228,6 +253,7 @@ def _check(name: str, operators: Any) -> Callable[[Kept], bool]:
 class RangeFilter:
     """A filter of ranges: what a range has, and how values are read."""
 
+    kind: Kind
     operators: tuple[str, ...]
     held: Callable[[Kept], frozenset[Any]]
     read: Callable[[Any], Any]
@@ -251,6 +277,7 @@ _CATEGORIES = range(1, len(CATEGORIES))
 _TRUTHS = {"true": True, "false": False}
 FILTERS: Mapping[str, RangeFilter] = {
     "category": RangeFilter(
+        Kind.INT,
         ("eq", "neq"),
         lambda kept: frozenset({kept.drawn.category}),
         lambda value: found if (found := integer(value)) in _CATEGORIES else None,
@@ -258,6 +285,7 @@ FILTERS: Mapping[str, RangeFilter] = {
         CATEGORY,
     ),
     "tags": RangeFilter(
+        Kind.ID,
         ("eq", "neq"),
         lambda kept: frozenset(kept.drawn.tags),
         lambda value: value if isinstance(value, str) else None,
@@ -265,7 +293,7 @@ FILTERS: Mapping[str, RangeFilter] = {
         {"type": "string"},
     ),
     # Casbah ships no ranges, so all of them are the tenant's own.
-    "builtIn": RangeFilter(("eq",), lambda _: frozenset({False}), _truth, "true or false", ref("Flag")),
+    "builtIn": RangeFilter(Kind.BOOL, ("eq",), lambda _: frozenset({False}), _truth, "true or false", ref("Flag")),
 }
 _ORDERS: Mapping[str, Callable[[Kept], Any]] = {
     "name": lambda kept: (kept.drawn.name, kept.id),

@@ -37,8 +37,16 @@ CORE = "/api/v1"
 EXTENSION = "/api/ext/v1"
 EVENT_STREAM = "text/event-stream"
 FILES = tuple(kind.partition(";")[0] for kind in MEDIA_TYPES)
-ALIASES = {"/cas/api/v1": CORE}
-"""Prefixes that mean another one (`wire.md`, 1)."""
+GUARDED = ("/api", "/cas")
+"""Below these, a request without valid credentials is 401 on every path, known or not; sign-in routes take none."""
+
+ALIASES: tuple[tuple[str, str], ...] = (
+    ("/cas/api/v1", CORE),
+    ("/cas/api/subnet", "/api/subnet"),
+    ("/api/subnet", f"{CORE}/subnet"),
+    (f"{CORE}/archived_activities", f"{CORE}/activities"),
+)
+"""Prefixes of paths, and the prefix that each stands for. They are applied in this order, one after another."""
 
 
 class Audit(Enum):
@@ -96,9 +104,11 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them", apart=True),
     Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities", apart=True),
     Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators", audit=Audit.NOTHING),
+    Route(("GET", "POST"), f"{CORE}/activities/get_activities_threat_scores", activities.threat_scores, Permission.READ,   None,            "ThreatScores", "Threat scores of activities: there are none", audit=Audit.NOTHING),
     Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity", apart=True),
     Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity", audit=Audit.CHANGES),
     Route(("GET", "POST"), f"{CORE}/subnet",                             ranges.list_ranges,           Permission.READ,       "RangeQuery",    "RangePage",    "List IP ranges"),
+    Route(("GET",),        f"{CORE}/subnet/metadata",                    ranges.list_range_metadata,   Permission.READ,       None,            "Metadata",     "The filters of IP ranges and their operators", audit=Audit.NOTHING),
     Route(("POST",),       f"{CORE}/subnet/create_rule",                 ranges.create_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Create an IP range", audit=Audit.CHANGES),
     Route(("POST",),       f"{CORE}/subnet/{{range}}/update_rule",       ranges.update_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Change an IP range", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{CORE}/subnet/{{range}}",                   ranges.delete_range,          Permission.MANAGE,     None,            "RangeId",      "Delete an IP range", audit=Audit.CHANGES),

@@ -49,6 +49,7 @@ MEANINGS = {
     "Facets": "The most frequent values of each filter, with exact counts",
     "Histogram": "How many there are in each span of time, exactly",
     "Metadata": "Every filter, with the operators that it takes",
+    "ThreatScores": "An empty object",
     "FeedbackPage": "All of the feedback, oldest first",
     "ChangePage": "Activities in the order of storing, and where to go on",
     "ExportPage": "The caller's exports, the newest first",
@@ -178,8 +179,17 @@ def answers() -> dict[str, Schema]:
             },
             optional=("nextQueryFilters",),
         ),
-        "Total": _answer({"total": {"type": "integer", "minimum": 0}}),
+        "Total": _answer(
+            {
+                "total": {"type": "integer", "minimum": 0},
+                "moreThanTotal": {
+                    "type": "boolean",
+                    "description": "Whether there are more than that: only where the server is told not to say the exact total",
+                },
+            }
+        ),
         "Metadata": _answer({"filters": {"type": "array", "items": _described()}}),
+        "ThreatScores": _answer({}),
         "Choices": _page_of("Choice"),
         "Choice": _answer(
             {
@@ -545,12 +555,11 @@ def _new_range() -> Schema:
                 "description": "Addresses and networks; none stands in two ranges",
             },
             "organization": {**text, "description": "Whose they are, in place of what files say"},
-            "tags": {
-                "type": ["array", "null"],
-                "items": either(filled, tag),
-                "maxItems": MOST_TAGS,
-                "description": "By id, or by name; a name that is new makes a new tag",
-            },
+            "tags": either(
+                {"type": ["array", "null"], "items": either(filled, tag), "maxItems": MOST_TAGS},
+                {"const": [""]},
+                description='By id, or by name; a name that is new makes a new tag; `[""]` is as good as none',
+            ),
             "location": either({"type": "null"}, location, description="Where they are, in place of what files say"),
         },
         required=("name", "category", "subnets"),
