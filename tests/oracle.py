@@ -235,7 +235,7 @@ def _condition(name: str, operator: str, value: Any) -> Condition:
 
 
 def _modified(given: list) -> tuple[str, list]:
-    """The tags that a modifier such as {"role": 1} turns a `user.tags` condition to, and the values that remain."""
+    """The tags that a modifier such as {"role": 2} turns a `user.tags` condition to, and the values that remain."""
     modifiers = [one for one in given if type(one) is dict]
     if not modifiers:
         return "user.tags", given
@@ -243,10 +243,10 @@ def _modified(given: list) -> tuple[str, list]:
     if len(modifiers) > 1 or not tags:
         raise Refused("one modifier at most, and with it at least one value")
     role = modifiers[0].get("role")
-    number = 2 if role is None else code(role)
+    number = 1 if role is None else code(role)
     if number not in (1, 2, 3):
         raise Refused("a role is 1, 2 or 3")
-    return {1: "user.tags of objects", 2: "user.tags", 3: "user.tags of either"}[number], tags
+    return {1: "user.tags", 2: "user.tags of objects", 3: "user.tags of either"}[number], tags
 
 
 def _asked(name: str, kind: str, operator: str, value: Any) -> Any:

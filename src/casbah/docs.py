@@ -284,8 +284,8 @@ Operators in **bold** are documented by MDCA; the others are Casbah's.
 - Integers may be numeric strings; moments are milliseconds since the epoch; `range` takes `{{"start": ms, "end": ms}}` or a list of them.
 - `null` or `"null"` as a value of `device.type` or `activity.takenAction` means: has no value.
 - `ip.address` takes addresses and networks in CIDR form with `eq`, `neq` and `deq`.
-- `user.tags` takes group ids, and beside them at most one modifier: `{{"role": 1}}` asks for the groups of those acted on, `{{"role": 3}}`
-  for either; without one, or with `{{"role": 2}}`, for the groups of whoever performed it.
+- `user.tags` takes group ids, and beside them at most one modifier: `{{"role": 2}}` asks for the groups of those acted on, `{{"role": 3}}`
+  for either; without one, or with `{{"role": 1}}`, for the groups of the user who performed it.
 - `entity` takes `{{"id": "...", "saas": 11161, "inst": 0}}`; `saas` and `inst` may be left out.
 - `source` takes a type (`2`, `"2"`, `"t:2"`), a stream (`"s:<id>"`), or both at once (`"s:<id>,t:2"`).
 - A field holds the first 8,000 characters of a value for filters to compare; the record keeps all of it.
@@ -364,7 +364,7 @@ writes a client wants those limits in a test. `casbah serve --mimic mdca` has th
 $ casbah serve --mimic mdca                                # the whole row
 $ casbah serve --mimic mdca --set throttle=off             # all but one
 $ casbah serve --set mimic_fail=429:0.05,502:0.01 --set mimic_slow=300ms
-$ CASBAH_MIMIC_SKIP=5000 casbah serve
+$ CASBAH_MIMIC_LIST_END=5000 casbah serve
 ```
 
 ## Quirks
@@ -375,7 +375,7 @@ D is documented by MDCA, C was seen in its clients, O is our decision because no
 |---|---|---|---|
 {rows}
 
-Always so, with and without: pages of a list hold at most 100 records, those of a scan 500 to 5,000, and errors have MDCA's words
+Always so, with and without: pages of a list hold 100 records by default and 250 at most, those of a scan 500 to 5,000, and errors have MDCA's words
 ([compatibility.md](compatibility.md)).
 
 ## On demand
@@ -390,20 +390,25 @@ A server with any quirk on takes orders from an administrator's token, for the r
 
 ## In pytest
 
-Where Casbah is installed, pytest has the fixture `casbah_server`: a running server for one test, on a free port, with a store of its own.
+Where Casbah is installed (`pip install ./casbah`, the folder that was cloned), pytest has the fixture `casbah_server`: a running server for one test, on a free port, with a store of its own.
 It starts in about 0.1 s, the first one in under 2 s.
 
 ```python
+import time
+
 import pytest
 
 
 @pytest.mark.casbah(mimic="mdca", seed=1_200, ties=40)  # settings by name; 1,200 activities, 40 in each ms
 def test_my_client_survives(casbah_server):
     casbah_server.next(502, {{"status": 429, "retryAfter": 1}}, {{"slow": 2_000}})
-    casbah_server.late([{{"_id": "late", "timestamp": 1_700_000_000_000}}], after=3)
-    found = my_client(casbah_server.url, casbah_server.token).everything()
-    assert len(found) >= 1_200
-    assert [each.status for each in casbah_server.requests][:2] == [502, 429]
+    now = time.time_ns() // 1_000_000  # what happened before the window of 30 days would not be found
+    casbah_server.late([{{"_id": "late", "timestamp": now}}], after=3)  # stored before the fourth request is answered
+    found = my_client(casbah_server.url, casbah_server.token).everything()  # ids, oldest first
+    assert sorted(found) == sorted(set(found))
+    assert len(found) == 1_201
+    assert "late" in found
+    assert [request.status for request in casbah_server.requests][:3] == [502, 429, 200]
 ```
 
 | Of the server | What |

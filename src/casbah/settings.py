@@ -31,6 +31,7 @@ _ADDRESS = re.compile(
     r"opensearch\+(https?)://(?:([^\s/:@,]+)@)?([\w.\[\]-]+(?::\d{1,5})?(?:,[\w.\[\]-]+(?::\d{1,5})?)*)"
     r"/?([a-z0-9][a-z0-9._-]{0,63})?"
 )
+_PAGE_LIMITS = ("100", "250")
 _OFF = ("", "off")
 _SELF = ("localhost", "127.0.0.1", "::1")
 
@@ -144,7 +145,8 @@ class Settings:
     oidc_secret: str = field(repr=False)
     oidc_scopes: tuple[str, ...]
     mimic: str
-    mimic_skip: int | None
+    mimic_page_limit: int
+    mimic_list_end: int | None
     mimic_window: int | None
     mimic_scan_total: bool
     mimic_total: int | None
@@ -365,6 +367,12 @@ def _mimic(text: str) -> str:
     return "" if text.lower() in _OFF else text.lower()
 
 
+def _page_limit(text: str) -> int:
+    if text not in _PAGE_LIMITS:
+        raise ValueError(" or ".join(_PAGE_LIMITS))
+    return int(text)
+
+
 def _bound(text: str) -> int | None:
     return None if text.lower() in _OFF else _whole(text)
 
@@ -491,8 +499,10 @@ SETTINGS = _table(
     Setting("oidc_secret",      "",            _secret,   "The client's secret, if it has one; best in the environment, or as @FILE"),
     Setting("oidc_scopes",      "",            _names,  "The scopes that the pages ask the issuer for, beside openid, separated by commas: api://casbah/Investigation.read"),
     Setting("mimic",            "off",         _mimic,  "Be as narrow as another server, for those who test clients: mdca, or off. Sets the settings below, and throttle"),
-    Setting("mimic_skip",       "off",         _bound,  "The largest skip of a list; past it 400",
-            mdca="5_000",     quirk="D: lists end there, scans are for more (api-activities-investigate-script). That it is refused is O"),
+    Setting("mimic_page_limit", "250",         _page_limit, "The largest page of a list, 100 or 250; a larger `limit` is treated as this one",
+            mdca="250",       quirk="C: clients page by 250, and those who watched the live service say 250; the documentation says 100 (D)"),
+    Setting("mimic_list_end",   "off",         _bound,  "How many activities of a list can be reached: where skip + limit is more, 400",
+            mdca="5_000",     quirk="D: lists end there, scans are for more (api-activities-investigate-script). C: a client refuses skip + size past it by itself. That the server refuses it is O"),
     Setting("mimic_window",     "off",         _span,   "How long ago an activity may have happened to be listed or counted, such as 30d",
             mdca="30d",       quirk="O: 30 days can be searched; how a request past them is answered is not public, here as if there were nothing"),
     Setting("mimic_scan_total", "on",          _flag,   "Whether a scan's answer has `total`",

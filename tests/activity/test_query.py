@@ -157,7 +157,9 @@ def test_bounds_are_named(filters, text):
 PARAMETER_ROWS = [
     pytest.param({}, (0, 100, "date", True, False), id="defaults"),
     pytest.param({"limit": 0}, (0, 100, "date", True, False), id="limit 0 is the default"),
-    pytest.param({"limit": 101}, (0, 100, "date", True, False), id="limit is clamped"),
+    pytest.param({"limit": 101}, (0, 101, "date", True, False), id="limit above the default"),
+    pytest.param({"limit": 250}, (0, 250, "date", True, False), id="the largest limit"),
+    pytest.param({"limit": 251}, (0, 250, "date", True, False), id="limit is clamped"),
     pytest.param({"limit": "7", "skip": 3.0}, (3, 7, "date", True, False), id="numbers in other clothes"),
     pytest.param({"sortField": "Created", "sortDirection": "ASC"}, (0, 100, "created", False, False), id="any case"),
     pytest.param({"isScan": "True"}, (0, 500, "date", True, True), id="a scan"),

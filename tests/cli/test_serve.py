@@ -8,7 +8,7 @@ from casbah.errors import UnknownSettingError
 CHOSEN = [
     pytest.param(["throttle=30/minute"], {}, {"throttle": "30/minute"}, id="by its name"),
     pytest.param(["CASBAH_THROTTLE=off"], {}, {"throttle": "off"}, id="by its variable"),
-    pytest.param(["mimic-skip = 10"], {}, {"mimic_skip": "10"}, id="with a dash and blanks"),
+    pytest.param(["mimic-list-end = 10"], {}, {"mimic_list_end": "10"}, id="with a dash and blanks"),
     pytest.param(["oidc_tenants=a=b,c=d"], {}, {"oidc_tenants": "a=b,c=d"}, id="a value with an equals sign"),
     pytest.param(["throttle=off", "throttle=1/hour"], {}, {"throttle": "1/hour"}, id="the last one wins"),
     pytest.param(["port=1"], {"port": "2"}, {"port": "2"}, id="an option of its own wins"),
@@ -30,11 +30,13 @@ def test_what_is_no_setting_is_refused_with_the_nearest_name(pair):
 
 def test_mimic_sets_what_nobody_else_has_set(monkeypatch):
     monkeypatch.setenv("CASBAH_MIMIC", "mdca")
-    monkeypatch.setenv("CASBAH_MIMIC_SKIP", "77")
+    monkeypatch.setenv("CASBAH_MIMIC_LIST_END", "77")
     chosen = options.chosen(throttle="off")
-    assert (chosen.throttle, chosen.mimic_skip, chosen.mimic_window) == (None, 77, 30 * 86_400_000)
+    assert (chosen.throttle, chosen.mimic_list_end, chosen.mimic_window) == (None, 77, 30 * 86_400_000)
 
 
 def test_without_mimic_nothing_is_narrower():
     chosen = options.chosen()
-    assert (chosen.throttle, chosen.mimic_skip, chosen.mimic_window, chosen.mimic_scan_total) == (None,) * 3 + (True,)
+    assert (chosen.throttle, chosen.mimic_list_end, chosen.mimic_window, chosen.mimic_scan_total) == (None,) * 3 + (
+        True,
+    )

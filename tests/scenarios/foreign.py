@@ -17,7 +17,7 @@ from scenarios.runner import HOLE
 from scenarios.scenario import FORM, LIST, Scenario, Step, seeded
 
 _MOST_PAGES = 3
-_PAGE, _SCAN_LEAST, _SCAN_MOST = 100, 500, 5_000
+_PAGE, _PAGE_MOST, _SCAN_LEAST, _SCAN_MOST = 100, 250, 500, 5_000
 _WORDS = ("status", "detail", "detail_contains", "detail_matches", "headers", "absent_headers")
 _FILLED = re.compile(r"text:\d+|list:\d+|object:\d+|now(-\d+d)?|host|key:default")
 _PATH = re.compile(r"(?:/cas)?/api/v1/activities(?:/(?P<pk>[^/]+)(?P<feedback>/feedback)?)?/?")
@@ -146,7 +146,7 @@ def _page(asked: Mapping[str, Any] | None) -> dict[str, Any]:
     found = asked or {}
     scan = str(found.get("isScan")).lower() == "true"
     limit = int(float(found.get("limit") or 0))
-    clamped = max(_SCAN_LEAST, min(limit, _SCAN_MOST)) if scan else min(limit, _PAGE) or _PAGE
+    clamped = max(_SCAN_LEAST, min(limit, _SCAN_MOST)) if scan else min(limit, _PAGE_MOST) or _PAGE
     return {
         "scan": scan,
         "limit": None if asked is None else clamped,

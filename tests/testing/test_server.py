@@ -1,15 +1,20 @@
 """The server for the tests of clients, and each quirk of other servers: off alone, on alone, and all of them by preset."""
 
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
+from casbah.client import Casbah, ClientError, Retry
 from casbah.settings import SETTINGS
 from casbah.testing.server import MisuseError
 from casbah.testing.server import casbah_server as serving
 
 LIST = "/api/v1/activities/"
+EXAMPLE = (
+    (Path(__file__).parents[2] / "docs" / "mimic.md").read_text("utf-8").partition("```python\n")[2].partition("```")[0]
+)
 DAY_MS = 86_400_000
 
 
@@ -67,6 +72,60 @@ def test_a_setting_that_is_none_is_not_passed_over():
         pass
 
 
+class Following:
+    """A client that survives: it asks again, and goes on to the end."""
+
+    def __init__(self, url, token):
+        self.client = Casbah(url, token=token, retry=Retry(attempts=6))
+
+    def everything(self):
+        with self.client as casbah:
+            return [record["_id"] for record in casbah.activities.scan(direction="asc")]
+
+
+class Impatient(Following):
+    """It gives up at the first 502."""
+
+    def __init__(self, url, token):
+        self.client = Casbah(url, token=token, retry=Retry(attempts=1))
+
+
+class Backwards(Following):
+    """It goes from the newest on, and so does not see what comes while it is under way."""
+
+    def everything(self):
+        with self.client as casbah:
+            return [record["_id"] for record in casbah.activities.scan(direction="desc")]
+
+
+class Overlapping(Following):
+    """It asks for each millisecond of a page's end once more."""
+
+    def everything(self):
+        found = super().everything()
+        return [*found, found[-1]]
+
+
+@pytest.mark.parametrize(
+    "client, error",
+    [(Following, None), (Impatient, ClientError), (Backwards, AssertionError), (Overlapping, AssertionError)],
+)
+def test_the_example_of_the_documents_tells_good_clients_from_others(client, error):
+    names = {"my_client": client}
+    exec(compile(EXAMPLE, "docs/mimic.md", "exec"), names)  # noqa: S102  what the document shows
+    example = names["test_my_client_survives"]
+    (mark,) = example.pytestmark
+    options = dict(mark.kwargs)
+    seed, ties = options.pop("seed"), options.pop("ties")
+    with serving(**options) as server:
+        server.fill(seed, ties=ties)
+        if error is None:
+            example(server)
+        else:
+            with pytest.raises(error):
+                example(server)
+
+
 def test_what_needs_mimic_says_so(casbah_server):
     with pytest.raises(MisuseError, match="--mimic mdca"):
         casbah_server.next(502)
@@ -74,7 +133,7 @@ def test_what_needs_mimic_says_so(casbah_server):
 
 def test_the_preset_is_what_its_rows_say():
     rows = {row.name: row for row in SETTINGS.values() if row.mdca is not None}
-    assert set(rows) == {"throttle", "mimic_skip", "mimic_window", "mimic_scan_total"}
+    assert set(rows) == {"throttle", "mimic_page_limit", "mimic_list_end", "mimic_window", "mimic_scan_total"}
     assert all(row.quirk.startswith(("D: ", "C: ", "O: ")) for row in rows.values())
 
 
@@ -104,15 +163,39 @@ def test_answers_say_what_is_left(casbah_server):
     assert ask(casbah_server).status_code == 429
 
 
-@pytest.mark.casbah(mimic_skip="10", seed=30)
-def test_a_list_ends_at_the_largest_skip(casbah_server):
-    assert len(ask(casbah_server, skip=10, limit=5).json()["data"]) == 5
-    refused = ask(casbah_server, skip=11)
-    assert (refused.status_code, refused.json()) == (
-        400,
-        {"detail": "skip: at most 10, got 11; scan (isScan) to go further"},
-    )
-    assert len(ask(casbah_server, skip=11, isScan=True).json()["data"]) == 30
+@pytest.mark.casbah(mimic_list_end="110", seed=130)
+@pytest.mark.parametrize(
+    "skip, limit, listed",
+    [
+        (0, None, 100),
+        (10, None, 100),
+        (11, None, 0),
+        (10, 100, 100),
+        (109, 1, 1),
+        (110, 1, 0),
+        (0, 110, 110),
+        (0, 250, 0),
+    ],
+)
+def test_a_list_ends_where_skip_and_limit_reach(casbah_server, skip, limit, listed):
+    answer = ask(casbah_server, skip=skip, **({} if limit is None else {"limit": limit}))
+    refusal = f"skip: skip + limit is at most 110, got {skip} + {limit or 100}; scan (isScan) to go further"
+    wanted = {"detail": refusal} if not listed else {**answer.json(), "hasNext": True, "total": 130}
+    assert (answer.status_code, answer.json()) == (200 if listed else 400, wanted)
+    assert len(answer.json().get("data", ())) == listed
+    assert len(ask(casbah_server, skip=skip, limit=limit, isScan=True).json()["data"]) == 130
+
+
+@pytest.mark.casbah(mimic_page_limit="100", seed=130)
+def test_a_page_as_small_as_the_documentation_says(casbah_server):
+    sizes = [len(ask(casbah_server, limit=limit).json()["data"]) for limit in (0, 99, 100, 101, 250, 5_000)]
+    assert sizes == [100, 99, 100, 100, 100, 100]
+    assert len(ask(casbah_server, limit=500, isScan=True).json()["data"]) == 130
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off", seed=260)
+def test_a_page_as_large_as_clients_have_seen(casbah_server):
+    assert [len(ask(casbah_server, limit=limit).json()["data"]) for limit in (0, 250, 251)] == [100, 250, 250]
 
 
 @pytest.mark.casbah(mimic_window="30d")

@@ -235,8 +235,8 @@ FILTERS = _filters(
     Filter("created",                  _F["created"],       ("lte", "gte", "range", "gt", "lt", "eq"),    "When it was stored, ms since the epoch"),
     Filter("entity",                   _F["entity"],        ("eq", "neq", "isset", "isnotset", "startswith"), "Who performed it, as {id, saas?, inst?}"),
     Filter("user.username",            _F["user_name"],     ("eq", "neq", "isset", "isnotset", "startswith"), "The name of the user who performed it"),
-    Filter("user.tags",                _F["user_tag"],      ("eq", "neq", "isset", "isnotset", "startswith"), 'Group ids of the performing user; {"role": 1} asks for those acted on, {"role": 3} for either',
-           by_role=((1, (_F["object_tag"],)), (2, (_F["user_tag"],)), (3, (_F["user_tag"], _F["object_tag"])))),
+    Filter("user.tags",                _F["user_tag"],      ("eq", "neq", "isset", "isnotset", "startswith"), 'Group ids of the performing user; {"role": 2} asks for those acted on, {"role": 3} for either',
+           by_role=((1, (_F["user_tag"],)), (2, (_F["object_tag"],)), (3, (_F["user_tag"], _F["object_tag"])))),
     Filter("user.domain",              _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it"),
 )
 # fmt: on

@@ -16,7 +16,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.value import Parsed, Takes
 from casbah.errors import BadValueError, LimitExceededError, MalformedBodyError
 
-PAGE_LIMIT = 100
+PAGE_LIMIT, PAGE_LIMIT_MOST = 100, 250
 SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST = 500, 5_000
 _SORT_FIELDS = ("date", "created")
 _DIRECTIONS = ("desc", "asc")
@@ -130,8 +130,10 @@ def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -
     if len(modifiers) > 1 or not plain:
         raise BadValueError(row.name, operator.name, values, "values, and at most one modifier beside them")
     role = modifiers[0].get("role")
+    if role is None:
+        return (row.field,), plain
     try:
-        return roles[2 if role is None else v.whole(role)], plain
+        return roles[v.whole(role)], plain
     except (KeyError, v.WrongValueError):
         raise BadValueError(row.name, operator.name, role, f"a role out of {sorted(roles)}") from None
 
@@ -209,7 +211,7 @@ def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> s
 
 
 def _page_limit(asked: int) -> int:
-    return min(asked, PAGE_LIMIT) or PAGE_LIMIT
+    return min(asked, PAGE_LIMIT_MOST) or PAGE_LIMIT
 
 
 def _scan_limit(asked: int) -> int:

@@ -17,6 +17,8 @@ from casbah.client.exchange import Call, Operation
 from casbah.client.page import ACTIVITIES, EXTENSION, Changes, Page, Record, changes_of, id_of, page_of
 from casbah.client.walk import Checkpoint, Direction, Sort, Walk, begin
 
+_MOST_LISTED = 250
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., object])
@@ -30,7 +32,15 @@ def listed(
     sort: Sort = "date",
     direction: Direction = "desc",
 ) -> Operation[Page]:
-    """One page of the activities that match, newest first unless `direction="asc"`; 100 of them unless `limit` is less."""
+    """One page of the activities that match, newest first unless `direction="asc"`: 100 of them unless `limit` says otherwise.
+
+    `limit` is 1 to 250; `scan` gives more. A server may give fewer than that (MDCA documents 100), so go on by the number of
+    records that came: `skip=skip + len(page.data)` while `page.has_next`.
+    """
+    if limit is not None and not (type(limit) is int and 1 <= limit <= _MOST_LISTED):
+        raise UsageError(
+            f"limit: a list takes 1 to {_MOST_LISTED}, got {limit!r}; scan() gives everything that matches"
+        )
     body = {"filters": wire_filters(filters), "skip": skip, "sortField": sort, "sortDirection": direction}
     return page_of((yield Call("POST", ACTIVITIES, body if limit is None else {**body, "limit": limit})))
 

@@ -26,7 +26,7 @@ Direction = Literal["asc", "desc"]
 Checkpoint = dict[str, Any]
 Known = dict[str, int | None]
 
-PAGE_SIZE = 1_000
+PAGE_SIZE, _LEAST, _MOST = 1_000, 500, 5_000
 _VERSION = 1
 _TIME_OF = {"date": "timestamp", "created": "created"}
 _BOUND_OF = {"asc": "gte", "desc": "lte"}
@@ -182,8 +182,10 @@ def begin(
     Oldest first unless `direction="desc"`, so that a scan resumed after its end gives what has come since; by "date", when
     it happened, unless `sort="created"`, when it was stored. The scan's `checkpoint` says where it stands: with `resume` a
     scan goes on after the last record that was given before the checkpoint was taken. What is given beside `resume` must
-    agree with it. `page_size` is how many records one request asks for: 1,000 unless given, 5,000 at most.
+    agree with it. `page_size` is how many records one request asks for: 500 to 5,000, and 1,000 unless given.
     """
+    if page_size is not None and not (type(page_size) is int and _LEAST <= page_size <= _MOST):
+        raise UsageError(f"page_size: a scan takes {_LEAST} to {_MOST}, got {page_size!r}")
     if resume is None:
         asked = wire_filters(filters)
         size = PAGE_SIZE if page_size is None else page_size

@@ -537,7 +537,7 @@ class UserFilters:
     """The name of the user who performed it. MDCA documents eq, neq, isset, isnotset, startswith."""
 
     tags = UserTagsFilter("user.tags")
-    """Group ids of the performing user; {"role": 1} asks for those acted on, {"role": 3} for either. MDCA documents
+    """Group ids of the performing user; {"role": 2} asks for those acted on, {"role": 3} for either. MDCA documents
     eq, neq, isset, isnotset, startswith.
     """
 

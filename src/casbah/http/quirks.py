@@ -51,11 +51,16 @@ class Quirks:
         """Whether this server mimics another in anything."""
 
     def bounded(self, query: Query) -> Query:
-        """The query as far as the other server would answer it. Raises LimitExceededError past its largest skip."""
-        most = self._settings.mimic_skip
-        if most is not None and query.skip > most:
-            raise LimitExceededError(f"skip: at most {most}, got {query.skip}; scan (isScan) to go further")
-        return replace(query, predicate=self.narrowed(query.predicate))
+        """The query as far as the other server would answer it. Raises LimitExceededError past the end of its lists."""
+        predicate = self.narrowed(query.predicate)
+        if query.scan:
+            return replace(query, predicate=predicate)
+        limit, end = min(query.limit, self._settings.mimic_page_limit), self._settings.mimic_list_end
+        if end is not None and query.skip + limit > end:
+            raise LimitExceededError(
+                f"skip: skip + limit is at most {end}, got {query.skip} + {limit}; scan (isScan) to go further"
+            )
+        return replace(query, predicate=predicate, limit=limit)
 
     def narrowed(self, predicate: Predicate) -> Predicate:
         """What matches and can be seen: it happened within the window, and was stored long enough ago."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter, positive
-from casbah.activity.query import PAGE_LIMIT, SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST, Bounds
+from casbah.activity.query import PAGE_LIMIT, PAGE_LIMIT_MOST, SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST, Bounds
 from casbah.activity.record import MOST_DIGITS
 from casbah.activity.value import MOST_DAYS, Takes
 
@@ -81,7 +81,9 @@ def parameters() -> tuple[Parameter, ...]:
             "skip", ref("Count"), "How many activities to leave out at the beginning; a scan does not look at it"
         ),
         Parameter(
-            "limit", ref("Count"), f"The page's size: {PAGE_LIMIT} by default and at most, {scan}; others are clamped"
+            "limit",
+            ref("Count"),
+            f"The page's size: {PAGE_LIMIT} by default, {PAGE_LIMIT_MOST} at most, {scan}; others are clamped",
         ),
         Parameter("sortField", choice("date", "created"), "When it happened (the default), or when it was stored"),
         Parameter("sortDirection", choice("desc", "asc"), "Newest first (the default), or oldest first"),
@@ -276,7 +278,7 @@ def _role() -> Schema:
     return {
         "type": "object",
         "properties": {"role": role},
-        "description": "Whose groups: of those acted on (1), of whoever performed it (2, the default), or of either (3)",
+        "description": "Whose groups: of the user who performed it (1, the default), of those acted on (2), or of either (3)",
     }
 
 
