@@ -79,7 +79,7 @@ _SPOILT: dict[str, Callable[[House], None] | None] = {
 @contextmanager
 def serving(folder: Path, **given: str) -> Iterator[tuple[str, House]]:
     """The URL of a running server, and its house."""
-    chosen = settings.read({}, store=str(folder), port="0", **{"audit": "off", **given})
+    chosen = settings.read({}, store=str(folder), **{"port": "0", "audit": "off", **given})
     with compose.opened(chosen) as house, listening(chosen) as listener:
         server = server_of(house.app)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})

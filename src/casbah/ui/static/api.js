@@ -1,10 +1,15 @@
 // Requests to the API, and nothing but the API.
 
+import { parse, stringify } from "./json.js";
+
 const CORE = "/api/v1";
 const EXTENSION = "/api/ext/v1";
 
-/** What the server refused: its status, and what it said. */
-export class Refused extends Error {
+const UNREACHABLE = 0;
+const BAD_GATEWAY = 502;
+
+/** A request without a result: the status of the answer, 0 if there was none, and the server's words. */
+export class RequestFailed extends Error {
   constructor(status, detail) {
     super(detail);
     this.status = status;
@@ -18,19 +23,36 @@ export function onSignedOut(run) {
   signedOut = run;
 }
 
-/** One request; the answer's JSON. Raises Refused. */
+/** One request; the answer's JSON. Raises RequestFailed. */
 export async function ask(method, path, body, { signal, atTheDoor = false } = {}) {
-  const sent = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await fetch(path, { method, signal, ...sent });
-  if (answer.ok) return answer.json();
-  let detail = `the server answered ${answer.status}`;
+  const sent = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: stringify(body) };
+  const { status, text } = await answered(path, { method, signal, ...sent });
+  const content = read(text);
+  if (status < 400 && content !== undefined) return content;
+  if (status === 401 && !atTheDoor) signedOut();
+  if (status < 400) throw new RequestFailed(BAD_GATEWAY, "the answer is not JSON; something between this page and the server replaced it");
+  throw new RequestFailed(status, content?.detail ?? `the server answered ${status}`);
+}
+
+/** The status and the text of an answer. */
+async function answered(path, options) {
   try {
-    detail = (await answer.json()).detail ?? detail;
-  } catch {
-    // It was no JSON; the status has to do.
+    const answer = await fetch(path, options);
+    return { status: answer.status, text: await answer.text() };
+  } catch (error) {
+    if (gaveUp(error)) throw error;
+    throw new RequestFailed(UNREACHABLE, "Cannot reach the server");
   }
-  if (answer.status === 401 && !atTheDoor) signedOut();
-  throw new Refused(answer.status, detail);
+}
+
+/** The value of a JSON text; undefined if it is not JSON, such as the error page of a proxy. */
+function read(text) {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 const post = (path) => (body, options) => ask("POST", path, body, options);

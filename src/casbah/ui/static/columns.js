@@ -1,16 +1,15 @@
 // What a record shows in the table: a row a column, in order.
 
+import { isNested, stringify } from "./json.js";
 import { valueLabel } from "./language.js";
+import { cut } from "./visible.js";
 import { moment } from "./words.js";
 
-const text = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = (value) => (value === null || value === undefined ? "" : isNested(value) ? stringify(value) : String(value));
 const LONGEST = 500;
 
 /** The text of a value as it is shown in one line; a longer one is cut, for the drawer shows it whole. */
-export const short = (value) => {
-  const whole = text(value);
-  return whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole;
-};
+export const short = (value) => cut(text(value), LONGEST);
 
 export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
 export const appOf = (r) => r.appName ?? (r.appId === undefined ? "" : valueLabel("service", r.appId));
@@ -20,16 +19,17 @@ export const addressOf = (r) => r.device?.clientIP ?? "";
 export const countryOf = (r) => r.location?.countryCode ?? r.device?.countryCode ?? "";
 export const objectsOf = (r) => (Array.isArray(r.mainInfo?.eventObjects) ? r.mainInfo.eventObjects : []);
 
+const FILE_TYPES = new Set([3, 4]);
 const files = (r) =>
   objectsOf(r)
-    .filter((each) => each?.objType === 3 || each?.objType === 4 || /file|folder/i.test(text(each?.serviceObjectType)))
+    .filter((each) => FILE_TYPES.has(Number(each?.objType)) || /file|folder/i.test(text(each?.serviceObjectType)))
     .map((each) => each.name ?? each.id)
     .filter(Boolean);
 const device = (r) => {
   const agent = r.userAgent;
-  if (agent === null || typeof agent !== "object") return "";
+  if (!isNested(agent)) return "";
   const browser = agent.browser ?? agent.name;
-  const system = typeof agent.operatingSystem === "object" ? agent.operatingSystem?.name : agent.operatingSystem;
+  const system = isNested(agent.operatingSystem) ? agent.operatingSystem?.name : agent.operatingSystem;
   return [agent.deviceType && valueLabel("device.type", agent.deviceType), system, browser].filter(Boolean).map(text).join(" · ");
 };
 const category = (r) => (r.eventTypeName ? valueLabel("activity.eventActionType", r.eventTypeName) : "");

@@ -1,9 +1,19 @@
 // Elements made without markup: whatever an activity holds becomes text and nothing else.
 
+import { visibleNode, visibleText } from "./visible.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "g", "rect", "line", "path", "title", "text"]);
 
-/** An element. Keys of `given`: `on...` are listeners, `class` and all others attributes; null and false leave one out. */
+/** Attributes that people read. */
+const READ = new Set(["title", "aria-label", "placeholder", "alt", "label"]);
+const PROPERTIES = new Set(["value", "checked", "selected", "indeterminate"]);
+
+/**
+ * An element. Keys of `given`: `on...` are listeners, `class` and all others attributes; null and false leave one out. Every
+ * text, as a child or in an attribute that people read, is shown with its hidden characters made visible; each text of a
+ * list keeps its own direction.
+ */
 export function h(tag, given = {}, ...children) {
   const made = SVG_TAGS.has(tag) && tag !== "title" ? document.createElementNS(SVG, tag) : document.createElement(tag);
   return filled(made, given, children);
@@ -12,7 +22,7 @@ export function h(tag, given = {}, ...children) {
 /** The title of a part of a drawing. */
 export function svgTitle(text) {
   const made = document.createElementNS(SVG, "title");
-  made.textContent = text;
+  made.textContent = visibleText(text);
   return made;
 }
 
@@ -20,17 +30,29 @@ function filled(made, given, children) {
   for (const [name, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (name === "value" || name === "checked" || name === "selected" || name === "indeterminate") made[name] = value;
+    else if (PROPERTIES.has(name)) made[name] = value;
+    else if (READ.has(name)) made.setAttribute(name, visibleText(value));
     else made.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
+  made.append(...(made.localName === "option" ? [visibleText(shown(children))] : nodes(children)));
   return made;
 }
 
+const shown = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+const nodes = (children) => shown(children).map((child) => (child instanceof Node ? child : visibleNode(String(child))));
+
+/** Add children behind those that a node has. */
+export const add = (node, ...children) => node.append(...nodes(children));
+
 /** Put children in place of those that a node has. */
 export function put(node, ...children) {
-  node.replaceChildren(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
+  node.replaceChildren(...nodes(children));
   return node;
+}
+
+/** The title of the page in the browser. */
+export function setTitle(parts) {
+  document.title = visibleText([parts, " · Casbah"]);
 }
 
 /** Tell everybody something, those who listen to a screen reader, too. */
@@ -58,7 +80,7 @@ export function float(anchor, panel, { onclose = () => {}, label } = {}) {
   document.body.append(box);
   anchor.setAttribute("aria-expanded", "true");
   const place = () => {
-    // What was drawn anew meanwhile is no longer there to go by.
+    // The anchor may have been redrawn meanwhile.
     if (!anchor.isConnected) return;
     const at = anchor.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8));

@@ -1,13 +1,16 @@
-// One activity whole: what happened in a sentence, its fields, what goes with it, what was said of it, and its raw event.
+// One activity: what happened in a sentence, its fields, similar activities, insights, feedback, and the record as a tree.
 
 import * as api from "./api.js";
 import { actionOf, addressOf, appOf, countryOf, objectsOf, sentenceOf, short, userOf } from "./columns.js";
 import { copy, h, put, say } from "./dom.js";
+import { failure } from "./failure.js";
 import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
-import { address, go, here, withCondition, withValue } from "./place.js";
+import { isNested, stringify } from "./json.js";
+import { address, go, here, withValue } from "./place.js";
 import { tree } from "./tree.js";
-import { moment } from "./words.js";
+import { cut } from "./visible.js";
+import { listed, moment } from "./words.js";
 
 const HOUR = 3_600_000;
 const AROUND = 48 * HOUR;
@@ -25,11 +28,12 @@ export function drawer() {
     put(node, whole(record, close, signal));
     node.scrollTop = 0;
   };
-  const wrong = (text) => {
+  const showFailure = (error, retry) => {
+    latest.begin();
     node.hidden = false;
-    put(node, h("div", { class: "row" }, h("p", { class: "wrong grow" }, text), closer(close)));
+    put(node, h("div", { class: "row" }, h("div", { class: "grow" }, failure(error, retry)), closer(close)));
   };
-  return { node, show, wrong };
+  return { node, show, showFailure };
 }
 
 const closer = (close) => h("button", { class: "bare", "aria-label": "Close the activity", onclick: close }, "×");
@@ -52,16 +56,16 @@ function whole(record, close, signal) {
 /** Who, where, from where, when. */
 function inOneSentence(record) {
   const user = userOf(record);
-  const place = [record.location?.city, countryOf(record) && valueLabel("location.country", countryOf(record))].filter(Boolean).map(short).join(", ");
-  const from = [short(addressOf(record)), place && `(${place})`].filter(Boolean).join(" ");
+  const place = [record.location?.city, countryOf(record) && valueLabel("location.country", countryOf(record))].filter(Boolean).map(short);
+  const from = short(addressOf(record));
   return [
     h("b", {}, short(user) || "Somebody"),
     record.isImpersonated === true && " on behalf of somebody else",
     record.isAdminOperation === true && " as an administrator",
-    ` in ${short(appOf(record)) || "an app"}`,
-    from && ` from ${from}`,
-    ` at ${moment(record.timestamp)}`,
-    ".",
+    [" in ", short(appOf(record)) || "an app"],
+    (from || place.length > 0) && [" from ", from],
+    place.length > 0 && [from && " ", "(", listed(place), ")"],
+    [" at ", moment(record.timestamp), "."],
   ];
 }
 
@@ -70,7 +74,7 @@ function copies(record) {
   return h(
     "div",
     { class: "row wrap" },
-    h("button", { onclick: () => copy(JSON.stringify(record, null, 2), "JSON") }, "Copy JSON"),
+    h("button", { onclick: () => copy(stringify(record, 2), "JSON") }, "Copy JSON"),
     h("button", { onclick: () => copy(`curl -s -H "Authorization: Token $TOKEN" '${location.origin}${path.replaceAll("'", "%27")}'`, "curl") }, "Copy curl"),
     h("button", { onclick: () => copy(location.origin + address({ ...here(), open: record._id }), "Link") }, "Copy link"),
   );
@@ -129,7 +133,7 @@ const FACTS = [
 
 function facts(record) {
   return FACTS.map(([title, rows]) => {
-    const shown = rows.flatMap(([filter, read]) => list(read(record)).filter((value) => value !== "" && typeof value !== "object").map((value) => fact(filter, value)));
+    const shown = rows.flatMap(([filter, read]) => list(read(record)).filter((value) => value !== "" && value !== null && !isNested(value)).map((value) => fact(filter, value)));
     return shown.length > 0 && h("section", { "aria-label": title }, h("h3", {}, title), h("dl", { class: "facts" }, shown));
   });
 }
@@ -142,24 +146,24 @@ function fact(filter, value, title = label(filter)) {
 function actions(filter, value) {
   const operator = filter === "userAgent.userAgent" ? "contains" : "eq";
   const filters = () => here().filters;
-  const name = `${label(filter)} ${short(valueLabel(filter, value)).slice(0, 80)}`;
+  const name = [label(filter), " ", cut(valueLabel(filter, value), 80)];
   return h(
     "span",
     { class: "actions" },
-    h("button", { class: "bare", title: "Add to the filter", "aria-label": `Filter by ${name}`, onclick: () => go({ filters: withValue(filters(), filter, operator, value) }) }, "+"),
-    h("button", { class: "bare", title: "Exclude", "aria-label": `Exclude ${name}`, onclick: () => go({ filters: withValue(filters(), filter, opposite(operator), value) }) }, "−"),
+    h("button", { class: "bare", title: "Add to the filter", "aria-label": ["Filter by ", name], onclick: () => go({ filters: withValue(filters(), filter, operator, value) }) }, "+"),
+    h("button", { class: "bare", title: "Exclude", "aria-label": ["Exclude ", name], onclick: () => go({ filters: withValue(filters(), filter, opposite(operator), value) }) }, "−"),
   );
 }
 
 function objects(record) {
-  const all = objectsOf(record).filter((each) => each !== null && typeof each === "object" && each.id !== undefined && each.id !== null);
+  const all = objectsOf(record).filter((each) => isNested(each) && each.id !== undefined && each.id !== null);
   if (!all.length) return null;
   const items = all.slice(0, MOST_OBJECTS).map((each) =>
     h(
       "li",
       {},
       h("span", { class: "grow break" }, short(each.name ?? each.id), " ", h("span", { class: "quiet" }, short(each.serviceObjectType ?? each.type ?? ""))),
-      typeof each.id === "object" ? null : actions("activityObject", each.id),
+      isNested(each.id) ? null : actions("activityObject", each.id),
     ),
   );
   const rest = all.length > MOST_OBJECTS && h("li", { class: "quiet" }, `and ${all.length - MOST_OBJECTS} more, in the record`);
@@ -170,7 +174,7 @@ function feedback(record, signal) {
   const given = h("ul", { class: "feedback" });
   const load = async () => {
     const { data } = await api.feedbackOn(record._id, { signal });
-    put(given, data.map((each) => h("li", {}, h("b", {}, short(each.who)), ` ${moment(each.at)}: `, short([each.feedback, each.feedbackValue, each.feedbackText].filter(Boolean).join(" · ")))));
+    put(given, data.map((each) => h("li", { class: "break" }, h("b", {}, short(each.who)), ` ${moment(each.at)}: `, short([each.feedback, each.feedbackValue, each.feedbackText].filter(Boolean).join(" · ")))));
   };
   const text = h("textarea", { rows: 2, "aria-label": "Feedback", placeholder: "What do you know of this activity?" });
   const send = async (event) => {
@@ -185,6 +189,7 @@ function feedback(record, signal) {
       say(error.message, "bad");
     }
   };
-  load().catch((error) => api.gaveUp(error) || put(given, h("li", { class: "wrong" }, error.message)));
+  const start = () => load().catch((error) => api.gaveUp(error) || put(given, h("li", {}, failure(error, start))));
+  start();
   return h("section", { "aria-label": "Feedback" }, h("h3", {}, "Feedback"), given, h("form", { onsubmit: send }, text, h("div", { class: "row end" }, h("button", {}, "Give feedback"))));
 }

@@ -2,13 +2,20 @@
 
 import * as api from "./api.js";
 import { calmly, h, put } from "./dom.js";
+import { failure } from "./failure.js";
+import { parse, stringify, typedNumber } from "./json.js";
 import * as language from "./language.js";
+import { comparable } from "./place.js";
 import { counted, fromInput, toInput } from "./words.js";
 
 const SUGGESTED = 50;
 const UNCOUNTABLE = new Set(["text", "date", "created", "activity.id"]);
 const WITHOUT_VALUES = new Set(["isset", "isnotset"]);
 const WITH_SUGGESTIONS = new Set(["eq", "neq", "deq"]);
+/** The operator that finds what merely contains a text, where an operator asks for whole values. */
+const CONTAINING = { eq: "contains", neq: "ncontains" };
+/** Kinds of filters of which a part of a value means something; a part of an address is a network, and whole. */
+const WITH_PARTS = new Set(["text", "path", "url"]);
 const DAYS = new Set(["gte_ndays", "lte_ndays"]);
 const BOUNDS = new Set(["gt", "gte", "lt", "lte"]);
 const PRESETS = [
@@ -31,6 +38,7 @@ export function editor({ name, operator, values, others, set }) {
     set({ [before]: null, [state.operator]: given.length ? given : null });
   };
   const redraw = () => {
+    choose.value = state.operator;
     put(body, input(name, state, change, others, redraw));
     const next = body.querySelector("[aria-pressed=true]") ?? body.querySelector("[autofocus]") ?? body.querySelector("input, button");
     next?.focus();
@@ -93,7 +101,7 @@ function days(state, change, redraw) {
         min: "0",
         step: "any",
         value: state.values[0] ?? "",
-        onchange: (event) => event.target.value !== "" && choose(Number(event.target.value)),
+        onchange: (event) => event.target.value !== "" && choose(typedNumber(event.target.value)),
       }),
     ),
   ];
@@ -120,66 +128,147 @@ function one(name, value, set) {
   if (language.isMoment(name)) {
     return h("input", { type: "datetime-local", step: "1", value: toInput(value), onchange: (event) => set(fromInput(event.target.value)) });
   }
-  return h("input", { type: "number", step: "1", value: value ?? "", onchange: (event) => set(event.target.value === "" ? null : Number(event.target.value)) });
+  return h("input", { type: "number", step: "1", value: value ?? "", onchange: (event) => set(typedNumber(event.target.value)) });
 }
 
-/** Values one by one: those chosen, a box to type in, and suggestions with how many activities have them. */
+/**
+ * Values one by one: those chosen, a box to type in, and suggestions with how many activities have them. Enter takes the
+ * suggestion that is highlighted; once something is typed that is the value of just this text, or else the first suggestion.
+ */
 function several(name, state, change, others, redraw) {
-  const suggestions = h("div", { class: "suggestions", role: "group", "aria-label": "Suggestions" });
+  const list = h("div", { class: "suggestions", role: "group", "aria-label": "Suggestions", id: "suggestions" });
   const latest = new api.Latest();
-  const box = h("input", {
-    type: "text",
-    autofocus: true,
-    placeholder: state.operator === "text" ? "Words" : "Type a value, press Enter",
-    "aria-label": `Value of ${language.label(name)}`,
-    oninput: calmly(() => suggest(box.value), 120),
-    onkeydown: (event) => {
-      if (event.key !== "Enter" || !box.value.trim()) return;
-      event.preventDefault();
-      for (const each of box.value.split("\n").map((text) => text.trim()).filter(Boolean)) toggle(typed(name, each), true);
-      redraw();
-    },
-  });
-  const chosen = () => new Set(state.values.map((each) => JSON.stringify(each).toLowerCase()));
+  const shown = { text: null, options: [], active: -1, awaited: null };
   const toggle = (value, on) => {
-    const rest = state.values.filter((each) => JSON.stringify(each).toLowerCase() !== JSON.stringify(value).toLowerCase());
+    const rest = state.values.filter((other) => comparable(other) !== comparable(value));
     change({ values: on ? [...rest, value] : rest });
   };
-  const suggest = async (prefix) => {
-    if (!WITH_SUGGESTIONS.has(state.operator) || UNCOUNTABLE.has(name)) return;
-    const signal = latest.begin();
-    try {
-      const found = await suggested(name, prefix, others, signal);
-      const marked = chosen();
-      put(suggestions, found.map(({ value, total }) => option(name, value, total, marked.has(JSON.stringify(value).toLowerCase()), toggle)));
-    } catch (error) {
-      if (!api.gaveUp(error)) put(suggestions, h("p", { class: "wrong" }, error.message));
-    }
+  const highlight = (position) => {
+    shown.options[shown.active]?.node.classList.remove("active");
+    shown.active = position;
+    const option = shown.options[position]?.node;
+    option?.classList.add("active");
+    option?.scrollIntoView({ block: "nearest" });
+    if (option) box.setAttribute("aria-activedescendant", option.querySelector("input, button").id);
+    else box.removeAttribute("aria-activedescendant");
   };
-  suggest("");
-  const own = state.values.map((each) =>
-    h(
-      "span",
-      { class: "value" },
-      language.valueLabel(name, each),
-      h("button", { class: "bare", "aria-label": `Without ${language.valueLabel(name, each)}`, onclick: () => (toggle(each, false), redraw()) }, "×"),
-    ),
-  );
-  return [own.length > 0 && h("div", { class: "values" }, own), box, suggestions];
+  const draw = (text, found) => {
+    const values = found ?? [];
+    const isChosen = (value) => state.values.some((other) => comparable(other) === comparable(value));
+    const options = [
+      ...values.map(({ value, total }) => valueOption(name, value, { total, checked: isChosen(value), toggle })),
+      ...typedOptions(name, state, text, { found, toggle, change }),
+    ].map(numbered);
+    Object.assign(shown, { text, options, active: -1 });
+    put(list, options.map((option) => option.node));
+    const same = values.findIndex(({ value }) => isCalled(name, value, text));
+    highlight(text ? Math.max(same, 0) : -1);
+    if (shown.awaited === text) take();
+  };
+  /** Draw the suggestions for what is typed now. */
+  const suggest = async () => {
+    const text = box.value.trim();
+    const signal = latest.begin();
+    if (!WITH_SUGGESTIONS.has(state.operator) || UNCOUNTABLE.has(name)) return draw(text, null);
+    let values;
+    try {
+      values = await suggested(name, text, others, signal);
+    } catch (error) {
+      if (api.gaveUp(error)) return;
+      // What was typed can be taken all the same.
+      draw(text, null);
+      list.append(failure(error, suggest));
+      return;
+    }
+    draw(text, values);
+  };
+  /** Take what is highlighted, once the suggestions are those for what is typed. */
+  const take = () => {
+    const text = box.value.trim();
+    if (shown.text !== text) {
+      shown.awaited = text;
+      return void suggest();
+    }
+    shown.awaited = null;
+    if (shown.active < 0) return;
+    shown.options[shown.active].take();
+    redraw();
+  };
+  const suggestSoon = calmly(suggest, 120);
+  const keys = {
+    ArrowDown: () => highlight(Math.min(shown.active + 1, shown.options.length - 1)),
+    ArrowUp: () => highlight(Math.min(Math.max(shown.active - 1, 0), shown.options.length - 1)),
+    Enter: take,
+  };
+  const box = h("input", {
+    type: "text",
+    dir: "auto",
+    autofocus: true,
+    autocomplete: "off",
+    placeholder: state.operator === "text" ? "Words" : "Type a value, press Enter",
+    "aria-label": `Value of ${language.label(name)}`,
+    "aria-controls": "suggestions",
+    oninput: () => {
+      shown.awaited = null;
+      suggestSoon();
+    },
+    onkeydown: (event) => {
+      if (!(event.key in keys) || event.isComposing) return;
+      event.preventDefault();
+      keys[event.key]();
+    },
+  });
+  suggest();
+  const own = state.values.map((value) => chosen(name, value, () => (toggle(value, false), redraw())));
+  return [own.length > 0 && h("div", { class: "values" }, own), box, list];
 }
 
-function option(name, value, total, checked, toggle) {
+function chosen(name, value, remove) {
   const text = language.valueLabel(name, value);
-  return h(
+  return h("span", { class: "value" }, text, h("button", { class: "bare", "aria-label": ["Without ", text], onclick: remove }, "×"));
+}
+
+/** A suggestion gets an id, by which a screen reader is told that it is highlighted. */
+function numbered(option, position) {
+  option.node.querySelector("input, button").id = `suggestion-${position}`;
+  return option;
+}
+
+/** A value of the data as a suggestion: its element, and what Enter does with it. */
+function valueOption(name, value, { total, checked, toggle }) {
+  const text = language.valueLabel(name, value);
+  const node = h(
     "label",
     { class: "option", title: String(value?.id ?? value) },
     h("input", { type: "checkbox", checked, onchange: (event) => toggle(value, event.target.checked) }),
     h("span", { class: "grow" }, text),
     total !== null && h("span", { class: "quiet" }, counted(total)),
   );
+  return { node, take: () => toggle(value, true) };
 }
 
-/** Values that begin so, the most frequent first; where values have names, those whose name holds the text. */
+/**
+ * What the typed text itself may mean: just this text, or what contains it. The latter comes first where no value begins
+ * with the text; `found` is null where that is not known.
+ */
+function typedOptions(name, state, text, { found, toggle, change }) {
+  if (!text || found?.some(({ value }) => isCalled(name, value, text))) return [];
+  const option = (operator, take) => ({
+    node: h("div", { class: "option" }, h("button", { class: "bare grow", onclick: take }, language.operatorLabel(name, operator), " “", text, "”")),
+    take,
+  });
+  const just = option(state.operator, () => toggle(typed(name, text), true));
+  const containing = CONTAINING[state.operator];
+  if (state.values.length || !containing || !WITH_PARTS.has(language.typeOf(name))) return [just];
+  const within = option(containing, () => change({ operator: containing, values: [text] }));
+  return found?.length === 0 ? [within, just] : [just, within];
+}
+
+/** Whether a text is what a value is called, or the value itself. */
+const isCalled = (name, value, text) =>
+  [language.valueLabel(name, value), String(value?.id ?? value), stringify(value)].some((called) => called.toLowerCase() === text.toLowerCase());
+
+/** Values that begin with the text, the most frequent first; where values have names, those whose name contains it. */
 async function suggested(name, text, others, signal) {
   const wanted = text.trim().toLowerCase();
   const named = language.choicesOf(name);
@@ -193,16 +282,16 @@ async function suggested(name, text, others, signal) {
     .slice(0, SUGGESTED * 2);
 }
 
-/** What somebody typed, as the filter takes it; a name stands for the value that it names. */
+/** A typed text as the filter takes it; a name means the value that it names. */
 function typed(name, text) {
   const meant = language.choicesOf(name).find((each) => each.name.toLowerCase() === text.toLowerCase());
   if (meant) return meant.value;
   if (text.toLowerCase() === "none" && language.choicesOf(name).some((each) => each.value === null)) return null;
   const type = language.typeOf(name);
-  if (type === "int" && /^-?\d+$/.test(text)) return Number(text);
+  if (type === "int" && /^-?\d+$/.test(text)) return typedNumber(text);
   if (type === "entity" && text.startsWith("{")) {
     try {
-      return JSON.parse(text);
+      return parse(text);
     } catch {
       return text;
     }

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { dialog, h, put, say } from "./dom.js";
+import { failure } from "./failure.js";
 import { frozen, here } from "./place.js";
 import { counted, moment, plural, sentence } from "./words.js";
 
@@ -26,20 +27,25 @@ async function exporting(filters, total) {
     h(
       "div",
       {},
-      h("p", { class: "quiet" }, `${sentence(filters)}: ${plural(total, "activity", "activities")}`),
+      h("p", { class: "quiet break" }, sentence(filters), total !== null && [": ", plural(total, "activity", "activities")]),
       FORMATS.map((each) => h("button", { class: "item", onclick: () => done(each) }, each.name, h("span", { class: "quiet" }, each.help))),
       earlier,
       h("div", { class: "row end" }, h("button", { onclick: () => done(null) }, "Cancel")),
     ),
   );
-  showEarlier(earlier).catch((error) => put(earlier, h("p", { class: "wrong" }, error.message)));
+  showEarlier(earlier);
   const format = await chosen;
   if (format) await run(format, frozen(filters, Date.now()));
 }
 
 /** Exports that are still there. */
 async function showEarlier(node) {
-  const { data } = await api.exports();
+  let data;
+  try {
+    ({ data } = await api.exports());
+  } catch (error) {
+    return void put(node, failure(error, () => showEarlier(node)));
+  }
   put(node, data.length > 0 && h("h3", {}, "Earlier"), data.map((each) => earlierExport(each, () => showEarlier(node))));
 }
 
@@ -57,7 +63,7 @@ function earlierExport(each, again) {
   return h(
     "div",
     { class: "row" },
-    h("span", { class: "cut grow", title: sentence(each.filters) }, `${what}: ${sentence(each.filters)}, ${said}`),
+    h("span", { class: "cut grow", title: sentence(each.filters) }, what, ": ", sentence(each.filters), ", ", said),
     each.state === "ready" && h("button", { "aria-label": `Download ${what}`, onclick: () => fetched(each) }, "Download"),
     h("button", { "aria-label": `Delete ${what}`, onclick: remove }, "Delete"),
   );

@@ -22,7 +22,7 @@ function chosen() {
   return USUAL;
 }
 
-/** The facets; `load(filters, signal)` asks for them and draws them. */
+/** The facets; `load(filters, signal)` asks for them and draws them, `clear(content)` takes them away. */
 export function facets() {
   const list = h("div", { class: "facet-list" });
   const add = h(
@@ -40,14 +40,15 @@ export function facets() {
   let again = () => {};
   const node = h("section", { class: "facets", "aria-label": "Top values" }, h("div", { class: "row" }, h("h2", {}, "Top values"), h("span", { class: "grow" }), add), list);
   const load = async (filters, signal) => {
-    again = () => load(filters, undefined);
+    again = () => load(filters, signal);
     const names = chosen().filter((each) => known().includes(each));
     put(add, h("option", { value: "" }, "Add …"), known().filter((each) => !names.includes(each) && !UNCOUNTABLE.has(each)).map((each) => h("option", { value: each }, label(each))));
     if (!names.length) return void put(list);
     const found = await Promise.all(names.map((each) => asked(filters, each, SHOWN + 1, signal)));
     put(list, found.map((each) => facet(each.facets[0], each.total, filters, again)));
   };
-  return { node, load };
+  const clear = (content) => put(list, content);
+  return { node, load, clear };
 }
 
 /** The values of one filter. Of an activity's types the category alone: its others say the same in other words. */
@@ -81,7 +82,7 @@ function row(filter, { value, total }, all) {
   share.style.width = `${(100 * total) / Math.max(all, 1)}%`;
   return h(
     "button",
-    { class: "facet-value", title: `${text}: ${counted(total)}`, onclick: () => go({ filters: withValue(here().filters, filter, "eq", value), open: null }) },
+    { class: "facet-value", title: [text, ": ", counted(total)], onclick: () => go({ filters: withValue(here().filters, filter, "eq", value), open: null }) },
     share,
     h("span", { class: "grow cut" }, text),
     h("span", { class: "number" }, counted(total)),

@@ -4,6 +4,7 @@ import { float, h, put, unfloat } from "./dom.js";
 import { editor } from "./editor.js";
 import { BASIC, filters as known, label } from "./language.js";
 import { go, here, withCondition, without } from "./place.js";
+import { hasHidden } from "./visible.js";
 import { condition } from "./words.js";
 
 /** The bar; `draw()` shows the state of the address. */
@@ -47,12 +48,12 @@ function opener(name) {
   return button;
 }
 
-/** Every chip: one for each operator of each filter; words that are searched for stand in the box already. */
+/** Every chip: one for each operator of each filter. Searched words are in the box already, which cannot show hidden characters. */
 function drawn(filters) {
   const all = Object.entries(filters).flatMap(([name, operators]) =>
     Object.entries(operators ?? {}).map(([operator, given]) => [name, operator, given]),
   );
-  const shown = all.filter(([name, operator]) => !(name === "text" && operator === "text"));
+  const shown = all.filter(([name, operator, given]) => !(name === "text" && operator === "text" && !hasHidden(String(given))));
   const items = shown.map(([name, operator, given]) => h("li", {}, chip(name, operator, given)));
   if (all.length) items.push(h("li", {}, h("button", { class: "bare", onclick: () => go({ filters: {}, open: null }) }, "Clear all")));
   return items;
@@ -65,13 +66,13 @@ function chip(name, operator, given) {
     { class: "chip-open", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(open, name, operator, given) },
     h("span", { class: "chip-what" }, what),
     ` ${how} `,
-    values && h("b", {}, values),
+    values.length > 0 && h("b", {}, values),
   );
   const remove = h(
     "button",
     {
       class: "chip-remove",
-      "aria-label": `Remove ${what} ${how} ${values}`,
+      "aria-label": ["Remove ", what, " ", how, " ", values],
       onclick: () => go({ filters: withCondition(here().filters, name, operator, null), open: null }),
     },
     "×",

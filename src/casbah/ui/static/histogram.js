@@ -13,7 +13,7 @@ const SERIES = 6;
 const DIVISIONS = ["service", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
 const LEAST_DRAG = 4;
 
-/** The histogram; `load(filters, signal)` asks for it and draws it. */
+/** The histogram; `load(filters, signal)` asks for it and draws it, `clear(content)` takes it away. */
 export function histogram() {
   const legend = h("div", { class: "legend" });
   const plot = h("div", { class: "plot" });
@@ -32,11 +32,15 @@ export function histogram() {
     put(plot, drawn(found, sort));
     put(legend, explained(found));
   };
-  return { node, load };
+  const clear = (content) => {
+    put(plot, content);
+    put(legend);
+  };
+  return { node, load, clear };
 }
 
 function drawn(found, sort) {
-  if (!found.spans.length) return h("p", { class: "quiet empty" }, "Nothing to lay out in time.");
+  if (!found.spans.length) return h("p", { class: "quiet empty" }, "No activity in this period.");
   const { width } = found;
   const begin = found.spans[0].start;
   const spans = Math.round((found.spans.at(-1).start - begin) / width) + 1;
@@ -121,7 +125,8 @@ function explained(found) {
       "button",
       { class: "bare key", title: "Filter by it", onclick: () => go({ filters: withValue(here().filters, found.by, "eq", each.value), open: null }) },
       swatch(position),
-      `${valueLabel(found.by, each.value)} `,
+      h("span", { class: "cut" }, valueLabel(found.by, each.value)),
+      " ",
       h("span", { class: "quiet" }, counted(each.total)),
     ),
   );

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
+import { failure } from "./failure.js";
 import { valueLabel } from "./language.js";
 import { address } from "./place.js";
 import { counted, moment, plural } from "./words.js";
@@ -40,9 +41,11 @@ function about(title, filter, value, facets, at, signal) {
   const window = { start: at - DAYS * DAY, end: at };
   const filters = { ...mine, date: { range: [window] } };
   const box = h("div", { class: "insight" }, h("h4", {}, title), h("p", { class: "quiet" }, "Counting …"));
-  load(box, { title, mine, filters, window, facets, filter }, signal).catch((error) => {
-    if (!api.gaveUp(error)) put(box, h("h4", {}, title), h("p", { class: "wrong" }, error.message));
-  });
+  const start = () =>
+    load(box, { title, mine, filters, window, facets, filter }, signal).catch((error) => {
+      if (!api.gaveUp(error)) put(box, h("h4", {}, title), failure(error, start));
+    });
+  start();
   return box;
 }
 

@@ -2,6 +2,8 @@
 // here is only what they are called.
 
 import * as api from "./api.js";
+import { isNested, stringify } from "./json.js";
+import { cut } from "./visible.js";
 
 /** What filters are called, in the order in which people look for them; the first few are the basic ones. */
 export const LABELS = {
@@ -121,8 +123,7 @@ export function valueLabel(name, value) {
   const found = known.names.get(name)?.get(key(value));
   if (found) return found.name;
   if (value === null) return "none";
-  const text = typeof value === "object" ? String(value.id ?? JSON.stringify(value)) : String(value);
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return cut(isNested(value) ? String(value.id ?? stringify(value)) : String(value), LONGEST);
 }
 
 /** Remember what the records themselves call their apps, where the server's catalogue does not know them. */
@@ -130,6 +131,6 @@ export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();
   known.names.set("service", apps);
   for (const { appId, appName } of records) {
-    if (appId !== undefined && appName && !apps.has(key(appId))) apps.set(key(appId), { value: appId, name: String(appName).slice(0, LONGEST) });
+    if (appId !== undefined && appName && !apps.has(key(appId))) apps.set(key(appId), { value: appId, name: cut(String(appName), LONGEST) });
   }
 }

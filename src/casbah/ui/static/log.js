@@ -2,12 +2,14 @@
 
 import * as api from "./api.js";
 import { COLUMNS, short, show as showColumns, shown as shownColumns } from "./columns.js";
-import { copy, dialog, float, h, put, say } from "./dom.js";
+import { copy, dialog, float, h, put, setTitle } from "./dom.js";
 import { drawer } from "./drawer.js";
 import { exportButton } from "./export.js";
 import { facets } from "./facets.js";
+import { failure, heading } from "./failure.js";
 import { filterBar } from "./filters.js";
 import { histogram } from "./histogram.js";
+import { stringify } from "./json.js";
 import { learnFrom } from "./language.js";
 import { address, frozen, go, here, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
@@ -30,7 +32,9 @@ export function log() {
   const table = h("table", { class: localStorage.getItem("density") ?? "cosy" }, h("caption", { class: "unseen" }, "Activities"), head, body);
   const rest = h("div", { class: "rest" });
   const latest = new api.Latest();
-  const state = { key: null, rows: [], ids: new Set(), total: 0, filters: {}, ended: true, loading: false, mark: null };
+  const state = { key: null, rows: [], ids: new Set(), total: null, filters: {}, ended: true, loading: false, mark: null };
+
+  const parts = [total, table, bars.node, top.node];
 
   const node = h(
     "div",
@@ -53,8 +57,8 @@ export function log() {
     const signal = latest.begin();
     Object.assign(state, { key: keyOf(asked), rows: [], ids: new Set(), ended: true, loading: true, filters: frozen(asked.filters, Date.now()) });
     fresh.hidden = true;
-    for (const each of [table, bars.node, top.node]) each.setAttribute("aria-busy", "true");
-    document.title = `${short(sentence(asked.filters))} · Casbah`;
+    for (const part of parts) part.setAttribute("aria-busy", "true");
+    setTitle(sentence(asked.filters));
     try {
       const page = await api.list({ filters: state.filters, sortField: asked.sort, sortDirection: asked.direction, limit: PAGE }, { signal });
       remember(asked.filters);
@@ -64,15 +68,22 @@ export function log() {
       drawHead(asked);
       add(page);
     } catch (error) {
-      if (api.gaveUp(error)) return;
-      state.loading = false;
-      put(total, "Refused");
-      put(body);
-      put(rest, h("p", { class: "wrong", role: "alert" }, error.message));
+      if (!api.gaveUp(error)) showFailure(error);
+      return;
     }
-    table.removeAttribute("aria-busy");
+    for (const part of [total, table]) part.removeAttribute("aria-busy");
     // Only now, for the rows are what is waited for, and they would share the machine and the connections with all of these.
     for (const each of [bars, top]) beside(each, signal);
+  }
+
+  /** Nothing of an earlier query is left beside what says that this one failed. */
+  function showFailure(error) {
+    Object.assign(state, { loading: false, total: null });
+    put(total, heading(error));
+    for (const node of [head, body]) put(node);
+    for (const part of [bars, top]) part.clear();
+    put(rest, failure(error, load));
+    for (const part of parts) part.removeAttribute("aria-busy");
   }
 
   /** The histogram, or the top values: busy until they are those of the rows. */
@@ -81,7 +92,7 @@ export function log() {
       await part.load(state.filters, signal);
     } catch (error) {
       if (api.gaveUp(error)) return;
-      wrong(error);
+      part.clear(failure(error, () => beside(part, signal)));
     }
     part.node.removeAttribute("aria-busy");
   }
@@ -100,7 +111,10 @@ export function log() {
     } catch (error) {
       state.loading = false;
       state.ended = true;
-      put(rest, h("p", { class: "wrong" }, error.message));
+      put(rest, failure(error, () => {
+        state.ended = false;
+        next();
+      }));
     }
   }
 
@@ -112,7 +126,7 @@ export function log() {
     body.append(...arrived.map(row));
     state.ended = !page.hasNext;
     state.loading = false;
-    const text = state.total === 0 ? "Nothing matches. Take a filter away, or choose a longer time." : state.ended ? "That is all." : `${counted(state.rows.length)} shown`;
+    const text = state.total === 0 ? "No activities match. Remove a filter or widen the time range." : state.ended ? "That is all." : `${counted(state.rows.length)} shown`;
     put(rest, h("p", { class: "quiet" }, text), !state.ended && h("button", { onclick: next }, "Show more"));
     mark(here().open);
     // Told anew, for what is below may still, or again, be on screen.
@@ -121,9 +135,11 @@ export function log() {
   }
 
   async function askForNew() {
-    if (state.loading || !state.key) return;
+    if (state.loading || state.total === null) return;
+    const { filters } = state;
     try {
-      const now = await api.count({ filters: state.filters });
+      const now = await api.count({ filters });
+      if (filters !== state.filters || state.total === null) return;
       const more = now.total - state.total;
       fresh.hidden = more <= 0;
       put(fresh, `${counted(Math.max(more, 0))} new`);
@@ -199,7 +215,11 @@ export function log() {
       details.show(record);
       if (!document.activeElement?.closest("tbody") || !before) details.node.focus({ preventScroll: true });
     } catch (error) {
-      if (state.mark === id) details.wrong(error.status === 404 ? "There is no such activity, or it is another tenant's." : error.message);
+      if (state.mark !== id) return;
+      details.showFailure(error, () => {
+        state.mark = null;
+        open(id);
+      });
     }
   }
 
@@ -230,20 +250,15 @@ export function log() {
   return { node, draw, leave };
 }
 
-const keyOf = ({ filters, sort, direction, by }) => JSON.stringify([filters, sort, direction, by]);
-
-/** What went wrong beside the table; what the server refuses of a query the table says already. */
-function wrong(error) {
-  if (!api.gaveUp(error) && error.status !== 400 && error.status !== 401) say(error.message, "bad");
-}
+const keyOf = ({ filters, sort, direction, by }) => stringify([filters, sort, direction, by]);
 
 /** The button that shows what is asked of the API. */
 function request() {
   const show = () => {
     const { filters, sort, direction } = here();
     const body = { filters, sortField: sort, sortDirection: direction, limit: PAGE };
-    const json = JSON.stringify(body, null, 2);
-    const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}/api/v1/activities/ \\\n  -d '${JSON.stringify(body).replaceAll("'", "\\u0027")}'`;
+    const json = stringify(body, 2);
+    const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}/api/v1/activities/ \\\n  -d '${stringify(body).replaceAll("'", "\\u0027")}'`;
     dialog("The API request of this view", (done) =>
       h(
         "div",

@@ -1,7 +1,8 @@
 // Which view is shown at which address, and who is asking.
 
 import * as api from "./api.js";
-import { h, put, say, unfloat } from "./dom.js";
+import { h, put, say, setTitle, unfloat } from "./dom.js";
+import { failure } from "./failure.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
 import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
@@ -23,6 +24,7 @@ const main = document.getElementById("main");
 const nav = document.getElementById("nav");
 const who = document.getElementById("who");
 let me = null;
+let form = null;
 let shown = { path: null, view: null };
 
 const here = () => VIEWS.find((each) => each.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? VIEWS[0];
@@ -35,20 +37,23 @@ function draw() {
     unfloat();
     shown.view?.leave?.();
     shown = { path: wanted.path, view: wanted.make({ mayManage: me.scopes.includes(MANAGE) }) };
-    document.title = `${wanted.title} · Casbah`;
+    setTitle(wanted.title);
     put(main, shown.view.node);
   }
   shown.view.draw();
 }
 
-function ask() {
+/** The form to sign in with; `ended` if there was a session. Several requests may find its end; the first one shows the form. */
+function ask({ ended = false } = {}) {
+  if (form?.isConnected) return;
   unfloat();
   shown.view?.leave?.();
   shown = { path: null, view: null };
   me = null;
   put(nav);
   put(who);
-  put(main, signInForm(begin));
+  form = signInForm(begin);
+  put(main, ended && h("p", { class: "notice wrong", role: "alert" }, "Your session has ended. Sign in again."), form);
   main.querySelector("input").focus();
 }
 
@@ -57,10 +62,10 @@ async function begin() {
     me = await api.session();
     await learn();
   } catch (error) {
-    if (error.status !== 401) put(main, h("p", { class: "wrong", role: "alert" }, error.message));
+    if (error.status !== 401) put(main, failure(error, begin));
     return;
   }
-  put(who, whoami(me, ask));
+  put(who, whoami(me, () => ask()));
   draw();
 }
 
@@ -69,6 +74,6 @@ addEventListener("unhandledrejection", (event) => {
 });
 document.addEventListener("click", follow);
 onMove(draw);
-api.onSignedOut(ask);
+api.onSignedOut(() => ask({ ended: me !== null }));
 await fromAddress();
 await begin();

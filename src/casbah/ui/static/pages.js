@@ -2,9 +2,10 @@
 
 import * as api from "./api.js";
 import { copy, dialog, h, put, say } from "./dom.js";
+import { failure } from "./failure.js";
 import { choicesOf, valueLabel } from "./language.js";
 import { address } from "./place.js";
-import { counted, moment, sentence } from "./words.js";
+import { counted, listed, moment, sentence } from "./words.js";
 
 const MOST_APPS = 50;
 
@@ -15,7 +16,7 @@ function page(title, load) {
     try {
       put(content, await load(again));
     } catch (error) {
-      if (error.status !== 401) put(content, h("p", { class: "wrong", role: "alert" }, error.message));
+      if (error.status !== 401) put(content, failure(error, again));
     }
   };
   return { node: h("div", { class: "page" }, h("h1", {}, title), content), draw: again };
@@ -47,14 +48,14 @@ async function sure(question, act) {
 export const queriesPage = () =>
   page("Queries", async (again) => {
     const { data } = await api.queries();
-    const drop = async (each) => (await sure(`Delete “${each.name}”?`, "Delete")) && change(() => api.deleteQuery(each.id), again, "Deleted");
+    const drop = async (each) => (await sure(["Delete “", each.name, "”?"], "Delete")) && change(() => api.deleteQuery(each.id), again, "Deleted");
     const rows = data.map((each) =>
       cells(
         h("a", { href: address({ filters: each.filters }) }, each.name),
         each.help || sentence(each.filters),
         each.suggested ? "Suggested" : each.shared ? "Shared" : "Private",
         each.owner ?? "",
-        each.own && h("button", { class: "bare", "aria-label": `Delete ${each.name}`, onclick: () => drop(each) }, "Delete"),
+        each.own && h("button", { class: "bare", "aria-label": ["Delete ", each.name], onclick: () => drop(each) }, "Delete"),
       ),
     );
     return table("Queries", ["Name", "What it finds", "Who sees it", "Owner", ""], rows);
@@ -78,9 +79,9 @@ export const sourcesPage = () =>
         ? table("Apps", ["App", "Activities", "Last activity"], newest.map(({ value, total, record }) => cells(h("a", { href: address({ filters: { service: { eq: [value] } } }) }, record?.appName ?? valueLabel("service", value)), counted(total), moment(record?.timestamp))))
         : h("p", {}, "Nothing is stored yet. ", h("code", {}, "casbah ingest FILE"), " reads logs; ", h("code", {}, "casbah pull"), " fetches them."),
       h("h2", {}, "Fetched by this server"),
-      pulls.length ? table("Pulls", ["Name", "Kind", "Lag", "Last success", "Last event", "Stored", "Refused", "Gaps", "Error"], pulls) : h("p", { class: "quiet" }, "Nothing. CASBAH_PULL names a file that says what to fetch."),
+      pulls.length ? table("Pulls", ["Name", "Kind", "Lag", "Last success", "Last event", "Stored", "Refused", "Gaps", "Error"], pulls) : h("p", { class: "quiet" }, "No pull sources configured. Set CASBAH_PULL to a config file."),
       h("h2", {}, "What can be read"),
-      table("Sources that can be read", ["Source", "What it is", "Apps"], said.data.map((each) => cells(each.name, each.title, each.apps.map((one) => one.name).join(", ") || "any"))),
+      table("Sources that can be read", ["Source", "What it is", "Apps"], said.data.map((each) => cells(each.name, each.title, each.apps.length ? listed(each.apps.map((one) => one.name)) : "any"))),
     ];
   });
 
@@ -93,7 +94,7 @@ function lasting(ms) {
 export const rangesPage = ({ mayManage }) =>
   page("IP ranges", async (again) => {
     const { data } = await api.ranges({ limit: 1_000 });
-    const drop = async (each) => (await sure(`Delete “${each.name}”?`, "Delete")) && change(() => api.deleteRange(each._id), again, "Deleted");
+    const drop = async (each) => (await sure(["Delete “", each.name, "”?"], "Delete")) && change(() => api.deleteRange(each._id), again, "Deleted");
     const edit = async (each) => {
       const drawn = await rangeForm(each);
       if (drawn) await change(() => (each ? api.updateRange(each._id, drawn) : api.createRange(drawn)), again, "Kept; it counts for activities that are stored from now on");
@@ -102,21 +103,21 @@ export const rangesPage = ({ mayManage }) =>
       cells(
         each.name,
         valueLabel("ip.category", each.category),
-        each.subnets.map((one) => one.originalString).join(", "),
-        each.tags.map((one) => one.name).join(", "),
+        listed(each.subnets.map((one) => one.originalString)),
+        listed(each.tags.map((one) => one.name)),
         each.organization ?? "",
-        [each.location?.city, each.location?.countryCode].filter(Boolean).join(", "),
-        mayManage && [h("button", { class: "bare", "aria-label": `Change ${each.name}`, onclick: () => edit(each) }, "Change"), h("button", { class: "bare", "aria-label": `Delete ${each.name}`, onclick: () => drop(each) }, "Delete")],
+        listed([each.location?.city, each.location?.countryCode].filter(Boolean)),
+        mayManage && [h("button", { class: "bare", "aria-label": ["Change ", each.name], onclick: () => edit(each) }, "Change"), h("button", { class: "bare", "aria-label": ["Delete ", each.name], onclick: () => drop(each) }, "Delete")],
       ),
     );
     return [
       mayManage && h("p", {}, h("button", { class: "primary", onclick: () => edit(null) }, "New IP range")),
-      rows.length ? table("IP ranges", ["Name", "Category", "Networks", "Tags", "Organization", "Location", ""], rows) : h("p", { class: "quiet" }, "There are none. A range says of addresses what no log does: whose they are, and where."),
+      rows.length ? table("IP ranges", ["Name", "Category", "Networks", "Tags", "Organization", "Location", ""], rows) : h("p", { class: "quiet" }, "No IP ranges yet. Add one to label addresses as corporate, VPN or risky."),
     ];
   });
 
 function rangeForm(range) {
-  return dialog(range ? `Change “${range.name}”` : "New IP range", (done) => {
+  return dialog(range ? ["Change “", range.name, "”"] : "New IP range", (done) => {
     const name = h("input", { type: "text", required: true, maxlength: "200", value: range?.name ?? "" });
     const category = h("select", {}, choicesOf("ip.category").filter((each) => each.value > 0).map((each) => h("option", { value: each.value, selected: each.value === range?.category }, each.name)));
     const networks = h("textarea", { rows: 4, required: true, value: range?.subnets.map((each) => each.originalString).join("\n") ?? "" });
@@ -144,9 +145,9 @@ function rangeForm(range) {
 export const tokensPage = () =>
   page("Tokens", async (again) => {
     const { data } = await api.tokens();
-    const revoke = async (each) => (await sure(`Revoke “${each.name}”? It stops working at once.`, "Revoke")) && change(() => api.revokeToken(each.id), again, "Revoked");
+    const revoke = async (each) => (await sure(["Revoke “", each.name, "”? It stops working at once."], "Revoke")) && change(() => api.revokeToken(each.id), again, "Revoked");
     const rows = data.map((each) =>
-      cells(each.name, each.status, each.tenant, each.scopes.join(", "), moment(each.created), moment(each.used), moment(each.expires), each.status !== "Revoked" && h("button", { class: "bare", "aria-label": `Revoke ${each.name}`, onclick: () => revoke(each) }, "Revoke")),
+      cells(each.name, each.status, each.tenant, each.scopes.join(", "), moment(each.created), moment(each.used), moment(each.expires), each.status !== "Revoked" && h("button", { class: "bare", "aria-label": ["Revoke ", each.name], onclick: () => revoke(each) }, "Revoke")),
     );
     return [h("p", {}, h("button", { class: "primary", onclick: () => create(again) }, "New token")), table("Tokens", ["Name", "Status", "Tenant", "Scopes", "Created", "Last used", "Expires", ""], rows)];
   });
@@ -181,7 +182,7 @@ async function create(again) {
   if (!wanted) return;
   try {
     const made = await api.createToken(wanted);
-    await dialog(`The token “${made.name}”`, (done) =>
+    await dialog(["The token “", made.name, "”"], (done) =>
       h(
         "div",
         {},

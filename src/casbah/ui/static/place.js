@@ -1,5 +1,7 @@
 // Where one is: every state of the log is a URL, and a URL is a state.
 
+import { isNested, parse, stringify } from "./json.js";
+
 const listeners = new Set();
 
 /** The state that the address says: filters, order, what the histogram is divided by, and the activity that is open. */
@@ -16,8 +18,8 @@ export function here() {
 
 function parsed(text) {
   try {
-    const found = JSON.parse(text ?? "{}");
-    return found !== null && typeof found === "object" && !Array.isArray(found) ? found : {};
+    const filters = parse(text ?? "{}");
+    return isNested(filters) && !Array.isArray(filters) ? filters : {};
   } catch {
     return {};
   }
@@ -26,7 +28,7 @@ function parsed(text) {
 /** The address of a state of the log. */
 export function address({ filters = {}, sort = "date", direction = "desc", by = "service", open = null } = {}) {
   const asked = new URLSearchParams();
-  if (Object.keys(filters).length) asked.set("filters", JSON.stringify(filters));
+  if (Object.keys(filters).length) asked.set("filters", stringify(filters));
   if (sort !== "date") asked.set("sort", sort);
   if (direction !== "desc") asked.set("direction", direction);
   if (by !== "service") asked.set("by", by);
@@ -68,7 +70,9 @@ addEventListener("popstate", tell);
 // --- Filters as values ---------------------------------------------------------------------------------------------------
 
 const listed = (given) => (Array.isArray(given) ? given : [given]);
-const same = (one, other) => JSON.stringify(one)?.toLowerCase() === JSON.stringify(other)?.toLowerCase();
+/** What values have in common that the server compares as the same. */
+export const comparable = (value) => stringify(value).toLowerCase();
+
 
 /** `filters` with one operator of one filter set, or without it where there are no values. */
 export function withCondition(filters, name, operator, values) {
@@ -82,7 +86,7 @@ export function withCondition(filters, name, operator, values) {
 export function withValue(filters, name, operator, value) {
   const there = filters[name]?.[operator];
   const values = there === undefined ? [] : listed(there);
-  return values.some((each) => same(each, value)) ? filters : withCondition(filters, name, operator, [...values, value]);
+  return values.some((each) => comparable(each) === comparable(value)) ? filters : withCondition(filters, name, operator, [...values, value]);
 }
 
 /** `filters` without a filter. */

@@ -2,6 +2,8 @@
 
 import * as api from "./api.js";
 import { dialog, float, h, put, say, unfloat } from "./dom.js";
+import { failure } from "./failure.js";
+import { parse, stringify } from "./json.js";
 import { go, here } from "./place.js";
 import { sentence } from "./words.js";
 
@@ -11,9 +13,9 @@ const MOST_RECENT = 10;
 /** Remember that a query was asked. */
 export function remember(filters) {
   if (!Object.keys(filters).length) return;
-  const others = recent().filter((each) => JSON.stringify(each) !== JSON.stringify(filters));
+  const others = recent().filter((each) => stringify(each) !== stringify(filters));
   try {
-    localStorage.setItem(RECENT, JSON.stringify([filters, ...others].slice(0, MOST_RECENT)));
+    localStorage.setItem(RECENT, stringify([filters, ...others].slice(0, MOST_RECENT)));
   } catch {
     // The browser keeps nothing, or no more.
   }
@@ -21,7 +23,7 @@ export function remember(filters) {
 
 function recent() {
   try {
-    const found = JSON.parse(localStorage.getItem(RECENT));
+    const found = parse(localStorage.getItem(RECENT) ?? "[]");
     return Array.isArray(found) ? found.filter((each) => each !== null && typeof each === "object") : [];
   } catch {
     return [];
@@ -42,7 +44,7 @@ async function choose(anchor) {
     put(box, group("Yours", data.filter((each) => each.own)), group("Shared", data.filter((each) => !each.own && !each.suggested)), group("Suggested", data.filter((each) => each.suggested)), late());
     box.querySelector("button")?.focus();
   } catch (error) {
-    put(box, h("p", { class: "wrong" }, error.message));
+    put(box, failure(error, () => choose(anchor)));
   }
 }
 
@@ -85,7 +87,7 @@ async function save() {
   if (!written) return;
   try {
     await api.saveQuery({ ...written, filters });
-    say(`Saved “${written.name}”`);
+    say(["Saved “", written.name, "”"]);
   } catch (error) {
     say(error.message, "bad");
   }

@@ -1,10 +1,13 @@
 // A JSON value as a tree that folds, and that can be searched. Large lists are shown a part at a time.
 
-import { h, put } from "./dom.js";
+import { add, h, put } from "./dom.js";
+import { Exact, isNested } from "./json.js";
+import { boundary, cut } from "./visible.js";
 
 const PART = 100;
 const OPEN_DEPTH = 2;
 const LONG = 2_000;
+const MORE = 20_000;
 const LONG_KEY = 200;
 
 /** The tree of a value, with a box to search it. */
@@ -21,13 +24,11 @@ export function tree(value) {
   return h("div", {}, search, box);
 }
 
-const cut = (key) => (key.length > LONG_KEY ? `${key.slice(0, LONG_KEY)}…` : key);
-const isTree = (value) => value !== null && typeof value === "object";
 const entriesOf = (value) => (Array.isArray(value) ? value.map((each, position) => [position, each]) : Object.entries(value));
 
 /** What of a value holds the text in a key or a value; undefined where nothing does. */
 function narrowed(value, wanted) {
-  if (!isTree(value)) return String(value).toLowerCase().includes(wanted) ? value : undefined;
+  if (!isNested(value)) return String(value).toLowerCase().includes(wanted) ? value : undefined;
   const kept = entriesOf(value)
     .map(([key, each]) => [key, !Array.isArray(value) && String(key).toLowerCase().includes(wanted) ? each : narrowed(each, wanted)])
     .filter(([, each]) => each !== undefined);
@@ -35,9 +36,9 @@ function narrowed(value, wanted) {
 }
 
 function node(key, value, depth, wanted) {
-  const name = key === null ? null : h("span", { class: "tree-key" }, `${cut(String(key))}: `);
-  if (value === undefined) return h("p", { class: "quiet" }, "Nothing in the record holds that.");
-  if (!isTree(value)) return h("div", { class: "tree-leaf" }, name, leaf(value));
+  const name = key === null ? null : h("span", { class: "tree-key" }, [cut(String(key), LONG_KEY), ": "]);
+  if (value === undefined) return h("p", { class: "quiet" }, "No match in this record.");
+  if (!isNested(value)) return h("div", { class: "tree-leaf" }, name, leaf(value));
   const entries = entriesOf(value);
   const many = Array.isArray(value) ? `[${entries.length}]` : `{${entries.length}}`;
   const inner = h("div", { class: "tree-inner" });
@@ -76,20 +77,18 @@ function more(inner, entries, from, depth, wanted) {
 }
 
 function leaf(value) {
-  const kind = value === null ? "null" : typeof value;
+  const kind = value === null ? "null" : value instanceof Exact ? "number" : typeof value;
   const text = kind === "string" ? JSON.stringify(value) : String(value);
-  const shown = h("span", { class: `tree-${kind}` }, text.slice(0, LONG));
-  if (text.length <= LONG) return shown;
-  const rest = h(
-    "button",
-    {
-      class: "bare",
-      onclick: () => {
-        shown.append(text.slice(LONG));
-        rest.remove();
-      },
-    },
-    `… ${text.length - LONG} characters more`,
-  );
-  return [shown, rest];
+  const shown = h("span", { class: `tree-${kind}` });
+  const rest = h("button", { class: "bare", onclick: () => showMore() });
+  let end = 0;
+  const showMore = () => {
+    const begin = end;
+    end = boundary(text, begin + (begin === 0 ? LONG : MORE));
+    add(shown, text.slice(begin, end));
+    rest.hidden = end >= text.length;
+    put(rest, `… ${text.length - end} characters more`);
+  };
+  showMore();
+  return text.length > LONG ? [shown, rest] : shown;
 }

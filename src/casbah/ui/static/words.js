@@ -1,5 +1,6 @@
 // Numbers, moments and sentences for people.
 
+import { isNested } from "./json.js";
 import { isMoment, label, operatorLabel, valueLabel } from "./language.js";
 
 const MANY = 3;
@@ -46,29 +47,32 @@ export function fromInput(text) {
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** One condition as words: [filter, operator, values]. */
+/** Texts with commas between, as a list: each keeps its own direction (dom.js). */
+export const listed = (texts, last = ", ") =>
+  texts.flatMap((text, position) => (position === 0 ? [text] : [position === texts.length - 1 ? last : ", ", text]));
+
+/** One condition as words: [filter, operator, values], the values as a list of texts. */
 export function condition(name, operator, given) {
   const values = Array.isArray(given) ? given : [given];
   if (operator === "isset" || operator === "isnotset") {
     const denied = values.every((each) => String(each).toLowerCase() === "false");
     const shown = denied ? { isset: "isnotset", isnotset: "isset" }[operator] : operator;
-    return [label(name), operatorLabel(name, shown), ""];
+    return [label(name), operatorLabel(name, shown), []];
   }
-  if (operator === "gte_ndays") return [label(name), values.length ? `in the last ${duration(values[0])}` : "never", ""];
-  if (operator === "lte_ndays") return [label(name), values.length ? `more than ${duration(values[0])} ago` : "never", ""];
+  if (operator === "gte_ndays") return [label(name), values.length ? `in the last ${duration(values[0])}` : "never", []];
+  if (operator === "lte_ndays") return [label(name), values.length ? `more than ${duration(values[0])} ago` : "never", []];
   const words = values.map((each) => said(name, operator, each));
   const shown = words.length > MANY ? [...words.slice(0, MANY - 1), `${words.length - MANY + 1} others`] : words;
-  const joined = shown.length > 1 ? `${shown.slice(0, -1).join(", ")} or ${shown.at(-1)}` : (shown[0] ?? "nothing");
-  return [label(name), operatorLabel(name, operator), joined];
+  return [label(name), operatorLabel(name, operator), shown.length ? listed(shown, " or ") : ["nothing"]];
 }
 
 function said(name, operator, value) {
-  if (operator === "range" && value !== null && typeof value === "object") {
+  if (operator === "range" && isNested(value)) {
     const end = (each) => (each === null || each === undefined ? "…" : isMoment(name) ? moment(each) : String(each));
     return `${end(value.start)} and ${end(value.end)}`;
   }
   if (isMoment(name)) return moment(value);
-  if (value !== null && typeof value === "object" && "role" in value) return value.role == 1 ? "(acted on)" : "(either)";
+  if (isNested(value) && "role" in value) return value.role == 1 ? "(acted on)" : "(either)";
   return valueLabel(name, value);
 }
 
@@ -79,10 +83,14 @@ function duration(days) {
   return value === 1 ? "24 hours" : plural(value, "day", "days");
 }
 
-/** A whole query as one sentence. */
+/** A whole query as one sentence: a list of texts. */
 export function sentence(filters) {
   const all = Object.entries(filters).flatMap(([name, operators]) =>
-    Object.entries(operators).map(([operator, given]) => condition(name, operator, given).filter(Boolean).join(" ")),
+    Object.entries(operators ?? {}).map(([operator, given]) => {
+      const [what, how, values] = condition(name, operator, given);
+      return [what, " ", how, values.length > 0 ? " " : "", ...values];
+    }),
   );
-  return all.length ? `Activities where ${all.join(", and ")}` : "All activities";
+  if (!all.length) return ["All activities"];
+  return ["Activities where ", ...all.flatMap((words, position) => (position === 0 ? words : [", and ", ...words]))];
 }

@@ -1,0 +1,58 @@
+// Text for people to see: characters that hide, or that reorder what stands around them, become codes such as ⟨U+202E⟩.
+
+/**
+ * The rule, the same for these pages and for the command line. By Unicode's general categories: Cc (controls), Cf (formats:
+ * zero width, directions, soft hyphen, byte order mark, tags), Zl and Zp (line and paragraph separators), Cs (surrogates
+ * without their pair). Newline and tab stay as they are.
+ *
+ * The joiners U+200C and U+200D are no exception, although emoji, Persian and Indic scripts use them: two names that differ
+ * in a joiner alone look the same, and here it matters more to see the difference.
+ */
+const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** The blocks of scripts that run from right to left. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const [ISOLATE, END_ISOLATE] = ["\u2068", "\u2069"];
+
+const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+
+export const hasHidden = (text) => text.search(HIDDEN) >= 0;
+
+/** For what takes no elements, such as titles and tooltips. `parts` is a text, or a list of texts that do not reorder each other. */
+export function visibleText(parts) {
+  return [parts].flat(Infinity).map((part) => {
+    const text = String(part).replace(HIDDEN, code);
+    return RIGHT_TO_LEFT.test(text) ? ISOLATE + text + END_ISOLATE : text;
+  }).join("");
+}
+
+/** For elements: the text as a node. A hidden character stays in it, so that a copy is the original, but its code is what is seen. */
+export function visibleNode(text) {
+  if (!hasHidden(text) && !RIGHT_TO_LEFT.test(text)) return document.createTextNode(text);
+  const whole = document.createElement("bdi");
+  let from = 0;
+  for (const { 0: character, index } of text.matchAll(HIDDEN)) {
+    whole.append(text.slice(from, index), mark(character));
+    from = index + character.length;
+  }
+  whole.append(text.slice(from));
+  return whole;
+}
+
+/** casbah.css draws `data-code` in place of the character. */
+function mark(character) {
+  const node = document.createElement("span");
+  node.className = "hidden-character";
+  node.dataset.code = code(character);
+  node.append(character);
+  return node;
+}
+
+/** Where to cut a text at the latest: at `at`, or before the pair of surrogates that this would divide. */
+export function boundary(text, at) {
+  const divides = /[\ud800-\udbff]/.test(text[at - 1]) && /[\udc00-\udfff]/.test(text[at]);
+  return divides ? at - 1 : at;
+}
+
+/** A text, or the beginning of a longer one. */
+export const cut = (text, most) => (text.length > most ? `${text.slice(0, boundary(text, most))}…` : text);

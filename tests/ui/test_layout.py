@@ -1,0 +1,183 @@
+"""No element of any page is wider than its parent, however long the values are, and no button breaks inside a word."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from casbah.activity.scope import Scope
+from casbah.compose import wall_clock
+from making import arrival
+from ui.acts import activity, at, settled
+
+TENANT = Scope("default")
+pytestmark = pytest.mark.usefixtures("lengthy")
+APP = 4_242
+WIDTHS = (1440, 1024, 390)
+WORD = "Mozilla/5.0" + "+LongestProductNameWithoutAnySpace" * 12
+AGENT = f"{WORD} (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " * 3
+FILE = "Quarterly_" * 40 + "report.xlsx"
+USER = "a.very.long.user.name." * 8 + "@subsidiary.of.a.subsidiary.contoso.example"
+
+SCROLLING = {
+    ".scroll": "a table scrolls sideways where its columns do not fit",
+    "input, select, textarea": "a long typed text scrolls within its box",
+}
+"""What is meant to scroll sideways, and why."""
+CUT = {
+    ".log td": "a cell shows one line; its tooltip and the drawer show the whole value",
+    ".cut": "one line; its tooltip or what it opens shows the whole value",
+    ".chip-open": "one line; the panel that it opens shows the whole values",
+    ".option .grow": "one line; its tooltip shows the whole value",
+}
+"""What is meant to be cut with an ellipsis, and where the whole is."""
+
+TOO_WIDE = """(allowed) => {
+  const found = [];
+  const name = (node) => `${node.localName}.${node.className} in ${node.parentElement.localName}.${node.parentElement.className}`;
+  for (const node of document.body.querySelectorAll("*")) {
+    if (node.closest("svg, .unseen, .skip, option, noscript") || !node.getClientRects().length) continue;
+    const { display, position } = getComputedStyle(node);
+    const [own, around] = [node.getBoundingClientRect(), node.parentElement.getBoundingClientRect()];
+    if (position === "fixed" || position === "absolute") {
+      if (own.right > innerWidth + 1 || own.left < -1) found.push(`${name(node)}: outside of the window`);
+    } else if (!node.parentElement.matches(allowed) && (own.right > around.right + 1 || own.left < around.left - 1)) {
+      found.push(`${name(node)}: ${own.left} to ${own.right} in ${around.left} to ${around.right}`);
+    }
+    if (!node.matches(allowed) && display !== "inline" && display !== "contents" && node.scrollWidth > node.clientWidth + 1) {
+      found.push(`${name(node)}: ${node.scrollWidth} of text in ${node.clientWidth}`);
+    }
+  }
+  return found;
+}"""
+BROKEN = """() => {
+  const found = [];
+  for (const button of document.querySelectorAll("button, .button")) {
+    const texts = document.createTreeWalker(button, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const { 0: word, index } of texts.currentNode.data.matchAll(/\\S+/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, index);
+        range.setEnd(texts.currentNode, index + word.length);
+        const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+        if (lines.size > 1 && word.length < 20) found.push(`${button.textContent}: ${word}`);
+      }
+    }
+  }
+  return found;
+}"""
+
+
+def fits(page: Any) -> None:
+    """Nothing on the page is too wide for its place."""
+    assert "\n".join(page.evaluate(TOO_WIDE, ", ".join([*SCROLLING, *CUT]))) == ""
+    assert "\n".join(page.evaluate(BROKEN)) == ""
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.fixture(scope="module")
+def lengthy(stocked: Any) -> None:
+    """Activities, a token, a range and a saved query whose every text is long."""
+    _, house = stocked
+    now = wall_clock()
+    made = [
+        activity(
+            f"long-{number}",
+            timestamp=now - number * 60_000,
+            appId=APP,
+            appName="An App With Quite A Long Name Of Its Own, Enterprise Edition for Government",
+            description=f"Add member to role. {AGENT}",
+            user={"userName": USER, "orgUnit": USER, "userTags": [WORD]},
+            device={"clientIP": "2001:0db8:85a3:0000:0000:8a2e:0370:7334", "userAgent": f"{AGENT}{number}"},
+            userAgent={"deviceType": "DESKTOP", "browser": WORD, "operatingSystem": {"name": WORD}},
+            location={"countryCode": "GB", "city": WORD, "organizationSearchable": f"{WORD}{number}"},
+            mainInfo={
+                "rawOperationName": WORD,
+                "eventObjects": [{"id": FILE, "name": FILE, "objType": 3, "serviceObjectType": WORD}],
+            },
+            rawDataJson={WORD: {WORD: AGENT, "digits": int("9" * 400)}},
+        )
+        for number in range(6)
+    ]
+    house.services.store.insert(map(arrival, made), TENANT)
+    house.services.tokens.create("service-account-" + "x" * 60, tenant=TENANT.tenant)
+
+
+def test_the_log_and_what_it_opens(opened: Callable[..., Any]) -> None:
+    page = opened(at({"service": {"eq": [APP]}, "user.username": {"neq": [WORD, AGENT]}}))
+    settled(page)
+    page.locator(".facet-value").first.wait_for()
+    everywhere(page)
+    page.locator(".log tbody a.open").first.click()
+    page.locator(".insight .frequent").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    everywhere(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="View").click()
+    for column in page.locator(".float .option input[type=checkbox]").all():
+        column.check()
+    page.keyboard.press("Escape")
+    everywhere(page)
+
+
+@pytest.mark.parametrize("button", ["More filters", "App", "User", "Date", "View", "Queries"])
+def test_panels(opened: Callable[..., Any], button: str) -> None:
+    page = opened(at({"user.username": {"eq": [USER, AGENT]}}))
+    settled(page)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.get_by_role("button", name=button, exact=True).click()
+        page.locator(".float").wait_for()
+        page.wait_for_load_state("networkidle")
+        fits(page)
+        page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("button", ["Save", "Export", "API"])
+def test_dialogs(opened: Callable[..., Any], button: str) -> None:
+    page = opened(at({"user.username": {"eq": [USER, AGENT]}, "service": {"eq": [APP]}}))
+    settled(page)
+    if button == "Export":
+        page.get_by_role("button", name="Export").click()
+        with page.expect_download():
+            page.locator(".modal .item", has_text="CSV").click()
+    page.get_by_role("button", name=button, exact=True).click()
+    page.locator(".modal").wait_for()
+    page.wait_for_load_state("networkidle")
+    everywhere(page)
+
+
+@pytest.mark.parametrize("path", ["/queries", "/sources", "/ranges", "/tokens"])
+def test_pages(opened: Callable[..., Any], path: str) -> None:
+    page = opened(path)
+    page.get_by_role("heading", level=1).wait_for()
+    if path == "/ranges":
+        page.get_by_role("button", name="New IP range").click()
+        page.get_by_label("Name").fill("Branch_office_" * 12)
+        page.get_by_label("Networks").fill("2001:db8:85a3:1:2:8a2e:370:7334/128")
+        page.get_by_label("Tags").fill("Branch_office_" * 6)
+        page.get_by_role("button", name="Keep").click()
+    if path != "/queries":
+        page.locator(".page table").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    everywhere(page)
+    for label in ("^Change", "^Delete", "^Revoke"):
+        for act in page.get_by_role("button", name=re.compile(label)).all()[:1]:
+            act.click()
+            page.locator(".modal").wait_for()
+            everywhere(page)
+            page.keyboard.press("Escape")
+
+
+def test_the_sign_in_form(opened: Callable[..., Any]) -> None:
+    page = opened(signed_in=False)
+    page.get_by_label("Token").wait_for()
+    everywhere(page)
+
+
+def everywhere(page: Any) -> None:
+    """What is shown fits at every width."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        fits(page)
