@@ -31,6 +31,8 @@ REFUSED = [
     pytest.param(b'{"a":"\xff"}', "not UTF-8: byte 7 is 0xff", id="not UTF-8"),
     pytest.param(b'{"a":', "not JSON", id="cut off"),
     pytest.param(b"[" * 5000 + b"]" * 5000, "nested too deeply", id="nested too deeply"),
+    pytest.param(b"[" * 2_000_000, "nested too deeply", id="nested far too deeply"),
+    pytest.param(b'{"a":"["},' * 2000 + b"[", "not JSON", id="brackets in strings are no nesting"),
     pytest.param(b'{"a":' + b"1" * 5000 + b"}", "not JSON", id="a number of thousands of digits"),
 ]
 

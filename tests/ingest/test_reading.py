@@ -254,9 +254,16 @@ def test_a_line_that_is_too_long_is_refused_and_the_rest_goes_on():
     assert items[1].reason == "the line is longer than a line may be"
 
 
-def test_a_document_that_is_too_large_is_refused():
-    _, (refusal,) = read(PRETTY, limits=Limits(document=100))
-    assert "larger than 100 bytes" in refusal.reason
+def test_only_one_event_of_a_document_has_to_fit_in_memory():
+    assert len(read(PRETTY, limits=Limits(line=len(A) + 50))[1]) == 2
+
+
+def test_an_event_that_is_too_large_in_a_list_is_refused_and_the_rest_goes_on():
+    body = b"[\n" + A + b",\n" + b'{\n  "a": "' + b"x" * 3_000_000 + b'"\n},\n' + B + b"\n]"
+    _, items = read(body, limits=Limits(line=1_000_000))
+    assert [(type(item), item.line) for item in items] == [(Event, 2), (Refusal, 3), (Event, 6)]
+    assert items[1].reason == "the line is longer than a line may be"
+    assert len(items[1].raw) + items[1].cut == 3_000_013
 
 
 def test_position_reaches_size(tmp_path):

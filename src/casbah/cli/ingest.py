@@ -27,6 +27,12 @@ from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import Page, pages
 from casbah.settings import Settings
 
+MOST_REFUSED = 1 << 20
+"""Bytes of one refused event that the rejects file keeps."""
+
+MOST_REFUSED_IN_ALL = 1 << 30
+"""Bytes of refused events that one rejects file keeps. After them come reasons only."""
+
 _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
 _MOST_REASONS = 20
@@ -72,21 +78,31 @@ class FileReport:
 
 @dataclass(slots=True)
 class Rejects:
-    """The file that keeps what was refused, with the reasons; it is made when there is something to keep."""
+    """The file that keeps what was refused, with the reasons; it is made when there is something to keep.
+
+    It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL of all of them. Where bytes are left out,
+    `cut` says how many.
+    """
 
     path: Path
     reasons: Counter[str] = field(default_factory=Counter)
+    cut: int = 0
     _file: IO[str] | None = None
+    _size: int = 0
 
     def keep(self, refusal: Refusal) -> None:
-        """Keep one event."""
+        """Keep one event, or as much of it as there is room for."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8")
-        event = refusal.raw.decode("utf-8", "backslashreplace")
-        line = {"origin": refusal.origin, "line": refusal.line, "reason": refusal.reason, "event": event}
-        self._file.write(json.dumps(line) + "\n")
+        raw = refusal.raw[: min(MOST_REFUSED, MOST_REFUSED_IN_ALL - self._size)]
+        self._size += len(raw)
+        cut = refusal.cut + len(refusal.raw) - len(raw)
+        line = {"origin": refusal.origin, "line": refusal.line, "reason": refusal.reason}
+        event = {"event": raw.decode("utf-8", "backslashreplace"), **({"cut": cut} if cut else {})}
+        self._file.write(json.dumps({**line, **event}) + "\n")
         self.reasons[refusal.reason] += 1
+        self.cut += bool(cut)
 
     def close(self) -> None:
         """No more."""
@@ -215,6 +231,10 @@ def _report(files: list[FileReport], total: Tally, rejects: Rejects) -> None:
         console.print(f"{count:,} refused: {plain(reason)}", style="yellow", markup=False, highlight=False)
     if rejects.reasons:
         console.print(f"what was refused is kept in {rejects.path}", markup=False, highlight=False, soft_wrap=True)
+    if rejects.cut:
+        console.print(
+            f"{rejects.cut:,} of them are kept in part; `cut` says how many bytes are missing", highlight=False
+        )
 
 
 def _cells(tally: Tally) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> d
 
 def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) -> Iterable[Any]:
     chosen = exchange.services.settings
-    limits = Limits(unpacked=chosen.max_ingest_body, document=chosen.max_ingest_body, line=chosen.max_event)
+    limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
     return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
 
 

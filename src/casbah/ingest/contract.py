@@ -71,12 +71,16 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One event that was not stored: where it stood, why, and its own bytes."""
+    """One event that was not stored, or a span of text that could not be read: where it stood, why, and its own bytes.
+
+    `cut` is how many bytes of a long span are missing at the end of `raw`.
+    """
 
     origin: str
     line: int
     reason: str
     raw: bytes = b""
+    cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,19 @@
-"""A stream of text taken in chunks: looked at first, then read as lines or whole. A break in reading is
+"""A stream of text taken in chunks: as lines, or through a window that moves over it. A break in reading is
 remembered, not lost.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from casbah.ingest.opening import ReadingError, said
 
 _CHUNK = 1 << 20
+_LEAST_GROWTH = 1 << 16
 _SPACE = b" \t\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line without the space around it; `whole` is false if it was cut because it is too long."""
-
-    number: int
-    text: bytes
-    whole: bool = True
-
-
 class Feed:
-    """One text. `sample` may be called first; then one of `lines`, `raw_lines` and `rest`, once."""
+    """One text. `head` may be called first; then either `raw_lines` or a Window reads it, once."""
 
     def __init__(self, stream: BinaryIO, *, most_line: int) -> None:
         self.most_line = most_line
@@ -31,29 +22,29 @@ class Feed:
         self._head = b""
         self._ended = False
 
-    def sample(self, most: int) -> list[Line]:
-        """The first lines that are not blank, as far as one chunk goes; the last may be cut short by that."""
-        while len(self._head) < _CHUNK and not self._ended:
-            self._head += self._chunk()
-        parts = self._head.split(b"\n")
-        last = 0 if self._ended else len(parts)
-        lines = (Line(number, part.strip(_SPACE), number != last) for number, part in enumerate(parts, 1))
-        return [line for line in lines if line.text][:most]
+    def head(self) -> bytes:
+        """The beginning of the text: one chunk, or all of it if it is shorter."""
+        parts, size = [self._head], len(self._head)
+        while size < _CHUNK and (chunk := self._read()):
+            parts.append(chunk)
+            size += len(chunk)
+        self._head = b"".join(parts)
+        return self._head
 
-    def lines(self) -> Iterator[Line]:
-        """Every line that is not blank."""
-        for number, part in enumerate(self.raw_lines(), 1):
-            text = part.strip(_SPACE)
-            if text:
-                yield Line(number, text, len(part) <= self.most_line)
+    def first_line(self) -> bytes:
+        """The first line that is not blank, without the space around it, as far as the head goes."""
+        return self.head().lstrip(_SPACE).split(b"\n", 1)[0].strip(_SPACE)
+
+    def chunk(self) -> bytes:
+        """The next bytes, head included; none at the end."""
+        head, self._head = self._head, b""
+        return head or self._read()
 
     def raw_lines(self) -> Iterator[bytes]:
         """Every line with its line feed; of one longer than `most_line`, little more than that."""
         waiting: list[bytes] = []
         size = 0
-        chunk = self._head or self._chunk()
-        self._head = b""
-        while chunk:
+        while chunk := self.chunk():
             *complete, last = chunk.split(b"\n")
             for part in complete:
                 yield b"".join((*waiting, part, b"\n")) if waiting else part + b"\n"
@@ -61,20 +52,10 @@ class Feed:
             if last and size <= self.most_line:
                 waiting.append(last)
             size += len(last)
-            chunk = self._chunk()
         if waiting:
             yield b"".join(waiting)
 
-    def rest(self, most: int) -> bytes | None:
-        """Everything, or None if it is more than `most` bytes."""
-        parts = [self._head]
-        size = len(self._head)
-        while size <= most and (chunk := self._chunk()):
-            parts.append(chunk)
-            size += len(chunk)
-        return b"".join(parts) if size <= most else None
-
-    def _chunk(self) -> bytes:
+    def _read(self) -> bytes:
         if self._ended:
             return b""
         try:
@@ -84,3 +65,46 @@ class Feed:
             chunk = b""
         self._ended = not chunk
         return chunk
+
+
+class Window:
+    """The part of a text that is in memory. `text[at:]` is still to be read, `line` is the line of `at`, `passed` the
+    bytes before it.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.text = feed.head()
+        self.at = 0
+        self.line = 1
+        self.passed = 0
+        self.ended = False
+        self._feed = feed
+        self._line_end = -1
+        feed.chunk()
+
+    def more(self) -> bool:
+        """Drop what was read, and at least double the rest, so that reading it again each time costs twice the text.
+
+        False at the end of the text.
+        """
+        parts = [self.text[self.at :]]
+        needed = max(_LEAST_GROWTH, len(parts[0]))
+        while needed > 0 and (chunk := self._feed.chunk()):
+            parts.append(chunk)
+            needed -= len(chunk)
+        self.ended = len(parts) == 1
+        self.text, self.at, self._line_end = b"".join(parts), 0, -1
+        return not self.ended
+
+    def move(self, to: int) -> None:
+        """Read on up to the position `to` of `text`."""
+        self.line += self.text.count(b"\n", self.at, to)
+        self.passed += to - self.at
+        self.at = to
+
+    def line_end(self) -> int:
+        """Where the line of `at` ends in `text`, or -1 if that is not in memory."""
+        if self._line_end < self.at:
+            found = self.text.find(b"\n", self.at)
+            self._line_end = len(self.text) if found < 0 else found
+        return self._line_end if self._line_end < len(self.text) or self.ended else -1

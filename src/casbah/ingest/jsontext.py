@@ -5,6 +5,7 @@ orjson is first because it is fast. It refuses a lone surrogate escape (`\ud83d`
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -19,6 +20,11 @@ _SHAPE = bytes(
 )
 _LONG_NUMBER = b":" + b"0" * 19
 _MOST_REASON = 200
+_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|([\[{]++)|([\]}]++)', re.DOTALL)
+
+MOST_NESTING = 1024
+"""How deep values may be nested. It is orjson's limit."""
+TOO_DEEP = "nested too deeply"
 
 
 def parse(raw: bytes) -> Any:
@@ -65,6 +71,8 @@ def joined(keys: Mapping[str, Any], *, last: str, raw: bytes) -> bytes:
 
 
 def _parse_slowly(raw: bytes) -> Any:
+    if _is_too_deep(raw):
+        raise UnusableEventError(TOO_DEEP)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -76,7 +84,20 @@ def _parse_slowly(raw: bytes) -> Any:
     except ValueError as error:
         raise UnusableEventError(f"not JSON: {error}"[:_MOST_REASON]) from None
     except RecursionError:
-        raise UnusableEventError("nested too deeply") from None
+        raise UnusableEventError(TOO_DEEP) from None
+
+
+def _is_too_deep(raw: bytes) -> bool:
+    """Whether the limit is passed, known as soon as it is."""
+    if raw.count(b"[") + raw.count(b"{") <= MOST_NESTING:
+        return False
+    depth = 0
+    for found in _BRACKET.finditer(raw):
+        opened, closed = found.groups(b"")
+        depth += len(opened) - len(closed)
+        if depth > MOST_NESTING:
+            return True
+    return False
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -40,14 +40,12 @@ def said(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one input may take: `unpacked` bytes in all, `document` in one JSON document or page, `line` in
-    one line.
+    """What one input may take: `unpacked` bytes in all, `line` in one line or one event.
 
-    Lines are read one at a time, so only `document` and `line` bound memory.
+    Events are read one at a time, so only `line` bounds memory.
     """
 
     unpacked: int = 1 << 40
-    document: int = 1 << 30
     line: int = 1 << 26
 
 

@@ -135,7 +135,6 @@ def _page(opened: Source, how: _How) -> Page:
         origin=opened.origin,
         wrappers=how.wrappers,
         recognised=lambda parsed: bool(how.detector.sources(parsed)),
-        most_document=how.limits.document,
     )
     items = events(Feed(opened.stream, most_line=how.limits.line), reader)
     return Page(opened.origin, map(how.detector.judge(how.named), items), opened.size, opened.position)

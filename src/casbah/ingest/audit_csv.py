@@ -1,0 +1,160 @@
+"""The rows of an export with a column AuditData, which holds the event of each row as JSON.
+
+A row may span lines, inside quotes. After a row that cannot be read, the next line that begins a readable row is sought:
+a quote that is not closed must not swallow the rows after it.
+"""
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from casbah.ingest import jsontext
+from casbah.ingest.contract import Event, Refusal, UnusableEventError
+from casbah.ingest.feed import Feed
+from casbah.ingest.recovery import MARK
+
+_COLUMN = "auditdata"
+_DELIMITERS = (",", ";", "\t")
+_AHEAD = 1 << 18
+_NO_EVENT = "no AuditData"
+
+
+def delimiter_of(header: bytes) -> str | None:
+    """What separates the columns, if this is the header of such an export."""
+    if header.startswith((b"{", b"[")):
+        return None
+    text = header.decode("utf-8", "replace")
+    return next((delimiter for delimiter in _DELIMITERS if _COLUMN in _columns(text, delimiter)), None)
+
+
+def rows(feed: Feed, delimiter: str, *, origin: str, most_kept: int) -> Iterator[Event | Refusal]:
+    """The events, by the line on which their row begins."""
+    csv.field_size_limit(max(csv.field_size_limit(), feed.most_line))
+    lines = _Lines(feed.raw_lines())
+    header = next(line for line in lines.taken() if line.strip())
+    names = _columns(header.decode("utf-8", "replace"), delimiter)
+    table = _Table(names.index(_COLUMN), len(names), delimiter, header.strip())
+    number = lines.number
+    while lines.more(1):
+        number, row = lines.number + 1, table.row(lines)
+        raw = b"".join(lines.take(row.lines))
+        if row.event is not None:
+            yield Event(row.raw, row.event, origin, number)
+        elif row.reason:
+            yield Refusal(origin, number, row.reason, raw[:most_kept].rstrip(b"\r\n"), max(0, len(raw) - most_kept))
+
+
+def _columns(header: str, delimiter: str) -> list[str]:
+    return [name.strip().lower() for name in header.replace('"', "").split(delimiter)]
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Lines, some of them seen ahead."""
+
+    _source: Iterator[bytes]
+    _seen: deque[bytes] = field(default_factory=deque)
+    number: int = 0
+    passed: int = 0
+
+    def taken(self) -> Iterator[bytes]:
+        """Each line in turn."""
+        while self.more(1):
+            yield from self.take(1)
+
+    def more(self, count: int) -> bool:
+        """Whether there are so many lines."""
+        while len(self._seen) < count:
+            line = next(self._source, None)
+            if line is None:
+                return False
+            self._seen.append(line)
+        return True
+
+    def __getitem__(self, index: int) -> bytes:
+        return self._seen[index]
+
+    def take(self, count: int) -> list[bytes]:
+        """The next lines, which are done with."""
+        lines = [self._seen.popleft() for _ in range(count)]
+        self.number += count
+        self.passed += sum(map(len, lines))
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """How many lines there are in a row, and its event, or why there is none; neither if the row is blank or a header."""
+
+    lines: int
+    raw: bytes = b""
+    event: dict[str, Any] | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Table:
+    """How the rows are made up."""
+
+    column: int
+    width: int
+    delimiter: str
+    header: bytes
+    spent: int = 0
+
+    def row(self, lines: _Lines) -> _Row:
+        """The row that begins with the next line, or what cannot be read before the next row."""
+        first = self._read(lines[0], 1)
+        if first.event is not None or not first.reason or _is_even(lines[0]):
+            return first
+        whole = self._spanning(lines, 0)
+        if whole.event is not None:
+            return whole
+        for start in range(1, whole.lines):
+            if self._spanning(lines, start).event is not None:
+                return _Row(start, reason=first.reason)
+        return _Row(whole.lines, reason=whole.reason)
+
+    def _spanning(self, lines: _Lines, start: int) -> _Row:
+        """The row that begins with the line `start` and may go on in the next ones."""
+        text, count, size = [lines[start]], 1, len(lines[start])
+        even = _is_even(lines[start])
+        while not even and lines.more(start + count + 1) and self.spent < _AHEAD + lines.passed // 16:
+            line = lines[start + count]
+            if self._read(line, 1).event is not None:
+                break
+            text.append(line)
+            count, size = count + 1, size + len(line)
+            even ^= not _is_even(line)
+        row = self._read(b"".join(text), count)
+        if row.event is None and count > 1:
+            self.spent += size
+        return row
+
+    def _read(self, text: bytes, lines: int) -> _Row:
+        """A row of this text."""
+        stripped = text.strip().removeprefix(MARK)
+        if not stripped or stripped == self.header:
+            return _Row(lines)
+        decoded = text.removeprefix(MARK).decode("utf-8", "surrogateescape")
+        try:
+            row = next(
+                csv.reader(io.StringIO(decoded, newline=""), delimiter=self.delimiter, strict=not _is_even(text))
+            )
+        except csv.Error as error:
+            return _Row(lines, reason=f"not CSV: {error}")
+        cell = row[self.column].strip() if len(row) > self.column else ""
+        if not cell:
+            return _Row(lines, reason=_NO_EVENT)
+        raw = cell.encode("utf-8", "surrogateescape")
+        try:
+            return _Row(lines, raw, jsontext.parse_object(raw))
+        except UnusableEventError as error:
+            return _Row(lines, reason=str(error))
+
+
+def _is_even(line: bytes) -> bool:
+    return line.count(b'"') % 2 == 0

@@ -1,0 +1,160 @@
+"""Where reading is in a text, what is around it, and how much a span takes that cannot be read."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.feed import Feed, Window
+from casbah.ingest.recovery import MARK, Layout, least_indent, next_line
+
+MOST_KEPT = 1 << 16
+"""Bytes of one unreadable span that its refusal holds."""
+
+_BETWEEN = re.compile(rb"(?:[ \t\r\n,]|" + MARK + rb")*+")
+_SEPARATORS = b" \t\r\n,"
+
+
+@dataclass(slots=True)
+class OpenList:
+    """A list that is open around the events: whether it is that of a wrapper, and whether its end may have been in an
+    unreadable span.
+    """
+
+    wrapped: bool
+    lost: bool = False
+
+
+class Cursor:
+    """Where reading is, what is around it, and what was read so far."""
+
+    def __init__(self, feed: Feed, origin: str) -> None:
+        self.window = Window(feed)
+        self.most = feed.most_line
+        self._origin = origin
+        beginning = self.window.text.strip()
+        self.one_line = b"\n" not in beginning and bool(beginning)
+        self.open: list[OpenList] = []
+        """The lists around the events."""
+
+        self.fresh = True
+        """Whether only space, commas and a mark precede on the line; `indent` is the space before its first character."""
+
+        self.indent = 0
+        self.event_indent: int | None = None
+        """The indentation of the last event that began a line."""
+
+        self.after_span = self.cut_head = False
+        """Whether the last item was an unreadable span, and whether the first was one."""
+
+        self.items = self.on_line = 0
+        self.seen = False
+        """Whether there was an event."""
+
+    def begin(self) -> bool:
+        """Move to what is to be read next, past what only separates; false if there is nothing."""
+        window = self.window
+        while True:
+            text, at = window.text, window.at
+            found = _BETWEEN.match(text, at)
+            end = found.end() if found else at
+            if window.ended or (end < len(text) and not MARK.startswith(text[end : end + len(MARK)])):
+                break
+            # A line is kept together, so that its indentation is known.
+            window.move(max(at, text.rfind(b"\n", at, end)) if end - at < MOST_KEPT else end)
+            window.more()
+        if end > at:
+            self._separate(text[at:end])
+            window.move(end)
+        return end < len(text)
+
+    def _separate(self, run: bytes) -> None:
+        """Take note of the space between two things."""
+        line = run.rfind(b"\n") + 1
+        if line:
+            self.fresh, self.indent, self.on_line = True, 0, 0
+            self.one_line = self.one_line and (not self.items or self.window.ended)
+        if self.fresh:
+            blanks = run[line:].removeprefix(MARK)
+            self.indent += len(blanks) - len(blanks.lstrip(b" \t"))
+
+    def layout(self, end: int) -> Layout:
+        """What is around the text up to `end`."""
+        window = self.window
+        final = window.ended or end < len(window.text) or end - window.at > self.most
+        return Layout(bool(self.open), head=not self.seen and not self.open, final=final)
+
+    def enter(self, start: int, *, wrapped: bool) -> None:
+        """Go into a list of events, whose first is sought at `start`."""
+        self.open.append(OpenList(wrapped))
+        self.fresh, self.event_indent = False, None
+        self.window.move(start)
+
+    def event(self, raw: bytes, parsed: Mapping[str, Any], end: int) -> Event:
+        """An event that ends at `end`."""
+        if self.fresh:
+            self.event_indent = self.indent
+        self.seen, self.after_span = True, False
+        event = Event(raw, parsed, self._origin, self.number())
+        self._count(end)
+        return event
+
+    def next_line(self) -> int | None:
+        """Where the layout goes on in a later line, as far as that is in memory."""
+        end = self.window.line_end()
+        return None if end < 0 else next_line(self.window.text, end, self.indent)
+
+    def line_span(self, reason: str, indent: int | None = None) -> Refusal:
+        """An unreadable span up to the next line of the layout, wherever that is."""
+        window = self.window
+        if indent is None:
+            indent = self._garbage_indent()
+        number, kept, size = self.number(), b"", 0
+        while True:
+            end = next_line(window.text, window.at, indent)
+            if end is not None or window.ended:
+                end = len(window.text) if end is None else end
+                kept, size = kept + window.text[window.at : end][: MOST_KEPT - len(kept)], size + end - window.at
+                return self._refused_span(end, number, kept, size, reason)
+            end = max(window.at, window.text.rfind(b"\n", window.at))
+            end = len(window.text) if end == window.at and len(window.text) - end > MOST_KEPT else end
+            kept, size = kept + window.text[window.at : end][: MOST_KEPT - len(kept)], size + end - window.at
+            window.move(end)
+            window.more()
+
+    def _garbage_indent(self) -> int:
+        """The indentation of the events around text that is none. Where the text begins, that may be within a line."""
+        if self.event_indent is not None:
+            return min(self.indent, self.event_indent)
+        least = None if self.open else least_indent(self.window.text)
+        return self.indent if least is None else least
+
+    def span(self, end: int, reason: str) -> Refusal:
+        """An unreadable span that is in memory."""
+        text, at = self.window.text, self.window.at
+        return self._refused_span(end, self.number(), text[at : min(end, at + MOST_KEPT)], end - at, reason)
+
+    def _refused_span(self, end: int, number: int, kept: bytes, size: int, reason: str) -> Refusal:
+        if not self.fresh and not self.one_line:
+            reason = f"element {self.on_line + 1} of the line: {reason}"
+        refusal = Refusal(self._origin, number, reason, kept.strip(_SEPARATORS), size - len(kept))
+        if not self.items:
+            self.cut_head = True
+        if self.open:
+            self.open[-1].lost = True
+        self.after_span = True
+        self._count(end)
+        return refusal
+
+    def number(self) -> int:
+        """The line, or the number of the event if all of them are on one."""
+        return self.items + 1 if self.one_line else self.window.line
+
+    def _count(self, end: int) -> None:
+        """An item ends at `end`."""
+        line = self.window.line
+        self.window.move(end)
+        self.items += 1
+        self.on_line = self.on_line + 1 if self.window.line == line else 0
+        self.fresh = False

@@ -1,0 +1,142 @@
+"""The structure of JSON text, strict about everything but the spelling of scalars: where a value ends, or where it
+breaks and what is open there.
+
+No token spans a line, a string neither. Regular expressions take whole values up to `_INLINE` levels in one step;
+what is nested deeper, cut off or broken is followed level by level. They are possessive, so the cost is linear.
+"""
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from casbah.ingest.jsontext import MOST_NESTING
+
+_INLINE = 5
+_SPACE = rb"[ \t\r\n]*+"
+STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
+SCALAR = rb"[^][{}:,\" \t\r\n]++"
+
+
+def _value(levels: int) -> bytes:
+    """A pattern of a value that is nested `levels` deep at most."""
+    plain = STRING + rb"|" + SCALAR
+    if not levels:
+        return rb"(?:" + plain + rb")"
+    inner = _value(levels - 1)
+    members = rb"(?:" + STRING + _SPACE + rb":" + _SPACE + inner + _SPACE + rb"(?:," + _SPACE + rb"(?!\})|(?=\})))*+"
+    elements = rb"(?:" + inner + _SPACE + rb"(?:," + _SPACE + rb"(?!\])|(?=\])))*+"
+    return rb"(?:%b|\{%b%b\}|\[%b%b\])" % (plain, _SPACE, members, _SPACE, elements)
+
+
+_BLANK = re.compile(_SPACE)
+_TEXT = re.compile(STRING)
+_VALUE = re.compile(_value(_INLINE))
+KEY = re.compile(rb"(" + STRING + rb")" + _SPACE + rb":" + _SPACE)
+_MEMBERS = re.compile(_SPACE + rb"(?:" + KEY.pattern + _value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\}))*+")
+_ELEMENTS = re.compile(_SPACE + rb"(?:" + _value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\]))*+")
+ROW = re.compile(rb"(?=\{)(" + _value(_INLINE) + rb")[ \t]*+,[ \t]*+(?=\{)")
+"""An object before another on the same line of a list."""
+
+ENDS = re.compile(
+    rb"(?:\]" + _SPACE + rb")++(?:," + _SPACE + KEY.pattern + _value(1) + _SPACE + rb")*+\}?+" + _SPACE + rb"\Z"
+)
+"""What ends the text after the last event of a list, or of a wrapper's list."""
+
+_OBJECT_END, _LIST_END = ord("}"), ord("]")
+_COMMA = ord(",")
+
+
+class State(Enum):
+    """How a scan ended: at the end of the value, at the end of the text inside it, at an error, or too deep."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    BROKEN = "broken"
+    DEEP = "deep"
+
+
+class Scan(NamedTuple):
+    """Where a scan ended, and the closing brackets that are missing there, innermost last."""
+
+    state: State
+    at: int
+    missing: bytes = b""
+
+
+def scan(text: bytes, at: int, end: int) -> Scan:
+    """The value that begins at `at`, as far as `end`."""
+    return _follow(text, at, end, bytearray())
+
+
+def scan_tail(text: bytes, at: int, end: int) -> Scan:
+    """The rest of an object after one of its values."""
+    missing = bytearray(b"}")
+    following = _past_separator(text, at, end, missing)
+    return following if isinstance(following, Scan) else _follow(text, following, end, missing)
+
+
+def blank(text: bytes, at: int) -> int:
+    """The position after any space at `at`."""
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
+
+
+def _follow(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
+    """From a value on until nothing is missing."""
+    while True:
+        whole = _VALUE.match(text, at, end)
+        if whole:
+            following = _past_separator(text, whole.end(), end, missing)
+        elif text[at : at + 1] == b"{" and at < end:
+            missing.append(_OBJECT_END)
+            following = _past_key(text, at + 1, end, missing)
+        elif text[at : at + 1] == b"[" and at < end:
+            missing.append(_LIST_END)
+            following = _past(_ELEMENTS, text, at + 1, end)
+        else:
+            following = _failed(text, at, end, missing)
+        if isinstance(following, Scan):
+            return following
+        if len(missing) > MOST_NESTING:
+            return Scan(State.DEEP, following, bytes(missing))
+        at = following
+
+
+def _past_separator(text: bytes, at: int, end: int, missing: bytearray) -> int | Scan:
+    """Past a value: where the next value begins, or the end of the scan."""
+    while missing:
+        at = min(blank(text, at), end)
+        if at == end:
+            return Scan(State.OPEN, at, bytes(missing))
+        if text[at] == missing[-1]:
+            missing.pop()
+            at += 1
+        elif text[at] != _COMMA:
+            return _failed(text, at, end, missing)
+        elif missing[-1] == _OBJECT_END:
+            return _past_key(text, at + 1, end, missing)
+        else:
+            return _past(_ELEMENTS, text, at + 1, end)
+    return Scan(State.CLOSED, at)
+
+
+def _past_key(text: bytes, at: int, end: int, missing: bytearray) -> int | Scan:
+    at = _past(_MEMBERS, text, at, end)
+    key = KEY.match(text, at, end)
+    return key.end() if key else _failed(text, at, end, missing)
+
+
+def _past(pattern: re.Pattern[bytes], text: bytes, at: int, end: int) -> int:
+    found = pattern.match(text, at, end)
+    return found.end() if found else at
+
+
+def _failed(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
+    """An error at `at`, unless the text ends before that is certain."""
+    if text[at : at + 1] == b'"' and at < end:
+        string = _TEXT.match(text, at, end)
+        if string:
+            at = min(blank(text, string.end()), end)
+        elif text.find(b"\n", at, end) < 0:
+            at = end
+    return Scan(State.OPEN if at >= end else State.BROKEN, at, bytes(missing))

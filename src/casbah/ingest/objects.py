@@ -1,0 +1,355 @@
+"""The events in JSON text: objects one after another, on lines of their own or not, in lists, and in wrappers around a list.
+
+Text that cannot be read costs what it spans, and reading goes on behind it. It is read through a window, so that only one
+event at a time has to fit in memory. Every byte is visited a bounded number of times.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from casbah.ingest import cef, jsontext
+from casbah.ingest.contract import Event, Refusal, UnusableEventError
+from casbah.ingest.cursor import MOST_KEPT, Cursor
+from casbah.ingest.feed import Feed
+from casbah.ingest.grammar import ROW, SCALAR, STRING, Scan, State, blank, scan, scan_tail
+from casbah.ingest.recovery import has_keys_at, least_indent, next_event, run_of_events
+from casbah.ingest.wrapping import Reader, is_wrapper, list_in, list_in_broken, list_in_large, parsed_value
+
+NO_JSON = "not JSON: no object or list begins here"
+_NOT_CLOSED = "not JSON: the list is not closed"
+_INSIDE = "not JSON: the beginning of the event is cut off"
+_STRAY = "not JSON: a bracket that closes nothing"
+_TOO_LONG = "the line is longer than a line may be"
+
+_AHEAD = 1 << 18
+_LARGE = 1 << 16
+_ALONE = re.compile(rb"\{[ \t\r]*+\n")
+_PLAIN = re.compile(rb"(?:" + STRING + rb"|" + SCALAR + rb")(?=[ \t\r\n]*+(?:[],]|$)|[ \t\r]*+\n)")
+_LAST = re.compile(rb"[]} \t\r\n]*+$")
+_STRING = re.compile(STRING)
+_END_OF_LINE = b" \t\r,"
+_OBJECT, _OBJECT_END, _LIST, _LIST_END = b"{}[]"
+
+
+class Objects:
+    """Reads one text, once."""
+
+    def __init__(self, feed: Feed, reader: Reader) -> None:
+        self._cursor = Cursor(feed, reader.origin)
+        self._reader = reader
+        self._plain = False
+        """Whether there was an event that was neither in a list nor in a wrapper."""
+
+        self._spent = 0
+        """Bytes that were visited ahead in vain."""
+
+    def items(self) -> Iterator[Event | Refusal]:
+        """The events and, for each unreadable span, a refusal."""
+        window = self._cursor.window
+        while self._cursor.begin():
+            yield from self._rows() if self._cursor.open else self._lines()
+            if not self._cursor.begin():
+                break
+            first = window.text[window.at]
+            if first == _OBJECT:
+                item = self._object()
+            elif first == _LIST:
+                item = self._list()
+            elif first == _LIST_END and self._cursor.open:
+                item = self._end_of_list()
+            else:
+                item = self._other()
+            if item is not None:
+                yield item
+        if self._cursor.open and not any(opened.lost for opened in self._cursor.open):
+            yield Refusal(self._reader.origin, self._cursor.number(), _NOT_CLOSED)
+
+    def _lines(self) -> Iterator[Event]:
+        """The next lines that hold an event each, which is what most files have, with nothing else looked at."""
+        window, reader = self._cursor.window, self._reader
+        text, at, line = window.text, window.at, window.line
+        if not self._cursor.fresh or self._cursor.indent or self._cursor.one_line:
+            return
+        while (end := text.find(b"\n", at)) >= 0 and end - at <= self._cursor.most:
+            raw = text[at:end]
+            if raw[-1:] != b"}" or (parsed := _parsed(raw)) is None or is_wrapper(parsed, reader):
+                break
+            yield Event(raw, parsed, reader.origin, line)
+            at, line = end + 1, line + 1
+        if at > window.at:
+            self._cursor.items += line - window.line
+            self._cursor.seen, self._plain, self._cursor.after_span, self._cursor.event_indent = True, True, False, 0
+            window.at, window.line, window.passed = at, line, window.passed + at - window.at
+
+    def _rows(self) -> Iterator[Event]:
+        """The next elements of a list that are events and share a line."""
+        window, reader = self._cursor.window, self._reader
+        text, at, first = window.text, window.at, self._cursor.items
+        if self._cursor.fresh or self._may_wrap():
+            return
+        while found := ROW.match(text, at):
+            raw = found.group(1)
+            if b"\n" in raw or (parsed := _parsed(raw)) is None:
+                break
+            yield Event(raw, parsed, reader.origin, self._cursor.items + 1 if self._cursor.one_line else window.line)
+            self._cursor.items += 1
+            at = found.end()
+        if at > window.at:
+            self._cursor.on_line += self._cursor.items - first
+            self._cursor.seen, self._cursor.after_span, self._cursor.fresh = True, False, False
+            window.passed, window.at = window.passed + at - window.at, at
+
+    def _object(self) -> Event | Refusal | None:
+        line = self._object_line()
+        parsed = _parsed(line) if line else None
+        if parsed is not None:
+            return self._whole(line, parsed)
+        if self._is_inside():
+            return self._cursor.line_span(_INSIDE)
+        while True:
+            found = self._scan()
+            closed = found.state is State.CLOSED and not self._takes_the_end(found)
+            if closed and not self._is_part(found):
+                return self._closed(self._cursor.window.text[self._cursor.window.at : found.at])
+            start = None if closed else self._wrapped_list(found)
+            if start is not None:
+                self._spent += found.at - start
+                self._cursor.enter(start, wrapped=True)
+                return None
+            span = self._part(found) if closed else self._broken(found)
+            if span is not None:
+                return span
+            self._cursor.window.more()
+
+    def _object_line(self) -> bytes:
+        """The rest of the line, if it may be a whole object."""
+        window = self._cursor.window
+        end = window.line_end() if self._cursor.fresh else -1
+        if end < 0 or end - window.at > min(self._cursor.most, _LARGE):
+            return b""
+        line = window.text[window.at : end].rstrip(_END_OF_LINE)
+        return line if line.endswith(b"}") else b""
+
+    def _is_inside(self) -> bool:
+        """Whether this can only be part of an event whose beginning is cut off: others are indented less."""
+        if not self._cursor.fresh or not self._cursor.indent:
+            return False
+        if self._cursor.event_indent is not None:
+            return self._cursor.after_span and self._cursor.event_indent < self._cursor.indent
+        return not self._cursor.open and (least_indent(self._cursor.window.text) or 0) < self._cursor.indent
+
+    def _scan(self) -> Scan:
+        """The object that begins here, as far as its line of the layout or, for a while, beyond."""
+        window = self._cursor.window
+        while True:
+            text, at = window.text, window.at
+            most = min(len(text), at + self._cursor.most + 1)
+            end = min(most, at + max(0, _AHEAD + window.passed // 16 - self._spent))
+            found = scan(text, at, end)
+            if found.state is State.OPEN and end < most:
+                end = min(most, max(end, self._cursor.next_line() or most))
+                found = scan(text, at, end)
+            if found.state is not State.OPEN or end < len(text) or window.ended:
+                return found
+            window.more()
+
+    def _is_part(self, found: Scan) -> bool:
+        """Whether what begins here is only a part of an event whose beginning is missing."""
+        window = self._cursor.window
+        if not self._cursor.fresh or self._cursor.open:
+            return False
+        line = self._cursor.next_line()
+        end = len(window.text) if line is None else line
+        if found.state is not State.CLOSED or found.at >= end:
+            return False
+        run = run_of_events(window.text, window.at, end, self._cursor.layout(end))
+        return run.belongs is False
+
+    def _part(self, found: Scan) -> Refusal | None:
+        if not self._cursor.one_line:
+            return self._cursor.line_span(_INSIDE)
+        return self._bracket_span(Scan(State.BROKEN, found.at), len(self._cursor.window.text), _INSIDE)
+
+    def _takes_the_end(self, found: Scan) -> bool:
+        """Whether an object is closed by the brackets of the list around it, at the end of the text: it is cut off itself."""
+        window = self._cursor.window
+        if not self._cursor.open or not window.ended or blank(window.text, found.at) < len(window.text):
+            return False
+        line = self._cursor.next_line()
+        return (
+            line is not None and line < found.at and not has_keys_at(window.text, window.at, line, self._cursor.indent)
+        )
+
+    def _closed(self, raw: bytes) -> Event | Refusal | None:
+        window = self._cursor.window
+        may_wrap = self._may_wrap()
+        parsed = None if may_wrap and len(raw) > _LARGE else _parsed(raw)
+        if parsed is None and may_wrap:
+            start = list_in_large(window.text, window.at, window.at + len(raw), self._reader)
+            if start is not None:
+                self._cursor.enter(start, wrapped=True)
+                return None
+        try:
+            return self._whole(raw, jsontext.parse_object(raw) if parsed is None else parsed)
+        except UnusableEventError as error:
+            return self._cursor.span(window.at + len(raw), str(error))
+
+    def _whole(self, raw: bytes, parsed: Mapping[str, Any]) -> Event | None:
+        window = self._cursor.window
+        if self._may_wrap() and is_wrapper(parsed, self._reader):
+            start = list_in(window.text, window.at, window.at + len(raw), self._reader)
+            if start is not None:
+                self._cursor.enter(start, wrapped=True)
+                return None
+        self._plain = self._plain or not self._cursor.open
+        return self._cursor.event(raw, parsed, window.at + len(raw))
+
+    def _wrapped_list(self, found: Scan) -> int | None:
+        """Where the events of a broken or very large wrapper begin, if this is one."""
+        if self._plain or not found.missing.startswith(b"}]") or not self._may_wrap():
+            return None
+        return list_in_broken(self._cursor.window.text, self._cursor.window.at, found.at, self._reader)
+
+    def _may_wrap(self) -> bool:
+        """Whether an object here may be a wrapper. In a list it is none, unless the end of the list was missed."""
+        return not self._cursor.open or self._cursor.open[-1].lost
+
+    def _broken(self, found: Scan) -> Refusal | None:
+        """The span that a broken object takes; None if more of the text has to be seen."""
+        window = self._cursor.window
+        text, at = window.text, window.at
+        line = self._cursor.next_line()
+        reason = self._why(found)
+        flat = has_keys_at(text, at, found.at if line is None else line, self._cursor.indent)
+        if not flat and (self._by_line() or _ALONE.match(text, at)):
+            self._spent += max(0, found.at - (found.at if line is None else line))
+            return self._cursor.line_span(reason, self._cursor.indent)
+        end = len(text) if flat or line is None else line
+        return self._bracket_span(found, end, reason)
+
+    def _bracket_span(self, found: Scan, end: int, reason: str) -> Refusal | None:
+        window = self._cursor.window
+        text = window.text
+        resume = next_event(text, found.at, end, missing=found.missing, layout=self._cursor.layout(end))
+        if resume == len(text) and not window.ended and resume - window.at <= self._cursor.most:
+            return None
+        return self._cursor.span(resume, reason)
+
+    def _why(self, found: Scan) -> str:
+        text, at = self._cursor.window.text, self._cursor.window.at
+        if found.state is State.DEEP:
+            return jsontext.TOO_DEEP
+        if found.at - at > self._cursor.most:
+            return _TOO_LONG
+        if found.state in {State.OPEN, State.CLOSED}:
+            return "not JSON: cut off before its end"
+        byte = text[found.at : found.at + 1].decode("latin-1")
+        what = "a string without an end" if byte == '"' and _is_open(text, found.at) else f"unexpected {byte!r}"
+        return f"not JSON: {what} at byte {found.at - at + 1}"
+
+    def _list(self) -> Refusal | None:
+        if len(self._cursor.open) >= jsontext.MOST_NESTING:
+            return self._cursor.line_span(jsontext.TOO_DEEP)
+        window = self._cursor.window
+        end = window.line_end()
+        if self._cursor.fresh and end >= 0 and self._is_part(scan(window.text, window.at, end)):
+            return self._cursor.line_span(_INSIDE)
+        self._cursor.enter(self._cursor.window.at + 1, wrapped=False)
+        return None
+
+    def _end_of_list(self) -> Refusal | None:
+        window = self._cursor.window
+        window.move(window.at + 1)
+        self._cursor.fresh = False
+        opened = self._cursor.open.pop()
+        if not opened.wrapped:
+            return None
+        while True:
+            found = scan_tail(window.text, window.at, len(window.text))
+            if found.state is not State.OPEN or len(window.text) - window.at > self._cursor.most or not window.more():
+                break
+        if found.state is State.CLOSED or (
+            opened.lost and found.at == len(window.text) == blank(window.text, window.at)
+        ):
+            window.move(found.at)
+            return None
+        line = self._cursor.next_line()
+        reason = self._why(found)
+        end = len(window.text) if line is None else line
+        return self._bracket_span(found, end, reason) or self._cursor.line_span(reason)
+
+    def _other(self) -> Event | Refusal | None:
+        """What is neither an object nor a list."""
+        cursor, window = self._cursor, self._cursor.window
+        if window.line_end() < 0 and len(window.text) - window.at < MOST_KEPT and window.more():
+            return None
+        if window.text[window.at] in b"]}":
+            return None if self._is_expected_end() else self._stray()
+        line = window.text[window.at : len(window.text) if (end := window.line_end()) < 0 else end]
+        plain = _PLAIN.match(window.text, window.at)
+        alone = plain is not None and (not self._by_line() or line.strip(_END_OF_LINE) == plain.group())
+        if plain and alone and (reason := _why_no_event(plain.group())):
+            return cursor.span(plain.end(), reason)
+        if cursor.fresh and cef.is_cef(line):
+            return self._cef(line)
+        ends_list = not cursor.seen and line.rstrip(_END_OF_LINE).endswith((b"]", b"]}"))
+        return cursor.line_span(NO_JSON) if self._by_line() and not ends_list else self._other_span()
+
+    def _by_line(self) -> bool:
+        return self._cursor.fresh and not self._cursor.one_line
+
+    def _stray(self) -> Refusal:
+        by_line = self._by_line() and not self._cursor.open
+        return self._cursor.line_span(_STRAY) if by_line else self._cursor.span(self._cursor.window.at + 1, _STRAY)
+
+    def _other_span(self) -> Refusal:
+        while True:
+            line = self._cursor.next_line()
+            end = len(self._cursor.window.text) if line is None else line
+            span = self._bracket_span(Scan(State.BROKEN, self._cursor.window.at), end, NO_JSON)
+            if span is not None:
+                return span
+            self._cursor.window.more()
+
+    def _is_expected_end(self) -> bool:
+        """Take a bracket that closes what an unreadable span has opened, or what begins before the text."""
+        window = self._cursor.window
+        opened = self._cursor.open[-1] if self._cursor.open else None
+        if opened and opened.wrapped and opened.lost and window.text[window.at] == _OBJECT_END:
+            self._cursor.open.pop()
+        elif not self._cursor.after_span and not (self._cursor.cut_head and _LAST.match(window.text, window.at)):
+            return False
+        window.move(window.at + 1)
+        self._cursor.fresh = False
+        return True
+
+    def _cef(self, line: bytes) -> Event | Refusal:
+        """A line in the Common Event Format, made the JSON object that its connector reads."""
+        end = self._cursor.window.at + len(line)
+        if len(line) > self._cursor.most:
+            return self._cursor.span(end, _TOO_LONG)
+        try:
+            raw = jsontext.dump(cef.as_event(line.strip().decode("utf-8", "replace")))
+        except cef.NoCefError as error:
+            return self._cursor.span(end, str(error))
+        return self._cursor.event(raw, jsontext.parse_object(raw), end)
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    parsed = parsed_value(text)
+    return parsed if type(parsed) is dict else None
+
+
+def _why_no_event(text: bytes) -> str | None:
+    """Why a plain value is no event; None if it is not even a value."""
+    try:
+        jsontext.parse(text)
+        jsontext.parse_object(text)
+    except UnusableEventError as error:
+        return str(error) if str(error).startswith("not an event") else None
+    return None
+
+
+def _is_open(text: bytes, at: int) -> bool:
+    return _STRING.match(text, at) is None

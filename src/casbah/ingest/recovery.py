@@ -1,0 +1,177 @@
+"""Where reading goes on after an error in JSON text: at the next event of the layout, never inside a value.
+
+Lines tell where the layout has a line of its own for the beginning of each event: whatever is nested in one is
+indented further, so a line at the indentation of the broken event begins something else. Where several events share a
+line, or nested values are not indented, brackets have to tell.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from casbah.ingest.grammar import ENDS, SCALAR, STRING, State, blank, scan
+
+MARK = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8. Files joined to one have it at the start of any line."""
+
+_MOST_INDENT = 100
+_FIRST = re.compile(rb"\n(?:" + MARK + rb")?([ \t]*+)(?:\}[ \t]*+,?[ \t]*+)?\{")
+_FOLLOWS_INSIDE = re.compile(rb"[ \t\r\n]*+(?:[}:]|,[ \t\r\n]*+" + STRING + rb"[ \t\r\n]*+:)")
+_TOKEN = re.compile(rb"[ \t\r\n]++|" + STRING + rb"|\"[^\n]*+|\[++|\]++|[{}:,]|" + SCALAR)
+_OBJECT_END, _LIST_END = ord("}"), ord("]")
+
+
+def next_line(text: bytes, at: int, indent: int) -> int | None:
+    """Where a broken event ends that began at `at`, on a line with this indentation; None if not in this text.
+
+    It ends at the line feed before a line that begins something else, or after the bracket that closes it on a line
+    of its own.
+    """
+    found = _line_pattern(min(indent, _MOST_INDENT)).search(text, at)
+    if found is None:
+        return None
+    return found.end() if found.group(1) else found.start()
+
+
+def has_keys_at(text: bytes, start: int, end: int, indent: int) -> bool:
+    """Whether keys begin lines at this indentation, so that indentation tells nothing about what is nested."""
+    return _key_pattern(min(indent, _MOST_INDENT)).search(text, start, end) is not None
+
+
+def least_indent(text: bytes) -> int | None:
+    """The least indentation of a line that begins an object. The first line does not count: it may be cut off."""
+    return min((len(blanks) for blanks in _FIRST.findall(text)), default=None)
+
+
+@lru_cache(128)
+def _line_pattern(indent: int) -> re.Pattern[bytes]:
+    starts = rb"[ \t]{0,%d}(?=[^\s\"}\]:,]|\]|,[ \t]*+[{\[])" % indent
+    outer = rb"|[ \t]{0,%d}(?=\})" % (indent - 1) if indent else b""
+    closes = rb"|[ \t]{%d}(\})" % indent
+    return re.compile(rb"\n(?:" + MARK + rb")?(?:" + starts + outer + closes + rb")")
+
+
+@lru_cache(128)
+def _key_pattern(indent: int) -> re.Pattern[bytes]:
+    return re.compile(rb"\n[ \t]{0,%d}\"" % indent)
+
+
+class Layout(NamedTuple):
+    """What is around the events: a list or not; `head` is true for text before the first of them, and `final` if nothing
+    follows the text.
+    """
+
+    in_list: bool
+    head: bool
+    final: bool
+
+
+def next_event(text: bytes, at: int, end: int, *, missing: bytes, layout: Layout) -> int:
+    """Where the next event begins, or where the text from `at` on is the layout's again; `end` if neither.
+
+    `missing` are the brackets that the broken event lacks at `at`; none if the text belongs to no event.
+    """
+    return _Skipping(text, end, missing, layout).run(at)
+
+
+class _Skipping:
+    """Follows the brackets of broken text. An object where the text cannot have one as a value may be an event."""
+
+    def __init__(self, text: bytes, end: int, missing: bytes, layout: Layout) -> None:
+        self._text = text
+        self._end = end
+        self._missing = bytearray(missing)
+        self._lists = missing.count(b"]")
+        self._inside = bool(missing)
+        self._layout = layout
+        self._refuted = 0
+        self._undecided = False
+
+    def run(self, at: int) -> int:
+        """See `next_event`."""
+        before = b","
+        while at < self._end and (token := _TOKEN.match(self._text, at, self._end)):
+            at, start, word = token.end(), at, token.group()
+            first = word[:1]
+            if first == b"{":
+                if self._may_begin(before) and self._is_event(start):
+                    return self._end if self._undecided else start
+                self._missing.append(_OBJECT_END)
+            elif first == b"[":
+                self._missing += b"]" * len(word)
+                self._lists += len(word)
+            elif first in b"}]":
+                for position in range(start, at):
+                    ended = self._close(word[0], position)
+                    if ended is not None:
+                        return ended
+            if not word.isspace():
+                before = first
+        return self._end
+
+    def _close(self, bracket: int, at: int) -> int | None:
+        """Close what `bracket` closes, and what is open inside; where the broken text ends if it ends with that."""
+        if bracket == _LIST_END and not self._lists:
+            return at if self._layout.in_list else None
+        # The bracket of the broken event itself is not searched for, so that the cost stays linear.
+        objects = len(self._missing) - self._lists
+        only_itself = bracket == _OBJECT_END and objects == 1
+        kept = 0 if only_itself else max(0, self._missing.rfind(bracket))
+        if (
+            self._inside
+            and not kept
+            and len(self._missing) > 1
+            and _FOLLOWS_INSIDE.match(self._text, at + 1, self._end)
+        ):
+            kept = len(self._missing) - 1  # It is the wrong bracket for what is open innermost.
+        self._lists -= self._missing.count(b"]", kept)
+        del self._missing[kept:]
+        return at + 1 if self._inside and not self._missing else None
+
+    def _may_begin(self, before: bytes) -> bool:
+        """Whether an object here may belong to the layout, as far as what precedes it tells."""
+        if self._missing:
+            return before != b":"
+        return before in b",}" if self._layout.in_list or self._layout.head else before != b":"
+
+    def _is_event(self, start: int) -> bool:
+        if start < self._refuted:
+            return False
+        run = run_of_events(self._text, start, self._end, self._layout)
+        self._refuted = run.end
+        self._undecided = run.belongs is None
+        return run.belongs is not False
+
+
+class Run(NamedTuple):
+    """Whether objects one after another belong to the layout, None if more of the text has to be seen, and where they end."""
+
+    end: int
+    belongs: bool | None
+
+
+def run_of_events(text: bytes, start: int, end: int, layout: Layout) -> Run:
+    """Whether the object at `start` and those after it are events, as what follows them tells.
+
+    Elements of a nested list look like events up to the end of that list, where brackets follow that close nothing of
+    the layout.
+    """
+    at, open_end = start, True if layout.final else None
+    while at < end:
+        first = text[at : at + 1]
+        if first in b"{[":
+            found = scan(text, at, end)
+            if found.state is not State.CLOSED:
+                cut = found.state is State.OPEN and not layout.final
+                return Run(found.at, None if cut else at > start)
+            at = found.at
+        elif first == b"]":
+            ends = (layout.in_list or layout.head) and ENDS.match(text, at, end) is not None
+            return Run(at, ends and open_end)
+        elif first in b"}:":
+            return Run(at, belongs=False)
+        else:
+            token = _TOKEN.match(text, at, end)
+            at = token.end() if token else at + 1
+        at = min(blank(text, at), end)
+    return Run(at, open_end)

@@ -1,0 +1,80 @@
+"""Objects that hold events in a list rather than being one: told apart, and where the list begins."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from casbah.ingest import jsontext
+from casbah.ingest.contract import UnusableEventError
+from casbah.ingest.grammar import KEY, State, blank, scan
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What reading needs to know: where the text is from, and when an object holds events rather than being one.
+
+    An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an
+    event itself.
+    """
+
+    origin: str
+    wrappers: frozenset[str]
+    recognised: Callable[[Mapping[str, Any]], bool]
+
+
+class _Member(NamedTuple):
+    """A key of an object, and where its value begins."""
+
+    key: str
+    value: int
+
+
+def is_wrapper(parsed: Mapping[str, Any], reader: Reader) -> bool:
+    """Whether an object holds events."""
+    return any(type(parsed.get(key)) is list for key in reader.wrappers) and not reader.recognised(parsed)
+
+
+def list_in(text: bytes, at: int, end: int, reader: Reader) -> int | None:
+    """Where the first event of the wrapper at `at` is to be sought: past the bracket of its list."""
+    starts = (member.value for member in _members(text, at, end) if member.key in reader.wrappers)
+    return next((start + 1 for start in starts if text[start : start + 1] == b"["), None)
+
+
+def list_in_large(text: bytes, at: int, end: int, reader: Reader) -> int | None:
+    """The same for a large object that may be a wrapper, and need not be parsed as a whole to know; None if it is not."""
+    shallow = {member.key: _shallow(text, member, end) for member in _members(text, at, end)}
+    return list_in(text, at, end, reader) if is_wrapper(shallow, reader) else None
+
+
+def list_in_broken(text: bytes, at: int, end: int, reader: Reader) -> int | None:
+    """The same for an object that breaks at `end`: what comes before the list has to tell."""
+    start = list_in(text, at, end, reader)
+    if start is None:
+        return None
+    before = {m.key: _shallow(text, m, end) for m in _members(text, at, start - 1)}
+    return None if reader.recognised(before) else start
+
+
+def parsed_value(text: bytes) -> Any:
+    """The value that a text spells, or None if it spells none."""
+    try:
+        return jsontext.parse(text)
+    except UnusableEventError:
+        return None
+
+
+def _shallow(text: bytes, member: _Member, end: int) -> Any:
+    if text[member.value : member.value + 1] == b"[":
+        return []
+    return parsed_value(text[member.value : scan(text, member.value, end).at])
+
+
+def _members(text: bytes, at: int, end: int) -> Iterator[_Member]:
+    """The members of the object at `at`, as far as it can be read."""
+    at = blank(text, at + 1)
+    while key := KEY.match(text, at, end):
+        yield _Member(parsed_value(key.group(1)), key.end())
+        value = scan(text, key.end(), end)
+        if value.state is not State.CLOSED:
+            return
+        at = blank(text, blank(text, value.at) + 1)

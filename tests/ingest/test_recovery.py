@@ -1,0 +1,307 @@
+"""What follows text that cannot be read is read all the same, and nothing is made an event that is part of one."""
+
+import io
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from casbah.ingest import grammar, jsontext, objects, recovery, wrapping
+from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.feed import Feed
+from casbah.ingest.shapes import Reader, events
+
+READER = Reader("x", frozenset({"Records", "data", "items"}), lambda parsed: "_id" in parsed or "sign" in parsed)
+LINE = 1 << 20
+
+
+class Chunks(io.BytesIO):
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, text, size):
+        super().__init__(text)
+        self._size = size
+
+    def read1(self, size=-1):
+        return super().read1(self._size if size < 0 else min(size, self._size))
+
+
+def read(text, *, chunk=1 << 20, line=LINE):
+    return list(events(Feed(Chunks(text, chunk), most_line=line), READER))
+
+
+def ids(items):
+    return [item.parsed.get("_id") for item in items if isinstance(item, Event)]
+
+
+def refused(items):
+    return [item for item in items if isinstance(item, Refusal)]
+
+
+def event(name):
+    """An event with nested objects that look like events."""
+    nested = {"_id": "nested", "list": [{"_id": "nested"}, {"_id": "nested", "deeper": [{"_id": "nested"}]}]}
+    return {"_id": name, "text": '}{"_id":"nested"},[', "raw": nested, "rawList": [nested, 1], "end": None}
+
+
+COMPACT = {"separators": (",", ":")}
+PRETTY = {"indent": 2}
+
+
+def joined(separator, before="", after="", style=COMPACT):
+    return lambda pieces: before + separator.join(written(piece, style) for piece in pieces) + after
+
+
+def written(piece, style):
+    return piece if type(piece) is str else json.dumps(piece, **style)
+
+
+def pretty_list(before, margin, after):
+    def text(pieces):
+        lines = (written(piece, PRETTY).replace("\n", "\n" + margin) for piece in pieces)
+        return before + ",\n".join(margin + line for line in lines) + after
+
+    return text
+
+
+def in_groups(before, after):
+    def text(pieces):
+        groups = [pieces[at : at + 2] for at in range(0, len(pieces), 2)]
+        return "\n".join(before + ",".join(written(piece, COMPACT) for piece in group) + after for group in groups)
+
+    return text
+
+
+LAYOUTS = {
+    "one per line": joined("\n"),
+    "one per line, CRLF": joined("\r\n", after="\r\n"),
+    "a comma after each line": joined(",\n", after=",\n"),
+    "a comma before each line": joined("\n,"),
+    "blank lines between": joined("\n\n"),
+    "an array in one line": joined(",", "[", "]"),
+    "an array in one line with spaces": joined(" , ", "[ ", " ]\n", {}),
+    "an array, one event per line": joined(",\n", "[\n", "\n]\n"),
+    "an array without commas": joined("\n", "[\n", "\n]"),
+    "a pretty-printed array": pretty_list("[\n", "  ", "\n]\n"),
+    "pretty-printed objects": joined("\n", style=PRETTY),
+    "pretty-printed objects with commas": joined(",\n", style={"indent": "\t"}),
+    "a wrapper in one line": joined(",", '{"Records":[', '],"next":"n"}'),
+    "a wrapper, one event per line": joined(",\n", '{"kind":"k","Records":[\n', '\n],"next":"n"}\n'),
+    "a pretty-printed wrapper": pretty_list(
+        '{\n  "kind": "k",\n  "Records": [\n', "    ", '\n  ],\n  "next": "n"\n}\n'
+    ),
+    "arrays on lines": in_groups("[", "]"),
+    "wrappers on lines": in_groups('{"Records":[', "]}"),
+}
+INSIDE = json.dumps({"_id": "nested", "list": [{"_id": "nested"}, {"_id": "nested"}]})
+GARBAGE = {
+    "text": "garbage",
+    "text with a comma": "some, text",
+    "a comment": "# comment",
+    "a number": "5",
+    "half a literal": "nul",
+    "an object cut after a comma": '{"x":1,',
+    "an object cut after a colon": '{"x":',
+    "an object cut after a value": '{"x":1',
+    "an object cut after its bracket": "{",
+    "an object cut inside another": '{"x":{"y":1,',
+    "an object without quotes": "{x:1}",
+    "an object without a colon": '{"x" 1}',
+    "a nested event without a colon": '{"x":1,"raw" ' + INSIDE + "}",
+    "a nested event after an error": '{"x":1 1,"raw":' + INSIDE + ',"y":[' + INSIDE + "," + INSIDE + "]}",
+    "a nested event before an error": '{"raw":' + INSIDE + ',"x":}',
+    "a nested list without commas": '{"raw":[' + INSIDE + " " + INSIDE + "]}",
+    "NaN beside a nested event": '{"raw":[' + INSIDE + '],"x":NaN}',
+    "the wrong bracket": '{"raw":[' + INSIDE + '},"y":1}',
+}
+CHUNKS = (1, 7, 100, 1 << 16)
+
+
+GOOD = "good"
+PIECES = st.lists(st.just(GOOD) | st.sampled_from(sorted(GARBAGE)), min_size=1, max_size=7).filter(lambda p: GOOD in p)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@given(pieces=PIECES, chunk=st.sampled_from(CHUNKS))
+def test_every_good_event_is_read_and_nothing_else(layout, pieces, chunk):
+    parts = [event(f"e{at}") if piece == GOOD else GARBAGE[piece] for at, piece in enumerate(pieces)]
+    items = read(layout(parts).encode(), chunk=chunk)
+    assert ids(items) == [part["_id"] for part in parts if type(part) is dict]
+    if all(GOOD in pair for pair in pairwise(pieces)):
+        assert len(items) == len(pieces)
+
+
+def named(*names):
+    return [f'{{"_id":"{name}","timestamp":1,"appId":1}}' for name in names]
+
+
+A, B, C = named("a", "b", "c")
+PRETTY_A, PRETTY_B = (json.dumps(json.loads(each), indent=2) for each in (A, B))
+NESTED = '{"_id":"nested","list":[{"_id":"nested"}]}'
+MARK = "\ufeff"
+CASES = [
+    pytest.param(f"{A},\n{B},\n{C}\n", "abc", [], id="a comma after each line"),
+    pytest.param(f'{{"_id":"x",\n{A}\n{B}\n', "ab", [1], id="a first line cut after a comma"),
+    pytest.param(f'{{"_id":\n{A}\n{B}\n', "ab", [1], id="a first line cut after a colon"),
+    pytest.param(f'"x":{NESTED},"y":1}}\n{A}\n{B}\n', "ab", [1], id="a first line without its beginning"),
+    pytest.param(f"[\n{A}\n{B}\n{C}\n]", "abc", [], id="a list without commas"),
+    pytest.param(f'[{A},{{"x":1,{B},{C}]', "abc", [2], id="an element cut inside a list on one line"),
+    pytest.param(f'[{A},{{"x":[{{"y":1,{B},{C}]', "abc", [2], id="an element cut inside its own list"),
+    pytest.param(f'[\n{A},\n{{"x":1,\n{B},\n{C}\n]', "abc", [3], id="an element cut inside a list over lines"),
+    pytest.param(
+        f'{{\n  "x": [\n    {{\n      "_id": "n"\n{PRETTY_A}\n{PRETTY_B}', "ab", [1], id="a cut pretty-printed object"
+    ),
+    pytest.param(f'{{\n  "x":\n{PRETTY_A}\n{PRETTY_B}', "ab", [1], id="a pretty-printed object cut after a colon"),
+    pytest.param(f"[{A},{B},]", "ab", [], id="a comma after the last element"),
+    pytest.param(f"[{A},{B}", "ab", [3], id="a list that is not closed"),
+    pytest.param(f"{A}\n]\n{B}", "ab", [2], id="a bracket that closes nothing"),
+    pytest.param(f'{A}\n{{"x":"abc\n{B}\n{C}', "abc", [2], id="a string without an end"),
+    pytest.param(f'[\n{A},\n{{"x":"abc\n{B},\n{C}\n]', "abc", [3], id="a string without an end in a list"),
+    pytest.param(f"{A}\n{MARK}{B}\n{MARK}\n{C}", "abc", [], id="a mark at the start of lines"),
+    pytest.param(f"{PRETTY_A}\n{MARK}{PRETTY_B}{MARK}{C}", "abc", [], id="marks between joined files"),
+    pytest.param(f"[[{A}],[{B},{C}]]", "abc", [], id="lists in a list"),
+    pytest.param(f'{{"k":bad bad,"raw":{NESTED}}}\n{A}', "a", [1], id="a broken record around another"),
+    pytest.param(
+        '{\n  "x": bad bad,\n  "raw": [\n    {\n      "_id": "n"\n    }\n  ]\n}\n' + PRETTY_A,
+        "a",
+        [1],
+        id="a broken pretty-printed record around others",
+    ),
+    pytest.param(
+        '{\n"x": bad bad,\n"raw": [\n{\n"_id": "n"\n}\n]\n}\n' + A, "a", [1], id="the same without indentation"
+    ),
+    pytest.param('{"sign":1,"list":[\n{"_id":"n"},\n{"_id":"m"}\n]}\n' + A, "?a", [], id="nested objects on lines"),
+    pytest.param(
+        '[ {\n  "_id" : "a"\n}, {\n  "x" : 1 1,\n  "raw" : [ {\n    "_id" : "n"\n  } ]\n}, {\n  "_id" : "b"\n} ]',
+        "ab",
+        [3],
+        id="pretty-printed with brackets on one line",
+    ),
+    pytest.param(
+        '      {\n        "_id": "n"\n      }\n    ],\n    "x": 1\n  },\n  {\n    "_id": "a"\n  }\n]',
+        "a",
+        [1],
+        id="a pretty-printed list without its beginning",
+    ),
+    pytest.param(f'"x":1}},{NESTED}]}},{A},{B}]', "ab", [1], id="a list on one line without its beginning"),
+]
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+@pytest.mark.parametrize(("text", "names", "lines"), CASES)
+def test_what_is_read_and_what_is_refused(text, names, lines, chunk):
+    items = read(text.encode(), chunk=chunk)
+    assert [name or "?" for name in ids(items)] == list(names)
+    assert [item.line for item in refused(items)] == lines
+
+
+FOREIGN = [
+    pytest.param(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\n" * 300, id="a PDF"),
+    pytest.param(b'127.0.0.1 - - [28/Nov/2026] "GET / HTTP/1.1" 200\n' * 3000, id="a log of another kind"),
+    pytest.param(b"<html>\n<body>\n</body>\n", id="a web page"),
+    pytest.param(b"null\n", id="no object"),
+]
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_a_file_without_an_event_is_one_refusal_without_its_bytes(text):
+    (refusal,) = read(text)
+    assert (type(refusal), refusal.origin, refusal.line, refusal.raw) == (Refusal, "x", 1, b"")
+
+
+def test_a_long_preamble_does_not_hide_the_events():
+    items = read(b"# text\n" * 3000 + A.encode())
+    assert ids(items) == ["a"]
+    assert "more unreadable spans" in items[-2].reason
+
+
+def test_the_bytes_of_a_long_span_are_bounded_and_what_is_cut_is_said():
+    text = A.encode() + b"\ngarbage " + b"x" * 1_000_000 + b"\n" + B.encode()
+    items = read(text, chunk=1 << 14)
+    (refusal,) = refused(items)
+    assert ids(items) == ["a", "b"]
+    assert (len(refusal.raw), refusal.cut) == (1 << 16, 1_000_008 - (1 << 16))
+
+
+HOSTILE = [
+    pytest.param('{"x":[1,\n', id="lists that go on in the next line"),
+    pytest.param('{"x":\n', id="values that go on in the next line"),
+    pytest.param(',{"x":1,', id="objects without an end on one line"),
+    pytest.param(',{"x":[1,', id="lists without an end on one line"),
+    pytest.param('{"Records":[{"x":[1,\n', id="wrappers without an end"),
+    pytest.param('{"a":"\n', id="strings without an end"),
+    pytest.param('{"x":1,{"y":[1,', id="objects where a key belongs"),
+    pytest.param('"a":{"x":1},', id="members of no object"),
+    pytest.param('{"a":[', id="nesting"),
+]
+
+
+@pytest.mark.parametrize("before", ["", "[", "[" + A + ","])
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_the_cost_is_linear(unit, before, monkeypatch):
+    visited = 0
+
+    def counted(scan):
+        def counting(text, at, end):
+            nonlocal visited
+            found = scan(text, at, end)
+            visited += found.at - at
+            return found
+
+        return counting
+
+    for module in (objects, recovery, wrapping):
+        monkeypatch.setattr(module, "scan", counted(grammar.scan))
+    monkeypatch.setattr(objects, "_AHEAD", 10_000)
+    text = (before + unit * (40_000 // len(unit))).encode()
+    read(text)
+    assert visited < 6 * len(text) + 20_000
+
+
+def test_nesting_is_refused_as_soon_as_it_is_too_deep():
+    text = b'{"a":' + b"[" * 2_000_000
+    found = grammar.scan(text, 0, len(text))
+    assert found.state is grammar.State.DEEP
+    assert found.at < 2 * jsontext.MOST_NESTING
+    assert [item.reason for item in read(A.encode() + b"\n" + text + b"\n" + B.encode())[1:2]] == ["nested too deeply"]
+    assert len(read(b"[" * 2_000_000)) == 1
+
+
+HEADER = "RecordId,CreationDate,RecordType,Operation,UserId,AuditData\r\n"
+
+
+def row(name, style=COMPACT):
+    return '1,2022,15,x,a,"' + json.dumps({"_id": name}, **style).replace('"', '""') + '"\r\n'
+
+
+BAD_ROWS = [
+    pytest.param('1,2022,15,x,a,"{""_id"":""x\r\n', id="a quote that is not closed"),
+    pytest.param('1,2022,15,x,"a,{}\r\n', id="a quote that is not closed before the last column"),
+    pytest.param("1,2022\r\n", id="too few columns"),
+    pytest.param('1,2022,15,x,a,"{""_id"":"\r\n', id="a cell that is cut off"),
+    pytest.param("garbage\r\n", id="text"),
+    pytest.param('15,x,a,"{""_id"":1\r\n', id="a row without its beginning"),
+]
+
+
+@pytest.mark.parametrize("style", [COMPACT, PRETTY], ids=["rows on lines", "rows over lines"])
+@pytest.mark.parametrize("bad", BAD_ROWS)
+def test_a_bad_row_costs_one_row(bad, style):
+    good = [row(name, style) for name in "abcd"]
+    text = HEADER + good[0] + bad + good[1] + good[2] + bad + good[3]
+    items = read(text.encode())
+    assert ids(items) == list("abcd")
+    assert len(items) == 6
+
+
+def test_a_stray_quote_in_another_column_is_no_error():
+    text = HEADER + row("a").replace(",x,", ',5" pipe,') + row("b")
+    assert ids(read(text.encode())) == ["a", "b"]
+
+
+def test_a_header_joined_in_is_no_row():
+    text = HEADER + row("a") + MARK + HEADER + row("b")
+    items = read(text.encode())
+    assert (ids(items), len(items)) == (["a", "b"], 2)
