@@ -42,7 +42,9 @@ def views(connection: Connection, bodies: Sequence[dict[str, Any]]) -> dict[str,
         raise RuntimeError("no Chromium; `apt-get install chromium` brings one")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  who has no browser needs no Playwright
 
-    key = json.loads(connection.ask("/api/ext/v1/tokens", {"name": "bench", "scopes": ["Investigation.read"]}))["token"]
+    key = json.loads(
+        connection.ask("/api/ext/v1/tokens", {"name": "bench of the pages", "scopes": ["Investigation.read"]})
+    )["token"]
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*_QUIET, *root])

@@ -24,6 +24,7 @@ from casbah.http.quirks import Quirks
 from casbah.identity import oidc
 from casbah.identity.attempts import Attempts
 from casbah.identity.door import Door, new_local_key
+from casbah.identity.earlier import EarlierOwners
 from casbah.identity.oidc import Issuer
 from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
@@ -97,7 +98,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         shelves(settings) as shelf,
         _taken_in(settings, store, shelf(RANGES), clock=clock) as taken_in,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
-        closing(_exports(settings, store, clock)) as exports,
+        closing(_exports(settings, store, clock, earlier := EarlierOwners(asked["tokens"]))) as exports,
         closing(Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock)) as retention,
     ):
         asked["tokens"].separate()
@@ -105,7 +106,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
             **asked,
             **taken_in,
             sign_in=_sign_in(settings, issuer, shelf(PASSING), clock),
-            queries=Queries(shelf(QUERIES), clock=clock),
+            queries=Queries(shelf(QUERIES), clock=clock, earlier=earlier),
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
@@ -212,11 +213,12 @@ def _metrics(settings: Settings, lanes: Lanes, clock: Callable[[], int]) -> Metr
     return Metrics(settings.store, {"search": lanes.search, "ingest": lanes.ingest, "quick": lanes.quick}, lags)
 
 
-def _exports(settings: Settings, store: Store, clock: Callable[[], int]) -> Exports:
+def _exports(settings: Settings, store: Store, clock: Callable[[], int], earlier: EarlierOwners) -> Exports:
     return Exports(
         settings.store,
         store,
         clock=clock,
+        earlier=earlier,
         keep=settings.export_keep,
         spare=settings.export_spare,
         threads=settings.export_threads,

@@ -18,6 +18,7 @@
         InvalidTokenError           401  unknown, expired, revoked or malformed token
         ForeignPageError            403  a session's cookie on a request of another site's page
         PermissionDeniedError       403  the token lacks the scope
+        BadNameError                400  a token cannot have that name
         CannotGrantError            403  a token may not be given more than whoever creates it has
         NotFoundError               404  what is asked for is not there, or not the caller's to see
           ActivityNotFoundError     404  no such activity (or another tenant's)
@@ -25,10 +26,12 @@
           NoSuchQueryError          404  no saved query of that id (or another tenant's, or somebody else's)
           NoSuchExportError         404  no export of that id (or another tenant's, or somebody else's, or not ready)
           NoSuchRuleError           404  no retention rule of that id (or another tenant's)
+          NoSuchSessionError        404  no session of that id (or another tenant's)
           NoSuchSnapshotError       404  no snapshot of that id
           RouteNotFoundError        404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
+        NameTakenError              409  a token in use has that name
         ElsewhereError              409  the activities are on a cluster, and it is the cluster's to do this
         BodyTooLargeError           413  past the byte limit
         ThrottledError              429  too many requests
@@ -232,6 +235,22 @@ class PermissionDeniedError(RequestError):
         super().__init__("You do not have permission to perform this action.")
 
 
+class BadNameError(RequestError):
+    """A name that a token cannot have; the message says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"name: {why}")
+
+
+class NameTakenError(RequestError):
+    """Another token of the tenant that is in use has the name."""
+
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"name: there is a token {clip(name)} already; revoke it first, or choose another name")
+
+
 class CannotGrantError(RequestError):
     """A token may do no more than the caller who creates it."""
 
@@ -255,6 +274,10 @@ class NoSuchExportError(NotFoundError):
 
 class NoSuchRuleError(NotFoundError):
     """No retention rule of that id in the caller's tenant."""
+
+
+class NoSuchSessionError(NotFoundError):
+    """No session of that id in the caller's tenant."""
 
 
 class NoSuchSnapshotError(NotFoundError):

@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from casbah import compose, settings
 from casbah.cli import app
 from casbah.cli.token import _expiry
 from casbah.errors import CasbahError
@@ -77,3 +78,21 @@ def test_a_damaged_database_is_one_line(run, tmp_path):
     refused = run("list")
     assert isinstance(refused.exception, CasbahError)
     assert "tokens.db is not a database of tokens" in str(refused.exception)
+
+
+def test_sessions_are_listed_and_ended(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASBAH_STORE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def session(*arguments: str):
+        return CliRunner().invoke(app, ["session", *arguments])
+
+    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+        key, token = house.services.tokens.create("dash", tenant="contoso")
+        house.services.tokens.begin_session(key, ms=DAY)
+    (listed,) = json.loads(session("list", "--json").stdout)
+    assert (listed["name"], listed["tenant"], listed["caller"]) == ("dash", "contoso", token.id)
+    assert listed["id"] in session("list").stdout
+    assert session("end", listed["id"]).stdout == f"ended the session of dash ({listed['id']})\n"
+    assert json.loads(session("list", "--json").stdout) == []
+    assert isinstance(session("end", listed["id"]).exception, CasbahError)

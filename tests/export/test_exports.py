@@ -14,7 +14,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.query import parse
-from casbah.activity.scope import Scope
+from casbah.activity.scope import Principal, Scope
 from casbah.compose import House
 from casbah.errors import LimitExceededError, NoSuchExportError
 from casbah.export import exports
@@ -25,6 +25,7 @@ from scenarios.inprocess import Asker, Reply
 
 PATH = "/api/ext/v1/exports"
 TENANT = Scope("default")
+ADA, BOB = Principal("a1", "ada"), Principal("b1", "bob")
 ALL = Wanted({}, "date", "desc", "ndjson", ("record",), None)
 Opener = Callable[..., House]
 
@@ -51,14 +52,14 @@ def filled(house: House, count: int, *, ties: int = 1) -> list[str]:
 
 def ended(house: House, export: Export) -> Export:
     for _ in range(2_000):
-        now = house.services.exports.one(export.id, export.owner, Scope(export.tenant))
+        now = house.services.exports.one(export.id, Principal(export.owner_id, export.owner), Scope(export.tenant))
         if now.state in (READY, FAILED):
             return now
         time.sleep(0.005)
     raise AssertionError(f"it does not end: {now}")
 
 
-def begun(house: House, wanted: Wanted = ALL, owner: str = "ada", scope: Scope = TENANT) -> Export:
+def begun(house: House, wanted: Wanted = ALL, owner: Principal = ADA, scope: Scope = TENANT) -> Export:
     return house.services.exports.begin(wanted, owner, scope)
 
 
@@ -68,7 +69,7 @@ def test_an_export_is_all_that_a_scan_finds(opener: Opener, monkeypatch: pytest.
     house = opener()
     stored = filled(house, 2_300, ties=700)
     export = ended(house, begun(house))
-    content = house.services.exports.file(export.id, "ada", TENANT).read_bytes()
+    content = house.services.exports.file(export.id, ADA, TENANT).read_bytes()
     assert [json.loads(line)["_id"] for line in content.splitlines()] == stored
     assert (export.rows, export.total, export.bytes) == (2_300, 2_300, len(content))
     assert export.sha256 == hashlib.sha256(content).hexdigest()
@@ -80,12 +81,12 @@ def test_it_is_its_owners_alone(opener: Opener) -> None:
     house = opener()
     export, keeper = begun(house), house.services.exports
     ended(house, export)
-    for owner, scope in (("bob", TENANT), ("ada", Scope("fabrikam"))):
+    for owner, scope in ((BOB, TENANT), (ADA, Scope("fabrikam"))):
         assert keeper.all(owner, scope) == []
         for call in (keeper.one, keeper.file, keeper.remove):
             with pytest.raises(NoSuchExportError):
                 call(export.id, owner, scope)
-    assert [each.id for each in keeper.all("ada", TENANT)] == [export.id]
+    assert [each.id for each in keeper.all(ADA, TENANT)] == [export.id]
 
 
 def test_what_a_stop_cut_short_is_written_when_the_store_opens_again(
@@ -97,23 +98,23 @@ def test_what_a_stop_cut_short_is_written_when_the_store_opens_again(
         patch.setitem(exports.FORMATS, "ndjson", _with_writer(exports.FORMATS["ndjson"], slow.opened))
         first, second = begun(house), begun(house)
         assert slow.reached.wait(20)
-        assert [house.services.exports.one(each.id, "ada", TENANT).state for each in (first, second)] == [
+        assert [house.services.exports.one(each.id, ADA, TENANT).state for each in (first, second)] == [
             RUNNING,
             WAITING,
         ]
         with pytest.raises(NoSuchExportError):
-            house.services.exports.file(first.id, "ada", TENANT)
+            house.services.exports.file(first.id, ADA, TENANT)
         threading.Timer(0.2, slow.go_on.set).start()
         house.services.exports.close()
     house = opener()
     for each in (first, second):
         again = ended(house, each)
         assert (again.state, again.rows) == (READY, 30)
-        content = house.services.exports.file(each.id, "ada", TENANT).read_bytes()
+        content = house.services.exports.file(each.id, ADA, TENANT).read_bytes()
         assert [json.loads(line)["_id"] for line in content.splitlines()] == stored
         assert again.sha256 == hashlib.sha256(content).hexdigest()
     house = opener()
-    assert house.services.exports.one(first.id, "ada", TENANT).state == READY
+    assert house.services.exports.one(first.id, ADA, TENANT).state == READY
 
 
 def test_one_that_is_being_written_is_ended_by_its_deletion(
@@ -125,14 +126,14 @@ def test_one_that_is_being_written_is_ended_by_its_deletion(
         patch.setitem(exports.FORMATS, "ndjson", _with_writer(exports.FORMATS["ndjson"], slow.opened))
         export = begun(house)
         assert slow.reached.wait(20)
-        house.services.exports.remove(export.id, "ada", TENANT)
+        house.services.exports.remove(export.id, ADA, TENANT)
         slow.go_on.set()
     # The one after it is written once the thread has let go of the first.
     assert ended(house, begun(house)).rows == 30
     assert [each.name for each in (house.services.settings.store / "exports").iterdir()] != [export.id]
     assert caplog.text == ""
     house = opener()
-    assert len(house.services.exports.all("ada", TENANT)) == 1
+    assert len(house.services.exports.all(ADA, TENANT)) == 1
 
 
 class Slow:
@@ -180,11 +181,11 @@ def test_it_goes_once_it_has_been_there_for_long_enough(opener: Opener) -> None:
     now = [1_760_000_000_000]
     house = opener(clock=lambda: now[0], export_keep="1h")
     export = ended(house, begun(house))
-    file = house.services.exports.file(export.id, "ada", TENANT)
+    file = house.services.exports.file(export.id, ADA, TENANT)
     now[0] += 3_600_000
-    assert house.services.exports.all("ada", TENANT) != []
+    assert house.services.exports.all(ADA, TENANT) != []
     now[0] += 1
-    assert house.services.exports.all("ada", TENANT) == []
+    assert house.services.exports.all(ADA, TENANT) == []
     assert not file.parent.exists()
 
 
@@ -195,8 +196,8 @@ def test_only_so_many_are_kept(opener: Opener, monkeypatch: pytest.MonkeyPatch) 
     begun(house)
     with pytest.raises(LimitExceededError, match="there are 2 exports already"):
         begun(house)
-    begun(house, owner="bob")
-    house.services.exports.remove(first.id, "ada", TENANT)
+    begun(house, owner=BOB)
+    house.services.exports.remove(first.id, ADA, TENANT)
     begun(house)
 
 
@@ -210,7 +211,7 @@ def test_what_lies_there_and_is_no_export_is_left_alone(
     (tmp_path / "exports" / "half" / "export.json").write_text('{"id": "half"')
     (tmp_path / "exports" / "lost+found").mkdir()
     house = opener()
-    assert [each.id for each in house.services.exports.all("ada", TENANT)] == [export.id]
+    assert [each.id for each in house.services.exports.all(ADA, TENANT)] == [export.id]
     assert (tmp_path / "exports" / "half").is_dir()
     assert caplog.text.count("is no export and is left alone") == 2
 

@@ -21,7 +21,7 @@ from casbah import compose, errors
 from casbah import settings as casbah_settings
 from casbah.activity.language import FILTERS, OPERATORS
 from casbah.activity.query import Bounds
-from casbah.activity.scope import Scope
+from casbah.activity.scope import Principal, Scope
 from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
 from casbah.export.exports import READY, Wanted
@@ -131,6 +131,9 @@ def test_every_filter_and_every_operator_of_it_is_there():
 # --- Examples run ---------------------------------------------------------------------------------------------------------
 
 
+LOCAL_PRINCIPAL = Principal("local", "local", administers=True)
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = NOW
@@ -150,13 +153,13 @@ def seeded(folder, clock=None, *, samples=True, **given):
         guests = Drawn(name="Guests", category=6, networks=("203.0.113.0/24",))
         house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)
         mine = Written("Mine", {"service": {"eq": [11161]}})
-        house.services.queries.add(mine, "local", Scope("default"), query_id=A_QUERY)
+        house.services.queries.add(mine, LOCAL_PRINCIPAL, Scope("default"), query_id=A_QUERY)
         (folder / "snapshots" / A_SNAPSHOT).mkdir(parents=True)
         rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
         house.services.retention.add(rule, Scope("default"))
         wanted = Wanted({}, "date", "desc", "csv", ("time", "user"), None)
-        house.services.exports.begin(wanted, "local", Scope("default"), export_id=AN_EXPORT)
-        while house.services.exports.one(AN_EXPORT, "local", Scope("default")).state != READY:
+        house.services.exports.begin(wanted, LOCAL_PRINCIPAL, Scope("default"), export_id=AN_EXPORT)
+        while house.services.exports.one(AN_EXPORT, LOCAL_PRINCIPAL, Scope("default")).state != READY:
             sleep(0.01)
         if samples:
             office = Drawn(name="Berlin office", category=1, networks=("192.0.2.0/24",))
@@ -234,6 +237,7 @@ def shown() -> Iterator[Any]:
 # They take away what others need, or need what only a browser or an issuer says.
 APART_FROM_OTHERS = (
     "revoke_token",
+    "end_session",
     "forget",
     "delete_query",
     "delete_export",
@@ -403,6 +407,9 @@ PROVOKED = [
     Provoked("BadRange", "in another range", "create_range", ("POST", f"{RANGES}/create_rule", drawn(subnets=["192.0.2.0/24"]))),
     Provoked("BadNewToken", "no name", "create_token", ("POST", TOKENS, b"{}")),
     Provoked("BadNewToken", "unknown parameter", "create_token", ("POST", TOKENS, b'{"name": "x", "scope": []}')),
+    Provoked("BadNewToken", "reserved name", "create_token", ("POST", TOKENS, b'{"name": "local"}')),
+    Provoked("BadNewToken", "invisible character", "create_token", ("POST", TOKENS, b'{"name": "a\\u202eb"}')),
+    Provoked("NameTaken", "name taken", "create_token", ("POST", TOKENS, b'{"name": "dashboard"}')),
     Provoked("BadNewToken", "unknown scope", "create_token", ("POST", TOKENS, b'{"name": "x", "scopes": ["Everything.do"]}')),
     Provoked("BadInterruptions", "no list", "expect_answers", ("POST", MIMIC, b"{}"), mimics=True),
 ]  # fmt: skip

@@ -37,6 +37,8 @@ NEEDED = {
     "list_tokens":       {"Tokens.manage"},
     "create_token":      {"Tokens.manage"},
     "revoke_token":      {"Tokens.manage"},
+    "list_sessions":     {"Tokens.manage"},
+    "end_session":       {"Tokens.manage"},
     "whoami":            set(SCOPES),
     "sign_out":          set(SCOPES),
 }

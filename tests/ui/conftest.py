@@ -1,6 +1,7 @@
 """The pages in a real browser: Debian's Chromium, driven by Playwright, over a server with real activities."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,7 +89,7 @@ def opened(chromium: Any, stocked: tuple[str, House]) -> Iterator[Callable[..., 
 @contextmanager
 def _pages(chromium: Any, url: str, house: House) -> Iterator[Callable[..., Any]]:
     watched, contexts = Watched(urlsplit(url).netloc), []
-    key, _ = house.services.tokens.create("analyst", tenant=TENANT.tenant)
+    key, _ = house.services.tokens.create(f"analyst {secrets.token_hex(3)}", tenant=TENANT.tenant)
 
     def opener(path: str = "/", *, signed_in: bool = True, **given: Any) -> Any:
         context = chromium.new_context(base_url=url, **{"viewport": WIDE, "timezone_id": "UTC", **given})

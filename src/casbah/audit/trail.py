@@ -56,6 +56,8 @@ class Act:
     agent: str = ""
     allowed: bool = True
     result: Mapping[str, Any] = field(default_factory=dict)
+    who_id: str = ""
+    """The id of who did it; `who` is a name, for display."""
     whole: bool = False
     """Whether `asked` is kept in full, however long it is."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -156,6 +158,7 @@ def _arrival(act: Act) -> Arrival:
         "time": act.at,
         "operation": act.name,
         "who": act.who,
+        "whoId": act.who_id,
         "about": act.about,
         "asked": act.asked if act.whole else _readable(act.asked),
         "address": act.address,
@@ -186,7 +189,7 @@ def _drafts(event: Event) -> list[Draft]:
     shape = Shape(
         app=_APP,
         instance=Instance(""),
-        actor=Actor(str(told["who"]), "", CASBAH),
+        actor=Actor(str(told["who"]), str(told["whoId"]), CASBAH),
         operation=str(told["operation"]),
         category=UNSPECIFIED,
         event_type=f"EVENT_CASBAH_{str(told['operation']).upper()}",

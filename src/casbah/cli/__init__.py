@@ -27,6 +27,7 @@ from casbah.cli import (
     ranges,
     retention,
     serve,
+    session,
     settings,
     sources,
     tail,
@@ -64,6 +65,7 @@ app.command("delete")(retention.delete)
 app.add_typer(retention.app, name="retention")
 app.add_typer(ranges.app, name="ranges")
 app.add_typer(token.app, name="token")
+app.add_typer(session.app, name="session")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 import threading
 import time
@@ -57,7 +58,7 @@ def demo(
     settings = options.chosen(store=str(Path(folder).resolve()), port=port)
     with compose.opened(settings) as house:
         _fill(house, count)
-        key, _ = house.services.tokens.create("demo", tenant=options.TENANT)
+        key, _ = house.services.tokens.create(f"demo {secrets.token_hex(3)}", tenant=options.TENANT)
         with _listening_somewhere(settings) as listener:
             url = address(listener)
             answering = server(settings, house)

@@ -70,7 +70,7 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
         return
     table = Table("id", "name", "tenant", "status", "created", "last used", "expires", "scopes")
     for token in tokens:
-        moments = (_moment(token[each]) for each in ("created", "used", "expires"))
+        moments = (moment(token[each]) for each in ("created", "used", "expires"))
         columns = (token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
         table.add_row(*map(cell, columns))
     Console().print(table)
@@ -96,7 +96,8 @@ def revoke(
 
 def _one(tokens: list[dict[str, Any]], which: str) -> dict[str, Any]:
     there = [each for each in tokens if each["status"] != "Revoked"]
-    found = [each for each in there if which == each["id"] or (which == each["name"] and each["status"] != "Expired")]
+    found = [token for token in there if which == token["id"]]
+    found = found or [token for token in there if which == token["name"] and token["status"] != "Expired"]
     if not found:
         raise NoSuchTokenError(which)
     if len(found) > 1:
@@ -119,5 +120,6 @@ def _expiry(text: str, now: int) -> int:
         ) from None
 
 
-def _moment(at: int | None) -> str:
+def moment(at: int | None) -> str:
+    """A moment in ms as tables show it."""
     return "" if at is None else datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from casbah.activity.query import Bounds, Query, continuation, parse
-from casbah.activity.scope import Scope
+from casbah.activity.scope import NOBODY, Principal, Scope
 from casbah.durable import make_folder, sync_folder, write_file
 from casbah.errors import CasbahError, LimitExceededError, NoSuchExportError, UnavailableError
 from casbah.export.columns import COLUMNS
@@ -71,9 +71,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export as it stands. Moments are ms; `total` is how many activities matched when it began, None before that.
+    """An export as it stands. It belongs to the principal `owner_id`; `owner` is a name, for display.
 
-    `bytes`, `sha256` (hexadecimal) are those of the file, and of what has been written of it so far.
+    Moments are ms; `total` is how many activities matched when it began, None before that. `bytes`, `sha256` (hexadecimal) are
+    those of the file, and of what has been written of it so far.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Export:
     sha256: str | None = None
     ended: int | None = None
     error: str | None = None
+    owner_id: str = NOBODY
 
 
 class _StoppedError(Exception):
@@ -114,12 +116,13 @@ class Exports:
     leave free; so many are written at a time as there are `threads`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  it has so many settings
         self,
         folder: Path,
         store: Store,
         *,
         clock: Callable[[], int],
+        earlier: Callable[[str, str, int], str],
         keep: int | None,
         spare: int,
         threads: int,
@@ -127,6 +130,7 @@ class Exports:
         self._folder = folder / FOLDER
         self._store = store
         self._clock = clock
+        self._earlier = earlier
         self._keep = keep
         self._spare = spare
         self._lock = threading.Lock()
@@ -139,13 +143,15 @@ class Exports:
             if kept.export.state == WAITING:
                 self._pool.submit(self._write, kept)
 
-    def begin(self, wanted: Wanted, owner: str, scope: Scope, *, export_id: str | None = None) -> Export:
+    def begin(self, wanted: Wanted, owner: Principal, scope: Scope, *, export_id: str | None = None) -> Export:
         """Begin to write an export, under a new id if none is chosen. Raises LimitExceededError."""
         self._sweep()
-        export = Export(export_id or secrets.token_hex(8), scope.tenant, owner, wanted, self._clock())
+        export = Export(
+            export_id or secrets.token_hex(8), scope.tenant, owner.name, wanted, self._clock(), owner_id=owner.id
+        )
         kept = _Kept(export, self._folder / export.id)
         with self._lock:
-            if len(self._own(owner, scope)) >= MOST_EXPORTS:
+            if sum(each.export.owner_id == owner.id for each in self._own(owner, scope)) >= MOST_EXPORTS:
                 raise LimitExceededError(f"there are {MOST_EXPORTS} exports already; delete some first")
             make_folder(kept.folder)
             _save(kept)
@@ -153,25 +159,25 @@ class Exports:
         self._pool.submit(self._write, kept)
         return export
 
-    def all(self, owner: str, scope: Scope) -> list[Export]:
+    def all(self, owner: Principal, scope: Scope) -> list[Export]:
         """Somebody's exports, the newest first."""
         self._sweep()
         with self._lock:
             found = [each.export for each in self._own(owner, scope)]
         return sorted(found, key=lambda each: (-each.asked, each.id))
 
-    def one(self, export_id: str, owner: str, scope: Scope) -> Export:
+    def one(self, export_id: str, owner: Principal, scope: Scope) -> Export:
         """One of somebody's exports. Raises NoSuchExportError."""
         return self._one(export_id, owner, scope).export
 
-    def file(self, export_id: str, owner: str, scope: Scope) -> Path:
+    def file(self, export_id: str, owner: Principal, scope: Scope) -> Path:
         """The file of one that is ready. Raises NoSuchExportError."""
         kept = self._one(export_id, owner, scope)
         if kept.export.state != READY:
             raise NoSuchExportError
         return kept.file
 
-    def remove(self, export_id: str, owner: str, scope: Scope) -> None:
+    def remove(self, export_id: str, owner: Principal, scope: Scope) -> None:
         """End one, and delete what was written of it. Raises NoSuchExportError."""
         kept = self._one(export_id, owner, scope)
         with self._lock:
@@ -183,15 +189,13 @@ class Exports:
         self._closed.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _own(self, owner: str, scope: Scope) -> list[_Kept]:
-        return [
-            each for each in self._kept.values() if (each.export.tenant, each.export.owner) == (scope.tenant, owner)
-        ]
+    def _own(self, owner: Principal, scope: Scope) -> list[_Kept]:
+        return [each for each in self._kept.values() if _is_own(each.export, owner, scope)]
 
-    def _one(self, export_id: str, owner: str, scope: Scope) -> _Kept:
+    def _one(self, export_id: str, owner: Principal, scope: Scope) -> _Kept:
         with self._lock:
             kept = self._kept.get(export_id)
-        if kept is None or (kept.export.tenant, kept.export.owner) != (scope.tenant, owner):
+        if kept is None or not _is_own(kept.export, owner, scope):
             raise NoSuchExportError
         return kept
 
@@ -199,13 +203,19 @@ class Exports:
         """Those that are on disk. What was begun and not ended waits again; a folder that says nothing of itself is none."""
         for folder in sorted(self._folder.iterdir()):
             try:
-                export = _export(json.loads((folder / _STATE).read_text("utf-8")))
+                export = self._read(json.loads((folder / _STATE).read_text("utf-8")))
             except (OSError, ValueError, KeyError, TypeError) as wrong:
                 log.warning("%s is no export and is left alone: %s", folder, wrong)
                 continue
             if export.state == RUNNING:
                 export = replace(export, state=WAITING, rows=0, total=None, bytes=0)
             yield _Kept(export, folder)
+
+    def _read(self, saved: dict[str, Any]) -> Export:
+        """An export as it was saved. An earlier version saved the owner's name alone: `earlier` says whose it is."""
+        if "owner_id" not in saved:
+            saved["owner_id"] = self._earlier(saved["owner"], saved["tenant"], saved["asked"])
+        return _export(saved)
 
     def _sweep(self) -> None:
         """Delete those that have been there for long enough."""
@@ -321,6 +331,10 @@ class _Sink(RawIOBase):
     def digest(self) -> str:
         """SHA-256 of all of it, in hexadecimal."""
         return self._sum.hexdigest()
+
+
+def _is_own(export: Export, owner: Principal, scope: Scope) -> bool:
+    return export.tenant == scope.tenant and owner.owns(export.owner_id)
 
 
 _STATE, _DRAFT = "export.json", "draft"

@@ -65,7 +65,8 @@ async def give_feedback(exchange: Exchange) -> Response:
     """Append one feedback entry; answers with the activity in the list shape."""
     sent = _feedback(await _parameters(exchange.request, exchange))
     activity_id = exchange.path["pk"]
-    entry = FeedbackEntry(exchange.services.clock(), exchange.caller.name, jsontext.dump(sent))
+    caller = exchange.caller
+    entry = FeedbackEntry(exchange.services.clock(), caller.name, jsontext.dump({**sent, "whoId": caller.id}))
     await exchange.quick(exchange.store.add_feedback, activity_id, entry, exchange.scope)
     record = await exchange.quick(exchange.store.fetch, activity_id, exchange.scope)
     return Response(_page([record or b""], more=False, total=1), media_type="application/json")

@@ -98,7 +98,7 @@ def _logged(request: Request, response: Response, name: str, *, seconds: float) 
         route=_route_of(request),
         status=response.status_code,
         ms=round(seconds * 1_000, 1),
-        **({} if caller is None else {"tenant": caller.scope.tenant, "who": caller.name}),
+        **({} if caller is None else {"tenant": caller.scope.tenant, "who": caller.name, "who_id": caller.id}),
     )
 
 

@@ -52,6 +52,7 @@ def act_of(
     return Act(
         at=services.clock(),
         who=caller.name,
+        who_id=caller.id,
         name=name,
         about=", ".join((about or {}).values()),
         asked=getattr(request.state, "asked", {}),

@@ -29,6 +29,7 @@ A_QUERY = "5c1f0a9d2b7e4a36"
 AN_EXPORT = "9f2c4b7a1d3e5f60"
 A_SNAPSHOT = "5be01d3c7a2f9468"
 A_RULE = "3f0a51c2d9e8b764"
+A_SESSION = "b1946ac92492d234"
 """The id of an export, as paths show it."""
 
 A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
@@ -220,7 +221,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
     ),
     "NewToken": (
-        Example("reader", "May read", {"name": A_TOKEN, "scopes": ["Investigation.read"]}),
+        Example("reader", "May read", {"name": "reader", "scopes": ["Investigation.read"]}),
         Example("everything", "May do everything", {"name": "administrator"}),
     ),
     "Interruptions": (

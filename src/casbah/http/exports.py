@@ -29,7 +29,7 @@ EXPORT_PARAMETERS = (
 
 async def list_exports(exchange: Exchange) -> Response:
     """The caller's exports, the newest first: what has become of each."""
-    found = await exchange.quick(exchange.services.exports.all, exchange.caller.name, exchange.scope)
+    found = await exchange.quick(exchange.services.exports.all, exchange.caller.principal, exchange.scope)
     return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
 
 
@@ -37,7 +37,7 @@ async def begin_export(exchange: Exchange) -> Response:
     """Begin to write everything that filters find to a file; whether it is ready its id tells."""
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     begun = await exchange.quick(
-        exchange.services.exports.begin, _wanted(body, exchange), exchange.caller.name, exchange.scope
+        exchange.services.exports.begin, _wanted(body, exchange), exchange.caller.principal, exchange.scope
     )
     return json_response(_shown(begun), status=201)
 
@@ -76,7 +76,7 @@ async def delete_export(exchange: Exchange) -> Response:
 
 
 def _whose(exchange: Exchange) -> tuple[Any, ...]:
-    return exchange.path["export"], exchange.caller.name, exchange.scope
+    return exchange.path["export"], exchange.caller.principal, exchange.scope
 
 
 def _wanted(body: dict[str, Any], exchange: Exchange) -> Wanted:

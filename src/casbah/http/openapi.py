@@ -17,6 +17,7 @@ from casbah.http.examples import (
     A_RANGE,
     A_RECORD,
     A_RULE,
+    A_SESSION,
     A_SNAPSHOT,
     A_TOKEN,
     AN_EXPORT,
@@ -66,6 +67,7 @@ _TAGS = {
     "retention": "What is deleted, and what must not be",
     "snapshots": "What backups are made of; for whoever owns the data directory",
     "session": "Signing in to the pages, which a browser does",
+    "sessions": "Who is signed in to the pages; for callers with Tokens.manage",
     "facets": "Which values are frequent",
     "histogram": "How activities lie in time",
     "ranges": "MDCA's data enrichment API: IP ranges, and what is said of their addresses",
@@ -226,6 +228,7 @@ _SEGMENTS = {
     "export": ("The export's id", AN_EXPORT),
     "snapshot": ("The snapshot's id", A_SNAPSHOT),
     "rule": ("The rule's id", A_RULE),
+    "session": ("The session's id", A_SESSION),
     "token": ("The token's id, or its name where only one in use has it", A_TOKEN),
 }
 
@@ -380,6 +383,8 @@ def _refusals_of(route: Route) -> Iterator[str]:
     yield "CannotGrant" if route.asks == "NewToken" else "Forbidden"
     if "{" in route.path:
         yield "NotFound"
+    if route.asks == "NewToken":
+        yield "NameTaken"
     if "/mimic" in route.path:
         yield "NotMimicking"
     yield from ("MethodNotAllowed", "Throttled", "Unavailable")

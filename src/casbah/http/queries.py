@@ -18,7 +18,7 @@ MOST_NAME = 200
 
 async def list_queries(exchange: Exchange) -> Response:
     """The caller's own queries and those that others share with the tenant, by name; then those that everybody is offered."""
-    found = await exchange.quick(exchange.services.queries.all, exchange.caller.name, exchange.scope)
+    found = await exchange.quick(exchange.services.queries.all, exchange.caller.principal, exchange.scope)
     data = [_shown(each, exchange) for each in found] + _SUGGESTED
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
@@ -26,21 +26,21 @@ async def list_queries(exchange: Exchange) -> Response:
 async def save_query(exchange: Exchange) -> Response:
     """Keep filters under a name."""
     written = await _written(exchange)
-    kept = await exchange.quick(exchange.services.queries.add, written, exchange.caller.name, exchange.scope)
+    kept = await exchange.quick(exchange.services.queries.add, written, exchange.caller.principal, exchange.scope)
     return json_response(_shown(kept, exchange), status=201)
 
 
 async def change_query(exchange: Exchange) -> Response:
     """Put a query in place of one's own of that id; what is not said is not kept."""
     written, change = await _written(exchange), exchange.services.queries.change
-    kept = await exchange.quick(change, exchange.path["query"], written, exchange.caller.name, exchange.scope)
+    kept = await exchange.quick(change, exchange.path["query"], written, exchange.caller.principal, exchange.scope)
     return json_response(_shown(kept, exchange))
 
 
 async def delete_query(exchange: Exchange) -> Response:
     """Forget a query of one's own."""
     remove = exchange.services.queries.remove
-    await exchange.quick(remove, exchange.path["query"], exchange.caller.name, exchange.scope)
+    await exchange.quick(remove, exchange.path["query"], exchange.caller.principal, exchange.scope)
     return json_response({"id": exchange.path["query"]})
 
 
@@ -70,7 +70,7 @@ def _shown(kept: SavedQuery, exchange: Exchange) -> dict[str, Any]:
         "shared": kept.written.shared,
         "suggested": False,
         "owner": kept.owner,
-        "own": kept.owner == exchange.caller.name,
+        "own": exchange.caller.principal.owns(kept.owner_id),
         "changed": kept.changed,
     }
 

@@ -11,6 +11,7 @@ from casbah.errors import (
     BadSettingError,
     CannotGrantError,
     ForeignPageError,
+    NameTakenError,
     ProtectedActsError,
     UncountableFilterError,
 )
@@ -235,11 +236,14 @@ REFUSALS: Mapping[str, Refusal] = {
             "name taken": "name: there is an IP range 'Berlin office' already",
         },
     ),
+    "NameTaken": Refusal(409, "A token in use has that name", {"name taken": str(NameTakenError("dashboard"))}),
     "BadNewToken": Refusal(
         400,
         "The token cannot be made",
         {
             "no name": "name: expected a string, got null",
+            "reserved name": "name: 'local' is reserved for Casbah itself; choose another",
+            "invisible character": "name: expected visible characters and spaces, got U+202E",
             "unknown parameter": "unknown parameter 'scope'; did you mean 'scopes'?; "
             "this request takes name, tenant, scopes, expires",
             "unknown scope": str(BadSettingError("scopes", "Everything.do", f"some of {', '.join(SCOPES)}")),

@@ -58,6 +58,7 @@ async def sign_in(request: Request, services: Services) -> Response:
     with services.door.counted(key, address_of(request)):
         session, expires = await services.lanes.quick.run(lambda: services.tokens.begin_session(key, ms=length))
     response = json_response(_said(await services.lanes.quick.run(services.door.visitor, session), expires))
+    await _end_before(request, services)
     _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
     return response
 
@@ -92,10 +93,18 @@ async def come_back(request: Request, services: Services) -> Response:
     else:
         length = _length(services)
         session, _ = await services.lanes.quick.run(lambda: services.tokens.begin_session_of(caller, ms=length))
+        await _end_before(request, services)
         response = RedirectResponse(then, 303)
         _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
     _clear_cookie(response, request, STATE_COOKIE)
     return response
+
+
+async def _end_before(request: Request, services: Services) -> None:
+    """End the session that the browser had, whose cookie it is about to forget."""
+    before = _read_cookie(request, COOKIE)
+    if before:
+        await services.lanes.quick.run(services.tokens.end_session, before)
 
 
 def _arrived(request: Request, services: Services) -> tuple[Caller, str]:

@@ -19,6 +19,7 @@ from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PA
 from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, MOST_DAYS, RULE_FORMS
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
+from casbah.identity.name import MOST_CHARACTERS
 from casbah.identity.token import LAST_MS
 from casbah.ingest.enrich.ranges import MOST_NETWORKS
 from casbah.retention.rules import ACTIONS
@@ -64,6 +65,8 @@ MEANINGS = {
     "RangeId": "The id of the range",
     "Stored": "What became of the events; all that is counted as stored is on disk",
     "Again": "What became of the page; all that is counted as changed is on disk",
+    "SessionPage": "The sessions under way, oldest first",
+    "OpenSession": "The session, without its key",
     "Token": "The token, without its key",
     "CreatedToken": "The token with its key, which is shown here and never again",
     "TokenPage": "Every token that the caller governs, expired and revoked ones too",
@@ -352,11 +355,15 @@ def answers() -> dict[str, Schema]:
         "FeedbackEntry": _answer(
             {
                 "at": _MOMENT,
-                "who": {"type": "string", "description": "The name of the token that it was given with"},
+                "who": {
+                    "type": "string",
+                    "description": "The name of who gave it: for display, since names can be equal",
+                },
+                "whoId": {"type": "string", "description": "The id of the token, or of the issuer and its subject"},
                 **{name: {"type": ["string", "integer"]} for name in _FEEDBACK_TEXTS},
                 "allowContact": {"type": "boolean"},
             },
-            optional=(*_FEEDBACK_TEXTS, "allowContact"),
+            optional=("whoId", *_FEEDBACK_TEXTS, "allowContact"),
         ),
         "RangePage": _answer(
             {
@@ -398,6 +405,17 @@ def answers() -> dict[str, Schema]:
             }
         ),
         "TokenPage": _page_of("Token"),
+        "SessionPage": _page_of("OpenSession"),
+        "OpenSession": _answer(
+            {
+                "id": {"type": "string"},
+                "name": {"type": "string", "description": "Of who signed in: for display"},
+                "tenant": {"type": "string"},
+                "caller": {"type": "string", "description": "The id of the token, or of the issuer and its subject"},
+                "created": _MOMENT,
+                "expires": _MOMENT,
+            }
+        ),
         "Waiting": _answer(
             {"waiting": {"type": "integer", "minimum": 0, "description": "How many requests something awaits"}}
         ),
@@ -620,7 +638,12 @@ def _new_token() -> Schema:
     scope = "|".join(SCOPES).replace(".", r"\.")
     return _exactly(
         {
-            "name": {"type": "string", "minLength": 1, "description": "What people call it"},
+            "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MOST_CHARACTERS,
+                "description": "What people call it: unlike the name of any other token in use, without invisible characters",
+            },
             "tenant": either(
                 {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"},
                 _BLANK,

@@ -30,7 +30,7 @@ async def create_token(exchange: Exchange) -> Response:
     Nobody grants what they do not have: by default it may do what the caller may, and never more.
     """
     body = await read_irreversible(exchange, known=("name", "tenant", "scopes", "expires"))
-    name, tenant = _string(body, "name"), _string(body, "tenant", exchange.scope.tenant)
+    name, tenant = _string(body, "name"), sound(_string(body, "tenant", exchange.scope.tenant))
     scopes, expires = _scopes(body, exchange.caller), _expires(body)
     if not exchange.caller.governs(tenant):
         raise PermissionDeniedError
@@ -80,7 +80,7 @@ def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:
     found = default if body.get(key) in (None, "") else body[key]
     if not isinstance(found, str):
         raise MalformedBodyError(f"{key}: expected a string, got {describe(body.get(key))}")
-    return sound(found)
+    return found
 
 
 def _scopes(body: dict[str, Any], caller: Caller) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from casbah.activity.scope import Scope
 from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
 from casbah.identity.attempts import Attempts
 from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.name import LOCAL
 from casbah.identity.oidc import Issuer
 from casbah.identity.token import Tokens, digest
 
@@ -48,7 +49,7 @@ class Door:
         if scheme not in _SCHEMES or not key:
             raise InvalidTokenError
         if hmac.compare_digest(digest(key), self.local_hash):
-            return Caller("local", _scope(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
+            return Caller(LOCAL, LOCAL, _scope(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
         issuer = self._issuer(scheme, key)
         with self.counted(key, address):
             return issuer.caller(key) if issuer is not None else self.tokens.caller(key)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from casbah.activity.scope import Scope
+from casbah.activity.scope import Principal, Scope
 from casbah.errors import PermissionDeniedError
 
 
@@ -29,15 +29,22 @@ SEPARATED = (*Permission.DELETE.value, *Permission.HOLD.value, *Permission.TOKEN
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody whose credentials are good: their name for the record, their data, and their scopes.
+    """Somebody whose credentials are good: their data, their scopes, an id that nobody else has, and a name for display.
 
-    `owner`: whoever owns the data directory, hence every tenant's tokens; anybody else sees those of their own tenant.
+    The id is a token's, or an issuer's and its subject's. `owner`: whoever owns the data directory, hence every tenant's
+    tokens; anybody else sees those of their own tenant.
     """
 
+    id: str
     name: str
     scope: Scope
     scopes: frozenset[str]
     owner: bool = False
+
+    @property
+    def principal(self) -> Principal:
+        """The caller as an owner of things."""
+        return Principal(self.id, self.name, administers=_allowed(Permission.ADMINISTER, self.scopes))
 
     def require(self, permission: Permission) -> None:
         """Raises PermissionDeniedError unless one of the permission's scopes is held."""

@@ -19,6 +19,7 @@ from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.jwk import ALGORITHMS
 from casbah.identity.jwt import Jwt
 from casbah.identity.keys import Fetch, Keys
+from casbah.identity.name import NAMELESS, is_reserved
 from casbah.settings import SETTINGS, Settings
 
 log = logging.getLogger("casbah.identity")
@@ -27,10 +28,10 @@ _GRANTING = ("scp", "scope", "roles")
 """Where scopes stand: `scp` and `roles` (`wire.md`, 2); `scope` is what RFC 9068, 2.2.3 calls it."""
 
 _NAMING = ("preferred_username", "upn", "email", "azp", "appid", "sub")
-"""What to call the caller in the record: a person first, else the application, else what never changes."""
+"""What to call the caller, for display alone: a person first, else the application, else what never changes."""
 
-_NAMELESS = "nameless"
 _MOST_NAME = 256
+_MOST_SUBJECT = 255  # OpenID Connect Core 1.0, 2.
 _MOST_KEYS_TRIED = 16
 _LAST_SECOND = 253_402_300_799  # The end of the year 9999.
 
@@ -53,7 +54,10 @@ class Issuer:
             said = jwt.parse(token)
             # What it says comes before the signature: a token that would be refused anyway makes nobody fetch keys.
             self._check_claims(said.claims)
-            caller = Caller(_name(said.claims), self._scope(said.claims), _scopes(said.claims))
+            subject = _subject(said.claims)
+            caller = Caller(
+                f"{self.name}#{subject}", _name(said.claims), self._scope(said.claims), _scopes(said.claims)
+            )
             self._check_signature(said)
         except InvalidTokenError as wrong:
             # At level debug: anybody may send tokens, and no stranger shall fill the log.
@@ -164,9 +168,17 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(SCOPES).intersection(granted)
 
 
+def _subject(claims: Mapping[str, Any]) -> str:
+    """Whom the issuer speaks of: with it, the one thing that is unique and stays (OpenID Connect Core 1.0, 5.7)."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= _MOST_SUBJECT or not subject.isprintable():
+        raise InvalidTokenError(f"its sub is not there, or no text of 1 to {_MOST_SUBJECT} visible characters")
+    return subject
+
+
 def _name(claims: Mapping[str, Any]) -> str:
     names = (_printable(claims[each]) for each in _NAMING if isinstance(claims.get(each), str))
-    return next((name for name in names if name), _NAMELESS)
+    return next((name for name in names if name and not is_reserved(name)), NAMELESS)
 
 
 def _printable(text: str) -> str:

@@ -11,13 +11,22 @@ import hashlib
 import logging
 import re
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from casbah.activity.scope import Scope
-from casbah.errors import BadSettingError, InvalidTokenError, NoSuchTokenError, UnavailableError
+from casbah.errors import (
+    BadSettingError,
+    InvalidTokenError,
+    NameTakenError,
+    NoSuchSessionError,
+    NoSuchTokenError,
+    UnavailableError,
+)
 from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.name import checked, compared
 from casbah.identity.separation import SESSION, TOKEN, separate
 from casbah.shelf import Kept, Shelf, Value, change
 
@@ -31,6 +40,7 @@ LAST_MS = 253_402_300_799_999
 """The end of the year 9999: no token need last longer."""
 
 _USE_STEP_MS = 60_000
+_ID_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,24 @@ class Token:
         return "Active" if now - self.used <= ACTIVE_MS else "Inactive"
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as those see it who may end it; `caller` is the id of who signed in. Moments are ms."""
+
+    id: str
+    name: str
+    tenant: str
+    caller: str
+    created: int
+    expires: int
+
+    @classmethod
+    def of(cls, kept: Kept, *, caller: str) -> "Session":
+        """A session as it is kept; the key itself is not."""
+        said = kept.value
+        return cls(kept.name[:_ID_LENGTH], said["name"], said["tenant"], caller, said["created"], said["expires"])
+
+
 class Tokens:
     """The tokens on a shelf, and the sessions. Methods may be called from any thread; they raise ShelfUnavailableError, and
     StoreClosedError once the shelf is closed.
@@ -75,6 +103,7 @@ class Tokens:
         self._shelf = shelf
         self._clock = clock
         self._separated = False
+        self._creating = threading.Lock()
 
     @property
     def far(self) -> bool:
@@ -96,19 +125,27 @@ class Tokens:
     ) -> tuple[str, Token]:
         """A new token, and its key, which is not to be had again; `expires` is the moment in ms from which it is refused.
 
-        Raises BadTenantError or BadSettingError.
+        Raises BadTenantError, BadSettingError, BadNameError, or NameTakenError where a token in use has the name.
         """
         Scope(tenant)
+        name = checked(name)
         now = self._clock()
         if expires is not None and not now < expires <= LAST_MS:
             raise BadSettingError("expires", str(expires), "a moment in the future and before the year 10000, in ms")
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
             raise BadSettingError("scopes", ",".join(unknown), f"some of {', '.join(SCOPES)}")
-        self._separate()
         key = secrets.token_hex(40)
         token = Token(secrets.token_hex(6), name, tenant, tuple(scopes), now, None, None, expires)
-        self._shelf.put(TOKEN, _name(key), asdict(token))
+        with self._creating:
+            self._separate()
+            self._require_free(token, now)
+            self._shelf.put(TOKEN, _name(key), asdict(token))
+            try:
+                self._require_free(token, now)  # Another server may have created one meanwhile; neither is kept then.
+            except NameTakenError:
+                self._shelf.remove(TOKEN, _name(key))
+                raise
         return key, token
 
     def all(self) -> Sequence[Token]:
@@ -123,7 +160,8 @@ class Tokens:
         now = self._clock()
         all_kept = [(kept.name, Token.of(kept.value)) for kept in self._shelf.all(TOKEN)]
         there = [each for each in all_kept if each[1].revoked is None and governs(each[1].tenant)]
-        found = [each for each in there if which == each[1].id or (which == each[1].name and not each[1].expired(now))]
+        found = [each for each in there if which == each[1].id]
+        found = found or [each for each in there if which == each[1].name and not each[1].expired(now)]
         if len(found) != 1:
             raise NoSuchTokenError(which)
         name, token = found[0]
@@ -147,8 +185,13 @@ class Tokens:
         for kept in self._shelf.all(SESSION):
             if kept.value["expires"] <= now:
                 self._shelf.remove(SESSION, kept.name)
-        said = {"name": caller.name, "tenant": caller.scope.tenant, "scopes": sorted(caller.scopes)}
-        self._shelf.put(SESSION, _name(session), {"token": token, **said, "created": now, "expires": now + ms})
+        about = {
+            "name": caller.name,
+            "tenant": caller.scope.tenant,
+            "scopes": sorted(caller.scopes),
+            "caller": caller.id,
+        }
+        self._shelf.put(SESSION, _name(session), {"token": token, **about, "created": now, "expires": now + ms})
         return session, now + ms
 
     def end_session(self, session: str) -> None:
@@ -163,8 +206,36 @@ class Tokens:
             raise InvalidTokenError
         said = found.value
         if said["token"] is None:
-            return Caller(said["name"], Scope(said["tenant"]), frozenset(said["scopes"]))
+            # An earlier version kept no id: such a session owns nothing that another one, or its own person, does.
+            caller_id = said.get("caller") or f"session {found.name[:_ID_LENGTH]}"
+            return Caller(caller_id, said["name"], Scope(said["tenant"]), frozenset(said["scopes"]))
         return self._caller(self._shelf.get(TOKEN, said["token"]), now)
+
+    def sessions(self, *, governs: Callable[[str], bool]) -> Sequence[Session]:
+        """The sessions under way in tenants that `governs` allows, oldest first."""
+        found = (session for session in self._sessions().values() if governs(session.tenant))
+        return sorted(found, key=lambda session: (session.created, session.id))
+
+    def end(self, session_id: str, *, governs: Callable[[str], bool]) -> Session:
+        """End a session of a tenant that `governs` allows. Raises NoSuchSessionError."""
+        for name, session in self._sessions().items():
+            if session.id == session_id and governs(session.tenant) and self._shelf.remove(SESSION, name):
+                return session
+        raise NoSuchSessionError
+
+    def _sessions(self) -> dict[str, Session]:
+        """Those whose time is not over and whose token is good, by what they are kept under."""
+        now = self._clock()
+        good = {
+            kept.name: token.id
+            for kept in self._shelf.all(TOKEN)
+            if (token := Token.of(kept.value)).revoked is None and not token.expired(now)
+        }
+        return {
+            kept.name: Session.of(kept, caller=str(good.get(kept.value["token"]) or kept.value.get("caller", "")))
+            for kept in self._shelf.all(SESSION)
+            if kept.value["expires"] > now and (kept.value["token"] is None or kept.value["token"] in good)
+        }
 
     def close(self) -> None:
         """Let go of the shelf."""
@@ -181,7 +252,14 @@ class Tokens:
             raise InvalidTokenError
         if token.used is None or now - token.used >= _USE_STEP_MS:
             self._note_use(kept, token, now)
-        return Caller(token.name, Scope(token.tenant), frozenset(token.scopes))
+        return Caller(token.id, token.name, Scope(token.tenant), frozenset(token.scopes))
+
+    def _require_free(self, token: Token, now: int) -> None:
+        """Raises NameTakenError where another token of the tenant, in use, has a name that counts as the same."""
+        for other in self.all():
+            in_use = other.revoked is None and not other.expired(now) and other.tenant == token.tenant
+            if in_use and other.id != token.id and compared(other.name) == compared(token.name):
+                raise NameTakenError(token.name)
 
     def _note_use(self, kept: Kept, token: Token, now: int) -> None:
         """Remember when a token was used, to the minute: a write to disk at every request would be dear.

@@ -19,11 +19,11 @@ from casbah.activity.scope import Scope
 from casbah.audit.trail import ACTS, Act, Trail
 from casbah.errors import CasbahError, ProtectedActsError
 from casbah.failure import bug
+from casbah.identity.name import RETENTION
 from casbah.ingest.apps import CASBAH
 from casbah.retention.rules import DELETE, HOLD, Rule, Rules
 from casbah.store.contract import Store
 
-WHO = "retention"
 TRAIL = "trail"
 """The id of the rule by which acts are deleted."""
 DAY = 86_400_000
@@ -128,7 +128,7 @@ class Retention:
                 found = self.look(found_by, scope)
             if really and found.deleted:
                 asked = {"filters": rule.filters, "days": rule.days, "before": before, "rule": rule.name}
-                act = Act(at=now, who=WHO, name="apply_retention", about=rule.id, asked=asked)
+                act = Act(at=now, who=RETENTION, who_id=RETENTION, name="apply_retention", about=rule.id, asked=asked)
                 found = self._delete(target, scope, act, exempt=found.exempt)
         except (CasbahError, OSError) as wrong:
             log.warning("rule %s of tenant %s could not be applied: %s", rule.id, scope.tenant, wrong)

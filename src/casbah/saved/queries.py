@@ -1,7 +1,7 @@
 """The queries that people keep.
 
-A query belongs to whoever saved it, known by the name of their token; one that is shared everybody of the tenant sees, and
-its owner alone changes it.
+A query belongs to the principal who saved it, known by an id; a name is kept for display. One that is shared everybody of the
+tenant sees, and its owner alone changes it. An earlier version kept names alone: `earlier` says whose such a query is.
 """
 
 import secrets
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.scope import Principal, Scope
 from casbah.errors import LimitExceededError, NoSuchQueryError
 from casbah.shelf import Kept, Shelf, Value, change
 
@@ -29,10 +29,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class SavedQuery:
-    """A query as it is kept: `changed` is when, in ms."""
+    """A query as it is kept: `changed` is when, in ms; `owner` is a name."""
 
     id: str
     owner: str
+    owner_id: str
     written: Written
     changed: int
 
@@ -40,52 +41,58 @@ class SavedQuery:
 class Queries:
     """All tenants' queries on a shelf, a drawer a tenant. Methods may be called from any thread, and raise as a shelf's do."""
 
-    def __init__(self, shelf: Shelf, *, clock: Callable[[], int]) -> None:
+    def __init__(self, shelf: Shelf, *, clock: Callable[[], int], earlier: Callable[[str, str, int], str]) -> None:
         self._shelf = shelf
         self._clock = clock
+        self._earlier = earlier
         self._adding = threading.Lock()
 
-    def all(self, owner: str, scope: Scope) -> Sequence[SavedQuery]:
+    def all(self, owner: Principal, scope: Scope) -> Sequence[SavedQuery]:
         """Somebody's own queries and those that others share with them, by name."""
-        found = map(_query, self._shelf.all(scope.tenant))
-        seen = (each for each in found if each.owner == owner or each.written.shared)
+        found = [self._query(kept, scope) for kept in self._shelf.all(scope.tenant)]
+        seen = (query for query in found if owner.owns(query.owner_id) or query.written.shared)
         return sorted(seen, key=lambda each: (each.written.name, each.id))
 
-    def add(self, written: Written, owner: str, scope: Scope, *, query_id: str | None = None) -> SavedQuery:
+    def add(self, written: Written, owner: Principal, scope: Scope, *, query_id: str | None = None) -> SavedQuery:
         """Keep a new query, under a new id if none is chosen. Raises LimitExceededError."""
-        kept = SavedQuery(query_id or secrets.token_hex(8), owner, written, self._clock())
+        kept = SavedQuery(query_id or secrets.token_hex(8), owner.name, owner.id, written, self._clock())
         with self._adding:
-            there = sum(each.value["owner"] == owner for each in self._shelf.all(scope.tenant))
+            there = sum(self._query(kept, scope).owner_id == owner.id for kept in self._shelf.all(scope.tenant))
             if there >= MOST_QUERIES:
                 raise LimitExceededError(f"there are {MOST_QUERIES} saved queries already; delete some first")
             self._shelf.put(scope.tenant, kept.id, _value(kept))
         return kept
 
-    def change(self, query_id: str, written: Written, owner: str, scope: Scope) -> SavedQuery:
-        """Keep a query in place of one's own of that id. Raises NoSuchQueryError."""
-        kept = SavedQuery(query_id, owner, written, self._clock())
+    def change(self, query_id: str, written: Written, owner: Principal, scope: Scope) -> SavedQuery:
+        """Keep a query in place of one's own of that id; one that was nobody's is one's own then. Raises NoSuchQueryError."""
+        kept = SavedQuery(query_id, owner.name, owner.id, written, self._clock())
 
         def changed(there: Value | None) -> Value:
-            if there is None or there["owner"] != owner:
+            if there is None or not owner.owns(self._owner_id(there, scope)):
                 raise NoSuchQueryError
             return _value(kept)
 
         change(self._shelf, scope.tenant, query_id, changed)
         return kept
 
-    def remove(self, query_id: str, owner: str, scope: Scope) -> None:
+    def remove(self, query_id: str, owner: Principal, scope: Scope) -> None:
         """Forget a query of one's own. Raises NoSuchQueryError."""
         there = self._shelf.get(scope.tenant, query_id)
-        if there is None or there.value["owner"] != owner or not self._shelf.remove(scope.tenant, query_id):
+        mine = there is not None and owner.owns(self._owner_id(there.value, scope))
+        if not mine or not self._shelf.remove(scope.tenant, query_id):
             raise NoSuchQueryError
+
+    def _query(self, kept: Kept, scope: Scope) -> SavedQuery:
+        said = kept.value
+        written = Written(said["name"], said["filters"], said["shared"])
+        return SavedQuery(kept.name, said["owner"], self._owner_id(said, scope), written, said["changed"])
+
+    def _owner_id(self, said: Value, scope: Scope) -> str:
+        known: str | None = said.get("ownerId")
+        return self._earlier(said["owner"], scope.tenant, said["changed"]) if known is None else known
 
 
 def _value(query: SavedQuery) -> Value:
     said = query.written
     about = {"name": said.name, "filters": said.filters, "shared": said.shared}
-    return {"owner": query.owner, **about, "changed": query.changed}
-
-
-def _query(kept: Kept) -> SavedQuery:
-    said = kept.value
-    return SavedQuery(kept.name, said["owner"], Written(said["name"], said["filters"], said["shared"]), said["changed"])
+    return {"owner": query.owner, "ownerId": query.owner_id, **about, "changed": query.changed}

@@ -6,6 +6,7 @@ with casbah_server(mimic="mdca") as server:
 """
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ def casbah_server(folder: Path | None = None, **given: str) -> Iterator[Server]:
         thread = Thread(target=running.run, kwargs={"sockets": [listener]}, name="casbah", daemon=True)
         thread.start()
         try:
-            token, _ = house.services.tokens.create("test", tenant=DEFAULT_TENANT)
+            token, _ = house.services.tokens.create(f"test {secrets.token_hex(3)}", tenant=DEFAULT_TENANT)
             yield Server(address(listener), token, house.local_key, seen)
         finally:
             running.config.timeout_graceful_shutdown = _SECONDS_TO_FINISH

@@ -1,0 +1,51 @@
+"""casbah session list | end."""
+
+import json
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import options
+from casbah.cli.connection import connected
+from casbah.cli.plain import cell, plain
+from casbah.cli.token import moment
+
+app = typer.Typer(help="List and end sessions of the pages.", no_args_is_help=True, rich_markup_mode=None)
+_PATH = "/api/ext/v1/sessions"
+
+
+@app.command("list")
+def list_sessions(*, as_json: options.AsJson = False, store: options.Store = None) -> None:
+    """List the sessions under way, with who signed in.
+
+    Example: casbah session list
+    """
+    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+        sessions = api.ask("GET", _PATH).json()["data"]
+    if as_json:
+        typer.echo(json.dumps(sessions))
+        return
+    table = Table("id", "name", "tenant", "caller", "created", "expires")
+    for session in sessions:
+        who = (session["id"], session["name"], session["tenant"], session["caller"])
+        table.add_row(*map(cell, (*who, moment(session["created"]), moment(session["expires"]))))
+    Console().print(table)
+
+
+@app.command()
+def end(
+    session: Annotated[str, typer.Argument(help="The session's id, as `casbah session list` shows it.")],
+    *,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """End a session at once. The token or the person may sign in again.
+
+    Example: casbah session end 5f1c0a9d2b7e4a36
+    """
+    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+        ended = api.ask("DELETE", f"{_PATH}/{quote(session, safe='')}").json()
+    typer.echo(json.dumps(ended) if as_json else f"ended the session of {plain(ended['name'])} ({ended['id']})")

@@ -1,0 +1,33 @@
+"""Sessions of the tenant, for whoever may end them: one's own is `session`."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from casbah.http.exchange import Exchange, json_response
+from casbah.identity.token import Session
+
+
+async def list_sessions(exchange: Exchange) -> Response:
+    """The sessions under way in the caller's tenant, with who signed in; oldest first."""
+    caller, tokens = exchange.caller, exchange.services.tokens
+    found = await exchange.quick(lambda: tokens.sessions(governs=caller.governs))
+    return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
+
+
+async def end_session(exchange: Exchange) -> Response:
+    """End a session; its cookie is worth nothing from then on. The token or the person may sign in again."""
+    caller, tokens = exchange.caller, exchange.services.tokens
+    ended = await exchange.quick(lambda: tokens.end(exchange.path["session"], governs=caller.governs))
+    return json_response(_shown(ended))
+
+
+def _shown(session: Session) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "name": session.name,
+        "tenant": session.tenant,
+        "caller": session.caller,
+        "created": session.created,
+        "expires": session.expires,
+    }

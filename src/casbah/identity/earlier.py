@@ -1,0 +1,28 @@
+"""Whose saved queries and exports are that an earlier version kept under the name of a token, and not under its id."""
+
+from casbah.activity.scope import NOBODY
+from casbah.identity.name import LOCAL
+from casbah.identity.token import Tokens
+
+
+class EarlierOwners:
+    """Says who owns what was kept under a name. Methods may be called from any thread."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._known: dict[tuple[str, str], list[tuple[int, str]]] = {}
+
+    def __call__(self, name: str, tenant: str, at: int) -> str:
+        """The id of the one token that had that name at a moment, revoked ones included; NOBODY where none or several had.
+
+        A token that was created later is not meant. What was looked up is kept: later tokens change nothing.
+        """
+        known = self._known.get((name, tenant))
+        if known is None:
+            every = self._tokens.all()
+            known = [(token.created, token.id) for token in every if (token.name, token.tenant) == (name, tenant)]
+            self._known[name, tenant] = known
+        ids = [token_id for created, token_id in known if created <= at]
+        if name == LOCAL and not ids:
+            return LOCAL
+        return ids[0] if len(ids) == 1 else NOBODY
