@@ -53,6 +53,7 @@ def views(connection: Connection, bodies: Sequence[dict[str, Any]]) -> dict[str,
             context.set_default_timeout(_TIMEOUT_MS)
             page = context.new_page()
             page.goto(f"/#token={key}")
+            page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
             page.locator("#who button").wait_for()
             opened = [_opened(context, page) for _ in range(_VIEWS)]
             filtered = [_filtered(page, filters) for filters in _chosen(bodies)]

@@ -99,6 +99,7 @@ def _pages(chromium: Any, url: str, house: House) -> Iterator[Callable[..., Any]
         watched.watch(page)
         page.goto(f"{path}#token={key}" if signed_in else path)
         if signed_in:
+            page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
             page.locator("#who button").wait_for()
         return page
 

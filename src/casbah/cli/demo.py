@@ -132,7 +132,8 @@ def _present(url: str, key: str, store: Path) -> None:
         )
         identity = newest["data"][0]["_id"] if newest["data"] else ""
         _asked(out, client, "one activity", f"/api/v1/activities/{quote(identity, safe='')}/", None)
-    pages = f"The activity log, signed in:\n  {url}/#token={key}\nThe API as a page: {url}/docs\nCtrl-C stops.\n"
+    pages = f"The activity log (it asks before it signs you in):\n  {url}/#token={key}\n"
+    pages += f"The API as a page: {url}/docs\nCtrl-C stops.\n"
     out.print(pages, markup=False, highlight=False, soft_wrap=True)
 
 

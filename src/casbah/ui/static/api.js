@@ -24,8 +24,8 @@ export function onSignedOut(run) {
 }
 
 /** One request; the answer's JSON. Raises RequestFailed. */
-export async function ask(method, path, body, { signal, atTheDoor = false } = {}) {
-  const sent = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: stringify(body) };
+export async function ask(method, path, body, { signal, atTheDoor = false, headers = {} } = {}) {
+  const sent = body === undefined ? { headers } : { headers: { ...headers, "Content-Type": "application/json" }, body: stringify(body) };
   const { status, text } = await answered(path, { method, signal, ...sent });
   const content = read(text);
   if (status < 400 && content !== undefined) return content;
@@ -79,6 +79,8 @@ export const deleteExport = (id) => ask("DELETE", `${EXTENSION}/exports/${encode
 export const session = get(`${EXTENSION}/session`);
 export const ways = get(`${EXTENSION}/session/ways`);
 export const atIssuer = (then) => `${EXTENSION}/session/begin?then=${encodeURIComponent(then)}`;
+/** Whose a token is: its name, tenant and scopes. Nobody is signed in by that. */
+export const bearerOf = (token) => ask("GET", `${EXTENSION}/session`, undefined, { atTheDoor: true, headers: { Authorization: `Token ${token}` } });
 export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token }, { atTheDoor: true });
 export const signOut = () => ask("DELETE", `${EXTENSION}/session`);
 export const tokens = get(`${EXTENSION}/tokens`);

@@ -1,7 +1,7 @@
 // Signing in with a token, and out again.
 
 import * as api from "./api.js";
-import { h, put, say } from "./dom.js";
+import { dialog, h, put, say } from "./dom.js";
 
 const FRAGMENT = "#token=";
 
@@ -10,7 +10,7 @@ const FAILED = {
   "#sign-in=away": "The issuer cannot be reached now; try again.",
 };
 
-/** Sign in with the token that the address brings, if it brings one, and take it out of the address and of the history. */
+/** Take a token that the address brings out of the address and of the history; sign in with it if the user agrees. */
 export async function fromAddress() {
   const failed = FAILED[location.hash];
   if (failed) {
@@ -18,13 +18,26 @@ export async function fromAddress() {
     say(failed, "bad");
   }
   if (!location.hash.startsWith(FRAGMENT)) return;
-  const token = decodeURIComponent(location.hash.slice(FRAGMENT.length));
+  const fragment = location.hash.slice(FRAGMENT.length);
   history.replaceState(null, "", location.pathname + location.search);
   try {
-    await api.signIn(token);
+    const token = decodeURIComponent(fragment);
+    if (await agrees(token)) await api.signIn(token);
   } catch (error) {
-    say(error.message, "bad");
+    say(error.status === 401 ? "The token of that link is unknown, expired or revoked." : error.message, "bad");
   }
+}
+
+/** Whether to sign in by a link. Anybody can send one with a token of their own, and would see what is saved and exported with it. */
+async function agrees(token) {
+  const [link, session] = await Promise.all([api.bearerOf(token), api.session({ atTheDoor: true }).catch(() => null)]);
+  const build = (done) => [
+    h("p", {}, `This link signs you in at ${location.host} with the token “${link.name}” of the tenant “${link.tenant}”.`),
+    h("p", {}, "Whoever sent it may have that token, and sees what you save and export with it. Go on only if you expected this link."),
+    session && h("p", {}, `You are signed in as “${session.name}” of the tenant “${session.tenant}”. That session ends.`),
+    h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => done(false) }, "Cancel"), h("button", { class: "primary", onclick: () => done(true) }, "Sign in")),
+  ];
+  return (await dialog("Sign in by a link?", (done) => h("div", {}, build(done)))) === true;
 }
 
 /** The form; `done()` is called once somebody is signed in. */
