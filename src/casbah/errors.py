@@ -34,6 +34,7 @@
         NameTakenError              409  a token in use has that name
         ElsewhereError              409  the activities are on a cluster, and it is the cluster's to do this
         BodyTooLargeError           413  past the byte limit
+        UnsupportedEncodingError    415  the body has a Content-Encoding that is not read
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
@@ -319,6 +320,21 @@ class BodyTooLargeError(RequestError):
 
     def __init__(self, limit: int, setting: str) -> None:
         super().__init__(f"request body is larger than {limit} bytes (setting {setting})")
+
+
+class UnsupportedEncodingError(RequestError):
+    """A Content-Encoding that is not read (RFC 9110, 15.5.16)."""
+
+    status = 415
+
+    def __init__(self, encoding: str, accepted: str) -> None:
+        super().__init__(f"Content-Encoding {clip(encoding)} is not supported; send {accepted}, or nothing compressed")
+        self._accepted = accepted
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What would be read."""
+        return {"Accept-Encoding": self._accepted}
 
 
 class ThrottledError(RequestError):

@@ -7,6 +7,7 @@ import zlib
 from io import BytesIO
 
 import pytest
+import zstandard
 
 INGEST = "/api/ext/v1/activities"
 MDCA = f"{INGEST}?source=mdca"
@@ -124,7 +125,106 @@ def test_a_small_body_that_holds_a_very_large_one_is_refused_before_it_is_unpack
 @pytest.mark.parametrize("body", [b"\x1f\x8b", gzip.compress(event("a"))[:-9], b"\x1f\x8b" + b"\xff" * 40], ids=["its magic alone", "cut off", "noise"])  # fmt: skip
 def test_broken_gzip_is_refused(ask, body):
     got = ask("POST", MDCA, body)
-    assert (got.status, got.json["detail"]) == (400, "body: begins as gzip but cannot be decompressed")
+    assert got.status == 400
+    assert got.json["detail"] == "body: cannot be decompressed as gzip; it is damaged or cut short"
+
+
+TWO = event("a") + b"\n" + event("b")
+
+
+def zstd(text: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(text)
+
+
+def deflate(text: bytes, *, bits: int) -> bytes:
+    packer = zlib.compressobj(wbits=bits)
+    return packer.compress(text) + packer.flush()
+
+
+ENCODED = [
+    pytest.param("gzip", gzip.compress(TWO), id="gzip"),
+    pytest.param("x-gzip", gzip.compress(TWO), id="gzip by its old name"),
+    pytest.param("GZIP", gzip.compress(TWO), id="in capitals"),
+    pytest.param("zstd", zstd(TWO), id="zstd"),
+    pytest.param("zstd", zstd(event("a") + b"\n") + zstd(event("b")), id="zstd in two frames"),
+    pytest.param("", zstd(TWO), id="zstd without its label"),
+    pytest.param("deflate", deflate(TWO, bits=15), id="deflate"),
+    pytest.param("deflate", deflate(TWO, bits=-15), id="deflate without the zlib header"),
+    pytest.param("identity", TWO, id="identity"),
+    pytest.param("deflate, gzip", gzip.compress(deflate(TWO, bits=15)), id="two, the last one outermost"),
+    pytest.param("zstd", zstd(b"\n".join(event(name) for name in "ab" * 5_000)), id="much in little"),
+]
+
+
+@pytest.mark.parametrize("encoding, body", ENCODED)
+def test_encodings_that_shippers_send_are_read(ask, encoding, body):
+    got = ask("POST", MDCA, body, headers={"content-encoding": encoding} if encoding else {})
+    assert (got.status, got.json["stored"], got.json["refused"]) == (200, 2, [])
+
+
+@pytest.mark.parametrize(
+    "encoding", ["br", "snappy", "compress", "gzip, br", "gzip, gzip, gzip, gzip, gzip", "x" * 500]
+)
+def test_an_encoding_that_is_not_read_is_415(ask, encoding):
+    got = ask("POST", MDCA, TWO, headers={"content-encoding": encoding})
+    assert (got.status, got.headers["accept-encoding"]) == (415, "gzip, zstd, deflate")
+    assert "is not supported; send gzip, zstd, deflate" in got.json["detail"]
+    assert ask("POST", "/api/v1/activities/count").json["total"] == 0
+
+
+BROKEN = [
+    pytest.param("gzip", gzip.compress(TWO)[:-9], id="gzip, cut short"),
+    pytest.param("gzip", TWO, id="gzip that is none"),
+    pytest.param("zstd", zstd(TWO)[:-3], id="zstd, cut short"),
+    pytest.param("zstd", zstd(TWO) + zstd(TWO)[:9], id="zstd, the second frame cut short"),
+    pytest.param("zstd", TWO, id="zstd that is none"),
+    pytest.param("deflate", deflate(TWO, bits=15)[:-5], id="deflate, cut short"),
+    pytest.param("deflate", deflate(TWO, bits=-15)[:-5], id="bare deflate, cut short"),
+    pytest.param("deflate", deflate(TWO, bits=15) + b"more", id="deflate, and more"),
+]
+
+
+@pytest.mark.parametrize("encoding, body", BROKEN)
+def test_a_body_that_cannot_be_decompressed_is_400_and_stores_nothing(ask, encoding, body):
+    got = ask("POST", MDCA, body, headers={"content-encoding": encoding})
+    assert (got.status, got.json["detail"]) == (
+        400,
+        f"body: cannot be decompressed as {encoding}; it is damaged or cut short",
+    )
+    assert ask("POST", "/api/v1/activities/count").json["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, zstd, lambda text: deflate(text, bits=15)], ids=["gzip", "zstd", "deflate"]
+)
+@pytest.mark.parametrize("size", [9_999, 10_000, 10_001, 50_000_000])
+def test_the_limit_holds_after_decompression(opened, pack, size):
+    encoding = {gzip.compress: "gzip", zstd: "zstd"}.get(pack, "deflate")
+    got = opened(max_ingest_body="10_000")("POST", MDCA, pack(b" " * size), headers={"content-encoding": encoding})
+    assert got.status == (413 if size > 10_000 else 200)
+
+
+UNUSABLE = [
+    pytest.param(b"{\n", 422, id="broken JSON"),
+    pytest.param(b"<html><body>502</body></html>", 422, id="another kind of text"),
+    pytest.param(b'{"a": 1}\n', 422, id="an event of no source"),
+    pytest.param(b"[1, 2]", 422, id="a list of no events"),
+    pytest.param(b"\x00\xff" * 40, 422, id="noise"),
+    pytest.param(b"", 200, id="nothing"),
+    pytest.param(b" \n\n", 200, id="blank lines"),
+    pytest.param(b"[]", 200, id="an empty list"),
+    pytest.param(event("stored", entityData={}), 200, id="a duplicate"),
+    pytest.param(event("stored", entityData={}) + b"\n{", 200, id="a duplicate beside a refusal"),
+    pytest.param(event("new", entityData={}) + b"\n{", 200, id="an event beside a refusal"),
+]
+
+
+@pytest.mark.parametrize("body, status", UNUSABLE)
+def test_a_body_in_which_nothing_could_be_used_is_422(ask, body, status):
+    assert ask("POST", INGEST, event("stored", entityData={})).json == answered(1)
+    got = ask("POST", INGEST, body)
+    assert got.status == status
+    assert bool(got.json["refused"]) == (status == 422 or b"\n{" in body)
 
 
 def test_an_event_past_its_limit_is_refused_alone(opened):

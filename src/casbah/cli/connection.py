@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +40,10 @@ class Api:
     send: Sender
     settings: Settings
 
-    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error."""
+    def ask(self, method: str, path: str, *, allow: Sequence[int] = (), **options: Any) -> httpx.Response:
+        """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error not in `allow`."""
         answer = self.send(method, path, **options)
-        if answer.status_code >= _OK:
+        if answer.status_code >= _OK and answer.status_code not in allow:
             raise ServerRefusedError(_detail(answer))
         return answer
 

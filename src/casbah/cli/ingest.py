@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated
 
+import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -186,7 +187,9 @@ def _sent(api: Api, origin: str, batch: list[Arrival], rejects: Rejects) -> Tall
     if not batch:
         return Tally()
     body = b"".join(map(envelope.pack, batch))
-    answer = api.ask("POST", _PATH, params={"source": envelope.SOURCE}, content=body).json()
+    answer = api.ask(
+        "POST", _PATH, allow=(httpx.codes.UNPROCESSABLE_ENTITY,), params={"source": envelope.SOURCE}, content=body
+    ).json()
     for each in answer["refused"]:
         rejects.keep(Refusal(origin, each["line"], each["reason"], batch[each["line"] - 1].record))
     tally = Tally(answer["stored"], answer["duplicates"], len(answer["refused"]))

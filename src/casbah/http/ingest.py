@@ -1,20 +1,18 @@
 """Bulk ingest over the wire: events in, acknowledged once all of them are on disk."""
 
 import asyncio
-import gzip
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from io import BytesIO
 from itertools import chain, islice
-from typing import Any, BinaryIO
+from typing import Any
 
 from starlette.responses import Response
 
 from casbah.activity.arrival import Arrival
 from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownSourceError
 from casbah.http.body import read_body
+from casbah.http.encoding import decoded
 from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import envelope
 from casbah.ingest.beside import PIECE
@@ -29,18 +27,27 @@ _SMALL = 16_384
 _MOST_UNDER_WAY = 10
 """Batches of one body that may wait to be stored."""
 
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
 SETTING = "CASBAH_MAX_INGEST_BODY"
 """What bounds an ingest body."""
 
+UNUSABLE = 422
+"""The status where no event of a body was stored or is stored already."""
+
 
 async def ingest(exchange: Exchange) -> Response:
-    """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`."""
+    """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.
+
+    Where nothing in it could be used the status is 422, because shippers look at nothing else.
+    """
     source = read_source(exchange)
+    encodings = ", ".join(exchange.request.headers.getlist("content-encoding"))
     body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
-    if len(body) <= _SMALL:
-        return json_response(await _store_small(exchange, body, source))
-    return json_response(await exchange.ingest(store_events, exchange, body, source))
+    result = await _store_small(exchange, body, source, encodings) if len(body) <= _SMALL else None
+    if result is None:
+        result = await exchange.ingest(store_events, exchange, body, source, encodings)
+    unusable = result["refused"] and not (result["stored"] or result["duplicates"])
+    return json_response(result, status=UNUSABLE if unusable else 200)
 
 
 def read_source(exchange: Exchange) -> str | None:
@@ -52,9 +59,9 @@ def read_source(exchange: Exchange) -> str | None:
     return source
 
 
-def store_events(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
+def store_events(exchange: Exchange, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
     """Store what a body holds, and say what became of it."""
-    text = _plain(body, limit=exchange.services.settings.max_ingest_body)
+    text = _plain(body, encodings, limit=exchange.services.settings.max_ingest_body)
     items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
     batches = _batches(items, size=min(exchange.services.settings.batch, PIECE))
     return _said(exchange, list(_stored(exchange, batches)))
@@ -72,10 +79,12 @@ def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[tuple["
         yield batch, stored.result()
 
 
-async def _store_small(exchange: Exchange, body: bytes, source: str | None) -> dict[str, Any]:
-    text = _plain(body, limit=exchange.services.settings.max_ingest_body)
-    if len(text) > _SMALL:  # It was packed.
-        return await exchange.ingest(store_events, exchange, body, source)
+async def _store_small(exchange: Exchange, body: bytes, source: str | None, encodings: str) -> dict[str, Any] | None:
+    """Store a small body's events; None where it is not small once it is decompressed."""
+    try:
+        text = _plain(body, encodings, limit=min(_SMALL, exchange.services.settings.max_ingest_body))
+    except BodyTooLargeError:
+        return None
     book = exchange.services.ranges
     ranges = await exchange.brief(book, book.ranges, exchange.scope)
     batch = _Batch(enumerate(_items(exchange, text, source, ranges), 1))
@@ -128,21 +137,9 @@ def _batches(items: Iterable[Arrival | Prepared | Refusal], *, size: int) -> Ite
         yield _Batch(chain((first,), islice(numbered, size - 1)))
 
 
-def _plain(body: bytes, *, limit: int) -> bytes:
-    """The body without its gzip, if it has one; bounded, because a small body may hold a very large one."""
-    text = _unzipped(body, limit=limit) if body.startswith(_GZIP) else body
-    if text.startswith((_GZIP, _ZIP)):
-        raise MalformedBodyError("body: an archive; send the events themselves, gzipped once or not at all")
-    return text
-
-
-def _unzipped(body: bytes, *, limit: int) -> bytes:
-    source: BinaryIO = BytesIO(body)
-    try:
-        with gzip.open(source) as opened:
-            text = opened.read(limit + 1)
-    except (OSError, EOFError, zlib.error):
-        raise MalformedBodyError("body: begins as gzip but cannot be decompressed") from None
-    if len(text) > limit:
-        raise BodyTooLargeError(limit, SETTING)
+def _plain(body: bytes, encodings: str, *, limit: int) -> bytes:
+    """The events as text. Raises as `decoded` does."""
+    text = decoded(body, encodings, limit=limit, setting=SETTING)
+    if text.startswith(_ARCHIVES):
+        raise MalformedBodyError("body: an archive; send the events themselves, compressed once or not at all")
     return text

@@ -128,9 +128,12 @@ def _answered(said: Document, answer: dict[str, Any]) -> Iterator[tuple[str, str
 
 def _refused(said: Document, answers: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:
     for status, answer in answers:
-        for content in _resolved(said, answer)["content"].values():
-            for name, example in content["examples"].items():
+        resolved = _resolved(said, answer)
+        for content in resolved["content"].values():
+            for name, example in content.get("examples", {}).items():
                 yield status, name, example["value"]["detail"]
+            if "examples" not in content:
+                yield status, "", resolved["description"]
 
 
 def _resolved(said: Document, schema: dict[str, Any]) -> dict[str, Any]:

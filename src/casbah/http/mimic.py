@@ -13,6 +13,7 @@ from starlette.responses import Response
 from casbah.activity.query import count_of
 from casbah.errors import MalformedBodyError, NotMimickingError, ThrottledError, describe
 from casbah.http.body import read_body, read_parameters
+from casbah.http.encoding import decoded
 from casbah.http.exchange import Exchange, json_response
 from casbah.http.ingest import SETTING, read_source, store_events
 from casbah.http.problems import answer
@@ -65,7 +66,9 @@ async def expect_arrivals(exchange: Exchange) -> Response:
     source = read_source(exchange)
     after = _number(exchange.request.query_params, "after", most=_MOST_AFTER)
     body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
-    exchange.services.quirks.arrive(exchange.scope.tenant, Arriving(after, body, source))
+    encodings = ", ".join(exchange.request.headers.getlist("content-encoding"))
+    text = decoded(body, encodings, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
+    exchange.services.quirks.arrive(exchange.scope.tenant, Arriving(after, text, source))
     return json_response({"after": after})
 
 

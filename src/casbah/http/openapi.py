@@ -250,6 +250,8 @@ def _operation(route: Route, method: str, sources: Sequence[str]) -> dict[str, A
     success = {**_success(route), **({"links": _links(name)} if name in _LINKS else {})}
     refusals = {str(REFUSALS[each].status): _response_ref(each) for each in _refusals_of(route)}
     operation["responses"] = {str(route.status): success, **refusals}
+    if route.unusable is not None:
+        operation["responses"][str(route.unusable)] = {**success, "description": _UNUSABLE}
     return operation
 
 
@@ -321,9 +323,12 @@ def _request_body(asks: str) -> dict[str, Any]:
     return {"required": asks not in _OPTIONAL, "content": content}
 
 
+_UNUSABLE = "None of the events was stored or is stored already; each is refused with a reason"
+
 _EVENTS = (
-    "Events in any form that their source writes them: one a line, a list, or a file of it whole; plain or gzipped, which is "
-    "known by its first bytes and not by a header. Whatever cannot be stored is refused line by line in the answer. "
+    "Events in any form that their source writes them: one a line, a list, or a file of it whole; plain, or compressed with "
+    "gzip, zstd or deflate, as `Content-Encoding` says (gzip and zstd are also known by their first bytes). "
+    "Whatever cannot be stored is refused line by line in the answer. "
     "With `source=arrivals` the lines are those by which one Casbah hands activities to another"
 )
 
@@ -377,6 +382,8 @@ def _refusals_of(route: Route) -> Iterator[str]:
     if route.asks:
         yield f"Bad{_KIND_OF_BAD.get(route.asks, route.asks)}"
         yield "TooLarge"
+    if route.asks in _OF_EVENTS:
+        yield "UnsupportedEncoding"
     if route.takes_nothing:
         yield from ("BadParameters", "TooLarge")
     yield "Unauthenticated"

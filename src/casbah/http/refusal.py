@@ -14,7 +14,9 @@ from casbah.errors import (
     NameTakenError,
     ProtectedActsError,
     UncountableFilterError,
+    UnsupportedEncodingError,
 )
+from casbah.http.encoding import ACCEPTED
 from casbah.http.facets import COUNTABLE
 from casbah.identity.grants import SCOPES
 from casbah.ingest.apps import CASBAH
@@ -97,6 +99,12 @@ REFUSALS: Mapping[str, Refusal] = {
         "The body is larger than a setting allows",
         {"body too large": "request body is larger than 1048576 bytes (setting CASBAH_MAX_BODY)"},
         {"type": "string", "pattern": r"^request body is larger than [0-9]+ bytes \(setting CASBAH_[A-Z_]+\)$"},
+    ),
+    "UnsupportedEncoding": Refusal(
+        415,
+        "The body has a Content-Encoding that is not read",
+        {"brotli": str(UnsupportedEncodingError("br", ACCEPTED))},
+        headers={"Accept-Encoding": "The codings that are read"},
     ),
     "Throttled": Refusal(
         429,
@@ -218,7 +226,7 @@ REFUSALS: Mapping[str, Refusal] = {
     "BadEvents": Refusal(
         400,
         "The source is unknown, or the body cannot be unpacked; a single bad event is refused in the answer instead",
-        {"broken gzip": "body: begins as gzip but cannot be decompressed"},
+        {"broken gzip": "body: cannot be decompressed as gzip; it is damaged or cut short"},
     ),
     "BadRangeQuery": Refusal(
         400,

@@ -74,6 +74,9 @@ class Route:
     answers: str | None
     help: str
     status: int = 200
+    unusable: int | None = None
+    """A status with the same body, where nothing in the request could be used."""
+
     kinds: tuple[str, ...] = ("application/json",)
     audit: Audit = Audit.READS
     apart: bool = False
@@ -113,7 +116,7 @@ ROUTES: tuple[Route, ...] = (
     Route(("POST",),       f"{CORE}/subnet/create_rule",                 ranges.create_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Create an IP range", audit=Audit.CHANGES),
     Route(("POST",),       f"{CORE}/subnet/{{range}}/update_rule",       ranges.update_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Change an IP range", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{CORE}/subnet/{{range}}",                   ranges.delete_range,          Permission.MANAGE,     None,            "RangeId",      "Delete an IP range", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk", audit=Audit.NOTHING, apart=True),
+    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk", unusable=ingest.UNUSABLE, audit=Audit.NOTHING, apart=True),
     Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Enrich stored activities anew, a page at a time", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
     Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters", apart=True),

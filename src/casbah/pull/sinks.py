@@ -55,7 +55,7 @@ def _sent(send: Send, batch: Sequence[bytes], connector: str) -> dict[str, Any]:
         answer = send("POST", PATH, params={"source": connector}, content=b"[%b]" % b",".join(batch))
     except httpx.HTTPError as wrong:
         raise UnreachableError(f"the store did not answer: {type(wrong).__name__}") from None
-    if answer.status_code >= _OK:
+    if answer.status_code >= _OK and answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:  # All events were refused.
         raise UnreachableError(f"the store answers with HTTP {answer.status_code}: {answer.text[:200]}")
     found: dict[str, Any] = answer.json()
     return found
