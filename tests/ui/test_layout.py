@@ -1,4 +1,4 @@
-"""No element of any page is wider than its parent, however long the values are, and no button breaks inside a word."""
+"""No element of any page is wider than its parent, however long the values are, and no button or cell breaks inside a short word."""
 
 import re
 from collections.abc import Callable
@@ -53,15 +53,15 @@ TOO_WIDE = """(allowed) => {
 }"""
 BROKEN = """() => {
   const found = [];
-  for (const button of document.querySelectorAll("button, .button")) {
-    const texts = document.createTreeWalker(button, NodeFilter.SHOW_TEXT);
+  for (const place of document.querySelectorAll("button, .button, td")) {
+    const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
-      for (const { 0: word, index } of texts.currentNode.data.matchAll(/\\S+/g)) {
+      for (const { 0: word, index } of texts.currentNode.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
         const range = document.createRange();
         range.setStart(texts.currentNode, index);
         range.setEnd(texts.currentNode, index + word.length);
         const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
-        if (lines.size > 1 && word.length < 20) found.push(`${button.textContent}: ${word}`);
+        if (lines.size > 1 && word.length < 20) found.push(`${place.textContent}: ${word}`);
       }
     }
   }
