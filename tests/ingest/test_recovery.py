@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.ingest import grammar, jsontext, objects, recovery, wrapping
+from casbah.ingest import cursor, grammar, jsontext, objects, recovery, wrapping
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.feed import Feed
 from casbah.ingest.shapes import Reader, events
@@ -235,6 +235,8 @@ HOSTILE = [
     pytest.param('{"x":1,{"y":[1,', id="objects where a key belongs"),
     pytest.param('"a":{"x":1},', id="members of no object"),
     pytest.param('{"a":[', id="nesting"),
+    pytest.param("foo bar\n", id="text"),
+    pytest.param("  }\n", id="brackets that close nothing"),
 ]
 
 
@@ -252,6 +254,12 @@ def test_the_cost_is_linear(unit, before, monkeypatch):
 
         return counting
 
+    def counted_indent(text):
+        nonlocal visited
+        visited += len(text)
+        return recovery.least_indent(text)
+
+    monkeypatch.setattr(cursor, "least_indent", counted_indent)
     for module in (objects, recovery, wrapping):
         monkeypatch.setattr(module, "scan", counted(grammar.scan))
     monkeypatch.setattr(objects, "_AHEAD", 10_000)

@@ -13,6 +13,7 @@ MOST_KEPT = 1 << 16
 """Bytes of one unreadable span that its refusal holds."""
 
 _BETWEEN = re.compile(rb"(?:[ \t\r\n,]|" + MARK + rb")*+")
+_NOT_SOUGHT = -1
 _SEPARATORS = b" \t\r\n,"
 
 
@@ -45,6 +46,7 @@ class Cursor:
         self.event_indent: int | None = None
         """The indentation of the last event that began a line."""
 
+        self._least_indent: int | None = _NOT_SOUGHT
         self.after_span = self.cut_head = False
         """Whether the last item was an unreadable span, and whether the first was one."""
 
@@ -123,11 +125,17 @@ class Cursor:
             window.move(end)
             window.more()
 
+    def least_indent(self) -> int | None:
+        """The least indentation of a line that begins an object, as far as the beginning of the text shows; sought once."""
+        if self._least_indent == _NOT_SOUGHT:
+            self._least_indent = least_indent(self.window.text)
+        return self._least_indent
+
     def _garbage_indent(self) -> int:
         """The indentation of the events around text that is none. Where the text begins, that may be within a line."""
         if self.event_indent is not None:
             return min(self.indent, self.event_indent)
-        least = None if self.open else least_indent(self.window.text)
+        least = None if self.open else self.least_indent()
         return self.indent if least is None else least
 
     def span(self, end: int, reason: str) -> Refusal:

@@ -13,7 +13,7 @@ from casbah.ingest.contract import Event, Refusal, UnusableEventError
 from casbah.ingest.cursor import MOST_KEPT, Cursor
 from casbah.ingest.feed import Feed
 from casbah.ingest.grammar import ROW, SCALAR, STRING, Scan, State, blank, scan, scan_tail
-from casbah.ingest.recovery import has_keys_at, least_indent, next_event, run_of_events
+from casbah.ingest.recovery import has_keys_at, next_event, run_of_events
 from casbah.ingest.wrapping import Reader, is_wrapper, list_in, list_in_broken, list_in_large, parsed_value
 
 NO_JSON = "not JSON: no object or list begins here"
@@ -137,7 +137,7 @@ class Objects:
             return False
         if self._cursor.event_indent is not None:
             return self._cursor.after_span and self._cursor.event_indent < self._cursor.indent
-        return not self._cursor.open and (least_indent(self._cursor.window.text) or 0) < self._cursor.indent
+        return not self._cursor.open and (self._cursor.least_indent() or 0) < self._cursor.indent
 
     def _scan(self) -> Scan:
         """The object that begins here, as far as its line of the layout or, for a while, beyond."""
