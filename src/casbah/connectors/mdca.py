@@ -14,12 +14,11 @@ _MOST_DIGITS = 20
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """The number of an app, and enough of a moment, an id, and the keys that only these records have."""
+    """The number of an app, and an id, or a moment with two of the keys that only these records have."""
     keys = event.keys()
     if all(_whole(event.get(key)) is None for key in _APPS):
         return False
-    named, shaped = bool(_NAMES & keys), len(_SHAPE & keys)
-    return ("timestamp" in keys and (named or shaped > 1)) or (named and shaped > 0)
+    return bool(_NAMES & keys) or ("timestamp" in keys and len(_SHAPE & keys) > 1)
 
 
 def drafts(event: Event) -> Iterator[Ready]:
