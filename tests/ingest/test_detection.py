@@ -83,8 +83,27 @@ def test_the_verdict_on_an_event_is_the_same_in_every_mixture_and_order(mixture:
     st.lists(st.sampled_from(EVENTS), min_size=1, max_size=40), st.sampled_from(sorted({name for name, _ in SAMPLED}))
 )
 def test_a_named_source_takes_its_own_events_alone(mixture: list[tuple[str | None, Any]], named: str) -> None:
-    expected = [source if source == named else None for source, _ in mixture]
-    assert verdicts([event for _, event in mixture], named) == expected
+    events = [event for _, event in mixture]
+    others = [event for source, event in mixture if source != named]
+    assert verdicts(events, named) == [
+        named if source == named else verdicts([event], named)[0] for source, event in mixture
+    ]
+    assert all(KNOWN[named].accepts is not None or verdict is None for verdict in verdicts(others, named))
+
+
+PLAIN = [
+    pytest.param({"_id": "a", "timestamp": 1}, True, id="an id and a moment"),
+    pytest.param({"timestamp": 1, "appId": 11161}, True, id="a moment and an app"),
+    pytest.param({"timestamp": 1, "level": "info"}, False, id="only a moment"),
+    pytest.param(FOREIGN["Duo authentication"], False, id="an event of Duo"),
+    pytest.param(SAMPLED[0][1], False, id="an event of another source"),
+]
+
+
+@pytest.mark.parametrize(("event", "taken"), PLAIN)
+def test_a_record_of_mdca_may_be_plain_where_the_source_is_named(event: dict[str, Any], taken: bool) -> None:
+    assert verdicts([event], "mdca") == ["mdca" if taken else None]
+    assert "mdca" not in names(event)
 
 
 REASONS = [
@@ -106,6 +125,10 @@ def test_a_refusal_says_what_the_object_is(event: dict[str, Any], reason: str, s
     assert isinstance(refusal, Refusal)
     assert reason in refusal.reason
     assert json.loads(refusal.raw) == event
+
+
+def test_a_plain_record_that_holds_a_list_is_still_one_record() -> None:
+    assert verdicts([{"_id": "a", "timestamp": 1, "data": [{"_id": "b", "timestamp": 2}]}], "mdca") == ["mdca"]
 
 
 def always(name: str) -> Connector:

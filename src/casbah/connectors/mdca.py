@@ -16,9 +16,17 @@ _MOST_DIGITS = 20
 def recognises(event: Mapping[str, Any]) -> bool:
     """The number of an app, and an id, or a moment with two of the keys that only these records have."""
     keys = event.keys()
-    if all(_whole(event.get(key)) is None for key in _APPS):
-        return False
-    return bool(_NAMES & keys) or ("timestamp" in keys and len(_SHAPE & keys) > 1)
+    return _has_app(event) and (bool(_NAMES & keys) or ("timestamp" in keys and len(_SHAPE & keys) > 1))
+
+
+def accepts(event: Mapping[str, Any]) -> bool:
+    """A record needs very little: where this source is named, an id is enough, or a moment and an app."""
+    keys = event.keys()
+    return bool(_NAMES & keys) or ("timestamp" in keys and _has_app(event))
+
+
+def _has_app(event: Mapping[str, Any]) -> bool:
+    return any(_whole(event.get(key)) is not None for key in _APPS)
 
 
 def drafts(event: Event) -> Iterator[Ready]:
@@ -83,6 +91,7 @@ CONNECTOR = Connector(
     name="mdca",
     title="Microsoft Defender for Cloud Apps activity records",
     recognises=recognises,
+    accepts=accepts,
     drafts=drafts,
     wrapper="data",
     documents=("https://learn.microsoft.com/defender-cloud-apps/api-activities",),

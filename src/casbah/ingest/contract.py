@@ -90,10 +90,12 @@ class Connector:
     `wrapper` is the key under which a saved answer of that source holds its list of events, if it does that.
     `recognises` says from one parsed event (its keys in lower case) whether it is this source's; it looks at nothing
     else, and at no list at the top, which may be a wrapper's. It is asked only of events with all the top-level keys of
-    one of `marks` (in lower case), or of every event where there are no marks. `drafts` turns one event into one or more
-    drafts, or raises UnusableEventError with the reason. An event that is a record already is a Ready; a connector that
-    can do without the pipeline may yield an Arrival. `documents` are the vendor's own, `apps` the ids of the apps that its
-    activities happen in, `origin` where the connector itself comes from.
+    one of `marks` (in lower case), or of every event where there are no marks. `accepts` says the same of an event that no
+    connector recognises, where the caller names this source: for events that are too plain to be told apart.
+
+    `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is a record
+    already is a Ready; a connector that can do without the pipeline may yield an Arrival. `documents` are the vendor's own,
+    `apps` the ids of the apps that its activities happen in, `origin` where the connector itself comes from.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Connector:
     apps: tuple[int, ...] = ()
     origin: str = "built in"
     marks: tuple[frozenset[str], ...] = ()
+    accepts: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ class Detector(Mapping[str, Connector]):
     def __len__(self) -> int:
         return len(self._connectors)
 
-    def sources(self, parsed: Mapping[str, Any]) -> list[Connector]:
-        """Every connector that recognises an event, in no order that counts."""
+    def sources(self, parsed: Mapping[str, Any], named: Connector | None = None) -> list[Connector]:
+        """Every connector that recognises an event, in no order that counts; if none does, the named one if it accepts it."""
         event = fold(parsed)
         candidates = {
             connector.name: connector
@@ -45,7 +45,10 @@ class Detector(Mapping[str, Connector]):
             if marks <= event.keys()
         }
         candidates |= self._unmarked
-        return [connector for connector in candidates.values() if connector.recognises(event)]
+        sources = [connector for connector in candidates.values() if connector.recognises(event)]
+        if not sources and named is not None and named.accepts is not None and named.accepts(event):
+            return [named]
+        return sources
 
     def judge(self, named: Connector | None) -> Callable[[Event | Refusal], Recognised | Refusal]:
         """What makes of each item an event with its connector, or a refusal; `named` is the source that the caller named."""
@@ -53,7 +56,7 @@ class Detector(Mapping[str, Connector]):
         def judged(item: Event | Refusal) -> Recognised | Refusal:
             if isinstance(item, Refusal):
                 return item
-            sources = self.sources(item.parsed)
+            sources = self.sources(item.parsed, named)
             if named is not None and named in sources:
                 return Recognised(item, named)
             if named is None and len(sources) == 1:

@@ -134,7 +134,7 @@ def _page(opened: Source, how: _How) -> Page:
     reader = Reader(
         origin=opened.origin,
         wrappers=how.wrappers,
-        recognised=lambda parsed: bool(how.detector.sources(parsed)),
+        recognised=lambda parsed: bool(how.detector.sources(parsed, how.named)),
     )
     items = events(Feed(opened.stream, most_line=how.limits.line), reader)
     return Page(opened.origin, map(how.detector.judge(how.named), items), opened.size, opened.position)
