@@ -172,10 +172,11 @@ def _asked(
     # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
-    tokens, passing = Tokens(shelf(TOKENS), clock=clock), shelf(PASSING)
+    passing = shelf(PASSING)
     proxies = Proxies(settings.trusted_proxies)
     attempts = Attempts(settings.bad_keys, clock=clock, exempt=proxies)
     with (
+        closing(Tokens(shelf(TOKENS), clock=clock)) as tokens,
         closing(traces(settings.traces)) as spans,
         closing(Lanes(settings)) as lanes,
         closing(Trail(store, level=settings.audit)) as trail,

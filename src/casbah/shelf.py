@@ -104,27 +104,25 @@ class FolderShelf:
         file = folder / f"{kind.name}.db"
         self._database = _opened(file, kind)
         file.chmod(0o600)
+        self._reading = threading.Lock()
+        self._reader = sqlite3.connect(file, check_same_thread=False)
+        """For reading alone, so that no reader waits for the disk of one who writes."""
 
     def get(self, drawer: str, name: str, *, seen: Kept | None = None) -> Kept | None:
         """See `Shelf.get`."""
-        with self._using() as database:
-            row = database.execute("select number, value from kept where drawer = ? and name = ?", (drawer, name))
-            found = row.fetchone()
-        if found is None:
+        found = self._read("select number, value from kept where drawer = ? and name = ?", drawer, name)
+        if not found:
             return None
-        return seen if seen is not None and seen.version == (found[0],) else _kept(name, *found)
+        return seen if seen is not None and seen.version == (found[0][0],) else _kept(name, *found[0])
 
     def all(self, drawer: str) -> Sequence[Kept]:
         """See `Shelf.all`."""
-        with self._using() as database:
-            rows = database.execute("select name, number, value from kept where drawer = ? order by name", (drawer,))
-            found = rows.fetchall()
+        found = self._read("select name, number, value from kept where drawer = ? order by name", drawer)
         return [_kept(*row) for row in found]
 
     def everything(self) -> Iterator[tuple[str, Kept]]:
         """See `Shelf.everything`."""
-        with self._using() as database:
-            found = database.execute("select drawer, name, number, value from kept order by drawer, name").fetchall()
+        found = self._read("select drawer, name, number, value from kept order by drawer, name")
         return ((drawer, _kept(*row)) for drawer, *row in found)
 
     def put(self, drawer: str, name: str, value: Value, *, over: Kept | None = None) -> bool:
@@ -146,24 +144,33 @@ class FolderShelf:
 
     def close(self) -> None:
         """See `Shelf.close`."""
-        with self._lock:
+        with self._lock, self._reading:
             self._closed = True
+            self._reader.close()
             self._database.close()
+
+    def _read(self, question: str, *values: str) -> list[Any]:
+        """All rows: a question that is not read to its end would show the next one what was there when it began."""
+        with self._reading, self._guarded():
+            return self._reader.execute(question, values).fetchall()
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
         """The database for one thread's turn; what was changed is kept at the end of it, or nothing is."""
-        with self._lock:
-            if self._closed:
-                raise StoreClosedError
-            try:
-                with self._database:
-                    yield self._database
-            except sqlite3.Error as wrong:
-                if not is_database_error(wrong):
-                    raise
-                log.warning("the database of %s failed: %s", self._kind.what, wrong)
-                raise ShelfUnavailableError(self._kind.what) from wrong
+        with self._lock, self._guarded(), self._database:
+            yield self._database
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreClosedError
+        try:
+            yield
+        except sqlite3.Error as wrong:
+            if not is_database_error(wrong):
+                raise
+            log.warning("the database of %s failed: %s", self._kind.what, wrong)
+            raise ShelfUnavailableError(self._kind.what) from wrong
 
 
 class MemoryShelf:

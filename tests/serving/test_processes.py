@@ -158,11 +158,11 @@ def test_what_cannot_be_stored_is_said_where_it_was_brought(served):
     with served.client() as http:
         assert http.post(LIST, json={}).status_code == 200
         store = served.house.services.store
-        kept, store._tenants["default"].insert = store._tenants["default"].insert, refuse
+        kept, store._tenants.get("default").insert = store._tenants.get("default").insert, refuse
         answer = http.post(INGEST, json=record(HELD))
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert "the disk does not take" in answer.json()["detail"]
-        store._tenants["default"].insert = kept
+        store._tenants.get("default").insert = kept
         assert http.post(INGEST, json=record(HELD)).json()["stored"] == 1
         served.await_passed(1)
 

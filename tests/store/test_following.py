@@ -83,19 +83,19 @@ def test_scans_leave_little_behind(owner, monkeypatch):
         for _ in range(3):
             assert len(list(store.scan(query(isScan=True, limit=300), TENANT).records)) == 300
         store.count(query().predicate, TENANT)
-        assert [period.view.handed_out for period in store._tenants["default"]._periods.values()] == [0]
+        assert [period.view.handed_out for period in store._tenants.get("default")._periods.values()] == [0]
 
 
 def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
     owner.insert([arrival(record(n)) for n in range(50)], TENANT)
     with follower(owner) as store:
         assert store.find(query(), TENANT).total == 50
-        before = store._tenants["default"]._periods[NOW >> PERIOD_BITS].view.name
+        before = store._tenants.get("default")._periods[NOW >> PERIOD_BITS].view.name
         owner.delete(query({"activity.id": {"eq": "activity-7"}}).predicate, TENANT)
         while owner.erase(TENANT):
             pass
         store.keep_up()
-        assert store._tenants["default"]._periods[NOW >> PERIOD_BITS].view.name != before
+        assert store._tenants.get("default")._periods[NOW >> PERIOD_BITS].view.name != before
 
 
 def test_it_deletes_nothing_and_ends(owner):

@@ -210,6 +210,7 @@ async def _answered(exchange: Exchange, route: Route) -> Response:
             return failed
     if route.takes_nothing:
         await read_irreversible(exchange)
+    await exchange.opened()
     return await route.handler(exchange)
 
 

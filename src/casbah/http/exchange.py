@@ -136,6 +136,13 @@ class Exchange:
         """Call what answers at once, unless it asks a place that is far: then in a thread."""
         return await self.quick(call, *arguments) if where.far else call(*arguments)
 
+    async def opened(self) -> None:
+        """Wait, in no thread, until the store has opened the caller's tenant: a slow one must not keep threads from others.
+
+        An error of that is raised where the store is asked, if it is.
+        """
+        await opened(self.store, self.scope)
+
     async def settled(self) -> int:
         """See `Store.settled`."""
         return await self.brief(self.store, self.store.settled, self.scope)
@@ -153,6 +160,14 @@ class Exchange:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
         self.gone.set()
+
+
+async def opened(store: Store, scope: Scope) -> None:
+    """See `Exchange.opened`."""
+    opening = store.opening(scope)
+    if opening is not None:
+        await asyncio.wait([asyncio.wrap_future(opening)])
+        opening.exception()
 
 
 def json_response(value: Any, status: int = 200) -> Response:

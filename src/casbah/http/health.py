@@ -10,7 +10,7 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.errors import LeavingError, PermissionDeniedError, RouteNotFoundError
-from casbah.http.exchange import Services, json_response
+from casbah.http.exchange import Services, json_response, opened
 from casbah.http.metrics import CONTENT_TYPE
 from casbah.http.session import address_of
 from casbah.identity.door import DEFAULT_TENANT
@@ -42,6 +42,8 @@ async def ready(_: Request, services: Services) -> Response:
     """The store answers, and the server stays; if not, the error says so with 503."""
     if services.leaving.is_set():
         raise LeavingError
+    scope = Scope(DEFAULT_TENANT)
+    await opened(services.store, scope)
     count = partial(services.store.count, until=Deadline.after(_SECONDS))
-    await services.lanes.quick.run(count, Everything(), Scope(DEFAULT_TENANT))
+    await services.lanes.quick.run(count, Everything(), scope)
     return json_response({"status": "ready"})

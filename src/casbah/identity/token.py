@@ -12,8 +12,7 @@ import logging
 import re
 import secrets
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from casbah.activity.scope import Scope
@@ -28,6 +27,7 @@ from casbah.errors import (
 from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.name import checked, compared
 from casbah.identity.separation import SESSION, TOKEN, separate
+from casbah.identity.uses import Uses
 from casbah.shelf import Kept, Shelf, Value, change
 
 log = logging.getLogger("casbah.identity")
@@ -104,6 +104,7 @@ class Tokens:
         self._clock = clock
         self._separated = False
         self._creating = threading.Lock()
+        self._uses = Uses(self._write_uses)
 
     @property
     def far(self) -> bool:
@@ -150,7 +151,7 @@ class Tokens:
 
     def all(self) -> Sequence[Token]:
         """Every token, expired and revoked ones too, oldest first."""
-        return sorted((Token.of(kept.value) for kept in self._shelf.all(TOKEN)), key=lambda each: each.created)
+        return sorted(map(self._token, self._shelf.all(TOKEN)), key=lambda each: each.created)
 
     def revoke(self, which: str, *, governs: Callable[[str], bool]) -> Token:
         """Revoke a token of a tenant that `governs` allows, by id, or by name where only one in use has it.
@@ -238,7 +239,8 @@ class Tokens:
         }
 
     def close(self) -> None:
-        """Let go of the shelf."""
+        """Write what waits, and close the shelf."""
+        self._uses.close()
         self._shelf.close()
 
     def _separate(self) -> None:
@@ -247,11 +249,11 @@ class Tokens:
             self._separated = True
 
     def _caller(self, kept: Kept | None, now: int) -> Caller:
-        token = None if kept is None else Token.of(kept.value)
+        token = None if kept is None else self._token(kept)
         if kept is None or token is None or token.revoked is not None or token.expired(now):
             raise InvalidTokenError
         if token.used is None or now - token.used >= _USE_STEP_MS:
-            self._note_use(kept, token, now)
+            self._uses.note(kept.name, now)
         return Caller(token.id, token.name, Scope(token.tenant), frozenset(token.scopes))
 
     def _require_free(self, token: Token, now: int) -> None:
@@ -261,13 +263,16 @@ class Tokens:
             if in_use and other.id != token.id and compared(other.name) == compared(token.name):
                 raise NameTakenError(token.name)
 
-    def _note_use(self, kept: Kept, token: Token, now: int) -> None:
-        """Remember when a token was used, to the minute: a write to disk at every request would be dear.
+    def _token(self, kept: Kept) -> Token:
+        token = Token.of(kept.value)
+        return replace(token, used=self._uses.latest(kept.name, token.used))
 
-        Where it cannot be written, on a full disk say, the caller may come in all the same.
-        """
-        with suppress(UnavailableError):
-            self._shelf.put(TOKEN, kept.name, asdict(replace(token, used=now)), over=kept)
+    def _write_uses(self, noted: Mapping[str, int]) -> None:
+        """Keep when tokens were used, to the minute. One that somebody changes at this moment is left for its next use."""
+        for name, used in noted.items():
+            kept = self._shelf.get(TOKEN, name)
+            if kept is not None:
+                self._shelf.put(TOKEN, name, {**kept.value, "used": used}, over=kept)
 
 
 def digest(key: str) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
@@ -126,6 +126,12 @@ class Store(Protocol):
 
     def prepare(self, arrival: Arrival, /) -> Prepared:
         """What of storing an arrival needs no look at the store; to be called anywhere, and a function that can be pickled."""
+        ...
+
+    def opening(self, scope: Scope, /) -> Future[Any] | None:
+        """None where the tenant's activities can be asked for at once. Otherwise they are being opened, which takes a while:
+        callers that must not block await this first. An error in it is raised again by the call that asks.
+        """
         ...
 
     def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:

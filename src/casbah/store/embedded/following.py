@@ -15,12 +15,12 @@ from typing import Any, NoReturn, Protocol
 
 from casbah.activity.arrival import Arrival
 from casbah.activity.scope import Scope
-from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import columns, prepared
+from casbah.store.embedded.opened import Opened
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.periods import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State
@@ -58,9 +58,7 @@ class FollowingStore(Reading):
         self._followed = followed
         self._owner = owner
         self._cache = Cache(cache)
-        self._opening = threading.Lock()
-        self._tenants: dict[str, _Tenant] = {}
-        self._closed = False
+        self._tenants = Opened(self._open)
 
     def insert(self, arrivals: Iterable[Arrival | contract.Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
@@ -68,8 +66,7 @@ class FollowingStore(Reading):
 
     def insert_soon(self, arrivals: Iterable[Arrival | contract.Prepared], scope: Scope, /) -> Future[Inserted]:
         """See `Store.insert_soon`."""
-        if self._closed:
-            raise StoreClosedError
+        self._tenants.present(scope.tenant)  # Raises StoreClosedError.
         return self._owner.insert_soon([ready(each, columns) for each in arrivals], scope)
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
@@ -78,24 +75,25 @@ class FollowingStore(Reading):
 
     def keep_up(self) -> None:
         """Take into view what has changed, of every tenant that somebody has asked for: what was erased is let go of."""
-        with self._opening:
-            tenants = list(self._tenants.values())
-        for tenant in tenants:
+        for tenant in self._tenants.all():
             tenant.views()
 
     def close(self) -> None:
         """See `Store.close`."""
-        self._closed = True
+        self._tenants.close()
+
+    def opening(self, scope: Scope, /) -> Future[Any] | None:
+        """See `Store.opening`."""
+        return self._tenants.soon(scope.tenant) if self._tenants.present(scope.tenant) is None else None
 
     def _search(self, scope: Scope) -> Search:
-        if self._closed:
-            raise StoreClosedError
-        with self._opening:
-            if scope.tenant not in self._tenants:
-                self._tenants[scope.tenant] = _Tenant(scope.tenant, self._followed, self._owner.state, self._cache)
-            tenant = self._tenants[scope.tenant]
-        views = tenant.views()
+        views = self._tenants.get(scope.tenant).views()
         return Search(lambda: views)
+
+    def _open(self, name: str) -> "_Tenant":
+        tenant = _Tenant(name, self._followed, self._owner.state, self._cache)
+        tenant.views()
+        return tenant
 
     def _not_here(self, *_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("only the process that owns the store does this")

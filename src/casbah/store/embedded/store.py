@@ -9,10 +9,10 @@
 """
 
 import shutil
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
@@ -29,6 +29,7 @@ from casbah.store.embedded.erasure import waiting
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.following import Followed
 from casbah.store.embedded.lock import Lock
+from casbah.store.embedded.opened import Opened
 from casbah.store.embedded.periods import State
 from casbah.store.embedded.schema import fingerprint
 from casbah.store.embedded.snapshot import copy_tenant
@@ -61,21 +62,28 @@ class EmbeddedStore:
         self._writers = Writers(memory=writer_memory)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="casbah-writer")
         self._cache = Cache(cache)
-        self._opening = threading.Lock()
-        self._tenants: dict[str, Tenant] = {}
-        self._feedback: dict[str, Feedback] = {}
-        self._closed = False
+        self._tenants = Opened(self._open)
 
     far = False
     prepare = staticmethod(prepared)
 
     def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
-        return self.insert_soon(arrivals, scope).result()
+        return self._tenant(scope).insert(arrivals).result()
 
     def insert_soon(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Future[Inserted]:
         """See `Store.insert_soon`."""
-        return self._tenant(scope).insert(arrivals)
+        tenant = self._tenants.present(scope.tenant)
+        if tenant is not None:
+            return tenant.insert(arrivals)
+        told, listed = Future[Inserted](), list(arrivals)
+        told.set_running_or_notify_cancel()
+        self._tenants.soon(scope.tenant).add_done_callback(lambda opened: _insert(opened, listed, told))
+        return told
+
+    def opening(self, scope: Scope, /) -> Future[Any] | None:
+        """See `Store.opening`."""
+        return self._tenants.soon(scope.tenant) if self._tenants.present(scope.tenant) is None else None
 
     def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
         """See `Store.replace`."""
@@ -127,8 +135,7 @@ class EmbeddedStore:
 
     def commented(self, scope: Scope, /) -> Sequence[str]:
         """See `Store.commented`."""
-        self._tenant(scope)
-        return self._feedback[scope.tenant].activities()
+        return self._tenant(scope).feedback.activities()
 
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:
         """See `Store.delete`."""
@@ -168,32 +175,27 @@ class EmbeddedStore:
 
     def close(self) -> None:
         """See `Store.close`."""
-        with self._opening:
-            if self._closed:
-                return
-            self._closed = True
-            self._writers.close()
-            self._writing.shutdown()
-            for feedback in self._feedback.values():
-                feedback.close()
-            self._lock.release()
+        tenants = self._tenants.close()
+        if tenants is None:
+            return
+        self._writers.close()
+        self._writing.shutdown()
+        for tenant in tenants:
+            tenant.feedback.close()
+        self._lock.release()
 
     def _tenant(self, scope: Scope) -> Tenant:
-        with self._opening:
-            if self._closed:
-                raise StoreClosedError
-            if scope.tenant not in self._tenants:
-                folder = self._folder / scope.tenant
-                self._tenants[scope.tenant] = Tenant(
-                    folder,
-                    writers=self._writers,
-                    cache=self._cache,
-                    clock=self._clock,
-                    writing=self._writing,
-                    changed=self._changed,
-                )
-                self._feedback[scope.tenant] = Feedback(folder)
-            return self._tenants[scope.tenant]
+        return self._tenants.get(scope.tenant)
+
+    def _open(self, name: str) -> Tenant:
+        return Tenant(
+            self._folder / name,
+            writers=self._writers,
+            cache=self._cache,
+            clock=self._clock,
+            writing=self._writing,
+            changed=self._changed,
+        )
 
     def state(self, tenant: str) -> State:
         """How a tenant's periods stand, for those who follow (`followed`). Any thread may ask."""
@@ -205,12 +207,31 @@ class EmbeddedStore:
 
     def _forget_feedback(self, scope: Scope) -> None:
         """Delete the feedback on what is not there any more."""
-        feedback = self._feedback[scope.tenant]
+        feedback = self._tenant(scope).feedback
         for activity_id in feedback.activities():
             if self.fetch(activity_id, scope) is None:
                 feedback.forget(activity_id)
 
     def _known_feedback(self, activity_id: str, scope: Scope) -> Feedback:
-        if self._tenant(scope).search.fetch(activity_id) is None:
+        tenant = self._tenant(scope)
+        if tenant.search.fetch(activity_id) is None:
             raise ActivityNotFoundError
-        return self._feedback[scope.tenant]
+        return tenant.feedback
+
+
+def _insert(opened: Future[Tenant], arrivals: Sequence[Arrival | Prepared], told: Future[Inserted]) -> None:
+    """Store arrivals once their tenant is open; what becomes of them goes to `told`."""
+    try:
+        stored = opened.result().insert(arrivals)
+    except BaseException as error:  # noqa: BLE001  the engine's panics are no Exceptions; the caller waits for its answer
+        told.set_exception(error)
+    else:
+        stored.add_done_callback(lambda done: _pass_on(done, told))
+
+
+def _pass_on(done: Future[Inserted], told: Future[Inserted]) -> None:
+    error = done.exception()
+    if error is None:
+        told.set_result(done.result())
+    else:
+        told.set_exception(error)

@@ -14,6 +14,7 @@ from casbah.store.contract import Inserted, Prepared, ScanPage
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.erasure import Erasure
+from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.intake import Intake
 from casbah.store.embedded.periods import Periods, State
 from casbah.store.embedded.search import Search
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Tenant:
-    """The activities of one tenant; `search` reads them."""
+    """The activities of one tenant; `search` reads them, `feedback` is what people say of them."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Tenant:
         self._erasure = Erasure(self._periods, writers=writers, stamps=stamps)
         self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing)
         self.search = Search(self._periods.views)
+        self.feedback = Feedback(folder)
 
     @property
     def state(self) -> State:

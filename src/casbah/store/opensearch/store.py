@@ -47,6 +47,9 @@ class OpenSearchStore(Reading):
     far = True
     prepare = staticmethod(prepared)
 
+    def opening(self, _scope: Scope, /) -> None:
+        """See `Store.opening`."""
+
     def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
         return self.insert_soon(arrivals, scope).result()

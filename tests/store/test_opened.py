@@ -1,0 +1,158 @@
+"""Tenants are opened once, off the event loop, and none waits for the opening of another."""
+
+import asyncio
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from casbah import compose, settings
+from casbah.activity.scope import Scope
+from casbah.errors import StoreClosedError
+from casbah.store.embedded import store as store_module
+from casbah.store.embedded.following import FollowingStore
+from casbah.store.embedded.opened import Opened
+from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.embedded.tenant import Tenant
+from making import NOW, arrival, query, record
+from scenarios.inprocess import send
+
+SLOW, QUICK = Scope("slow"), Scope("quick")
+LIST, INGEST = b"/api/v1/activities/", b"/api/ext/v1/activities?source=mdca"
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Opening the tenant `slow` waits for `release`; how often it was begun."""
+    release, begun = threading.Event(), []
+
+    def opening(folder, **keys):
+        if folder.name == SLOW.tenant:
+            begun.append(folder)
+            assert release.wait(30)
+        return Tenant(folder, **keys)
+
+    monkeypatch.setattr(store_module, "Tenant", opening)
+    yield release, begun
+    release.set()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with closing(EmbeddedStore(tmp_path, clock=lambda: NOW)) as store:
+        for scope in (SLOW, QUICK):
+            store.insert([arrival(record(1))], scope)
+    return tmp_path
+
+
+def test_a_slow_tenant_holds_up_no_other(folder, slow) -> None:
+    release, begun = slow
+    with closing(EmbeddedStore(folder, clock=lambda: NOW)) as store, ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(store.find, query(), SLOW) for _ in range(3)]
+        stored = store.insert_soon([arrival(record(2))], SLOW)
+        while not begun:
+            time.sleep(0.01)
+        assert store.find(query(), QUICK).total == 1
+        assert store.insert([arrival(record(2))], QUICK).stored == 1
+        assert not any(each.done() for each in (*waiting, stored))
+        release.set()
+        assert stored.result().stored == 1
+        assert {each.result().total for each in waiting} <= {1, 2}
+        assert len(begun) == 1
+
+
+def test_requests_of_a_slow_tenant_keep_no_threads_from_others(folder, slow) -> None:
+    """As many as there are threads, and more; the other tenant's are answered meanwhile, all in one event loop."""
+    release, begun = slow
+    with compose.opened(settings.read({}, store=str(folder), search_threads="1"), clock=lambda: NOW) as house:
+
+        def asked(scope: Scope, path: bytes, *body: bytes):
+            headers = [
+                (b"authorization", f"Token {house.local_key}".encode()),
+                (b"casbah-tenant", scope.tenant.encode()),
+            ]
+            return send(house.app, "POST", path, headers, body)
+
+        async def both() -> None:
+            requests = {LIST: b"{}", INGEST: json.dumps(record(3)).encode()}
+            waiting = [asyncio.create_task(asked(SLOW, *each)) for each in requests.items() for _ in range(20)]
+            await asyncio.sleep(0.1)
+            for each in requests.items():
+                async with asyncio.timeout(20):
+                    assert (await asked(QUICK, *each)).status == 200
+            assert not any(each.done() for each in waiting)
+            waiting[0].cancel()  # A client that gives up takes nothing from those who wait for the same.
+            release.set()
+            replies = await asyncio.gather(*waiting[1:])
+            assert {reply.status for reply in replies} == {200}
+
+        asyncio.run(both())
+        assert len(begun) == 1
+
+
+def test_an_error_of_opening_goes_to_all_who_wait_and_is_not_kept() -> None:
+    tries, release = [], threading.Event()
+
+    def opening(name: str) -> str:
+        tries.append(name)
+        assert release.wait(30)
+        if len(tries) == 1:
+            raise OSError("not now")
+        return name
+
+    opened = Opened(opening)
+    first = [opened.soon("one") for _ in range(3)]
+    release.set()
+    for each in first:
+        with pytest.raises(OSError, match="not now"):
+            each.result()
+    assert opened.get("one") == "one"
+    assert opened.present("one") == "one"
+    assert opened.soon("one").result() == "one"
+    assert tries == ["one", "one"]
+    assert opened.close() == ["one"]
+    assert opened.close() is None
+    for call in (opened.get, opened.soon, opened.present):
+        with pytest.raises(StoreClosedError):
+            call("one")
+
+
+def test_closing_waits_for_what_is_being_opened(folder, slow) -> None:
+    release, begun = slow
+    store = EmbeddedStore(folder, clock=lambda: NOW)
+    opening = store.opening(SLOW)
+    with ThreadPoolExecutor(1) as pool:
+        while not begun:
+            time.sleep(0.01)
+        closing_it = pool.submit(store.close)
+        time.sleep(0.05)
+        assert not closing_it.done()
+        release.set()
+        closing_it.result()
+    assert opening.done()
+    EmbeddedStore(folder, clock=lambda: NOW).close()
+
+
+def test_a_follower_opens_each_tenant_by_itself(folder) -> None:
+    with closing(EmbeddedStore(folder, clock=lambda: NOW)) as owner:
+        release = threading.Event()
+
+        class Owner:
+            insert_soon = owner.insert_soon
+
+            def state(self, name: str):
+                if name == SLOW.tenant:
+                    assert release.wait(30)
+                return owner.state(name)
+
+        with closing(FollowingStore(owner.followed, Owner(), cache=1_000_000)) as store:
+            opening = store.opening(SLOW)
+            assert store.find(query(), QUICK).total == 1
+            assert store.opening(QUICK) is None
+            assert not opening.done()
+            release.set()
+            opening.result()
+            assert store.find(query(), SLOW).total == 1
