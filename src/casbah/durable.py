@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 
@@ -22,8 +22,13 @@ def make_folder(folder: Path, *, mode: int = 0o777) -> None:
 def write_file(file: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     draft = file.with_suffix(".new")
-    sync_into(draft, [content])
-    draft.replace(file)
+    try:
+        sync_into(draft, [content])
+        draft.replace(file)
+    except OSError:
+        with suppress(OSError):  # A part of it would take room on a full disk.
+            draft.unlink(missing_ok=True)
+        raise
     sync_folder(file.parent)
 
 

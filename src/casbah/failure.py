@@ -25,6 +25,8 @@ _DISK = frozenset(
     }
 )
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 _DATABASE = frozenset(
     {
         sqlite3.SQLITE_FULL,
@@ -51,6 +53,15 @@ def is_disk_error(error: BaseException) -> bool:
     Any other OSError, such as a missing file or a bad descriptor, is a bug of the program that meets it.
     """
     return isinstance(error, OSError) and error.errno in _DISK
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether a disk without room is the cause."""
+    if error is None:
+        return False
+    full = isinstance(error, OSError) and error.errno in _FULL
+    code = getattr(error, "sqlite_errorcode", None)
+    return full or code == sqlite3.SQLITE_FULL or is_full(error.__cause__)
 
 
 def is_database_error(error: BaseException) -> bool:

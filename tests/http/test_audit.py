@@ -148,7 +148,7 @@ def test_reading_with_parameters_as_deep_as_a_body_may_be_stops_no_other_act(ope
 def test_an_act_that_cannot_be_stored_is_told_to_the_log(tmp_path, monkeypatch, caplog):
     with compose.opened(settings.read({}, store=str(tmp_path))) as house:
 
-        def full(*_: Any) -> None:
+        def full(*_: Any, **__: Any) -> None:
             raise UnavailableError("the disk is full")
 
         monkeypatch.setattr(house.services.store, "insert_soon", full)

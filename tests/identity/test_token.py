@@ -5,6 +5,7 @@ import json
 import re
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from threading import Thread
 
@@ -20,6 +21,7 @@ from casbah.errors import (
     ShelfUnavailableError,
     StoreClosedError,
 )
+from casbah.identity import uses
 from casbah.identity.grants import SCOPES, Permission
 from casbah.identity.token import LAST_MS, Token, Tokens, digest
 from casbah.shelf import TOKENS, FolderShelf
@@ -380,18 +382,37 @@ def test_a_damaged_database_leaves_the_store_unlocked(tmp_path):
 def test_a_database_that_fails_later_is_unavailable(tokens, tmp_path):
     key, made = tokens.create("a", tenant="t")
     with closing(sqlite3.connect(tmp_path / "tokens.db")) as beside, beside:
-        beside.execute("drop table kept")
+        beside.execute("pragma writable_schema = on")
+        beside.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
+        beside.execute("pragma schema_version = 99")  # For those who have it open.
     for ask in (tokens.all, lambda: tokens.caller(key), lambda: tokens.create("b", tenant="t"), lambda: tokens.revoke(made.id, governs=anybody)):  # fmt: skip
         with pytest.raises(ShelfUnavailableError) as unavailable:
             ask()
         assert (unavailable.value.status, "Retry-After" in unavailable.value.headers) == (503, True)
 
 
-def test_where_use_cannot_be_noted_the_caller_comes_in(tokens):
+def test_where_use_cannot_be_noted_the_caller_comes_in(tokens, caplog):
     key, _ = tokens.create("a", tenant="t")
     tokens._shelf._database.execute("pragma query_only = on")
     assert tokens.caller(key).name == "a"
-    assert tokens.all()[0].used is None
+    tokens._uses.close()
+    assert "readonly database" in caplog.text
+    assert tokens._shelf.all("token")[0].value["used"] is None
+    tokens._shelf._database.execute("pragma query_only = off")
+    tokens._uses.close()
+    assert tokens._shelf.all("token")[0].value["used"] == NOW
+
+
+def test_use_is_written_soon_and_without_the_caller(tokens, monkeypatch):
+    monkeypatch.setattr(uses, "SECONDS", 0.01)
+    key, _ = tokens.create("a", tenant="t")
+    tokens.caller(key)
+    assert tokens.all()[0].used == NOW
+    for _ in range(1_000):
+        if tokens._shelf.all("token")[0].value["used"] == NOW:
+            return
+        time.sleep(0.01)
+    pytest.fail("the use of a token was not written")
 
 
 def test_a_token_that_expires_over_the_wire(tmp_path, clock):

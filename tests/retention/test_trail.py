@@ -248,7 +248,7 @@ def test_a_deletion_that_is_killed_leaves_its_act(opening, tmp_path, when: str, 
 
 
 def test_nothing_is_deleted_where_its_act_cannot_be_stored(house, ask, monkeypatch):
-    def away(*_: Any) -> None:
+    def away(*_: Any, **__: Any) -> None:
         raise UnreachableError("the cluster is away")
 
     with monkeypatch.context() as patched:
@@ -258,7 +258,7 @@ def test_nothing_is_deleted_where_its_act_cannot_be_stored(house, ask, monkeypat
 
 
 def test_a_full_disk_does_not_keep_from_deleting_and_the_acts_follow(house, ask, monkeypatch, caplog):
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise UnwritableError
 
     monkeypatch.setattr("casbah.audit.trail._SECONDS", 0.01)

@@ -82,7 +82,7 @@ class Trail:
 
     def keep(self, act: Act, scope: Scope) -> "Future[Inserted]":
         """Store an act; it is on disk once the answer is there."""
-        return self._store.insert_soon([_arrival(act)], scope)
+        return self._store.insert_soon([_arrival(act)], scope, urgent=True)
 
     def record(self, act: Act, scope: Scope, *, done: bool) -> None:
         """Store an act, whatever the level; on disk on return. `done`: it has happened, so nothing is raised.

@@ -39,11 +39,17 @@ async def metrics(request: Request, services: Services) -> Response:
 
 
 async def ready(_: Request, services: Services) -> Response:
-    """The store answers, and the server stays; if not, the error says so with 503."""
+    """The store answers, and the server stays; if not, the error says so with 503.
+
+    A store that can be read and not written to, because its disk is full, say, is ready: without it nobody could read. The
+    answer says so: `writable` is false, and `reason` is why.
+    """
     if services.leaving.is_set():
         raise LeavingError
     scope = Scope(DEFAULT_TENANT)
     await opened(services.store, scope)
     count = partial(services.store.count, until=Deadline.after(_SECONDS))
     await services.lanes.quick.run(count, Everything(), scope)
-    return json_response({"status": "ready"})
+    reason = await services.lanes.quick.run(services.store.unwritable)
+    more = {} if reason is None else {"reason": reason}
+    return json_response({"status": "ready", "writable": reason is None, **more})

@@ -6,7 +6,7 @@ import orjson
 from starlette.responses import Response
 
 from casbah.errors import OperatorError, RequestError, UnavailableError, UnwritableError
-from casbah.failure import is_disk_error
+from casbah.failure import is_database_error, is_disk_error
 
 log = logging.getLogger("casbah.http")
 
@@ -16,7 +16,7 @@ def answer(error: Exception) -> Response:
 
     Only errors of the disk itself are told as such: an unforeseen OSError is as much a bug as any other error.
     """
-    if is_disk_error(error):
+    if is_disk_error(error) or is_database_error(error):
         log.error("request failed: %s", error)
         error = UnwritableError()
     if isinstance(error, RequestError | UnavailableError):

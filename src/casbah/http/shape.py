@@ -421,7 +421,14 @@ def answers() -> dict[str, Schema]:
         ),
         "Arriving": _answer({"after": {"type": "integer", "minimum": 0}}),
         "Alive": _answer({"status": {"const": "alive"}}),
-        "Ready": _answer({"status": {"const": "ready"}}),
+        "Ready": _answer(
+            {
+                "status": {"const": "ready"},
+                "writable": {"type": "boolean", "description": "Whether activities can be stored now"},
+                "reason": {"type": "string", "description": "Why not, where they cannot"},
+            },
+            optional=("reason",),
+        ),
         "Document": {"type": "object", "required": ["openapi", "info", "paths", "components"]},
         "Problem": _answer({"detail": {"type": "string", "description": "What was wrong, and what would be right"}}),
     }

@@ -141,8 +141,13 @@ class Store(Protocol):
         """
         ...
 
-    def insert_soon(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Future[Inserted]:
-        """The same for those who do not wait in a thread of their own: the answer is there once all of it is on disk."""
+    def insert_soon(
+        self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /, *, urgent: bool = False
+    ) -> Future[Inserted]:
+        """The same for those who do not wait in a thread of their own: the answer is there once all of it is on disk.
+
+        On a full disk, what is `urgent` may use the room that is kept for deletions.
+        """
         ...
 
     def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
@@ -216,6 +221,10 @@ class Store(Protocol):
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have activities, or had."""
+        ...
+
+    def unwritable(self) -> str | None:
+        """Why nothing can be stored now, in the system's words; None if it can, as far as this can be known."""
         ...
 
     def snapshot(self, into: Path, /) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ made of them. So the largest is on disk before anything is deleted.
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from casbah.activity.arrival import Arrival
@@ -24,6 +25,7 @@ from casbah.store.embedded.document import document, prepared
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.periods import PERIODS, Periods
+from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.stamp import Stamps
 from casbah.store.embedded.view import Kept, View
 from casbah.store.embedded.writer import Writers
@@ -36,10 +38,11 @@ _MARK = "erasing.json"
 class Erasure:
     """Deletes from one tenant's periods; to be called by the thread that writes."""
 
-    def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps) -> None:
+    def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps, reserve: Reserve) -> None:
         self._periods = periods
         self._writers = writers
         self._stamps = stamps
+        self._reserve = reserve
         self._twins: tuple[Period, int, Mapping[int, Sequence[str]]] | None = None
 
     def delete(self, predicate: Predicate) -> int:
@@ -47,13 +50,16 @@ class Erasure:
         found = [(period, Asked(period.view, predicate)) for period in self._periods.all() if period.view.held]
         counted = [(period, asked, asked.count()) for period, asked in found]
         if any(count for _, _, count in counted):
-            self._periods.remember()
+            self._reserve.using(self._periods.remember)
             self._periods.payloads.forget()
         for period, asked, count in counted:
             if count:
-                write_file(period.folder / _MARK, json.dumps({"through": period.last}).encode())
-                self._writers.write(period, (), {}, last=period.last, matching=asked.query)
+                self._reserve.using(partial(self._delete, period, asked))
         return sum(count for _, _, count in counted)
+
+    def _delete(self, period: Period, asked: Asked) -> None:
+        write_file(period.folder / _MARK, json.dumps({"through": period.last}).encode())
+        self._writers.write(period, (), {}, last=period.last, matching=asked.query)
 
     def erase(self) -> bool:
         """Write some more activities anew in place of what lies beside the deleted; whether there is more to do."""

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from casbah.durable import open_database
 from casbah.store.contract import FeedbackEntry
+from casbah.store.embedded.trouble import translate_io_errors
 
 _TABLE = """
 create table if not exists feedback (
@@ -25,8 +27,8 @@ class Feedback:
 
     def add(self, activity_id: str, entry: FeedbackEntry) -> None:
         """Append an entry; it is on disk on return."""
-        with self._lock, self._opened() as database:
-            database.execute(
+        with self._lock, translate_io_errors():
+            self._opened().execute(
                 "insert into feedback (activity, at, who, what) values (?, ?, ?, ?)",
                 (activity_id, entry.at, entry.who, entry.what),
             )
@@ -35,7 +37,7 @@ class Feedback:
         """The entries of an activity, oldest first."""
         if self._database is None and not self._file.exists():
             return ()
-        with self._lock:
+        with self._lock, translate_io_errors():
             rows = self._opened().execute(
                 "select at, who, what from feedback where activity = ? order by number", (activity_id,)
             )
@@ -45,13 +47,13 @@ class Feedback:
         """The ids of all activities that have entries."""
         if self._database is None and not self._file.exists():
             return ()
-        with self._lock:
+        with self._lock, translate_io_errors():
             return [row[0] for row in self._opened().execute("select distinct activity from feedback")]
 
     def forget(self, activity_id: str) -> None:
         """Delete the entries of an activity; on disk on return."""
-        with self._lock, self._opened() as database:
-            database.execute("delete from feedback where activity = ?", (activity_id,))
+        with self._lock, translate_io_errors():
+            self._opened().execute("delete from feedback where activity = ?", (activity_id,))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -62,8 +64,5 @@ class Feedback:
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
-            self._database = sqlite3.connect(self._file, check_same_thread=False)
-            self._database.executescript(
-                f"pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on; {_TABLE}"
-            )
+            self._database = open_database(self._file, f"pragma secure_delete = on; {_TABLE}")
         return self._database

@@ -64,7 +64,14 @@ class FollowingStore(Reading):
         """See `Store.insert`."""
         return self.insert_soon(arrivals, scope).result()
 
-    def insert_soon(self, arrivals: Iterable[Arrival | contract.Prepared], scope: Scope, /) -> Future[Inserted]:
+    def insert_soon(
+        self,
+        arrivals: Iterable[Arrival | contract.Prepared],
+        scope: Scope,
+        /,
+        *,
+        urgent: bool = False,  # noqa: ARG002  nothing of that is brought here
+    ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         self._tenants.present(scope.tenant)  # Raises StoreClosedError.
         return self._owner.insert_soon([ready(each, columns) for each in arrivals], scope)
@@ -99,7 +106,7 @@ class FollowingStore(Reading):
         raise NotImplementedError("only the process that owns the store does this")
 
     replace = delete = erase = snapshot = _not_here
-    changes = settled = add_feedback = feedback = commented = tenants = _not_here
+    changes = settled = add_feedback = feedback = commented = tenants = unwritable = _not_here
 
 
 class _Tenant:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.payload import Payloads
 from casbah.store.embedded.periods import Periods
 from casbah.store.embedded.replaced import Replaced
+from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.stamp import FullMomentError, Stamps
 from casbah.store.embedded.view import Limits, View
 from casbah.store.embedded.writer import Writers
@@ -39,24 +41,30 @@ class _Batch(Batch):
     documents: dict[int, Iterable[str]] = field(default_factory=dict)
     """The same as documents; made beforehand where batches share a commit, so that one cannot spoil it for all."""
 
+    urgent: bool = False
+    """Whether it may use the room that is kept for deletions."""
+
 
 class Intake:
     """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait."""
 
-    def __init__(self, periods: Periods, *, writers: Writers, stamps: Stamps, writing: Executor) -> None:
+    def __init__(
+        self, periods: Periods, *, writers: Writers, stamps: Stamps, writing: Executor, reserve: Reserve
+    ) -> None:
         self._periods = periods
         self._payloads: Payloads = periods.payloads
         self._writers = writers
         self._stamps = stamps
         self._writing = writing
+        self._reserve = reserve
         self.settled = periods.last
         """The number of storing up to which whatever will be stored is in view. A batch is committed period by period, so that
         in between what has larger numbers may be seen before what has smaller ones."""
         self._groups = Groups(self._together, writing=writing, afterwards=self._learn)
 
-    def insert(self, arrivals: Iterable[Arrival | contract.Prepared]) -> Future[Inserted]:
+    def insert(self, arrivals: Iterable[Arrival | contract.Prepared], *, urgent: bool = False) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
-        return self._groups.add(_Batch([ready(each, columns) for each in arrivals]))
+        return self._groups.add(_Batch([ready(each, columns) for each in arrivals], urgent=urgent))
 
     def alone(self, work: Callable[[], Answer]) -> Future[Answer]:
         """Have something else done that changes what is stored, while nobody else changes it."""
@@ -140,7 +148,14 @@ class Intake:
             documents = chain.from_iterable(batch.documents.get(number, ()) for batch in batches)
             fresh = list(chain.from_iterable(batch.fresh.get(number, ()) for batch in batches))
             last = max(each.stamp.seq for each in fresh)
-            self._writers.write(self._periods.of(number), documents, _limits(fresh), last=last)
+            if any(batch.urgent for batch in batches):
+                listed = list(documents)  # They may be written twice.
+                self._reserve.using(partial(self._written, number, listed, fresh, last))
+            else:
+                self._written(number, documents, fresh, last)
+
+    def _written(self, number: int, documents: Iterable[str], fresh: Sequence[Fresh], last: int) -> None:
+        self._writers.write(self._periods.of(number), documents, _limits(fresh), last=last)
 
     def _prepared(self, batch: _Batch, known: "_Known", *, alone: bool) -> Inserted | None:
         """What will be the answer once the batch's documents are written; None if something is wrong with it."""

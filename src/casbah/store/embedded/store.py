@@ -1,6 +1,7 @@
 """The embedded store: a data directory that one process owns, with a folder for each tenant.
 
 <store>/format.json   the format's version
+<store>/reserve       room for deletions on a full disk
 <store>/lock          held by the process that owns the directory
 <store>/tenants/<tenant>/periods/<number>/   a tantivy index for each 2^31 ms
 <store>/tenants/<tenant>/dictionaries/       what its records have in common, to pack them with
@@ -11,6 +12,7 @@
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from casbah.store.embedded.following import Followed
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.opened import Opened
 from casbah.store.embedded.periods import State
+from casbah.store.embedded.reserve import Reserve, unwritable
 from casbah.store.embedded.schema import fingerprint
 from casbah.store.embedded.snapshot import copy_tenant
 from casbah.store.embedded.tenant import Tenant
@@ -57,6 +60,7 @@ class EmbeddedStore:
             self._lock.release()
             raise
         self._folder = folder / "tenants"
+        self._reserve = Reserve(folder, tenants=self._folder)
         self.followed = Followed(self._folder, SharedCount())
         self._clock = clock
         self._writers = Writers(memory=writer_memory)
@@ -71,14 +75,16 @@ class EmbeddedStore:
         """See `Store.insert`."""
         return self._tenant(scope).insert(arrivals).result()
 
-    def insert_soon(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Future[Inserted]:
+    def insert_soon(
+        self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /, *, urgent: bool = False
+    ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         tenant = self._tenants.present(scope.tenant)
         if tenant is not None:
-            return tenant.insert(arrivals)
+            return tenant.insert(arrivals, urgent=urgent)
         told, listed = Future[Inserted](), list(arrivals)
         told.set_running_or_notify_cancel()
-        self._tenants.soon(scope.tenant).add_done_callback(lambda opened: _insert(opened, listed, told))
+        self._tenants.soon(scope.tenant).add_done_callback(lambda opened: _insert(opened, listed, told, urgent=urgent))
         return told
 
     def opening(self, scope: Scope, /) -> Future[Any] | None:
@@ -146,6 +152,7 @@ class EmbeddedStore:
 
     def erase(self, scope: Scope, /) -> bool:
         """See `Store.erase`."""
+        self._reserve.fill()
         folder = self._folder / scope.tenant
         if not waiting(folder):  # Looked at often, and of every tenant, open or not.
             return False
@@ -157,6 +164,10 @@ class EmbeddedStore:
     def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""
         return sorted(each.name for each in self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def unwritable(self) -> str | None:
+        """See `Store.unwritable`."""
+        return unwritable(self._folder.parent)
 
     def snapshot(self, into: Path, /) -> Mapping[str, int]:
         """See `Store.snapshot`."""
@@ -195,6 +206,7 @@ class EmbeddedStore:
             clock=self._clock,
             writing=self._writing,
             changed=self._changed,
+            reserve=self._reserve,
         )
 
     def state(self, tenant: str) -> State:
@@ -210,7 +222,7 @@ class EmbeddedStore:
         feedback = self._tenant(scope).feedback
         for activity_id in feedback.activities():
             if self.fetch(activity_id, scope) is None:
-                feedback.forget(activity_id)
+                self._reserve.using(partial(feedback.forget, activity_id))
 
     def _known_feedback(self, activity_id: str, scope: Scope) -> Feedback:
         tenant = self._tenant(scope)
@@ -219,10 +231,12 @@ class EmbeddedStore:
         return tenant.feedback
 
 
-def _insert(opened: Future[Tenant], arrivals: Sequence[Arrival | Prepared], told: Future[Inserted]) -> None:
+def _insert(
+    opened: Future[Tenant], arrivals: Sequence[Arrival | Prepared], told: Future[Inserted], *, urgent: bool
+) -> None:
     """Store arrivals once their tenant is open; what becomes of them goes to `told`."""
     try:
-        stored = opened.result().insert(arrivals)
+        stored = opened.result().insert(arrivals, urgent=urgent)
     except BaseException as error:  # noqa: BLE001  the engine's panics are no Exceptions; the caller waits for its answer
         told.set_exception(error)
     else:

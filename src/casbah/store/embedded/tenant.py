@@ -17,6 +17,7 @@ from casbah.store.embedded.erasure import Erasure
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.intake import Intake
 from casbah.store.embedded.periods import Periods, State
+from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.stamp import Stamps
 from casbah.store.embedded.writer import Writers
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Tenant:
     """The activities of one tenant; `search` reads them, `feedback` is what people say of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what all tenants share
         self,
         folder: Path,
         *,
@@ -36,11 +37,12 @@ class Tenant:
         clock: Callable[[], int],
         writing: Executor,
         changed: Callable[[], None],
+        reserve: Reserve,
     ) -> None:
         self._periods = Periods(folder, cache=cache, changed=changed)
         stamps = Stamps(clock, last=self._periods.last)
-        self._erasure = Erasure(self._periods, writers=writers, stamps=stamps)
-        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing)
+        self._erasure = Erasure(self._periods, writers=writers, stamps=stamps, reserve=reserve)
+        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing, reserve=reserve)
         self.search = Search(self._periods.views)
         self.feedback = Feedback(folder)
 
@@ -65,9 +67,9 @@ class Tenant:
             self._intake.alone(self._shed)
         return self.search.scan(query, until)
 
-    def insert(self, arrivals: Iterable[Arrival | Prepared]) -> Future[Inserted]:
+    def insert(self, arrivals: Iterable[Arrival | Prepared], *, urgent: bool = False) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
-        return self._intake.insert(arrivals)
+        return self._intake.insert(arrivals, urgent=urgent)
 
     def replace(self, arrivals: Sequence[Arrival]) -> int:
         """Store records anew under their ids; how many of them there were."""

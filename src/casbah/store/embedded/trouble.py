@@ -3,11 +3,12 @@
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from casbah.errors import UnwritableError
-from casbah.failure import is_disk_error
+from casbah.failure import is_database_error, is_disk_error
 
 _log = logging.getLogger("casbah.store")
 _NUMBER = re.compile(r"\(os error (\d+)\)|\bcode: (\d+), kind: ")
@@ -21,16 +22,18 @@ def translate_io_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, sqlite3.Error) as error:
         cause = io_error(error)
         if cause is None:
             raise
         _log.error("the store could not be written to: %s", cause)
-        raise UnwritableError from error
+        raise UnwritableError from cause
 
 
-def io_error(error: OSError | ValueError) -> OSError | None:
+def io_error(error: OSError | ValueError | sqlite3.Error) -> OSError | sqlite3.Error | None:
     """The disk's error that another one tells of; None where it tells of none."""
+    if isinstance(error, sqlite3.Error):
+        return error if is_database_error(error) else None
     if isinstance(error, ValueError):
         found = _NUMBER.search(str(error))
         if found is None:

@@ -54,7 +54,14 @@ class OpenSearchStore(Reading):
         """See `Store.insert`."""
         return self.insert_soon(arrivals, scope).result()
 
-    def insert_soon(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Future[Inserted]:
+    def insert_soon(
+        self,
+        arrivals: Iterable[Arrival | Prepared],
+        scope: Scope,
+        /,
+        *,
+        urgent: bool = False,  # noqa: ARG002  a cluster keeps no room
+    ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         return self._intake(scope).insert(arrivals)
 
@@ -103,6 +110,9 @@ class OpenSearchStore(Reading):
     def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""
         return self._turns.tenants()
+
+    def unwritable(self) -> None:
+        """See `Store.unwritable`. A cluster that is full says so of itself, and to each request."""
 
     def snapshot(self, _into: Path, /) -> Mapping[str, int]:
         """A cluster's data does not fit a folder. Raises ElsewhereError."""
