@@ -403,7 +403,8 @@ import pytest
 def test_my_client_survives(casbah_server):
     casbah_server.next(502, {{"status": 429, "retryAfter": 1}}, {{"slow": 2_000}})
     now = time.time_ns() // 1_000_000  # what happened before the window of 30 days would not be found
-    casbah_server.late([{{"_id": "late", "timestamp": now}}], after=3)  # stored before the fourth request is answered
+    late = {{"_id": "late", "timestamp": now, "appId": 11161}}
+    casbah_server.late([late], after=3)  # stored just before the fourth request is answered
     found = my_client(casbah_server.url, casbah_server.token).everything()  # ids, oldest first
     assert sorted(found) == sorted(set(found))
     assert len(found) == 1_201

@@ -186,7 +186,7 @@ def test_what_a_stranger_answers_otherwise_is_told(capsys, page, problem):
     with answering(page) as url:
         status, said = played(capsys, "--url", url, "--token", "x", "--only", "040")
     assert status == 1
-    assert "not as it says, 040-list: limit is 100 by default and at most (C; wire.md 4)" in said
+    assert "not as it says, 040-list: limit is 100 by default (D, C; wire.md 4)" in said
     assert problem in said
 
 

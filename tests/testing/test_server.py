@@ -228,7 +228,7 @@ def test_totals_that_are_approximate_say_so(casbah_server):
 
 @pytest.mark.casbah(mimic_late="700ms")
 def test_activities_that_are_seen_late(casbah_server):
-    casbah_server.add([{"_id": "a", "timestamp": 1_000}])
+    casbah_server.add([{"_id": "a", "timestamp": 1_000, "appId": 1}])
     hidden = [ask(casbah_server).json()["total"], ask(casbah_server, LIST + "count/").json()["total"]]
     fetched = httpx.get(casbah_server.url + LIST + "a/", headers=casbah_server.headers)
     time.sleep(0.8)
@@ -267,9 +267,18 @@ def test_answers_that_fail_on_demand(casbah_server):
 
 @pytest.mark.casbah(mimic="mdca", throttle="off")
 def test_events_that_arrive_amid_the_requests(casbah_server):
-    casbah_server.late([{"_id": "b", "timestamp": now()}], after=2)
+    casbah_server.late([{"_id": "b", "timestamp": now(), "appId": 1}], after=2)
     totals = [ask(casbah_server).json()["total"] for _ in range(4)]
     assert totals == [0, 0, 1, 1]
+
+
+@pytest.mark.casbah(mimic="mdca", throttle="off")
+def test_events_that_cannot_be_stored_are_refused_when_they_are_announced(casbah_server):
+    with pytest.raises(MisuseError, match=r"400 .*line 2 cannot be stored: "):
+        casbah_server.late(
+            [{"_id": "b", "timestamp": now(), "appId": 1}, {"_id": "c", "timestamp": "never", "appId": 1}]
+        )
+    assert [ask(casbah_server).json()["total"] for _ in range(2)] == [0, 0]
 
 
 @pytest.mark.casbah(mimic="mdca", throttle="off")
@@ -301,7 +310,7 @@ def test_what_cannot_befall_a_request(casbah_server, path, body, detail):
 @pytest.mark.casbah(mimic="mdca", throttle="off")
 def test_what_was_to_befall_can_be_taken_back(casbah_server):
     casbah_server.next(502, 502)
-    casbah_server.late([{"_id": "b", "timestamp": 500}], after=0)
+    casbah_server.late([{"_id": "b", "timestamp": 500, "appId": 1}], after=0)
     httpx.delete(casbah_server.url + "/api/ext/v1/mimic", headers=casbah_server.headers)
     assert ask(casbah_server).json() == {"data": [], "hasNext": False, "total": 0}
 

@@ -67,6 +67,12 @@ def store_events(exchange: Exchange, body: bytes, source: str | None, encodings:
     return _said(exchange, list(_stored(exchange, batches)))
 
 
+def refusals(exchange: Exchange, text: bytes, source: str | None) -> list[Refusal]:
+    """The events of a text that reading it refuses. Stores nothing."""
+    items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
+    return [item for item in items if isinstance(item, Refusal)]
+
+
 def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", Inserted]]:
     """Each batch with what became of it. One is stored while the next is made ready, but only so many wait in memory."""
     under_way: deque[tuple[_Batch, Future[Inserted]]] = deque()

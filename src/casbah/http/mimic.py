@@ -15,7 +15,7 @@ from casbah.errors import MalformedBodyError, NotMimickingError, ThrottledError,
 from casbah.http.body import read_body, read_parameters
 from casbah.http.encoding import decoded
 from casbah.http.exchange import Exchange, json_response
-from casbah.http.ingest import SETTING, read_source, store_events
+from casbah.http.ingest import SETTING, read_source, refusals, store_events
 from casbah.http.problems import answer
 from casbah.http.quirks import Arriving, Interruption
 
@@ -68,6 +68,9 @@ async def expect_arrivals(exchange: Exchange) -> Response:
     body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
     encodings = ", ".join(exchange.request.headers.getlist("content-encoding"))
     text = decoded(body, encodings, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
+    refused = await exchange.ingest(refusals, exchange, text, source)
+    if refused:  # Nobody would be told when they arrive.
+        raise MalformedBodyError(f"body: line {refused[0].line} cannot be stored: {refused[0].reason}")
     exchange.services.quirks.arrive(exchange.scope.tenant, Arriving(after, text, source))
     return json_response({"after": after})
 
