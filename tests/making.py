@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
+from casbah import compose, settings
 from casbah.activity.arrival import Arrival
 from casbah.activity.query import Query, parse
 
@@ -43,3 +46,9 @@ def query(filters: Mapping[str, Any] | None = None, **parameters: Any) -> Query:
 def ids(records: Iterable[bytes]) -> list[str]:
     """The `_id` of each record, in order."""
     return [json.loads(each)["_id"] for each in records]
+
+
+def empty_store(folder: Path) -> Path:
+    """A new store in a folder: commands that only read want one."""
+    with closing(compose.store_of(settings.read({}, store=str(folder)))):
+        return folder

@@ -44,6 +44,7 @@ from casbah.shelf import PASSING, QUERIES, RANGES, RULES, TOKENS, FolderShelf, K
 from casbah.store.contract import Finding, Store
 from casbah.store.embedded.following import Followed, FollowingStore, Owner
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.format import FILE as FORMAT_FILE
 from casbah.store.opensearch import examine
 from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.shelf import ClusterShelf
@@ -256,6 +257,11 @@ def examined(settings: Settings) -> Iterator[Finding]:
 def _cluster(place: Place, settings: Settings) -> Cluster:
     ca = None if settings.cluster_ca is None else str(settings.cluster_ca)
     return Cluster(place, password=settings.cluster_password, ca=ca)
+
+
+def holds_store(settings: Settings) -> bool:
+    """Whether there is a store already; it is not opened. Of a cluster only opening it can tell."""
+    return settings.cluster is not None or (settings.store / FORMAT_FILE).is_file()
 
 
 def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Store:

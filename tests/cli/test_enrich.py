@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from casbah.cli import app
 from casbah.errors import BadSettingError, OperatorError, ServerRefusedError
+from making import empty_store
 
 RECORD = {"_id": "a1", "timestamp": 1, "appId": 1, "device": {"clientIP": "10.1.2.3"}, "user": {"userName": "ada"}}
 CSV = "name, ip_address_ranges, category, tag(id), isp_name\n"
@@ -15,7 +16,7 @@ CSV = "name, ip_address_ranges, category, tag(id), isp_name\n"
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("CASBAH_STORE", str(empty_store(tmp_path / "store")))
     return tmp_path
 
 

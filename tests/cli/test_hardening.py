@@ -18,7 +18,7 @@ from casbah import settings
 from casbah.cli import condition, connection
 from casbah.cli.plain import cell, plain
 from casbah.demo import load
-from making import record
+from making import empty_store, record
 
 ESCAPE = "\x1b]0;title\x07\x1b[31mred"
 
@@ -123,12 +123,13 @@ def test_brackets_in_a_cell_are_no_markup():
         pytest.param(["list", "--tenant", "é"], 1, "use 1 to 64 of a-z", id="a tenant that no header can carry"),
         pytest.param(["list", "--filter", b"text text \xff"], 1, "not UTF-8", id="bytes that are not text"),
         pytest.param(["list", "--all", "--json"], 2, "--ndjson", id="everything as one answer"),
-        pytest.param(["list", "--store", __file__], 1, "File exists", id="a store that is a file"),
+        pytest.param(["list", "--store", __file__], 2, "it is not a folder", id="a store that is a file"),
         pytest.param(["token", "revoke", "nothing"], 1, "no token 'nothing'", id="a token that is not there"),
         pytest.param(["demo", "--count", "-1"], 2, "--count", id="fewer than none"),
     ],
 )
 def test_what_goes_wrong_is_said_plainly(tmp_path, arguments, code, said):
+    empty_store(tmp_path)
     assert said in casbah(tmp_path, *arguments, code=code).stderr.decode()
 
 

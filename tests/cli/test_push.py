@@ -13,7 +13,7 @@ from casbah import compose, settings
 from casbah.activity.scope import Scope
 from casbah.cli import app
 from casbah.cli.serve import pushing
-from making import arrival, record
+from making import arrival, empty_store, record
 
 
 class Receiver(HTTPServer):
@@ -84,5 +84,5 @@ def test_a_server_sends_what_is_stored_and_dead_letters_are_sent_again(tmp_path:
 
 
 def test_an_unknown_destination_says_which_there_are(tmp_path: Path) -> None:
-    (tmp_path / "store").mkdir()
+    empty_store(tmp_path / "store")
     assert "no destination 'siem' in the file that CASBAH_PUSH names; there: soar" in told("replay", "siem", code=1)

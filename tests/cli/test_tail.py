@@ -13,7 +13,7 @@ from casbah.activity.scope import Scope
 from casbah.cli import app
 from casbah.cli.connection import announced
 from casbah.cli.tail import NothingToFollowError
-from making import arrival, record
+from making import arrival, empty_store, record
 from scenarios.server import serving
 
 
@@ -50,7 +50,8 @@ def test_people_see_a_table(folder: Path) -> None:
     assert "2025" in CliRunner().invoke(app, ["tail", "--no-follow", "--since", "start"]).stdout
 
 
-def test_nobody_waits_for_what_cannot_come() -> None:
+def test_nobody_waits_for_what_cannot_come(folder: Path) -> None:
+    empty_store(folder / "store")
     result = CliRunner().invoke(app, ["tail"])
     assert isinstance(result.exception, NothingToFollowError)
     assert "start `casbah serve`" in str(result.exception)

@@ -11,7 +11,7 @@ from casbah import compose, settings
 from casbah.cli import app
 from casbah.cli.token import _expiry
 from casbah.errors import CasbahError
-from making import NOW
+from making import NOW, empty_store
 
 HOUR, DAY = 3_600_000, 86_400_000
 Run = Callable[..., Result]
@@ -74,7 +74,7 @@ def test_what_is_no_moment_is_a_mistake_in_the_command(run):
 
 
 def test_a_damaged_database_is_one_line(run, tmp_path):
-    (tmp_path / "tokens.db").write_bytes(b"rubbish" * 1_000)
+    (empty_store(tmp_path) / "tokens.db").write_bytes(b"rubbish" * 1_000)
     refused = run("list")
     assert isinstance(refused.exception, CasbahError)
     assert "tokens.db is not a database of tokens" in str(refused.exception)

@@ -61,7 +61,7 @@ def list_activities(  # noqa: PLR0913  one parameter an option
     }
     if everything and as_json:
         raise typer.BadParameter("the API answers a page at a time; use --all with --ndjson", param_hint="--json")
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         if count:
             total = api.ask("POST", f"{_PATH}/count/", json={"filters": body["filters"]}).json()["total"]
             typer.echo(json.dumps({"total": total}) if as_json else f"{total:,}")
@@ -86,7 +86,7 @@ def show(
 
     Example: casbah show 97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         record = api.ask("GET", f"{_PATH}/{quote(activity_id, safe='')}/").content
     if as_json:
         typer.echo(record)
@@ -119,7 +119,7 @@ def feedback(  # noqa: PLR0913  one parameter an option
         "allowContact": allow_contact,
     }
     quoted = quote(activity_id, safe="")
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         if not listed:
             sent = {key: each for key, each in given.items() if each is not None}
             api.ask("POST", f"{_PATH}/{quoted}/feedback", json=sent)

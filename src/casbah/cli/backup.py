@@ -46,7 +46,7 @@ def make(
 
     Example: casbah backup make /backup/casbah
     """
-    there, chosen = place_of(place, endpoint=endpoint), options.chosen(store=store)
+    there, chosen = place_of(place, endpoint=endpoint), options.existing(store=store)
     with connected(chosen, tenant=options.TENANT) as api:
         made = api.ask("POST", _SNAPSHOTS).json()
         try:

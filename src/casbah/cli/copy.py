@@ -53,6 +53,7 @@ def copy(
     """
     if source == target:
         raise BackupError("--from and --to name the same store")
+    options.require_store(settings.read(os.environ, store=source), hint="--from")
     if tenant is None:
         _beside(source, target)
     with closing(_opened(source)) as here, closing(_opened(target)) as there:

@@ -40,7 +40,7 @@ def top(  # noqa: PLR0913  one parameter an option
     Example: casbah top user.username location.country --filter 'date gte_ndays 30'
     """
     body = {"filters": condition.filters(conditions or [], filters), "facets": names, "limit": limit, "prefix": prefix}
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/facets", json=body)
     if as_json:
         typer.echo(answer.content)
@@ -74,7 +74,7 @@ def histogram(  # noqa: PLR0913  one parameter an option
         "width": width,
         "sortField": sort,
     }
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/histogram", json=body)
     if as_json:
         typer.echo(answer.content)

@@ -39,7 +39,7 @@ def doctor(*, as_json: options.AsJson = False, store: options.Store = None) -> N
 
     Example: casbah doctor
     """
-    chosen = options.chosen(store=store)
+    chosen = options.existing(store=store)
     found = [finding for look in _LOOKS for finding in _looked(look, chosen)]
     if as_json:
         typer.echo(json.dumps([{"what": each.what, "state": each.state, "seen": each.seen} for each in found]))

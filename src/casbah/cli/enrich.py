@@ -36,7 +36,7 @@ def enrich(
 
     Example: casbah enrich --again --filter 'date gte_ndays 90'
     """
-    settings = options.chosen(store=store)
+    settings = options.existing(store=store)
     with connected(settings, tenant=tenant) as api:
         if not again:
             _show(settings, api, as_json=as_json)

@@ -62,7 +62,7 @@ def export(  # noqa: PLR0913  one parameter an option
     if go_on is None and not body["format"]:
         endings = ", ".join(f".{name}" for name in FORMATS)
         raise typer.BadParameter(f"its ending says no format; give it one of {endings}, or --format", param_hint="FILE")
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         begun = go_on or api.ask("POST", _PATH, json=body).json()["id"]
         try:
             done = _ready(api, begun)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from casbah import settings
+from casbah import compose, settings
 from casbah.errors import UnknownSettingError
 from casbah.identity.door import DEFAULT_TENANT
 from casbah.settings import PREFIX, SETTINGS, Settings
@@ -24,6 +24,25 @@ TENANT = DEFAULT_TENANT
 def chosen(**given: str | None) -> Settings:
     """The settings: what was given, else the environment's, else the defaults."""
     return settings.read(os.environ, **given)
+
+
+def existing(**given: str | None) -> Settings:
+    """The settings of a command that reads: it never creates a store, so that a mistyped path is an error."""
+    settings = chosen(**given)
+    require_store(settings, hint="--store")
+    return settings
+
+
+def require_store(settings: Settings, *, hint: str) -> None:
+    """Raises typer.BadParameter, which exits with 2, where the settings name no store. A cluster says so itself."""
+    folder = settings.store
+    if not compose.holds_store(settings):
+        seen = "it has no store in it" if folder.is_dir() else "it is not a folder" if folder.exists() else "not found"
+        raise typer.BadParameter(
+            f"no store at {folder}: {seen}; check {hint} and CASBAH_STORE. "
+            "`casbah ingest`, `casbah serve` and `casbah token create` make a new store",
+            param_hint=hint,
+        )
 
 
 def named(pairs: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str | None]:

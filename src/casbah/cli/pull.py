@@ -54,7 +54,7 @@ def pull(
 
     Example: casbah pull okta --once --file pull.toml
     """
-    settings = options.chosen(store=store, pull=file)
+    settings = (options.existing if listed else options.chosen)(store=store, pull=file)
     if settings.pull is None:
         raise BadPullFileError("nothing says what to pull: name a file with --file or CASBAH_PULL (docs/pull.md)")
     entries = read(settings.pull)

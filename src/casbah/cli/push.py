@@ -36,7 +36,7 @@ def status(*, as_json: options.AsJson = False, store: options.Store = None) -> N
 
     Example: casbah push status
     """
-    with closing(Letters(options.chosen(store=store).store)) as letters:
+    with closing(Letters(options.existing(store=store).store)) as letters:
         found, dead = letters.all(), letters.dead()
     if as_json:
         rows = [{"name": name, "reached": reached, "status": said} for name, reached, said in found]
@@ -67,7 +67,7 @@ def replay(
 
     Example: casbah push replay soar
     """
-    settings = options.chosen(store=store)
+    settings = options.existing(store=store)
     if running(settings.store) is not None:
         raise PushError("a server runs on the store; stop it first: two would send at the same time")
     entries = read(settings.push) if settings.push else {}

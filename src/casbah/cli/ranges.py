@@ -45,7 +45,7 @@ def list_ranges(
 
     Example: casbah ranges list --json
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         found = list(_all(api))
     if as_json:
         typer.echo(json.dumps(found))
@@ -86,7 +86,7 @@ def add(  # noqa: PLR0913  one parameter an option
     Example: casbah ranges add 'Berlin office' 192.0.2.0/24 2001:db8::/48 --category corporate
     """
     drawn = _drawn(name, networks, category, tag or [], organization, _where(country, city))
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         range_id = api.ask("POST", f"{_PATH}/create_rule", json=drawn).json()
     typer.echo(json.dumps({"_id": range_id}) if as_json else f"added {plain(name)} ({range_id})")
 
@@ -103,7 +103,7 @@ def remove(
 
     Example: casbah ranges remove 'Berlin office'
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         there = list(_all(api))
         found = next((each for each in there if which in (each["_id"], each["name"])), None)
         if found is None:
@@ -131,7 +131,7 @@ def load(
     """
     rows = list(_rows(path))
     done = {"added": 0, "changed": 0, "same": 0, "removed": 0}
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         there = {each["name"]: each for each in _all(api)}
         if only:
             for name in there.keys() - {row["name"] for row in rows}:

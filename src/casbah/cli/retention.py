@@ -41,7 +41,7 @@ def delete(  # noqa: PLR0913  one parameter an option
     Example: casbah delete --filter 'user.username eq ann@example.com'
     """
     asked = _chosen(conditions, filters, everything=everything)
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         look = api.ask("POST", _DELETE, json={**asked, "dryRun": True}).json()
         if look["deleted"] and (yes or _agreed(look)):
             done = api.ask("POST", _DELETE, json={**asked, "dryRun": False, "wait": True}).json()
@@ -58,7 +58,7 @@ def list_rules(
 
     Example: casbah retention list
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         found = api.ask("GET", _RULES).json()["data"]
     if as_json:
         typer.echo(json.dumps(found))
@@ -123,7 +123,7 @@ def remove(
 
     Example: casbah retention remove 3f0a51c2d9e8b764
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         removed = api.ask("DELETE", f"{_RULES}/{rule}").json()
     typer.echo(json.dumps(removed) if as_json else f"removed {plain(removed['name'])}")
 
@@ -140,7 +140,7 @@ def apply(
 
     Example: casbah retention apply
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         done = api.ask("POST", f"{_RULES}/apply", json={"dryRun": not yes}).json()
     if as_json:
         typer.echo(json.dumps(done))
@@ -173,7 +173,7 @@ def trail(
     """
     if days is not None and forever:
         raise typer.BadParameter("give --days or --forever, not both", param_hint="--days")
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         path = f"{_RULES}/trail"
         change = days is not None or forever
         kept = (api.ask("POST", path, json={"days": days}) if change else api.ask("GET", path)).json()
@@ -190,7 +190,7 @@ def _chosen(conditions: list[str] | None, filters: str | None, *, everything: bo
 
 
 def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None) -> None:
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         rule = api.ask("POST", _RULES, json=body).json()
     typer.echo(json.dumps(rule) if as_json else f"added {plain(rule['name'])} ({rule['id']})")
 

@@ -49,7 +49,7 @@ def tail(  # noqa: PLR0913  one parameter an option
 
     Example: casbah tail --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN' --ndjson --cursor-file seen.txt
     """
-    chosen = options.chosen(store=store)
+    chosen = options.existing(store=store)
     if follow and running(chosen.store) is None:
         raise NothingToFollowError(
             "no server runs on this store, so nothing will be stored; start `casbah serve`, or add --no-follow"

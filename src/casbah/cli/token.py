@@ -63,7 +63,7 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
 
     Example: casbah token list --json
     """
-    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+    with connected(options.existing(store=store), tenant=options.TENANT) as api:
         tokens = api.ask("GET", _PATH).json()["data"]
     if as_json:
         typer.echo(json.dumps(tokens))
@@ -87,7 +87,7 @@ def revoke(
 
     Example: casbah token revoke dashboard
     """
-    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+    with connected(options.existing(store=store), tenant=options.TENANT) as api:
         tokens = api.ask("GET", _PATH).json()["data"]
         found = _one(tokens, which)
         gone = api.ask("DELETE", f"{_PATH}/{found['id']}").json()
