@@ -36,7 +36,7 @@ from casbah.pull.config import read as pulls
 from casbah.pull.report import report
 from casbah.retention.deletion import Retention
 from casbah.retention.rules import Rules
-from casbah.saved.queries import Queries
+from casbah.saved.queries import Bounds, Queries
 from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
 from casbah.shared import SharedFlag
@@ -103,11 +103,12 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         closing(Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock)) as retention,
     ):
         asked["tokens"].separate()
+        bounds = Bounds(settings.max_queries, settings.max_queries_size)
         services = Services(
             **asked,
             **taken_in,
             sign_in=_sign_in(settings, issuer, shelf(PASSING), clock),
-            queries=Queries(shelf(QUERIES), clock=clock, earlier=earlier),
+            queries=Queries(shelf(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 
@@ -32,11 +33,10 @@ def write_file(file: Path, content: bytes) -> None:
     sync_folder(file.parent)
 
 
-def sync_into(file: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file's content; whether its name survives too is its folder's to say."""
-    with file.open("wb") as handle:
-        for piece in pieces:
-            handle.write(piece)
+def sync_into(file: Path, pieces: Iterable[bytes], *, mode: int = 0o666) -> None:
+    """Write a file's content; whether its name survives too is its folder's to say. `mode` is a new file's."""
+    with open(file, "wb", opener=partial(os.open, mode=mode)) as handle:
+        handle.writelines(pieces)
         handle.flush()
         os.fsync(handle.fileno())
 

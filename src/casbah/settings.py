@@ -114,6 +114,10 @@ class Settings:
     max_filters: int
     max_values: int
     max_value_length: int
+    max_feedback: int
+    max_feedback_length: int
+    max_queries: int
+    max_queries_size: int
     batch: int
     search_threads: int
     search_queue: int
@@ -468,6 +472,10 @@ SETTINGS = _table(
     Setting("max_filters",      "64",          _whole,  "Filters in one request"),
     Setting("max_values",       "1_000",       _whole,  "Values of one operator"),
     Setting("max_value_length", "4_096",       _whole,  "Characters in one value"),
+    Setting("max_feedback",     "100",         _whole,  "Feedback entries for one activity"),
+    Setting("max_feedback_length", "4_000",    _whole,  "Characters in one feedback entry, as JSON"),
+    Setting("max_queries",      "1_000",       _whole,  "Saved queries of one owner"),
+    Setting("max_queries_size", "1_000_000",   _whole,  "Bytes of the saved queries of one owner, as JSON; those that a tenant shares have the same bound together"),
     Setting("batch",            "5_000",       _whole,  "Activities that ingest commits at a time"),
     Setting("search_threads",   "8",           _whole,  "Searches that are worked on at a time; the engine shares the processors among them"),
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),

@@ -1,5 +1,7 @@
 """Snapshots of a store that is being written to, and the places where backups are kept."""
 
+import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -138,3 +140,19 @@ def test_a_place_is_a_folder_or_a_bucket() -> None:
     assert isinstance(place_of("/backup"), FolderPlace)
     with pytest.raises(BackupError, match="expected s3://bucket/prefix"):
         place_of("s3://")
+
+
+def test_a_backup_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "file").write_bytes(b"x")
+        FolderPlace(tmp_path / "new" / "backup").put("files/ab/cd", tmp_path / "file")
+    finally:
+        os.umask(before)
+    made = [tmp_path / "new" / "backup", *sorted((tmp_path / "new" / "backup").rglob("*"))]
+    assert [(stat.S_IMODE(each.stat().st_mode), each.name) for each in made] == [
+        (0o700, "backup"),
+        (0o700, "files"),
+        (0o700, "ab"),
+        (0o600, "cd"),
+    ]

@@ -209,3 +209,27 @@ def test_made_up_arrivals_come_complete_and_in_order():
     beside = [each.id for each in load.made_up_arrivals(count, until_ms=1_700_000_000_000)]
     here = [each.id for each in load.arrivals_of(load.made_up(count, until_ms=1_700_000_000_000))]
     assert beside == here
+
+
+def test_a_store_that_others_may_look_into_is_reported_and_what_is_written_is_its_owners(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir(mode=0o755)
+    store.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        sent = json.dumps(record(1)).encode()
+        casbah(store, "ingest", "-", "--source", "mdca", stdin=sent)
+        environment = {**os.environ, "CASBAH_STORE": str(store), "CASBAH_PORT": "0"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "casbah", "serve"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        os.umask(before)
+    with process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(2)]
+        process.terminate()
+        process.communicate()
+    assert said[1] == f"casbah: others may look into {store}; chmod 700 {store}\n"
+    made = [each for each in store.rglob("*") if each.stat().st_mode & 0o077]
+    assert made == []

@@ -213,6 +213,15 @@ def test_tenants_are_apart(store: Store) -> None:
         store.feedback("activity-2", OTHER)
 
 
+def test_feedback_on_an_activity_is_bounded_where_that_is_asked(store: Store) -> None:
+    store.insert([arrival(record(n)) for n in (1, 2)], TENANT)
+    entry = FeedbackEntry(NOW, "token", b'{"feedback": "1"}')
+    assert [store.add_feedback("activity-1", entry, TENANT, most=2) for _ in range(3)] == [True, True, False]
+    assert len(store.feedback("activity-1", TENANT)) == 2
+    assert store.add_feedback("activity-2", entry, TENANT, most=2)
+    assert store.add_feedback("activity-1", entry, TENANT)
+
+
 def test_feedback_is_appended(store: Store) -> None:
     store.insert([arrival(record(1))], TENANT)
     entries = [FeedbackEntry(NOW + n, "token", b'{"feedback": "%d"}' % n) for n in range(3)]

@@ -7,7 +7,6 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.query import where
-from casbah.saved import queries
 from casbah.saved.suggested import SUGGESTED
 from scenarios.inprocess import Asker, Reply
 
@@ -105,10 +104,51 @@ def test_what_is_refused(bearer, body, text):
     assert named(ada) == []
 
 
-def test_there_is_a_bound(bearer, monkeypatch):
-    monkeypatch.setattr(queries, "MOST_QUERIES", 2)
-    ada = bearer("ada")
-    assert [save(ada, name=str(number)).status for number in range(3)] == [201, 201, 400]
+@pytest.fixture
+def bounded(tmp_path):
+    """Askers by name, on a server with narrow bounds."""
+    chosen = settings.read({}, store=str(tmp_path), max_queries="3", max_queries_size="1500")
+    with compose.opened(chosen) as house:
+        tokens = house.services.tokens
+        keys = {
+            name: tokens.create(name, tenant="contoso", scopes=["Investigation.read"])[0] for name in ("ada", "bob")
+        }
+        yield {name: Asker(house.app, key) for name, key in keys.items()}
+
+
+def of_size(size: int) -> dict[str, Any]:
+    return {"text": {"eq": ["x" * size]}}
+
+
+def test_the_queries_of_an_owner_are_bounded_in_number(bounded):
+    replies = [save(bounded["ada"], name=str(number)) for number in range(4)]
+    assert [reply.status for reply in replies] == [201, 201, 201, 400]
+    assert "at most 3 saved queries of one owner (setting CASBAH_MAX_QUERIES)" in replies[-1].json["detail"]
+    assert save(bounded["bob"], name="other").status == 201
+    path = f"{PATH}/{replies[0].json['id']}"
+    assert bounded["ada"]("POST", path, json.dumps({"name": "changed", "filters": {}}).encode()).status == 200
+
+
+def test_the_queries_of_an_owner_are_bounded_in_bytes(bounded):
+    ada = bounded["ada"]
+    assert save(ada, name="a", filters=of_size(600)).status == 201
+    kept = save(ada, name="b", filters=of_size(300))
+    refused = save(ada, name="c", filters=of_size(600))
+    assert refused.status == 400
+    assert (
+        "at most 1500 bytes of saved queries of one owner (setting CASBAH_MAX_QUERIES_SIZE)" in refused.json["detail"]
+    )
+    larger = json.dumps({"name": "b", "filters": of_size(1_000)}).encode()
+    assert ada("POST", f"{PATH}/{kept.json['id']}", larger).status == 400, "nor may one grow past it"
+    assert [each["name"] for each in ada("GET", PATH).json["data"] if not each["suggested"]] == ["a", "b"]
+
+
+def test_what_a_tenant_shares_is_bounded_together(bounded):
+    assert save(bounded["ada"], name="a", filters=of_size(800), shared=True).status == 201
+    refused = save(bounded["bob"], name="b", filters=of_size(800), shared=True)
+    assert refused.status == 400
+    assert "of a tenant, shared" in refused.json["detail"]
+    assert save(bounded["bob"], name="b", filters=of_size(800)).status == 201
 
 
 def test_choices_can_be_asked_for_as_they_stand(bearer):

@@ -42,7 +42,7 @@ def place_of(text: str, *, endpoint: str | None = None) -> Place:
 
 
 class FolderPlace:
-    """A folder of this machine, or one that is mounted."""
+    """A folder of this machine, or one that is mounted. What is made there is its owner's alone."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -55,10 +55,11 @@ class FolderPlace:
     def put(self, key: str, file: Path) -> None:
         """See `Place.put`."""
         into = self._folder / key
-        make_folder(into.parent)
+        for folder in (self._folder, *reversed([above for above in into.parents if self._folder in above.parents])):
+            make_folder(folder, mode=0o700)
         draft = into.with_name(f"{into.name}.new")
         with file.open("rb") as source:
-            sync_into(draft, iter(lambda: source.read(_PIECE), b""))
+            sync_into(draft, iter(lambda: source.read(_PIECE), b""), mode=0o600)
         draft.replace(into)
         sync_folder(into.parent)
 

@@ -87,6 +87,7 @@ def root(
 
 def main() -> None:
     """Run the command line; what went wrong on purpose is one line on stderr."""
+    os.umask(0o077)  # Stores, backups and exports are for their owner, in whatever folder they are.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # What a console cannot show is no reason to show nothing.
             stream.reconfigure(errors="replace")

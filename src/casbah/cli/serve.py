@@ -1,6 +1,7 @@
 """casbah serve."""
 
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from casbah.settings import Settings
 from casbah.shared import SharedFlag
 
 _SECONDS = 600.0
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def serve(
@@ -58,6 +60,8 @@ def serve(
         stopping.on_signals()
         with announced(settings.store, url=url, key=house.local_key, certificate=settings.tls_certificate):
             sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
+            if settings.store.stat().st_mode & _OTHERS:
+                sys.stderr.write(f"casbah: others may look into {settings.store}; chmod 700 {settings.store}\n")
             settle()
             house.services.retention.begin()
             with pushing(settings, house), pulling(settings, url, house.local_key) as stop:

@@ -1,6 +1,7 @@
 """The Activities API: list, scan, fetch, feedback, count, metadata (`wire.md`, sections 1, 4, 5 and 8)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,7 +14,7 @@ from casbah.activity.fields import FIELDS
 from casbah.activity.language import FILTERS
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query, continuation, parse, where
-from casbah.errors import ActivityNotFoundError, MalformedBodyError, describe
+from casbah.errors import ActivityNotFoundError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
 from casbah.http.exchange import Exchange, json_response
 from casbah.ingest import jsontext
@@ -67,7 +68,13 @@ async def give_feedback(exchange: Exchange) -> Response:
     activity_id = exchange.path["pk"]
     caller = exchange.caller
     entry = FeedbackEntry(exchange.services.clock(), caller.name, jsontext.dump({**sent, "whoId": caller.id}))
-    await exchange.quick(exchange.store.add_feedback, activity_id, entry, exchange.scope)
+    longest, most = exchange.services.settings.max_feedback_length, exchange.services.settings.max_feedback
+    if (length := len(entry.what.decode())) > longest:
+        raise LimitExceededError(
+            f"feedback: at most {longest} characters as JSON, got {length} (setting CASBAH_MAX_FEEDBACK_LENGTH)"
+        )
+    if not await exchange.quick(partial(exchange.store.add_feedback, most=most), activity_id, entry, exchange.scope):
+        raise LimitExceededError(f"feedback: at most {most} entries for one activity (setting CASBAH_MAX_FEEDBACK)")
     record = await exchange.quick(exchange.store.fetch, activity_id, exchange.scope)
     return Response(_page([record or b""], more=False, total=1), media_type="application/json")
 

@@ -4,6 +4,7 @@ A query belongs to the principal who saved it, known by an id; a name is kept fo
 tenant sees, and its owner alone changes it. An earlier version kept names alone: `earlier` says whose such a query is.
 """
 
+import json
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,15 @@ from casbah.activity.scope import Principal, Scope
 from casbah.errors import LimitExceededError, NoSuchQueryError
 from casbah.shelf import Kept, Shelf, Value, change
 
-MOST_QUERIES = 1_000
-"""Of one owner in one tenant."""
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many queries one owner may have in a tenant, and how many bytes of JSON; the tenant's shared ones together have
+    the same bound of bytes.
+    """
+
+    number: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,11 @@ class SavedQuery:
 class Queries:
     """All tenants' queries on a shelf, a drawer a tenant. Methods may be called from any thread, and raise as a shelf's do."""
 
-    def __init__(self, shelf: Shelf, *, clock: Callable[[], int], earlier: Callable[[str, str, int], str]) -> None:
+    def __init__(
+        self, shelf: Shelf, *, clock: Callable[[], int], earlier: Callable[[str, str, int], str], bounds: Bounds
+    ) -> None:
         self._shelf = shelf
+        self._bounds = bounds
         self._clock = clock
         self._earlier = earlier
         self._adding = threading.Lock()
@@ -57,14 +68,15 @@ class Queries:
         """Keep a new query, under a new id if none is chosen. Raises LimitExceededError."""
         kept = SavedQuery(query_id or secrets.token_hex(8), owner.name, owner.id, written, self._clock())
         with self._adding:
-            there = sum(self._query(kept, scope).owner_id == owner.id for kept in self._shelf.all(scope.tenant))
-            if there >= MOST_QUERIES:
-                raise LimitExceededError(f"there are {MOST_QUERIES} saved queries already; delete some first")
+            self._require_room(kept, scope)
             self._shelf.put(scope.tenant, kept.id, _value(kept))
         return kept
 
     def change(self, query_id: str, written: Written, owner: Principal, scope: Scope) -> SavedQuery:
-        """Keep a query in place of one's own of that id; one that was nobody's is one's own then. Raises NoSuchQueryError."""
+        """Keep a query in place of one's own of that id; one that was nobody's is one's own then.
+
+        Raises NoSuchQueryError or LimitExceededError.
+        """
         kept = SavedQuery(query_id, owner.name, owner.id, written, self._clock())
 
         def changed(there: Value | None) -> Value:
@@ -72,7 +84,11 @@ class Queries:
                 raise NoSuchQueryError
             return _value(kept)
 
-        change(self._shelf, scope.tenant, query_id, changed)
+        with self._adding:
+            there = self._shelf.get(scope.tenant, query_id)
+            changed(None if there is None else there.value)
+            self._require_room(kept, scope)
+            change(self._shelf, scope.tenant, query_id, changed)
         return kept
 
     def remove(self, query_id: str, owner: Principal, scope: Scope) -> None:
@@ -82,6 +98,21 @@ class Queries:
         if not mine or not self._shelf.remove(scope.tenant, query_id):
             raise NoSuchQueryError
 
+    def _require_room(self, new: SavedQuery, scope: Scope) -> None:
+        """Raises LimitExceededError where a query would be one too many, or too large beside the others."""
+        stored = (self._query(kept, scope) for kept in self._shelf.all(scope.tenant))
+        others = [query for query in stored if query.id != new.id]
+        own = [query for query in others if query.owner_id == new.owner_id]
+        shared = [query for query in others if query.written.shared]
+        most, size = self._bounds.number, self._bounds.size
+        if len(own) >= most:
+            raise LimitExceededError(f"at most {most} saved queries of one owner (setting CASBAH_MAX_QUERIES)")
+        for whose, listed in (("one owner", own), *([("a tenant, shared", shared)] if new.written.shared else ())):
+            if _size(new) + sum(map(_size, listed)) > size:
+                raise LimitExceededError(
+                    f"at most {size} bytes of saved queries of {whose} (setting CASBAH_MAX_QUERIES_SIZE); delete some first"
+                )
+
     def _query(self, kept: Kept, scope: Scope) -> SavedQuery:
         said = kept.value
         written = Written(said["name"], said["filters"], said["shared"])
@@ -90,6 +121,10 @@ class Queries:
     def _owner_id(self, said: Value, scope: Scope) -> str:
         known: str | None = said.get("ownerId")
         return self._earlier(said["owner"], scope.tenant, said["changed"]) if known is None else known
+
+
+def _size(query: SavedQuery) -> int:
+    return len(json.dumps(_value(query)))
 
 
 def _value(query: SavedQuery) -> Value:

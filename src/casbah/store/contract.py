@@ -196,8 +196,10 @@ class Store(Protocol):
         """The record of that `_id`."""
         ...
 
-    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /) -> None:
-        """Append one entry; on disk on return. Raises ActivityNotFoundError."""
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /, *, most: int | None = None) -> bool:
+        """Append one entry; on disk on return. False where the activity has `most` entries already; on a cluster, servers
+        that add at the same moment may pass that by one each. Raises ActivityNotFoundError.
+        """
         ...
 
     def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:

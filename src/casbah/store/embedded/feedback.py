@@ -25,13 +25,15 @@ class Feedback:
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
 
-    def add(self, activity_id: str, entry: FeedbackEntry) -> None:
-        """Append an entry; it is on disk on return."""
+    def add(self, activity_id: str, entry: FeedbackEntry, *, most: int | None = None) -> bool:
+        """Append an entry; it is on disk on return. False where there are `most` already."""
         with self._lock, translate_io_errors():
-            self._opened().execute(
-                "insert into feedback (activity, at, who, what) values (?, ?, ?, ?)",
-                (activity_id, entry.at, entry.who, entry.what),
+            added = self._opened().execute(
+                "insert into feedback (activity, at, who, what) select ?, ?, ?, ?"
+                " where ? is null or (select count(*) from feedback where activity = ?) < ?",
+                (activity_id, entry.at, entry.who, entry.what, most, activity_id, most),
             )
+            return added.rowcount == 1
 
     def of(self, activity_id: str) -> Sequence[FeedbackEntry]:
         """The entries of an activity, oldest first."""

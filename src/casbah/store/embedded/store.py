@@ -131,9 +131,9 @@ class EmbeddedStore:
         """See `Store.fetch`."""
         return self._tenant(scope).search.fetch(activity_id)
 
-    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /) -> None:
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /, *, most: int | None = None) -> bool:
         """See `Store.add_feedback`."""
-        self._known_feedback(activity_id, scope).add(activity_id, entry)
+        return self._known_feedback(activity_id, scope).add(activity_id, entry, most=most)
 
     def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
         """See `Store.feedback`."""

@@ -34,6 +34,11 @@ class Feedback:
         }
         self._cluster.ask("PUT", f"{self._index}/_doc/{secrets.token_hex(16)}", body, asking={"refresh": "true"})
 
+    def count(self, activity_id: str, scope: Scope) -> int:
+        """How many entries an activity has."""
+        query = _within(scope, {"terms": {"activity": [key(activity_id)]}})
+        return int(self._cluster.ask("POST", f"{self._index}/_count", {"query": query})["count"])
+
     def of(self, activity_id: str, scope: Scope) -> Sequence[FeedbackEntry]:
         """The entries of an activity, oldest first."""
         found = self._found(scope, {"terms": {"activity": [key(activity_id)]}})
@@ -50,8 +55,8 @@ class Feedback:
 
     def _found(self, scope: Scope, query: Any) -> list[tuple[str, Any]]:
         """Every entry of a tenant that the query finds: its document's id, and it."""
-        within = {"bool": {"filter": [{"term": {"tenant": scope.tenant}}, query]}}
-        body: dict[str, Any] = {"query": within, "sort": [{"order": "asc"}, {"at": "asc"}], "size": MOST_HITS}
+        sort = [{"order": "asc"}, {"at": "asc"}]
+        body: dict[str, Any] = {"query": _within(scope, query), "sort": sort, "size": MOST_HITS}
         found: list[tuple[str, Any]] = []
         while True:
             hits = self._cluster.ask("POST", f"{self._index}/_search", body, asking=_ALL)["hits"]["hits"]
@@ -59,3 +64,7 @@ class Feedback:
             if len(hits) < MOST_HITS:
                 return found
             body["search_after"] = hits[-1]["sort"]
+
+
+def _within(scope: Scope, query: Any) -> Any:
+    return {"bool": {"filter": [{"term": {"tenant": scope.tenant}}, query]}}

@@ -85,10 +85,13 @@ class OpenSearchStore(Reading):
         """See `Store.fetch`."""
         return self._search(scope).fetch(activity_id)
 
-    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /) -> None:
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /, *, most: int | None = None) -> bool:
         """See `Store.add_feedback`."""
         self._must_be_there(activity_id, scope)
+        if most is not None and self._feedback.count(activity_id, scope) >= most:
+            return False
         self._feedback.add(activity_id, entry, scope)
+        return True
 
     def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
         """See `Store.feedback`."""
