@@ -32,6 +32,7 @@ from casbah.identity.token import Tokens, digest
 from casbah.ingest.beside import Beside
 from casbah.ingest.enrich.enrichment import Sources
 from casbah.ingest.enrich.ranges import Book
+from casbah.ingest.rejects import Rejects
 from casbah.pull.config import read as pulls
 from casbah.pull.report import report
 from casbah.retention.deletion import Retention
@@ -40,7 +41,7 @@ from casbah.saved.queries import Bounds, Queries
 from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
 from casbah.shared import SharedFlag
-from casbah.shelf import PASSING, QUERIES, RANGES, RULES, TOKENS, FolderShelf, Kind, MemoryShelf, Shelf
+from casbah.shelf import PASSING, QUERIES, RANGES, REJECTS, RULES, TOKENS, FolderShelf, Kind, MemoryShelf, Shelf
 from casbah.store.contract import Finding, Store
 from casbah.store.embedded.following import Followed, FollowingStore, Owner
 from casbah.store.embedded.store import EmbeddedStore
@@ -97,7 +98,7 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
     with (
         closing(store_of(settings, clock=clock)) as store,
         shelves(settings) as shelf,
-        _taken_in(settings, store, shelf(RANGES), clock=clock) as taken_in,
+        _taken_in(settings, store, shelf, clock=clock) as taken_in,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
         closing(_exports(settings, store, clock, earlier := EarlierOwners(asked["tokens"]))) as exports,
         closing(Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock)) as retention,
@@ -137,14 +138,16 @@ def following(
         closing(FollowingStore(followed, owner, cache=room)) as store,
         shelves(settings) as shelf,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
-        _taken_in(replace(settings, ingest_processes=0), store, shelf(RANGES), clock=clock) as taken_in,
+        _taken_in(replace(settings, ingest_processes=0), store, shelf, clock=clock) as taken_in,
     ):
         services = Services(**asked, **taken_in, **elsewhere, leaving=leaving)
         yield House(services, application(services), key, apart, keep_up=store.keep_up)
 
 
 @contextmanager
-def _taken_in(settings: Settings, store: Store, ranges: Shelf, *, clock: Callable[[], int]) -> Iterator[dict[str, Any]]:
+def _taken_in(
+    settings: Settings, store: Store, shelf: Callable[[Kind], Shelf], *, clock: Callable[[], int]
+) -> Iterator[dict[str, Any]]:
     """What every house has that takes activities in, as `Services` calls it."""
     known = partial(connectors, settings.sources)
     told = Sources(settings.agents, settings.places, settings.people)
@@ -154,9 +157,12 @@ def _taken_in(settings: Settings, store: Store, ranges: Shelf, *, clock: Callabl
         with closing(beside):
             yield {
                 "connectors": known(),
-                "ranges": Book(ranges, clock=clock),
+                "ranges": Book(shelf(RANGES), clock=clock),
                 "enrichment": enrichment,
                 "beside": beside,
+                "rejects": Rejects(
+                    shelf(REJECTS), clock=clock, most=settings.rejects_bytes, keep=settings.rejects_keep
+                ),
             }
 
 

@@ -28,6 +28,7 @@
           NoSuchRuleError           404  no retention rule of that id (or another tenant's)
           NoSuchSessionError        404  no session of that id (or another tenant's)
           NoSuchSnapshotError       404  no snapshot of that id
+          NoSuchRejectError         404  no refused event of that id (or another tenant's)
           RouteNotFoundError        404  no such path
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
@@ -283,6 +284,10 @@ class NoSuchSessionError(NotFoundError):
 
 class NoSuchSnapshotError(NotFoundError):
     """No snapshot of that id."""
+
+
+class NoSuchRejectError(NotFoundError):
+    """No refused event of that id."""
 
 
 class RouteNotFoundError(NotFoundError):

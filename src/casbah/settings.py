@@ -119,6 +119,8 @@ class Settings:
     max_queries: int
     max_queries_size: int
     batch: int
+    rejects_bytes: int
+    rejects_keep: int | None
     search_threads: int
     search_queue: int
     tenant_queue: int | None
@@ -477,6 +479,8 @@ SETTINGS = _table(
     Setting("max_queries",      "1_000",       _whole,  "Saved queries of one owner"),
     Setting("max_queries_size", "1_000_000",   _whole,  "Bytes of the saved queries of one owner, as JSON; those that a tenant shares have the same bound together"),
     Setting("batch",            "5_000",       _whole,  "Activities that ingest commits at a time"),
+    Setting("rejects_bytes",    "16_777_216",  _whole,  "Bytes of refused events that ingest over HTTP keeps per tenant; the oldest go first"),
+    Setting("rejects_keep",     "30d",         _span,   "How long refused events are kept, such as 30d; off: as long as there is room"),
     Setting("search_threads",   "8",           _whole,  "Searches that are worked on at a time; the engine shares the processors among them"),
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
     Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone. Processes beside share it out among themselves"),

@@ -45,6 +45,7 @@ TOKENS = Kind("tokens", "tokens", "tokens issued so far stop working")
 QUERIES = Kind("queries", "saved queries", "those saved so far are gone")
 RANGES = Kind("ranges", "IP ranges", "those drawn so far are gone")
 RULES = Kind("rules", "retention rules", "there are no rules and no legal holds")
+REJECTS = Kind("rejects", "events that ingest refused", "those refused so far cannot be replayed")
 PASSING = Kind("passing", "counts of requests", "tenants may ask as often as if they had not asked yet", passes=True)
 
 

@@ -25,6 +25,7 @@ from casbah.cli import (
     pull,
     push,
     ranges,
+    rejects,
     retention,
     serve,
     session,
@@ -64,6 +65,7 @@ app.command("copy")(copy.copy)
 app.command("delete")(retention.delete)
 app.add_typer(retention.app, name="retention")
 app.add_typer(ranges.app, name="ranges")
+app.add_typer(rejects.app, name="rejects")
 app.add_typer(token.app, name="token")
 app.add_typer(session.app, name="session")
 

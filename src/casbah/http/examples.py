@@ -32,6 +32,7 @@ A_RULE = "3f0a51c2d9e8b764"
 A_SESSION = "b1946ac92492d234"
 """The id of an export, as paths show it."""
 
+A_REJECT = "17958260000001f3c9a2e.0"
 A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
 """The name of a token, as paths show it."""
 
@@ -161,6 +162,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             {"filters": {"user.username": {"eq": ["ann@example.com"]}}, "dryRun": False, "wait": True},
         ),
         Example("everything", "How many there are in all", {"everything": True}),
+    ),
+    "ReplayQuery": (
+        Example("everything", "All of them, as events of Okta", {"everything": True, "source": "okta"}),
+        Example("some", "Some of them", {"ids": [A_REJECT]}),
     ),
     "ApplyQuery": (Example("dry-run", "What the rules would delete now", {"dryRun": True}),),
     "TrailDays": (

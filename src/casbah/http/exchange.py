@@ -29,6 +29,7 @@ from casbah.ingest.beside import Beside
 from casbah.ingest.contract import Connector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.ranges import Book
+from casbah.ingest.rejects import Rejects
 from casbah.retention.deletion import Retention
 from casbah.saved.queries import Queries
 from casbah.settings import Settings
@@ -71,6 +72,7 @@ class Services:
     snapshots: Snapshots
     enrichment: Enrichment
     beside: Beside
+    rejects: Rejects
     lanes: Lanes
     metrics: Metrics
     traces: Traces

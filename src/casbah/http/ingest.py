@@ -1,16 +1,17 @@
 """Bulk ingest over the wire: events in, acknowledged once all of them are on disk."""
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 from starlette.responses import Response
 
 from casbah.activity.arrival import Arrival
-from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownSourceError
+from casbah.errors import BodyTooLargeError, MalformedBodyError, UnavailableError, UnknownSourceError, describe
 from casbah.http.body import read_body
 from casbah.http.encoding import decoded
 from casbah.http.exchange import Exchange, json_response
@@ -20,6 +21,8 @@ from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.networks import Ranges
 from casbah.ingest.opening import Limits
 from casbah.store.contract import Inserted, Prepared
+
+log = logging.getLogger("casbah.http")
 
 _SMALL = 16_384
 """A body of a few events is parsed at once, and no thread waits for the disk with it: many of them share a commit."""
@@ -52,11 +55,19 @@ async def ingest(exchange: Exchange) -> Response:
 
 def read_source(exchange: Exchange) -> str | None:
     """The source that the events are said to come from, if one is said. Raises UnknownSourceError."""
-    source = exchange.request.query_params.get("source") or None
-    known = (*exchange.services.connectors, envelope.SOURCE)
-    if source is not None and source not in known:
-        raise UnknownSourceError(source, known)
-    return source
+    return named_source(exchange, exchange.request.query_params.get("source"), envelope.SOURCE)
+
+
+def named_source(exchange: Exchange, name: object, *others: str) -> str | None:
+    """A source by its name, or None where none is named. Raises UnknownSourceError or MalformedBodyError."""
+    if name in (None, ""):
+        return None
+    if not isinstance(name, str):
+        raise MalformedBodyError(f"source: expected the name of a source, got {describe(name)}")
+    known = (*exchange.services.connectors, *others)
+    if name not in known:
+        raise UnknownSourceError(name, known)
+    return name
 
 
 def store_events(exchange: Exchange, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
@@ -64,7 +75,9 @@ def store_events(exchange: Exchange, body: bytes, source: str | None, encodings:
     text = _plain(body, encodings, limit=exchange.services.settings.max_ingest_body)
     items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
     batches = _batches(items, size=min(exchange.services.settings.batch, PIECE))
-    return _said(exchange, list(_stored(exchange, batches)))
+    outcomes = list(_stored(exchange, batches))
+    _keep_rejects(exchange, outcomes, source)
+    return _answer(exchange, outcomes)
 
 
 def refusals(exchange: Exchange, text: bytes, source: str | None) -> list[Refusal]:
@@ -73,16 +86,37 @@ def refusals(exchange: Exchange, text: bytes, source: str | None) -> list[Refusa
     return [item for item in items if isinstance(item, Refusal)]
 
 
-def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", Inserted]]:
-    """Each batch with what became of it. One is stored while the next is made ready, but only so many wait in memory."""
-    under_way: deque[tuple[_Batch, Future[Inserted]]] = deque()
+def stored_alone(exchange: Exchange, text: bytes, source: str | None) -> tuple[Inserted, Sequence[str]]:
+    """Store one event, or the few that it turns out to be; what became of them, and why some were refused."""
+    batch = _Batch(enumerate(_items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope)), 1))
+    items = list(batch.arrivals())
+    outcome = batch.outcome(items, exchange.store.insert_soon(items, exchange.scope).result())
+    return outcome.inserted, [refusal.reason for refusal in outcome.refused]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a batch."""
+
+    inserted: Inserted
+    refused: Sequence[Refusal]
+
+
+def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
+    """The outcome of each batch. One is stored while the next is made ready, but only so many wait in memory."""
+    under_way: deque[Callable[[], _Outcome]] = deque()
     for batch in batches:
-        under_way.append((batch, exchange.store.insert_soon(list(batch.arrivals()), exchange.scope)))
+        under_way.append(_storing(exchange, batch))
         while len(under_way) > _MOST_UNDER_WAY:
-            first, stored = under_way.popleft()
-            yield first, stored.result()
-    for batch, stored in under_way:
-        yield batch, stored.result()
+            yield under_way.popleft()()
+    while under_way:
+        yield under_way.popleft()()
+
+
+def _storing(exchange: Exchange, batch: "_Batch") -> Callable[[], _Outcome]:
+    items = list(batch.arrivals())
+    inserting = exchange.store.insert_soon(items, exchange.scope)
+    return lambda: batch.outcome(items, inserting.result())
 
 
 async def _store_small(exchange: Exchange, body: bytes, source: str | None, encodings: str) -> dict[str, Any] | None:
@@ -94,8 +128,31 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None, enco
     book = exchange.services.ranges
     ranges = await exchange.brief(book, book.ranges, exchange.scope)
     batch = _Batch(enumerate(_items(exchange, text, source, ranges), 1))
-    stored = exchange.store.insert_soon(list(batch.arrivals()), exchange.scope)
-    return _said(exchange, [(batch, await asyncio.wrap_future(stored))])
+    items = list(batch.arrivals())
+    inserted = await asyncio.wrap_future(exchange.store.insert_soon(items, exchange.scope))
+    outcomes = [batch.outcome(items, inserted)]
+    if outcomes[0].refused:
+        await exchange.quick(_keep_rejects, exchange, outcomes, source)
+    return _answer(exchange, outcomes)
+
+
+def _keep_rejects(exchange: Exchange, outcomes: Sequence[_Outcome], source: str | None) -> None:
+    """Keep refused events. Not those of the owner's own commands: they write a rejects file of their own.
+
+    The answer names every refusal, so where they cannot be kept the request goes on.
+    """
+    refused = [refusal for outcome in outcomes for refusal in outcome.refused]
+    if not refused or exchange.caller.owner or source == envelope.SOURCE:
+        return
+    try:
+        kept = exchange.services.rejects.keep(refused, source=source, sender=exchange.caller.name, scope=exchange.scope)
+    except UnavailableError as error:
+        log.warning("%d refused events are not kept: %s", len(refused), error)
+        return
+    if kept < len(refused):
+        log.warning(
+            "%d of %d refused events of a request are not kept: they pass a bound", len(refused) - kept, len(refused)
+        )
 
 
 def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) -> Iterable[Any]:
@@ -104,18 +161,19 @@ def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) 
     return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
 
 
-def _said(exchange: Exchange, batches: Sequence[tuple["_Batch", Inserted]]) -> dict[str, Any]:
-    """What became of the events, for whoever sent them."""
-    refused: list[dict[str, Any]] = []
-    for batch, done in batches:
-        exchange.services.metrics.stored(done)
-        exchange.services.metrics.refused(len(batch.refused))
-        refused += [{"line": each.line, "reason": each.reason} for each in batch.refused]
-        refused += [{"line": batch.lines[position], "reason": reason} for position, reason in done.refused]
+def _answer(exchange: Exchange, outcomes: Sequence[_Outcome]) -> dict[str, Any]:
+    """What became of the events, for their sender."""
+    for outcome in outcomes:
+        exchange.services.metrics.stored(outcome.inserted)
+        exchange.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
+    refused = [refusal for outcome in outcomes for refusal in outcome.refused]
     return {
-        "stored": sum(done.stored for _, done in batches),
-        "duplicates": sum(done.duplicates for _, done in batches),
-        "refused": sorted(refused, key=lambda each: each["line"]),
+        "stored": sum(outcome.inserted.stored for outcome in outcomes),
+        "duplicates": sum(outcome.inserted.duplicates for outcome in outcomes),
+        "refused": [
+            {"line": refusal.line, "reason": refusal.reason}
+            for refusal in sorted(refused, key=lambda refusal: refusal.line)
+        ],
     }
 
 
@@ -124,16 +182,25 @@ class _Batch:
 
     def __init__(self, numbered: Iterable[tuple[int, Arrival | Prepared | Refusal]]) -> None:
         self._numbered = numbered
-        self.lines: list[int] = []
-        self.refused: list[Refusal] = []
+        self._lines: list[int] = []
+        self._refused: list[Refusal] = []
 
     def arrivals(self) -> Iterator[Arrival | Prepared]:
+        """What is to be stored."""
         for line, item in self._numbered:
             if isinstance(item, Refusal):
-                self.refused.append(item)
+                self._refused.append(item)
             else:
-                self.lines.append(line)
+                self._lines.append(line)
                 yield item
+
+    def outcome(self, items: Sequence[Arrival | Prepared], inserted: Inserted) -> _Outcome:
+        """What became of it, once `items` are in the store or were refused there."""
+        by_store = [
+            Refusal("body", self._lines[position], reason, items[position].record)
+            for position, reason in inserted.refused
+        ]
+        return _Outcome(inserted, [*self._refused, *by_store])
 
 
 def _batches(items: Iterable[Arrival | Prepared | Refusal], *, size: int) -> Iterator[_Batch]:

@@ -16,6 +16,7 @@ from casbah.http.examples import (
     A_QUERY,
     A_RANGE,
     A_RECORD,
+    A_REJECT,
     A_RULE,
     A_SESSION,
     A_SNAPSHOT,
@@ -229,6 +230,7 @@ _SEGMENTS = {
     "snapshot": ("The snapshot's id", A_SNAPSHOT),
     "rule": ("The rule's id", A_RULE),
     "session": ("The session's id", A_SESSION),
+    "reject": ("The refused event's id", A_REJECT),
     "token": ("The token's id, or its name where only one in use has it", A_TOKEN),
 }
 

@@ -194,6 +194,11 @@ REFUSALS: Mapping[str, Refusal] = {
         "What is removed is named by the path; parameters are refused",
         {"unknown parameter": "unknown parameter 'dryRun'; this request takes no parameters"},
     ),
+    "BadReplayQuery": Refusal(
+        400,
+        "What is to be replayed cannot be read",
+        {"no ids": 'ids: expected a list of ids, or "everything": true, got null'},
+    ),
     "BadApplyQuery": Refusal(
         400,
         "A flag cannot be read",

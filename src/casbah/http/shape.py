@@ -16,6 +16,7 @@ from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.irreversible import EVERYTHING
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
+from casbah.http.rejects import REPLAY_PARAMETERS
 from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, MOST_DAYS, RULE_FORMS
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
@@ -64,6 +65,8 @@ MEANINGS = {
     "RangePage": "IP ranges in order, and how many match in all",
     "RangeId": "The id of the range",
     "Stored": "What became of the events; all that is counted as stored is on disk",
+    "RejectPage": "Refused events, the newest request first",
+    "Replayed": "What became of them; those that are stored now are rejects no longer",
     "Again": "What became of the page; all that is counted as changed is on disk",
     "SessionPage": "The sessions under way, oldest first",
     "OpenSession": "The session, without its key",
@@ -154,6 +157,7 @@ def bodies() -> dict[str, Schema]:
         "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
         "DeleteQuery": _irreversible({row.name: _described_by(row) for row in DELETE_PARAMETERS}),
         "TrailDays": _exactly({"days": _DAYS_OR_NEVER}, required=("days",)),
+        "ReplayQuery": _exactly({row.name: _described_by(row) for row in REPLAY_PARAMETERS}),
         "ApplyQuery": _exactly({row.name: _described_by(row) for row in APPLY_PARAMETERS}),
         "NewRule": either(
             *(
@@ -381,6 +385,40 @@ def answers() -> dict[str, Schema]:
                 "refused": {
                     "type": "array",
                     "items": _answer({"line": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}),
+                },
+            }
+        ),
+        "RejectPage": _answer(
+            {
+                "data": {"type": "array", "items": ref("Reject")},
+                "hasNext": {"type": "boolean"},
+                "total": {"type": "integer", "minimum": 0},
+            }
+        ),
+        "Reject": _answer(
+            {
+                "id": {"type": "string"},
+                "at": _MOMENT,
+                "source": {"type": ["string", "null"], "description": "The source that its request named"},
+                "sender": {"type": "string", "description": "The name of who sent it"},
+                "line": {"type": "integer", "minimum": 1},
+                "reason": {"type": "string"},
+                "event": {
+                    "type": "string",
+                    "description": "The event as it came; bytes that are not UTF-8 are escaped",
+                },
+                "bytes": {"type": "integer", "minimum": 0, "description": "How large it was"},
+                "whole": {"type": "boolean", "description": "Whether all of it is kept"},
+            }
+        ),
+        "Replayed": _answer(
+            {
+                "stored": {"type": "integer", "minimum": 0},
+                "duplicates": {"type": "integer", "minimum": 0, "description": "Stored before, so not again"},
+                "refused": {
+                    "type": "array",
+                    "description": "Those that are refused again, and stay",
+                    "items": _answer({"id": {"type": "string"}, "reason": {"type": "string"}}),
                 },
             }
         ),

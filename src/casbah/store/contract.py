@@ -115,6 +115,11 @@ class Prepared(Protocol):
         """The `_id` to store it by, if that is free."""
         ...
 
+    @property
+    def record(self) -> bytes:
+        """The record as it came, without what storing adds."""
+        ...
+
 
 class Store(Protocol):
     """Activities of many tenants, apart by construction: a Scope opens one tenant's data and no other's."""

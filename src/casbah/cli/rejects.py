@@ -1,0 +1,94 @@
+"""casbah rejects list | replay | remove."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli import options
+from casbah.cli.connection import connected
+from casbah.cli.plain import cell, plain
+
+app = typer.Typer(
+    help="Events that ingest over HTTP refused, with the reasons (docs/sources.md).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_PATH = "/api/ext/v1/rejects"
+_SHOWN = 80
+
+
+@app.command("list")
+def list_rejects(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many to show.")] = 20,
+    skip: Annotated[int, typer.Option(min=0, help="How many to skip.")] = 0,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Show the events that were refused, the newest request first.
+
+    Example: casbah rejects list --limit 5
+    """
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        page = api.ask("GET", _PATH, params={"limit": limit, "skip": skip}).json()
+    if as_json:
+        typer.echo(json.dumps(page))
+        return
+    table = Table("id", "time (UTC)", "sender", "source", "line", "reason", "event")
+    for reject in page["data"]:
+        moment = datetime.fromtimestamp(reject["at"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        about = (reject["id"], moment, reject["sender"], reject["source"] or "", reject["line"], reject["reason"])
+        table.add_row(*map(cell, (*about, reject["event"][:_SHOWN])))
+    Console().print(table)
+    typer.echo(f"{len(page['data'])} of {page['total']:,}", err=True)
+
+
+@app.command()
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which of them.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--everything", help="All of them.")] = False,
+    source: Annotated[str | None, typer.Option(help="The source that they are from (`casbah sources`).")] = None,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Ingest refused events again; those that are stored now are rejects no longer.
+
+    Example: casbah rejects replay --everything --source okta
+    """
+    if bool(ids) == everything:
+        raise typer.BadParameter("name the events by their ids (`casbah rejects list`), or say --everything")
+    body: dict[str, Any] = {"everything": True} if everything else {"ids": ids}
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        result = api.ask("POST", f"{_PATH}/replay", json=body | ({"source": source} if source else {})).json()
+    refused = result["refused"]
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo(f"{result['stored']:,} stored, {result['duplicates']:,} duplicates, {len(refused):,} refused again")
+        for reject in refused:
+            typer.echo(f"{reject['id']}: {plain(reject['reason'])}", err=True)
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command()
+def remove(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Which of them.")],
+    *,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """Remove refused events.
+
+    Example: casbah rejects remove 17958260000001f3c9a2e.0
+    """
+    with connected(options.chosen(store=store), tenant=tenant) as api:
+        for reject_id in ids:
+            api.ask("DELETE", f"{_PATH}/{reject_id}")
+            typer.echo(f"removed {plain(reject_id)}")
