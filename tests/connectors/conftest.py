@@ -5,6 +5,7 @@ import pytest
 
 from casbah.activity.arrival import Arrival
 from casbah.connectors import connectors
+from casbah.ingest.contract import Event, Recognised
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import page_of, pages
@@ -14,11 +15,11 @@ DATA = Path(__file__).parents[1] / "data"
 
 @pytest.fixture
 def made():
-    """The one arrival, or refusal, that an event becomes."""
+    """The one arrival, or refusal, that a connector makes of an event, which need not have all that it is recognised by."""
 
     def make(source, **fields):
-        page = page_of(json.dumps(fields).encode(), origin="x", connectors=connectors(), source=source)
-        (arrival,) = arrivals(page.items, Enrichment())
+        event = Event(json.dumps(fields).encode(), fields, "x", 1)
+        (arrival,) = arrivals([Recognised(event, connectors()[source])], Enrichment())
         return arrival
 
     return make
@@ -28,6 +29,18 @@ def made():
 def activity(made):
     """The record that an event becomes."""
     return lambda source, **fields: made(source, **fields).activity
+
+
+@pytest.fixture
+def ingested():
+    """The one arrival, or refusal, that becomes of an event whose source is named."""
+
+    def ingest(source, **fields):
+        page = page_of(json.dumps(fields).encode(), origin="x", connectors=connectors(), source=source)
+        (arrival,) = arrivals(page.items, Enrichment())
+        return arrival
+
+    return ingest
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from casbah.activity.arrival import Arrival
 from casbah.ingest.enrich.agents import origin
 
-TIME = {"eventTime": "2023-07-10T12:23:15Z", "recipientAccountId": "017622104382", "eventID": "e"}
+TIME = {"eventName": "X", "eventTime": "2023-07-10T12:23:15Z", "recipientAccountId": "017622104382", "eventID": "e"}
 ALICE = {"type": "IAMUser", "userName": "Alice", "principalId": "AIDA", "arn": "arn:aws:iam::1:user/Alice"}
 SESSION = {
     "type": "AssumedRole",
@@ -110,12 +110,12 @@ CATEGORIES = [
 
 @pytest.mark.parametrize(("fields", "category"), CATEGORIES)
 def test_what(activity, fields, category):
-    assert activity("cloudtrail", **TIME, **fields)["eventTypeName"] == f"EVENT_CATEGORY_{category}"
+    assert activity("cloudtrail", **{**TIME, **fields})["eventTypeName"] == f"EVENT_CATEGORY_{category}"
 
 
 def test_a_failed_log_on_has_no_user_but_the_name_that_was_tried(activity):
     failed = {"eventName": "ConsoleLogin", "responseElements": {"ConsoleLogin": "Failure"}, "errorMessage": "Failed"}
-    found = activity("cloudtrail", **TIME, **failed, userIdentity=ALICE)
+    found = activity("cloudtrail", **{**TIME, **failed}, userIdentity=ALICE)
     assert "user" not in found
     assert found["failedUserData"] == {"userName": "Alice"}
     assert found["mainInfo"]["activityResult"] == {"isSuccess": False, "message": "Failed"}
@@ -148,7 +148,7 @@ FLAGS = [
 
 @pytest.mark.parametrize(("fields", "admin"), FLAGS)
 def test_admin(activity, fields, admin):
-    assert activity("cloudtrail", **TIME, **fields)["isAdminOperation"] is admin
+    assert activity("cloudtrail", **{**TIME, **fields})["isAdminOperation"] is admin
 
 
 IMPERSONATED = [
@@ -191,7 +191,7 @@ OBJECTS = [
 
 @pytest.mark.parametrize(("fields", "expected"), OBJECTS)
 def test_objects(activity, fields, expected):
-    found = activity("cloudtrail", **TIME, **fields)["mainInfo"]["eventObjects"]
+    found = activity("cloudtrail", **{**TIME, **fields})["mainInfo"]["eventObjects"]
     assert [(each["objType"], each["id"], each["name"]) for each in found] == expected
 
 
@@ -211,4 +211,4 @@ def test_an_event_without_an_id_goes_by_its_digest(made):
 
 
 def test_logstash_keeps_the_time_elsewhere(made):
-    assert made("cloudtrail", **{"@timestamp": "2020-09-14T00:44:23.000Z"}, eventID="e").timestamp == 1600044263000
+    assert made("cloudtrail", **{"@timestamp": "2020-09-14T00:44:23.000Z"}, eventName="X").timestamp == 1600044263000

@@ -54,8 +54,8 @@ WITHOUT = [
 
 
 @pytest.mark.parametrize(("source", "event"), WITHOUT)
-def test_an_event_without_an_operation_is_refused(made: Any, source: str, event: dict[str, Any]) -> None:
-    refusal = made(source, **event)
+def test_an_event_without_an_operation_is_refused(ingested: Any, source: str, event: dict[str, Any]) -> None:
+    refusal = ingested(source, **event)
     assert isinstance(refusal, Refusal)
     assert refusal.reason == "no operation: the event does not say what was done"
 
@@ -232,5 +232,5 @@ NAMED = [
 
 
 @pytest.mark.parametrize(("source", "event"), NAMED)
-def test_a_named_source_still_takes_what_lacks_a_usual_key(activity: Any, source: str, event: dict[str, Any]) -> None:
-    assert activity(source, **event)["mainInfo"]["rawOperationName"]
+def test_a_named_source_still_takes_what_lacks_a_usual_key(ingested: Any, source: str, event: dict[str, Any]) -> None:
+    assert ingested(source, **event).activity["mainInfo"]["rawOperationName"]

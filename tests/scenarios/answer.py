@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 ERROR = 400
+UNUSABLE = 422
+_INGESTED = {"stored", "duplicates", "refused"}
 _KEYS = {"date": "timestamp", "created": "created"}
 
 
@@ -82,8 +84,10 @@ def _has(value: Any, path: str) -> bool:
 
 
 def _error_shape(answer: Answer, _: Any) -> str:
-    """Every error is JSON and says its detail and nothing else (`wire.md`, 7)."""
-    if answer.status < ERROR:
+    """Every error is JSON and says its detail and nothing else (`wire.md`, 7); ingest of which nothing could be used has its
+    usual answer (A6).
+    """
+    if answer.status < ERROR or (answer.status == UNUSABLE and _is_json(answer) and set(answer.json) == _INGESTED):
         return ""
     plain = _is_json(answer) and list(answer.json) == ["detail"] and isinstance(answer.detail, str)
     return "" if plain and "Traceback" not in answer.detail else "not of the one shape"
