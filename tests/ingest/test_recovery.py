@@ -277,6 +277,12 @@ def test_nesting_is_refused_as_soon_as_it_is_too_deep():
     assert len(read(b"[" * 2_000_000)) == 1
 
 
+def test_what_is_nested_too_deeply_on_one_line_costs_one_event():
+    deep = '{"x":[' * 5000 + '"}{["' + "]}" * 5000
+    items = read(f"[{A},{deep},{B}]".encode())
+    assert (ids(items), [item.reason for item in refused(items)]) == (["a", "b"], ["nested too deeply"])
+
+
 HEADER = "RecordId,CreationDate,RecordType,Operation,UserId,AuditData\r\n"
 
 

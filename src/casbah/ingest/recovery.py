@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from casbah.ingest.grammar import ENDS, SCALAR, STRING, State, blank, scan
+from casbah.ingest.jsontext import MOST_NESTING
 
 MARK = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8. Files joined to one have it at the start of any line."""
@@ -18,6 +19,10 @@ _MOST_INDENT = 100
 _FIRST = re.compile(rb"\n(?:" + MARK + rb")?([ \t]*+)(?:\}[ \t]*+,?[ \t]*+)?\{")
 _FOLLOWS_INSIDE = re.compile(rb"[ \t\r\n]*+(?:[}:]|,[ \t\r\n]*+" + STRING + rb"[ \t\r\n]*+:)")
 _TOKEN = re.compile(rb"[ \t\r\n]++|" + STRING + rb"|\"[^\n]*+|\[++|\]++|[{}:,]|" + SCALAR)
+_QUOTED = re.compile(STRING + rb"|\"[^\n]*+")
+_OPENINGS = re.compile(rb"(?:[^]}\"]++|" + _QUOTED.pattern + rb")*+")
+_CLOSING = bytes.maketrans(b"{[", b"}]")
+_NO_OPENING = bytes(set(range(256)) - set(b"{["))
 _OBJECT_END, _LIST_END = ord("}"), ord("]")
 
 
@@ -90,7 +95,7 @@ class _Skipping:
     def run(self, at: int) -> int:
         """See `next_event`."""
         before = b","
-        while at < self._end and (token := _TOKEN.match(self._text, at, self._end)):
+        while (at := self._past_openings(at)) < self._end and (token := _TOKEN.match(self._text, at, self._end)):
             at, start, word = token.end(), at, token.group()
             first = word[:1]
             if first == b"{":
@@ -108,6 +113,16 @@ class _Skipping:
             if not word.isspace():
                 before = first
         return self._end
+
+    def _past_openings(self, at: int) -> int:
+        """Past all that only opens, in one step, where no event can begin because it is too deep."""
+        found = _OPENINGS.match(self._text, at, self._end) if len(self._missing) > MOST_NESTING else None
+        if found is None:
+            return at
+        opened = _QUOTED.sub(b"", found.group()).translate(_CLOSING, _NO_OPENING)
+        self._missing += opened
+        self._lists += opened.count(b"]")
+        return found.end()
 
     def _close(self, bracket: int, at: int) -> int | None:
         """Close what `bracket` closes, and what is open inside; where the broken text ends if it ends with that."""
@@ -131,7 +146,7 @@ class _Skipping:
     def _may_begin(self, before: bytes) -> bool:
         """Whether an object here may belong to the layout, as far as what precedes it tells."""
         if self._missing:
-            return before != b":"
+            return before != b":" and len(self._missing) <= MOST_NESTING
         return before in b",}" if self._layout.in_list or self._layout.head else before != b":"
 
     def _is_event(self, start: int) -> bool:
