@@ -144,3 +144,10 @@ def test_one_of_a_request_is_removed_and_the_others_stay(clock):
     rejects.remove([reject.id for reject in rejects.all(TENANT)], TENANT)
     assert rejects.all(TENANT) == []
     assert rejects.all(Scope("other")) == []
+
+
+def test_what_was_cut_before_is_known_to_be_missing(clock):
+    rejects = Rejects(MemoryShelf(), clock=clock, most=10_000, keep=None)
+    rejects.keep([Refusal("body", 1, "too large", b"begin", cut=95)], source=None, sender="s", scope=TENANT)
+    (reject,) = rejects.all(TENANT)
+    assert (reject.raw, reject.size, reject.whole) == (b"begin", 100, False)

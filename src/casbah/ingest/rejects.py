@@ -146,7 +146,7 @@ def _bounded(refusals: Iterable[Refusal]) -> Iterable[Mapping[str, Any]]:
         raw = refusal.raw[: min(MOST_EVENT_BYTES, room)]
         room -= len(raw)
         kept = base64.b64encode(raw).decode("ascii")
-        yield {"line": refusal.line, "reason": refusal.reason, "raw": kept, "size": len(refusal.raw)}
+        yield {"line": refusal.line, "reason": refusal.reason, "raw": kept, "size": len(refusal.raw) + refusal.cut}
         if room <= 0:
             return
 
