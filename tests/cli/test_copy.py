@@ -14,6 +14,7 @@ from casbah.activity.scope import Scope
 from casbah.backup import copying
 from casbah.cli import app
 from casbah.testing.records import records
+from making import empty_store
 
 RECORDS = records(300, until=1_760_000_000_000)
 EVENTS = Path(__file__).parent.parent / "connectors" / "okta"
@@ -114,6 +115,7 @@ def test_a_store_is_not_copied_onto_itself(places: tuple[str, str]) -> None:
 
 def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places: tuple[str, str]) -> None:
     source, target = places
+    empty_store(Path(target))
     token = json.loads(told("token", "create", "reader", "--json", "--store", source))["token"]
     for store, name in ((source, "case 4711"), (target, "theirs")):
         told("retention", "hold", name, "--filter", "user.username eq ann@contoso.com", "--store", store)

@@ -180,7 +180,7 @@ def test_the_owner_is_neither_throttled_nor_shown_quirks(tmp_path):
         {}, store=str(tmp_path), throttle="1/hour", mimic="mdca", mimic_fail="502:1", mimic_late="1h"
     )
     with connection.connected(narrow, tenant="t") as api:
-        api.ask("POST", "/api/ext/v1/activities?source=mdca", content=b'{"_id": "a", "timestamp": 1}')
+        api.ask("POST", "/api/ext/v1/activities?source=mdca", content=b'{"_id": "a", "timestamp": 1, "appId": 1}')
         for _ in range(3):
             answer = api.ask("POST", "/api/v1/activities/", json={"isScan": True})
             assert answer.json()["total"] == 1

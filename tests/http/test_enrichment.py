@@ -38,13 +38,14 @@ def records(asker: Asker, **body) -> list[dict]:
 
 def again(asker: Asker, **body) -> tuple[int, int]:
     examined = changed = 0
+    body = body if "filters" in body else {**body, "everything": True}
     while True:
         reply = asker("POST", AGAIN, json.dumps(body).encode())
         assert reply.status == 200, reply.body
         examined, changed = examined + reply.json["examined"], changed + reply.json["changed"]
         if not reply.json["hasNext"]:
             return examined, changed
-        body = {**body, "filters": reply.json["nextQueryFilters"]}
+        body = {"limit": body.get("limit"), "filters": reply.json["nextQueryFilters"]}
 
 
 def seeded(asker: Asker) -> int:
