@@ -34,6 +34,11 @@ READS = [
     ["ranges", "add", "x", "192.0.2.0/24", "--category", "corporate"],
     ["ranges", "remove", "x"],
     ["ranges", "load", "ranges.csv"],
+    ["rejects", "list"],
+    ["rejects", "replay", "--everything"],
+    ["rejects", "remove", "x"],
+    ["session", "list"],
+    ["session", "end", "x"],
     ["token", "list"],
     ["token", "revoke", "x"],
 ]
@@ -55,7 +60,7 @@ def entries(folder: Path) -> list[str]:
 
 
 def names(words: list[str]) -> tuple[str, ...]:
-    groups = {"push", "backup", "retention", "ranges", "token"}
+    groups = {"push", "backup", "retention", "ranges", "rejects", "session", "token"}
     return tuple(words[:2] if words[0] in groups else words[:1])
 
 

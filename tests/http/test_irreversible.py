@@ -1,6 +1,7 @@
 """Requests that cannot be undone: a slip of the pen deletes nothing, holds nothing and creates no token."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,9 +147,7 @@ def test_a_slip_in_any_encoding_is_refused(untouched, path: str, body: bytes, he
 )
 @pytest.mark.parametrize(("query", "body"), [("?dryRun=true", b""), ("", b'{"dryRun": true}')])
 def test_whatever_removes_by_its_path_refuses_parameters(untouched, path: str, query: str, body: bytes):
-    reply = untouched(
-        "DELETE", path.format_map(dict.fromkeys(("query", "export", "rule", "snapshot", "token"), "x")) + query, body
-    )
+    reply = untouched("DELETE", re.sub(r"\{\w+\}", "x", path) + query, body)
     assert (reply.status, reply.json) == (
         400,
         {"detail": "unknown parameter 'dryRun'; this request takes no parameters"},

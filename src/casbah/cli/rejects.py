@@ -34,7 +34,7 @@ def list_rejects(
 
     Example: casbah rejects list --limit 5
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         page = api.ask("GET", _PATH, params={"limit": limit, "skip": skip}).json()
     if as_json:
         typer.echo(json.dumps(page))
@@ -65,7 +65,7 @@ def replay(
     if bool(ids) == everything:
         raise typer.BadParameter("name the events by their ids (`casbah rejects list`), or say --everything")
     body: dict[str, Any] = {"everything": True} if everything else {"ids": ids}
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         result = api.ask("POST", f"{_PATH}/replay", json=body | ({"source": source} if source else {})).json()
     refused = result["refused"]
     if as_json:
@@ -88,7 +88,7 @@ def remove(
 
     Example: casbah rejects remove 17958260000001f3c9a2e.0
     """
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    with connected(options.existing(store=store), tenant=tenant) as api:
         for reject_id in ids:
             api.ask("DELETE", f"{_PATH}/{reject_id}")
             typer.echo(f"removed {plain(reject_id)}")

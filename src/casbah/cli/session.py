@@ -23,7 +23,7 @@ def list_sessions(*, as_json: options.AsJson = False, store: options.Store = Non
 
     Example: casbah session list
     """
-    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+    with connected(options.existing(store=store), tenant=options.TENANT) as api:
         sessions = api.ask("GET", _PATH).json()["data"]
     if as_json:
         typer.echo(json.dumps(sessions))
@@ -46,6 +46,6 @@ def end(
 
     Example: casbah session end 5f1c0a9d2b7e4a36
     """
-    with connected(options.chosen(store=store), tenant=options.TENANT) as api:
+    with connected(options.existing(store=store), tenant=options.TENANT) as api:
         ended = api.ask("DELETE", f"{_PATH}/{quote(session, safe='')}").json()
     typer.echo(json.dumps(ended) if as_json else f"ended the session of {plain(ended['name'])} ({ended['id']})")
