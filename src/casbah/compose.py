@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from casbah.audit.trail import Trail
 from casbah.backup.snapshots import Snapshots
 from casbah.connectors import connectors
+from casbah.durable import read_only
 from casbah.export.exports import Exports
 from casbah.http.app import apart, application
 from casbah.http.exchange import Services
@@ -91,9 +92,13 @@ class NotHere:
 def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[House]:
     """The house of a data directory, closed at the end.
 
+    Of one that cannot be written to, no acts are kept, and nothing is pulled or sent on.
+
     Raises StoreLockedError, StoreFormatError, ShelfDamagedError, UnreachableError, or BadSettingError where settings do not go
     together.
     """
+    if readable_only(settings):
+        settings = replace(settings, audit="off", pull=None, push=None)
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
     with (
         closing(store_of(settings, clock=clock)) as store,
@@ -269,6 +274,11 @@ def _cluster(place: Place, settings: Settings) -> Cluster:
 def holds_store(settings: Settings) -> bool:
     """Whether there is a store already; it is not opened. Of a cluster only opening it can tell."""
     return settings.cluster is not None or (settings.store / FORMAT_FILE).is_file()
+
+
+def readable_only(settings: Settings) -> bool:
+    """Whether the store can be read and nothing can be stored or changed: its data directory cannot be written to."""
+    return settings.cluster is None and read_only(settings.store)
 
 
 def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Store:

@@ -8,6 +8,10 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
+from casbah.errors import UnavailableError
+
+_TRIES = 20
+
 
 def make_folder(folder: Path, *, mode: int = 0o777) -> None:
     """Make a folder and those above it; every folder that gains an entry is synced.
@@ -62,6 +66,36 @@ def open_database(file: Path, script: str) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def read_only(folder: Path) -> bool:
+    """Whether a folder is there and nothing can be written to it: a file system mounted read-only, or another account's."""
+    return folder.is_dir() and not os.access(folder, os.W_OK)
+
+
+def copy_unlocked(file: Path, into: Path) -> None:
+    """Copy a SQLite database from where SQLite cannot lock it, with what its log holds; nothing, where there is none.
+
+    Whoever writes to it by another way may do so meanwhile; then it is copied again.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    for _ in range(_TRIES):
+        before = [_state(each) for each in (file, log)]
+        for each, copy in ((file, into), (log, into.with_name(f"{into.name}-wal"))):
+            copy.unlink(missing_ok=True)
+            if each.exists():
+                shutil.copyfile(each, copy)
+        if before == [_state(each) for each in (file, log)]:
+            return
+    raise UnavailableError(f"{file.name} changes too quickly to be read; try again")
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    try:
+        state = file.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_size, state.st_mtime_ns
 
 
 def copy_beside(file: Path, into: Path) -> None:

@@ -41,6 +41,7 @@
         StoreClosedError            503  the store is shutting down
         LeavingError                503  the server is about to stop, and is not ready for more
         UnwritableError             503  the disk is full, read-only or broken
+        ReadOnlyError               503  the data directory can be read only, and was opened so
         UnreachableError            503  the cluster cannot be reached, or not all of it is there
         BusyError                   503  more requests wait than may
         SearchTooLongError          503  a search ran over its limit
@@ -388,6 +389,15 @@ class UnwritableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("the disk does not take what is to be stored now; try again")
+
+
+class ReadOnlyError(UnavailableError):
+    """The data directory cannot be written to, and was opened to be read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the store is read-only: its data directory cannot be written to, so nothing can be stored or changed"
+        )
 
 
 class ElsewhereError(RequestError):

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from casbah.durable import make_folder
-from casbah.errors import ShelfDamagedError, ShelfUnavailableError, StoreClosedError
+from casbah.durable import copy_unlocked, make_folder, read_only
+from casbah.errors import ReadOnlyError, ShelfDamagedError, ShelfUnavailableError, StoreClosedError
 from casbah.failure import is_database_error
 
 log = logging.getLogger("casbah.shelf")
@@ -101,8 +102,15 @@ class FolderShelf:
         self._kind = kind
         self._lock = threading.Lock()
         self._closed = False
-        make_folder(folder, mode=0o700)
+        self._copy = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
+        """Where it is read, if the folder cannot be written to."""
+
         file = folder / f"{kind.name}.db"
+        if self._copy is None:
+            make_folder(folder, mode=0o700)
+        else:
+            original, file = file, Path(self._copy.name) / file.name
+            copy_unlocked(original, file)
         self._database = _opened(file, kind)
         file.chmod(0o600)
         self._reading = threading.Lock()
@@ -149,6 +157,8 @@ class FolderShelf:
             self._closed = True
             self._reader.close()
             self._database.close()
+            if self._copy is not None:
+                self._copy.cleanup()
 
     def _read(self, question: str, *values: str) -> list[Any]:
         """All rows: a question that is not read to its end would show the next one what was there when it began."""
@@ -158,6 +168,8 @@ class FolderShelf:
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
         """The database for one thread's turn; what was changed is kept at the end of it, or nothing is."""
+        if self._copy is not None:
+            raise ReadOnlyError
         with self._lock, self._guarded(), self._database:
             yield self._database
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import NoReturn
 
@@ -44,6 +45,11 @@ def _without_room(house: House) -> None:
     house.services.store._writers._writer = full  # type: ignore[attr-defined]
 
 
+def _read_only(house: House) -> None:
+    """What a store says whose folder could not be written to when it was opened."""
+    house.services.store._shadow = TemporaryDirectory()  # type: ignore[attr-defined]
+
+
 def _cluster_away(house: House) -> None:
     """What every question to a cluster ends in that cannot be reached."""
 
@@ -65,6 +71,7 @@ _SPOILT: dict[str, Callable[[House], None] | None] = {
     "open": None,
     "closed": lambda house: house.services.store.close(),
     "without room": _without_room,
+    "read-only": _read_only,
     "cluster away": _cluster_away,
     "on a cluster": _on_a_cluster,
     "leaving": lambda house: house.services.leaving.set(),

@@ -41,6 +41,7 @@ TEXTS = {
     errors.StoreClosedError:         r"the store is shutting down; try again",
     errors.LeavingError:             r"this server is about to stop; ask another, or again",
     errors.UnwritableError:          r"the disk does not take what is to be stored now; try again",
+    errors.ReadOnlyError:            r"the store is read-only: its data directory cannot be written to, .*",
     errors.UnreachableError:         r"the cluster that holds the activities cannot answer now; try again",
     errors.ElsewhereError:           r"the activities are on a cluster, of which .* cannot be made here; .+",
     errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",

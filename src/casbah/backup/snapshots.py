@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from casbah.durable import copy_beside, make_folder
-from casbah.errors import NoSuchSnapshotError
+from casbah.durable import copy_beside, make_folder, read_only
+from casbah.errors import NoSuchSnapshotError, ReadOnlyError
 from casbah.store.contract import Store
 
 FOLDER = "snapshots"
@@ -38,6 +38,8 @@ class Snapshots:
 
     def make(self) -> Snapshot:
         """Make one. All that was acknowledged before this is called is in it."""
+        if read_only(self._store_folder):
+            raise ReadOnlyError
         made = secrets.token_hex(8)
         into = self._folder / made
         make_folder(into, mode=0o700)

@@ -58,13 +58,21 @@ def serve(
         url, answering = address(listener, secure=settings.tls_certificate is not None), server(settings, house)
         stopping = Stopping(answering, house.services.leaving, drain=settings.drain)
         stopping.on_signals()
-        with announced(settings.store, url=url, key=house.local_key, certificate=settings.tls_certificate):
-            sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
-            if settings.store.stat().st_mode & _OTHERS:
+        with ExitStack() as stack:
+            reading = compose.readable_only(settings)
+            if not reading:
+                stack.enter_context(
+                    announced(settings.store, url=url, key=house.local_key, certificate=settings.tls_certificate)
+                )
+            more = " (read-only: the folder cannot be written to)" if reading else ""
+            sys.stderr.write(f"casbah: serving {url} from {settings.store}{more}\n")
+            if not reading and settings.store.stat().st_mode & _OTHERS:
                 sys.stderr.write(f"casbah: others may look into {settings.store}; chmod 700 {settings.store}\n")
             settle()
-            house.services.retention.begin()
-            with pushing(settings, house), pulling(settings, url, house.local_key) as stop:
+            if not reading:
+                house.services.retention.begin()
+            doing = house.services.settings
+            with pushing(doing, house), pulling(doing, url, house.local_key) as stop:
                 stopping.on_signals(stop)
                 answering.run(sockets=[listener])
 

@@ -20,11 +20,12 @@ from dataclasses import asdict, dataclass, field, replace
 from io import RawIOBase
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 from casbah.activity.query import Bounds, Query, continuation, parse
 from casbah.activity.scope import NOBODY, Principal, Scope
-from casbah.durable import make_folder, sync_folder, write_file
+from casbah.durable import make_folder, read_only, sync_folder, write_file
 from casbah.errors import CasbahError, LimitExceededError, NoSuchExportError, UnavailableError
 from casbah.export.columns import COLUMNS
 from casbah.export.formats import COMPRESSIONS, FORMATS
@@ -127,7 +128,10 @@ class Exports:
         spare: int,
         threads: int,
     ) -> None:
-        self._folder = folder / FOLDER
+        self._elsewhere = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
+        """Where they are written, if the folder cannot be written to; they are gone with the process then."""
+
+        self._folder = (folder if self._elsewhere is None else Path(self._elsewhere.name)) / FOLDER
         self._store = store
         self._clock = clock
         self._earlier = earlier
@@ -188,6 +192,8 @@ class Exports:
         """End what is being written; it is begun anew when the store is opened again."""
         self._closed.set()
         self._pool.shutdown(cancel_futures=True)
+        if self._elsewhere is not None:
+            self._elsewhere.cleanup()
 
     def _own(self, owner: Principal, scope: Scope) -> list[_Kept]:
         return [each for each in self._kept.values() if _is_own(each.export, owner, scope)]

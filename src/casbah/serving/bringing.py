@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from casbah.activity.scope import Scope
-from casbah.errors import CasbahError, StoreClosedError
+from casbah.errors import StoreClosedError
 from casbah.failure import bug
 from casbah.store.contract import Inserted
 
@@ -69,8 +69,9 @@ def store(line: Connection, insert: Insert) -> None:
         for number, tenant, entries in batches:
             try:
                 stored = insert(entries, Scope(tenant))
-            except CasbahError as wrong:
-                sender.send((number, None, wrong))
+            except Exception as error:  # noqa: BLE001  it is raised where the activities were brought; the others go on
+                _report(error)
+                sender.send((number, None, _portable(error)))
             else:
                 stored.add_done_callback(partial(_tell, sender, number))
     sender.end()
@@ -78,9 +79,15 @@ def store(line: Connection, insert: Insert) -> None:
 
 def _tell(sender: "_Sender", number: int, stored: "Future[Inserted]") -> None:
     wrong = stored.exception()
-    if wrong is not None and bug(wrong):  # Another process gets the error without its traceback.
-        _log.error("storing failed", exc_info=wrong)
+    if wrong is not None:
+        _report(wrong)
     sender.send((number, None if wrong is not None else stored.result(), None if wrong is None else _portable(wrong)))
+
+
+def _report(error: BaseException) -> None:
+    """A bug is logged here: another process gets the error without its traceback."""
+    if bug(error):
+        _log.error("storing failed", exc_info=error)
 
 
 def _portable(wrong: BaseException) -> BaseException:

@@ -10,7 +10,7 @@ from casbah.durable import copy_beside
 from casbah.errors import UnavailableError
 from casbah.store.embedded.periods import PERIODS
 
-_META = "meta.json"
+META = "meta.json"
 _TRIES = 20
 
 
@@ -33,13 +33,13 @@ def _copy_period(period: Path, into: Path) -> None:
     for _ in range(_TRIES):
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(parents=True)
-        meta = (period / _META).read_bytes()
+        meta = (period / META).read_bytes()
         try:
-            for file in _files(period, meta):
+            for file in files_of(period, meta):
                 _link(file, into / file.name)
         except FileNotFoundError:
             continue
-        (into / _META).write_bytes(meta)
+        (into / META).write_bytes(meta)
         return
     raise UnavailableError(f"period {period.name} changes too quickly to be copied; try again")
 
@@ -54,7 +54,7 @@ def _link(file: Path, into: Path) -> None:
         shutil.copyfile(file, into)
 
 
-def _files(period: Path, meta: bytes) -> Iterator[Path]:
+def files_of(period: Path, meta: bytes) -> Iterator[Path]:
     """What a commit consists of. Raises FileNotFoundError if some of it is gone."""
     for segment in json.loads(meta)["segments"]:
         stem = str(segment["segment_id"]).replace("-", "")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from casbah.activity.arrival import Arrival
@@ -21,8 +22,8 @@ from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
-from casbah.durable import make_folder
-from casbah.errors import ActivityNotFoundError, StoreClosedError
+from casbah.durable import make_folder, read_only
+from casbah.errors import ActivityNotFoundError, ReadOnlyError, StoreClosedError
 from casbah.shared import SharedCount
 from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
 from casbah.store.embedded.cache import Cache
@@ -35,6 +36,7 @@ from casbah.store.embedded.opened import Opened
 from casbah.store.embedded.periods import State
 from casbah.store.embedded.reserve import Reserve, unwritable
 from casbah.store.embedded.schema import fingerprint
+from casbah.store.embedded.shadow import shadow
 from casbah.store.embedded.snapshot import copy_tenant
 from casbah.store.embedded.tenant import Tenant
 from casbah.store.embedded.writer import Writers
@@ -52,6 +54,13 @@ class EmbeddedStore:
         writer_memory: int = 64_000_000,
         cache: int = 128_000_000,
     ) -> None:
+        self._shadow = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
+        """Where it is read, if the directory cannot be written to."""
+
+        if self._shadow is not None:
+            claim(folder, fingerprint())
+            tenants, folder = folder / "tenants", Path(self._shadow.name)
+            shadow(tenants, folder / "tenants")
         make_folder(folder, mode=0o700)
         self._lock = Lock(folder)
         try:
@@ -67,18 +76,25 @@ class EmbeddedStore:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="casbah-writer")
         self._cache = Cache(cache)
         self._tenants = Opened(self._open)
+        if (
+            self._shadow is not None
+        ):  # What is open stays as it is, also where another process writes to it by another way.
+            for name in self.tenants():
+                self._tenants.get(name)
 
     far = False
     prepare = staticmethod(prepared)
 
     def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
+        self._require_writable()
         return self._tenant(scope).insert(arrivals).result()
 
     def insert_soon(
         self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /, *, urgent: bool = False
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
+        self._require_writable()
         tenant = self._tenants.present(scope.tenant)
         if tenant is not None:
             return tenant.insert(arrivals, urgent=urgent)
@@ -93,6 +109,7 @@ class EmbeddedStore:
 
     def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
         """See `Store.replace`."""
+        self._require_writable()
         return self._tenant(scope).replace(arrivals)
 
     def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
@@ -133,6 +150,7 @@ class EmbeddedStore:
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /, *, most: int | None = None) -> bool:
         """See `Store.add_feedback`."""
+        self._require_writable()
         return self._known_feedback(activity_id, scope).add(activity_id, entry, most=most)
 
     def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
@@ -145,6 +163,7 @@ class EmbeddedStore:
 
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:
         """See `Store.delete`."""
+        self._require_writable()
         count = self._tenant(scope).delete(predicate)
         if count:
             self._forget_feedback(scope)
@@ -152,6 +171,8 @@ class EmbeddedStore:
 
     def erase(self, scope: Scope, /) -> bool:
         """See `Store.erase`."""
+        if self._shadow is not None:
+            return False
         self._reserve.fill()
         folder = self._folder / scope.tenant
         if not waiting(folder):  # Looked at often, and of every tenant, open or not.
@@ -167,10 +188,11 @@ class EmbeddedStore:
 
     def unwritable(self) -> str | None:
         """See `Store.unwritable`."""
-        return unwritable(self._folder.parent)
+        return unwritable(self._folder.parent) if self._shadow is None else str(ReadOnlyError())
 
     def snapshot(self, into: Path, /) -> Mapping[str, int]:
         """See `Store.snapshot`."""
+        self._require_writable()
         tenants = {name: self._tenant(Scope(name)) for name in self.tenants()}
         try:  # By the thread that writes: nothing is committed meanwhile, in no tenant.
             copied = self._writing.submit(self._copied, into, tenants)
@@ -194,6 +216,13 @@ class EmbeddedStore:
         for tenant in tenants:
             tenant.feedback.close()
         self._lock.release()
+        if self._shadow is not None:
+            self._shadow.cleanup()
+
+    def _require_writable(self) -> None:
+        """Raises ReadOnlyError."""
+        if self._shadow is not None:
+            raise ReadOnlyError
 
     def _tenant(self, scope: Scope) -> Tenant:
         return self._tenants.get(scope.tenant)
