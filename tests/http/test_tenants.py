@@ -28,7 +28,7 @@ from scenarios.inprocess import Asker, Reply
 
 OURS, THEIRS = Scope("contoso"), Scope("fabrikam")
 SECRET = "zzyzxsecret"
-VOLATILE = re.compile(rb'"(created|at|used|expires|begun|ended|id|token|cursor|next)":\s*("[^"]*"|\d+)')
+VOLATILE = re.compile(rb'"(created|at|used|expires|begun|ended|id|whoId|token|cursor|next)":\s*("[^"]*"|\d+)')
 
 OURS_MADE = [
     record(n, user={"userName": f"user-{n % 5}@contoso.com"}, location={"countryCode": "DE"}, policies=["p1"])
