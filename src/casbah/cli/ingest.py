@@ -1,10 +1,13 @@
 """casbah ingest."""
 
 import json
+import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated
@@ -26,6 +29,7 @@ from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.opening import Limits
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import Page, pages
+from casbah.ingest.times import SUSPICIONS, suspicion
 from casbah.settings import Settings
 
 MOST_REFUSED = 1 << 20
@@ -38,6 +42,8 @@ _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
 _MOST_REASONS = 20
 _MOST_FILES = 50
+_INTERRUPTED, _TERMINATED = 130, 143
+"""Exit codes of a command that a signal ends: 128 and the signal's number."""
 
 Item = Arrival | Refusal
 
@@ -69,6 +75,8 @@ class FileReport:
     origin: str
     tally: Tally = field(default_factory=Tally)
     sources: Counter[str] = field(default_factory=Counter)
+    suspicions: Counter[str] = field(default_factory=Counter)
+    skipped: str = ""
 
     def source(self) -> str:
         """The source, or each with its number of events where there are several; "?" where none was recognised."""
@@ -131,36 +139,88 @@ def ingest(
     """
     settings = options.chosen(store=store)
     kept = Rejects(rejects or settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
-    with connected(settings, tenant=tenant) as api:
-        try:
-            found = pages(paths, connectors=connectors(settings.sources), source=source, limits=_limits(settings))
-            files = [_stored(api, page, kept) for page in _shown(found)]
-        finally:
-            kept.close()
+    files: list[FileReport] = []
+    try:
+        with _terminable(), connected(settings, tenant=tenant) as api:
+            try:
+                found = pages(paths, connectors=connectors(settings.sources), source=source, limits=_limits(settings))
+                for page in _shown(found):
+                    files.append(FileReport(page.origin, skipped=page.skipped))
+                    _store(api, page, files[-1], kept)
+            finally:
+                kept.close()
+    except KeyboardInterrupt as stop:
+        _say_stopped(_total(files))
+        raise typer.Exit(_TERMINATED if isinstance(stop, _TerminatedError) else _INTERRUPTED) from None
+    total = _total(files)
+    _report(files, total, kept)
+    if as_json:
+        typer.echo(json.dumps(_counts(files, total)))
+    raise typer.Exit(1 if total.refused or all(file.skipped for file in files) else 0)
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM came: handled where Ctrl-C is."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Inside, SIGTERM ends what is under way as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _say_stopped(total: Tally) -> None:
+    counts = f"{total.stored:,} stored so far, {total.duplicates:,} duplicates, {total.refused:,} refused"
+    sys.stderr.write(f"casbah: stopped: {counts}; run it again: nothing is stored twice\n")
+
+
+def _total(files: Iterable[FileReport]) -> Tally:
     total = Tally()
     for file in files:
         total.add(file.tally)
-    _report(files, total, kept)
-    if as_json:
-        counts = {"read": total.read, "stored": total.stored, "duplicates": total.duplicates, "refused": total.refused}
-        typer.echo(json.dumps(counts))
-    raise typer.Exit(1 if total.refused else 0)
+    return total
+
+
+def _counts(files: list[FileReport], total: Tally) -> dict[str, object]:
+    """What became of it all, for machines."""
+    return {
+        "read": total.read,
+        "stored": total.stored,
+        "duplicates": total.duplicates,
+        "refused": total.refused,
+        "skipped": sum(bool(file.skipped) for file in files),
+        "suspicious": _suspicions(files),
+    }
+
+
+def _suspicions(files: Iterable[FileReport]) -> dict[str, int]:
+    total = sum((file.suspicions for file in files), Counter[str]())
+    return {name: total[name] for name in SUSPICIONS if total[name]}
 
 
 def _limits(settings: Settings) -> Limits:
     return Limits(line=settings.max_event)
 
 
-def _stored(api: Api, page: Page, rejects: Rejects) -> FileReport:
+def _store(api: Api, page: Page, report: FileReport, rejects: Rejects) -> None:
     """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
-    report = FileReport(page.origin)
+    now = time.time_ns() // 1_000_000
     for batch in _batches(arrivals(_counted(page.items, report.sources)), api.settings.batch):
+        activities = [item for item in batch if isinstance(item, Arrival)]
         for item in batch:
             if isinstance(item, Refusal):
                 rejects.keep(item)
                 report.tally.refused += 1
-        report.tally.add(_sent(api, page.origin, [item for item in batch if isinstance(item, Arrival)], rejects))
-    return report
+        report.tally.add(_sent(api, page.origin, activities, rejects))
+        report.suspicions.update(filter(None, (suspicion(activity.timestamp, now) for activity in activities)))
 
 
 def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> Iterator[Recognised | Refusal]:
@@ -204,7 +264,7 @@ def _shown(found: Iterable[Page]) -> Iterator[Page]:
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         for page in found:
             task = progress.add_task(plain(Path(page.origin).name[:40]), total=page.size)
-            yield Page(page.origin, _watched(page, progress, task), page.size, page.position)
+            yield replace(page, items=_watched(page, progress, task))
             progress.remove_task(task)
 
 
@@ -223,13 +283,16 @@ def _report(files: list[FileReport], total: Tally, rejects: Rejects) -> None:
     table.add_column("source")
     for title in ("read", "stored", "duplicates", "refused"):
         table.add_column(title, justify="right")
-    for file in files[:_MOST_FILES]:
+    read = [file for file in files if not file.skipped]
+    for file in read[:_MOST_FILES]:
         table.add_row(cell(file.origin), cell(file.source()), *_cells(file.tally))
-    if len(files) > _MOST_FILES:
-        table.add_row(f"and {len(files) - _MOST_FILES:,} more files")
-    if len(files) > 1:
-        table.add_row(f"{len(files):,} files", "", *_cells(total))
-    console.print(table)
+    if len(read) > _MOST_FILES:
+        table.add_row(f"and {len(read) - _MOST_FILES:,} more files")
+    if len(read) > 1:
+        table.add_row(f"{len(read):,} files", "", *_cells(total))
+    if read:
+        console.print(table)
+    _warn(console, files)
     for reason, count in rejects.reasons.most_common(_MOST_REASONS):
         console.print(f"{count:,} refused: {plain(reason)}", style="yellow", markup=False, highlight=False)
     if rejects.reasons:
@@ -238,6 +301,16 @@ def _report(files: list[FileReport], total: Tally, rejects: Rejects) -> None:
         console.print(
             f"{rejects.cut:,} of them are kept in part; `cut` says how many bytes are missing", highlight=False
         )
+
+
+def _warn(console: Console, files: list[FileReport]) -> None:
+    skipped = [file for file in files if file.skipped]
+    lines = [f"skipped {plain(file.origin)}: {file.skipped}" for file in skipped[:_MOST_FILES]]
+    if len(skipped) > _MOST_FILES:
+        lines.append(f"and {len(skipped) - _MOST_FILES:,} more skipped")
+    lines += [f"{count:,} activities have times that {SUSPICIONS[name]}" for name, count in _suspicions(files).items()]
+    for line in lines:
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _cells(tally: Tally) -> tuple[str, ...]:

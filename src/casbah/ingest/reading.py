@@ -27,13 +27,14 @@ class Page:
     closed then.
 
     `size` is how many bytes there are to read, if that is known, and `position()` how many were read:
-    compressed ones, where the file is compressed.
+    compressed ones, where the file is compressed. `skipped` is why nothing was read, where that is no error.
     """
 
     origin: str
     items: Iterator[Recognised | Refusal]
     size: int | None
     position: Callable[[], int]
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,9 @@ def _pages(path: str, how: _How) -> Iterator[Page]:
         yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, None, how)
         return
     for file in _files(path):
+        if isinstance(file, Page):
+            yield file
+            continue
         try:
             with Path(file).open("rb") as stream:
                 yield from _file_pages(stream, file, _size(stream), how)
@@ -103,14 +107,44 @@ def _pages(path: str, how: _How) -> Iterator[Page]:
             yield _unreadable(file, error)
 
 
-def _files(path: str) -> Iterator[str]:
-    """The file itself, or the files below a folder in the order of their names; hidden ones are left out."""
+def _files(path: str) -> Iterator[str | Page]:
+    """The file itself, or the files below a folder in the order of their names; hidden ones are left out.
+
+    A page takes the place of what is not read: a named pipe in a folder would wait for a writer for ever.
+    """
     if not Path(path).is_dir():
         yield path
         return
+    empty = True
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (str(Path(folder, name)) for name in sorted(names) if not name.startswith("."))
+        for file in (str(Path(folder, name)) for name in sorted(names) if not name.startswith(".")):
+            kind = _special(file)
+            empty = empty and kind is not None
+            yield file if kind is None else _skipped(file, f"{kind} is read only where it is named itself")
+    if empty:
+        yield _skipped(path, "no files in this folder")
+
+
+def _special(file: str) -> str | None:
+    """What a path is if it is no regular file; None too where that cannot be found out, since opening it says why."""
+    try:
+        mode = Path(file).stat().st_mode
+    except OSError:
+        return None
+    return next((kind for is_kind, kind in _SPECIAL if is_kind(mode)), None)
+
+
+_SPECIAL = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def _skipped(origin: str, reason: str) -> Page:
+    return Page(origin, iter(()), None, lambda: 0, skipped=reason)
 
 
 def _size(stream: BinaryIO) -> int | None:

@@ -92,6 +92,27 @@ def within_bounds(timestamp: int) -> bool:
     return 0 <= timestamp <= MOST
 
 
+def suspicion(timestamp: int, now: int) -> str | None:
+    """What is odd about a time in ms: a key of SUSPICIONS; None if nothing is. It is stored as it is all the same."""
+    if _SECONDS_FROM <= timestamp < _SECONDS_TO:
+        return "seconds"
+    if timestamp < _YEAR_2000:
+        return "before2000"
+    return "future" if timestamp > now + _DAY else None
+
+
+SUSPICIONS = {
+    "seconds": "look like seconds, not milliseconds",
+    "before2000": "are before the year 2000",
+    "future": "are later than tomorrow",
+}
+_SECONDS_FROM, _SECONDS_TO = 10**8, 10**10
+"""As seconds these are the years 1973 to 2286; as milliseconds, the first four months of 1970."""
+
+_YEAR_2000 = 946_684_800_000
+_DAY = 86_400_000
+
+
 def _moment(text: str) -> datetime:
     if _CALENDAR.fullmatch(text):
         spelled = _GLUED.sub(r"\1.\2", text.upper()).replace("UTC", "Z")

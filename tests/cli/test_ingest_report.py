@@ -1,0 +1,118 @@
+"""What `casbah ingest` says of what it read: skipped files, odd times, and what was stored when it is stopped."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from making import record
+
+DAY = 86_400_000
+COUNT = 20_000
+NOW = time.time_ns() // 1_000_000
+
+
+def ingest(store: Path, *arguments: str, stdin: bytes = b"", code: int = 0) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "CASBAH_STORE": str(store), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "casbah", "ingest", *arguments]
+    done = subprocess.run(command, env=environment, input=stdin, capture_output=True, check=False, timeout=300)
+    assert done.returncode == code, done.stderr.decode()
+    return done
+
+
+def line(number: int, **keys) -> bytes:
+    return json.dumps(record(number, **keys)).encode() + b"\n"
+
+
+def test_special_files_in_a_folder_are_skipped_and_named(tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "events.ndjson").write_bytes(line(1))
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "socket"))
+        (folder / "loop").symlink_to(folder)
+        done = ingest(tmp_path / "store", str(folder), "--json")
+    assert json.loads(done.stdout) == {
+        "read": 1,
+        "stored": 1,
+        "duplicates": 0,
+        "refused": 0,
+        "skipped": 2,
+        "suspicious": {},
+    }
+    assert f"skipped {folder / 'pipe'}: a named pipe is read only where it is named itself" in done.stderr.decode()
+    assert f"skipped {folder / 'socket'}: a socket" in done.stderr.decode()
+
+
+def test_a_pipe_that_is_named_itself_is_read(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["/bin/sh", "-c", f"cat > {pipe}"], stdin=subprocess.PIPE) as writer:
+        writer.stdin.write(line(1))
+        writer.stdin.close()
+        done = ingest(tmp_path / "store", str(pipe), "--json")
+    assert json.loads(done.stdout)["stored"] == 1
+
+
+@pytest.mark.parametrize("name", [None, ".hidden", "pipe"])
+def test_a_folder_with_nothing_to_read_is_named(tmp_path, name):
+    folder = tmp_path / "exports"
+    (folder / "below").mkdir(parents=True)
+    if name == "pipe":
+        os.mkfifo(folder / name)
+    elif name is not None:
+        (folder / name).write_bytes(line(1))
+    done = ingest(tmp_path / "store", str(folder), code=1)
+    assert f"skipped {folder}: no files in this folder" in done.stderr.decode()
+
+
+def test_an_empty_folder_beside_a_file_is_no_failure(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "events.ndjson").write_bytes(line(1))
+    done = ingest(tmp_path / "store", str(tmp_path / "empty"), str(tmp_path / "events.ndjson"))
+    assert b"no files in this folder" in done.stderr
+
+
+def test_odd_times_are_counted_and_stored(tmp_path):
+    times = [1_764_000_000, 1_764_000_001, 0, 946_684_799_999, NOW + 2 * DAY, NOW, 946_684_800_000, NOW + DAY // 2]
+    body = b"".join(line(number, timestamp=moment) for number, moment in enumerate(times))
+    done = ingest(tmp_path / "store", "-", "--json", stdin=body)
+    counts = json.loads(done.stdout)
+    assert (counts["stored"], counts["suspicious"]) == (8, {"seconds": 2, "before2000": 2, "future": 1})
+    for text in (
+        "2 activities have times that look like seconds, not milliseconds",
+        "2 activities have times that are before the year 2000",
+        "1 activities have times that are later than tomorrow",
+    ):
+        assert text in done.stderr.decode()
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
+def test_a_signal_ends_it_with_one_line_and_nothing_is_lost_or_doubled(tmp_path, number, code):
+    events = tmp_path / "events.ndjson"
+    events.write_bytes(b"".join(map(line, range(COUNT))))
+    environment = {**os.environ, "CASBAH_STORE": str(tmp_path / "store"), "CASBAH_BATCH": "100"}
+    command = [sys.executable, "-m", "casbah", "ingest", str(events)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as running:
+        deadline = time.monotonic() + 200
+        while len(list((tmp_path / "store").glob("tenants/*/periods/*/*.store"))) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        running.send_signal(number)
+        text = running.stderr.read().decode()
+        assert running.wait(60) == code
+    assert "Traceback" not in text
+    assert len(text.splitlines()) == 1
+    assert text.startswith("casbah: stopped: ")
+    assert text.endswith("run it again: nothing is stored twice\n")
+    so_far = int(text.split(" stored")[0].rpartition(" ")[2].replace(",", ""))
+    again = json.loads(ingest(tmp_path / "store", "-", "--json", stdin=events.read_bytes()).stdout)
+    assert (again["read"], again["refused"]) == (COUNT, 0)
+    assert again["duplicates"] >= so_far > 0
+    assert again["stored"] == COUNT - again["duplicates"]
