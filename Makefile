@@ -44,7 +44,7 @@ test-cluster: $(READY)  ## hold the store on a cluster to the same contract, and
 	@$(BIN)/python -m pytest --cluster -p no:randomly --timeout 600 -k 'opensearch or cluster' \
 	    tests/contract tests/agreement tests/cluster $(ARGS)
 
-faults: $(READY)  ## 1,000 faults while storing: kill -9, power failures, full and broken disks; ARGS='--times 60'
+faults: $(READY)  ## 1,000 faults of the store and of whole servers: kill -9, power failures, full and broken disks; ARGS='--times 60'
 	@PYTHONPATH=tests:. $(BIN)/python -m faults.cycles --times 1000 $(ARGS)
 
 check: $(READY)  ## lint, format, types, architecture, documents: everything but the long tests

@@ -12,14 +12,16 @@ Kinds, which take turns:
     frozen    the disk is read-only (EROFS) for some acts
     clock     the clock jumps by years, ahead and back; and the process is killed
 
-Needs Linux and strace. Exits 1 if anything is amiss.
+Those are of the store in one process. `server-power`, `server-kill`, `server-full`, `server-broken`, `server-frozen` are the same
+for a whole server that is asked over HTTP (`server_cycles.py`); `server-child` kills a process beside the one that owns the store.
+
+A state that cannot be read is a finding of its cycle, whatever exception it ends in. Needs Linux and strace. Exits 1 if anything is amiss.
 """
 
 import argparse
 import json
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -32,13 +34,15 @@ from pathlib import Path
 
 from faults.disk import Disk
 from faults.looking import wrong
+from faults.outcome import Outcome, described
 from faults.recording import CALLS, Call, calls
+from faults.server_cycles import SERVER_KINDS, ServerKind, run_server
+from faults.tracing import CHANGING, under
 
 ACTS = 20
 PLACES = 10
 """How many places of one recording the power fails at."""
 
-_CHANGING = "write,pwrite64,fsync,fdatasync,rename,renameat,unlink,mkdir,ftruncate"
 _SECONDS = 60
 _TESTS = Path(__file__).parent.parent
 
@@ -52,14 +56,16 @@ class Kind:
     flags: Sequence[str] = ()
 
 
-KINDS = (
+KINDS: Sequence[Kind | ServerKind] = (
     Kind("power"),
     Kind("kill"),
     Kind("full", "write,pwrite64,mkdir,rename,renameat:error=ENOSPC"),
     Kind("broken", "write,pwrite64,fsync,fdatasync:error=EIO"),
-    Kind("frozen", f"{_CHANGING}:error=EROFS"),
+    Kind("frozen", f"{CHANGING}:error=EROFS"),
     Kind("clock", flags=["--jumps"]),
+    *SERVER_KINDS,
 )
+_RECORDED = ("power", "server-power")
 
 
 @dataclass(slots=True)
@@ -79,19 +85,6 @@ class Told:
             self.failed[int(number)] = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One cycle: how many acts were acknowledged, refused and left without an answer; why; and what is wrong."""
-
-    kind: str
-    seed: int
-    done: int
-    refused: int
-    unanswered: int
-    reasons: Sequence[str]
-    wrong: Sequence[str]
-
-
 def lacking() -> str | None:
     """What this machine lacks for it, or None."""
     if sys.platform != "linux" or (strace := shutil.which("strace")) is None:
@@ -107,13 +100,29 @@ def run(*, times: int, seed: int, folder: Path, only: str | None = None, careles
     kinds = [kind for kind in KINDS if only in (None, kind.name)]
     dice = random.Random(seed)
     turns = [kinds[each % len(kinds)] for each in range(times)]
-    powers = sum(kind.name == "power" for kind in turns)
-    for first in range(0, powers, PLACES):
-        places = min(PLACES, powers - first)
-        yield from _power(dice.randrange(1 << 30), folder, places=places, careless=careless)
+    for kind in kinds:
+        if kind.name in _RECORDED:
+            count = turns.count(kind)
+            for first in range(0, count, PLACES):
+                places = min(PLACES, count - first)
+                yield from _cycle(kind, dice.randrange(1 << 30), folder, places=places, careless=careless)
     for kind in turns:
-        if kind.name != "power":
-            yield _fault(kind, dice.randrange(1 << 30), folder)
+        if kind.name not in _RECORDED:
+            yield from _cycle(kind, dice.randrange(1 << 30), folder)
+
+
+def _cycle(
+    kind: Kind | ServerKind, seed: int, folder: Path, *, places: int = 1, careless: bool = False
+) -> Sequence[Outcome]:
+    """Whatever stops a cycle is what is wrong with it."""
+    if isinstance(kind, ServerKind):
+        return run_server(kind, seed, folder, places=places)
+    try:
+        if kind.name == "power":
+            return list(_power(seed, folder, places=places, careless=careless))
+        return [_fault(kind, seed, folder)]
+    except Exception as error:  # noqa: BLE001  also of the process under test
+        return [Outcome(kind.name, seed, 0, 0, 0, [], [described(error)])]
 
 
 class Process:
@@ -162,33 +171,15 @@ class Process:
         self._process.kill()
         self._process.wait(_SECONDS)
 
-    @contextmanager
-    def under(self, fault: str) -> Iterator[None]:
-        """Its calls meet a fault as long as this lasts."""
-        command = ["strace", "-f", "-p", str(self._process.pid), "-e", f"trace={fault.partition(':')[0]}"]
-        tracer = subprocess.Popen([*command, f"--inject={fault}", "-o", "/dev/null"], stderr=subprocess.PIPE, text=True)
-        assert tracer.stderr is not None
-        try:
-            tracer.stderr.readline()  # "Process N attached": all its threads are.
-            yield
-        finally:
-            _detach(tracer)
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def let_go(self) -> None:
         self._lines.close()
         self._socket.close()
         self._process.kill()
         self._process.wait(_SECONDS)
-
-
-def _detach(tracer: "subprocess.Popen[str]") -> None:
-    """Where the traced process is dying, strace may wait for a thread of it forever; without it, the kernel lets go."""
-    tracer.send_signal(signal.SIGTERM)
-    try:
-        tracer.communicate(timeout=2)
-    except subprocess.TimeoutExpired:
-        tracer.kill()
-        tracer.communicate()
 
 
 @contextmanager
@@ -253,7 +244,7 @@ def _kill(process: Process, number: int, dice: random.Random) -> None:
         process.kill()
         process.hear()
         return
-    with process.under(f"{_CHANGING}:signal=KILL:when={dice.randint(1, 60)}"):
+    with under([process.pid], f"{CHANGING}:signal=KILL:when={dice.randint(1, 60)}"):
         process.do([number])
     process.kill()
 
@@ -262,7 +253,7 @@ def _recover(process: Process, first: int, fault: str, dice: random.Random) -> N
     """Some acts under a fault, which every call meets or every few, and then the rest without."""
     every = dice.choice([1, 2, 7, 40])
     last = first + dice.choice([1, 1, 3, 6])
-    with process.under(f"{fault}:when={dice.randint(1, every)}+{every}"):
+    with under([process.pid], f"{fault}:when={dice.randint(1, every)}+{every}"):
         process.do(range(first, last))
     process.do(range(last, ACTS))
     process.stop()
@@ -293,12 +284,14 @@ def main() -> int:
                 print(json.dumps(asdict(each)), flush=True)
             else:
                 said = f"{each.done:2} acknowledged, {each.refused:2} refused, {each.unanswered:2} unanswered"
-                print(f"{number + 1:4} {each.kind:7} {said}  {'; '.join(each.wrong) or 'all there'}", flush=True)
+                print(f"{number + 1:4} {each.kind:13} {said}  {'; '.join(each.wrong) or 'all there'}", flush=True)
     return _summary(outcomes)
 
 
 def _summary(outcomes: Sequence[Outcome]) -> int:
-    print(f"\n{'kind':8}{'cycles':>8}{'acknowledged':>14}{'refused':>9}{'unanswered':>12}{'wrong':>7}", file=sys.stderr)
+    print(
+        f"\n{'kind':14}{'cycles':>8}{'acknowledged':>14}{'refused':>9}{'unanswered':>12}{'wrong':>7}", file=sys.stderr
+    )
     for kind in KINDS:
         ours = [each for each in outcomes if each.kind == kind.name]
         if ours:
@@ -308,7 +301,7 @@ def _summary(outcomes: Sequence[Outcome]) -> int:
                 sum(each.unanswered for each in ours),
             )
             amiss = sum(bool(each.wrong) for each in ours)
-            print(f"{kind.name:8}{len(ours):8}{sums[0]:14}{sums[1]:9}{sums[2]:12}{amiss:7}", file=sys.stderr)
+            print(f"{kind.name:14}{len(ours):8}{sums[0]:14}{sums[1]:9}{sums[2]:12}{amiss:7}", file=sys.stderr)
     return int(any(each.wrong for each in outcomes))
 
 

@@ -105,7 +105,9 @@ class Disk:
             raise NotImplementedError(f"{call.name}{call.arguments} cannot be replayed")
 
     def _openat(self, call: Call) -> None:
-        _, path, flags = call.arguments[:3]
+        above, path, flags = call.arguments[:3]
+        if _number(above) in self._open and not (isinstance(path, bytes) and path.startswith(b"/")):
+            raise NotImplementedError(f"{call.name}{call.arguments} cannot be replayed")
         found = self._inside(path)
         if found is None:
             self._open.pop(call.result, None)
@@ -149,6 +151,18 @@ class Disk:
             assert isinstance(held.node, File)
             held.node.write(_number(call.arguments[1]), None)
 
+    def _fallocate(self, call: Call) -> None:
+        """Room is made: a file that was shorter has zeros at its end."""
+        held = self._held(call)
+        if held is None:
+            return
+        _, mode, offset, length = call.arguments
+        assert isinstance(held.node, File)
+        assert mode == "0", "only room is modelled"
+        end = _number(offset) + _number(length)
+        if end > (size := len(held.node.now)):
+            held.node.write(size, bytes(end - size))
+
     def _mkdir(self, call: Call) -> None:
         found = self._inside(call.arguments[0])
         if found is not None and found[1]:
@@ -160,6 +174,16 @@ class Disk:
             found[0].change({found[1]: None})
 
     _rmdir = _unlink
+
+    def _unlinkat(self, call: Call) -> None:
+        """Of a folder that is open, as removing a tree does it."""
+        above, name = call.arguments[:2]
+        if (held := self._open.get(_number(above))) is None:
+            self._unlink(call._replace(arguments=(name,)))
+            return
+        assert isinstance(held.node, Folder)
+        assert isinstance(name, bytes)
+        held.node.change({os.fsdecode(name): None})
 
     def _rename(self, call: Call) -> None:
         self._move(call.arguments[0], call.arguments[1])

@@ -2,40 +2,47 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from casbah.activity.predicate import Everything
 from casbah.errors import OperatorError
 from casbah.store.embedded.store import EmbeddedStore
 from faults.acts import SCOPE, Expected, act, expected, made
+from faults.outcome import collected
 from making import NOW, arrival, query
 
 
 def wrong(folder: Path, *, seed: int, sent: Iterable[int], done: Iterable[int]) -> list[str]:
-    """Open the store, compare it with what was told, deliver everything again, compare again, and open it once more."""
-    sent = sorted(set(sent))
+    """Open the store, compare it with what was told, deliver everything again, compare again, and open it once more.
+
+    Whatever exception that ends in is one more thing that is wrong.
+    """
+    return collected(lambda: _wrong(folder, seed, sorted(set(sent)), done))
+
+
+def _wrong(folder: Path, seed: int, sent: Sequence[int], done: Iterable[int]) -> Iterator[str]:
     what = expected(seed, sent=sent, done=done)
     try:
         store = EmbeddedStore(folder, clock=lambda: NOW)
-    except OperatorError as told:
-        return [f"the store does not open: {told}"]
+    except OperatorError as error:
+        yield f"the store does not open: {error}"
+        return
     try:
-        found = list(_amiss(store, what))
+        yield from _amiss(store, what)
         everything = {name for number in sent for name in act(seed, number).brings}
         for number in sent:
             brings = act(seed, number).brings
             store.insert([arrival(made(each)) for each in brings], SCOPE)
         if (total := store.count(Everything(), SCOPE)) != len(everything):
-            found.append(f"after delivering all again there are {total} activities, not {len(everything)}")
+            yield f"after delivering all again there are {total} activities, not {len(everything)}"
     finally:
         store.close()
     again = EmbeddedStore(folder, clock=lambda: NOW)
     try:
-        found += [f"opened again: {each}" for each in _amiss(again, what, whole=everything)]
+        yield from (f"opened again: {finding}" for finding in _amiss(again, what, whole=everything))
     finally:
         again.close()
-    return found
 
 
 def _amiss(store: EmbeddedStore, what: Expected, *, whole: Iterable[str] = ()) -> Iterator[str]:

@@ -1,21 +1,29 @@
-"""Faults: thirty cycles here, `make faults` for a thousand; and the tools themselves, so that they cannot be blind."""
+"""Faults: some thirty cycles here, `make faults` for a thousand; and the tools themselves, so that they cannot be blind."""
 
 import random
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from casbah.store.embedded import payload
 from casbah.store.embedded.store import EmbeddedStore
-from faults import cycles
+from faults import cycles, server_cycles
 from faults.acts import SCOPE, act
 from faults.disk import Disk
 from faults.looking import wrong
+from faults.model import Model
+from faults.outcome import collected
 from faults.recording import Call, UnreadableError, calls
+from faults.server import ServerError, serving, wait
+from faults.server_cycles import SERVER_KINDS, Client, after
+from faults.steps import create, delete, ingest, look
 from making import NOW
 
 ROOT = Path("/disk")
-CYCLES = 30
+STORE_CYCLES = 5
 ATTEMPTS = 10
 
 
@@ -28,7 +36,7 @@ def _traced() -> None:
 @pytest.mark.usefixtures("_traced")
 @pytest.mark.parametrize("kind", [kind.name for kind in cycles.KINDS])
 def test_all_that_was_acknowledged_is_there_once(kind: str, tmp_path: Path) -> None:
-    times = CYCLES // len(cycles.KINDS)
+    times = 1 if kind.startswith("server-") else STORE_CYCLES
     for attempt in range(ATTEMPTS):  # On a busy machine all may be killed before they have acknowledged anything.
         folder = tmp_path / str(attempt)
         folder.mkdir()
@@ -56,6 +64,111 @@ def test_what_is_lost_is_seen(tmp_path: Path) -> None:
 def test_what_nobody_sent_is_seen(tmp_path: Path) -> None:
     stored(tmp_path / "store", [0, 1])
     assert any("was never sent" in each for each in wrong(tmp_path / "store", seed=7, sent=[0], done=[0]))
+
+
+def damaged(folder: Path, name: str) -> None:
+    """Cut a file, or remove a folder."""
+    found = sorted(folder.rglob(name))
+    assert found
+    for path in found:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.write_bytes(path.read_bytes()[:5])
+
+
+@pytest.mark.parametrize("name", ["meta.json", "feedback.db", "dictionaries"])
+def test_a_store_that_cannot_be_read_is_a_finding(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payload, "SAMPLES", 100)  # So that there is a dictionary.
+    stored(tmp_path / "store", range(12))
+    damaged(tmp_path / "store", name)
+    assert wrong(tmp_path / "store", seed=7, sent=range(12), done=range(12)) != []
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Model]:
+    """What a server stored, which nothing happened to."""
+    store = tmp_path_factory.mktemp("served") / "store"
+    store.mkdir()
+    client = Client(seed=7)
+    with serving(store, children=False) as server:
+        client.sign_in(server)
+        client.send_together(server)
+        client.send(server, 12)
+        server.stop()
+    assert client.wrong == []
+    return store, client.model
+
+
+@pytest.mark.parametrize("name", ["meta.json", "tokens.db", "dictionaries", "nothing"])
+def test_a_server_that_cannot_read_its_state_is_a_finding(
+    name: str, served: tuple[Path, Model], tmp_path: Path
+) -> None:
+    store, model = served
+    shutil.copytree(store, tmp_path / "store")
+    if name != "nothing":
+        damaged(tmp_path / "store", name)
+    assert bool(after(tmp_path / "store", model)) is (name != "nothing")
+
+
+class Broken(NamedTuple):
+    """Raises when it is looked at."""
+
+    error: Exception
+
+    def __call__(self) -> Iterable[str]:
+        yield "a finding"
+        raise self.error
+
+
+def test_an_exception_while_looking_is_a_finding() -> None:
+    assert collected(Broken(KeyError("_id"))) == ["a finding", "KeyError: '_id'"]
+
+
+def test_a_server_that_does_not_start_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ServerError("the server does not start")
+
+    monkeypatch.setattr(server_cycles, "serving", refused)
+    outcomes = list(cycles.run(times=len(SERVER_KINDS) * 2, seed=1, folder=tmp_path, only="server-kill"))
+    assert {tuple(outcome.wrong) for outcome in outcomes} == {("ServerError: the server does not start",)}
+
+
+def after_power_failure(folder: Path, *, plant: str | None = None) -> list[str]:
+    """What is wrong when the power fails after a few requests and all is lost that was not synced."""
+    client = Client(seed=7)
+    with server_cycles.recording(client, folder, plant=plant) as (server, recorded):
+        client.ask(server, ingest(7, 0))
+        for kind, version in (("hold", "7-9-"), ("export", "begun"), ("token", "usable")):
+            client.ask(server, create(kind, f"{kind}-removed", version))
+            client.ask(server, delete(client.model.items[kind, f"{kind}-removed"]))
+        client.ask(server, create("export", "export-ready", "begun"))
+        ready = client.model.items["export", "export-ready"]
+        wait(lambda: client.ask(server, look(ready)).body["state"] == "ready", "the export is not ready")
+        server.kill()
+    assert client.wrong == []
+    server_cycles.fail(recorded, folder / "store", _Least(), folder / "left")
+    return after(folder / "left", client.model)
+
+
+@pytest.mark.usefixtures("_traced")
+def test_what_a_server_acknowledged_survives_a_power_failure(tmp_path: Path) -> None:
+    assert after_power_failure(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_traced")
+@pytest.mark.parametrize(
+    "plant, finding",
+    [
+        pytest.param("relaxed", "401", id="databases that do not sync"),
+        pytest.param("unsynced", "has SHA-256", id="an export that is ready before it is synced"),
+        pytest.param("early", "hold-removed is", id="a rule whose removal is acknowledged and not stored"),
+    ],
+)
+def test_a_planted_bug_of_the_server_is_found(plant: str, finding: str, tmp_path: Path) -> None:
+    found = after_power_failure(tmp_path, plant=plant)
+    assert any(finding in text for text in found), found
 
 
 def test_what_is_whole_is_not_complained_about(tmp_path: Path) -> None:
@@ -118,8 +231,12 @@ SAFE = [NEW, WRITE, "fdatasync(3) = 0", OPEN, "fsync(4) = 0", "close(4) = 0"]
             [*SAFE, 'pwrite64(3, "AB", 2, 1) = 2'], {"a": WRITTEN}, {"a": b"xAB" + WRITTEN[3:]}, id="written over"
         ),
         pytest.param([*SAFE, "ftruncate(3, 2) = 0"], {"a": WRITTEN}, {"a": WRITTEN[:2]}, id="cut"),
+        pytest.param(
+            [*SAFE, "fallocate(3, 0, 0, 8) = 0"], {"a": WRITTEN}, {"a": WRITTEN + bytes(2)}, id="room is made"
+        ),
         pytest.param([*SAFE, 'rename("/disk/a", "/disk/b") = 0'], {"a": WRITTEN}, {"b": WRITTEN}, id="renamed"),
         pytest.param([*SAFE, 'unlink("/disk/a") = 0'], {"a": WRITTEN}, {}, id="removed"),
+        pytest.param([*SAFE, OPEN, 'unlinkat(4, "a", 0) = 0'], {"a": WRITTEN}, {}, id="removed from an open folder"),
         pytest.param(
             [*SAFE, 'openat(AT_FDCWD, "/disk/a", O_WRONLY|O_TRUNC) = 5'],
             {"a": WRITTEN},
@@ -166,9 +283,9 @@ def test_a_call_that_is_not_modelled_is_not_passed_over() -> None:
     disk = Disk(ROOT)
     for call in recorded(NEW):
         disk.apply(call)
-    *_, allocated = recorded("fallocate(3, 0, 0, 4096) = 0")
+    *_, copied = recorded("copy_file_range(3, NULL, 3, NULL, 4096, 0) = 4096")
     with pytest.raises(NotImplementedError):
-        disk.apply(allocated)
+        disk.apply(copied)
 
 
 @pytest.mark.parametrize("line", ["nonsense", '7  write(3, "ab"..., 500) = 500', "7  half a line"])

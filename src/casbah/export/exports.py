@@ -236,10 +236,12 @@ class Exports:
             self._drop(kept)
 
     def _drop(self, kept: _Kept) -> None:
-        kept.stop.set()
+        with self._lock:  # Who turns it holds the lock, and would write what says that it is one again.
+            kept.stop.set()
         # What says that it is one goes first: half a deletion leaves nothing that would be begun anew.
         with suppress(FileNotFoundError):
             (kept.folder / _STATE).unlink()
+            sync_folder(kept.folder)
         shutil.rmtree(kept.folder, ignore_errors=True)
 
     def _write(self, kept: _Kept) -> None:
