@@ -77,13 +77,18 @@ BAD = [
     pytest.param({"id": ["x"]}, 400, id="a slip of the pen"),
     pytest.param({"everything": "true"}, 400, id="a text for a flag"),
     pytest.param({"everything": True, "source": "oktaa"}, 400, id="an unknown source"),
-    pytest.param({"ids": ["x"]}, 404, id="an id that is not there"),
 ]
 
 
 @pytest.mark.parametrize("body, status", BAD)
 def test_a_replay_says_what_it_means(ask, body, status):
     assert ask("POST", f"{REJECTS}/replay", json.dumps(body).encode()).status == status
+
+
+def test_an_id_that_is_not_there_is_named(ask):
+    got = ask("POST", f"{REJECTS}/replay", b'{"ids": ["x"]}').json
+    assert got == {"stored": 0, "duplicates": 0, "refused": [{"id": "x", "reason": "no refused event has this id"}]}
+    assert ask("DELETE", f"{REJECTS}/x").status == 404
 
 
 class Clock:

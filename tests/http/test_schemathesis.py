@@ -62,6 +62,18 @@ TOLERATED = [
         EVENTS,
     ),
     Tolerated(
+        "any bytes may be events, and where none of them is one the answer is 422 with the reasons, or 400 where they are to come later",
+        RejectedPositiveData,
+        EVENTS,
+        lambda _, text: '"refused":[' in text or "cannot be stored" in text or "refused" in text,
+    ),
+    Tolerated(
+        "which sources there are depends on the settings",
+        RejectedPositiveData,
+        ("replay_rejects",),
+        lambda _, text: "unknown source" in text,
+    ),
+    Tolerated(
         "skip is ignored in a scan (wire.md 5), so it may be anything",
         AcceptedNegativeData,
         ("list_activities", "list_activities_by_get"),

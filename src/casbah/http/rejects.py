@@ -1,27 +1,30 @@
 """Events that ingest refused: listed with their reasons, replayed, removed."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
 
 from casbah.activity.query import count_of
-from casbah.errors import MalformedBodyError, describe
+from casbah.errors import MalformedBodyError, NoSuchRejectError, describe
 from casbah.http.exchange import Exchange, json_response
 from casbah.http.ingest import named_source, stored_alone
 from casbah.http.irreversible import read_irreversible
-from casbah.http.schema import Parameter
+from casbah.http.schema import Parameter, Schema
 from casbah.ingest.rejects import Reject
 
 MOST_LISTED, LISTED = 1_000, 100
 MOST_REPLAYED = 10_000
 
-REPLAY_PARAMETERS = (
-    Parameter("ids", {"type": "array", "items": {"type": "string"}, "maxItems": MOST_REPLAYED}, "Which of them"),
-    Parameter("everything", {"type": "boolean"}, "True: all of them, without ids"),
-    Parameter(
-        "source", {"type": ["string", "null"]}, "The source that they are from, in place of the one named before"
-    ),
+SOURCE = Parameter(
+    "source", {"type": ["string", "null"]}, "The source that they are from, in place of the one named before"
 )
+_IDS: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Which of them"}
+REPLAY_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
+    ({"ids": _IDS, "everything": {"const": False}}, ("ids",)),
+    ({"everything": {"const": True, "description": "All of them, without ids"}}, ("everything",)),
+)
+"""What a replay names: some of them, or everything."""
 
 
 async def list_rejects(exchange: Exchange) -> Response:
@@ -39,7 +42,7 @@ async def replay_rejects(exchange: Exchange) -> Response:
     ids = body.get("ids")
     source = named_source(exchange, body.get("source"))
     if body.get("everything"):
-        if ids is not None:
+        if "ids" in body:
             raise MalformedBodyError("everything: true goes without ids; leave one of the two out")
     elif not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
         raise MalformedBodyError(f'ids: expected a list of ids, or "everything": true, got {describe(ids)}')
@@ -52,7 +55,8 @@ async def remove_reject(exchange: Exchange) -> Response:
 
     def remove() -> None:
         rejects = exchange.services.rejects
-        rejects.named([reject_id], exchange.scope)
+        if all(reject.id != reject_id for reject in rejects.all(exchange.scope)):
+            raise NoSuchRejectError
         rejects.remove([reject_id], exchange.scope)
 
     await exchange.quick(remove)
@@ -61,9 +65,13 @@ async def remove_reject(exchange: Exchange) -> Response:
 
 def _replayed(exchange: Exchange, ids: list[str] | None, source: str | None) -> dict[str, Any]:
     rejects, scope = exchange.services.rejects, exchange.scope
-    chosen = rejects.all(scope)[:MOST_REPLAYED] if ids is None else rejects.named(ids, scope)
+    known = {reject.id: reject for reject in rejects.all(scope)}
+    wanted = list(known)[:MOST_REPLAYED] if ids is None else list(dict.fromkeys(ids))
+    chosen = [known[reject_id] for reject_id in wanted if reject_id in known]
     stored = duplicates = 0
-    refused: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = [
+        {"id": reject_id, "reason": "no refused event has this id"} for reject_id in wanted if reject_id not in known
+    ]
     done: list[str] = []
     for reject in chosen:
         if not reject.whole:

@@ -16,7 +16,7 @@ from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.irreversible import EVERYTHING
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
-from casbah.http.rejects import REPLAY_PARAMETERS
+from casbah.http.rejects import REPLAY_FORMS, SOURCE
 from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, MOST_DAYS, RULE_FORMS
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
@@ -157,7 +157,12 @@ def bodies() -> dict[str, Schema]:
         "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
         "DeleteQuery": _irreversible({row.name: _described_by(row) for row in DELETE_PARAMETERS}),
         "TrailDays": _exactly({"days": _DAYS_OR_NEVER}, required=("days",)),
-        "ReplayQuery": _exactly({row.name: _described_by(row) for row in REPLAY_PARAMETERS}),
+        "ReplayQuery": either(
+            *(
+                _exactly({SOURCE.name: _described_by(SOURCE), **properties}, required=required)
+                for properties, required in REPLAY_FORMS
+            )
+        ),
         "ApplyQuery": _exactly({row.name: _described_by(row) for row in APPLY_PARAMETERS}),
         "NewRule": either(
             *(

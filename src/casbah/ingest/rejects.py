@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from casbah.activity.scope import Scope
-from casbah.errors import NoSuchRejectError
 from casbah.ingest.contract import Refusal
 from casbah.shelf import Kept, Shelf
 
@@ -83,15 +82,6 @@ class Rejects:
         oldest = 0 if self._keep is None else self._clock() - self._keep
         entries = [entry for entry in self._shelf.all(scope.tenant) if entry.value["at"] >= oldest]
         return [reject for entry in reversed(entries) for reject in _rejects(entry)]
-
-    def named(self, ids: Iterable[str], scope: Scope) -> Sequence[Reject]:
-        """Some of them, in the order of their ids. Raises NoSuchRejectError."""
-        known = {reject.id: reject for reject in self.all(scope)}
-        wanted = list(dict.fromkeys(ids))
-        missing = next((reject_id for reject_id in wanted if reject_id not in known), None)
-        if missing is not None:
-            raise NoSuchRejectError
-        return [known[reject_id] for reject_id in wanted]
 
     def remove(self, ids: Iterable[str], scope: Scope) -> None:
         """Keep some of them no longer. An id that is not there is passed over."""
