@@ -14,6 +14,9 @@ from casbah.activity.query import Query, parse
 NOW = 1_760_000_000_000
 """The tests' clock, in ms."""
 
+SIGNS = (*".?*+|^$#&@~-", "\\", "()", "[]", "{}", "<1-9>")
+"""What means something in a pattern, in one engine or another."""
+
 
 def record(number: int, **keys: Any) -> dict[str, Any]:
     """A small whole record."""

@@ -125,6 +125,30 @@ def test_a_missing_file_is_found(place: Place, folder: Path, remove: Callable[[P
     assert len(wrong) == 2  # Two names, one content.
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"x" * 2_999_999 + b"y", id="another byte, the same size"),
+        pytest.param(b"y" * 3_000_000, id="other content of the same size"),
+        pytest.param(b"x" * 2_999_999, id="a byte less"),
+        pytest.param(b"x" * 3_000_001, id="a byte more"),
+    ],
+)
+def test_a_changed_file_is_found_and_its_backup_makes_no_store(
+    place: Place, folder: Path, tmp_path: Path, content: bytes
+) -> None:
+    backup, _ = saved(place, folder)
+    held = next(file for file in backup.files if file.path == "inner/a")
+    (tmp_path / "changed").write_bytes(content)
+    place.put(held.key, tmp_path / "changed")
+    found = archive.verify(place, backup, progress=lambda _done, _total: None)
+    assert len(found) == 2  # Two names, one content.
+    assert all("is damaged" in text for text in found)
+    with pytest.raises(BackupError, match="is damaged"):
+        archive.restore(place, backup, tmp_path / "back", progress=lambda _done, _total: None)
+    assert not (tmp_path / "back" / "format.json").exists()
+
+
 @pytest.fixture
 def remove() -> Callable[[Place, str], None]:
     def gone(place: Place, key: str) -> None:

@@ -12,7 +12,7 @@ from casbah.activity.query import Query, continuation
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import FeedbackEntry, Inserted, Store
-from making import NOW, arrival, from_source, ids, query, record
+from making import NOW, SIGNS, arrival, from_source, ids, query, record
 
 TENANT = Scope("default")
 OTHER = Scope("other")
@@ -107,6 +107,16 @@ def test_no_two_ids_are_taken_for_one(store: Store, left: str, right: str) -> No
     assert store.insert(batch, TENANT) == Inserted(2, 0)
     assert store.insert(batch, TENANT) == Inserted(0, 2)
     assert json.loads(store.fetch(left, TENANT) or b"")["_id"] == left
+
+
+@pytest.mark.parametrize("operator", ["contains", "startswith", "endswith", "eq"])
+def test_a_sign_that_means_something_in_a_pattern_means_itself(store: Store, operator: str) -> None:
+    others = ["axb", "aab", "ab", "a", "b", "a5b"]
+    agents = [*others, *(f"a{sign}b" for sign in SIGNS)]
+    store.insert([arrival(record(n, device={"userAgent": agent})) for n, agent in enumerate(agents)], TENANT)
+    for number, sign in enumerate(SIGNS, len(others)):
+        found = store.find(query({"userAgent.userAgent": {operator: f"a{sign}b"}}), TENANT)
+        assert ids(found.records) == [f"activity-{number}"], sign
 
 
 def test_records_come_back_byte_for_byte(store: Store) -> None:

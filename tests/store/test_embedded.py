@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded import intake as intake_module
-from casbah.store.embedded import stamp
+from casbah.store.embedded import resolve, stamp, vocabulary
 from casbah.store.embedded.render import escape
 from casbah.store.embedded.stamp import Stamp
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.entry import Prepared
-from making import NOW, arrival, ids, query, record
+from making import NOW, SIGNS, arrival, ids, query, record
 
 TENANT = Scope("default")
 
@@ -83,6 +83,23 @@ def test_an_escaped_value_matches_itself_and_nothing_else(wanted: str, others: l
     index.reload()
     pattern = tantivy.Query.regex_query(SCHEMA, "t", escape(wanted))
     assert index.searcher().search(pattern, limit=1).count == 1
+
+
+@pytest.mark.parametrize("operator", ["contains", "startswith", "endswith"])
+def test_signs_mean_themselves_where_the_terms_are_too_many_to_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operator: str
+) -> None:
+    """Only then is a pattern handed to the engine: what a small store answers comes from its list of terms."""
+    monkeypatch.setattr(vocabulary, "MOST_TERMS", 0)
+    monkeypatch.setattr(resolve, "_MOST_PREFIXED", 0)
+    others = ["axb", "aab", "ab", "a", "b", "a5b"]
+    agents = [*others, *(f"a{sign}b" for sign in SIGNS)]
+    store = opened(tmp_path)
+    store.insert([arrival(record(n, device={"userAgent": agent})) for n, agent in enumerate(agents)], TENANT)
+    for number, sign in enumerate(SIGNS, len(others)):
+        found = store.find(query({"userAgent.userAgent": {operator: f"a{sign}b"}}), TENANT)
+        assert ids(found.records) == [f"activity-{number}"], sign
+    store.close()
 
 
 @pytest.mark.parametrize("size", [49, 50, 51, 66, 67, 199, 200, 201, 700, 4_096])

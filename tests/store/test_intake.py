@@ -16,7 +16,7 @@ from casbah.store.embedded import stamp
 from casbah.store.embedded.period import Period
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.writer import Writers
-from making import NOW, arrival, query, record
+from making import NOW, arrival, from_source, ids, query, record
 
 TENANT = Scope("default")
 
@@ -78,6 +78,16 @@ def test_the_same_event_in_batches_that_share_a_commit_is_stored_once(store, hel
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(1)), arrival(record(0))] for _ in range(9)])
     assert sorted(rest, key=lambda each: each.stored) == [Inserted(0, 2)] * 8 + [Inserted(1, 1)]
     assert store.find(query(), TENANT).total == 2
+
+
+def test_one_id_with_two_bodies_in_batches_that_share_a_commit_is_two_activities(store, held):
+    one, two, three = (from_source("i_1_x", NOW, {"name": name}) for name in ("one", "two", "three"))
+    first, rest = together(store, held, [one], [[two], [three], [one], [two]])
+    assert (first, rest[2]) == (Inserted(1, 0), Inserted(0, 1))
+    assert sum(answer.stored for answer in rest) == 2
+    assert sum(answer.duplicates for answer in rest) == 2
+    expected = {"i_1_x", f"i_1_x~{two.digest[:8]}", f"i_1_x~{three.digest[:8]}"}
+    assert set(ids(store.find(query(), TENANT).records)) == expected
 
 
 def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch):
