@@ -85,7 +85,7 @@ def test_reading_goes_on_and_readiness_says_what_does_not(full) -> None:
 def test_every_route_that_writes_is_in_the_table() -> None:
     """Those that remove or change use the same stores as those that add."""
     adding = {route.path for route in ROUTES if route.methods == ("POST",) and "{" not in route.path}
-    others = ("activities/delete", "activities/enrich", "retention/apply", "retention/trail")
+    others = ("activities/delete", "activities/enrich", "retention/apply", "retention/trail", "rejects/replay")
     elsewhere = {f"{EXTENSION}/{each}" for each in others}
     elsewhere |= {path for path in adding if "/mimic" in path}
     covered = {case.values[0].partition("?")[0] for case in WRITES}
