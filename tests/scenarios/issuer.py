@@ -36,7 +36,7 @@ def token(row: Mapping[str, Any]) -> str:
 
     `exp`, `nbf` and `iat` are seconds from now.
     """
-    usual = {"iss": ISSUER, "aud": AUDIENCE, "scp": "Investigation.read", "iat": 0, "nbf": 0, "exp": 300}
+    usual = {"iss": ISSUER, "sub": "0f3c", "aud": AUDIENCE, "scp": "Investigation.read", "iat": 0, "nbf": 0, "exp": 300}
     claims = {name: each for name, each in {**usual, **row.get("claims", {})}.items() if each is not None}
     for name in _RELATIVE:
         if isinstance(claims.get(name), int):
