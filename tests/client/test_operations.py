@@ -72,8 +72,8 @@ def test_feedback_is_appended(play, served):
     play(story)
     entries = house.services.store.feedback("activity-1", Scope("default"))[before:]
     assert [json.loads(entry.what) for entry in entries] == [
-        {"feedbackText": "ours", "feedbackValue": "0", "allowContact": False},
-        {"feedback": "other", "contactEmail": "ann@contoso.com"},
+        {"feedbackText": "ours", "feedbackValue": "0", "allowContact": False, "whoId": "local"},
+        {"feedback": "other", "contactEmail": "ann@contoso.com", "whoId": "local"},
     ]
 
 

@@ -188,7 +188,7 @@ def _line(record: bytes) -> bytes:
 # Full-width, small, raised and lowered forms count: spreadsheets take them for the plain ones.
 _SIGN = "[-=+@\uff1d\ufe66\u207c\u208c\uff0b\ufe62\u207a\u208a\uff0d\ufe63\uff20\ufe6b]"
 _FORMULA = re.compile(rf"[\t\r]|[\s\ufeff]*{_SIGN}")
-_INNER_FORMULA = re.compile(rf"([;|\t\r\n][\s\ufeff\"]*)(?={_SIGN})")
+_INNER_FORMULA = re.compile(rf"([;|\t\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029][\s\ufeff\"]*)(?={_SIGN})")
 _INNER_SIGN = re.compile(rf"([;|][\s\"]*)({_SIGN})")
 
 
