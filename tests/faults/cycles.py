@@ -22,6 +22,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -277,6 +278,7 @@ def main() -> int:
         print(lacks, file=sys.stderr)
         return 2
     outcomes = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # What was started is ended then, too.
     with tempfile.TemporaryDirectory() as folder:
         for number, each in enumerate(run(times=chosen.times, seed=chosen.seed, folder=Path(folder), only=chosen.only)):
             outcomes.append(each)
