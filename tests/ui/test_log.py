@@ -230,7 +230,7 @@ def test_a_saved_query_is_offered_again(opened: Callable[..., Any]) -> None:
     page.goto("/")
     settled(page)
     page.get_by_role("button", name="Queries", exact=True).click()
-    assert page.locator(".menu h3", has_text="Suggested").count() == 1
+    page.locator(".menu h3", has_text="Suggested").wait_for()
     page.locator(".menu .item", has_text="Office <script>").click()
     page.wait_for_function("() => document.querySelectorAll('.chip').length === 1")
     assert filters_of(page) == {"service": {"eq": [11161]}}

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from casbah.cli import options
 from casbah.cli.connection import connected
@@ -28,7 +28,7 @@ def list_sessions(*, as_json: options.AsJson = False, store: options.Store = Non
     if as_json:
         typer.echo(json.dumps(sessions))
         return
-    table = Table("id", "name", "tenant", "caller", "created", "expires")
+    table = Table(Column("id", min_width=12), "name", "tenant", "caller", "created", "expires")
     for session in sessions:
         who = (session["id"], session["name"], session["tenant"], session["caller"])
         table.add_row(*map(cell, (*who, moment(session["created"]), moment(session["expires"]))))
@@ -44,7 +44,7 @@ def end(
 ) -> None:
     """End a session at once. The token or the person may sign in again.
 
-    Example: casbah session end 5f1c0a9d2b7e4a36
+    Example: casbah session end 5f1c0a9d2b7e
     """
     with connected(options.existing(store=store), tenant=options.TENANT) as api:
         ended = api.ask("DELETE", f"{_PATH}/{quote(session, safe='')}").json()

@@ -29,7 +29,7 @@ A_QUERY = "5c1f0a9d2b7e4a36"
 AN_EXPORT = "9f2c4b7a1d3e5f60"
 A_SNAPSHOT = "5be01d3c7a2f9468"
 A_RULE = "3f0a51c2d9e8b764"
-A_SESSION = "b1946ac92492d234"
+A_SESSION = "b1946ac92492"
 """The id of an export, as paths show it."""
 
 A_REJECT = "17958260000001f3c9a2e.0"

@@ -40,7 +40,7 @@ LAST_MS = 253_402_300_799_999
 """The end of the year 9999: no token need last longer."""
 
 _USE_STEP_MS = 60_000
-_ID_LENGTH = 16
+_ID_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
