@@ -26,9 +26,10 @@ from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
 from casbah.export.exports import READY, Wanted
 from casbah.http import manual
-from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_RULE, A_SNAPSHOT, A_TOKEN, AN_EXPORT, EXAMPLES
+from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_REJECT, A_RULE, A_SNAPSHOT, A_TOKEN, AN_EXPORT, EXAMPLES
 from casbah.http.refusal import REFUSALS
 from casbah.http.routes import PUBLIC, ROUTES
+from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.ranges import Drawn
 from casbah.retention.rules import Rule
 from casbah.saved.queries import Written
@@ -154,6 +155,9 @@ def seeded(folder, clock=None, *, samples=True, **given):
         house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)
         mine = Written("Mine", {"service": {"eq": [11161]}})
         house.services.queries.add(mine, LOCAL_PRINCIPAL, Scope("default"), query_id=A_QUERY)
+        entry = A_REJECT.partition(".")[0]
+        refused = [Refusal("body", 1, "not JSON", b"{broken")]
+        house.services.rejects.keep(refused, source=None, sender="shipper", scope=Scope("default"), entry=entry)
         (folder / "snapshots" / A_SNAPSHOT).mkdir(parents=True)
         rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
         house.services.retention.add(rule, Scope("default"))
@@ -241,6 +245,7 @@ APART_FROM_OTHERS = (
     "forget",
     "delete_query",
     "delete_export",
+    "remove_reject",
     "tail",
     "tail of-an-app",
     "sign_in application/json token",
@@ -286,6 +291,7 @@ def resolved(part: dict) -> dict:
         ("remove_snapshot", f"/api/ext/v1/snapshots/{A_SNAPSHOT}"),
         ("remove_rule", f"/api/ext/v1/retention/{A_RULE}"),
         ("delete_export", f"/api/ext/v1/exports/{AN_EXPORT}"),
+        ("remove_reject", f"/api/ext/v1/rejects/{A_REJECT}"),
         ("forget", "/api/ext/v1/mimic"),
     ],
 )
@@ -389,6 +395,8 @@ PROVOKED = [
     Provoked("BadAgainQuery", "no filter", "enrich_again", ("POST", "/api/ext/v1/activities/enrich", b"{}")),
     Provoked("BadAgainQuery", "unknown filter", "enrich_again", ("POST", "/api/ext/v1/activities/enrich", b'{"filters": {"user.domian": {}}}')),
     Provoked("BadParameters", "unknown parameter", "remove_rule", ("DELETE", f"/api/ext/v1/retention/{A_RULE}?dryRun=true")),
+    Provoked("BadReplayQuery", "no ids", "replay_rejects", ("POST", "/api/ext/v1/rejects/replay", b"{}")),
+    Provoked("UnsupportedEncoding", "brotli", "ingest", ("POST", "/api/ext/v1/activities", b"{}"), headers={"content-encoding": "br"}),
     Provoked("BadApplyQuery", "no flag", "apply_rules", ("POST", "/api/ext/v1/retention/apply", b'{"dryRun": "perhaps"}')),
     Provoked("BadNewRule", "no name", "add_rule", ("POST", "/api/ext/v1/retention", b"{}")),
     Provoked("BadNewRule", "no filter", "add_rule", ("POST", "/api/ext/v1/retention", b'{"name": "x", "days": 1}')),

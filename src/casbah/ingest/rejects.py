@@ -62,13 +62,15 @@ class Rejects:
         self._lock = threading.Lock()
         self._sizes: dict[str, tuple[float, dict[str, int]]] = {}
 
-    def keep(self, refusals: Sequence[Refusal], *, source: str | None, sender: str, scope: Scope) -> int:
-        """Keep what a request brought in vain, within the bounds; how many of them are kept."""
+    def keep(
+        self, refusals: Sequence[Refusal], *, source: str | None, sender: str, scope: Scope, entry: str | None = None
+    ) -> int:
+        """Keep the refused events of a request, under a new id if none is chosen; how many are within the bounds."""
         events = list(_bounded(refusals))
         if not events:
             return 0
         now = self._clock()
-        name = f"{now:013d}{secrets.token_hex(4)}"
+        name = entry or f"{now:013d}{secrets.token_hex(4)}"
         value = {"at": now, "source": source, "sender": sender, "events": events}
         with self._lock:
             sizes = self._known(scope.tenant)
