@@ -461,15 +461,15 @@ SENTENCES = [
             TAGGED,
             expected=expected,
         )
-        for role, found in ((None, "u"), (2, "u"), (1, "o"), ("1", "o"), (3, "uo"))
+        for role, found in ((None, "u"), (1, "u"), ("1", "u"), (2, "o"), (3, "uo"))
         for tag, expected in (("u", "u" in found), ("o", "o" in found), ("p", False))
     ),
-    row("no role is 2", {"user.tags": {"eq": ["u", {"adv": True}]}}, TAGGED),
-    row("neq is the complement under the same modifier", {"user.tags": {"neq": [{"role": 1}, "u"]}}, TAGGED),
-    no("deq is over that modifier's values", {"user.tags": {"deq": [{"role": 1}, "o"]}}, TAGGED),
+    row("no role is 1", {"user.tags": {"eq": ["u", {"adv": True}]}}, TAGGED),
+    row("neq is the complement under the same modifier", {"user.tags": {"neq": [{"role": 2}, "u"]}}, TAGGED),
+    no("deq is over that modifier's values", {"user.tags": {"deq": [{"role": 2}, "o"]}}, TAGGED),
     row(
         "an object without a role counts as other",
-        {"user.tags": {"eq": ["x", {"role": 1}]}},
+        {"user.tags": {"eq": ["x", {"role": 2}]}},
         of_objects({"tags": ["x"]}),
     ),
 ]

@@ -89,10 +89,11 @@ def test_ingest_counts_and_twice_changes_nothing(run: Run, tmp_path: Path) -> No
     file = tmp_path / "records.ndjson"
     file.write_bytes(lines(5))
     ran = run("ingest", str(file), "--json")
-    assert ran.stdout.splitlines()[-1] == '{"read": 5, "stored": 5, "duplicates": 0, "refused": 0}'
+    counts = '"read": 5, "stored": 5, "duplicates": 0, "refused": 0, "skipped": 0, "suspicious": {}'
+    assert ran.stdout.splitlines()[-1] == f"{{{counts}}}"
     assert "mdca" in ran.stderr
     again = json.loads(run("ingest", str(file), "--json").stdout)
-    assert again == {"read": 5, "stored": 0, "duplicates": 5, "refused": 0}
+    assert again == {"read": 5, "stored": 0, "duplicates": 5, "refused": 0, "skipped": 0, "suspicious": {}}
 
 
 def test_ingest_of_every_container(run: Run, tmp_path: Path) -> None:
@@ -112,7 +113,8 @@ def test_what_is_refused_is_kept_with_its_reason(run: Run, tmp_path: Path) -> No
     file, rejects = tmp_path / "mixed.ndjson", tmp_path / "rejects.ndjson"
     file.write_bytes(lines(2) + b'\nnot json\n{"_id": "x", "appId": 1, "entityData": {}}\n')
     ran = run("ingest", str(file), "--json", "--rejects", str(rejects), code=1)
-    assert json.loads(ran.stdout) == {"read": 4, "stored": 2, "duplicates": 0, "refused": 2}
+    counts = {"read": 4, "stored": 2, "duplicates": 0, "refused": 2, "skipped": 0, "suspicious": {}}
+    assert json.loads(ran.stdout) == counts
     kept = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
     assert [(each["line"], each["event"]) for each in kept] == [
         (3, "not json"),
@@ -154,6 +156,7 @@ def test_list_show_and_feedback(run: Run) -> None:
 
 
 def test_errors_name_the_next_step(run: Run) -> None:
+    run("ingest", "-", stdin=lines(1))
     assert "did you mean 'service'?" in run("list", "--filter", "sevice eq 1", code=1).stderr
     assert "NAME OPERATOR VALUE" in run("list", "--filter", "service", code=2).stderr
     assert "Not found." in run("show", "nothing", code=1).stderr

@@ -67,6 +67,7 @@ def test_ingest_reads_a_source_of_ones_own(tmp_path: Path) -> None:
     events = tmp_path / "events.ndjson"
     events.write_text('{"acme_id": "1", "acme_action": "deal.won", "at": "2026-01-02T03:04:05Z"}\n')
     told = CliRunner().invoke(app, ["ingest", "--json", str(events)], catch_exceptions=False)
-    assert json.loads(told.stdout) == {"read": 1, "stored": 1, "duplicates": 0, "refused": 0}
+    counts = json.loads(told.stdout)
+    assert (counts["read"], counts["stored"], counts["refused"]) == (1, 1, 0)
     found = CliRunner().invoke(app, ["list", "--json"], catch_exceptions=False)
     assert '"description":"Deal won"' in found.stdout
