@@ -91,7 +91,7 @@ class FollowingStore(Reading):
 
     def opening(self, scope: Scope, /) -> Future[Any] | None:
         """See `Store.opening`."""
-        return self._tenants.soon(scope.tenant) if self._tenants.present(scope.tenant) is None else None
+        return self._tenants.opening(scope.tenant)
 
     def _search(self, scope: Scope) -> Search:
         views = self._tenants.get(scope.tenant).views()

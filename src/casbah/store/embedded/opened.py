@@ -44,18 +44,22 @@ class Opened(Generic[Item]):
             self._open(name, future)
         return future.result()
 
+    def opening(self, name: str) -> Future[Item] | None:
+        """Open the item in a thread, for callers that must not wait. None where there is nothing to wait for: it is open, or
+        all is closed, which the call that asks for the item says.
+        """
+        with self._lock:
+            return None if self._closed or name in self._items else self._opened_by_pool(name)
+
     def soon(self, name: str) -> Future[Item]:
-        """The same for callers that must not wait: it is opened in a thread."""
+        """The item, opened in a thread if it is not open."""
         with self._lock:
             self._check()
-            if name in self._items:
-                future = Future[Item]()
-                future.set_result(self._items[name])
-                return future
-            future, ours = self._future(name)
-            if ours:
-                self._pool.submit(self._open, name, future)
-        return future
+            if name not in self._items:
+                return self._opened_by_pool(name)
+            future = Future[Item]()
+            future.set_result(self._items[name])
+            return future
 
     def all(self) -> list[Item]:
         """Those that are open."""
@@ -72,6 +76,12 @@ class Opened(Generic[Item]):
         self._pool.shutdown()
         wait(pending)
         return self.all()
+
+    def _opened_by_pool(self, name: str) -> Future[Item]:
+        future, ours = self._future(name)
+        if ours:
+            self._pool.submit(self._open, name, future)
+        return future
 
     def _future(self, name: str) -> tuple[Future[Item], bool]:
         """The one that will have the item, and whether it is new: then the caller sees to the opening."""

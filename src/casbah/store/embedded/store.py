@@ -105,7 +105,7 @@ class EmbeddedStore:
 
     def opening(self, scope: Scope, /) -> Future[Any] | None:
         """See `Store.opening`."""
-        return self._tenants.soon(scope.tenant) if self._tenants.present(scope.tenant) is None else None
+        return self._tenants.opening(scope.tenant)
 
     def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
         """See `Store.replace`."""
