@@ -1,6 +1,7 @@
 """What every test may count on: a clean environment, and the sample data where it is at hand."""
 
 import os
+import signal
 from contextlib import closing
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def _clean_environment(monkeypatch, tmp_path_factory):
 
 SLOW = ("agreement", "bench", "documents", "faults", "ui", "walk", "http/test_fuzz.py", "http/test_schemathesis.py")
 """What takes long, and depends on Casbah and its data rather than on the version of Python."""
+
+
+def pytest_configure():
+    # Shells start background jobs with SIGINT ignored, and so would be every process that a test starts and interrupts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

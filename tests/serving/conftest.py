@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from threading import Thread
 from typing import Any
 
@@ -73,7 +72,7 @@ def serving(folder: Path, **given: str) -> Iterator[Served]:
         thread = Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            key, _ = house.services.tokens.create(f"test {token_hex(4)}", tenant="default")
+            key, _ = house.services.tokens.create(f"test {len(house.services.tokens.all())}", tenant="default")
             made = Served(address(listener), house, running._company, key)
             made.store(*(record(n) for n in range(HELD)))
             yield made
