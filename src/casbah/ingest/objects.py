@@ -184,10 +184,12 @@ class Objects:
     def _closed(self, raw: bytes) -> Event | Refusal | None:
         window = self._cursor.window
         may_wrap = self._may_wrap()
-        parsed = None if may_wrap and len(raw) > _LARGE else _parsed(raw)
+        large = may_wrap and len(raw) > _LARGE
+        parsed = None if large else _parsed(raw)
         if parsed is None and may_wrap:
             start = list_in_large(window.text, window.at, window.at + len(raw), self._reader)
-            if start is not None:
+            # An invalid wrapper without events is refused, or nobody would learn of it.
+            if start is not None and (large or window.text[blank(window.text, start)] != ord("]")):
                 self._cursor.enter(start, wrapped=True)
                 return None
         try:

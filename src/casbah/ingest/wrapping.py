@@ -73,7 +73,9 @@ def _members(text: bytes, at: int, end: int) -> Iterator[_Member]:
     """The members of the object at `at`, as far as it can be read."""
     at = blank(text, at + 1)
     while key := KEY.match(text, at, end):
-        yield _Member(parsed_value(key.group(1)), key.end())
+        name = parsed_value(key.group(1))
+        if type(name) is str:  # A key with an invalid escape names nothing.
+            yield _Member(name, key.end())
         value = scan(text, key.end(), end)
         if value.state is not State.CLOSED:
             return
