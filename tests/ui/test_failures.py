@@ -92,6 +92,7 @@ def test_a_server_that_is_back_answers_again(chromium: Any, tmp_path: Path) -> N
         house.services.store.insert([arrival(activity("one")), arrival(activity("two", appId=1))], TENANT)
         key, _ = house.services.tokens.create("analyst", tenant=TENANT.tenant)
         page.goto(f"{url}/#token={key}")
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.locator(".facet-value").first.wait_for()
         assert total(page) == 2
     page.locator(".facet-value", has_text="Office 365").click()
