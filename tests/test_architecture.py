@@ -23,7 +23,7 @@ ROWS = (
     ("activity.address", "activity.record", "activity.text", "activity.arrival", "activity.scope", "activity.deadline"),
     ("activity.fields",),
     ("activity.predicate",),
-    ("activity.value",),
+    ("activity.value", "activity.simplification"),
     ("activity.language",),
     ("activity.query",),
     ("activity.matching",),

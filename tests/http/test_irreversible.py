@@ -91,13 +91,36 @@ EMPTY = [
     pytest.param({"filters": {"ip.address": {"neq": ["::/0"]}}}, "got list", id="all addresses but IPv6"),
     pytest.param({"filters": {"user.username": {"isset": [True, False]}}}, "got list", id="set or not"),
     pytest.param({"filters": {"activity.type": {"eq": [True, "FALSE"]}}}, "got list", id="true or false"),
+    *(pytest.param({"filters": {"ip.address": {operator: value}}}, "restrict something", id=f"addresses {operator} {value}")
+      for operator in ("eq", "neq", "deq")
+      for value in ("0.0.0.0/00", "0.0.0.0/0.0.0.0", "255.1.2.3/0", "::ffff:0:0/96", "0:0:0:0:0:FFFF:0.0.0.0/96", "::/00", "ff::/0",
+                    ["0.0.0.0/1", "128.0.0.0/1"], ["128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1"], ["::/1", "8000::/1"])),
+    pytest.param({"filters": {"ip.address": {"startswith": "0.0.0.0/0"}}}, "a value that an activity can have", id="no address begins so"),
+    pytest.param({"filters": {"ip.address": {"doesnotstartwith": "0.0.0.0/0"}}}, "restrict something", id="nor lacks it"),
+    *(pytest.param({"filters": {**BOB, "date": condition}}, "restrict something", id=f"date {condition}")
+      for condition in ({"gte": 0}, {"gt": [-1]}, {"gte": "0", "lte": 5}, {"lte": 2**43}, {"range": {"start": 0}}, {"isset": True}, {"isnotset": False},
+                        {"range": [{"end": 5}, {"start": 6}]}, {"gte_ndays": 30_000}, {"lte_ndays": -100_000}, {"neq": -1})),
+    pytest.param({"filters": {"date": {"isnotset": True}}}, "a value that an activity can have", id="at no time"),
+    pytest.param({"filters": {"created": {"gte": 0}}}, "restrict something", id="stored at any time"),
+    pytest.param({"filters": {"created": {"isset": "true"}}}, "restrict something", id="stored"),
+    pytest.param({"filters": {"activity.id": {"isset": True}}}, "restrict something", id="has an id"),
+    pytest.param({"filters": {"activity.type": {"isset": True}}}, "restrict something", id="is done by an administrator or not"),
+    pytest.param({"filters": {"activity.type": {"neq": [True, False]}}}, "a value that an activity can have", id="neither true nor false"),
+    pytest.param({"filters": {"instance": {"gte": -(2**63)}}}, "restrict something", id="every instance"),
+    pytest.param({"filters": {"instance": {"neq": 2**63}}}, "restrict something", id="a number no instance has"),
+    pytest.param({"filters": {"service": {"range": [{"end": 5}, {"start": 6}]}}}, "restrict something", id="every app"),
+    pytest.param({"filters": {"service": {"deq": 2**63}}}, "restrict something", id="any app but one that cannot be"),
+    pytest.param({"filters": {"entity": {"startswith": [" "]}}}, "got list", id="entity of a blank"),
+    pytest.param({"filters": {"entity": {"neq": {"id": 10**4100}}}}, "got object", id="entity of a number no id has"),
+    pytest.param({"filters": {"office365url": {"startswith": "http"}}}, "restrict something", id="every URL"),
+    pytest.param({"filters": {"office365url": {"doesnotstartwith": "ftp"}}}, "restrict something", id="no URL"),
     pytest.param({"filter": BOB}, "unknown parameter 'filter'; did you mean 'filters'?", id="filter for filters"),
     pytest.param({"Filters": BOB}, "unknown parameter 'Filters'; did you mean 'filters'?", id="a capital"),
     pytest.param({"filters": BOB, "sevice": 1}, "unknown parameter 'sevice'", id="unknown beside good filters"),
     pytest.param({"service": {"eq": [1]}}, "unknown parameter 'service'", id="a condition outside of filters"),
     pytest.param({"filters": {"user.domian": {"eq": "x"}}}, "did you mean 'user.domain'?", id="misspelt filter"),
     pytest.param({"filters": {"service": {"eqq": 1}}}, "did you mean 'eq'?", id="misspelt operator"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -161,6 +184,12 @@ GOOD = [
     pytest.param(DELETE, {"filters": BOB, "everything": False}, {"dryRun": True, "matching": 5}, id="not everything"),
     pytest.param(DELETE, {"filters": {"activity.id": {"startswith": "activity-"}}}, {"matching": 10}, id="is set"),
     pytest.param(DELETE, {"filters": {"device.type": {"eq": None}, **BOB}}, {"matching": 5}, id="null is a value"),
+    pytest.param(DELETE, {"filters": {"date": {"range": {"start": 0, "end": NOW}}, **BOB}}, {"matching": 5}, id="a range"),
+    pytest.param(DELETE, {"filters": {"date": {"gte_ndays": 10_000}, **BOB}}, {"matching": 5}, id="many days"),
+    pytest.param(DELETE, {"filters": {"user.username": {"isset": True}}}, {"matching": 10}, id="has a user"),
+    pytest.param(DELETE, {"filters": {"ip.address": {"neq": "10.0.0.0/8"}}}, {"matching": 10}, id="not a network"),
+    pytest.param(DELETE, {"filters": {"user.tags": {"neq": ["a", {"role": 3}]}}}, {"matching": 10}, id="a modifier"),
+    pytest.param(DELETE, {"filters": {"entity": {"neq": {"id": "x", "saas": 1}}}}, {"matching": 10}, id="an entity"),
     pytest.param(RULES, {"name": "x", "days": "7", "everything": True}, {"days": 7, "filters": {}}, id="rule"),
     pytest.param(RULES, {"name": "x", "action": "hold", "filters": BOB}, {"action": "hold"}, id="hold"),
     pytest.param(AGAIN, {"everything": True, "limit": 500}, {"hasNext": False}, id="enrich"),

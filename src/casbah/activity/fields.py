@@ -24,6 +24,9 @@ from casbah.activity.record import (
 )
 from casbah.activity.text import exact, folded, words
 
+WEB = ("http://", "https://")
+"""How the values of a field of URLs begin."""
+
 Value = str | int
 """What a field holds: text (normalised), or an integer (64 bits and a sign; an address's key has 128)."""
 
@@ -48,11 +51,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An indexed field. `read` gives its normalised values, none where the record has none."""
+    """An indexed field. `read` gives its normalised values, none where the record has none; `always`: every record has one."""
 
     name: str
     kind: Kind
     read: Callable[[Reading], Sequence[Value]]
+    always: bool = False
 
     def __hash__(self) -> int:
         """Names are unique, which `FIELDS` makes sure of."""
@@ -186,7 +190,7 @@ def _urls(r: Reading) -> list[str]:
     candidates = [r.raw.get("ObjectId"), site, *(found.get("name") for found in r.objects)]
     if site is not None and path is not None and name is not None:
         candidates.append(f"{site}{path}/{name}")
-    return [folded(text) for text in candidates if type(text) is str and text[:8].lower().startswith(_WEB)]
+    return [folded(text) for text in candidates if type(text) is str and text[:8].lower().startswith(WEB)]
 
 
 def _source(r: Reading) -> list[str]:
@@ -240,7 +244,6 @@ def _user_name(r: Reading) -> str | None:
 
 
 _SEVERAL = 2
-_WEB = ("http://", "https://")
 
 
 def _domain(r: Reading) -> str | None:
@@ -262,12 +265,12 @@ def _index(*rows: Field) -> dict[str, Field]:
 # fmt: off
 FIELDS = _index(
     Field("service",       Kind.INT,         lambda r: _ints(_app(r))),
-    Field("instance",      Kind.INT,         _instance),
+    Field("instance",      Kind.INT,         _instance, always=True),
     Field("org_unit",      Kind.PATH,        lambda r: _text(r.user.get("orgUnit"))),
     Field("event_type",    Kind.TEXT,        lambda r: _texts((r.record.get("eventTypeName"), r.main.get("type"), r.record.get("eventTypeValue")))),
-    Field("id",            Kind.ID,          lambda r: _id(r.record.get("_id"))),
-    Field("impersonated",  Kind.BOOL,        lambda r: _flag(r.record.get("isImpersonated"))),
-    Field("admin",         Kind.BOOL,        lambda r: _flag(r.record.get("isAdminOperation"))),
+    Field("id",            Kind.ID,          lambda r: _id(r.record.get("_id")), always=True),
+    Field("impersonated",  Kind.BOOL,        lambda r: _flag(r.record.get("isImpersonated")), always=True),
+    Field("admin",         Kind.BOOL,        lambda r: _flag(r.record.get("isAdminOperation")), always=True),
     Field("taken_action",  Kind.ENUMERATION, lambda r: _texts(each(r.record, "takenActions"))),
     Field("action_type",   Kind.TEXT,        _actions),
     Field("device_type",   Kind.ENUMERATION, lambda r: _text(r.agent.get("deviceType"))),
@@ -284,13 +287,13 @@ FIELDS = _index(
     Field("ip_category",   Kind.INT,         lambda r: _ints(r.location.get("category"))),
     Field("ip_tag",        Kind.ID,          lambda r: _ids(each(r.location, "ipTags"))),
     Field("word",          Kind.WORDS,       lambda r: [word for phrase in phrases(r) for word in phrase]),
-    Field("date",          Kind.MS,          lambda r: _ints(r.record.get("timestamp"))),
+    Field("date",          Kind.MS,          lambda r: _ints(r.record.get("timestamp")), always=True),
     Field("policy",        Kind.ID,          lambda r: _ids(each(r.record, "policies"))),
     Field("source",        Kind.SOURCE,      _source),
     Field("alert_id",      Kind.ID,          lambda r: _ids(each(r.record, "alertIds"))),
     Field("object_id",     Kind.ID,          lambda r: _ids(found.get("id") for found in r.objects)),
     Field("file_label",    Kind.ID,          lambda r: _ids(_under(r.files, "labels"))),
-    Field("created",       Kind.MS,          lambda r: _ints(r.record.get("created"))),
+    Field("created",       Kind.MS,          lambda r: _ints(r.record.get("created")), always=True),
     Field("entity",        Kind.ENTITY,      _entities),
     Field("user_name",     Kind.TEXT,        lambda r: _text(_user_name(r))),
     Field("user_tag",      Kind.ID,          lambda r: _ids(each(r.user, "userTags"))),

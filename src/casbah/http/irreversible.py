@@ -1,12 +1,16 @@
 """Requests that cannot be undone: what they may say, and which activities they must name."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from casbah.activity import predicate as p
 from casbah.activity import value as v
+from casbah.activity.address import spans
 from casbah.activity.fields import Kind
 from casbah.activity.language import Filter, Operator, filter_named, operator_named, positive
-from casbah.activity.query import where
+from casbah.activity.query import Bounds, where
+from casbah.activity.simplification import NOTHING, simplified, union
 from casbah.activity.text import words
 from casbah.activity.value import Takes
 from casbah.errors import EmptyFilterError, MalformedBodyError, describe
@@ -38,10 +42,11 @@ def filters_or_everything(body: Mapping[str, Any], exchange: Exchange) -> Mappin
         return {}
     if body.get("everything"):
         raise MalformedBodyError("everything: true goes without filters; leave one of the two out")
-    where(filters, now=exchange.services.clock(), bounds=exchange.services.bounds)  # What the language refuses.
+    now = exchange.services.clock()
+    where(filters, now=now, bounds=exchange.services.bounds)  # What the language refuses.
     conditions: Mapping[str, Any] = filters
     for name, operators in conditions.items():
-        _require_conditions(name, operators)
+        _require_conditions(name, operators, now=now)
     return conditions
 
 
@@ -51,40 +56,64 @@ _NEEDED = (
 )
 
 
-def _require_conditions(name: str, operators: Mapping[str, Any]) -> None:
-    """Every operator has values, each of which restricts something."""
+def _require_conditions(name: str, operators: Mapping[str, Any], *, now: int) -> None:
+    """Every operator has values, each of which restricts something; a negation is judged by what it denies."""
     row = filter_named(name)
     if not operators:
         raise EmptyFilterError(f"filter {name!r}: expected {{operator: value}}, got an empty object")
     for spelling, given in operators.items():
-        operator = positive(operator_named(row, spelling))
         values = given if isinstance(given, list) else [given]
-        if not values or any(_is_empty(value, row, operator) for value in values) or _is_either(values, row, operator):
-            raise EmptyFilterError(
-                f"filter {name!r}, operator {spelling!r}: expected values that restrict something, got {_shown(given)}"
-            )
+        needed = _needed(row, operator_named(row, spelling), values, now=now)
+        if needed:
+            raise EmptyFilterError(f"filter {name!r}, operator {spelling!r}: expected {needed}, got {_shown(given)}")
 
 
-def _is_empty(value: Any, row: Filter, operator: Operator) -> bool:
-    """Whether the value restricts nothing: no text, no words, the root of all paths, all addresses."""
-    if isinstance(value, Mapping):
-        return "id" in value and value["id"] == ""
-    if value == "":
-        return True
-    parsed = v.parse(value, operator.takes, row.field.kind, now=0, nullable=row.nullable)
-    if isinstance(parsed, v.Network):
-        return bool(value.strip().endswith("/0"))
+def _needed(row: Filter, operator: Operator, values: Sequence[Any], *, now: int) -> str:
+    """What was expected in place of values that all activities meet, or none can; nothing if they restrict something.
+
+    Nor may they be all that a field can have, which is for `isset` to say.
+    """
+    asked = positive(operator)
+    if not values or any(_is_blank(value, row, asked) for value in values) or _is_family(values, row, asked):
+        return _RESTRICTING
+    found = simplified(where({row.name: {asked.name: list(values)}}, now=now, bounds=_NO_BOUNDS))
+    if found == (p.Everything() if operator.complement_of else NOTHING):
+        return "a value that an activity can have"
+    decided = found in (p.Everything(), NOTHING) or (isinstance(found, p.Present) and asked.takes is not Takes.FLAGS)
+    return _RESTRICTING if decided else ""
+
+
+_RESTRICTING = "values that restrict something"
+_NO_BOUNDS = Bounds(*[sys.maxsize] * 3)
+"""For what was read within those of the request."""
+
+
+def _is_blank(value: Any, row: Filter, operator: Operator) -> bool:
+    """Whether the value is no text, blanks alone, no words, or the root of all paths."""
+    if row.by_role and isinstance(value, Mapping):
+        return False
+    kind = row.field.kind
+    if kind is Kind.ENTITY and operator.takes is not Takes.FLAGS:
+        value, kind = value["id"] if isinstance(value, Mapping) else value, Kind.ID
+    parsed = v.parse(value, operator.takes, kind, now=0, nullable=row.nullable)
     if not isinstance(parsed, str):
         return False
-    if row.field.kind is Kind.WORDS:
+    if kind is Kind.WORDS:
         return not words(parsed)
     return not parsed.strip("/ " if operator.name == "descendantof" else " ")
 
 
-def _is_either(values: Sequence[Any], row: Filter, operator: Operator) -> bool:
-    """Whether true and false are both among the values."""
-    flags = operator.takes is Takes.FLAGS or row.field.kind is Kind.BOOL
-    return flags and len({str(value).lower() for value in values} & {"true", "false"}) > 1
+def _is_family(values: Sequence[Any], row: Filter, operator: Operator) -> bool:
+    """Whether the networks are together all addresses of IPv4 or of IPv6, however they are spelled or split."""
+    if row.field.kind is not Kind.IP or operator.takes is not Takes.VALUES:
+        return False
+    asked = union(span for value in values for span in spans(value))
+    return any(
+        all(any(low <= first and last <= high for low, high in asked) for first, last in each) for each in _FAMILIES
+    )
+
+
+_FAMILIES = (spans("0.0.0.0/0"), spans("::/0"))
 
 
 def _shown(given: Any) -> str:
