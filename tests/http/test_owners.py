@@ -261,6 +261,23 @@ def test_what_a_revoked_token_kept_falls_to_nobody_else(tmp_path: Path) -> None:
         assert own(Person(house, preferred_username="dash")) == []
 
 
+def test_what_the_owners_key_kept_is_no_tokens_of_its_name(tmp_path: Path) -> None:
+    keys = earlier_tokens(tmp_path, local=None)
+    earlier(tmp_path, "local")
+    with opened(tmp_path) as house:
+        assert own(Asker(house.app, keys["local"])) == []
+        assert own(administrator(house)) == ["kept"]
+
+
+def test_what_the_owners_key_kept_is_its_own_where_no_token_had_its_name(tmp_path: Path) -> None:
+    earlier(tmp_path, "local")
+    with opened(tmp_path) as house:
+        owner = Asker(house.app, house.local_key)
+        found = owner("GET", QUERY, headers={"casbah-tenant": "contoso"}).json["data"]
+        assert [query["name"] for query in found if query["own"]] == ["kept"]
+        assert own(administrator(house)) == []
+
+
 def test_an_export_from_before_is_its_tokens_too(tmp_path: Path) -> None:
     keys = earlier_tokens(tmp_path, dash=None)
     with opened(tmp_path) as house:

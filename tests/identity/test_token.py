@@ -6,6 +6,7 @@ import re
 import sqlite3
 import stat
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from threading import Thread
 
@@ -17,6 +18,7 @@ from casbah.errors import (
     BadTenantError,
     InvalidTokenError,
     NoSuchTokenError,
+    ReadOnlyError,
     ShelfDamagedError,
     ShelfUnavailableError,
     StoreClosedError,
@@ -24,7 +26,7 @@ from casbah.errors import (
 from casbah.identity import uses
 from casbah.identity.grants import SCOPES, Permission
 from casbah.identity.token import LAST_MS, Token, Tokens, digest
-from casbah.shelf import TOKENS, FolderShelf
+from casbah.shelf import TOKENS, FolderShelf, Kept, MemoryShelf
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -465,3 +467,62 @@ def wire(tmp_path_factory):
     chosen = settings.read({}, store=str(tmp_path_factory.mktemp("store")))
     with compose.opened(chosen, clock=lambda: NOW) as house:
         yield Asker(house.app, house.services.tokens.create("admin", tenant="t")[0])
+
+
+class Failing(MemoryShelf):
+    """A shelf that fails as soon as a token is put there: at `put` (after the fact), `all` or `remove`."""
+
+    def __init__(self, *failing: str, error: BaseException) -> None:
+        super().__init__()
+        self.failing = failing
+        self.error = error
+        self.there = False
+
+    def put(self, drawer, name, value, *, over=None) -> bool:
+        put = super().put(drawer, name, value, over=over)
+        self.there = self.there or drawer == "token"
+        self._fail("put")
+        return put
+
+    def all(self, drawer: str) -> Sequence[Kept]:
+        self._fail("all")
+        return super().all(drawer)
+
+    def remove(self, drawer: str, name: str) -> bool:
+        self._fail("remove")
+        return super().remove(drawer, name)
+
+    def _fail(self, where: str) -> None:
+        if self.there and where in self.failing:
+            raise self.error
+
+
+@pytest.mark.parametrize("where", ["put", "all"])
+@pytest.mark.parametrize("error", [ShelfUnavailableError("tokens"), StoreClosedError(), KeyboardInterrupt()], ids=repr)
+def test_a_token_whose_creation_fails_is_not_left_with_its_name(where: str, error: BaseException, caplog) -> None:
+    shelf = Failing(where, error=error)
+    tokens = Tokens(shelf, clock=lambda: NOW)
+    with pytest.raises(type(error)):
+        tokens.create("a", tenant="t")
+    shelf.failing = ()
+    assert (tokens.all(), caplog.messages) == ([], [])
+    _, made = tokens.create("a", tenant="t")
+    assert tokens.all() == [made]
+
+
+def test_a_token_that_is_left_all_the_same_is_told_to_the_log_by_its_id(caplog) -> None:
+    shelf = Failing("all", "remove", error=ShelfUnavailableError("tokens"))
+    tokens = Tokens(shelf, clock=lambda: NOW)
+    with pytest.raises(ShelfUnavailableError):
+        tokens.create("a", tenant="t")
+    shelf.failing = ()
+    (left,) = tokens.all()
+    assert [message.startswith(f"token {left.id} was not created") for message in caplog.messages] == [True]
+    assert tokens.revoke(left.id, governs=anybody).id == left.id
+
+
+def test_where_nothing_can_be_written_nothing_is_said_to_be_left(caplog) -> None:
+    tokens = Tokens(Failing("put", "remove", error=ReadOnlyError()), clock=lambda: NOW)
+    with pytest.raises(ReadOnlyError):
+        tokens.create("a", tenant="t")
+    assert caplog.messages == []

@@ -2,7 +2,8 @@
 
 Credentials are always checked first: a key is 320 random bits, so nobody guesses one, and looking up its hash or verifying a
 signature costs less than the rest of a request. So the limit never refuses a good key, whatever others send from the same
-address, an office's or a proxy's, and it needs no memory of who was let in before.
+address, an office's or a proxy's. The digests of recent good keys are kept only so that another process can recognise them
+(`Door.known`).
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Whose saved queries and exports are that an earlier version kept under the name of a token, and not under its id."""
+"""Maps owner names stored by earlier versions to token ids."""
 
 from casbah.activity.scope import NOBODY
 from casbah.identity.name import LOCAL
@@ -15,7 +15,8 @@ class EarlierOwners:
     def __call__(self, name: str, tenant: str, at: int) -> str:
         """The id of the one token that had that name at a moment, revoked ones included; NOBODY where none or several had.
 
-        A token that was created later is not meant. What was looked up is kept: later tokens change nothing.
+        The owner's key always had the name `local`. A token that was created later is not meant. What was looked up is kept:
+        later tokens change nothing.
         """
         known = self._known.get((name, tenant))
         if known is None:
@@ -23,6 +24,6 @@ class EarlierOwners:
             known = [(token.created, token.id) for token in every if (token.name, token.tenant) == (name, tenant)]
             self._known[name, tenant] = known
         ids = [token_id for created, token_id in known if created <= at]
-        if name == LOCAL and not ids:
-            return LOCAL
+        if name == LOCAL:
+            return NOBODY if ids else LOCAL
         return ids[0] if len(ids) == 1 else NOBODY

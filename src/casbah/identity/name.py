@@ -1,4 +1,7 @@
-"""Names of tokens. They are for people to read: no two in use look the same, and none looks like an actor of Casbah's own."""
+"""Names of tokens, for people to read. Those in use differ by more than case or Unicode form; Casbah's own are reserved.
+
+Look-alike letters of other scripts are not detected.
+"""
 
 import re
 import unicodedata
@@ -11,7 +14,8 @@ LOCAL, RETENTION, NAMELESS = "local", "retention", "nameless"
 
 _RESERVED = frozenset((LOCAL, RETENTION, NAMELESS, "casbah"))
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters that show nothing although they count as letters, marks or symbols (Unicode: Default_Ignorable_Code_Point)."""
+"""Characters that show nothing although they count as letters, marks or symbols (Unicode: Default_Ignorable_Code_Point),
+and U+2800, the blank pattern of Braille."""
 
 
 def checked(name: str) -> str:

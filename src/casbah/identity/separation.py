@@ -1,4 +1,4 @@
-"""What `Admin.manage` once allowed as well, given once to the tokens and sessions from before it had scopes of its own.
+"""One-time migration: tokens and sessions with `Admin.manage` get the scopes it used to include.
 
 It is done when a store is first opened by a version that knows those scopes. An entry beside the tokens says that it has been
 done: a token created later has what it was given, and no more.

@@ -13,6 +13,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from casbah.activity.scope import Scope
@@ -22,6 +23,7 @@ from casbah.errors import (
     NameTakenError,
     NoSuchSessionError,
     NoSuchTokenError,
+    ReadOnlyError,
     UnavailableError,
 )
 from casbah.identity.grants import SCOPES, Caller
@@ -141,11 +143,11 @@ class Tokens:
         with self._creating:
             self._separate()
             self._require_free(token, now)
-            self._shelf.put(TOKEN, _name(key), asdict(token))
             try:
+                self._shelf.put(TOKEN, _name(key), asdict(token))
                 self._require_free(token, now)  # Another server may have created one meanwhile; neither is kept then.
-            except NameTakenError:
-                self._shelf.remove(TOKEN, _name(key))
+            except BaseException:  # Nobody is given the key.
+                self._forget(_name(key), token)
                 raise
         return key, token
 
@@ -196,7 +198,7 @@ class Tokens:
         return session, now + ms
 
     def end_session(self, session: str) -> None:
-        """Let a session be none; it may have been none before."""
+        """End a session; unknown sessions are ignored."""
         self._shelf.remove(SESSION, _name(session))
 
     def session_caller(self, session: str) -> Caller:
@@ -262,6 +264,16 @@ class Tokens:
             in_use = other.revoked is None and not other.expired(now) and other.tenant == token.tenant
             if in_use and other.id != token.id and compared(other.name) == compared(token.name):
                 raise NameTakenError(token.name)
+
+    def _forget(self, name: str, token: Token) -> None:
+        """Remove a token that could not be created; whatever is in the way of that, why it could not be is what is raised."""
+        try:
+            with suppress(ReadOnlyError):  # Then it was never written.
+                self._shelf.remove(TOKEN, name)
+        except UnavailableError as error:
+            log.warning(
+                "token %s was not created and could not be removed; revoke it, should it be listed: %s", token.id, error
+            )
 
     def _token(self, kept: Kept) -> Token:
         token = Token.of(kept.value)

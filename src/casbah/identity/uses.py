@@ -20,7 +20,7 @@ class Uses:
         self._closed = False
 
     def note(self, name: str, moment: int) -> None:
-        """Have it written soon."""
+        """Schedule a write within a second."""
         with self._lock:
             self._noted[name] = moment
             if self._timer is None and not self._closed:
@@ -49,7 +49,7 @@ class Uses:
                 return
             try:
                 self._write(noted)
-            except UnavailableError:  # On a full disk, say. Nobody is kept out for that.
+            except UnavailableError:  # E.g. disk full: authentication must not fail because of it.
                 return
             with self._lock:
                 for name, moment in noted.items():
