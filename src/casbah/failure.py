@@ -3,7 +3,9 @@
 import errno
 import sqlite3
 
-from casbah.errors import CasbahError
+from casbah.errors import CasbahError, RequestError, UnavailableError, UnwritableError
+
+INTERNAL = "internal error; the server's log has it"
 
 _DISK = frozenset(
     {
@@ -74,3 +76,10 @@ def bug(error: BaseException) -> BaseException | None:
     """The error, for `exc_info`, if its traceback is needed; None for an expected one, whose message says enough."""
     expected = isinstance(error, CasbahError) or is_disk_error(error) or is_database_error(error)
     return None if expected else error
+
+
+def shown(error: BaseException) -> str:
+    """What may be told of an error on the wire: not the system's own text, which names errors, files and hosts."""
+    if is_disk_error(error) or is_database_error(error):
+        return str(UnwritableError())
+    return str(error) if isinstance(error, RequestError | UnavailableError) else INTERNAL

@@ -1,5 +1,6 @@
 """casbah delete and casbah retention."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from casbah.cli import app
 from casbah.errors import ServerRefusedError
+from casbah.store.embedded.store import EmbeddedStore
 from casbah.testing.records import records
 
 RECORDS = records(300, until=1_760_000_000_000)
@@ -95,6 +97,29 @@ def test_rules_are_added_listed_applied_and_removed() -> None:
     for each in (rule, hold):
         told("retention", "remove", each["id"])
     assert shown("retention", "list") == []
+
+
+def test_a_rule_that_cannot_be_applied_is_exit_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    def delete(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/casbah/secret.log")
+
+    told("retention", "add", "a year", "--days", "365", "--filter", OURS)
+    monkeypatch.setattr(EmbeddedStore, "delete", delete)
+    (looked,) = shown("retention", "apply")["data"]
+    assert looked["error"] == ""
+    for words in (["--json"], []):
+        result = CliRunner().invoke(app, ["retention", "apply", "--yes", *words], env={"COLUMNS": "200"})
+        assert (result.exit_code, "the disk does not take" in result.stdout) == (1, True)
+        assert "secret" not in result.output
+    assert total() == 300
+
+
+@pytest.mark.parametrize("more", ["#x", "?x=1", "/", "/../../retention/{id}", "%20"])
+def test_an_id_with_more_to_it_is_another(more: str) -> None:
+    rule = shown("retention", "hold", "case 7", "--filter", OURS)["id"]
+    with pytest.raises(ServerRefusedError, match="Not found"):
+        CliRunner().invoke(app, ["retention", "remove", rule + more.format(id=rule)], catch_exceptions=False)
+    assert [each["id"] for each in shown("retention", "list")] == [rule]
 
 
 def test_what_is_held_is_not_deleted() -> None:

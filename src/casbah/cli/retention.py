@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -22,7 +23,7 @@ app = typer.Typer(
 _RULES, _DELETE = "/api/ext/v1/retention", "/api/ext/v1/activities/delete"
 
 Everything = Annotated[bool, typer.Option("--everything", help="All activities, without a filter.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 Name = Annotated[str, typer.Argument(help="What people call it.")]
 
 
@@ -124,19 +125,19 @@ def remove(
     Example: casbah retention remove 3f0a51c2d9e8b764
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        removed = api.ask("DELETE", f"{_RULES}/{rule}").json()
+        removed = api.ask("DELETE", f"{_RULES}/{quote(rule, safe='')}").json()
     typer.echo(json.dumps(removed) if as_json else f"removed {plain(removed['name'])}")
 
 
 @app.command()
 def apply(
     *,
-    yes: Yes = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it, not only say how much that would be.")] = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Apply the rules now; without --yes, say only what they would delete.
+    """Apply the rules now; without --yes, say only what they would delete. Exits with 1 if one could not be applied.
 
     Example: casbah retention apply
     """
@@ -144,16 +145,9 @@ def apply(
         done = api.ask("POST", f"{_RULES}/apply", json={"dryRun": not yes}).json()
     if as_json:
         typer.echo(json.dumps(done))
-        return
-    table = Table("rule", "matching", "held", "deleted" if yes else "would be deleted", "error")
-    for each in done["data"]:
-        table.add_row(
-            *(
-                cell(str(each[key] if each[key] is not None else ""))
-                for key in ("name", "matching", "held", "deleted", "error")
-            )
-        )
-    Console().print(table)
+    else:
+        Console().print(_applied(done))
+    raise typer.Exit(1 if any(each["error"] for each in done["data"]) else 0)
 
 
 @app.command()
@@ -193,6 +187,14 @@ def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | 
     with connected(options.existing(store=store), tenant=tenant) as api:
         rule = api.ask("POST", _RULES, json=body).json()
     typer.echo(json.dumps(rule) if as_json else f"added {plain(rule['name'])} ({rule['id']})")
+
+
+def _applied(done: Mapping[str, Any]) -> Table:
+    table = Table("rule", "matching", "held", "would be deleted" if done["dryRun"] else "deleted", "error")
+    for each in done["data"]:
+        numbers = ("" if each[key] is None else str(each[key]) for key in ("matching", "held", "deleted"))
+        table.add_row(*map(cell, (each["name"], *numbers, each["error"])))
+    return table
 
 
 def _agreed(look: Mapping[str, Any]) -> bool:

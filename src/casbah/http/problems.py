@@ -6,7 +6,7 @@ import orjson
 from starlette.responses import Response
 
 from casbah.errors import OperatorError, RequestError, UnavailableError, UnwritableError
-from casbah.failure import is_database_error, is_disk_error
+from casbah.failure import INTERNAL, is_database_error, is_disk_error
 
 log = logging.getLogger("casbah.http")
 
@@ -25,7 +25,7 @@ def answer(error: Exception) -> Response:
         log.error("request failed: %s", error)
     else:
         log.error("request failed", exc_info=error)
-    return problem(500, "internal error; the server's log has it")
+    return problem(500, INTERNAL)
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

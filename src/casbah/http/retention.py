@@ -91,7 +91,7 @@ async def add_rule(exchange: Exchange) -> Response:
         owner=exchange.caller.name,
         changed=exchange.services.clock(),
     )
-    await exchange.quick(exchange.services.retention.add, rule, exchange.scope)
+    await exchange.ingest(exchange.services.retention.add, rule, exchange.scope)  # It waits for deletions under way.
     return json_response(_shown(rule), status=201)
 
 

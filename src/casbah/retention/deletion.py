@@ -2,11 +2,16 @@
 
 Every deletion leaves two acts, whatever CASBAH_AUDIT says: one before it begins, with its filters, and one with its outcome.
 Acts have a retention of their own. What was deleted leaves the disk in the background, a little at a time.
+
+A hold counts for every deletion that begins after it was saved, on any server. In one process none is under way when it is
+saved: `Retention.add` waits for those of its tenant. On another server of a cluster one may be; it goes on by the holds that it
+read when it began.
 """
 
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +23,7 @@ from casbah.activity.query import where
 from casbah.activity.scope import Scope
 from casbah.audit.trail import ACTS, Act, Trail
 from casbah.errors import CasbahError, ProtectedActsError
-from casbah.failure import bug
+from casbah.failure import bug, shown
 from casbah.identity.name import RETENTION
 from casbah.ingest.apps import CASBAH
 from casbah.retention.rules import DELETE, HOLD, Rule, Rules
@@ -31,7 +36,7 @@ EVERY_SECONDS = 3_600.0
 _PAUSE = 0.02
 _IDLE_SECONDS = 5.0
 _SECONDS_TO_CLOSE = 10.0
-"""What is under way when the house is closed may take longer, on a cluster; it ends with the process then, or there."""
+"""A deletion on a cluster may outlast this wait; the cluster finishes it, or the process exit aborts it."""
 
 log = logging.getLogger("casbah.retention")
 
@@ -59,14 +64,25 @@ class Applied:
 
 
 class Retention:
-    """Deletes what may be deleted. Methods may be called from any thread; a thread of its own applies the rules."""
+    """Deletes what may be deleted. Methods may be called from any thread; a thread of its own applies the rules. The clock
+    gives ms since the epoch, `monotonic` seconds.
+    """
 
-    def __init__(self, store: Store, rules: Rules, trail: Trail, *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        rules: Rules,
+        trail: Trail,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.rules = rules
         self._store = store
         self._trail = trail
         self._clock = clock
-        self._deleting = threading.Lock()
+        self._monotonic = monotonic
+        self._deleting: dict[str, threading.Lock] = {}
         self._closing = threading.Event()
         self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="casbah-retention", daemon=True)
@@ -86,10 +102,13 @@ class Retention:
         return self._delete(_without_acts(predicate), scope, act, exempt=exempt)
 
     def add(self, rule: Rule, scope: Scope) -> None:
-        """Keep a rule; nothing is deleted any more that it holds. Raises LimitExceededError and ProtectedActsError."""
+        """Keep a rule; nothing is deleted any more that it holds, once deletions of the tenant that are under way have ended.
+
+        Raises LimitExceededError and ProtectedActsError.
+        """
         if rule.action == DELETE and _names_acts(where(rule.filters, now=self._clock())):
             raise ProtectedActsError(CASBAH)
-        with self._deleting:
+        with self._alone(scope):
             self.rules.add(rule, scope)
 
     def apply(self, scope: Scope, *, really: bool) -> list[Applied]:
@@ -131,13 +150,17 @@ class Retention:
                 act = Act(at=now, who=RETENTION, who_id=RETENTION, name="apply_retention", about=rule.id, asked=asked)
                 found = self._delete(target, scope, act, exempt=found.exempt)
         except (CasbahError, OSError) as wrong:
-            log.warning("rule %s of tenant %s could not be applied: %s", rule.id, scope.tenant, wrong)
-            return Applied(rule, None, str(wrong))
+            what = (rule.id, scope.tenant, wrong)
+            log.warning("rule %s of tenant %s could not be applied: %s", *what, exc_info=bug(wrong))
+            return Applied(rule, None, shown(wrong))
         return Applied(rule, found)
 
     def _look(self, predicate: Predicate, scope: Scope) -> Found:
+        return self._counted(predicate, self._unheld(predicate, scope), scope)
+
+    def _counted(self, predicate: Predicate, unheld: Predicate, scope: Scope) -> Found:
         matching = self._store.count(predicate, scope)
-        free = self._store.count(self._unheld(predicate, scope), scope)
+        free = self._store.count(unheld, scope)
         return Found(matching, matching - free, free)
 
     def _delete(self, predicate: Predicate, scope: Scope, act: Act, *, exempt: int = 0) -> Found:
@@ -149,13 +172,14 @@ class Retention:
             made = replace(act, id=secrets.token_hex(16), name=name, result={"deletion": deletion, **result})
             self._trail.record(made, scope, done=done)
 
-        with self._deleting:  # No hold may be set between looking and deleting.
-            planned = replace(self._look(predicate, scope), exempt=exempt)
+        with self._alone(scope):
+            unheld = self._unheld(predicate, scope)  # Read once: what is counted is what is deleted.
+            planned = replace(self._counted(predicate, unheld, scope), exempt=exempt)
             record(f"begin_{act.name}", done=False, **counts(planned))
             try:
-                deleted = self._store.delete(self._unheld(predicate, scope), scope)
+                deleted = self._store.delete(unheld, scope)
             except BaseException as error:  # A part may be gone.
-                record(act.name, done=True, interrupted=str(error))
+                record(act.name, done=True, interrupted=shown(error))
                 raise
             found = Found(planned.held + deleted, planned.held, deleted, exempt)
             record(act.name, done=True, **counts(found))
@@ -163,20 +187,23 @@ class Retention:
             self._awake.set()
         return found
 
+    def _alone(self, scope: Scope) -> threading.Lock:
+        """Held while something of a tenant is deleted, or a rule of it is added."""
+        return self._deleting.setdefault(scope.tenant, threading.Lock())
+
     def _unheld(self, predicate: Predicate, scope: Scope) -> Predicate:
         now = self._clock()
         holds = [where(rule.filters, now=now) for rule in self.rules.all(scope) if rule.action == HOLD]
         return p.both(predicate, p.Not(p.Any(tuple(holds)))) if holds else predicate
 
     def _run(self) -> None:
-        wait = 0.0
+        due = self._monotonic()
         while not self._closing.is_set():
             self._guarded(self._erase_all, "erasing")
-            if wait <= 0:
+            if self._monotonic() >= due:
                 self._guarded(self._apply_all, "retention")
-                wait = EVERY_SECONDS
+                due = self._monotonic() + EVERY_SECONDS
             self._awake.wait(_IDLE_SECONDS)
-            wait -= _IDLE_SECONDS
             self._awake.clear()
 
     def _erase_all(self) -> None:
@@ -198,7 +225,7 @@ class Retention:
             work()
         except Exception as wrong:
             if not self._closing.is_set():
-                log.warning("%s waits: %s", what, wrong, exc_info=bug(wrong))
+                log.warning("%s failed and will be retried: %s", what, wrong, exc_info=bug(wrong))
 
 
 def counts(found: Found) -> dict[str, int]:
