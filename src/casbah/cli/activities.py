@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import msgspec
 import typer
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.table import Table
+from rich.text import Text
 
 from casbah.cli import condition, options
+from casbah.cli.answer import Records, read
 from casbah.cli.connection import Api, connected
 from casbah.cli.plain import cell, plain
 
@@ -22,10 +24,9 @@ _SCAN_PAGE = 5_000
 _PAGE = 100
 
 
-class _Page(msgspec.Struct):
-    """A list answer whose records stay the bytes they are."""
+class _Page(Records):
+    """A page of a list."""
 
-    data: list[msgspec.Raw]
     hasNext: bool  # noqa: N815  the wire's spelling
     total: int
     nextQueryFilters: dict[str, Any] | None = None  # noqa: N815  the wire's spelling
@@ -91,7 +92,7 @@ def show(
     if as_json:
         typer.echo(record)
     else:
-        Console().print_json(plain(record.decode()))
+        Console().print(_readable(json.loads(record)), soft_wrap=True)
 
 
 def feedback(  # noqa: PLR0913  one parameter an option
@@ -132,13 +133,19 @@ def feedback(  # noqa: PLR0913  one parameter an option
         typer.echo(plain(f"{_moment(entry['at'])}  {entry['who']}  {said}"))
 
 
+def _readable(record: dict[str, Any]) -> Text:
+    """A record as indented JSON. Characters that hide are codes, also those that the record has as escapes."""
+    lines = json.dumps(record, indent=2, ensure_ascii=False).split("\n")
+    return JSONHighlighter()(Text("\n".join(map(plain, lines))))
+
+
 def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
     """As many records as are asked for, a page at a time, and the total."""
     records: list[bytes] = []
     while True:
         wanted = {**body, "skip": body["skip"] + len(records), "limit": min(body["limit"] - len(records), _PAGE)}
-        page = _decoded(api.ask("POST", f"{_PATH}/", json=wanted).content)
-        records += map(bytes, page.data)
+        page = read(api.ask("POST", f"{_PATH}/", json=wanted).content, _Page)
+        records += page.records()
         if not page.hasNext or len(records) >= body["limit"]:
             return records[: body["limit"]], page.total
 
@@ -148,9 +155,9 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
     asked = {**body, "isScan": True, "limit": _SCAN_PAGE}
     done = total = 0
     while True:
-        page = _decoded(api.ask("POST", f"{_PATH}/", json=asked).content)
+        page = read(api.ask("POST", f"{_PATH}/", json=asked).content, _Page)
         total = total or page.total
-        yield list(map(bytes, page.data))
+        yield page.records()
         done += len(page.data)
         last = not page.hasNext
         if last or sys.stderr.isatty():
@@ -158,10 +165,6 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
         if last:
             return
         asked["filters"] = page.nextQueryFilters
-
-
-def _decoded(content: bytes) -> _Page:
-    return msgspec.json.decode(content, type=_Page)
 
 
 def _write_lines(records: Iterator[bytes] | list[bytes]) -> None:

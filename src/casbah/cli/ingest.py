@@ -1,12 +1,11 @@
 """casbah ingest."""
 
 import json
-import signal
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from casbah.activity.arrival import Arrival
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.plain import cell, plain
+from casbah.cli.stopping import Stopping
 from casbah.connectors import connectors
 from casbah.errors import ServerRefusedError
 from casbah.ingest import envelope
@@ -42,8 +42,6 @@ _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
 _MOST_REASONS = 20
 _MOST_FILES = 50
-_INTERRUPTED, _TERMINATED = 130, 143
-"""Exit codes of a command that a signal ends: 128 and the signal's number."""
 
 Item = Arrival | Refusal
 
@@ -94,6 +92,7 @@ class Rejects:
     """
 
     path: Path
+    in_store: bool = True
     reasons: Counter[str] = field(default_factory=Counter)
     cut: int = 0
     _file: IO[str] | None = None
@@ -102,8 +101,7 @@ class Rejects:
     def keep(self, refusal: Refusal) -> None:
         """Keep one event, or as much of it as there is room for."""
         if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("w", encoding="utf-8")
+            self._file = self._opened()
         raw = refusal.raw[: min(MOST_REFUSED, MOST_REFUSED_IN_ALL - self._size)]
         self._size += len(raw)
         cut = refusal.cut + len(refusal.raw) - len(raw)
@@ -117,6 +115,11 @@ class Rejects:
         """No more."""
         if self._file is not None:
             self._file.close()
+
+    def _opened(self) -> IO[str]:
+        if self.in_store:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.path.open("w" if _device(self.path) else "x", encoding="utf-8")
 
 
 def ingest(
@@ -138,20 +141,21 @@ def ingest(
     Example: casbah ingest exports/ cloudtrail.json.gz --tenant acme
     """
     settings = options.chosen(store=store)
-    kept = Rejects(rejects or settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
+    kept = _rejects(rejects, settings)
     files: list[FileReport] = []
+    stopping = Stopping()
     try:
-        with _terminable(), connected(settings, tenant=tenant) as api:
+        with stopping.heeded(), connected(settings, tenant=tenant) as api:
             try:
                 found = pages(paths, connectors=connectors(settings.sources), source=source, limits=_limits(settings))
                 for page in _shown(found):
                     files.append(FileReport(page.origin, skipped=page.skipped))
-                    _store(api, page, files[-1], kept)
+                    _store(api, page, files[-1], kept, stopping)
             finally:
                 kept.close()
-    except KeyboardInterrupt as stop:
-        _say_stopped(_total(files))
-        raise typer.Exit(_TERMINATED if isinstance(stop, _TerminatedError) else _INTERRUPTED) from None
+    except KeyboardInterrupt:
+        _say_stopped(_total(files), counted=not stopping.in_batch)
+        raise typer.Exit(stopping.code) from None
     total = _total(files)
     _report(files, total, kept)
     if as_json:
@@ -159,26 +163,27 @@ def ingest(
     raise typer.Exit(1 if total.refused or all(file.skipped for file in files) else 0)
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM came: handled where Ctrl-C is."""
+def _rejects(file: Path | None, settings: Settings) -> Rejects:
+    """Where refused events go. Raises typer.BadParameter for a file that exists: it may hold what was refused before."""
+    if file is None:
+        return Rejects(settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"no folder {file.parent}; make it first", param_hint="--rejects")
+    if os.path.lexists(file) and not _device(file):
+        raise typer.BadParameter(
+            f"{file} exists already and is not overwritten; name another file, or move this one", param_hint="--rejects"
+        )
+    return Rejects(file, in_store=False)
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Inside, SIGTERM ends what is under way as Ctrl-C does."""
-
-    def stop(*_: object) -> None:
-        raise _TerminatedError
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _device(file: Path) -> bool:
+    """Whether a path is there but is neither a file nor a folder, as /dev/null is."""
+    return file.exists() and not file.is_file() and not file.is_dir()
 
 
-def _say_stopped(total: Tally) -> None:
-    counts = f"{total.stored:,} stored so far, {total.duplicates:,} duplicates, {total.refused:,} refused"
+def _say_stopped(total: Tally, *, counted: bool) -> None:
+    least = "" if counted else "at least "
+    counts = f"{least}{total.stored:,} stored so far, {total.duplicates:,} duplicates, {total.refused:,} refused"
     sys.stderr.write(f"casbah: stopped: {counts}; run it again: nothing is stored twice\n")
 
 
@@ -210,16 +215,17 @@ def _limits(settings: Settings) -> Limits:
     return Limits(line=settings.max_event)
 
 
-def _store(api: Api, page: Page, report: FileReport, rejects: Rejects) -> None:
+def _store(api: Api, page: Page, report: FileReport, rejects: Rejects, stopping: Stopping) -> None:
     """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
     now = time.time_ns() // 1_000_000
     for batch in _batches(arrivals(_counted(page.items, report.sources)), api.settings.batch):
         activities = [item for item in batch if isinstance(item, Arrival)]
-        for item in batch:
-            if isinstance(item, Refusal):
-                rejects.keep(item)
-                report.tally.refused += 1
-        report.tally.add(_sent(api, page.origin, activities, rejects))
+        with stopping.batch():
+            for item in batch:
+                if isinstance(item, Refusal):
+                    rejects.keep(item)
+                    report.tally.refused += 1
+            report.tally.add(_sent(api, page.origin, activities, rejects))
         report.suspicions.update(filter(None, (suspicion(activity.timestamp, now) for activity in activities)))
 
 

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
 
 from casbah.cli import condition, options
 from casbah.cli.activities import table_of
+from casbah.cli.answer import Records, read
 from casbah.cli.connection import connected, running
 from casbah.cli.counts import Conditions, Filters
 from casbah.errors import OperatorError
@@ -20,10 +20,9 @@ _WAIT, _LIMIT = 25, 500
 NOW = "now"
 
 
-class _Changes(msgspec.Struct):
-    """An answer whose records stay the bytes they are."""
+class _Changes(Records):
+    """What was stored after a cursor."""
 
-    data: list[msgspec.Raw]
     cursor: str
     hasNext: bool  # noqa: N815  the wire's spelling
 
@@ -62,8 +61,8 @@ def tail(  # noqa: PLR0913  one parameter an option
     }
     with connected(chosen, tenant=tenant) as api:
         while True:
-            found = msgspec.json.decode(api.ask("POST", _PATH, json=asked).content, type=_Changes)
-            _show(list(map(bytes, found.data)), ndjson=ndjson)
+            found = read(api.ask("POST", _PATH, json=asked).content, _Changes)
+            _show(found.records(), ndjson=ndjson)
             asked["cursor"] = found.cursor
             if keep is not None and found.data:
                 _keep(keep, found.cursor)
