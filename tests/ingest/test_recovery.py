@@ -237,12 +237,17 @@ HOSTILE = [
     pytest.param('{"a":[', id="nesting"),
     pytest.param("foo bar\n", id="text"),
     pytest.param("  }\n", id="brackets that close nothing"),
+    pytest.param('{"x":1}y', id="garbage after each object"),
+    pytest.param(',{"x":1}y', id="garbage after each element"),
+    pytest.param(',{"x":1,,}', id="broken elements on one line"),
 ]
+NOTHING_OF_THE_LAYOUT = "\n" + '    "k": 1,\n' * 4_000
 
 
-@pytest.mark.parametrize("before", ["", "[", "[" + A + ","])
+@pytest.mark.parametrize("after", ["", NOTHING_OF_THE_LAYOUT], ids=["", "before lines of no event"])
+@pytest.mark.parametrize("before", ["", "[", "[" + A + ",", '[{"x":1,,}'])
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_the_cost_is_linear(unit, before, monkeypatch):
+def test_the_cost_is_linear(unit, before, after, monkeypatch):
     visited = 0
 
     def counted(scan):
@@ -259,11 +264,24 @@ def test_the_cost_is_linear(unit, before, monkeypatch):
         visited += len(text)
         return recovery.least_indent(text)
 
+    def counted_line(text, at, indent):
+        nonlocal visited
+        found = recovery.next_line(text, at, indent)
+        visited += (len(text) if found is None else found) - at
+        return found
+
+    def counted_keys(text, start, end, indent):
+        nonlocal visited
+        visited += end - start
+        return recovery.has_keys_at(text, start, end, indent)
+
     monkeypatch.setattr(cursor, "least_indent", counted_indent)
+    monkeypatch.setattr(cursor, "next_line", counted_line)
+    monkeypatch.setattr(cursor, "has_keys_at", counted_keys)
     for module in (objects, recovery, wrapping):
         monkeypatch.setattr(module, "scan", counted(grammar.scan))
     monkeypatch.setattr(objects, "_AHEAD", 10_000)
-    text = (before + unit * (40_000 // len(unit))).encode()
+    text = (before + unit * (40_000 // len(unit)) + after).encode()
     read(text)
     assert visited < 6 * len(text) + 20_000
 

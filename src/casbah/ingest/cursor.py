@@ -7,7 +7,7 @@ from typing import Any
 
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.feed import Feed, Window
-from casbah.ingest.recovery import MARK, Layout, least_indent, next_line
+from casbah.ingest.recovery import MARK, Layout, has_keys_at, least_indent, next_line
 
 MOST_KEPT = 1 << 16
 """Bytes of one unreadable span that its refusal holds."""
@@ -50,6 +50,11 @@ class Cursor:
         self.after_span = self.cut_head = False
         """Whether the last item was an unreadable span, and whether the first was one."""
 
+        self._no_keys_in = b""
+        self._no_keys_sought: tuple[int, int] | None = None
+        self._next_line: int | None = None
+        self._next_line_of = b""
+        self._next_line_sought: tuple[int, int] | None = None
         self.items = self.on_line = 0
         self.seen = False
         """Whether there was an event."""
@@ -103,9 +108,25 @@ class Cursor:
         return event
 
     def next_line(self) -> int | None:
-        """Where the layout goes on in a later line, as far as that is in memory."""
+        """Where the layout goes on in a later line, as far as that is in memory; sought once for each line."""
         end = self.window.line_end()
-        return None if end < 0 else next_line(self.window.text, end, self.indent)
+        if end < 0:
+            return None
+        sought = (end, self.indent)
+        if self._next_line_of is not self.window.text or self._next_line_sought != sought:
+            self._next_line = next_line(self.window.text, end, self.indent)
+            self._next_line_of, self._next_line_sought = self.window.text, sought
+        return self._next_line
+
+    def has_keys(self, end: int) -> bool:
+        """See `has_keys_at`, from here to `end`. Text that had none is not searched again from a later place."""
+        text, sought = self.window.text, (end, self.indent)
+        if self._no_keys_in is text and self._no_keys_sought == sought:
+            return False
+        if has_keys_at(text, self.window.at, end, self.indent):
+            return True
+        self._no_keys_in, self._no_keys_sought = text, sought
+        return False
 
     def line_span(self, reason: str, indent: int | None = None) -> Refusal:
         """An unreadable span up to the next line of the layout, wherever that is."""

@@ -13,7 +13,7 @@ from casbah.ingest.contract import Event, Refusal, UnusableEventError
 from casbah.ingest.cursor import MOST_KEPT, Cursor
 from casbah.ingest.feed import Feed
 from casbah.ingest.grammar import ROW, SCALAR, STRING, Scan, State, blank, scan, scan_tail
-from casbah.ingest.recovery import has_keys_at, next_event, run_of_events
+from casbah.ingest.recovery import Runs, has_keys_at, next_event
 from casbah.ingest.wrapping import Reader, is_wrapper, list_in, list_in_broken, list_in_large, parsed_value
 
 NO_JSON = "not JSON: no object or list begins here"
@@ -38,6 +38,7 @@ class Objects:
     def __init__(self, feed: Feed, reader: Reader) -> None:
         self._cursor = Cursor(feed, reader.origin)
         self._reader = reader
+        self._runs = Runs()
         self._plain = False
         """Whether there was an event that was neither in a list nor in a wrapper."""
 
@@ -163,7 +164,7 @@ class Objects:
         end = len(window.text) if line is None else line
         if found.state is not State.CLOSED or found.at >= end:
             return False
-        run = run_of_events(window.text, window.at, end, self._cursor.layout(end))
+        run = self._runs.at(window.text, window.at, end, self._cursor.layout(end))
         return run.belongs is False
 
     def _part(self, found: Scan) -> Refusal | None:
@@ -223,7 +224,7 @@ class Objects:
         text, at = window.text, window.at
         line = self._cursor.next_line()
         reason = self._why(found)
-        flat = has_keys_at(text, at, found.at if line is None else line, self._cursor.indent)
+        flat = self._cursor.has_keys(found.at if line is None else line)
         if not flat and (self._by_line() or _ALONE.match(text, at)):
             self._spent += max(0, found.at - (found.at if line is None else line))
             return self._cursor.line_span(reason, self._cursor.indent)
@@ -233,7 +234,8 @@ class Objects:
     def _bracket_span(self, found: Scan, end: int, reason: str) -> Refusal | None:
         window = self._cursor.window
         text = window.text
-        resume = next_event(text, found.at, end, missing=found.missing, layout=self._cursor.layout(end))
+        layout = self._cursor.layout(end)
+        resume = next_event(text, found.at, end, missing=found.missing, layout=layout, runs=self._runs)
         if resume == len(text) and not window.ended and resume - window.at <= self._cursor.most:
             return None
         return self._cursor.span(resume, reason)
@@ -288,7 +290,8 @@ class Objects:
             return None
         if window.text[window.at] in b"]}":
             return None if self._is_expected_end() else self._stray()
-        line = window.text[window.at : len(window.text) if (end := window.line_end()) < 0 else end]
+        end = window.line_end() if cursor.fresh else window.at  # Within a line its rest is not looked at for each span.
+        line = window.text[window.at : len(window.text) if end < 0 else end]
         plain = _PLAIN.match(window.text, window.at)
         alone = plain is not None and (not self._by_line() or line.strip(_END_OF_LINE) == plain.group())
         if plain and alone and (reason := _why_no_event(plain.group())):

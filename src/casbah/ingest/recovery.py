@@ -71,18 +71,19 @@ class Layout(NamedTuple):
     final: bool
 
 
-def next_event(text: bytes, at: int, end: int, *, missing: bytes, layout: Layout) -> int:
+def next_event(text: bytes, at: int, end: int, *, missing: bytes, layout: Layout, runs: "Runs") -> int:
     """Where the next event begins, or where the text from `at` on is the layout's again; `end` if neither.
 
     `missing` are the brackets that the broken event lacks at `at`; none if the text belongs to no event.
     """
-    return _Skipping(text, end, missing, layout).run(at)
+    return _Skipping(text, end, missing, layout, runs).run(at)
 
 
 class _Skipping:
     """Follows the brackets of broken text. An object where the text cannot have one as a value may be an event."""
 
-    def __init__(self, text: bytes, end: int, missing: bytes, layout: Layout) -> None:
+    def __init__(self, text: bytes, end: int, missing: bytes, layout: Layout, runs: "Runs") -> None:
+        self._runs = runs
         self._text = text
         self._end = end
         self._missing = bytearray(missing)
@@ -152,7 +153,7 @@ class _Skipping:
     def _is_event(self, start: int) -> bool:
         if start < self._refuted:
             return False
-        run = run_of_events(self._text, start, self._end, self._layout)
+        run = self._runs.at(self._text, start, self._end, self._layout)
         self._refuted = run.end
         self._undecided = run.belongs is None
         return run.belongs is not False
@@ -165,11 +166,31 @@ class Run(NamedTuple):
     belongs: bool | None
 
 
-def run_of_events(text: bytes, start: int, end: int, layout: Layout) -> Run:
+class Runs:
+    """The last run of events that was followed. A later start inside it has the same end and the same answer, so that text
+    in which every event is followed by garbage is visited once and not once for each of them.
+    """
+
+    def __init__(self) -> None:
+        self._run = Run(0, belongs=None)
+        self._starts: set[int] = set()
+        self._text = b""
+        self._within: tuple[int, Layout] | None = None
+
+    def at(self, text: bytes, start: int, end: int, layout: Layout) -> Run:
+        """See `run_of_events`."""
+        if start not in self._starts or self._text is not text or self._within != (end, layout):
+            self._starts = set()
+            self._run = run_of_events(text, start, end, layout, self._starts)
+            self._text, self._within = text, (end, layout)
+        return self._run
+
+
+def run_of_events(text: bytes, start: int, end: int, layout: Layout, starts: set[int]) -> Run:
     """Whether the object at `start` and those after it are events, as what follows them tells.
 
     Elements of a nested list look like events up to the end of that list, where brackets follow that close nothing of
-    the layout.
+    the layout. Where each object begins is added to `starts`.
     """
     at, open_end = start, True if layout.final else None
     while at < end:
@@ -179,6 +200,7 @@ def run_of_events(text: bytes, start: int, end: int, layout: Layout) -> Run:
             if found.state is not State.CLOSED:
                 cut = found.state is State.OPEN and not layout.final
                 return Run(found.at, None if cut else at > start)
+            starts.add(at)
             at = found.at
         elif first == b"]":
             ends = (layout.in_list or layout.head) and ENDS.match(text, at, end) is not None
