@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.ingest import cursor, grammar, jsontext, objects, recovery, wrapping
+from casbah.ingest import audit_csv, cursor, grammar, jsontext, objects, recovery, wrapping
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.feed import Feed
 from casbah.ingest.shapes import Reader, events
@@ -337,3 +337,38 @@ def test_a_header_joined_in_is_no_row():
     text = HEADER + row("a") + MARK + HEADER + row("b")
     items = read(text.encode())
     assert (ids(items), len(items)) == (["a", "b"], 2)
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 4_000, 7])
+def test_a_row_that_is_too_long_is_refused_and_never_cut(chunk):
+    cell = '"' + json.dumps({"_id": "long", "x": "é" * 2_000}, ensure_ascii=False).replace('"', '""') + '"\r\n'
+    text = HEADER + row("a") + "1,2022,15,x,a," + cell + row("b")
+    items = read(text.encode(), chunk=chunk, line=3_000)
+    assert ids(items) == ["a", "b"]
+    assert [item.reason for item in refused(items)] == ["the line is longer than a line may be"]
+    assert ids(read(text.encode(), chunk=chunk, line=5_000)) == ["a", "long", "b"]
+
+
+def test_a_quote_that_is_never_closed_costs_time_and_memory_within_bounds(monkeypatch):
+    visited = 0
+    original = audit_csv._Table._read
+
+    def counting(table, text, lines):
+        nonlocal visited
+        visited += len(text)
+        return original(table, text, lines)
+
+    monkeypatch.setattr(audit_csv._Table, "_read", counting)
+    monkeypatch.setattr(audit_csv, "_AHEAD", 10_000)
+    text = HEADER + '1,2022,15,x,a,"{""_id"":""x\n' + "a line without quotes\n" * 20_000
+    items = read(text.encode() + row("b").encode())
+    assert ids(items) == ["b"]
+    assert visited < 4 * len(text)
+
+
+@pytest.mark.parametrize("separator", [",", ",\n"], ids=["on one line", "on lines"])
+def test_an_event_may_be_as_long_in_every_layout(separator):
+    long = json.dumps({"_id": "long", "x": "y" * 300}, separators=(",", ":"))
+    items = read(f"[{A}{separator}{long}{separator}{B}]".encode(), line=200)
+    assert ids(items) == ["a", "b"]
+    assert len(refused(items)) == 1

@@ -15,9 +15,9 @@ from casbah.errors import BodyTooLargeError, MalformedBodyError, UnavailableErro
 from casbah.http.body import read_body
 from casbah.http.encoding import decoded
 from casbah.http.exchange import Exchange, json_response
-from casbah.ingest import envelope
+from casbah.ingest import envelope, jsontext
 from casbah.ingest.beside import PIECE
-from casbah.ingest.contract import Refusal
+from casbah.ingest.contract import Refusal, UnusableEventError
 from casbah.ingest.enrich.networks import Ranges
 from casbah.ingest.opening import Limits
 from casbah.store.contract import Inserted, Prepared
@@ -120,10 +120,12 @@ def _storing(exchange: Exchange, batch: "_Batch") -> Callable[[], _Outcome]:
 
 
 async def _store_small(exchange: Exchange, body: bytes, source: str | None, encodings: str) -> dict[str, Any] | None:
-    """Store a small body's events; None where it is not small once it is decompressed."""
+    """Store a small body's events; None where it is not small once it is decompressed, or has to be searched for events."""
     try:
         text = _plain(body, encodings, limit=min(_SMALL, exchange.services.settings.max_ingest_body))
     except BodyTooLargeError:
+        return None
+    if not _is_lines_of_json(text):  # Reading on after errors takes longer than the event loop may be held up.
         return None
     book = exchange.services.ranges
     ranges = await exchange.brief(book, book.ranges, exchange.scope)
@@ -134,6 +136,15 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None, enco
     if outcomes[0].refused:
         await exchange.quick(_keep_rejects, exchange, outcomes, source)
     return _answer(exchange, outcomes)
+
+
+def _is_lines_of_json(text: bytes) -> bool:
+    try:
+        for line in text.splitlines():
+            jsontext.parse(line or b"null")
+    except UnusableEventError:
+        return False
+    return True
 
 
 def _keep_rejects(exchange: Exchange, outcomes: Sequence[_Outcome], source: str | None) -> None:

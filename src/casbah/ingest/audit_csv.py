@@ -6,7 +6,6 @@ a quote that is not closed must not swallow the rows after it.
 
 import csv
 import io
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ _COLUMN = "auditdata"
 _DELIMITERS = (",", ";", "\t")
 _AHEAD = 1 << 18
 _NO_EVENT = "no AuditData"
+_TOO_LONG = "the line is longer than a line may be"
 
 
 def delimiter_of(header: bytes) -> str | None:
@@ -36,7 +36,7 @@ def rows(feed: Feed, delimiter: str, *, origin: str, most_kept: int) -> Iterator
     lines = _Lines(feed.raw_lines())
     header = next(line for line in lines.taken() if line.strip())
     names = _columns(header.decode("utf-8", "replace"), delimiter)
-    table = _Table(names.index(_COLUMN), len(names), delimiter, header.strip())
+    table = _Table(names.index(_COLUMN), len(names), delimiter, header.strip(), feed.most_line)
     number = lines.number
     while lines.more(1):
         number, row = lines.number + 1, table.row(lines)
@@ -56,7 +56,8 @@ class _Lines:
     """Lines, some of them seen ahead."""
 
     _source: Iterator[bytes]
-    _seen: deque[bytes] = field(default_factory=deque)
+    _seen: list[bytes] = field(default_factory=list)
+    _next: int = 0
     number: int = 0
     passed: int = 0
 
@@ -67,7 +68,7 @@ class _Lines:
 
     def more(self, count: int) -> bool:
         """Whether there are so many lines."""
-        while len(self._seen) < count:
+        while len(self._seen) - self._next < count:
             line = next(self._source, None)
             if line is None:
                 return False
@@ -75,11 +76,15 @@ class _Lines:
         return True
 
     def __getitem__(self, index: int) -> bytes:
-        return self._seen[index]
+        return self._seen[self._next + index]
 
     def take(self, count: int) -> list[bytes]:
-        """The next lines, which are done with."""
-        lines = [self._seen.popleft() for _ in range(count)]
+        """Remove and return the next `count` lines."""
+        lines = self._seen[self._next : self._next + count]
+        self._next += count
+        if 2 * self._next > len(self._seen):
+            del self._seen[: self._next]
+            self._next = 0
         self.number += count
         self.passed += sum(map(len, lines))
         return lines
@@ -103,10 +108,15 @@ class _Table:
     width: int
     delimiter: str
     header: bytes
+    most: int
+    """Bytes of the longest row."""
+
     spent: int = 0
 
     def row(self, lines: _Lines) -> _Row:
         """The row that begins with the next line, or what cannot be read before the next row."""
+        if len(lines[0]) > self.most:
+            return _Row(1, reason=_TOO_LONG)
         first = self._read(lines[0], 1)
         if first.event is not None or not first.reason or _is_even(lines[0]):
             return first
@@ -122,9 +132,10 @@ class _Table:
         """The row that begins with the line `start` and may go on in the next ones."""
         text, count, size = [lines[start]], 1, len(lines[start])
         even = _is_even(lines[start])
-        while not even and lines.more(start + count + 1) and self.spent < _AHEAD + lines.passed // 16:
+        budget = min(self.most, _AHEAD + lines.passed // 16 - self.spent)
+        while not even and size <= budget and lines.more(start + count + 1):
             line = lines[start + count]
-            if self._read(line, 1).event is not None:
+            if len(line) > self.most - size or self._read(line, 1).event is not None:
                 break
             text.append(line)
             count, size = count + 1, size + len(line)

@@ -41,13 +41,18 @@ class Feed:
         return head or self._read()
 
     def raw_lines(self) -> Iterator[bytes]:
-        """Every line with its line feed; of one longer than `most_line`, little more than that."""
+        """Every line with its line feed; of one longer than `most_line` the beginning, which is longer than that, too."""
         waiting: list[bytes] = []
         size = 0
         while chunk := self.chunk():
             *complete, last = chunk.split(b"\n")
             for part in complete:
-                yield b"".join((*waiting, part, b"\n")) if waiting else part + b"\n"
+                if not waiting:
+                    yield part + b"\n"
+                elif size > self.most_line:  # What follows is not joined to it: bytes between them may be missing.
+                    yield b"".join(waiting) + b"\n"
+                else:
+                    yield b"".join((*waiting, part, b"\n"))
                 waiting, size = [], 0
             if last and size <= self.most_line:
                 waiting.append(last)

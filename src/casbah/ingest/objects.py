@@ -91,7 +91,7 @@ class Objects:
             return
         while found := ROW.match(text, at):
             raw = found.group(1)
-            if b"\n" in raw or (parsed := _parsed(raw)) is None:
+            if b"\n" in raw or len(raw) > self._cursor.most or (parsed := _parsed(raw)) is None:
                 break
             yield Event(raw, parsed, reader.origin, self._cursor.items + 1 if self._cursor.one_line else window.line)
             self._cursor.items += 1
@@ -222,6 +222,9 @@ class Objects:
         """The span that a broken object takes; None if more of the text has to be seen."""
         window = self._cursor.window
         text, at = window.text, window.at
+        end = self._end_of_long(found)
+        if end is not None:
+            return self._cursor.span(end, _TOO_LONG)
         line = self._cursor.next_line()
         reason = self._why(found)
         flat = self._cursor.has_keys(found.at if line is None else line)
@@ -230,6 +233,17 @@ class Objects:
             return self._cursor.line_span(reason, self._cursor.indent)
         end = len(text) if flat or line is None else line
         return self._bracket_span(found, end, reason)
+
+    def _end_of_long(self, found: Scan) -> int | None:
+        """Where an object ends that is too long to be read, if that is in memory: it is not searched for events."""
+        window = self._cursor.window
+        if found.state is not State.OPEN or found.at - window.at <= self._cursor.most or self._spent > _AHEAD:
+            return None
+        whole = scan(window.text, window.at, len(window.text))
+        if whole.state is State.CLOSED:
+            return whole.at
+        self._spent += whole.at - window.at
+        return None
 
     def _bracket_span(self, found: Scan, end: int, reason: str) -> Refusal | None:
         window = self._cursor.window

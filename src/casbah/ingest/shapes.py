@@ -38,7 +38,7 @@ def _unless_foreign(items: Iterator[Event | Refusal], origin: str) -> Iterator[E
     Of more than `_MOST_HELD` refusals before the first event the rest are one, so that memory is bounded.
     """
     held: list[Refusal] = []
-    more = 0
+    more, only_objects = 0, True
     for item in items:
         if isinstance(item, Event):
             yield from _released(held, more)
@@ -46,14 +46,15 @@ def _unless_foreign(items: Iterator[Event | Refusal], origin: str) -> Iterator[E
             break
         if len(held) < _MOST_HELD:
             held.append(item)
-        elif all(refusal.raw.startswith(b"{") for refusal in held):
+            only_objects = only_objects and item.raw.startswith(b"{")
+        elif only_objects:
             yield from held
             yield item
             break
         else:
             more += 1
     else:
-        if all(refusal.raw.startswith(b"{") for refusal in held):
+        if only_objects:
             yield from held
         elif held:
             yield Refusal(origin, 1, _NO_SHAPE if held[0].reason.endswith(NO_JSON) else f"no event: {held[0].reason}")
