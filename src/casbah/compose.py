@@ -106,7 +106,9 @@ def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iter
         _taken_in(settings, store, shelf, clock=clock) as taken_in,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
         closing(_exports(settings, store, clock, earlier := EarlierOwners(asked["tokens"]))) as exports,
-        closing(Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock)) as retention,
+        closing(
+            Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock, hourly=(taken_in["rejects"].trim,))
+        ) as retention,
     ):
         asked["tokens"].separate()
         bounds = Bounds(settings.max_queries, settings.max_queries_size)

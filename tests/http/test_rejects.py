@@ -120,8 +120,18 @@ def test_they_are_kept_for_a_while(clock):
     rejects.keep(refusals(b"old"), source=None, sender="s", scope=TENANT)
     clock.now += 30 * DAY + 1
     assert rejects.all(TENANT) == []
+    shelf = rejects._shelf
+    assert len(shelf.all(TENANT.tenant)) == 1
+    rejects.trim()
+    assert shelf.all(TENANT.tenant) == []
     rejects.keep(refusals(b"new"), source=None, sender="s", scope=TENANT)
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"new"]
+
+
+def test_what_is_larger_than_all_that_may_be_kept_is_not_kept_and_said_so(clock):
+    rejects = Rejects(MemoryShelf(), clock=clock, most=100, keep=None)
+    assert rejects.keep(refusals(b"x" * 500), source=None, sender="s", scope=TENANT) == 0
+    assert rejects.all(TENANT) == []
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,14 @@ def test_an_error_is_told_without_the_systems_own_text(house: House, monkeypatch
 def test_rules_are_applied_once_an_hour_however_often_deletions_wake_the_thread(house: House, monkeypatch) -> None:
     now, wakes, applied, done = [0.0], [0], [], threading.Event()
     services = house.services
+    trimmed = []
     retention = Retention(
-        services.store, services.retention.rules, services.trail, clock=lambda: NOW, monotonic=lambda: now[0]
+        services.store,
+        services.retention.rules,
+        services.trail,
+        clock=lambda: NOW,
+        monotonic=lambda: now[0],
+        hourly=(lambda: trimmed.append(wakes[0]),),
     )
     moments = {1_000: EVERY_SECONDS - 1, 2_000: EVERY_SECONDS, 3_000: 2 * EVERY_SECONDS}
 
@@ -160,4 +166,4 @@ def test_rules_are_applied_once_an_hour_however_often_deletions_wake_the_thread(
     retention.begin()
     assert done.wait(LONG)
     retention.close()
-    assert applied == [1, 2_000, 3_000]
+    assert applied == trimmed == [1, 2_000, 3_000]

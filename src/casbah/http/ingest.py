@@ -11,7 +11,14 @@ from typing import Any
 from starlette.responses import Response
 
 from casbah.activity.arrival import Arrival
-from casbah.errors import BodyTooLargeError, MalformedBodyError, UnavailableError, UnknownSourceError, describe
+from casbah.errors import (
+    BodyTooLargeError,
+    BusyError,
+    MalformedBodyError,
+    UnavailableError,
+    UnknownSourceError,
+    describe,
+)
 from casbah.http.body import read_body
 from casbah.http.encoding import decoded
 from casbah.http.exchange import Exchange, json_response
@@ -134,7 +141,10 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None, enco
     inserted = await asyncio.wrap_future(exchange.store.insert_soon(items, exchange.scope))
     outcomes = [batch.outcome(items, inserted)]
     if outcomes[0].refused:
-        await exchange.quick(_keep_rejects, exchange, outcomes, source)
+        try:
+            await exchange.quick(_keep_rejects, exchange, outcomes, source)
+        except BusyError as error:  # The events are stored; the answer names each refusal.
+            log.warning("%d refused events are not kept: %s", len(outcomes[0].refused), error)
     return _answer(exchange, outcomes)
 
 

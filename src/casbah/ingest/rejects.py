@@ -77,7 +77,13 @@ class Rejects:
             self._shelf.put(scope.tenant, name, value)
             sizes[name] = _size(value)
             self._trim(scope.tenant, sizes, now)
-        return len(events)
+            return len(events) if name in sizes else 0
+
+    def trim(self) -> None:
+        """Remove what has been kept for long enough, in every tenant: nobody may send to it any more."""
+        for tenant in {tenant for tenant, _ in self._shelf.everything()}:
+            with self._lock:
+                self._trim(tenant, self._known(tenant), self._clock())
 
     def all(self, scope: Scope) -> Sequence[Reject]:
         """What is kept, the newest request first, its events in their order."""

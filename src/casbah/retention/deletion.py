@@ -65,7 +65,7 @@ class Applied:
 
 class Retention:
     """Deletes what may be deleted. Methods may be called from any thread; a thread of its own applies the rules. The clock
-    gives ms since the epoch, `monotonic` seconds.
+    gives ms since the epoch, `monotonic` seconds. `hourly` is what else removes things that were kept for long enough.
     """
 
     def __init__(
@@ -76,8 +76,10 @@ class Retention:
         *,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        hourly: Sequence[Callable[[], object]] = (),
     ) -> None:
         self.rules = rules
+        self._hourly = hourly
         self._store = store
         self._trail = trail
         self._clock = clock
@@ -202,6 +204,8 @@ class Retention:
             self._guarded(self._erase_all, "erasing")
             if self._monotonic() >= due:
                 self._guarded(self._apply_all, "retention")
+                for work in self._hourly:
+                    self._guarded(work, "removing what was kept for long enough")
                 due = self._monotonic() + EVERY_SECONDS
             self._awake.wait(_IDLE_SECONDS)
             self._awake.clear()
