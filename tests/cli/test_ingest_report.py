@@ -11,10 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from casbah.cli import app
 from casbah.cli.connection import Api
+from casbah.cli.ingest import FileReport, Tally, _table
 from making import record
 
 DAY = 86_400_000
@@ -48,9 +50,11 @@ def test_special_files_in_a_folder_are_skipped_and_named(tmp_path):
         "stored": 1,
         "duplicates": 0,
         "refused": 0,
-        "skipped": 2,
+        "skipped": 3,
         "suspicious": {},
     }
+    link = "a symbolic link to a folder is read only where it is named itself"
+    assert f"skipped {folder / 'loop'}: {link}" in done.stderr.decode()
     assert f"skipped {folder / 'pipe'}: a named pipe is read only where it is named itself" in done.stderr.decode()
     assert f"skipped {folder / 'socket'}: a socket" in done.stderr.decode()
 
@@ -112,8 +116,9 @@ def test_a_signal_ends_it_with_one_line_and_nothing_is_lost_or_doubled(tmp_path,
         text = running.stderr.read().decode()
         assert running.wait(60) == code
     assert "Traceback" not in text
-    assert len(text.splitlines()) == 1
-    assert text.startswith("casbah: stopped: ")
+    made, stopped = text.splitlines()
+    assert made == f"casbah: made a new store at {tmp_path / 'store'}"
+    assert stopped.startswith("casbah: stopped: ")
     assert text.endswith("run it again: nothing is stored twice\n")
     so_far = int(text.split(" stored")[0].rpartition(" ")[2].replace(",", ""))
     again = json.loads(ingest(tmp_path / "store", "-", "--json", stdin=events.read_bytes()).stdout)
@@ -172,3 +177,56 @@ def test_a_rejects_file_gets_no_folder_of_its_own(tmp_path):
 
 def test_a_rejects_file_may_be_a_device(tmp_path):
     ingest(tmp_path / "store", "-", "--rejects", os.devnull, stdin=line(1) + b"bad\n", code=1)
+
+
+def counts(done: subprocess.CompletedProcess[bytes]) -> tuple[int, ...]:
+    result = json.loads(done.stdout)
+    return tuple(result[name] for name in ("read", "stored", "duplicates", "refused", "skipped"))
+
+
+def test_the_stores_own_files_are_not_read(tmp_path):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "events.ndjson").write_bytes(line(1))
+    store = logs / "store"
+    first = ingest(store, str(logs), "--json")
+    assert counts(first) == (1, 1, 0, 0, 1)
+    assert f"skipped {store}: it belongs to the store, whose own files hold no logs" in first.stderr.decode()
+    assert f"casbah: made a new store at {store}\n" in first.stderr.decode()
+    again = ingest(store, str(logs), "--json")
+    assert (counts(again), b"new store" in again.stderr) == ((1, 0, 1, 0, 1), False)
+    assert counts(ingest(store, str(store), "--json", code=1)) == (0, 0, 0, 0, 1)
+    (tmp_path / "link").symlink_to(store)
+    for path in (tmp_path / "link", store / "tenants", store / "format.json"):
+        assert counts(ingest(store, str(path), "--json", code=1)) == (0, 0, 0, 0, 1)
+
+
+def test_what_the_store_keeps_of_refused_events_may_be_named(tmp_path):
+    store = tmp_path / "store"
+    ingest(store, "-", stdin=b"bad\n", code=1)
+    (kept,) = (store / "rejects").iterdir()
+    assert counts(ingest(store, str(kept), "--json", code=1)) == (1, 0, 0, 1, 0)
+
+
+def test_where_the_rejects_file_cannot_be_written_the_reasons_are_said_all_the_same(tmp_path):
+    store = tmp_path / "store"
+    ingest(store, "-", stdin=line(1))
+    (store / "rejects").write_text("no folder")
+    done = ingest(store, "-", "--json", stdin=b'bad\n{"odd": 1}\n' + line(1), code=1)
+    assert counts(done) == (3, 0, 1, 2, 0)
+    said = done.stderr.decode()
+    assert "1 refused: not JSON" in said
+    assert f"what was refused is not kept, or not all of it: {store / 'rejects'}" in said
+    assert "; ingest it again with --rejects" in said
+
+
+@pytest.mark.parametrize(("count", "more"), [(50, ""), (51, ""), (52, "and 2 more files")])
+def test_a_line_for_the_rest_stands_for_several(count, more):
+    files = [FileReport(f"f{number:02}", Tally(1)) for number in range(count)]
+    console = Console(width=100)
+    with console.capture() as said:
+        console.print(_table(files, Tally(count)))
+    lines = said.get().splitlines()
+    assert sum(each.startswith("f") and each[1:3].isdigit() for each in lines) == (50 if more else count)
+    assert any(each.startswith("and ") for each in lines) == bool(more)
+    assert more in said.get()

@@ -106,6 +106,26 @@ def test_copy_creates_no_store_to_copy_from(tmp_path: Path) -> None:
     assert entries(tmp_path) == before
 
 
+def test_ingest_makes_a_store_in_an_empty_folder_alone(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "events.ndjson").write_text("{}\n")
+    before = entries(tmp_path)
+    for path, says in ((logs, "it holds 'events.ndjson'"), (logs / "events.ndjson", "is a file, not a folder")):
+        result = CliRunner().invoke(app, ["ingest", "-", "--store", str(path)], input="{}")
+        assert (result.exit_code, says in " ".join(result.stderr.split())) == (2, True), result.output
+    assert entries(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["lock", "lost+found", ".keep"])
+def test_what_is_no_hindrance_to_a_new_store(name: str, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / name).touch()
+    (tmp_path / "event.ndjson").write_text('{"_id":"x","timestamp":1,"appId":1}\n')
+    result = CliRunner().invoke(app, ["ingest", str(tmp_path / "event.ndjson"), "--store", str(tmp_path / "store")])
+    assert (result.exit_code, "made a new store at" in result.stderr) == (0, True), result.output
+
+
 def test_a_first_token_and_a_first_ingest_make_a_store(tmp_path: Path) -> None:
     event = tmp_path / "event.ndjson"
     event.write_text('{"_id":"x","timestamp":1,"appId":1}\n')

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from casbah import compose
 from casbah.activity.arrival import Arrival
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
@@ -26,7 +27,7 @@ from casbah.connectors import connectors
 from casbah.errors import ServerRefusedError
 from casbah.ingest import envelope
 from casbah.ingest.contract import Recognised, Refusal
-from casbah.ingest.opening import Limits
+from casbah.ingest.opening import Limits, said
 from casbah.ingest.pipeline import arrivals
 from casbah.ingest.reading import Page, pages
 from casbah.ingest.times import SUSPICIONS, suspicion
@@ -88,18 +89,27 @@ class Rejects:
     """The file that keeps what was refused, with the reasons; it is made when there is something to keep.
 
     It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL of all of them. Where bytes are left out,
-    `cut` says how many.
+    `cut` says how many. Where the file cannot be written, `error` says why; the reasons are counted all the same.
     """
 
     path: Path
     in_store: bool = True
     reasons: Counter[str] = field(default_factory=Counter)
     cut: int = 0
+    error: str = ""
     _file: IO[str] | None = None
     _size: int = 0
 
     def keep(self, refusal: Refusal) -> None:
         """Keep one event, or as much of it as there is room for."""
+        self.reasons[refusal.reason] += 1
+        if not self.error:
+            try:
+                self._write(refusal)
+            except OSError as error:
+                self.error = said(error)
+
+    def _write(self, refusal: Refusal) -> None:
         if self._file is None:
             self._file = self._opened()
         raw = refusal.raw[: min(MOST_REFUSED, MOST_REFUSED_IN_ALL - self._size)]
@@ -108,13 +118,15 @@ class Rejects:
         line = {"origin": refusal.origin, "line": refusal.line, "reason": refusal.reason}
         event = {"event": raw.decode("utf-8", "backslashreplace"), **({"cut": cut} if cut else {})}
         self._file.write(json.dumps({**line, **event}) + "\n")
-        self.reasons[refusal.reason] += 1
         self.cut += bool(cut)
 
     def close(self) -> None:
         """No more."""
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:  # The disk may refuse what was buffered.
+                self.error = self.error or said(error)
 
     def _opened(self) -> IO[str]:
         if self.in_store:
@@ -140,14 +152,23 @@ def ingest(
 
     Example: casbah ingest exports/ cloudtrail.json.gz --tenant acme
     """
-    settings = options.chosen(store=store)
+    settings = options.new_or_existing(store=store)
+    new = not compose.holds_store(settings)
     kept = _rejects(rejects, settings)
     files: list[FileReport] = []
     stopping = Stopping()
     try:
         with stopping.heeded(), connected(settings, tenant=tenant) as api:
+            if new:
+                sys.stderr.write(f"casbah: made a new store at {settings.store}\n")
             try:
-                found = pages(paths, connectors=connectors(settings.sources), source=source, limits=_limits(settings))
+                found = pages(
+                    paths,
+                    connectors=connectors(settings.sources),
+                    source=source,
+                    limits=_limits(settings),
+                    unread=settings.store,
+                )
                 for page in _shown(found):
                     files.append(FileReport(page.origin, skipped=page.skipped))
                     _store(api, page, files[-1], kept, stopping)
@@ -284,24 +305,22 @@ def _watched(page: Page, progress: Progress, task: TaskID) -> Iterator[Recognise
 def _report(files: list[FileReport], total: Tally, rejects: Rejects) -> None:
     """What became of it all, for people."""
     console = Console(stderr=True)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("file", overflow="fold")
-    table.add_column("source")
-    for title in ("read", "stored", "duplicates", "refused"):
-        table.add_column(title, justify="right")
     read = [file for file in files if not file.skipped]
-    for file in read[:_MOST_FILES]:
-        table.add_row(cell(file.origin), cell(file.source()), *_cells(file.tally))
-    if len(read) > _MOST_FILES:
-        table.add_row(f"and {len(read) - _MOST_FILES:,} more files")
-    if len(read) > 1:
-        table.add_row(f"{len(read):,} files", "", *_cells(total))
     if read:
-        console.print(table)
+        console.print(_table(read, total))
     _warn(console, files)
     for reason, count in rejects.reasons.most_common(_MOST_REASONS):
         console.print(f"{count:,} refused: {plain(reason)}", style="yellow", markup=False, highlight=False)
-    if rejects.reasons:
+    if rejects.error:
+        console.print(
+            f"what was refused is not kept, or not all of it: {rejects.path}: {rejects.error}; "
+            "ingest it again with --rejects and a file that can be written",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif rejects.reasons:
         console.print(f"what was refused is kept in {rejects.path}", markup=False, highlight=False, soft_wrap=True)
     if rejects.cut:
         console.print(
@@ -309,11 +328,32 @@ def _report(files: list[FileReport], total: Tally, rejects: Rejects) -> None:
         )
 
 
+def _table(read: list[FileReport], total: Tally) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    table.add_column("source")
+    for title in ("read", "stored", "duplicates", "refused"):
+        table.add_column(title, justify="right")
+    shown = _first(read)
+    for file in shown:
+        table.add_row(cell(file.origin), cell(file.source()), *_cells(file.tally))
+    if len(read) > len(shown):
+        table.add_row(f"and {len(read) - len(shown):,} more files")
+    if len(read) > 1:
+        table.add_row(f"{len(read):,} files", "", *_cells(total))
+    return table
+
+
+def _first(files: list[FileReport]) -> list[FileReport]:
+    """Those that are shown one by one: all, where a line for the rest would stand for a single one."""
+    return files[:_MOST_FILES] if len(files) > _MOST_FILES + 1 else files
+
+
 def _warn(console: Console, files: list[FileReport]) -> None:
     skipped = [file for file in files if file.skipped]
-    lines = [f"skipped {plain(file.origin)}: {file.skipped}" for file in skipped[:_MOST_FILES]]
-    if len(skipped) > _MOST_FILES:
-        lines.append(f"and {len(skipped) - _MOST_FILES:,} more skipped")
+    lines = [f"skipped {plain(file.origin)}: {file.skipped}" for file in _first(skipped)]
+    if len(skipped) > len(lines):
+        lines.append(f"and {len(skipped) - len(lines):,} more skipped")
     lines += [f"{count:,} activities have times that {SUSPICIONS[name]}" for name, count in _suspicions(files).items()]
     for line in lines:
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)

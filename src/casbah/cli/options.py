@@ -19,6 +19,11 @@ Chosen = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Any setting of docs/settings.md; may stand several times."),
 ]
 TENANT = DEFAULT_TENANT
+_BEGUN = "lock"
+"""The first file of a store; a folder with it may be one whose making was interrupted."""
+
+_NO_HINDRANCE = {"lost+found", "copies"}
+"""What may be where a store is made: what a file system has, and how far `casbah copy` got."""
 
 
 def chosen(**given: str | None) -> Settings:
@@ -30,6 +35,28 @@ def existing(**given: str | None) -> Settings:
     """The settings of a command that reads: it never creates a store, so that a mistyped path is an error."""
     settings = chosen(**given)
     require_store(settings, hint="--store")
+    return settings
+
+
+def new_or_existing(**given: str | None) -> Settings:
+    """The settings of a command that makes a store where there is none.
+
+    Raises typer.BadParameter for a folder with other things in it, which is a mistyped path.
+    """
+    settings = chosen(**given)
+    folder = settings.store
+    if compose.holds_store(settings):
+        return settings
+    if folder.exists() and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is a file, not a folder; name the store's folder", param_hint="--store")
+    names = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+    foreign = sorted(name for name in names - _NO_HINDRANCE if not name.startswith("."))
+    if foreign and _BEGUN not in names:
+        raise typer.BadParameter(
+            f"{folder} has no store in it and is not empty: it holds {foreign[0]!r}; "
+            "name a store, or an empty folder for a new one",
+            param_hint="--store",
+        )
     return settings
 
 

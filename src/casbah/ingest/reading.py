@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -45,6 +45,7 @@ class _How:
     named: Connector | None
     wrappers: frozenset[str]
     limits: Limits
+    unread: Path | None = None
 
 
 def pages(
@@ -53,11 +54,13 @@ def pages(
     connectors: Mapping[str, Connector],
     source: str | None = None,
     limits: Limits = _DEFAULT_LIMITS,
+    unread: Path | None = None,
 ) -> Iterator[Page]:
     """A page for each file: files, folders with all below them, members of archives, and `-` for standard
-    input. Where a `source` is named, events of others are refused.
+    input. Where a `source` is named, events of others are refused. What is in the folder `unread`, that of the store, is
+    skipped, but for the rejects files there.
     """
-    how = _how(source, connectors, limits)
+    how = replace(_how(source, connectors, limits), unread=unread)
     return (page for path in paths for page in _pages(path, how))
 
 
@@ -96,7 +99,7 @@ def _pages(path: str, how: _How) -> Iterator[Page]:
     if path == STDIN:
         yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, None, how)
         return
-    for file in _files(path):
+    for file in _files(path, how.unread):
         if isinstance(file, Page):
             yield file
             continue
@@ -107,23 +110,45 @@ def _pages(path: str, how: _How) -> Iterator[Page]:
             yield _unreadable(file, error)
 
 
-def _files(path: str) -> Iterator[str | Page]:
+def _files(path: str, unread: Path | None) -> Iterator[str | Page]:
     """The file itself, or the files below a folder in the order of their names; hidden ones are left out.
 
-    A page takes the place of what is not read: a named pipe in a folder would wait for a writer for ever.
+    A page takes the place of what is not read: a named pipe in a folder would wait for a writer for ever, and a link to a
+    folder may lead back to where it is.
     """
+    if unread is not None and _inside(path, unread):
+        yield _skipped(path, _THE_STORES)
+        return
     if not Path(path).is_dir():
         yield path
         return
     empty = True
     for folder, folders, names in os.walk(path):
+        if unread is not None and _inside(folder, unread):
+            folders.clear()
+            empty = False
+            yield _skipped(folder, _THE_STORES)
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for link in (str(Path(folder, name)) for name in folders):
+            if Path(link).is_symlink():
+                yield _skipped(link, "a symbolic link to a folder is read only where it is named itself")
         for file in (str(Path(folder, name)) for name in sorted(names) if not name.startswith(".")):
             kind = _special(file)
             empty = empty and kind is not None
             yield file if kind is None else _skipped(file, f"{kind} is read only where it is named itself")
     if empty:
         yield _skipped(path, "no files in this folder")
+
+
+_THE_STORES = "it belongs to the store, whose own files hold no logs"
+_REJECTS = "rejects"
+
+
+def _inside(path: str, store: Path) -> bool:
+    """Whether a path is the store's folder or below it, links followed. What was refused before may be read again."""
+    real, whole = Path(os.path.realpath(path)), Path(os.path.realpath(store))
+    return real.is_relative_to(whole) and not real.is_relative_to(whole / _REJECTS)
 
 
 def _special(file: str) -> str | None:
