@@ -53,6 +53,23 @@ def test_without_an_ending_it_asks_for_one(folder: Path) -> None:
     )
 
 
+def test_a_file_of_another_format_is_not_replaced(folder: Path) -> None:
+    file = folder / "all.csv"
+    told("export", str(file))
+    before = file.read_bytes()
+    said = " ".join(told("export", str(file), "--format", "parquet", code=2).split())
+    assert "by its name it is csv, not parquet" in said
+    assert file.read_bytes() == before
+    told("export", str(file), "--format", "csv")
+    told("export", str(folder / "new.csv"), "--format", "parquet")
+
+
+@pytest.mark.parametrize(("name", "says"), [("no/all.csv", "make it first"), ("store", "is a folder; name a file")])
+def test_where_it_cannot_be_written_no_export_begins(folder: Path, name: str, says: str) -> None:
+    assert says in " ".join(told("export", str(folder / name), "--format", "csv", code=2).split())
+    assert not (folder / "store" / "exports").exists() or list((folder / "store" / "exports").iterdir()) == []
+
+
 def test_what_broke_off_is_gone_on_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     send = Api.ask

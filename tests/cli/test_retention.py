@@ -47,7 +47,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_deleted() -> None:
 
 def test_with_yes_they_are_gone() -> None:
     assert told("delete", "--filter", OURS, "--yes") == "100 match, 0 are held, 100 deleted\n"
-    assert (total(), told("delete", "--filter", OURS, "--yes")) == (200, "0 match, 0 are held, 0 would be deleted\n")
+    assert (total(), told("delete", "--filter", OURS, "--yes")) == (200, "0 match, 0 are held, 0 deleted\n")
 
 
 def test_everything_must_be_said() -> None:
@@ -124,8 +124,26 @@ def test_an_id_with_more_to_it_is_another(more: str) -> None:
 
 def test_what_is_held_is_not_deleted() -> None:
     told("retention", "hold", "all of it", "--everything")
-    assert shown("delete", "--everything", "--yes").items() >= {"matching": 300, "held": 300, "deleted": 0}.items()
+    done = shown("delete", "--everything", "--yes")
+    assert done.items() >= {"dryRun": False, "matching": 300, "held": 300, "deleted": 0}.items()
     assert total() == 300
+
+
+def test_an_attempt_that_deletes_nothing_leaves_two_acts_and_a_look_none() -> None:
+    told("retention", "hold", "all of it", "--everything")
+    assert told("delete", "--filter", OURS) == "100 match, 100 are held, 0 would be deleted\n"
+    assert told("delete", "--filter", OURS, "--yes") == "100 match, 100 are held, 0 deleted\n"
+    acts = json.loads(told("list", "--json", "--asc", "--filter", "service eq 900013"))["data"]
+    names = [each["mainInfo"]["rawOperationName"] for each in acts]
+    assert [name for name in names if "delete" in name] == ["begin_delete_activities", "delete_activities"]
+
+
+def test_a_second_rule_of_the_same_name_is_said() -> None:
+    first = shown("retention", "hold", "case 1", "--filter", OURS)["id"]
+    result = CliRunner().invoke(app, ["retention", "hold", "case 1", "--everything"])
+    assert result.exit_code == 0, result.output
+    assert f"'case 1' is the name of {first}, too; `casbah retention list` shows them" in result.stderr
+    assert CliRunner().invoke(app, ["retention", "hold", "case 2", "--everything"]).stderr == ""
 
 
 def test_how_long_acts_are_kept_is_said_and_set() -> None:

@@ -62,6 +62,7 @@ def export(  # noqa: PLR0913  one parameter an option
     if go_on is None and not body["format"]:
         endings = ", ".join(f".{name}" for name in FORMATS)
         raise typer.BadParameter(f"its ending says no format; give it one of {endings}, or --format", param_hint="FILE")
+    _check_target(file, guessed, form)
     with connected(options.existing(store=store), tenant=tenant) as api:
         begun = go_on or api.ask("POST", _PATH, json=body).json()["id"]
         try:
@@ -81,6 +82,18 @@ def _by_name(file: Path) -> tuple[str | None, str | None]:
     compress = next((row.name for row in COMPRESSIONS.values() if endings and row.suffix == f".{endings[-1]}"), None)
     named = endings[:-1] if compress else endings
     return (named[-1] if named and named[-1] in FORMATS else None), compress
+
+
+def _check_target(file: Path, guessed: str | None, form: str | None) -> None:
+    """Raises typer.BadParameter where the file cannot be, or would replace one that is of another format by its name."""
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"no folder {file.parent}; make it first", param_hint="FILE")
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a folder; name a file", param_hint="FILE")
+    if form and guessed and form != guessed and file.exists():
+        raise typer.BadParameter(
+            f"{file} exists, and by its name it is {guessed}, not {form}; name another file", param_hint="FILE"
+        )
 
 
 def _ready(api: Api, export_id: str) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def delete(  # noqa: PLR0913  one parameter an option
     """
     asked = _chosen(conditions, filters, everything=everything)
     with connected(options.existing(store=store), tenant=tenant) as api:
-        look = api.ask("POST", _DELETE, json={**asked, "dryRun": True}).json()
-        if look["deleted"] and (yes or _agreed(look)):
+        look = None if yes else api.ask("POST", _DELETE, json={**asked, "dryRun": True}).json()
+        if look is None or (look["deleted"] and _agreed(look)):
             done = api.ask("POST", _DELETE, json={**asked, "dryRun": False, "wait": True}).json()
         else:
             done = look
@@ -185,7 +185,11 @@ def _chosen(conditions: list[str] | None, filters: str | None, *, everything: bo
 
 def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None) -> None:
     with connected(options.existing(store=store), tenant=tenant) as api:
+        same = [each["id"] for each in api.ask("GET", _RULES).json()["data"] if each["name"] == body["name"]]
         rule = api.ask("POST", _RULES, json=body).json()
+    if same:
+        text = f"{plain(body['name'])!r} is the name of {', '.join(same)}, too; `casbah retention list` shows them"
+        typer.echo(f"casbah: {text}", err=True)
     typer.echo(json.dumps(rule) if as_json else f"added {plain(rule['name'])} ({rule['id']})")
 
 
