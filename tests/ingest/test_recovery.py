@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.ingest import audit_csv, cursor, grammar, jsontext, objects, recovery, wrapping
+from casbah.ingest import audit_csv, cursor, feed, grammar, jsontext, objects, recovery, wrapping
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.feed import Feed
 from casbah.ingest.shapes import Reader, events
@@ -186,6 +186,8 @@ CASES = [
         id="a pretty-printed list without its beginning",
     ),
     pytest.param(f'"x":1}},{NESTED}]}},{A},{B}]', "ab", [1], id="a list on one line without its beginning"),
+    pytest.param(f'{{"Records":[x x,{A},{B}]\n', "ab", [1], id="a wrapper with garbage that is not closed"),
+    pytest.param(f'"x":1}}\n{A}\n]}} }}\n]', "a", [1], id="a list on lines without its beginning"),
 ]
 
 
@@ -240,6 +242,10 @@ HOSTILE = [
     pytest.param('{"x":1}y', id="garbage after each object"),
     pytest.param(',{"x":1}y', id="garbage after each element"),
     pytest.param(',{"x":1,,}', id="broken elements on one line"),
+    pytest.param(',{"x":1}y,[y,{"x":1}]', id="garbage in a list and in the lists in it"),
+    pytest.param(',{"x":1}y{"z":[{"x":1}]}', id="garbage before objects with lists"),
+    pytest.param('{"Records":[{"x":1}],"y":[\n', id="wrappers that go on in the next line"),
+    pytest.param('],"y":[{"x":\n  {"Records":[{"Records":[{"x":1}]}', id="wrappers in broken wrappers"),
 ]
 NOTHING_OF_THE_LAYOUT = "\n" + '    "k": 1,\n' * 4_000
 
@@ -275,15 +281,52 @@ def test_the_cost_is_linear(unit, before, after, monkeypatch):
         visited += end - start
         return recovery.has_keys_at(text, start, end, indent)
 
+    monkeypatch.setattr(objects, "scan_tail", counted(grammar.scan_tail))
     monkeypatch.setattr(cursor, "least_indent", counted_indent)
     monkeypatch.setattr(cursor, "next_line", counted_line)
     monkeypatch.setattr(cursor, "has_keys_at", counted_keys)
     for module in (objects, recovery, wrapping):
         monkeypatch.setattr(module, "scan", counted(grammar.scan))
-    monkeypatch.setattr(objects, "_AHEAD", 10_000)
+    monkeypatch.setattr(feed, "_AHEAD", 10_000)
     text = (before + unit * (40_000 // len(unit)) + after).encode()
     read(text)
     assert visited < 6 * len(text) + 20_000
+
+
+def test_brackets_at_the_end_are_looked_at_once(monkeypatch):
+    visited = 0
+    last = objects._LAST
+
+    class Counting:
+        def match(self, text, at):
+            nonlocal visited
+            found = last.match(text, at)
+            visited += (found.end() if found else len(text)) - at
+            return found
+
+    monkeypatch.setattr(objects, "_LAST", Counting())
+    for brackets in ("}" * 5_000, "]}\n" * 2_000):
+        text = f'"x":1}}\n{A}\n{brackets}'.encode()
+        items = read(text)
+        assert (ids(items), [item.line for item in refused(items)]) == (["a"], [1])
+    assert visited < 2 * (5_000 + 6_000)
+
+
+def test_wrappers_in_wrappers_with_garbage_cost_no_look_for_each_of_them(monkeypatch):
+    visited = 0
+
+    def counting(text, at, end):
+        nonlocal visited
+        found = grammar.scan(text, at, end)
+        visited += found.at - at
+        return found
+
+    for module in (objects, recovery, wrapping):
+        monkeypatch.setattr(module, "scan", counting)
+    monkeypatch.setattr(feed, "_AHEAD", 10_000)
+    text = '{"Records":[x\n,' * 300 + json.dumps({"_id": "a", "text": "y" * 50_000}) + "]}" * 300
+    read(text.encode())
+    assert visited < 12 * len(text)
 
 
 def test_nesting_is_refused_as_soon_as_it_is_too_deep():
@@ -372,3 +415,12 @@ def test_an_event_may_be_as_long_in_every_layout(separator):
     items = read(f"[{A}{separator}{long}{separator}{B}]".encode(), line=200)
     assert ids(items) == ["a", "b"]
     assert len(refused(items)) == 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_limit_of_an_event_is_exact(layout):
+    long = {"_id": "long", "x": "y" * 300}
+    text = layout([{"_id": "a"}, long, {"_id": "b"}]).encode()
+    (whole,) = (item.raw for item in read(text) if isinstance(item, Event) and item.parsed == long)
+    assert ids(read(text, line=len(whole))) == ["a", "long", "b"]
+    assert ids(read(text, line=len(whole) - 1)) == ["a", "b"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.feed import Feed, Window
+from casbah.ingest.feed import Budget, Feed, Window
 from casbah.ingest.recovery import MARK, Layout, has_keys_at, least_indent, next_line
 
 MOST_KEPT = 1 << 16
@@ -32,6 +32,7 @@ class Cursor:
 
     def __init__(self, feed: Feed, origin: str) -> None:
         self.window = Window(feed)
+        self.budget = Budget(self.window)
         self.most = feed.most_line
         self._origin = origin
         beginning = self.window.text.strip()
@@ -50,8 +51,9 @@ class Cursor:
         self.after_span = self.cut_head = False
         """Whether the last item was an unreadable span, and whether the first was one."""
 
-        self._no_keys_in = b""
-        self._no_keys_sought: tuple[int, int] | None = None
+        self._keys = False
+        self._keys_of = b""
+        self._keys_sought: tuple[int, int, int] | None = None
         self._next_line: int | None = None
         self._next_line_of = b""
         self._next_line_sought: tuple[int, int] | None = None
@@ -119,14 +121,15 @@ class Cursor:
         return self._next_line
 
     def has_keys(self, end: int) -> bool:
-        """See `has_keys_at`, from here to `end`. Text that had none is not searched again from a later place."""
-        text, sought = self.window.text, (end, self.indent)
-        if self._no_keys_in is text and self._no_keys_sought == sought:
+        """Whether keys begin lines before `end`, see `has_keys_at`; sought once for each line."""
+        text, line_end = self.window.text, self.window.line_end()
+        if not 0 <= line_end < end:
             return False
-        if has_keys_at(text, self.window.at, end, self.indent):
-            return True
-        self._no_keys_in, self._no_keys_sought = text, sought
-        return False
+        sought = (line_end, end, self.indent)
+        if self._keys_of is not text or self._keys_sought != sought:
+            self._keys = has_keys_at(text, line_end, end, self.indent)
+            self._keys_of, self._keys_sought = text, sought
+        return self._keys
 
     def line_span(self, reason: str, indent: int | None = None) -> Refusal:
         """An unreadable span up to the next line of the layout, wherever that is."""

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from casbah.ingest.opening import ReadingError, said
 
+_AHEAD, _SHARE = 1 << 18, 16
 _CHUNK = 1 << 20
 _LEAST_GROWTH = 1 << 16
 _SPACE = b" \t\r\n"
@@ -92,6 +93,8 @@ class Window:
 
         False at the end of the text.
         """
+        if self.ended:
+            return False
         parts = [self.text[self.at :]]
         needed = max(_LEAST_GROWTH, len(parts[0]))
         while needed > 0 and (chunk := self._feed.chunk()):
@@ -113,3 +116,21 @@ class Window:
             found = self.text.find(b"\n", self.at)
             self._line_end = len(self.text) if found < 0 else found
         return self._line_end if self._line_end < len(self.text) or self.ended else -1
+
+
+class Budget:
+    """How many bytes may be visited more than once: some, and a share of those that were read. A look ahead in vain uses it
+    up, so that no text costs more than a bounded number of visits to each byte.
+    """
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._spent = 0
+
+    def left(self) -> int:
+        """What may still be spent."""
+        return max(0, _AHEAD + self._window.passed // _SHARE - self._spent)
+
+    def spend(self, size: int) -> None:
+        """Count bytes that were visited in vain; none if `size` is negative."""
+        self._spent += max(0, size)

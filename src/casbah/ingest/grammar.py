@@ -37,10 +37,11 @@ _ELEMENTS = re.compile(_SPACE + rb"(?:" + _value(_INLINE - 1) + _SPACE + rb"," +
 ROW = re.compile(rb"(?=\{)(" + _value(_INLINE) + rb")[ \t]*+,[ \t]*+(?=\{)")
 """An object before another on the same line of a list."""
 
-ENDS = re.compile(
-    rb"(?:\]" + _SPACE + rb")++(?:," + _SPACE + KEY.pattern + _value(1) + _SPACE + rb")*+\}?+" + _SPACE + rb"\Z"
-)
-"""What ends the text after the last event of a list, or of a wrapper's list."""
+CLOSING = re.compile(rb"(?:\]" + _SPACE + rb")++")
+"""The brackets after the last event of a list."""
+
+TAIL = re.compile(rb"(?:," + _SPACE + KEY.pattern + _value(1) + _SPACE + rb")*+\}?+" + _SPACE + rb"\Z")
+"""What ends the text after these brackets: nothing, or the rest of a wrapper."""
 
 _OBJECT_END, _LIST_END = ord("}"), ord("]")
 _COMMA = ord(",")

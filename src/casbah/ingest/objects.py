@@ -5,7 +5,7 @@ event at a time has to fit in memory. Every byte is visited a bounded number of 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from casbah.ingest import cef, jsontext
@@ -13,7 +13,7 @@ from casbah.ingest.contract import Event, Refusal, UnusableEventError
 from casbah.ingest.cursor import MOST_KEPT, Cursor
 from casbah.ingest.feed import Feed
 from casbah.ingest.grammar import ROW, SCALAR, STRING, Scan, State, blank, scan, scan_tail
-from casbah.ingest.recovery import Runs, has_keys_at, next_event
+from casbah.ingest.recovery import Runs, next_event
 from casbah.ingest.wrapping import Reader, is_wrapper, list_in, list_in_broken, list_in_large, parsed_value
 
 NO_JSON = "not JSON: no object or list begins here"
@@ -22,11 +22,12 @@ _INSIDE = "not JSON: the beginning of the event is cut off"
 _STRAY = "not JSON: a bracket that closes nothing"
 _TOO_LONG = "the line is longer than a line may be"
 
-_AHEAD = 1 << 18
 _LARGE = 1 << 16
 _ALONE = re.compile(rb"\{[ \t\r]*+\n")
 _PLAIN = re.compile(rb"(?:" + STRING + rb"|" + SCALAR + rb")(?=[ \t\r\n]*+(?:[],]|$)|[ \t\r]*+\n)")
 _LAST = re.compile(rb"[]} \t\r\n]*+$")
+_ENDS = re.compile(rb"(?:[ \t\r\n]*[]}])++")
+_OBJECT_ENDS = re.compile(rb"(?:[ \t\r\n]*\})++")
 _STRING = re.compile(STRING)
 _END_OF_LINE = b" \t\r,"
 _OBJECT, _OBJECT_END, _LIST, _LIST_END = b"{}[]"
@@ -38,12 +39,9 @@ class Objects:
     def __init__(self, feed: Feed, reader: Reader) -> None:
         self._cursor = Cursor(feed, reader.origin)
         self._reader = reader
-        self._runs = Runs()
+        self._runs = Runs(self._cursor.budget)
         self._plain = False
         """Whether there was an event that was neither in a list nor in a wrapper."""
-
-        self._spent = 0
-        """Bytes that were visited ahead in vain."""
 
     def items(self) -> Iterator[Event | Refusal]:
         """The events and, for each unreadable span, a refusal."""
@@ -109,13 +107,13 @@ class Objects:
         if self._is_inside():
             return self._cursor.line_span(_INSIDE)
         while True:
-            found = self._scan()
+            found = self._scan(scan)
             closed = found.state is State.CLOSED and not self._takes_the_end(found)
             if closed and not self._is_part(found):
                 return self._closed(self._cursor.window.text[self._cursor.window.at : found.at])
             start = None if closed else self._wrapped_list(found)
             if start is not None:
-                self._spent += found.at - start
+                self._cursor.budget.spend(found.at - start)
                 self._cursor.enter(start, wrapped=True)
                 return None
             span = self._part(found) if closed else self._broken(found)
@@ -140,17 +138,17 @@ class Objects:
             return self._cursor.after_span and self._cursor.event_indent < self._cursor.indent
         return not self._cursor.open and (self._cursor.least_indent() or 0) < self._cursor.indent
 
-    def _scan(self) -> Scan:
-        """The object that begins here, as far as its line of the layout or, for a while, beyond."""
+    def _scan(self, scanning: Callable[[bytes, int, int], Scan]) -> Scan:
+        """What begins here, as far as its line of the layout or, while the budget lasts, beyond."""
         window = self._cursor.window
         while True:
             text, at = window.text, window.at
             most = min(len(text), at + self._cursor.most + 1)
-            end = min(most, at + max(0, _AHEAD + window.passed // 16 - self._spent))
-            found = scan(text, at, end)
+            end = min(most, at + self._cursor.budget.left())
+            found = scanning(text, at, end)
             if found.state is State.OPEN and end < most:
                 end = min(most, max(end, self._cursor.next_line() or most))
-                found = scan(text, at, end)
+                found = scanning(text, at, end)
             if found.state is not State.OPEN or end < len(text) or window.ended:
                 return found
             window.more()
@@ -178,9 +176,7 @@ class Objects:
         if not self._cursor.open or not window.ended or blank(window.text, found.at) < len(window.text):
             return False
         line = self._cursor.next_line()
-        return (
-            line is not None and line < found.at and not has_keys_at(window.text, window.at, line, self._cursor.indent)
-        )
+        return line is not None and line < found.at and not self._cursor.has_keys(line)
 
     def _closed(self, raw: bytes) -> Event | Refusal | None:
         window = self._cursor.window
@@ -191,22 +187,30 @@ class Objects:
             start = list_in_large(window.text, window.at, window.at + len(raw), self._reader)
             # An invalid wrapper without events is refused, or nobody would learn of it.
             if start is not None and (large or window.text[blank(window.text, start)] != ord("]")):
-                self._cursor.enter(start, wrapped=True)
+                self._enter(start, len(raw))
                 return None
         try:
             return self._whole(raw, jsontext.parse_object(raw) if parsed is None else parsed)
         except UnusableEventError as error:
             return self._cursor.span(window.at + len(raw), str(error))
 
-    def _whole(self, raw: bytes, parsed: Mapping[str, Any]) -> Event | None:
+    def _whole(self, raw: bytes, parsed: Mapping[str, Any]) -> Event | Refusal | None:
         window = self._cursor.window
         if self._may_wrap() and is_wrapper(parsed, self._reader):
             start = list_in(window.text, window.at, window.at + len(raw), self._reader)
             if start is not None:
-                self._cursor.enter(start, wrapped=True)
+                self._enter(start, len(raw))
                 return None
+        if len(raw) > self._cursor.most:
+            return self._cursor.span(window.at + len(raw), _TOO_LONG)
         self._plain = self._plain or not self._cursor.open
         return self._cursor.event(raw, parsed, window.at + len(raw))
+
+    def _enter(self, start: int, size: int) -> None:
+        """Go into the list of a wrapper that was read whole. One inside another is visited again for each around it."""
+        if self._cursor.open:
+            self._cursor.budget.spend(size)
+        self._cursor.enter(start, wrapped=True)
 
     def _wrapped_list(self, found: Scan) -> int | None:
         """Where the events of a broken or very large wrapper begin, if this is one."""
@@ -215,8 +219,8 @@ class Objects:
         return list_in_broken(self._cursor.window.text, self._cursor.window.at, found.at, self._reader)
 
     def _may_wrap(self) -> bool:
-        """Whether an object here may be a wrapper. In a list it is none, unless the end of the list was missed."""
-        return not self._cursor.open or self._cursor.open[-1].lost
+        """Whether an object here may be a wrapper. Inside a list it is not, unless the end of the list was missed."""
+        return not self._cursor.open or (self._cursor.open[-1].lost and self._cursor.budget.left() > 0)
 
     def _broken(self, found: Scan) -> Refusal | None:
         """The span that a broken object takes; None if more of the text has to be seen."""
@@ -229,7 +233,7 @@ class Objects:
         reason = self._why(found)
         flat = self._cursor.has_keys(found.at if line is None else line)
         if not flat and (self._by_line() or _ALONE.match(text, at)):
-            self._spent += max(0, found.at - (found.at if line is None else line))
+            self._cursor.budget.spend(0 if line is None else found.at - line)
             return self._cursor.line_span(reason, self._cursor.indent)
         end = len(text) if flat or line is None else line
         return self._bracket_span(found, end, reason)
@@ -237,12 +241,12 @@ class Objects:
     def _end_of_long(self, found: Scan) -> int | None:
         """Where an object ends that is too long to be read, if that is in memory: it is not searched for events."""
         window = self._cursor.window
-        if found.state is not State.OPEN or found.at - window.at <= self._cursor.most or self._spent > _AHEAD:
+        if found.state is not State.OPEN or found.at - window.at <= self._cursor.most or not self._cursor.budget.left():
             return None
         whole = scan(window.text, window.at, len(window.text))
         if whole.state is State.CLOSED:
             return whole.at
-        self._spent += whole.at - window.at
+        self._cursor.budget.spend(whole.at - window.at)
         return None
 
     def _bracket_span(self, found: Scan, end: int, reason: str) -> Refusal | None:
@@ -283,10 +287,7 @@ class Objects:
         opened = self._cursor.open.pop()
         if not opened.wrapped:
             return None
-        while True:
-            found = scan_tail(window.text, window.at, len(window.text))
-            if found.state is not State.OPEN or len(window.text) - window.at > self._cursor.most or not window.more():
-                break
+        found = self._scan(scan_tail)
         if found.state is State.CLOSED or (
             opened.lost and found.at == len(window.text) == blank(window.text, window.at)
         ):
@@ -295,6 +296,7 @@ class Objects:
         line = self._cursor.next_line()
         reason = self._why(found)
         end = len(window.text) if line is None else line
+        self._cursor.budget.spend(found.at - end)
         return self._bracket_span(found, end, reason) or self._cursor.line_span(reason)
 
     def _other(self) -> Event | Refusal | None:
@@ -335,11 +337,16 @@ class Objects:
         """Take a bracket that closes what an unreadable span has opened, or what begins before the text."""
         window = self._cursor.window
         opened = self._cursor.open[-1] if self._cursor.open else None
+        end = window.at + 1
         if opened and opened.wrapped and opened.lost and window.text[window.at] == _OBJECT_END:
             self._cursor.open.pop()
-        elif not self._cursor.after_span and not (self._cursor.cut_head and _LAST.match(window.text, window.at)):
-            return False
-        window.move(window.at + 1)
+        elif not self._cursor.after_span:
+            if not self._cursor.cut_head or not _LAST.match(window.text, window.at):
+                return False
+            # All of them at once, so that the end of the text is sought once. A list that is open is closed on its own.
+            brackets = (_OBJECT_ENDS if opened else _ENDS).match(window.text, window.at)
+            end = brackets.end() if brackets else end
+        window.move(end)
         self._cursor.fresh = False
         return True
 

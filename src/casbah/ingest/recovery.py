@@ -6,10 +6,12 @@ line, or nested values are not indented, brackets have to tell.
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from casbah.ingest.grammar import ENDS, SCALAR, STRING, State, blank, scan
+from casbah.ingest.feed import Budget
+from casbah.ingest.grammar import CLOSING, SCALAR, STRING, TAIL, State, blank, scan
 from casbah.ingest.jsontext import MOST_NESTING
 
 MARK = b"\xef\xbb\xbf"
@@ -167,48 +169,99 @@ class Run(NamedTuple):
 
 
 class Runs:
-    """The last run of events that was followed. A later start inside it has the same end and the same answer, so that text
-    in which every event is followed by garbage is visited once and not once for each of them.
+    """The runs of events that were followed. A later start in one has the same end and the same answer, so that text in
+    which garbage follows every event is visited once, not once for each of them.
     """
 
-    def __init__(self) -> None:
-        self._run = Run(0, belongs=None)
-        self._starts: set[int] = set()
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._text = b""
-        self._within: tuple[int, Layout] | None = None
+        self._visited = 0
+        """How far the text was visited."""
+
+        self._followed: list[_Followed] = []
+        """Each ends before the one before it: runs in nested lists come after those around them."""
+
+        self._tail: tuple[int, int, bool] | None = None
+        """Where the last tail was sought and up to where, and whether there was one."""
 
     def at(self, text: bytes, start: int, end: int, layout: Layout) -> Run:
-        """See `run_of_events`."""
-        if start not in self._starts or self._text is not text or self._within != (end, layout):
-            self._starts = set()
-            self._run = run_of_events(text, start, end, layout, self._starts)
-            self._text, self._within = text, (end, layout)
-        return self._run
+        """Whether the object at `start` and those after it are events, as what follows them tells.
+
+        Elements of a nested list look like events up to the end of that list, where brackets follow that close nothing of
+        the layout. What would be visited again once the budget is used up belongs to no run.
+        """
+        if self._text is not text:
+            self._text, self._visited, self._followed, self._tail = text, start, [], None
+        self._forget(start)
+        known = self._followed[-1] if self._followed else None
+        if known is not None and known.within == (end, layout) and known.has(text, start):
+            return known.run
+        if start < self._visited and not self._budget.left():
+            return Run(end, belongs=False)
+        new = self._follow(text, start, end, layout)
+        self._budget.spend(min(new.run.end, self._visited) - start)
+        self._visited = max(self._visited, new.run.end)
+        self._forget(new.last)
+        self._followed.append(new)
+        return new.run
+
+    def _forget(self, passed: int) -> None:
+        while self._followed and self._followed[-1].last <= passed:
+            self._followed.pop()
+
+    def _follow(self, text: bytes, start: int, end: int, layout: Layout) -> "_Followed":
+        at, belongs = start, True if layout.final else None
+        while at < end:
+            first = text[at : at + 1]
+            if first == b"]":
+                belongs = belongs if (layout.in_list or layout.head) and self._ends(text, at, end) else False
+                break
+            if first in b"}:":
+                belongs = False
+                break
+            following, broken = _past_item(text, at, end)
+            if broken is not None:
+                cut = broken is State.OPEN and not layout.final
+                return _Followed((end, layout), Run(following, None if cut else at > start), start, start, at)
+            at = following
+        return _Followed((end, layout), Run(at, belongs), start, start, at)
+
+    def _ends(self, text: bytes, at: int, end: int) -> bool:
+        """Whether the text ends after the list that ends at `at`, but for the rest of what is around it."""
+        closing = CLOSING.match(text, at, end)
+        at = closing.end() if closing else at
+        if self._tail is None or self._tail[:2] != (at, end):
+            self._tail = (at, end, TAIL.match(text, at, end) is not None)
+        return self._tail[2]
 
 
-def run_of_events(text: bytes, start: int, end: int, layout: Layout, starts: set[int]) -> Run:
-    """Whether the object at `start` and those after it are events, as what follows them tells.
+@dataclass(slots=True)
+class _Followed:
+    """A run that was followed `within` an end and a layout. The answer holds for what begins before `last`."""
 
-    Elements of a nested list look like events up to the end of that list, where brackets follow that close nothing of
-    the layout. Where each object begins is added to `starts`.
-    """
-    at, open_end = start, True if layout.final else None
-    while at < end:
-        first = text[at : at + 1]
-        if first in b"{[":
-            found = scan(text, at, end)
-            if found.state is not State.CLOSED:
-                cut = found.state is State.OPEN and not layout.final
-                return Run(found.at, None if cut else at > start)
-            starts.add(at)
-            at = found.at
-        elif first == b"]":
-            ends = (layout.in_list or layout.head) and ENDS.match(text, at, end) is not None
-            return Run(at, ends and open_end)
-        elif first in b"}:":
-            return Run(at, belongs=False)
-        else:
-            token = _TOKEN.match(text, at, end)
-            at = token.end() if token else at + 1
-        at = min(blank(text, at), end)
-    return Run(at, open_end)
+    within: tuple[int, Layout]
+    run: Run
+    start: int
+    next: int
+    last: int
+
+    def has(self, text: bytes, start: int) -> bool:
+        """Whether something of the run begins at `start`. To be asked in the order of the text."""
+        while self.next <= start:
+            self.start = self.next
+            self.next, _ = _past_item(text, self.start, self.within[0])
+        return self.start == start
+
+
+def _past_item(text: bytes, at: int, end: int) -> tuple[int, State | None]:
+    """Where a run goes on after the value or garbage at `at`; if the value breaks, where and how."""
+    if text[at : at + 1] in b"{[":
+        found = scan(text, at, end)
+        if found.state is not State.CLOSED:
+            return found.at, found.state
+        at = found.at
+    else:
+        token = _TOKEN.match(text, at, end)
+        at = token.end() if token else at + 1
+    return min(blank(text, at), end), None
