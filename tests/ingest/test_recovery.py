@@ -1,5 +1,6 @@
 """What follows text that cannot be read is read all the same, and nothing is made an event that is part of one."""
 
+import gzip
 import io
 import json
 from itertools import pairwise
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.ingest import audit_csv, cursor, feed, grammar, jsontext, objects, recovery, wrapping
+from casbah.ingest import audit_csv, cursor, feed, grammar, jsontext, objects, opening, recovery, wrapping
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.feed import Feed
 from casbah.ingest.shapes import Reader, events
@@ -390,6 +391,78 @@ def test_a_row_that_is_too_long_is_refused_and_never_cut(chunk):
     assert ids(items) == ["a", "b"]
     assert [item.reason for item in refused(items)] == ["the line is longer than a line may be"]
     assert ids(read(text.encode(), chunk=chunk, line=5_000)) == ["a", "long", "b"]
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 50, 7])
+def test_a_line_that_is_cut_says_so_and_is_never_joined_from_parts(chunk):
+    text = b"a\n" + b"b" * 70 + b"c" * 70 + b"d\n" + b"e\n" + b"f" * 200
+    got = list(Feed(Chunks(text, chunk), most_line=100).lines())
+    assert [len(line.text) + line.cut for line in got] == [2, 142, 2, 200]
+    for line, whole in zip(got, text.splitlines(keepends=True), strict=True):
+        assert whole.startswith(line.text)
+        assert line.cut == 0 or len(line.text) > 100
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 50])
+def test_the_refusal_of_a_row_says_how_much_of_it_is_missing(chunk):
+    long = "1,2022,15,x,a," + "z" * 200_000
+    (refusal,) = refused(read((HEADER + row("a") + long + "\n" + row("b")).encode(), chunk=chunk, line=100_000))
+    assert len(refusal.raw) + refusal.cut == len(long) + 1
+
+
+def test_a_row_over_lines_may_be_as_long_as_any_other():
+    cell = json.dumps({"_id": "long", "list": ["x" * 20] * 20_000}, indent=1).replace('"', '""')
+    assert ids(read((HEADER + f'1,2022,15,x,a,"{cell}"\r\n' + row("b")).encode())) == ["long", "b"]
+
+
+def test_few_lines_are_held_of_a_quote_that_is_never_closed(monkeypatch):
+    most = 0
+    original = audit_csv._Lines.more
+
+    def counting(lines, count):
+        nonlocal most
+        most = max(most, count)
+        return original(lines, count)
+
+    monkeypatch.setattr(audit_csv._Lines, "more", counting)
+    monkeypatch.setattr(audit_csv, "_MOST_LINES", 100)
+    text = HEADER + '1,2022,15,x,a,"{""_id"":""x\n' + "\n" * 20_000 + row("b")
+    assert ids(read(text.encode())) == ["b"]
+    assert most <= 101
+
+
+def test_what_follows_the_beginning_of_a_very_long_line_is_no_column():
+    text = "x" * ((1 << 20) - 11) + ",1,AuditDataOfAnotherKind," + "x" * 100 + "\n" + row("a")
+    (refusal,) = read(text.encode())
+    assert refusal.reason.startswith("the file holds neither JSON")
+
+
+CEF = "CEF:0|MCAS|SIEM_Agent|0.1|EVENT|Log on|0|msg={} suser=a@x.test"
+
+
+@pytest.mark.parametrize("length", [10, 100_000, 150_000])
+def test_a_line_of_cef_is_read_whole_wherever_it_is_in_memory(length):
+    lines = [CEF.format("y" * 70_000), CEF.format("z" * length), CEF.format("b")]
+    items = read("\n".join(lines).encode(), chunk=1 << 16)
+    assert [item.parsed["line"] for item in items] == lines
+
+
+def test_a_line_of_cef_that_is_too_long_is_one_refusal():
+    text = "\n".join([CEF.format("a"), CEF.format('{"_id":"b"}, ' * 20_000), CEF.format("c")])
+    items = read(text.encode(), chunk=1 << 16, line=100_000)
+    assert [type(item) for item in items] == [Event, Refusal, Event]
+    assert items[1].reason == "the line is longer than a line may be"
+
+
+def test_the_last_line_of_cef_is_refused_where_the_file_breaks_off():
+    lines = [CEF.format(number) for number in range(3_000)]
+    packed = gzip.compress("\n".join(lines).encode())
+    (source,) = opening.sources(io.BytesIO(packed[:-300]), origin="x", size=None, limits=opening.Limits())
+    *items, cut, broken = events(Feed(source.stream, most_line=LINE), READER)
+    assert [item.parsed["line"] for item in items] == lines[: len(items)]
+    assert (cut.reason, cut.line) == ("cut off before its end", len(items) + 1)
+    assert lines[len(items)].startswith(cut.raw.decode())
+    assert broken.reason.startswith("cannot be read")
 
 
 def test_a_quote_that_is_never_closed_costs_time_and_memory_within_bounds(monkeypatch):

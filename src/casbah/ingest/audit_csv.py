@@ -12,14 +12,16 @@ from typing import Any
 
 from casbah.ingest import jsontext
 from casbah.ingest.contract import Event, Refusal, UnusableEventError
-from casbah.ingest.feed import Feed
+from casbah.ingest.feed import TOO_LONG, Feed, Line
 from casbah.ingest.recovery import MARK
 
 _COLUMN = "auditdata"
 _DELIMITERS = (",", ";", "\t")
 _AHEAD = 1 << 18
+_MOST_LINES = 1 << 18
+"""Lines of one row. With the bytes of a row this bounds what is held of an export whose quotes are not closed."""
+
 _NO_EVENT = "no AuditData"
-_TOO_LONG = "the line is longer than a line may be"
 
 
 def delimiter_of(header: bytes) -> str | None:
@@ -33,18 +35,20 @@ def delimiter_of(header: bytes) -> str | None:
 def rows(feed: Feed, delimiter: str, *, origin: str, most_kept: int) -> Iterator[Event | Refusal]:
     """The events, by the line on which their row begins."""
     csv.field_size_limit(max(csv.field_size_limit(), feed.most_line))
-    lines = _Lines(feed.raw_lines())
-    header = next(line for line in lines.taken() if line.strip())
+    lines = _Lines(feed.lines())
+    header = next(line.text for line in lines.taken() if line.text.strip())
     names = _columns(header.decode("utf-8", "replace"), delimiter)
     table = _Table(names.index(_COLUMN), len(names), delimiter, header.strip(), feed.most_line)
     number = lines.number
     while lines.more(1):
         number, row = lines.number + 1, table.row(lines)
-        raw = b"".join(lines.take(row.lines))
+        taken = lines.take(row.lines)
         if row.event is not None:
             yield Event(row.raw, row.event, origin, number)
         elif row.reason:
-            yield Refusal(origin, number, row.reason, raw[:most_kept].rstrip(b"\r\n"), max(0, len(raw) - most_kept))
+            raw = b"".join(line.text for line in taken)
+            cut = max(0, len(raw) - most_kept) + taken[-1].cut
+            yield Refusal(origin, number, row.reason, raw[:most_kept].rstrip(b"\r\n"), cut)
 
 
 def _columns(header: str, delimiter: str) -> list[str]:
@@ -55,13 +59,13 @@ def _columns(header: str, delimiter: str) -> list[str]:
 class _Lines:
     """Lines, some of them seen ahead."""
 
-    _source: Iterator[bytes]
-    _seen: list[bytes] = field(default_factory=list)
+    _source: Iterator[Line]
+    _seen: list[Line] = field(default_factory=list)
     _next: int = 0
     number: int = 0
     passed: int = 0
 
-    def taken(self) -> Iterator[bytes]:
+    def taken(self) -> Iterator[Line]:
         """Each line in turn."""
         while self.more(1):
             yield from self.take(1)
@@ -75,10 +79,10 @@ class _Lines:
             self._seen.append(line)
         return True
 
-    def __getitem__(self, index: int) -> bytes:
+    def __getitem__(self, index: int) -> Line:
         return self._seen[self._next + index]
 
-    def take(self, count: int) -> list[bytes]:
+    def take(self, count: int) -> list[Line]:
         """Remove and return the next `count` lines."""
         lines = self._seen[self._next : self._next + count]
         self._next += count
@@ -86,7 +90,7 @@ class _Lines:
             del self._seen[: self._next]
             self._next = 0
         self.number += count
-        self.passed += sum(map(len, lines))
+        self.passed += sum(len(line.text) for line in lines)
         return lines
 
 
@@ -115,10 +119,11 @@ class _Table:
 
     def row(self, lines: _Lines) -> _Row:
         """The row that begins with the next line, or what cannot be read before the next row."""
-        if len(lines[0]) > self.most:
-            return _Row(1, reason=_TOO_LONG)
-        first = self._read(lines[0], 1)
-        if first.event is not None or not first.reason or _is_even(lines[0]):
+        line = lines[0]
+        if self._is_long(line):
+            return _Row(1, reason=TOO_LONG)
+        first = self._read(line.text, 1)
+        if first.event is not None or not first.reason or _is_even(line.text):
             return first
         whole = self._spanning(lines, 0)
         if whole.event is not None:
@@ -130,20 +135,24 @@ class _Table:
 
     def _spanning(self, lines: _Lines, start: int) -> _Row:
         """The row that begins with the line `start` and may go on in the next ones."""
-        text, count, size = [lines[start]], 1, len(lines[start])
-        even = _is_even(lines[start])
-        budget = min(self.most, _AHEAD + lines.passed // 16 - self.spent)
-        while not even and size <= budget and lines.more(start + count + 1):
+        text = [lines[start].text]
+        count, size, even = 1, len(text[0]), _is_even(text[0])
+        affordable = self.spent < _AHEAD + lines.passed // 16
+        while affordable and not even and count < _MOST_LINES and lines.more(start + count + 1):
             line = lines[start + count]
-            if len(line) > self.most - size or self._read(line, 1).event is not None:
+            size += len(line.text)
+            if size > self.most or self._is_long(line) or self._read(line.text, 1).event is not None:
                 break
-            text.append(line)
-            count, size = count + 1, size + len(line)
-            even ^= not _is_even(line)
+            text.append(line.text)
+            count += 1
+            even ^= not _is_even(line.text)
         row = self._read(b"".join(text), count)
         if row.event is None and count > 1:
             self.spent += size
         return row
+
+    def _is_long(self, line: Line) -> bool:
+        return line.cut > 0 or len(line.text) > self.most
 
     def _read(self, text: bytes, lines: int) -> _Row:
         """A row of this text."""

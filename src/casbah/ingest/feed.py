@@ -3,7 +3,7 @@ remembered, not lost.
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from casbah.ingest.opening import ReadingError, said
 
@@ -11,10 +11,18 @@ _AHEAD, _SHARE = 1 << 18, 16
 _CHUNK = 1 << 20
 _LEAST_GROWTH = 1 << 16
 _SPACE = b" \t\r\n"
+TOO_LONG = "the line is longer than a line may be"
+
+
+class Line(NamedTuple):
+    """A line with its line feed. `cut` is how many bytes of a long one are missing at its end: it is not whole then."""
+
+    text: bytes
+    cut: int = 0
 
 
 class Feed:
-    """One text. `head` may be called first; then either `raw_lines` or a Window reads it, once."""
+    """One text. `head` may be called first; then either `lines` or a Window reads it, once."""
 
     def __init__(self, stream: BinaryIO, *, most_line: int) -> None:
         self.most_line = most_line
@@ -33,33 +41,32 @@ class Feed:
         return self._head
 
     def first_line(self) -> bytes:
-        """The first line that is not blank, without the space around it, as far as the head goes."""
-        return self.head().lstrip(_SPACE).split(b"\n", 1)[0].strip(_SPACE)
+        """The first line that is not blank, without the space around it; nothing if the head does not hold all of it."""
+        line, end, _ = self.head().lstrip(_SPACE).partition(b"\n")
+        return line.strip(_SPACE) if end or self._ended else b""
 
     def chunk(self) -> bytes:
         """The next bytes, head included; none at the end."""
         head, self._head = self._head, b""
         return head or self._read()
 
-    def raw_lines(self) -> Iterator[bytes]:
-        """Every line with its line feed; of one longer than `most_line` the beginning, which is longer than that, too."""
+    def lines(self) -> Iterator[Line]:
+        """Every line; of one longer than `most_line` perhaps only the beginning, which is longer than that, too."""
         waiting: list[bytes] = []
         size = 0
         while chunk := self.chunk():
             *complete, last = chunk.split(b"\n")
             for part in complete:
-                if not waiting:
-                    yield part + b"\n"
-                elif size > self.most_line:  # What follows is not joined to it: bytes between them may be missing.
-                    yield b"".join(waiting) + b"\n"
+                if size > self.most_line:  # What follows is not joined to it: bytes between them may be missing.
+                    yield _line(waiting, size + len(part) + 1)
                 else:
-                    yield b"".join((*waiting, part, b"\n"))
+                    yield Line(b"".join((*waiting, part, b"\n")) if waiting else part + b"\n")
                 waiting, size = [], 0
             if last and size <= self.most_line:
                 waiting.append(last)
             size += len(last)
         if waiting:
-            yield b"".join(waiting)
+            yield _line(waiting, size)
 
     def _read(self) -> bytes:
         if self._ended:
@@ -71,6 +78,11 @@ class Feed:
             chunk = b""
         self._ended = not chunk
         return chunk
+
+
+def _line(parts: list[bytes], size: int) -> Line:
+    text = b"".join(parts)
+    return Line(text, size - len(text))
 
 
 class Window:
@@ -103,6 +115,10 @@ class Window:
         self.ended = len(parts) == 1
         self.text, self.at, self._line_end = b"".join(parts), 0, -1
         return not self.ended
+
+    def breaks_off(self) -> bool:
+        """Whether the text ends here because it cannot be read further, so that its last line may not be whole."""
+        return self.ended and self._feed.error is not None
 
     def move(self, to: int) -> None:
         """Read on up to the position `to` of `text`."""

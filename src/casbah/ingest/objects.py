@@ -11,7 +11,7 @@ from typing import Any
 from casbah.ingest import cef, jsontext
 from casbah.ingest.contract import Event, Refusal, UnusableEventError
 from casbah.ingest.cursor import MOST_KEPT, Cursor
-from casbah.ingest.feed import Feed
+from casbah.ingest.feed import TOO_LONG, Feed
 from casbah.ingest.grammar import ROW, SCALAR, STRING, Scan, State, blank, scan, scan_tail
 from casbah.ingest.recovery import Runs, next_event
 from casbah.ingest.wrapping import Reader, is_wrapper, list_in, list_in_broken, list_in_large, parsed_value
@@ -19,8 +19,8 @@ from casbah.ingest.wrapping import Reader, is_wrapper, list_in, list_in_broken, 
 NO_JSON = "not JSON: no object or list begins here"
 _NOT_CLOSED = "not JSON: the list is not closed"
 _INSIDE = "not JSON: the beginning of the event is cut off"
+_CUT = "cut off before its end"
 _STRAY = "not JSON: a bracket that closes nothing"
-_TOO_LONG = "the line is longer than a line may be"
 
 _LARGE = 1 << 16
 _ALONE = re.compile(rb"\{[ \t\r]*+\n")
@@ -202,7 +202,7 @@ class Objects:
                 self._enter(start, len(raw))
                 return None
         if len(raw) > self._cursor.most:
-            return self._cursor.span(window.at + len(raw), _TOO_LONG)
+            return self._cursor.span(window.at + len(raw), TOO_LONG)
         self._plain = self._plain or not self._cursor.open
         return self._cursor.event(raw, parsed, window.at + len(raw))
 
@@ -228,7 +228,7 @@ class Objects:
         text, at = window.text, window.at
         end = self._end_of_long(found)
         if end is not None:
-            return self._cursor.span(end, _TOO_LONG)
+            return self._cursor.span(end, TOO_LONG)
         line = self._cursor.next_line()
         reason = self._why(found)
         flat = self._cursor.has_keys(found.at if line is None else line)
@@ -263,9 +263,9 @@ class Objects:
         if found.state is State.DEEP:
             return jsontext.TOO_DEEP
         if found.at - at > self._cursor.most:
-            return _TOO_LONG
+            return TOO_LONG
         if found.state in {State.OPEN, State.CLOSED}:
-            return "not JSON: cut off before its end"
+            return f"not JSON: {_CUT}"
         byte = text[found.at : found.at + 1].decode("latin-1")
         what = "a string without an end" if byte == '"' and _is_open(text, found.at) else f"unexpected {byte!r}"
         return f"not JSON: {what} at byte {found.at - at + 1}"
@@ -313,7 +313,7 @@ class Objects:
         if plain and alone and (reason := _why_no_event(plain.group())):
             return cursor.span(plain.end(), reason)
         if cursor.fresh and cef.is_cef(line):
-            return self._cef(line)
+            return self._cef(line) if end >= 0 or len(line) > cursor.most or not window.more() else None
         ends_list = not cursor.seen and line.rstrip(_END_OF_LINE).endswith((b"]", b"]}"))
         return cursor.line_span(NO_JSON) if self._by_line() and not ends_list else self._other_span()
 
@@ -354,7 +354,9 @@ class Objects:
         """A line in the Common Event Format, made the JSON object that its connector reads."""
         end = self._cursor.window.at + len(line)
         if len(line) > self._cursor.most:
-            return self._cursor.span(end, _TOO_LONG)
+            return self._cursor.line_span(TOO_LONG)
+        if end == len(self._cursor.window.text) and self._cursor.window.breaks_off():
+            return self._cursor.span(end, _CUT)
         try:
             raw = jsontext.dump(cef.as_event(line.strip().decode("utf-8", "replace")))
         except cef.NoCefError as error:
