@@ -23,3 +23,10 @@ def opened(tmp_path):
 @pytest.fixture
 def ask(opened):
     return opened()
+
+
+@pytest.fixture
+def shipper(ask):
+    """Asks with a token that may do nothing but ingest."""
+    made = ask("POST", "/api/ext/v1/tokens", b'{"name": "shipper", "scopes": ["Ingest.write"]}')
+    return Asker(ask.app, made.json["token"])

@@ -100,6 +100,18 @@ def test_what_was_not_permitted_is_there_and_what_failed_is_not(tmp_path):
     assert denied["record"]["mainInfo"]["activityResult"] == {"isSuccess": False, "message": "not permitted"}
 
 
+def test_a_key_in_a_path_is_not_kept_and_a_long_agent_is_cut(tmp_path):
+    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+        key, _ = house.services.tokens.create("reader", tenant="default", scopes=["Investigation.read"])
+        reader, owner = Asker(house.app, key), Asker(house.app, house.local_key)
+        for path in (f"{TOKENS}/{key}", f"/api/ext/v1/sessions/{key}"):
+            assert reader("DELETE", path, headers={"user-agent": "x" * 10_000}).status == 403
+        found = acts(owner)
+    assert [each["about"] for each in found] == [f"{key[:4]}... (80 characters)"] * 2
+    assert key not in json.dumps(found)
+    assert {len(each["record"]["device"]["userAgent"]) for each in found} == {1_000}
+
+
 def test_it_is_of_the_tenant_in_which_it_was_done(tmp_path):
     with compose.opened(settings.read({}, store=str(tmp_path))) as house:
         askers = []

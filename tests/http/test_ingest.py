@@ -291,6 +291,19 @@ def test_an_archive_is_taken_whole_or_refused(ask):
     assert got.status == 400 or (got.status, got.json) == (200, answered(2))
 
 
+def test_records_that_are_ready_are_taken_from_the_owner_alone(shipper):
+    line = {"id": "a", "timestamp": 1_000, "digest": None, "created": None, "adds": ["_id", "uid", "created"], "record": '{"timestamp":1000,"appId":1}'}  # fmt: skip
+    got = shipper("POST", f"{INGEST}?source=arrivals", json.dumps(line).encode())
+    assert got.status == 400
+    assert got.json["detail"].startswith("unknown source 'arrivals'; known: ")
+    assert "arrivals" not in got.json["detail"].partition("known: ")[2]
+
+
+def test_the_refusals_that_an_answer_lists_are_bounded(shipper):
+    got = shipper("POST", INGEST, b"{}\n" * 1_500)
+    assert (got.status, len(got.json["refused"]), got.json["unlisted"]) == (422, 1_000, 500)
+
+
 BAD_ARRIVALS = [
     pytest.param({"record": "{}"}, id="a record without a moment"),
     pytest.param({"timestamp": -1}, id="a moment before there were any"),

@@ -8,7 +8,6 @@ from casbah.activity.scope import Scope
 from casbah.ingest.contract import Refusal
 from casbah.ingest.rejects import MOST_EVENT_BYTES, Rejects
 from casbah.shelf import MemoryShelf
-from scenarios.inprocess import Asker
 
 INGEST, REJECTS = "/api/ext/v1/activities", "/api/ext/v1/rejects"
 TENANT = Scope("default")
@@ -17,13 +16,6 @@ DAY = 86_400_000
 
 def event(name: str, **keys) -> bytes:
     return json.dumps({"_id": name, "uid": name, "timestamp": 1_000, "appId": 1, "entityData": {}, **keys}).encode()
-
-
-@pytest.fixture
-def shipper(ask):
-    """Asks with a token that may do nothing but ingest."""
-    made = ask("POST", "/api/ext/v1/tokens", b'{"name": "shipper", "scopes": ["Ingest.write"]}')
-    return Asker(ask.app, made.json["token"])
 
 
 def listed(ask) -> list[dict]:

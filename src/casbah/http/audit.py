@@ -1,6 +1,7 @@
 """What a request becomes in the trail."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,6 +14,14 @@ from casbah.http.session import address_of
 from casbah.identity.grants import Caller
 
 _REFUSED, _FORBIDDEN = 400, 403
+_MOST_TEXT = 1_000
+"""Characters of a path's segment and of a user agent that an act keeps: no deletion removes acts, so their size is bounded."""
+
+_KEY = re.compile(r"[0-9a-zA-Z_=-]{40,}")
+"""What may be the key of a token or of a session. Some put it where an id belongs."""
+
+_SECRET = ("token", "session")
+"""Segments that name something with a key."""
 
 
 async def noted(  # noqa: PLR0913  a request has so many sides
@@ -54,8 +63,15 @@ def act_of(
         who=caller.name,
         who_id=caller.id,
         name=name,
-        about=", ".join((about or {}).values()),
+        about=", ".join(_shown(name, value) for name, value in (about or {}).items()),
         asked=getattr(request.state, "asked", {}),
         address=address_of(request),
-        agent=request.headers.get("user-agent", ""),
+        agent=request.headers.get("user-agent", "")[:_MOST_TEXT],
     )
+
+
+def _shown(name: str, value: str) -> str:
+    """A segment of the path as an act keeps it: never a whole key, which others could use who read the act."""
+    if name in _SECRET and _KEY.fullmatch(value):
+        return f"{value[:4]}... ({len(value)} characters)"
+    return value[:_MOST_TEXT]

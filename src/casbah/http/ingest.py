@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
@@ -41,6 +41,9 @@ _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
 SETTING = "CASBAH_MAX_INGEST_BODY"
 """What bounds an ingest body."""
 
+MOST_LISTED = 1_000
+"""Refusals that an answer lists. A small compressed body may hold millions of lines, each with a reason longer than itself."""
+
 UNUSABLE = 422
 """The status where no event of a body was stored or is stored already."""
 
@@ -48,6 +51,7 @@ UNUSABLE = 422
 async def ingest(exchange: Exchange) -> Response:
     """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.
 
+    Of more than 1,000 refusals the first are listed, and `unlisted` is how many more there are.
     Where nothing in it could be used the status is 422, because shippers look at nothing else.
     """
     source = read_source(exchange)
@@ -61,8 +65,12 @@ async def ingest(exchange: Exchange) -> Response:
 
 
 def read_source(exchange: Exchange) -> str | None:
-    """The source that the events are said to come from, if one is said. Raises UnknownSourceError."""
-    return named_source(exchange, exchange.request.query_params.get("source"), envelope.SOURCE)
+    """The source that the events are said to come from, if one is said. Raises UnknownSourceError.
+
+    Only the owner's commands hand over records that are ready: of anybody else nothing is believed but the event itself.
+    """
+    own = (envelope.SOURCE,) if exchange.caller.owner else ()
+    return named_source(exchange, exchange.request.query_params.get("source"), *own)
 
 
 def named_source(exchange: Exchange, name: object, *others: str) -> str | None:
@@ -82,9 +90,11 @@ def store_events(exchange: Exchange, body: bytes, source: str | None, encodings:
     text = _plain(body, encodings, limit=exchange.services.settings.max_ingest_body)
     items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
     batches = _batches(items, size=min(exchange.services.settings.batch, PIECE))
-    outcomes = list(_stored(exchange, batches))
-    _keep_rejects(exchange, outcomes, source)
-    return _answer(exchange, outcomes)
+    summary = _Summary()
+    for outcome in _stored(exchange, batches):
+        summary.add(outcome, exchange)
+    _keep_rejects(exchange, summary, source)
+    return summary.answer()
 
 
 def refusals(exchange: Exchange, text: bytes, source: str | None) -> list[Refusal]:
@@ -139,13 +149,14 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None, enco
     batch = _Batch(enumerate(_items(exchange, text, source, ranges), 1))
     items = list(batch.arrivals())
     inserted = await asyncio.wrap_future(exchange.store.insert_soon(items, exchange.scope))
-    outcomes = [batch.outcome(items, inserted)]
-    if outcomes[0].refused:
+    summary = _Summary()
+    summary.add(batch.outcome(items, inserted), exchange)
+    if summary.refused:
         try:
-            await exchange.quick(_keep_rejects, exchange, outcomes, source)
+            await exchange.quick(_keep_rejects, exchange, summary, source)
         except BusyError as error:  # The events are stored; the answer names each refusal.
-            log.warning("%d refused events are not kept: %s", len(outcomes[0].refused), error)
-    return _answer(exchange, outcomes)
+            log.warning("%d refused events are not kept: %s", len(summary.refused), error)
+    return summary.answer()
 
 
 def _is_lines_of_json(text: bytes) -> bool:
@@ -157,23 +168,22 @@ def _is_lines_of_json(text: bytes) -> bool:
     return True
 
 
-def _keep_rejects(exchange: Exchange, outcomes: Sequence[_Outcome], source: str | None) -> None:
+def _keep_rejects(exchange: Exchange, summary: "_Summary", source: str | None) -> None:
     """Keep refused events. Not those of the owner's own commands: they write a rejects file of their own.
 
     The answer names every refusal, so where they cannot be kept the request goes on.
     """
-    refused = [refusal for outcome in outcomes for refusal in outcome.refused]
-    if not refused or exchange.caller.owner or source == envelope.SOURCE:
+    refused = summary.refused
+    if not refused or exchange.caller.owner:
         return
     try:
         kept = exchange.services.rejects.keep(refused, source=source, sender=exchange.caller.name, scope=exchange.scope)
     except UnavailableError as error:
         log.warning("%d refused events are not kept: %s", len(refused), error)
         return
-    if kept < len(refused):
-        log.warning(
-            "%d of %d refused events of a request are not kept: they pass a bound", len(refused) - kept, len(refused)
-        )
+    count = len(refused) + summary.unlisted
+    if kept < count:
+        log.warning("%d of %d refused events of a request are not kept: they pass a bound", count - kept, count)
 
 
 def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) -> Iterable[Any]:
@@ -182,20 +192,36 @@ def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) 
     return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
 
 
-def _answer(exchange: Exchange, outcomes: Sequence[_Outcome]) -> dict[str, Any]:
-    """What became of the events, for their sender."""
-    for outcome in outcomes:
+@dataclass(slots=True)
+class _Summary:
+    """What became of all events of a body."""
+
+    stored: int = 0
+    duplicates: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    """The first of them."""
+
+    unlisted: int = 0
+
+    def add(self, outcome: _Outcome, exchange: Exchange) -> None:
+        """Count a batch, here and in the metrics."""
         exchange.services.metrics.stored(outcome.inserted)
         exchange.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
-    refused = [refusal for outcome in outcomes for refusal in outcome.refused]
-    return {
-        "stored": sum(outcome.inserted.stored for outcome in outcomes),
-        "duplicates": sum(outcome.inserted.duplicates for outcome in outcomes),
-        "refused": [
+        self.stored += outcome.inserted.stored
+        self.duplicates += outcome.inserted.duplicates
+        # The owner's commands put each refusal into a file of theirs.
+        room = len(outcome.refused) if exchange.caller.owner else MOST_LISTED - len(self.refused)
+        self.refused += outcome.refused[:room]
+        self.unlisted += len(outcome.refused[room:])
+
+    def answer(self) -> dict[str, Any]:
+        """What became of the events, for their sender."""
+        listed = [
             {"line": refusal.line, "reason": refusal.reason}
-            for refusal in sorted(refused, key=lambda refusal: refusal.line)
-        ],
-    }
+            for refusal in sorted(self.refused, key=lambda refusal: refusal.line)
+        ]
+        more = {"unlisted": self.unlisted} if self.unlisted else {}
+        return {"stored": self.stored, "duplicates": self.duplicates, "refused": listed, **more}
 
 
 class _Batch:

@@ -391,7 +391,13 @@ def answers() -> dict[str, Schema]:
                     "type": "array",
                     "items": _answer({"line": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}),
                 },
-            }
+                "unlisted": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "Refusals beyond the 1,000 that are listed",
+                },
+            },
+            optional=("unlisted",),
         ),
         "RejectPage": _answer(
             {

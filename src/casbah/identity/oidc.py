@@ -171,7 +171,7 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
 def _subject(claims: Mapping[str, Any]) -> str:
     """Whom the issuer speaks of: with it, the one thing that is unique and stays (OpenID Connect Core 1.0, 5.7)."""
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= _MOST_SUBJECT or not subject.isprintable():
+    if not isinstance(subject, str) or len(subject) > _MOST_SUBJECT or not (subject.isprintable() and subject.strip()):
         raise InvalidTokenError(f"its sub is not there, or no text of 1 to {_MOST_SUBJECT} visible characters")
     return subject
 

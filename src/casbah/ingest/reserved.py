@@ -1,5 +1,8 @@
 """What only Casbah itself may store: its own acts. From outside they are refused, whichever way they come."""
 
+import unicodedata
+from itertools import dropwhile
+
 from casbah.activity.arrival import Arrival
 from casbah.activity.record import identifier, integer
 from casbah.ingest.apps import APPS, CASBAH
@@ -10,16 +13,37 @@ ID_PREFIX = "casbah_"
 
 _APP_KEYS = ("appId", "saasId", "srcAppId")
 _ID_KEYS = ("_id", "uid")
+_INVISIBLE = bytes(range(33)).decode("ascii") + "\x7f"
 
 
 def require_unreserved(arrival: Arrival) -> None:
     """Raises UnusableEventError for what would look like an act of Casbah's own: its app, or an id of that kind."""
     activity = arrival.activity
-    key = next((key for key in _APP_KEYS if integer(activity.get(key)) == CASBAH), None)
+    key = next((key for key in _APP_KEYS if _reads_as_casbah(activity.get(key))), None)
     if key is not None:
         raise UnusableEventError(f"{key} {CASBAH} is {APPS[CASBAH]}'s own; only the server itself records its acts")
     for name in (arrival.id, *(identifier(activity.get(key)) or "" for key in _ID_KEYS)):
-        if name.lower().startswith(ID_PREFIX):
+        if _visible(name).startswith(ID_PREFIX):
             raise UnusableEventError(
                 f"ids that begin with {ID_PREFIX!r} are those of acts, which only the server records"
             )
+
+
+def _reads_as_casbah(value: object) -> bool:
+    """Whether some reader may take a value for the app of acts, such as text with a sign or digits of another script."""
+    if isinstance(value, list):
+        return any(map(_reads_as_casbah, value))
+    if isinstance(value, str):
+        try:
+            return float(_visible(value)) == CASBAH
+        except ValueError:
+            return False
+    return integer(value) == CASBAH
+
+
+def _visible(text: str) -> str:
+    """The text as people see it: without spaces and invisible characters before it, in one form and one case."""
+    if text.isascii():
+        return text.lower().lstrip(_INVISIBLE)
+    form = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(dropwhile(lambda character: not character.isprintable() or character.isspace(), form))
