@@ -285,6 +285,11 @@ FAULTY = [
     pytest.param(post(b"{}", b"Content-Type: text/json", FORM), repeated("Content-Type"), id="two types"),
     pytest.param(post(b"{}", b"Origin: http://a", b"Origin: http://b"), repeated("Origin"), id="two origins"),
     pytest.param(post(b"{}", b"Sec-Fetch-Site: same-origin", b"Sec-Fetch-Site: cross-site"), repeated("Sec-Fetch-Site"), id="two sites"),
+    pytest.param(
+        bare(b"POST /api/v1/activities/ HTTP/1.0", HOST, b"Transfer-Encoding: chunked"),
+        "HTTP/1.0 has no Transfer-Encoding; send Content-Length",
+        id="chunks in HTTP/1.0",
+    ),
     pytest.param(bare(b"GET /livez"), VERSION, id="HTTP/0.9"),
     pytest.param(bare(b"GET /livez HTTP/0.9", HOST), VERSION, id="HTTP/0.9 by name"),
     pytest.param(bare(b"GET /livez HTTP/2.0", HOST), VERSION, id="HTTP/2.0"),

@@ -171,7 +171,7 @@ def _is_lines_of_json(text: bytes) -> bool:
 def _keep_rejects(exchange: Exchange, summary: "_Summary", source: str | None) -> None:
     """Keep refused events. Not those of the owner's own commands: they write a rejects file of their own.
 
-    The answer names every refusal, so where they cannot be kept the request goes on.
+    The answer lists the refusals or counts them, so where they cannot be kept the request goes on.
     """
     refused = summary.refused
     if not refused or exchange.caller.owner:

@@ -1,7 +1,7 @@
 """Events that ingest over HTTP refused, kept for a while with the reasons, so that they can be looked at and replayed.
 
 The events of one request are kept as one entry: one commit, however many there are. Bounds keep a broken shipper from filling
-the disk; the answer to its request names every refusal, kept or not.
+the disk; the answer to its request lists or counts every refusal, kept or not.
 """
 
 import base64

@@ -184,16 +184,27 @@ class PlainHttp(HttpToolsProtocol):
 def _fault(version: str, headers: Fields) -> tuple[int, str] | None:
     """What is wrong with a head that can be read: status and text."""
     names = [name for name, _ in headers]
-    repeated = next((name for name in _ONCE if names.count(name) > 1), None)
-    hosts = [value for name, value in headers if name == b"host"]
     if version not in ("1.0", "1.1"):
         return _BAD_REQUEST, _VERSION
+    repeated = next((name for name in _ONCE if names.count(name) > 1), None)
     if repeated is not None:
         return _BAD_REQUEST, f"the header {repeated.decode().title()} is repeated; send it once"
-    if version == "1.1" and not hosts:
+    return _host_fault(version, headers) or _coding_fault(version, headers)
+
+
+def _host_fault(version: str, headers: Fields) -> tuple[int, str] | None:
+    host = next((value for name, value in headers if name == b"host"), None)
+    if host is None and version == "1.1":
         return _BAD_REQUEST, "the header Host is missing; a request of HTTP/1.1 names the host that it is for"
-    if hosts and not _VALID_HOST.fullmatch(hosts[0]):
+    if host is not None and not _VALID_HOST.fullmatch(host):
         return _BAD_REQUEST, "the header Host is not a host name or an address, with a port or without"
-    if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in headers):
+    return None
+
+
+def _coding_fault(version: str, headers: Fields) -> tuple[int, str] | None:
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and version == "1.0":  # RFC 9112, 6.1
+        return _BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding; send Content-Length"
+    if any(coding != b"chunked" for coding in codings):
         return _NOT_IMPLEMENTED, "the header Transfer-Encoding names another coding than chunked"
     return None
