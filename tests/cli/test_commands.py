@@ -159,7 +159,8 @@ def test_errors_name_the_next_step(run: Run) -> None:
     run("ingest", "-", stdin=lines(1))
     assert "did you mean 'service'?" in run("list", "--filter", "sevice eq 1", code=1).stderr
     assert "NAME OPERATOR VALUE" in run("list", "--filter", "service", code=2).stderr
-    assert "Not found." in run("show", "nothing", code=1).stderr
+    assert "no activity 'nothing' in tenant 'default'; `casbah list --json`" in run("show", "nothing", code=1).stderr
+    assert "no activity 'nothing'" in run("feedback", "nothing", "--text", "x", code=1).stderr
     assert "feedback needs at least one of" in run("feedback", "nothing", code=1).stderr
     assert "use 1 to 64 of a-z" in run("list", "--tenant", "No/Good", code=1).stderr
 
@@ -175,7 +176,7 @@ def test_tokens_without_a_server(run: Run) -> None:
     run("token", "revoke", "dash")
     assert json.loads(run("token", "list", "--json").stdout)[0]["status"] == "Revoked"
     assert "no token 'dash'" in run("token", "revoke", "dash", code=1).stderr
-    assert "some of" in run("token", "create", "x", "--scopes", "Nothing.read", code=1).stderr
+    assert "'Nothing.read': expected some of" in run("token", "create", "x", "--scopes", "Nothing.read", code=2).stderr
 
 
 def test_everything_works_while_a_server_runs(run: Run, served: subprocess.Popen[bytes], tmp_path: Path) -> None:

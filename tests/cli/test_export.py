@@ -70,6 +70,11 @@ def test_where_it_cannot_be_written_no_export_begins(folder: Path, name: str, sa
     assert not (folder / "store" / "exports").exists() or list((folder / "store" / "exports").iterdir()) == []
 
 
+def test_an_export_that_is_not_there_is_named(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(folder / "all.csv"), "--resume", "no/such#x"])
+    assert "no export 'no/such#x' in tenant 'default'; begin it again without --resume" in str(result.exception)
+
+
 def test_what_broke_off_is_gone_on_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     send = Api.ask

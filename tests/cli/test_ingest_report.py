@@ -208,6 +208,17 @@ def test_what_the_store_keeps_of_refused_events_may_be_named(tmp_path):
     assert counts(ingest(store, str(kept), "--json", code=1)) == (1, 0, 0, 1, 0)
 
 
+def test_a_rejects_file_can_be_ingested(tmp_path):
+    store, rejects, again = tmp_path / "store", tmp_path / "rejects.ndjson", tmp_path / "again.ndjson"
+    body = line(1) + b"bad\n" + b'{"odd": 1}\n'
+    ingest(store, "-", "--source", "okta", "--rejects", str(rejects), stdin=body, code=1)
+    done = ingest(store, str(rejects), "--json", "--rejects", str(again), code=1)
+    assert counts(done) == (3, 1, 0, 2, 0)
+    kept = [json.loads(each) for each in again.read_text("utf-8").splitlines()]
+    assert [(each["line"], each["event"]) for each in kept] == [(2, "bad"), (3, '{"odd": 1}')]
+    assert counts(ingest(store, str(rejects), "--json", code=1)) == (3, 0, 1, 2, 0)
+
+
 def test_where_the_rejects_file_cannot_be_written_the_reasons_are_said_all_the_same(tmp_path):
     store = tmp_path / "store"
     ingest(store, "-", stdin=line(1))

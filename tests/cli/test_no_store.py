@@ -106,13 +106,14 @@ def test_copy_creates_no_store_to_copy_from(tmp_path: Path) -> None:
     assert entries(tmp_path) == before
 
 
-def test_ingest_makes_a_store_in_an_empty_folder_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["ingest", "-"], ["token", "create", "x"]], ids=" ".join)
+def test_a_store_is_made_in_an_empty_folder_alone(words: list[str], tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "events.ndjson").write_text("{}\n")
     before = entries(tmp_path)
     for path, says in ((logs, "it holds 'events.ndjson'"), (logs / "events.ndjson", "is a file, not a folder")):
-        result = CliRunner().invoke(app, ["ingest", "-", "--store", str(path)], input="{}")
+        result = CliRunner().invoke(app, [*words, "--store", str(path)], input="{}")
         assert (result.exit_code, says in " ".join(result.stderr.split())) == (2, True), result.output
     assert entries(tmp_path) == before
 

@@ -88,7 +88,9 @@ def show(
     Example: casbah show 97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        record = api.ask("GET", f"{_PATH}/{quote(activity_id, safe='')}/").content
+        record = api.ask(
+            "GET", f"{_PATH}/{quote(activity_id, safe='')}/", missing=_no_activity(activity_id, tenant)
+        ).content
     if as_json:
         typer.echo(record)
     else:
@@ -119,18 +121,22 @@ def feedback(  # noqa: PLR0913  one parameter an option
         "contactEmail": email,
         "allowContact": allow_contact,
     }
-    quoted = quote(activity_id, safe="")
+    quoted, missing = quote(activity_id, safe=""), _no_activity(activity_id, tenant)
     with connected(options.existing(store=store), tenant=tenant) as api:
         if not listed:
             sent = {key: each for key, each in given.items() if each is not None}
-            api.ask("POST", f"{_PATH}/{quoted}/feedback", json=sent)
-        entries = api.ask("GET", f"/api/ext/v1/activities/{quoted}/feedback").json()["data"]
+            api.ask("POST", f"{_PATH}/{quoted}/feedback", json=sent, missing=missing)
+        entries = api.ask("GET", f"/api/ext/v1/activities/{quoted}/feedback", missing=missing).json()["data"]
     if as_json:
         typer.echo(json.dumps(entries))
         return
     for entry in entries:
         said = ", ".join(f"{key}: {each}" for key, each in entry.items() if key not in ("at", "who"))
         typer.echo(plain(f"{_moment(entry['at'])}  {entry['who']}  {said}"))
+
+
+def _no_activity(activity_id: str, tenant: str) -> str:
+    return f"no activity {activity_id!r} in tenant {tenant!r}; `casbah list --json` shows the ids, as _id"
 
 
 def _readable(record: dict[str, Any]) -> Text:

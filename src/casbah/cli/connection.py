@@ -40,9 +40,16 @@ class Api:
     send: Sender
     settings: Settings
 
-    def ask(self, method: str, path: str, *, allow: Sequence[int] = (), **options: Any) -> httpx.Response:
-        """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error not in `allow`."""
+    def ask(
+        self, method: str, path: str, *, allow: Sequence[int] = (), missing: str = "", **options: Any
+    ) -> httpx.Response:
+        """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error not in `allow`.
+
+        `missing` says what a 404 means, which has no words for it.
+        """
         answer = self.send(method, path, **options)
+        if missing and answer.status_code == httpx.codes.NOT_FOUND and httpx.codes.NOT_FOUND not in allow:
+            raise ServerRefusedError(missing)
         if answer.status_code >= _OK and answer.status_code not in allow:
             raise ServerRefusedError(_detail(answer))
         return answer

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -66,7 +67,7 @@ def export(  # noqa: PLR0913  one parameter an option
     with connected(options.existing(store=store), tenant=tenant) as api:
         begun = go_on or api.ask("POST", _PATH, json=body).json()["id"]
         try:
-            done = _ready(api, begun)
+            done = _ready(api, begun, tenant)
             _fetch(api, done, file)
         except (KeyboardInterrupt, httpx.HTTPError):
             sys.stderr.write(f"casbah: to go on with it: casbah export {file} --resume {begun}\n")
@@ -96,13 +97,14 @@ def _check_target(file: Path, guessed: str | None, form: str | None) -> None:
         )
 
 
-def _ready(api: Api, export_id: str) -> dict[str, Any]:
+def _ready(api: Api, export_id: str, tenant: str) -> dict[str, Any]:
     """The export once it is ready."""
     wait = _LOOK_SECONDS
+    missing = f"no export {export_id!r} in tenant {tenant!r}; begin it again without --resume"
     with _progress("writing") as progress:
         task = progress.add_task("writing", total=None)
         while True:
-            now: dict[str, Any] = api.ask("GET", f"{_PATH}/{export_id}").json()
+            now: dict[str, Any] = api.ask("GET", f"{_PATH}/{quote(export_id, safe='')}", missing=missing).json()
             progress.update(task, completed=now["rows"], total=now["total"])
             if now["state"] == "failed":
                 raise ServerRefusedError(f"the export failed: {now['error']}")

@@ -11,15 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 from casbah.cli import condition, options
-from casbah.cli.connection import connected
+from casbah.cli.connection import Api, connected
 from casbah.cli.counts import Conditions, Filters
 from casbah.cli.plain import cell, plain
+from casbah.errors import ServerRefusedError
+from casbah.ingest.apps import CASBAH
+from casbah.retention.rules import HOLD, MOST_DAYS
 
 app = typer.Typer(
     help="How long activities are kept, and what must not be deleted (docs/retention.md).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+_COUNT = "/api/v1/activities/count/"
 _RULES, _DELETE = "/api/ext/v1/retention", "/api/ext/v1/activities/delete"
 
 Everything = Annotated[bool, typer.Option("--everything", help="All activities, without a filter.")]
@@ -77,7 +81,7 @@ def list_rules(
 def add(  # noqa: PLR0913  one parameter an option
     name: Name,
     *,
-    days: Annotated[int, typer.Option(help="After how many days.")],
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="After how many days.")],
     conditions: Conditions = None,
     filters: Filters = None,
     everything: Everything = False,
@@ -114,7 +118,7 @@ def hold(  # noqa: PLR0913  one parameter an option
 
 @app.command()
 def remove(
-    rule: Annotated[str, typer.Argument(help="The rule's id.")],
+    rule: Annotated[str, typer.Argument(help="The rule's id, or its name where no other has it.")],
     *,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
@@ -125,7 +129,9 @@ def remove(
     Example: casbah retention remove 3f0a51c2d9e8b764
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        removed = api.ask("DELETE", f"{_RULES}/{quote(rule, safe='')}").json()
+        found = _one(api.ask("GET", _RULES).json()["data"], rule, tenant)
+        missing = _no_rule(rule, tenant)
+        removed = api.ask("DELETE", f"{_RULES}/{quote(found['id'], safe='')}", missing=missing).json()
     typer.echo(json.dumps(removed) if as_json else f"removed {plain(removed['name'])}")
 
 
@@ -153,7 +159,9 @@ def apply(
 @app.command()
 def trail(
     *,
-    days: Annotated[int | None, typer.Option(help="Delete acts once they are that old.", show_default=False)] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=MOST_DAYS, help="Delete acts once they are that old.", show_default=False)
+    ] = None,
     forever: Annotated[bool, typer.Option("--forever", help="Keep acts for ever, which is the default.")] = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
@@ -170,6 +178,8 @@ def trail(
     with connected(options.existing(store=store), tenant=tenant) as api:
         path = f"{_RULES}/trail"
         change = days is not None or forever
+        if change:
+            _warn_of_tenant(api, tenant)
         kept = (api.ask("POST", path, json={"days": days}) if change else api.ask("GET", path)).json()
     sentence = "acts are kept for ever" if kept["days"] is None else f"acts are kept for {kept['days']:,} days"
     typer.echo(json.dumps(kept) if as_json else sentence)
@@ -186,11 +196,44 @@ def _chosen(conditions: list[str] | None, filters: str | None, *, everything: bo
 def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None) -> None:
     with connected(options.existing(store=store), tenant=tenant) as api:
         same = [each["id"] for each in api.ask("GET", _RULES).json()["data"] if each["name"] == body["name"]]
+        nothing = not _warn_of_tenant(api, tenant)
         rule = api.ask("POST", _RULES, json=body).json()
+        if body["action"] == HOLD and not nothing and not _count(api, body.get("filters", {})):
+            _warn("no activity matches the hold now; check its filters")
     if same:
-        text = f"{plain(body['name'])!r} is the name of {', '.join(same)}, too; `casbah retention list` shows them"
-        typer.echo(f"casbah: {text}", err=True)
+        _warn(f"{plain(body['name'])!r} is the name of {', '.join(same)}, too; `casbah retention list` shows them")
     typer.echo(json.dumps(rule) if as_json else f"added {plain(rule['name'])} ({rule['id']})")
+
+
+def _one(rules: list[dict[str, Any]], which: str, tenant: str) -> dict[str, Any]:
+    """The rule of that id, else of that name. Raises ServerRefusedError where there is none, or several."""
+    found = [each for each in rules if each["id"] == which] or [each for each in rules if each["name"] == which]
+    if not found:
+        raise ServerRefusedError(_no_rule(which, tenant))
+    if len(found) > 1:
+        ids = ", ".join(each["id"] for each in found)
+        raise ServerRefusedError(f"{len(found)} rules have the name {which!r}; name one by its id: {ids}")
+    return found[0]
+
+
+def _no_rule(which: str, tenant: str) -> str:
+    return f"no rule or hold {which!r} in tenant {tenant!r}; `casbah retention list` shows them"
+
+
+def _warn_of_tenant(api: Api, tenant: str) -> bool:
+    """Whether a tenant has activities beside acts; where it has none, its name may be mistyped, which is said."""
+    found = _count(api, {"service": {"neq": [CASBAH]}}) > 0
+    if not found:
+        _warn(f"tenant {tenant!r} has no activities; check --tenant")
+    return found
+
+
+def _count(api: Api, filters: Mapping[str, Any]) -> int:
+    return int(api.ask("POST", _COUNT, json={"filters": filters}).json()["total"])
+
+
+def _warn(text: str) -> None:
+    typer.echo(f"casbah: {text}", err=True)
 
 
 def _applied(done: Mapping[str, Any]) -> Table:

@@ -47,5 +47,6 @@ def end(
     Example: casbah session end 5f1c0a9d2b7e
     """
     with connected(options.existing(store=store), tenant=options.TENANT) as api:
-        ended = api.ask("DELETE", f"{_PATH}/{quote(session, safe='')}").json()
+        missing = f"no session {session!r}; `casbah session list` shows them"
+        ended = api.ask("DELETE", f"{_PATH}/{quote(session, safe='')}", missing=missing).json()
     typer.echo(json.dumps(ended) if as_json else f"ended the session of {plain(ended['name'])} ({ended['id']})")

@@ -16,6 +16,7 @@ from casbah.cli.connection import connected
 from casbah.cli.plain import cell, plain
 from casbah.errors import NoSuchTokenError, OperatorError
 from casbah.identity.grants import SCOPES
+from casbah.identity.token import LAST_MS
 
 app = typer.Typer(help="Create, list and revoke API tokens.", no_args_is_help=True, rich_markup_mode=None)
 _PATH = "/api/ext/v1/tokens"
@@ -46,8 +47,18 @@ def create(
 
     Example: casbah token create dashboard --scopes Investigation.read --expires 30d
     """
-    moment = None if expires is None else _expiry(expires, time.time_ns() // 1_000_000)
-    with connected(options.chosen(store=store), tenant=tenant) as api:
+    now = time.time_ns() // 1_000_000
+    moment = None if expires is None else _expiry(expires, now)
+    if moment is not None and not now < moment <= LAST_MS:
+        raise typer.BadParameter(
+            f"{expires!r}: expected a moment in the future and before the year 10000, such as 30d",
+            param_hint="--expires",
+        )
+    named = [each for each in scopes.split(",") if each]
+    unknown = [each for each in named or [scopes] if each not in SCOPES]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r}: expected some of {', '.join(SCOPES)}", param_hint="--scopes")
+    with connected(options.new_or_existing(store=store), tenant=tenant) as api:
         wanted = {"name": name, "tenant": tenant, "scopes": scopes, "expires": moment}
         made = api.ask("POST", _PATH, json=wanted).json()
     if as_json:

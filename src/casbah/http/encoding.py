@@ -35,6 +35,8 @@ def decoded(body: bytes, encodings: str, *, limit: int, setting: str) -> bytes:
 
 
 def _decompressed(body: bytes, name: str, *, limit: int, setting: str) -> bytes:
+    if CODINGS[name] is _gzip and not body.startswith(_GZIP_MAGIC):
+        raise MalformedBodyError("body: it is not gzip, as Content-Encoding says; send it without that header")
     try:
         text = CODINGS[name](body, limit + 1)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError):
@@ -88,4 +90,5 @@ CODINGS: Mapping[str, Callable[[bytes, int], bytes]] = {
 """Decompressors by the name of their coding: bytes, and how many to give at most."""
 
 ACCEPTED = "gzip, zstd, deflate"
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_GZIP_MAGIC = b"\x1f\x8b"
+_MAGIC = {_GZIP_MAGIC: "gzip", b"\x28\xb5\x2f\xfd": "zstd"}

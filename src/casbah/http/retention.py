@@ -15,9 +15,7 @@ from casbah.http.queries import name_of
 from casbah.http.schema import Parameter, Schema, choice, either
 from casbah.identity.grants import Permission
 from casbah.retention.deletion import Applied, counts
-from casbah.retention.rules import ACTIONS, DELETE, HOLD, Rule, new_id
-
-MOST_DAYS = 9_999
+from casbah.retention.rules import ACTIONS, DELETE, HOLD, MOST_DAYS, Rule, new_id
 
 _FLAG: Schema = {"type": "boolean"}
 _DRY_RUN = Parameter(

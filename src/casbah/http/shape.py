@@ -17,13 +17,13 @@ from casbah.http.irreversible import EVERYTHING
 from casbah.http.queries import MOST_NAME as MOST_QUERY_NAME
 from casbah.http.ranges import CATEGORY, FILTERS, MOST_NAME, MOST_TAGS, RANGE_PARAMETERS, RangeFilter
 from casbah.http.rejects import REPLAY_FORMS, SOURCE
-from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, MOST_DAYS, RULE_FORMS
+from casbah.http.retention import APPLY_PARAMETERS, DELETE_PARAMETERS, RULE_FORMS
 from casbah.http.schema import Parameter, Schema, either, parameters, ref
 from casbah.identity.grants import SCOPES
 from casbah.identity.name import MOST_CHARACTERS
 from casbah.identity.token import LAST_MS
 from casbah.ingest.enrich.ranges import MOST_NETWORKS
-from casbah.retention.rules import ACTIONS
+from casbah.retention.rules import ACTIONS, MOST_DAYS
 
 _MOMENT: Schema = {"type": "integer", "description": "ms since the epoch"}
 _BLANK: Schema = {"enum": [None, ""], "description": "As good as absent"}

@@ -14,6 +14,7 @@ from casbah.ingest.contract import Connector, Recognised, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.feed import Feed
 from casbah.ingest.opening import Limits, ReadingError, Source, said, sources
+from casbah.ingest.replaying import reread
 from casbah.ingest.shapes import Reader, events
 
 STDIN = "-"
@@ -195,5 +196,5 @@ def _page(opened: Source, how: _How) -> Page:
         wrappers=how.wrappers,
         recognised=lambda parsed: bool(how.detector.sources(parsed, how.named)),
     )
-    items = events(Feed(opened.stream, most_line=how.limits.line), reader)
+    items = reread(events(Feed(opened.stream, most_line=how.limits.line), reader), reader, how.limits)
     return Page(opened.origin, map(how.detector.judge(how.named), items), opened.size, opened.position)

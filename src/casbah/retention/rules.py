@@ -13,6 +13,7 @@ from casbah.errors import LimitExceededError, NoSuchRuleError
 from casbah.shelf import Shelf, Value, change
 
 MOST_RULES = 1_000
+MOST_DAYS = 9_999
 DELETE, HOLD = ACTIONS = ("delete", "hold")
 
 

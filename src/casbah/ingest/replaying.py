@@ -1,0 +1,42 @@
+"""Events that `casbah ingest` refused, read again from its rejects file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.feed import Feed
+from casbah.ingest.opening import Limits
+from casbah.ingest.shapes import Reader, events
+
+_KEYS = {"origin", "line", "reason", "event"}
+_CUT = "cut"
+
+
+def reread(items: Iterator[Event | Refusal], reader: Reader, limits: Limits) -> Iterator[Event | Refusal]:
+    """The items, and the event that it holds in place of each line of a rejects file."""
+    for item in items:
+        if isinstance(item, Event) and _is_reject(item.parsed) and not reader.recognised(item.parsed):
+            yield from _event_in(item, reader, limits)
+        else:
+            yield item
+
+
+def _is_reject(parsed: Mapping[str, Any]) -> bool:
+    whole = parsed.keys() - {_CUT} == _KEYS and type(parsed["event"]) is str
+    return whole and type(parsed.get(_CUT, 0)) is int
+
+
+def _event_in(line: Event, reader: Reader, limits: Limits) -> Iterator[Event | Refusal]:
+    """What was refused, at the line where it is now. One that was kept in part is refused again."""
+    raw, cut = line.parsed["event"].encode("utf-8", "surrogatepass"), line.parsed.get(_CUT, 0)
+    if cut or not raw:
+        reason = "the rejects file does not hold all of this event; ingest it from where it came from"
+        yield Refusal(line.origin, line.line, reason, raw, cut)
+        return
+    for item in events(Feed(BytesIO(raw), most_line=limits.line), reader):
+        if isinstance(item, Refusal):
+            yield replace(item, line=line.line, raw=item.raw or raw)
+        else:
+            yield replace(item, line=line.line)
