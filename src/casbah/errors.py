@@ -3,7 +3,7 @@
     CasbahError
       RequestError                  the caller's: its message is shown as it is
         MalformedBodyError          400  the body or a parameter cannot be read
-        UnknownParameterError       400  a request that cannot be undone has a parameter that its route does not know
+        UnknownParameterError       400  a parameter that the route does not know, where that could lose or destroy something
         EmptyFilterError            400  a request that cannot be undone names no activities, or a condition that is empty
         UnknownFilterError          400  no such filter
         UnsupportedOperatorError    400  the filter exists, the operator does not apply to it
@@ -100,7 +100,7 @@ class MalformedBodyError(RequestError):
 
 
 class UnknownParameterError(RequestError):
-    """A parameter that the route does not know, on a request that cannot be undone."""
+    """A parameter that the route does not know, on a request that stores events or cannot be undone."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         takes = f"takes {', '.join(known)}" if known else "takes no parameters"

@@ -308,6 +308,20 @@ def test_records_that_are_ready_are_taken_from_the_owner_alone(shipper):
     assert "arrivals" not in got.json["detail"].partition("known: ")[2]
 
 
+@pytest.mark.parametrize(
+    "query, detail",
+    [
+        ("sorce=okta", "unknown parameter 'sorce'; did you mean 'source'?; this request takes source"),
+        ("source=mdca&tenant=x", "unknown parameter 'tenant'; this request takes source"),
+        ("source=mdca&source=okta", "source: it is there 2 times; send it once"),
+    ],
+)
+def test_a_parameter_that_says_nothing_is_no_source_left_out(ask, query, detail):
+    got = ask("POST", f"{INGEST}?{query}", event("a"))
+    assert (got.status, got.json) == (400, {"detail": detail})
+    assert ask("POST", "/api/v1/activities/count").json["total"] == 0
+
+
 def test_the_refusals_that_an_answer_lists_are_bounded(shipper):
     got = shipper("POST", INGEST, b"{}\n" * 1_500)
     assert (got.status, len(got.json["refused"]), got.json["unlisted"]) == (422, 1_000, 500)

@@ -16,6 +16,7 @@ from casbah.errors import (
     BusyError,
     MalformedBodyError,
     UnavailableError,
+    UnknownParameterError,
     UnknownSourceError,
     describe,
 )
@@ -41,6 +42,7 @@ _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
 SETTING = "CASBAH_MAX_INGEST_BODY"
 """What bounds an ingest body."""
 
+_SOURCE = "source"
 MOST_LISTED = 1_000
 """Refusals that an answer lists. A small compressed body may hold millions of lines, each with a reason longer than itself."""
 
@@ -54,6 +56,7 @@ async def ingest(exchange: Exchange) -> Response:
     Of more than 1,000 refusals the first are listed, and `unlisted` is how many more there are.
     Where nothing in it could be used the status is 422, because shippers look at nothing else.
     """
+    _require_known_parameters(exchange)
     source = read_source(exchange)
     encodings = ", ".join(exchange.request.headers.getlist("content-encoding"))
     body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
@@ -64,13 +67,23 @@ async def ingest(exchange: Exchange) -> Response:
     return json_response(result, status=UNUSABLE if unusable else 200)
 
 
+def _require_known_parameters(exchange: Exchange) -> None:
+    """A misspelt `source` would leave the events to be recognised, whatever the sender meant."""
+    names = [name for name, _ in exchange.request.query_params.multi_items()]
+    unknown = next((name for name in names if name != _SOURCE), None)
+    if unknown is not None:
+        raise UnknownParameterError(unknown, (_SOURCE,))
+    if len(names) > 1:
+        raise MalformedBodyError(f"{_SOURCE}: it is there {len(names)} times; send it once")
+
+
 def read_source(exchange: Exchange) -> str | None:
     """The source that the events are said to come from, if one is said. Raises UnknownSourceError.
 
     Only the owner's commands hand over records that are ready: of anybody else nothing is believed but the event itself.
     """
     own = (envelope.SOURCE,) if exchange.caller.owner else ()
-    return named_source(exchange, exchange.request.query_params.get("source"), *own)
+    return named_source(exchange, exchange.request.query_params.get(_SOURCE), *own)
 
 
 def named_source(exchange: Exchange, name: object, *others: str) -> str | None:
