@@ -89,7 +89,7 @@ def test_ranges_queries_and_rules_are_everybody_s(place: Place, tmp_path: Path) 
         assert told.json["stored"] == 1
         assert here("POST", f"{RANGES}create_rule/", body(**drawn)).status == 200
         assert here("POST", QUERIES, body(name="mine", filters={}, shared=True)).status == 201
-        assert here("POST", RULES, body(name="case", action="hold")).status == 201
+        assert here("POST", RULES, body(name="case", action="hold", everything=True)).status == 201
         assert there("POST", RANGES, body()).json["total"] == 1
         assert "mine" in [each["name"] for each in there("GET", QUERIES).json["data"]]
         assert [each["name"] for each in there("GET", RULES).json["data"]] == ["case"]
