@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,11 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.scope import Scope
 from casbah.activity.text import words
-from casbah.errors import BadSettingError
-from casbah.store.opensearch.cluster import Names
+from casbah.errors import BadSettingError, UnreachableError
+from casbah.store.opensearch.cluster import Cluster, Names, RefusedError
 from casbah.store.opensearch.document import key
 from casbah.store.opensearch.render import escape, render
-from casbah.store.opensearch.templates import CHUNK, pieces
+from casbah.store.opensearch.templates import CHUNK, make, pieces
 
 LONG_WORDS = st.text(st.sampled_from("abé\U0001d4d0"), min_size=1, max_size=256)
 
@@ -119,3 +120,34 @@ def test_addresses(text: str, hosts: tuple[str, ...], user: str, prefix: str, tm
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(BadSettingError):
         settings.read({"CASBAH_STORE": text})
+
+
+class _Busy:
+    """A cluster that answers before its nodes know of a new index, or refuses to make it."""
+
+    def __init__(self, *, unseen: int = 0, refuses: str = "") -> None:
+        self.asked: list[str] = []
+        self._unseen, self._refuses = unseen, refuses
+
+    def ask(self, method: str, *_: object, **__: object) -> object:
+        self.asked.append(method)
+        if method == "PUT" and self._refuses:
+            raise RefusedError(400, self._refuses, "no")
+        return method == "PUT" or self.asked.count("HEAD") > self._unseen
+
+
+def test_an_index_is_waited_for_until_all_nodes_know_it() -> None:
+    busy = _Busy(unseen=3)
+    make(cast("Cluster", busy), "new", {})
+    assert busy.asked == ["HEAD", "PUT", "HEAD", "HEAD", "HEAD"]
+    make(cast("Cluster", busy := _Busy(unseen=1, refuses="resource_already_exists_exception")), "new", {})
+    assert busy.asked == ["HEAD", "PUT", "HEAD"]
+
+
+def test_an_index_that_is_refused_or_never_seen_is_an_error() -> None:
+    with pytest.raises(RefusedError) as refused:
+        make(cast("Cluster", _Busy(unseen=9, refuses="illegal_argument_exception")), "new", {})
+    assert refused.value.kind == "illegal_argument_exception"
+    with pytest.raises(UnreachableError) as unseen:
+        make(cast("Cluster", _Busy(unseen=99)), "new", {}, seconds=0.2)
+    assert not isinstance(unseen.value, RefusedError)

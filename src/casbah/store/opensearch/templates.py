@@ -6,13 +6,14 @@ by which the same event is known again), and for a field of which an activity ha
 Nothing here needs a module or plugin of the cluster: words are split at blanks, and all else is compared as it is.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from casbah.activity.fields import FIELDS, Field, Kind
 from casbah.activity.text import MOST_WORD_CHARACTERS
-from casbah.errors import StoreFormatError
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster, managed
+from casbah.errors import StoreFormatError, UnreachableError
+from casbah.store.opensearch.cluster import MOST_HITS, Cluster, RefusedError, managed
 
 FORMAT = 1
 """Goes up whenever what is written changes."""
@@ -33,6 +34,8 @@ _WAYS: Mapping[Kind, Mapping[str, Any]] = {
     Kind.ADDRESS: {"type": "ip"},
     Kind.WORDS: {"type": "text", "analyzer": "whitespace", "norms": False, "position_increment_gap": 100},
 }
+_THERE_ALREADY = "resource_already_exists_exception"
+_PAUSE = 0.05
 _UNCOUNTED = (Kind.MS, Kind.ADDRESS, Kind.WORDS)
 _STATE = {"dynamic": False, "properties": {}}
 _FEEDBACK = {
@@ -74,11 +77,20 @@ def claim(cluster: Cluster, *, replicas: int) -> None:
 
 
 def make(cluster: Cluster, name: str, body: Mapping[str, Any], *, seconds: float = 20.0) -> None:
-    """Make an index, unless it is there; whoever made it."""
+    """Make an index, unless it is there; whoever made it. Raises UnreachableError where it is not there in time."""
+    end = time.monotonic() + seconds
     if cluster.ask("HEAD", name):
         return
-    cluster.ask("PUT", name, body, absent=(400,), asking=managed(seconds), seconds=seconds)
-    cluster.ask("GET", name)  # It is there now, or raises.
+    try:
+        cluster.ask("PUT", name, body, asking=managed(seconds), seconds=seconds)
+    except RefusedError as refused:
+        if refused.kind != _THERE_ALREADY:
+            raise
+    # A busy cluster answers before all of its nodes know of the index.
+    while not cluster.ask("HEAD", name):
+        if time.monotonic() > end:
+            raise UnreachableError(f"index {name} was made and is not there yet")
+        time.sleep(_PAUSE)
 
 
 def _template(replicas: int) -> Mapping[str, Any]:
