@@ -14,13 +14,13 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from casbah.durable import copy_unlocked, make_folder, read_only
+from casbah.durable import copy_unlocked, make_folder, open_database, read_only
 from casbah.errors import ReadOnlyError, ShelfDamagedError, ShelfUnavailableError, StoreClosedError
 from casbah.failure import is_database_error
 
@@ -71,6 +71,9 @@ class Shelf(Protocol):
 
     def all(self, drawer: str) -> Sequence[Kept]:
         """All that is kept in a drawer, by name."""
+
+    def drawers(self) -> Sequence[str]:
+        """The drawers in which something is kept, by name."""
 
     def everything(self) -> Iterator[tuple[str, Kept]]:
         """All that is kept, each with its drawer."""
@@ -128,6 +131,10 @@ class FolderShelf:
         """See `Shelf.all`."""
         found = self._read("select name, number, value from kept where drawer = ? order by name", drawer)
         return [_kept(*row) for row in found]
+
+    def drawers(self) -> Sequence[str]:
+        """See `Shelf.drawers`."""
+        return [drawer for (drawer,) in self._read("select distinct drawer from kept order by drawer")]
 
     def everything(self) -> Iterator[tuple[str, Kept]]:
         """See `Shelf.everything`."""
@@ -205,6 +212,11 @@ class MemoryShelf:
         with self._lock:
             return sorted(self._drawers.get(drawer, {}).values(), key=lambda kept: kept.name)
 
+    def drawers(self) -> Sequence[str]:
+        """See `Shelf.drawers`."""
+        with self._lock:
+            return sorted(drawer for drawer, inside in self._drawers.items() if inside)
+
     def everything(self) -> Iterator[tuple[str, Kept]]:
         """See `Shelf.everything`."""
         return ((drawer, kept) for drawer in sorted(self._drawers) for kept in self.all(drawer))
@@ -243,24 +255,22 @@ def _opened(file: Path, kind: Kind) -> sqlite3.Connection:
         f"a new one is made, and {kind.lost}"
     )
     try:
-        database = sqlite3.connect(file, check_same_thread=False)
-    except sqlite3.Error:
-        raise ShelfDamagedError(str(file), _CANNOT_OPEN) from None
-    try:
-        database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLE}")
+        database = open_database(file, _TABLE, isolation_level="DEFERRED")
         _check(database)
     except sqlite3.OperationalError:
-        database.close()
         raise ShelfDamagedError(str(file), _CANNOT_OPEN) from None
     except sqlite3.DatabaseError:
-        database.close()
         raise ShelfDamagedError(str(file), no_database) from None
     return database
 
 
 def _check(database: sqlite3.Connection) -> None:
-    if database.execute("pragma quick_check(1)").fetchone() != ("ok",):
-        raise sqlite3.DatabaseError
+    """Raises sqlite3.DatabaseError for a damaged database, and closes it."""
+    with ExitStack() as damaged:
+        damaged.callback(database.close)
+        if database.execute("pragma quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError
+        damaged.pop_all()
 
 
 def _kept(name: str, number: int, value: str) -> Kept:

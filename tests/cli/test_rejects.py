@@ -1,14 +1,23 @@
-"""The file that keeps what `casbah ingest` refuses: bounded, and it says what is cut."""
+"""The file that keeps what `casbah ingest` refuses: bounded, and it says what is cut. `casbah rejects`."""
 
 import json
 
-from casbah.cli import ingest
-from casbah.cli.ingest import Rejects
+import pytest
+from typer.testing import CliRunner
+
+from casbah import compose, settings
+from casbah.activity.scope import Scope
+from casbah.cli import app, ingest
+from casbah.cli.ingest import RejectsFile
 from casbah.ingest.contract import Refusal
+from casbah.store.embedded import stamp
+from making import record
+
+TENANT = Scope("default")
 
 
 def kept(path, *refusals):
-    rejects = Rejects(path / "rejects" / "x.ndjson")
+    rejects = RejectsFile(path / "rejects" / "x.ndjson")
     for refusal in refusals:
         rejects.keep(refusal)
     rejects.close()
@@ -27,3 +36,46 @@ def test_what_is_too_long_is_cut_and_says_so(tmp_path, monkeypatch):
     rejects, lines = kept(tmp_path, *(Refusal("a", number, "r", b"x" * 12, cut=3) for number in range(4)))
     assert [(len(line["event"]), line["cut"]) for line in lines] == [(10, 5), (10, 5), (5, 10), (0, 15)]
     assert (rejects.cut, rejects.reasons["r"]) == (4, 4)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return tmp_path / "store"
+
+
+def opened(store):
+    return compose.opened(settings.read({}, store=str(store), audit="off"))
+
+
+def casbah(store, *arguments):
+    return CliRunner().invoke(app, [*arguments, "--store", str(store)], env={"CASBAH_AUDIT": "off"})
+
+
+@pytest.mark.parametrize("batch", ["1", "5_000"])
+def test_what_the_store_refuses_has_the_line_of_its_event_in_the_file(store, tmp_path, monkeypatch, batch):
+    file, rejects = tmp_path / "events.ndjson", tmp_path / "rejects.ndjson"
+    lines = [b"", *(json.dumps(record(number, created=5)).encode() for number in (1, 2)), b"{", b""]
+    file.write_bytes(b"\n".join([*lines, json.dumps(record(3, created=5)).encode()]))
+    monkeypatch.setattr(stamp, "MOST_TIES", 1)
+    monkeypatch.setenv("CASBAH_BATCH", batch)
+    assert casbah(store, "ingest", str(file), "--rejects", str(rejects)).exit_code == 1
+    assert sorted(json.loads(line)["line"] for line in rejects.read_text("utf-8").splitlines()) == [3, 4, 6]
+
+
+def test_replaying_everything_takes_as_many_requests_as_it_needs(store, monkeypatch):
+    monkeypatch.setattr("casbah.http.rejects.MOST_REPLAYED", 2)
+    events = [b"{broken", *(json.dumps(record(number)).encode() for number in range(4)), b"{broken"]
+    with opened(store) as house:
+        refused = [Refusal("body", line, "r", raw) for line, raw in enumerate(events, 1)]
+        house.services.rejects.keep(refused, source="mdca", sender="s", scope=TENANT)
+    ran = casbah(store, "rejects", "replay", "--everything", "--json")
+    result = json.loads(ran.stdout)
+    assert (ran.exit_code, result["stored"], len(result["refused"]), result["remaining"]) == (1, 4, 2, 0)
+
+
+def test_an_id_is_nothing_but_an_id(store):
+    with opened(store) as house:
+        token = house.services.tokens.create("shipper", tenant="default")[1]
+    assert casbah(store, "rejects", "remove", f"../tokens/{token.id}").exit_code == 1
+    with opened(store) as house:
+        assert [each.id for each in house.services.tokens.all()] == [token.id]

@@ -118,6 +118,14 @@ def test_everything_is_all_of_every_drawer(shelf: Shelf, another: Open) -> None:
     assert found == [("one", "a", "one"), ("one", "b", "one"), ("two", "b", "two")]
 
 
+def test_drawers_are_those_in_which_something_is_kept(shelf: Shelf, another: Open) -> None:
+    assert another().drawers() == []
+    for drawer, name in (("two", "b"), ("one", "b"), ("one", "a"), ("gone", "a")):
+        shelf.put(drawer, name, {"in": drawer})
+    shelf.remove("gone", "a")
+    assert another().drawers() == ["one", "two"]
+
+
 def test_of_many_who_change_it_at_once_nobody_is_forgotten(another: Open) -> None:
     shelves = [another() for _ in range(4)]
     numbers = count()

@@ -9,6 +9,8 @@ from io import BytesIO
 import pytest
 import zstandard
 
+from casbah.store.embedded import stamp
+
 INGEST = "/api/ext/v1/activities"
 MDCA = f"{INGEST}?source=mdca"
 
@@ -347,3 +349,24 @@ def test_a_bad_arrival_is_the_caller_s_mistake_and_harms_nobody_else(ask, wrong)
     assert got.status in (200, 400)
     assert got.status == 400 or (got.json["stored"] == 0 and got.json["refused"])
     assert ask("POST", MDCA, event("good")).json == answered(1)
+
+
+EVENT_OF_TWO = json.loads(SOURCES[3].values[0])
+EVENT_OF_TWO["events"] *= 2
+REFUSED_BY_STORE = [
+    pytest.param(b"\n\n" + event("a") + b"\n\n{}\n" + event("b"), "mdca", [3, 5, 6], id="blank lines"),
+    pytest.param(
+        json.dumps([EVENT_OF_TWO] * 2).encode(), "google_workspace", [1, 1, 2, 2], id="several activities per event"
+    ),
+    pytest.param(b"\n" + event("a") + b"\n" * 20_000 + event("b"), "mdca", [2, 20_002], id="a large body"),
+]
+
+
+@pytest.mark.parametrize("batch", ["1", "5_000"])
+@pytest.mark.parametrize("body, source, lines", REFUSED_BY_STORE)
+def test_what_the_store_refuses_has_the_line_of_its_event(opened, monkeypatch, body, source, lines, batch):
+    ask = opened(batch=batch, audit="off")
+    monkeypatch.setattr(stamp, "MOST_TIES", 0)
+    got = ask("POST", f"{INGEST}?source={source}", body)
+    assert (got.status, got.json["stored"]) == (422, 0)
+    assert [each["line"] for each in got.json["refused"]] == lines

@@ -1,13 +1,19 @@
 """Events that ingest refused: kept with their reasons within bounds, listed, replayed and removed."""
 
+import base64
 import json
 
 import pytest
 
+from casbah import compose, settings
 from casbah.activity.scope import Scope
+from casbah.errors import UnavailableError
+from casbah.http.rejects import MOST_REPLAYED
 from casbah.ingest.contract import Refusal
 from casbah.ingest.rejects import MOST_EVENT_BYTES, Rejects
 from casbah.shelf import MemoryShelf
+from casbah.store.embedded import stamp
+from scenarios.inprocess import Asker
 
 INGEST, REJECTS = "/api/ext/v1/activities", "/api/ext/v1/rejects"
 TENANT = Scope("default")
@@ -51,7 +57,7 @@ def test_replayed_with_its_source_an_event_is_stored_and_a_reject_no_longer(ask,
     assert shipper("POST", INGEST, plain + b"\n{broken").status == 422
     first, broken = listed(ask)
     got = ask("POST", f"{REJECTS}/replay", json.dumps({"ids": [first["id"]], "source": "mdca"}).encode())
-    assert got.json == {"stored": 1, "duplicates": 0, "refused": []}
+    assert got.json == {"stored": 1, "duplicates": 0, "refused": [], "remaining": 0}
     assert ask("GET", "/api/v1/activities/plain").status == 200
     again = ask("POST", f"{REJECTS}/replay", b'{"everything": true}').json
     assert (again["stored"], [row["id"] for row in again["refused"]]) == (0, [broken["id"]])
@@ -65,6 +71,9 @@ BAD = [
     pytest.param({"ids": []}, 400, id="no ids"),
     pytest.param({"ids": "x"}, 400, id="a text for ids"),
     pytest.param({"ids": [1]}, 400, id="ids that are numbers"),
+    pytest.param({"ids": ["x"] * (MOST_REPLAYED + 1)}, 400, id="more ids than one request may name"),
+    pytest.param({"ids": ["x"], "skip": 1}, 400, id="ids and how many to leave out"),
+    pytest.param({"everything": True, "skip": -1}, 400, id="fewer than none to leave out"),
     pytest.param({"ids": ["x"], "everything": True}, 400, id="some and all"),
     pytest.param({"id": ["x"]}, 400, id="a slip of the pen"),
     pytest.param({"everything": "true"}, 400, id="a text for a flag"),
@@ -79,8 +88,135 @@ def test_a_replay_says_what_it_means(ask, body, status):
 
 def test_an_id_that_is_not_there_is_named(ask):
     got = ask("POST", f"{REJECTS}/replay", b'{"ids": ["x"]}').json
-    assert got == {"stored": 0, "duplicates": 0, "refused": [{"id": "x", "reason": "no refused event has this id"}]}
+    refused = [{"id": "x", "reason": "no refused event has this id"}]
+    assert got == {"stored": 0, "duplicates": 0, "refused": refused, "remaining": 0}
     assert ask("DELETE", f"{REJECTS}/x").status == 404
+    assert ask("DELETE", f"{REJECTS}/x.0").status == 404
+
+
+@pytest.fixture
+def house(tmp_path):
+    with compose.opened(settings.read({}, store=str(tmp_path / "store"), audit="off", batch="2")) as house:
+        yield house
+
+
+def keep(house, *raws: bytes, source: str | None = "mdca") -> None:
+    house.services.rejects.keep(refusals(*raws), source=source, sender="s", scope=TENANT)
+
+
+def replayed(house, **body) -> dict:
+    return Asker(house.app, house.local_key)("POST", f"{REJECTS}/replay", json.dumps(body).encode()).json
+
+
+def commits(house, monkeypatch) -> list[int]:
+    """The number of activities in each commit from here on."""
+    store, sizes = house.services.store, []
+    insert_soon = store.insert_soon
+
+    def counted(items, *given, **named):
+        sizes.append(len(items := list(items)))
+        return insert_soon(items, *given, **named)
+
+    monkeypatch.setattr(store, "insert_soon", counted)
+    return sizes
+
+
+def test_a_batch_of_rejects_is_one_commit(house, monkeypatch):
+    keep(house, *(event(f"a{number}") for number in range(5)), b"{broken", event("a0"))
+    sizes = commits(house, monkeypatch)
+    got = replayed(house, everything=True)
+    (broken,) = house.services.rejects.all(TENANT)
+    assert broken.raw == b"{broken"
+    assert sizes == [2, 2, 1, 1]
+    assert (got["stored"], got["duplicates"], [each["id"] for each in got["refused"]]) == (5, 1, [broken.id])
+
+
+def test_what_is_stored_before_the_disk_is_full_is_not_replayed_again(house, monkeypatch):
+    keep(house, *(event(f"a{number}") for number in range(5)))
+    insert_soon, left = house.services.store.insert_soon, [2]
+
+    def failing(*given, **named):
+        left[0] -= 1
+        if left[0] < 0:
+            raise UnavailableError("the disk is full")
+        return insert_soon(*given, **named)
+
+    monkeypatch.setattr(house.services.store, "insert_soon", failing)
+    assert replayed(house, everything=True) == {"detail": "the disk is full"}
+    assert [reject.raw for reject in house.services.rejects.all(TENANT)] == [event("a4")]
+
+
+def test_everything_says_how_many_older_ones_remain_and_skip_goes_on_with_them(house, monkeypatch):
+    monkeypatch.setattr("casbah.http.rejects.MOST_REPLAYED", 3)
+    keep(house, b"{broken", event("a"), b"{broken", event("b"), b"{broken", event("c"), event("d"))
+    results = [replayed(house, everything=True)]
+    while results[-1]["remaining"]:
+        skip = sum(len(each["refused"]) for each in results)
+        results.append(replayed(house, everything=True, skip=skip))
+    assert [(each["stored"], len(each["refused"]), each["remaining"]) for each in results] == [
+        (1, 2, 4),
+        (2, 1, 1),
+        (1, 0, 0),
+    ]
+    assert [reject.raw for reject in house.services.rejects.all(TENANT)] == [b"{broken"] * 3
+
+
+def test_a_replay_is_counted_by_the_metrics(house):
+    keep(house, event("a"), event("a"), b"{broken")
+    replayed(house, everything=True)
+    shown = house.services.metrics.shown().decode()
+    for outcome in ("stored", "duplicate", "refused"):
+        assert f'casbah_brought_activities_total{{outcome="{outcome}"}} 1.0' in shown
+
+
+def test_what_the_store_refuses_stays_a_reject(house, monkeypatch):
+    keep(house, event("a", created=5), event("b", created=5), event("c", created=6))
+    monkeypatch.setattr(stamp, "MOST_TIES", 1)
+    got = replayed(house, everything=True)
+    (left,) = house.services.rejects.all(TENANT)
+    assert left.raw == event("b", created=5)
+    assert (got["stored"], [each["id"] for each in got["refused"]]) == (2, [left.id])
+    assert "created 5" in got["refused"][0]["reason"]
+
+
+def test_a_source_that_is_not_known_any_more_keeps_no_other_event_from_being_replayed(house):
+    keep(house, event("a"), source="gone")
+    keep(house, event("b"))
+    got = replayed(house, everything=True)
+    assert (got["stored"], [each["reason"] for each in got["refused"]]) == (
+        1,
+        ["its source 'gone' is not known any more; replay it with another source"],
+    )
+    assert replayed(house, everything=True, source="mdca")["stored"] == 1
+
+
+def decoded(monkeypatch) -> list[bytes]:
+    """What of the kept events is decoded from here on."""
+    seen = []
+    decode = base64.b64decode
+    monkeypatch.setattr(base64, "b64decode", lambda raw: seen.append(decode(raw)) or seen[-1])
+    return seen
+
+
+def test_only_what_is_asked_for_is_decoded(house, monkeypatch):
+    keep(house, b"a", b"b", b"c")
+    ids = [reject.id for reject in house.services.rejects.all(TENANT)]
+    ask, seen = Asker(house.app, house.local_key), decoded(monkeypatch)
+    page = ask("GET", f"{REJECTS}?skip=1&limit=1").json
+    assert ([row["id"] for row in page["data"]], page["total"], page["hasNext"]) == ([ids[1]], 3, True)
+    assert seen == [b"b"]
+    replayed(house, ids=[ids[2]])
+    assert ask("DELETE", f"{REJECTS}/{ids[0]}").status == 200
+    assert seen == [b"b", b"c"]
+    assert ask("DELETE", f"{REJECTS}/{ids[0]}").status == 404
+
+
+def test_stored_events_are_never_answered_with_503_because_their_neighbours_cannot_be_kept(house, caplog):
+    secret, _ = house.services.tokens.create("shipper", tenant="default", scopes=["Ingest.write"])
+    house.services.lanes.quick._most = 0
+    got = Asker(house.app, secret)("POST", f"{INGEST}?source=mdca", event("a") + b"\n{}")
+    assert (got.status, got.json["stored"], len(got.json["refused"])) == (200, 1, 1)
+    assert "1 refused events are not kept: too many requests are waiting" in caplog.text
 
 
 class Clock:
@@ -122,8 +258,28 @@ def test_they_are_kept_for_a_while(clock):
 
 def test_what_is_larger_than_all_that_may_be_kept_is_not_kept_and_said_so(clock):
     rejects = Rejects(MemoryShelf(), clock=clock, most=100, keep=None)
+    assert rejects.keep(refusals(b"small"), source=None, sender="s", scope=TENANT) == 1
     assert rejects.keep(refusals(b"x" * 500), source=None, sender="s", scope=TENANT) == 0
-    assert rejects.all(TENANT) == []
+    assert [reject.raw for reject in rejects.all(TENANT)] == [b"small"]
+
+
+def test_what_the_shelf_does_not_take_is_not_kept(clock):
+    rejects = Rejects(MemoryShelf(), clock=clock, most=100, keep=None)
+    for kept in (1, 0):
+        assert rejects.keep(refusals(b"x"), source=None, sender="s", scope=TENANT, entry="taken") == kept
+
+
+def test_all_tenants_are_trimmed(clock):
+    shelf = MemoryShelf()
+    rejects = Rejects(shelf, clock=clock, most=10_000, keep=30 * DAY)
+    for tenant in ("a", "b"):
+        rejects.keep(refusals(b"old"), source=None, sender="s", scope=Scope(tenant))
+    clock.now += 15 * DAY
+    rejects.keep(refusals(b"new"), source=None, sender="s", scope=Scope("b"))
+    clock.now += 15 * DAY + 1
+    rejects.trim()
+    assert shelf.drawers() == ["b"]
+    assert [reject.raw for reject in rejects.all(Scope("b"))] == [b"new"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +302,8 @@ def test_one_of_a_request_is_removed_and_the_others_stay(clock):
     rejects = Rejects(MemoryShelf(), clock=clock, most=10_000, keep=None)
     rejects.keep(refusals(b"a", b"b", b"c"), source="okta", sender="s", scope=TENANT)
     second = rejects.all(TENANT)[1]
-    rejects.remove([second.id, "unknown.0"], TENANT)
+    assert rejects.remove([second.id, "unknown.0", f"{second.id}0", second.id.partition(".")[0]], TENANT) == [second.id]
+    assert rejects.remove([second.id], TENANT) == []
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"a", b"c"]
     rejects.remove([reject.id for reject in rejects.all(TENANT)], TENANT)
     assert rejects.all(TENANT) == []

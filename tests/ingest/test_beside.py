@@ -34,8 +34,9 @@ def _here(text: bytes) -> list[str]:
     return [_told(each) for each in items(text, "mdca", connectors=connectors(), limits=_LIMITS)]
 
 
-def _told(item: Any) -> str:
-    return str(getattr(item, "reason", None) or item.id)
+def _told(found: tuple[int, Any]) -> str:
+    line, item = found
+    return f"{line}: {getattr(item, 'reason', None) or item.id}"
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_it_gives_what_reading_here_gives_in_the_same_order(beside: Beside) -> N
     text = _body()
     found = list(beside.items(text, "mdca", limits=_LIMITS))
     assert [_told(each) for each in found] == _here(text)
-    assert {type(each).__name__ for each in found} == {"Prepared", "Refusal"}
+    assert {type(item).__name__ for _, item in found} == {"Prepared", "Refusal"}
 
 
 def test_small_bodies_start_no_process(beside: Beside) -> None:

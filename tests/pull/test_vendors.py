@@ -69,7 +69,7 @@ class Stored:
         if self._dice.random() < self.kills:
             raise KilledError
         new = duplicates = 0
-        for item in items(b"\n".join(events), connector, connectors=KNOWN, limits=Limits()):
+        for _, item in items(b"\n".join(events), connector, connectors=KNOWN, limits=Limits()):
             if isinstance(item, Refusal):
                 self.refused.append(item.reason)
             elif item.id in self.ids:

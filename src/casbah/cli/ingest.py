@@ -28,7 +28,7 @@ from casbah.errors import ServerRefusedError
 from casbah.ingest import envelope
 from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.opening import Limits, said
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import with_lines
 from casbah.ingest.reading import Page, pages
 from casbah.ingest.times import SUSPICIONS, suspicion
 from casbah.settings import Settings
@@ -85,7 +85,7 @@ class FileReport:
 
 
 @dataclass(slots=True)
-class Rejects:
+class RejectsFile:
     """The file that keeps what was refused, with the reasons; it is made when there is something to keep.
 
     It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL of all of them. Where bytes are left out,
@@ -184,17 +184,17 @@ def ingest(
     raise typer.Exit(1 if total.refused or all(file.skipped for file in files) else 0)
 
 
-def _rejects(file: Path | None, settings: Settings) -> Rejects:
+def _rejects(file: Path | None, settings: Settings) -> RejectsFile:
     """Where refused events go. Raises typer.BadParameter for a file that exists: it may hold what was refused before."""
     if file is None:
-        return Rejects(settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
+        return RejectsFile(settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
     if not file.parent.is_dir():
         raise typer.BadParameter(f"no folder {file.parent}; make it first", param_hint="--rejects")
     if os.path.lexists(file) and not _device(file):
         raise typer.BadParameter(
             f"{file} exists already and is not overwritten; name another file, or move this one", param_hint="--rejects"
         )
-    return Rejects(file, in_store=False)
+    return RejectsFile(file, in_store=False)
 
 
 def _device(file: Path) -> bool:
@@ -236,18 +236,18 @@ def _limits(settings: Settings) -> Limits:
     return Limits(line=settings.max_event)
 
 
-def _store(api: Api, page: Page, report: FileReport, rejects: Rejects, stopping: Stopping) -> None:
+def _store(api: Api, page: Page, report: FileReport, rejects: RejectsFile, stopping: Stopping) -> None:
     """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
     now = time.time_ns() // 1_000_000
-    for batch in _batches(arrivals(_counted(page.items, report.sources)), api.settings.batch):
-        activities = [item for item in batch if isinstance(item, Arrival)]
+    for batch in _batches(with_lines(_counted(page.items, report.sources)), api.settings.batch):
+        activities = [(line, item) for line, item in batch if isinstance(item, Arrival)]
         with stopping.batch():
-            for item in batch:
+            for _, item in batch:
                 if isinstance(item, Refusal):
                     rejects.keep(item)
                     report.tally.refused += 1
             report.tally.add(_sent(api, page.origin, activities, rejects))
-        report.suspicions.update(filter(None, (suspicion(activity.timestamp, now) for activity in activities)))
+        report.suspicions.update(filter(None, (suspicion(activity.timestamp, now) for _, activity in activities)))
 
 
 def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> Iterator[Recognised | Refusal]:
@@ -257,11 +257,11 @@ def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> It
         yield item
 
 
-def _batches(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
-    batch: list[Item] = []
+def _batches(items: Iterable[tuple[int, Item]], most: int) -> Iterator[list[tuple[int, Item]]]:
+    batch: list[tuple[int, Item]] = []
     size = 0
-    for item in items:
-        batch.append(item)
+    for line, item in items:
+        batch.append((line, item))
         size += len(item.record if isinstance(item, Arrival) else item.raw)
         if len(batch) >= most or size >= _BATCH_BYTES:
             yield batch
@@ -270,15 +270,17 @@ def _batches(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _sent(api: Api, origin: str, batch: list[Arrival], rejects: Rejects) -> Tally:
+def _sent(api: Api, origin: str, batch: list[tuple[int, Arrival]], rejects: RejectsFile) -> Tally:
+    """Send activities with the lines of the file that they are from. The server's answer counts them in this batch."""
     if not batch:
         return Tally()
-    body = b"".join(map(envelope.pack, batch))
+    body = b"".join(envelope.pack(activity) for _, activity in batch)
     answer = api.ask(
         "POST", _PATH, allow=(httpx.codes.UNPROCESSABLE_ENTITY,), params={"source": envelope.SOURCE}, content=body
     ).json()
     for each in answer["refused"]:
-        rejects.keep(Refusal(origin, each["line"], each["reason"], batch[each["line"] - 1].record))
+        line, activity = batch[each["line"] - 1]
+        rejects.keep(Refusal(origin, line, each["reason"], activity.record))
     tally = Tally(answer["stored"], answer["duplicates"], len(answer["refused"]))
     if tally.read != len(batch):
         raise ServerRefusedError(f"the server counted {tally.read} of {len(batch)} activities")
@@ -302,7 +304,7 @@ def _watched(page: Page, progress: Progress, task: TaskID) -> Iterator[Recognise
         yield item
 
 
-def _report(files: list[FileReport], total: Tally, rejects: Rejects) -> None:
+def _report(files: list[FileReport], total: Tally, rejects: RejectsFile) -> None:
     """What became of it all, for people."""
     console = Console(stderr=True)
     read = [file for file in files if not file.skipped]

@@ -1,15 +1,17 @@
 """casbah rejects list | replay | remove."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from casbah.cli import options
-from casbah.cli.connection import connected
+from casbah.cli.connection import Api, connected
 from casbah.cli.plain import cell, plain
 
 app = typer.Typer(
@@ -58,7 +60,7 @@ def replay(
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Ingest refused events again; those that are stored now are rejects no longer.
+    """Ingest refused events again; events stored this time are removed from the rejects.
 
     Example: casbah rejects replay --everything --source okta
     """
@@ -66,7 +68,7 @@ def replay(
         raise typer.BadParameter("name the events by their ids (`casbah rejects list`), or say --everything")
     body: dict[str, Any] = {"everything": True} if everything else {"ids": ids}
     with connected(options.existing(store=store), tenant=tenant) as api:
-        result = api.ask("POST", f"{_PATH}/replay", json=body | ({"source": source} if source else {})).json()
+        result = _replayed(api, body | ({"source": source} if source else {}))
     refused = result["refused"]
     if as_json:
         typer.echo(json.dumps(result))
@@ -90,5 +92,19 @@ def remove(
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
         for reject_id in ids:
-            api.ask("DELETE", f"{_PATH}/{reject_id}")
+            api.ask("DELETE", f"{_PATH}/{quote(reject_id, safe='')}")
             typer.echo(f"removed {plain(reject_id)}")
+
+
+def _replayed(api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of the events, in as many requests as it takes; each passes over what was refused again before."""
+    result: dict[str, Any] = api.ask("POST", f"{_PATH}/replay", json=body).json()
+    while result["remaining"]:
+        more = api.ask("POST", f"{_PATH}/replay", json={**body, "skip": len(result["refused"])}).json()
+        result = {
+            "stored": result["stored"] + more["stored"],
+            "duplicates": result["duplicates"] + more["duplicates"],
+            "refused": result["refused"] + more["refused"],
+            "remaining": more["remaining"],
+        }
+    return result

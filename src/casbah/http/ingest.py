@@ -113,15 +113,29 @@ def store_events(exchange: Exchange, body: bytes, source: str | None, encodings:
 def refusals(exchange: Exchange, text: bytes, source: str | None) -> list[Refusal]:
     """The events of a text that reading it refuses. Stores nothing."""
     items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
-    return [item for item in items if isinstance(item, Refusal)]
+    return [item for _, item in items if isinstance(item, Refusal)]
 
 
-def stored_alone(exchange: Exchange, text: bytes, source: str | None) -> tuple[Inserted, Sequence[str]]:
-    """Store one event, or the few that it turns out to be; what became of them, and why some were refused."""
-    batch = _Batch(enumerate(_items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope)), 1))
-    items = list(batch.arrivals())
-    outcome = batch.outcome(items, exchange.store.insert_soon(items, exchange.scope).result())
-    return outcome.inserted, [refusal.reason for refusal in outcome.refused]
+def store_each(
+    exchange: Exchange, events: Iterable[tuple[bytes, str | None]]
+) -> tuple[Inserted, Sequence[Sequence[str]]]:
+    """Store events, each with its source and read by itself, in one commit; and why each, or a part of it, was refused."""
+    ranges = exchange.services.ranges.ranges(exchange.scope)
+    items: list[Arrival | Prepared] = []
+    positions: list[int] = []
+    reasons: list[list[str]] = []
+    for position, (text, source) in enumerate(events):
+        found = [item for _, item in _items(exchange, text, source, ranges)]
+        reasons.append([item.reason for item in found if isinstance(item, Refusal)] if found else ["no event in it"])
+        made = [item for item in found if not isinstance(item, Refusal)]
+        items += made
+        positions += [position] * len(made)
+    exchange.services.metrics.refused(sum(map(len, reasons)))
+    inserted = exchange.store.insert_soon(items, exchange.scope).result()
+    exchange.services.metrics.stored(inserted)
+    for number, reason in inserted.refused:
+        reasons[positions[number]].append(reason)
+    return inserted, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +173,7 @@ async def _store_small(exchange: Exchange, body: bytes, source: str | None, enco
         return None
     book = exchange.services.ranges
     ranges = await exchange.brief(book, book.ranges, exchange.scope)
-    batch = _Batch(enumerate(_items(exchange, text, source, ranges), 1))
+    batch = _Batch(_items(exchange, text, source, ranges))
     items = list(batch.arrivals())
     inserted = await asyncio.wrap_future(exchange.store.insert_soon(items, exchange.scope))
     summary = _Summary()
@@ -196,10 +210,11 @@ def _keep_rejects(exchange: Exchange, summary: "_Summary", source: str | None) -
         return
     count = len(refused) + summary.unlisted
     if kept < count:
-        log.warning("%d of %d refused events of a request are not kept: they pass a bound", count - kept, count)
+        log.warning("%d of %d refused events exceed the limits for kept rejects (docs/sources.md)", count - kept, count)
 
 
-def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) -> Iterable[Any]:
+def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) -> Iterable[tuple[int, Any]]:
+    """What a text holds, each with its line."""
     chosen = exchange.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
     return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
@@ -238,7 +253,7 @@ class _Summary:
 
 
 class _Batch:
-    """Some of the items, handed on one at a time as they are made; afterwards it knows where each stood."""
+    """Some of the items with their lines, handed on one at a time as they are made; afterwards it knows the line of each."""
 
     def __init__(self, numbered: Iterable[tuple[int, Arrival | Prepared | Refusal]]) -> None:
         self._numbered = numbered
@@ -263,9 +278,9 @@ class _Batch:
         return _Outcome(inserted, [*self._refused, *by_store])
 
 
-def _batches(items: Iterable[Arrival | Prepared | Refusal], *, size: int) -> Iterator[_Batch]:
+def _batches(items: Iterable[tuple[int, Arrival | Prepared | Refusal]], *, size: int) -> Iterator[_Batch]:
     """The items in batches; each is to be used up before the next."""
-    numbered = enumerate(items, 1)
+    numbered = iter(items)
     for first in numbered:
         yield _Batch(chain((first,), islice(numbered, size - 1)))
 

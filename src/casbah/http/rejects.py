@@ -6,47 +6,77 @@ from typing import Any
 from starlette.responses import Response
 
 from casbah.activity.query import count_of
-from casbah.errors import MalformedBodyError, NoSuchRejectError, describe
+from casbah.errors import LimitExceededError, MalformedBodyError, NoSuchRejectError, describe
 from casbah.http.exchange import Exchange, json_response
-from casbah.http.ingest import named_source, stored_alone
+from casbah.http.ingest import named_source, store_each
 from casbah.http.irreversible import read_irreversible
 from casbah.http.schema import Parameter, Schema
 from casbah.ingest.rejects import Reject
 
 MOST_LISTED, LISTED = 1_000, 100
 MOST_REPLAYED = 10_000
+"""Events that one request replays."""
 
 SOURCE = Parameter(
     "source", {"type": ["string", "null"]}, "The source that they are from, in place of the one named before"
 )
-_IDS: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Which of them"}
+_IDS: Schema = {
+    "type": "array",
+    "items": {"type": "string"},
+    "minItems": 1,
+    "maxItems": MOST_REPLAYED,
+    "description": "Which of them",
+}
+_SKIP: Schema = {
+    "type": "integer",
+    "minimum": 0,
+    "default": 0,
+    "description": "How many of the newest to leave out, such as those that were refused again",
+}
 REPLAY_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
     ({"ids": _IDS, "everything": {"const": False}}, ("ids",)),
-    ({"everything": {"const": True, "description": "All of them, without ids"}}, ("everything",)),
+    (
+        {
+            "everything": {"const": True, "description": f"All of them, without ids: the newest {MOST_REPLAYED:,}"},
+            "skip": _SKIP,
+        },
+        ("everything",),
+    ),
 )
 """What a replay names: some of them, or everything."""
 
 
 async def list_rejects(exchange: Exchange) -> Response:
-    """The events that were refused lately, with the reasons; the newest request first. `limit` is 100 unless it is said."""
+    """The events that were refused lately, with the reasons; the newest request first. `limit` defaults to 100."""
     asked = exchange.request.query_params
     skip, limit = count_of(asked, "skip"), min(count_of(asked, "limit") or LISTED, MOST_LISTED)
-    rejects = await exchange.quick(exchange.services.rejects.all, exchange.scope)
-    data = list(map(_shown, rejects[skip : skip + limit]))
-    return json_response({"data": data, "hasNext": skip + limit < len(rejects), "total": len(rejects)})
+
+    def page() -> tuple[Sequence[Reject], int]:
+        return exchange.services.rejects.page(exchange.scope, skip=skip, limit=limit)
+
+    rejects, total = await exchange.quick(page)
+    return json_response({"data": list(map(_shown, rejects)), "hasNext": skip + limit < total, "total": total})
 
 
 async def replay_rejects(exchange: Exchange) -> Response:
-    """Ingest refused events again, such as with the `source` they are from. What is stored then is a reject no longer."""
-    body = await read_irreversible(exchange, known=("ids", "source"), flags=("everything",))
-    ids = body.get("ids")
+    """Ingest refused events again, such as with the `source` they are from. Events stored this time are removed from the
+    rejects. `remaining` is how many older ones "everything" leaves to further requests: give these the number of those refused
+    again so far as `skip`.
+    """
+    body = await read_irreversible(exchange, known=("ids", "skip", "source"), flags=("everything",))
+    ids, skip = body.get("ids"), count_of(body, "skip")
     source = named_source(exchange, body.get("source"))
     if body.get("everything"):
         if "ids" in body:
             raise MalformedBodyError("everything: true goes without ids; leave one of the two out")
-    elif not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
+        return json_response(await exchange.ingest(_replay_newest, exchange, skip, source))
+    if not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
         raise MalformedBodyError(f'ids: expected a list of ids, or "everything": true, got {describe(ids)}')
-    return json_response(await exchange.ingest(_replayed, exchange, ids, source))
+    if "skip" in body:
+        raise MalformedBodyError("skip: goes with everything: true, not with ids; leave one of the two out")
+    if len(ids) > MOST_REPLAYED:
+        raise LimitExceededError(f"ids: expected up to {MOST_REPLAYED:,}, got {len(ids):,}")
+    return json_response(await exchange.ingest(_replay_named, exchange, ids, source))
 
 
 async def remove_reject(exchange: Exchange) -> Response:
@@ -54,39 +84,51 @@ async def remove_reject(exchange: Exchange) -> Response:
     reject_id = exchange.path["reject"]
 
     def remove() -> None:
-        rejects = exchange.services.rejects
-        if all(reject.id != reject_id for reject in rejects.all(exchange.scope)):
+        if not exchange.services.rejects.remove([reject_id], exchange.scope):
             raise NoSuchRejectError
-        rejects.remove([reject_id], exchange.scope)
 
     await exchange.quick(remove)
     return json_response({"id": reject_id})
 
 
-def _replayed(exchange: Exchange, ids: list[str] | None, source: str | None) -> dict[str, Any]:
-    rejects, scope = exchange.services.rejects, exchange.scope
-    known = {reject.id: reject for reject in rejects.all(scope)}
-    wanted = list(known)[:MOST_REPLAYED] if ids is None else list(dict.fromkeys(ids))
-    chosen = [known[reject_id] for reject_id in wanted if reject_id in known]
-    stored = duplicates = 0
-    refused: list[dict[str, Any]] = [
-        {"id": reject_id, "reason": "no refused event has this id"} for reject_id in wanted if reject_id not in known
+def _replay_newest(exchange: Exchange, skip: int, source: str | None) -> dict[str, Any]:
+    rejects, total = exchange.services.rejects.page(exchange.scope, skip=skip, limit=MOST_REPLAYED)
+    return {**_replayed(exchange, rejects, source), "remaining": max(0, total - skip - len(rejects))}
+
+
+def _replay_named(exchange: Exchange, ids: list[str], source: str | None) -> dict[str, Any]:
+    known = exchange.services.rejects.named(list(dict.fromkeys(ids)), exchange.scope)
+    result = _replayed(exchange, list(known.values()), source)
+    unknown = [
+        {"id": each, "reason": "no refused event has this id"} for each in dict.fromkeys(ids) if each not in known
     ]
-    done: list[str] = []
-    for reject in chosen:
-        if not reject.whole:
-            reason = f"only the first {len(reject.raw)} of {reject.size} bytes are kept; send it again"
-            refused.append({"id": reject.id, "reason": reason})
-            continue
-        inserted, reasons = stored_alone(exchange, reject.raw, source or reject.source)
+    return {**result, "refused": [*unknown, *result["refused"]], "remaining": 0}
+
+
+def _replayed(exchange: Exchange, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
+    """What became of some, stored in batches; the events of a batch are rejects until it is stored."""
+    stored = duplicates = 0
+    refused: list[dict[str, Any]] = []
+    size = exchange.services.settings.batch
+    for batch in (rejects[start : start + size] for start in range(0, len(rejects), size)):
+        reasons = {reject.id: _unusable(reject, source or reject.source, exchange) for reject in batch}
+        usable = [reject for reject in batch if not reasons[reject.id]]
+        inserted, found = store_each(exchange, [(reject.raw, source or reject.source) for reject in usable])
+        reasons |= {reject.id: "; ".join(each) for reject, each in zip(usable, found, strict=True)}
+        exchange.services.rejects.remove([each for each, reason in reasons.items() if not reason], exchange.scope)
         stored += inserted.stored
         duplicates += inserted.duplicates
-        if reasons or not (inserted.stored or inserted.duplicates):
-            refused.append({"id": reject.id, "reason": "; ".join(reasons) or "no event in it"})
-        else:
-            done.append(reject.id)
-    rejects.remove(done, scope)
+        refused += [{"id": each, "reason": reason} for each, reason in reasons.items() if reason]
     return {"stored": stored, "duplicates": duplicates, "refused": refused}
+
+
+def _unusable(reject: Reject, source: str | None, exchange: Exchange) -> str:
+    """Why a reject cannot even be read again; "" where it can."""
+    if not reject.whole:
+        return f"only the first {len(reject.raw)} of {reject.size} bytes are kept; send it again"
+    if source is not None and source not in exchange.services.connectors:
+        return f"its source {source!r} is not known any more; replay it with another source"
+    return ""
 
 
 def _shown(reject: Reject) -> dict[str, Any]:

@@ -66,7 +66,7 @@ MEANINGS = {
     "RangeId": "The id of the range",
     "Stored": "What became of the events; all that is counted as stored is on disk",
     "RejectPage": "Refused events, the newest request first",
-    "Replayed": "What became of them; those that are stored now are rejects no longer",
+    "Replayed": "What became of them; events stored this time are removed from the rejects",
     "Again": "What became of the page; all that is counted as changed is on disk",
     "SessionPage": "The sessions under way, oldest first",
     "OpenSession": "The session, without its key",
@@ -430,6 +430,11 @@ def answers() -> dict[str, Schema]:
                     "type": "array",
                     "description": "Those that are refused again, and stay",
                     "items": _answer({"id": {"type": "string"}, "reason": {"type": "string"}}),
+                },
+                "remaining": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Older ones that were not tried: send the request again, with `skip`",
                 },
             }
         ),

@@ -82,7 +82,9 @@ class Beside:
         self._closed = False
 
     def items(self, text: bytes, source: str | None, *, limits: Limits, ranges: Ranges | None = None) -> Iterator[Any]:
-        """What a body holds: refusals, and arrivals or what `prepare` makes of them; `ranges` are the tenant's."""
+        """What a body holds, each with its line: refusals, and arrivals or what `prepare` makes of them; `ranges` are the
+        tenant's.
+        """
         done = 0
         if _LEAST_BYTES <= len(text) <= _MOST_BYTES and (worker := self._taken()) is not None:
             try:
@@ -175,10 +177,12 @@ def _serve(line: Connection, recipe: _Recipe) -> None:
         line.send((None, _sent(line, read, recipe.prepare)))
 
 
-def _sent(line: Connection, found: Callable[[], Iterable[Arrival | Refusal]], prepare: Prepare) -> Exception | None:
+def _sent(
+    line: Connection, found: Callable[[], Iterable[tuple[int, Arrival | Refusal]]], prepare: Prepare
+) -> Exception | None:
     """Send all of it in pieces; what went wrong with the body, if something did."""
     try:
-        ready = (item if isinstance(item, Refusal) else prepare(item) for item in found())
+        ready = ((number, item if isinstance(item, Refusal) else prepare(item)) for number, item in found())
         while piece := list(islice(ready, PIECE)):
             line.send((piece, None))
     except OSError:

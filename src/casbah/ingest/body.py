@@ -9,7 +9,7 @@ from casbah.ingest import envelope
 from casbah.ingest.contract import Connector, Refusal
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.opening import Limits
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import with_lines
 from casbah.ingest.reading import page_of
 from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
@@ -24,13 +24,15 @@ def items(
     connectors: Mapping[str, Connector],
     limits: Limits,
     enrichment: Enrichment | None = None,
-) -> Iterable[Arrival | Refusal]:
-    """The items of a body, each made when it is asked for. Raises MalformedBodyError, perhaps only at the item concerned."""
+) -> Iterable[tuple[int, Arrival | Refusal]]:
+    """The items of a body, each with its line and made when it is asked for. Raises MalformedBodyError, perhaps only at the
+    item concerned.
+    """
     if source == envelope.SOURCE:
         found = _envelopes(text)
-        return found if enrichment is None else map(enrichment.enriched, found)
+        return enumerate(found if enrichment is None else map(enrichment.enriched, found), 1)
     page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits)
-    return arrivals(page.items, enrichment)
+    return with_lines(page.items, enrichment)
 
 
 def _envelopes(text: bytes) -> Iterator[Arrival]:

@@ -30,19 +30,30 @@ def arrivals(
 
     `reserved`: what only the server itself may store is let through; for its own acts.
     """
+    return (item for _, item in with_lines(items, enrichment, reserved=reserved))
+
+
+def with_lines(
+    items: Iterable[Recognised | Refusal],
+    enrichment: Enrichment | None = None,
+    *,
+    reserved: bool = False,
+) -> Iterator[tuple[int, Arrival | Refusal]]:
+    """The same, each with the line of its event: one event may become several arrivals."""
     seen = Seen()
     for item in items:
         if isinstance(item, Refusal):
-            yield item
+            yield item.line, item
             continue
+        event = item.event
         try:
             made = _of_event(item, seen, enrichment)
             for arrival in () if reserved else made:
                 require_unreserved(arrival)
-            yield from made
+            for arrival in made:
+                yield event.line, arrival
         except UnusableEventError as error:
-            event = item.event
-            yield Refusal(event.origin, event.line, str(error), event.raw)
+            yield event.line, Refusal(event.origin, event.line, str(error), event.raw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,59 +65,78 @@ class Rejects:
     def keep(
         self, refusals: Sequence[Refusal], *, source: str | None, sender: str, scope: Scope, entry: str | None = None
     ) -> int:
-        """Keep the refused events of a request, under a new id if none is chosen; how many are within the bounds."""
+        """Keep the refused events of a request, under a new id if none is chosen; how many of them are kept."""
         events = list(_bounded(refusals))
         if not events:
             return 0
         now = self._clock()
         name = entry or f"{now:013d}{secrets.token_hex(4)}"
         value = {"at": now, "source": source, "sender": sender, "events": events}
+        if (size := _size(value)) > self._most:  # It must not take the place of those that fit.
+            return 0
         with self._lock:
             sizes = self._known(scope.tenant)
-            self._shelf.put(scope.tenant, name, value)
-            sizes[name] = _size(value)
+            if not self._shelf.put(scope.tenant, name, value):
+                return 0
+            sizes[name] = size
             self._trim(scope.tenant, sizes, now)
             return len(events) if name in sizes else 0
 
     def trim(self) -> None:
         """Remove what has been kept for long enough, in every tenant: nobody may send to it any more."""
-        for tenant in {tenant for tenant, _ in self._shelf.everything()}:
+        for tenant in self._shelf.drawers():
             with self._lock:
                 self._trim(tenant, self._known(tenant), self._clock())
 
     def all(self, scope: Scope) -> Sequence[Reject]:
         """What is kept, the newest request first, its events in their order."""
-        oldest = 0 if self._keep is None else self._clock() - self._keep
-        entries = [entry for entry in self._shelf.all(scope.tenant) if entry.value["at"] >= oldest]
-        return [reject for entry in reversed(entries) for reject in _rejects(entry)]
+        return self.page(scope, skip=0, limit=None)[0]
 
-    def remove(self, ids: Iterable[str], scope: Scope) -> None:
-        """Keep some of them no longer. An id that is not there is passed over."""
-        by_entry: dict[str, set[str]] = {}
-        for reject_id in ids:
-            name, _, position = reject_id.partition(_SEPARATOR)
-            by_entry.setdefault(name, set()).add(position)
+    def page(self, scope: Scope, *, skip: int, limit: int | None) -> tuple[Sequence[Reject], int]:
+        """A part of all, and how many there are in all."""
+        places = self._places(scope)
+        last = None if limit is None else skip + limit
+        return [_reject(entry, position) for entry, position in places[skip:last]], len(places)
+
+    def named(self, ids: Sequence[str], scope: Scope) -> Mapping[str, Reject]:
+        """Some of them by id; unknown ids are ignored."""
+        known = {_id(entry, position): (entry, position) for entry, position in self._places(scope)}
+        return {reject_id: _reject(*known[reject_id]) for reject_id in ids if reject_id in known}
+
+    def remove(self, ids: Iterable[str], scope: Scope) -> Sequence[str]:
+        """Remove rejects by id and return the ids removed; unknown ids are ignored."""
+        removed: list[str] = []
         with self._lock:
             sizes = self._known(scope.tenant)
-            for name, positions in by_entry.items():
-                self._without(scope.tenant, name, positions, sizes)
+            for name, chosen in _by_entry(ids).items():
+                removed += self._without(scope.tenant, name, chosen, sizes)
+        return removed
 
-    def _without(self, tenant: str, name: str, positions: set[str], sizes: dict[str, int]) -> None:
+    def _without(self, tenant: str, name: str, ids: set[str], sizes: dict[str, int]) -> Sequence[str]:
         while (entry := self._shelf.get(tenant, name)) is not None:
-            events = [
-                None if str(position) in positions else event for position, event in enumerate(entry.value["events"])
-            ]
-            if not any(events):
-                self._shelf.remove(tenant, name)
-                sizes.pop(name, None)
-                return
+            removed = [position for position in _positions(entry) if _id(entry, position) in ids]
+            if not removed:
+                return []
+            events = [None if position in removed else event for position, event in enumerate(entry.value["events"])]
             value = {**entry.value, "events": events}
-            if self._shelf.put(tenant, name, value, over=entry):
+            if any(events):
+                done = self._shelf.put(tenant, name, value, over=entry)
                 sizes[name] = _size(value)
-                return
+            else:
+                done = self._shelf.remove(tenant, name)
+                sizes.pop(name, None)
+            if done:
+                return [_id(entry, position) for position in removed]
+        return []
+
+    def _places(self, scope: Scope) -> Sequence[tuple[Kept, int]]:
+        """The entry of each reject and its position there, the newest entry first; those kept for too long are left out."""
+        oldest = 0 if self._keep is None else self._clock() - self._keep
+        entries = [entry for entry in self._shelf.all(scope.tenant) if entry.value["at"] >= oldest]
+        return [(entry, position) for entry in reversed(entries) for position in _positions(entry)]
 
     def _known(self, tenant: str) -> dict[str, int]:
-        """How large each entry is; looked up again once in a while, because other processes keep rejects, too."""
+        """Entry sizes, cached for 60 s because other processes add entries too."""
         since, sizes = self._sizes.get(tenant, (0.0, {}))
         if tenant not in self._sizes or time.monotonic() - since > _FRESH_SECONDS:
             sizes = {entry.name: _size(entry.value) for entry in self._shelf.all(tenant)}
@@ -149,20 +168,36 @@ def _bounded(refusals: Iterable[Refusal]) -> Iterable[Mapping[str, Any]]:
             return
 
 
-def _rejects(entry: Kept) -> Iterable[Reject]:
+def _positions(entry: Kept) -> Iterable[int]:
+    """Where the rejects of an entry are: those that were removed leave their positions empty."""
+    return (position for position, event in enumerate(entry.value["events"]) if event is not None)
+
+
+def _id(entry: Kept, position: int) -> str:
+    return f"{entry.name}{_SEPARATOR}{position}"
+
+
+def _by_entry(ids: Iterable[str]) -> Mapping[str, set[str]]:
+    """The ids by the name of the entry that holds them, in their order."""
+    by_entry: dict[str, set[str]] = {}
+    for reject_id in ids:
+        by_entry.setdefault(reject_id.partition(_SEPARATOR)[0], set()).add(reject_id)
+    return by_entry
+
+
+def _reject(entry: Kept, position: int) -> Reject:
     value = entry.value
-    for position, event in enumerate(value["events"]):
-        if event is not None:
-            yield Reject(
-                id=f"{entry.name}{_SEPARATOR}{position}",
-                at=value["at"],
-                source=value["source"],
-                sender=value["sender"],
-                line=event["line"],
-                reason=event["reason"],
-                raw=base64.b64decode(event["raw"]),
-                size=event["size"],
-            )
+    event = value["events"][position]
+    return Reject(
+        id=_id(entry, position),
+        at=value["at"],
+        source=value["source"],
+        sender=value["sender"],
+        line=event["line"],
+        reason=event["reason"],
+        raw=base64.b64decode(event["raw"]),
+        size=event["size"],
+    )
 
 
 def _size(value: Mapping[str, Any]) -> int:

@@ -46,6 +46,18 @@ class ClusterShelf:
         """See `Shelf.all`."""
         return [_kept(hit) for hit in self._found({"bool": {"filter": [{"term": {"drawer": drawer}}]}})]
 
+    def drawers(self) -> Sequence[str]:
+        """See `Shelf.drawers`."""
+        self._cluster.refresh(self._index)
+        found: list[str] = []
+        body: dict[str, Any] = {"sort": [{"drawer": "asc"}], "size": 1, "_source": ["drawer"]}
+        while True:
+            body["query"] = {"range": {"drawer": {"gt": found[-1]}}} if found else {"match_all": {}}
+            hits = self._cluster.ask("POST", f"{self._index}/_search", body, asking=_WHOLE)["hits"]["hits"]
+            if not hits:
+                return found
+            found.append(hits[0]["_source"]["drawer"])
+
     def everything(self) -> Iterator[tuple[str, Kept]]:
         """See `Shelf.everything`."""
         return ((hit["_source"]["drawer"], _kept(hit)) for hit in self._found({"match_all": {}}))
