@@ -37,6 +37,23 @@ def test_what_is_refused_is_kept_with_its_reason(ask, shipper):
     assert all(row["reason"] and row["whole"] for row in listed(ask))
 
 
+def test_a_source_that_was_wrong_can_be_left_out(ask, shipper):
+    assert shipper("POST", f"{INGEST}?source=okta", event("a")).status == 422
+    everything = {"everything": True}
+    kept = ask("POST", f"{REJECTS}/replay", json.dumps(everything).encode()).json
+    assert (kept["stored"], len(kept["refused"])) == (0, 1)
+    got = ask("POST", f"{REJECTS}/replay", json.dumps(everything | {"source": ""}).encode()).json
+    assert (got["stored"], got["refused"]) == (1, [])
+
+
+def test_a_row_of_csv_is_read_again_as_one(ask, shipper):
+    shipper("POST", INGEST, b'CreationDate,AuditData\n2026-11-01,"{""broken"\n')
+    (first,) = listed(ask)
+    assert first["event"] == 'CreationDate,AuditData\n2026-11-01,"{""broken"'
+    again = ask("POST", f"{REJECTS}/replay", b'{"everything": true}').json
+    assert [row["reason"] for row in again["refused"]] == [first["reason"]]
+
+
 def test_large_bodies_keep_theirs_too(ask, shipper):
     body = b"\n".join(event(f"a{number}", padding="x" * 100) for number in range(200)) + b"\n{broken"
     assert shipper("POST", INGEST, body).json["stored"] == 200

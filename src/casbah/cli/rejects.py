@@ -55,7 +55,12 @@ def replay(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which of them.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--everything", help="All of them.")] = False,
-    source: Annotated[str | None, typer.Option(help="The source that they are from (`casbah sources`).")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help='The source that they are from (`casbah sources`), in place of the one named before; "" for none.'
+        ),
+    ] = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
@@ -68,7 +73,7 @@ def replay(
         raise typer.BadParameter("name the events by their ids (`casbah rejects list`), or say --everything")
     body: dict[str, Any] = {"everything": True} if everything else {"ids": ids}
     with connected(options.existing(store=store), tenant=tenant) as api:
-        result = _replayed(api, body | ({"source": source} if source else {}))
+        result = _replayed(api, body | ({} if source is None else {"source": source}))
     refused = result["refused"]
     if as_json:
         typer.echo(json.dumps(result))

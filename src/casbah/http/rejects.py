@@ -18,7 +18,9 @@ MOST_REPLAYED = 10_000
 """Events that one request replays."""
 
 SOURCE = Parameter(
-    "source", {"type": ["string", "null"]}, "The source that they are from, in place of the one named before"
+    "source",
+    {"type": ["string", "null"]},
+    'The source that they are from, in place of the one named before; "" to have each recognised by its content',
 )
 _IDS: Schema = {
     "type": "array",
@@ -65,7 +67,8 @@ async def replay_rejects(exchange: Exchange) -> Response:
     """
     body = await read_irreversible(exchange, known=("ids", "skip", "source"), flags=("everything",))
     ids, skip = body.get("ids"), count_of(body, "skip")
-    source = named_source(exchange, body.get("source"))
+    named = named_source(exchange, body.get("source"))
+    source = "" if body.get("source") == "" else named
     if body.get("everything"):
         if "ids" in body:
             raise MalformedBodyError("everything: true goes without ids; leave one of the two out")
@@ -106,14 +109,20 @@ def _replay_named(exchange: Exchange, ids: list[str], source: str | None) -> dic
 
 
 def _replayed(exchange: Exchange, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
-    """What became of some, stored in batches; the events of a batch are rejects until it is stored."""
+    """What became of some, stored in batches; the events of a batch are rejects until it is stored. With None as the source
+    each keeps its own; with "" it has none.
+    """
     stored = duplicates = 0
     refused: list[dict[str, Any]] = []
     size = exchange.services.settings.batch
+
+    def source_of(reject: Reject) -> str | None:
+        return reject.source if source is None else source or None
+
     for batch in (rejects[start : start + size] for start in range(0, len(rejects), size)):
-        reasons = {reject.id: _unusable(reject, source or reject.source, exchange) for reject in batch}
+        reasons = {reject.id: _unusable(reject, source_of(reject), exchange) for reject in batch}
         usable = [reject for reject in batch if not reasons[reject.id]]
-        inserted, found = store_each(exchange, [(reject.raw, source or reject.source) for reject in usable])
+        inserted, found = store_each(exchange, [(reject.raw, source_of(reject)) for reject in usable])
         reasons |= {reject.id: "; ".join(each) for reject, each in zip(usable, found, strict=True)}
         exchange.services.rejects.remove([each for each, reason in reasons.items() if not reason], exchange.scope)
         stored += inserted.stored

@@ -46,7 +46,8 @@ def rows(feed: Feed, delimiter: str, *, origin: str, most_kept: int) -> Iterator
         if row.event is not None:
             yield Event(row.raw, row.event, origin, number)
         elif row.reason:
-            raw = b"".join(line.text for line in taken)
+            # With the header, so that the row can be read again by itself.
+            raw = table.header + b"\n" + b"".join(line.text for line in taken)
             cut = max(0, len(raw) - most_kept) + taken[-1].cut
             yield Refusal(origin, number, row.reason, raw[:most_kept].rstrip(b"\r\n"), cut)
 
