@@ -66,7 +66,9 @@ async def replay_rejects(exchange: Exchange) -> Response:
     again so far as `skip`.
     """
     body = await read_irreversible(exchange, known=("ids", "skip", "source"), flags=("everything",))
-    ids, skip = body.get("ids"), count_of(body, "skip")
+    ids, skip = body.get("ids"), body.get("skip", 0)
+    if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
+        raise MalformedBodyError(f"skip: expected 0 or more, got {describe(skip)}")
     named = named_source(exchange, body.get("source"))
     source = "" if body.get("source") == "" else named
     if body.get("everything"):
