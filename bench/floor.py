@@ -16,12 +16,12 @@ import tantivy
 from tantivy import Order
 
 from bench.bare import Bare
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.query import Query, parse
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.document import document, prepared
-from casbah.store.embedded.payload import SAMPLES, Payloads
-from casbah.store.embedded.stamp import Stamp
+from casbah.store.embedded.record_codec import SAMPLES, RecordCodec
+from casbah.store.embedded.sequence import SequenceNumber
 
 _TENANT = Path("tenants") / "default"
 _MEMORY = 64_000_000
@@ -34,7 +34,7 @@ class Floor:
     def __init__(self, store: Path) -> None:
         periods = store / _TENANT / "periods"
         folders = sorted((each for each in periods.iterdir() if each.name.isdigit()), reverse=True)
-        self._unpack = Payloads(store / _TENANT / "dictionaries").unpack
+        self._unpack = RecordCodec(store / _TENANT / "dictionaries").unpack
         self._schema = s.build()
         self._searchers = [_opened(each, self._schema).searcher() for each in folders]
 
@@ -83,17 +83,17 @@ class Floor:
 def documents(records: Sequence[bytes], *, folder: Path) -> list[str]:
     """The documents that the store would make of records, packed as it would once it has learned from some."""
     with tempfile.TemporaryDirectory(dir=folder) as beside:
-        payloads = Payloads(Path(beside))
+        payloads = RecordCodec(Path(beside))
         for record in records[:SAMPLES]:
             payloads.pack(record)
         payloads.learn()
         return [_document(record, seq, payloads) for seq, record in enumerate(records, 1)]
 
 
-def _document(record: bytes, seq: int, payloads: Payloads) -> str:
+def _document(record: bytes, seq: int, payloads: RecordCodec) -> str:
     activity = orjson.loads(record)
-    entry = prepared(Arrival(activity["_id"], activity["timestamp"], record, activity, created=activity["created"]))
-    return document(entry, Stamp(seq, activity["created"], seq), twins=(), packed=payloads.pack(record))
+    entry = prepared(NewActivity(activity["_id"], activity["timestamp"], record, activity, created=activity["created"]))
+    return document(entry, SequenceNumber(seq, activity["created"], seq), twins=(), packed=payloads.pack(record))
 
 
 def ingest(made: Sequence[str], *, batch: int, folder: Path) -> float:

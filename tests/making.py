@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from casbah import compose, settings
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.query import Query, parse
 
 NOW = 1_760_000_000_000
@@ -25,20 +25,20 @@ def record(number: int, **keys: Any) -> dict[str, Any]:
     return base | keys
 
 
-def arrival(made: Mapping[str, Any], *, digest: str | None = None, raw: bytes | None = None) -> Arrival:
+def arrival(made: Mapping[str, Any], *, digest: str | None = None, raw: bytes | None = None) -> NewActivity:
     """An arrival of a record; what it lacks of `_id`, `uid`, `created` is for the store to add."""
     bare = {key: value for key, value in made.items() if key != "_id"} if digest else dict(made)
     adds = tuple(key for key in ("_id", "uid", "created") if key not in bare)
     body = raw if raw is not None else json.dumps(bare).encode()
-    return Arrival(made["_id"], made["timestamp"], body, bare, digest, bare.get("created"), adds)
+    return NewActivity(made["_id"], made["timestamp"], body, bare, digest, bare.get("created"), adds)
 
 
-def from_source(activity_id: str, timestamp: int, body: Mapping[str, Any]) -> Arrival:
+def from_source(activity_id: str, timestamp: int, body: Mapping[str, Any]) -> NewActivity:
     """An arrival as a connector makes it: known by its id and its source's body."""
     digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     keys = {"timestamp": timestamp, "appId": 1, "rawDataJson": body}
     raw = json.dumps(keys).encode()
-    return Arrival(activity_id, timestamp, raw, keys, digest, None, ("_id", "uid", "created"))
+    return NewActivity(activity_id, timestamp, raw, keys, digest, None, ("_id", "uid", "created"))
 
 
 def query(filters: Mapping[str, Any] | None = None, **parameters: Any) -> Query:

@@ -18,9 +18,16 @@ SOURCE = Path(__file__).parent.parent / "src"
 # `casbah.` left out. A name is one module; with `.*` it is a folder and all in it that has no row of its own.
 ROWS = (
     ("errors",),
-    ("settings", "durable", "entries", "failure", "logs", "shared", "traces"),
-    ("shelf",),
-    ("activity.address", "activity.record", "activity.text", "activity.arrival", "activity.scope", "activity.deadline"),
+    ("settings", "fsync", "toml_file", "failure", "logs", "shared", "traces"),
+    ("key_value",),
+    (
+        "activity.address",
+        "activity.record",
+        "activity.text",
+        "activity.new_activity",
+        "activity.scope",
+        "activity.deadline",
+    ),
     ("activity.fields",),
     ("activity.predicate",),
     ("activity.value", "activity.simplification"),

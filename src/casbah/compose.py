@@ -14,42 +14,53 @@ from starlette.types import ASGIApp
 from casbah.audit.trail import Trail
 from casbah.backup.snapshots import Snapshots
 from casbah.connectors import connectors
-from casbah.durable import read_only
 from casbah.export.exports import Exports
+from casbah.fsync import read_only
 from casbah.http.app import apart, application
-from casbah.http.exchange import Services
-from casbah.http.lanes import Lanes
+from casbah.http.context import Services
+from casbah.http.emulation import Emulation
 from casbah.http.metrics import Metrics
+from casbah.http.pools import WorkerPools
 from casbah.http.proxies import Proxies
-from casbah.http.quirks import Quirks
 from casbah.identity import oidc
-from casbah.identity.attempts import Attempts
-from casbah.identity.door import Door, new_local_key
-from casbah.identity.earlier import EarlierOwners
+from casbah.identity.authenticator import Authenticator, new_local_key
+from casbah.identity.failed_sign_ins import FailedSignIns
+from casbah.identity.legacy_owners import LegacyOwners
 from casbah.identity.oidc import Issuer
 from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
-from casbah.ingest.beside import Beside
 from casbah.ingest.enrich.enrichment import Sources
-from casbah.ingest.enrich.ranges import Book
+from casbah.ingest.enrich.ranges import RangeBook
+from casbah.ingest.prepare_pool import PreparePool
 from casbah.ingest.rejects import Rejects
+from casbah.key_value import (
+    EPHEMERAL,
+    QUERIES,
+    RANGES,
+    REJECTS,
+    RULES,
+    TOKENS,
+    Collection,
+    FolderKeyValueStore,
+    KeyValueStore,
+    MemoryKeyValueStore,
+)
 from casbah.pull.config import read as pulls
 from casbah.pull.report import report
 from casbah.retention.deletion import Retention
 from casbah.retention.rules import Rules
-from casbah.saved.queries import Bounds, Queries
+from casbah.saved.queries import Queries, SavedQueryLimits
 from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
 from casbah.shared import SharedFlag
-from casbah.shelf import PASSING, QUERIES, RANGES, REJECTS, RULES, TOKENS, FolderShelf, Kind, MemoryShelf, Shelf
 from casbah.store.contract import Finding, Store
 from casbah.store.embedded.following import Followed, FollowingStore, Owner
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.format import FILE as FORMAT_FILE
-from casbah.store.opensearch import examine
+from casbah.store.opensearch import health
 from casbah.store.opensearch.cluster import Cluster
-from casbah.store.opensearch.shelf import ClusterShelf
+from casbah.store.opensearch.key_value import ClusterKeyValueStore
 from casbah.store.opensearch.store import OpenSearchStore
 from casbah.traces import traces
 from casbah.ui.site import site
@@ -64,7 +75,7 @@ def wall_clock() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Application:
     """Everything, open. `local_key` speaks for whoever owns the data directory.
 
     `apart` says of a request, by method and target, whether a house that follows can answer it; that is opened with
@@ -89,40 +100,40 @@ class NotHere:
 
 
 @contextmanager
-def opened(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[House]:
+def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[Application]:
     """The house of a data directory, closed at the end.
 
     Of one that cannot be written to, no acts are kept, and nothing is pulled or sent on.
 
-    Raises StoreLockedError, StoreFormatError, ShelfDamagedError, UnreachableError, or BadSettingError where settings do not go
-    together.
+    Raises StoreLockedError, StoreFormatError, KeyValueStoreDamagedError, ClusterUnreachableError, or BadSettingError
+    where settings do not go together.
     """
     if readable_only(settings):
         settings = replace(settings, audit="off", pull=None, push=None)
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
     with (
         closing(store_of(settings, clock=clock)) as store,
-        shelves(settings) as shelf,
+        key_value_stores(settings) as shelf,
         _taken_in(settings, store, shelf, clock=clock) as taken_in,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
-        closing(_exports(settings, store, clock, earlier := EarlierOwners(asked["tokens"]))) as exports,
+        closing(_exports(settings, store, clock, earlier := LegacyOwners(asked["tokens"]))) as exports,
         closing(
             Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock, hourly=(taken_in["rejects"].trim,))
         ) as retention,
     ):
         asked["tokens"].separate()
-        bounds = Bounds(settings.max_queries, settings.max_queries_size)
+        bounds = SavedQueryLimits(settings.max_queries, settings.max_queries_size)
         services = Services(
             **asked,
             **taken_in,
-            sign_in=_sign_in(settings, issuer, shelf(PASSING), clock),
+            sign_in=_sign_in(settings, issuer, shelf(EPHEMERAL), clock),
             queries=Queries(shelf(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
         )
         followed, owner = (store.followed, store) if isinstance(store, EmbeddedStore) else (None, None)
-        yield House(services, site(application(services)), key, apart, followed, owner)
+        yield Application(services, site(application(services)), key, apart, followed, owner)
 
 
 @contextmanager
@@ -133,7 +144,7 @@ def following(
     *,
     leaving: SharedFlag,
     clock: Callable[[], int] = wall_clock,
-) -> Iterator[House]:
+) -> Iterator[Application]:
     """A house in a process beside the one that owns the store; it answers what `apart` says, and nothing else."""
     processes = max(settings.search_processes, 1)
     room, each = settings.cache_memory // processes, settings.tenant_queue
@@ -143,28 +154,28 @@ def following(
     elsewhere = cast("Any", dict.fromkeys(_OWNERS, NotHere()))
     with (
         closing(FollowingStore(followed, owner, cache=room)) as store,
-        shelves(settings) as shelf,
+        key_value_stores(settings) as shelf,
         _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
         _taken_in(replace(settings, ingest_processes=0), store, shelf, clock=clock) as taken_in,
     ):
         services = Services(**asked, **taken_in, **elsewhere, leaving=leaving)
-        yield House(services, application(services), key, apart, keep_up=store.keep_up)
+        yield Application(services, application(services), key, apart, keep_up=store.keep_up)
 
 
 @contextmanager
 def _taken_in(
-    settings: Settings, store: Store, shelf: Callable[[Kind], Shelf], *, clock: Callable[[], int]
+    settings: Settings, store: Store, shelf: Callable[[Collection], KeyValueStore], *, clock: Callable[[], int]
 ) -> Iterator[dict[str, Any]]:
     """What every house has that takes activities in, as `Services` calls it."""
     known = partial(connectors, settings.sources)
     told = Sources(settings.agents, settings.places, settings.people)
     processes, prepare, enriched = settings.ingest_processes, store.prepare, told.opened
     with closing(told.opened()) as enrichment:
-        beside = Beside(processes, connectors=known, prepare=prepare, enrichment=enriched, known=enrichment)
+        beside = PreparePool(processes, connectors=known, prepare=prepare, enrichment=enriched, known=enrichment)
         with closing(beside):
             yield {
                 "connectors": known(),
-                "ranges": Book(shelf(RANGES), clock=clock),
+                "ranges": RangeBook(shelf(RANGES), clock=clock),
                 "enrichment": enrichment,
                 "beside": beside,
                 "rejects": Rejects(
@@ -177,7 +188,7 @@ def _taken_in(
 def _asked(
     settings: Settings,
     store: Store,
-    shelf: Callable[[Kind], Shelf],
+    shelf: Callable[[Collection], KeyValueStore],
     issuer: Issuer | None,
     *,
     key: str,
@@ -187,24 +198,24 @@ def _asked(
     # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
-    passing = shelf(PASSING)
+    passing = shelf(EPHEMERAL)
     proxies = Proxies(settings.trusted_proxies)
-    attempts = Attempts(settings.bad_keys, clock=clock, exempt=proxies)
+    attempts = FailedSignIns(settings.bad_keys, clock=clock, exempt=proxies)
     with (
         closing(Tokens(shelf(TOKENS), clock=clock)) as tokens,
         closing(traces(settings.traces)) as spans,
-        closing(Lanes(settings)) as lanes,
+        closing(WorkerPools(settings)) as lanes,
         closing(Trail(store, level=settings.audit)) as trail,
     ):
         yield {
             "settings": settings,
             "store": store,
             "tokens": tokens,
-            "door": Door(tokens, digest(key), attempts, issuer),
+            "door": Authenticator(tokens, digest(key), attempts, issuer),
             "proxies": proxies,
             "throttle": Throttle(settings.throttle, passing, clock=clock),
-            "quirks": Quirks(settings, clock=clock, dice=dice),
-            "plain": Quirks(read({}), clock=clock, dice=dice),
+            "quirks": Emulation(settings, clock=clock, dice=dice),
+            "plain": Emulation(read({}), clock=clock, dice=dice),
             "trail": trail,
             "lanes": lanes,
             "metrics": _metrics(settings, lanes, clock),
@@ -213,14 +224,16 @@ def _asked(
         }
 
 
-def _sign_in(settings: Settings, issuer: Issuer | None, shelf: Shelf, clock: Callable[[], int]) -> SignIn | None:
+def _sign_in(
+    settings: Settings, issuer: Issuer | None, shelf: KeyValueStore, clock: Callable[[], int]
+) -> SignIn | None:
     if issuer is None or not settings.oidc_client:
         return None
     client, secret, scopes = settings.oidc_client, settings.oidc_secret, settings.oidc_scopes
     return SignIn(issuer, shelf, client=client, secret=secret, scopes=scopes, clock=clock)
 
 
-def _metrics(settings: Settings, lanes: Lanes, clock: Callable[[], int]) -> Metrics:
+def _metrics(settings: Settings, lanes: WorkerPools, clock: Callable[[], int]) -> Metrics:
     def lags() -> dict[str, float]:
         entries = pulls(settings.pull) if settings.pull else {}
         rows = report(entries, folder=settings.store, now=clock()) if entries else []
@@ -229,7 +242,7 @@ def _metrics(settings: Settings, lanes: Lanes, clock: Callable[[], int]) -> Metr
     return Metrics(settings.store, {"search": lanes.search, "ingest": lanes.ingest, "quick": lanes.quick}, lags)
 
 
-def _exports(settings: Settings, store: Store, clock: Callable[[], int], earlier: EarlierOwners) -> Exports:
+def _exports(settings: Settings, store: Store, clock: Callable[[], int], earlier: LegacyOwners) -> Exports:
     return Exports(
         settings.store,
         store,
@@ -242,30 +255,30 @@ def _exports(settings: Settings, store: Store, clock: Callable[[], int], earlier
 
 
 @contextmanager
-def shelves(settings: Settings) -> Iterator[Callable[[Kind], Shelf]]:
+def key_value_stores(settings: Settings) -> Iterator[Callable[[Collection], KeyValueStore]]:
     """What opens a shelf of each kind: where the activities are, so that all servers of a cluster share it."""
-    with ExitStack() as opened:
+    with ExitStack() as build:
         if settings.cluster is None:
 
-            def shelf(kind: Kind) -> Shelf:
-                return opened.enter_context(
-                    closing(MemoryShelf() if kind.passes else FolderShelf(settings.store, kind))
+            def shelf(kind: Collection) -> KeyValueStore:
+                return build.enter_context(
+                    closing(MemoryKeyValueStore() if kind.passes else FolderKeyValueStore(settings.store, kind))
                 )
 
         else:
-            cluster = opened.enter_context(closing(_cluster(settings.cluster, settings)))
+            cluster = build.enter_context(closing(_cluster(settings.cluster, settings)))
 
-            def shelf(kind: Kind) -> Shelf:
-                return ClusterShelf(cluster, kind, replicas=settings.cluster_replicas)
+            def shelf(kind: Collection) -> KeyValueStore:
+                return ClusterKeyValueStore(cluster, kind, replicas=settings.cluster_replicas)
 
         yield shelf
 
 
-def examined(settings: Settings) -> Iterator[Finding]:
+def diagnose(settings: Settings) -> Iterator[Finding]:
     """The cluster that the settings name, looked at. Raises UnreachableError."""
     if settings.cluster is not None:
         with closing(_cluster(settings.cluster, settings)) as cluster:
-            yield from examine.examined(cluster)
+            yield from health.examined(cluster)
 
 
 def _cluster(place: Place, settings: Settings) -> Cluster:
@@ -284,7 +297,7 @@ def readable_only(settings: Settings) -> bool:
 
 
 def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Store:
-    """The store that the settings name, to be closed by whoever opens it. Raises as `opened` does."""
+    """The store that the settings name, to be closed by whoever opens it. Raises as `build` does."""
     if settings.cluster is not None:
         cluster = _cluster(settings.cluster, settings)
         return OpenSearchStore(cluster, clock=clock, replicas=settings.cluster_replicas)

@@ -33,24 +33,24 @@
         NotMimickingError           404  the path is there for a server that mimics another, and this one does not
         MethodNotAllowedError       405  the path exists, the method does not
         NameTakenError              409  a token in use has that name
-        ElsewhereError              409  the activities are on a cluster, and it is the cluster's to do this
+        NotOnClusterError              409  the activities are on a cluster, and it is the cluster's to do this
         BodyTooLargeError           413  past the byte limit
         UnsupportedEncodingError    415  the body has a Content-Encoding that is not read
         ThrottledError              429  too many requests
       UnavailableError              503  the store cannot answer now; the caller may try again
         StoreClosedError            503  the store is shutting down
-        LeavingError                503  the server is about to stop, and is not ready for more
+        ShuttingDownError                503  the server is about to stop, and is not ready for more
         UnwritableError             503  the disk is full, read-only or broken
         ReadOnlyError               503  the data directory can be read only, and was opened so
-        UnreachableError            503  the cluster cannot be reached, or not all of it is there
+        ClusterUnreachableError            503  the cluster cannot be reached, or not all of it is there
         BusyError                   503  more requests wait than may
         SearchTooLongError          503  a search ran over its limit
-        ShelfUnavailableError       503  tokens, IP ranges, saved queries or rules cannot be read or written now
+        KeyValueStoreUnavailableError       503  tokens, IP ranges, saved queries or rules cannot be read or written now
         IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
       OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
         StoreLockedError            another process owns the data directory
         StoreFormatError            the data directory was written by another format
-        ShelfDamagedError           the database of tokens, IP ranges, saved queries or rules cannot be opened
+        KeyValueStoreDamagedError           the database of tokens, IP ranges, saved queries or rules cannot be opened
         BackupError                 a backup cannot be made, read or put back
         BadTenantError              a tenant's name cannot be used
         BadMappingError             a mapping file cannot be used
@@ -377,7 +377,7 @@ class StoreClosedError(UnavailableError):
         super().__init__("the store is shutting down; try again")
 
 
-class LeavingError(UnavailableError):
+class ShuttingDownError(UnavailableError):
     """The server is told to stop, and says so before it does."""
 
     def __init__(self) -> None:
@@ -400,7 +400,7 @@ class ReadOnlyError(UnavailableError):
         )
 
 
-class ElsewhereError(RequestError):
+class NotOnClusterError(RequestError):
     """The activities are on a cluster, and it is the cluster's to do this; the message says how."""
 
     status = 409
@@ -409,7 +409,7 @@ class ElsewhereError(RequestError):
         super().__init__(f"the activities are on a cluster, of which {what} cannot be made here; {instead}")
 
 
-class UnreachableError(UnavailableError):
+class ClusterUnreachableError(UnavailableError):
     """The cluster cannot be reached, or not all of it is there; `why` is for the log. What was sent may be done or not."""
 
     def __init__(self, why: str) -> None:
@@ -439,7 +439,7 @@ class SearchTooLongError(UnavailableError):
         )
 
 
-class ShelfUnavailableError(UnavailableError):
+class KeyValueStoreUnavailableError(UnavailableError):
     """Where small things are kept fails while it is in use; `what` says which of them."""
 
     def __init__(self, what: str) -> None:
@@ -468,7 +468,7 @@ class StoreFormatError(OperatorError):
     """The files on disk are of a format that this version does not read."""
 
 
-class ShelfDamagedError(OperatorError):
+class KeyValueStoreDamagedError(OperatorError):
     """A database of small things cannot be opened; `wrong` says what is the matter with it, and what helps."""
 
     def __init__(self, path: str, wrong: str) -> None:

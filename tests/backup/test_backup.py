@@ -13,9 +13,9 @@ from moto import mock_aws
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.backup import archive
-from casbah.backup.place import BucketPlace, FolderPlace, Place, place_of
+from casbah.backup.place import BackupTarget, BucketTarget, FolderTarget, place_of
 from casbah.errors import BackupError
-from casbah.store.embedded import erasure
+from casbah.store.embedded import compaction
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
 
@@ -34,7 +34,7 @@ def store_batch(store: EmbeddedStore, number: int) -> None:
 
 def test_a_snapshot_is_whole_whatever_goes_on_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that was acknowledged before it began is in it, and nothing by halves: while others store, delete, merge, clean."""
-    monkeypatch.setattr(erasure, "_AT_ONCE", 20)
+    monkeypatch.setattr(compaction, "_AT_ONCE", 20)
     store = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
     done: list[int] = []
     stop = threading.Event()
@@ -74,17 +74,17 @@ def test_a_snapshot_is_whole_whatever_goes_on_meanwhile(tmp_path: Path, monkeypa
 @pytest.fixture(params=["folder", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     if request.param == "folder":
-        yield FolderPlace(tmp_path / "place")
+        yield FolderTarget(tmp_path / "place")
         return
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
         client = boto3.client("s3", region_name="eu-central-1")
         client.create_bucket(Bucket="backups", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        yield BucketPlace("backups", "casbah/main", endpoint=None, client=client)
+        yield BucketTarget("backups", "casbah/main", endpoint=None, client=client)
 
 
-def saved(place: Place, folder: Path) -> tuple[archive.Backup, int]:
+def saved(place: BackupTarget, folder: Path) -> tuple[archive.Backup, int]:
     return archive.save(folder, place, created=NOW, totals={"default": 1}, progress=lambda _done, _total: None)
 
 
@@ -99,7 +99,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_what_comes_back_is_what_was_saved(place: Place, folder: Path, tmp_path: Path) -> None:
+def test_what_comes_back_is_what_was_saved(place: BackupTarget, folder: Path, tmp_path: Path) -> None:
     backup, new = saved(place, folder)
     assert new == 3_000_002  # What is there twice is brought once.
     assert archive.all_of(place) == [backup.name]
@@ -110,7 +110,7 @@ def test_what_comes_back_is_what_was_saved(place: Place, folder: Path, tmp_path:
     assert saved(place, folder)[1] == 0
 
 
-def test_an_unknown_backup_says_which_there_are(place: Place, folder: Path) -> None:
+def test_an_unknown_backup_says_which_there_are(place: BackupTarget, folder: Path) -> None:
     with pytest.raises(BackupError, match="there is no backup there"):
         archive.one_of(place, None)
     backup, _ = saved(place, folder)
@@ -118,7 +118,9 @@ def test_an_unknown_backup_says_which_there_are(place: Place, folder: Path) -> N
         archive.one_of(place, "20010101T000000-00000000")
 
 
-def test_a_missing_file_is_found(place: Place, folder: Path, remove: Callable[[Place, str], None]) -> None:
+def test_a_missing_file_is_found(
+    place: BackupTarget, folder: Path, remove: Callable[[BackupTarget, str], None]
+) -> None:
     backup, _ = saved(place, folder)
     remove(place, backup.files[2].key)
     wrong = archive.verify(place, backup, progress=lambda _done, _total: None)
@@ -135,7 +137,7 @@ def test_a_missing_file_is_found(place: Place, folder: Path, remove: Callable[[P
     ],
 )
 def test_a_changed_file_is_found_and_its_backup_makes_no_store(
-    place: Place, folder: Path, tmp_path: Path, content: bytes
+    place: BackupTarget, folder: Path, tmp_path: Path, content: bytes
 ) -> None:
     backup, _ = saved(place, folder)
     held = next(file for file in backup.files if file.path == "inner/a")
@@ -150,9 +152,9 @@ def test_a_changed_file_is_found_and_its_backup_makes_no_store(
 
 
 @pytest.fixture
-def remove() -> Callable[[Place, str], None]:
-    def gone(place: Place, key: str) -> None:
-        if isinstance(place, FolderPlace):
+def remove() -> Callable[[BackupTarget, str], None]:
+    def gone(place: BackupTarget, key: str) -> None:
+        if isinstance(place, FolderTarget):
             (place._folder / key).unlink()
         else:
             place._client.delete_object(Bucket="backups", Key=f"casbah/main/{key}")
@@ -161,7 +163,7 @@ def remove() -> Callable[[Place, str], None]:
 
 
 def test_a_place_is_a_folder_or_a_bucket() -> None:
-    assert isinstance(place_of("/backup"), FolderPlace)
+    assert isinstance(place_of("/backup"), FolderTarget)
     with pytest.raises(BackupError, match="expected s3://bucket/prefix"):
         place_of("s3://")
 
@@ -170,7 +172,7 @@ def test_a_backup_is_its_owners_alone(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         (tmp_path / "file").write_bytes(b"x")
-        FolderPlace(tmp_path / "new" / "backup").put("files/ab/cd", tmp_path / "file")
+        FolderTarget(tmp_path / "new" / "backup").put("files/ab/cd", tmp_path / "file")
     finally:
         os.umask(before)
     made = [tmp_path / "new" / "backup", *sorted((tmp_path / "new" / "backup").rglob("*"))]

@@ -130,6 +130,6 @@ def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places
     assert held == {"case 4711", "theirs"}
     drawn = json.loads(told("ranges", "list", "--json", "--store", target))
     assert {each["name"] for each in drawn} == {"office", "their vpn"}
-    with compose.opened(settings.read({}, store=target)) as house:
+    with compose.build(settings.read({}, store=target)) as house:
         assert house.services.tokens.caller(token).name == "reader"
         assert "ours" in house.services.ranges.tags(Scope("default")).values()

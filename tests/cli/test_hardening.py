@@ -16,7 +16,7 @@ from rich.console import Console
 
 from casbah import settings
 from casbah.cli import condition, connection
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.demo import load
 from making import empty_store, record
 

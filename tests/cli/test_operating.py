@@ -42,7 +42,7 @@ def test_what_stands_for_other_settings_is_said_to(monkeypatch: pytest.MonkeyPat
 
 def test_nothing_is_amiss_with_a_new_store(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    with compose.opened(settings.read({}, store=str(store))) as house:
+    with compose.build(settings.read({}, store=str(store))) as house:
         house.services.tokens.create("ci", tenant="default")
     looked = found("--store", str(store))
     assert {each["state"] for each in looked.values()} == {"good"}
@@ -51,7 +51,7 @@ def test_nothing_is_amiss_with_a_new_store(tmp_path: Path) -> None:
 
 def test_what_is_amiss_is_said_with_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = tmp_path / "store"
-    with compose.opened(settings.read({}, store=str(store))):
+    with compose.build(settings.read({}, store=str(store))):
         pass
     store.chmod(0o755)
     pull = tmp_path / "pull.toml"

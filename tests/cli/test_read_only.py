@@ -24,7 +24,7 @@ TENANT = Scope("default")
 
 def filled(folder: Path) -> str:
     """A store with activities, feedback and a saved query; the key of a token."""
-    with compose.opened(settings.read({}, store=str(folder), audit="off"), clock=lambda: NOW) as house:
+    with compose.build(settings.read({}, store=str(folder), audit="off"), clock=lambda: NOW) as house:
         store = house.services.store
         store.insert([arrival(record(n, timestamp=NOW - n * 10**9)) for n in range(20)], TENANT)
         store.add_feedback("activity-1", FeedbackEntry(NOW, "ada", b'{"feedbackText": "seen"}'), TENANT)
@@ -48,7 +48,7 @@ def contents(folder: Path) -> dict[str, tuple[int, int]]:
 def test_it_is_read_over_the_wire_and_nothing_changes(mounted) -> None:
     folder, key = mounted
     before = contents(folder)
-    with compose.opened(settings.read({}, store=str(folder), audit="all"), clock=lambda: NOW + 10**6) as house:
+    with compose.build(settings.read({}, store=str(folder), audit="all"), clock=lambda: NOW + 10**6) as house:
         ask = Asker(house.app, key)
         assert ask("POST", LIST, b"{}").json["total"] == 20
         assert ask("GET", f"{LIST}activity-1/").status == 200
@@ -86,7 +86,7 @@ def test_it_is_read_over_the_wire_and_nothing_changes(mounted) -> None:
 )
 def test_what_would_write_says_why_not(mounted, method, path, body) -> None:
     folder, _ = mounted
-    with compose.opened(settings.read({}, store=str(folder)), clock=lambda: NOW) as house:
+    with compose.build(settings.read({}, store=str(folder)), clock=lambda: NOW) as house:
         answer = Asker(house.app, house.local_key)(method, path, json.dumps(body).encode())
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     assert "the store is read-only" in answer.json["detail"]

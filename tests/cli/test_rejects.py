@@ -10,7 +10,7 @@ from casbah.activity.scope import Scope
 from casbah.cli import app, ingest
 from casbah.cli.ingest import RejectsFile
 from casbah.ingest.contract import Refusal
-from casbah.store.embedded import stamp
+from casbah.store.embedded import sequence
 from making import record
 
 TENANT = Scope("default")
@@ -44,7 +44,7 @@ def store(tmp_path):
 
 
 def opened(store):
-    return compose.opened(settings.read({}, store=str(store), audit="off"))
+    return compose.build(settings.read({}, store=str(store), audit="off"))
 
 
 def casbah(store, *arguments):
@@ -56,7 +56,7 @@ def test_what_the_store_refuses_has_the_line_of_its_event_in_the_file(store, tmp
     file, rejects = tmp_path / "events.ndjson", tmp_path / "rejects.ndjson"
     lines = [b"", *(json.dumps(record(number, created=5)).encode() for number in (1, 2)), b"{", b""]
     file.write_bytes(b"\n".join([*lines, json.dumps(record(3, created=5)).encode()]))
-    monkeypatch.setattr(stamp, "MOST_TIES", 1)
+    monkeypatch.setattr(sequence, "MOST_TIES", 1)
     monkeypatch.setenv("CASBAH_BATCH", batch)
     assert casbah(store, "ingest", str(file), "--rejects", str(rejects)).exit_code == 1
     assert sorted(json.loads(line)["line"] for line in rejects.read_text("utf-8").splitlines()) == [3, 4, 6]

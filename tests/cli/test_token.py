@@ -95,7 +95,7 @@ def test_sessions_are_listed_and_ended(tmp_path, monkeypatch):
     def session(*arguments: str):
         return CliRunner().invoke(app, ["session", *arguments])
 
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         key, token = house.services.tokens.create("dash", tenant="contoso")
         house.services.tokens.begin_session(key, ms=DAY)
     (listed,) = json.loads(session("list", "--json").stdout)

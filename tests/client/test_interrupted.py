@@ -26,7 +26,7 @@ MOMENTS = 60
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    with compose.opened(chosen.read({}, store=str(tmp_path_factory.mktemp("interrupted")))) as opened:
+    with compose.build(chosen.read({}, store=str(tmp_path_factory.mktemp("interrupted")))) as opened:
         yield opened
 
 

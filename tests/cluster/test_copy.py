@@ -27,7 +27,7 @@ def told(*words: str, code: int = 0) -> Any:
 
 
 def page_of(store: str, skip: int) -> Any:
-    with compose.opened(settings.read({}, store=store, audit="off")) as house:
+    with compose.build(settings.read({}, store=store, audit="off")) as house:
         return Asker(house.app, house.local_key)("POST", LIST, json.dumps({"skip": skip}).encode()).body
 
 
@@ -43,7 +43,7 @@ def test_there_and_back_again(place: Place, tmp_path: Path, monkeypatch: pytest.
     for source, target in ((one, place.address), (place.address, back)):
         (row,) = told("copy", "--from", source, "--to", target)
         assert (row["stored"], row["feedback"], row["different"]) == (1_200, 1, 0)
-    with compose.opened(settings.read({}, store=back, audit="off")) as house:
+    with compose.build(settings.read({}, store=back, audit="off")) as house:
         assert Asker(house.app, token["token"])("GET", LIST).status == 200, "tokens come along"
     assert [page_of(back, skip) for skip in range(0, 1_200, 100)] == [
         page_of(one, skip) for skip in range(0, 1_200, 100)
@@ -65,7 +65,7 @@ def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path
     for store in (place.address, str(tmp_path)):
         where = {"store": store} if store != place.address else {"cluster": store, "store": str(tmp_path / "home")}
         chosen = settings.read({}, audit="off", **where)
-        with compose.opened(chosen, clock=lambda: NOW) as house:
+        with compose.build(chosen, clock=lambda: NOW) as house:
             ask = Asker(house.app, house.local_key)
             assert ask("POST", INGEST, body).json == {"stored": 1_200, "duplicates": 0, "refused": []}
             assert ask("GET", "/readyz").status == 200
@@ -77,7 +77,7 @@ def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path
 def test_two_servers_see_what_each_other_stores(place: Place, tmp_path: Path) -> None:
     stores = [place.opened(), place.opened()]
     scope = Scope("default")
-    with compose.opened(settings.read({}, cluster=place.address, store=str(tmp_path), audit="off")) as house:
+    with compose.build(settings.read({}, cluster=place.address, store=str(tmp_path), audit="off")) as house:
         ask = Asker(house.app, house.local_key)
         for number, each in enumerate(RECORDS[:10], 1):
             ask("POST", INGEST, json.dumps(each).encode())

@@ -14,10 +14,10 @@ import pytest
 from casbah.activity import predicate as p
 from casbah.activity.query import continuation
 from casbah.activity.scope import Scope
-from casbah.errors import UnavailableError, UnreachableError
-from casbah.store.opensearch import turn
-from casbah.store.opensearch.intake import Intake
+from casbah.errors import ClusterUnreachableError, UnavailableError
+from casbah.store.opensearch import lease
 from casbah.store.opensearch.store import OpenSearchStore
+from casbah.store.opensearch.write_queue import WriteQueue
 from cluster.opening import TOLD, Place
 from making import NOW, arrival, ids, query, record
 
@@ -222,7 +222,7 @@ def test_while_a_part_of_the_data_is_away_no_answer_is_a_part(place: Place) -> N
         lambda: store.count(p.Everything(), TENANT),
         lambda: list(store.scan(query(isScan=True), TENANT).records),
     ):
-        with pytest.raises(UnreachableError):
+        with pytest.raises(ClusterUnreachableError):
             question()
     node.start()
     place.nodes.wait(nodes=3, status="green")
@@ -248,18 +248,18 @@ def test_two_servers_that_store_the_same_store_it_once(place: Place) -> None:
 
 def test_another_server_goes_on_where_one_died(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """It died after its activities were written and before it said so: they may or may not be there, and count once."""
-    monkeypatch.setattr(turn, "LEASE", 3.0)
+    monkeypatch.setattr(lease, "LEASE", 3.0)
     dying, other = place.opened(), place.opened()
     other.insert([arrival(each) for each in batch(0)], TENANT)
-    whole = Intake._written
+    whole = WriteQueue._written
 
     def written(self, fresh, held):
         whole(self, fresh, held)
-        raise UnreachableError("it died")
+        raise ClusterUnreachableError("it died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Intake, "_written", written)
-        with pytest.raises(UnreachableError):
+        patch.setattr(WriteQueue, "_written", written)
+        with pytest.raises(ClusterUnreachableError):
             dying.insert([arrival(each) for each in batch(1)], TENANT)
     assert len(followed(other)) == BATCH, "what is not settled is not looked at"
     began = time.monotonic()
@@ -273,7 +273,7 @@ def test_another_server_goes_on_where_one_died(place: Place, monkeypatch: pytest
 
 def test_who_holds_a_turn_for_long_is_not_taken_for_dead(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says the same again to hold it for longer; and whoever waits for it sees that somebody does."""
-    monkeypatch.setattr(turn, "LEASE", 2.0)
+    monkeypatch.setattr(lease, "LEASE", 2.0)
     one, other = place.opened(), place.opened()
     one.insert([arrival(each) for each in batch(0)], TENANT)
     ends: list[float] = []
@@ -282,7 +282,7 @@ def test_who_holds_a_turn_for_long_is_not_taken_for_dead(place: Place, monkeypat
         other.insert([arrival(each) for each in batch(1)], TENANT)
         ends.append(time.monotonic())
 
-    with one._turns.turn(TENANT) as held:
+    with one._leases.lease(TENANT) as held:
         waiting = threading.Thread(target=wait)
         waiting.start()
         end = time.monotonic() + 7

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.connectors import connectors
 from casbah.ingest.contract import Event, Recognised
 from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.event_pages import page_of, pages
 from casbah.ingest.pipeline import arrivals
-from casbah.ingest.reading import page_of, pages
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -51,7 +51,7 @@ def golden():
         (found,) = [
             list(arrivals(page.items, Enrichment())) for page in pages([str(DATA / name)], connectors=connectors())
         ]
-        assert all(json.loads(each.record) == each.activity for each in found if isinstance(each, Arrival))
+        assert all(json.loads(each.record) == each.activity for each in found if isinstance(each, NewActivity))
         return found
 
     return read

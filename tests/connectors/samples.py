@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.event_pages import page_of, pages
 from casbah.ingest.pipeline import arrivals
-from casbah.ingest.reading import page_of, pages
 
 HERE = Path(__file__).parent
 MOST = 10
@@ -32,7 +32,7 @@ def made(folder: Path) -> list[dict[str, Any]]:
     (events,) = folder.glob("events.*")
     body = events.read_bytes()
     page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
-    return [_record(each) for each in arrivals(page.items, Enrichment()) if isinstance(each, Arrival)]
+    return [_record(each) for each in arrivals(page.items, Enrichment()) if isinstance(each, NewActivity)]
 
 
 def expected(folder: Path) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def expected(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "expected.ndjson").read_text("utf-8").splitlines()]
 
 
-def _record(arrival: Arrival) -> dict[str, Any]:
+def _record(arrival: NewActivity) -> dict[str, Any]:
     return {"_id": arrival.id, **{key: value for key, value in arrival.activity.items() if key != "rawDataJson"}}
 
 
@@ -54,7 +54,7 @@ def _choose(data: Path, name: str) -> Iterator[bytes]:
                 continue
             event = item.event
             found = list(arrivals([item]))
-            if found and isinstance(found[0], Arrival):
+            if found and isinstance(found[0], NewActivity):
                 operation = json.dumps(found[0].activity.get("mainInfo", {}).get("rawOperationName"))
                 events.setdefault(operation, []).append(b" ".join(event.raw.split(b"\n")))
     rows = sorted(events.values(), key=len, reverse=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.ingest.enrich.agents import origin
 
 TIME = {"eventName": "X", "eventTime": "2023-07-10T12:23:15Z", "recipientAccountId": "017622104382", "eventID": "e"}
@@ -71,7 +71,7 @@ def test_a_real_console_login(golden):
 
 def test_incomplete_events_of_rule_tests(golden):
     lowered, *refused = golden("cloudtrail/panther.ndjson")
-    assert isinstance(lowered, Arrival)
+    assert isinstance(lowered, NewActivity)
     assert lowered.activity["mainInfo"]["rawOperationName"] == "GetRecords"
     assert lowered.timestamp == 1673384642000
     assert [each.reason for each in refused] == [

@@ -1,6 +1,6 @@
 import pytest
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 
 ID = {"time": "2022-08-15T16:24:44.109Z", "uniqueQualifier": "-7", "applicationName": "drive", "customerId": "C0"}
 ACTOR = {"email": "pat@example.io", "profileId": "123"}
@@ -21,7 +21,7 @@ def test_each_event_inside_is_an_activity_with_an_id_of_its_own(golden):
 
 def test_the_flattened_form(golden):
     role, refused = golden("google_workspace/panther.ndjson")
-    assert isinstance(role, Arrival)
+    assert isinstance(role, NewActivity)
     assert role.activity["description"] == "DELETE_ROLE: CustomAdminRoleName"
     assert role.activity["isAdminOperation"]
     assert role.timestamp == 1670727468693

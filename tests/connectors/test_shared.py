@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.connectors import connectors
 from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.detection import Detector
+from casbah.ingest.event_pages import pages
 from casbah.ingest.pipeline import arrivals
-from casbah.ingest.reading import pages
 
 # fmt: off
 # file, connectors, read, stored as new (distinct id and body), refused
@@ -79,7 +79,7 @@ def read(shared, file):
 @pytest.mark.parametrize(("file", "connector", "count", "distinct", "refused"), CASES)
 def test_counts(shared, file, connector, count, distinct, refused):
     found, items = read(shared, file)
-    fresh = {(each.id, each.digest) for each in items if isinstance(each, Arrival)}
+    fresh = {(each.id, each.digest) for each in items if isinstance(each, NewActivity)}
     refusals = [each.reason for each in items if isinstance(each, Refusal)]
     assert (found, len(items), len(fresh), len(refusals)) == (connector, count, distinct, refused)
     assert all(reason.startswith(("no usable time: ", "source not recognised; ")) for reason in refusals)
@@ -95,14 +95,14 @@ def test_an_event_stands_in_its_record_byte_for_byte(shared, file):
     text = (shared / "data" / "sources" / file).read_bytes()
     _, items = read(shared, file)
     for each in items:
-        if isinstance(each, Arrival) and each.digest:
+        if isinstance(each, NewActivity) and each.digest:
             assert each.record[each.record.index(b'"rawDataJson":') + 14 : -1] in text
 
 
 def test_one_id_with_several_bodies_is_several_activities(shared):
     _, items = read(shared, "aws_cloudtrail/panther_AWS_CloudTrail.ndjson")
     bodies = Counter(
-        identity for identity, _ in {(each.id, each.digest) for each in items if isinstance(each, Arrival)}
+        identity for identity, _ in {(each.id, each.digest) for each in items if isinstance(each, NewActivity)}
     )
     assert max(bodies.values()) > 1
 

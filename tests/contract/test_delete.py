@@ -11,8 +11,8 @@ import pytest
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.scope import Scope
-from casbah.store.contract import FeedbackEntry, Spans, Store, Wanted
-from casbah.store.embedded import erasure
+from casbah.store.contract import FacetQuery, FeedbackEntry, HistogramQuery, Store
+from casbah.store.embedded import compaction
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, from_source, ids, query, record
 
@@ -23,7 +23,7 @@ ORDERS = [(sort, direction) for sort in ("date", "created") for direction in ("a
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasure, "_AT_ONCE", 7)
+    monkeypatch.setattr(compaction, "_AT_ONCE", 7)
 
 
 def user(name: str) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def everything(store: Store) -> dict[str, Any]:
     found["scan"] = list(store.scan(query(isScan=True, limit=5_000), TENANT).records)
     found["changes"] = list(store.changes(p.Everything(), TENANT, after=0, limit=5_000).changes)
     found["total"] = store.count(p.Everything(), TENANT)
-    found["users"] = list(store.most_frequent(Wanted(FIELDS["user_name"], p.Everything(), 50), TENANT))
-    spans = Spans(FIELDS["date"], p.Everything(), NOW - 4 * MONTH, NOW, 86_400_000)
+    found["users"] = list(store.top_values(FacetQuery(FIELDS["user_name"], p.Everything(), 50), TENANT))
+    spans = HistogramQuery(FIELDS["date"], p.Everything(), NOW - 4 * MONTH, NOW, 86_400_000)
     found["spans"] = dict(store.histogram(spans, TENANT))
     found["words"] = {
         name: store.find(query({"text": {"eq": [name]}}), TENANT).total for name in ("ann", "bob", "told")
@@ -115,13 +115,13 @@ def test_other_tenants_keep_theirs(store: Store) -> None:
 @pytest.mark.parametrize("cleaned", [False, True])
 def test_what_is_delivered_again_is_stored_again_and_only_that(store: Store, cleaned: bool) -> None:
     source = [from_source(f"event-{each}", NOW - each, {"number": each}) for each in range(10)]
-    twin = from_source("event-3", NOW - 3, {"number": "another"})
-    store.insert([*source, twin, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
+    dedup_key = from_source("event-3", NOW - 3, {"number": "another"})
+    store.insert([*source, dedup_key, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
     gone = query({"activity.id": {"eq": ["event-1", "activity-1"]}}).predicate
     assert store.delete(gone, TENANT) == 2
     if cleaned:
         erase(store)
-    again = store.insert([*source, twin, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
+    again = store.insert([*source, dedup_key, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
     assert (again.stored, again.duplicates) == (2, 11)
     assert store.count(p.Everything(), TENANT) == 13
 

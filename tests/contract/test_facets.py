@@ -11,7 +11,7 @@ from casbah.activity.matching import matches
 from casbah.activity.record import Reading
 from casbah.activity.scope import Scope
 from casbah.store import contract
-from casbah.store.contract import Spans, Store, Wanted
+from casbah.store.contract import FacetQuery, HistogramQuery, Store
 from casbah.store.embedded import facets
 from making import NOW, arrival, query, record
 
@@ -61,7 +61,7 @@ def test_every_countable_field_is_counted_exactly(store: Store, filters: dict[st
     records = made()
     store.insert(map(arrival, records), TENANT)
     for field in COUNTED:
-        found = store.most_frequent(Wanted(field, query(filters).predicate, 10), TENANT)
+        found = store.top_values(FacetQuery(field, query(filters).predicate, 10), TENANT)
         assert list(found) == ranked(expected(records, field, filters), 10), field.name
 
 
@@ -69,7 +69,7 @@ def test_every_countable_field_is_counted_exactly(store: Store, filters: dict[st
 def test_values_by_their_beginning(store: Store, prefix: str) -> None:
     records = made()
     store.insert(map(arrival, records), TENANT)
-    found = store.most_frequent(Wanted(FIELDS["user_name"], query().predicate, 5, prefix), TENANT)
+    found = store.top_values(FacetQuery(FIELDS["user_name"], query().predicate, 5, prefix), TENANT)
     assert list(found) == ranked(expected(records, FIELDS["user_name"], {}, prefix), 5)
 
 
@@ -85,7 +85,7 @@ def test_places_that_the_first_look_leaves_open_are_settled(
     for name in ("user_name", "user_tag", "policy", "country", "id"):
         field = FIELDS[name]
         for limit in (1, 3, 7):
-            found = store.most_frequent(Wanted(field, query(filters).predicate, limit), TENANT)
+            found = store.top_values(FacetQuery(field, query(filters).predicate, limit), TENANT)
             assert list(found) == ranked(expected(records, field, filters), limit), (name, limit)
 
 
@@ -94,7 +94,7 @@ def test_counts_hold_after_records_were_replaced(store: Store) -> None:
     store.insert(map(arrival, records), TENANT)
     changed = [each | {"location": {"countryCode": "ES"}} for each in records[:50]]
     store.replace([arrival(each) for each in changed], TENANT)
-    found = store.most_frequent(Wanted(FIELDS["country"], query().predicate, 10), TENANT)
+    found = store.top_values(FacetQuery(FIELDS["country"], query().predicate, 10), TENANT)
     assert list(found) == ranked(expected(changed + records[50:], FIELDS["country"], {}), 10)
 
 
@@ -111,7 +111,7 @@ def test_the_histogram_counts_each_span(store: Store, filters: dict[str, Any], w
     key = {"date": "timestamp", "created": "created"}[sort]
     moments = [each[key] for each in records if matches(asked.predicate, each) and first <= each[key] <= last]
     wanted = Counter(first + (moment - first) // width * width for moment in moments)
-    found = store.histogram(Spans(field, asked.predicate, first, last, width), TENANT)
+    found = store.histogram(HistogramQuery(field, asked.predicate, first, last, width), TENANT)
     assert dict(found) == dict(wanted)
     assert list(found) == sorted(found)
 

@@ -90,8 +90,8 @@ def test_the_sources_event_is_still_known(store: Store) -> None:
 
 def test_replacing_again_and_storing_more_keeps_counting_right(store: Store) -> None:
     made = [record(each) for each in range(30)]
-    for turn, code in enumerate(("FR", "IT", "ES")):
-        store.insert([arrival(each) for each in made[turn * 10 : turn * 10 + 10]], TENANT)
-        known = made[: turn * 10 + 10]
+    for lease, code in enumerate(("FR", "IT", "ES")):
+        store.insert([arrival(each) for each in made[lease * 10 : lease * 10 + 10]], TENANT)
+        known = made[: lease * 10 + 10]
         assert store.replace([arrival(located(each, code)) for each in known], TENANT) == len(known)
         assert total(store, country(code)) == len(known) == total(store)

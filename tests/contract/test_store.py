@@ -238,8 +238,8 @@ def test_feedback_is_appended(store: Store) -> None:
     for entry in entries:
         store.add_feedback("activity-1", entry, TENANT)
     assert list(store.feedback("activity-1", TENANT)) == entries
-    assert list(store.commented(TENANT)) == ["activity-1"]
-    assert list(store.commented(OTHER)) == []
+    assert list(store.ids_with_feedback(TENANT)) == ["activity-1"]
+    assert list(store.ids_with_feedback(OTHER)) == []
     with pytest.raises(ActivityNotFoundError):
         store.add_feedback("activity-9", entries[0], TENANT)
 

@@ -15,10 +15,10 @@ import pytest
 from casbah import compose, settings
 from casbah.activity.query import parse
 from casbah.activity.scope import Principal, Scope
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.errors import LimitExceededError, NoSuchExportError
 from casbah.export import exports
-from casbah.export.exports import FAILED, READY, RUNNING, WAITING, Export, Wanted
+from casbah.export.exports import FAILED, READY, RUNNING, WAITING, Export, ExportRequest
 from casbah.testing.records import records
 from making import arrival
 from scenarios.inprocess import Asker, Reply
@@ -26,8 +26,8 @@ from scenarios.inprocess import Asker, Reply
 PATH = "/api/ext/v1/exports"
 TENANT = Scope("default")
 ADA, BOB = Principal("a1", "ada"), Principal("b1", "bob")
-ALL = Wanted({}, "date", "desc", "ndjson", ("record",), None)
-Opener = Callable[..., House]
+ALL = ExportRequest({}, "date", "desc", "ndjson", ("record",), None)
+Opener = Callable[..., Application]
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def opener(tmp_path: Path) -> Iterator[Opener]:
     """Opens the same store, with the settings given; a second call closes what the one before opened."""
     with ExitStack() as stack:
 
-        def opened(clock: Callable[[], int] = compose.wall_clock, **given: str) -> House:
+        def opened(clock: Callable[[], int] = compose.wall_clock, **given: str) -> Application:
             stack.close()
-            return stack.enter_context(compose.opened(settings.read({}, store=str(tmp_path), **given), clock=clock))
+            return stack.enter_context(compose.build(settings.read({}, store=str(tmp_path), **given), clock=clock))
 
         yield opened
 
 
-def filled(house: House, count: int, *, ties: int = 1) -> list[str]:
+def filled(house: Application, count: int, *, ties: int = 1) -> list[str]:
     """The ids of so many activities that are stored now, the newest first."""
     found = records(count, ties=ties, until=1_760_000_000_000)
     house.services.store.insert([arrival(each) for each in found], TENANT)
@@ -50,7 +50,7 @@ def filled(house: House, count: int, *, ties: int = 1) -> list[str]:
     return [json.loads(each)["_id"] for each in house.services.store.scan(query, TENANT).records]
 
 
-def ended(house: House, export: Export) -> Export:
+def ended(house: Application, export: Export) -> Export:
     for _ in range(2_000):
         now = house.services.exports.one(export.id, Principal(export.owner_id, export.owner), Scope(export.tenant))
         if now.state in (READY, FAILED):
@@ -59,7 +59,7 @@ def ended(house: House, export: Export) -> Export:
     raise AssertionError(f"it does not end: {now}")
 
 
-def begun(house: House, wanted: Wanted = ALL, owner: Principal = ADA, scope: Scope = TENANT) -> Export:
+def begun(house: Application, wanted: ExportRequest = ALL, owner: Principal = ADA, scope: Scope = TENANT) -> Export:
     return house.services.exports.begin(wanted, owner, scope)
 
 
@@ -73,7 +73,9 @@ def test_an_export_is_all_that_a_scan_finds(opener: Opener, monkeypatch: pytest.
     assert [json.loads(line)["_id"] for line in content.splitlines()] == stored
     assert (export.rows, export.total, export.bytes) == (2_300, 2_300, len(content))
     assert export.sha256 == hashlib.sha256(content).hexdigest()
-    few = ended(house, begun(house, Wanted({"service": {"eq": 11161}}, "created", "asc", "ndjson", ("id",), "zstd")))
+    few = ended(
+        house, begun(house, ExportRequest({"service": {"eq": 11161}}, "created", "asc", "ndjson", ("id",), "zstd"))
+    )
     assert 0 < few.rows == few.total < 2_300
 
 

@@ -17,7 +17,7 @@ from pyarrow import ipc, parquet
 
 from casbah.activity.record import Reading
 from casbah.errors import MalformedBodyError
-from casbah.export.columns import COLUMNS, FLAT, RECORD, Kind, chosen
+from casbah.export.columns import COLUMNS, FLAT, RECORD, ColumnType, chosen
 from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
 from casbah.ingest import jsontext
 from casbah.ingest.cef import parse
@@ -105,7 +105,9 @@ def rows(form: str, content: bytes) -> list[dict[str, Any]]:
         return [json.loads(line) for line in content.splitlines()]
     buffer = pa.BufferReader(content)
     table = parquet.read_table(buffer) if form == "parquet" else ipc.open_file(buffer).read_all()
-    moments = [name for name, column in COLUMNS.items() if column.kind is Kind.MOMENT and name in table.column_names]
+    moments = [
+        name for name, column in COLUMNS.items() if column.kind is ColumnType.MOMENT and name in table.column_names
+    ]
     for name in moments:
         place = table.column_names.index(name)
         table = table.set_column(place, name, table.column(name).cast(pa.int64()))

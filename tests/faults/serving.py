@@ -14,10 +14,10 @@ import sys
 from collections.abc import Callable, Mapping
 
 from casbah.export import exports
-from casbah.store.embedded import erasure, payload
+from casbah.store.embedded import compaction, record_codec
 
-payload.SAMPLES = 100  # So that records are packed with a dictionary after a few requests; in the children too.
-erasure._AT_ONCE = 10  # So that cleaning the disk takes several commits.
+record_codec.SAMPLES = 100  # So that records are packed with a dictionary after a few requests; in the children too.
+compaction._AT_ONCE = 10  # So that cleaning the disk takes several commits.
 
 
 class Log(io.TextIOBase):

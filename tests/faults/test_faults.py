@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from casbah.store.embedded import payload
+from casbah.store.embedded import record_codec
 from casbah.store.embedded.store import EmbeddedStore
 from faults import cycles, server_cycles
 from faults.acts import SCOPE, act
@@ -79,7 +79,7 @@ def damaged(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["meta.json", "feedback.db", "dictionaries"])
 def test_a_store_that_cannot_be_read_is_a_finding(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(payload, "SAMPLES", 100)  # So that there is a dictionary.
+    monkeypatch.setattr(record_codec, "SAMPLES", 100)  # So that there is a dictionary.
     stored(tmp_path / "store", range(12))
     damaged(tmp_path / "store", name)
     assert wrong(tmp_path / "store", seed=7, sent=range(12), done=range(12)) != []

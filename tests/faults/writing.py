@@ -12,12 +12,14 @@ import socket
 import sys
 from pathlib import Path
 
-from casbah.store.embedded import erasure, payload, writer
+from casbah.store.embedded import compaction, record_codec, writer
 from casbah.store.embedded.store import EmbeddedStore
 from faults.acts import SCOPE, Jumping, act
 
-payload.SAMPLES = 100  # So that records are packed with a dictionary, which is one more file to lose, after a few acts.
-erasure._AT_ONCE = 10  # So that cleaning the disk takes several commits.
+record_codec.SAMPLES = (
+    100  # So that records are packed with a dictionary, which is one more file to lose, after a few acts.
+)
+compaction._AT_ONCE = 10  # So that cleaning the disk takes several commits.
 
 
 def main() -> int:

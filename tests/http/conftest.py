@@ -14,7 +14,7 @@ def opened(tmp_path):
     with ExitStack() as stack:
 
         def open_one(**given):
-            house = stack.enter_context(compose.opened(settings.read({}, store=str(tmp_path / "store"), **given)))
+            house = stack.enter_context(compose.build(settings.read({}, store=str(tmp_path / "store"), **given)))
             return Asker(house.app, house.local_key)
 
         yield open_one

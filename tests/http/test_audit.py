@@ -83,14 +83,14 @@ def test_only_what_is_wanted_is_there(opened, level: str, there: int):
 
 
 def test_reading_is_there_after_the_house_was_closed(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path), audit="all")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), audit="all")) as house:
         Asker(house.app, house.local_key)("GET", LIST)
-    with compose.opened(settings.read({}, store=str(tmp_path), audit="off")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), audit="off")) as house:
         assert [each["operation"] for each in acts(Asker(house.app, house.local_key))] == ["list_activities"]
 
 
 def test_what_was_not_permitted_is_there_and_what_failed_is_not(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         key, _ = house.services.tokens.create("reader", tenant="default", scopes=["Investigation.read"])
         reader, owner = Asker(house.app, key), Asker(house.app, house.local_key)
         assert reader("POST", TOKENS, b'{"name": "more"}').status == 403
@@ -101,7 +101,7 @@ def test_what_was_not_permitted_is_there_and_what_failed_is_not(tmp_path):
 
 
 def test_a_key_in_a_path_is_not_kept_and_a_long_agent_is_cut(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         key, _ = house.services.tokens.create("reader", tenant="default", scopes=["Investigation.read"])
         reader, owner = Asker(house.app, key), Asker(house.app, house.local_key)
         for path in (f"{TOKENS}/{key}", f"/api/ext/v1/sessions/{key}"):
@@ -113,7 +113,7 @@ def test_a_key_in_a_path_is_not_kept_and_a_long_agent_is_cut(tmp_path):
 
 
 def test_it_is_of_the_tenant_in_which_it_was_done(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         askers = []
         for tenant in ("contoso", "fabrikam"):
             key, _ = house.services.tokens.create(tenant, tenant=tenant)
@@ -158,7 +158,7 @@ def test_reading_with_parameters_as_deep_as_a_body_may_be_stops_no_other_act(ope
 
 
 def test_an_act_that_cannot_be_stored_is_told_to_the_log(tmp_path, monkeypatch, caplog):
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
 
         def full(*_: Any, **__: Any) -> None:
             raise UnavailableError("the disk is full")

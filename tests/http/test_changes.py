@@ -14,7 +14,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.scope import Scope
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.http import changes
 from making import NOW, arrival, record
 from scenarios.inprocess import Asker
@@ -24,30 +24,30 @@ PATH, TAIL = "/api/ext/v1/changes", "/api/ext/v1/tail"
 TENANT = Scope("default")
 
 
-def stored(house: House, *numbers: int, scope: Scope = TENANT, **more: Any) -> list[str]:
+def stored(house: Application, *numbers: int, scope: Scope = TENANT, **more: Any) -> list[str]:
     made = [record(each, **more) for each in numbers]
     house.services.store.insert([arrival(each) for each in made], scope)
     return [each["_id"] for each in made]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[[], House]]:
+def opened(tmp_path: Path) -> Iterator[Callable[[], Application]]:
     with ExitStack() as stack:
 
-        def again() -> House:
+        def again() -> Application:
             stack.close()
-            return stack.enter_context(compose.opened(settings.read({}, store=str(tmp_path))))
+            return stack.enter_context(compose.build(settings.read({}, store=str(tmp_path))))
 
         yield again
 
 
 @pytest.fixture
-def house(opened: Callable[[], House]) -> House:
+def house(opened: Callable[[], Application]) -> Application:
     return opened()
 
 
 @pytest.fixture
-def ask(house: House) -> Asker:
+def ask(house: Application) -> Asker:
     return Asker(house.app, house.local_key)
 
 
@@ -61,7 +61,7 @@ def ids(answer: dict[str, Any]) -> list[str]:
     return [each["_id"] for each in answer["data"]]
 
 
-def test_cursors_lead_through_all_of_it_and_on(house: House, ask: Asker) -> None:
+def test_cursors_lead_through_all_of_it_and_on(house: Application, ask: Asker) -> None:
     first = stored(house, 3, 1, 2)
     one = changed(ask, limit=2)
     assert (ids(one), one["hasNext"]) == (first[:2], True)
@@ -73,7 +73,7 @@ def test_cursors_lead_through_all_of_it_and_on(house: House, ask: Asker) -> None
     assert ids(changed(ask)) == [*first, *late]
 
 
-def test_a_cursor_outlives_the_server(opened: Callable[[], House]) -> None:
+def test_a_cursor_outlives_the_server(opened: Callable[[], Application]) -> None:
     house = opened()
     stored(house, 1, 2)
     cursor = changed(Asker(house.app, house.local_key))["cursor"]
@@ -83,7 +83,7 @@ def test_a_cursor_outlives_the_server(opened: Callable[[], House]) -> None:
     assert ids(changed(Asker(house.app, house.local_key), cursor=cursor)) == new
 
 
-def test_filters_choose_and_the_cursor_passes_over_the_rest(house: House, ask: Asker) -> None:
+def test_filters_choose_and_the_cursor_passes_over_the_rest(house: Application, ask: Asker) -> None:
     stored(house, *range(10))
     wanted = stored(house, 11, appId=5)
     stored(house, *range(20, 30))
@@ -92,7 +92,7 @@ def test_filters_choose_and_the_cursor_passes_over_the_rest(house: House, ask: A
     assert changed(ask, cursor=answer["cursor"])["data"] == []
 
 
-def test_now_is_from_now_on(house: House, ask: Asker) -> None:
+def test_now_is_from_now_on(house: Application, ask: Asker) -> None:
     stored(house, 1)
     answer = changed(ask, cursor="now")
     assert answer["data"] == []
@@ -100,7 +100,7 @@ def test_now_is_from_now_on(house: House, ask: Asker) -> None:
     assert ids(changed(ask, cursor=answer["cursor"])) == new
 
 
-def test_it_waits_for_what_is_stored(house: House, ask: Asker) -> None:
+def test_it_waits_for_what_is_stored(house: Application, ask: Asker) -> None:
     cursor = changed(ask)["cursor"]
     threading.Timer(0.3, lambda: stored(house, 1, appId=5)).start()
     begun = time.monotonic()
@@ -126,7 +126,7 @@ def test_a_cursor_that_is_none_is_refused(ask: Asker, cursor: Any, said: str) ->
         assert said in answer.json["detail"]
 
 
-def test_cursors_of_another_tenant_and_of_a_later_state_are_refused(house: House, ask: Asker) -> None:
+def test_cursors_of_another_tenant_and_of_a_later_state_are_refused(house: Application, ask: Asker) -> None:
     key, _ = house.services.tokens.create("x", tenant="fabrikam", scopes=["Investigation.read"])
     theirs = changed(Asker(house.app, key))["cursor"]
     assert "not one of this tenant's" in ask("POST", PATH, json.dumps({"cursor": theirs}).encode()).json["detail"]
@@ -226,7 +226,7 @@ def test_a_stream_that_cannot_go_on_ends(tmp_path: Path) -> None:
         assert httpx.get(url + TAIL, headers={"Authorization": f"Token {house.local_key}"}).status_code == 503
 
 
-def test_asyncio_is_not_kept_busy_by_those_who_wait(house: House, ask: Asker) -> None:
+def test_asyncio_is_not_kept_busy_by_those_who_wait(house: Application, ask: Asker) -> None:
     """A hundred who wait cost a look each now and then, and no thread of a search."""
     cursor = changed(ask)["cursor"]
 

@@ -18,7 +18,7 @@ def opened(tmp_path):
     """A house of the folder, and an Asker; called again it is another one, with other settings."""
 
     def opening(**given):
-        return compose.opened(settings.read({}, store=str(tmp_path / "store"), audit="off", **given))
+        return compose.build(settings.read({}, store=str(tmp_path / "store"), audit="off", **given))
 
     return opening
 

@@ -105,11 +105,11 @@ def watch():
 def house(watch, tmp_path_factory):  # noqa: ARG001  databases are watched from their opening on
     """A tenant for each case, with a token that was never used; none is open."""
     chosen = settings.read({}, store=str(tmp_path_factory.mktemp("store")), audit="all", mimic="mdca")
-    with compose.opened(chosen, clock=lambda: NOW) as first:
+    with compose.build(chosen, clock=lambda: NOW) as first:
         keys = [first.services.tokens.create("token", tenant=f"tenant-{n}")[0] for n in range(len(CASES))]
         for n in range(len(CASES)):
             first.services.store.insert([arrival(record(1))], Scope(f"tenant-{n}"))
-    with compose.opened(chosen, clock=lambda: NOW + 3_600_000) as again:
+    with compose.build(chosen, clock=lambda: NOW + 3_600_000) as again:
         yield again, dict(zip(CASES, keys, strict=True))
 
 

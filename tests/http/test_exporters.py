@@ -40,7 +40,7 @@ def made() -> Iterator[Body]:
 
 @pytest.fixture(scope="module")
 def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
-    with compose.opened(settings.read({}, store=str(tmp_path_factory.mktemp("store")), audit="off")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path_factory.mktemp("store")), audit="off")) as house:
         ask = Asker(house.app, house.local_key)
         lines = "\n".join(map(json.dumps, made())).encode()
         assert ask("POST", "/api/ext/v1/activities?source=mdca", lines).json["stored"] == IN_ALL

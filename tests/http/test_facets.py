@@ -51,7 +51,7 @@ RECORDS = made()
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory):
-    with compose.opened(settings.read({}, store=str(tmp_path_factory.mktemp("store")))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path_factory.mktemp("store")))) as house:
         house.services.store.insert(map(arrival, RECORDS), Scope("default"))
         yield Asker(house.app, house.local_key)
 

@@ -15,14 +15,14 @@ import pytest
 
 from casbah import logs
 from casbah.activity.scope import Scope
-from casbah.errors import ShelfUnavailableError, StoreClosedError, UnwritableError
+from casbah.errors import KeyValueStoreUnavailableError, StoreClosedError, UnwritableError
 from casbah.failure import bug, is_disk_error
+from casbah.key_value import QUERIES, FolderKeyValueStore
 from casbah.pull.running import Pulling
 from casbah.push import pusher
-from casbah.shelf import QUERIES, FolderShelf
-from casbah.store.embedded import intake
+from casbah.store.embedded import write_queue
+from casbah.store.embedded.io_errors import translate_io_errors
 from casbah.store.embedded.store import EmbeddedStore
-from casbah.store.embedded.trouble import translate_io_errors
 from disks import fill, small_disk
 from making import NOW, arrival, query, record
 
@@ -46,9 +46,9 @@ def test_a_bug_in_making_a_document_is_500_with_its_traceback(opened, monkeypatc
     def breaks(*_, **__):
         raise error
 
-    monkeypatch.setattr(intake, "document", breaks)
+    monkeypatch.setattr(write_queue, "document", breaks)
     if together:  # Documents of batches that share a commit are made beforehand.
-        monkeypatch.setattr(intake.Intake, "_prepared", partial_alone(intake.Intake._prepared))
+        monkeypatch.setattr(write_queue.WriteQueue, "_prepared", partial_alone(write_queue.WriteQueue._prepared))
     with caplog.at_level(logging.ERROR):
         answer = ask("POST", "/api/ext/v1/activities?source=mdca", json.dumps(record(1)).encode())
     assert (answer.status, answer.json) == (500, {"detail": "internal error; the server's log has it"})
@@ -126,12 +126,12 @@ def test_which_failures_are_expected(error, expected) -> None:
 
 
 def test_wrong_sql_is_a_bug_and_a_full_database_is_not(tmp_path) -> None:
-    shelf = FolderShelf(tmp_path, QUERIES)
+    shelf = FolderKeyValueStore(tmp_path, QUERIES)
     with pytest.raises(sqlite3.OperationalError), shelf._using() as database:
         database.execute("select nothing from nowhere")
     with shelf._using() as database:
         database.execute("pragma max_page_count = 1")
-    with pytest.raises(ShelfUnavailableError):
+    with pytest.raises(KeyValueStoreUnavailableError):
         shelf.put("default", "name", {"text": "x" * 100_000})
     shelf.close()
 
@@ -164,7 +164,7 @@ def test_a_traceback_in_the_log_shows_no_local_variables(opened, monkeypatch, fo
         assert "nobody-knows" in entry.record.decode()  # What is shown if local variables are.
         raise ValueError("a plain bug")
 
-    monkeypatch.setattr(intake, "document", breaks)
+    monkeypatch.setattr(write_queue, "document", breaks)
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     logs.set_up(level="info", form=form, of_requests=False, stream=stream)
@@ -200,7 +200,7 @@ def test_a_thread_that_pushes_or_pulls_tries_again_after_any_failure(tmp_path, m
         def close(self) -> None: ...
 
     monkeypatch.setattr(pusher, "_FIRST_PAUSE", 0.01)
-    with closing(pusher.Letters(tmp_path)) as letters:
+    with closing(pusher.Outbox(tmp_path)) as letters:
         pushing = pusher.Pushing({"one": Fails()}, letters)
         pushing.start()
         assert twice.wait(10)

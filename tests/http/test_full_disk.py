@@ -9,7 +9,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.scope import Scope
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.http.routes import ROUTES
 from disks import fill, small_disk
 from making import NOW, arrival, record
@@ -41,11 +41,11 @@ WRITES = [
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory) -> Iterator[tuple[House, str]]:
+def full(tmp_path_factory) -> Iterator[tuple[Application, str]]:
     """A house whose disk has no room at all; and a token's key."""
     folder = tmp_path_factory.mktemp("full") / "disk"
     chosen = settings.read({}, store=str(folder / "store"))
-    with small_disk(folder, mebibytes=24) as disk, compose.opened(chosen, clock=lambda: NOW) as house:
+    with small_disk(folder, mebibytes=24) as disk, compose.build(chosen, clock=lambda: NOW) as house:
         key, _ = house.services.tokens.create("reader", tenant="default")
         house.services.store.insert((arrival(record(n)) for n in range(HELD)), Scope("default"))
         fill(disk)
@@ -116,7 +116,7 @@ def some(first: int, count: int) -> bytes:
 def test_deleting_works_on_a_full_disk_and_makes_room(tmp_path, filled: str) -> None:
     chosen = settings.read({}, store=str(tmp_path / "disk" / "store"), audit="changes")
     with small_disk(tmp_path / "disk", mebibytes=24) as disk:
-        with compose.opened(chosen, clock=lambda: NOW) as house:
+        with compose.build(chosen, clock=lambda: NOW) as house:
             ask, first = Asker(house.app, house.local_key), 0
             while ask("POST", INGEST, some(first, 300)).status == 200:
                 first += 300
@@ -131,5 +131,5 @@ def test_deleting_works_on_a_full_disk_and_makes_room(tmp_path, filled: str) -> 
             house.services.retention.erase(Scope("default"))
             assert ask("GET", "/readyz").json["writable"]
             assert ask("POST", INGEST, json.dumps(record(10**6)).encode()).json["stored"] == 1
-        with compose.opened(chosen, clock=lambda: NOW) as house:
+        with compose.build(chosen, clock=lambda: NOW) as house:
             assert total(Asker(house.app, house.local_key), OTHERS) == held - old + 1

@@ -50,7 +50,7 @@ def house(tmp_path_factory):
         "oidc_audience": CLAIMS["aud"],
         "oidc_jwks": str(folder / "keys.json"),
     }
-    with compose.opened(settings.read({}, store=str(folder / "store"), **given)) as opened:
+    with compose.build(settings.read({}, store=str(folder / "store"), **given)) as opened:
         ask = Asker(opened.app, opened.local_key)
         stored = ask("POST", "/api/ext/v1/activities?source=mdca", "\n".join(map(json.dumps, RECORDS)).encode()).json
         assert (stored["stored"], stored["refused"]) == (len(RECORDS), [])

@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 import zstandard
 
-from casbah.store.embedded import stamp
+from casbah.store.embedded import sequence
 
 INGEST = "/api/ext/v1/activities"
 MDCA = f"{INGEST}?source=mdca"
@@ -366,7 +366,7 @@ REFUSED_BY_STORE = [
 @pytest.mark.parametrize("body, source, lines", REFUSED_BY_STORE)
 def test_what_the_store_refuses_has_the_line_of_its_event(opened, monkeypatch, body, source, lines, batch):
     ask = opened(batch=batch, audit="off")
-    monkeypatch.setattr(stamp, "MOST_TIES", 0)
+    monkeypatch.setattr(sequence, "MOST_TIES", 0)
     got = ask("POST", f"{INGEST}?source={source}", body)
     assert (got.status, got.json["stored"]) == (422, 0)
     assert [each["line"] for each in got.json["refused"]] == lines

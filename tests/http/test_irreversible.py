@@ -25,7 +25,7 @@ MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
 
 @contextmanager
 def filled(folder: Path) -> Iterator[Asker]:
-    with compose.opened(settings.read({}, store=str(folder)), clock=lambda: NOW) as house:
+    with compose.build(settings.read({}, store=str(folder)), clock=lambda: NOW) as house:
         asker = Asker(house.app, house.local_key)
         lines = [record(n, timestamp=NOW - n, user={"userName": "bob" if n % 2 else "ann"}) for n in range(10)]
         asker("POST", f"{EXTENSION}/activities?source=mdca", b"\n".join(json.dumps(line).encode() for line in lines))

@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from casbah.errors import BusyError
-from casbah.http.lanes import Lane
+from casbah.http.pools import WorkerPool
 
 
 def test_past_the_queue_it_is_busy_and_free_again_afterwards():
     async def play():
-        lane, release = Lane("test", threads=1, waiting=2), threading.Event()
+        lane, release = WorkerPool("test", threads=1, waiting=2), threading.Event()
         inside = [asyncio.ensure_future(lane.run(release.wait, 10)) for _ in range(3)]
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError) as busy:
@@ -28,7 +28,7 @@ def test_past_the_queue_it_is_busy_and_free_again_afterwards():
 
 def test_one_tenant_may_only_take_so_much():
     async def play():
-        lane, release = Lane("test", threads=1, waiting=5, each=2), threading.Event()
+        lane, release = WorkerPool("test", threads=1, waiting=5, each=2), threading.Event()
         inside = [asyncio.ensure_future(lane.run(release.wait, 10, tenant="a")) for _ in range(2)]
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError):
@@ -45,7 +45,7 @@ def test_one_tenant_may_only_take_so_much():
 
 def test_those_who_gave_up_leave_their_place():
     async def play():
-        lane, release = Lane("test", threads=1, waiting=1), threading.Event()
+        lane, release = WorkerPool("test", threads=1, waiting=1), threading.Event()
         first = asyncio.ensure_future(lane.run(release.wait, 10))
         second = asyncio.ensure_future(lane.run(lambda: "never begun"))
         await asyncio.sleep(0.05)
@@ -63,7 +63,7 @@ def test_those_who_gave_up_leave_their_place():
 
 def test_an_error_in_the_thread_is_the_callers():
     async def play():
-        lane = Lane("test", threads=1, waiting=1)
+        lane = WorkerPool("test", threads=1, waiting=1)
         with pytest.raises(ZeroDivisionError):
             await lane.run(lambda: 1 // 0)
         assert await lane.run(lambda: 1) == 1

@@ -53,7 +53,7 @@ def test_how_far_behind_pulls_are(tmp_path) -> None:
     file.write_text(
         '[okta]\nkind = "okta"\nurl = "https://contoso.okta.com"\n[never]\nkind = "okta"\nurl = "https://b.okta.com"\n'
     )
-    with compose.opened(settings.read({}, store=str(tmp_path / "store"), pull=str(file)), clock=lambda: NOW) as house:
+    with compose.build(settings.read({}, store=str(tmp_path / "store"), pull=str(file)), clock=lambda: NOW) as house:
         with closing(Checkpoints(house.services.settings.store)) as kept:
             kept.keep("okta", {"done": NOW - 90_000}, Status())
         found = counted(Asker(house.app, house.local_key))
@@ -73,13 +73,13 @@ def test_how_far_behind_pulls_are(tmp_path) -> None:
     ],
 )
 def test_who_may_read_them(tmp_path, chosen: str, scopes: list[str] | None, status: int) -> None:
-    with compose.opened(settings.read({}, store=str(tmp_path), metrics=chosen)) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), metrics=chosen)) as house:
         key = None if scopes is None else house.services.tokens.create("one", tenant="default", scopes=scopes)[0]
         assert Asker(house.app, key)("GET", "/metrics").status == status
 
 
 def test_one_tenant_of_several_does_not_read_what_all_do(tmp_path) -> None:
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         key, _ = house.services.tokens.create("one", tenant="contoso")
         assert Asker(house.app, key)("GET", "/metrics").status == 403
         assert Asker(house.app, house.local_key)("GET", "/metrics").status == 200
@@ -125,7 +125,7 @@ def test_whatever_a_token_is_called_a_request_is_one_line(tmp_path, monkeypatch,
     monkeypatch.setattr(logs, "_requests", None)
     logs.set_up(level="info", form=form, of_requests=True, stream=told)
     try:
-        with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+        with compose.build(settings.read({}, store=str(tmp_path))) as house:
             key, _ = house.services.tokens.create("plain", tenant="default")
             shelf = house.services.tokens._shelf
             (kept,) = shelf.all("token")

@@ -24,15 +24,15 @@ from casbah.activity.query import Bounds
 from casbah.activity.scope import Principal, Scope
 from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
-from casbah.export.exports import READY, Wanted
+from casbah.export.exports import READY, ExportRequest
 from casbah.http import manual
 from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_REJECT, A_RULE, A_SNAPSHOT, A_TOKEN, AN_EXPORT, EXAMPLES
 from casbah.http.refusal import REFUSALS
 from casbah.http.routes import PUBLIC, ROUTES
 from casbah.ingest.contract import Refusal
-from casbah.ingest.enrich.ranges import Drawn
+from casbah.ingest.enrich.ranges import RangeDefinition
 from casbah.retention.rules import Rule
-from casbah.saved.queries import Written
+from casbah.saved.queries import QueryDefinition
 from samples import NOW
 from scenarios.inprocess import Asker, Reply
 
@@ -147,13 +147,13 @@ class Clock:
 def seeded(folder, clock=None, *, samples=True, **given):
     """A house with the token that examples name, and with the sample data; an Asker with the owner's key."""
     chosen = casbah_settings.read({}, store=str(folder), **given)
-    with compose.opened(chosen, **({"clock": clock} if clock else {})) as house:
+    with compose.build(chosen, **({"clock": clock} if clock else {})) as house:
         if samples:
             house.services.store.insert(list(sample_arrivals()), Scope("default"))
         house.services.tokens.create(A_TOKEN, tenant="default")
-        guests = Drawn(name="Guests", category=6, networks=("203.0.113.0/24",))
+        guests = RangeDefinition(name="Guests", category=6, networks=("203.0.113.0/24",))
         house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)
-        mine = Written("Mine", {"service": {"eq": [11161]}})
+        mine = QueryDefinition("Mine", {"service": {"eq": [11161]}})
         house.services.queries.add(mine, LOCAL_PRINCIPAL, Scope("default"), query_id=A_QUERY)
         entry = A_REJECT.partition(".")[0]
         refused = [Refusal("body", 1, "not JSON", b"{broken")]
@@ -161,12 +161,12 @@ def seeded(folder, clock=None, *, samples=True, **given):
         (folder / "snapshots" / A_SNAPSHOT).mkdir(parents=True)
         rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
         house.services.retention.add(rule, Scope("default"))
-        wanted = Wanted({}, "date", "desc", "csv", ("time", "user"), None)
+        wanted = ExportRequest({}, "date", "desc", "csv", ("time", "user"), None)
         house.services.exports.begin(wanted, LOCAL_PRINCIPAL, Scope("default"), export_id=AN_EXPORT)
         while house.services.exports.one(AN_EXPORT, LOCAL_PRINCIPAL, Scope("default")).state != READY:
             sleep(0.01)
         if samples:
-            office = Drawn(name="Berlin office", category=1, networks=("192.0.2.0/24",))
+            office = RangeDefinition(name="Berlin office", category=1, networks=("192.0.2.0/24",))
             house.services.ranges.add(office, Scope("default"))
         yield house, Asker(house.app, house.local_key)
 
@@ -426,11 +426,11 @@ PROVOKED = [
 APART = {
     ("Throttled", "too fast"): errors.ThrottledError(12),
     ("Unavailable", "shutting down"): errors.StoreClosedError(),
-    ("Unavailable", "leaving"): errors.LeavingError(),
+    ("Unavailable", "leaving"): errors.ShuttingDownError(),
     ("Unavailable", "no room"): errors.UnwritableError(),
-    ("Unavailable", "no tokens"): errors.ShelfUnavailableError("tokens"),
-    ("Unavailable", "no queries"): errors.ShelfUnavailableError("saved queries"),
-    ("Unavailable", "no ranges"): errors.ShelfUnavailableError("IP ranges"),
+    ("Unavailable", "no tokens"): errors.KeyValueStoreUnavailableError("tokens"),
+    ("Unavailable", "no queries"): errors.KeyValueStoreUnavailableError("saved queries"),
+    ("Unavailable", "no ranges"): errors.KeyValueStoreUnavailableError("IP ranges"),
     ("Unavailable", "no keys"): errors.IssuerUnavailableError(),
 }
 

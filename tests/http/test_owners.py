@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.ingest.apps import CASBAH
-from casbah.shelf import QUERIES, TOKENS, FolderShelf
+from casbah.key_value import QUERIES, TOKENS, FolderKeyValueStore
 from identity.issuing import AUDIENCE, ISSUER, claims, key_set, public, token
 from making import NOW, record
 from scenarios.inprocess import Asker, Reply
@@ -25,18 +25,18 @@ OURS = {"host": "casbah.example", "origin": "http://casbah.example"}
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[House]:
+def opened(folder: Path) -> Iterator[Application]:
     keys = folder / "keys.json"
     keys.write_bytes(key_set(public("rsa")))
     chosen = settings.read(
         {}, store=str(folder / "store"), oidc_issuer=ISSUER, oidc_audience=AUDIENCE, oidc_jwks=str(keys)
     )
-    with compose.opened(chosen, clock=lambda: NOW) as house:
+    with compose.build(chosen, clock=lambda: NOW) as house:
         yield house
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path) -> Iterator[Application]:
     with opened(tmp_path) as one:
         yield one
 
@@ -44,7 +44,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 class Person:
     """Asks with a JWT."""
 
-    def __init__(self, house: House, **said: Any) -> None:
+    def __init__(self, house: Application, **said: Any) -> None:
         self._ask = Asker(house.app, None)
         self._headers = {"authorization": f"Bearer {token(claims(**said))}"}
 
@@ -52,7 +52,7 @@ class Person:
         return self._ask(method, path, body, headers=self._headers)
 
 
-def holder(house: House, name: str, *, tenant: str = "contoso", scopes: Any = READ) -> tuple[Asker, str]:
+def holder(house: Application, name: str, *, tenant: str = "contoso", scopes: Any = READ) -> tuple[Asker, str]:
     """Asks with a token of that name; and the token's id."""
     key, made = house.services.tokens.create(name, tenant=tenant, scopes=scopes)
     return Asker(house.app, key), made.id
@@ -91,7 +91,7 @@ STRANGERS = [
 
 
 @pytest.mark.parametrize("said", STRANGERS)
-def test_a_person_of_a_tokens_name_sees_nothing_of_it(house: House, said: Mapping[str, Any]) -> None:
+def test_a_person_of_a_tokens_name_sees_nothing_of_it(house: Application, said: Mapping[str, Any]) -> None:
     dash, _ = holder(house, "dash")
     query, export = saved(dash, "private"), exported(dash)
     person = Person(house, **said)
@@ -104,26 +104,26 @@ def test_a_person_of_a_tokens_name_sees_nothing_of_it(house: House, said: Mappin
     assert (own(dash), exports_of(dash)) == (["private"], [export])
 
 
-def test_a_token_whose_subject_is_its_id_is_not_that_token(house: House) -> None:
+def test_a_token_whose_subject_is_its_id_is_not_that_token(house: Application) -> None:
     dash, token_id = holder(house, "dash")
     saved(dash, "private")
     assert own(Person(house, sub=token_id)) == []
 
 
-def test_a_person_is_known_by_the_subject_whatever_the_name(house: House) -> None:
+def test_a_person_is_known_by_the_subject_whatever_the_name(house: Application) -> None:
     saved(Person(house, preferred_username="ann"), "hers")
     assert own(Person(house, preferred_username="ann.smith")) == ["hers"]
     assert own(Person(house, preferred_username="ann", sub="another")) == []
 
 
-def test_a_token_that_is_created_again_is_another(house: House) -> None:
+def test_a_token_that_is_created_again_is_another(house: Application) -> None:
     dash, token_id = holder(house, "dash")
     saved(dash, "private")
     house.services.tokens.revoke(token_id, governs=lambda _: True)
     assert own(holder(house, "dash")[0]) == []
 
 
-def test_who_shared_a_query_is_shown_by_name_and_is_not_whoever_has_it(house: House) -> None:
+def test_who_shared_a_query_is_shown_by_name_and_is_not_whoever_has_it(house: Application) -> None:
     dash, _ = holder(house, "dash")
     saved(dash, "ours", shared=True)
     shown = Person(house, preferred_username="dash")("GET", QUERY).json["data"][0]
@@ -131,11 +131,11 @@ def test_who_shared_a_query_is_shown_by_name_and_is_not_whoever_has_it(house: Ho
 
 
 @pytest.mark.parametrize("sub", [None, "", 7, ["a"], "x" * 256, "a\u202eb", "a\n", "\ud800"], ids=repr)
-def test_a_jwt_without_a_subject_is_refused(house: House, sub: Any) -> None:
+def test_a_jwt_without_a_subject_is_refused(house: Application, sub: Any) -> None:
     assert Person(house, sub=sub)("GET", LIST).status == 401
 
 
-def test_nobody_is_called_what_casbah_calls_itself(house: House) -> None:
+def test_nobody_is_called_what_casbah_calls_itself(house: Application) -> None:
     shown = Person(house, preferred_username="retention", upn="Local", email="ann@contoso.com")("GET", SESSION)
     assert shown.json["name"] == "ann@contoso.com"
 
@@ -143,13 +143,13 @@ def test_nobody_is_called_what_casbah_calls_itself(house: House) -> None:
 # In the trail and in feedback.
 
 
-def acts(house: House, tenant: str = "contoso") -> list[dict[str, Any]]:
+def acts(house: Application, tenant: str = "contoso") -> list[dict[str, Any]]:
     body = json.dumps({"filters": {"service": {"eq": [CASBAH]}}, "sortDirection": "asc"}).encode()
     asked = Asker(house.app, house.local_key)("POST", LIST, body, headers={"casbah-tenant": tenant})
     return list(asked.json["data"])
 
 
-def test_an_act_has_both_the_id_and_the_name(house: House) -> None:
+def test_an_act_has_both_the_id_and_the_name(house: Application) -> None:
     dash, token_id = holder(house, "dash")
     askers = [dash, Person(house, preferred_username="dash"), Person(house, preferred_username="dash", sub="other")]
     for ask in askers:
@@ -164,7 +164,7 @@ def test_an_act_has_both_the_id_and_the_name(house: House) -> None:
     assert dash("POST", LIST, by_name).json["total"] == 3
 
 
-def test_the_owner_and_the_rules_have_ids_of_their_own(house: House) -> None:
+def test_the_owner_and_the_rules_have_ids_of_their_own(house: Application) -> None:
     ask = Asker(house.app, house.local_key)
     ask("POST", "/api/ext/v1/activities?source=mdca", json.dumps(record(1, timestamp=1)).encode())
     ask("POST", "/api/ext/v1/retention", b'{"name": "old", "days": 1, "everything": true}')
@@ -173,7 +173,7 @@ def test_the_owner_and_the_rules_have_ids_of_their_own(house: House) -> None:
     assert found == {("local", "local"), ("retention", "retention")}
 
 
-def test_feedback_says_whose_it_is(house: House) -> None:
+def test_feedback_says_whose_it_is(house: Application) -> None:
     writer, token_id = holder(house, "ann@contoso.com", scopes=[*READ, "Ingest.write"])
     writer("POST", "/api/ext/v1/activities?source=mdca", json.dumps(record(1)).encode())
     for ask in (writer, Person(house)):
@@ -191,7 +191,7 @@ def test_feedback_says_whose_it_is(house: House) -> None:
 def earlier(folder: Path, owner: str, *, changed: int = NOW - 5, name: str = "kept") -> None:
     """A query as earlier versions kept it."""
     store = folder / "store"
-    shelf = FolderShelf(store, QUERIES)
+    shelf = FolderKeyValueStore(store, QUERIES)
     shelf.put(
         "contoso", f"of-{owner}", {"owner": owner, "name": name, "filters": {}, "shared": False, "changed": changed}
     )
@@ -200,7 +200,7 @@ def earlier(folder: Path, owner: str, *, changed: int = NOW - 5, name: str = "ke
 
 def earlier_tokens(folder: Path, **revoked: int | None) -> dict[str, str]:
     """Tokens as earlier versions kept them, which may have equal names: `dash_1` is called dash. Their keys."""
-    shelf, keys = FolderShelf(folder / "store", TOKENS), {}
+    shelf, keys = FolderKeyValueStore(folder / "store", TOKENS), {}
     for number, (label, at) in enumerate(revoked.items()):
         key = keys[label] = str(number) * 80
         about = {"id": f"{number:012x}", "name": label.partition("_")[0], "tenant": "contoso", "scopes": READ}
@@ -210,7 +210,7 @@ def earlier_tokens(folder: Path, **revoked: int | None) -> dict[str, str]:
     return keys
 
 
-def administrator(house: House) -> Asker:
+def administrator(house: Application) -> Asker:
     return holder(house, "administrator", scopes=[*READ, "Admin.manage"])[0]
 
 
@@ -300,7 +300,7 @@ def test_an_export_from_before_is_its_tokens_too(tmp_path: Path) -> None:
 # Sessions.
 
 
-def signed_in(house: House, key: str) -> dict[str, str]:
+def signed_in(house: Application, key: str) -> dict[str, str]:
     body = json.dumps({"token": key}).encode()
     reply = Asker(house.app, None)("POST", SESSION, body, headers=OURS)
     assert reply.status == 200
@@ -308,7 +308,7 @@ def signed_in(house: House, key: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("scope", ["Admin.manage", "Ingest.write", "Tokens.manage", "Activities.delete"])
-def test_any_session_can_be_ended_by_who_has_it(house: House, scope: str) -> None:
+def test_any_session_can_be_ended_by_who_has_it(house: Application, scope: str) -> None:
     key, _ = house.services.tokens.create("alone", tenant="contoso", scopes=[scope])
     session, browser = signed_in(house, key), Asker(house.app, None)
     assert browser("GET", SESSION, headers=session).json["scopes"] == [scope]
@@ -316,7 +316,7 @@ def test_any_session_can_be_ended_by_who_has_it(house: House, scope: str) -> Non
     assert browser("GET", SESSION, headers=session).status == 401
 
 
-def test_sessions_are_listed_and_ended_by_those_who_manage_tokens(house: House) -> None:
+def test_sessions_are_listed_and_ended_by_those_who_manage_tokens(house: Application) -> None:
     key, made = house.services.tokens.create("dash", tenant="contoso", scopes=READ)
     session, browser = signed_in(house, key), Asker(house.app, None)
     person = house.services.door.caller(f"Bearer {token(claims())}", None, address="")
@@ -336,7 +336,7 @@ def test_sessions_are_listed_and_ended_by_those_who_manage_tokens(house: House) 
     assert [act["rawDataJson"]["operation"] for act in acts(house)][-2:] == ["end_session"] * 2
 
 
-def test_sessions_of_another_tenant_are_neither_seen_nor_ended(house: House) -> None:
+def test_sessions_of_another_tenant_are_neither_seen_nor_ended(house: Application) -> None:
     key, _ = house.services.tokens.create("dash", tenant="contoso", scopes=READ)
     session = signed_in(house, key)
     (there,) = holder(house, "manager", scopes=["Tokens.manage"])[0]("GET", SESSIONS).json["data"]
@@ -346,7 +346,7 @@ def test_sessions_of_another_tenant_are_neither_seen_nor_ended(house: House) -> 
     assert Asker(house.app, None)("GET", SESSION, headers=session).status == 200
 
 
-def test_a_session_that_is_over_anyway_is_not_listed(house: House) -> None:
+def test_a_session_that_is_over_anyway_is_not_listed(house: Application) -> None:
     key, made = house.services.tokens.create("dash", tenant="contoso", scopes=READ)
     signed_in(house, key)
     manager, _ = holder(house, "manager", scopes=["Tokens.manage"])
@@ -355,7 +355,7 @@ def test_a_session_that_is_over_anyway_is_not_listed(house: House) -> None:
     assert manager("GET", SESSIONS).json["total"] == 0
 
 
-def test_signing_in_again_ends_the_session_before(house: House) -> None:
+def test_signing_in_again_ends_the_session_before(house: Application) -> None:
     first = signed_in(house, house.services.tokens.create("first", tenant="contoso")[0])
     second, _ = house.services.tokens.create("second", tenant="contoso")
     browser = Asker(house.app, None)

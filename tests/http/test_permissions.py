@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.http.routes import ROUTES, Route
 from casbah.identity.grants import SCOPES
 from scenarios.inprocess import Asker
@@ -51,13 +51,13 @@ def name_of(route: Route) -> str:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with compose.opened(settings.read({}, store=str(tmp_path_factory.mktemp("permissions")))) as opened:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    with compose.build(settings.read({}, store=str(tmp_path_factory.mktemp("permissions")))) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def askers(house: House) -> dict[str, Asker]:
+def askers(house: Application) -> dict[str, Asker]:
     """One for each scope, with a token that has it alone."""
     create = house.services.tokens.create
     return {scope: Asker(house.app, create(scope, tenant="default", scopes=[scope])[0]) for scope in SCOPES}
@@ -115,7 +115,7 @@ def test_a_rule_is_added_and_removed_by_whom_its_kind_needs(
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_nobody_grants_more_than_they_have(house: House, scope: str) -> None:
+def test_nobody_grants_more_than_they_have(house: Application, scope: str) -> None:
     held = [scope, "Tokens.manage"]
     key, _ = house.services.tokens.create(f"grants {scope}", tenant="default", scopes=held)
     ask = Asker(house.app, key)

@@ -75,7 +75,7 @@ def test_the_scheme_is_a_trusted_proxys_to_say(peer, values, expected):
 class Proxied:
     """Asks an application as from an address."""
 
-    def __init__(self, house: compose.House, peer: str = "127.0.0.1") -> None:
+    def __init__(self, house: compose.Application, peer: str = "127.0.0.1") -> None:
         self.house, self.peer = house, peer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -89,7 +89,7 @@ class Proxied:
 @pytest.fixture
 def house(tmp_path):
     given = {"trusted_proxies": "127.0.0.1, 10.0.0.0/8", "bad_keys": "3/hour", "audit": "changes"}
-    with compose.opened(settings.read({}, store=str(tmp_path), **given)) as opened:
+    with compose.build(settings.read({}, store=str(tmp_path), **given)) as opened:
         yield opened
 
 

@@ -16,7 +16,7 @@ LOGINS = {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_LOGIN"]}}
 
 @pytest.fixture
 def house(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path))) as opened:
+    with compose.build(settings.read({}, store=str(tmp_path))) as opened:
         yield opened
 
 
@@ -70,7 +70,7 @@ def test_its_owner_alone_changes_and_deletes_it(bearer):
 def test_they_outlive_the_process(tmp_path):
     chosen = settings.read({}, store=str(tmp_path))
     for there in ([], ["kept"]):
-        with compose.opened(chosen) as house:
+        with compose.build(chosen) as house:
             ask = Asker(house.app, house.local_key)
             assert named(ask) == there
             save(ask, name="kept", filters=LOGINS)
@@ -108,7 +108,7 @@ def test_what_is_refused(bearer, body, text):
 def bounded(tmp_path):
     """Askers by name, on a server with narrow bounds."""
     chosen = settings.read({}, store=str(tmp_path), max_queries="3", max_queries_size="1500")
-    with compose.opened(chosen) as house:
+    with compose.build(chosen) as house:
         tokens = house.services.tokens
         keys = {
             name: tokens.create(name, tenant="contoso", scopes=["Investigation.read"])[0] for name in ("ada", "bob")

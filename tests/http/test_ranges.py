@@ -21,7 +21,7 @@ OFFICE = {
 
 @pytest.fixture
 def house(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path))) as opened:
+    with compose.build(settings.read({}, store=str(tmp_path))) as opened:
         yield opened
 
 
@@ -175,7 +175,7 @@ def test_ranges_are_a_tenants_own_and_ask_for_the_scope(house, ask):
 
 def test_ranges_outlive_the_server(tmp_path):
     for total in (0, 1):
-        with compose.opened(settings.read({}, store=str(tmp_path))) as opened:
+        with compose.build(settings.read({}, store=str(tmp_path))) as opened:
             asker = Asker(opened.app, opened.local_key)
             assert asker("GET", PATH).json["total"] == total
             if not total:

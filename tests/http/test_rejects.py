@@ -11,8 +11,8 @@ from casbah.errors import UnavailableError
 from casbah.http.rejects import MOST_REPLAYED
 from casbah.ingest.contract import Refusal
 from casbah.ingest.rejects import MOST_EVENT_BYTES, Rejects
-from casbah.shelf import MemoryShelf
-from casbah.store.embedded import stamp
+from casbah.key_value import MemoryKeyValueStore
+from casbah.store.embedded import sequence
 from scenarios.inprocess import Asker
 
 INGEST, REJECTS = "/api/ext/v1/activities", "/api/ext/v1/rejects"
@@ -116,7 +116,7 @@ def test_an_id_that_is_not_there_is_named(ask):
 
 @pytest.fixture
 def house(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path / "store"), audit="off", batch="2")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path / "store"), audit="off", batch="2")) as house:
         yield house
 
 
@@ -191,7 +191,7 @@ def test_a_replay_is_counted_by_the_metrics(house):
 
 def test_what_the_store_refuses_stays_a_reject(house, monkeypatch):
     keep(house, event("a", created=5), event("b", created=5), event("c", created=6))
-    monkeypatch.setattr(stamp, "MOST_TIES", 1)
+    monkeypatch.setattr(sequence, "MOST_TIES", 1)
     got = replayed(house, everything=True)
     (left,) = house.services.rejects.all(TENANT)
     assert left.raw == event("b", created=5)
@@ -256,7 +256,7 @@ def refusals(*raws: bytes) -> list[Refusal]:
 
 
 def test_bytes_of_a_tenant_are_bounded_and_the_oldest_go_first(clock):
-    rejects = Rejects(MemoryShelf(), clock=clock, most=1_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=1_000, keep=None)
     for number in range(10):
         clock.now += 1
         rejects.keep(refusals(b"%d" % number * 150), source=None, sender="s", scope=TENANT)
@@ -264,7 +264,7 @@ def test_bytes_of_a_tenant_are_bounded_and_the_oldest_go_first(clock):
 
 
 def test_they_are_kept_for_a_while(clock):
-    rejects = Rejects(MemoryShelf(), clock=clock, most=10_000, keep=30 * DAY)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=30 * DAY)
     rejects.keep(refusals(b"old"), source=None, sender="s", scope=TENANT)
     clock.now += 30 * DAY + 1
     assert rejects.all(TENANT) == []
@@ -277,20 +277,20 @@ def test_they_are_kept_for_a_while(clock):
 
 
 def test_what_is_larger_than_all_that_may_be_kept_is_not_kept_and_said_so(clock):
-    rejects = Rejects(MemoryShelf(), clock=clock, most=100, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=100, keep=None)
     assert rejects.keep(refusals(b"small"), source=None, sender="s", scope=TENANT) == 1
     assert rejects.keep(refusals(b"x" * 500), source=None, sender="s", scope=TENANT) == 0
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"small"]
 
 
 def test_what_the_shelf_does_not_take_is_not_kept(clock):
-    rejects = Rejects(MemoryShelf(), clock=clock, most=100, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=100, keep=None)
     for kept in (1, 0):
         assert rejects.keep(refusals(b"x"), source=None, sender="s", scope=TENANT, entry="taken") == kept
 
 
 def test_all_tenants_are_trimmed(clock):
-    shelf = MemoryShelf()
+    shelf = MemoryKeyValueStore()
     rejects = Rejects(shelf, clock=clock, most=10_000, keep=30 * DAY)
     for tenant in ("a", "b"):
         rejects.keep(refusals(b"old"), source=None, sender="s", scope=Scope(tenant))
@@ -313,13 +313,13 @@ def test_all_tenants_are_trimmed(clock):
     ],
 )
 def test_what_one_request_can_fill_is_bounded(clock, raws, kept, whole):
-    rejects = Rejects(MemoryShelf(), clock=clock, most=10_000_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000_000, keep=None)
     assert rejects.keep(refusals(*raws), source=None, sender="s", scope=TENANT) == kept
     assert [reject.whole for reject in rejects.all(TENANT)] == whole
 
 
 def test_one_of_a_request_is_removed_and_the_others_stay(clock):
-    rejects = Rejects(MemoryShelf(), clock=clock, most=10_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=None)
     rejects.keep(refusals(b"a", b"b", b"c"), source="okta", sender="s", scope=TENANT)
     second = rejects.all(TENANT)[1]
     assert rejects.remove([second.id, "unknown.0", f"{second.id}0", second.id.partition(".")[0]], TENANT) == [second.id]
@@ -331,7 +331,7 @@ def test_one_of_a_request_is_removed_and_the_others_stay(clock):
 
 
 def test_what_was_cut_before_is_known_to_be_missing(clock):
-    rejects = Rejects(MemoryShelf(), clock=clock, most=10_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=None)
     rejects.keep([Refusal("body", 1, "too large", b"begin", cut=95)], source=None, sender="s", scope=TENANT)
     (reject,) = rejects.all(TENANT)
     assert (reject.raw, reject.size, reject.whole) == (b"begin", 100, False)

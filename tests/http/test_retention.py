@@ -7,7 +7,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.scope import Scope
-from casbah.errors import ShelfDamagedError, UnreachableError
+from casbah.errors import ClusterUnreachableError, KeyValueStoreDamagedError
 from casbah.retention.deletion import DAY
 from making import NOW, record
 from scenarios.inprocess import Asker, Reply
@@ -20,7 +20,7 @@ TENANT = Scope("default")
 
 @pytest.fixture
 def house(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path)), clock=lambda: NOW) as opened:
+    with compose.build(settings.read({}, store=str(tmp_path)), clock=lambda: NOW) as opened:
         yield opened
 
 
@@ -119,7 +119,7 @@ def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypat
     def tenants():
         if away:
             away.pop()
-            raise UnreachableError("it is not there")
+            raise ClusterUnreachableError("it is not there")
         return whole()
 
     monkeypatch.setattr(house.services.store, "tenants", tenants, raising=False)
@@ -135,7 +135,7 @@ def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypat
 
 def test_a_deletion_that_breaks_off_leaves_an_act_all_the_same(house, ask, monkeypatch):
     def delete(*_):
-        raise UnreachableError("it is not there")
+        raise ClusterUnreachableError("it is not there")
 
     monkeypatch.setattr(house.services.store, "delete", delete, raising=False)
     assert post(ask, DELETE, everything=True, dryRun=False).status == 503
@@ -192,10 +192,13 @@ def test_a_rule_that_cannot_be_is_refused(ask, body: dict[str, Any], says: str):
 
 def test_rules_survive_a_restart_and_a_damaged_file_is_not_taken_for_none(tmp_path):
     chosen = settings.read({}, store=str(tmp_path))
-    with compose.opened(chosen) as house:
+    with compose.build(chosen) as house:
         post(Asker(house.app, house.local_key), RULES, name="case", action="hold", everything=True)
-    with compose.opened(chosen) as house:
+    with compose.build(chosen) as house:
         assert [each["name"] for each in Asker(house.app, house.local_key)("GET", RULES).json["data"]] == ["case"]
     (tmp_path / "rules.db").write_bytes(b"rubbish" * 1_000)
-    with pytest.raises(ShelfDamagedError, match=r"put a copy of it back.*no legal holds"), compose.opened(chosen):
+    with (
+        pytest.raises(KeyValueStoreDamagedError, match=r"put a copy of it back.*no legal holds"),
+        compose.build(chosen),
+    ):
         pass

@@ -26,7 +26,7 @@ from schemathesis.transport.serialization import serialize_binary
 from casbah import compose, settings
 from casbah.activity.query import Bounds
 from casbah.activity.scope import Scope
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.connectors import connectors
 from casbah.demo.load import sample_arrivals
 from casbah.http import changes, manual
@@ -232,7 +232,9 @@ def parts(value: Any) -> list[dict]:
     return [*([value] if isinstance(value, dict) else []), *(part for each in inner for part in parts(each))]
 
 
-def run(house: House, document: dict, config: dict, *, only: Sequence[str] = (), but: Sequence[str] = ()) -> Tally:
+def run(
+    house: Application, document: dict, config: dict, *, only: Sequence[str] = (), but: Sequence[str] = ()
+) -> Tally:
     """Everything that schemathesis has, on the operations that are chosen."""
     basic = {"seed": SEED, "continue-on-failure": True, "headers": {"Authorization": f"Token {house.local_key}"}}
     schema = schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict({**basic, **config}))
@@ -284,12 +286,12 @@ def no_waiting(monkeypatch):
 
 @pytest.fixture
 def house(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path), **BOUNDS)) as opened:
+    with compose.build(settings.read({}, store=str(tmp_path), **BOUNDS)) as opened:
         opened.services.store.insert(list(islice(sample_arrivals(), 12)), Scope("default"))
         yield opened
 
 
-def document_of(house: House) -> dict:
+def document_of(house: Application) -> dict:
     return manual.made(house.services.bounds, tuple(house.services.connectors))
 
 
@@ -306,7 +308,7 @@ def test_what_the_document_says_holds(house):
 def test_what_the_document_says_of_mimicking_holds(tmp_path):
     config = drawing(FEW)
     config["phases"]["stateful"] = {"enabled": False}  # no links among these
-    with compose.opened(settings.read({}, store=str(tmp_path), mimic_slow="1ms", **BOUNDS)) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), mimic_slow="1ms", **BOUNDS)) as house:
         tally = run(house, narrowed(document_of(house), NARROW), config, only=MIMIC)
     assert tally.failures == []
     assert tally.statuses[200] > 0

@@ -28,7 +28,7 @@ def clock():
 
 @pytest.fixture
 def house(tmp_path, clock):
-    with compose.opened(settings.read({}, store=str(tmp_path)), clock=clock) as opened:
+    with compose.build(settings.read({}, store=str(tmp_path)), clock=clock) as opened:
         yield opened
 
 
@@ -146,10 +146,10 @@ def test_signing_out_ends_it_everywhere(stranger, token):
 
 def test_sessions_outlive_the_process(tmp_path, clock):
     chosen = settings.read({}, store=str(tmp_path))
-    with compose.opened(chosen, clock=clock) as house:
+    with compose.build(chosen, clock=clock) as house:
         token, _ = house.services.tokens.create("x", tenant="default")
         session = cookie(sign_in(Asker(house.app, None), token))
-    with compose.opened(chosen, clock=clock) as house:
+    with compose.build(chosen, clock=clock) as house:
         assert Asker(house.app, None)("GET", SESSION, headers=session).status == 200
 
 
@@ -174,7 +174,7 @@ def over_tls(house, *, proxied: bool = False) -> Asker:
 
 @pytest.fixture(params=[False, True], ids=["to the server", "to a trusted proxy"])
 def browser(request, tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path), trusted_proxies="127.0.0.1")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), trusted_proxies="127.0.0.1")) as house:
         token, _ = house.services.tokens.create("reader", tenant="contoso")
         yield over_tls(house, proxied=request.param), Asker(house.app, None), token
 
@@ -249,6 +249,6 @@ def test_a_wrong_token_is_no_sign_in(stranger, key):
 
 
 def test_sessions_can_be_turned_off(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path), session="off")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), session="off")) as house:
         token, _ = house.services.tokens.create("x", tenant="default")
         assert sign_in(Asker(house.app, None), token).status == 401

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import pytest
 
 from casbah import compose, settings
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.identity.sign_in import PENDING_MS
 from identity.issuing import AUDIENCE, Server, claims, serving, token
 from making import NOW
@@ -69,7 +69,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def house(tmp_path: Any, issuer: Issuer, clock: Clock) -> Iterator[House]:
+def house(tmp_path: Any, issuer: Issuer, clock: Clock) -> Iterator[Application]:
     chosen = settings.read(
         {},
         store=str(tmp_path),
@@ -79,12 +79,12 @@ def house(tmp_path: Any, issuer: Issuer, clock: Clock) -> Iterator[House]:
         oidc_secret=SECRET,
         oidc_scopes="api://casbah/Investigation.read",
     )
-    with compose.opened(chosen, clock=clock) as opened:
+    with compose.build(chosen, clock=clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def browser(house: House) -> Asker:
+def browser(house: Application) -> Asker:
     return Asker(house.app, None)
 
 
@@ -120,7 +120,7 @@ def test_the_way_to_the_issuer_is_as_the_standards_have_it(browser: Asker, issue
     assert all(each in said for each in ("httponly", "samesite=lax", "path=/api/ext/v1/session", "max-age=600"))
 
 
-def test_who_comes_back_with_a_good_code_is_signed_in(house: House, browser: Asker, issuer: Issuer) -> None:
+def test_who_comes_back_with_a_good_code_is_signed_in(house: Application, browser: Asker, issuer: Issuer) -> None:
     asked, cookie = begun(browser, "/?filters=%7B%7D&open=x")
     seen: list[tuple[str, str]] = []
 
@@ -162,7 +162,7 @@ def test_over_tls_at_a_proxy_the_way_there_and_back_is_tls(tmp_path: Any, issuer
         "trusted_proxies": "127.0.0.1",
     }
     headers = {**HOST, "x-forwarded-proto": "https"}
-    with compose.opened(settings.read({}, store=str(tmp_path), **given), clock=Clock()) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), **given), clock=Clock()) as house:
         browser = Asker(house.app, None)
         reply = browser("GET", f"{SESSION}/begin", headers=headers)
         asked = {name: values[0] for name, values in parse_qs(urlsplit(reply.headers["location"]).query).items()}
@@ -246,7 +246,7 @@ def test_an_issuer_that_was_never_there_is_a_503(tmp_path: Any) -> None:
         chosen = settings.read(
             {}, store=str(tmp_path), oidc_issuer=server.url, oidc_audience=AUDIENCE, oidc_client="casbah"
         )
-        with compose.opened(chosen) as house:
+        with compose.build(chosen) as house:
             reply = Asker(house.app, None)("GET", f"{SESSION}/begin", headers=HOST)
     assert reply.status == 503
     assert "retry-after" in reply.headers
@@ -273,7 +273,7 @@ def test_nobody_is_sent_elsewhere_in_the_end(browser: Asker, then: str) -> None:
 def test_the_pages_know_how_to_sign_in(browser: Asker, issuer: Issuer, tmp_path: Any) -> None:
     assert browser("GET", f"{SESSION}/ways").json == {"token": True, "issuer": issuer.server.url}
     for given, ways in (({}, {"token": True, "issuer": None}), ({"session": "off"}, {"token": False, "issuer": None})):
-        with compose.opened(settings.read({}, store=str(tmp_path / "other"), **given)) as house:
+        with compose.build(settings.read({}, store=str(tmp_path / "other"), **given)) as house:
             ask = Asker(house.app, None)
             assert ask("GET", f"{SESSION}/ways").json == ways
             assert ask("GET", f"{SESSION}/begin").status == ask("GET", f"{SESSION}/return").status == 404

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.http.examples import EXAMPLES
 from casbah.http.routes import ROUTES
 from casbah.store.contract import Store
@@ -50,16 +50,16 @@ THEIRS_MADE = st.lists(PARTS, min_size=1, max_size=8).map(
 
 
 @contextmanager
-def house(folder: Path, **also: str) -> Iterator[tuple[House, Asker]]:
+def house(folder: Path, **also: str) -> Iterator[tuple[Application, Asker]]:
     chosen = settings.read({}, store=str(folder), audit="off", **also)
-    with compose.opened(chosen, clock=lambda: NOW) as opened:
+    with compose.build(chosen, clock=lambda: NOW) as opened:
         key, _ = opened.services.tokens.create("ours", tenant=OURS.tenant)
         opened.services.store.insert([arrival(each) for each in OURS_MADE], OURS)
         yield opened, Asker(opened.app, key)
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Asker, House, Asker]]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Application, Asker, Application, Asker]]:
     with (
         house(tmp_path_factory.mktemp("alone")) as (one, alone),
         house(tmp_path_factory.mktemp("beside")) as (two, beside),

@@ -44,7 +44,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 def test_a_request_is_a_span_in_the_trace_that_it_names(tmp_path: Path, collector: tuple[str, list[bytes]]) -> None:
     address, got = collector
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    with compose.opened(settings.read({}, store=str(tmp_path), traces=address)) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), traces=address)) as house:
         ask = Asker(house.app, house.local_key)
         assert ask("POST", LIST, ASKED, headers={"traceparent": f"00-{trace}-{parent}-01"}).status == 200
         assert ask("GET", "/nowhere/hush").status == 404

@@ -6,7 +6,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.errors import ThrottledError
-from casbah.identity.attempts import Attempts
+from casbah.identity.failed_sign_ins import FailedSignIns
 from casbah.settings import Rate
 from identity.issuing import AUDIENCE, ISSUER, key_set, public, token
 from making import NOW
@@ -24,7 +24,7 @@ class Clock:
 
 def test_so_many_and_then_none_until_the_first_is_forgotten() -> None:
     clock = Clock()
-    attempts = Attempts(Rate(3, 60), clock=clock)
+    attempts = FailedSignIns(Rate(3, 60), clock=clock)
     for clock.now in (0, 1_000, 2_000):
         attempts.failed("a")
     for _ in range(5):
@@ -41,14 +41,14 @@ def test_so_many_and_then_none_until_the_first_is_forgotten() -> None:
 def test_a_clock_that_is_set_back_keeps_nobody_out() -> None:
     clock = Clock()
     clock.now = 10**12
-    attempts = Attempts(Rate(1, 60), clock=clock)
+    attempts = FailedSignIns(Rate(1, 60), clock=clock)
     attempts.failed("a")
     clock.now = 0
     attempts.failed("a")
 
 
 def test_exempt_addresses_are_not_counted() -> None:
-    attempts = Attempts(Rate(1, 60), clock=Clock(), exempt=("proxy",))
+    attempts = FailedSignIns(Rate(1, 60), clock=Clock(), exempt=("proxy",))
     for _ in range(10):
         attempts.failed("proxy")
     attempts.failed("a")
@@ -57,8 +57,8 @@ def test_exempt_addresses_are_not_counted() -> None:
 
 
 def test_no_more_is_remembered_than_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("casbah.identity.attempts._MOST", 10)
-    attempts = Attempts(Rate(1, 60), clock=Clock())
+    monkeypatch.setattr("casbah.identity.failed_sign_ins._MOST", 10)
+    attempts = FailedSignIns(Rate(1, 60), clock=Clock())
     for number in range(100):
         attempts.failed(str(number))
         attempts.good(b"%d" % number)
@@ -78,11 +78,11 @@ def signed_in(app, key: str) -> int:
 
 def test_bad_keys_get_429_past_the_limit_and_good_ones_never(tmp_path) -> None:
     chosen = settings.read({}, store=str(tmp_path), bad_keys="60/hour")
-    with compose.opened(chosen) as house:
+    with compose.build(chosen) as house:
         key, _ = house.services.tokens.create("dashboard", tenant="default")
         other, _ = house.services.tokens.create("revoked", tenant="default")
         house.services.tokens.revoke("revoked", governs=lambda _: True)
-    with compose.opened(chosen) as house:  # Restarted: nothing is remembered of who was good.
+    with compose.build(chosen) as house:  # Restarted: nothing is remembered of who was good.
         assert tried(house.app, 64) == [401] * 60 + [429] * 4
         assert Asker(house.app, key)("GET", LIST).status == 200
         assert signed_in(house.app, key) == 200
@@ -96,7 +96,7 @@ def test_bad_keys_get_429_past_the_limit_and_good_ones_never(tmp_path) -> None:
 
 
 def test_bad_sign_ins_and_bad_keys_count_together(tmp_path) -> None:
-    with compose.opened(settings.read({}, store=str(tmp_path), bad_keys="4/hour")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), bad_keys="4/hour")) as house:
         assert [signed_in(house.app, "0" * 80) for _ in range(2)] == [401] * 2
         assert Asker(house.app, "0" * 80)("GET", "/metrics").status == 401
         assert tried(house.app, 3) == [401, 429, 429]
@@ -112,7 +112,7 @@ def test_a_good_jwt_is_let_in_whatever_others_send(tmp_path) -> None:
     }
     clock = Clock()
     clock.now = NOW
-    with compose.opened(settings.read({}, store=str(tmp_path / "store"), **given), clock=clock) as house:
+    with compose.build(settings.read({}, store=str(tmp_path / "store"), **given), clock=clock) as house:
 
         def status(text: str) -> int:
             return Asker(house.app, None)("GET", LIST, headers={"authorization": f"Bearer {text}"}).status
@@ -125,7 +125,7 @@ def test_a_good_jwt_is_let_in_whatever_others_send(tmp_path) -> None:
 def test_a_bad_key_counts_at_any_path_below_the_api(tmp_path) -> None:
     """A path that is not there, and a method that a path does not take, are no way to try keys."""
     asked = [("GET", "/api/v1/alerts/"), ("HEAD", "/cas/api/x"), ("PUT", LIST), ("OPTIONS", "/api"), ("GET", "/cas")]
-    with compose.opened(settings.read({}, store=str(tmp_path), bad_keys="5/hour")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), bad_keys="5/hour")) as house:
         key, _ = house.services.tokens.create("late", tenant="default")
         tried = [Asker(house.app, f"{number:080d}")(*request).status for number, request in enumerate(asked * 2)]
         assert tried == [401] * 5 + [429] * 5
@@ -134,7 +134,7 @@ def test_a_bad_key_counts_at_any_path_below_the_api(tmp_path) -> None:
 
 
 def test_a_good_key_is_told_what_is_there(tmp_path) -> None:
-    with compose.opened(settings.read({}, store=str(tmp_path), throttle="1/hour")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), throttle="1/hour")) as house:
         key, _ = house.services.tokens.create("known", tenant="default")
         ask = Asker(house.app, key)
         assert [ask("GET", path).status for path in ("/api/v1/alerts/", "/api", "/cas/x")] == [404] * 3
@@ -145,5 +145,5 @@ def test_a_good_key_is_told_what_is_there(tmp_path) -> None:
 
 
 def test_it_can_be_left_out(tmp_path) -> None:
-    with compose.opened(settings.read({}, store=str(tmp_path), bad_keys="off")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path), bad_keys="off")) as house:
         assert {Asker(house.app, f"{each:080d}")("GET", LIST).status for each in range(100)} == {401}

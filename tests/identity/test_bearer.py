@@ -19,7 +19,7 @@ def house(tmp_path):
     keys = tmp_path / "keys.json"
     keys.write_bytes(key_set(public("rsa"), public("p256")))
     chosen = settings.read({}, store=str(tmp_path / "store"), oidc_issuer=ISSUER, oidc_audience=AUDIENCE, oidc_jwks=str(keys))  # fmt: skip
-    with compose.opened(chosen, clock=lambda: NOW) as opened:
+    with compose.build(chosen, clock=lambda: NOW) as opened:
         yield opened
 
 
@@ -123,7 +123,7 @@ def test_what_is_no_good_is_401_in_so_many_words(house, credentials):
 
 
 def test_without_an_issuer_no_jwt_is_good(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         assert not house.services.door.may_wait(bearer())
         with pytest.raises(InvalidTokenError):
             house.services.door.caller(bearer(), None, address="192.0.2.1")
@@ -143,7 +143,7 @@ def test_what_may_wait_is_a_jwt_whose_key_is_not_there(house):
 def test_an_issuer_that_is_away_is_503_and_not_401(tmp_path):
     with serving() as server:
         chosen = settings.read({}, store=str(tmp_path), oidc_issuer=server.url, oidc_audience=AUDIENCE)
-        with compose.opened(chosen, clock=lambda: NOW) as house:
+        with compose.build(chosen, clock=lambda: NOW) as house:
             answer = asked(house, "GET", LIST, credentials=bearer(iss=server.url))
             assert (answer.status, answer.headers["retry-after"]) == (503, "5")
             assert answer.json == {"detail": "the keys of the token issuer cannot be had now; try again"}
@@ -158,7 +158,7 @@ def test_discovery_through_the_wire(tmp_path):
         server.publish("p256")
         moment = int(time.time())
         chosen = settings.read({}, store=str(tmp_path), oidc_issuer=server.url, oidc_audience=AUDIENCE)
-        with compose.opened(chosen) as house:
+        with compose.build(chosen) as house:
             text = token(claims(iss=server.url, exp=moment + 60, iat=moment, nbf=moment), kind="p256", alg="ES256")
             for _ in range(3):
                 assert ids(asked(house, "GET", LIST, credentials=f"Bearer {text}")) == []
@@ -167,6 +167,6 @@ def test_discovery_through_the_wire(tmp_path):
 
 def test_settings_that_do_not_go_together_open_nothing(tmp_path):
     chosen = settings.read({}, store=str(tmp_path / "store"), oidc_issuer=ISSUER)
-    with pytest.raises(BadSettingError, match="CASBAH_OIDC_AUDIENCE"), compose.opened(chosen):
+    with pytest.raises(BadSettingError, match="CASBAH_OIDC_AUDIENCE"), compose.build(chosen):
         pass
     assert not (tmp_path / "store").exists()

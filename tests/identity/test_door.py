@@ -6,11 +6,11 @@ import pytest
 
 from casbah import compose, settings
 from casbah.errors import InvalidTokenError, MalformedBodyError, NotAuthenticatedError
-from casbah.identity.attempts import Attempts
-from casbah.identity.door import Door, new_local_key
+from casbah.identity.authenticator import Authenticator, new_local_key
+from casbah.identity.failed_sign_ins import FailedSignIns
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import KEY, Tokens, digest
-from casbah.shelf import TOKENS, FolderShelf
+from casbah.key_value import TOKENS, FolderKeyValueStore
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -19,14 +19,14 @@ LOCAL = "a" * 80
 
 @pytest.fixture
 def tokens(tmp_path):
-    opened = Tokens(FolderShelf(tmp_path, TOKENS), clock=lambda: NOW)
+    opened = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=lambda: NOW)
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def door(tokens):
-    return Door(tokens, digest(LOCAL), Attempts(None, clock=lambda: 0))
+    return Authenticator(tokens, digest(LOCAL), FailedSignIns(None, clock=lambda: 0))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_local_keys_are_new_each_time_and_look_like_keys():
 @pytest.fixture
 def tenants(tmp_path):
     """Askers of tenants a and b; a holds one activity with feedback, and one that b has too."""
-    with compose.opened(settings.read({}, store=str(tmp_path / "store"), audit="off")) as house:
+    with compose.build(settings.read({}, store=str(tmp_path / "store"), audit="off")) as house:
         keys = {name: house.services.tokens.create(f"of-{name}", tenant=name)[0] for name in ("a", "b")}
         a, b = (Asker(house.app, keys[name]) for name in ("a", "b"))
         for ask, names in ((a, ("secret", "shared")), (b, ("shared",))):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from casbah.errors import IssuerUnavailableError
 from casbah.identity import keys
 from casbah.identity.jwk import ALGORITHMS, BadKeySetError, signing_keys
-from casbah.identity.keys import FAILURES, KEEP_MS, PAUSE_MS, PAUSE_WITHOUT_KEYS_MS, Keys
+from casbah.identity.keys import FAILURES, KEEP_MS, PAUSE_MS, PAUSE_WITHOUT_KEYS_MS, IssuerKeys
 from identity.issuing import Server, encoded, key, key_set, public, serving
 from making import NOW
 
@@ -43,11 +43,11 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def kept(server: Server, clock: Clock) -> Keys:
-    return Keys(lambda: keys.from_issuer(server.url), refresh=REFRESH_S, clock=clock)
+def kept(server: Server, clock: Clock) -> IssuerKeys:
+    return IssuerKeys(lambda: keys.from_issuer(server.url), refresh=REFRESH_S, clock=clock)
 
 
-def kids(kept: Keys, kid: str | None = "rsa", algorithm: str = "RS256") -> list[str | None]:
+def kids(kept: IssuerKeys, kid: str | None = "rsa", algorithm: str = "RS256") -> list[str | None]:
     return [each.kid for each in kept.fitting(algorithm, kid)]
 
 
@@ -400,7 +400,7 @@ def test_a_clock_that_is_set_back_makes_keys_old(server, kept, clock):
 def test_a_file_is_read_anew_as_an_address_is(tmp_path, clock):
     file = tmp_path / "keys.json"
     file.write_bytes(key_set(public("rsa")))
-    kept = Keys(lambda: keys.from_file(file), refresh=REFRESH_S, clock=clock)
+    kept = IssuerKeys(lambda: keys.from_file(file), refresh=REFRESH_S, clock=clock)
     assert kids(kept) == ["rsa"]
     file.write_bytes(key_set(public("p256")))
     assert kids(kept, "p256", "ES256") == [], "read a moment ago"

@@ -11,7 +11,7 @@ from casbah import compose, settings
 from casbah.errors import BadNameError, NameTakenError
 from casbah.identity.name import MOST_CHARACTERS, checked
 from casbah.identity.token import Tokens
-from casbah.shelf import Kept, MemoryShelf, Value
+from casbah.key_value import Entry, MemoryKeyValueStore, Value
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -79,7 +79,7 @@ SAME = [
 
 @pytest.fixture
 def tokens() -> Tokens:
-    return Tokens(MemoryShelf(), clock=lambda: NOW)
+    return Tokens(MemoryKeyValueStore(), clock=lambda: NOW)
 
 
 @pytest.mark.parametrize("one, other", SAME)
@@ -95,7 +95,7 @@ def test_two_tokens_in_use_never_have_one_name(tokens: Tokens, one: str, other: 
 
 def test_an_expired_token_leaves_its_name() -> None:
     now = [NOW]
-    tokens = Tokens(MemoryShelf(), clock=lambda: now[0])
+    tokens = Tokens(MemoryKeyValueStore(), clock=lambda: now[0])
     tokens.create("a", tenant="t", expires=NOW + DAY)
     now[0] = NOW + DAY
     tokens.create("a", tenant="t")
@@ -117,14 +117,14 @@ def test_threads_cannot_have_one_name_either(tokens: Tokens) -> None:
     assert len(made) == len(tokens.all()) == 1
 
 
-class Meanwhile(MemoryShelf):
+class Meanwhile(MemoryKeyValueStore):
     """A shelf on which another server creates a token of the same name just before ours is put there."""
 
     def __init__(self) -> None:
         super().__init__()
         self.other = True
 
-    def put(self, drawer: str, name: str, value: Value, *, over: Kept | None = None) -> bool:
+    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
         if drawer == "token" and self.other:
             self.other = False
             super().put(drawer, "of-another-server", {**value, "id": "another"})
@@ -147,7 +147,7 @@ WIRE: list[Any] = [
 
 @pytest.mark.parametrize("name, status, detail", WIRE)
 def test_the_reason_is_told(tmp_path: Any, name: str, status: int, detail: str) -> None:
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         house.services.tokens.create("reader", tenant="default")
         body = json.dumps({"name": name}).encode()
         answer = Asker(house.app, house.local_key)("POST", "/api/ext/v1/tokens", body)

@@ -16,7 +16,7 @@ from casbah.identity import oidc
 from casbah.identity.grants import SCOPES
 from casbah.identity.jwk import ALGORITHMS, signing_keys
 from casbah.identity.jwt import MOST_CHARACTERS
-from casbah.identity.keys import Keys
+from casbah.identity.keys import IssuerKeys
 from casbah.identity.oidc import Issuer
 from identity.issuing import (
     AUDIENCE,
@@ -45,7 +45,7 @@ def judge(published: bytes | None = None, **changed) -> Issuer:
         "tenant_claim": "tid",
         "tenants": {},
         "leeway_ms": LEEWAY * 1_000,
-        "keys": Keys(lambda: signing_keys(jwks), refresh=3_600, clock=lambda: NOW),
+        "keys": IssuerKeys(lambda: signing_keys(jwks), refresh=3_600, clock=lambda: NOW),
         "clock": lambda: NOW,
     }
     return Issuer(**{**row, **changed})

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.compose import House
-from casbah.errors import ShelfUnavailableError
+from casbah.compose import Application
+from casbah.errors import KeyValueStoreUnavailableError
 from casbah.identity.grants import SEPARATED
 from casbah.identity.separation import separate
 from casbah.identity.token import Tokens
-from casbah.shelf import TOKENS, FolderShelf, Kept, MemoryShelf, Shelf
+from casbah.key_value import TOKENS, Entry, FolderKeyValueStore, KeyValueStore, MemoryKeyValueStore
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -34,7 +34,7 @@ def token(name: str, scopes: list[str], **more: Any) -> dict[str, Any]:
     return {**kept, "created": NOW - 10, "used": None, "revoked": None, "expires": None, **more}
 
 
-def earlier(shelf: Shelf) -> None:
+def earlier(shelf: KeyValueStore) -> None:
     """What an earlier version kept: three tokens, and the session of a person who signed in at an issuer."""
     shelf.put("token", hashed(KEYS["admin"]), token("admin", ADMIN))
     shelf.put("token", hashed(KEYS["reader"]), token("reader", ["Investigation.read"]))
@@ -44,14 +44,14 @@ def earlier(shelf: Shelf) -> None:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[House]:
-    with compose.opened(settings.read({}, store=str(folder)), clock=lambda: NOW) as house:
+def opened(folder: Path) -> Iterator[Application]:
+    with compose.build(settings.read({}, store=str(folder)), clock=lambda: NOW) as house:
         yield house
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with closing(FolderShelf(tmp_path, TOKENS)) as shelf:
+    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as shelf:
         earlier(shelf)
     return tmp_path
 
@@ -84,14 +84,14 @@ def test_it_works_over_the_wire_at_once(folder: Path) -> None:
         assert ask("POST", "/api/ext/v1/activities/delete", b'{"filters": {"service": {"eq": [1]}}}').status == 200
 
 
-class Crashing(MemoryShelf):
+class Crashing(MemoryKeyValueStore):
     """A shelf at whose `left`-th change from now on the process dies."""
 
     def __init__(self) -> None:
         super().__init__()
         self.left = 1_000
 
-    def put(self, drawer: str, name: str, value: Any, *, over: Kept | None = None) -> bool:
+    def put(self, drawer: str, name: str, value: Any, *, over: Entry | None = None) -> bool:
         if self.left == 0:
             raise KeyboardInterrupt
         self.left -= 1
@@ -114,14 +114,14 @@ def test_a_crash_half_way_leaves_it_to_be_done(changes: int) -> None:
     assert done[hashed(KEYS["reader"])] == ["Investigation.read"]
 
 
-class Slow(MemoryShelf):
+class Slow(MemoryKeyValueStore):
     """A shelf that another server changes as soon as one has looked whether it is done."""
 
     def __init__(self) -> None:
         super().__init__()
         self.meanwhile: Any = None
 
-    def get(self, drawer: str, name: str, *, seen: Kept | None = None) -> Kept | None:
+    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:
         found = super().get(drawer, name, seen=seen)
         if drawer == "permissions" and self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
@@ -146,7 +146,7 @@ def test_what_another_server_creates_meanwhile_is_left_as_it_is() -> None:
 
 
 def test_many_servers_may_do_it_at_once(tmp_path: Path) -> None:
-    with closing(FolderShelf(tmp_path, TOKENS)) as shelf:
+    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as shelf:
         earlier(shelf)
         together = Barrier(8)
 
@@ -163,12 +163,12 @@ def test_many_servers_may_do_it_at_once(tmp_path: Path) -> None:
 
 
 def test_where_it_cannot_be_written_the_store_opens_and_no_token_is_created_before(folder: Path) -> None:
-    with closing(FolderShelf(folder, TOKENS)) as shelf:
+    with closing(FolderKeyValueStore(folder, TOKENS)) as shelf:
         shelf._database.execute("pragma query_only = on")
         tokens = Tokens(shelf, clock=lambda: NOW)
         tokens.separate()
         assert tokens.caller(KEYS["admin"]).scopes == set(ADMIN)
-        with pytest.raises(ShelfUnavailableError):
+        with pytest.raises(KeyValueStoreUnavailableError):
             tokens.create("later", tenant="contoso", scopes=["Admin.manage"])
         shelf._database.execute("pragma query_only = off")
         later, _ = tokens.create("later", tenant="contoso", scopes=["Admin.manage"])

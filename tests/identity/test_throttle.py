@@ -6,8 +6,8 @@ import pytest
 
 from casbah.errors import ThrottledError
 from casbah.identity.throttle import Throttle
+from casbah.key_value import MemoryKeyValueStore
 from casbah.settings import Rate
-from casbah.shelf import MemoryShelf
 
 
 class Clock:
@@ -48,12 +48,12 @@ ROWS = [
 @pytest.mark.parametrize("rate, moments, waits", ROWS)
 def test_requests_pass_or_wait(rate, moments, waits):
     clock = Clock()
-    assert admitted(Throttle(rate, MemoryShelf(), clock=clock), clock, "t", moments) == waits
+    assert admitted(Throttle(rate, MemoryKeyValueStore(), clock=clock), clock, "t", moments) == waits
 
 
 def test_waiting_as_told_is_enough():
     clock = Clock()
-    throttle = Throttle(Rate(3, 60), MemoryShelf(), clock=clock)
+    throttle = Throttle(Rate(3, 60), MemoryKeyValueStore(), clock=clock)
     moment = 0
     for _ in range(50):
         wait = admitted(throttle, clock, "t", [moment])[0]
@@ -64,7 +64,7 @@ def test_waiting_as_told_is_enough():
 
 def test_tenants_are_counted_apart():
     clock = Clock()
-    throttle = Throttle(Rate(1, 60), MemoryShelf(), clock=clock)
+    throttle = Throttle(Rate(1, 60), MemoryKeyValueStore(), clock=clock)
     assert [admitted(throttle, clock, tenant, [0, 0]) for tenant in ("a", "b")] == [[0, 60], [0, 60]]
 
 
@@ -78,11 +78,11 @@ STEPS = [
 @pytest.mark.parametrize("moments, waits", STEPS)
 def test_a_clock_that_is_set_lets_nobody_wait_longer_than_the_span(moments, waits):
     clock = Clock()
-    assert admitted(Throttle(Rate(1, 60), MemoryShelf(), clock=clock), clock, "t", moments) == waits
+    assert admitted(Throttle(Rate(1, 60), MemoryKeyValueStore(), clock=clock), clock, "t", moments) == waits
 
 
 def test_many_threads_pass_exactly_the_rate():
-    throttle = Throttle(Rate(100, 60), MemoryShelf(), clock=Clock())
+    throttle = Throttle(Rate(100, 60), MemoryKeyValueStore(), clock=Clock())
     passed: list[int] = []
 
     def work() -> None:

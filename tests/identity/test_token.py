@@ -17,16 +17,16 @@ from casbah.errors import (
     BadSettingError,
     BadTenantError,
     InvalidTokenError,
+    KeyValueStoreDamagedError,
+    KeyValueStoreUnavailableError,
     NoSuchTokenError,
     ReadOnlyError,
-    ShelfDamagedError,
-    ShelfUnavailableError,
     StoreClosedError,
 )
-from casbah.identity import uses
+from casbah.identity import last_used
 from casbah.identity.grants import SCOPES, Permission
 from casbah.identity.token import LAST_MS, Token, Tokens, digest
-from casbah.shelf import TOKENS, FolderShelf, Kept, MemoryShelf
+from casbah.key_value import TOKENS, Entry, FolderKeyValueStore, MemoryKeyValueStore
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -51,7 +51,7 @@ def clock():
 
 @pytest.fixture
 def tokens(tmp_path, clock):
-    opened = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
+    opened = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
     yield opened
     opened.close()
 
@@ -84,7 +84,7 @@ def test_the_database_is_its_owner_s_alone(tmp_path):
 def test_a_token_is_found_by_all_of_its_hash(tokens, tmp_path):
     key, _ = tokens.create("a", tenant="t")
     whole = hashlib.sha256(key.encode()).hexdigest()
-    with closing(FolderShelf(tmp_path, TOKENS)) as shelf:
+    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as shelf:
         (kept,) = shelf.all("token")
         assert (kept.name, digest(key).hex()) == (whole, whole)
         for place, digit in enumerate(whole):
@@ -182,7 +182,7 @@ def test_of_equal_names_from_an_earlier_version_none_is_revoked_by_name(tokens, 
 
 def rename(folder, token_id: str, name: str) -> None:
     """Let a token have a name that only an earlier version would have given it."""
-    with closing(FolderShelf(folder, TOKENS)) as shelf:
+    with closing(FolderKeyValueStore(folder, TOKENS)) as shelf:
         for kept in shelf.all("token"):
             if kept.value["id"] == token_id:
                 shelf.put("token", kept.name, {**kept.value, "name": name}, over=kept)
@@ -253,12 +253,12 @@ def test_tokens_are_listed_oldest_first_without_their_keys(tokens, clock):
 
 
 def test_tokens_outlive_the_process(tmp_path, clock):
-    first = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
+    first = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
     key, _ = first.create("a", tenant="t", scopes=["Investigation.read"])
     gone, made = first.create("b", tenant="t")
     first.revoke(made.id, governs=anybody)
     first.close()
-    again = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
+    again = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
     assert again.caller(key).scopes == {"Investigation.read"}
     with pytest.raises(InvalidTokenError):
         again.caller(gone)
@@ -267,7 +267,7 @@ def test_tokens_outlive_the_process(tmp_path, clock):
 
 def test_two_processes_share_the_tokens(tokens, tmp_path, clock):
     """The command line makes and revokes tokens while a server runs."""
-    beside = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
+    beside = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
     key, made = beside.create("a", tenant="t")
     assert tokens.caller(key).name == "a"
     beside.revoke(made.id, governs=anybody)
@@ -301,7 +301,7 @@ def test_a_name_is_data(tokens):
 
 
 def test_after_closing_nothing_answers(tmp_path, clock):
-    closed = Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)
+    closed = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
     closed.close()
     for ask in (closed.all, lambda: closed.caller("0" * 80), lambda: closed.create("a", tenant="t")):
         with pytest.raises(StoreClosedError):
@@ -361,23 +361,23 @@ def damage(path, kind):
 
 @pytest.mark.parametrize("kind", ["a folder", "text", "noise", "half", "one page", "middle"])
 def test_a_damaged_database_is_said_with_what_helps(tmp_path, clock, kind):
-    with closing(Tokens(FolderShelf(tmp_path, TOKENS), clock=clock)) as tokens:
+    with closing(Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)) as tokens:
         for number in range(200):
             tokens.create(f"a{number}", tenant="t")
     damage(tmp_path / "tokens.db", kind)
     with pytest.raises(
-        ShelfDamagedError, match=r"tokens\.db (cannot be opened.*see whether|is not a database.*move it)"
+        KeyValueStoreDamagedError, match=r"tokens\.db (cannot be opened.*see whether|is not a database.*move it)"
     ):
-        FolderShelf(tmp_path, TOKENS)
+        FolderKeyValueStore(tmp_path, TOKENS)
 
 
 def test_a_damaged_database_leaves_the_store_unlocked(tmp_path):
     (tmp_path / "tokens.db").write_bytes(b"rubbish" * 1_000)
     for _ in range(2):
-        with pytest.raises(ShelfDamagedError), compose.opened(settings.read({}, store=str(tmp_path))):
+        with pytest.raises(KeyValueStoreDamagedError), compose.build(settings.read({}, store=str(tmp_path))):
             pass
     (tmp_path / "tokens.db").unlink()
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         assert house.services.tokens.all() == []
 
 
@@ -388,7 +388,7 @@ def test_a_database_that_fails_later_is_unavailable(tokens, tmp_path):
         beside.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
         beside.execute("pragma schema_version = 99")  # For those who have it open.
     for ask in (tokens.all, lambda: tokens.caller(key), lambda: tokens.create("b", tenant="t"), lambda: tokens.revoke(made.id, governs=anybody)):  # fmt: skip
-        with pytest.raises(ShelfUnavailableError) as unavailable:
+        with pytest.raises(KeyValueStoreUnavailableError) as unavailable:
             ask()
         assert (unavailable.value.status, "Retry-After" in unavailable.value.headers) == (503, True)
 
@@ -406,7 +406,7 @@ def test_where_use_cannot_be_noted_the_caller_comes_in(tokens, caplog):
 
 
 def test_use_is_written_soon_and_without_the_caller(tokens, monkeypatch):
-    monkeypatch.setattr(uses, "SECONDS", 0.01)
+    monkeypatch.setattr(last_used, "SECONDS", 0.01)
     key, _ = tokens.create("a", tenant="t")
     tokens.caller(key)
     assert tokens.all()[0].used == NOW
@@ -418,7 +418,7 @@ def test_use_is_written_soon_and_without_the_caller(tokens, monkeypatch):
 
 
 def test_a_token_that_expires_over_the_wire(tmp_path, clock):
-    with compose.opened(settings.read({}, store=str(tmp_path)), clock=clock) as house:
+    with compose.build(settings.read({}, store=str(tmp_path)), clock=clock) as house:
         ask = Asker(house.app, house.services.tokens.create("admin", tenant="t")[0])
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         for body, headers in (
@@ -465,11 +465,11 @@ def test_null_is_never(wire):
 def wire(tmp_path_factory):
     """Asks a server as an administrator."""
     chosen = settings.read({}, store=str(tmp_path_factory.mktemp("store")))
-    with compose.opened(chosen, clock=lambda: NOW) as house:
+    with compose.build(chosen, clock=lambda: NOW) as house:
         yield Asker(house.app, house.services.tokens.create("admin", tenant="t")[0])
 
 
-class Failing(MemoryShelf):
+class Failing(MemoryKeyValueStore):
     """A shelf that fails as soon as a token is put there: at `put` (after the fact), `all` or `remove`."""
 
     def __init__(self, *failing: str, error: BaseException) -> None:
@@ -484,7 +484,7 @@ class Failing(MemoryShelf):
         self._fail("put")
         return put
 
-    def all(self, drawer: str) -> Sequence[Kept]:
+    def all(self, drawer: str) -> Sequence[Entry]:
         self._fail("all")
         return super().all(drawer)
 
@@ -498,7 +498,9 @@ class Failing(MemoryShelf):
 
 
 @pytest.mark.parametrize("where", ["put", "all"])
-@pytest.mark.parametrize("error", [ShelfUnavailableError("tokens"), StoreClosedError(), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [KeyValueStoreUnavailableError("tokens"), StoreClosedError(), KeyboardInterrupt()], ids=repr
+)
 def test_a_token_whose_creation_fails_is_not_left_with_its_name(where: str, error: BaseException, caplog) -> None:
     shelf = Failing(where, error=error)
     tokens = Tokens(shelf, clock=lambda: NOW)
@@ -511,9 +513,9 @@ def test_a_token_whose_creation_fails_is_not_left_with_its_name(where: str, erro
 
 
 def test_a_token_that_is_left_all_the_same_is_told_to_the_log_by_its_id(caplog) -> None:
-    shelf = Failing("all", "remove", error=ShelfUnavailableError("tokens"))
+    shelf = Failing("all", "remove", error=KeyValueStoreUnavailableError("tokens"))
     tokens = Tokens(shelf, clock=lambda: NOW)
-    with pytest.raises(ShelfUnavailableError):
+    with pytest.raises(KeyValueStoreUnavailableError):
         tokens.create("a", tenant="t")
     shelf.failing = ()
     (left,) = tokens.all()

@@ -10,11 +10,11 @@ import pytest
 
 from casbah.connectors import connectors
 from casbah.errors import MalformedBodyError
-from casbah.ingest import envelope
-from casbah.ingest.beside import PIECE, Beside
+from casbah.ingest import wire_encoding
 from casbah.ingest.body import items
+from casbah.ingest.decompress import Limits
 from casbah.ingest.enrich.enrichment import Enrichment
-from casbah.ingest.opening import Limits
+from casbah.ingest.prepare_pool import PIECE, PreparePool
 from casbah.store.embedded.document import prepared
 
 _LIMITS = Limits()
@@ -40,30 +40,30 @@ def _told(found: tuple[int, Any]) -> str:
 
 
 @pytest.fixture
-def beside() -> Iterator[Beside]:
-    made = Beside(1, connectors=connectors, prepare=prepared, enrichment=Enrichment, known=Enrichment())
+def beside() -> Iterator[PreparePool]:
+    made = PreparePool(1, connectors=connectors, prepare=prepared, enrichment=Enrichment, known=Enrichment())
     yield made
     made.close()
 
 
-def _processes(beside: Beside) -> list[Any]:
+def _processes(beside: PreparePool) -> list[Any]:
     return [worker.process for worker in beside._running]
 
 
-def test_it_gives_what_reading_here_gives_in_the_same_order(beside: Beside) -> None:
+def test_it_gives_what_reading_here_gives_in_the_same_order(beside: PreparePool) -> None:
     text = _body()
     found = list(beside.items(text, "mdca", limits=_LIMITS))
     assert [_told(each) for each in found] == _here(text)
     assert {type(item).__name__ for _, item in found} == {"Prepared", "Refusal"}
 
 
-def test_small_bodies_start_no_process(beside: Beside) -> None:
+def test_small_bodies_start_no_process(beside: PreparePool) -> None:
     text = _body(100)
     assert [_told(each) for each in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
     assert not _processes(beside)
 
 
-def test_one_that_dies_in_the_middle_loses_nothing_and_is_replaced(beside: Beside) -> None:
+def test_one_that_dies_in_the_middle_loses_nothing_and_is_replaced(beside: PreparePool) -> None:
     text = _body(20_000)
     found = beside.items(text, "mdca", limits=_LIMITS)
     first = list(islice(found, PIECE))
@@ -75,7 +75,7 @@ def test_one_that_dies_in_the_middle_loses_nothing_and_is_replaced(beside: Besid
     assert [each.pid for each in _processes(beside)] != [process.pid]
 
 
-def test_an_answer_that_nobody_hears_to_its_end_does_not_reach_the_next(beside: Beside) -> None:
+def test_an_answer_that_nobody_hears_to_its_end_does_not_reach_the_next(beside: PreparePool) -> None:
     text = _body(20_000)
     abandoned = beside.items(text, "mdca", limits=_LIMITS)
     next(abandoned)
@@ -83,12 +83,12 @@ def test_an_answer_that_nobody_hears_to_its_end_does_not_reach_the_next(beside: 
     assert [_told(each) for each in beside.items(_body(), "mdca", limits=_LIMITS)] == _here(_body())
 
 
-def test_what_is_wrong_with_a_body_is_raised_here(beside: Beside) -> None:
-    with pytest.raises(MalformedBodyError, match=f"source {envelope.SOURCE}"):
-        list(beside.items(b"no envelope\n" * 30_000, envelope.SOURCE, limits=_LIMITS))
+def test_what_is_wrong_with_a_body_is_raised_here(beside: PreparePool) -> None:
+    with pytest.raises(MalformedBodyError, match=f"source {wire_encoding.SOURCE}"):
+        list(beside.items(b"no envelope\n" * 30_000, wire_encoding.SOURCE, limits=_LIMITS))
 
 
-def test_whoever_waits_for_a_process_goes_on_after_close(beside: Beside) -> None:
+def test_whoever_waits_for_a_process_goes_on_after_close(beside: PreparePool) -> None:
     text = _body()
     holding = beside.items(text, "mdca", limits=_LIMITS)
     next(holding)

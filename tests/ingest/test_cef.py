@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.connectors import connectors
 from casbah.export import cef as export
 from casbah.ingest.cef import CefLine, NoCefError, app_key, emit, is_cef, parse
 from casbah.ingest.contract import Refusal
+from casbah.ingest.event_pages import page_of
 from casbah.ingest.pipeline import arrivals
-from casbah.ingest.reading import page_of
 from casbah.testing.records import records
 
 EXAMPLE = (
@@ -73,7 +73,7 @@ def test_apps_are_spelt_as_words(name: str) -> None:
     assert app_key(name) == name.upper().replace(" ", "_")
 
 
-def stored(text: str) -> list[Arrival | Refusal]:
+def stored(text: str) -> list[NewActivity | Refusal]:
     page = page_of(text.encode(), origin="x", connectors=connectors())
     return list(arrivals(page.items))
 
@@ -84,7 +84,7 @@ def test_what_was_exported_comes_back_with_what_the_line_holds() -> None:
     found = stored("".join(f"{export.line(each)}\n" for each in made))
     assert len(found) == len(made)
     for before, after in zip(made, found, strict=True):
-        assert isinstance(after, Arrival)
+        assert isinstance(after, NewActivity)
         assert (after.id, after.timestamp) == (before["_id"], before["timestamp"])
         again = export.line({**after.activity, "_id": after.id})
         told, once = dict(parse(again).pairs), dict(parse(export.line(before)).pairs)
@@ -94,7 +94,7 @@ def test_what_was_exported_comes_back_with_what_the_line_holds() -> None:
 
 def test_a_line_that_is_none_is_refused_with_its_number() -> None:
     good, bad = stored(f"{EXAMPLE}\nCEF:0|half a header\n")
-    assert isinstance(good, Arrival)
+    assert isinstance(good, NewActivity)
     assert isinstance(bad, Refusal)
     assert (bad.line, bad.reason) == (2, "the header has 1 parts, expected 7")
 

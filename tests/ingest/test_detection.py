@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from casbah.connectors import connectors
 from casbah.ingest.contract import Connector, Recognised, Refusal
 from casbah.ingest.detection import Detector
-from casbah.ingest.reading import page_of
+from casbah.ingest.event_pages import page_of
 from ingest.foreign import DIGEST, FOREIGN, INSIGHT, LOOKUP, S3_NOTIFICATION
 
 KNOWN = Detector(connectors())

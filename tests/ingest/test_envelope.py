@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.activity.arrival import Arrival
-from casbah.ingest import envelope
+from casbah.activity.new_activity import NewActivity
+from casbah.ingest import wire_encoding
 from casbah.ingest.contract import UnusableEventError
 
 RECORDS = [
@@ -17,10 +17,10 @@ RECORDS = [
 
 @pytest.mark.parametrize("record", RECORDS)
 def test_a_record_comes_through_byte_for_byte(record):
-    arrival = Arrival("i", 5, record, envelope.jsontext.parse(record), "ab", 6, ("_id", "uid"))
-    line = envelope.pack(arrival)
+    arrival = NewActivity("i", 5, record, wire_encoding.jsontext.parse(record), "ab", 6, ("_id", "uid"))
+    line = wire_encoding.pack(arrival)
     assert line.index(b"\n") == len(line) - 1
-    assert envelope.unpack(line) == arrival
+    assert wire_encoding.unpack(line) == arrival
 
 
 @given(
@@ -30,8 +30,8 @@ def test_a_record_comes_through_byte_for_byte(record):
     st.none() | st.integers(0, 2**43 - 1),
 )
 def test_what_is_unpacked_is_what_was_packed(identity, timestamp, digest, created):
-    arrival = Arrival(identity, timestamp, b"{}", {}, digest, created, ("created",))
-    assert envelope.unpack(envelope.pack(arrival)) == arrival
+    arrival = NewActivity(identity, timestamp, b"{}", {}, digest, created, ("created",))
+    assert wire_encoding.unpack(wire_encoding.pack(arrival)) == arrival
 
 
 BROKEN = [
@@ -60,4 +60,4 @@ BROKEN = [
 @pytest.mark.parametrize("line", BROKEN)
 def test_what_is_no_envelope_is_refused(line):
     with pytest.raises(UnusableEventError):
-        envelope.unpack(line)
+        wire_encoding.unpack(line)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.connectors import connectors
 from casbah.connectors.mdca import CONNECTOR as MDCA
 from casbah.ingest import jsontext
@@ -76,7 +76,7 @@ TIMES = [
 @pytest.mark.parametrize(("timestamp", "kept"), TIMES)
 def test_a_time_has_bounds(timestamp, kept):
     (made,) = drafted(b"{}", timestamp=timestamp)
-    assert isinstance(made, Arrival if kept else Refusal)
+    assert isinstance(made, NewActivity if kept else Refusal)
     if not kept:
         assert made.reason == f"no usable time: {timestamp} ms is outside 0 to 2^43 - 1"
 
@@ -91,7 +91,7 @@ def test_a_refused_event_keeps_its_place_and_bytes_and_the_rest_goes_on():
     items = [event(b"{}", source), event(b'{"bad":1}', source, 2), Refusal("x", 3, "unread"), event(b"{}", source, 4)]
     made = list(arrivals(items))
     assert made[1:3] == [Refusal("x", 2, "bad", b'{"bad":1}'), Refusal("x", 3, "unread")]
-    assert [type(each) for each in made] == [Arrival, Refusal, Refusal, Arrival]
+    assert [type(each) for each in made] == [NewActivity, Refusal, Refusal, NewActivity]
 
 
 def kept(raw):
@@ -239,7 +239,7 @@ GOOGLE = {"id": {"time": "2022-12-11T02:57:48Z", "applicationName": "login"}}
 def test_whatever_an_event_holds_it_is_made_a_record_or_refused(connector, fields, timed):
     fields = {**fields, **TIME, **GOOGLE} if timed else fields
     for made in arrivals([event(json.dumps(fields).encode(), connector)]):
-        if isinstance(made, Arrival):
+        if isinstance(made, NewActivity):
             assert jsontext.parse(made.record) == made.activity
             assert type(made.id) is str
             assert made.id

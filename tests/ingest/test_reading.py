@@ -9,8 +9,8 @@ import pytest
 from casbah.connectors import connectors
 from casbah.errors import UnknownSourceError
 from casbah.ingest.contract import Event, Recognised, Refusal
-from casbah.ingest.opening import Limits
-from casbah.ingest.reading import page_of, pages
+from casbah.ingest.decompress import Limits
+from casbah.ingest.event_pages import page_of, pages
 
 A, B = (
     json.dumps({"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": name}).encode() for name in "AB"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.ingest import audit_csv, cursor, feed, grammar, jsontext, objects, opening, recovery, wrapping
+from casbah.ingest import audit_csv, cursor, decompress, grammar, jsontext, line_reader, objects, recovery, wrapping
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.feed import Feed
-from casbah.ingest.shapes import Reader, events
+from casbah.ingest.formats import Reader, events
+from casbah.ingest.line_reader import LineReader
 
 READER = Reader("x", frozenset({"Records", "data", "items"}), lambda parsed: "_id" in parsed or "sign" in parsed)
 LINE = 1 << 20
@@ -30,7 +30,7 @@ class Chunks(io.BytesIO):
 
 
 def read(text, *, chunk=1 << 20, line=LINE):
-    return list(events(Feed(Chunks(text, chunk), most_line=line), READER))
+    return list(events(LineReader(Chunks(text, chunk), most_line=line), READER))
 
 
 def ids(items):
@@ -288,7 +288,7 @@ def test_the_cost_is_linear(unit, before, after, monkeypatch):
     monkeypatch.setattr(cursor, "has_keys_at", counted_keys)
     for module in (objects, recovery, wrapping):
         monkeypatch.setattr(module, "scan", counted(grammar.scan))
-    monkeypatch.setattr(feed, "_AHEAD", 10_000)
+    monkeypatch.setattr(line_reader, "_AHEAD", 10_000)
     text = (before + unit * (40_000 // len(unit)) + after).encode()
     read(text)
     assert visited < 6 * len(text) + 20_000
@@ -324,7 +324,7 @@ def test_wrappers_in_wrappers_with_garbage_cost_no_look_for_each_of_them(monkeyp
 
     for module in (objects, recovery, wrapping):
         monkeypatch.setattr(module, "scan", counting)
-    monkeypatch.setattr(feed, "_AHEAD", 10_000)
+    monkeypatch.setattr(line_reader, "_AHEAD", 10_000)
     text = '{"Records":[x\n,' * 300 + json.dumps({"_id": "a", "text": "y" * 50_000}) + "]}" * 300
     read(text.encode())
     assert visited < 12 * len(text)
@@ -396,7 +396,7 @@ def test_a_row_that_is_too_long_is_refused_and_never_cut(chunk):
 @pytest.mark.parametrize("chunk", [1 << 20, 50, 7])
 def test_a_line_that_is_cut_says_so_and_is_never_joined_from_parts(chunk):
     text = b"a\n" + b"b" * 70 + b"c" * 70 + b"d\n" + b"e\n" + b"f" * 200
-    got = list(Feed(Chunks(text, chunk), most_line=100).lines())
+    got = list(LineReader(Chunks(text, chunk), most_line=100).lines())
     assert [len(line.text) + line.cut for line in got] == [2, 142, 2, 200]
     for line, whole in zip(got, text.splitlines(keepends=True), strict=True):
         assert whole.startswith(line.text)
@@ -457,8 +457,8 @@ def test_a_line_of_cef_that_is_too_long_is_one_refusal():
 def test_the_last_line_of_cef_is_refused_where_the_file_breaks_off():
     lines = [CEF.format(number) for number in range(3_000)]
     packed = gzip.compress("\n".join(lines).encode())
-    (source,) = opening.sources(io.BytesIO(packed[:-300]), origin="x", size=None, limits=opening.Limits())
-    *items, cut, broken = events(Feed(source.stream, most_line=LINE), READER)
+    (source,) = decompress.sources(io.BytesIO(packed[:-300]), origin="x", size=None, limits=decompress.Limits())
+    *items, cut, broken = events(LineReader(source.stream, most_line=LINE), READER)
     assert [item.parsed["line"] for item in items] == lines[: len(items)]
     assert (cut.reason, cut.line) == ("cut off before its end", len(items) + 1)
     assert lines[len(items)].startswith(cut.raw.decode())

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.opening import Limits
+from casbah.ingest.decompress import Limits
+from casbah.ingest.formats import Reader
 from casbah.ingest.replaying import reread
-from casbah.ingest.shapes import Reader
 
 READER = Reader(origin="r", wrappers=frozenset({"Records"}), recognised=lambda parsed: "known" in parsed)
 REJECT = {"origin": "a.json", "line": 9, "reason": "why", "event": '{"a": "\ud800 \u00e9"}'}

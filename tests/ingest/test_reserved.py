@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.audit.trail import ACTS
 from casbah.backup.copying import copied
 from casbah.connectors import connectors
-from casbah.ingest import envelope
+from casbah.ingest import wire_encoding
 from casbah.ingest.apps import CASBAH
 from casbah.ingest.contract import Draft, Event, Recognised
 from casbah.ingest.pipeline import arrivals
@@ -47,7 +47,7 @@ FORGED = [
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    with compose.opened(settings.read({}, store=str(tmp_path_factory.mktemp("store")))) as opened:
+    with compose.build(settings.read({}, store=str(tmp_path_factory.mktemp("store")))) as opened:
         yield opened
 
 
@@ -69,7 +69,7 @@ def test_arrivals_over_http_are_refused(house, keys: dict[str, Any], says: str):
     shown = {**record(2), "created": NOW, **keys}
     shown["_id"] = shown["_id"] or "forged"
     raw = json.dumps(shown).encode()
-    line = envelope.pack(Arrival(shown["_id"], shown["timestamp"], raw, shown, created=NOW))
+    line = wire_encoding.pack(NewActivity(shown["_id"], shown["timestamp"], raw, shown, created=NOW))
     reply = Asker(house.app, house.local_key)("POST", f"{INGEST}?source=arrivals", line)
     assert (reply.status, says in reply.json["detail"]) == (400, True), reply.json
 
@@ -77,7 +77,9 @@ def test_arrivals_over_http_are_refused(house, keys: dict[str, Any], says: str):
 def test_an_arrival_whose_record_has_no_id_yet_is_refused_by_the_id_that_it_would_get(house):
     shown = {key: value for key, value in record(2).items() if key not in ("_id", "uid", "created")}
     raw = json.dumps(shown).encode()
-    line = envelope.pack(Arrival("casbah_1", shown["timestamp"], raw, shown, "d", None, ("_id", "uid", "created")))
+    line = wire_encoding.pack(
+        NewActivity("casbah_1", shown["timestamp"], raw, shown, "d", None, ("_id", "uid", "created"))
+    )
     reply = Asker(house.app, house.local_key)("POST", f"{INGEST}?source=arrivals", line)
     assert (reply.status, "casbah_" in reply.json["detail"]) == (400, True), reply.json
 
@@ -112,7 +114,7 @@ def test_what_only_resembles_an_act_is_stored(house):
 
 
 def test_a_copy_carries_the_trail_as_it_is(tmp_path):
-    with compose.opened(settings.read({}, store=str(tmp_path / "from"))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path / "from"))) as house:
         Asker(house.app, house.local_key)("POST", "/api/ext/v1/queries", b'{"name": "an act", "filters": {}}')
     here, there = (settings.read({}, store=str(tmp_path / name)) for name in ("from", "to"))
     with closing(compose.store_of(here)) as source, closing(compose.store_of(there)) as target:

@@ -20,7 +20,7 @@ from moto import mock_aws
 
 from casbah.pull.build import Tools, source
 from casbah.pull.checkpoints import Checkpoints
-from casbah.pull.config import Entry, Secret
+from casbah.pull.config import PullSource, Secret
 from casbah.pull.contract import PullError
 from casbah.pull.puller import Puller
 from pull.test_vendors import RUNS, Stored
@@ -121,7 +121,9 @@ def lived(seed: int, folder: Path, *, notifies: bool) -> tuple[Trail, Stored, Co
     trail, befell = Trail(seed, notifies=notifies), Counter[str]()
     weather = {"kills": 0.02, "fails": 0.1}
     stored = Stored(trail.dice, weather["kills"])
-    entry = Entry(kind="cloudtrail", queue=trail.queue) if notifies else Entry(kind="cloudtrail", bucket=BUCKET)
+    entry = (
+        PullSource(kind="cloudtrail", queue=trail.queue) if notifies else PullSource(kind="cloudtrail", bucket=BUCKET)
+    )
 
     def round_of() -> None:
         kept = Checkpoints(folder)
@@ -183,7 +185,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_waiting(tmp_path: Path) -> No
     )
     puller = Puller(
         "trail",
-        source(Entry(kind="cloudtrail", bucket=BUCKET), Secret(""), tools),
+        source(PullSource(kind="cloudtrail", bucket=BUCKET), Secret(""), tools),
         sink=stored,
         checkpoints=kept,
         clock=lambda: trail.now,

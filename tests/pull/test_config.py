@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from casbah.pull.config import NEEDS, BadPullFileError, Entry, Secret, read, secret, span
+from casbah.pull.config import NEEDS, BadPullFileError, PullSource, Secret, read, secret, span
 
 GOOD = """
 [okta]
@@ -54,11 +54,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    entry = Entry(kind="slack")
+    entry = PullSource(kind="slack")
     assert secret("my-slack", entry, {"CASBAH_PULL_MY_SLACK_SECRET": "x\n"}) == "x"
-    assert secret("a", Entry(kind="slack", secret_env="S"), {"S": "y"}) == "y"
+    assert secret("a", PullSource(kind="slack", secret_env="S"), {"S": "y"}) == "y"
     (tmp_path / "key").write_text("z\n")
-    assert secret("a", Entry(kind="slack", secret_file=str(tmp_path / "key")), {}) == "z"
+    assert secret("a", PullSource(kind="slack", secret_file=str(tmp_path / "key")), {}) == "z"
     with pytest.raises(BadPullFileError, match=r"\[my-slack\] has no secret: set CASBAH_PULL_MY_SLACK_SECRET"):
         secret("my-slack", entry, {})
 
@@ -68,7 +68,7 @@ def test_a_secret_shows_itself_to_nobody() -> None:
 
 
 def test_every_kind_says_what_it_needs() -> None:
-    assert set(NEEDS) == set(Entry.__annotations__["kind"].__args__)
+    assert set(NEEDS) == set(PullSource.__annotations__["kind"].__args__)
 
 
 @pytest.mark.parametrize("text, ms", [("30s", 30_000), ("10m", 600_000), ("2h", 7_200_000), ("7d", 604_800_000)])

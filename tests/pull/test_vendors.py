@@ -18,28 +18,28 @@ from joserfc.jwk import RSAKey
 from casbah.connectors import connectors
 from casbah.ingest.body import items
 from casbah.ingest.contract import Refusal
-from casbah.ingest.opening import Limits
+from casbah.ingest.decompress import Limits
 from casbah.pull import credentials
 from casbah.pull.build import SPANS, Tools, source
 from casbah.pull.checkpoints import Checkpoints
-from casbah.pull.config import Entry, Secret
-from casbah.pull.contract import PullError, Told
+from casbah.pull.config import PullSource, Secret
+from casbah.pull.contract import ApiMessage, PullError
 from casbah.pull.puller import Puller
 from pull.vendors import MINUTE, VENDORS, KilledError, Vendor, Weather, World
 
 RUNS = int(os.environ.get("CASBAH_PULL_RUNS", "15"))
 KNOWN = connectors()
 ENTRIES = {
-    "okta": Entry(kind="okta", url="https://contoso.okta.example"),
-    "github": Entry(kind="github", organisation="contoso"),
-    "slack": Entry(kind="slack"),
-    "entra_signins": Entry(kind="entra_signins", tenant="directory", client_id="client"),
-    "entra_audits": Entry(kind="entra_audits", tenant="directory", client_id="client"),
-    "office365": Entry(kind="office365", tenant="directory", client_id="client"),
-    "google_workspace": Entry(
+    "okta": PullSource(kind="okta", url="https://contoso.okta.example"),
+    "github": PullSource(kind="github", organisation="contoso"),
+    "slack": PullSource(kind="slack"),
+    "entra_signins": PullSource(kind="entra_signins", tenant="directory", client_id="client"),
+    "entra_audits": PullSource(kind="entra_audits", tenant="directory", client_id="client"),
+    "office365": PullSource(kind="office365", tenant="directory", client_id="client"),
+    "google_workspace": PullSource(
         kind="google_workspace", subject="admin@contoso.example", applications=["admin", "login"]
     ),
-    "mdca": Entry(kind="mdca", url="https://contoso.example"),
+    "mdca": PullSource(kind="mdca", url="https://contoso.example"),
 }
 
 
@@ -65,7 +65,7 @@ class Stored:
         self._dice = dice
         self.kills = kills
 
-    def __call__(self, events: Sequence[bytes], connector: str) -> Told:
+    def __call__(self, events: Sequence[bytes], connector: str) -> ApiMessage:
         if self._dice.random() < self.kills:
             raise KilledError
         new = duplicates = 0
@@ -79,7 +79,7 @@ class Stored:
                 new += 1
         if self._dice.random() < self.kills:  # On disk, but nobody was told.
             raise KilledError
-        return Told(new, duplicates, len(self.refused))
+        return ApiMessage(new, duplicates, len(self.refused))
 
 
 def lived(name: str, seed: int, folder: Path, secret: str, **weather: float) -> tuple[Vendor, Stored, Counter[str]]:

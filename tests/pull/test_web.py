@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from casbah.pull.contract import RefusedError, UnreachableError
+from casbah.pull.contract import ApiRefusedError, ApiUnreachableError
 from casbah.pull.web import Web
 
 NOW = 1_767_000_000_000
@@ -82,7 +82,7 @@ def test_it_tries_again_ever_more_seldom_and_gives_up(
     make: Callable[[], httpx.Response | Exception], word: str
 ) -> None:
     api = Api(*(make() for _ in range(9)))
-    with pytest.raises(UnreachableError, match=word):
+    with pytest.raises(ApiUnreachableError, match=word):
         api.web.get("/x")
     assert len(api.asked) == 8
     assert len(api.waited) == 7
@@ -101,7 +101,7 @@ REFUSED = [
 @pytest.mark.parametrize("status, words", REFUSED)
 def test_a_refusal_is_not_tried_again_and_says_what_to_look_at(status: int, words: str) -> None:
     api = Api(httpx.Response(status, text="what a mess"))
-    with pytest.raises(RefusedError, match=words) as told:
+    with pytest.raises(ApiRefusedError, match=words) as told:
         api.web.get("/x")
     assert (len(api.asked), told.value.status) == (1, status)
     assert "hush" not in str(told.value)
@@ -118,14 +118,14 @@ ELSEWHERE = [
 @pytest.mark.parametrize("address", ELSEWHERE)
 def test_credentials_go_nowhere_else(address: str) -> None:
     api = Api(good())
-    with pytest.raises(RefusedError, match="does not get our credentials"):
+    with pytest.raises(ApiRefusedError, match="does not get our credentials"):
         api.web.get(address)
     assert api.asked == []
 
 
 def test_a_redirect_is_not_followed() -> None:
     api = Api(httpx.Response(302, headers={"location": "https://evil.example/"}))
-    with pytest.raises(RefusedError):
+    with pytest.raises(ApiRefusedError):
         api.web.get("/x")
     assert len(api.asked) == 1
 

@@ -24,9 +24,9 @@ from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.ingest.cef import parse
 from casbah.push import guard
-from casbah.push.config import BadPushFileError, Entry, read, secret
-from casbah.push.deliver import NotNowError, RefusedError, Syslog, Webhook
-from casbah.push.pusher import Letters, Pusher, Pushing
+from casbah.push.config import BadPushFileError, PushTarget, read, secret
+from casbah.push.deliver import DeliveryRefusedError, RetryLaterError, Syslog, Webhook
+from casbah.push.pusher import Outbox, Pusher, Pushing
 from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, record
@@ -44,8 +44,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def letters(tmp_path: Path) -> Iterator[Letters]:
-    with closing(Letters(tmp_path)) as opened:
+def letters(tmp_path: Path) -> Iterator[Outbox]:
+    with closing(Outbox(tmp_path)) as opened:
         yield opened
 
 
@@ -93,8 +93,8 @@ def hook() -> Iterator[Hook]:
     made.server.server_close()
 
 
-def webhook(hook: Hook, **given: Any) -> Entry:
-    return Entry(kind="webhook", to=hook.url, **{"allow_private": True, "batch": 10, **given})
+def webhook(hook: Hook, **given: Any) -> PushTarget:
+    return PushTarget(kind="webhook", to=hook.url, **{"allow_private": True, "batch": 10, **given})
 
 
 OPEN: list[Any] = []
@@ -107,12 +107,12 @@ def _closed() -> Iterator[None]:
         OPEN.pop().close()
 
 
-def way(entry: Entry) -> Any:
+def way(entry: PushTarget) -> Any:
     OPEN.append(Webhook("soar", entry, KEY) if entry.kind == "webhook" else Syslog(entry))
     return OPEN[-1]
 
 
-def pusher(store: Store, letters: Letters, entry: Entry) -> Pusher:
+def pusher(store: Store, letters: Outbox, entry: PushTarget) -> Pusher:
     return Pusher("soar", entry, way(entry), store=store, letters=letters, clock=lambda: NOW)
 
 
@@ -126,7 +126,7 @@ def drained(each: Pusher) -> None:
         pass
 
 
-def test_all_that_is_stored_arrives_once_in_order(store: Store, letters: Letters, hook: Hook) -> None:
+def test_all_that_is_stored_arrives_once_in_order(store: Store, letters: Outbox, hook: Hook) -> None:
     sent = pusher(store, letters, webhook(hook))
     wanted = stored(store, 0, 35)
     drained(sent)
@@ -136,7 +136,7 @@ def test_all_that_is_stored_arrives_once_in_order(store: Store, letters: Letters
     assert hook.taken() == wanted
 
 
-def test_a_delivery_is_signed_and_named(store: Store, letters: Letters, hook: Hook) -> None:
+def test_a_delivery_is_signed_and_named(store: Store, letters: Outbox, hook: Hook) -> None:
     stored(store, 0, 3)
     pusher(store, letters, webhook(hook)).step()
     ((headers, body, _),) = hook.got
@@ -147,19 +147,19 @@ def test_a_delivery_is_signed_and_named(store: Store, letters: Letters, hook: Ho
     assert KEY.decode() not in str(headers)
 
 
-def test_what_is_not_taken_now_is_sent_again(store: Store, letters: Letters, hook: Hook) -> None:
+def test_what_is_not_taken_now_is_sent_again(store: Store, letters: Outbox, hook: Hook) -> None:
     wanted = stored(store, 0, 15)
     sent = pusher(store, letters, webhook(hook))
     hook.answers = [503, 429, 500]
     for _ in range(3):
-        with pytest.raises(NotNowError, match="answered"):
+        with pytest.raises(RetryLaterError, match="answered"):
             sent.step()
     drained(sent)
     assert hook.taken() == wanted
     assert len({headers["Casbah-Delivery"] for headers, _, _ in hook.got[:4]}) == 1
 
 
-def test_a_restart_goes_on_where_it_was(store: Store, letters: Letters, hook: Hook) -> None:
+def test_a_restart_goes_on_where_it_was(store: Store, letters: Outbox, hook: Hook) -> None:
     wanted = stored(store, 0, 25)
     first = pusher(store, letters, webhook(hook))
     first.step()
@@ -170,7 +170,7 @@ def test_a_restart_goes_on_where_it_was(store: Store, letters: Letters, hook: Ho
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410])
 def test_what_is_refused_for_good_is_kept_and_can_be_sent_again(
-    store: Store, letters: Letters, hook: Hook, status: int
+    store: Store, letters: Outbox, hook: Hook, status: int
 ) -> None:
     wanted = stored(store, 0, 25)
     sent = pusher(store, letters, webhook(hook))
@@ -184,7 +184,7 @@ def test_what_is_refused_for_good_is_kept_and_can_be_sent_again(
     assert letters.dead() == []
 
 
-def test_only_what_the_filters_find_of_that_tenant_is_sent(store: Store, letters: Letters, hook: Hook) -> None:
+def test_only_what_the_filters_find_of_that_tenant_is_sent(store: Store, letters: Outbox, hook: Hook) -> None:
     store.insert([arrival(record(500))], Scope("other"))
     stored(store, 0, 5)
     wanted = stored(store, 10, 5, appId=10980)
@@ -193,7 +193,7 @@ def test_only_what_the_filters_find_of_that_tenant_is_sent(store: Store, letters
 
 
 def test_at_first_only_the_last_days_are_sent_and_then_whatever_is_stored(
-    store: Store, letters: Letters, hook: Hook
+    store: Store, letters: Outbox, hook: Hook
 ) -> None:
     old = [record(each, timestamp=NOW - 3 * DAY) for each in range(20)]
     store.insert(map(arrival, old), TENANT)
@@ -206,7 +206,7 @@ def test_at_first_only_the_last_days_are_sent_and_then_whatever_is_stored(
     assert hook.taken() == wanted + [each["_id"] for each in late]
 
 
-def test_without_backfill_only_what_is_stored_from_then_on_is_sent(store: Store, letters: Letters, hook: Hook) -> None:
+def test_without_backfill_only_what_is_stored_from_then_on_is_sent(store: Store, letters: Outbox, hook: Hook) -> None:
     stored(store, 0, 5)
     sent = pusher(store, letters, webhook(hook, backfill="0d"))
     drained(sent)
@@ -216,7 +216,7 @@ def test_without_backfill_only_what_is_stored_from_then_on_is_sent(store: Store,
 
 
 def test_a_destination_that_is_away_is_tried_again_by_itself(
-    store: Store, letters: Letters, hook: Hook, monkeypatch
+    store: Store, letters: Outbox, hook: Hook, monkeypatch
 ) -> None:
     monkeypatch.setattr("casbah.push.pusher._FIRST_PAUSE", 0.01)
     hook.answers = [503] * 4
@@ -254,11 +254,11 @@ def test_a_private_destination_is_not_connected_to_whatever_it_is_called(store, 
     port = hook.server.server_port
     there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: there)
-    entry = Entry(kind="webhook", to=f"http://innocent.example:{port}/")
-    with pytest.raises(NotNowError, match=r"innocent\.example is 127\.0\.0\.1, a private address"):
+    entry = PushTarget(kind="webhook", to=f"http://innocent.example:{port}/")
+    with pytest.raises(RetryLaterError, match=r"innocent\.example is 127\.0\.0\.1, a private address"):
         pusher(store, letters, entry).step()
-    with pytest.raises(NotNowError, match="a private address"):
-        way(Entry(kind="syslog", to=f"tcp://innocent.example:{port}")).send(changes(store))
+    with pytest.raises(RetryLaterError, match="a private address"):
+        way(PushTarget(kind="syslog", to=f"tcp://innocent.example:{port}")).send(changes(store))
     assert hook.got == []
 
 
@@ -312,8 +312,8 @@ def collector() -> Iterator[Collector]:
     made.close()
 
 
-def syslog(collector: Collector, scheme: str = "tcp", **given: Any) -> Entry:
-    return Entry(
+def syslog(collector: Collector, scheme: str = "tcp", **given: Any) -> PushTarget:
+    return PushTarget(
         kind="syslog", to=f"{scheme}://127.0.0.1:{collector.port}", **{"allow_private": True, "batch": 10, **given}
     )
 
@@ -331,7 +331,7 @@ def named(lines: list[bytes]) -> list[str]:
     return [dict(parse(each.decode()).pairs)["externalId"] for each in lines]
 
 
-def test_frames_are_those_of_the_rfcs(store: Store, letters: Letters, collector: Collector) -> None:
+def test_frames_are_those_of_the_rfcs(store: Store, letters: Outbox, collector: Collector) -> None:
     wanted = stored(store, 0, 25, description="a\nb|c=d \\ é")
     drained(pusher(store, letters, syslog(collector, host="casbah.example")))
     data = collector.wait(lambda taken: taken.count(b"CEF:0|") == 25)
@@ -342,7 +342,7 @@ def test_frames_are_those_of_the_rfcs(store: Store, letters: Letters, collector:
     assert dict(parse(lines[0].decode()).pairs)["msg"] == "a\nb|c=d \\ é"
 
 
-def test_bare_lines_are_those_of_the_agent(store: Store, letters: Letters, collector: Collector) -> None:
+def test_bare_lines_are_those_of_the_agent(store: Store, letters: Outbox, collector: Collector) -> None:
     wanted = stored(store, 0, 3)
     drained(pusher(store, letters, syslog(collector, header="agent", framing="lines", host="agent7")))
     lines = collector.wait(lambda taken: taken.count(b"\n") == 3).splitlines()
@@ -351,7 +351,7 @@ def test_bare_lines_are_those_of_the_agent(store: Store, letters: Letters, colle
 
 
 def test_after_a_broken_connection_the_last_batch_is_sent_once_more(
-    store: Store, letters: Letters, collector: Collector
+    store: Store, letters: Outbox, collector: Collector
 ) -> None:
     wanted = stored(store, 0, 10)
     sent = pusher(store, letters, syslog(collector))
@@ -362,21 +362,21 @@ def test_after_a_broken_connection_the_last_batch_is_sent_once_more(
     collector.connection.close()
     more = stored(store, 20, 10)
     threading.Event().wait(0.2)
-    with pytest.raises(NotNowError, match="closed the connection"):
+    with pytest.raises(RetryLaterError, match="closed the connection"):
         sent.step()
     drained(sent)
     data = collector.wait(lambda taken: taken.count(b"CEF:0|") >= 20)
     assert set(named([b"CEF:0|" + each for each in data.split(b"CEF:0|")[1:]])) == {*wanted, *more}
 
 
-def test_tls_trusts_only_what_it_is_told_to(store: Store, letters: Letters, tmp_path: Path) -> None:
+def test_tls_trusts_only_what_it_is_told_to(store: Store, letters: Outbox, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, tmp_path / "key.pem")
     made = Collector(tls=context)
     try:
         wanted = stored(store, 0, 5)
-        with pytest.raises(NotNowError, match="certificate verify failed"):
+        with pytest.raises(RetryLaterError, match="certificate verify failed"):
             way(syslog(made, "tls")).send(changes(store))
         drained(pusher(store, letters, syslog(made, "tls", tls_ca=str(certificate))))
         data = made.wait(lambda taken: taken.count(b"CEF:0|") == 5)
@@ -385,12 +385,12 @@ def test_tls_trusts_only_what_it_is_told_to(store: Store, letters: Letters, tmp_
         made.close()
 
 
-def test_datagrams_are_one_line_each(store: Store, letters: Letters) -> None:
+def test_datagrams_are_one_line_each(store: Store, letters: Outbox) -> None:
     wanted = stored(store, 0, 5)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(10)
-        entry = Entry(kind="syslog", to=f"udp://127.0.0.1:{listener.getsockname()[1]}", allow_private=True)
+        entry = PushTarget(kind="syslog", to=f"udp://127.0.0.1:{listener.getsockname()[1]}", allow_private=True)
         drained(pusher(store, letters, entry))
         assert named([listener.recv(65_536) for _ in wanted]) == wanted
 
@@ -436,16 +436,16 @@ def test_a_file_that_cannot_be_used_says_where(tmp_path: Path, text: str, says: 
 
 
 def test_a_secret_is_in_the_environment_or_a_file(tmp_path: Path) -> None:
-    entry = Entry(kind="webhook", to="https://x")
+    entry = PushTarget(kind="webhook", to="https://x")
     assert secret("my-hook", entry, {"CASBAH_PUSH_MY_HOOK_SECRET": " s\n"}) == b"s"
     with pytest.raises(BadPushFileError, match="set CASBAH_PUSH_MY_HOOK_SECRET"):
         secret("my-hook", entry, {})
     (tmp_path / "s").write_text("t\n")
-    assert secret("x", Entry(kind="webhook", to="https://x", secret_file=str(tmp_path / "s")), {}) == b"t"
+    assert secret("x", PushTarget(kind="webhook", to="https://x", secret_file=str(tmp_path / "s")), {}) == b"t"
 
 
 def test_a_refusal_is_no_reason_to_try_again(store: Store, hook: Hook) -> None:
     stored(store, 0, 1)
     hook.answers = [400]
-    with pytest.raises(RefusedError):
+    with pytest.raises(DeliveryRefusedError):
         way(webhook(hook)).send(changes(store))

@@ -10,8 +10,8 @@ import pytest
 from casbah import compose, settings
 from casbah.activity.scope import Scope
 from casbah.audit.trail import Act
-from casbah.compose import House
-from casbah.errors import BadSettingError, UnreachableError, UnwritableError
+from casbah.compose import Application
+from casbah.errors import BadSettingError, ClusterUnreachableError, UnwritableError
 from casbah.failure import INTERNAL
 from casbah.retention.deletion import EVERY_SECONDS, Found, Retention
 from casbah.retention.rules import DELETE, HOLD, Rule
@@ -25,8 +25,8 @@ LONG = 60
 
 
 @pytest.fixture
-def house(tmp_path) -> Iterator[House]:
-    with compose.opened(settings.read({}, store=str(tmp_path)), clock=lambda: NOW) as opened:
+def house(tmp_path) -> Iterator[Application]:
+    with compose.build(settings.read({}, store=str(tmp_path)), clock=lambda: NOW) as opened:
         for scope in (ONE, OTHER):
             opened.services.store.insert([arrival(record(number)) for number in range(10)], scope)
         yield opened
@@ -43,7 +43,7 @@ def hold(*ids: str) -> Rule:
 class Stopped:
     """The store stops at its next deletion until it may go on."""
 
-    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch, *, scope: Scope = ONE) -> None:
+    def __init__(self, house: Application, monkeypatch: pytest.MonkeyPatch, *, scope: Scope = ONE) -> None:
         self.there, self.go_on = threading.Event(), threading.Event()
         store = house.services.store
         whole = store.delete
@@ -63,7 +63,7 @@ def begun(call: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_a_hold_waits_for_the_deletions_of_its_own_tenant_alone(house: House, monkeypatch) -> None:
+def test_a_hold_waits_for_the_deletions_of_its_own_tenant_alone(house: Application, monkeypatch) -> None:
     retention, stopped = house.services.retention, Stopped(house, monkeypatch)
     deleting = begun(lambda: retention.delete(ALL, ONE, act()))
     assert stopped.there.wait(LONG)
@@ -79,7 +79,7 @@ def test_a_hold_waits_for_the_deletions_of_its_own_tenant_alone(house: House, mo
     assert [rule.id for rule in retention.rules.all(ONE)] == ["hold-activity-1"]
 
 
-def test_adding_a_hold_takes_none_of_the_threads_that_answer_at_once(house: House, monkeypatch) -> None:
+def test_adding_a_hold_takes_none_of_the_threads_that_answer_at_once(house: Application, monkeypatch) -> None:
     names, add = [], Retention.add
     monkeypatch.setattr(
         Retention, "add", lambda *given: (names.append(threading.current_thread().name), add(*given))[1]
@@ -89,7 +89,9 @@ def test_adding_a_hold_takes_none_of_the_threads_that_answer_at_once(house: Hous
     assert [name.partition("_")[0] for name in names] == ["casbah-ingest"]
 
 
-def test_what_is_counted_is_what_is_deleted_whatever_another_server_saves_meanwhile(house: House, monkeypatch) -> None:
+def test_what_is_counted_is_what_is_deleted_whatever_another_server_saves_meanwhile(
+    house: Application, monkeypatch
+) -> None:
     retention = house.services.retention
     retention.add(hold("activity-0", "activity-1"), ONE)
     read, kept = [], retention.rules.all
@@ -108,7 +110,7 @@ def test_what_is_counted_is_what_is_deleted_whatever_another_server_saves_meanwh
     assert [(told["matching"], told["held"], told["deleted"]) for told in outcome] == [(10, 2, 8)] * 2
 
 
-def acts(house: House) -> list[dict[str, Any]]:
+def acts(house: Application) -> list[dict[str, Any]]:
     body = b'{"filters": {"service": {"eq": [900013]}}}'
     return list(Asker(house.app, house.local_key)("POST", LIST, body).json["data"])
 
@@ -121,10 +123,14 @@ def acts(house: House) -> list[dict[str, Any]]:
         ),
         pytest.param(FileNotFoundError(ENOENT, "No such file", "/srv/secret"), INTERNAL, id="a bug"),
         pytest.param(BadSettingError("x", "/srv/secret", "y"), INTERNAL, id="the operator's"),
-        pytest.param(UnreachableError("node 7"), str(UnreachableError("")), id="one that is for the caller"),
+        pytest.param(
+            ClusterUnreachableError("node 7"), str(ClusterUnreachableError("")), id="one that is for the caller"
+        ),
     ],
 )
-def test_an_error_is_told_without_the_systems_own_text(house: House, monkeypatch, caplog, error, says: str) -> None:
+def test_an_error_is_told_without_the_systems_own_text(
+    house: Application, monkeypatch, caplog, error, says: str
+) -> None:
     def delete(*_: object) -> int:
         raise error
 
@@ -137,7 +143,9 @@ def test_an_error_is_told_without_the_systems_own_text(house: House, monkeypatch
     assert str(error) in caplog.text
 
 
-def test_rules_are_applied_once_an_hour_however_often_deletions_wake_the_thread(house: House, monkeypatch) -> None:
+def test_rules_are_applied_once_an_hour_however_often_deletions_wake_the_thread(
+    house: Application, monkeypatch
+) -> None:
     now, wakes, applied, done = [0.0], [0], [], threading.Event()
     services = house.services
     trimmed = []

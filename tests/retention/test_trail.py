@@ -13,7 +13,7 @@ import pytest
 from casbah import compose, settings
 from casbah.activity.scope import Scope
 from casbah.audit.trail import ACTS
-from casbah.errors import UnreachableError, UnwritableError
+from casbah.errors import ClusterUnreachableError, UnwritableError
 from casbah.ingest.apps import CASBAH
 from casbah.retention.deletion import DAY
 from making import NOW, record
@@ -43,7 +43,7 @@ def clock() -> Clock:
 @pytest.fixture
 def opening(tmp_path: Path, clock: Clock) -> Callable[..., Any]:
     def opened(**given: str) -> Any:
-        return compose.opened(settings.read({}, store=str(tmp_path / "store"), **given), clock=clock)
+        return compose.build(settings.read({}, store=str(tmp_path / "store"), **given), clock=clock)
 
     return opened
 
@@ -249,7 +249,7 @@ def test_a_deletion_that_is_killed_leaves_its_act(opening, tmp_path, when: str, 
 
 def test_nothing_is_deleted_where_its_act_cannot_be_stored(house, ask, monkeypatch):
     def away(*_: Any, **__: Any) -> None:
-        raise UnreachableError("the cluster is away")
+        raise ClusterUnreachableError("the cluster is away")
 
     with monkeypatch.context() as patched:
         patched.setattr(house.services.store, "insert_soon", away)

@@ -12,10 +12,10 @@ from threading import Thread
 from typing import NoReturn
 
 from casbah import compose, settings
-from casbah.compose import House
-from casbah.errors import UnreachableError
+from casbah.compose import Application
+from casbah.errors import ClusterUnreachableError
+from casbah.key_value import QUERIES, RANGES, TOKENS, Collection
 from casbah.serving.server import address, listening, server_of
-from casbah.shelf import QUERIES, RANGES, TOKENS, Kind
 from casbah.store.opensearch.store import OpenSearchStore
 from scenarios import issuer
 from scenarios.runner import Target
@@ -24,10 +24,10 @@ from scenarios.scenario import Scenario
 _KEYS = "${jwks}"
 
 
-def _without(kind: Kind) -> Callable[[House], None]:
+def _without(kind: Collection) -> Callable[[Application], None]:
     """What a disk may do to a shelf while the server runs."""
 
-    def spoil(house: House) -> None:
+    def spoil(house: Application) -> None:
         with closing(sqlite3.connect(house.services.settings.store / f"{kind.name}.db")) as database, database:
             database.execute("pragma writable_schema = on")
             database.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
@@ -36,7 +36,7 @@ def _without(kind: Kind) -> Callable[[House], None]:
     return spoil
 
 
-def _without_room(house: House) -> None:
+def _without_room(house: Application) -> None:
     """What a full disk does to the activities: no writer can be opened."""
 
     def full(*_: object) -> NoReturn:
@@ -45,29 +45,29 @@ def _without_room(house: House) -> None:
     house.services.store._writers._writer = full  # type: ignore[attr-defined]
 
 
-def _read_only(house: House) -> None:
+def _read_only(house: Application) -> None:
     """What a store says whose folder could not be written to when it was opened."""
     house.services.store._shadow = TemporaryDirectory()  # type: ignore[attr-defined]
 
 
-def _cluster_away(house: House) -> None:
+def _cluster_away(house: Application) -> None:
     """What every question to a cluster ends in that cannot be reached."""
 
     def away(*_: object, **__: object) -> NoReturn:
-        raise UnreachableError("it is not there")
+        raise ClusterUnreachableError("it is not there")
 
     for name in ("insert", "insert_soon", "find", "scan", "count", "fetch", "settled"):
         setattr(house.services.store, name, away)
 
 
-def _on_a_cluster(house: House) -> None:
+def _on_a_cluster(house: Application) -> None:
     """The store is asked what one on a cluster would say: nothing else of it needs one."""
     elsewhere = OpenSearchStore.__new__(OpenSearchStore)
     house.services.store.snapshot = elsewhere.snapshot  # type: ignore[method-assign]
 
 
 # What a file's `store` says is done to it once the seed is in.
-_SPOILT: dict[str, Callable[[House], None] | None] = {
+_SPOILT: dict[str, Callable[[Application], None] | None] = {
     "open": None,
     "closed": lambda house: house.services.store.close(),
     "without room": _without_room,
@@ -84,10 +84,10 @@ _SPOILT: dict[str, Callable[[House], None] | None] = {
 
 
 @contextmanager
-def serving(folder: Path, **given: str) -> Iterator[tuple[str, House]]:
+def serving(folder: Path, **given: str) -> Iterator[tuple[str, Application]]:
     """The URL of a running server, and its house."""
     chosen = settings.read({}, store=str(folder), **{"port": "0", "audit": "off", **given})
-    with compose.opened(chosen) as house, listening(chosen) as listener:
+    with compose.build(chosen) as house, listening(chosen) as listener:
         server = server_of(house.app)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -103,7 +103,7 @@ class Servers:
 
     def __init__(self, stack: ExitStack, folder: Callable[[], Path]) -> None:
         self._stack, self._folder = stack, folder
-        self._running: dict[object, tuple[str, House]] = {}
+        self._running: dict[object, tuple[str, Application]] = {}
 
     def target(self, scenario: Scenario) -> tuple[Target, Callable[[], None]]:
         """Where to play a file, and what to call when its seed is in."""

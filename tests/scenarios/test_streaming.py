@@ -11,7 +11,7 @@ PIECE = 500
 
 def test_a_page_past_its_limit_is_sent_in_pieces(tmp_path):
     """A page that one millisecond fills may be of any size, so no piece of it holds more than a few hundred records."""
-    with compose.opened(settings.read({}, store=str(tmp_path))) as house:
+    with compose.build(settings.read({}, store=str(tmp_path))) as house:
         pieces = []
 
         async def watched(scope, receive, send):

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from casbah import compose, settings
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.serving.processes import Processes, server
 from casbah.serving.server import address, listening
 from making import record
@@ -34,7 +34,7 @@ class Served:
     """A running server, and its house; `processes` are those beside it."""
 
     url: str
-    house: House
+    house: Application
     processes: Processes
     key: str
 
@@ -67,7 +67,7 @@ def serving(folder: Path, **given: str) -> Iterator[Served]:
     chosen = settings.read(
         {}, store=str(folder), port="0", **{"audit": "off", "search_processes": "2", "log_requests": "off", **given}
     )
-    with compose.opened(chosen) as house, listening(chosen) as listener:
+    with compose.build(chosen) as house, listening(chosen) as listener:
         running = server(chosen, house)
         thread = Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -13,8 +13,8 @@ import pytest
 
 from casbah import settings
 from casbah.errors import UnwritableError
-from casbah.identity.attempts import Attempts
-from casbah.identity.door import Door
+from casbah.identity.authenticator import Authenticator
+from casbah.identity.failed_sign_ins import FailedSignIns
 from casbah.identity.token import digest
 from casbah.serving.processes import wanted
 from casbah.store.embedded.schema import PERIOD_BITS
@@ -357,7 +357,7 @@ def test_a_forced_end_does_not_wait(served):
 
 
 def test_what_an_issuer_vouches_for_is_for_the_owner():
-    door = Door(None, digest("local"), Attempts(None, clock=lambda: 0), issuer=object())
+    door = Authenticator(None, digest("local"), FailedSignIns(None, clock=lambda: 0), issuer=object())
     for key in ("a.b.c", "known"):
         door.attempts.good(digest(key))
     assert [door.known(f"Bearer {key}") for key in ("a.b.c", "known", "unknown", "local")] == [

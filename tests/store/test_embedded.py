@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from casbah.activity.scope import Scope
 from casbah.errors import StoreFormatError, StoreLockedError
-from casbah.store.embedded import intake as intake_module
-from casbah.store.embedded import resolve, stamp, vocabulary
+from casbah.store.embedded import rewrite, sequence, term_dictionary
+from casbah.store.embedded import write_queue as intake_module
 from casbah.store.embedded.render import escape
-from casbah.store.embedded.stamp import Stamp
+from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.entry import Prepared
 from making import NOW, SIGNS, arrival, ids, query, record
@@ -82,7 +82,7 @@ def test_an_escaped_value_matches_itself_and_nothing_else(wanted: str, others: l
     writer.commit()
     index.reload()
     pattern = tantivy.Query.regex_query(SCHEMA, "t", escape(wanted))
-    assert index.searcher().search(pattern, limit=1).count == 1
+    assert index.tantivy_searcher().search(pattern, limit=1).count == 1
 
 
 @pytest.mark.parametrize("operator", ["contains", "startswith", "endswith"])
@@ -90,8 +90,8 @@ def test_signs_mean_themselves_where_the_terms_are_too_many_to_be_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operator: str
 ) -> None:
     """Only then is a pattern handed to the engine: what a small store answers comes from its list of terms."""
-    monkeypatch.setattr(vocabulary, "MOST_TERMS", 0)
-    monkeypatch.setattr(resolve, "_MOST_PREFIXED", 0)
+    monkeypatch.setattr(term_dictionary, "MOST_TERMS", 0)
+    monkeypatch.setattr(rewrite, "_MOST_PREFIXED", 0)
     others = ["axb", "aab", "ab", "a", "b", "a5b"]
     agents = [*others, *(f"a{sign}b" for sign in SIGNS)]
     store = opened(tmp_path)
@@ -127,10 +127,10 @@ def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkey
     store.insert([arrival(record(1))], TENANT)
     whole = intake_module.document
 
-    def breaks(entry: Prepared, stamp: Stamp, **keys: Any) -> str:
-        if stamp.seq == 4:
+    def breaks(entry: Prepared, sequence: SequenceNumber, **keys: Any) -> str:
+        if sequence.seq == 4:
             raise RuntimeError("as a full disk would")
-        return whole(entry, stamp, **keys)
+        return whole(entry, sequence, **keys)
 
     monkeypatch.setattr(intake_module, "document", breaks)
     batch = [arrival(record(n)) for n in (2, 3, 4)]
@@ -150,7 +150,7 @@ def test_more_than_a_sort_key_can_tell_apart_is_refused_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = opened(tmp_path)
-    monkeypatch.setattr(stamp, "MOST_TIES", 3)
+    monkeypatch.setattr(sequence, "MOST_TIES", 3)
     done = store.insert([arrival(record(n, created=NOW)) for n in range(5)], TENANT)
     assert (done.stored, done.duplicates, [position for position, _ in done.refused]) == (3, 0, [3, 4])
     assert store.find(query(), TENANT).total == 3

@@ -8,7 +8,7 @@ import pytest
 from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
-from casbah.store.embedded import following, payload
+from casbah.store.embedded import following, record_codec
 from casbah.store.embedded.following import FollowingStore
 from casbah.store.embedded.schema import PERIOD_BITS
 from casbah.store.embedded.store import EmbeddedStore
@@ -19,7 +19,7 @@ TENANT = Scope("default")
 
 @pytest.fixture
 def owner(tmp_path, monkeypatch):
-    monkeypatch.setattr(payload, "SAMPLES", 100)
+    monkeypatch.setattr(record_codec, "SAMPLES", 100)
     with closing(EmbeddedStore(tmp_path, clock=lambda: NOW)) as store:
         yield store
 
@@ -83,19 +83,21 @@ def test_scans_leave_little_behind(owner, monkeypatch):
         for _ in range(3):
             assert len(list(store.scan(query(isScan=True, limit=300), TENANT).records)) == 300
         store.count(query().predicate, TENANT)
-        assert [period.view.handed_out for period in store._tenants.get("default")._periods.values()] == [0]
+        assert [partition.searcher.handed_out for partition in store._tenants.get("default")._partitions.values()] == [
+            0
+        ]
 
 
 def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
     owner.insert([arrival(record(n)) for n in range(50)], TENANT)
     with follower(owner) as store:
         assert store.find(query(), TENANT).total == 50
-        before = store._tenants.get("default")._periods[NOW >> PERIOD_BITS].view.name
+        before = store._tenants.get("default")._partitions[NOW >> PERIOD_BITS].searcher.name
         owner.delete(query({"activity.id": {"eq": "activity-7"}}).predicate, TENANT)
         while owner.erase(TENANT):
             pass
         store.keep_up()
-        assert store._tenants.get("default")._periods[NOW >> PERIOD_BITS].view.name != before
+        assert store._tenants.get("default")._partitions[NOW >> PERIOD_BITS].searcher.name != before
 
 
 def test_it_deletes_nothing_and_ends(owner):

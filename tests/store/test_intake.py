@@ -9,11 +9,11 @@ import pytest
 
 from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
-from casbah.store import groups
+from casbah.store import group_commit
 from casbah.store.contract import Inserted
-from casbah.store.embedded import intake as intake_module
-from casbah.store.embedded import stamp
-from casbah.store.embedded.period import Period
+from casbah.store.embedded import sequence
+from casbah.store.embedded import write_queue as intake_module
+from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.writer import Writers
 from making import NOW, arrival, from_source, ids, query, record
@@ -34,13 +34,13 @@ def held(monkeypatch):
     begun, release, sizes = threading.Event(), threading.Event(), []
     whole = Writers.write
 
-    def write(self, period, documents, limits, **more):
+    def write(self, partition, documents, limits, **more):
         listed = list(documents)
         sizes.append(len(listed))
         if not begun.is_set():
             begun.set()
             assert release.wait(30)
-        whole(self, period, listed, limits, **more)
+        whole(self, partition, listed, limits, **more)
 
     monkeypatch.setattr(Writers, "write", write)
     return begun, release, sizes
@@ -93,10 +93,10 @@ def test_one_id_with_two_bodies_in_batches_that_share_a_commit_is_two_activities
 def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch):
     whole = intake_module.document
 
-    def breaks(entry, stamp, **keys):
+    def breaks(entry, sequence, **keys):
         if entry.id == record(7)["_id"]:
             raise RuntimeError("something is wrong with this one")
-        return whole(entry, stamp, **keys)
+        return whole(entry, sequence, **keys)
 
     monkeypatch.setattr(intake_module, "document", breaks)
     batches = [[arrival(record(n)), arrival(record(20))] for n in (7, 1, 2)]
@@ -110,11 +110,11 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
     slow = Writers.write
     calls = []
 
-    def fails(self, period, documents, limits, **more):
+    def fails(self, partition, documents, limits, **more):
         calls.append(1)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        slow(self, period, documents, limits, **more)
+        slow(self, partition, documents, limits, **more)
 
     monkeypatch.setattr(Writers, "write", fails)
     first, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 6)])
@@ -125,15 +125,15 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
 
 
 def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeypatch):
-    monkeypatch.setattr(groups, "MOST_TOGETHER", 3)
+    monkeypatch.setattr(group_commit, "MOST_TOGETHER", 3)
     slow = Writers.write
     calls = []
 
-    def fails(self, period, documents, limits, **more):
+    def fails(self, partition, documents, limits, **more):
         calls.append(1)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        slow(self, period, documents, limits, **more)
+        slow(self, partition, documents, limits, **more)
 
     monkeypatch.setattr(Writers, "write", fails)
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 10)])
@@ -158,7 +158,7 @@ def test_a_batch_that_waited_until_the_store_was_closed_is_not_written(tmp_path)
 
 
 def test_large_batches_do_not_share(store, held, monkeypatch):
-    monkeypatch.setattr(groups, "MOST_TOGETHER", 10)
+    monkeypatch.setattr(group_commit, "MOST_TOGETHER", 10)
     batches = [[arrival(record(10 * n + m)) for m in range(6)] for n in range(1, 4)]
     _, rest = together(store, held, [arrival(record(0))], batches)
     assert rest == [Inserted(6, 0)] * 3
@@ -181,14 +181,14 @@ class Panic(BaseException):
 
 
 def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
-    add = intake_module._Known.add
+    add = intake_module._KnownKeys.add
 
     def panics(self, column, term):
         if term == record(3)["_id"]:
             raise Panic
         return add(self, column, term)
 
-    monkeypatch.setattr(intake_module._Known, "add", panics)
+    monkeypatch.setattr(intake_module._KnownKeys, "add", panics)
     with pytest.raises(Panic):
         together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in (1, 2, 3)])
     assert store._tenant(TENANT)._intake._groups.waiting == deque()
@@ -197,7 +197,7 @@ def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
 
 
 def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypatch):
-    monkeypatch.setattr(stamp, "MOST_TIES", 1)
+    monkeypatch.setattr(sequence, "MOST_TIES", 1)
     full = record(0)
     same = {**record(1), "created": full["created"]}
     later = {**record(1), "created": full["created"] + 1}
@@ -208,7 +208,7 @@ def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypat
 
 
 def test_commits_that_fail_use_up_no_place_in_a_moment(store, monkeypatch):
-    monkeypatch.setattr(stamp, "MOST_TIES", 4)
+    monkeypatch.setattr(sequence, "MOST_TIES", 4)
     batch = [arrival({**record(n), "created": NOW}) for n in range(3)]
 
     def fails(*_, **__):
@@ -231,7 +231,7 @@ def test_what_is_on_disk_though_its_call_failed_is_not_stored_again(store, monke
     before = store.settled(TENANT)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Period, "refresh", fails)
+        broken.setattr(Partition, "refresh", fails)
         with pytest.raises(OSError, match="Too many"):
             store.insert([arrival(record(1))], TENANT)
     assert store.settled(TENANT) == before  # It may be there, so that whoever follows what is stored waits for it.

@@ -14,7 +14,7 @@ from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
 from casbah.store.embedded import store as store_module
 from casbah.store.embedded.following import FollowingStore
-from casbah.store.embedded.opened import Opened
+from casbah.store.embedded.lazy_registry import LazyRegistry
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.tenant import Tenant
 from making import NOW, arrival, query, record
@@ -67,7 +67,7 @@ def test_a_slow_tenant_holds_up_no_other(folder, slow) -> None:
 def test_requests_of_a_slow_tenant_keep_no_threads_from_others(folder, slow) -> None:
     """As many as there are threads, and more; the other tenant's are answered meanwhile, all in one event loop."""
     release, begun = slow
-    with compose.opened(settings.read({}, store=str(folder), search_threads="1"), clock=lambda: NOW) as house:
+    with compose.build(settings.read({}, store=str(folder), search_threads="1"), clock=lambda: NOW) as house:
 
         def asked(scope: Scope, path: bytes, *body: bytes):
             headers = [
@@ -103,7 +103,7 @@ def test_an_error_of_opening_goes_to_all_who_wait_and_is_not_kept() -> None:
             raise OSError("not now")
         return name
 
-    opened = Opened(opening)
+    opened = LazyRegistry(opening)
     first = [opened.soon("one") for _ in range(3)]
     release.set()
     for each in first:

@@ -13,8 +13,8 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.scope import Scope
 from casbah.activity.text import words
-from casbah.errors import BadSettingError, UnreachableError
-from casbah.store.opensearch.cluster import Cluster, Names, RefusedError
+from casbah.errors import BadSettingError, ClusterUnreachableError
+from casbah.store.opensearch.cluster import Cluster, ClusterRefusedError, Names
 from casbah.store.opensearch.document import key
 from casbah.store.opensearch.render import escape, render
 from casbah.store.opensearch.templates import CHUNK, make, pieces
@@ -78,12 +78,12 @@ TENANTS = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)
 @given(TENANTS, TENANTS, st.integers(440, 1_910), st.integers(440, 1_910))
 def test_no_name_of_one_tenant_is_another_ones(one: str, other: str, first: int, second: int) -> None:
     names = Names("casbah")
-    mine = {names.all_of(Scope(one)), names.period(Scope(one), first)}
+    mine = {names.all_of(Scope(one)), names.partition(Scope(one), first)}
     assert not mine & {names.tenants, names.feedback, names.template}
     assert all(not fnmatch.fnmatch(each, names.pattern) for each in (names.tenants, names.feedback))
-    assert fnmatch.fnmatch(names.period(Scope(one), first), names.pattern)
+    assert fnmatch.fnmatch(names.partition(Scope(one), first), names.pattern)
     if one != other:
-        assert not mine & {names.all_of(Scope(other)), names.period(Scope(other), second)}
+        assert not mine & {names.all_of(Scope(other)), names.partition(Scope(other), second)}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ class _Busy:
     def ask(self, method: str, *_: object, **__: object) -> object:
         self.asked.append(method)
         if method == "PUT" and self._refuses:
-            raise RefusedError(400, self._refuses, "no")
+            raise ClusterRefusedError(400, self._refuses, "no")
         return method == "PUT" or self.asked.count("HEAD") > self._unseen
 
 
@@ -145,9 +145,9 @@ def test_an_index_is_waited_for_until_all_nodes_know_it() -> None:
 
 
 def test_an_index_that_is_refused_or_never_seen_is_an_error() -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ClusterRefusedError) as refused:
         make(cast("Cluster", _Busy(unseen=9, refuses="illegal_argument_exception")), "new", {})
     assert refused.value.kind == "illegal_argument_exception"
-    with pytest.raises(UnreachableError) as unseen:
+    with pytest.raises(ClusterUnreachableError) as unseen:
         make(cast("Cluster", _Busy(unseen=99)), "new", {}, seconds=0.2)
-    assert not isinstance(unseen.value, RefusedError)
+    assert not isinstance(unseen.value, ClusterRefusedError)

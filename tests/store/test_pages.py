@@ -15,11 +15,11 @@ from casbah.activity import matching
 from casbah.activity.query import Query
 from casbah.activity.record import Reading
 from casbah.activity.scope import Scope
-from casbah.store.embedded import asked as asked_module
+from casbah.store.embedded import bound_query as asked_module
 from casbah.store.embedded import search
 from casbah.store.embedded.schema import PERIOD_BITS
+from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.store import EmbeddedStore
-from casbah.store.embedded.view import View
 from making import NOW, arrival, ids, query, record
 
 TENANT = Scope("default")
@@ -145,8 +145,10 @@ def test_any_window_of_time_holds_what_lies_in_it(filled: Filled, sort: str) -> 
 def test_short_cuts_are_taken(filled: Filled, monkeypatch) -> None:
     """Without this, the tests above could pass because no window was ever tried and nothing followed from terms."""
     counted, windows = [], []
-    matching_of, windows_of = View.matching, asked_module._window
-    monkeypatch.setattr(View, "matching", lambda view, asked: counted.append(1) or matching_of(view, asked))
+    matching_of, windows_of = PartitionSearcher.matching, asked_module._window
+    monkeypatch.setattr(
+        PartitionSearcher, "matching", lambda searcher, asked: counted.append(1) or matching_of(searcher, asked)
+    )
     monkeypatch.setattr(
         asked_module, "_window", lambda *given, **named: windows.append(windows_of(*given, **named)) or windows[-1]
     )
@@ -160,5 +162,5 @@ def test_short_cuts_are_taken(filled: Filled, monkeypatch) -> None:
 def test_a_query_asked_again_is_not_counted_again(filled: Filled, monkeypatch) -> None:
     asked = query(FILTERS["two words"], limit=10)
     total = filled.store.find(asked, TENANT).total
-    monkeypatch.setattr(View, "matching", lambda *_: pytest.fail("it is known"))
+    monkeypatch.setattr(PartitionSearcher, "matching", lambda *_: pytest.fail("it is known"))
     assert filled.store.find(asked, TENANT).total == total

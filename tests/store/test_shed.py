@@ -8,7 +8,7 @@ import pytest
 
 from casbah.activity.query import continuation
 from casbah.activity.scope import Scope
-from casbah.store.embedded import periods
+from casbah.store.embedded import partitions
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
 
@@ -27,7 +27,7 @@ def walked(store: EmbeddedStore) -> list[str]:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(periods, "MOST_HANDED_OUT", 600)
+    monkeypatch.setattr(partitions, "MOST_HANDED_OUT", 600)
     opened = EmbeddedStore(tmp_path, clock=lambda: NOW)
     opened.insert([arrival(record(n, timestamp=NOW - n * 1_000)) for n in range(4_000)], TENANT)
     yield opened
@@ -35,13 +35,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_engine_begins_anew_after_so_many_records(store: EmbeddedStore):
-    before = {view.searcher for view in store._tenant(TENANT)._periods.views()}
+    before = {searcher.tantivy_searcher for searcher in store._tenant(TENANT)._partitions.searchers()}
     expected = [f"activity-{n}" for n in range(4_000)]
     assert walked(store) == expected
     store._writing.submit(lambda: None).result()
-    after = store._tenant(TENANT)._periods.views()
-    assert not before & {view.searcher for view in after}
-    assert max(view.handed_out for view in after) <= 600 + 1_000
+    after = store._tenant(TENANT)._partitions.searchers()
+    assert not before & {searcher.tantivy_searcher for searcher in after}
+    assert max(searcher.handed_out for searcher in after) <= 600 + 1_000
     assert store.find(query({"date": {"gte": [NOW - 5_500]}}), TENANT).total == 6
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from casbah.activity.matching import matches
 from casbah.activity.query import parse
 from casbah.activity.scope import Scope
-from casbah.compose import House
+from casbah.compose import Application
 from making import record
 
 _MOST_TABS = 150
@@ -56,7 +56,7 @@ def chips(page: Any) -> list[str]:
     return [re.sub(r"\s+", " ", text).strip() for text in page.locator(".chip-open").all_inner_texts()]
 
 
-def expected(house: House, filters: dict[str, Any]) -> int:
+def expected(house: Application, filters: dict[str, Any]) -> int:
     """How many match of all that is stored, by the plain meaning of the filters."""
     asked = parse({"filters": filters}, now=house.services.clock())
     scan = parse({"isScan": True, "limit": 5_000}, now=house.services.clock())

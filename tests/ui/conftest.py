@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from casbah.activity.scope import Scope
-from casbah.compose import House, wall_clock
+from casbah.compose import Application, wall_clock
 from casbah.demo.load import made_up_arrivals, sample_arrivals
 from scenarios.server import serving
 
@@ -31,7 +31,7 @@ WIDE = {"width": 1360, "height": 900}
 
 
 @pytest.fixture(scope="session")
-def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, House]]:
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Application]]:
     """The URL and the house of a server with real activities, and made-up ones of the last months."""
     found = [*sample_arrivals(), *made_up_arrivals(MADE_UP, until_ms=wall_clock())]
     with serving(tmp_path_factory.mktemp("ui")) as (url, house):
@@ -79,7 +79,7 @@ class Watched:
 
 
 @pytest.fixture
-def opened(chromium: Any, stocked: tuple[str, House]) -> Iterator[Callable[..., Any]]:
+def opened(chromium: Any, stocked: tuple[str, Application]) -> Iterator[Callable[..., Any]]:
     """Opens pages, signed in, at a path; at the end nothing may have left the host, and no script may have failed."""
     url, house = stocked
     with _pages(chromium, url, house) as opener:
@@ -87,7 +87,7 @@ def opened(chromium: Any, stocked: tuple[str, House]) -> Iterator[Callable[..., 
 
 
 @contextmanager
-def _pages(chromium: Any, url: str, house: House) -> Iterator[Callable[..., Any]]:
+def _pages(chromium: Any, url: str, house: Application) -> Iterator[Callable[..., Any]]:
     watched, contexts = Watched(urlsplit(url).netloc), []
     key, _ = house.services.tokens.create(f"analyst {secrets.token_hex(3)}", tenant=TENANT.tenant)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from casbah.activity.scope import Scope
-from casbah.compose import House, wall_clock
+from casbah.compose import Application, wall_clock
 from making import arrival
 from ui.acts import activity, expected, filters_of, press, settled, shows, tab_to, total
 
@@ -19,7 +19,7 @@ PANEL = ".float input[type=text]"
 
 
 @pytest.fixture(scope="module")
-def house(stocked: tuple[str, House]) -> House:
+def house(stocked: tuple[str, Application]) -> Application:
     """With an attack amid the real activities: a stolen account, an anonymous address, downloads, and what came of it."""
     _, house = stocked
     now = wall_clock() // 1_000 * 1_000
@@ -58,7 +58,7 @@ def house(stocked: tuple[str, House]) -> House:
     return house
 
 
-def answers(page: Any, house: House, filters: dict[str, Any]) -> None:
+def answers(page: Any, house: Application, filters: dict[str, Any]) -> None:
     """The page asks for what was meant, and its total is the plain meaning's."""
     found = expected(house, filters)
     assert found > 0
@@ -85,7 +85,7 @@ def last(page: Any, text: str) -> None:
     page.keyboard.press("Escape")
 
 
-def test_who_downloaded_from_an_anonymous_address_last_week(opened: Callable[..., Any], house: House) -> None:
+def test_who_downloaded_from_an_anonymous_address_last_week(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     choose(page, "ip.tags", "Anonymous proxy")
     choose(page, "activity.eventActionType", "Download file")
@@ -101,7 +101,7 @@ def test_who_downloaded_from_an_anonymous_address_last_week(opened: Callable[...
     page.locator(".facet-value", has_text="mallory@contoso.com").wait_for()
 
 
-def test_everything_an_address_did_in_the_hour_before_an_alert(opened: Callable[..., Any], house: House) -> None:
+def test_everything_an_address_did_in_the_hour_before_an_alert(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     choose(page, "activity.alertId", "5f0000000000000000000a1e")
     settled(page)
@@ -123,7 +123,7 @@ def test_everything_an_address_did_in_the_hour_before_an_alert(opened: Callable[
     assert total(page) == 19
 
 
-def test_whose_sign_ins_failed_most_last_month(opened: Callable[..., Any], house: House) -> None:
+def test_whose_sign_ins_failed_most_last_month(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     press(page, "button:text-is('Queries')")
     press(page, ".menu .item:has-text('Failed log-on')")
@@ -136,7 +136,7 @@ def test_whose_sign_ins_failed_most_last_month(opened: Callable[..., Any], house
     assert "user.username" in filters_of(page)
 
 
-def test_what_administrators_did_outside_an_app(opened: Callable[..., Any], house: House) -> None:
+def test_what_administrators_did_outside_an_app(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     press(page, "button:text-is('Queries')")
     press(page, ".menu .item:has-text('Admin activities')")
@@ -154,14 +154,14 @@ def test_what_administrators_did_outside_an_app(opened: Callable[..., Any], hous
     answers(page, house, {"activity.type": {"eq": [True]}, "service": {"neq": [11599]}})
 
 
-def test_who_touched_a_file(opened: Callable[..., Any], house: House) -> None:
+def test_who_touched_a_file(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     choose(page, "fileSelector", "Acquisition plan.docx")
     answers(page, house, {"fileSelector": {"eq": ["acquisition plan.docx"]}})
     assert total(page) == 7
 
 
-def test_words_anywhere_in_an_activity(opened: Callable[..., Any], house: House) -> None:
+def test_words_anywhere_in_an_activity(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     tab_to(page, ".bar input[type=search]")
     page.keyboard.type("acquisition plan")
@@ -170,7 +170,7 @@ def test_words_anywhere_in_an_activity(opened: Callable[..., Any], house: House)
     answers(page, house, {"text": {"text": ["acquisition plan"]}})
 
 
-def test_which_countries_a_user_signed_in_from(opened: Callable[..., Any], house: House) -> None:
+def test_which_countries_a_user_signed_in_from(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     choose(page, "user.username", "mallory@contoso.com")
     choose(page, "activity.eventActionType", "Login")
@@ -178,7 +178,7 @@ def test_which_countries_a_user_signed_in_from(opened: Callable[..., Any], house
     page.locator(".facet", has_text="Country").locator(".facet-value", has_text="Netherlands").wait_for()
 
 
-def test_what_came_from_risky_addresses_with_a_program(opened: Callable[..., Any], house: House) -> None:
+def test_what_came_from_risky_addresses_with_a_program(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     choose(page, "ip.category", "Risky")
     choose(page, "userAgent.userAgent", "curl")
@@ -189,7 +189,7 @@ def test_what_came_from_risky_addresses_with_a_program(opened: Callable[..., Any
     assert asked["ip.category"] == filters["ip.category"]
 
 
-def test_what_a_network_did(opened: Callable[..., Any], house: House) -> None:
+def test_what_a_network_did(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     choose(page, "ip.address", "198.51.100.0/24")
     answers(page, house, {"ip.address": {"eq": ["198.51.100.0/24"]}})

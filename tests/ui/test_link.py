@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from casbah.compose import House
+from casbah.compose import Application
 
 READ = ["Investigation.read"]
 
 
 @pytest.fixture
-def stranger(stocked: tuple[str, House]) -> tuple[str, str]:
+def stranger(stocked: tuple[str, Application]) -> tuple[str, str]:
     """The name and the key of a token that somebody else made."""
     name = f"stranger {secrets.token_hex(3)}"
     return name, stocked[1].services.tokens.create(name, tenant="fabrikam", scopes=READ)[0]

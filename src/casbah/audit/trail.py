@@ -14,16 +14,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from casbah.activity import predicate as p
-from casbah.activity.arrival import Arrival
 from casbah.activity.fields import FIELDS
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.scope import Scope
 from casbah.errors import CasbahError, UnwritableError
 from casbah.failure import bug
 from casbah.ingest import jsontext
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
-from casbah.ingest.layout import ROLE_ACTED_ON, TARGET, UNSPECIFIED, Actor, App, Instance, Outcome, Shape, Target, keys
 from casbah.ingest.pipeline import arrivals
+from casbah.ingest.record_builder import (
+    ROLE_ACTED_ON,
+    TARGET,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    Outcome,
+    RecordParts,
+    Target,
+    keys,
+)
 from casbah.ingest.reserved import ID_PREFIX
 from casbah.settings import AUDIT_LEVELS
 from casbah.store.contract import Inserted, Store
@@ -152,7 +163,7 @@ class Trail:
                 self._waiting.extendleft((scope, each) for each in reversed(found))
 
 
-def _arrival(act: Act) -> Arrival:
+def _arrival(act: Act) -> NewActivity:
     """The act as an activity, made as those of any other source are. Raises ValueError where it cannot be one."""
     event = {
         "time": act.at,
@@ -186,7 +197,7 @@ def _readable(asked: Mapping[str, Any]) -> Mapping[str, Any] | str:
 def _drafts(event: Event) -> list[Draft]:
     told: Mapping[str, Any] = event.parsed
     about = str(told["about"])
-    shape = Shape(
+    shape = RecordParts(
         app=_APP,
         instance=Instance(""),
         actor=Actor(str(told["who"]), str(told["whoId"]), CASBAH),

@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
-from casbah.backup.place import Place
-from casbah.durable import make_folder, sync_folder, sync_into
+from casbah.backup.place import BackupTarget
 from casbah.errors import BackupError
+from casbah.fsync import make_folder, sync_folder, sync_into
 
 _LISTS = "backups/"
 _FORMAT = 1
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ArchivedSnapshot:
     """A file of a backup: where in the store it belongs, and what it is."""
 
     path: str
@@ -50,7 +50,7 @@ class Backup:
     name: str
     created: int
     totals: Mapping[str, int]
-    files: Sequence[Held]
+    files: Sequence[ArchivedSnapshot]
 
     @property
     def size(self) -> int:
@@ -59,7 +59,7 @@ class Backup:
 
 
 def save(
-    folder: Path, place: Place, *, created: int, totals: Mapping[str, int], progress: Progress
+    folder: Path, place: BackupTarget, *, created: int, totals: Mapping[str, int], progress: Progress
 ) -> tuple[Backup, int]:
     """Bring all files of a folder, which nobody changes meanwhile, to a place; the backup, and how many bytes were new."""
     files = [_held(each, folder) for each in sorted(folder.rglob("*")) if each.is_file()]
@@ -82,12 +82,12 @@ def save(
     return backup, new
 
 
-def all_of(place: Place) -> list[str]:
+def all_of(place: BackupTarget) -> list[str]:
     """The names of all backups, the oldest first."""
     return [key.removeprefix(_LISTS).removesuffix(".json") for key in place.keys(_LISTS)]
 
 
-def one_of(place: Place, name: str | None) -> Backup:
+def one_of(place: BackupTarget, name: str | None) -> Backup:
     """The backup of that name, or the newest. Raises BackupError."""
     names = all_of(place)
     if not names:
@@ -97,7 +97,7 @@ def one_of(place: Place, name: str | None) -> Backup:
         raise BackupError(f"there is no backup {chosen!r} there; the newest is {names[-1]}")
     try:
         said = orjson.loads(b"".join(place.read(f"{_LISTS}{chosen}.json")))
-        files = [Held(**each) for each in said["files"]]
+        files = [ArchivedSnapshot(**each) for each in said["files"]]
         if said["format"] != _FORMAT:
             raise BackupError(f"backup {chosen} has format {said['format']}; this Casbah reads format {_FORMAT}")
         return Backup(chosen, said["created"], said["totals"], files)
@@ -105,7 +105,7 @@ def one_of(place: Place, name: str | None) -> Backup:
         raise BackupError(f"the list of backup {chosen} cannot be read") from None
 
 
-def verify(place: Place, backup: Backup, *, progress: Progress) -> list[str]:
+def verify(place: BackupTarget, backup: Backup, *, progress: Progress) -> list[str]:
     """Read every file of a backup; what is wrong, in words."""
     wrong, done = [], 0
     for each in backup.files:
@@ -118,7 +118,7 @@ def verify(place: Place, backup: Backup, *, progress: Progress) -> list[str]:
     return wrong
 
 
-def restore(place: Place, backup: Backup, into: Path, *, progress: Progress) -> None:
+def restore(place: BackupTarget, backup: Backup, into: Path, *, progress: Progress) -> None:
     """Put a backup into a folder that is empty or not there. Raises BackupError; a file that is not as it was is never used."""
     if into.exists() and any(into.iterdir()):
         raise BackupError(f"{into} is not empty; restore into a new folder")
@@ -133,7 +133,7 @@ def restore(place: Place, backup: Backup, into: Path, *, progress: Progress) -> 
         progress(done := done + each.size, backup.size)
 
 
-def _checked(place: Place, held: Held) -> Iterator[bytes]:
+def _checked(place: BackupTarget, held: ArchivedSnapshot) -> Iterator[bytes]:
     """A file's content. Raises BackupError at its end if it is not what it was."""
     digest, size = hashlib.sha256(), 0
     for piece in place.read(held.key):
@@ -144,10 +144,10 @@ def _checked(place: Place, held: Held) -> Iterator[bytes]:
         raise BackupError(f"{held.key} ({held.path}) is damaged: {size} bytes, SHA-256 {digest.hexdigest()}")
 
 
-def _held(file: Path, folder: Path) -> Held:
+def _held(file: Path, folder: Path) -> ArchivedSnapshot:
     with file.open("rb") as source:
         digest: Any = hashlib.file_digest(source, "sha256")
-    return Held(file.relative_to(folder).as_posix(), file.stat().st_size, digest.hexdigest())
+    return ArchivedSnapshot(file.relative_to(folder).as_posix(), file.stat().st_size, digest.hexdigest())
 
 
 def _inside(path: str) -> PurePosixPath:

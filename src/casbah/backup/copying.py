@@ -15,7 +15,7 @@ from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError
 from casbah.ingest import jsontext
 from casbah.ingest.stored import arrival_of
-from casbah.shelf import Shelf
+from casbah.key_value import KeyValueStore
 from casbah.store.contract import Change, Store
 
 _AT_ONCE = 2_000
@@ -26,7 +26,7 @@ Told = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopyReport:
     """How many activities were stored, how many were there already, how many were refused, and pieces of feedback brought."""
 
     stored: int = 0
@@ -34,8 +34,8 @@ class Copied:
     refused: int = 0
     feedback: int = 0
 
-    def __add__(self, other: "Copied") -> "Copied":
-        return Copied(
+    def __add__(self, other: "CopyReport") -> "CopyReport":
+        return CopyReport(
             self.stored + other.stored,
             self.duplicates + other.duplicates,
             self.refused + other.refused,
@@ -43,18 +43,18 @@ class Copied:
         )
 
 
-def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Iterator[tuple[int, Copied]]:
+def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
     """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
     for reached, changes in _changes(source, scope, after=after):
         arrivals = [arrival_of(each.record) for each in changes]
         done = target.insert(arrivals, scope)
-        yield reached, Copied(done.stored, done.duplicates, len(done.refused))
+        yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 
 
-def commented(source: Store, target: Store, scope: Scope) -> Copied:
+def commented(source: Store, target: Store, scope: Scope) -> CopyReport:
     """Copy what was said of activities, where it is not there yet."""
     brought = 0
-    for activity_id in source.commented(scope):
+    for activity_id in source.ids_with_feedback(scope):
         try:
             known, said = set(target.feedback(activity_id, scope)), source.feedback(activity_id, scope)
         except ActivityNotFoundError:  # It was deleted meanwhile, or refused; what was refused is told.
@@ -63,10 +63,10 @@ def commented(source: Store, target: Store, scope: Scope) -> Copied:
             if entry not in known:
                 target.add_feedback(activity_id, entry, scope)
                 brought += 1
-    return Copied(feedback=brought)
+    return CopyReport(feedback=brought)
 
 
-def copied_shelf(source: Shelf, target: Shelf) -> int:
+def copied_shelf(source: KeyValueStore, target: KeyValueStore) -> int:
     """Copy what is kept beside the activities, where nothing of that name is there yet: how much that was."""
     return sum(target.put(drawer, kept.name, kept.value) for drawer, kept in source.everything())
 

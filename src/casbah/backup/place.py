@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
-from casbah.durable import make_folder, sync_folder, sync_into
 from casbah.errors import BackupError
+from casbah.fsync import make_folder, sync_folder, sync_into
 
 _PIECE = 1 << 20
 
 
-class Place(Protocol):
+class BackupTarget(Protocol):
     """Keeps files under keys such as `files/ab/cdef`. What is kept survives a power failure on return."""
 
     def size(self, key: str) -> int | None:
@@ -31,29 +31,29 @@ class Place(Protocol):
         ...
 
 
-def place_of(text: str, *, endpoint: str | None = None) -> Place:
+def place_of(text: str, *, endpoint: str | None = None) -> BackupTarget:
     """The place that somebody names: a folder, or `s3://bucket/prefix`."""
     if not text.startswith("s3://"):
-        return FolderPlace(Path(text).expanduser())
+        return FolderTarget(Path(text).expanduser())
     parts = urlsplit(text)
     if not parts.netloc:
         raise BackupError(f"{text}: expected s3://bucket/prefix")
-    return BucketPlace(parts.netloc, parts.path.strip("/"), endpoint=endpoint)
+    return BucketTarget(parts.netloc, parts.path.strip("/"), endpoint=endpoint)
 
 
-class FolderPlace:
+class FolderTarget:
     """A folder of this machine, or one that is mounted. What is made there is its owner's alone."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def size(self, key: str) -> int | None:
-        """See `Place.size`."""
+        """See `BackupTarget.size`."""
         file = self._folder / key
         return file.stat().st_size if file.is_file() else None
 
     def put(self, key: str, file: Path) -> None:
-        """See `Place.put`."""
+        """See `BackupTarget.put`."""
         into = self._folder / key
         for folder in (self._folder, *reversed([above for above in into.parents if self._folder in above.parents])):
             make_folder(folder, mode=0o700)
@@ -64,7 +64,7 @@ class FolderPlace:
         sync_folder(into.parent)
 
     def read(self, key: str) -> Iterator[bytes]:
-        """See `Place.read`."""
+        """See `BackupTarget.read`."""
         try:
             with (self._folder / key).open("rb") as source:
                 yield from iter(lambda: source.read(_PIECE), b"")
@@ -72,12 +72,12 @@ class FolderPlace:
             raise BackupError(f"{self._folder / key} is missing") from None
 
     def keys(self, beginning: str) -> list[str]:
-        """See `Place.keys`."""
+        """See `BackupTarget.keys`."""
         folder = self._folder / beginning
         return sorted(f"{beginning}{each.name}" for each in folder.glob("*") if each.suffix != ".new")
 
 
-class BucketPlace:
+class BucketTarget:
     """A bucket; credentials and region are found as boto3 finds them (environment, profile, instance)."""
 
     def __init__(self, bucket: str, prefix: str, *, endpoint: str | None, client: Any = None) -> None:
@@ -86,21 +86,21 @@ class BucketPlace:
         self._client = client or _client(endpoint)
 
     def size(self, key: str) -> int | None:
-        """See `Place.size`."""
+        """See `BackupTarget.size`."""
         found = self._asked("list_objects_v2", Prefix=self._prefix + key, MaxKeys=1).get("Contents", [])
         return int(found[0]["Size"]) if found and found[0]["Key"] == self._prefix + key else None
 
     def put(self, key: str, file: Path) -> None:
-        """See `Place.put`."""
+        """See `BackupTarget.put`."""
         self._asked("upload_file", str(file), Key=self._prefix + key)
 
     def read(self, key: str) -> Iterator[bytes]:
-        """See `Place.read`."""
+        """See `BackupTarget.read`."""
         body = cast("BinaryIO", self._asked("get_object", Key=self._prefix + key)["Body"])
         yield from iter(lambda: body.read(_PIECE), b"")
 
     def keys(self, beginning: str) -> list[str]:
-        """See `Place.keys`."""
+        """See `BackupTarget.keys`."""
         found: list[str] = []
         after: Mapping[str, str] = {}
         while True:

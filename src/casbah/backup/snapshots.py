@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from casbah.durable import copy_beside, make_folder, read_only
 from casbah.errors import NoSuchSnapshotError, ReadOnlyError
+from casbah.fsync import copy_beside, make_folder, read_only
 from casbah.store.contract import Store
 
 FOLDER = "snapshots"

@@ -17,14 +17,14 @@ from rich.text import Text
 from casbah.cli import condition, options
 from casbah.cli.answer import Records, read
 from casbah.cli.connection import Api, connected
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 
 _PATH = "/api/v1/activities"
 _SCAN_PAGE = 5_000
 _PAGE = 100
 
 
-class _Page(Records):
+class _ListPage(Records):
     """A page of a list."""
 
     hasNext: bool  # noqa: N815  the wire's spelling
@@ -150,7 +150,7 @@ def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
     records: list[bytes] = []
     while True:
         wanted = {**body, "skip": body["skip"] + len(records), "limit": min(body["limit"] - len(records), _PAGE)}
-        page = read(api.ask("POST", f"{_PATH}/", json=wanted).content, _Page)
+        page = read(api.ask("POST", f"{_PATH}/", json=wanted).content, _ListPage)
         records += page.records()
         if not page.hasNext or len(records) >= body["limit"]:
             return records[: body["limit"]], page.total
@@ -161,7 +161,7 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
     asked = {**body, "isScan": True, "limit": _SCAN_PAGE}
     done = total = 0
     while True:
-        page = read(api.ask("POST", f"{_PATH}/", json=asked).content, _Page)
+        page = read(api.ask("POST", f"{_PATH}/", json=asked).content, _ListPage)
         total = total or page.total
         yield page.records()
         done += len(page.data)

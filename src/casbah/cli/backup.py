@@ -20,7 +20,7 @@ from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.backup import archive
 from casbah.backup.archive import Backup
-from casbah.backup.place import Place, place_of
+from casbah.backup.place import BackupTarget, place_of
 from casbah.backup.snapshots import FOLDER
 from casbah.cli import options
 from casbah.cli.connection import connected
@@ -136,7 +136,7 @@ def restore(
     typer.echo(json.dumps({**_said(backup), "store": str(folder)}) if as_json else sentence)
 
 
-def _put_back(there: Place, backup: Backup, folder: Path) -> list[str]:
+def _put_back(there: BackupTarget, backup: Backup, folder: Path) -> list[str]:
     """Restore into a folder and look at it as a server would; what is amiss, in words. Half a store does not stay there."""
     fresh = not folder.exists()
     try:
@@ -150,7 +150,7 @@ def _put_back(there: Place, backup: Backup, folder: Path) -> list[str]:
 
 
 def _miscounted(folder: Path, totals: Mapping[str, int]) -> Iterator[str]:
-    with compose.opened(settings.read({}, store=str(folder))) as house:
+    with compose.build(settings.read({}, store=str(folder))) as house:
         for tenant, total in totals.items():
             found = house.services.store.count(Everything(), Scope(tenant))
             if found != total:

@@ -19,7 +19,7 @@ import httpx
 from casbah import compose
 from casbah.activity.scope import Scope
 from casbah.errors import ServerRefusedError
-from casbah.identity.door import DEFAULT_TENANT, TENANT_HEADER
+from casbah.identity.authenticator import DEFAULT_TENANT, TENANT_HEADER
 from casbah.settings import Settings
 
 _FILE = "server.json"
@@ -70,7 +70,7 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
         ) as client:
             yield Api(client.request, settings)
         return
-    with compose.opened(settings) as house, asyncio.Runner() as runner:
+    with compose.build(settings) as house, asyncio.Runner() as runner:
         inside = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=house.app),
             base_url="http://casbah",

@@ -18,13 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
-from casbah.backup.copying import Copied, Told, commented, copied, copied_shelf, differing
+from casbah.backup.copying import CopyReport, Told, commented, copied, copied_shelf, differing
 from casbah.cli import options
-from casbah.durable import make_folder, write_file
 from casbah.errors import BackupError, BadRangeError
-from casbah.ingest.enrich.ranges import Book
+from casbah.fsync import make_folder, write_file
+from casbah.ingest.enrich.ranges import RangeBook
+from casbah.key_value import QUERIES, RANGES, RULES, TOKENS
 from casbah.retention.rules import HOLD, Rules
-from casbah.shelf import QUERIES, RANGES, RULES, TOKENS
 from casbah.store.contract import Store
 
 _SHOWN = 10
@@ -58,7 +58,7 @@ def copy(
         _beside(source, target)
     with closing(_opened(source)) as here, closing(_opened(target)) as there:
         rows = [
-            _tenant(here, there, Scope(name), _Kept(source, target, name, again=again), verify=verify)
+            _tenant(here, there, Scope(name), _CopiedCollection(source, target, name, again=again), verify=verify)
             for name in tenant or here.tenants()
         ]
     wrong = sum(row["different"] or 0 for row in rows)
@@ -73,7 +73,7 @@ def copy(
         raise typer.Exit(1)
 
 
-class _Kept:
+class _CopiedCollection:
     """Up to which number a tenant has been copied, on disk, for a copy that is interrupted."""
 
     def __init__(self, source: str, target: str, tenant: str, *, again: bool) -> None:
@@ -97,9 +97,9 @@ def _beside(source: str, target: str) -> None:
     """Copy what is kept beside the activities, and say what that was. Holds come first: nothing of theirs is to be deleted."""
     here, there = (settings.read(os.environ, store=address) for address in (source, target))
     clock = compose.wall_clock
-    with compose.shelves(here) as ours, compose.shelves(there) as theirs:
+    with compose.key_value_stores(here) as ours, compose.key_value_stores(there) as theirs:
         told = [(_rules(Rules(ours(RULES)), Rules(theirs(RULES))), RULES.what)]
-        brought, left = _ranges(Book(ours(RANGES), clock=clock), Book(theirs(RANGES), clock=clock))
+        brought, left = _ranges(RangeBook(ours(RANGES), clock=clock), RangeBook(theirs(RANGES), clock=clock))
         told += [(brought, RANGES.what)]
         told += [(copied_shelf(ours(kind), theirs(kind)), kind.what) for kind in (TOKENS, QUERIES)]
     said = [f"{count:,} of {what}" for count, what in told if count]
@@ -121,7 +121,7 @@ def _rules(here: Rules, there: Rules) -> int:
     return brought
 
 
-def _ranges(here: Book, there: Book) -> tuple[int, list[str]]:
+def _ranges(here: RangeBook, there: RangeBook) -> tuple[int, list[str]]:
     """Bring the IP ranges that are not there yet: how many, and what stands in the way of the others."""
     brought: int = 0
     left: list[str] = []
@@ -141,9 +141,9 @@ def _ranges(here: Book, there: Book) -> tuple[int, list[str]]:
     return brought, left
 
 
-def _tenant(here: Store, there: Store, scope: Scope, kept: _Kept, *, verify: bool) -> dict[str, Any]:
+def _tenant(here: Store, there: Store, scope: Scope, kept: _CopiedCollection, *, verify: bool) -> dict[str, Any]:
     total = here.count(Everything(), scope)
-    done = Copied()
+    done = CopyReport()
     with _bar(f"copying {scope.tenant}", total) as told:
         for reached, part in copied(here, there, scope, after=kept.after):
             done += part

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from casbah.cli import condition, options
 from casbah.cli.connection import connected
-from casbah.cli.plain import cell
+from casbah.cli.printable import cell
 
 _EXTENSION = "/api/ext/v1"
 _DAY, _MINUTE = 86_400_000, 60_000

@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from casbah import compose
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
 from casbah.cli import options
 from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
-from casbah.cli.plain import plain
+from casbah.cli.printable import plain
 from casbah.cli.serve import Stopping
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.demo.load import made_up_arrivals, sample_arrivals
 from casbah.serving.processes import server
 from casbah.serving.server import AddressTakenError, address, listening, settle
@@ -56,7 +56,7 @@ def demo(
     """
     folder = store or os.environ.get(SETTINGS["store"].variable) or _FOLDER
     settings = options.chosen(store=str(Path(folder).resolve()), port=port)
-    with compose.opened(settings) as house:
+    with compose.build(settings) as house:
         _fill(house, count)
         key, _ = house.services.tokens.create(f"demo {secrets.token_hex(3)}", tenant=options.TENANT)
         with _listening_somewhere(settings) as listener:
@@ -88,7 +88,7 @@ def _listening_somewhere(settings: Settings) -> Any:
         return listening(options.chosen(store=str(settings.store), port="0"))
 
 
-def _fill(house: House, count: int) -> None:
+def _fill(house: Application, count: int) -> None:
     """Store the samples and the made-up activities, unless the store holds some already."""
     held = house.services.store.count(Everything(), _TENANT)
     if held:
@@ -105,7 +105,7 @@ def _fill(house: House, count: int) -> None:
     _say(f"stored {stored:,} activities in {seconds:.0f} s ({stored / max(seconds, 0.001):,.0f} a second)")
 
 
-def _stored(house: House, found: Iterable[Arrival], progress: Progress, count: int) -> int:
+def _stored(house: Application, found: Iterable[NewActivity], progress: Progress, count: int) -> int:
     task = progress.add_task("", total=count)
     stored = 0
     arriving = iter(found)

@@ -92,7 +92,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
 def _cluster(settings: Settings) -> Iterator[Finding]:
     """The cluster."""
     if settings.cluster is not None:
-        yield from compose.examined(settings)
+        yield from compose.diagnose(settings)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     yield Finding("server", "good", "none runs on this folder; `casbah serve` starts one")
     if settings.cluster is None and not settings.store.exists():
         return
-    with compose.opened(settings) as house:
+    with compose.build(settings) as house:
         opened = house.services.store
         counts = [opened.count(Everything(), Scope(tenant)) for tenant in opened.tenants()]
         yield Finding("store", "good", f"opens; {sum(counts):,} activities of {len(counts)} tenants")

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
-from casbah.cli.plain import cell
+from casbah.cli.printable import cell
 from casbah.ingest.enrich.enrichment import Sources
 from casbah.settings import Settings
 

@@ -18,18 +18,18 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from casbah import compose
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.cli.stopping import Stopping
 from casbah.connectors import connectors
 from casbah.errors import ServerRefusedError
-from casbah.ingest import envelope
+from casbah.ingest import wire_encoding
 from casbah.ingest.contract import Recognised, Refusal
-from casbah.ingest.opening import Limits, said
+from casbah.ingest.decompress import Limits, message_of
+from casbah.ingest.event_pages import EventPage, pages
 from casbah.ingest.pipeline import with_lines
-from casbah.ingest.reading import Page, pages
 from casbah.ingest.times import SUSPICIONS, suspicion
 from casbah.settings import Settings
 
@@ -44,7 +44,7 @@ _PATH = "/api/ext/v1/activities"
 _MOST_REASONS = 20
 _MOST_FILES = 50
 
-Item = Arrival | Refusal
+Item = NewActivity | Refusal
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class RejectsFile:
             try:
                 self._write(refusal)
             except OSError as error:
-                self.error = said(error)
+                self.error = message_of(error)
 
     def _write(self, refusal: Refusal) -> None:
         if self._file is None:
@@ -126,7 +126,7 @@ class RejectsFile:
             try:
                 self._file.close()
             except OSError as error:  # The disk may refuse what was buffered.
-                self.error = self.error or said(error)
+                self.error = self.error or message_of(error)
 
     def _opened(self) -> IO[str]:
         if self.in_store:
@@ -236,11 +236,11 @@ def _limits(settings: Settings) -> Limits:
     return Limits(line=settings.max_event)
 
 
-def _store(api: Api, page: Page, report: FileReport, rejects: RejectsFile, stopping: Stopping) -> None:
+def _store(api: Api, page: EventPage, report: FileReport, rejects: RejectsFile, stopping: Stopping) -> None:
     """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
     now = time.time_ns() // 1_000_000
     for batch in _batches(with_lines(_counted(page.items, report.sources)), api.settings.batch):
-        activities = [(line, item) for line, item in batch if isinstance(item, Arrival)]
+        activities = [(line, item) for line, item in batch if isinstance(item, NewActivity)]
         with stopping.batch():
             for _, item in batch:
                 if isinstance(item, Refusal):
@@ -262,7 +262,7 @@ def _batches(items: Iterable[tuple[int, Item]], most: int) -> Iterator[list[tupl
     size = 0
     for line, item in items:
         batch.append((line, item))
-        size += len(item.record if isinstance(item, Arrival) else item.raw)
+        size += len(item.record if isinstance(item, NewActivity) else item.raw)
         if len(batch) >= most or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -270,13 +270,13 @@ def _batches(items: Iterable[tuple[int, Item]], most: int) -> Iterator[list[tupl
         yield batch
 
 
-def _sent(api: Api, origin: str, batch: list[tuple[int, Arrival]], rejects: RejectsFile) -> Tally:
+def _sent(api: Api, origin: str, batch: list[tuple[int, NewActivity]], rejects: RejectsFile) -> Tally:
     """Send activities with the lines of the file that they are from. The server's answer counts them in this batch."""
     if not batch:
         return Tally()
-    body = b"".join(envelope.pack(activity) for _, activity in batch)
+    body = b"".join(wire_encoding.pack(activity) for _, activity in batch)
     answer = api.ask(
-        "POST", _PATH, allow=(httpx.codes.UNPROCESSABLE_ENTITY,), params={"source": envelope.SOURCE}, content=body
+        "POST", _PATH, allow=(httpx.codes.UNPROCESSABLE_ENTITY,), params={"source": wire_encoding.SOURCE}, content=body
     ).json()
     for each in answer["refused"]:
         line, activity = batch[each["line"] - 1]
@@ -287,7 +287,7 @@ def _sent(api: Api, origin: str, batch: list[tuple[int, Arrival]], rejects: Reje
     return tally
 
 
-def _shown(found: Iterable[Page]) -> Iterator[Page]:
+def _shown(found: Iterable[EventPage]) -> Iterator[EventPage]:
     """The pages, with a bar for each while somebody looks."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
@@ -297,7 +297,7 @@ def _shown(found: Iterable[Page]) -> Iterator[Page]:
             progress.remove_task(task)
 
 
-def _watched(page: Page, progress: Progress, task: TaskID) -> Iterator[Recognised | Refusal]:
+def _watched(page: EventPage, progress: Progress, task: TaskID) -> Iterator[Recognised | Refusal]:
     for number, item in enumerate(page.items):
         if number % 500 == 0:
             progress.update(task, completed=page.position())

@@ -8,7 +8,7 @@ import typer
 
 from casbah import compose, settings
 from casbah.errors import UnknownSettingError
-from casbah.identity.door import DEFAULT_TENANT
+from casbah.identity.authenticator import DEFAULT_TENANT
 from casbah.settings import PREFIX, SETTINGS, Settings
 
 Tenant = Annotated[str, typer.Option(help="Whose activities.")]

@@ -16,11 +16,11 @@ from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import connected
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.compose import wall_clock
 from casbah.errors import OperatorError, nearest
-from casbah.identity.door import TENANT_HEADER
-from casbah.pull.config import BadPullFileError, Entry, read
+from casbah.identity.authenticator import TENANT_HEADER
+from casbah.pull.config import BadPullFileError, PullSource, read
 from casbah.pull.contract import PullError
 from casbah.pull.report import report
 from casbah.pull.running import Job, Pulling
@@ -65,13 +65,13 @@ def pull(
     raise typer.Exit(1 if failed else 0)
 
 
-def _entry(name: str, entries: dict[str, Entry]) -> Entry:
+def _entry(name: str, entries: dict[str, PullSource]) -> PullSource:
     if name not in entries:
         raise UnknownPullerError(name, list(entries))
     return entries[name]
 
 
-def _pulled(settings: Settings, chosen: dict[str, Entry], *, once: bool) -> bool:
+def _pulled(settings: Settings, chosen: dict[str, PullSource], *, once: bool) -> bool:
     """Run them; whether one of them failed."""
     with connected(settings, tenant=options.TENANT) as api:
         lock = threading.Lock()
@@ -110,7 +110,7 @@ def _of(send: Send, tenant: str, lock: threading.Lock) -> Send:
     return sent
 
 
-def _show(settings: Settings, chosen: dict[str, Entry], *, as_json: bool) -> None:
+def _show(settings: Settings, chosen: dict[str, PullSource], *, as_json: bool) -> None:
     rows = report(chosen, folder=settings.store, now=time.time_ns() // 1_000_000)
     if as_json:
         typer.echo(json.dumps(rows))

@@ -12,12 +12,12 @@ from rich.table import Table
 from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import running
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.errors import OperatorError
 from casbah.push import build
 from casbah.push.config import read
-from casbah.push.deliver import NotNowError, RefusedError
-from casbah.push.pusher import Letters
+from casbah.push.deliver import DeliveryRefusedError, RetryLaterError
+from casbah.push.pusher import Outbox
 
 app = typer.Typer(
     help="What a server sends on: how it is doing, and what was refused (docs/push.md).",
@@ -36,7 +36,7 @@ def status(*, as_json: options.AsJson = False, store: options.Store = None) -> N
 
     Example: casbah push status
     """
-    with closing(Letters(options.existing(store=store).store)) as letters:
+    with closing(Outbox(options.existing(store=store).store)) as letters:
         found, dead = letters.all(), letters.dead()
     if as_json:
         rows = [{"name": name, "reached": reached, "status": said} for name, reached, said in found]
@@ -76,7 +76,7 @@ def replay(
             f"no destination {name!r} in the file that CASBAH_PUSH names; there: {', '.join(entries) or 'none'}"
         )
     sent = letters_sent = 0
-    with compose.opened(settings) as house, closing(Letters(settings.store)) as letters:
+    with compose.build(settings) as house, closing(Outbox(settings.store)) as letters:
         pushers = build.pushers(
             {name: entries[name]}, store=house.services.store, letters=letters, clock=house.services.clock
         )
@@ -84,7 +84,7 @@ def replay(
             for letter in letters.dead(name):
                 try:
                     sent += pusher.replay(letter)
-                except (NotNowError, RefusedError) as wrong:
+                except (RetryLaterError, DeliveryRefusedError) as wrong:
                     raise PushError(f"{name}: {wrong}; {letters_sent} letters were sent, the others are kept") from None
                 letters_sent += 1
     said = {"letters": letters_sent, "activities": sent}

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.errors import OperatorError, nearest
 from casbah.ingest.enrich.networks import CATEGORIES
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 
 app = typer.Typer(
     help="Events that ingest over HTTP refused, with the reasons (docs/sources.md).",

@@ -13,7 +13,7 @@ from rich.table import Table
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.counts import Conditions, Filters
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.errors import ServerRefusedError
 from casbah.ingest.apps import CASBAH
 from casbah.retention.rules import HOLD, MOST_DAYS

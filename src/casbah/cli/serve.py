@@ -15,13 +15,13 @@ import uvicorn
 from casbah import compose, logs
 from casbah.cli import options
 from casbah.cli.connection import announced, trusted
-from casbah.identity.door import TENANT_HEADER
+from casbah.identity.authenticator import TENANT_HEADER
 from casbah.pull.config import read
 from casbah.pull.running import Job, Pulling
 from casbah.pull.sinks import sink
 from casbah.push import build as push
 from casbah.push import config as push_config
-from casbah.push.pusher import Letters, Pushing
+from casbah.push.pusher import Outbox, Pushing
 from casbah.serving.processes import server
 from casbah.serving.server import address, checked, listening, settle
 from casbah.settings import Settings
@@ -54,7 +54,7 @@ def serve(
     settings = options.chosen(**options.named(chosen or (), given))
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     checked(settings)
-    with compose.opened(settings) as house, listening(settings) as listener:
+    with compose.build(settings) as house, listening(settings) as listener:
         url, answering = address(listener, secure=settings.tls_certificate is not None), server(settings, house)
         stopping = Stopping(answering, house.services.leaving, drain=settings.drain)
         stopping.on_signals()
@@ -78,13 +78,13 @@ def serve(
 
 
 @contextmanager
-def pushing(settings: Settings, house: compose.House) -> Iterator[None]:
+def pushing(settings: Settings, house: compose.Application) -> Iterator[None]:
     """Send on what is stored while the server runs, if a file says where."""
     entries = push_config.read(settings.push) if settings.push else {}
     if not entries:
         yield
         return
-    with closing(Letters(settings.store)) as letters:
+    with closing(Outbox(settings.store)) as letters:
         pushers = push.pushers(entries, store=house.services.store, letters=letters, clock=house.services.clock)
         with closing(Pushing(pushers, letters)) as running:
             running.start()

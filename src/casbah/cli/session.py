@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from casbah.cli import options
 from casbah.cli.connection import connected
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.cli.token import moment
 
 app = typer.Typer(help="List and end sessions of the pages.", no_args_is_help=True, rich_markup_mode=None)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from casbah.cli import options
-from casbah.cli.plain import cell
+from casbah.cli.printable import cell
 from casbah.connectors import connectors
 from casbah.errors import UnknownSourceError
 from casbah.ingest.apps import APPS

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import connected
-from casbah.cli.plain import cell, plain
+from casbah.cli.printable import cell, plain
 from casbah.errors import NoSuchTokenError, OperatorError
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import LAST_MS

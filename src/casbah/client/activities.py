@@ -15,7 +15,7 @@ from casbah.client.driver import Awaiting, Blocking
 from casbah.client.errors import ProtocolError, UsageError
 from casbah.client.exchange import Call, Operation
 from casbah.client.page import ACTIVITIES, EXTENSION, Changes, Page, Record, changes_of, id_of, page_of
-from casbah.client.walk import Checkpoint, Direction, Sort, Walk, begin
+from casbah.client.scan_cursor import Checkpoint, Direction, ScanCursor, Sort, begin
 
 _MOST_LISTED = 250
 
@@ -165,7 +165,7 @@ def _path_of(activity_id: str) -> str:
 class Scan:
     """A scan under way: an iterator of records. After an error it can go on, and it asks for the same page again."""
 
-    def __init__(self, runner: Blocking, walk: Walk) -> None:
+    def __init__(self, runner: Blocking, walk: ScanCursor) -> None:
         self._runner = runner
         self._walk = walk
 
@@ -196,7 +196,7 @@ class Scan:
 class AsyncScan:
     """A scan under way: an async iterator of records. After an error it can go on, and asks for the same page again."""
 
-    def __init__(self, runner: Awaiting, walk: Walk) -> None:
+    def __init__(self, runner: Awaiting, walk: ScanCursor) -> None:
         self._runner = runner
         self._walk = walk
 
@@ -242,7 +242,7 @@ def _awaiting(
     return _like(method, operation)
 
 
-def _scanning(walk: Callable[Parameters, Walk]) -> Callable[Concatenate["Activities", Parameters], Scan]:
+def _scanning(walk: Callable[Parameters, ScanCursor]) -> Callable[Concatenate["Activities", Parameters], Scan]:
     def method(self: "Activities", /, *given: Parameters.args, **named: Parameters.kwargs) -> Scan:
         return Scan(self.runner, walk(*given, **named))
 
@@ -250,7 +250,7 @@ def _scanning(walk: Callable[Parameters, Walk]) -> Callable[Concatenate["Activit
 
 
 def _async_scanning(
-    walk: Callable[Parameters, Walk],
+    walk: Callable[Parameters, ScanCursor],
 ) -> Callable[Concatenate["AsyncActivities", Parameters], AsyncScan]:
     def method(self: "AsyncActivities", /, *given: Parameters.args, **named: Parameters.kwargs) -> AsyncScan:
         return AsyncScan(self.runner, walk(*given, **named))

@@ -10,7 +10,7 @@ import httpx
 
 from casbah import __version__
 from casbah.client.errors import UsageError
-from casbah.client.exchange import Answer, Broken, Call, Operation, Reply, Wait, patiently
+from casbah.client.exchange import Answer, Broken, Call, Operation, Reply, Wait, with_retries
 from casbah.client.key import Key
 from casbah.client.retry import Retry
 
@@ -41,7 +41,7 @@ class Blocking:
 
     def run(self, operation: Operation[Result]) -> Result:
         """What the operation comes to. Raises ClientError."""
-        steps = patiently(operation, retry=self.server.retry, clock=self.server.clock)
+        steps = with_retries(operation, retry=self.server.retry, clock=self.server.clock)
         reply: Reply = None
         while True:
             try:
@@ -73,7 +73,7 @@ class Awaiting:
 
     async def run(self, operation: Operation[Result]) -> Result:
         """What the operation comes to. Raises ClientError."""
-        steps = patiently(operation, retry=self.server.retry, clock=self.server.clock)
+        steps = with_retries(operation, retry=self.server.retry, clock=self.server.clock)
         reply: Reply = None
         while True:
             try:

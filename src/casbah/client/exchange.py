@@ -1,6 +1,6 @@
 """The one request core, without any input or output of its own.
 
-An operation is a generator that yields Calls and is sent their answers. `patiently` makes of it a generator of Steps: a Call
+An operation is a generator that yields Calls and is sent their answers. `with_retries` makes of it a generator of Steps: a Call
 to send, whose Reply it is sent, or a Wait. `driver` has the two loops that run those steps, blocking and awaiting.
 """
 
@@ -112,7 +112,7 @@ _APPENDED = "it may have been taken all the same, so it was not sent again; look
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
+class _Failure:
     """A reply that is no use, in words."""
 
     fault: _Fault
@@ -133,7 +133,7 @@ class _Trouble:
         return self.fault.error(message, status=self.status, detail=self.detail, seconds=self.seconds)
 
 
-def patiently(operation: Operation[Result], *, retry: Retry, clock: Callable[[], float]) -> Steps[Result]:
+def with_retries(operation: Operation[Result], *, retry: Retry, clock: Callable[[], float]) -> Steps[Result]:
     """The steps of an operation, with those that trying again takes. `clock` gives seconds since the epoch."""
     try:
         call = next(operation)
@@ -149,7 +149,7 @@ def _answered(call: Call, retry: Retry, clock: Callable[[], float]) -> Steps[dic
     tally = _Tally(retry)
     while True:
         found = _read(call, (yield call), now=clock())
-        if not isinstance(found, _Trouble):
+        if not isinstance(found, _Failure):
             return found
         seconds = tally.next_wait(found)
         if not found.again(call) or seconds is None:
@@ -166,7 +166,7 @@ class _Tally:
     counted: int = field(default=0, init=False)
     waited: float = field(default=0.0, init=False)
 
-    def next_wait(self, trouble: _Trouble) -> float | None:
+    def next_wait(self, trouble: _Failure) -> float | None:
         """The seconds to wait before the next try, None if there is to be none."""
         self.tries += 1
         self.counted += trouble.fault.counts
@@ -177,21 +177,21 @@ class _Tally:
         return seconds
 
 
-def _read(call: Call, reply: Reply, *, now: float) -> dict[str, Any] | _Trouble:
+def _read(call: Call, reply: Reply, *, now: float) -> dict[str, Any] | _Failure:
     if reply is None:
         raise AssertionError("a call was answered with nothing")
     if isinstance(reply, Broken):
-        return _Trouble(_UNSENT if reply.unsent else _CUT, reply.reason)
+        return _Failure(_UNSENT if reply.unsent else _CUT, reply.reason)
     if reply.status not in _OK:
         return _refused(reply, now=now)
     return {} if call.appends else _json(reply)
 
 
-def _refused(answer: Answer, *, now: float) -> _Trouble:
+def _refused(answer: Answer, *, now: float) -> _Failure:
     detail = _detail(answer)
     text = f"the server answered {answer.status}" + (f": {detail}" if detail else "")
     seconds = seconds_said(answer.headers, detail, now=now)
-    return _Trouble(_fault(answer.status), text, answer.status, detail, seconds)
+    return _Failure(_fault(answer.status), text, answer.status, detail, seconds)
 
 
 def _fault(status: int) -> _Fault:
@@ -200,16 +200,16 @@ def _fault(status: int) -> _Fault:
     return _FAULTS.get(status, _OTHER_5XX) if status in _SERVER_FAULTS else _UNEXPECTED
 
 
-def _json(answer: Answer) -> dict[str, Any] | _Trouble:
+def _json(answer: Answer) -> dict[str, Any] | _Failure:
     """The object in an answer. JSON that breaks off is a transport's fault and may pass; something else is not."""
     kind = answer.headers.get("content-type", "no content type")
     try:
         found = json.loads(answer.content)
     except (ValueError, RecursionError):
         fault = _GARBLED if "json" in kind else _UNEXPECTED
-        return _Trouble(fault, f"the answer ({kind}, {len(answer.content)} bytes) is not JSON", answer.status)
+        return _Failure(fault, f"the answer ({kind}, {len(answer.content)} bytes) is not JSON", answer.status)
     if not isinstance(found, dict):
-        return _Trouble(_UNEXPECTED, f"the answer is a JSON {type(found).__name__}, not an object", answer.status)
+        return _Failure(_UNEXPECTED, f"the answer is a JSON {type(found).__name__}, not an object", answer.status)
     return found
 
 

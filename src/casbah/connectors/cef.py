@@ -10,7 +10,17 @@ from casbah.ingest.apps import APPS
 from casbah.ingest.cef import APP_PREFIX, PRODUCT, app_key
 from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
 from casbah.ingest.fields import folded, text
-from casbah.ingest.layout import NAMED_ACCOUNT, ROLE_ACTED_ON, UNSPECIFIED, Actor, App, Instance, Shape, Target, keys
+from casbah.ingest.record_builder import (
+    NAMED_ACCOUNT,
+    ROLE_ACTED_ON,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    RecordParts,
+    Target,
+    keys,
+)
 from casbah.ingest.times import calendar, milliseconds
 
 _BY_KEY: Mapping[str, App] = {app_key(name): App(number, name, number) for number, name in APPS.items()}
@@ -42,11 +52,11 @@ def _moment(value: Any) -> int:
     return found
 
 
-def _shape(header: Mapping[str, Any], told: Mapping[str, Any]) -> Shape:
+def _shape(header: Mapping[str, Any], told: Mapping[str, Any]) -> RecordParts:
     category = text(header.get("signature")) or UNSPECIFIED
     app = _app(text(told.get("cs2")), text(told.get("destinationservicename")))
     targets = [Target(NAMED_ACCOUNT, ROLE_ACTED_ON, id=each, name=each) for each in _several(told, "cs3")]
-    return Shape(
+    return RecordParts(
         app=app,
         instance=Instance(""),
         actor=Actor(text(told.get("suser")), "", app.id),

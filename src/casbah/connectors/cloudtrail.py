@@ -6,7 +6,7 @@ from typing import Any
 from casbah.ingest.contract import Connector, Draft, Event
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
-from casbah.ingest.layout import (
+from casbah.ingest.record_builder import (
     CLOUD_PROVIDER,
     FAILED_LOGIN,
     FILE,
@@ -18,7 +18,7 @@ from casbah.ingest.layout import (
     App,
     Instance,
     Outcome,
-    Shape,
+    RecordParts,
     Target,
     keys,
 )
@@ -82,13 +82,13 @@ def drafts(event: Event) -> Iterator[Draft]:
     )
 
 
-def _shape(fields: Fields, identity: Fields, account: str) -> Shape:
+def _shape(fields: Fields, identity: Fields, account: str) -> RecordParts:
     operation = text(fields.get("eventname"))
     outcome = _outcome(fields, operation)
     source = text(fields.get("sourceipaddress"))
     addresses = distinct((source,))
     targets = list(_targets(fields))
-    return Shape(
+    return RecordParts(
         app=APP,
         instance=Instance(account, _number(account)),
         actor=Actor(_name(identity), first_text(identity, "principalid", "arn"), APP.id),

@@ -11,7 +11,7 @@ from typing import Any
 from casbah.ingest.contract import Connector, Draft, Event
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
-from casbah.ingest.layout import (
+from casbah.ingest.record_builder import (
     APPLICATION,
     DIRECTORY_USER,
     FAILED_LOGIN,
@@ -28,7 +28,7 @@ from casbah.ingest.layout import (
     App,
     Instance,
     Outcome,
-    Shape,
+    RecordParts,
     Target,
     keys,
 )
@@ -126,7 +126,7 @@ def _native(identity: Fields, timestamp: int, index: int, inner: Fields, scope: 
     return f"{scope}{timestamp}_{application}_{qualifier}_{index}_{name}"
 
 
-def _shape(fields: Fields, identity: Fields, inner: Fields) -> Shape:
+def _shape(fields: Fields, identity: Fields, inner: Fields) -> RecordParts:
     application = text(identity.get("applicationname"))
     operation = first_text(inner, "name", "type")
     category = CATEGORIES.get((application, operation), UNSPECIFIED)
@@ -134,7 +134,7 @@ def _shape(fields: Fields, identity: Fields, inner: Fields) -> Shape:
     actor = folded(fields.get("actor"))
     targets = list(_targets(fields, inner, parameters))
     region = text(folded(fields.get("networkinfo")).get("regioncode"))
-    return Shape(
+    return RecordParts(
         app=APP,
         instance=Instance(text(identity.get("customerid"))),
         actor=Actor(first_text(actor, "email", "profileid", "key"), text(actor.get("profileid")), APP.id),

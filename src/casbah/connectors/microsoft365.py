@@ -11,7 +11,17 @@ from typing import Any
 from casbah.ingest.contract import Connector, Draft, Event
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, text, truth
-from casbah.ingest.layout import FAILED_LOGIN, LOGIN, UNSPECIFIED, Actor, App, Instance, Outcome, Shape, keys
+from casbah.ingest.record_builder import (
+    FAILED_LOGIN,
+    LOGIN,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    Outcome,
+    RecordParts,
+    keys,
+)
 from casbah.ingest.times import required
 from casbah.ingest.unified import named_values, targets
 
@@ -118,12 +128,12 @@ def _renamed(fields: Fields) -> Fields:
     return {**{SENTINEL[key]: value for key, value in fields.items() if key in SENTINEL}, **fields}
 
 
-def _shape(fields: Fields, app: App, organization: str) -> Shape:
+def _shape(fields: Fields, app: App, organization: str) -> RecordParts:
     operation = text(fields.get("operation"))
     category = CATEGORIES.get(operation, UNSPECIFIED)
     extended = named_values(fields.get("extendedproperties"))
     found = list(targets(fields))
-    return Shape(
+    return RecordParts(
         app=app,
         instance=Instance(organization),
         directory=organization,

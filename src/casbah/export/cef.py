@@ -8,7 +8,7 @@ from casbah.activity.address import canonical
 from casbah.activity.record import Reading, first_string, integer, part
 from casbah.activity.text import sound
 from casbah.ingest.cef import APP_PREFIX, PRODUCT, VENDOR, CefLine, app_key, emit
-from casbah.ingest.layout import HEADINGS, UNSPECIFIED
+from casbah.ingest.record_builder import HEADINGS, UNSPECIFIED
 
 _CATEGORY = "EVENT_CATEGORY_"
 _VERSION = "1.0"

@@ -13,7 +13,7 @@ from casbah.activity.text import sound
 from casbah.errors import MalformedBodyError, describe, nearest
 
 
-class Kind(Enum):
+class ColumnType(Enum):
     """What a column holds. A moment is whole ms since the epoch, several are a list of texts."""
 
     TEXT = "text"
@@ -28,7 +28,7 @@ class Column:
     """One column; `read` gives None where the record says nothing."""
 
     name: str
-    kind: Kind
+    kind: ColumnType
     read: Callable[[Reading], Any]
     help: str
 
@@ -100,33 +100,33 @@ def _index(*rows: Column) -> dict[str, Column]:
 
 # fmt: off
 COLUMNS = _index(
-    Column("id",           Kind.TEXT,    lambda r: _text(r.record.get("_id")),             "The activity's `_id`"),
-    Column("time",         Kind.MOMENT,  lambda r: integer(r.record.get("timestamp")),     "When it happened"),
-    Column("stored",       Kind.MOMENT,  lambda r: integer(r.record.get("created")),       "When it was stored"),
-    Column("user",         Kind.TEXT,    lambda r: _text(_user(r)),                        "Whoever did it, or failed to"),
-    Column("app",          Kind.TEXT,    lambda r: _text(r.record.get("appName")),         "The app's name"),
-    Column("app_id",       Kind.INTEGER, _app,                                             "The app's number, as `service` has it"),
-    Column("instance_id",  Kind.INTEGER, lambda r: integer(r.record.get("instanceId")),    "The account of the app, as `instance` has it"),
-    Column("activity",     Kind.TEXT,    lambda r: _text(_sentence(r)),                    "What happened, for people"),
-    Column("operation",    Kind.TEXT,    lambda r: _text(r.main.get("rawOperationName")),  "What the app calls it"),
-    Column("category",     Kind.TEXT,    lambda r: _text(r.record.get("eventTypeName")),   "What kind of thing it is, such as `EVENT_CATEGORY_LOGIN`"),
-    Column("event_type",   Kind.TEXT,    lambda r: _text(r.record.get("eventTypeValue")),  "The same more finely, such as `EVENT_AAD_LOGIN`"),
-    Column("succeeded",    Kind.FLAG,    lambda r: _flag(part(r.main, "activityResult").get("isSuccess")), "Whether it succeeded, where the app says so"),
-    Column("objects",      Kind.SEVERAL, lambda r: _texts(_named(r.objects)),              "What and whom it involved: names, ids where there is no name"),
-    Column("files",        Kind.SEVERAL, lambda r: _texts(_named([*r.files, *r.folders])), "Files and folders among them"),
-    Column("ip",           Kind.TEXT,    lambda r: _text(r.device.get("clientIP")),        "From which address"),
-    Column("country",      Kind.TEXT,    lambda r: _text(first_string(r.location.get("countryCode"), r.device.get("countryCode"))), "From which country: two letters (ISO 3166)"),
-    Column("city",         Kind.TEXT,    lambda r: _text(r.location.get("city")),          "From which city"),
-    Column("isp",          Kind.TEXT,    lambda r: _text(r.location.get("organizationSearchable")), "Over whose network"),
-    Column("device_type",  Kind.TEXT,    lambda r: _text(r.agent.get("deviceType")),       "With what kind of device"),
-    Column("system",       Kind.TEXT,    lambda r: _text(_system(r)),                      "With which operating system"),
-    Column("browser",      Kind.TEXT,    lambda r: _text(r.agent.get("browser") or r.agent.get("name")), "With which program"),
-    Column("user_agent",   Kind.TEXT,    lambda r: _text(r.device.get("userAgent")),       "What the program says of itself"),
-    Column("admin",        Kind.FLAG,    lambda r: r.record.get("isAdminOperation") is True, "Whether it was an administrator's work"),
-    Column("impersonated", Kind.FLAG,    lambda r: r.record.get("isImpersonated") is True, "Whether one acted as another"),
-    Column("policies",     Kind.SEVERAL, lambda r: _texts(_list(r.record.get("policies"))), "Policies that it matched"),
-    Column("alerts",       Kind.SEVERAL, lambda r: _texts(_list(r.record.get("alertIds"))), "Alerts that it caused"),
-    Column(RECORD,         Kind.TEXT,    lambda _: None,                                   "The whole record as JSON, as it is stored"),
+    Column("id",           ColumnType.TEXT,    lambda r: _text(r.record.get("_id")),             "The activity's `_id`"),
+    Column("time",         ColumnType.MOMENT,  lambda r: integer(r.record.get("timestamp")),     "When it happened"),
+    Column("stored",       ColumnType.MOMENT,  lambda r: integer(r.record.get("created")),       "When it was stored"),
+    Column("user",         ColumnType.TEXT,    lambda r: _text(_user(r)),                        "Whoever did it, or failed to"),
+    Column("app",          ColumnType.TEXT,    lambda r: _text(r.record.get("appName")),         "The app's name"),
+    Column("app_id",       ColumnType.INTEGER, _app,                                             "The app's number, as `service` has it"),
+    Column("instance_id",  ColumnType.INTEGER, lambda r: integer(r.record.get("instanceId")),    "The account of the app, as `instance` has it"),
+    Column("activity",     ColumnType.TEXT,    lambda r: _text(_sentence(r)),                    "What happened, for people"),
+    Column("operation",    ColumnType.TEXT,    lambda r: _text(r.main.get("rawOperationName")),  "What the app calls it"),
+    Column("category",     ColumnType.TEXT,    lambda r: _text(r.record.get("eventTypeName")),   "What kind of thing it is, such as `EVENT_CATEGORY_LOGIN`"),
+    Column("event_type",   ColumnType.TEXT,    lambda r: _text(r.record.get("eventTypeValue")),  "The same more finely, such as `EVENT_AAD_LOGIN`"),
+    Column("succeeded",    ColumnType.FLAG,    lambda r: _flag(part(r.main, "activityResult").get("isSuccess")), "Whether it succeeded, where the app says so"),
+    Column("objects",      ColumnType.SEVERAL, lambda r: _texts(_named(r.objects)),              "What and whom it involved: names, ids where there is no name"),
+    Column("files",        ColumnType.SEVERAL, lambda r: _texts(_named([*r.files, *r.folders])), "Files and folders among them"),
+    Column("ip",           ColumnType.TEXT,    lambda r: _text(r.device.get("clientIP")),        "From which address"),
+    Column("country",      ColumnType.TEXT,    lambda r: _text(first_string(r.location.get("countryCode"), r.device.get("countryCode"))), "From which country: two letters (ISO 3166)"),
+    Column("city",         ColumnType.TEXT,    lambda r: _text(r.location.get("city")),          "From which city"),
+    Column("isp",          ColumnType.TEXT,    lambda r: _text(r.location.get("organizationSearchable")), "Over whose network"),
+    Column("device_type",  ColumnType.TEXT,    lambda r: _text(r.agent.get("deviceType")),       "With what kind of device"),
+    Column("system",       ColumnType.TEXT,    lambda r: _text(_system(r)),                      "With which operating system"),
+    Column("browser",      ColumnType.TEXT,    lambda r: _text(r.agent.get("browser") or r.agent.get("name")), "With which program"),
+    Column("user_agent",   ColumnType.TEXT,    lambda r: _text(r.device.get("userAgent")),       "What the program says of itself"),
+    Column("admin",        ColumnType.FLAG,    lambda r: r.record.get("isAdminOperation") is True, "Whether it was an administrator's work"),
+    Column("impersonated", ColumnType.FLAG,    lambda r: r.record.get("isImpersonated") is True, "Whether one acted as another"),
+    Column("policies",     ColumnType.SEVERAL, lambda r: _texts(_list(r.record.get("policies"))), "Policies that it matched"),
+    Column("alerts",       ColumnType.SEVERAL, lambda r: _texts(_list(r.record.get("alertIds"))), "Alerts that it caused"),
+    Column(RECORD,         ColumnType.TEXT,    lambda _: None,                                   "The whole record as JSON, as it is stored"),
 )
 # fmt: on
 

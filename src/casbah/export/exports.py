@@ -25,11 +25,11 @@ from typing import Any, BinaryIO, cast
 
 from casbah.activity.query import Bounds, Query, continuation, parse
 from casbah.activity.scope import NOBODY, Principal, Scope
-from casbah.durable import make_folder, read_only, sync_folder, write_file
 from casbah.errors import CasbahError, LimitExceededError, NoSuchExportError, UnavailableError
 from casbah.export.columns import COLUMNS
 from casbah.export.formats import COMPRESSIONS, FORMATS
 from casbah.failure import bug, is_disk_error
+from casbah.fsync import make_folder, read_only, sync_folder, write_file
 from casbah.store.contract import Store
 
 log = logging.getLogger("casbah.export")
@@ -49,7 +49,7 @@ _TOGETHER = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportRequest:
     """What somebody asks for: the query's parameters as they were sent, checked by the caller; names of the tables' rows."""
 
     filters: Mapping[str, Any]
@@ -81,7 +81,7 @@ class Export:
     id: str
     tenant: str
     owner: str
-    wanted: Wanted
+    wanted: ExportRequest
     asked: int
     state: str = WAITING
     rows: int = 0
@@ -98,7 +98,7 @@ class _StoppedError(Exception):
 
 
 @dataclass
-class _Kept:
+class _StoredExport:
     """An export in its folder; `stop` ends its writing."""
 
     export: Export
@@ -147,13 +147,13 @@ class Exports:
             if kept.export.state == WAITING:
                 self._pool.submit(self._write, kept)
 
-    def begin(self, wanted: Wanted, owner: Principal, scope: Scope, *, export_id: str | None = None) -> Export:
+    def begin(self, wanted: ExportRequest, owner: Principal, scope: Scope, *, export_id: str | None = None) -> Export:
         """Begin to write an export, under a new id if none is chosen. Raises LimitExceededError."""
         self._sweep()
         export = Export(
             export_id or secrets.token_hex(8), scope.tenant, owner.name, wanted, self._clock(), owner_id=owner.id
         )
-        kept = _Kept(export, self._folder / export.id)
+        kept = _StoredExport(export, self._folder / export.id)
         with self._lock:
             if sum(each.export.owner_id == owner.id for each in self._own(owner, scope)) >= MOST_EXPORTS:
                 raise LimitExceededError(f"there are {MOST_EXPORTS} exports already; delete some first")
@@ -195,17 +195,17 @@ class Exports:
         if self._elsewhere is not None:
             self._elsewhere.cleanup()
 
-    def _own(self, owner: Principal, scope: Scope) -> list[_Kept]:
+    def _own(self, owner: Principal, scope: Scope) -> list[_StoredExport]:
         return [each for each in self._kept.values() if _is_own(each.export, owner, scope)]
 
-    def _one(self, export_id: str, owner: Principal, scope: Scope) -> _Kept:
+    def _one(self, export_id: str, owner: Principal, scope: Scope) -> _StoredExport:
         with self._lock:
             kept = self._kept.get(export_id)
         if kept is None or not _is_own(kept.export, owner, scope):
             raise NoSuchExportError
         return kept
 
-    def _found(self) -> Iterator[_Kept]:
+    def _found(self) -> Iterator[_StoredExport]:
         """Those that are on disk. What was begun and not ended waits again; a folder that says nothing of itself is none."""
         for folder in sorted(self._folder.iterdir()):
             try:
@@ -215,7 +215,7 @@ class Exports:
                 continue
             if export.state == RUNNING:
                 export = replace(export, state=WAITING, rows=0, total=None, bytes=0)
-            yield _Kept(export, folder)
+            yield _StoredExport(export, folder)
 
     def _read(self, saved: dict[str, Any]) -> Export:
         """An export as it was saved. An earlier version saved the owner's name alone: `earlier` says whose it is."""
@@ -235,7 +235,7 @@ class Exports:
         for kept in old:
             self._drop(kept)
 
-    def _drop(self, kept: _Kept) -> None:
+    def _drop(self, kept: _StoredExport) -> None:
         with self._lock:  # Who turns it holds the lock, and would write what says that it is one again.
             kept.stop.set()
         # What says that it is one goes first: half a deletion leaves nothing that would be begun anew.
@@ -244,7 +244,7 @@ class Exports:
             sync_folder(kept.folder)
         shutil.rmtree(kept.folder, ignore_errors=True)
 
-    def _write(self, kept: _Kept) -> None:
+    def _write(self, kept: _StoredExport) -> None:
         try:
             self._turn(kept, state=RUNNING)
             digest = self._written(kept)
@@ -255,13 +255,13 @@ class Exports:
             if not kept.stop.is_set():
                 self._failed(kept, error)
 
-    def _failed(self, kept: _Kept, error: Exception) -> None:
+    def _failed(self, kept: _StoredExport, error: Exception) -> None:
         log.warning("export %s failed: %s", kept.export.id, error, exc_info=bug(error))
         with suppress(OSError, _StoppedError):
             (kept.folder / _DRAFT).unlink(missing_ok=True)
             self._turn(kept, state=FAILED, error=_said(error), ended=self._clock())
 
-    def _turn(self, kept: _Kept, **changed: Any) -> None:
+    def _turn(self, kept: _StoredExport, **changed: Any) -> None:
         """Say what became of an export, unless it was deleted meanwhile."""
         with self._lock:
             if kept.stop.is_set():
@@ -269,7 +269,7 @@ class Exports:
             kept.export = replace(kept.export, **changed)
             _save(kept)
 
-    def _written(self, kept: _Kept) -> str:
+    def _written(self, kept: _StoredExport) -> str:
         """Write the file; its SHA-256."""
         wanted, draft = kept.export.wanted, kept.folder / _DRAFT
         with draft.open("wb") as raw:
@@ -289,13 +289,13 @@ class Exports:
         sync_folder(kept.folder)
         return file.digest()
 
-    def _look(self, kept: _Kept) -> None:
+    def _look(self, kept: _StoredExport) -> None:
         if kept.stop.is_set() or self._closed.is_set():
             raise _StoppedError
         if shutil.disk_usage(kept.folder).free < self._spare:
             raise UnavailableError(f"the disk has less than {self._spare:,} bytes free (setting CASBAH_EXPORT_SPARE)")
 
-    def _batches(self, kept: _Kept) -> Iterator[list[bytes]]:
+    def _batches(self, kept: _StoredExport) -> Iterator[list[bytes]]:
         """What matches, a few thousand at a time: a scan to its end."""
         wanted, scope = kept.export.wanted, Scope(kept.export.tenant)
         query: Query | None = self._query(wanted, wanted.filters, kept.export.asked)
@@ -309,7 +309,7 @@ class Exports:
             following = None if page.boundary is None else continuation(query, page.boundary)
             query = None if following is None else self._query(wanted, following, kept.export.asked)
 
-    def _query(self, wanted: Wanted, filters: Mapping[str, Any], now: int) -> Query:
+    def _query(self, wanted: ExportRequest, filters: Mapping[str, Any], now: int) -> Query:
         asked = {"isScan": True, "sortField": wanted.sort, "sortDirection": wanted.direction}
         return replace(parse({**asked, "filters": filters}, now=now, bounds=_CHECKED), limit=_SCAN_PAGE)
 
@@ -348,7 +348,7 @@ def _is_own(export: Export, owner: Principal, scope: Scope) -> bool:
 _STATE, _DRAFT = "export.json", "draft"
 
 
-def _save(kept: _Kept) -> None:
+def _save(kept: _StoredExport) -> None:
     write_file(kept.folder / _STATE, json.dumps(asdict(kept.export)).encode())
 
 
@@ -356,7 +356,7 @@ def _export(saved: dict[str, Any]) -> Export:
     wanted = saved.pop("wanted")
     if wanted["format"] not in FORMATS or not set(wanted["columns"]) <= set(COLUMNS):
         raise ValueError("a later version's")
-    return Export(wanted=Wanted(**{**wanted, "columns": tuple(wanted["columns"])}), **saved)
+    return Export(wanted=ExportRequest(**{**wanted, "columns": tuple(wanted["columns"])}), **saved)
 
 
 def _said(error: Exception) -> str:

@@ -17,7 +17,7 @@ import zstandard
 
 from casbah.errors import MalformedBodyError, describe
 from casbah.export import cef
-from casbah.export.columns import COLUMNS, FLAT, RECORD, Column, Kind, values
+from casbah.export.columns import COLUMNS, FLAT, RECORD, Column, ColumnType, values
 from casbah.ingest import jsontext
 
 
@@ -145,11 +145,11 @@ class _Arrow:
         import pyarrow as pa  # noqa: PLC0415  a tenth of a second and 40 MB, which only who exports in such a form pays
 
         kinds = {
-            Kind.TEXT: pa.string(),
-            Kind.SEVERAL: pa.list_(pa.string()),
-            Kind.INTEGER: pa.int64(),
-            Kind.MOMENT: pa.timestamp("ms", tz="UTC"),
-            Kind.FLAG: pa.bool_(),
+            ColumnType.TEXT: pa.string(),
+            ColumnType.SEVERAL: pa.list_(pa.string()),
+            ColumnType.INTEGER: pa.int64(),
+            ColumnType.MOMENT: pa.timestamp("ms", tz="UTC"),
+            ColumnType.FLAG: pa.bool_(),
         }
         self._columns = columns
         self._schema = pa.schema([pa.field(each.name, kinds[each.kind]) for each in columns])
@@ -214,12 +214,12 @@ def _moment(value: int | None) -> str:
         return str(value)
 
 
-_CELL: dict[Kind, Callable[[Any], str]] = {
-    Kind.TEXT: _cell,
-    Kind.SEVERAL: lambda value: _json_cell(json.dumps(value, ensure_ascii=False)) if value else "",
-    Kind.INTEGER: lambda value: "" if value is None else str(value),
-    Kind.MOMENT: _moment,
-    Kind.FLAG: lambda value: "" if value is None else str(value).lower(),
+_CELL: dict[ColumnType, Callable[[Any], str]] = {
+    ColumnType.TEXT: _cell,
+    ColumnType.SEVERAL: lambda value: _json_cell(json.dumps(value, ensure_ascii=False)) if value else "",
+    ColumnType.INTEGER: lambda value: "" if value is None else str(value),
+    ColumnType.MOMENT: _moment,
+    ColumnType.FLAG: lambda value: "" if value is None else str(value).lower(),
 }
 
 

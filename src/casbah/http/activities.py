@@ -16,7 +16,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query, continuation, parse, where
 from casbah.errors import ActivityNotFoundError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.ingest import jsontext
 from casbah.store.contract import FeedbackEntry, Page
 
@@ -25,7 +25,7 @@ _FEEDBACK_TEXTS = ("feedback", "feedbackValue", "feedbackText", "contactEmail")
 _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 
 
-async def list_activities(exchange: Exchange) -> Response:
+async def list_activities(exchange: RequestContext) -> Response:
     """A page, or with `isScan` one page of a scan."""
     body = await _parameters(exchange.request, exchange)
     quirks = exchange.quirks
@@ -40,7 +40,7 @@ async def list_activities(exchange: Exchange) -> Response:
     return Response(text, 200, _said_of(total, exact=page.total), "application/json")
 
 
-async def count_activities(exchange: Exchange) -> Response:
+async def count_activities(exchange: RequestContext) -> Response:
     """How many activities match the same `filters`."""
     body = await _parameters(exchange.request, exchange)
     filters = body.get("filters")
@@ -54,7 +54,7 @@ async def count_activities(exchange: Exchange) -> Response:
     return Response(jsontext.dump(answer), 200, _said_of(total, exact=exact), "application/json")
 
 
-async def fetch_activity(exchange: Exchange) -> Response:
+async def fetch_activity(exchange: RequestContext) -> Response:
     """The bare record. A body, if there is one, is ignored (`wire.md`, 1)."""
     record = await exchange.quick(exchange.store.fetch, exchange.path["pk"], exchange.scope)
     if record is None or not await _is_settled(exchange, exchange.path["pk"]):
@@ -62,7 +62,7 @@ async def fetch_activity(exchange: Exchange) -> Response:
     return Response(record, media_type="application/json")
 
 
-async def give_feedback(exchange: Exchange) -> Response:
+async def give_feedback(exchange: RequestContext) -> Response:
     """Append one feedback entry; answers with the activity in the list shape."""
     sent = _feedback(await _parameters(exchange.request, exchange))
     activity_id = exchange.path["pk"]
@@ -79,28 +79,28 @@ async def give_feedback(exchange: Exchange) -> Response:
     return Response(_page([record or b""], more=False, total=1), media_type="application/json")
 
 
-async def list_feedback(exchange: Exchange) -> Response:
+async def list_feedback(exchange: RequestContext) -> Response:
     """The feedback on one activity, oldest first."""
     entries = await exchange.quick(exchange.store.feedback, exchange.path["pk"], exchange.scope)
     data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def list_metadata(_: Exchange) -> Response:
+async def list_metadata(_: RequestContext) -> Response:
     """The filters and their operators, from the table."""
     return json_response({"filters": [_described(name) for name in FILTERS]})
 
 
-async def threat_scores(_: Exchange) -> Response:
+async def threat_scores(_: RequestContext) -> Response:
     """No scores: nothing here rates activities. The portal asks for them beside each list."""
     return json_response({})
 
 
-async def _parameters(request: Request, exchange: Exchange) -> dict[str, Any]:
+async def _parameters(request: Request, exchange: RequestContext) -> dict[str, Any]:
     return await read_parameters(request, limit=exchange.services.settings.max_body)
 
 
-async def _is_settled(exchange: Exchange, activity_id: str) -> bool:
+async def _is_settled(exchange: RequestContext, activity_id: str) -> bool:
     """Whether an activity has been there long enough to be seen, where one must wait."""
     settled = exchange.quirks.settled
     if settled is None:
@@ -109,16 +109,16 @@ async def _is_settled(exchange: Exchange, activity_id: str) -> bool:
     return await exchange.quick(exchange.store.count, this, exchange.scope) > 0
 
 
-def _found(query: Query, exchange: Exchange, deadline: Deadline) -> Page:
-    return exchange.store.find(query, exchange.scope, until=deadline)
+def _found(query: Query, exchange: RequestContext, deadline: Deadline) -> Page:
+    return exchange.store.find(query, exchange.scope, deadline=deadline)
 
 
-def _counted(predicate: Predicate, exchange: Exchange, deadline: Deadline) -> int:
-    return exchange.store.count(predicate, exchange.scope, until=deadline)
+def _counted(predicate: Predicate, exchange: RequestContext, deadline: Deadline) -> int:
+    return exchange.store.count(predicate, exchange.scope, deadline=deadline)
 
 
-def _scanned(query: Query, exchange: Exchange, deadline: Deadline) -> Response:
-    page, quirks = exchange.store.scan(query, exchange.scope, until=deadline), exchange.quirks
+def _scanned(query: Query, exchange: RequestContext, deadline: Deadline) -> Response:
+    page, quirks = exchange.store.scan(query, exchange.scope, deadline=deadline), exchange.quirks
     more = page.boundary is not None
     following = continuation(query, page.boundary) if page.boundary is not None else None
     total = quirks.total(page.total)

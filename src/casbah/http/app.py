@@ -15,12 +15,12 @@ from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
 from casbah.http import manual, mimic
 from casbah.http.audit import noted
 from casbah.http.body import Incoming
-from casbah.http.exchange import Exchange, Services
+from casbah.http.context import RequestContext, Services
 from casbah.http.irreversible import read_irreversible
 from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, CORE, GUARDED, PUBLIC, ROUTES, Audit, PublicRoute, Route
 from casbah.http.session import address_of, visitor
-from casbah.identity.door import TENANT_HEADER
+from casbah.identity.authenticator import TENANT_HEADER
 from casbah.identity.grants import Caller
 from casbah.identity.throttle import Quota
 from casbah.logs import of_request
@@ -165,7 +165,7 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
     quota = None if caller.owner else await _admitted(caller, services)
     try:
         caller.require(route.permission)
-        response = await _answered(Exchange(request, services, caller, path), route)
+        response = await _answered(RequestContext(request, services, caller, path), route)
     except CasbahError as error:
         response = answer(error)
     if route.audit is not Audit.NOTHING:
@@ -185,7 +185,7 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
 
 async def _caller(request: Request, services: Services) -> Caller:
     authorization = request.headers.get("authorization")
-    if services.tokens.far or services.door.may_wait(authorization):
+    if services.tokens.is_remote or services.door.may_wait(authorization):
         return await services.lanes.door.run(_known, request, authorization, services)
     return _known(request, authorization, services)
 
@@ -198,12 +198,12 @@ def _known(request: Request, authorization: str | None, services: Services) -> C
 
 
 async def _admitted(caller: Caller, services: Services) -> Quota | None:
-    if services.throttle.far:
+    if services.throttle.is_remote:
         return await services.lanes.door.run(services.throttle.admit, caller.scope.tenant)
     return services.throttle.admit(caller.scope.tenant)
 
 
-async def _answered(exchange: Exchange, route: Route) -> Response:
+async def _answered(exchange: RequestContext, route: Route) -> Response:
     if route.path.startswith(CORE):
         failed = await mimic.interrupted(exchange)
         if failed is not None:

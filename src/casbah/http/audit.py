@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from casbah.audit.trail import Act
 from casbah.errors import CasbahError
-from casbah.http.exchange import Services
+from casbah.http.context import Services
 from casbah.http.session import address_of
 from casbah.identity.grants import Caller
 

@@ -18,7 +18,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import count_of
 from casbah.errors import CasbahError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange
+from casbah.http.context import RequestContext
 from casbah.http.facets import predicate_of
 from casbah.http.schema import Parameter, ref
 from casbah.ingest import jsontext
@@ -49,7 +49,7 @@ CHANGE_PARAMETERS = (
 TAIL_PARAMETERS = (Parameter("cursor", _CURSOR, "Where to begin; by default with what is stored from now on"),)
 
 
-async def list_changes(exchange: Exchange) -> Response:
+async def list_changes(exchange: RequestContext) -> Response:
     """What was stored since a cursor: every activity once, in the order of storing, whenever it happened.
 
     The answer's `cursor` is where to go on, also where nothing was found. With `wait`, the answer comes once something is
@@ -69,7 +69,7 @@ async def list_changes(exchange: Exchange) -> Response:
     return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
 
 
-async def tail(exchange: Exchange) -> Response:
+async def tail(exchange: RequestContext) -> Response:
     """The same as server-sent events (WHATWG HTML, 9.2): `data` is a record, `id` the cursor behind it.
 
     A stream ends after some minutes, and browsers come again by themselves, with `Last-Event-ID`, from where they were; the
@@ -82,7 +82,7 @@ async def tail(exchange: Exchange) -> Response:
     return StreamingResponse(_events(exchange, predicate, after), 200, headers, "text/event-stream")
 
 
-async def _events(exchange: Exchange, predicate: Predicate, after: int) -> AsyncIterator[bytes]:
+async def _events(exchange: RequestContext, predicate: Predicate, after: int) -> AsyncIterator[bytes]:
     end = time.monotonic() + STREAM_SECONDS
     # The first event has no data, so that nobody's handler is called, but whoever comes again knows from where.
     yield f": casbah\nid: {cursor(after, exchange)}\n\n".encode()
@@ -106,9 +106,9 @@ def _event(record: bytes, identity: str) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (identity.encode(), data)
 
 
-async def _more(exchange: Exchange, reached: int, end: float) -> bool:
+async def _more(exchange: RequestContext, reached: int, end: float) -> bool:
     """Whether anything is stored past a number before `end`; waits for it."""
-    pause = _LOOK_FAR_SECONDS if exchange.store.far else _LOOK_SECONDS
+    pause = _LOOK_FAR_SECONDS if exchange.store.is_remote else _LOOK_SECONDS
     while await exchange.settled() <= reached:
         if time.monotonic() >= end or _leaving(exchange):
             return False
@@ -116,22 +116,22 @@ async def _more(exchange: Exchange, reached: int, end: float) -> bool:
     return True
 
 
-def _leaving(exchange: Exchange) -> bool:
+def _leaving(exchange: RequestContext) -> bool:
     """Whether the server is told to stop, or waits for this request already (`serving.PlainHttp.shutdown`)."""
     return exchange.services.leaving.is_set() or bool(getattr(exchange.request.state, "leaving", False))
 
 
-def _changes(exchange: Exchange, predicate: Predicate, after: int, limit: int) -> Changes:
-    return exchange.store.changes(predicate, exchange.scope, after=after, limit=limit, until=exchange.deadline)
+def _changes(exchange: RequestContext, predicate: Predicate, after: int, limit: int) -> Changes:
+    return exchange.store.changes(predicate, exchange.scope, after=after, limit=limit, deadline=exchange.deadline)
 
 
-def cursor(number: int, exchange: Exchange) -> str:
+def cursor(number: int, exchange: RequestContext) -> str:
     """A number of storing as callers have it: with the tenant's mark, so that another's is not taken for it."""
     text = f"{_VERSION}.{number}.{_mark(exchange)}"
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-async def _after(given: Any, exchange: Exchange) -> int:
+async def _after(given: Any, exchange: RequestContext) -> int:
     """The number of a cursor. Raises MalformedBodyError."""
     if given in (None, ""):
         return 0
@@ -158,5 +158,5 @@ async def _after(given: Any, exchange: Exchange) -> int:
 _MOST_CURSOR = 128
 
 
-def _mark(exchange: Exchange) -> str:
+def _mark(exchange: RequestContext) -> str:
     return f"{crc32(exchange.scope.tenant.encode()):08x}"

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from casbah.activity.fields import source_type
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.ingest.apps import APPS
 from casbah.ingest.enrich import agents, countries
 from casbah.ingest.mapping.file import CATEGORIES
@@ -36,7 +36,7 @@ _FIXED: Mapping[str, Mapping[Any, str]] = {
 # fmt: on
 
 
-async def list_choices(exchange: Exchange) -> Response:
+async def list_choices(exchange: RequestContext) -> Response:
     """The values of filters that have names: apps, countries, categories, tags. A filter that is not there takes any value."""
     tags = await exchange.quick(exchange.services.ranges.tags, exchange.scope)
     named = {**_FIXED, "location.country": _countries(), "ip.tags": tags}

@@ -8,10 +8,10 @@ from typing import Any
 from starlette.responses import Response
 
 from casbah.activity import predicate as p
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.query import Query, continuation, parse
 from casbah.audit.trail import ACTS
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.ingest.enrich.enrichment import Enrichment
 
@@ -19,7 +19,7 @@ _CHUNK = 1_000
 _SCAN = {"isScan": True, "sortField": "date", "sortDirection": "asc"}
 
 
-async def enrich_again(exchange: Exchange) -> Response:
+async def enrich_again(exchange: RequestContext) -> Response:
     """Enrich one page of activities anew, the oldest first: what was added to them makes room for what is known now.
 
     What their sources said stays, and so do their ids, times and places in every order.
@@ -31,10 +31,10 @@ async def enrich_again(exchange: Exchange) -> Response:
     return json_response(await exchange.ingest(_enriched, query, exchange))
 
 
-def _enriched(query: Query, exchange: Exchange) -> dict[str, Any]:
+def _enriched(query: Query, exchange: RequestContext) -> dict[str, Any]:
     ranges = exchange.services.ranges.ranges(exchange.scope)
     known = exchange.services.enrichment.knowing(ranges)
-    page = exchange.store.scan(query, exchange.scope, until=exchange.deadline)
+    page = exchange.store.scan(query, exchange.scope, deadline=exchange.deadline)
     examined = changed = 0
     while chunk := list(islice(page.records, _CHUNK)):
         examined += len(chunk)
@@ -44,6 +44,6 @@ def _enriched(query: Query, exchange: Exchange) -> dict[str, Any]:
     return said if page.boundary is None else {**said, "nextQueryFilters": continuation(query, page.boundary)}
 
 
-def _changed(records: list[bytes], known: Enrichment) -> Iterator[Arrival]:
+def _changed(records: list[bytes], known: Enrichment) -> Iterator[NewActivity]:
     """Those of which something else is known now. Whatever else is in a record is as it was, so its id and times are too."""
     return (found for found in map(known.again, records) if found is not None)

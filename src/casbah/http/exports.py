@@ -8,10 +8,10 @@ from starlette.responses import FileResponse, Response
 from casbah.activity.query import parse
 from casbah.errors import MalformedBodyError
 from casbah.export.columns import COLUMNS, chosen
-from casbah.export.exports import Export, Wanted
+from casbah.export.exports import Export, ExportRequest
 from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.schema import Parameter, choice
 
 EXPORT_PARAMETERS = (
@@ -27,13 +27,13 @@ EXPORT_PARAMETERS = (
 )
 
 
-async def list_exports(exchange: Exchange) -> Response:
+async def list_exports(exchange: RequestContext) -> Response:
     """The caller's exports, the newest first: what has become of each."""
     found = await exchange.quick(exchange.services.exports.all, exchange.caller.principal, exchange.scope)
     return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
 
 
-async def begin_export(exchange: Exchange) -> Response:
+async def begin_export(exchange: RequestContext) -> Response:
     """Begin to write everything that filters find to a file; whether it is ready its id tells."""
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     begun = await exchange.quick(
@@ -42,12 +42,12 @@ async def begin_export(exchange: Exchange) -> Response:
     return json_response(_shown(begun), status=201)
 
 
-async def show_export(exchange: Exchange) -> Response:
+async def show_export(exchange: RequestContext) -> Response:
     """How far one of the caller's exports is: `ready` ones have a file."""
     return json_response(_shown(exchange.services.exports.one(*_whose(exchange))))
 
 
-async def fetch_export(exchange: Exchange) -> Response:
+async def fetch_export(exchange: RequestContext) -> Response:
     """The file of an export that is ready; `Range` fetches a part of it, so that what broke off can be gone on with.
 
     `ETag` and `Repr-Digest` (RFC 9530) are of its SHA-256.
@@ -69,17 +69,17 @@ async def fetch_export(exchange: Exchange) -> Response:
     )
 
 
-async def delete_export(exchange: Exchange) -> Response:
+async def delete_export(exchange: RequestContext) -> Response:
     """Delete an export of one's own, its file too; one that is being written is ended."""
     await exchange.quick(exchange.services.exports.remove, *_whose(exchange))
     return json_response({"id": exchange.path["export"]})
 
 
-def _whose(exchange: Exchange) -> tuple[Any, ...]:
+def _whose(exchange: RequestContext) -> tuple[Any, ...]:
     return exchange.path["export"], exchange.caller.principal, exchange.scope
 
 
-def _wanted(body: dict[str, Any], exchange: Exchange) -> Wanted:
+def _wanted(body: dict[str, Any], exchange: RequestContext) -> ExportRequest:
     """What is asked for; what the language refuses is not begun."""
     asked: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
     query = parse({**asked, "isScan": True}, now=exchange.services.clock(), bounds=exchange.services.bounds)
@@ -87,7 +87,7 @@ def _wanted(body: dict[str, Any], exchange: Exchange) -> Wanted:
     if form.fixed and body.get("columns") not in (None, ""):
         raise MalformedBodyError(f"columns: {form.name} has its own; leave them out")
     compression = compression_named(body.get("compress"), form)
-    return Wanted(
+    return ExportRequest(
         filters=query.filters,
         sort=query.sort.name,
         direction="desc" if query.descending else "asc",

@@ -18,9 +18,9 @@ from casbah.activity.query import count_of, where
 from casbah.activity.text import exact, folded
 from casbah.errors import LimitExceededError, MalformedBodyError, UncountableFilterError, describe
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.schema import Parameter, Schema, either, ref
-from casbah.store.contract import COUNTED, FieldValue, Wanted
+from casbah.store.contract import COUNTED, FacetQuery, FieldValue
 
 USUAL = ("service", "activity.eventActionType", "user.username", "ip.address", "location.country")
 LIMIT, MOST = 10, 1_000
@@ -55,17 +55,17 @@ FACET_PARAMETERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FacetRequest:
     """What is asked, checked: the most frequent values of each of `rows` that begin with `prefix`."""
 
     predicate: Predicate
     rows: Sequence[Filter]
     prefix: str
     limit: int
-    until: Deadline
+    deadline: Deadline
 
 
-async def list_facets(exchange: Exchange) -> Response:
+async def list_facets(exchange: RequestContext) -> Response:
     """The most frequent values of each filter named in `facets` among the activities that match, with exact counts.
 
     Every value can be asked for with `eq` as it stands. Of a filter of which an activity may have several values, it counts
@@ -76,17 +76,17 @@ async def list_facets(exchange: Exchange) -> Response:
     return json_response(await exchange.search(_answered, asked, exchange))
 
 
-def _asked(body: Mapping[str, Any], exchange: Exchange) -> Asked:
-    return Asked(
+def _asked(body: Mapping[str, Any], exchange: RequestContext) -> FacetRequest:
+    return FacetRequest(
         predicate=predicate_of(body, exchange),
         rows=[counted_filter(name) for name in _names(body.get("facets"))],
         prefix=prefix_of(body),
         limit=min(count_of(body, "limit") or LIMIT, MOST),
-        until=exchange.deadline,
+        deadline=exchange.deadline,
     )
 
 
-def predicate_of(body: Mapping[str, Any], exchange: Exchange) -> Predicate:
+def predicate_of(body: Mapping[str, Any], exchange: RequestContext) -> Predicate:
     """What `filters` say."""
     return where(filters_of(body), now=exchange.services.clock(), bounds=exchange.services.bounds)
 
@@ -119,10 +119,10 @@ def counted_filter(name: Any) -> Filter:
     return row
 
 
-def most_frequent(asked: Asked, row: Filter, exchange: Exchange) -> Sequence[FieldValue]:
+def most_frequent(asked: FacetRequest, row: Filter, exchange: RequestContext) -> Sequence[FieldValue]:
     """The values of one filter, as the store has them."""
-    wanted = Wanted(row.field, asked.predicate, asked.limit, _stored_prefix(row.field, asked.prefix))
-    return exchange.store.most_frequent(wanted, exchange.scope, until=asked.until)
+    wanted = FacetQuery(row.field, asked.predicate, asked.limit, _stored_prefix(row.field, asked.prefix))
+    return exchange.store.top_values(wanted, exchange.scope, deadline=asked.deadline)
 
 
 def shown(field: Field, value: Value) -> Any:
@@ -150,12 +150,12 @@ def _names(given: Any) -> list[Any]:
     return [each.strip() if isinstance(each, str) else each for each in listed]
 
 
-def _answered(asked: Asked, exchange: Exchange) -> dict[str, Any]:
-    total = exchange.store.count(asked.predicate, exchange.scope, until=asked.until)
+def _answered(asked: FacetRequest, exchange: RequestContext) -> dict[str, Any]:
+    total = exchange.store.count(asked.predicate, exchange.scope, deadline=asked.deadline)
     return {"facets": [_facet(asked, row, exchange) for row in asked.rows], "total": total}
 
 
-def _facet(asked: Asked, row: Filter, exchange: Exchange) -> dict[str, Any]:
+def _facet(asked: FacetRequest, row: Filter, exchange: RequestContext) -> dict[str, Any]:
     found = most_frequent(asked, row, exchange)
     return {
         "filter": row.name,

@@ -9,11 +9,11 @@ from starlette.responses import Response
 from casbah.activity.deadline import Deadline
 from casbah.activity.predicate import Everything
 from casbah.activity.scope import Scope
-from casbah.errors import LeavingError, PermissionDeniedError, RouteNotFoundError
-from casbah.http.exchange import Services, json_response, opened
+from casbah.errors import PermissionDeniedError, RouteNotFoundError, ShuttingDownError
+from casbah.http.context import Services, json_response, opened
 from casbah.http.metrics import CONTENT_TYPE
 from casbah.http.session import address_of
-from casbah.identity.door import DEFAULT_TENANT
+from casbah.identity.authenticator import DEFAULT_TENANT
 from casbah.identity.grants import Permission
 
 _SECONDS = 5
@@ -45,10 +45,10 @@ async def ready(_: Request, services: Services) -> Response:
     answer says so: `writable` is false, and `reason` is why.
     """
     if services.leaving.is_set():
-        raise LeavingError
+        raise ShuttingDownError
     scope = Scope(DEFAULT_TENANT)
     await opened(services.store, scope)
-    count = partial(services.store.count, until=Deadline.after(_SECONDS))
+    count = partial(services.store.count, deadline=Deadline.after(_SECONDS))
     await services.lanes.quick.run(count, Everything(), scope)
     reason = await services.lanes.quick.run(services.store.unwritable)
     more = {} if reason is None else {"reason": reason}

@@ -15,11 +15,11 @@ from casbah.activity.query import Query, choice_of, count_of, whole_of
 from casbah.activity.record import integer
 from casbah.errors import LimitExceededError, MalformedBodyError
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.facets import (
     COUNTED_NAME,
     PREFIX,
-    Asked,
+    FacetRequest,
     counted_filter,
     most_frequent,
     predicate_of,
@@ -28,7 +28,7 @@ from casbah.http.facets import (
 )
 from casbah.http.schema import Parameter, choice, ref
 from casbah.ingest import jsontext
-from casbah.store.contract import Spans
+from casbah.store.contract import HistogramQuery
 
 SPANS, MOST_SPANS = 60, 1_000
 SERIES, MOST_SERIES = 6, 50
@@ -63,7 +63,7 @@ SPAN_PARAMETERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Interval:
     """What is asked, checked. `first`, `last` and `width` (ms) are None where they follow from what matches."""
 
     predicate: Predicate
@@ -75,10 +75,10 @@ class Layout:
     by: Filter | None
     prefix: str
     series: int
-    until: Deadline
+    deadline: Deadline
 
 
-async def histogram(exchange: Exchange) -> Response:
+async def histogram(exchange: RequestContext) -> Response:
     """How many activities match in each span of time, exactly; with `by`, also for each of its most frequent values.
 
     Spans without any are left out. `rest` are those that have none of the values in `series`; an activity that has several
@@ -88,12 +88,12 @@ async def histogram(exchange: Exchange) -> Response:
     return json_response(await exchange.search(_laid_out, _layout(body, exchange), exchange))
 
 
-def _layout(body: Mapping[str, Any], exchange: Exchange) -> Layout:
+def _layout(body: Mapping[str, Any], exchange: RequestContext) -> Interval:
     by = body.get("by")
     width = whole_of(body, "width")
     if width is not None and width < 1:
         raise MalformedBodyError(f"width: expected 1 ms or more, got {width}")
-    return Layout(
+    return Interval(
         predicate=predicate_of(body, exchange),
         field=FIELDS[choice_of(body, "sortField", tuple(MOMENTS))],
         first=_within(whole_of(body, "first")),
@@ -103,7 +103,7 @@ def _layout(body: Mapping[str, Any], exchange: Exchange) -> Layout:
         by=None if by in (None, "") else counted_filter(by),
         prefix=prefix_of(body),
         series=min(count_of(body, "series") or SERIES, MOST_SERIES),
-        until=exchange.deadline,
+        deadline=exchange.deadline,
     )
 
 
@@ -112,7 +112,7 @@ def _within(ms: int | None) -> int | None:
     return None if ms is None else max(-_ALL_TIME, min(ms, _ALL_TIME))
 
 
-def _laid_out(layout: Layout, exchange: Exchange) -> dict[str, Any]:
+def _laid_out(layout: Interval, exchange: RequestContext) -> dict[str, Any]:
     ends = _ends(layout, exchange)
     if ends is None:
         return {"first": None, "last": None, "width": None, "total": 0, "spans": [], **_nothing_by(layout)}
@@ -121,23 +121,25 @@ def _laid_out(layout: Layout, exchange: Exchange) -> dict[str, Any]:
     if (last - first) // width >= MOST_SPANS:
         raise LimitExceededError(f"width: {width} ms makes more than {MOST_SPANS} spans; ask for wider ones")
     within = p.both(layout.predicate, p.Range(layout.field, first, last))
-    spans = Spans(layout.field, within, _begin(first, width), last, width)
+    spans = HistogramQuery(layout.field, within, _begin(first, width), last, width)
     counts = _counts(spans, layout, exchange)
     said = {"first": first, "last": last, "width": width, **counts}
     return said if layout.by is None else {**said, **_by(layout.by, spans, layout, exchange)}
 
 
-def _counts(spans: Spans, layout: Layout, exchange: Exchange, further: Predicate | None = None) -> dict[str, Any]:
+def _counts(
+    spans: HistogramQuery, layout: Interval, exchange: RequestContext, further: Predicate | None = None
+) -> dict[str, Any]:
     """Of those that match and have something more, how many there are in all and in each span that has any."""
     narrowed = spans if further is None else replace(spans, predicate=p.both(spans.predicate, further))
-    found = exchange.store.histogram(narrowed, exchange.scope, until=layout.until)
+    found = exchange.store.histogram(narrowed, exchange.scope, deadline=layout.deadline)
     counted = [{"start": start, "total": total} for start, total in found.items()]
     return {"total": sum(found.values()), "spans": counted}
 
 
-def _by(row: Filter, spans: Spans, layout: Layout, exchange: Exchange) -> dict[str, Any]:
+def _by(row: Filter, spans: HistogramQuery, layout: Interval, exchange: RequestContext) -> dict[str, Any]:
     """The same for each of the most frequent values of a filter, and for all that have none of these."""
-    asked = Asked(spans.predicate, (row,), layout.prefix, layout.series, layout.until)
+    asked = FacetRequest(spans.predicate, (row,), layout.prefix, layout.series, layout.deadline)
     values = [value for value, _ in most_frequent(asked, row, exchange)]
     series = [
         {"value": shown(row.field, value), **_counts(spans, layout, exchange, p.Terms(row.field, (value,)))}
@@ -147,11 +149,11 @@ def _by(row: Filter, spans: Spans, layout: Layout, exchange: Exchange) -> dict[s
     return {"by": row.name, "series": series, "rest": _counts(spans, layout, exchange, others)}
 
 
-def _nothing_by(layout: Layout) -> dict[str, Any]:
+def _nothing_by(layout: Interval) -> dict[str, Any]:
     return {} if layout.by is None else {"by": layout.by.name, "series": [], "rest": {"total": 0, "spans": []}}
 
 
-def _ends(layout: Layout, exchange: Exchange) -> tuple[int, int] | None:
+def _ends(layout: Interval, exchange: RequestContext) -> tuple[int, int] | None:
     """The first and the last moment of the layout, or None where nothing matches and nothing is said."""
     first, last = layout.first, layout.last
     said = (first, last) != (None, None)
@@ -165,10 +167,10 @@ def _ends(layout: Layout, exchange: Exchange) -> tuple[int, int] | None:
     return first, last
 
 
-def _outermost(predicate: Predicate, layout: Layout, exchange: Exchange, *, descending: bool) -> int | None:
+def _outermost(predicate: Predicate, layout: Interval, exchange: RequestContext, *, descending: bool) -> int | None:
     """The moment of the oldest or the newest that matches."""
     query = Query(predicate, layout.field, descending, skip=0, limit=1, scan=False, now=0)
-    records: Sequence[bytes] = exchange.store.find(query, exchange.scope, until=layout.until).records
+    records: Sequence[bytes] = exchange.store.find(query, exchange.scope, deadline=layout.deadline).records
     return integer(jsontext.parse_object(records[0])[MOMENTS[layout.field.name]]) if records else None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.errors import (
     BodyTooLargeError,
     BusyError,
@@ -21,13 +21,13 @@ from casbah.errors import (
     describe,
 )
 from casbah.http.body import read_body
+from casbah.http.context import RequestContext, json_response
 from casbah.http.encoding import decoded
-from casbah.http.exchange import Exchange, json_response
-from casbah.ingest import envelope, jsontext
-from casbah.ingest.beside import PIECE
+from casbah.ingest import jsontext, wire_encoding
 from casbah.ingest.contract import Refusal, UnusableEventError
-from casbah.ingest.enrich.networks import Ranges
-from casbah.ingest.opening import Limits
+from casbah.ingest.decompress import Limits
+from casbah.ingest.enrich.networks import IpRanges
+from casbah.ingest.prepare_pool import PIECE
 from casbah.store.contract import Inserted, Prepared
 
 log = logging.getLogger("casbah.http")
@@ -50,7 +50,7 @@ UNUSABLE = 422
 """The status where no event of a body was stored or is stored already."""
 
 
-async def ingest(exchange: Exchange) -> Response:
+async def ingest(exchange: RequestContext) -> Response:
     """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.
 
     Of more than 1,000 refusals the first are listed, and `unlisted` is how many more there are.
@@ -67,7 +67,7 @@ async def ingest(exchange: Exchange) -> Response:
     return json_response(result, status=UNUSABLE if unusable else 200)
 
 
-def _require_known_parameters(exchange: Exchange) -> None:
+def _require_known_parameters(exchange: RequestContext) -> None:
     """A misspelt `source` would leave the events to be recognised, whatever the sender meant."""
     names = [name for name, _ in exchange.request.query_params.multi_items()]
     unknown = next((name for name in names if name != _SOURCE), None)
@@ -77,16 +77,16 @@ def _require_known_parameters(exchange: Exchange) -> None:
         raise MalformedBodyError(f"{_SOURCE}: it is there {len(names)} times; send it once")
 
 
-def read_source(exchange: Exchange) -> str | None:
+def read_source(exchange: RequestContext) -> str | None:
     """The source that the events are said to come from, if one is said. Raises UnknownSourceError.
 
     Only the owner's commands hand over records that are ready: of anybody else nothing is believed but the event itself.
     """
-    own = (envelope.SOURCE,) if exchange.caller.owner else ()
+    own = (wire_encoding.SOURCE,) if exchange.caller.owner else ()
     return named_source(exchange, exchange.request.query_params.get(_SOURCE), *own)
 
 
-def named_source(exchange: Exchange, name: object, *others: str) -> str | None:
+def named_source(exchange: RequestContext, name: object, *others: str) -> str | None:
     """A source by its name, or None where none is named. Raises UnknownSourceError or MalformedBodyError."""
     if name in (None, ""):
         return None
@@ -98,7 +98,7 @@ def named_source(exchange: Exchange, name: object, *others: str) -> str | None:
     return name
 
 
-def store_events(exchange: Exchange, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
+def store_events(exchange: RequestContext, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
     """Store what a body holds, and say what became of it."""
     text = _plain(body, encodings, limit=exchange.services.settings.max_ingest_body)
     items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
@@ -110,18 +110,18 @@ def store_events(exchange: Exchange, body: bytes, source: str | None, encodings:
     return summary.answer()
 
 
-def refusals(exchange: Exchange, text: bytes, source: str | None) -> list[Refusal]:
+def refusals(exchange: RequestContext, text: bytes, source: str | None) -> list[Refusal]:
     """The events of a text that reading it refuses. Stores nothing."""
     items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
     return [item for _, item in items if isinstance(item, Refusal)]
 
 
 def store_each(
-    exchange: Exchange, events: Iterable[tuple[bytes, str | None]]
+    exchange: RequestContext, events: Iterable[tuple[bytes, str | None]]
 ) -> tuple[Inserted, Sequence[Sequence[str]]]:
     """Store events, each with its source and read by itself, in one commit; and why each, or a part of it, was refused."""
     ranges = exchange.services.ranges.ranges(exchange.scope)
-    items: list[Arrival | Prepared] = []
+    items: list[NewActivity | Prepared] = []
     positions: list[int] = []
     reasons: list[list[str]] = []
     for position, (text, source) in enumerate(events):
@@ -146,7 +146,7 @@ class _Outcome:
     refused: Sequence[Refusal]
 
 
-def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
+def _stored(exchange: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
     """The outcome of each batch. One is stored while the next is made ready, but only so many wait in memory."""
     under_way: deque[Callable[[], _Outcome]] = deque()
     for batch in batches:
@@ -157,13 +157,15 @@ def _stored(exchange: Exchange, batches: Iterable["_Batch"]) -> Iterator[_Outcom
         yield under_way.popleft()()
 
 
-def _storing(exchange: Exchange, batch: "_Batch") -> Callable[[], _Outcome]:
+def _storing(exchange: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]:
     items = list(batch.arrivals())
     inserting = exchange.store.insert_soon(items, exchange.scope)
     return lambda: batch.outcome(items, inserting.result())
 
 
-async def _store_small(exchange: Exchange, body: bytes, source: str | None, encodings: str) -> dict[str, Any] | None:
+async def _store_small(
+    exchange: RequestContext, body: bytes, source: str | None, encodings: str
+) -> dict[str, Any] | None:
     """Store a small body's events; None where it is not small once it is decompressed, or has to be searched for events."""
     try:
         text = _plain(body, encodings, limit=min(_SMALL, exchange.services.settings.max_ingest_body))
@@ -195,7 +197,7 @@ def _is_lines_of_json(text: bytes) -> bool:
     return True
 
 
-def _keep_rejects(exchange: Exchange, summary: "_Summary", source: str | None) -> None:
+def _keep_rejects(exchange: RequestContext, summary: "_Summary", source: str | None) -> None:
     """Keep refused events. Not those of the owner's own commands: they write a rejects file of their own.
 
     The answer lists the refusals or counts them, so where they cannot be kept the request goes on.
@@ -213,7 +215,7 @@ def _keep_rejects(exchange: Exchange, summary: "_Summary", source: str | None) -
         log.warning("%d of %d refused events exceed the limits for kept rejects (docs/sources.md)", count - kept, count)
 
 
-def _items(exchange: Exchange, text: bytes, source: str | None, ranges: Ranges) -> Iterable[tuple[int, Any]]:
+def _items(exchange: RequestContext, text: bytes, source: str | None, ranges: IpRanges) -> Iterable[tuple[int, Any]]:
     """What a text holds, each with its line."""
     chosen = exchange.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
@@ -231,7 +233,7 @@ class _Summary:
 
     unlisted: int = 0
 
-    def add(self, outcome: _Outcome, exchange: Exchange) -> None:
+    def add(self, outcome: _Outcome, exchange: RequestContext) -> None:
         """Count a batch, here and in the metrics."""
         exchange.services.metrics.stored(outcome.inserted)
         exchange.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
@@ -255,12 +257,12 @@ class _Summary:
 class _Batch:
     """Some of the items with their lines, handed on one at a time as they are made; afterwards it knows the line of each."""
 
-    def __init__(self, numbered: Iterable[tuple[int, Arrival | Prepared | Refusal]]) -> None:
+    def __init__(self, numbered: Iterable[tuple[int, NewActivity | Prepared | Refusal]]) -> None:
         self._numbered = numbered
         self._lines: list[int] = []
         self._refused: list[Refusal] = []
 
-    def arrivals(self) -> Iterator[Arrival | Prepared]:
+    def arrivals(self) -> Iterator[NewActivity | Prepared]:
         """What is to be stored."""
         for line, item in self._numbered:
             if isinstance(item, Refusal):
@@ -269,7 +271,7 @@ class _Batch:
                 self._lines.append(line)
                 yield item
 
-    def outcome(self, items: Sequence[Arrival | Prepared], inserted: Inserted) -> _Outcome:
+    def outcome(self, items: Sequence[NewActivity | Prepared], inserted: Inserted) -> _Outcome:
         """What became of it, once `items` are in the store or were refused there."""
         by_store = [
             Refusal("body", self._lines[position], reason, items[position].record)
@@ -278,7 +280,7 @@ class _Batch:
         return _Outcome(inserted, [*self._refused, *by_store])
 
 
-def _batches(items: Iterable[tuple[int, Arrival | Prepared | Refusal]], *, size: int) -> Iterator[_Batch]:
+def _batches(items: Iterable[tuple[int, NewActivity | Prepared | Refusal]], *, size: int) -> Iterator[_Batch]:
     """The items in batches; each is to be used up before the next."""
     numbered = iter(items)
     for first in numbered:

@@ -15,7 +15,7 @@ from casbah.activity.text import words
 from casbah.activity.value import Takes
 from casbah.errors import EmptyFilterError, MalformedBodyError, describe
 from casbah.http.body import read_exactly
-from casbah.http.exchange import Exchange
+from casbah.http.context import RequestContext
 from casbah.http.schema import Parameter
 
 EVERYTHING = Parameter(
@@ -26,14 +26,14 @@ EVERYTHING = Parameter(
 
 
 async def read_irreversible(
-    exchange: Exchange, *, known: Sequence[str] = (), flags: Sequence[str] = ()
+    exchange: RequestContext, *, known: Sequence[str] = (), flags: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The parameters of a request that cannot be undone: an unknown or repeated one is refused, flags are booleans."""
     limit = exchange.services.settings.max_body
     return await read_exactly(exchange.request, limit=limit, known=(*known, *flags), flags=flags)
 
 
-def filters_or_everything(body: Mapping[str, Any], exchange: Exchange) -> Mapping[str, Any]:
+def filters_or_everything(body: Mapping[str, Any], exchange: RequestContext) -> Mapping[str, Any]:
     """The filters of a request that cannot be undone; empty ones only where it says `everything`. Raises RequestError."""
     filters: Any = body.get("filters")
     if filters in (None, "", {}):

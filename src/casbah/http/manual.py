@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from casbah.activity.language import FILTERS, OPERATORS, Filter
 from casbah.activity.query import Bounds
-from casbah.http.exchange import Services
+from casbah.http.context import Services
 from casbah.http.openapi import Document, document
 from casbah.http.routes import PUBLIC, ROUTES, PublicRoute
 from casbah.ingest import jsontext

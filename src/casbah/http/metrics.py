@@ -45,7 +45,7 @@ class Metrics:
     def __init__(self, folder: Path, lanes: dict[str, Waiting], lags: Lags) -> None:
         self._registry = registry = CollectorRegistry()
         self._all = CollectorRegistry()
-        self._beside = _Beside(registry)
+        self._beside = _PrepareProcesses(registry)
         self._all.register(self._beside)
         self._requests = _counter(registry, "requests", "Requests answered", "route", "method", "status")
         self._seconds = _times(registry, "request", "From a request's head to its answer", "route")
@@ -109,7 +109,7 @@ class Metrics:
         self._beside.counted = counted
 
 
-class _Beside(Collector):
+class _PrepareProcesses(Collector):
     """What is in a registry, and what other processes have counted, as one."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from casbah.activity.query import count_of
 from casbah.errors import MalformedBodyError, NotMimickingError, ThrottledError, describe
 from casbah.http.body import read_body, read_parameters
+from casbah.http.context import RequestContext, json_response
+from casbah.http.emulation import DelayedArrival, Interruption
 from casbah.http.encoding import decoded
-from casbah.http.exchange import Exchange, json_response
 from casbah.http.ingest import SETTING, read_source, refusals, store_events
 from casbah.http.problems import answer
-from casbah.http.quirks import Arriving, Interruption
 
 _MOST_SLOW = 600_000
 _MOST_SECONDS = 86_400
@@ -29,7 +29,7 @@ _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center
 _NAMES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
 
 
-async def interrupted(exchange: Exchange) -> Response | None:
+async def interrupted(exchange: RequestContext) -> Response | None:
     """What befalls this request before it is answered; the answer, where it is a failure."""
     quirks, tenant = exchange.quirks, exchange.scope.tenant
     for each in quirks.arrived(tenant):
@@ -49,7 +49,7 @@ def failure(status: int, retry_after: int) -> Response:
     return Response(_PAGE.format(title), status, headers, "text/html")
 
 
-async def expect_answers(exchange: Exchange) -> Response:
+async def expect_answers(exchange: RequestContext) -> Response:
     """Let the tenant's next requests meet `{"answers": [{"status"?, "slow"?, "retryAfter"?}]}`, one each."""
     _require_mimic(exchange)
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
@@ -60,7 +60,7 @@ async def expect_answers(exchange: Exchange) -> Response:
     return json_response({"waiting": exchange.services.quirks.expect(exchange.scope.tenant, interruptions)})
 
 
-async def expect_arrivals(exchange: Exchange) -> Response:
+async def expect_arrivals(exchange: RequestContext) -> Response:
     """Store the events of the body once `?after=N` more requests to the Activities API have been answered."""
     _require_mimic(exchange)
     source = read_source(exchange)
@@ -71,18 +71,18 @@ async def expect_arrivals(exchange: Exchange) -> Response:
     refused = await exchange.ingest(refusals, exchange, text, source)
     if refused:  # Nobody would be told when they arrive.
         raise MalformedBodyError(f"body: line {refused[0].line} cannot be stored: {refused[0].reason}")
-    exchange.services.quirks.arrive(exchange.scope.tenant, Arriving(after, text, source))
+    exchange.services.quirks.arrive(exchange.scope.tenant, DelayedArrival(after, text, source))
     return json_response({"after": after})
 
 
-async def forget(exchange: Exchange) -> Response:
+async def forget(exchange: RequestContext) -> Response:
     """Nothing is to befall the tenant's requests any more."""
     _require_mimic(exchange)
     exchange.services.quirks.forget(exchange.scope.tenant)
     return json_response({"waiting": 0})
 
 
-def _require_mimic(exchange: Exchange) -> None:
+def _require_mimic(exchange: RequestContext) -> None:
     if not exchange.services.quirks.any:
         raise NotMimickingError
 

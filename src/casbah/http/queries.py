@@ -8,48 +8,48 @@ from casbah.activity.query import flag_of, where
 from casbah.activity.text import sound
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.facets import filters_of
-from casbah.saved.queries import SavedQuery, Written
+from casbah.saved.queries import QueryDefinition, SavedQuery
 from casbah.saved.suggested import SUGGESTED
 
 MOST_NAME = 200
 
 
-async def list_queries(exchange: Exchange) -> Response:
+async def list_queries(exchange: RequestContext) -> Response:
     """The caller's own queries and those that others share with the tenant, by name; then those that everybody is offered."""
     found = await exchange.quick(exchange.services.queries.all, exchange.caller.principal, exchange.scope)
     data = [_shown(each, exchange) for each in found] + _SUGGESTED
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def save_query(exchange: Exchange) -> Response:
+async def save_query(exchange: RequestContext) -> Response:
     """Keep filters under a name."""
     written = await _written(exchange)
     kept = await exchange.quick(exchange.services.queries.add, written, exchange.caller.principal, exchange.scope)
     return json_response(_shown(kept, exchange), status=201)
 
 
-async def change_query(exchange: Exchange) -> Response:
+async def change_query(exchange: RequestContext) -> Response:
     """Put a query in place of one's own of that id; what is not said is not kept."""
     written, change = await _written(exchange), exchange.services.queries.change
     kept = await exchange.quick(change, exchange.path["query"], written, exchange.caller.principal, exchange.scope)
     return json_response(_shown(kept, exchange))
 
 
-async def delete_query(exchange: Exchange) -> Response:
+async def delete_query(exchange: RequestContext) -> Response:
     """Forget a query of one's own."""
     remove = exchange.services.queries.remove
     await exchange.quick(remove, exchange.path["query"], exchange.caller.principal, exchange.scope)
     return json_response({"id": exchange.path["query"]})
 
 
-async def _written(exchange: Exchange) -> Written:
+async def _written(exchange: RequestContext) -> QueryDefinition:
     """A query from a request; filters that the language refuses are not kept."""
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     filters = filters_of(body)
     where(filters, now=exchange.services.clock(), bounds=exchange.services.bounds)
-    return Written(name_of(body.get("name")), filters, shared=flag_of(body, "shared"))
+    return QueryDefinition(name_of(body.get("name")), filters, shared=flag_of(body, "shared"))
 
 
 def name_of(value: Any) -> str:
@@ -61,7 +61,7 @@ def name_of(value: Any) -> str:
     return sound(value.strip())
 
 
-def _shown(kept: SavedQuery, exchange: Exchange) -> dict[str, Any]:
+def _shown(kept: SavedQuery, exchange: RequestContext) -> dict[str, Any]:
     return {
         "id": kept.id,
         "name": kept.written.name,

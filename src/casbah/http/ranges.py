@@ -24,11 +24,11 @@ from casbah.errors import (
     describe,
 )
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.schema import Parameter, Schema, choice, either, ref
 from casbah.ingest.enrich import countries
 from casbah.ingest.enrich.networks import CATEGORIES, network
-from casbah.ingest.enrich.ranges import MOST_NETWORKS, Drawn, Kept, checked
+from casbah.ingest.enrich.ranges import MOST_NETWORKS, RangeDefinition, StoredRange, checked
 
 LIMIT, MOST = 100, 1_000
 MOST_NAME, MOST_TAGS = 200, 100
@@ -42,7 +42,7 @@ _MAPPED_BITS = 96
 _DEGREES = {"latitude": 90, "longitude": 180}
 
 
-async def list_ranges(exchange: Exchange) -> Response:
+async def list_ranges(exchange: RequestContext) -> Response:
     """The tenant's IP ranges, by name."""
     body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
     filters, page = body.get("filters"), _page(body)
@@ -56,25 +56,25 @@ async def list_ranges(exchange: Exchange) -> Response:
     return json_response({"data": [_shown(each, tags) for each in shown], "hasNext": more, "total": len(found)})
 
 
-async def list_range_metadata(_: Exchange) -> Response:
+async def list_range_metadata(_: RequestContext) -> Response:
     """The filters of IP ranges and their operators, from the table, as those of activities are listed."""
     return json_response({"filters": [_described(name, row) for name, row in FILTERS.items()]})
 
 
-async def create_range(exchange: Exchange) -> Response:
+async def create_range(exchange: RequestContext) -> Response:
     """Keep a new IP range; the answer is its id. It says something of activities that are stored from now on."""
     drawn = _drawn(await read_parameters(exchange.request, limit=exchange.services.settings.max_body))
     return json_response(await exchange.quick(exchange.services.ranges.add, drawn, exchange.scope))
 
 
-async def update_range(exchange: Exchange) -> Response:
+async def update_range(exchange: RequestContext) -> Response:
     """Put a range in place of the one of that id; what is not said is not kept. The answer is its id."""
     drawn = _drawn(await read_parameters(exchange.request, limit=exchange.services.settings.max_body))
     await exchange.quick(exchange.services.ranges.change, exchange.path["range"], drawn, exchange.scope)
     return json_response(exchange.path["range"])
 
 
-async def delete_range(exchange: Exchange) -> Response:
+async def delete_range(exchange: RequestContext) -> Response:
     """Forget an IP range; the answer is its id. Activities keep what it said of them until they are enriched again."""
     await exchange.quick(exchange.services.ranges.remove, exchange.path["range"], exchange.scope)
     return json_response(exchange.path["range"])
@@ -89,9 +89,9 @@ def _described(name: str, row: "RangeFilter") -> dict[str, Any]:
     }
 
 
-def _drawn(body: dict[str, Any]) -> Drawn:
+def _drawn(body: dict[str, Any]) -> RangeDefinition:
     """A range from a request. `location`, which is documented for answers alone, is taken as it is answered."""
-    return Drawn(
+    return RangeDefinition(
         name=_name(body.get("name")),
         category=_category(body.get("category")),
         networks=_networks(body.get("subnets")),
@@ -193,7 +193,7 @@ def _degree(value: Any, key: str) -> float:
     return float(value)
 
 
-def _shown(kept: Kept, tags: Mapping[str, str]) -> dict[str, Any]:
+def _shown(kept: StoredRange, tags: Mapping[str, str]) -> dict[str, Any]:
     """As MDCA's list answers it; of a location what was said of it."""
     said = kept.drawn
     return {
@@ -226,7 +226,7 @@ def _page(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chosen(filters: Any) -> Callable[[Kept], bool]:
+def _chosen(filters: Any) -> Callable[[StoredRange], bool]:
     """Whether a range matches; a table of three filters, apart from those of activities."""
     if not isinstance(filters, Mapping):
         raise MalformedBodyError(
@@ -236,7 +236,7 @@ def _chosen(filters: Any) -> Callable[[Kept], bool]:
     return lambda kept: all(check(kept) for check in checks)
 
 
-def _check(name: str, operators: Any) -> Callable[[Kept], bool]:
+def _check(name: str, operators: Any) -> Callable[[StoredRange], bool]:
     if name not in FILTERS:
         raise UnknownFilterError(name, tuple(FILTERS))
     row = FILTERS[name]
@@ -255,7 +255,7 @@ class RangeFilter:
 
     kind: Kind
     operators: tuple[str, ...]
-    held: Callable[[Kept], frozenset[Any]]
+    held: Callable[[StoredRange], frozenset[Any]]
     read: Callable[[Any], Any]
     expected: str
     schema: Schema
@@ -295,7 +295,7 @@ FILTERS: Mapping[str, RangeFilter] = {
     # Casbah ships no ranges, so all of them are the tenant's own.
     "builtIn": RangeFilter(Kind.BOOL, ("eq",), lambda _: frozenset({False}), _truth, "true or false", ref("Flag")),
 }
-_ORDERS: Mapping[str, Callable[[Kept], Any]] = {
+_ORDERS: Mapping[str, Callable[[StoredRange], Any]] = {
     "name": lambda kept: (kept.drawn.name, kept.id),
     "category": lambda kept: (kept.drawn.category, kept.drawn.name, kept.id),
     "tags": lambda kept: (sorted(kept.drawn.tags), kept.drawn.name, kept.id),

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from casbah.activity.query import count_of
 from casbah.errors import LimitExceededError, MalformedBodyError, NoSuchRejectError, describe
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.ingest import named_source, store_each
 from casbah.http.irreversible import read_irreversible
 from casbah.http.schema import Parameter, Schema
@@ -48,7 +48,7 @@ REPLAY_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
 """What a replay names: some of them, or everything."""
 
 
-async def list_rejects(exchange: Exchange) -> Response:
+async def list_rejects(exchange: RequestContext) -> Response:
     """The events that were refused lately, with the reasons; the newest request first. `limit` defaults to 100."""
     asked = exchange.request.query_params
     skip, limit = count_of(asked, "skip"), min(count_of(asked, "limit") or LISTED, MOST_LISTED)
@@ -60,7 +60,7 @@ async def list_rejects(exchange: Exchange) -> Response:
     return json_response({"data": list(map(_shown, rejects)), "hasNext": skip + limit < total, "total": total})
 
 
-async def replay_rejects(exchange: Exchange) -> Response:
+async def replay_rejects(exchange: RequestContext) -> Response:
     """Ingest refused events again, such as with the `source` they are from. Events stored this time are removed from the
     rejects. `remaining` is how many older ones "everything" leaves to further requests: give these the number of those refused
     again so far as `skip`.
@@ -84,7 +84,7 @@ async def replay_rejects(exchange: Exchange) -> Response:
     return json_response(await exchange.ingest(_replay_named, exchange, ids, source))
 
 
-async def remove_reject(exchange: Exchange) -> Response:
+async def remove_reject(exchange: RequestContext) -> Response:
     """Keep a refused event no longer."""
     reject_id = exchange.path["reject"]
 
@@ -96,12 +96,12 @@ async def remove_reject(exchange: Exchange) -> Response:
     return json_response({"id": reject_id})
 
 
-def _replay_newest(exchange: Exchange, skip: int, source: str | None) -> dict[str, Any]:
+def _replay_newest(exchange: RequestContext, skip: int, source: str | None) -> dict[str, Any]:
     rejects, total = exchange.services.rejects.page(exchange.scope, skip=skip, limit=MOST_REPLAYED)
     return {**_replayed(exchange, rejects, source), "remaining": max(0, total - skip - len(rejects))}
 
 
-def _replay_named(exchange: Exchange, ids: list[str], source: str | None) -> dict[str, Any]:
+def _replay_named(exchange: RequestContext, ids: list[str], source: str | None) -> dict[str, Any]:
     known = exchange.services.rejects.named(list(dict.fromkeys(ids)), exchange.scope)
     result = _replayed(exchange, list(known.values()), source)
     unknown = [
@@ -110,7 +110,7 @@ def _replay_named(exchange: Exchange, ids: list[str], source: str | None) -> dic
     return {**result, "refused": [*unknown, *result["refused"]], "remaining": 0}
 
 
-def _replayed(exchange: Exchange, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
+def _replayed(exchange: RequestContext, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
     """What became of some, stored in batches; the events of a batch are rejects until it is stored. With None as the source
     each keeps its own; with "" it has none.
     """
@@ -133,7 +133,7 @@ def _replayed(exchange: Exchange, rejects: Sequence[Reject], source: str | None)
     return {"stored": stored, "duplicates": duplicates, "refused": refused}
 
 
-def _unusable(reject: Reject, source: str | None, exchange: Exchange) -> str:
+def _unusable(reject: Reject, source: str | None, exchange: RequestContext) -> str:
     """Why a reject cannot even be read again; "" where it can."""
     if not reject.whole:
         return f"only the first {len(reject.raw)} of {reject.size} bytes are kept; send it again"

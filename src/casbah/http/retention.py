@@ -8,7 +8,7 @@ from starlette.responses import Response
 from casbah.activity.query import count_of
 from casbah.errors import LimitExceededError, MalformedBodyError, PermissionDeniedError, describe
 from casbah.http.audit import act_of
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.facets import predicate_of
 from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.http.queries import name_of
@@ -46,7 +46,7 @@ _CHANGES = {DELETE: Permission.DELETE, HOLD: Permission.HOLD}
 """Who adds and removes rules: a rule that deletes data is a deletion, only later."""
 
 
-async def delete_activities(exchange: Exchange) -> Response:
+async def delete_activities(exchange: RequestContext) -> Response:
     """Delete all that filters find and no legal hold keeps; unless `dryRun` is false, only say how many that are.
 
     What is deleted is in no answer any more once this one is there; from the disk it goes in the background.
@@ -66,13 +66,13 @@ async def delete_activities(exchange: Exchange) -> Response:
     return json_response({"dryRun": False, **counts(found)})
 
 
-async def list_rules(exchange: Exchange) -> Response:
+async def list_rules(exchange: RequestContext) -> Response:
     """The tenant's rules, by name."""
     data = [_shown(rule) for rule in await exchange.quick(exchange.services.retention.rules.all, exchange.scope)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def add_rule(exchange: Exchange) -> Response:
+async def add_rule(exchange: RequestContext) -> Response:
     """Delete what filters find once it is older than so many `days`, from now on every hour; or hold it.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
@@ -93,7 +93,7 @@ async def add_rule(exchange: Exchange) -> Response:
     return json_response(_shown(rule), status=201)
 
 
-async def remove_rule(exchange: Exchange) -> Response:
+async def remove_rule(exchange: RequestContext) -> Response:
     """Forget a rule. What a hold kept may be deleted from then on.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
@@ -105,13 +105,13 @@ async def remove_rule(exchange: Exchange) -> Response:
     return json_response(_shown(removed))
 
 
-async def show_trail(exchange: Exchange) -> Response:
+async def show_trail(exchange: RequestContext) -> Response:
     """After how many days the tenant's acts are deleted; null: they are kept for ever."""
     days = await exchange.quick(exchange.services.retention.rules.trail_days, exchange.scope)
     return json_response({"days": days})
 
 
-async def keep_trail(exchange: Exchange) -> Response:
+async def keep_trail(exchange: RequestContext) -> Response:
     """Set how long the tenant's acts are kept; null: for ever. Only for whoever owns the data directory."""
     if not exchange.caller.owner:
         raise PermissionDeniedError
@@ -123,7 +123,7 @@ async def keep_trail(exchange: Exchange) -> Response:
     return json_response({"days": days})
 
 
-async def apply_rules(exchange: Exchange) -> Response:
+async def apply_rules(exchange: RequestContext) -> Response:
     """What the rules delete now, each for itself; unless `dryRun` is false, only say how many activities that are."""
     body = await read_irreversible(exchange, flags=("dryRun",))
     dry, retention = _dry(body), exchange.services.retention

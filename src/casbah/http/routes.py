@@ -29,10 +29,10 @@ from casbah.http import (
     sources,
     tokens,
 )
-from casbah.http.exchange import Exchange, Services
+from casbah.http.context import RequestContext, Services
 from casbah.identity.grants import Permission
 
-Handler = Callable[[Exchange], Awaitable[Response]]
+Handler = Callable[[RequestContext], Awaitable[Response]]
 PublicHandler = Callable[[Request, Services], Awaitable[Response]]
 
 CORE = "/api/v1"

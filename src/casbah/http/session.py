@@ -24,7 +24,7 @@ from casbah.errors import (
     describe,
 )
 from casbah.http.body import read_parameters
-from casbah.http.exchange import Exchange, Services, json_response
+from casbah.http.context import RequestContext, Services, json_response
 from casbah.identity.grants import Caller
 from casbah.identity.sign_in import PENDING_MS, SignIn
 
@@ -117,12 +117,12 @@ def _arrived(request: Request, services: Services) -> tuple[Caller, str]:
     return _issuers(services).finish(state, asked["code"], said=asked.get("iss"))
 
 
-async def whoami(exchange: Exchange) -> Response:
+async def whoami(exchange: RequestContext) -> Response:
     """Who is asking: the name of their token, their tenant and their scopes."""
     return json_response(_said(exchange.caller))
 
 
-async def sign_out(exchange: Exchange) -> Response:
+async def sign_out(exchange: RequestContext) -> Response:
     """Sign out: the session is over, and the cookie is taken back."""
     session = _read_cookie(exchange.request, COOKIE)
     if session:

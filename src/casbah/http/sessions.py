@@ -4,18 +4,18 @@ from typing import Any
 
 from starlette.responses import Response
 
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.identity.token import Session
 
 
-async def list_sessions(exchange: Exchange) -> Response:
+async def list_sessions(exchange: RequestContext) -> Response:
     """The sessions under way in the caller's tenant, with who signed in; oldest first."""
     caller, tokens = exchange.caller, exchange.services.tokens
     found = await exchange.quick(lambda: tokens.sessions(governs=caller.governs))
     return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
 
 
-async def end_session(exchange: Exchange) -> Response:
+async def end_session(exchange: RequestContext) -> Response:
     """End a session; its cookie is worth nothing from then on. The token or the person may sign in again."""
     caller, tokens = exchange.caller, exchange.services.tokens
     ended = await exchange.quick(lambda: tokens.end(exchange.path["session"], governs=caller.governs))

@@ -3,23 +3,23 @@
 from starlette.responses import Response
 
 from casbah.errors import PermissionDeniedError
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 
 
-async def make_snapshot(exchange: Exchange) -> Response:
+async def make_snapshot(exchange: RequestContext) -> Response:
     """Make a snapshot of all tenants' data beside them; only for whoever owns the data directory, and can read it there."""
     _require_owner(exchange)
     made = await exchange.ingest(exchange.services.snapshots.make)
     return json_response({"id": made.id, "created": made.created, "totals": made.totals}, status=201)
 
 
-async def remove_snapshot(exchange: Exchange) -> Response:
+async def remove_snapshot(exchange: RequestContext) -> Response:
     """Remove a snapshot."""
     _require_owner(exchange)
     await exchange.quick(exchange.services.snapshots.remove, exchange.path["snapshot"])
     return json_response({"id": exchange.path["snapshot"]})
 
 
-def _require_owner(exchange: Exchange) -> None:
+def _require_owner(exchange: RequestContext) -> None:
     if not exchange.caller.owner:
         raise PermissionDeniedError

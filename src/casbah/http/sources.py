@@ -4,21 +4,21 @@ from typing import Any
 
 from starlette.responses import Response
 
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.ingest.apps import APPS
 from casbah.ingest.contract import Connector
 from casbah.pull.config import read
 from casbah.pull.report import report
 
 
-async def list_sources(exchange: Exchange) -> Response:
+async def list_sources(exchange: RequestContext) -> Response:
     """Every source that ingest reads, and the pulls into the caller's tenant: how far each has got, and what is wrong."""
     data = [_shown(each) for each in exchange.services.connectors.values()]
     pulls = await exchange.quick(_pulls, exchange)
     return json_response({"data": data, "pulls": pulls, "hasNext": False, "total": len(data)})
 
 
-def _pulls(exchange: Exchange) -> list[dict[str, Any]]:
+def _pulls(exchange: RequestContext) -> list[dict[str, Any]]:
     settings = exchange.services.settings
     entries = read(settings.pull) if settings.pull else {}
     own = {name: each for name, each in entries.items() if each.into == exchange.scope.tenant}

@@ -16,7 +16,7 @@ from casbah.errors import (
     RouteNotFoundError,
     describe,
 )
-from casbah.http.exchange import Exchange, json_response
+from casbah.http.context import RequestContext, json_response
 from casbah.http.irreversible import read_irreversible
 from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.token import Token
@@ -24,7 +24,7 @@ from casbah.identity.token import Token
 _MOMENT = re.compile(r"[0-9]{1,15}")
 
 
-async def create_token(exchange: Exchange) -> Response:
+async def create_token(exchange: RequestContext) -> Response:
     """A new token: `{"name", "tenant"?, "scopes"?, "expires"?}`. The answer is the only place where its key is ever shown.
 
     Nobody grants what they do not have: by default it may do what the caller may, and never more.
@@ -43,7 +43,7 @@ async def create_token(exchange: Exchange) -> Response:
     return json_response({"token": key, **shown(token, exchange.services.clock())}, status=201)
 
 
-async def list_tokens(exchange: Exchange) -> Response:
+async def list_tokens(exchange: RequestContext) -> Response:
     """Every token and its status."""
     found = await exchange.quick(exchange.services.tokens.all)
     now = exchange.services.clock()
@@ -51,7 +51,7 @@ async def list_tokens(exchange: Exchange) -> Response:
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def revoke_token(exchange: Exchange) -> Response:
+async def revoke_token(exchange: RequestContext) -> Response:
     """Revoke a token by its id, or by its name where only one has it; it stops working at once."""
     try:
         token = await exchange.quick(

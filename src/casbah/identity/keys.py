@@ -44,7 +44,7 @@ FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeySet:
     keys: Sequence[SigningKey]
     at: int
 
@@ -52,7 +52,7 @@ class _Kept:
         return kid is None or any(key.kid == kid for key in self.keys)
 
 
-class Keys:
+class IssuerKeys:
     """The keys of an issuer. Methods may be called from any thread; one thread fetches at a time."""
 
     def __init__(self, fetch: Fetch, *, refresh: int, clock: Callable[[], int]) -> None:
@@ -60,7 +60,7 @@ class Keys:
         self._refresh_ms = refresh * 1_000
         self._clock = clock
         self._fetching = threading.Lock()
-        self._kept: _Kept | None = None
+        self._kept: _KeySet | None = None
         self._tried: int | None = None
 
     def may_wait(self, kid: str | None) -> bool:
@@ -86,7 +86,7 @@ class Keys:
         try:
             if self._due() and not self._fresh(kid):
                 self._tried = self._clock()
-                self._kept = _Kept(self._fetch(), self._clock())
+                self._kept = _KeySet(self._fetch(), self._clock())
         except FAILURES as wrong:
             log.warning("the keys of the token issuer could not be fetched: %s", str(wrong) or type(wrong).__name__)
         finally:

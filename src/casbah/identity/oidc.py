@@ -18,7 +18,7 @@ from casbah.identity import jwt, keys
 from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.jwk import ALGORITHMS
 from casbah.identity.jwt import Jwt
-from casbah.identity.keys import Fetch, Keys
+from casbah.identity.keys import Fetch, IssuerKeys
 from casbah.identity.name import NAMELESS, is_reserved
 from casbah.settings import SETTINGS, Settings
 
@@ -45,7 +45,7 @@ class Issuer:
     tenant_claim: str
     tenants: Mapping[str, str]
     leeway_ms: int
-    keys: Keys
+    keys: IssuerKeys
     clock: Callable[[], int]
 
     def caller(self, token: str) -> Caller:
@@ -127,7 +127,7 @@ def issuer(settings: Settings, *, clock: Callable[[], int]) -> Issuer | None:
         tenant_claim=settings.oidc_tenant_claim,
         tenants=settings.oidc_tenants,
         leeway_ms=settings.oidc_leeway * 1_000,
-        keys=Keys(_source(settings), refresh=settings.oidc_refresh, clock=clock),
+        keys=IssuerKeys(_source(settings), refresh=settings.oidc_refresh, clock=clock),
         clock=clock,
     )
 

@@ -5,13 +5,13 @@ done: a token created later has what it was given, and no more.
 """
 
 from casbah.identity.grants import SEPARATED, Permission
-from casbah.shelf import Shelf, Value
+from casbah.key_value import KeyValueStore, Value
 
 TOKEN, SESSION = "token", "session"
 _NAMESPACE, _DONE = "permissions", "separated"
 
 
-def separate(shelf: Shelf) -> None:
+def separate(shelf: KeyValueStore) -> None:
     """Give what is kept with `Admin.manage` the separated scopes, unless that has been done.
 
     A crash leaves it to be done again. Any number of servers may do it at once: whatever was created after one of them was
@@ -27,11 +27,11 @@ def separate(shelf: Shelf) -> None:
     shelf.put(_NAMESPACE, _DONE, {})
 
 
-def _done(shelf: Shelf) -> bool:
+def _done(shelf: KeyValueStore) -> bool:
     return shelf.get(_NAMESPACE, _DONE) is not None
 
 
-def _give(shelf: Shelf, namespace: str, name: str) -> None:
+def _give(shelf: KeyValueStore, namespace: str, name: str) -> None:
     while (kept := shelf.get(namespace, name)) is not None:
         value = _with_separated(kept.value)
         if value == kept.value or shelf.put(namespace, name, value, over=kept):

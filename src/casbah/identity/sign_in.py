@@ -21,7 +21,7 @@ from casbah.errors import InvalidTokenError, IssuerUnavailableError
 from casbah.identity.grants import Caller
 from casbah.identity.keys import FAILURES, discovered, endpoint, fetched
 from casbah.identity.oidc import Issuer
-from casbah.shelf import Shelf
+from casbah.key_value import KeyValueStore
 
 log = logging.getLogger("casbah.identity")
 
@@ -57,7 +57,14 @@ class SignIn:
     """
 
     def __init__(
-        self, issuer: Issuer, shelf: Shelf, *, client: str, secret: str, scopes: Sequence[str], clock: Callable[[], int]
+        self,
+        issuer: Issuer,
+        shelf: KeyValueStore,
+        *,
+        client: str,
+        secret: str,
+        scopes: Sequence[str],
+        clock: Callable[[], int],
     ) -> None:
         self._issuer = issuer
         self._client = client

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from casbah.errors import ThrottledError
+from casbah.key_value import KeyValueStore, Value, change
 from casbah.settings import Rate
-from casbah.shelf import Shelf, Value, change
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ class Throttle:
     The moments that count are on the shelf, so that servers that share it count together.
     """
 
-    def __init__(self, rate: Rate | None, shelf: Shelf, *, clock: Callable[[], int]) -> None:
+    def __init__(self, rate: Rate | None, shelf: KeyValueStore, *, clock: Callable[[], int]) -> None:
         self._rate = rate
         self._shelf = shelf
         self._clock = clock
         self._counting: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether asking may mean waiting for a network."""
-        return self._rate is not None and self._shelf.far
+        return self._rate is not None and self._shelf.is_remote
 
     def admit(self, tenant: str) -> Quota | None:
         """Count one request; what is left after it, or None where there is no rate.

@@ -27,10 +27,10 @@ from casbah.errors import (
     UnavailableError,
 )
 from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.last_used import LastUsed
 from casbah.identity.name import checked, compared
 from casbah.identity.separation import SESSION, TOKEN, separate
-from casbah.identity.uses import Uses
-from casbah.shelf import Kept, Shelf, Value, change
+from casbah.key_value import Entry, KeyValueStore, Value, change
 
 log = logging.getLogger("casbah.identity")
 
@@ -90,28 +90,29 @@ class Session:
     expires: int
 
     @classmethod
-    def of(cls, kept: Kept, *, caller: str) -> "Session":
+    def of(cls, kept: Entry, *, caller: str) -> "Session":
         """A session as it is kept; the key itself is not."""
         said = kept.value
         return cls(kept.name[:_ID_LENGTH], said["name"], said["tenant"], caller, said["created"], said["expires"])
 
 
 class Tokens:
-    """The tokens on a shelf, and the sessions. Methods may be called from any thread; they raise ShelfUnavailableError, and
-    StoreClosedError once the shelf is closed.
+    """The tokens and sessions in a key-value store. Thread-safe.
+
+    Methods raise KeyValueStoreUnavailableError, and StoreClosedError once the key-value store is closed.
     """
 
-    def __init__(self, shelf: Shelf, *, clock: Callable[[], int]) -> None:
+    def __init__(self, shelf: KeyValueStore, *, clock: Callable[[], int]) -> None:
         self._shelf = shelf
         self._clock = clock
         self._separated = False
         self._creating = threading.Lock()
-        self._uses = Uses(self._write_uses)
+        self._uses = LastUsed(self._write_uses)
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether asking may mean waiting for a network."""
-        return self._shelf.far
+        return self._shelf.is_remote
 
     def separate(self) -> None:
         """Give tokens and sessions from before permissions were separated what `Admin.manage` meant then: see `separation`.
@@ -250,7 +251,7 @@ class Tokens:
             separate(self._shelf)
             self._separated = True
 
-    def _caller(self, kept: Kept | None, now: int) -> Caller:
+    def _caller(self, kept: Entry | None, now: int) -> Caller:
         token = None if kept is None else self._token(kept)
         if kept is None or token is None or token.revoked is not None or token.expired(now):
             raise InvalidTokenError
@@ -275,7 +276,7 @@ class Tokens:
                 "token %s was not created and could not be removed; revoke it, should it be listed: %s", token.id, error
             )
 
-    def _token(self, kept: Kept) -> Token:
+    def _token(self, kept: Entry) -> Token:
         token = Token.of(kept.value)
         return replace(token, used=self._uses.latest(kept.name, token.used))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from casbah.ingest import jsontext
 from casbah.ingest.contract import Event, Refusal, UnusableEventError
-from casbah.ingest.feed import TOO_LONG, Feed, Line
+from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
 from casbah.ingest.recovery import MARK
 
 _COLUMN = "auditdata"
@@ -32,7 +32,7 @@ def delimiter_of(header: bytes) -> str | None:
     return next((delimiter for delimiter in _DELIMITERS if _COLUMN in _columns(text, delimiter)), None)
 
 
-def rows(feed: Feed, delimiter: str, *, origin: str, most_kept: int) -> Iterator[Event | Refusal]:
+def rows(feed: LineReader, delimiter: str, *, origin: str, most_kept: int) -> Iterator[Event | Refusal]:
     """The events, by the line on which their row begins."""
     csv.field_size_limit(max(csv.field_size_limit(), feed.most_line))
     lines = _Lines(feed.lines())

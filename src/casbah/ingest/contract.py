@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 
 
 class UnusableEventError(ValueError):
@@ -55,7 +55,7 @@ class Draft:
 class Ready:
     """What a connector says of an event that is a record already: the record keeps its own bytes.
 
-    `id`, `created` and `adds` are as in Arrival; where `id` is None the pipeline derives it. Keys of `nulls`
+    `id`, `created` and `adds` are as in NewActivity; where `id` is None the pipeline derives it. Keys of `nulls`
     stand in the record without a value: `_id` and `uid` get theirs in place, others are taken out, so that
     what is added later does not stand there twice. `entities` says that `entityData` is a list or null, to be
     made an object.
@@ -101,7 +101,7 @@ class Connector:
     name: str
     title: str
     recognises: Callable[[Mapping[str, Any]], bool]
-    drafts: Callable[[Event], Iterable[Draft | Ready | Arrival]]
+    drafts: Callable[[Event], Iterable[Draft | Ready | NewActivity]]
     wrapper: str | None = None
     examples: tuple[str, ...] = field(default=())
     documents: tuple[str, ...] = ()

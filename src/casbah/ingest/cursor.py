@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.feed import Budget, Feed, Window
+from casbah.ingest.line_reader import Budget, LineReader, Window
 from casbah.ingest.recovery import MARK, Layout, has_keys_at, least_indent, next_line
 
 MOST_KEPT = 1 << 16
@@ -30,7 +30,7 @@ class OpenList:
 class Cursor:
     """Where reading is, what is around it, and what was read so far."""
 
-    def __init__(self, feed: Feed, origin: str) -> None:
+    def __init__(self, feed: LineReader, origin: str) -> None:
         self.window = Window(feed)
         self.budget = Budget(self.window)
         self.most = feed.most_line

@@ -11,8 +11,8 @@ from typing import Any
 from casbah.ingest import cef, jsontext
 from casbah.ingest.contract import Event, Refusal, UnusableEventError
 from casbah.ingest.cursor import MOST_KEPT, Cursor
-from casbah.ingest.feed import TOO_LONG, Feed
 from casbah.ingest.grammar import ROW, SCALAR, STRING, Scan, State, blank, scan, scan_tail
+from casbah.ingest.line_reader import TOO_LONG, LineReader
 from casbah.ingest.recovery import Runs, next_event
 from casbah.ingest.wrapping import Reader, is_wrapper, list_in, list_in_broken, list_in_large, parsed_value
 
@@ -36,7 +36,7 @@ _OBJECT, _OBJECT_END, _LIST, _LIST_END = b"{}[]"
 class Objects:
     """Reads one text, once."""
 
-    def __init__(self, feed: Feed, reader: Reader) -> None:
+    def __init__(self, feed: LineReader, reader: Reader) -> None:
         self._cursor = Cursor(feed, reader.origin)
         self._reader = reader
         self._runs = Runs(self._cursor.budget)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from casbah.activity.arrival import Arrival
-from casbah.ingest import jsontext, splice
+from casbah.activity.new_activity import NewActivity
+from casbah.ingest import json_patch, jsontext
 from casbah.ingest.contract import Draft, Event, Ready, Recognised, Refusal, UnusableEventError
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.reserved import require_unreserved
@@ -25,7 +25,7 @@ def arrivals(
     enrichment: Enrichment | None = None,
     *,
     reserved: bool = False,
-) -> Iterator[Arrival | Refusal]:
+) -> Iterator[NewActivity | Refusal]:
     """What the events of one file or page become, in order, enriched if they are to be; refusals from reading pass through.
 
     `reserved`: what only the server itself may store is let through; for its own acts.
@@ -38,7 +38,7 @@ def with_lines(
     enrichment: Enrichment | None = None,
     *,
     reserved: bool = False,
-) -> Iterator[tuple[int, Arrival | Refusal]]:
+) -> Iterator[tuple[int, NewActivity | Refusal]]:
     """The same, each with the line of its event: one event may become several arrivals."""
     seen = Seen()
     for item in items:
@@ -75,7 +75,7 @@ def digest_of(event: Event) -> str:
     return sha256(jsontext.canonical(event.parsed)).hexdigest()
 
 
-def _of_event(item: Recognised, seen: Seen, enrichment: Enrichment | None) -> list[Arrival]:
+def _of_event(item: Recognised, seen: Seen, enrichment: Enrichment | None) -> list[NewActivity]:
     """All of an event's arrivals at once, so that an event is refused whole."""
     event = item.event
     made = list(item.connector.drafts(event))
@@ -96,19 +96,19 @@ def _operation(draft: Draft) -> str:
 
 
 def _arrival(
-    event: Event, made: Draft | Ready | Arrival, digest: str, seen: Seen, enrichment: Enrichment | None
-) -> Arrival:
+    event: Event, made: Draft | Ready | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
+) -> NewActivity:
     if isinstance(made, Draft):
         return _drafted(event, made, digest, seen, enrichment)
     found = _ready(event, made, seen) if isinstance(made, Ready) else made
     return found if enrichment is None else enrichment.enriched(found)
 
 
-def _drafted(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> Arrival:
+def _drafted(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
     keys = {**draft.keys, "timestamp": draft.timestamp, "timestampRaw": draft.timestamp}
     if enrichment is not None:
         keys = enrichment.extended(keys)
-    return Arrival(
+    return NewActivity(
         id=draft.id if draft.id is not None else seen.numbered(f"{draft.scope}{digest}{draft.part}"),
         timestamp=draft.timestamp,
         record=jsontext.joined(keys, last="rawDataJson", raw=event.raw),
@@ -118,18 +118,18 @@ def _drafted(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: En
     )
 
 
-def _ready(event: Event, ready: Ready, seen: Seen) -> Arrival:
+def _ready(event: Event, ready: Ready, seen: Seen) -> NewActivity:
     identity = ready.id if ready.id is not None else seen.numbered(digest_of(event))
     record = event.raw
     activity: Mapping[str, Any] = event.parsed
     filled: dict[str, str] = {key: identity for key in ("_id", "uid") if key in ready.nulls}
     removed = ready.nulls - filled.keys()
     if removed:
-        record = splice.without(record, removed)
+        record = json_patch.without(record, removed)
         activity = {key: value for key, value in activity.items() if key not in removed}
     if filled or ready.entities:
         record, activity = _mended(record, activity, filled, entities=ready.entities)
-    return Arrival(identity, ready.timestamp, record, activity, created=ready.created, adds=ready.adds)
+    return NewActivity(identity, ready.timestamp, record, activity, created=ready.created, adds=ready.adds)
 
 
 def _mended(
@@ -139,8 +139,8 @@ def _mended(
     values: dict[str, Any] = dict(filled)
     if entities:
         listed = activity["entityData"] or []
-        spans = {member.key: member.value for member in splice.members(record)}
+        spans = {member.key: member.value for member in json_patch.members(record)}
         at = spans["entityData"]
-        changes["entityData"] = splice.numbered(record[at.start : at.end]) if listed else b"{}"
+        changes["entityData"] = json_patch.numbered(record[at.start : at.end]) if listed else b"{}"
         values["entityData"] = {str(index): value for index, value in enumerate(listed)}
-    return splice.replaced(record, changes), {**activity, **values}
+    return json_patch.replaced(record, changes), {**activity, **values}

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from casbah.ingest.feed import Budget
 from casbah.ingest.grammar import CLOSING, SCALAR, STRING, TAIL, State, blank, scan
 from casbah.ingest.jsontext import MOST_NESTING
+from casbah.ingest.line_reader import Budget
 
 MARK = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8. Files joined to one have it at the start of any line."""

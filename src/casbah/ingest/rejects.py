@@ -14,7 +14,7 @@ from typing import Any
 
 from casbah.activity.scope import Scope
 from casbah.ingest.contract import Refusal
-from casbah.shelf import Kept, Shelf
+from casbah.key_value import Entry, KeyValueStore
 
 MOST_EVENT_BYTES = 65_536
 """Bytes of one event that are kept; of a larger one only its beginning."""
@@ -54,7 +54,7 @@ class Rejects:
     A tenant keeps up to `most` bytes, for up to `keep` ms (None: as long as there is room); the oldest go first.
     """
 
-    def __init__(self, shelf: Shelf, *, clock: Callable[[], int], most: int, keep: int | None) -> None:
+    def __init__(self, shelf: KeyValueStore, *, clock: Callable[[], int], most: int, keep: int | None) -> None:
         self._shelf = shelf
         self._clock = clock
         self._most = most
@@ -129,7 +129,7 @@ class Rejects:
                 return [_id(entry, position) for position in removed]
         return []
 
-    def _places(self, scope: Scope) -> Sequence[tuple[Kept, int]]:
+    def _places(self, scope: Scope) -> Sequence[tuple[Entry, int]]:
         """The entry of each reject and its position there, the newest entry first; those kept for too long are left out."""
         oldest = 0 if self._keep is None else self._clock() - self._keep
         entries = [entry for entry in self._shelf.all(scope.tenant) if entry.value["at"] >= oldest]
@@ -168,12 +168,12 @@ def _bounded(refusals: Iterable[Refusal]) -> Iterable[Mapping[str, Any]]:
             return
 
 
-def _positions(entry: Kept) -> Iterable[int]:
+def _positions(entry: Entry) -> Iterable[int]:
     """Where the rejects of an entry are: those that were removed leave their positions empty."""
     return (position for position, event in enumerate(entry.value["events"]) if event is not None)
 
 
-def _id(entry: Kept, position: int) -> str:
+def _id(entry: Entry, position: int) -> str:
     return f"{entry.name}{_SEPARATOR}{position}"
 
 
@@ -185,7 +185,7 @@ def _by_entry(ids: Iterable[str]) -> Mapping[str, set[str]]:
     return by_entry
 
 
-def _reject(entry: Kept, position: int) -> Reject:
+def _reject(entry: Entry, position: int) -> Reject:
     value = entry.value
     event = value["events"][position]
     return Reject(

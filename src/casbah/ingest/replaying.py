@@ -6,9 +6,9 @@ from io import BytesIO
 from typing import Any
 
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.feed import Feed
-from casbah.ingest.opening import Limits
-from casbah.ingest.shapes import Reader, events
+from casbah.ingest.decompress import Limits
+from casbah.ingest.formats import Reader, events
+from casbah.ingest.line_reader import LineReader
 
 _KEYS = {"origin", "line", "reason", "event"}
 _CUT = "cut"
@@ -35,7 +35,7 @@ def _event_in(line: Event, reader: Reader, limits: Limits) -> Iterator[Event | R
         reason = "the rejects file does not hold all of this event; ingest it from where it came from"
         yield Refusal(line.origin, line.line, reason, raw, cut)
         return
-    for item in events(Feed(BytesIO(raw), most_line=limits.line), reader):
+    for item in events(LineReader(BytesIO(raw), most_line=limits.line), reader):
         if isinstance(item, Refusal):
             yield replace(item, line=line.line, raw=item.raw or raw)
         else:

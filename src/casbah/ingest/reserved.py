@@ -3,7 +3,7 @@
 import unicodedata
 from itertools import dropwhile
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import identifier, integer
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.contract import UnusableEventError
@@ -16,7 +16,7 @@ _ID_KEYS = ("_id", "uid")
 _INVISIBLE = bytes(range(33)).decode("ascii") + "\x7f"
 
 
-def require_unreserved(arrival: Arrival) -> None:
+def require_unreserved(arrival: NewActivity) -> None:
     """Raises UnusableEventError for what would look like an act of Casbah's own: its app, or an id of that kind."""
     activity = arrival.activity
     key = next((key for key in _APP_KEYS if _reads_as_casbah(activity.get(key))), None)

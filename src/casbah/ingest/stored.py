@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import identifier, integer
 from casbah.ingest import jsontext
 
 
-def arrival_of(record: bytes, activity: Mapping[str, Any] | None = None) -> Arrival:
+def arrival_of(record: bytes, activity: Mapping[str, Any] | None = None) -> NewActivity:
     """The arrival of a whole record; `activity` is the same, parsed.
 
     Its digest is that of the source's event which it carries, so that this event is known again when the source delivers it
@@ -17,7 +17,7 @@ def arrival_of(record: bytes, activity: Mapping[str, Any] | None = None) -> Arri
     """
     found = jsontext.parse_object(record) if activity is None else activity
     event = found.get("rawDataJson")
-    return Arrival(
+    return NewActivity(
         id=identifier(found.get("_id")) or "",
         timestamp=integer(found.get("timestamp")) or 0,
         record=record,

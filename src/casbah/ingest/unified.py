@@ -8,7 +8,7 @@ from typing import Any
 from casbah.ingest import jsontext
 from casbah.ingest.contract import UnusableEventError
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
-from casbah.ingest.layout import (
+from casbah.ingest.record_builder import (
     APPLICATION,
     DIRECTORY_USER,
     FILE,

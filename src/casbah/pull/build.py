@@ -10,7 +10,7 @@ import httpx
 
 from casbah.pull import graph
 from casbah.pull.cloudtrail import Listed, Notified
-from casbah.pull.config import BadPullFileError, Entry, Secret, span
+from casbah.pull.config import BadPullFileError, PullSource, Secret, span
 from casbah.pull.contract import Source
 from casbah.pull.credentials import Exchanged, Plain, client_credentials, service_account
 from casbah.pull.github import GitHub
@@ -63,7 +63,7 @@ class Tools:
     aws: Callable[..., Any]
 
 
-def source(entry: Entry, secret: Secret, tools: Tools) -> Source:
+def source(entry: PullSource, secret: Secret, tools: Tools) -> Source:
     """The source of an entry. Raises BadPullFileError."""
     spans = SPANS[entry.kind]
     back = span(entry.since)
@@ -78,7 +78,7 @@ def source(entry: Entry, secret: Secret, tools: Tools) -> Source:
     return Windowed(pages, tools.clock, min(back, spans.keeps), overlap, spans.keeps, spans.most)
 
 
-def _web(entry: Entry, tools: Tools, base: str, authorize: Callable[[], Mapping[str, str]]) -> Web:
+def _web(entry: PullSource, tools: Tools, base: str, authorize: Callable[[], Mapping[str, str]]) -> Web:
     return Web(
         tools.client,
         entry.url or base,
@@ -89,35 +89,35 @@ def _web(entry: Entry, tools: Tools, base: str, authorize: Callable[[], Mapping[
     )
 
 
-def _microsoft(entry: Entry, secret: Secret, tools: Tools, scope: str) -> Exchanged:
+def _microsoft(entry: PullSource, secret: Secret, tools: Tools, scope: str) -> Exchanged:
     address = f"{entry.login or _MICROSOFT}/{entry.tenant}/oauth2/v2.0/token"
     return Exchanged(tools.client, address, client_credentials(entry.client_id, secret, scope), clock=tools.clock)
 
 
-def _graph(entry: Entry, secret: Secret, tools: Tools) -> Pages:
+def _graph(entry: PullSource, secret: Secret, tools: Tools) -> Pages:
     base = "https://graph.microsoft.com"
     web = _web(entry, tools, base, _microsoft(entry, secret, tools, f"{base}/.default"))
     return graph.signins(web) if entry.kind == "entra_signins" else graph.audits(web)
 
 
-def _office365(entry: Entry, secret: Secret, tools: Tools) -> Pages:
+def _office365(entry: PullSource, secret: Secret, tools: Tools) -> Pages:
     base = "https://manage.office.com"
     return Office365(_web(entry, tools, base, _microsoft(entry, secret, tools, f"{base}/.default")), entry.tenant)
 
 
-def _github(entry: Entry, secret: Secret, tools: Tools) -> Pages:
+def _github(entry: PullSource, secret: Secret, tools: Tools) -> Pages:
     return GitHub(_web(entry, tools, "https://api.github.com", Plain("Bearer", secret)), entry.organisation)
 
 
-def _slack(entry: Entry, secret: Secret, tools: Tools) -> Pages:
+def _slack(entry: PullSource, secret: Secret, tools: Tools) -> Pages:
     return Slack(_web(entry, tools, "https://api.slack.com", Plain("Bearer", secret)))
 
 
-def _mdca(entry: Entry, secret: Secret, tools: Tools) -> Pages:
+def _mdca(entry: PullSource, secret: Secret, tools: Tools) -> Pages:
     return Mdca(_web(entry, tools, entry.url, Plain("Token", secret)))
 
 
-def _google(entry: Entry, secret: Secret, tools: Tools) -> Pages:
+def _google(entry: PullSource, secret: Secret, tools: Tools) -> Pages:
     address = entry.login or _GOOGLE_TOKENS
     try:
         account = json.loads(secret)
@@ -136,7 +136,7 @@ def _google(entry: Entry, secret: Secret, tools: Tools) -> Pages:
     return Google(web, tuple(entry.applications) or APPLICATIONS)
 
 
-def _cloudtrail(entry: Entry, tools: Tools, back: int, overlap: int) -> Source:
+def _cloudtrail(entry: PullSource, tools: Tools, back: int, overlap: int) -> Source:
     chosen = {"region_name": entry.region} if entry.region else {}
     objects = tools.aws("s3", **chosen)
     if entry.queue:
@@ -153,7 +153,7 @@ def aws(service: str, **chosen: Any) -> Any:
     return boto3.client(service, **chosen)
 
 
-_PAGES: Mapping[str, Callable[[Entry, Secret, Tools], Pages]] = {
+_PAGES: Mapping[str, Callable[[PullSource, Secret, Tools], Pages]] = {
     "entra_audits": _graph,
     "entra_signins": _graph,
     "github": _github,

@@ -5,7 +5,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from casbah.durable import open_database
+from casbah.fsync import open_database
 from casbah.pull.contract import Checkpoint, Status
 
 _FILE = "pull.db"

@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from casbah.pull.contract import Checkpoint, Fetched, RefusedError, UnreachableError
+from casbah.pull.contract import ApiRefusedError, ApiUnreachableError, Checkpoint, Fetched
 
 _LOGS = "AWSLogs/"
 _TRAIL = "CloudTrail/"
@@ -78,10 +78,10 @@ class Listed:
         following = {"waiting": rest, "read": [*read, key], "listed": listed}
         try:
             return Fetched(_asked(lambda: _events(self.objects, self.bucket, key)), following, more=True)
-        except UnreachableError as wrong:
+        except ApiUnreachableError as wrong:
             wrong.resume = {"waiting": [*rest, key], "read": read, "listed": listed}
             raise
-        except RefusedError as wrong:
+        except ApiRefusedError as wrong:
             if wrong.status != _NOT_FOUND:
                 raise
             return Fetched((), following, more=True, gap=f"s3://{self.bucket}/{key} is no longer there")
@@ -143,11 +143,11 @@ class Notified:
         for message in messages:
             try:
                 events += self._events_of(message)
-            except RefusedError as wrong:
+            except ApiRefusedError as wrong:
                 if wrong.status != _NOT_FOUND:
                     raise
                 gaps.append(str(wrong))
-            except UnreachableError as wrong:
+            except ApiUnreachableError as wrong:
                 problems.append(wrong)
                 continue
             done.append(message["ReceiptHandle"])
@@ -185,7 +185,7 @@ def _events(objects: Objects, bucket: str, key: str) -> list[bytes]:
     try:
         found = msgspec.json.decode(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body, type=_File)
     except (OSError, EOFError, zlib.error, msgspec.DecodeError):
-        raise UnreachableError(f"s3://{bucket}/{key} cannot be read whole; it is tried again") from None
+        raise ApiUnreachableError(f"s3://{bucket}/{key} cannot be read whole; it is tried again") from None
     return [bytes(each) for each in found.records]
 
 
@@ -198,11 +198,11 @@ def _asked(call: Callable[[], Any]) -> Any:
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(response, dict) else None
         if status in (400, 401, 403, 404):
             said = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
-            raise RefusedError(
+            raise ApiRefusedError(
                 f"AWS refuses with {said} (HTTP {status}); check credentials and names", status
             ) from None
         if type(wrong).__module__.partition(".")[0] in ("botocore", "boto3", "urllib3"):
-            raise UnreachableError(f"AWS did not answer well: {type(wrong).__name__}") from None
+            raise ApiUnreachableError(f"AWS did not answer well: {type(wrong).__name__}") from None
         raise
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from casbah import entries
+from casbah import toml_file
 from casbah.errors import OperatorError
 
 Kind = Literal[
@@ -54,7 +54,7 @@ class Secret(str):
         return "'***'"
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PullSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One puller. `secret_env` or `secret_file` says where its secret is: never in the file itself."""
 
     kind: Kind
@@ -77,15 +77,15 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     into: str = "default"
 
 
-def read(path: Path) -> dict[str, Entry]:
+def read(path: Path) -> dict[str, PullSource]:
     """The pullers of a file, by name. Raises BadPullFileError."""
-    found = entries.read(path, Entry, wrong=BadPullFileError)
+    found = toml_file.read(path, PullSource, wrong=BadPullFileError)
     for name, entry in found.items():
         _check(f"{path}: [{name}]", entry)
     return found
 
 
-def secret(name: str, entry: Entry, environment: Mapping[str, str] = os.environ) -> Secret:
+def secret(name: str, entry: PullSource, environment: Mapping[str, str] = os.environ) -> Secret:
     """The puller's secret. Raises BadPullFileError, with the place where one was looked for."""
     if entry.secret_file:
         try:
@@ -106,7 +106,7 @@ def span(text: str) -> int:
     return int(found.group(1)) * _SPAN_MS[found.group(2)]
 
 
-def _check(place: str, entry: Entry) -> None:
+def _check(place: str, entry: PullSource) -> None:
     lacking = [key for key in NEEDS[entry.kind] if key != "secret" and not getattr(entry, key)]
     if entry.kind == "cloudtrail" and not (entry.bucket or entry.queue):
         lacking = ["bucket, or queue"]

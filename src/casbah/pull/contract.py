@@ -22,7 +22,7 @@ class PullError(Exception):
     resume: Checkpoint | None = None
 
 
-class RefusedError(PullError):
+class ApiRefusedError(PullError):
     """The API refuses the request, and would again: credentials, permissions, or a parameter. `status` is its HTTP status."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -30,7 +30,7 @@ class RefusedError(PullError):
         self.status = status
 
 
-class UnreachableError(PullError):
+class ApiUnreachableError(PullError):
     """The API did not answer well enough for long enough; the next round tries again."""
 
 
@@ -61,7 +61,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ApiMessage:
     """What became of events that were sent to the store."""
 
     stored: int = 0
@@ -69,7 +69,7 @@ class Told:
     refused: int = 0
 
 
-Sink = Callable[[Sequence[bytes], str], Told]
+Sink = Callable[[Sequence[bytes], str], ApiMessage]
 """Stores events under a connector's name; on disk on return."""
 
 

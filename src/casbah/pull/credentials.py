@@ -8,7 +8,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from casbah.pull.contract import RefusedError, UnreachableError
+from casbah.pull.contract import ApiRefusedError, ApiUnreachableError
 
 _EARLY_MS = 60_000
 _HOUR = 3_600
@@ -51,14 +51,14 @@ class Exchanged:
         try:
             answer = self._client.post(self._address, data=dict(self._form()))
         except httpx.TransportError as wrong:
-            raise UnreachableError(f"{host} did not answer: {type(wrong).__name__}") from None
+            raise ApiUnreachableError(f"{host} did not answer: {type(wrong).__name__}") from None
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise UnreachableError(f"{host} answers with HTTP {answer.status_code}")
+            raise ApiUnreachableError(f"{host} answers with HTTP {answer.status_code}")
         try:
             found = answer.json()
             token, lasts = str(found["access_token"]), int(found.get("expires_in", _HOUR))
         except (ValueError, KeyError, TypeError):
-            raise RefusedError(
+            raise ApiRefusedError(
                 f"{host} gives no token (HTTP {answer.status_code}); check the client's id and secret",
                 answer.status_code,
             ) from None

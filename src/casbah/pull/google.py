@@ -37,7 +37,7 @@ APPLICATIONS = (
 _MOST = 1_000
 
 
-class _Page(msgspec.Struct, rename="camel"):
+class _GooglePage(msgspec.Struct, rename="camel"):
     items: list[msgspec.Raw] = []
     next_page_token: str | None = None
 
@@ -56,7 +56,7 @@ class Google:
         bounds = {"startTime": _spelt(since), "endTime": _spelt(until + 1), "maxResults": _MOST}
         path = f"/admin/reports/v1/activity/users/all/applications/{self.applications[place]}"
         answer = self.web.get(path, bounds if page is None else {**bounds, "pageToken": page})
-        found: _Page = answer.json(_Page)
+        found: _GooglePage = answer.json(_GooglePage)
         events = [bytes(each) for each in found.items]
         if found.next_page_token:
             return Read(events, [place, found.next_page_token])

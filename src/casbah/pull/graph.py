@@ -12,7 +12,7 @@ from casbah.pull.windows import Read
 _TOP = 1_000
 
 
-class _Page(msgspec.Struct, rename={"following": "@odata.nextLink"}):
+class _GraphPage(msgspec.Struct, rename={"following": "@odata.nextLink"}):
     value: list[msgspec.Raw] = []
     following: str | None = None
 
@@ -33,7 +33,7 @@ class Graph:
             answer = self.web.get(self.path, {"$filter": bounds, "$top": _TOP})
         else:
             answer = self.web.get(token)
-        page: _Page = answer.json(_Page)
+        page: _GraphPage = answer.json(_GraphPage)
         return Read([bytes(each) for each in page.value], page.following)
 
 

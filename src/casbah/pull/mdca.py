@@ -15,7 +15,7 @@ from casbah.pull.windows import Read
 _LIMIT = 500
 
 
-class _Page(msgspec.Struct, rename="camel"):
+class _MdcaPage(msgspec.Struct, rename="camel"):
     data: list[msgspec.Raw] = []
     has_next: bool = False
     next_query_filters: Any = None
@@ -32,6 +32,6 @@ class Mdca:
         """See `Pages`. A token is what the scan says to send back."""
         filters = {"created": {"gte": since, "lte": until}} if token is None else token
         body = {"filters": filters, "isScan": True, "limit": _LIMIT, "sortDirection": "asc"}
-        page: _Page = self.web.send("POST", "/api/v1/activities/", body=body).json(_Page)
+        page: _MdcaPage = self.web.send("POST", "/api/v1/activities/", body=body).json(_MdcaPage)
         more = page.has_next and page.next_query_filters is not None
         return Read([bytes(each) for each in page.data], page.next_query_filters if more else None)

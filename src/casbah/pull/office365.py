@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from casbah.pull.contract import RefusedError
+from casbah.pull.contract import ApiRefusedError
 from casbah.pull.web import Web
 from casbah.pull.windows import Read
 
@@ -53,7 +53,7 @@ class Office365:
         """The events at one address, unless it has expired: seven days after it was listed first (AF20051)."""
         try:
             return Read([bytes(each) for each in self.web.get(address).json(list[msgspec.Raw])], following)
-        except RefusedError as refused:
+        except ApiRefusedError as refused:
             if refused.status not in _GONE:
                 raise
             return Read([], following, gap=f"content is no longer there: {address.rpartition('/')[2][:80]}")
@@ -71,7 +71,7 @@ class Office365:
         """Begin the subscription. That it was begun already is refused with 400 (AF20024), which is as good."""
         try:
             self.web.send("POST", f"{self._feed}/subscriptions/start", parameters={"contentType": content})
-        except RefusedError as refused:
+        except ApiRefusedError as refused:
             if refused.status != _ALREADY:
                 raise
 

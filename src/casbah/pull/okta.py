@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from casbah.pull.contract import Checkpoint, Fetched, RefusedError
+from casbah.pull.contract import ApiRefusedError, Checkpoint, Fetched
 from casbah.pull.web import Web
 
 _LIMIT = 1_000
@@ -38,7 +38,7 @@ class Okta:
                 answer = self.web.get("/api/v1/logs", parameters)
             else:
                 answer = self.web.get(following)
-        except RefusedError as refused:
+        except ApiRefusedError as refused:
             if following is None or refused.status not in _GONE:
                 raise
             return Fetched((), {"read": read - self.overlap}, more=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from casbah.pull.checkpoints import Checkpoints, reached
-from casbah.pull.config import Entry
+from casbah.pull.config import PullSource
 
 
-def report(entries: dict[str, Entry], *, folder: Path, now: int) -> list[dict[str, Any]]:
+def report(entries: dict[str, PullSource], *, folder: Path, now: int) -> list[dict[str, Any]]:
     """A row each; `now` and moments are ms since the epoch."""
     kept = Checkpoints(folder)
     try:
@@ -16,7 +16,7 @@ def report(entries: dict[str, Entry], *, folder: Path, now: int) -> list[dict[st
         kept.close()
 
 
-def _row(name: str, entry: Entry, kept: Checkpoints, now: int) -> dict[str, Any]:
+def _row(name: str, entry: PullSource, kept: Checkpoints, now: int) -> dict[str, Any]:
     """How a puller is doing. Its lag is how long ago the moment is until which everything was read."""
     checkpoint, status = kept.of(name)
     until = reached(checkpoint, status)

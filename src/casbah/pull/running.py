@@ -13,7 +13,7 @@ import httpx
 from casbah.failure import bug
 from casbah.pull import build
 from casbah.pull.checkpoints import Checkpoints
-from casbah.pull.config import Entry, secret, span
+from casbah.pull.config import PullSource, secret, span
 from casbah.pull.contract import PullError, Sink, Status
 from casbah.pull.puller import Puller
 
@@ -32,7 +32,7 @@ class Job:
     """A puller of the file, and where its events go."""
 
     name: str
-    entry: Entry
+    entry: PullSource
     sink: Sink
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from casbah.pull.contract import Sink, Told, UnreachableError
+from casbah.pull.contract import ApiMessage, ApiUnreachableError, Sink
 
 PATH = "/api/ext/v1/activities"
 _MOST_BYTES = 16_000_000
@@ -21,14 +21,14 @@ Send = Callable[..., httpx.Response]
 def sink(send: Send, *, name: str, rejects: Path) -> Sink:
     """A sink of a puller's events. What the store refuses is kept in a file of `rejects`, with the reasons."""
 
-    def stored(events: Sequence[bytes], connector: str) -> Told:
-        told = Told()
+    def stored(events: Sequence[bytes], connector: str) -> ApiMessage:
+        told = ApiMessage()
         for batch in _batches(events):
             answer = _sent(send, batch, connector)
             refused = answer["refused"]
             if refused:
                 _keep(rejects / f"pull-{name}-{datetime.now(UTC):%Y%m%d}.ndjson", name, batch, refused)
-            told = Told(
+            told = ApiMessage(
                 told.stored + answer["stored"], told.duplicates + answer["duplicates"], told.refused + len(refused)
             )
         return told
@@ -54,9 +54,9 @@ def _sent(send: Send, batch: Sequence[bytes], connector: str) -> dict[str, Any]:
     try:
         answer = send("POST", PATH, params={"source": connector}, content=b"[%b]" % b",".join(batch))
     except httpx.HTTPError as wrong:
-        raise UnreachableError(f"the store did not answer: {type(wrong).__name__}") from None
+        raise ApiUnreachableError(f"the store did not answer: {type(wrong).__name__}") from None
     if answer.status_code >= _OK and answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:  # All events were refused.
-        raise UnreachableError(f"the store answers with HTTP {answer.status_code}: {answer.text[:200]}")
+        raise ApiUnreachableError(f"the store answers with HTTP {answer.status_code}: {answer.text[:200]}")
     found: dict[str, Any] = answer.json()
     return found
 

@@ -15,7 +15,7 @@ class _Metadata(msgspec.Struct, frozen=True):
     next_cursor: str = ""
 
 
-class _Page(msgspec.Struct):
+class _SlackPage(msgspec.Struct):
     entries: list[msgspec.Raw] = []
     response_metadata: _Metadata = _Metadata()
 
@@ -31,5 +31,5 @@ class Slack:
         """See `Pages`. Slack's bounds are whole seconds, so they are rounded outwards."""
         bounds = {"oldest": since // 1_000, "latest": -(-until // 1_000), "limit": _LIMIT}
         answer = self.web.get("/audit/v1/logs", bounds if token is None else {**bounds, "cursor": token})
-        page: _Page = answer.json(_Page)
+        page: _SlackPage = answer.json(_SlackPage)
         return Read([bytes(each) for each in page.entries], page.response_metadata.next_cursor or None)

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import msgspec
 
-from casbah.pull.contract import RefusedError, UnreachableError
+from casbah.pull.contract import ApiRefusedError, ApiUnreachableError
 
 _TRIES = 8
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
@@ -31,7 +31,7 @@ _HINTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """A successful answer."""
 
     body: bytes
@@ -70,17 +70,17 @@ class Web:
         self._sleep = sleep
         self._dice = dice
 
-    def get(self, address: str, parameters: Mapping[str, Any] | None = None) -> Answer:
-        """GET an address of the API. Raises RefusedError or UnreachableError."""
+    def get(self, address: str, parameters: Mapping[str, Any] | None = None) -> ApiAnswer:
+        """GET an address of the API. Raises ApiRefusedError or ApiUnreachableError."""
         return self.send("GET", address, parameters=parameters)
 
     def send(
         self, method: str, address: str, *, parameters: Mapping[str, Any] | None = None, body: Any = None
-    ) -> Answer:
+    ) -> ApiAnswer:
         """A request, tried again where that may help. An address of another host is not followed: our credentials go along."""
         url = urljoin(f"{self.base}/", address)
         if urlsplit(url)[:2] != urlsplit(self.base)[:2]:
-            raise RefusedError(
+            raise ApiRefusedError(
                 f"the answer of {self.base} leads to {_host(url)}, which does not get our credentials", 0
             )
         wrong = ""
@@ -90,14 +90,16 @@ class Web:
             except (httpx.TransportError, httpx.StreamError, httpx.DecodingError, msgspec.DecodeError) as error:
                 wrong, told = type(error).__name__, None
             else:
-                if isinstance(answer, Answer):
+                if isinstance(answer, ApiAnswer):
                     return answer
                 wrong, told = f"HTTP {answer.status_code}", self._told_wait(answer)
             if attempt + 1 < _TRIES:
                 self._sleep(self._wait(attempt) if told is None else told + self._dice.random())
-        raise UnreachableError(f"{_host(url)} did not answer well in {_TRIES} tries; the last one: {wrong}")
+        raise ApiUnreachableError(f"{_host(url)} did not answer well in {_TRIES} tries; the last one: {wrong}")
 
-    def _once(self, method: str, url: str, parameters: Mapping[str, Any] | None, body: Any) -> Answer | httpx.Response:
+    def _once(
+        self, method: str, url: str, parameters: Mapping[str, Any] | None, body: Any
+    ) -> ApiAnswer | httpx.Response:
         """An answer, or a response that is worth another try."""
         headers = {"Accept": "application/json", **self._authorize()}
         content = None if body is None else msgspec.json.encode(body)
@@ -108,10 +110,10 @@ class Web:
         status = response.status_code
         if response.is_success:
             msgspec.json.decode(text)  # A truncated body is no answer.
-            return Answer(text, response.headers)
+            return ApiAnswer(text, response.headers)
         if status == _TOO_MANY or response.is_server_error or self._is_out_of_rate(response):
             return response
-        raise RefusedError(_refusal(url, status, text), status)
+        raise ApiRefusedError(_refusal(url, status, text), status)
 
     def _is_out_of_rate(self, response: httpx.Response) -> bool:
         """GitHub says so with 403 (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
@@ -144,7 +146,7 @@ def _bounded(response: httpx.Response) -> bytes:
     for piece in response.iter_bytes():
         size += len(piece)
         if size > _MOST_BYTES:
-            raise RefusedError(f"{_host(str(response.url))} answers with more than {_MOST_BYTES} bytes", 0)
+            raise ApiRefusedError(f"{_host(str(response.url))} answers with more than {_MOST_BYTES} bytes", 0)
         pieces.append(piece)
     return b"".join(pieces)
 

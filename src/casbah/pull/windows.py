@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from casbah.pull.contract import Checkpoint, Fetched, RefusedError
+from casbah.pull.contract import ApiRefusedError, Checkpoint, Fetched
 
 _EXPIRED = (400, 404, 410, 422)
 _MOST_BEGINNINGS = 5
@@ -63,7 +63,7 @@ class Windowed:
         since, until, token = checkpoint["since"], checkpoint["until"], checkpoint.get("token")
         try:
             page = self.pages.read(since, until, token)
-        except RefusedError as refused:
+        except ApiRefusedError as refused:
             if token is None or refused.status not in _EXPIRED:
                 raise
             begun = checkpoint.get("begun", 1)

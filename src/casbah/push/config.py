@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from casbah import entries
+from casbah import toml_file
 from casbah.activity.query import where
 from casbah.activity.scope import Scope
 from casbah.errors import BadTenantError, OperatorError, RequestError
@@ -25,7 +25,7 @@ class BadPushFileError(OperatorError):
     """The file that says where to send cannot be used; the message says where and why."""
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PushTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One destination. A webhook's secret is in the variable or file that is named, never in the file itself."""
 
     kind: Literal["webhook", "syslog"]
@@ -55,15 +55,15 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return int(found.group(1)) * _DAY if found else 0
 
 
-def read(path: Path) -> dict[str, Entry]:
+def read(path: Path) -> dict[str, PushTarget]:
     """The destinations of a file, by name. Raises BadPushFileError."""
-    found = entries.read(path, Entry, wrong=BadPushFileError)
+    found = toml_file.read(path, PushTarget, wrong=BadPushFileError)
     for name, entry in found.items():
         _check(f"{path}: [{name}]", entry)
     return found
 
 
-def secret(name: str, entry: Entry, environment: Mapping[str, str] = os.environ) -> bytes:
+def secret(name: str, entry: PushTarget, environment: Mapping[str, str] = os.environ) -> bytes:
     """What a webhook is signed with. Raises BadPushFileError, with the place where it was looked for."""
     if entry.secret_file:
         try:
@@ -76,7 +76,7 @@ def secret(name: str, entry: Entry, environment: Mapping[str, str] = os.environ)
     return environment[variable].strip().encode()
 
 
-def _check(place: str, entry: Entry) -> None:
+def _check(place: str, entry: PushTarget) -> None:
     schemes = _SCHEMES[entry.kind]
     try:
         port = entry.target.port

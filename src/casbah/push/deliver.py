@@ -13,7 +13,7 @@ from typing import Protocol
 import httpcore
 
 from casbah.export import cef
-from casbah.push.config import Entry
+from casbah.push.config import PushTarget
 from casbah.push.guard import Guarded, connected, trusting
 from casbah.store.contract import Change
 
@@ -24,22 +24,22 @@ _PRIORITY = 13 * 8 + 6
 """Facility 13 (log audit), severity 6 (informational): RFC 5424, 6.2.1."""
 
 
-class RefusedError(Exception):
+class DeliveryRefusedError(Exception):
     """The destination will never take this; the message says why."""
 
 
-class NotNowError(Exception):
+class RetryLaterError(Exception):
     """The destination does not take it now; it may later."""
 
 
-class Way(Protocol):
+class Sink(Protocol):
     """Sends activities; returns once they have left, as far as the way lets one know."""
 
     sure: bool
     """Whether an answer says that they arrived."""
 
     def send(self, changes: Sequence[Change]) -> None:
-        """Raises NotNowError, after which all of them may be sent again, or RefusedError."""
+        """Raises RetryLaterError, after which all of them may be sent again, or DeliveryRefusedError."""
         ...
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Webhook:
 
     sure = True
 
-    def __init__(self, name: str, entry: Entry, key: bytes, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, name: str, entry: PushTarget, key: bytes, *, clock: Callable[[], float] = time.time) -> None:
         self._name, self._entry, self._key, self._clock = name, entry, key, clock
         context = trusting(entry.tls_ca)
         self._pool = httpcore.ConnectionPool(
@@ -62,7 +62,7 @@ class Webhook:
         )
 
     def send(self, changes: Sequence[Change]) -> None:
-        """See `Way.send`."""
+        """See `Sink.send`."""
         body = b'{"data":[' + b",".join(each.record for each in changes) + b"]}"
         moment = int(self._clock())
         headers: dict[bytes | str, bytes | str] = {
@@ -77,14 +77,14 @@ class Webhook:
                 "POST", self._entry.to, headers=headers, content=body, extensions={"timeout": times}
             )
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as wrong:
-            raise NotNowError(str(wrong) or type(wrong).__name__) from wrong
+            raise RetryLaterError(str(wrong) or type(wrong).__name__) from wrong
         if answer.status // 100 == 2:  # noqa: PLR2004  a success
             return
         said = f"answered {answer.status}"
-        raise NotNowError(said) if answer.status >= 500 or answer.status in _AGAIN else RefusedError(said)  # noqa: PLR2004
+        raise RetryLaterError(said) if answer.status >= 500 or answer.status in _AGAIN else DeliveryRefusedError(said)  # noqa: PLR2004
 
     def close(self) -> None:
-        """See `Way.close`."""
+        """See `Sink.close`."""
         self._pool.close()
 
 
@@ -98,12 +98,12 @@ class Syslog:
 
     sure = False
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: PushTarget) -> None:
         self._entry = entry
         self._socket: socket.socket | None = None
 
     def send(self, changes: Sequence[Change]) -> None:
-        """See `Way.send`."""
+        """See `Sink.send`."""
         messages = [self._message(json.loads(each.record)) for each in changes]
         try:
             wire = self._connected()
@@ -114,10 +114,10 @@ class Syslog:
                 wire.sendall(b"".join(map(self._framed, messages)))
         except OSError as wrong:
             self.close()
-            raise NotNowError(str(wrong)) from wrong
+            raise RetryLaterError(str(wrong)) from wrong
 
     def close(self) -> None:
-        """See `Way.close`."""
+        """See `Sink.close`."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -17,10 +17,10 @@ from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import where
 from casbah.activity.scope import Scope
-from casbah.durable import open_database
 from casbah.failure import bug
-from casbah.push.config import Entry
-from casbah.push.deliver import NotNowError, RefusedError, Way
+from casbah.fsync import open_database
+from casbah.push.config import PushTarget
+from casbah.push.deliver import DeliveryRefusedError, RetryLaterError, Sink
 from casbah.store.contract import Change, Store
 
 FILE = "push.db"
@@ -40,7 +40,7 @@ log = logging.getLogger("casbah.push")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """Activities that a destination refused: the numbers of storing from `first` to `last`, and why."""
 
     id: int
@@ -53,7 +53,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeliveryPosition:
     """All up to the number `reached` was sent; up to `until`, only what happened since the moment `since` (ms) is."""
 
     reached: int
@@ -61,22 +61,22 @@ class Place:
     since: int
 
 
-class Letters:
+class Outbox:
     """How far each destination is, how it is doing, and what it refused; on disk before anybody relies on it."""
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
         self._database = open_database(folder / FILE, _TABLES)
 
-    def place(self, name: str) -> "Place | None":
+    def place(self, name: str) -> "DeliveryPosition | None":
         """How far a destination is; None: it was never connected."""
         with self._lock:
             row = self._database.execute(
                 "select reached, until, since from destination where name = ?", (name,)
             ).fetchone()
-        return None if row is None else Place(*row)
+        return None if row is None else DeliveryPosition(*row)
 
-    def begin(self, name: str, place: "Place") -> None:
+    def begin(self, name: str, place: "DeliveryPosition") -> None:
         """Where a destination begins."""
         with self._lock:
             self._database.execute(
@@ -93,7 +93,7 @@ class Letters:
         with self._lock:
             self._database.execute("update destination set status = ? where name = ?", (status, name))
 
-    def bury(self, name: str, changes: Sequence[Change], *, at: int, reason: str) -> None:
+    def dead_letter(self, name: str, changes: Sequence[Change], *, at: int, reason: str) -> None:
         """Keep what was refused, and go on behind it: both or neither."""
         first, last = changes[0].number, changes[-1].number
         with self._lock, self._database:
@@ -106,12 +106,12 @@ class Letters:
                 "update destination set reached = ?, status = ? where name = ?", (last, reason, name)
             )
 
-    def dead(self, name: str | None = None) -> list[Letter]:
+    def dead(self, name: str | None = None) -> list[DeadLetter]:
         """What was refused, the oldest first."""
         asked = "select id, name, first, last, count, at, reason from letter"
         with self._lock:
             rows = self._database.execute(f"{asked} order by id").fetchall()
-        return [letter for row in rows if name in (None, (letter := Letter(*row)).name)]
+        return [letter for row in rows if name in (None, (letter := DeadLetter(*row)).name)]
 
     def forget(self, letter_id: int) -> None:
         """A dead letter was delivered after all."""
@@ -133,7 +133,7 @@ class Pusher:
     """One destination."""
 
     def __init__(
-        self, name: str, entry: Entry, way: Way, *, store: Store, letters: Letters, clock: Callable[[], int]
+        self, name: str, entry: PushTarget, way: Sink, *, store: Store, letters: Outbox, clock: Callable[[], int]
     ) -> None:
         self._name, self._entry, self._way = name, entry, way
         self._store, self._letters, self._clock = store, letters, clock
@@ -141,7 +141,7 @@ class Pusher:
         self._before: int | None = None
 
     def step(self) -> int:
-        """Send what comes next; how many activities that were, 0: there is nothing now. Raises NotNowError."""
+        """Send what comes next; how many activities that were, 0: there is nothing now. Raises RetryLaterError."""
         place = self._letters.place(self._name) or self._begun()
         behind = place.reached < place.until
         recent = p.Range(FIELDS["date"], low=place.since)
@@ -156,8 +156,11 @@ class Pusher:
             self._letters.reach(self._name, reached)
         return int(behind)
 
-    def replay(self, letter: Letter) -> int:
-        """Send a dead letter again; how many activities of it are still there. Raises NotNowError or RefusedError."""
+    def replay(self, letter: DeadLetter) -> int:
+        """Send a dead letter again; return how many of its activities still exist.
+
+        Raises RetryLaterError or DeliveryRefusedError.
+        """
         sent, after = 0, letter.first - 1
         while after < letter.last:
             found = self._store.changes(self._predicate, self._scope, after=after, limit=self._entry.batch)
@@ -180,19 +183,19 @@ class Pusher:
         """What the filters say now: days and hours in them count from this moment."""
         return where(self._entry.filters, now=self._clock())
 
-    def _begun(self) -> Place:
+    def _begun(self) -> DeliveryPosition:
         """At first connect: what happened in the last days, and from then on all that is stored."""
         end = self._store.settled(self._scope)
-        place = Place(0 if self._entry.backfill_ms else end, end, self._clock() - self._entry.backfill_ms)
+        place = DeliveryPosition(0 if self._entry.backfill_ms else end, end, self._clock() - self._entry.backfill_ms)
         self._letters.begin(self._name, place)
         return place
 
     def _send(self, changes: Sequence[Change], reached: int) -> None:
         try:
             self._way.send(changes)
-        except RefusedError as wrong:
+        except DeliveryRefusedError as wrong:
             self._refused(changes, str(wrong))
-        except NotNowError:
+        except RetryLaterError:
             if not self._way.sure and self._before is not None:
                 # What was sent last may have been lost with the connection: nothing said that it had arrived.
                 self._letters.reach(self._name, self._before)
@@ -204,13 +207,13 @@ class Pusher:
 
     def _refused(self, changes: Sequence[Change], reason: str) -> None:
         log.warning("%s refuses %d activities: %s", self._name, len(changes), reason)
-        self._letters.bury(self._name, changes, at=self._clock(), reason=reason)
+        self._letters.dead_letter(self._name, changes, at=self._clock(), reason=reason)
 
 
 class Pushing:
     """Pushers that run, each in a thread of its own, until they are stopped."""
 
-    def __init__(self, pushers: dict[str, Pusher], letters: Letters) -> None:
+    def __init__(self, pushers: dict[str, Pusher], letters: Outbox) -> None:
         self._pushers, self._letters = pushers, letters
         self._stopping = threading.Event()
         self._threads = [
@@ -239,7 +242,7 @@ class Pushing:
                 if not pusher.step():
                     self._stopping.wait(_LOOK_SECONDS)
                 pause = _FIRST_PAUSE
-            except NotNowError as error:
+            except RetryLaterError as error:
                 log.warning("%s does not take activities now, next try in %.0f s: %s", name, pause, error)
                 self._report(name, str(error))
                 pause = self._wait(pause)

@@ -10,7 +10,7 @@ from typing import Any
 
 from casbah.activity.scope import Scope
 from casbah.errors import LimitExceededError, NoSuchRuleError
-from casbah.shelf import Shelf, Value, change
+from casbah.key_value import KeyValueStore, Value, change
 
 MOST_RULES = 1_000
 MOST_DAYS = 9_999
@@ -38,7 +38,7 @@ class Rules:
     what the rules are, nothing must be deleted as if there were none.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: KeyValueStore) -> None:
         self._shelf = shelf
 
     def all(self, scope: Scope) -> Sequence[Rule]:

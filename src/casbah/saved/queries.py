@@ -13,11 +13,11 @@ from typing import Any
 
 from casbah.activity.scope import Principal, Scope
 from casbah.errors import LimitExceededError, NoSuchQueryError
-from casbah.shelf import Kept, Shelf, Value, change
+from casbah.key_value import Entry, KeyValueStore, Value, change
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SavedQueryLimits:
     """How many queries one owner may have in a tenant, and how many bytes of JSON; the tenant's shared ones together have
     the same bound of bytes.
     """
@@ -27,7 +27,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class QueryDefinition:
     """A query as somebody saves it; `filters` as they were sent."""
 
     name: str
@@ -42,7 +42,7 @@ class SavedQuery:
     id: str
     owner: str
     owner_id: str
-    written: Written
+    written: QueryDefinition
     changed: int
 
 
@@ -50,7 +50,12 @@ class Queries:
     """All tenants' queries on a shelf, a drawer a tenant. Methods may be called from any thread, and raise as a shelf's do."""
 
     def __init__(
-        self, shelf: Shelf, *, clock: Callable[[], int], earlier: Callable[[str, str, int], str], bounds: Bounds
+        self,
+        shelf: KeyValueStore,
+        *,
+        clock: Callable[[], int],
+        earlier: Callable[[str, str, int], str],
+        bounds: SavedQueryLimits,
     ) -> None:
         self._shelf = shelf
         self._bounds = bounds
@@ -64,7 +69,9 @@ class Queries:
         seen = (query for query in found if owner.owns(query.owner_id) or query.written.shared)
         return sorted(seen, key=lambda each: (each.written.name, each.id))
 
-    def add(self, written: Written, owner: Principal, scope: Scope, *, query_id: str | None = None) -> SavedQuery:
+    def add(
+        self, written: QueryDefinition, owner: Principal, scope: Scope, *, query_id: str | None = None
+    ) -> SavedQuery:
         """Keep a new query, under a new id if none is chosen. Raises LimitExceededError."""
         kept = SavedQuery(query_id or secrets.token_hex(8), owner.name, owner.id, written, self._clock())
         with self._adding:
@@ -72,7 +79,7 @@ class Queries:
             self._shelf.put(scope.tenant, kept.id, _value(kept))
         return kept
 
-    def change(self, query_id: str, written: Written, owner: Principal, scope: Scope) -> SavedQuery:
+    def change(self, query_id: str, written: QueryDefinition, owner: Principal, scope: Scope) -> SavedQuery:
         """Keep a query in place of one's own of that id; one that was nobody's is one's own then.
 
         Raises NoSuchQueryError or LimitExceededError.
@@ -113,9 +120,9 @@ class Queries:
                     f"at most {size} bytes of saved queries of {whose} (setting CASBAH_MAX_QUERIES_SIZE); delete some first"
                 )
 
-    def _query(self, kept: Kept, scope: Scope) -> SavedQuery:
+    def _query(self, kept: Entry, scope: Scope) -> SavedQuery:
         said = kept.value
-        written = Written(said["name"], said["filters"], said["shared"])
+        written = QueryDefinition(said["name"], said["filters"], said["shared"])
         return SavedQuery(kept.name, said["owner"], self._owner_id(said, scope), written, said["changed"])
 
     def _owner_id(self, said: Value, scope: Scope) -> str:

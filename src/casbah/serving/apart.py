@@ -46,7 +46,9 @@ class Flags:
 
 
 def run(settings: Settings, followed: Any, flags: Flags, lines: Lines) -> None:
-    """Answer until the owner stops, or is gone: what a process is started with. `followed` is the owner's `House.followed`."""
+    """The main function of a process: answer until the owner stops or is gone. `followed` is the owner's
+    `Application.followed`.
+    """
     for each in (signal.SIGINT, signal.SIGTERM):  # Whoever started us decides when we end.
         signal.signal(each, signal.SIG_IGN)
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
@@ -90,7 +92,7 @@ class _Owner:
 class _Company:
     """See `server.Company`: the owner."""
 
-    def __init__(self, lines: Lines, flags: Flags, house: compose.House) -> None:
+    def __init__(self, lines: Lines, flags: Flags, house: compose.Application) -> None:
         self.line = Line(lines.connections)
         self._counted = lines.counted
         self._flags = flags

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from casbah.audit.trail import ALL
-from casbah.compose import House
+from casbah.compose import Application
 from casbah.errors import CasbahError
 from casbah.serving.apart import Flags, Lines, run
 from casbah.serving.bringing import store
@@ -46,7 +46,7 @@ _CALLS = "casbah_calls"
 """How many are under way: of one that has died, none."""
 
 
-def server(settings: Settings, house: House) -> Server:
+def server(settings: Settings, house: Application) -> Server:
     """A server of a house, not yet running, and of as many processes as the settings say."""
     if not wanted(settings):
         return server_of(house.app, settings)
@@ -71,7 +71,7 @@ def wanted(settings: Settings) -> int:
 class _Process:
     """One of them, and how many connections it has. Raises OSError or RuntimeError where it cannot be started."""
 
-    def __init__(self, settings: Settings, house: House, flags: Flags) -> None:
+    def __init__(self, settings: Settings, house: Application, flags: Flags) -> None:
         self._house = house
         self.connections = 0
         self._asking = threading.Lock()
@@ -141,7 +141,7 @@ class _Process:
 class Processes:
     """See `server.Company`, and `passing.Door`. At most `wanted` of them, started once requests overlap."""
 
-    def __init__(self, settings: Settings, house: House) -> None:
+    def __init__(self, settings: Settings, house: Application) -> None:
         self._settings = settings
         self._house = house
         self._most = wanted(settings)

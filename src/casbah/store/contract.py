@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.fields import Field, Kind, Value
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
@@ -56,7 +56,7 @@ class FeedbackEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FacetQuery:
     """What is asked of a field: its `limit` most frequent values that begin with `prefix`, among what matches."""
 
     field: Field
@@ -73,7 +73,7 @@ class FieldValue(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class HistogramQuery:
     """Spans of `width` ms from `first` on, the last of which holds `last`; `field` is a moment."""
 
     field: Field
@@ -125,11 +125,11 @@ class Store(Protocol):
     """Activities of many tenants, apart by construction: a Scope opens one tenant's data and no other's."""
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether every question waits for a network."""
         ...
 
-    def prepare(self, arrival: Arrival, /) -> Prepared:
+    def prepare(self, new_activity: NewActivity, /) -> Prepared:
         """What of storing an arrival needs no look at the store; to be called anywhere, and a function that can be pickled."""
         ...
 
@@ -139,7 +139,7 @@ class Store(Protocol):
         """
         ...
 
-    def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
+    def insert(self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /) -> Inserted:
         """Store what is new; returns once all of it is on disk. The same batch again changes nothing.
 
         Arrivals are taken one at a time, best while each is being parsed; an error on the way stores none of them.
@@ -147,7 +147,7 @@ class Store(Protocol):
         ...
 
     def insert_soon(
-        self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /, *, urgent: bool = False
+        self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /, *, urgent: bool = False
     ) -> Future[Inserted]:
         """The same for those who do not wait in a thread of their own: the answer is there once all of it is on disk.
 
@@ -155,7 +155,7 @@ class Store(Protocol):
         """
         ...
 
-    def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
+    def replace(self, new_activities: Sequence[NewActivity], scope: Scope, /) -> int:
         """Store records anew under their ids; returns how many of them there were, once all is on disk. Others are left out.
 
         A record keeps its id, its `timestamp` and its `created`, its place in every order and the source's event by which it
@@ -163,28 +163,28 @@ class Store(Protocol):
         """
         ...
 
-    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
+    def find(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> Page:
         """The page that the query asks for, with its exact total. Raises SearchTooLongError, as do `scan` and `count`."""
         ...
 
-    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
+    def scan(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> ScanPage:
         """One page of a scan, never splitting the activities of one millisecond (`wire.md`, 5)."""
         ...
 
-    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
+    def count(self, predicate: Predicate, scope: Scope, /, *, deadline: Deadline = NEVER) -> int:
         """How many activities match, exactly."""
         ...
 
-    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
+    def top_values(self, wanted: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
         """The most frequent values of a field with exact counts, equals in the order of their values."""
         ...
 
-    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
+    def histogram(self, spans: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
         """How many activities match in each span that has any, exactly, by its first ms; in order."""
         ...
 
     def changes(
-        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, until: Deadline = NEVER
+        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
         """The first activities that match and were stored after the one of that number; after 0, all that are stored.
 
@@ -211,7 +211,7 @@ class Store(Protocol):
         """The entries of an activity, oldest first. Raises ActivityNotFoundError."""
         ...
 
-    def commented(self, scope: Scope, /) -> Sequence[str]:
+    def ids_with_feedback(self, scope: Scope, /) -> Sequence[str]:
         """The ids of the activities that have feedback."""
         ...
 

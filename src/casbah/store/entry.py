@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.store import contract
-from casbah.store.splice import with_additions
+from casbah.store.json_patch import with_additions
 
 Columns = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """An activity to what an engine indexes of it, but for what storing adds."""
@@ -37,31 +37,31 @@ class Prepared:
         return None if self.digest is None else f"{self.id}~{self.digest[:8]}"
 
 
-def prepared(arrival: Arrival, columns: Columns) -> Prepared:
+def prepared(new_activity: NewActivity, columns: Columns) -> Prepared:
     """All of an arrival that can be made ready before it is stored."""
     return Prepared(
-        id=arrival.id,
-        timestamp=arrival.timestamp,
-        created=arrival.created,
-        digest=arrival.digest,
-        adds=arrival.adds,
-        record=arrival.record,
-        columns=orjson.dumps(columns(_named(arrival.id, arrival.adds) | dict(arrival.activity))),
+        id=new_activity.id,
+        timestamp=new_activity.timestamp,
+        created=new_activity.created,
+        digest=new_activity.digest,
+        adds=new_activity.adds,
+        record=new_activity.record,
+        columns=orjson.dumps(columns(_named(new_activity.id, new_activity.adds) | dict(new_activity.activity))),
     )
 
 
-def ready(each: Arrival | contract.Prepared, columns: Columns) -> Prepared:
+def ready(each: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
     """The same of what may have been made ready before."""
     if isinstance(each, Prepared):
         return each
-    if isinstance(each, Arrival):
+    if isinstance(each, NewActivity):
         return prepared(each, columns)
     raise TypeError(f"{type(each).__name__} was not prepared by this store")
 
 
 def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
     """The same under another id."""
-    arrival = Arrival(
+    new_activity = NewActivity(
         id=activity_id,
         timestamp=entry.timestamp,
         record=entry.record,
@@ -70,7 +70,7 @@ def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
         created=entry.created,
         adds=entry.adds,
     )
-    return prepared(arrival, columns)
+    return prepared(new_activity, columns)
 
 
 def record_of(entry: Prepared, created: int) -> bytes:

@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from casbah.durable import write_file
 from casbah.errors import StoreFormatError
+from casbah.fsync import write_file
 
 FORMAT = 4
 FILE = "format.json"

@@ -7,17 +7,17 @@ from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
-from casbah.store.contract import FieldValue, Page, ScanPage, Spans, Wanted
+from casbah.store.contract import FacetQuery, FieldValue, HistogramQuery, Page, ScanPage
 
 
 class Search(Protocol):
     """One tenant's activities, to be read; see `Store`."""
 
-    def find(self, query: Query, until: Deadline, /) -> Page: ...
-    def scan(self, query: Query, until: Deadline, /) -> ScanPage: ...
-    def count(self, predicate: Predicate, until: Deadline, /) -> int: ...
-    def most_frequent(self, wanted: Wanted, until: Deadline, /) -> Sequence[FieldValue]: ...
-    def histogram(self, spans: Spans, until: Deadline, /) -> Mapping[int, int]: ...
+    def find(self, query: Query, deadline: Deadline, /) -> Page: ...
+    def scan(self, query: Query, deadline: Deadline, /) -> ScanPage: ...
+    def count(self, predicate: Predicate, deadline: Deadline, /) -> int: ...
+    def top_values(self, wanted: FacetQuery, deadline: Deadline, /) -> Sequence[FieldValue]: ...
+    def histogram(self, spans: HistogramQuery, deadline: Deadline, /) -> Mapping[int, int]: ...
 
 
 class Reading:
@@ -26,22 +26,22 @@ class Reading:
     def _search(self, scope: Scope) -> Search:
         raise NotImplementedError
 
-    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
+    def find(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> Page:
         """See `Store.find`."""
-        return self._search(scope).find(query, until)
+        return self._search(scope).find(query, deadline)
 
-    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
+    def scan(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> ScanPage:
         """See `Store.scan`."""
-        return self._search(scope).scan(query, until)
+        return self._search(scope).scan(query, deadline)
 
-    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
+    def count(self, predicate: Predicate, scope: Scope, /, *, deadline: Deadline = NEVER) -> int:
         """See `Store.count`."""
-        return self._search(scope).count(predicate, until)
+        return self._search(scope).count(predicate, deadline)
 
-    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
-        """See `Store.most_frequent`."""
-        return self._search(scope).most_frequent(wanted, until)
+    def top_values(self, wanted: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
+        """See `Store.top_values`."""
+        return self._search(scope).top_values(wanted, deadline)
 
-    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
+    def histogram(self, spans: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
         """See `Store.histogram`."""
-        return self._search(scope).histogram(spans, until)
+        return self._search(scope).histogram(spans, deadline)

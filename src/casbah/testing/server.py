@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casbah import compose, settings
 from casbah.errors import clip, nearest
-from casbah.identity.door import DEFAULT_TENANT, TENANT_HEADER
+from casbah.identity.authenticator import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.server import address, listening, server_of
 from casbah.testing.records import records
 
@@ -125,7 +125,7 @@ def casbah_server(folder: Path | None = None, **given: str) -> Iterator[Server]:
             yield server
         return
     chosen = settings.read({}, **{"store": str(folder), "port": "0", "audit": "off", **given})
-    with compose.opened(chosen) as house, listening(chosen) as listener:
+    with compose.build(chosen) as house, listening(chosen) as listener:
         seen: list[Seen] = []
         owner = f"token {house.local_key}".encode()
         running = server_of(_watched(house.app, seen, owner=owner))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casbah.activity.arrival import Arrival
-from casbah.ingest import splice
+from casbah.activity.new_activity import NewActivity
+from casbah.ingest import json_patch
 from casbah.ingest.enrich import agents
 from casbah.ingest.enrich.enrichment import Enrichment, Sources
-from casbah.ingest.enrich.networks import Range
+from casbah.ingest.enrich.networks import IpRange
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places
 from ingest.enrich import mmdb
@@ -21,7 +21,7 @@ from ingest.enrich import mmdb
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"
 CITY = "GeoLite2-City 2026-11-01"
 BERLIN = {"country": {"iso_code": "DE"}, "city": {"names": {"en": "Berlin"}}, "isp": "Telekom"}
-OFFICE = Range(
+OFFICE = IpRange(
     id="r1",
     name="Office",
     cidrs=("10.0.0.0/8",),
@@ -30,13 +30,13 @@ OFFICE = Range(
     organization="Contoso",
     location={"countryCode": "FR"},
 )
-PARTNER = Range(id="r2", name="Partner", cidrs=("1.2.3.0/25",), category=6)
+PARTNER = IpRange(id="r2", name="Partner", cidrs=("1.2.3.0/25",), category=6)
 NOTHING = Enrichment(agents=False)
 
 
-def arrival(record: dict[str, Any] | bytes) -> Arrival:
+def arrival(record: dict[str, Any] | bytes) -> NewActivity:
     raw = record if isinstance(record, bytes) else json.dumps(record).encode()
-    return Arrival("1", 7, raw, json.loads(raw), adds=("_id", "uid", "created"))
+    return NewActivity("1", 7, raw, json.loads(raw), adds=("_id", "uid", "created"))
 
 
 def places(folder: Path, *networks: str, kind: str = "GeoLite2-City") -> Places:
@@ -169,7 +169,7 @@ def test_tags_of_range_and_files_come_together(tmp_path: Path) -> None:
     file = mmdb.written(
         tmp_path / "anonymous.mmdb", {"1.2.3.0/24": {"is_tor_exit_node": True}}, kind="GeoIP2-Anonymous-IP"
     )
-    tagged = Range(id="r3", name="Lab", cidrs=("1.2.3.4",), category=3, tags=("a1",))
+    tagged = IpRange(id="r3", name="Lab", cidrs=("1.2.3.4",), category=3, tags=("a1",))
     known = Enrichment(places=Places([file]), ranges=(tagged,))
     found = added(known, {"device": {"clientIP": "1.2.3.4"}})
     known.close()
@@ -256,7 +256,7 @@ def test_all_of_it_can_be_taken_away_again(record: dict[str, Any], indent: int |
 
 
 def _event(record: bytes) -> bytes:
-    span = splice.spans(record)["rawDataJson"]
+    span = json_patch.spans(record)["rawDataJson"]
     return record[span.start : span.end]
 
 

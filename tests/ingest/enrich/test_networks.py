@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.ingest.enrich.networks import CATEGORIES, Networks, OverlapError, Range, network, overlap
+from casbah.ingest.enrich.networks import CATEGORIES, IpRange, Networks, OverlapError, network, overlap
 
 
 def range_of(name, *cidrs, category=1):
-    return Range(id=name, name=name, cidrs=cidrs, category=category)
+    return IpRange(id=name, name=name, cidrs=cidrs, category=category)
 
 
 RANGES = [

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from casbah.activity.address import canonical
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import first_string, part
-from casbah.ingest import jsontext, splice
+from casbah.ingest import json_patch, jsontext
 from casbah.ingest.enrich import agents
-from casbah.ingest.enrich.networks import CATEGORIES, Networks, Range, Ranges
+from casbah.ingest.enrich.networks import CATEGORIES, IpRange, IpRanges, Networks
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places, agreeing
 from casbah.ingest.stored import arrival_of
@@ -70,14 +70,14 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class _Where:
+class _Origin:
     """What is known of an address: keys of a record's `location`, and who says each."""
 
     location: Mapping[str, Any]
     origins: Mapping[str, tuple[str, ...]]
 
 
-_NOWHERE = _Where(_NOTHING, {})
+_NOWHERE = _Origin(_NOTHING, {})
 
 
 class Enrichment:
@@ -89,7 +89,7 @@ class Enrichment:
         agents: bool = True,
         places: Places | None = None,
         people: People | None = None,
-        ranges: Iterable[Range] = (),
+        ranges: Iterable[IpRange] = (),
     ) -> None:
         self._agents = agents
         self._places = places if places is not None and places.origins else None
@@ -99,11 +99,11 @@ class Enrichment:
         self._of_tenant = lru_cache(maxsize=_MOST_TENANTS)(self._knowing)
         self._where = lru_cache(maxsize=_REMEMBERED)(self._known_of)
 
-    def knowing(self, ranges: Ranges | None) -> "Enrichment":
+    def knowing(self, ranges: IpRanges | None) -> "Enrichment":
         """The same for a tenant with these ranges. Raises OverlapError or ValueError."""
         return self if ranges is None or not ranges.ranges else self._of_tenant(ranges)
 
-    def _knowing(self, known: Ranges) -> "Enrichment":
+    def _knowing(self, known: IpRanges) -> "Enrichment":
         return Enrichment(agents=self._agents, places=self._places, people=self._people, ranges=known.ranges)
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class Enrichment:
         if self._places is not None:
             self._places.close()
 
-    def enriched(self, arrival: Arrival) -> Arrival:
+    def enriched(self, arrival: NewActivity) -> NewActivity:
         """The arrival with what is known beside what it says. One that brings a note was enriched where it comes from."""
         if NOTES in arrival.activity:
             return arrival
@@ -126,7 +126,7 @@ class Enrichment:
         added = self._additions(keys)
         return {**keys, **added.values(), NOTES: added.notes} if added.notes else keys
 
-    def again(self, record: bytes) -> Arrival | None:
+    def again(self, record: bytes) -> NewActivity | None:
         """A stored record with what is known of it now in place of what was added before; None if that is the same."""
         before = jsontext.parse_object(record)
         if NOTES in before and not _is_ours(before[NOTES]):
@@ -154,7 +154,7 @@ class Enrichment:
             self._add_person(added, self._people)
         return added
 
-    def _add_place(self, added: "_Additions", where: _Where, device: Mapping[str, Any]) -> None:
+    def _add_place(self, added: "_Additions", where: _Origin, device: Mapping[str, Any]) -> None:
         location = where.location
         if not location:
             return
@@ -184,7 +184,7 @@ class Enrichment:
             if value and not user.get(key):
                 added.inside("user", key, value, people.origin)
 
-    def _known_of(self, address: str) -> _Where:
+    def _known_of(self, address: str) -> _Origin:
         """A range's own words take the place of what files say, and files add what does not contradict them."""
         held = self._networks.of(address) if self._networks is not None else None
         place = self._places.of(address) if self._places is not None else None
@@ -196,7 +196,7 @@ class Enrichment:
         if place is not None and "ipTags" in own and "ipTags" in place.location:
             known["ipTags"] = list(dict.fromkeys([*own["ipTags"], *place.location["ipTags"]]))
             origins["ipTags"] = mine + theirs
-        return _Where(known, origins) if known else _NOWHERE
+        return _Origin(known, origins) if known else _NOWHERE
 
 
 _CATEGORY = frozenset({"category", "categoryValue"})
@@ -239,24 +239,24 @@ class _Additions:
         values = self.values()
         there = values.keys() & activity.keys()
         if there:
-            spans = splice.spans(record)
+            spans = json_patch.spans(record)
             changes = [(spans[key], self._changed(key, record[spans[key].start : spans[key].end])) for key in there]
-            record = splice.patched(record, changes)
+            record = json_patch.patched(record, changes)
         fresh = {key: value for key, value in values.items() if key not in there} | {NOTES: self.notes}
-        return splice.extended(record, jsontext.dump(fresh)), {**activity, **values, NOTES: self.notes}
+        return json_patch.extended(record, jsontext.dump(fresh)), {**activity, **values, NOTES: self.notes}
 
     def _changed(self, key: str, text: bytes) -> bytes:
         """The value of a key that is there, written anew where it says nothing and filled where it is an object."""
         if key in self._whole:
             return jsontext.dump(self._whole[key])
         inner = self._inside[key]
-        return splice.filled(text, inner) if type(self.activity[key]) is dict else jsontext.dump(inner)
+        return json_patch.filled(text, inner) if type(self.activity[key]) is dict else jsontext.dump(inner)
 
     def _note(self, origin: str, path: str, was: Any) -> None:
         self.notes.setdefault(origin, {})[path] = was
 
 
-def _of_range(held: Range) -> dict[str, Any]:
+def _of_range(held: IpRange) -> dict[str, Any]:
     """What a range says of its addresses, in the keys of a record's `location`."""
     organization = {"organizationSearchable": held.organization} if held.organization else {}
     tags = {"ipTags": list(held.tags)} if held.tags else {}
@@ -287,7 +287,7 @@ def _bare(record: bytes, activity: dict[str, Any]) -> tuple[bytes, dict[str, Any
         return record, activity
     undone: dict[str, Any] = {path: was for paths in activity[NOTES].values() for path, was in paths.items()}
     gone = {NOTES} | {key for key in _FILLED if undone.get(key) is _ABSENT}
-    spans = splice.spans(record)
+    spans = json_patch.spans(record)
     changes = []
     for key in _FILLED & activity.keys() - gone:
         span = spans[key]
@@ -296,11 +296,11 @@ def _bare(record: bytes, activity: dict[str, Any]) -> tuple[bytes, dict[str, Any
         elif type(activity[key]) is dict:
             inner = {path.partition(".")[2]: was for path, was in undone.items() if path.startswith(f"{key}.")}
             changes.append((span, _undone(record[span.start : span.end], inner)))
-    record = splice.without(splice.patched(record, changes), frozenset(gone))
+    record = json_patch.without(json_patch.patched(record, changes), frozenset(gone))
     return record, jsontext.parse_object(record)
 
 
 def _undone(text: bytes, inner: Mapping[str, Any]) -> bytes:
     """An object of a record with these keys as they were."""
-    text = splice.without(text, frozenset(key for key, was in inner.items() if was is _ABSENT))
-    return splice.replaced(text, {key: jsontext.dump(was) for key, was in inner.items() if was is not _ABSENT})
+    text = json_patch.without(text, frozenset(key for key, was in inner.items() if was is _ABSENT))
+    return json_patch.replaced(text, {key: jsontext.dump(was) for key, was in inner.items() if was is not _ABSENT})

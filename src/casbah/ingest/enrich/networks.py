@@ -17,11 +17,11 @@ CATEGORIES = ("NONE", "CORPORATE", "ADMINISTRATIVE", "RISKY", "VPN", "CLOUD_PROX
 
 _MAPPED_BITS = 96
 _REMEMBERED = 65_536
-_Tables = Sequence[tuple[int, Mapping[int, "Range"]]]
+_Tables = Sequence[tuple[int, Mapping[int, "IpRange"]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class IpRange:
     """A range: `cidrs` are addresses and networks, `category` is 1 to 6, `tags` are ids.
 
     `organization` and `location` (in the keys of a record's `location`) take the place of what files say of its addresses.
@@ -37,12 +37,12 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranges:
+class IpRanges:
     """A tenant's ranges; `version` is another one whenever they are others, so that who knows it need not look at them."""
 
     tenant: str
     version: int
-    ranges: tuple[Range, ...] = field(compare=False, repr=False)
+    ranges: tuple[IpRange, ...] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Overlap:
     """Two ranges that both hold a prefix."""
 
     cidr: str
-    first: Range
-    second: Range
+    first: IpRange
+    second: IpRange
 
     def __str__(self) -> str:
         return f"{self.cidr} is in the range {self.first.name!r} already, and cannot be in {self.second.name!r} too"
@@ -68,7 +68,7 @@ class OverlapError(ValueError):
 class Networks:
     """All ranges, ready to be asked. Raises OverlapError, and ValueError for what is no network."""
 
-    def __init__(self, ranges: Iterable[Range]) -> None:
+    def __init__(self, ranges: Iterable[IpRange]) -> None:
         self._ranges = tuple(ranges)
         found = overlap(self._ranges)
         if found:
@@ -80,7 +80,7 @@ class Networks:
     def __len__(self) -> int:
         return len(self._ranges)
 
-    def _of(self, address: str) -> Range | None:
+    def _of(self, address: str) -> IpRange | None:
         parsed = ip_address(address)
         number = int(parsed)
         for shift, ranges in self._by_version[parsed.version]:
@@ -107,9 +107,9 @@ def network(text: str) -> IPv4Network | IPv6Network:
     return found
 
 
-def overlap(ranges: Iterable[Range]) -> list[Overlap]:
+def overlap(ranges: Iterable[IpRange]) -> list[Overlap]:
     """Prefixes that stand in two ranges, in the order of the second. A range may name a prefix of its own twice."""
-    holders: dict[IPv4Network | IPv6Network, Range] = {}
+    holders: dict[IPv4Network | IPv6Network, IpRange] = {}
     found = []
     for each, prefix in _prefixes(ranges):
         holder = holders.setdefault(prefix, each)
@@ -118,15 +118,15 @@ def overlap(ranges: Iterable[Range]) -> list[Overlap]:
     return found
 
 
-def _prefixes(ranges: Iterable[Range]) -> Iterator[tuple[Range, IPv4Network | IPv6Network]]:
+def _prefixes(ranges: Iterable[IpRange]) -> Iterator[tuple[IpRange, IPv4Network | IPv6Network]]:
     for each in ranges:
         for cidr in each.cidrs:
             yield each, network(cidr)
 
 
-def _tables(ranges: Iterable[Range], version: int) -> _Tables:
+def _tables(ranges: Iterable[IpRange], version: int) -> _Tables:
     """By how far an address is shifted to be compared, the least, which is the narrowest network, first."""
-    found: dict[int, dict[int, Range]] = {}
+    found: dict[int, dict[int, IpRange]] = {}
     for each, prefix in _prefixes(ranges):
         if prefix.version == version:
             shift = prefix.max_prefixlen - prefix.prefixlen

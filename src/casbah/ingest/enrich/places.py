@@ -37,7 +37,7 @@ Steps = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PlaceLookup:
     """A key of the record's `location`, and where files have its value; the first place that has one counts."""
 
     key: str
@@ -52,20 +52,20 @@ def _paths(*texts: str) -> tuple[Steps, ...]:
 # In the order in which they stand in a record.
 # fmt: off
 READINGS = (
-    Reading("countryCode", str,   _paths("country.iso_code", "country_code", "country")),
-    Reading("city",        str,   _paths("city.names.en", "city")),
-    Reading("region",      str,   _paths("subdivisions.0.names.en", "state1", "region")),
-    Reading("regionCode",  str,   _paths("subdivisions.0.iso_code", "region_code")),
-    Reading("postalCode",  str,   _paths("postal.code", "postcode", "postal_code")),
-    Reading("latitude",    float, _paths("location.latitude", "latitude")),
-    Reading("longitude",   float, _paths("location.longitude", "longitude")),
-    Reading("carrier",     str,   _paths("isp", "traits.isp", "autonomous_system_organization",
+    PlaceLookup("countryCode", str,   _paths("country.iso_code", "country_code", "country")),
+    PlaceLookup("city",        str,   _paths("city.names.en", "city")),
+    PlaceLookup("region",      str,   _paths("subdivisions.0.names.en", "state1", "region")),
+    PlaceLookup("regionCode",  str,   _paths("subdivisions.0.iso_code", "region_code")),
+    PlaceLookup("postalCode",  str,   _paths("postal.code", "postcode", "postal_code")),
+    PlaceLookup("latitude",    float, _paths("location.latitude", "latitude")),
+    PlaceLookup("longitude",   float, _paths("location.longitude", "longitude")),
+    PlaceLookup("carrier",     str,   _paths("isp", "traits.isp", "autonomous_system_organization",
                                          "traits.autonomous_system_organization", "as_name")),
-    Reading("organizationSearchable", str,
+    PlaceLookup("organizationSearchable", str,
                                   _paths("isp", "traits.isp", "organization", "traits.organization",
                                          "autonomous_system_organization", "traits.autonomous_system_organization",
                                          "as_name")),
-    Reading("isSatelliteProvider", bool, _paths("is_satellite_provider", "traits.is_satellite_provider")),
+    PlaceLookup("isSatelliteProvider", bool, _paths("is_satellite_provider", "traits.is_satellite_provider")),
 )
 # A hosting provider is marked `is_anonymous` too, and is no proxy for that; so the kinds are asked one by one.
 _TOR = _paths("is_tor_exit_node", "traits.is_tor_exit_node")

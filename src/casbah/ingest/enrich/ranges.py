@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
-from casbah import shelf as shelves
+from casbah import key_value as shelves
 from casbah.activity.scope import Scope
 from casbah.errors import BadRangeError, NoSuchRangeError
-from casbah.ingest.enrich.networks import Range, Ranges, network, overlap
+from casbah.ingest.enrich.networks import IpRange, IpRanges, network, overlap
 from casbah.ingest.enrich.tags import BUILT_IN
-from casbah.shelf import Shelf, Value
+from casbah.key_value import KeyValueStore, Value
 
 MOST_RANGES = 10_000
 MOST_NETWORKS = 1_000
@@ -29,7 +29,7 @@ _TAG_ID = re.compile(r"[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class RangeDefinition:
     """A range as somebody draws it; `networks` as they spell them, `tags` by id or name."""
 
     name: str
@@ -41,17 +41,17 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredRange:
     """A range as it is kept: `changed` is when, in ms; its tags are ids."""
 
     id: str
-    drawn: Drawn
+    drawn: RangeDefinition
     changed: int
 
-    def range(self) -> Range:
+    def range(self) -> IpRange:
         """The same as enrichment knows it."""
         said = self.drawn
-        return Range(
+        return IpRange(
             id=self.id,
             name=said.name,
             cidrs=said.networks,
@@ -67,15 +67,15 @@ PLACE = ("countryCode", "city", "region", "latitude", "longitude")
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _RangePage:
     """All ranges and tags of a tenant; `number` is another one after every change."""
 
     number: int = 0
-    ranges: tuple[Kept, ...] = ()
+    ranges: tuple[StoredRange, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, value: Value | None) -> "_Page":
+    def of(cls, value: Value | None) -> "_RangePage":
         """As it is kept."""
         if value is None:
             return cls()
@@ -87,7 +87,7 @@ class _Page:
         ranges = [{"id": each.id, **asdict(each.drawn), "changed": each.changed} for each in self.ranges]
         return {"number": self.number, "ranges": ranges, "tags": self.tags}
 
-    def with_range(self, kept: Kept, *, instead_of: str | None = None) -> "_Page":
+    def with_range(self, kept: StoredRange, *, instead_of: str | None = None) -> "_RangePage":
         """With one more range, or one in place of another of that id. Raises BadRangeError."""
         drawn, tags = _tagged(kept.drawn, self.tags)
         kept, others = replace(kept, drawn=drawn), tuple(each for each in self.ranges if each.id != instead_of)
@@ -96,29 +96,29 @@ class _Page:
         found = overlap([*(each.range() for each in others), kept.range()])
         if found:
             raise BadRangeError(f"subnets: {found[0]}")
-        return _Page(self.number + 1, tuple(sorted((*others, kept), key=lambda each: each.drawn.name)), tags)
+        return _RangePage(self.number + 1, tuple(sorted((*others, kept), key=lambda each: each.drawn.name)), tags)
 
 
-class Book:
+class RangeBook:
     """All tenants' ranges on a shelf, a page a tenant. Methods may be called from any thread, and raise as a shelf's do."""
 
-    def __init__(self, shelf: Shelf, *, clock: Callable[[], int]) -> None:
+    def __init__(self, shelf: KeyValueStore, *, clock: Callable[[], int]) -> None:
         self._shelf = shelf
         self._clock = clock
-        self._known: dict[str, tuple[shelves.Kept | None, Ranges]] = {}
+        self._known: dict[str, tuple[shelves.Entry | None, IpRanges]] = {}
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether asking may mean waiting for a network."""
-        return self._shelf.far
+        return self._shelf.is_remote
 
-    def ranges(self, scope: Scope) -> Ranges:
+    def ranges(self, scope: Scope) -> IpRanges:
         """What enrichment is to know of a tenant. Cheap to ask: it is read anew only after a change."""
         seen, known = self._known.get(scope.tenant, (None, None))
         kept = self._shelf.get(_DRAWER, scope.tenant, seen=seen)
         if known is None or kept is not seen:
-            page = _Page.of(None if kept is None else kept.value)
-            known = Ranges(scope.tenant, page.number, tuple(each.range() for each in page.ranges))
+            page = _RangePage.of(None if kept is None else kept.value)
+            known = IpRanges(scope.tenant, page.number, tuple(each.range() for each in page.ranges))
             self._known[scope.tenant] = kept, known
         return known
 
@@ -126,7 +126,7 @@ class Book:
         """The tenants that have drawn any."""
         return [kept.name for kept in self._shelf.all(_DRAWER)]
 
-    def all(self, scope: Scope) -> Sequence[Kept]:
+    def all(self, scope: Scope) -> Sequence[StoredRange]:
         """Every range of a tenant, by name."""
         return self._page(scope).ranges
 
@@ -134,11 +134,11 @@ class Book:
         """Every tag that a tenant can use, by id: those built in, and its own."""
         return {**BUILT_IN, **self._page(scope).tags}
 
-    def add(self, drawn: Drawn, scope: Scope, *, range_id: str | None = None) -> str:
+    def add(self, drawn: RangeDefinition, scope: Scope, *, range_id: str | None = None) -> str:
         """Keep a new range; returns its id, which is a new one if none is chosen. Raises BadRangeError."""
-        kept = Kept(range_id or secrets.token_hex(12), drawn, self._clock())
+        kept = StoredRange(range_id or secrets.token_hex(12), drawn, self._clock())
 
-        def added(page: _Page) -> _Page:
+        def added(page: _RangePage) -> _RangePage:
             if len(page.ranges) >= MOST_RANGES:
                 raise BadRangeError(f"there are {MOST_RANGES} IP ranges already, which is as many as there may be")
             return page.with_range(kept)
@@ -146,26 +146,26 @@ class Book:
         self._change(scope, added)
         return kept.id
 
-    def change(self, range_id: str, drawn: Drawn, scope: Scope) -> None:
+    def change(self, range_id: str, drawn: RangeDefinition, scope: Scope) -> None:
         """Keep a range in place of the one of that id. Raises NoSuchRangeError or BadRangeError."""
-        kept = Kept(range_id, drawn, self._clock())
+        kept = StoredRange(range_id, drawn, self._clock())
         self._change(scope, lambda page: _knowing(page, range_id).with_range(kept, instead_of=range_id))
 
     def remove(self, range_id: str, scope: Scope) -> None:
         """Forget a range. Raises NoSuchRangeError."""
 
-        def without(page: _Page) -> _Page:
+        def without(page: _RangePage) -> _RangePage:
             left = tuple(each for each in _knowing(page, range_id).ranges if each.id != range_id)
             return replace(page, number=page.number + 1, ranges=left)
 
         self._change(scope, without)
 
-    def _page(self, scope: Scope) -> _Page:
+    def _page(self, scope: Scope) -> _RangePage:
         kept = self._shelf.get(_DRAWER, scope.tenant)
-        return _Page.of(None if kept is None else kept.value)
+        return _RangePage.of(None if kept is None else kept.value)
 
-    def _change(self, scope: Scope, how: Callable[[_Page], _Page]) -> None:
-        shelves.change(self._shelf, _DRAWER, scope.tenant, lambda value: how(_Page.of(value)).value)
+    def _change(self, scope: Scope, how: Callable[[_RangePage], _RangePage]) -> None:
+        shelves.change(self._shelf, _DRAWER, scope.tenant, lambda value: how(_RangePage.of(value)).value)
 
 
 def tag_id(name: str) -> str:
@@ -173,19 +173,21 @@ def tag_id(name: str) -> str:
     return sha256(f"tag {name.casefold()}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def _knowing(page: _Page, range_id: str) -> _Page:
+def _knowing(page: _RangePage, range_id: str) -> _RangePage:
     if not any(each.id == range_id for each in page.ranges):
         raise NoSuchRangeError(range_id)
     return page
 
 
-def _kept(value: Value) -> Kept:
+def _kept(value: Value) -> StoredRange:
     said = dict(value)
     range_id, changed = said.pop("id"), said.pop("changed")
-    return Kept(range_id, Drawn(**{**said, **{key: tuple(said[key]) for key in ("networks", "tags")}}), changed)
+    return StoredRange(
+        range_id, RangeDefinition(**{**said, **{key: tuple(said[key]) for key in ("networks", "tags")}}), changed
+    )
 
 
-def _tagged(drawn: Drawn, own: Mapping[str, str]) -> tuple[Drawn, Mapping[str, str]]:
+def _tagged(drawn: RangeDefinition, own: Mapping[str, str]) -> tuple[RangeDefinition, Mapping[str, str]]:
     """The same with ids for tags, and a tenant's own tags with those that are new."""
     known, tags = {**BUILT_IN, **own}, dict(own)
     by_name = {name.casefold(): identity for identity, name in known.items()}

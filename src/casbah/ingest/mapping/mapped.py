@@ -12,7 +12,11 @@ from casbah.ingest.apps import APPS
 from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.enrich.countries import code
-from casbah.ingest.layout import (
+from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, Result, When, Words, read_file
+from casbah.ingest.mapping.paths import BadPathError, Path, forget
+from casbah.ingest.mapping.recognise import Recognition
+from casbah.ingest.mapping.values import Condition, First, Globs, Value
+from casbah.ingest.record_builder import (
     ACCOUNT,
     APPLICATION,
     DIRECTORY_USER,
@@ -32,14 +36,10 @@ from casbah.ingest.layout import (
     App,
     Instance,
     Outcome,
-    Shape,
+    RecordParts,
     Target,
     keys,
 )
-from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, Result, When, Words, read_file
-from casbah.ingest.mapping.paths import BadPathError, Path, forget
-from casbah.ingest.mapping.recognise import Recognition
-from casbah.ingest.mapping.values import Condition, First, Globs, Value
 
 _CATEGORY = "EVENT_CATEGORY_"
 _BECOMES_FAILED = frozenset({LOGIN, f"{_CATEGORY}SSO_LOGIN"})
@@ -178,7 +178,7 @@ class Mapped:
             scope=scope,
         )
 
-    def _shape(self, event: Mapping[str, Any], app: App, instance: str) -> Shape:
+    def _shape(self, event: Mapping[str, Any], app: App, instance: str) -> RecordParts:
         operation = self._operation.text(event)
         outcome = self._outcome.of(event, operation) if self._outcome else None
         category = self._category(operation.lower())
@@ -186,7 +186,7 @@ class Mapped:
             category = FAILED_LOGIN
         targets = [target for each in self._objects for target in each.targets(event)]
         name, identity = self._user.text(event), self._user_id.text(event)
-        return Shape(
+        return RecordParts(
             app=app,
             instance=Instance(instance, int(instance) if instance.isdecimal() and len(instance) < _MOST_NUMBER else 0),
             actor=Actor(name or identity, identity, app.id),

@@ -67,7 +67,7 @@ class Cache:
             del self._owned[key[0]]
 
 
-class Shelf(Generic[Kept]):
+class CacheSection(Generic[Kept]):
     """One kind of value in a cache, for one owner that never changes: `get` makes what is not there."""
 
     def __init__(self, cache: Cache, kind: str, owner: Hashable) -> None:

@@ -9,22 +9,24 @@ from typing import Any
 
 import orjson
 
-from casbah.activity.arrival import Arrival
 from casbah.activity.fields import FIELDS, Kind, Value
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import Reading, strings
 from casbah.activity.text import spaced_words
 from casbah.store import entry
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.stamp import Stamp
+from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.entry import Prepared
 
 
-def prepared(arrival: Arrival) -> Prepared:
+def prepared(new_activity: NewActivity) -> Prepared:
     """All of an arrival that can be made ready before it is stored."""
-    return entry.prepared(arrival, columns)
+    return entry.prepared(new_activity, columns)
 
 
-def document(made: Prepared, stamp: Stamp, *, twins: Sequence[str], packed: bytes, order: int | None = None) -> str:
+def document(
+    made: Prepared, stamp: SequenceNumber, *, dedup_keys: Sequence[str], packed: bytes, order: int | None = None
+) -> str:
     """The document as the JSON that the engine reads; bytes travel as base64.
 
     `order` is the number under which it was first stored, if it is stored anew.
@@ -35,13 +37,13 @@ def document(made: Prepared, stamp: Stamp, *, twins: Sequence[str], packed: byte
         "seq": seq,
         "stored": stamp.seq,
         "date_key": s.date_key(made.timestamp, seq),
-        "created_key": s.created_key(stamp.created, stamp.tie),
+        "created_key": s.created_key(stamp.created, stamp.tiebreaker),
         **s.spans("date", made.timestamp),
         **s.spans("created", stamp.created),
         "record": base64.b64encode(packed).decode("ascii"),
     }
-    if twins:
-        added["twin"] = twins
+    if dedup_keys:
+        added["twin"] = dedup_keys
     return (made.columns[:-1] + b"," + orjson.dumps(added)[1:]).decode()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from casbah.activity import predicate as p
 from casbah.activity.fields import Field, Value
 from casbah.store.contract import FieldValue
-from casbah.store.embedded.asked import Asked
+from casbah.store.embedded.bound_query import BoundQuery
 
 _NAMED = 1_000
 _MORE = 8
@@ -21,15 +21,15 @@ _MOST_ASKED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
+class _Candidates:
     """What one view has named: counts by value, and the most that a value can have that it has not named."""
 
-    asked: Asked
+    asked: BoundQuery
     counts: dict[Value, int]
     rest: int
 
 
-def most_frequent(asked: Sequence[Asked], field: Field, *, prefix: str, limit: int) -> list[FieldValue]:
+def most_frequent(asked: Sequence[BoundQuery], field: Field, *, prefix: str, limit: int) -> list[FieldValue]:
     """At most `limit` values that begin with `prefix`, the most frequent first, equals in the order of their values."""
     reach = max(_NAMED, limit * _SPARE)
     while True:
@@ -40,12 +40,12 @@ def most_frequent(asked: Sequence[Asked], field: Field, *, prefix: str, limit: i
         reach *= _MORE
 
 
-def _named(asked: Asked, field: Field, prefix: str, reach: int) -> _Named:
+def _named(asked: BoundQuery, field: Field, prefix: str, reach: int) -> _Candidates:
     counts = dict(asked.tally(field, prefix=prefix, limit=reach))
-    return _Named(asked, counts, min(counts.values()) if len(counts) >= reach else 0)
+    return _Candidates(asked, counts, min(counts.values()) if len(counts) >= reach else 0)
 
 
-def _settled(named: Sequence[_Named], field: Field, limit: int) -> list[FieldValue] | None:
+def _settled(named: Sequence[_Candidates], field: Field, limit: int) -> list[FieldValue] | None:
     """The answer, if what is named settles it, with a few more counts perhaps."""
     least: Counter[Value] = Counter()
     for each in named:
@@ -63,11 +63,11 @@ def _settled(named: Sequence[_Named], field: Field, limit: int) -> list[FieldVal
     return _first(((value, _counted(named, field, value)) for value in open_ones), limit)
 
 
-def _at_most(named: Sequence[_Named], value: Value) -> int:
+def _at_most(named: Sequence[_Candidates], value: Value) -> int:
     return sum(each.counts.get(value, each.rest) for each in named)
 
 
-def _counted(named: Sequence[_Named], field: Field, value: Value) -> int:
+def _counted(named: Sequence[_Candidates], field: Field, value: Value) -> int:
     """The exact count: asked for where a view has not named the value and may have it."""
     one = p.Terms(field, (value,))
     return sum(

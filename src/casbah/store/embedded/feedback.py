@@ -5,9 +5,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from casbah.durable import open_database
+from casbah.fsync import open_database
 from casbah.store.contract import FeedbackEntry
-from casbah.store.embedded.trouble import translate_io_errors
+from casbah.store.embedded.io_errors import translate_io_errors
 
 _TABLE = """
 create table if not exists feedback (

@@ -13,19 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from casbah.activity.arrival import Arrival
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.scope import Scope
 from casbah.shared import SharedCount
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import columns, prepared
-from casbah.store.embedded.opened import Opened
-from casbah.store.embedded.payload import Payloads
-from casbah.store.embedded.period import Period
-from casbah.store.embedded.periods import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State
+from casbah.store.embedded.lazy_registry import LazyRegistry
+from casbah.store.embedded.partition import Partition
+from casbah.store.embedded.partitions import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State
+from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.search import Search
-from casbah.store.embedded.view import Limits, View
+from casbah.store.embedded.searcher import Limits, PartitionSearcher
 from casbah.store.entry import Prepared, ready
 from casbah.store.reading import Reading
 
@@ -51,22 +51,22 @@ class Owner(Protocol):
 class FollowingStore(Reading):
     """See `Store`. What is neither reading nor inserting, only the owner does."""
 
-    far = False
+    is_remote = False
     prepare = staticmethod(prepared)
 
     def __init__(self, followed: Followed, owner: Owner, *, cache: int) -> None:
         self._followed = followed
         self._owner = owner
         self._cache = Cache(cache)
-        self._tenants = Opened(self._open)
+        self._tenants = LazyRegistry(self._open)
 
-    def insert(self, arrivals: Iterable[Arrival | contract.Prepared], scope: Scope, /) -> Inserted:
+    def insert(self, new_activities: Iterable[NewActivity | contract.Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
-        return self.insert_soon(arrivals, scope).result()
+        return self.insert_soon(new_activities, scope).result()
 
     def insert_soon(
         self,
-        arrivals: Iterable[Arrival | contract.Prepared],
+        new_activities: Iterable[NewActivity | contract.Prepared],
         scope: Scope,
         /,
         *,
@@ -74,7 +74,7 @@ class FollowingStore(Reading):
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         self._tenants.present(scope.tenant)  # Raises StoreClosedError.
-        return self._owner.insert_soon([ready(each, columns) for each in arrivals], scope)
+        return self._owner.insert_soon([ready(each, columns) for each in new_activities], scope)
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""
@@ -83,7 +83,7 @@ class FollowingStore(Reading):
     def keep_up(self) -> None:
         """Take into view what has changed, of every tenant that somebody has asked for: what was erased is let go of."""
         for tenant in self._tenants.all():
-            tenant.views()
+            tenant.searchers()
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -94,19 +94,19 @@ class FollowingStore(Reading):
         return self._tenants.opening(scope.tenant)
 
     def _search(self, scope: Scope) -> Search:
-        views = self._tenants.get(scope.tenant).views()
-        return Search(lambda: views)
+        searchers = self._tenants.get(scope.tenant).searchers()
+        return Search(lambda: searchers)
 
     def _open(self, name: str) -> "_Tenant":
         tenant = _Tenant(name, self._followed, self._owner.state, self._cache)
-        tenant.views()
+        tenant.searchers()
         return tenant
 
     def _not_here(self, *_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("only the process that owns the store does this")
 
     replace = delete = erase = snapshot = _not_here
-    changes = settled = add_feedback = feedback = commented = tenants = unwritable = _not_here
+    changes = settled = add_feedback = feedback = ids_with_feedback = tenants = unwritable = _not_here
 
 
 class _Tenant:
@@ -118,35 +118,35 @@ class _Tenant:
         self._changes = followed.changes
         self._state = state
         self._cache = cache
-        self._payloads = Payloads(self._folder / DICTIONARIES)
+        self._codec = RecordCodec(self._folder / DICTIONARIES)
         self._looking = threading.Lock()
         self._looked_at = -1
-        self._periods: dict[int, Period] = {}
+        self._partitions: dict[int, Partition] = {}
 
-    def views(self) -> Sequence[View]:
+    def searchers(self) -> Sequence[PartitionSearcher]:
         """Every period as the owner sees it, or later; oldest first."""
         with self._looking:
             changes = self._changes.value  # Before anything is looked at: what comes meanwhile is looked at next time.
             if changes != self._looked_at:
                 self._look()
                 self._looked_at = changes
-            for period in self._periods.values():
-                if period.view.handed_out > MOST_HANDED_OUT:
+            for partition in self._partitions.values():
+                if partition.searcher.handed_out > MOST_HANDED_OUT:
                     # What is opened anew may hold more, so all of it is looked at.
-                    period.follow(partial(self._limits, period.number))
-            return [self._periods[number].view for number in sorted(self._periods)]
+                    partition.follow(partial(self._limits, partition.number))
+            return [self._partitions[number].searcher for number in sorted(self._partitions)]
 
     def _look(self) -> None:
         for number, generation, _ in self._state(self._name):
             limits = partial(self._limits, number)
-            period = self._periods.get(number)
-            if period is None:
+            partition = self._partitions.get(number)
+            if partition is None:
                 folder = self._folder / PERIODS / f"{number:04d}"
-                period = Period(folder, number, payloads=self._payloads, cache=self._cache, limits=limits)
-                self._periods[number] = period
-            elif period.generation != generation:
-                period.follow(limits)
-            period.generation = generation
+                partition = Partition(folder, number, codec=self._codec, cache=self._cache, limits=limits)
+                self._partitions[number] = partition
+            elif partition.generation != generation:
+                partition.follow(limits)
+            partition.generation = generation
 
     def _limits(self, wanted: int) -> Limits:
         return next(limits for number, _, limits in self._state(self._name) if number == wanted)

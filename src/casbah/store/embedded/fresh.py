@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from casbah.store.embedded.stamp import Stamp
+from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.entry import Prepared
 
 
@@ -11,5 +11,5 @@ class Fresh:
     """Something to store: its entry under the id to store it by, its twin terms, and its stamp."""
 
     entry: Prepared
-    twins: tuple[str, ...]
-    stamp: Stamp
+    dedup_keys: tuple[str, ...]
+    stamp: SequenceNumber

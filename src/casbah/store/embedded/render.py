@@ -12,9 +12,9 @@ from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.record import LEAST_INT, MOST_INT
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.derive import likely
-from casbah.store.embedded.resolve import closed
-from casbah.store.embedded.view import View
+from casbah.store.embedded.count_shortcut import estimated_count
+from casbah.store.embedded.rewrite import closed
+from casbah.store.embedded.searcher import PartitionSearcher
 
 _FEW_EXPANSIONS = 50
 _ANYTHING = "(?s:.)*"
@@ -37,9 +37,9 @@ def escape(text: str) -> str:
     return "".join(char if char.isalnum() else f"\\x{{{ord(char):x}}}" for char in text)
 
 
-def render(predicate: Predicate, view: View) -> Engine:
+def render(predicate: Predicate, searcher: PartitionSearcher) -> Engine:
     """The tantivy query that finds what `predicate` means; the view tells which terms there are."""
-    return _Renderer(view).render(predicate)
+    return _Renderer(searcher).render(predicate)
 
 
 def _fits(text: str) -> bool:
@@ -61,10 +61,10 @@ def _except(query: Engine, among: Engine | None = None) -> Engine:
 class _Renderer:
     """One rendering, and a method a node."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
-        self._schema = view.schema
-        self._searcher = view.searcher
+    def __init__(self, searcher: PartitionSearcher) -> None:
+        self._searcher = searcher
+        self._schema = searcher.schema
+        self._tantivy_searcher = searcher.tantivy_searcher
 
     def render(self, predicate: Predicate) -> Engine:  # noqa: C901, PLR0911, PLR0912  one case a node
         match predicate:
@@ -97,10 +97,14 @@ class _Renderer:
 
     def _parts(self, parts: Sequence[Predicate]) -> Iterator[Engine]:
         """The parts of a conjunction: the rarest of them says how much a window of time would have to look at."""
-        windows = [part for part in parts if isinstance(part, p.Range) and part.field.name in self._view.limits]
+        windows = [part for part in parts if isinstance(part, p.Range) and part.field.name in self._searcher.limits]
         others = [part for part in parts if part not in windows]
         yield from map(self.render, others)
-        looked = min((likely(self._view, part) for part in others), default=self._view.held) if windows else 0
+        looked = (
+            min((estimated_count(self._searcher, part) for part in others), default=self._searcher.held)
+            if windows
+            else 0
+        )
         for window in windows:
             yield self._window(window, looked=looked)
 
@@ -115,20 +119,20 @@ class _Renderer:
         known = tuple(dict.fromkeys(node.values))
         present = self._present(node.field)
         cases = [_except(self._one_of(node.field, known), among=present)] if known else [present]
-        cases += [self._more_than(node.field, known, size) for size in self._view.sizes(node.field.name)]
+        cases += [self._more_than(node.field, known, size) for size in self._searcher.sizes(node.field.name)]
         return _any_of(cases)
 
     def _range(self, node: p.Range) -> Engine:
-        if node.field.name in self._view.limits:
-            return self._window(node, looked=self._view.held)
+        if node.field.name in self._searcher.limits:
+            return self._window(node, looked=self._searcher.held)
         return self._column(node)
 
     def _window(self, node: p.Range, *, looked: int) -> Engine:
         """A window of time, in the cheaper way when `looked` activities are looked at besides."""
-        held, within = self._view.held, likely(self._view, node)
+        held, within = self._searcher.held, estimated_count(self._searcher, node)
         if _SPANS + within * _SPAN > min(looked * _LOOK, held * _COLUMN):
             return self._column(node)
-        least, most = self._view.limits[node.field.name]
+        least, most = self._searcher.limits[node.field.name]
         low, high = closed(node)
         bits = s.COARSE_BITS
         first = least >> bits << bits if low is None else max(low, least >> bits << bits)
@@ -199,7 +203,7 @@ class _Renderer:
         among: Engine | None = None,
     ) -> tuple[str, ...]:
         """The terms of a field that a pattern too long for the engine matches, `among` those of some activities."""
-        found = self._searcher.terms_with_prefix(field.name, prefix, filter_query=among)
+        found = self._tantivy_searcher.terms_with_prefix(field.name, prefix, filter_query=among)
         return tuple(term for term, _ in found if matches(term))
 
     def _present(self, field: Field) -> Engine:
@@ -214,7 +218,7 @@ class _Renderer:
 
     def _open_phrase(self, words: tuple[str, ...]) -> Engine:
         """The engine's own phrase prefix silently stops at 50 expansions; where there are more, each is asked for."""
-        endings = [term for term, _ in self._searcher.terms_with_prefix(_WORD.name, words[-1])]
+        endings = [term for term, _ in self._tantivy_searcher.terms_with_prefix(_WORD.name, words[-1])]
         if len(endings) <= _FEW_EXPANSIONS:
             return Engine.phrase_prefix_query(self._schema, _WORD.name, list(words))
         return _any_of(self._exact_phrase((*words[:-1], ending)) for ending in endings)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from casbah.errors import UnwritableError
 from casbah.failure import is_disk_error, is_full
-from casbah.store.embedded.periods import PERIODS
+from casbah.store.embedded.partitions import PERIODS
 
 FILE = "reserve"
 _LEAST, _OF_A_PERIOD = 1 << 20, 1 << 18
@@ -67,8 +67,8 @@ class Reserve:
 
     def _size(self) -> int:
         """A deletion concerns one tenant: as much as the one with most periods needs."""
-        periods = (len(os.listdir(folder)) for folder in self._tenants.glob(f"*/{PERIODS}"))  # noqa: PTH208  names are enough
-        return _LEAST + _OF_A_PERIOD * max(periods, default=0)
+        partitions = (len(os.listdir(folder)) for folder in self._tenants.glob(f"*/{PERIODS}"))  # noqa: PTH208  names are enough
+        return _LEAST + _OF_A_PERIOD * max(partitions, default=0)
 
     def _take(self, size: int) -> None:
         handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)

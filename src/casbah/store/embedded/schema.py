@@ -1,7 +1,7 @@
 """The columns of a period's index: the fields of the language, the record as bytes, and what the store adds.
 
 Store's own columns: `record` (the bytes, packed), `has` (which fields have a value, and how many where it is more than one),
-`twin` (the source's body by which the same event is known again), `seq` (the number of first storing, which never changes)
+`dedup_key` (the source's body by which the same event is known again), `seq` (the number of first storing, which never changes)
 and `stored` (the number of the last storing), `date_key` and `created_key` (unique sort keys: the moment, then `seq`), and
 the spans of time in which an activity lies, coarse and fine: as terms, so that how many activities a span holds is known
 without a search, and a window of time is a few terms and no walk over a column. And URLs backwards, for what ends with a text
@@ -29,7 +29,7 @@ BACKWARDS: Mapping[str, Field] = {
 
 _NUMBERS = (Kind.INT, Kind.MS)
 CHANGED = "changed"
-"""The `twin` term of activities whose records were replaced since they were first stored."""
+"""The `dedup_key` term of activities whose records were replaced since they were first stored."""
 
 PERIOD_BITS = 31
 """A period is 2^31 ms, 24 days 20 hours: with 32 bits for the number of storing, a sort key fits a signed 64-bit number."""
@@ -80,9 +80,9 @@ def date_key(timestamp: int, seq: int) -> int:
     return ((timestamp & ((1 << PERIOD_BITS) - 1)) << SEQ_BITS) | seq
 
 
-def of_date_key(key: int, period: int) -> tuple[int, int]:
+def of_date_key(key: int, partition: int) -> tuple[int, int]:
     """The moment and the number of storing that a date key of a period is made of."""
-    return (period << PERIOD_BITS) | (key >> SEQ_BITS), key & _SEQ_MASK
+    return (partition << PERIOD_BITS) | (key >> SEQ_BITS), key & _SEQ_MASK
 
 
 def of_created_key(key: int) -> int:
@@ -90,9 +90,9 @@ def of_created_key(key: int) -> int:
     return key >> TIE_BITS
 
 
-def created_key(created: int, tie: int) -> int:
+def created_key(created: int, tiebreaker: int) -> int:
     """Sorts by moment of storing, then by a number unique within that millisecond and period."""
-    return (created << TIE_BITS) | tie
+    return (created << TIE_BITS) | tiebreaker
 
 
 def spans(sort: str, moment: int) -> Mapping[str, int]:
@@ -121,7 +121,7 @@ def identity(activity_id: str) -> tuple[str, str]:
     return "twin", f"id:{hashlib.sha256(activity_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def twin(activity_id: str, digest: str | None) -> str | None:
+def dedup_key(activity_id: str, digest: str | None) -> str | None:
     """The term by which an event with the same id and the same body is known again; None: it is known by id alone."""
     return None if digest is None else f"{digest}:{identity(activity_id)[1]}"
 

@@ -11,10 +11,10 @@ from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.store.contract import Change, Changes, FieldValue, Page, ScanPage, Spans, Wanted
-from casbah.store.embedded.asked import Asked
+from casbah.store.contract import Change, Changes, FacetQuery, FieldValue, HistogramQuery, Page, ScanPage
+from casbah.store.embedded.bound_query import BoundQuery
 from casbah.store.embedded.facets import most_frequent
-from casbah.store.embedded.view import Hit, View, records_of
+from casbah.store.embedded.searcher import Hit, PartitionSearcher, records_of
 
 NEAR = 2_000
 """How far into a result the engine may skip by collecting; farther, whole spans of time are counted and passed over."""
@@ -30,14 +30,14 @@ hundred times a page and are slower than one; so they take turns at this, and at
 
 
 class Search:
-    """Reads what `views` shows: every period as it is now, oldest first."""
+    """Reads what `searchers` shows: every period as it is now, oldest first."""
 
-    def __init__(self, views: Callable[[], Sequence[View]]) -> None:
-        self._views = views
+    def __init__(self, searchers: Callable[[], Sequence[PartitionSearcher]]) -> None:
+        self._searchers = searchers
 
-    def find(self, query: Query, until: Deadline = NEVER) -> Page:
+    def find(self, query: Query, deadline: Deadline = NEVER) -> Page:
         """A page with its exact total."""
-        asked = self._asked(query.predicate, until, descending=query.descending)
+        asked = self._asked(query.predicate, deadline, descending=query.descending)
         total = sum(each.count() for each in asked)
         if query.skip >= total:
             return Page([], total)
@@ -46,9 +46,9 @@ class Search:
         with _GATHERING:
             return Page(records_of(hits), total)
 
-    def scan(self, query: Query, until: Deadline = NEVER) -> ScanPage:
+    def scan(self, query: Query, deadline: Deadline = NEVER) -> ScanPage:
         """One page of a scan; the activities of one ms are never split over two."""
-        asked = self._asked(query.predicate, until, descending=query.descending)
+        asked = self._asked(query.predicate, deadline, descending=query.descending)
         total = sum(each.count() for each in asked)
         hits = list(_first(query, asked, query.limit + 1))
         if len(hits) <= query.limit:
@@ -59,28 +59,30 @@ class Search:
             return ScanPage(_in_chunks(kept), total, boundary)
         return _one_moment(query, asked, boundary, total)
 
-    def count(self, predicate: Predicate, until: Deadline = NEVER) -> int:
+    def count(self, predicate: Predicate, deadline: Deadline = NEVER) -> int:
         """How many activities match."""
-        return sum(each.count() for each in self._asked(predicate, until))
+        return sum(each.count() for each in self._asked(predicate, deadline))
 
-    def most_frequent(self, wanted: Wanted, until: Deadline = NEVER) -> list[FieldValue]:
+    def top_values(self, wanted: FacetQuery, deadline: Deadline = NEVER) -> list[FieldValue]:
         """The most frequent values of a field."""
-        asked = self._asked(wanted.predicate, until)
+        asked = self._asked(wanted.predicate, deadline)
         return most_frequent(asked, wanted.field, prefix=wanted.prefix, limit=wanted.limit)
 
-    def histogram(self, spans: Spans, until: Deadline = NEVER) -> dict[int, int]:
+    def histogram(self, spans: HistogramQuery, deadline: Deadline = NEVER) -> dict[int, int]:
         """How many activities match in each span of time that has any, by its start."""
         found: Counter[int] = Counter()
         first, last, width = spans.first, spans.last, spans.width
-        for each in self._asked(spans.predicate, until):
+        for each in self._asked(spans.predicate, deadline):
             found.update(each.moments(spans.field, first=first, last=last, width=width))
         return dict(sorted(found.items()))
 
-    def changes(self, predicate: Predicate, *, after: int, last: int, limit: int, until: Deadline = NEVER) -> Changes:
+    def changes(
+        self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline = NEVER
+    ) -> Changes:
         """The first activities that were stored under numbers past `after` and up to `last`, in the order of storing."""
         if after >= last:
             return Changes([], after)
-        asked = self._asked(predicate, until)
+        asked = self._asked(predicate, deadline)
         streams = (each.numbered(after=after, last=last, limit=limit) for each in asked)
         hits = list(islice(heapq.merge(*streams, key=_place), limit))
         reached = hits[-1].seq if len(hits) == limit else last
@@ -88,16 +90,20 @@ class Search:
 
     def fetch(self, activity_id: str) -> bytes | None:
         """The record of that id."""
-        found = (view.record(activity_id) for view in reversed(self._views()))
+        found = (searcher.record(activity_id) for searcher in reversed(self._searchers()))
         return next((record for record in found if record is not None), None)
 
-    def _asked(self, predicate: Predicate, until: Deadline = NEVER, *, descending: bool = True) -> list[Asked]:
+    def _asked(self, predicate: Predicate, deadline: Deadline = NEVER, *, descending: bool = True) -> list[BoundQuery]:
         """The predicate, asked of every period in the order of time."""
-        views = self._views()
-        return [Asked(view, predicate, until) for view in (reversed(views) if descending else views) if view.held]
+        searchers = self._searchers()
+        return [
+            BoundQuery(searcher, predicate, deadline)
+            for searcher in (reversed(searchers) if descending else searchers)
+            if searcher.held
+        ]
 
 
-def _page_by_date(query: Query, asked: Sequence[Asked]) -> Iterator[Hit]:
+def _page_by_date(query: Query, asked: Sequence[BoundQuery]) -> Iterator[Hit]:
     """Periods follow one another in time, so whole ones are passed over by their counts."""
     skip, wanted = query.skip, query.limit
     for each in asked:
@@ -113,7 +119,7 @@ def _page_by_date(query: Query, asked: Sequence[Asked]) -> Iterator[Hit]:
             return
 
 
-def _page_merged(query: Query, asked: Sequence[Asked], skip: int) -> list[Hit]:
+def _page_merged(query: Query, asked: Sequence[BoundQuery], skip: int) -> list[Hit]:
     """`query.limit` hits after `skip`, in the order of all views together."""
     if skip > NEAR:
         asked, skip = _passed_over(query, asked, skip)
@@ -122,7 +128,7 @@ def _page_merged(query: Query, asked: Sequence[Asked], skip: int) -> list[Hit]:
         return asked[0].top(query.sort, descending=descending, limit=query.limit, offset=skip)
     wanted, first = query.limit + skip, 1 if descending else 0
     found: list[Hit] = []
-    for each in sorted(asked, key=lambda each: each.view.limits[name][first], reverse=descending):
+    for each in sorted(asked, key=lambda each: each.searcher.limits[name][first], reverse=descending):
         if len(found) == wanted and not _reaches(each, found[-1].moment, name, descending=descending):
             break
         more = each.top(query.sort, descending=descending, limit=wanted)
@@ -130,20 +136,20 @@ def _page_merged(query: Query, asked: Sequence[Asked], skip: int) -> list[Hit]:
     return found[skip:]
 
 
-def _reaches(asked: Asked, moment: int, name: str, *, descending: bool) -> bool:
+def _reaches(asked: BoundQuery, moment: int, name: str, *, descending: bool) -> bool:
     """Whether the view may hold something that comes before, or at, a moment in the order."""
-    least, most = asked.view.limits[name]
+    least, most = asked.searcher.limits[name]
     return most >= moment if descending else least <= moment
 
 
-def _passed_over(query: Query, asked: Sequence[Asked], skip: int) -> tuple[list[Asked], int]:
+def _passed_over(query: Query, asked: Sequence[BoundQuery], skip: int) -> tuple[list[BoundQuery], int]:
     """The same asked without the spans of time that lie wholly within `skip`, and what is left to skip.
 
     Counting a span costs no ordering; three or four rounds of counting narrow any window down to one ms.
     """
     name = query.sort.name
-    first = min(each.view.limits[name][0] for each in asked)
-    last = max(each.view.limits[name][1] for each in asked)
+    first = min(each.searcher.limits[name][0] for each in asked)
+    last = max(each.searcher.limits[name][1] for each in asked)
     while skip > NEAR and first < last:
         width = -(-(last - first + 1) // _SPANS)
         spans: Counter[int] = Counter()
@@ -158,7 +164,7 @@ def _passed_over(query: Query, asked: Sequence[Asked], skip: int) -> tuple[list[
     return [each.narrowed(bound) for each in asked], skip
 
 
-def _first(query: Query, asked: Sequence[Asked], limit: int) -> Iterator[Hit]:
+def _first(query: Query, asked: Sequence[BoundQuery], limit: int) -> Iterator[Hit]:
     """The first `limit` hits in order."""
     if query.sort.name != "date":
         yield from _page_merged(replace(query, limit=limit), asked, 0)
@@ -171,7 +177,7 @@ def _first(query: Query, asked: Sequence[Asked], limit: int) -> Iterator[Hit]:
             return
 
 
-def _one_moment(query: Query, asked: Sequence[Asked], moment: int, total: int) -> ScanPage:
+def _one_moment(query: Query, asked: Sequence[BoundQuery], moment: int, total: int) -> ScanPage:
     """A page that one ms fills: all of it, however large, and the boundary one ms past it."""
     here = p.Range(query.sort, moment, moment)
     streams = [each.narrowed(here).stream(query.sort, descending=query.descending) for each in asked]
@@ -186,7 +192,7 @@ def _in_chunks(hits: Iterable[Hit]) -> Iterator[bytes]:
     """The records one after the other, read a good many at a time."""
     ahead = iter(hits)
     while chunk := list(islice(ahead, _CHUNK)):
-        chunk[0].view.handed_out += len(chunk)
+        chunk[0].searcher.handed_out += len(chunk)
         yield from records_of(chunk)
 
 

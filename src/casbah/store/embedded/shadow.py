@@ -7,9 +7,9 @@ The store is shown as it is at this moment, also where another process writes to
 import shutil
 from pathlib import Path
 
-from casbah.durable import copy_unlocked
 from casbah.errors import UnavailableError
-from casbah.store.embedded.periods import PERIODS
+from casbah.fsync import copy_unlocked
+from casbah.store.embedded.partitions import PERIODS
 from casbah.store.embedded.snapshot import META, files_of
 
 _TRIES = 20
@@ -28,25 +28,25 @@ def shadow(tenants: Path, into: Path) -> None:
 def _show(entry: Path, at: Path) -> None:
     if entry.name == PERIODS:
         at.mkdir()
-        for period in sorted(entry.iterdir()):
-            _show_period(period, at / period.name)
+        for partition in sorted(entry.iterdir()):
+            _show_period(partition, at / partition.name)
     elif entry.suffix == _DATABASE:
         copy_unlocked(entry, at)
     elif f"{_DATABASE}-" not in entry.name:  # The log of a database comes with it.
         at.symlink_to(entry.absolute())
 
 
-def _show_period(period: Path, at: Path) -> None:
+def _show_period(partition: Path, at: Path) -> None:
     """An index as its last commit left it; if a merge ends meanwhile, as that did."""
     for _ in range(_TRIES):
         shutil.rmtree(at, ignore_errors=True)
         at.mkdir()
-        meta = (period / META).read_bytes()
+        meta = (partition / META).read_bytes()
         try:
-            for file in files_of(period, meta):
+            for file in files_of(partition, meta):
                 (at / file.name).symlink_to(file.absolute())
         except FileNotFoundError:
             continue
         (at / META).write_bytes(meta)
         return
-    raise UnavailableError(f"period {period.name} changes too quickly to be read; try again")
+    raise UnavailableError(f"period {partition.name} changes too quickly to be read; try again")

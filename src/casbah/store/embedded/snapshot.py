@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from casbah.durable import copy_beside
 from casbah.errors import UnavailableError
-from casbah.store.embedded.periods import PERIODS
+from casbah.fsync import copy_beside
+from casbah.store.embedded.partitions import PERIODS
 
 META = "meta.json"
 _TRIES = 20
@@ -19,13 +19,13 @@ def copy_tenant(tenant: Path, into: Path) -> None:
     into.mkdir(parents=True)
     for each in sorted(tenant.iterdir()):
         if each.name == PERIODS:
-            for period in sorted(each.iterdir()):
-                _copy_period(period, into / PERIODS / period.name)
+            for partition in sorted(each.iterdir()):
+                _copy_period(partition, into / PERIODS / partition.name)
         else:
             copy_beside(each, into / each.name)
 
 
-def _copy_period(period: Path, into: Path) -> None:
+def _copy_period(partition: Path, into: Path) -> None:
     """Copy an index as its last commit left it.
 
     A merge may end meanwhile and remove what it has merged; then its own commit is there instead, and that is copied.
@@ -33,15 +33,15 @@ def _copy_period(period: Path, into: Path) -> None:
     for _ in range(_TRIES):
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(parents=True)
-        meta = (period / META).read_bytes()
+        meta = (partition / META).read_bytes()
         try:
-            for file in files_of(period, meta):
+            for file in files_of(partition, meta):
                 _link(file, into / file.name)
         except FileNotFoundError:
             continue
         (into / META).write_bytes(meta)
         return
-    raise UnavailableError(f"period {period.name} changes too quickly to be copied; try again")
+    raise UnavailableError(f"period {partition.name} changes too quickly to be copied; try again")
 
 
 def _link(file: Path, into: Path) -> None:
@@ -54,14 +54,14 @@ def _link(file: Path, into: Path) -> None:
         shutil.copyfile(file, into)
 
 
-def files_of(period: Path, meta: bytes) -> Iterator[Path]:
+def files_of(partition: Path, meta: bytes) -> Iterator[Path]:
     """What a commit consists of. Raises FileNotFoundError if some of it is gone."""
     for segment in json.loads(meta)["segments"]:
         stem = str(segment["segment_id"]).replace("-", "")
-        found = [each for each in period.glob(f"{stem}.*") if not each.name.endswith(".del")]
+        found = [each for each in partition.glob(f"{stem}.*") if not each.name.endswith(".del")]
         if not any(each.suffix == ".store" for each in found):
             raise FileNotFoundError(stem)
         yield from found
         if segment["deletes"] is not None:
-            yield period / f"{stem}.{segment['deletes']['opstamp']}.del"
-    yield from (each for name in (".managed.json", "erasing.json") if (each := period / name).exists())
+            yield partition / f"{stem}.{segment['deletes']['opstamp']}.del"
+    yield from (each for name in (".managed.json", "erasing.json") if (each := partition / name).exists())

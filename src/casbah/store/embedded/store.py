@@ -17,23 +17,33 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
-from casbah.durable import make_folder, read_only
 from casbah.errors import ActivityNotFoundError, ReadOnlyError, StoreClosedError
+from casbah.fsync import make_folder, read_only
 from casbah.shared import SharedCount
-from casbah.store.contract import Changes, FeedbackEntry, FieldValue, Inserted, Page, Prepared, ScanPage, Spans, Wanted
+from casbah.store.contract import (
+    Changes,
+    FacetQuery,
+    FeedbackEntry,
+    FieldValue,
+    HistogramQuery,
+    Inserted,
+    Page,
+    Prepared,
+    ScanPage,
+)
 from casbah.store.embedded.cache import Cache
+from casbah.store.embedded.compaction import waiting
 from casbah.store.embedded.document import prepared
-from casbah.store.embedded.erasure import waiting
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.following import Followed
+from casbah.store.embedded.lazy_registry import LazyRegistry
 from casbah.store.embedded.lock import Lock
-from casbah.store.embedded.opened import Opened
-from casbah.store.embedded.periods import State
+from casbah.store.embedded.partitions import State
 from casbah.store.embedded.reserve import Reserve, unwritable
 from casbah.store.embedded.schema import fingerprint
 from casbah.store.embedded.shadow import shadow
@@ -75,30 +85,30 @@ class EmbeddedStore:
         self._writers = Writers(memory=writer_memory)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="casbah-writer")
         self._cache = Cache(cache)
-        self._tenants = Opened(self._open)
+        self._tenants = LazyRegistry(self._open)
         if (
             self._shadow is not None
         ):  # What is open stays as it is, also where another process writes to it by another way.
             for name in self.tenants():
                 self._tenants.get(name)
 
-    far = False
+    is_remote = False
     prepare = staticmethod(prepared)
 
-    def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
+    def insert(self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
         self._require_writable()
-        return self._tenant(scope).insert(arrivals).result()
+        return self._tenant(scope).insert(new_activities).result()
 
     def insert_soon(
-        self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /, *, urgent: bool = False
+        self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /, *, urgent: bool = False
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         self._require_writable()
         tenant = self._tenants.present(scope.tenant)
         if tenant is not None:
-            return tenant.insert(arrivals, urgent=urgent)
-        told, listed = Future[Inserted](), list(arrivals)
+            return tenant.insert(new_activities, urgent=urgent)
+        told, listed = Future[Inserted](), list(new_activities)
         told.set_running_or_notify_cancel()
         self._tenants.soon(scope.tenant).add_done_callback(lambda opened: _insert(opened, listed, told, urgent=urgent))
         return told
@@ -107,38 +117,38 @@ class EmbeddedStore:
         """See `Store.opening`."""
         return self._tenants.opening(scope.tenant)
 
-    def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
+    def replace(self, new_activities: Sequence[NewActivity], scope: Scope, /) -> int:
         """See `Store.replace`."""
         self._require_writable()
-        return self._tenant(scope).replace(arrivals)
+        return self._tenant(scope).replace(new_activities)
 
-    def find(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> Page:
+    def find(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> Page:
         """See `Store.find`."""
-        return self._tenant(scope).search.find(query, until)
+        return self._tenant(scope).search.find(query, deadline)
 
-    def scan(self, query: Query, scope: Scope, /, *, until: Deadline = NEVER) -> ScanPage:
+    def scan(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> ScanPage:
         """See `Store.scan`."""
-        return self._tenant(scope).scan(query, until)
+        return self._tenant(scope).scan(query, deadline)
 
-    def count(self, predicate: Predicate, scope: Scope, /, *, until: Deadline = NEVER) -> int:
+    def count(self, predicate: Predicate, scope: Scope, /, *, deadline: Deadline = NEVER) -> int:
         """See `Store.count`."""
-        return self._tenant(scope).search.count(predicate, until)
+        return self._tenant(scope).search.count(predicate, deadline)
 
-    def most_frequent(self, wanted: Wanted, scope: Scope, /, *, until: Deadline = NEVER) -> Sequence[FieldValue]:
-        """See `Store.most_frequent`."""
-        return self._tenant(scope).search.most_frequent(wanted, until)
+    def top_values(self, wanted: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
+        """See `Store.top_values`."""
+        return self._tenant(scope).search.top_values(wanted, deadline)
 
-    def histogram(self, spans: Spans, scope: Scope, /, *, until: Deadline = NEVER) -> Mapping[int, int]:
+    def histogram(self, spans: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
         """See `Store.histogram`."""
-        return self._tenant(scope).search.histogram(spans, until)
+        return self._tenant(scope).search.histogram(spans, deadline)
 
     def changes(
-        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, until: Deadline = NEVER
+        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
         """See `Store.changes`."""
         tenant = self._tenant(scope)
         # First the number, then what is in view: it holds all up to there, and perhaps more.
-        return tenant.search.changes(predicate, after=after, last=tenant.settled, limit=limit, until=until)
+        return tenant.search.changes(predicate, after=after, last=tenant.settled, limit=limit, deadline=deadline)
 
     def settled(self, scope: Scope, /) -> int:
         """See `Store.settled`."""
@@ -157,8 +167,8 @@ class EmbeddedStore:
         """See `Store.feedback`."""
         return self._known_feedback(activity_id, scope).of(activity_id)
 
-    def commented(self, scope: Scope, /) -> Sequence[str]:
-        """See `Store.commented`."""
+    def ids_with_feedback(self, scope: Scope, /) -> Sequence[str]:
+        """See `Store.ids_with_feedback`."""
         return self._tenant(scope).feedback.activities()
 
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:
@@ -261,11 +271,11 @@ class EmbeddedStore:
 
 
 def _insert(
-    opened: Future[Tenant], arrivals: Sequence[Arrival | Prepared], told: Future[Inserted], *, urgent: bool
+    opened: Future[Tenant], new_activities: Sequence[NewActivity | Prepared], told: Future[Inserted], *, urgent: bool
 ) -> None:
     """Store arrivals once their tenant is open; what becomes of them goes to `told`."""
     try:
-        stored = opened.result().insert(arrivals, urgent=urgent)
+        stored = opened.result().insert(new_activities, urgent=urgent)
     except BaseException as error:  # noqa: BLE001  the engine's panics are no Exceptions; the caller waits for its answer
         told.set_exception(error)
     else:

@@ -5,21 +5,21 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
-from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import Deadline
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.errors import CasbahError
 from casbah.store.contract import Inserted, Prepared, ScanPage
 from casbah.store.embedded.cache import Cache
+from casbah.store.embedded.compaction import Compaction
 from casbah.store.embedded.document import prepared
-from casbah.store.embedded.erasure import Erasure
 from casbah.store.embedded.feedback import Feedback
-from casbah.store.embedded.intake import Intake
-from casbah.store.embedded.periods import Periods, State
+from casbah.store.embedded.partitions import Partitions, State
 from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.search import Search
-from casbah.store.embedded.stamp import Stamps
+from casbah.store.embedded.sequence import Sequencer
+from casbah.store.embedded.write_queue import WriteQueue
 from casbah.store.embedded.writer import Writers
 
 _log = logging.getLogger(__name__)
@@ -39,41 +39,43 @@ class Tenant:
         changed: Callable[[], None],
         reserve: Reserve,
     ) -> None:
-        self._periods = Periods(folder, cache=cache, changed=changed)
-        stamps = Stamps(clock, last=self._periods.last)
-        self._erasure = Erasure(self._periods, writers=writers, stamps=stamps, reserve=reserve)
-        self._intake = Intake(self._periods, writers=writers, stamps=stamps, writing=writing, reserve=reserve)
-        self.search = Search(self._periods.views)
+        self._partitions = Partitions(folder, cache=cache, changed=changed)
+        sequencer = Sequencer(clock, last=self._partitions.last)
+        self._erasure = Compaction(self._partitions, writers=writers, sequencer=sequencer, reserve=reserve)
+        self._intake = WriteQueue(
+            self._partitions, writers=writers, sequencer=sequencer, writing=writing, reserve=reserve
+        )
+        self.search = Search(self._partitions.searchers)
         self.feedback = Feedback(folder)
 
     @property
     def state(self) -> State:
         """What another process must know to see what this one does."""
-        return self._periods.state()
+        return self._partitions.state()
 
     @property
     def held(self) -> int:
         """How many activities there are."""
-        return sum(view.held for view in self._periods.views())
+        return sum(searcher.held for searcher in self._partitions.searchers())
 
     @property
     def settled(self) -> int:
         """The number of storing up to which all that will ever be stored is in view."""
         return self._intake.settled
 
-    def scan(self, query: Query, until: Deadline) -> ScanPage:
+    def scan(self, query: Query, deadline: Deadline) -> ScanPage:
         """One page of a scan."""
-        if self._periods.crowded:
+        if self._partitions.crowded:
             self._intake.alone(self._shed)
-        return self.search.scan(query, until)
+        return self.search.scan(query, deadline)
 
-    def insert(self, arrivals: Iterable[Arrival | Prepared], *, urgent: bool = False) -> Future[Inserted]:
+    def insert(self, new_activities: Iterable[NewActivity | Prepared], *, urgent: bool = False) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
-        return self._intake.insert(arrivals, urgent=urgent)
+        return self._intake.insert(new_activities, urgent=urgent)
 
-    def replace(self, arrivals: Sequence[Arrival]) -> int:
+    def replace(self, new_activities: Sequence[NewActivity]) -> int:
         """Store records anew under their ids; how many of them there were."""
-        return self._intake.replace([prepared(each) for each in arrivals]).result()
+        return self._intake.replace([prepared(each) for each in new_activities]).result()
 
     def delete(self, predicate: Predicate) -> int:
         """Delete what matches; how many activities that were."""
@@ -85,6 +87,6 @@ class Tenant:
 
     def _shed(self) -> None:
         try:
-            self._periods.shed()
+            self._partitions.shed()
         except CasbahError as wrong:
             _log.warning("scans take more memory than they would: a period cannot be opened anew: %s", wrong)

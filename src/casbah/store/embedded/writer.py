@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import tantivy
 
-from casbah.durable import sync_folder
 from casbah.errors import StoreClosedError
-from casbah.store.embedded.period import Period
-from casbah.store.embedded.trouble import translate_io_errors
-from casbah.store.embedded.view import Limits
+from casbah.fsync import sync_folder
+from casbah.store.embedded.io_errors import translate_io_errors
+from casbah.store.embedded.partition import Partition
+from casbah.store.embedded.searcher import Limits
 
 _LEAST_BYTES = 15_000_000
 _ENDED = "index writer was killed"
@@ -25,12 +25,12 @@ class Writers:
         self._most = most
         self._memory = max(memory, _LEAST_BYTES)
         self._writing = threading.Lock()
-        self._open: OrderedDict[Period, tantivy.IndexWriter] = OrderedDict()
+        self._open: OrderedDict[Partition, tantivy.IndexWriter] = OrderedDict()
         self._closed = False
 
     def write(
         self,
-        period: Period,
+        partition: Partition,
         documents: Iterable[str],
         limits: Limits,
         *,
@@ -47,19 +47,19 @@ class Writers:
         with self._writing:
             if self._closed:
                 raise StoreClosedError
-            self._commit(period, documents, limits, without, matching)
-            period.refresh(last)
+            self._commit(partition, documents, limits, without, matching)
+            partition.refresh(last)
 
     def _commit(
         self,
-        period: Period,
+        partition: Partition,
         documents: Iterable[str],
         limits: Limits,
         without: Iterable[tuple[str, str]],
         matching: tantivy.Query | None,
     ) -> None:
         with translate_io_errors():
-            writer = self._writer(period)
+            writer = self._writer(partition)
         try:
             with translate_io_errors():
                 if matching is not None:
@@ -68,23 +68,23 @@ class Writers:
                     writer.delete_documents_by_term(column, term)
             for document in documents:  # Often made one by one, by us: an error of that is not the disk's.
                 _add(writer, document)
-            period.pending = limits
+            partition.pending = limits
             with translate_io_errors():
                 writer.commit()
                 # A commit ends with a rename in this folder, which the engine leaves to the file system's own time.
-                sync_folder(period.folder)
+                sync_folder(partition.folder)
         except BaseException:
-            del self._open[period]
+            del self._open[partition]
             _let_go(writer)
             raise
 
-    def tidy(self, period: Period) -> None:
+    def tidy(self, partition: Partition) -> None:
         """Remove the files of a period that nobody reads any more."""
         with self._writing:
             if self._closed:
                 raise StoreClosedError
             with translate_io_errors():
-                self._writer(period).garbage_collect_files()
+                self._writer(partition).garbage_collect_files()
 
     def close(self) -> None:
         """Wait for merges and let go of every period."""
@@ -93,13 +93,13 @@ class Writers:
             while self._open:
                 self._close_oldest()
 
-    def _writer(self, period: Period) -> tantivy.IndexWriter:
-        if period not in self._open:
+    def _writer(self, partition: Partition) -> tantivy.IndexWriter:
+        if partition not in self._open:
             while len(self._open) >= self._most:
                 self._close_oldest()
-            self._open[period] = period.index.writer(self._memory, 1)
-        self._open.move_to_end(period)
-        return self._open[period]
+            self._open[partition] = partition.index.writer(self._memory, 1)
+        self._open.move_to_end(partition)
+        return self._open[partition]
 
     def _close_oldest(self) -> None:
         _, writer = self._open.popitem(last=False)

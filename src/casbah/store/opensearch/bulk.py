@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from casbah.errors import UnreachableError
+from casbah.errors import ClusterUnreachableError
 from casbah.store.opensearch.cluster import Cluster, within
-from casbah.store.opensearch.turn import LEASE, Turn
+from casbah.store.opensearch.lease import LEASE, Lease
 
 _MOST_BYTES = 8 << 20
 _LATER = (429, 500, 502, 503, 504)
@@ -46,8 +46,8 @@ class Ends:
     refused: Sequence[tuple[int, str]]
 
 
-def write(cluster: Cluster, writes: Sequence[Write], turn: Turn) -> Ends:
-    """Have everything written; what the cluster cannot do now is sent again for a while. Raises UnreachableError."""
+def write(cluster: Cluster, writes: Sequence[Write], lease: Lease) -> Ends:
+    """Have everything written; what the cluster cannot do now is sent again for a while. Raises ClusterUnreachableError."""
     end = time.monotonic() + _PATIENCE
     conflicts: list[int] = []
     refused: list[tuple[int, str]] = []
@@ -55,8 +55,8 @@ def write(cluster: Cluster, writes: Sequence[Write], turn: Turn) -> Ends:
     while waiting:
         again: list[int] = []
         for part in _parts(writes, waiting):
-            turn.renew()
-            for position, end in zip(part, _sent(cluster, [writes[each] for each in part], turn), strict=True):
+            lease.renew()
+            for position, end in zip(part, _sent(cluster, [writes[each] for each in part], lease), strict=True):
                 status = end["status"]
                 if status in _LATER:
                     again.append(position)
@@ -67,19 +67,19 @@ def write(cluster: Cluster, writes: Sequence[Write], turn: Turn) -> Ends:
         waiting = again
         if waiting:
             if time.monotonic() > end:
-                raise UnreachableError("it takes nothing now")
-            time.sleep(min(_PAUSE, turn.seconds))
+                raise ClusterUnreachableError("it takes nothing now")
+            time.sleep(min(_PAUSE, lease.seconds))
     return Ends(conflicts, refused)
 
 
-def _sent(cluster: Cluster, writes: Sequence[Write], turn: Turn) -> Sequence[Any]:
+def _sent(cluster: Cluster, writes: Sequence[Write], lease: Lease) -> Sequence[Any]:
     body = b"".join(each.lines for each in writes)
-    seconds = turn.seconds
+    seconds = lease.seconds
     asking = {"filter_path": _ENDS, **within(seconds)}
     told = cluster.ask("POST", "_bulk", body, asking=asking, seconds=seconds)
     ends = [next(iter(each.values())) for each in told["items"]]
     if len(ends) != len(writes):
-        raise UnreachableError("it answered something else than was asked")
+        raise ClusterUnreachableError("it answered something else than was asked")
     return ends
 
 

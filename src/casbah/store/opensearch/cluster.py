@@ -2,7 +2,7 @@
 
 What may be asked again is: reads, and writes that say which number they have, so that one that was done is known again. Asking
 again is done here and not by the client, so that all of it together takes no longer than it may: nothing may reach the cluster
-after the turn in which it was sent (`turn`).
+after the turn in which it was sent (`lease`).
 """
 
 import logging
@@ -18,7 +18,13 @@ from opensearchpy.serializer import Serializer
 
 from casbah.activity.deadline import Deadline
 from casbah.activity.scope import Scope
-from casbah.errors import BadSettingError, LimitExceededError, SearchTooLongError, StoreClosedError, UnreachableError
+from casbah.errors import (
+    BadSettingError,
+    ClusterUnreachableError,
+    LimitExceededError,
+    SearchTooLongError,
+    StoreClosedError,
+)
 from casbah.settings import Cluster as Place
 
 MOST_HITS = 10_000
@@ -38,7 +44,7 @@ _log = logging.getLogger("casbah.store")
 logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # It writes requests to the log, records and all.
 
 
-class RefusedError(UnreachableError):
+class ClusterRefusedError(ClusterUnreachableError):
     """The cluster says no to a request, and has done nothing: it lacks a right, or something is set that must not be."""
 
     def __init__(self, status: int, kind: str, reason: str) -> None:
@@ -56,7 +62,7 @@ class Names:
         self.tenants = f"{prefix}~_tenants"
         self.feedback = f"{prefix}~_feedback"
 
-    def shelf(self, kind: str) -> str:
+    def key_values(self, kind: str) -> str:
         """The index of small things of one kind."""
         return f"{self._prefix}~_{kind}"
 
@@ -64,7 +70,7 @@ class Names:
         """The alias of a tenant's activities."""
         return f"{self._prefix}~{scope.tenant}"
 
-    def period(self, scope: Scope, number: int) -> str:
+    def partition(self, scope: Scope, number: int) -> str:
         """The index of a tenant's activities of one period."""
         return f"{self._prefix}~{scope.tenant}~{number:04d}"
 
@@ -102,7 +108,7 @@ class Cluster:
     ) -> Any:
         """The answer, parsed, within so many seconds; None if its status is in `absent`. `asking` stands in the query string.
 
-        Raises RefusedError, or UnreachableError where asking again may help.
+        Raises ClusterRefusedError, or ClusterUnreachableError where asking again may help.
         """
         parts = "/".join(quote(part, safe="~,_*-.") for part in path.split("/"))
         end = time.monotonic() + seconds
@@ -115,9 +121,9 @@ class Cluster:
                     method, f"/{parts}", params={**asking, "request_timeout": left}, body=body
                 )
             except ConnectionTimeout:
-                raise UnreachableError("no answer in time") from None
+                raise ClusterUnreachableError("no answer in time") from None
             except SerializationError:
-                raise UnreachableError("it answered something that cannot be read") from None
+                raise ClusterUnreachableError("it answered something that cannot be read") from None
             except TransportError as wrong:
                 if wrong.status_code in absent:
                     return None
@@ -126,25 +132,29 @@ class Cluster:
             time.sleep(_PAUSE)
         raise AssertionError("the last try returns or raises")
 
-    def search(self, scope: Scope, body: Mapping[str, Any], until: Deadline) -> Any:
+    def search(self, scope: Scope, body: Mapping[str, Any], deadline: Deadline) -> Any:
         """What a search over a tenant's activities finds: all of them, or an error. Raises SearchTooLongError."""
-        until.check()
-        left = _SECONDS if until.seconds is None else until.end - time.monotonic()
+        deadline.check()
+        left = _SECONDS if deadline.seconds is None else deadline.end - time.monotonic()
         timed = {**body, "timeout": f"{int(left * 1000) + 1}ms"}
         try:
             found = self.ask("POST", f"{self.names.all_of(scope)}/_search", timed, asking=_WHOLE, seconds=left + 1)
-        except RefusedError as refused:
+        except ClusterRefusedError as refused:
             if refused.kind in _TOO_MANY_PARTS:
                 raise LimitExceededError(
                     "filters: more parts than the cluster takes in one question; ask less at once, or have "
                     "indices.query.bool.max_clause_count raised there"
                 ) from None
             raise
-        except UnreachableError:
-            until.check()
+        except ClusterUnreachableError:
+            deadline.check()
             raise
         if found["timed_out"]:
-            raise UnreachableError("it took too long") if until.seconds is None else SearchTooLongError(until.seconds)
+            raise (
+                ClusterUnreachableError("it took too long")
+                if deadline.seconds is None
+                else SearchTooLongError(deadline.seconds)
+            )
         return found
 
     def refresh(self, *indices: str) -> None:
@@ -152,7 +162,7 @@ class Cluster:
         if indices:
             done = self.ask("POST", f"{','.join(sorted(set(indices)))}/_refresh", asking=_MISSING)
             if done["_shards"]["failed"]:
-                raise UnreachableError(f"{done['_shards']['failed']} shards are not there")
+                raise ClusterUnreachableError(f"{done['_shards']['failed']} shards are not there")
 
     def close(self) -> None:
         """Calls after this raise StoreClosedError."""
@@ -198,12 +208,12 @@ def _said(wrong: TransportError) -> Exception:
     status = wrong.status_code
     if not isinstance(status, int):
         _log.warning("the cluster cannot be reached: %s", str(wrong.info or wrong.error)[:500])
-        return UnreachableError("it cannot be reached")
+        return ClusterUnreachableError("it cannot be reached")
     kind, reason = _why(wrong.info)
     _log.warning("the cluster answers %d: %s: %s", status, kind, reason)
     if status in (400, 401, 403, 404, 405, 409, 413):
-        return RefusedError(status, kind, reason)
-    return UnreachableError(f"it answers {status}")
+        return ClusterRefusedError(status, kind, reason)
+    return ClusterUnreachableError(f"it answers {status}")
 
 
 def _why(info: Any) -> tuple[str, str]:

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from casbah.activity import address
-from casbah.activity.arrival import Arrival
 from casbah.activity.fields import FIELDS, Field, Kind, Value
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import Reading, strings
 from casbah.activity.text import spaced_words
 from casbah.store import entry
@@ -26,14 +26,14 @@ def key(activity_id: str) -> str:
     return urlsafe_b64encode(_hash(activity_id.encode("utf-8", "surrogatepass"))).decode("ascii").rstrip("=")
 
 
-def twin(made: Prepared) -> str | None:
+def dedup_key(made: Prepared) -> str | None:
     """The term by which an event of the same id and body is known again; None: it is known by its id alone."""
     return None if made.digest is None else f"{made.digest}:{key(made.id)}"
 
 
-def prepared(arrival: Arrival) -> Prepared:
+def prepared(new_activity: NewActivity) -> Prepared:
     """All of an arrival that can be made ready before it is stored."""
-    return entry.prepared(arrival, columns)
+    return entry.prepared(new_activity, columns)
 
 
 def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,11 +50,11 @@ def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def document(made: Prepared, *, seq: int, created: int, twin: str | None) -> bytes:
+def document(made: Prepared, *, seq: int, created: int, dedup_key: str | None) -> bytes:
     """The document's JSON."""
     added: dict[str, Any] = {"date": made.timestamp, "created": created, "seq": seq}
-    if twin is not None:
-        added["twin"] = twin
+    if dedup_key is not None:
+        added["twin"] = dedup_key
     added["record"] = entry.record_of(made, created).decode()
     return made.columns[:-1] + b"," + orjson.dumps(added)[1:]
 

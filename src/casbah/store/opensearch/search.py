@@ -11,7 +11,7 @@ from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.scope import Scope
-from casbah.store.contract import Change, Changes, FieldValue, Page, ScanPage, Spans, Wanted
+from casbah.store.contract import Change, Changes, FacetQuery, FieldValue, HistogramQuery, Page, ScanPage
 from casbah.store.opensearch.cluster import MOST_HITS, Cluster
 from casbah.store.opensearch.document import key
 from casbah.store.opensearch.render import Query as Rendered
@@ -38,22 +38,22 @@ class Search:
     cluster: Cluster
     scope: Scope
 
-    def find(self, query: Query, until: Deadline) -> Page:
+    def find(self, query: Query, deadline: Deadline) -> Page:
         """A page with its exact total."""
         if query.skip + query.limit <= MOST_HITS:
-            hits, total = self._page(query.predicate, query, limit=query.limit, skip=query.skip, until=until)
+            hits, total = self._page(query.predicate, query, limit=query.limit, skip=query.skip, deadline=deadline)
             return Page([hit.record for hit in hits], total)
-        total = self.count(query.predicate, until)
+        total = self.count(query.predicate, deadline)
         if query.skip >= total:
             return Page([], total)
-        predicate, skip = self._passed_over(query, until)
-        hits, _ = self._page(predicate, query, limit=query.limit, skip=skip, until=until)
+        predicate, skip = self._passed_over(query, deadline)
+        hits, _ = self._page(predicate, query, limit=query.limit, skip=skip, deadline=deadline)
         return Page([hit.record for hit in hits], total)
 
-    def scan(self, query: Query, until: Deadline) -> ScanPage:
+    def scan(self, query: Query, deadline: Deadline) -> ScanPage:
         """One page of a scan; the activities of one ms are never split over two. It has no more than a search reaches."""
         limit = min(query.limit, MOST_HITS - 1)
-        hits, total = self._page(query.predicate, query, limit=limit + 1, until=until)
+        hits, total = self._page(query.predicate, query, limit=limit + 1, deadline=deadline)
         if len(hits) <= limit:
             return ScanPage(iter([hit.record for hit in hits]), total, None)
         boundary = hits[-1].moment
@@ -63,25 +63,25 @@ class Search:
         here = p.both(query.predicate, p.Range(query.sort, boundary, boundary))
         past = boundary - 1 if query.descending else boundary + 1
         beyond = p.Range(query.sort, high=past) if query.descending else p.Range(query.sort, low=past)
-        more = self.count(p.both(query.predicate, beyond), until)
+        more = self.count(p.both(query.predicate, beyond), deadline)
         return ScanPage(self._stream(here, query), total, past if more else None)
 
-    def count(self, predicate: Predicate, until: Deadline = NEVER) -> int:
+    def count(self, predicate: Predicate, deadline: Deadline = NEVER) -> int:
         """How many activities match."""
-        found = self._ask(predicate, {"size": 0, "track_total_hits": True}, until)
+        found = self._ask(predicate, {"size": 0, "track_total_hits": True}, deadline)
         return int(found["hits"]["total"]["value"])
 
-    def most_frequent(self, wanted: Wanted, until: Deadline) -> list[FieldValue]:
+    def top_values(self, wanted: FacetQuery, deadline: Deadline) -> list[FieldValue]:
         """The most frequent values of a field. A first look is enough where there are few; else each value is counted."""
         if not wanted.prefix:
             size = max(_FIRST_LOOK, wanted.limit)
             values = {"terms": {"field": wanted.field.name, "size": size, "shard_size": size}}
-            found = self._aggregated(wanted.predicate, values, until)
+            found = self._aggregated(wanted.predicate, values, deadline)
             if not found["sum_other_doc_count"]:
                 return _ranked(((bucket["key"], bucket["doc_count"]) for bucket in found["buckets"]), wanted)
-        return _ranked(self._tally(wanted.field, wanted.predicate, wanted.prefix, until), wanted)
+        return _ranked(self._tally(wanted.field, wanted.predicate, wanted.prefix, deadline), wanted)
 
-    def histogram(self, spans: Spans, until: Deadline) -> dict[int, int]:
+    def histogram(self, spans: HistogramQuery, deadline: Deadline) -> dict[int, int]:
         """How many activities match in each span of time that has any, by its start."""
         within = p.both(spans.predicate, p.Range(spans.field, spans.first, spans.last))
         asked = {
@@ -92,15 +92,15 @@ class Search:
                 "min_doc_count": 1,
             }
         }
-        buckets = self._aggregated(within, asked, until)["buckets"]
+        buckets = self._aggregated(within, asked, deadline)["buckets"]
         return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
 
-    def changes(self, predicate: Predicate, *, after: int, last: int, limit: int, until: Deadline) -> Changes:
+    def changes(self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline) -> Changes:
         """The first activities that were stored under numbers past `after` and up to `last`, in the order of storing."""
         if after >= last:
             return Changes([], after)
         body = {"query": self._numbered(predicate, after, last), "sort": [{_SEQ: "asc"}], "size": limit}
-        found = self.cluster.search(self.scope, {**body, "track_total_hits": False}, until)["hits"]["hits"]
+        found = self.cluster.search(self.scope, {**body, "track_total_hits": False}, deadline)["hits"]["hits"]
         changes = [Change(hit["sort"][0], _record(hit)) for hit in found]
         return Changes(changes, changes[-1].number if len(changes) == limit else last)
 
@@ -137,10 +137,10 @@ class Search:
         return found
 
     def _page(
-        self, predicate: Predicate, query: Query, *, limit: int, skip: int = 0, until: Deadline
+        self, predicate: Predicate, query: Query, *, limit: int, skip: int = 0, deadline: Deadline
     ) -> tuple[list[Hit], int]:
         body = {"sort": _order(query), "from": skip, "size": limit, "track_total_hits": True}
-        found = self._ask(predicate, body, until)["hits"]
+        found = self._ask(predicate, body, deadline)["hits"]
         return [_hit(hit) for hit in found["hits"]], int(found["total"]["value"])
 
     def _stream(self, predicate: Predicate, query: Query) -> Iterator[bytes]:
@@ -153,28 +153,28 @@ class Search:
                 return
             body = {**body, "search_after": [hits[-1].moment, hits[-1].seq]}
 
-    def _passed_over(self, query: Query, until: Deadline) -> tuple[Predicate, int]:
+    def _passed_over(self, query: Query, deadline: Deadline) -> tuple[Predicate, int]:
         """A part of what matches that leaves out most of `skip`, and what is left of it.
 
         Spans of time that lie wholly within it are counted and passed over, then spans of numbers within one ms: a search
         does not reach so far.
         """
-        first, last, skip = self._narrowed(query.predicate, query.sort, query, query.skip, until)
+        first, last, skip = self._narrowed(query.predicate, query.sort, query, query.skip, deadline)
         here = p.both(query.predicate, p.Range(query.sort, first, last))
         if skip + query.limit <= MOST_HITS:
             return p.both(query.predicate, _from(query.sort, first, last, query)), skip
-        low, high, skip = self._narrowed(here, _NUMBER, query, skip, until)
+        low, high, skip = self._narrowed(here, _NUMBER, query, skip, deadline)
         past = _from(query.sort, last + 1, first - 1, query)
         return p.both(query.predicate, p.either(past, p.both(here, _from(_NUMBER, low, high, query)))), skip
 
     def _narrowed(
-        self, predicate: Predicate, field: Field, query: Query, skip: int, until: Deadline
+        self, predicate: Predicate, field: Field, query: Query, skip: int, deadline: Deadline
     ) -> tuple[int, int, int]:
         """The span in which the page begins, and how far into it; a single number, or one in which a search reaches it."""
-        first, last = self._ends(predicate, field.name, until)
+        first, last = self._ends(predicate, field.name, deadline)
         while skip + query.limit > MOST_HITS and first < last:
             spans = _spans(first, last, descending=query.descending)
-            counts = self._counted(predicate, field.name, spans, until)
+            counts = self._counted(predicate, field.name, spans, deadline)
             for (low, high), count in zip(spans, counts, strict=True):
                 first, last = low, high
                 if skip < count:
@@ -182,32 +182,34 @@ class Search:
                 skip -= count
         return first, last, skip
 
-    def _ends(self, predicate: Predicate, name: str, until: Deadline) -> tuple[int, int]:
+    def _ends(self, predicate: Predicate, name: str, deadline: Deadline) -> tuple[int, int]:
         """The least and the most that there is of a number."""
         ends = []
         for way in ("asc", "desc"):
             body = {"sort": [{name: way}], "size": 1, "_source": False, "track_total_hits": False}
-            ends.append(int(self._ask(predicate, body, until)["hits"]["hits"][0]["sort"][0]))
+            ends.append(int(self._ask(predicate, body, deadline)["hits"]["hits"][0]["sort"][0]))
         return ends[0], ends[1]
 
     def _counted(
-        self, predicate: Predicate, name: str, spans: Sequence[tuple[int, int]], until: Deadline
+        self, predicate: Predicate, name: str, spans: Sequence[tuple[int, int]], deadline: Deadline
     ) -> Sequence[int]:
         """How many lie in each span. Bounds are whole numbers here; those of a histogram are rounded past 2^53."""
         filters = [{"range": {name: {"gte": low, "lte": high}}} for low, high in spans]
-        found = self._aggregated(predicate, {"filters": {"filters": filters}}, until)["buckets"]
+        found = self._aggregated(predicate, {"filters": {"filters": filters}}, deadline)["buckets"]
         return [int(bucket["doc_count"]) for bucket in found]
 
-    def _tally(self, field: Field, predicate: Predicate, prefix: str, until: Deadline) -> Iterator[tuple[Value, int]]:
+    def _tally(
+        self, field: Field, predicate: Predicate, prefix: str, deadline: Deadline
+    ) -> Iterator[tuple[Value, int]]:
         """Every value of a text field that begins with `prefix`, or every number, with its count, in order."""
         source = {"value": {"terms": {"field": field.name}}}
         prefix = "" if field.kind is Kind.INT else prefix
-        if prefix and (alone := self.count(p.both(predicate, p.Terms(field, (prefix,))), until)):
+        if prefix and (alone := self.count(p.both(predicate, p.Terms(field, (prefix,))), deadline)):
             yield prefix, alone
         after = {"after": {"value": prefix}} if prefix else {}
         while True:
             asked = {"composite": {"sources": [source], "size": MOST_HITS, **after}}
-            found = self._aggregated(predicate, asked, until)
+            found = self._aggregated(predicate, asked, deadline)
             for bucket in found["buckets"]:
                 value = bucket["key"]["value"]
                 if prefix and not value.startswith(prefix):
@@ -221,19 +223,19 @@ class Search:
         bounds = {"gt": after, "lte": last}
         return {"bool": {"filter": [self._rendered(predicate, NEVER), {"range": {_SEQ: bounds}}]}}
 
-    def _aggregated(self, predicate: Predicate, asked: Mapping[str, Any], until: Deadline) -> Any:
+    def _aggregated(self, predicate: Predicate, asked: Mapping[str, Any], deadline: Deadline) -> Any:
         body = {"size": 0, "track_total_hits": False, "aggs": {"found": asked}}
-        answer = self._ask(predicate, body, until)
+        answer = self._ask(predicate, body, deadline)
         return answer["aggregations"]["found"] if "aggregations" in answer else _NOTHING
 
-    def _ask(self, predicate: Predicate, body: Mapping[str, Any], until: Deadline) -> Any:
-        query = {"bool": {"filter": [self._rendered(predicate, until)]}}
-        return self.cluster.search(self.scope, {**body, "query": query}, until)
+    def _ask(self, predicate: Predicate, body: Mapping[str, Any], deadline: Deadline) -> Any:
+        query = {"bool": {"filter": [self._rendered(predicate, deadline)]}}
+        return self.cluster.search(self.scope, {**body, "query": query}, deadline)
 
-    def _rendered(self, predicate: Predicate, until: Deadline) -> Rendered:
-        return render(predicate, lambda field, among, matches: self._resolved(field, among, matches, until))
+    def _rendered(self, predicate: Predicate, deadline: Deadline) -> Rendered:
+        return render(predicate, lambda field, among, matches: self._resolved(field, among, matches, deadline))
 
-    def _resolved(self, field: Field, among: Rendered, matches: Callable[[str], bool], until: Deadline) -> list[str]:
+    def _resolved(self, field: Field, among: Rendered, matches: Callable[[str], bool], deadline: Deadline) -> list[str]:
         """The terms of a field, among those of some activities, of which something is true."""
         source = {"value": {"terms": {"field": field.name}}}
         found: list[str] = []
@@ -241,7 +243,7 @@ class Search:
         while True:
             asked = {"composite": {"sources": [source], "size": MOST_HITS, **after}}
             body = {"size": 0, "track_total_hits": False, "query": among, "aggs": {"found": asked}}
-            answer = self.cluster.search(self.scope, body, until).get("aggregations", {}).get("found", _NOTHING)
+            answer = self.cluster.search(self.scope, body, deadline).get("aggregations", {}).get("found", _NOTHING)
             found += [value for bucket in answer["buckets"] if matches(value := bucket["key"]["value"])]
             if "after_key" not in answer:
                 return found
@@ -266,7 +268,7 @@ def _record(hit: Any) -> bytes:
     return record.encode()
 
 
-def _ranked(counts: Any, wanted: Wanted) -> list[FieldValue]:
+def _ranked(counts: Any, wanted: FacetQuery) -> list[FieldValue]:
     """The most frequent first, equals in the order of their values."""
     values = (FieldValue(found, count) for found, count in counts)
     chosen = (each for each in values if str(each.value).startswith(wanted.prefix))

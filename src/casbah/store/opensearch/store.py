@@ -2,7 +2,7 @@
 
 <prefix>~activities            the template of what follows
 <prefix>~<tenant>~<period>     an index for each 2^31 ms of a tenant, behind the alias <prefix>~<tenant>
-<prefix>~_tenants              a document a tenant: numbers of storing, and who writes (`turn`)
+<prefix>~_tenants              a document a tenant: numbers of storing, and who writes (`lease`)
 <prefix>~_feedback             feedback on activities
 """
 
@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from casbah.activity.arrival import Arrival
 from casbah.activity.deadline import NEVER, Deadline
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.scope import Scope
-from casbah.errors import ActivityNotFoundError, ElsewhereError
+from casbah.errors import ActivityNotFoundError, NotOnClusterError
 from casbah.store.contract import Changes, FeedbackEntry, Inserted, Prepared
 from casbah.store.opensearch.cluster import Cluster
+from casbah.store.opensearch.compaction import Compaction
 from casbah.store.opensearch.document import prepared
-from casbah.store.opensearch.erasure import Erasure
 from casbah.store.opensearch.feedback import Feedback
-from casbah.store.opensearch.intake import Intake
+from casbah.store.opensearch.lease import Leases
 from casbah.store.opensearch.search import Search
 from casbah.store.opensearch.templates import claim
-from casbah.store.opensearch.turn import Turns
+from casbah.store.opensearch.write_queue import WriteQueue
 from casbah.store.reading import Reading
 
 _WRITERS = 16
@@ -37,49 +37,49 @@ class OpenSearchStore(Reading):
     def __init__(self, cluster: Cluster, *, clock: Callable[[], int], replicas: int = 1) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._turns = Turns(cluster)
+        self._leases = Leases(cluster)
         self._feedback = Feedback(cluster)
         claim(cluster, replicas=replicas)
         self._writing = ThreadPoolExecutor(_WRITERS, thread_name_prefix="casbah-writer")
         self._opening = threading.Lock()
-        self._intakes: dict[str, Intake] = {}
+        self._intakes: dict[str, WriteQueue] = {}
 
-    far = True
+    is_remote = True
     prepare = staticmethod(prepared)
 
     def opening(self, _scope: Scope, /) -> None:
         """See `Store.opening`."""
 
-    def insert(self, arrivals: Iterable[Arrival | Prepared], scope: Scope, /) -> Inserted:
+    def insert(self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /) -> Inserted:
         """See `Store.insert`."""
-        return self.insert_soon(arrivals, scope).result()
+        return self.insert_soon(new_activities, scope).result()
 
     def insert_soon(
         self,
-        arrivals: Iterable[Arrival | Prepared],
+        new_activities: Iterable[NewActivity | Prepared],
         scope: Scope,
         /,
         *,
         urgent: bool = False,  # noqa: ARG002  a cluster keeps no room
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
-        return self._intake(scope).insert(arrivals)
+        return self._intake(scope).insert(new_activities)
 
-    def replace(self, arrivals: Sequence[Arrival], scope: Scope, /) -> int:
+    def replace(self, new_activities: Sequence[NewActivity], scope: Scope, /) -> int:
         """See `Store.replace`."""
-        return self._intake(scope).replace(arrivals)
+        return self._intake(scope).replace(new_activities)
 
     def changes(
-        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, until: Deadline = NEVER
+        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
         """See `Store.changes`."""
         # First the number, then what is found: it holds all up to there, and perhaps more.
         last = self.settled(scope)
-        return self._search(scope).changes(predicate, after=after, last=last, limit=limit, until=until)
+        return self._search(scope).changes(predicate, after=after, last=last, limit=limit, deadline=deadline)
 
     def settled(self, scope: Scope, /) -> int:
         """See `Store.settled`."""
-        return self._turns.state(scope).settled
+        return self._leases.state(scope).settled
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""
@@ -98,8 +98,8 @@ class OpenSearchStore(Reading):
         self._must_be_there(activity_id, scope)
         return self._feedback.of(activity_id, scope)
 
-    def commented(self, scope: Scope, /) -> Sequence[str]:
-        """See `Store.commented`."""
+    def ids_with_feedback(self, scope: Scope, /) -> Sequence[str]:
+        """See `Store.ids_with_feedback`."""
         return self._feedback.activities(scope)
 
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:
@@ -112,32 +112,32 @@ class OpenSearchStore(Reading):
 
     def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""
-        return self._turns.tenants()
+        return self._leases.tenants()
 
     def unwritable(self) -> None:
         """See `Store.unwritable`. A cluster that is full says so of itself, and to each request."""
 
     def snapshot(self, _into: Path, /) -> Mapping[str, int]:
-        """A cluster's data does not fit a folder. Raises ElsewhereError."""
-        raise ElsewhereError("a snapshot", "take one with the cluster's own means, or `casbah copy` the activities")
+        """A cluster's data does not fit a folder. Raises NotOnClusterError."""
+        raise NotOnClusterError("a snapshot", "take one with the cluster's own means, or `casbah copy` the activities")
 
     def close(self) -> None:
         """See `Store.close`."""
-        self._turns.closing = True
+        self._leases.closing = True
         self._writing.shutdown()
         self._cluster.close()
 
     def _search(self, scope: Scope) -> Search:
         return Search(self._cluster, scope)
 
-    def _erasure(self, scope: Scope) -> Erasure:
-        return Erasure(self._cluster, scope, turns=self._turns, feedback=self._feedback)
+    def _erasure(self, scope: Scope) -> Compaction:
+        return Compaction(self._cluster, scope, leases=self._leases, feedback=self._feedback)
 
-    def _intake(self, scope: Scope) -> Intake:
+    def _intake(self, scope: Scope) -> WriteQueue:
         with self._opening:
             if scope.tenant not in self._intakes:
-                self._intakes[scope.tenant] = Intake(
-                    self._cluster, scope, turns=self._turns, clock=self._clock, writing=self._writing
+                self._intakes[scope.tenant] = WriteQueue(
+                    self._cluster, scope, leases=self._leases, clock=self._clock, writing=self._writing
                 )
             return self._intakes[scope.tenant]
 

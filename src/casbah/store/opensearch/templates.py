@@ -1,7 +1,7 @@
 """What the cluster is told of the indices: the fields of the language, and what the store adds.
 
-Store's own columns: `record` (its text, kept and not indexed), `seq` (the number of first storing), `twin` (the source's body
-by which the same event is known again), and for a field of which an activity has several values, how many (`<field>_n`).
+The store's own columns: `record` (its text, kept and not indexed), `seq` (the sequence number), `twin` (the dedup key: the
+source's body by which the same event is known again), and how many values a field has, where there are several (`<field>_n`).
 
 Nothing here needs a module or plugin of the cluster: words are split at blanks, and all else is compared as it is.
 """
@@ -12,8 +12,8 @@ from typing import Any
 
 from casbah.activity.fields import FIELDS, Field, Kind
 from casbah.activity.text import MOST_WORD_CHARACTERS
-from casbah.errors import StoreFormatError, UnreachableError
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster, RefusedError, managed
+from casbah.errors import ClusterUnreachableError, StoreFormatError
+from casbah.store.opensearch.cluster import MOST_HITS, Cluster, ClusterRefusedError, managed
 
 FORMAT = 1
 """Goes up whenever what is written changes."""
@@ -77,19 +77,19 @@ def claim(cluster: Cluster, *, replicas: int) -> None:
 
 
 def make(cluster: Cluster, name: str, body: Mapping[str, Any], *, seconds: float = 20.0) -> None:
-    """Make an index, unless it is there; whoever made it. Raises UnreachableError where it is not there in time."""
+    """Make an index, unless it is there; whoever made it. Raises ClusterUnreachableError where it is not there in time."""
     end = time.monotonic() + seconds
     if cluster.ask("HEAD", name):
         return
     try:
         cluster.ask("PUT", name, body, asking=managed(seconds), seconds=seconds)
-    except RefusedError as refused:
+    except ClusterRefusedError as refused:
         if refused.kind != _THERE_ALREADY:
             raise
     # A busy cluster answers before all of its nodes know of the index.
     while not cluster.ask("HEAD", name):
         if time.monotonic() > end:
-            raise UnreachableError(f"index {name} was made and is not there yet")
+            raise ClusterUnreachableError(f"index {name} was made and is not there yet")
         time.sleep(_PAUSE)
 
 

@@ -1,0 +1,177 @@
+"""One request being answered: what a handler is given."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any, Protocol, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from casbah.activity.deadline import Deadline
+from casbah.activity.query import Bounds
+from casbah.activity.scope import Scope
+from casbah.audit.trail import Trail
+from casbah.backup.snapshots import Snapshots
+from casbah.export.exports import Exports
+from casbah.http.emulation import Emulation
+from casbah.http.metrics import Metrics
+from casbah.http.pools import WorkerPools
+from casbah.http.proxies import Proxies
+from casbah.identity.authenticator import Authenticator
+from casbah.identity.grants import Caller
+from casbah.identity.sign_in import SignIn
+from casbah.identity.throttle import Throttle
+from casbah.identity.token import Tokens
+from casbah.ingest import jsontext
+from casbah.ingest.contract import Connector
+from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.enrich.ranges import RangeBook
+from casbah.ingest.prepare_pool import PreparePool
+from casbah.ingest.rejects import Rejects
+from casbah.retention.deletion import Retention
+from casbah.saved.queries import Queries
+from casbah.settings import Settings
+from casbah.shared import SharedFlag
+from casbah.store.contract import Store
+from casbah.traces import Traces
+
+Answer = TypeVar("Answer")
+
+
+class Backend(Protocol):
+    """Something that is asked: in this process, or over a network."""
+
+    @property
+    def is_remote(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the wire needs of the rest of the house; `compose` makes one. The clock gives ms since the epoch.
+
+    `plain` are no quirks at all.
+    """
+
+    settings: Settings
+    store: Store
+    tokens: Tokens
+    door: Authenticator
+    proxies: Proxies
+    sign_in: SignIn | None
+    throttle: Throttle
+    quirks: Emulation
+    plain: Emulation
+    connectors: Mapping[str, Connector]
+    ranges: RangeBook
+    queries: Queries
+    exports: Exports
+    trail: Trail
+    retention: Retention
+    snapshots: Snapshots
+    enrichment: Enrichment
+    beside: PreparePool
+    rejects: Rejects
+    lanes: WorkerPools
+    metrics: Metrics
+    traces: Traces
+    clock: Callable[[], int]
+    leaving: SharedFlag = field(default_factory=SharedFlag)
+    """Set once the server is told to stop."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much one request may ask."""
+        chosen = self.settings
+        return Bounds(chosen.max_filters, chosen.max_values, chosen.max_value_length)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """A request whose caller is known, with the parts of its path that the route names."""
+
+    request: Request
+    services: Services
+    caller: Caller
+    path: Mapping[str, str]
+    gone: Event = field(default_factory=Event)
+    """Set once nobody waits for the answer any more."""
+
+    @property
+    def store(self) -> Store:
+        """Where activities live."""
+        return self.services.store
+
+    @property
+    def scope(self) -> Scope:
+        """What the caller may see."""
+        return self.caller.scope
+
+    @property
+    def quirks(self) -> Emulation:
+        """In what this server mimics another to the caller. To whoever owns the data, in nothing."""
+        return self.services.plain if self.caller.owner else self.services.quirks
+
+    @property
+    def deadline(self) -> Deadline:
+        """When a search that begins now must have ended."""
+        return Deadline.after(self.services.settings.search_seconds, gone=self.gone)
+
+    async def search(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what searches in a thread of its own; the engine lets the others run meanwhile.
+
+        Whoever asks anew, as the pages do at every change of a filter, closes the connection of the question before; so that
+        is watched, and the search is given up at its next step.
+        """
+        watching = asyncio.create_task(self._watch())
+        try:
+            return await self.services.lanes.search.run(self._timed, call, *arguments, tenant=self.scope.tenant)
+        finally:
+            watching.cancel()
+
+    async def quick(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what blocks, but not for long."""
+        return await self.services.lanes.quick.run(call, *arguments)
+
+    async def brief(self, where: "Backend", call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what answers at once, unless it asks a place that is far: then in a thread."""
+        return await self.quick(call, *arguments) if where.is_remote else call(*arguments)
+
+    async def opened(self) -> None:
+        """Wait, in no thread, until the store has opened the caller's tenant: a slow one must not keep threads from others.
+
+        An error of that is raised where the store is asked, if it is.
+        """
+        await opened(self.store, self.scope)
+
+    async def settled(self) -> int:
+        """See `Store.settled`."""
+        return await self.brief(self.store, self.store.settled, self.scope)
+
+    async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Call what stores events."""
+        return await self.services.lanes.ingest.run(call, *arguments, tenant=self.scope.tenant)
+
+    def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        with self.services.metrics.searching(), self.services.traces.span("search"):
+            return call(*arguments)
+
+    async def _watch(self) -> None:
+        """Wait until whoever asked has gone; to be called once the body is read."""
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+        self.gone.set()
+
+
+async def opened(store: Store, scope: Scope) -> None:
+    """See `RequestContext.opened`."""
+    opening = store.opening(scope)
+    if opening is not None:
+        await asyncio.wait([asyncio.wrap_future(opening)])
+        opening.exception()
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(jsontext.dump(value), status, media_type="application/json")

@@ -1,0 +1,101 @@
+"""From the Authorization header to a Caller: `Token <key>`, `Bearer <key or JWT>`, and the local key of the command line."""
+
+import hmac
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from casbah.activity.scope import Scope
+from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
+from casbah.identity.failed_sign_ins import FailedSignIns
+from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.name import LOCAL
+from casbah.identity.oidc import Issuer
+from casbah.identity.token import Tokens, digest
+
+DEFAULT_TENANT = "default"
+TENANT_HEADER = "casbah-tenant"
+_BEARER = "bearer"
+_SCHEMES = ("token", _BEARER)
+_DOTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Who may come in. `local_hash` is that of the key that the owner of the data directory holds while this process runs;
+    JWTs are those of `issuer`, if there is one.
+    """
+
+    tokens: Tokens
+    local_hash: bytes
+    attempts: FailedSignIns
+    issuer: Issuer | None = None
+
+    def may_wait(self, authorization: str | None) -> bool:
+        """Whether finding the caller may mean a request to the issuer, so that it is better done in a thread."""
+        scheme, key = _parts(authorization)
+        issuer = self._issuer(scheme, key)
+        return issuer is not None and issuer.may_wait(key)
+
+    def caller(self, authorization: str | None, tenant: str | None, *, address: str) -> Caller:
+        """Who the header speaks for, that came from an address; `tenant` is heeded from the local key alone.
+
+        Raises NotAuthenticatedError, InvalidTokenError, ThrottledError, or UnavailableError where that cannot be said now.
+        """
+        scheme, key = _parts(authorization)
+        if not scheme:
+            raise NotAuthenticatedError
+        if scheme not in _SCHEMES or not key:
+            raise InvalidTokenError
+        if hmac.compare_digest(digest(key), self.local_hash):
+            return Caller(LOCAL, LOCAL, _scope(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
+        issuer = self._issuer(scheme, key)
+        with self.counted(key, address):
+            return issuer.caller(key) if issuer is not None else self.tokens.caller(key)
+
+    def known(self, authorization: str) -> bool:
+        """Whether a header spoke for somebody before, by a token: so that any process which has the tokens can say so again.
+
+        Not the owner's key, nor what an issuer vouches for: its keys may be known here alone.
+        """
+        scheme, key = _parts(authorization)
+        hashed = digest(key)
+        here = self._issuer(scheme, key) is not None or hmac.compare_digest(hashed, self.local_hash)
+        return not here and self.attempts.known(hashed)
+
+    @contextmanager
+    def counted(self, key: str, address: str) -> Iterator[None]:
+        """Around checking a key. Raises ThrottledError in place of InvalidTokenError past the limit of an address."""
+        try:
+            yield
+        except InvalidTokenError:
+            self.attempts.failed(address)
+            raise
+        self.attempts.good(digest(key))
+
+    def visitor(self, session: str) -> Caller:
+        """Who signed in to the pages. Raises InvalidTokenError."""
+        return self.tokens.session_caller(session)
+
+    def _issuer(self, scheme: str, key: str) -> Issuer | None:
+        """Who judges a key: the issuer, if it is a JWT; our own keys have no dots."""
+        return self.issuer if scheme == _BEARER and key.count(".") == _DOTS else None
+
+
+def new_local_key() -> str:
+    """A key for the command line of whoever owns the data directory."""
+    return secrets.token_hex(40)
+
+
+def _parts(authorization: str | None) -> tuple[str, str]:
+    """The scheme in lower case, and what follows it."""
+    scheme, _, key = (authorization or "").strip().partition(" ")
+    return scheme.lower(), key.strip()
+
+
+def _scope(tenant: str) -> Scope:
+    try:
+        return Scope(tenant)
+    except BadTenantError as wrong:
+        raise MalformedBodyError(f"header {TENANT_HEADER}: {wrong}") from None

@@ -1,0 +1,62 @@
+"""Failed authentications, counted by client address; past the limit they are answered with 429.
+
+Credentials are always checked first: a key is 320 random bits, so nobody guesses one, and looking up its hash or verifying a
+signature costs less than the rest of a request. So the limit never refuses a good key, whatever others send from the same
+address, an office's or a proxy's. The digests of recent good keys are kept only so that another process can recognise them
+(`Door.known`).
+"""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Container
+
+from casbah.errors import ThrottledError
+from casbah.settings import Rate
+
+_MOST = 10_000
+"""Addresses, and digests of good keys, that are remembered; the least recently seen are forgotten first."""
+
+
+class FailedSignIns:
+    """Counts failures of an address in the last `rate.seconds`; a rate of None counts nothing. The clock gives ms.
+
+    Addresses in `exempt` are not counted: those of trusted proxies, which all of their clients would share.
+    """
+
+    def __init__(self, rate: Rate | None, *, clock: Callable[[], int], exempt: Container[str] = ()) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._exempt = exempt
+        self._lock = threading.Lock()
+        self._failed: OrderedDict[str, deque[int]] = OrderedDict()
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+
+    def failed(self, address: str) -> None:
+        """Count a failure of an address. Raises ThrottledError where it has had too many."""
+        if self._rate is None or address in self._exempt:
+            return
+        with self._lock:
+            now, span = self._clock(), self._rate.seconds * 1_000
+            failed = self._failed.setdefault(address, deque())
+            self._failed.move_to_end(address)
+            while failed and not 0 <= now - failed[0] < span:
+                failed.popleft()
+            if len(failed) < self._rate.requests:
+                failed.append(now)
+                if len(self._failed) > _MOST:
+                    self._failed.popitem(last=False)
+                return
+            seconds = max(1, -(-(failed[0] + span - now) // 1_000))
+        raise ThrottledError(seconds)
+
+    def good(self, digest: bytes) -> None:
+        """Remember a key that was good."""
+        with self._lock:
+            self._seen[digest] = None
+            self._seen.move_to_end(digest)
+            if len(self._seen) > _MOST:
+                self._seen.popitem(last=False)
+
+    def known(self, digest: bytes) -> bool:
+        """Whether a key was good before."""
+        return digest in self._seen

@@ -1,0 +1,57 @@
+"""When keys were last used, written a moment later and many at once: a commit would hold up the request, and all others."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from casbah.errors import UnavailableError
+
+SECONDS = 1.0
+
+
+class LastUsed:
+    """Moments by name. `write` puts them on disk; where it raises UnavailableError they wait for the next time."""
+
+    def __init__(self, write: Callable[[Mapping[str, int]], None]) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._noted: dict[str, int] = {}
+        self._timer: threading.Timer | None = None
+        self._closed = False
+
+    def note(self, name: str, moment: int) -> None:
+        """Schedule a write within a second."""
+        with self._lock:
+            self._noted[name] = moment
+            if self._timer is None and not self._closed:
+                self._timer = threading.Timer(SECONDS, self._flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def latest(self, name: str, written: int | None) -> int | None:
+        """The last use; `written` is the one on disk."""
+        noted = self._noted.get(name)
+        return written if noted is None or (written is not None and written > noted) else noted
+
+    def close(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            self._closed, timer = True, self._timer
+        if timer is not None:
+            timer.cancel()
+        self._flush()
+
+    def _flush(self) -> None:
+        with self._writing:
+            with self._lock:
+                self._timer, noted = None, dict(self._noted)
+            if not noted:
+                return
+            try:
+                self._write(noted)
+            except UnavailableError:  # E.g. disk full: authentication must not fail because of it.
+                return
+            with self._lock:
+                for name, moment in noted.items():
+                    if self._noted[name] == moment:
+                        del self._noted[name]

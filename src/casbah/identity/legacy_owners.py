@@ -1,0 +1,29 @@
+"""Maps owner names stored by earlier versions to token ids."""
+
+from casbah.activity.scope import NOBODY
+from casbah.identity.name import LOCAL
+from casbah.identity.token import Tokens
+
+
+class LegacyOwners:
+    """Says who owns what was kept under a name. Methods may be called from any thread."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._known: dict[tuple[str, str], list[tuple[int, str]]] = {}
+
+    def __call__(self, name: str, tenant: str, at: int) -> str:
+        """The id of the one token that had that name at a moment, revoked ones included; NOBODY where none or several had.
+
+        The owner's key always had the name `local`. A token that was created later is not meant. What was looked up is kept:
+        later tokens change nothing.
+        """
+        known = self._known.get((name, tenant))
+        if known is None:
+            every = self._tokens.all()
+            known = [(token.created, token.id) for token in every if (token.name, token.tenant) == (name, tenant)]
+            self._known[name, tenant] = known
+        ids = [token_id for created, token_id in known if created <= at]
+        if name == LOCAL:
+            return NOBODY if ids else LOCAL
+        return ids[0] if len(ids) == 1 else NOBODY

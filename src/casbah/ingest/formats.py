@@ -1,0 +1,68 @@
+"""The shapes in which files hold events: JSON text and lines in the Common Event Format, or the portal's CSV."""
+
+from collections.abc import Iterator
+
+from casbah.ingest.audit_csv import delimiter_of, rows
+from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.cursor import MOST_KEPT
+from casbah.ingest.line_reader import LineReader
+from casbah.ingest.objects import NO_JSON, Objects
+from casbah.ingest.wrapping import Reader
+
+__all__ = ["Reader", "events"]
+
+_NO_SHAPE = "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
+_MOST_HELD = 1000
+
+
+def events(feed: LineReader, reader: Reader) -> Iterator[Event | Refusal]:
+    """The events of one text; where reading breaks off, the last is a refusal that says why."""
+    reached = 0
+    for item in _shaped(feed, reader):
+        reached = item.line
+        yield item
+    if feed.error:
+        yield Refusal(reader.origin, reached + 1, f"cannot be read: {feed.error}")
+
+
+def _shaped(feed: LineReader, reader: Reader) -> Iterator[Event | Refusal]:
+    delimiter = delimiter_of(feed.first_line())
+    if delimiter:
+        return rows(feed, delimiter, origin=reader.origin, most_kept=MOST_KEPT)
+    return _unless_foreign(Objects(feed, reader).items(), reader.origin)
+
+
+def _unless_foreign(items: Iterator[Event | Refusal], origin: str) -> Iterator[Event | Refusal]:
+    """The items, or one refusal without its bytes if there is no event among them and something other than objects.
+
+    Of more than `_MOST_HELD` refusals before the first event the rest are one, so that memory is bounded.
+    """
+    held: list[Refusal] = []
+    more, only_objects = 0, True
+    for item in items:
+        if isinstance(item, Event):
+            yield from _released(held, more)
+            yield item
+            break
+        if len(held) < _MOST_HELD:
+            held.append(item)
+            only_objects = only_objects and item.raw.startswith(b"{")
+        elif only_objects:
+            yield from held
+            yield item
+            break
+        else:
+            more += 1
+    else:
+        if only_objects:
+            yield from held
+        elif held:
+            yield Refusal(origin, 1, _NO_SHAPE if held[0].reason.endswith(NO_JSON) else f"no event: {held[0].reason}")
+        return
+    yield from items
+
+
+def _released(held: list[Refusal], more: int) -> Iterator[Refusal]:
+    yield from held
+    if more:
+        yield Refusal(held[-1].origin, held[-1].line, f"{more} more unreadable spans before the first event")

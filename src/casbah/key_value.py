@@ -1,0 +1,280 @@
+"""A key-value store for small objects such as tokens, kept beside the activities. Each value is a JSON object under a key in a
+namespace.
+
+A writer names the version it has read. If another writer was quicker, nothing changes and the writer reads again; so any number
+of threads, processes and servers can share a store. A value is on disk when the call returns, unless its collection is
+ephemeral.
+
+`FolderKeyValueStore` is a SQLite database in the server's folder, `MemoryKeyValueStore` holds ephemeral values there, and
+`store.opensearch.key_value` is an index of a cluster, for both.
+"""
+
+import itertools
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from casbah.errors import KeyValueStoreDamagedError, KeyValueStoreUnavailableError, ReadOnlyError, StoreClosedError
+from casbah.failure import is_database_error
+from casbah.fsync import copy_unlocked, make_folder, open_database, read_only
+
+log = logging.getLogger("casbah.key_value")
+
+Value = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What one shelf is for: `name` is the file's or the index's, `what` is it in words, `lost` what is so without it.
+
+    What passes is not needed any more soon, and need not survive a power failure.
+    """
+
+    name: str
+    what: str
+    lost: str
+    passes: bool = False
+
+
+TOKENS = Collection("tokens", "tokens", "tokens issued so far stop working")
+QUERIES = Collection("queries", "saved queries", "those saved so far are gone")
+RANGES = Collection("ranges", "IP ranges", "those drawn so far are gone")
+RULES = Collection("rules", "retention rules", "there are no rules and no legal holds")
+REJECTS = Collection("rejects", "events that ingest refused", "those refused so far cannot be replayed")
+EPHEMERAL = Collection(
+    "passing", "counts of requests", "tenants may ask as often as if they had not asked yet", passes=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept under a name; `version` tells this state of it from all others."""
+
+    name: str
+    value: Value
+    version: tuple[int, ...]
+
+
+class KeyValueStore(Protocol):
+    """Thread-safe. Methods raise KeyValueStoreUnavailableError, and StoreClosedError once it is closed."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether asking may mean waiting for a network."""
+
+    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:
+        """What is kept under a name: `seen` itself, where that is still so."""
+
+    def all(self, drawer: str) -> Sequence[Entry]:
+        """All that is kept in a drawer, by name."""
+
+    def drawers(self) -> Sequence[str]:
+        """The drawers in which something is kept, by name."""
+
+    def everything(self) -> Iterator[tuple[str, Entry]]:
+        """All that is kept, each with its drawer."""
+
+    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
+        """Keep a value in place of `over`, or under a name that has none. False where that is not how things are any more."""
+
+    def remove(self, drawer: str, name: str) -> bool:
+        """Keep nothing under a name. False where nothing was."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def change(shelf: KeyValueStore, drawer: str, name: str, how: Callable[[Value | None], Value]) -> None:
+    """Change what is kept under a name, however many others do so at once; `how` may be asked again, and may raise."""
+    while True:
+        there = shelf.get(drawer, name)
+        if shelf.put(drawer, name, how(None if there is None else there.value), over=there):
+            return
+
+
+class FolderKeyValueStore:
+    """See `KeyValueStore`. Raises KeyValueStoreDamagedError where it cannot be opened."""
+
+    is_remote = False
+
+    def __init__(self, folder: Path, kind: Collection) -> None:
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._closed = False
+        self._copy = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
+        """Where it is read, if the folder cannot be written to."""
+
+        file = folder / f"{kind.name}.db"
+        if self._copy is None:
+            make_folder(folder, mode=0o700)
+        else:
+            original, file = file, Path(self._copy.name) / file.name
+            copy_unlocked(original, file)
+        self._database = _opened(file, kind)
+        file.chmod(0o600)
+        self._reading = threading.Lock()
+        self._reader = sqlite3.connect(file, check_same_thread=False)
+        """For reading alone, so that no reader waits for the disk of one who writes."""
+
+    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:
+        """See `KeyValueStore.get`."""
+        found = self._read("select number, value from kept where drawer = ? and name = ?", drawer, name)
+        if not found:
+            return None
+        return seen if seen is not None and seen.version == (found[0][0],) else _entry(name, *found[0])
+
+    def all(self, drawer: str) -> Sequence[Entry]:
+        """See `KeyValueStore.all`."""
+        found = self._read("select name, number, value from kept where drawer = ? order by name", drawer)
+        return [_entry(*row) for row in found]
+
+    def drawers(self) -> Sequence[str]:
+        """See `KeyValueStore.drawers`."""
+        return [drawer for (drawer,) in self._read("select distinct drawer from kept order by drawer")]
+
+    def everything(self) -> Iterator[tuple[str, Entry]]:
+        """See `KeyValueStore.everything`."""
+        found = self._read("select drawer, name, number, value from kept order by drawer, name")
+        return ((drawer, _entry(*row)) for drawer, *row in found)
+
+    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
+        """See `KeyValueStore.put`."""
+        row = (drawer, name, json.dumps(value))
+        with self._using() as database:
+            if over is not None:
+                place = (drawer, name, *over.version)
+                gone = database.execute("delete from kept where drawer = ? and name = ? and number = ?", place)
+                if not gone.rowcount:
+                    return False
+            put = "insert into kept (drawer, name, value) values (?, ?, ?) on conflict do nothing"
+            return database.execute(put, row).rowcount == 1
+
+    def remove(self, drawer: str, name: str) -> bool:
+        """See `KeyValueStore.remove`."""
+        with self._using() as database:
+            return database.execute("delete from kept where drawer = ? and name = ?", (drawer, name)).rowcount == 1
+
+    def close(self) -> None:
+        """See `KeyValueStore.close`."""
+        with self._lock, self._reading:
+            self._closed = True
+            self._reader.close()
+            self._database.close()
+            if self._copy is not None:
+                self._copy.cleanup()
+
+    def _read(self, question: str, *values: str) -> list[Any]:
+        """All rows: a question that is not read to its end would show the next one what was there when it began."""
+        with self._reading, self._guarded():
+            return self._reader.execute(question, values).fetchall()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """The database for one thread's turn; what was changed is kept at the end of it, or nothing is."""
+        if self._copy is not None:
+            raise ReadOnlyError
+        with self._lock, self._guarded(), self._database:
+            yield self._database
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreClosedError
+        try:
+            yield
+        except sqlite3.Error as wrong:
+            if not is_database_error(wrong):
+                raise
+            log.warning("the database of %s failed: %s", self._kind.what, wrong)
+            raise KeyValueStoreUnavailableError(self._kind.what) from wrong
+
+
+class MemoryKeyValueStore:
+    """See `KeyValueStore`. What is on it is gone with the process."""
+
+    is_remote = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._drawers: dict[str, dict[str, Entry]] = {}
+
+    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:  # noqa: ARG002  it costs nothing here
+        """See `KeyValueStore.get`."""
+        return self._drawers.get(drawer, {}).get(name)
+
+    def all(self, drawer: str) -> Sequence[Entry]:
+        """See `KeyValueStore.all`."""
+        with self._lock:
+            return sorted(self._drawers.get(drawer, {}).values(), key=lambda kept: kept.name)
+
+    def drawers(self) -> Sequence[str]:
+        """See `KeyValueStore.drawers`."""
+        with self._lock:
+            return sorted(drawer for drawer, inside in self._drawers.items() if inside)
+
+    def everything(self) -> Iterator[tuple[str, Entry]]:
+        """See `KeyValueStore.everything`."""
+        return ((drawer, kept) for drawer in sorted(self._drawers) for kept in self.all(drawer))
+
+    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
+        """See `KeyValueStore.put`."""
+        with self._lock:
+            inside = self._drawers.setdefault(drawer, {})
+            there = inside.get(name)
+            if (over is None) != (there is None) or (over and there and over.version != there.version):
+                return False
+            inside[name] = Entry(name, value, (next(self._numbers),))
+            return True
+
+    def remove(self, drawer: str, name: str) -> bool:
+        """See `KeyValueStore.remove`."""
+        with self._lock:
+            return self._drawers.get(drawer, {}).pop(name, None) is not None
+
+    def close(self) -> None:
+        """See `KeyValueStore.close`."""
+
+
+_TABLE = """
+create table if not exists kept (
+    number integer primary key autoincrement, drawer text not null, name text not null, value text not null,
+    unique (drawer, name)
+) strict;
+"""
+_CANNOT_OPEN = "cannot be opened for writing; see whether it is a file, and who may write it and its folder"
+
+
+def _opened(file: Path, kind: Collection) -> sqlite3.Connection:
+    no_database = (
+        f"is not a database of {kind.what}, or is damaged; put a copy of it back, or move it away: "
+        f"a new one is made, and {kind.lost}"
+    )
+    try:
+        database = open_database(file, _TABLE, isolation_level="DEFERRED")
+        _check(database)
+    except sqlite3.OperationalError:
+        raise KeyValueStoreDamagedError(str(file), _CANNOT_OPEN) from None
+    except sqlite3.DatabaseError:
+        raise KeyValueStoreDamagedError(str(file), no_database) from None
+    return database
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Raises sqlite3.DatabaseError for a damaged database, and closes it."""
+    with ExitStack() as damaged:
+        damaged.callback(database.close)
+        if database.execute("pragma quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError
+        damaged.pop_all()
+
+
+def _entry(name: str, number: int, value: str) -> Entry:
+    return Entry(name, json.loads(value), (number,))

@@ -1,0 +1,127 @@
+"""What can be said of a predicate without a search: how many activities match, exactly or about.
+
+A term's count is in the engine's dictionary; the count of a negation is what is left of all; so many totals cost nothing
+(`docs/performance.md`). Everything here reads a resolved predicate (`resolve`) and asks the view for terms alone.
+"""
+
+from collections.abc import Callable
+
+from casbah.activity import predicate as p
+from casbah.activity.fields import FIELDS, Field, Kind
+from casbah.activity.predicate import Predicate
+from casbah.activity.record import LEAST_INT, MOST_INT
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.rewrite import EVERYTHING, NOTHING, closed, every
+from casbah.store.embedded.searcher import PartitionSearcher
+
+Count = Callable[[Predicate], int]
+_UNCOUNTED = (Kind.MS, Kind.ADDRESS, Kind.WORDS)
+_CHEAPER = 2
+"""A negation is taken off what is left without it if it matches less than this part of that."""
+
+
+def shortcut_count(searcher: PartitionSearcher, asked: Predicate, count: Count) -> int | None:
+    """How many activities match, if it follows from what is known; `count` counts what it follows from."""
+    if asked == EVERYTHING:
+        return searcher.held
+    if asked == NOTHING:
+        return 0
+    if isinstance(asked, p.Not):
+        return searcher.held - count(asked.part)
+    return _from_terms(searcher, asked, count) if searcher.untouched else None
+
+
+def estimated_count(searcher: PartitionSearcher, asked: Predicate) -> int:  # noqa: PLR0911  one case a node
+    """About how many activities match: never fewer than do, but for windows of time, which are guessed."""
+    match asked:
+        case p.Terms(field) if field.kind not in _UNCOUNTED:
+            return min(searcher.held, _sum(searcher, asked))
+        case p.Present(field) | p.Other(field):
+            return searcher.freq("has", field.name)
+        case p.Range(field) if field.name in searcher.limits:
+            return _guessed(searcher, asked)
+        case p.Words(words):
+            return min(searcher.freq(_WORD, word) for word in words)
+        case p.Phrase(words, open_ended) if len(words) > open_ended:
+            return min(searcher.freq(_WORD, word) for word in (words[:-1] if open_ended else words))
+        case p.All(parts):
+            return min((estimated_count(searcher, part) for part in parts), default=searcher.held)
+        case p.Any(parts):
+            return min(searcher.held, sum(estimated_count(searcher, part) for part in parts))
+        case p.Not(p.Terms(field) as part) if single(searcher, field):
+            return searcher.held - _sum(searcher, part)
+        case _:
+            return searcher.held
+
+
+def single(searcher: PartitionSearcher, field: Field) -> bool:
+    """Whether no activity of the view has more than one value in a field, so that counts of its terms add up."""
+    return field.kind not in _UNCOUNTED and not searcher.sizes(field.name)
+
+
+def _from_terms(searcher: PartitionSearcher, asked: Predicate, count: Count) -> int | None:  # noqa: PLR0911  one case a node
+    match asked:
+        case p.Terms(field, values) if single(searcher, field) or (len(values) == 1 and field.kind not in _UNCOUNTED):
+            return _sum(searcher, asked)
+        case p.Other(field, values) if single(searcher, field):
+            return searcher.freq("has", field.name) - _sum(searcher, p.Terms(field, values))
+        case p.Present(field):
+            return searcher.freq("has", field.name)
+        case p.Prefix(field, text) if single(searcher, field):
+            return searcher.freq_of_prefix(field.name, text)
+        case p.Words((word,)) | p.Phrase((word,), False):
+            return searcher.freq(_WORD, word)
+        case p.Range(field) if field.name in s.SORTS:
+            return _over_spans(searcher, asked, count)
+        case p.All(parts):
+            return _less(searcher, parts, count)
+        case _:
+            return None
+
+
+def _sum(searcher: PartitionSearcher, asked: p.Terms) -> int:
+    return sum(
+        searcher.freq(asked.field.name, value)
+        for value in dict.fromkeys(asked.values)
+        if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT
+    )
+
+
+def _less(searcher: PartitionSearcher, parts: tuple[Predicate, ...], count: Count) -> int | None:
+    """`A and not B` is `A` less `A and B`: quick where the first follows from terms and the second is rare."""
+    negated = next((part for part in parts if isinstance(part, p.Not)), None)
+    if negated is None:
+        return None
+    rest = every(part for part in parts if part is not negated)
+    if estimated_count(searcher, negated.part) * _CHEAPER > estimated_count(searcher, rest):
+        return None
+    return count(rest) - count(every((rest, negated.part)))
+
+
+def _over_spans(searcher: PartitionSearcher, asked: p.Range, count: Count) -> int | None:
+    """Whole spans from their terms, and the rest of the first and the last one by counting."""
+    name, bits = asked.field.name, s.COARSE_BITS
+    least, most = searcher.limits[name]
+    low, high = closed(asked)
+    begin = least >> bits if low is None else -(-low >> bits)
+    end = (most >> bits) + 1 if high is None else high + 1 >> bits
+    if not 0 < end - begin <= _MOST_SPANS:
+        return None
+    rests = [
+        p.Range(asked.field, first, last)
+        for first, last in ((low, (begin << bits) - 1), (end << bits, high))
+        if first is not None and last is not None and first <= last
+    ]
+    return sum(searcher.freq(s.coarse(name), each) for each in range(begin, end)) + sum(map(count, rests))
+
+
+def _guessed(searcher: PartitionSearcher, asked: p.Range) -> int:
+    """As if activities were spread evenly over the view's limits."""
+    least, most = searcher.limits[asked.field.name]
+    low, high = closed(asked)
+    first, last = max(least, least if low is None else low), min(most, most if high is None else high)
+    return 0 if first > last else max(1, round(searcher.held * (last - first + 1) / (most - least + 1)))
+
+
+_WORD = FIELDS["word"].name
+_MOST_SPANS = 4_096
