@@ -39,7 +39,7 @@ class Bare:
             case p.Not(part):
                 return Engine.boolean_query([(Occur.Must, Engine.all_query()), (Occur.MustNot, self.render(part))])
             case p.Terms(field, values) if field.kind is Kind.MS:
-                return _each(Occur.Should, (self._range(p.Range(field, int(each), int(each))) for each in values))
+                return _each(Occur.Should, (self._range(p.Range(field, int(value), int(value))) for value in values))
             case p.Terms(field, values):
                 return (
                     Engine.term_set_query(self._schema, field.name, list(values))

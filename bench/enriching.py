@@ -37,7 +37,7 @@ def costs(casbah: Casbah, *, seed: int, folder: Path) -> dict[str, Any]:
                 rates[name].append(len(events) / _seconds(casbah, bodies, environment, ranges=name == "everything"))
     found: dict[str, Any] = {name: round(statistics.median(each)) for name, each in rates.items()}
     shares = [1 - after / before for before, after in zip(rates["nothing"], rates["everything"], strict=True)]
-    return {**found, "cost": round(statistics.median(shares), 3), "costs": sorted(round(each, 3) for each in shares)}
+    return {**found, "cost": round(statistics.median(shares), 3), "costs": sorted(round(share, 3) for share in shares)}
 
 
 def _seconds(casbah: Casbah, bodies: Sequence[bytes], environment: dict[str, str], *, ranges: bool) -> float:
@@ -64,7 +64,7 @@ def _microsoft365() -> Iterator[bytes]:
 @contextmanager
 def _sources(events: Sequence[bytes], seed: int, folder: Path) -> Iterator[dict[str, str]]:
     """Files that know most addresses and half of the users, and much else."""
-    parsed = [orjson.loads(each) for each in events]
+    parsed = [orjson.loads(event) for event in events]
     addresses = {found for each in parsed for found in (each.get("ClientIP"), each.get("ClientIPAddress")) if found}
     users = sorted({each["UserId"] for each in parsed if each.get("UserId")})
     places, people = folder / "enriching.mmdb", folder / "enriching.csv"

@@ -65,7 +65,7 @@ def exported(casbah: Casbah, form: str) -> dict[str, Any]:
 
 
 def _memory(casbah: Casbah) -> int:
-    return sum(each.memory()["held"] for each in casbah.processes())
+    return sum(process.memory()["held"] for process in casbah.processes())
 
 
 def _digest(casbah: Casbah, path: str) -> str:

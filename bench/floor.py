@@ -36,7 +36,7 @@ class Floor:
         folders = sorted((each for each in periods.iterdir() if each.name.isdigit()), reverse=True)
         self._unpack = RecordCodec(store / _TENANT / "dictionaries").unpack
         self._schema = s.build()
-        self._searchers = [_opened(each, self._schema).searcher() for each in folders]
+        self._searchers = [_opened(folder, self._schema).searcher() for folder in folders]
 
     def ask(self, body: dict[str, Any]) -> tuple[list[bytes], int]:
         """The records of a page, and the exact total."""

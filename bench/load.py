@@ -160,9 +160,9 @@ def _speed(found: Iterable[tuple[int, int]]) -> dict[str, Any]:
 @contextmanager
 def _working(processes: Sequence[Process]) -> Iterator[list[float]]:
     """In the end it holds the seconds that processors have worked for these processes meanwhile."""
-    before, worked = sum(each.processor() for each in processes), [0.0]
+    before, worked = sum(process.processor() for process in processes), [0.0]
     yield worked
-    worked[0] = sum(each.processor() for each in processes) - before
+    worked[0] = sum(process.processor() for process in processes) - before
 
 
 def _rate(ran: Ran, worked: float) -> dict[str, Any]:

@@ -103,14 +103,14 @@ def grids(report: Report) -> Iterator[Grid]:
 def _peers(report: Report) -> Grid:
     rows = [
         [
-            each["title"],
-            each["version"],
-            f"{each['load_seconds']:,.0f}",
-            f"{each['bytes_on_disk'] / report['activities']:,.0f}",
-            f"{each['held'] / 2**20:,.0f}",
-            f"{each['seen'] / 2**20:,.0f}",
+            peer["title"],
+            peer["version"],
+            f"{peer['load_seconds']:,.0f}",
+            f"{peer['bytes_on_disk'] / report['activities']:,.0f}",
+            f"{peer['held'] / 2**20:,.0f}",
+            f"{peer['seen'] / 2**20:,.0f}",
         ]
-        for each in report["peers"].values()
+        for peer in report["peers"].values()
     ]
     return "Peers", ["", "version", "load s", "disk bytes/record", "memory MiB", "with mapped files MiB"], rows
 

@@ -150,7 +150,7 @@ class Run:
         """Remember the most memory that a peer was seen to use."""
         for name, peer in self._peers.items():
             most = self._memory.setdefault(name, {"held": 0, "seen": 0})
-            now = [each.memory() for each in peer.processes()]
+            now = [process.memory() for process in peer.processes()]
             for kind in most:
                 most[kind] = max(most[kind], sum(each[kind] for each in now))
 

@@ -36,7 +36,7 @@ class Sample:
     def value(self, name: str, n: int) -> Any:
         """A value of a field, each equally likely however common it is."""
         if name not in self._values:
-            found = sorted({each for r in self._readings for each in values(FIELDS[name], r)})
+            found = sorted({value for r in self._readings for value in values(FIELDS[name], r)})
             if not found:
                 raise LookupError(f"no record of the sample has a value of {name}")
             self._chance.shuffle(found)
@@ -55,8 +55,8 @@ class Sample:
 
     def address(self, n: int) -> str:
         """An IPv4 address."""
-        found = [r for r in self._readings for each in values(FIELDS["ip"], r) if "." in each]
-        return str(next(each for each in values(FIELDS["ip"], found[n % len(found)]) if "." in each))
+        found = [r for r in self._readings for value in values(FIELDS["ip"], r) if "." in value]
+        return str(next(value for value in values(FIELDS["ip"], found[n % len(found)]) if "." in value))
 
     def moment(self, n: int) -> int:
         """When something happened."""
@@ -78,7 +78,7 @@ class Sample:
     def phrase(self, n: int, length: int) -> list[str]:
         """Words that stand next to each other somewhere."""
         reading = self.reading(n, "user_name")
-        long = [each for each in phrases(reading) if len(each) >= length]
+        long = [phrase for phrase in phrases(reading) if len(phrase) >= length]
         return list(long[n % len(long)][:length])
 
     def _between(self, n: int, least: float, most: float) -> str:

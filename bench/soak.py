@@ -60,9 +60,9 @@ class Told:
         began = time.perf_counter()
         try:
             answer = call()
-        except OSError as wrong:
+        except OSError as error:
             with self.lock:
-                self.errors[f"{kind}: {str(wrong)[:120]}"] += 1
+                self.errors[f"{kind}: {str(error)[:120]}"] += 1
             return b""
         with self.lock:
             self.seconds.setdefault(kind, []).append(time.perf_counter() - began)
@@ -186,7 +186,7 @@ def _watched(casbah: Casbah, told: Told, *, until: float) -> list[int]:
     found = []
     while time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
-        found.append(sum(each.memory()["held"] for each in casbah.processes()) or (found[-1] if found else 0))
+        found.append(sum(process.memory()["held"] for process in casbah.processes()) or (found[-1] if found else 0))
         answers, errors = sum(map(len, told.seconds.values())), sum(told.errors.values())
         left = max(0, until - time.monotonic())
         print(

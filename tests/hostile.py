@@ -197,7 +197,7 @@ def body(dice: random.Random, given: dict[str, Any]) -> tuple[bytes, bytes]:
     if kind < 0.8:
         return FORM, b"&".join(name + b"=" + quote_plus(each).encode() for name, each in fields.items())
     if kind < 0.9:
-        parts = (b'--XX\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % each for each in fields.items())
+        parts = (b'--XX\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % item for item in fields.items())
         return MULTIPART, damaged(dice, b"".join(parts) + b"--XX--\r\n")
     odd = (b"", noise(dice, 400), damaged(dice, text), gzip.compress(text, 1), b"\x1f\x8b" + noise(dice), text * 2, b"[" * 300 + text)  # fmt: skip
     return dice.choice(LABELS), dice.choice(odd)
@@ -210,7 +210,7 @@ def written(given: dict[str, Any]) -> dict[str, str]:
 
 def events(dice: random.Random) -> bytes:
     """What ingest may be sent: lines, a list, a saved answer, CSV, gzip, and what is none of these."""
-    lines = [json.dumps(each).encode() for each in dice.choices(EVENTS, k=dice.randrange(4))]
+    lines = [json.dumps(choice).encode() for choice in dice.choices(EVENTS, k=dice.randrange(4))]
     text = dice.choice((b"\n".join(lines), b"[" + b",".join(lines) + b"]", b'{"data": [' + b",".join(lines) + b"]}", CSV % b"".join(lines)))  # fmt: skip
     changed = dice.random()
     if changed < 0.5:

@@ -108,7 +108,7 @@ class DuckEngine:
 
     def find(self, query: Query, /) -> tuple[Sequence[bytes], int]:
         """See `Engine.find`."""
-        page, total = (self._asked(each) for each in statements(query))
+        page, total = (self._asked(statement) for statement in statements(query))
         return [record.encode() for (record,) in page], total[0][0]
 
     def fetch(self, activity_id: str, /) -> bytes | None:
@@ -188,8 +188,8 @@ class Duck:
         return [self._handler.process] if self._handler else []
 
     def stop(self) -> None:
-        for each in self.processes():
-            each.end()
+        for process in self.processes():
+            process.end()
 
 
 def opened(file: Path) -> Any:

@@ -34,7 +34,7 @@ class PostgreSQLEngine:
 
     def find(self, query: Query, /) -> tuple[Sequence[bytes], int]:
         """See `Engine.find`."""
-        page, total = (self._asked(each) for each in layout.statements(query))
+        page, total = (self._asked(statement) for statement in layout.statements(query))
         return [record for (record,) in page], total[0][0]
 
     def fetch(self, activity_id: str, /) -> bytes | None:

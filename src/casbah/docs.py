@@ -142,7 +142,7 @@ def _method(row: Filter, name: str) -> str:
     takes, kind = positive(operator).takes, row.field.kind
     parameters, body = _BY_TAKES.get(takes) or _BY_KIND.get(kind) or _plain(row)
     typed, read = _READERS[kind]
-    head = _signature(name, ["self", *(each.replace("TYPE", typed) for each in parameters)])
+    head = _signature(name, ["self", *(parameter.replace("TYPE", typed) for parameter in parameters)])
     body = body.replace("READ", f"_c.{read}").replace("NAME", f'"{name}"')
     return f'{head}\n        """{_sentence(_operator_help(name))}"""\n        return {body}\n'
 
@@ -153,7 +153,11 @@ def _signature(name: str, parameters: list[str]) -> str:
     line = f"    def {name}({joined}) -> _c.Condition:"
     if len(line) <= _WIDTH:
         return line
-    inner = f"        {joined}\n" if len(joined) + 8 <= _WIDTH else "".join(f"        {each},\n" for each in parameters)
+    inner = (
+        f"        {joined}\n"
+        if len(joined) + 8 <= _WIDTH
+        else "".join(f"        {parameter},\n" for parameter in parameters)
+    )
     return f"    def {name}(\n{inner}    ) -> _c.Condition:"
 
 

@@ -189,11 +189,11 @@ class FolderKeyValueStore:
             raise StoreClosedError
         try:
             yield
-        except sqlite3.Error as wrong:
-            if not is_database_error(wrong):
+        except sqlite3.Error as error:
+            if not is_database_error(error):
                 raise
-            log.warning("the database of %s failed: %s", self._kind.what, wrong)
-            raise KeyValueStoreUnavailableError(self._kind.what) from wrong
+            log.warning("the database of %s failed: %s", self._kind.what, error)
+            raise KeyValueStoreUnavailableError(self._kind.what) from error
 
 
 class MemoryKeyValueStore:

@@ -195,8 +195,8 @@ def _read(
         text = environment.get(row.variable, (presets or {}).get(row.name, row.default))
     try:
         return row.read(text)
-    except ValueError as wrong:
-        raise BadSettingError(row.variable, text, str(wrong)) from None
+    except ValueError as error:
+        raise BadSettingError(row.variable, text, str(error)) from None
 
 
 def _folder(text: str) -> Path:

@@ -49,7 +49,7 @@ def likely(draw: st.DrawFn) -> dict[str, Any]:
     for name in draw(st.lists(st.sampled_from([*FILTERS, "activity.eventType", "activity.actionType"]), max_size=3)):
         taken = FILTERS[name].operators if name in FILTERS else ("eq", "neq")
         operators = draw(st.lists(st.sampled_from(taken), max_size=3))
-        spelt = [draw(st.sampled_from([each, each.upper(), each.title()])) for each in operators]
+        spelt = [draw(st.sampled_from([operator, operator.upper(), operator.title()])) for operator in operators]
         filters[name] = {each: draw(SHAPED | st.lists(SHAPED, max_size=3)) for each in spelt}
     return {
         "filters": filters,

@@ -91,7 +91,9 @@ def test_it_matches_the_same_activities(name: str, operator: str) -> None:
     for value in samples.telling_values(name, operator):
         asked = where({name: {operator: value}}, now=NOW)
         found = simplified(asked)
-        assert [_holds(found, each) for each in READINGS] == [_holds(asked, each) for each in READINGS], value
+        assert [_holds(found, reading) for reading in READINGS] == [_holds(asked, reading) for reading in READINGS], (
+            value
+        )
 
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.always])

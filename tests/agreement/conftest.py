@@ -96,9 +96,9 @@ def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         else:
             store = stack.enter_context(closing(EmbeddedStore(tmp_path_factory.mktemp("agreement"), clock=lambda: NOW)))
         for start in range(0, len(records), 200):  # Several commits, hence several segments.
-            done = store.insert([arrival(each) for each in records[start : start + 200]], TENANT)
+            done = store.insert([arrival(record) for record in records[start : start + 200]], TENANT)
             assert (done.duplicates, done.refused) == (0, ())
-        names = [each["_id"] for each in records]
+        names = [record["_id"] for record in records]
         with pytest.MonkeyPatch.context() as patch:  # The words of a record are the same at every question.
             patch.setattr(matching, "phrases", cache(lambda reading: tuple(phrases(reading))))
             yield from _compared(store, names, records)
@@ -114,8 +114,8 @@ def _numbers(store: Store, query: Query) -> list[int]:
 
 
 def _compared(store: Store, names: list[str], records: list[dict[str, Any]]) -> Iterator[Compared]:
-    values = [oracle.values_of(each) for each in records]
-    yield Compared(store, names, [Reading(each) for each in records], values, records)
+    values = [oracle.values_of(record) for record in records]
+    yield Compared(store, names, [Reading(record) for record in records], values, records)
 
 
 def real_records() -> list[dict[str, Any]]:

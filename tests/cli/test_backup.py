@@ -66,7 +66,7 @@ def test_the_next_one_brings_only_what_is_new(filled: Path) -> None:
     assert first["new"] > second["new"] > 0
     assert second["bytes"] > second["new"]
     rows = shown("backup", "list", str(filled / "place"))
-    assert [each["totals"]["default"] for each in rows] == [300, 400]
+    assert [row["totals"]["default"] for row in rows] == [300, 400]
     told("backup", "restore", str(filled / "place"), "--backup", rows[0]["backup"], "--store", str(filled / "older"))
     assert shown("list", "--store", str(filled / "older"), "--limit", "1")["total"] == 300
 

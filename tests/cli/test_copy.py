@@ -103,7 +103,7 @@ def test_the_sources_event_is_still_known_where_it_was_copied_to(places: tuple[s
 
 def test_what_differs_is_told(places: tuple[str, str], tmp_path: Path) -> None:
     source, target = places
-    changed = [each | {"description": "another"} for each in RECORDS[:3]]
+    changed = [record | {"description": "another"} for record in RECORDS[:3]]
     filled(tmp_path, target, changed)
     (row,) = copied(source, target, code=1)
     assert (row["stored"], row["duplicates"], row["different"]) == (297, 3, 3)
@@ -126,7 +126,7 @@ def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places
         result = CliRunner().invoke(app, ["copy", "--from", source, "--to", target])
         assert result.exit_code == 0
         assert "not copied: default: IP range 'vpn': subnets: 203.0.113.0/24" in result.stderr
-    held = {each["name"] for each in json.loads(told("retention", "list", "--json", "--store", target))}
+    held = {load["name"] for load in json.loads(told("retention", "list", "--json", "--store", target))}
     assert held == {"case 4711", "theirs"}
     drawn = json.loads(told("ranges", "list", "--json", "--store", target))
     assert {each["name"] for each in drawn} == {"office", "their vpn"}

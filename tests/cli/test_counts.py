@@ -23,7 +23,7 @@ RECORDS = [
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
-    (tmp_path / "records.ndjson").write_text("".join(json.dumps(each) + "\n" for each in RECORDS))
+    (tmp_path / "records.ndjson").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
     told("ingest", str(tmp_path / "records.ndjson"))
     return tmp_path
 
@@ -49,7 +49,7 @@ def test_the_histogram_shows_every_span() -> None:
     by = told("histogram", "--by", "service", "--filter", "service neq 10980").splitlines()
     assert by[0].split()[-1] == "11161"
     answer = json.loads(told("histogram", "--width", str(DAY), "--json"))
-    assert [each["total"] for each in answer["spans"]] == [6] * 5
+    assert [span["total"] for span in answer["spans"]] == [6] * 5
 
 
 def test_nothing_is_shown_of_nothing() -> None:

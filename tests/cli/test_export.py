@@ -19,7 +19,7 @@ RECORDS = records(300, until=1_760_000_000_000)
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
-    (tmp_path / "records.ndjson").write_text("".join(json.dumps(each) + "\n" for each in RECORDS))
+    (tmp_path / "records.ndjson").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
     told("ingest", str(tmp_path / "records.ndjson"))
     return tmp_path
 
@@ -41,7 +41,7 @@ def test_the_ending_says_the_format(folder: Path) -> None:
     assert (folder / "all.ndjson.gz").read_bytes()[:2] == b"\x1f\x8b"
     told("export", str(folder / "plain"), "--format", "ndjson")
     assert {json.loads(line)["_id"] for line in (folder / "plain").read_text().splitlines()} == {
-        each["_id"] for each in RECORDS
+        record["_id"] for record in RECORDS
     }
     assert list((folder / "store" / "exports").iterdir()) == []
     assert [each.name for each in folder.iterdir() if each.name.endswith(".part")] == []

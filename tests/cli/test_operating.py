@@ -28,7 +28,7 @@ def test_every_setting_is_shown_and_no_secret(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CASBAH_CLUSTER_PASSWORD", "hush")
     monkeypatch.setenv("CASBAH_THROTTLE", "30/minute")
     rows = told("settings")
-    assert [each["setting"] for each in rows] == [row.variable for row in SETTINGS.values()]
+    assert [row["setting"] for row in rows] == [row.variable for row in SETTINGS.values()]
     assert "hush" not in json.dumps(rows)
     assert {each["setting"] for each in told("settings", "--chosen")} >= {"CASBAH_CLUSTER_PASSWORD", "CASBAH_THROTTLE"}
     assert "CASBAH_PORT" in [each["setting"] for each in told("settings", "port")]

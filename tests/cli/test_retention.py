@@ -20,7 +20,7 @@ OURS = "service eq 11161"
 @pytest.fixture(autouse=True)
 def _filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
-    (tmp_path / "records.ndjson").write_text("".join(json.dumps(each) + "\n" for each in RECORDS))
+    (tmp_path / "records.ndjson").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
     told("ingest", str(tmp_path / "records.ndjson"))
 
 
@@ -134,7 +134,7 @@ def test_an_attempt_that_deletes_nothing_leaves_two_acts_and_a_look_none() -> No
     assert told("delete", "--filter", OURS) == "100 match, 100 are held, 0 would be deleted\n"
     assert told("delete", "--filter", OURS, "--yes") == "100 match, 100 are held, 0 deleted\n"
     acts = json.loads(told("list", "--json", "--asc", "--filter", "service eq 900013"))["data"]
-    names = [each["mainInfo"]["rawOperationName"] for each in acts]
+    names = [act["mainInfo"]["rawOperationName"] for act in acts]
     assert [name for name in names if "delete" in name] == ["begin_delete_activities", "delete_activities"]
 
 

@@ -24,9 +24,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ingested(folder: Path, *numbers: int) -> list[str]:
-    (folder / "records.ndjson").write_text("".join(json.dumps(record(each)) + "\n" for each in numbers))
+    (folder / "records.ndjson").write_text("".join(json.dumps(record(number)) + "\n" for number in numbers))
     assert CliRunner().invoke(app, ["ingest", str(folder / "records.ndjson")]).exit_code == 0
-    return [record(each)["_id"] for each in numbers]
+    return [record(number)["_id"] for number in numbers]
 
 
 def shown(*words: str) -> list[str]:

@@ -54,7 +54,7 @@ def test_created_and_listed(run):
     assert abs(made["expires"] - made["created"] - 30 * DAY) < HOUR
     run("create", "later", "--expires", "2999-12-31")
     run("create", "never")
-    listed = {each["name"]: (each["status"], each["expires"]) for each in json.loads(run("list", "--json").stdout)}
+    listed = {load["name"]: (load["status"], load["expires"]) for load in json.loads(run("list", "--json").stdout)}
     assert listed == {"dash": ("Generated", made["expires"]), "later": ("Generated", 32_503_593_600_000), "never": ("Generated", None)}  # fmt: skip
     table = run("list").stdout
     assert "expires" in table

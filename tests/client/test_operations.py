@@ -98,7 +98,7 @@ def test_the_most_frequent_values_are_counted(play):
 def test_activities_are_laid_out_in_time(play):
     async def story(activities):
         found = await settled(activities.histogram(by="service", spans=10))
-        assert sum(each["total"] for each in found["spans"]) == found["total"] == 12
+        assert sum(span["total"] for span in found["spans"]) == found["total"] == 12
         assert [each["total"] for each in found["series"]] == [12]
         some = where.activity.id.eq("activity-3", "activity-4")
         assert (await settled(activities.histogram(some, width=1, sort="created")))["total"] == 2

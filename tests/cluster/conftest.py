@@ -15,8 +15,8 @@ def place(nodes: Nodes) -> Iterator[Place]:
     nodes.wait(nodes=len(nodes.nodes), status="green")
     with opening.place(nodes) as made:
         yield made
-    for each in nodes.nodes:  # Whatever became of the test, the next one begins with a whole cluster.
-        each.revive()
+    for node in nodes.nodes:  # Whatever became of the test, the next one begins with a whole cluster.
+        node.revive()
     nodes.wait(nodes=len(nodes.nodes))
 
 

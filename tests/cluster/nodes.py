@@ -72,8 +72,8 @@ class Node:
             http=self.http,
             transport=self.transport,
             folder=self.folder,
-            seeds=", ".join(f'"127.0.0.1:{each.transport}"' for each in nodes),
-            names=", ".join(each.name for each in nodes),
+            seeds=", ".join(f'"127.0.0.1:{node.transport}"' for node in nodes),
+            names=", ".join(node.name for node in nodes),
         )
         (self.folder / "config" / "opensearch.yml").write_text(settings)
         _give(self.folder)
@@ -136,14 +136,14 @@ class Nodes:
 
     @property
     def hosts(self) -> str:
-        return ",".join(f"127.0.0.1:{each.http}" for each in self.nodes)
+        return ",".join(f"127.0.0.1:{node.http}" for node in self.nodes)
 
     def start(self) -> None:
         self._folder.mkdir(parents=True)
         self._folder.chmod(0o755)
-        for each in self.nodes:
-            each.prepare(self.nodes)
-            each.start()
+        for node in self.nodes:
+            node.prepare(self.nodes)
+            node.start()
         self.wait(nodes=len(self.nodes))
 
     def wait(self, *, nodes: int | None = None, status: str = "yellow", seconds: int = 180) -> None:
@@ -163,23 +163,23 @@ class Nodes:
             time.sleep(0.5)
 
     def named(self, name: str) -> Node:
-        return next(each for each in self.nodes if each.name == name)
+        return next(node for node in self.nodes if node.name == name)
 
     def health(self) -> Any:
         return self.ask("GET", "/_cluster/health")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer of the first node that gives one; None if none does."""
-        for each in self.nodes:
+        for node in self.nodes:
             try:
-                return httpx.request(method, each.url + path, json=body, timeout=20).json()
+                return httpx.request(method, node.url + path, json=body, timeout=20).json()
             except (httpx.HTTPError, ValueError):
                 continue
         return None
 
     def close(self) -> None:
-        for each in self.nodes:
-            each.kill()
+        for node in self.nodes:
+            node.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

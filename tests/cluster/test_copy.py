@@ -36,7 +36,7 @@ def test_there_and_back_again(place: Place, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "mine"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     one, back = str(tmp_path / "one"), str(tmp_path / "back")
-    (tmp_path / "records.ndjson").write_text("".join(json.dumps(each) + "\n" for each in RECORDS))
+    (tmp_path / "records.ndjson").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
     CliRunner().invoke(app, ["ingest", str(tmp_path / "records.ndjson"), "--store", one])
     token = json.loads(CliRunner().invoke(app, ["token", "create", "reader", "--json", "--store", one]).stdout)
     CliRunner().invoke(app, ["feedback", RECORDS[0]["_id"], "--text", "seen", "--store", one])
@@ -51,7 +51,7 @@ def test_there_and_back_again(place: Place, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path: Path) -> None:
-    body = "\n".join(json.dumps(each) for each in RECORDS).encode()
+    body = "\n".join(json.dumps(record) for record in RECORDS).encode()
     questions = [
         ("POST", LIST, b"{}"),
         ("POST", LIST, b'{"filters": {"location.country": {"eq": ["US"]}}, "skip": 20, "sortDirection": "asc"}'),

@@ -77,7 +77,7 @@ def followed(store: OpenSearchStore) -> list[str]:
     found, after = [], 0
     while True:
         got = store.changes(p.Everything(), TENANT, after=after, limit=1_000)
-        found += [json.loads(each.record)["_id"] for each in got.changes]
+        found += [json.loads(change.record)["_id"] for change in got.changes]
         if got.reached == after:
             return found
         after = got.reached
@@ -125,8 +125,8 @@ def while_storing(place: Place, disturb: Callable[[], None], *, servers: int = 2
             disturb()
         finally:
             done.set()
-    for each in stores:
-        each.close()
+    for store in stores:
+        store.close()
     return Ledger(
         set().union(*(each.acknowledged for each in ledgers)),
         set().union(*(each.sent for each in ledgers)),
@@ -168,11 +168,11 @@ def test_a_node_that_does_not_answer(place: Place) -> None:
 
 def test_all_nodes_are_killed_at_once(place: Place) -> None:
     def disturb() -> None:
-        for each in place.nodes.nodes:
-            each.kill()
+        for node in place.nodes.nodes:
+            node.kill()
         time.sleep(1)
-        for each in place.nodes.nodes:
-            each.start()
+        for node in place.nodes.nodes:
+            node.start()
         place.nodes.wait(nodes=3, status="green")
         time.sleep(2)
 
@@ -242,8 +242,8 @@ def test_two_servers_that_store_the_same_store_it_once(place: Place) -> None:
     assert sum(each.stored for each in told) == 20 * BATCH
     assert sum(each.duplicates for each in told) == 3 * 20 * BATCH
     assert sorted(followed(stores[0])) == sorted(ids(arrival(each).record for n in range(20) for each in batch(n)))
-    for each in stores:
-        each.close()
+    for store in stores:
+        store.close()
 
 
 def test_another_server_goes_on_where_one_died(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

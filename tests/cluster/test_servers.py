@@ -74,8 +74,8 @@ def test_the_throttle_counts_what_all_servers_are_asked(place: Place, tmp_path: 
         key = Asker(one.app, one.local_key)("POST", TOKENS, body(name="a")).json["token"]
         asks = [Asker(each.app, key) for each in (one, two)]
         answers = [asks[number % 2]("GET", LIST) for number in range(8)]
-        assert [each.status for each in answers] == [200] * 5 + [429] * 3
-        assert [each.headers["ratelimit"] for each in answers[:5]] == [
+        assert [answer.status for answer in answers] == [200] * 5 + [429] * 3
+        assert [answer.headers["ratelimit"] for answer in answers[:5]] == [
             f'"tenant";r={left};t=60' for left in (4, 3, 2, 1, 0)
         ]
 
@@ -147,11 +147,11 @@ class Balancer:
     def look(self) -> None:
         while not self.done.is_set():
             found = []
-            for each in self.servers:
+            for server in self.servers:
                 try:
-                    answer = httpx.get(f"{each.url}/readyz", trust_env=False, timeout=5)
+                    answer = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=5)
                     if answer.status_code == 200:
-                        found.append(each.url)
+                        found.append(server.url)
                     self.leaving += "about to stop" in answer.text
                 except httpx.HTTPError:
                     continue
@@ -180,8 +180,8 @@ def client(number: int, key: str, balancer: Balancer, said: Counter[str], stored
                 said[str(answer.status_code)] += 1
             except (httpx.ConnectError, IndexError):  # Nothing was sent: a balancer asks the next.
                 time.sleep(0.02)
-            except httpx.HTTPError as wrong:
-                said[repr(wrong)] += 1
+            except httpx.HTTPError as error:
+                said[repr(error)] += 1
 
 
 def test_a_rolling_restart_drops_no_request(place: Place, tmp_path: Path) -> None:

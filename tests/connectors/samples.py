@@ -32,7 +32,7 @@ def made(folder: Path) -> list[dict[str, Any]]:
     (events,) = folder.glob("events.*")
     body = events.read_bytes()
     page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
-    return [_record(each) for each in arrivals(page.items, Enrichment()) if isinstance(each, NewActivity)]
+    return [_record(arrival) for arrival in arrivals(page.items, Enrichment()) if isinstance(arrival, NewActivity)]
 
 
 def expected(folder: Path) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def _main(arguments: list[str]) -> None:
             folder = HERE / name
             folder.mkdir(exist_ok=True)
             events = list(_choose(Path(data), name))
-            (folder / "events.ndjson").write_bytes(b"".join(each + b"\n" for each in events))
+            (folder / "events.ndjson").write_bytes(b"".join(event + b"\n" for event in events))
             print(f"{name}: {len(events)} events")
         return
     for folder in folders():

@@ -79,8 +79,8 @@ def read(shared, file):
 @pytest.mark.parametrize(("file", "connector", "count", "distinct", "refused"), CASES)
 def test_counts(shared, file, connector, count, distinct, refused):
     found, items = read(shared, file)
-    fresh = {(each.id, each.digest) for each in items if isinstance(each, NewActivity)}
-    refusals = [each.reason for each in items if isinstance(each, Refusal)]
+    fresh = {(item.id, item.digest) for item in items if isinstance(item, NewActivity)}
+    refusals = [item.reason for item in items if isinstance(item, Refusal)]
     assert (found, len(items), len(fresh), len(refusals)) == (connector, count, distinct, refused)
     assert all(reason.startswith(("no usable time: ", "source not recognised; ")) for reason in refusals)
 
@@ -94,15 +94,15 @@ def test_the_same_file_again_gives_the_same(shared, file):
 def test_an_event_stands_in_its_record_byte_for_byte(shared, file):
     text = (shared / "data" / "sources" / file).read_bytes()
     _, items = read(shared, file)
-    for each in items:
-        if isinstance(each, NewActivity) and each.digest:
-            assert each.record[each.record.index(b'"rawDataJson":') + 14 : -1] in text
+    for item in items:
+        if isinstance(item, NewActivity) and item.digest:
+            assert item.record[item.record.index(b'"rawDataJson":') + 14 : -1] in text
 
 
 def test_one_id_with_several_bodies_is_several_activities(shared):
     _, items = read(shared, "aws_cloudtrail/panther_AWS_CloudTrail.ndjson")
     bodies = Counter(
-        identity for identity, _ in {(each.id, each.digest) for each in items if isinstance(each, NewActivity)}
+        identity for identity, _ in {(item.id, item.digest) for item in items if isinstance(item, NewActivity)}
     )
     assert max(bodies.values()) > 1
 

@@ -35,10 +35,10 @@ def followed(
     found: list[str] = []
     while True:
         got = store.changes(predicate, scope, after=after, limit=limit)
-        numbers = [each.number for each in got.changes]
+        numbers = [change.number for change in got.changes]
         assert numbers == sorted(set(numbers))
-        assert all(after < each <= got.reached for each in numbers)
-        found += [json.loads(each.record)["_id"] for each in got.changes]
+        assert all(after < number <= got.reached for number in numbers)
+        found += [json.loads(change.record)["_id"] for change in got.changes]
         if got.reached == after:
             return found, after
         after = got.reached
@@ -150,7 +150,7 @@ def test_readers_beside_many_writers_miss_nothing(store: Store) -> None:
             # Whoever crashes before it has kept the number asks from there again.
             if own.random() < 0.2:
                 continue
-            found += [json.loads(each.record)["_id"] for each in got.changes]
+            found += [json.loads(change.record)["_id"] for change in got.changes]
             if ended and got.reached == number:
                 return found
             number = got.reached
@@ -159,8 +159,8 @@ def test_readers_beside_many_writers_miss_nothing(store: Store) -> None:
         readers = [pool.submit(follow, seed) for seed in range(3)]
         writers = list(pool.map(lambda batch: store.insert(batch, TENANT), batches))
         done.set()
-        found = [each.result() for each in readers]
-    assert sum(each.stored for each in writers) == 200
+        found = [reader.result() for reader in readers]
+    assert sum(writer.stored for writer in writers) == 200
     expected = sorted(each.id for batch in batches for each in batch)
     assert [sorted(each) for each in found] == [expected] * 3
     assert found[0] == found[1] == found[2] == followed(store)[0]
@@ -193,7 +193,7 @@ def test_the_union_of_what_a_client_saw_is_what_is_stored(
                     break
                 if next(dice) and not all(crashes):
                     continue
-                seen += [json.loads(each.record)["_id"] for each in got.changes]
+                seen += [json.loads(change.record)["_id"] for change in got.changes]
                 kept = got.reached
         scanned = store.scan(query(isScan=True, limit=5_000), TENANT)
         assert sorted(seen) == sorted(json.loads(each)["_id"] for each in scanned.records)

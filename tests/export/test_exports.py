@@ -47,7 +47,7 @@ def filled(house: Application, count: int, *, ties: int = 1) -> list[str]:
     found = records(count, ties=ties, until=1_760_000_000_000)
     house.services.store.insert([arrival(each) for each in found], TENANT)
     query = parse({"isScan": True, "limit": 5_000}, now=0)
-    return [json.loads(each)["_id"] for each in house.services.store.scan(query, TENANT).records]
+    return [json.loads(record)["_id"] for record in house.services.store.scan(query, TENANT).records]
 
 
 def ended(house: Application, export: Export) -> Export:

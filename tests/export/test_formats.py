@@ -155,8 +155,8 @@ def test_an_export_of_nothing_is_a_file_that_can_be_read(form: str) -> None:
 
 
 def test_the_agent_s_lines_hold_whatever_a_record_does() -> None:
-    lines = [parse(each) for each in written("cef", [*ODD, EMPTY]).decode().splitlines()]
-    assert [dict(each.pairs)["externalId"] for each in lines] == ["o1", "o2", "3", "e"]
+    lines = [parse(line) for line in written("cef", [*ODD, EMPTY]).decode().splitlines()]
+    assert [dict(line.pairs)["externalId"] for line in lines] == ["o1", "o2", "3", "e"]
     assert written("cef", []) == b""
 
 

@@ -38,7 +38,7 @@ class Act:
             batches = [self.brings[each :: self.batches] for each in range(self.batches)]
             told = [store.insert_soon([arrival(made(each)) for each in batch], scope) for batch in batches]
             answers = [each.result() for each in told]
-            assert sum(each.stored + each.duplicates for each in answers) == len(self.brings)
+            assert sum(answer.stored + answer.duplicates for answer in answers) == len(self.brings)
         elif self.replaces is not None:
             store.replace([arrival(made(self.replaces, version=self.number))], scope)
         elif self.says is not None:

@@ -295,16 +295,16 @@ def _summary(outcomes: Sequence[Outcome]) -> int:
         f"\n{'kind':14}{'cycles':>8}{'acknowledged':>14}{'refused':>9}{'unanswered':>12}{'wrong':>7}", file=sys.stderr
     )
     for kind in KINDS:
-        ours = [each for each in outcomes if each.kind == kind.name]
+        ours = [outcome for outcome in outcomes if outcome.kind == kind.name]
         if ours:
             sums = (
-                sum(each.done for each in ours),
-                sum(each.refused for each in ours),
-                sum(each.unanswered for each in ours),
+                sum(our.done for our in ours),
+                sum(our.refused for our in ours),
+                sum(our.unanswered for our in ours),
             )
-            amiss = sum(bool(each.wrong) for each in ours)
+            amiss = sum(bool(our.wrong) for our in ours)
             print(f"{kind.name:14}{len(ours):8}{sums[0]:14}{sums[1]:9}{sums[2]:12}{amiss:7}", file=sys.stderr)
-    return int(any(each.wrong for each in outcomes))
+    return int(any(outcome.wrong for outcome in outcomes))
 
 
 if __name__ == "__main__":

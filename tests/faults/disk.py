@@ -100,7 +100,7 @@ class Disk:
 
     def _unknown(self, call: Call) -> None:
         """A call that is not modelled must not touch what is."""
-        touches = any(isinstance(each, bytes) and self._inside(each) is not None for each in call.arguments)
+        touches = any(isinstance(argument, bytes) and self._inside(argument) is not None for argument in call.arguments)
         if touches or any(number in self._open for number in _numbers(call)):
             raise NotImplementedError(f"{call.name}{call.arguments} cannot be replayed")
 
@@ -249,7 +249,7 @@ def _number(argument: str | bytes) -> int:
 
 def _numbers(call: Call) -> Sequence[int]:
     """What may be descriptors among the arguments of a call that is not known."""
-    return [int(each) for each in call.arguments[:1] if isinstance(each, str) and each.isdigit()]
+    return [int(argument) for argument in call.arguments[:1] if isinstance(argument, str) and argument.isdigit()]
 
 
 def _apply(content: bytearray, offset: int, data: bytes | None) -> None:

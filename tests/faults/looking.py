@@ -33,7 +33,7 @@ def _wrong(folder: Path, seed: int, sent: Sequence[int], done: Iterable[int]) ->
         everything = {name for number in sent for name in act(seed, number).brings}
         for number in sent:
             brings = act(seed, number).brings
-            store.insert([arrival(made(each)) for each in brings], SCOPE)
+            store.insert([arrival(made(bring)) for bring in brings], SCOPE)
         if (total := store.count(Everything(), SCOPE)) != len(everything):
             yield f"after delivering all again there are {total} activities, not {len(everything)}"
     finally:
@@ -48,8 +48,8 @@ def _wrong(folder: Path, seed: int, sent: Sequence[int], done: Iterable[int]) ->
 def _amiss(store: EmbeddedStore, what: Expected, *, whole: Iterable[str] = ()) -> Iterator[str]:
     """`whole`: ids that are there for certain, beside those that are expected."""
     changes = store.changes(Everything(), SCOPE, after=0, limit=1_000_000)
-    listed = {json.loads(each.record)["_id"]: each.record for each in changes.changes}
-    yield from _doubled("the change feed", [json.loads(each.record)["_id"] for each in changes.changes])
+    listed = {json.loads(change.record)["_id"]: change.record for change in changes.changes}
+    yield from _doubled("the change feed", [json.loads(change.record)["_id"] for change in changes.changes])
     page = store.scan(query(limit=1_000_000, isScan=True), SCOPE)
     scanned = [json.loads(each)["_id"] for each in page.records]
     yield from _doubled("a scan", scanned)
@@ -74,7 +74,7 @@ def _amiss(store: EmbeddedStore, what: Expected, *, whole: Iterable[str] = ()) -
 
 def _other(name: str, record: bytes, fetched: bytes | None, versions: set[int]) -> Iterator[str]:
     """Whether a record is none of the versions that it may be."""
-    if json.loads(record) not in [made(name, version=each) for each in versions]:
+    if json.loads(record) not in [made(name, version=version) for version in versions]:
         yield f"the record of {name} is none of the versions {sorted(versions)}: {record[:80]!r}"
     if fetched != record:
         yield f"{name} is fetched as {fetched!r} and listed as {record!r}"

@@ -48,8 +48,8 @@ def main() -> int:
 def _done(store: EmbeddedStore, seed: int, number: int) -> bytes:
     try:
         act(seed, number).do(store, SCOPE)
-    except Exception as wrong:  # noqa: BLE001  whatever it is, it is no answer
-        return f"failed {number} {type(wrong).__name__}: {' '.join(str(wrong).split())}\n".encode()
+    except Exception as error:  # noqa: BLE001  whatever it is, it is no answer
+        return f"failed {number} {type(error).__name__}: {' '.join(str(error).split())}\n".encode()
     return f"done {number}\n".encode()
 
 

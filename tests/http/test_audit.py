@@ -86,7 +86,7 @@ def test_reading_is_there_after_the_house_was_closed(tmp_path):
     with compose.build(settings.read({}, store=str(tmp_path), audit="all")) as house:
         Asker(house.app, house.local_key)("GET", LIST)
     with compose.build(settings.read({}, store=str(tmp_path), audit="off")) as house:
-        assert [each["operation"] for each in acts(Asker(house.app, house.local_key))] == ["list_activities"]
+        assert [act["operation"] for act in acts(Asker(house.app, house.local_key))] == ["list_activities"]
 
 
 def test_what_was_not_permitted_is_there_and_what_failed_is_not(tmp_path):

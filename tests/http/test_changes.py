@@ -25,7 +25,7 @@ TENANT = Scope("default")
 
 
 def stored(house: Application, *numbers: int, scope: Scope = TENANT, **more: Any) -> list[str]:
-    made = [record(each, **more) for each in numbers]
+    made = [record(number, **more) for number in numbers]
     house.services.store.insert([arrival(each) for each in made], scope)
     return [each["_id"] for each in made]
 

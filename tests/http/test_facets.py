@@ -71,14 +71,14 @@ def matching(filters: dict[str, Any]) -> list[dict[str, Any]]:
 def test_facets_of_everything_that_can_be_counted(ask, filters):
     answer = asked(ask, FACETS, filters=filters, facets=list(COUNTABLE), limit=5)
     assert answer["total"] == len(matching(filters))
-    assert [each["filter"] for each in answer["facets"]] == list(COUNTABLE)
+    assert [facet["filter"] for facet in answer["facets"]] == list(COUNTABLE)
     for facet in answer["facets"]:
         field = FILTERS[facet["filter"]].field
         counts = Counter(
-            each for found in matching(filters) for each in values(field, Reading(found)) if _plain(field, each)
+            value for found in matching(filters) for value in values(field, Reading(found)) if _plain(field, value)
         )
         expected = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:5]
-        assert [each["total"] for each in facet["values"]] == [total for _, total in expected], facet
+        assert [value["total"] for value in facet["values"]] == [total for _, total in expected], facet
 
 
 def _plain(field: Any, value: Any) -> bool:
@@ -100,22 +100,22 @@ def test_there_are_values_to_ask_for(ask):
 
 
 def test_what_is_usual_is_counted_where_nothing_is_named(ask):
-    assert [each["filter"] for each in asked(ask, FACETS)["facets"]] == list(USUAL)
+    assert [facet["filter"] for facet in asked(ask, FACETS)["facets"]] == list(USUAL)
 
 
 def test_values_by_their_beginning_in_any_case(ask):
     (facet,) = asked(ask, FACETS, facets=["user.username"], prefix="USER-1", limit=50)["facets"]
-    assert {each["value"] for each in facet["values"]} == {
+    assert {value["value"] for value in facet["values"]} == {
         each["user"]["userName"].lower() for each in RECORDS if each["user"]["userName"].startswith("User-1")
     }
     (facet,) = asked(ask, FACETS, facets=["entity"], prefix="actor-1")["facets"]
-    assert [each["value"] for each in facet["values"]] == [{"id": "actor-1"}]
+    assert [value["value"] for value in facet["values"]] == [{"id": "actor-1"}]
 
 
 def test_facets_in_a_query_string_and_by_another_name(ask):
     reply = ask("GET", f"{FACETS}?facets=service,activity.actionType&limit=1")
-    assert [each["filter"] for each in reply.json["facets"]] == ["service", "actionType"]
-    assert [len(each["values"]) for each in reply.json["facets"]] == [1, 1]
+    assert [facet["filter"] for facet in reply.json["facets"]] == ["service", "actionType"]
+    assert [len(facet["values"]) for facet in reply.json["facets"]] == [1, 1]
 
 
 @pytest.mark.parametrize("filters", NAMED)
@@ -125,12 +125,12 @@ def test_the_histogram_counts_what_matches(ask, filters, width):
     moments = sorted(each["timestamp"] for each in matching(filters))
     assert (answer["first"], answer["last"], answer["total"]) == (moments[0], moments[-1], len(moments))
     assert answer["width"] == width or (width is None and answer["width"] in WIDTHS)
-    starts = [each["start"] for each in answer["spans"]]
+    starts = [span["start"] for span in answer["spans"]]
     assert starts == sorted(starts)
     for span in answer["spans"]:
-        inside = [each for each in moments if span["start"] <= each < span["start"] + answer["width"]]
+        inside = [moment for moment in moments if span["start"] <= moment < span["start"] + answer["width"]]
         assert span["total"] == len(inside) > 0
-    assert sum(each["total"] for each in answer["spans"]) == answer["total"]
+    assert sum(span["total"] for span in answer["spans"]) == answer["total"]
 
 
 @pytest.mark.parametrize("by", ["service", "location.country", "user.username", "user.tags"])
@@ -143,7 +143,7 @@ def test_the_histogram_by_values(ask, by):
     assert answer["rest"]["total"] == rest.total()
     for series in answer["series"]:
         having = [each["timestamp"] for each in RECORDS if series["value"] in values(field, Reading(each))]
-        assert series["total"] == len(having) == sum(each["total"] for each in series["spans"])
+        assert series["total"] == len(having) == sum(span["total"] for span in series["spans"])
         for span in series["spans"]:
             assert span["total"] == sum(span["start"] <= each < span["start"] + DAY for each in having)
 
@@ -179,8 +179,8 @@ def test_where_nothing_matches_there_is_nothing_to_lay_out(ask):
 def test_days_begin_at_midnight_and_weeks_on_monday(ask):
     days = asked(ask, HISTOGRAM, width=DAY)["spans"]
     weeks = asked(ask, HISTOGRAM, width=7 * DAY)["spans"]
-    assert {each["start"] % DAY for each in days} == {0}
-    assert {(each["start"] // DAY + 3) % 7 for each in weeks} == {0}
+    assert {day["start"] % DAY for day in days} == {0}
+    assert {(week["start"] // DAY + 3) % 7 for week in weeks} == {0}
 
 
 def test_the_moments_of_storing_can_be_laid_out_too(ask):

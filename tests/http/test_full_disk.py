@@ -62,7 +62,7 @@ def test_what_cannot_be_written_is_refused_with_503(full, caplog, path, body) ->
             Asker(house.app, house.local_key)("POST", path, text.encode(), headers={"sec-fetch-site": "same-origin"})
             for _ in range(40)
         ]
-    refused = [each for each in answers if each.status >= 400]
+    refused = [answer for answer in answers if answer.status >= 400]
     assert {each.status for each in refused} == {503}
     assert {each.headers["retry-after"] for each in refused} == {"5"}
     assert not [each for each in caplog.records if each.exc_info], "it is no bug"
@@ -86,7 +86,7 @@ def test_every_route_that_writes_is_in_the_table() -> None:
     """Those that remove or change use the same stores as those that add."""
     adding = {route.path for route in ROUTES if route.methods == ("POST",) and "{" not in route.path}
     others = ("activities/delete", "activities/enrich", "retention/apply", "retention/trail", "rejects/replay")
-    elsewhere = {f"{EXTENSION}/{each}" for each in others}
+    elsewhere = {f"{EXTENSION}/{other}" for other in others}
     elsewhere |= {path for path in adding if "/mimic" in path}
     covered = {case.values[0].partition("?")[0] for case in WRITES}
     assert adding - elsewhere <= covered

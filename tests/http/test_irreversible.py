@@ -166,7 +166,7 @@ def test_a_slip_in_any_encoding_is_refused(untouched, path: str, body: bytes, he
 
 
 @pytest.mark.parametrize(
-    "path", sorted(each.path for each in ROUTES if each.path.startswith(EXTENSION) and "DELETE" in each.methods)
+    "path", sorted(route.path for route in ROUTES if route.path.startswith(EXTENSION) and "DELETE" in route.methods)
 )
 @pytest.mark.parametrize(("query", "body"), [("?dryRun=true", b""), ("", b'{"dryRun": true}')])
 def test_whatever_removes_by_its_path_refuses_parameters(untouched, path: str, query: str, body: bytes):

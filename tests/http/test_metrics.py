@@ -22,7 +22,9 @@ def counted(ask: Asker) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     assert answer.status == 200
     families = text_string_to_metric_families(answer.body.decode())
     return {
-        (each.name, tuple(sorted(each.labels.items()))): each.value for family in families for each in family.samples
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
     }
 
 
@@ -91,7 +93,7 @@ def logged():
     before, level = root.handlers[:], root.level
     told = io.StringIO()
     logs.set_up(level="info", form="json", of_requests=True, stream=told)
-    yield lambda: [json.loads(each) for each in told.getvalue().splitlines()]
+    yield lambda: [json.loads(line) for line in told.getvalue().splitlines()]
     logs._requests = None
     root.handlers[:] = before
     root.setLevel(level)

@@ -62,7 +62,9 @@ def operations() -> Iterator[tuple[str, str, dict, list]]:
 
 
 def test_it_is_openapi_3_1():
-    wrong = [f"{each.instance_path}: {each.message}" for each in OPENAPI_31_VALIDATOR.iter_errors(DOCUMENT)]
+    wrong = [
+        f"{iter_error.instance_path}: {iter_error.message}" for iter_error in OPENAPI_31_VALIDATOR.iter_errors(DOCUMENT)
+    ]
     assert wrong == []
 
 
@@ -273,7 +275,7 @@ def check(operation: dict, reply: Reply) -> None:
     label = reply.headers["content-type"].partition(";")[0] if kinds else None
     assert label is None or label in kinds
     if label == JSON:
-        assert [each.message for each in validator(kinds[label]["schema"]).iter_errors(reply.json)] == []
+        assert [iter_error.message for iter_error in validator(kinds[label]["schema"]).iter_errors(reply.json)] == []
 
 
 def resolved(part: dict) -> dict:
@@ -540,7 +542,7 @@ def test_every_command_of_the_page_works(ask, ask_mimic, ask_alone, command):
     options = dict(itertools.pairwise(words))
     assert words[:2] == ["curl", "-s"]
     assert options.get("-H", "Authorization: Token $TOKEN") == "Authorization: Token $TOKEN"
-    path = next(each for each in words if each.startswith("http://")).removeprefix("http://127.0.0.1:8765")
+    path = next(word for word in words if word.startswith("http://")).removeprefix("http://127.0.0.1:8765")
     if "-G" in words:
         path += "?" + urlencode([tuple(options["--data-urlencode"].split("=", 1))])
     body = options.get("--data-binary", "").encode()

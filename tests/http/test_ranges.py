@@ -65,8 +65,8 @@ def test_the_published_script_sees_no_change_where_there_is_none(ask):
     }
     assert create(ask, **sent, overrideOrganization=True).status == 200
     (found,) = listed(ask, filters={}, skip=0, limit=20)
-    assert sorted(each["originalString"] for each in found["subnets"]) == sorted(sent["subnets"])
-    assert [each["id"] for each in found["tags"]] == sent["tags"]
+    assert sorted(subnet["originalString"] for subnet in found["subnets"]) == sorted(sent["subnets"])
+    assert [tag["id"] for tag in found["tags"]] == sent["tags"]
     assert found["organization"] is None
 
 

@@ -171,9 +171,9 @@ def test_everything_says_how_many_older_ones_remain_and_skip_goes_on_with_them(h
     keep(house, b"{broken", event("a"), b"{broken", event("b"), b"{broken", event("c"), event("d"))
     results = [replayed(house, everything=True)]
     while results[-1]["remaining"]:
-        skip = sum(len(each["refused"]) for each in results)
+        skip = sum(len(result["refused"]) for result in results)
         results.append(replayed(house, everything=True, skip=skip))
-    assert [(each["stored"], len(each["refused"]), each["remaining"]) for each in results] == [
+    assert [(result["stored"], len(result["refused"]), result["remaining"]) for result in results] == [
         (1, 2, 4),
         (2, 1, 1),
         (1, 0, 0),

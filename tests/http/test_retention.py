@@ -80,7 +80,7 @@ def test_what_is_held_stays_until_the_hold_is_removed(ask):
     assert total(ask, BOB) == 2
     assert ask("DELETE", f"{RULES}/{held.json['id']}").json["name"] == "case 7"
     assert post(ask, DELETE, filters=BOB, dryRun=False).json["deleted"] == 2
-    assert [each["operation"] for each in acts(ask) if not each["operation"].startswith("begin_")] == [
+    assert [act["operation"] for act in acts(ask) if not act["operation"].startswith("begin_")] == [
         "add_rule",
         "delete_activities",
         "remove_rule",
@@ -141,13 +141,13 @@ def test_a_deletion_that_breaks_off_leaves_an_act_all_the_same(house, ask, monke
     assert post(ask, DELETE, everything=True, dryRun=False).status == 503
     post(ask, RULES, name="a week", days=7, everything=True)
     assert post(ask, f"{RULES}/apply", dryRun=False).json["data"][0]["error"]
-    assert [each["operation"] for each in acts(ask) if each["operation"] != "add_rule"] == [
+    assert [act["operation"] for act in acts(ask) if act["operation"] != "add_rule"] == [
         "begin_delete_activities",
         "delete_activities",
         "begin_apply_retention",
         "apply_retention",
     ]
-    assert ["interrupted" in each["result"] for each in acts(ask)] == [False, True, False, False, True]
+    assert ["interrupted" in act["result"] for act in acts(ask)] == [False, True, False, False, True]
 
 
 def test_rules_are_of_their_tenant(house, ask):
@@ -169,7 +169,7 @@ def test_only_administrators_delete(house, ask):
         post(reader, RULES, name="x", days=1),
         reader("GET", RULES),
     ]
-    assert [each.status for each in answers] == [403, 403, 403]
+    assert [answer.status for answer in answers] == [403, 403, 403]
     assert total(ask) == 20
 
 

@@ -44,17 +44,17 @@ def scalars(value: Any) -> Iterator[Any]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    return (each for each in scalars(value) if isinstance(each, str))
+    return (scalar for scalar in scalars(value) if isinstance(scalar, str))
 
 
 GAPS = [
     Gap(
         "to JSON Schema 1.0 is the integer 1; ids and sources are refused as floats, as MDCA's are no numbers",
-        lambda _, value: any(type(each) is float and each.is_integer() for each in scalars(value)),
+        lambda _, value: any(type(scalar) is float and scalar.is_integer() for scalar in scalars(value)),
     ),
     Gap(
         "half a surrogate pair cannot be handed to a validator; the server reads it as U+FFFD",
-        lambda _, value: any("\ud800" <= sign <= "\udfff" for each in texts(value) for sign in each),
+        lambda _, value: any("\ud800" <= sign <= "\udfff" for text in texts(value) for sign in text),
     ),
 ]
 
@@ -69,9 +69,7 @@ def accepted(filters: Any) -> bool:
 
 def in_a_gap(filters: Any) -> bool:
     conditions = [each for each in filters.values() if isinstance(each, dict)] if isinstance(filters, dict) else []
-    return any(
-        each.holds(operator, value) for found in conditions for operator, value in found.items() for each in GAPS
-    )
+    return any(gap.holds(operator, value) for found in conditions for operator, value in found.items() for gap in GAPS)
 
 
 def disagreement(filters: Any) -> str:
@@ -181,7 +179,7 @@ def test_a_query_is_valid_where_it_is_accepted(body):
         server = True
     except errors.RequestError:
         server = False
-    if not any("\ud800" <= sign <= "\udfff" for each in texts(body) for sign in each):
+    if not any("\ud800" <= sign <= "\udfff" for text in texts(body) for sign in text):
         assert VALID_QUERY.is_valid(body) == server
 
 

@@ -172,14 +172,16 @@ class Tally:
         recorder = scenario.recorder
         self.cases[scenario.phase.value] += len(recorder.cases)
         self.operations |= {node.value.operation.label for node in recorder.cases.values()}
-        self.statuses.update(each.response.status_code for each in recorder.interactions.values() if each.response)
+        self.statuses.update(
+            interaction.response.status_code for interaction in recorder.interactions.values() if interaction.response
+        )
         for case_id, checks in recorder.checks.items():
-            self.checks.update(each.name for each in checks)
+            self.checks.update(check.name for check in checks)
             asked = recorder.interactions.get(case_id)
             self.failures += [
-                f"{scenario.phase.value} {recorder.label} {each.name}: {told(each.failure_info.failure, asked)}"
-                for each in checks
-                if each.failure_info
+                f"{scenario.phase.value} {recorder.label} {check.name}: {told(check.failure_info.failure, asked)}"
+                for check in checks
+                if check.failure_info
             ]
 
     def __str__(self) -> str:

@@ -26,7 +26,9 @@ KEY = b"<key>"
 def request(line: bytes, *headers: bytes, body: bytes = b"", token: bytes = b"Authorization: Token <key>") -> bytes:
     """A request; `body` has its length announced unless a header says that it comes in chunks."""
     framed = (
-        (b"Content-Length: %d" % len(body),) if body and not any(b"chunked" in each.lower() for each in headers) else ()
+        (b"Content-Length: %d" % len(body),)
+        if body and not any(b"chunked" in header.lower() for header in headers)
+        else ()
     )
     lines = (line, b"Host: localhost", *((token,) if token else ()), *headers, *framed, b"", b"")
     return b"\r\n".join(lines) + body

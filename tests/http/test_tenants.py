@@ -74,7 +74,7 @@ def questions(theirs: list[dict[str, Any]]) -> Iterator[tuple[str, str, bytes]]:
         {"user.username": {"eq": [theirs[0]["user"]["userName"]]}},
         {"user.username": {"startswith": [SECRET[:4]]}},
         {"text": {"eq": [SECRET]}},
-        {"activity.id": {"eq": [each["_id"] for each in theirs]}},
+        {"activity.id": {"eq": [their["_id"] for their in theirs]}},
         {"service": {"eq": [424_242]}},
         {"policy": {"neq": [SECRET]}},
         {"date": {"range": [{"start": 0, "end": NOW + 10}]}},
@@ -146,7 +146,7 @@ def calls(store: Store) -> Iterator[list[str]]:
 def test_another_tenants_data_changes_no_answer(pair: Any, theirs: list[dict[str, Any]]) -> None:
     one, alone, two, beside = pair
     two.services.store.delete(Everything(), THEIRS)
-    two.services.store.insert([arrival(each) for each in theirs], THEIRS)
+    two.services.store.insert([arrival(their) for their in theirs], THEIRS)
     for method, path, body in questions(theirs):
         with calls(one.services.store) as here, calls(two.services.store) as there:
             answers = said(alone(method, path, body)), said(beside(method, path, body))

@@ -58,7 +58,9 @@ def test_a_request_is_a_span_in_the_trace_that_it_names(tmp_path: Path, collecto
     assert (listed.trace_id.hex(), listed.parent_span_id.hex()) == (trace, parent)
     assert (search.trace_id, search.parent_span_id) == (listed.trace_id, listed.span_id)
     assert lost.trace_id != listed.trace_id
-    assert {each.key: each.value.int_value for each in lost.attributes}["http.response.status_code"] == 404
+    assert {attribute.key: attribute.value.int_value for attribute in lost.attributes}[
+        "http.response.status_code"
+    ] == 404
     assert b"hush" not in b"".join(got)
 
 

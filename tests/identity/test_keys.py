@@ -128,7 +128,7 @@ LEFT_OUT = [
 
 @pytest.mark.parametrize("jwk", LEFT_OUT)
 def test_keys_that_do_not_count(jwk):
-    assert [each.kid for each in signing_keys(key_set(jwk, public("p256")))] == ["p256"]
+    assert [signing_key.kid for signing_key in signing_keys(key_set(jwk, public("p256")))] == ["p256"]
     with pytest.raises(BadKeySetError, match="no key that can sign"):
         signing_keys(key_set(jwk))
 
@@ -160,7 +160,7 @@ VALUE = st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.li
 
 @given(jwk=st.dictionaries(st.sampled_from(["kty", "n", "e", "crv", "x", "y", "alg", "use", "kid", "key_ops"]), VALUE | st.sampled_from(["RSA", "EC", "OKP", "P-256", "Ed25519", "AQAB"])))  # fmt: skip
 def test_any_key_counts_or_is_left_out(jwk):
-    assert [each.kid for each in signing_keys(key_set(jwk, public("p256")))][-1] == "p256"
+    assert [signing_key.kid for signing_key in signing_keys(key_set(jwk, public("p256")))][-1] == "p256"
 
 
 # Where they come from.
@@ -418,10 +418,10 @@ def gathered(count: int, work) -> list:
     """What `work` gives, of so many threads at once."""
     found: list = []
     threads = [threading.Thread(target=lambda: found.append(work())) for _ in range(count)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     return found
 
 

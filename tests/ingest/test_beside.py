@@ -31,7 +31,7 @@ def _body(count: int = _COUNT) -> bytes:
 
 
 def _here(text: bytes) -> list[str]:
-    return [_told(each) for each in items(text, "mdca", connectors=connectors(), limits=_LIMITS)]
+    return [_told(item) for item in items(text, "mdca", connectors=connectors(), limits=_LIMITS)]
 
 
 def _told(found: tuple[int, Any]) -> str:
@@ -59,7 +59,7 @@ def test_it_gives_what_reading_here_gives_in_the_same_order(beside: PreparePool)
 
 def test_small_bodies_start_no_process(beside: PreparePool) -> None:
     text = _body(100)
-    assert [_told(each) for each in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
+    assert [_told(item) for item in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
     assert not _processes(beside)
 
 
@@ -71,7 +71,7 @@ def test_one_that_dies_in_the_middle_loses_nothing_and_is_replaced(beside: Prepa
     process.kill()
     process.join()
     assert [_told(each) for each in [*first, *found]] == _here(text)
-    assert [_told(each) for each in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
+    assert [_told(item) for item in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
     assert [each.pid for each in _processes(beside)] != [process.pid]
 
 
@@ -80,7 +80,7 @@ def test_an_answer_that_nobody_hears_to_its_end_does_not_reach_the_next(beside: 
     abandoned = beside.items(text, "mdca", limits=_LIMITS)
     next(abandoned)
     abandoned.close()
-    assert [_told(each) for each in beside.items(_body(), "mdca", limits=_LIMITS)] == _here(_body())
+    assert [_told(item) for item in beside.items(_body(), "mdca", limits=_LIMITS)] == _here(_body())
 
 
 def test_what_is_wrong_with_a_body_is_raised_here(beside: PreparePool) -> None:
@@ -94,7 +94,7 @@ def test_whoever_waits_for_a_process_goes_on_after_close(beside: PreparePool) ->
     next(holding)
     found: list[str] = []
     waiting = threading.Thread(
-        target=lambda: found.extend(_told(each) for each in beside.items(text, "mdca", limits=_LIMITS))
+        target=lambda: found.extend(_told(item) for item in beside.items(text, "mdca", limits=_LIMITS))
     )
     waiting.start()
     beside.close()

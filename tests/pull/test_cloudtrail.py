@@ -141,8 +141,8 @@ def lived(seed: int, folder: Path, *, notifies: bool) -> tuple[Trail, Stored, Co
             ).once()
         except KilledError:
             befell["killed"] += 1
-        except PullError as wrong:
-            befell[type(wrong).__name__] += 1
+        except PullError as error:
+            befell[type(error).__name__] += 1
         finally:
             tools.client.close()
             kept.close()

@@ -90,7 +90,7 @@ def lived(name: str, seed: int, folder: Path, secret: str, **weather: float) -> 
     vendor = VENDORS[name](world)
     sky = Weather(world, vendor.answer, **weather)
     stored, befell = Stored(dice, weather.get("kills", 0.0)), Counter[str]()
-    quiet = max(each.shown for each in world.events) + overlap + 30 * MINUTE
+    quiet = max(event.shown for event in world.events) + overlap + 30 * MINUTE
 
     def round_of() -> None:
         """A process of its own."""
@@ -103,8 +103,8 @@ def lived(name: str, seed: int, folder: Path, secret: str, **weather: float) -> 
             ).once()
         except KilledError:
             befell["killed"] += 1
-        except PullError as wrong:
-            befell[type(wrong).__name__] += 1
+        except PullError as error:
+            befell[type(error).__name__] += 1
         finally:
             client.close()
             kept.close()
@@ -130,7 +130,7 @@ def test_whatever_befalls_a_puller_all_is_stored_once(name: str, tmp_path: Path,
         vendor, stored, told = lived(name, seed, folder, secret, kills=0.03, fails=0.25)
         befell += told
         assert stored.refused == [], f"seed {seed}"
-        truth = {each.number for each in vendor.world.events}
+        truth = {event.number for event in vendor.world.events}
         assert len(stored.ids) == len(truth), f"seed {seed}: {len(stored.ids)} stored of {len(truth)}"
     assert befell["killed"] > RUNS / 2, f"it was hardly killed: {befell}"
     assert befell["requests"] > 20 * RUNS

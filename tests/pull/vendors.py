@@ -66,7 +66,7 @@ class World:
     def shown(self) -> list[Happened]:
         """What the vendor shows now, by when it happened."""
         return sorted(
-            (each for each in self.events if each.shown <= self.theirs), key=lambda each: (each.at, each.number)
+            (event for event in self.events if event.shown <= self.theirs), key=lambda each: (each.at, each.number)
         )
 
 
@@ -207,7 +207,7 @@ class OktaApi(Vendor):
     def answer(self, request: httpx.Request) -> httpx.Response:
         given = asked(request)
         stored = sorted(
-            (each for each in self.world.events if each.shown <= self.world.theirs),
+            (event for event in self.world.events if event.shown <= self.world.theirs),
             key=lambda each: (each.shown, each.number),
         )
         if "after" in given:
@@ -356,8 +356,8 @@ class Office365Api(MicrosoftApi):
         self.begun: set[str] = set()
         blobs: dict[tuple[str, int], list[Happened]] = {}
         kinds = ("Audit.AzureActiveDirectory", "Audit.Exchange", "Audit.SharePoint", "Audit.General", "DLP.All")
-        for each in world.events:
-            blobs.setdefault((kinds[each.number % 4], each.shown // (5 * MINUTE) + 1), []).append(each)
+        for event in world.events:
+            blobs.setdefault((kinds[event.number % 4], event.shown // (5 * MINUTE) + 1), []).append(event)
         self.blobs = {
             f"b{number}": (kind, five * 5 * MINUTE, found)
             for number, ((kind, five), found) in enumerate(
@@ -491,4 +491,4 @@ VENDORS: Mapping[str, type[Vendor]] = {
 
 
 def numbers(vendor: Vendor) -> Iterator[int]:
-    return (each.number for each in vendor.world.events)
+    return (event.number for event in vendor.world.events)

@@ -328,7 +328,7 @@ def by_length(data: bytes) -> list[bytes]:
 
 
 def named(lines: list[bytes]) -> list[str]:
-    return [dict(parse(each.decode()).pairs)["externalId"] for each in lines]
+    return [dict(parse(line.decode()).pairs)["externalId"] for line in lines]
 
 
 def test_frames_are_those_of_the_rfcs(store: Store, letters: Outbox, collector: Collector) -> None:
@@ -338,7 +338,7 @@ def test_frames_are_those_of_the_rfcs(store: Store, letters: Outbox, collector: 
     lines = by_length(data)
     assert named(lines) == wanted
     head = rb"<110>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z casbah\.example casbah - - - "
-    assert all(re.match(head + rb"\d{4}-\d\d-\d\dT[\d:.]+Z CEF:0\|MCAS\|SIEM_Agent\|", each) for each in lines)
+    assert all(re.match(head + rb"\d{4}-\d\d-\d\dT[\d:.]+Z CEF:0\|MCAS\|SIEM_Agent\|", line) for line in lines)
     assert dict(parse(lines[0].decode()).pairs)["msg"] == "a\nb|c=d \\ é"
 
 

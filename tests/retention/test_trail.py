@@ -79,7 +79,7 @@ def acts(ask: Asker) -> list[dict[str, Any]]:
 
 
 def operations(ask: Asker) -> list[str]:
-    return sorted(each["operation"] for each in acts(ask))
+    return sorted(act["operation"] for act in acts(ask))
 
 
 FILTERS = [
@@ -102,7 +102,7 @@ def test_no_deletion_removes_acts(ask, body: dict[str, Any], others: int):
     assert (looked["exempt"], looked["matching"], looked["deleted"]) == (1, others, others)
     done = post(ask, DELETE, **body, dryRun=False)
     assert (done["exempt"], done["matching"], done["deleted"]) == (1, others, others)
-    assert [each for each in acts(ask) if each in before] == before
+    assert [act for act in acts(ask) if act in before] == before
 
 
 def test_the_acts_of_deletions_are_not_deleted_by_the_next(ask):
@@ -193,7 +193,7 @@ def test_every_deletion_leaves_its_acts_at_every_level(opening, level: str):
         post(ask, RULES, name="ten days of bob", filters=BOB, days=10)
         post(ask, DELETE, filters={"user.username": {"eq": ["ann"]}}, dryRun=False)
         post(ask, APPLY, dryRun=False)
-        done = [each for each in acts(ask) if "deletion" in each["result"]]
+        done = [act for act in acts(ask) if "deletion" in act["result"]]
     assert sorted(each["operation"] for each in done) == [
         "apply_retention",
         "begin_apply_retention",
@@ -210,7 +210,7 @@ def test_every_deletion_leaves_its_acts_at_every_level(opening, level: str):
 def test_the_filter_is_in_the_act_whole_however_long_it_is(ask):
     filters = {"user.username": {"eq": [*(f"{n:0500}" for n in range(100)), "bob"]}}
     post(ask, DELETE, filters=filters, dryRun=False)
-    assert [each["asked"]["filters"] for each in acts(ask) if "deletion" in each["result"]] == [filters] * 2
+    assert [act["asked"]["filters"] for act in acts(ask) if "deletion" in act["result"]] == [filters] * 2
 
 
 KILLED = """
@@ -242,7 +242,7 @@ def test_a_deletion_that_is_killed_leaves_its_act(opening, tmp_path, when: str, 
     with opening() as house:
         ask = Asker(house.app, house.local_key)
         assert post(ask, "/api/v1/activities/count/", filters=BOB)["total"] == left
-        (begun,) = [each for each in acts(ask) if "deletion" in each["result"]]
+        (begun,) = [act for act in acts(ask) if "deletion" in act["result"]]
     assert (begun["operation"], begun["who"], begun["asked"]["filters"]) == ("begin_delete_activities", "local", BOB)
     assert begun["result"]["deleted"] == 10
 

@@ -45,8 +45,8 @@ def problems(answer: Answer, expected: Mapping[str, Any], filled: Callable[[Any]
     for name, check in {**always, **{name: CHECKS[name] for name in expected if name in CHECKS}}.items():
         try:
             found = check(answer, filled(expected.get(name)))
-        except (KeyError, TypeError, ValueError, IndexError) as wrong:
-            found = f"cannot be read: {wrong!r}"
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            found = f"cannot be read: {error!r}"
         if found:
             yield f"{name}: {found}"
 

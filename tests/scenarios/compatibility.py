@@ -18,7 +18,7 @@ def page() -> str:
     table = [rule for rule in rules(files) if not rule.superseded]
     return _PAGE.format(
         rules=len(table),
-        steps=sum(len(each.steps) for each in files),
+        steps=sum(len(path.steps) for path in files),
         files=len(files),
         overview="\n".join(_overview(table)),
         sections="\n".join(_sections(table)),
@@ -64,16 +64,16 @@ def _sections(table: Sequence[Rule]) -> Iterator[str]:
 def _shown(rule: Rule) -> str:
     files = dict.fromkeys(file for file, _ in rule.steps)
     tests = dict.fromkeys(test.partition("::")[0] for test in rule.tests)
-    return ", ".join([*(file.partition("-")[0] for file in files), *(f"`{each}`" for each in tests)])
+    return ", ".join([*(file.partition("-")[0] for file in files), *(f"`{test}`" for test in tests)])
 
 
 def _differences(files: Sequence[Scenario]) -> Iterator[str]:
     """Each difference once, however many steps show it."""
     shown: dict[Unlike, list[str]] = {}
-    for each in files:
-        for step in each.steps:
+    for path in files:
+        for step in path.steps:
             if step.unlike:
-                shown.setdefault(step.unlike, []).append(f"{each.file.partition('-')[0]}: {step.name}")
+                shown.setdefault(step.unlike, []).append(f"{path.file.partition('-')[0]}: {step.name}")
     for unlike, steps in shown.items():
         cells = (unlike.mdca, unlike.casbah, unlike.why, "; ".join(steps))
         yield f"| {' | '.join(map(_cell, cells))} |"

@@ -35,7 +35,7 @@ class Rule:
 
 
 def rules(scenarios: Sequence[Scenario], path: Path = FILE) -> list[Rule]:
-    names = {each.file: [step.name for step in each.steps] for each in scenarios}
+    names = {scenario.file: [step.name for step in scenario.steps] for scenario in scenarios}
     return [
         Rule(**{**row, "section": part["section"], "steps": tuple(_steps(row.get("steps", {}), names))})
         for part in loaded(path)["sections"]

@@ -61,7 +61,7 @@ class Report:
 
     @property
     def differs(self) -> bool:
-        return any(each.problems for steps in self.files.values() for each in steps)
+        return any(step.problems for steps in self.files.values() for step in steps)
 
 
 class UnplayableError(Exception):
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = _chosen(options.only)
         report = against(options, chosen) if options.url else on_our_own(chosen)
-    except (UnplayableError, httpx.HTTPError) as wrong:
-        sys.stderr.write(f"scenarios: {wrong}\n")
+    except (UnplayableError, httpx.HTTPError) as error:
+        sys.stderr.write(f"scenarios: {error}\n")
         return 2
     sys.stdout.write(json.dumps(_as_json(report), indent=1) + "\n" if options.json else _as_text(report))
     return 1 if report.differs else 0
@@ -176,7 +176,7 @@ def _progress(total: int) -> Callable[[str, Step], None]:
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    files = {name: [{**asdict(each), "kind": each.kind} for each in steps] for name, steps in report.files.items()}
+    files = {name: [{**asdict(step), "kind": step.kind} for step in steps] for name, steps in report.files.items()}
     return {"url": report.url, "owner": report.owner, "differs": report.differs, "files": files}
 
 
@@ -193,9 +193,9 @@ def _unasked(report: Report) -> list[str]:
     """What was not asked, by reason."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for file, steps in report.files.items():
-        for each in steps:
-            for reason, count in Counter(each.unasked).items():
-                by_reason[reason].append(f"{file}: {each.name}" + (f" ({count} requests)" if each.asked else ""))
+        for step in steps:
+            for reason, count in Counter(step.unasked).items():
+                by_reason[reason].append(f"{file}: {step.name}" + (f" ({count} requests)" if step.asked else ""))
     return [
         line
         for reason, names in by_reason.items()
@@ -207,11 +207,11 @@ def _differences(report: Report) -> list[str]:
     return [
         line
         for file, steps in report.files.items()
-        for each in steps
-        if each.problems
+        for step in steps
+        if step.problems
         for line in (
-            f"not as it says, {file}: {each.name} ({each.source})",
-            *(f"  {problem}" for problem in each.problems),
+            f"not as it says, {file}: {step.name} ({step.source})",
+            *(f"  {problem}" for problem in step.problems),
             "",
         )
     ]
@@ -219,7 +219,7 @@ def _differences(report: Report) -> list[str]:
 
 def _table(report: Report) -> list[str]:
     kinds = ("as it says", "differs", "not asked")
-    counts = {file: Counter(each.kind for each in steps) for file, steps in report.files.items()}
+    counts = {file: Counter(step.kind for step in steps) for file, steps in report.files.items()}
     counts["all"] = sum(counts.values(), Counter())
     head = f"{'file':22} {'as it says':>12} {'not as it says':>16} {'not asked':>11}"
     rows = [f"{file:22} {row[kinds[0]]:12} {row[kinds[1]]:16} {row[kinds[2]]:11}" for file, row in counts.items()]

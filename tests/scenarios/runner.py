@@ -123,8 +123,8 @@ class Play:
         found: list[str] = []
         try:
             found += self.differing(step)
-        except _BROKEN as wrong:
-            found.append(f"broke off: {wrong!r}")
+        except _BROKEN as error:
+            found.append(f"broke off: {error!r}")
         return found
 
     def differing(self, step: Step) -> Iterator[str]:

@@ -9,7 +9,7 @@ from scenarios.coverage import amendments, defined, later, rules, statements
 from scenarios.scenario import MARKS, Scenario, Step, scenarios
 
 SCENARIOS = scenarios()
-STEPS = {(each.file, step.name): step for each in SCENARIOS for step in each.steps}
+STEPS = {(scenario.file, step.name): step for scenario in SCENARIOS for step in scenario.steps}
 RULES = rules(SCENARIOS)
 LATER = later()
 BY_RULE = pytest.mark.parametrize("rule", [pytest.param(rule, id=f"{rule.section} {rule.rule}") for rule in RULES])

@@ -56,7 +56,7 @@ def played(capsys, *arguments):
 
 
 def outcomes(text):
-    return {(file, each["name"]): each for file, steps in json.loads(text)["files"].items() for each in steps}
+    return {(file, step["name"]): step for file, steps in json.loads(text)["files"].items() for step in steps}
 
 
 def test_an_owner_plays_all_but_what_needs_a_server_of_its_own(capsys, server):
@@ -119,7 +119,7 @@ def test_a_throttled_request_waits_as_it_is_told(capsys, tmp_path):
         began = time.monotonic()
         status, said = played(capsys, "--url", url, "--token", key, "--only", "053", "--json")
     assert status == 0
-    assert {each["kind"] for each in outcomes(said).values()} == {"as it says"}
+    assert {outcome["kind"] for outcome in outcomes(said).values()} == {"as it says"}
     assert time.monotonic() - began > 1
 
 

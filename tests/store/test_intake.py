@@ -53,8 +53,8 @@ def together(store, held, first, batches):
     def insert(batch):
         try:
             return store.insert(batch, TENANT)
-        except Exception as wrong:  # noqa: BLE001  what is raised is the answer
-            return wrong
+        except Exception as error:  # noqa: BLE001  what is raised is the answer
+            return error
 
     with ThreadPoolExecutor(len(batches) + 1) as pool:
         leading = pool.submit(insert, first)
@@ -171,8 +171,8 @@ def test_many_threads_at_once_lose_and_double_nothing(store):
 
     with ThreadPoolExecutor(8) as pool:
         answers = [each for result in pool.map(work, range(100, 108)) for each in result]
-    assert sum(each.stored for each in answers) == 68
-    assert sum(each.stored + each.duplicates for each in answers) == 8 * 60 * 2
+    assert sum(answer.stored for answer in answers) == 68
+    assert sum(answer.stored + answer.duplicates for answer in answers) == 8 * 60 * 2
     assert store.find(query(), TENANT).total == 68
 
 
@@ -237,5 +237,5 @@ def test_what_is_on_disk_though_its_call_failed_is_not_stored_again(store, monke
     assert store.settled(TENANT) == before  # It may be there, so that whoever follows what is stored waits for it.
     assert store.insert([arrival(record(1))], TENANT) == Inserted(0, 1)
     found = store.changes(query().predicate, TENANT, after=before, limit=10)
-    assert [each["_id"] for each in map(json.loads, (each.record for each in found.changes))] == ["activity-1"]
+    assert [each["_id"] for each in map(json.loads, (change.record for change in found.changes))] == ["activity-1"]
     assert store.find(query(), TENANT).total == 2

@@ -78,11 +78,11 @@ def test_requests_of_a_slow_tenant_keep_no_threads_from_others(folder, slow) -> 
 
         async def both() -> None:
             requests = {LIST: b"{}", INGEST: json.dumps(record(3)).encode()}
-            waiting = [asyncio.create_task(asked(SLOW, *each)) for each in requests.items() for _ in range(20)]
+            waiting = [asyncio.create_task(asked(SLOW, *item)) for item in requests.items() for _ in range(20)]
             await asyncio.sleep(0.1)
-            for each in requests.items():
+            for item in requests.items():
                 async with asyncio.timeout(20):
-                    assert (await asked(QUICK, *each)).status == 200
+                    assert (await asked(QUICK, *item)).status == 200
             assert not any(each.done() for each in waiting)
             waiting[0].cancel()  # A client that gives up takes nothing from those who wait for the same.
             release.set()

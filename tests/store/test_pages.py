@@ -156,7 +156,7 @@ def test_short_cuts_are_taken(filled: Filled, monkeypatch) -> None:
     for name in ("none", "app", "several apps", "country neq", "no country", "not admin", "agent contains", "word"):
         filled.store.find(query(FILTERS[name], limit=10), TENANT)
     assert counted == [], "these totals follow from what is known of terms"
-    assert len([each for each in windows if each is not None]) >= 8
+    assert len([window for window in windows if window is not None]) >= 8
 
 
 def test_a_query_asked_again_is_not_counted_again(filled: Filled, monkeypatch) -> None:

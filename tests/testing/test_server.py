@@ -322,7 +322,10 @@ def test_it_tells_the_bodies_of_requests_that_failed_too(casbah_server):
     casbah_server.next(503)
     ask(casbah_server, limit=3)
     httpx.post(casbah_server.url + LIST, json={"limit": 4}, headers={"Authorization": "Token none"})
-    assert [(each.status, each.json) for each in casbah_server.requests] == [(503, {"limit": 3}), (401, {"limit": 4})]
+    assert [(request.status, request.json) for request in casbah_server.requests] == [
+        (503, {"limit": 3}),
+        (401, {"limit": 4}),
+    ]
 
 
 def test_it_does_not_wait_for_requests_that_nobody_waits_for():

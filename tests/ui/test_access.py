@@ -46,7 +46,9 @@ def violations(page: Any, axe: str) -> list[str]:
     """What axe-core finds wrong. It is run by the browser's own hand, for the policy lets in no script from elsewhere."""
     page.evaluate(axe)
     found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-    return [f"{each['id']}: {node['html'][:200]}" for each in found["violations"] for node in each["nodes"]]
+    return [
+        f"{violation['id']}: {node['html'][:200]}" for violation in found["violations"] for node in violation["nodes"]
+    ]
 
 
 @pytest.mark.parametrize("theme", THEMES)

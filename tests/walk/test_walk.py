@@ -90,7 +90,7 @@ def test_the_script_knows_nothing_of_the_product():
 
 def _names(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
-        return [each.name for each in node.names]
+        return [name.name for name in node.names]
     return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 

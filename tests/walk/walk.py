@@ -130,8 +130,8 @@ def walk(server: Server, way: Way, limit: int | None) -> tuple[Walked, frozenset
             ids += [each["_id"] for each in page["data"]]
             moments += [each[way.key] for each in page["data"]]
             totals.append(page.get("total", -1))
-    except (WrongAnswerError, requests.RequestException, KeyError, ValueError) as wrong:
-        walked.problems.append(f"request {walked.requests}: {wrong!r}")
+    except (WrongAnswerError, requests.RequestException, KeyError, ValueError) as error:
+        walked.problems.append(f"request {walked.requests}: {error!r}")
     walked.seconds = round(time.perf_counter() - begun, 2)
     walked.records, walked.distinct = len(ids), len(set(ids))
     if walked.records != walked.distinct:

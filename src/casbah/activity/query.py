@@ -114,8 +114,8 @@ def _value(row: Filter, operator: Operator, given: Any, *, now: int, bounds: Bou
         )
     try:
         return v.parse(given, positive(operator).takes, row.field.kind, now=now, nullable=row.nullable)
-    except v.WrongValueError as wrong:
-        raise BadValueError(row.name, operator.name, given, str(wrong)) from None
+    except v.WrongValueError as error:
+        raise BadValueError(row.name, operator.name, given, str(error)) from None
 
 
 def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -> tuple[tuple[Field, ...], list[Any]]:
@@ -123,8 +123,8 @@ def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -
     roles = dict(row.by_role)
     if not roles or takes not in (Takes.VALUES, Takes.TEXTS):
         return (row.field,), values
-    modifiers = [each for each in values if isinstance(each, Mapping)]
-    plain = [each for each in values if not isinstance(each, Mapping)]
+    modifiers = [value for value in values if isinstance(value, Mapping)]
+    plain = [value for value in values if not isinstance(value, Mapping)]
     if not modifiers:
         return (row.field,), plain
     if len(modifiers) > 1 or not plain:
@@ -177,8 +177,8 @@ def flag_of(body: Mapping[str, Any], name: str) -> bool:
         return False
     try:
         return v.flag(given) == "true"
-    except v.WrongValueError as wrong:
-        raise MalformedBodyError(f"{name}: expected {wrong}, got {v.json_type(given)}") from None
+    except v.WrongValueError as error:
+        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(given)}") from None
 
 
 def count_of(body: Mapping[str, Any], name: str) -> int:
@@ -196,8 +196,8 @@ def whole_of(body: Mapping[str, Any], name: str) -> int | None:
         return None
     try:
         return v.whole(given)
-    except v.WrongValueError as wrong:
-        raise MalformedBodyError(f"{name}: expected {wrong}, got {v.json_type(given)}") from None
+    except v.WrongValueError as error:
+        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(given)}") from None
 
 
 def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:

@@ -153,12 +153,12 @@ class Trail:
         for act in found:
             try:
                 made.append(_arrival(act))
-            except ValueError as wrong:
-                self.lost(act, wrong)
+            except ValueError as error:
+                self.lost(act, error)
         try:
             self._store.insert(made, scope)
-        except (CasbahError, OSError, ValueError) as wrong:
-            log.warning("%d acts wait to be stored again: %s", len(found), wrong)
+        except (CasbahError, OSError, ValueError) as error:
+            log.warning("%d acts wait to be stored again: %s", len(found), error)
             with self._lock:
                 self._waiting.extendleft((scope, each) for each in reversed(found))
 

@@ -46,7 +46,7 @@ class CopyReport:
 def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
     """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
     for reached, changes in _changes(source, scope, after=after):
-        arrivals = [arrival_of(each.record) for each in changes]
+        arrivals = [arrival_of(change.record) for change in changes]
         done = target.insert(arrivals, scope)
         yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 

@@ -116,8 +116,8 @@ class BucketTarget:
 
         try:
             return getattr(self._client, call)(*arguments, Bucket=self._bucket, **asked)
-        except (Boto3Error, BotoCoreError, ClientError) as wrong:
-            raise BackupError(f"s3://{self._bucket}/{asked.get('Key', asked.get('Prefix', ''))}: {wrong}") from None
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise BackupError(f"s3://{self._bucket}/{asked.get('Key', asked.get('Prefix', ''))}: {error}") from None
 
 
 def _client(endpoint: str | None) -> Any:

@@ -51,10 +51,10 @@ def _given(text: str) -> dict[str, Any]:
     try:
         source = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
         found = json.loads(source, object_pairs_hook=_distinct)
-    except OSError as wrong:
-        raise typer.BadParameter(f"{text[1:]}: {wrong.strerror}", param_hint="--filters") from None
-    except ValueError as wrong:
-        raise typer.BadParameter(f"not JSON: {wrong}", param_hint="--filters") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{text[1:]}: {error.strerror}", param_hint="--filters") from None
+    except ValueError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint="--filters") from None
     if not isinstance(found, Mapping):
         raise typer.BadParameter('expected an object, such as {"service": {"eq": 11161}}', param_hint="--filters")
     return dict(found)

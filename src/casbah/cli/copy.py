@@ -134,8 +134,8 @@ def _ranges(here: RangeBook, there: RangeBook) -> tuple[int, list[str]]:
             drawn = replace(kept.drawn, tags=tuple(names.get(tag, tag) for tag in kept.drawn.tags))
             try:
                 there.add(drawn, scope, range_id=kept.id)
-            except BadRangeError as wrong:
-                left.append(f"{tenant}: IP range {drawn.name!r}: {wrong}")
+            except BadRangeError as error:
+                left.append(f"{tenant}: IP range {drawn.name!r}: {error}")
             else:
                 brought += 1
     return brought, left

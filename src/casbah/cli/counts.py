@@ -92,13 +92,13 @@ def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
     table.add_column("activities", justify="right")
     table.add_column("share", justify="right")
     table.add_column("")
-    most = max((each["total"] for each in facet["values"]), default=1)
-    for each in facet["values"]:
+    most = max((value["total"] for value in facet["values"]), default=1)
+    for value in facet["values"]:
         table.add_row(
-            cell(_said(each["value"])),
-            f"{each['total']:,}",
-            f"{each['total'] / max(total, 1):.1%}",
-            _bar(each["total"] / most, width // 5),
+            cell(_said(value["value"])),
+            f"{value['total']:,}",
+            f"{value['total'] / max(total, 1):.1%}",
+            _bar(value["total"] / most, width // 5),
         )
     return table
 

@@ -56,8 +56,8 @@ def _looked(look: Callable[[Settings], Iterator[Finding]], settings: Settings) -
     """What a look finds; one that ends in an error has found that."""
     try:
         yield from look(settings)
-    except (CasbahError, OSError, httpx.HTTPError) as wrong:
-        yield Finding((look.__doc__ or "").rstrip("."), "bad", str(wrong))
+    except (CasbahError, OSError, httpx.HTTPError) as error:
+        yield Finding((look.__doc__ or "").rstrip("."), "bad", str(error))
 
 
 def _program(_: Settings) -> Iterator[Finding]:

@@ -84,8 +84,8 @@ def replay(
             for letter in letters.dead(name):
                 try:
                     sent += pusher.replay(letter)
-                except (RetryLaterError, DeliveryRefusedError) as wrong:
-                    raise PushError(f"{name}: {wrong}; {letters_sent} letters were sent, the others are kept") from None
+                except (RetryLaterError, DeliveryRefusedError) as error:
+                    raise PushError(f"{name}: {error}; {letters_sent} letters were sent, the others are kept") from None
                 letters_sent += 1
     said = {"letters": letters_sent, "activities": sent}
     typer.echo(json.dumps(said) if as_json else f"sent {letters_sent} letters, {sent} activities")

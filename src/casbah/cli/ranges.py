@@ -164,9 +164,9 @@ def _stored(api: Api, drawn: dict[str, Any], known: Mapping[str, Any] | None) ->
 
 def _same(drawn: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     return (
-        sorted(drawn["subnets"]) == sorted(each["originalString"] for each in known["subnets"])
+        sorted(drawn["subnets"]) == sorted(subnet["originalString"] for subnet in known["subnets"])
         and drawn["category"] == known["category"]
-        and all(tag in {each[key] for each in known["tags"] for key in ("id", "name")} for tag in drawn["tags"])
+        and all(tag in {tag[key] for tag in known["tags"] for key in ("id", "name")} for tag in drawn["tags"])
         and len(drawn["tags"]) == len(known["tags"])
         and drawn["organization"] == (known["organization"] or "")
     )

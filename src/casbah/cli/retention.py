@@ -207,7 +207,7 @@ def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | 
 
 def _one(rules: list[dict[str, Any]], which: str, tenant: str) -> dict[str, Any]:
     """The rule of that id, else of that name. Raises ServerRefusedError where there is none, or several."""
-    found = [each for each in rules if each["id"] == which] or [each for each in rules if each["name"] == which]
+    found = [rule for rule in rules if rule["id"] == which] or [rule for rule in rules if rule["name"] == which]
     if not found:
         raise ServerRefusedError(_no_rule(which, tenant))
     if len(found) > 1:

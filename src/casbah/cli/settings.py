@@ -28,8 +28,8 @@ def show(
     Example: casbah settings throttle
     """
     now = settings.read(os.environ)
-    rows = [_row(each, getattr(now, each.name)) for each in SETTINGS.values() if _about(each, only.lower())]
-    rows = [each for each in rows if not chosen or each["from"] != "default"]
+    rows = [_row(setting, getattr(now, setting.name)) for setting in SETTINGS.values() if _about(setting, only.lower())]
+    rows = [row for row in rows if not chosen or row["from"] != "default"]
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -37,8 +37,8 @@ def show(
     table.add_column("setting", no_wrap=True)
     for name in ("value", "from", "what it is for"):
         table.add_column(name, overflow="fold")
-    for each in rows:
-        table.add_row(each["setting"], str(each["value"]), each["from"], each["help"])
+    for row in rows:
+        table.add_row(row["setting"], str(row["value"]), row["from"], row["help"])
     Console().print(table)
 
 

@@ -106,7 +106,7 @@ def revoke(
 
 
 def _one(tokens: list[dict[str, Any]], which: str) -> dict[str, Any]:
-    there = [each for each in tokens if each["status"] != "Revoked"]
+    there = [token for token in tokens if token["status"] != "Revoked"]
     found = [token for token in there if which == token["id"]]
     found = found or [token for token in there if which == token["name"] and token["status"] != "Expired"]
     if not found:

@@ -79,8 +79,8 @@ def wire_filters(filters: Mapping[str, Any] | None) -> dict[str, Any]:
         raise UsageError(f"filters: expected a condition of `where`, or a mapping, got {describe(filters)}")
     try:
         copied: dict[str, Any] = json.loads(json.dumps(dict(filters or {}), allow_nan=False, default=_plain))
-    except (TypeError, ValueError, RecursionError) as wrong:
-        raise UsageError(f"filters: cannot be said in JSON: {wrong}") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"filters: cannot be said in JSON: {error}") from None
     for name, operators in copied.items():
         if not isinstance(operators, dict):
             raise UsageError(
@@ -138,8 +138,8 @@ class Filter:
     def _read(self, operator: str, read: Reader, value: Any) -> Any:
         try:
             return read(value)
-        except ExpectedError as wrong:
-            message = f"filter {self._name!r}, operator {operator!r}: expected {wrong}, got {describe(value)}"
+        except ExpectedError as error:
+            message = f"filter {self._name!r}, operator {operator!r}: expected {error}, got {describe(value)}"
             raise UsageError(message) from None
 
     def _condition(self, operator: str, value: Any) -> Condition:

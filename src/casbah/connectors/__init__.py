@@ -35,8 +35,8 @@ def _mapped(folder: Path) -> Iterator[Connector]:
     for file in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise BadMappingError(f"{file}: cannot be read: {wrong}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadMappingError(f"{file}: cannot be read: {error}") from None
         yield connector(text, name=file.stem, origin=str(file))
 
 

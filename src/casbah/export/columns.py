@@ -138,6 +138,8 @@ def values(columns: Sequence[Column], records: Sequence[bytes], parsed: Sequence
     """The values of each column in `records`, which are given parsed as well."""
     readings = [Reading(each) for each in parsed]
     return [
-        [each.decode() for each in records] if column.name == RECORD else [column.read(each) for each in readings]
+        [record.decode() for record in records]
+        if column.name == RECORD
+        else [column.read(reading) for reading in readings]
         for column in columns
     ]

@@ -275,7 +275,9 @@ class Exports:
         with draft.open("wb") as raw:
             file = _Sink(raw)
             packed = COMPRESSIONS[wanted.compress].opened(cast("BinaryIO", file)) if wanted.compress else file
-            writer = FORMATS[wanted.format].writer(cast("BinaryIO", packed), [COLUMNS[each] for each in wanted.columns])
+            writer = FORMATS[wanted.format].writer(
+                cast("BinaryIO", packed), [COLUMNS[column] for column in wanted.columns]
+            )
             for records in self._batches(kept):
                 writer.write(records)
                 kept.export = replace(kept.export, rows=kept.export.rows + len(records), bytes=file.tell())

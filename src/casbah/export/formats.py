@@ -131,8 +131,8 @@ class _Cef:
         self._file = file
 
     def write(self, records: Sequence[bytes]) -> None:
-        lines = (cef.line(jsontext.parse_object(each)) for each in records)
-        self._file.write("".join(f"{each}\n" for each in lines).encode())
+        lines = (cef.line(jsontext.parse_object(record)) for record in records)
+        self._file.write("".join(f"{line}\n" for line in lines).encode())
 
     def close(self) -> None:
         """There is nothing at the end."""
@@ -152,7 +152,7 @@ class _Arrow:
             ColumnType.FLAG: pa.bool_(),
         }
         self._columns = columns
-        self._schema = pa.schema([pa.field(each.name, kinds[each.kind]) for each in columns])
+        self._schema = pa.schema([pa.field(column.name, kinds[column.kind]) for column in columns])
         self._array, self._batch = pa.array, pa.RecordBatch.from_arrays
         self._writer = opened(self._schema)
 

@@ -50,8 +50,8 @@ async def noted(  # noqa: PLR0913  a request has so many sides
         return
     try:
         await asyncio.wrap_future(services.trail.keep(act, caller.scope))
-    except (CasbahError, OSError, ValueError) as wrong:
-        services.trail.lost(act, wrong)
+    except (CasbahError, OSError, ValueError) as error:
+        services.trail.lost(act, error)
 
 
 def act_of(

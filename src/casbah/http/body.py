@@ -132,8 +132,8 @@ def _body_pairs(body: bytes, label: str) -> list[tuple[str, Any]]:
 def _object(text: bytes, where: str) -> dict[str, Any]:
     try:
         found = jsontext.parse(text)
-    except UnusableEventError as wrong:
-        raise MalformedBodyError(f"{where}: {wrong}") from None
+    except UnusableEventError as error:
+        raise MalformedBodyError(f"{where}: {error}") from None
     if found is None:
         return {}
     if not isinstance(found, Mapping):
@@ -181,8 +181,8 @@ def _pairs(text: str) -> list[tuple[str, Any]]:
         return list(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000, errors="strict"))
     except UnicodeDecodeError:
         raise MalformedBodyError("a parameter is not UTF-8 after decoding its %XX") from None
-    except ValueError as wrong:
-        raise MalformedBodyError(f"parameters cannot be read: {wrong}") from None
+    except ValueError as error:
+        raise MalformedBodyError(f"parameters cannot be read: {error}") from None
 
 
 def _decoded(text: bytes) -> str:
@@ -202,8 +202,8 @@ def _multipart(body: bytes, label: str) -> list[tuple[str, Any]]:
         parser = MultipartParser(boundary, parts.callbacks())
         parser.write(_without_preamble(body, boundary))
         parser.finalize()
-    except ValueError as wrong:  # the parser's own errors are ValueErrors
-        raise MalformedBodyError(f"body: multipart/form-data cannot be read: {wrong}") from None
+    except ValueError as error:  # the parser's own errors are ValueErrors
+        raise MalformedBodyError(f"body: multipart/form-data cannot be read: {error}") from None
     if not parts.ended:
         raise MalformedBodyError("body: multipart/form-data breaks off before its closing boundary")
     return [(_decoded(name), _decoded(value)) for name, value in parts.pairs]

@@ -65,7 +65,7 @@ async def list_changes(exchange: RequestContext) -> Response:
     # What was stored since is for the next request: an empty answer never says that there is more.
     more = bool(found.changes) and found.reached < await exchange.settled()
     tail = jsontext.dump({"cursor": cursor(found.reached, exchange), "hasNext": more})
-    records = b",".join(each.record for each in found.changes)
+    records = b",".join(change.record for change in found.changes)
     return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
 
 
@@ -94,7 +94,7 @@ async def _events(exchange: RequestContext, predicate: Predicate, after: int) ->
         except CasbahError:  # The stream ends, and whoever reads on is told why when they come again.
             return
         if found.changes:
-            yield b"".join(_event(each.record, cursor(each.number, exchange)) for each in found.changes)
+            yield b"".join(_event(change.record, cursor(change.number, exchange)) for change in found.changes)
         elif not more:
             yield f": quiet\nid: {cursor(found.reached, exchange)}\n\n".encode()
         after = found.reached

@@ -109,7 +109,7 @@ def _is_family(values: Sequence[Any], row: Filter, operator: Operator) -> bool:
         return False
     asked = union(span for value in values for span in spans(value))
     return any(
-        all(any(low <= first and last <= high for low, high in asked) for first, last in each) for each in _FAMILIES
+        all(any(low <= first and last <= high for low, high in asked) for first, last in family) for family in _FAMILIES
     )
 
 

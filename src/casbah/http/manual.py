@@ -113,7 +113,7 @@ def _folded(said: Document, operation: _Operation) -> str:
 
 def _taken(said: Document, operation: _Operation) -> Iterator[tuple[str, str]]:
     """Parameters of path and query, then those of the body."""
-    yield from ((each["name"], each["description"]) for each in operation.parameters)
+    yield from ((parameter["name"], parameter["description"]) for parameter in operation.parameters)
     for _, content in operation.bodies[:1]:
         schema = _resolved(said, content["schema"])
         yield from ((name, _described(said, each)) for name, each in schema.get("properties", {}).items())
@@ -153,8 +153,8 @@ def _described(said: Document, schema: dict[str, Any]) -> str:
 
 def _curl(operation: _Operation) -> str:
     path = operation.path
-    for each in operation.segments:
-        path = path.replace(f"{{{each['name']}}}", each["examples"]["sample"]["value"])
+    for segment in operation.segments:
+        path = path.replace(f"{{{segment['name']}}}", segment["examples"]["sample"]["value"])
     credentials = [_BEARER] if operation.told["security"] else []
     data = list(_data(operation))
     usual = "post" if data else "get"
@@ -175,7 +175,7 @@ def _data(operation: _Operation) -> Iterator[str]:
 
 def _telling(examples: dict[str, Any]) -> Any:
     """The first example that filters; the first of all, where none does."""
-    found = [each["value"] for each in examples.values()]
+    found = [example["value"] for example in examples.values()]
     return next((each for each in found if "filters" in each), found[0])
 
 

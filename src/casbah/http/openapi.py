@@ -296,7 +296,7 @@ _BESIDE: Mapping[str, Sequence[Parameter]] = {
 
 def _filters_parameter(asks: str) -> dict[str, Any]:
     examples = _with_filters(EXAMPLES[asks])
-    shown = {each.name: {"summary": each.help, "value": each.value["filters"]} for each in examples}
+    shown = {example.name: {"summary": example.help, "value": example.value["filters"]} for example in examples}
     filters = ref("RangeFilters" if asks == "RangeQuery" else "Filters")
     return {
         "name": "filters",
@@ -307,7 +307,7 @@ def _filters_parameter(asks: str) -> dict[str, Any]:
 
 
 def _with_filters(examples: Sequence[Example]) -> Iterator[Example]:
-    return (each for each in examples if "filters" in each.value)
+    return (example for example in examples if "filters" in example.value)
 
 
 def _text(name: str, help_text: str, schema: Schema) -> dict[str, Any]:
@@ -338,7 +338,7 @@ _EVENTS = (
 def _event_content(examples: Sequence[Example]) -> dict[str, Any]:
     schemas: dict[str, Schema] = {NDJSON: {"type": "string"}, _JSON: {}}
     return {
-        kind: {"schema": schema, "examples": _shown([each for each in examples if each.media_type == kind])}
+        kind: {"schema": schema, "examples": _shown([example for example in examples if example.media_type == kind])}
         for kind, schema in schemas.items()
     }
 
@@ -349,7 +349,7 @@ def _form(asks: str, examples: Sequence[Example]) -> dict[str, Any]:
 
 
 def _shown(examples: Sequence[Example]) -> dict[str, Any]:
-    return {each.name: {"summary": each.help, "value": each.value} for each in examples}
+    return {example.name: {"summary": example.help, "value": example.value} for example in examples}
 
 
 def _success(route: Route) -> dict[str, Any]:
@@ -436,7 +436,7 @@ def _public_operation(route: PublicRoute) -> dict[str, Any]:
         **asked,
         "responses": {
             str(route.status): answer,
-            **{str(REFUSALS[each].status): _response_ref(each) for each in route.refuses},
+            **{str(REFUSALS[refuse].status): _response_ref(refuse) for refuse in route.refuses},
             "405": _response_ref("MethodNotAllowed"),
             **unsure,
         },

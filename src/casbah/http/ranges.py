@@ -141,7 +141,7 @@ def _tags(value: Any) -> tuple[str, ...]:
         return ()
     if isinstance(value, list):
         value = [_tag(each) if isinstance(each, Mapping) else each for each in value]
-    return tuple(sound(each.strip()) for each in _strings(value, "tags", most=MOST_TAGS))
+    return tuple(sound(string.strip()) for string in _strings(value, "tags", most=MOST_TAGS))
 
 
 def _tag(value: Mapping[str, Any]) -> Any:
@@ -202,7 +202,7 @@ def _shown(kept: StoredRange, tags: Mapping[str, str]) -> dict[str, Any]:
         "subnets": [_subnet(each) for each in said.networks],
         "location": said.location or None,
         "organization": said.organization or None,
-        "tags": [{"_id": each, "id": each, "name": tags.get(each, each), "description": ""} for each in said.tags],
+        "tags": [{"_id": tag, "id": tag, "name": tags.get(tag, tag), "description": ""} for tag in said.tags],
         "category": said.category,
         "lastModified": kept.changed,
     }

@@ -75,7 +75,7 @@ async def replay_rejects(exchange: RequestContext) -> Response:
         if "ids" in body:
             raise MalformedBodyError("everything: true goes without ids; leave one of the two out")
         return json_response(await exchange.ingest(_replay_newest, exchange, skip, source))
-    if not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
+    if not isinstance(ids, list) or not ids or not all(isinstance(item_id, str) for item_id in ids):
         raise MalformedBodyError(f'ids: expected a list of ids, or "everything": true, got {describe(ids)}')
     if "skip" in body:
         raise MalformedBodyError("skip: goes with everything: true, not with ids; leave one of the two out")
@@ -105,7 +105,9 @@ def _replay_named(exchange: RequestContext, ids: list[str], source: str | None) 
     known = exchange.services.rejects.named(list(dict.fromkeys(ids)), exchange.scope)
     result = _replayed(exchange, list(known.values()), source)
     unknown = [
-        {"id": each, "reason": "no refused event has this id"} for each in dict.fromkeys(ids) if each not in known
+        {"id": item_id, "reason": "no refused event has this id"}
+        for item_id in dict.fromkeys(ids)
+        if item_id not in known
     ]
     return {**result, "refused": [*unknown, *result["refused"]], "remaining": 0}
 

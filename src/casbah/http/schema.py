@@ -323,4 +323,4 @@ def _address_of_six(four: str) -> str:
 def _masks() -> list[str]:
     """A network of IPv4 may be said by its mask, or by the mask's inverse."""
     networks = [IPv4Network((0, bits)) for bits in range(33)]
-    return sorted({str(mask) for each in networks for mask in (each.netmask, each.hostmask)})
+    return sorted({str(mask) for network in networks for mask in (network.netmask, network.hostmask)})

@@ -85,8 +85,8 @@ async def come_back(request: Request, services: Services) -> Response:
     _issuers(services)
     try:
         caller, then = await run_in_threadpool(_arrived, request, services)
-    except InvalidTokenError as wrong:
-        log.info("a sign-in failed: %s", wrong.reason)
+    except InvalidTokenError as error:
+        log.info("a sign-in failed: %s", error.reason)
         response = RedirectResponse("/#sign-in=refused", 303)
     except IssuerUnavailableError:
         response = RedirectResponse("/#sign-in=away", 303)

@@ -13,7 +13,7 @@ from casbah.pull.report import report
 
 async def list_sources(exchange: RequestContext) -> Response:
     """Every source that ingest reads, and the pulls into the caller's tenant: how far each has got, and what is wrong."""
-    data = [_shown(each) for each in exchange.services.connectors.values()]
+    data = [_shown(connector) for connector in exchange.services.connectors.values()]
     pulls = await exchange.quick(_pulls, exchange)
     return json_response({"data": data, "pulls": pulls, "hasNext": False, "total": len(data)})
 
@@ -26,5 +26,5 @@ def _pulls(exchange: RequestContext) -> list[dict[str, Any]]:
 
 
 def _shown(source: Connector) -> dict[str, Any]:
-    apps = [{"id": each, "name": APPS.get(each, str(each))} for each in source.apps]
+    apps = [{"id": app, "name": APPS.get(app, str(app))} for app in source.apps]
     return {"name": source.name, "title": source.title, "apps": apps}

@@ -38,8 +38,8 @@ async def create_token(exchange: RequestContext) -> Response:
         key, token = await exchange.quick(
             lambda: exchange.services.tokens.create(name, tenant=tenant, scopes=scopes, expires=expires)
         )
-    except (BadTenantError, BadSettingError) as wrong:
-        raise MalformedBodyError(str(wrong)) from None
+    except (BadTenantError, BadSettingError) as error:
+        raise MalformedBodyError(str(error)) from None
     return json_response({"token": key, **shown(token, exchange.services.clock())}, status=201)
 
 

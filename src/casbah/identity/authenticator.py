@@ -97,5 +97,5 @@ def _parts(authorization: str | None) -> tuple[str, str]:
 def _scope(tenant: str) -> Scope:
     try:
         return Scope(tenant)
-    except BadTenantError as wrong:
-        raise MalformedBodyError(f"header {TENANT_HEADER}: {wrong}") from None
+    except BadTenantError as error:
+        raise MalformedBodyError(f"header {TENANT_HEADER}: {error}") from None

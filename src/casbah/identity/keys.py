@@ -87,8 +87,8 @@ class IssuerKeys:
             if self._due() and not self._fresh(kid):
                 self._tried = self._clock()
                 self._kept = _KeySet(self._fetch(), self._clock())
-        except FAILURES as wrong:
-            log.warning("the keys of the token issuer could not be fetched: %s", str(wrong) or type(wrong).__name__)
+        except FAILURES as error:
+            log.warning("the keys of the token issuer could not be fetched: %s", str(error) or type(error).__name__)
         finally:
             self._fetching.release()
 
@@ -174,8 +174,8 @@ def _of(where: str, text: bytes) -> Sequence[SigningKey]:
         raise BadKeySetError(f"{where} is longer than {_MOST_BYTES} bytes")
     try:
         return signing_keys(text)
-    except BadKeySetError as wrong:
-        raise BadKeySetError(f"{where} is not a set of keys to use: {wrong}") from None
+    except BadKeySetError as error:
+        raise BadKeySetError(f"{where} is not a set of keys to use: {error}") from None
 
 
 def _as_safe(url: str, issuer: str) -> bool:

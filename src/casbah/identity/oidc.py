@@ -59,9 +59,9 @@ class Issuer:
                 f"{self.name}#{subject}", _name(said.claims), self._scope(said.claims), _scopes(said.claims)
             )
             self._check_signature(said)
-        except InvalidTokenError as wrong:
+        except InvalidTokenError as error:
             # At level debug: anybody may send tokens, and no stranger shall fill the log.
-            log.debug("a JWT was refused: %s", wrong.reason)
+            log.debug("a JWT was refused: %s", error.reason)
             raise
         return caller
 

@@ -124,8 +124,8 @@ class SignIn:
         credentials = (quote_plus(self._client), quote_plus(self._secret)) if self._secret else None
         try:
             answer = json.loads(fetched(self._known().token, form=form, credentials=credentials))
-        except FAILURES as wrong:
-            log.warning("the issuer gave no token for a code: %s", str(wrong) or type(wrong).__name__)
+        except FAILURES as error:
+            log.warning("the issuer gave no token for a code: %s", str(error) or type(error).__name__)
             raise IssuerUnavailableError from None
         token = answer.get("access_token") if isinstance(answer, Mapping) else None
         if not isinstance(token, str):
@@ -139,8 +139,8 @@ class SignIn:
         try:
             document: Mapping[str, Any] = discovered(self._issuer.name)
             authorize, token = (endpoint(document, name, self._issuer.name) for name in _NAMES)
-        except FAILURES as wrong:
-            log.warning("the issuer's endpoints could not be fetched: %s", str(wrong) or type(wrong).__name__)
+        except FAILURES as error:
+            log.warning("the issuer's endpoints could not be fetched: %s", str(error) or type(error).__name__)
             if kept is None:
                 raise IssuerUnavailableError from None
             return kept

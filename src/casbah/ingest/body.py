@@ -40,8 +40,8 @@ def _envelopes(text: bytes) -> Iterator[NewActivity]:
         try:
             arrival = wire_encoding.unpack(line)
             require_unreserved(arrival)
-        except ValueError as wrong:
-            raise MalformedBodyError(f"source {wire_encoding.SOURCE}: {wrong}") from None
+        except ValueError as error:
+            raise MalformedBodyError(f"source {wire_encoding.SOURCE}: {error}") from None
         if not _is_whole(arrival):
             raise MalformedBodyError(
                 f"source {wire_encoding.SOURCE}: a line says of its record what the record does not say"

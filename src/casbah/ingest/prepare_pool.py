@@ -189,6 +189,6 @@ def _sent(
             line.send((piece, None))
     except OSError:
         raise
-    except Exception as wrong:  # noqa: BLE001  it goes to whoever sent the body, and is raised there
-        return wrong
+    except Exception as error:  # noqa: BLE001  it goes to whoever sent the body, and is raised there
+        return error
     return None

@@ -35,7 +35,7 @@ def unpack(line: bytes) -> NewActivity:
             activity=jsontext.parse_object(record),
             digest=None if fields["digest"] is None else _of(str, fields["digest"]),
             created=None if fields["created"] is None else _of(int, fields["created"]),
-            adds=tuple(_of(str, each) for each in fields["adds"]),
+            adds=tuple(_of(str, add) for add in fields["adds"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UnusableEventError(f"not a packed arrival: {error}") from None

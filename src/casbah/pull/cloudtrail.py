@@ -78,11 +78,11 @@ class Listed:
         following = {"waiting": rest, "read": [*read, key], "listed": listed}
         try:
             return Fetched(_asked(lambda: _events(self.objects, self.bucket, key)), following, more=True)
-        except ApiUnreachableError as wrong:
-            wrong.resume = {"waiting": [*rest, key], "read": read, "listed": listed}
+        except ApiUnreachableError as error:
+            error.resume = {"waiting": [*rest, key], "read": read, "listed": listed}
             raise
-        except ApiRefusedError as wrong:
-            if wrong.status != _NOT_FOUND:
+        except ApiRefusedError as error:
+            if error.status != _NOT_FOUND:
                 raise
             return Fetched((), following, more=True, gap=f"s3://{self.bucket}/{key} is no longer there")
 
@@ -143,12 +143,12 @@ class Notified:
         for message in messages:
             try:
                 events += self._events_of(message)
-            except ApiRefusedError as wrong:
-                if wrong.status != _NOT_FOUND:
+            except ApiRefusedError as error:
+                if error.status != _NOT_FOUND:
                     raise
-                gaps.append(str(wrong))
-            except ApiUnreachableError as wrong:
-                problems.append(wrong)
+                gaps.append(str(error))
+            except ApiUnreachableError as error:
+                problems.append(error)
                 continue
             done.append(message["ReceiptHandle"])
         if problems and not done:
@@ -186,23 +186,23 @@ def _events(objects: Objects, bucket: str, key: str) -> list[bytes]:
         found = msgspec.json.decode(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body, type=_File)
     except (OSError, EOFError, zlib.error, msgspec.DecodeError):
         raise ApiUnreachableError(f"s3://{bucket}/{key} cannot be read whole; it is tried again") from None
-    return [bytes(each) for each in found.records]
+    return [bytes(record) for record in found.records]
 
 
 def _asked(call: Callable[[], Any]) -> Any:
     """What AWS answers. boto3 has tried several times by itself."""
     try:
         return call()
-    except Exception as wrong:
-        response = getattr(wrong, "response", None)
+    except Exception as error:
+        response = getattr(error, "response", None)
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(response, dict) else None
         if status in (400, 401, 403, 404):
             said = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
             raise ApiRefusedError(
                 f"AWS refuses with {said} (HTTP {status}); check credentials and names", status
             ) from None
-        if type(wrong).__module__.partition(".")[0] in ("botocore", "boto3", "urllib3"):
-            raise ApiUnreachableError(f"AWS did not answer well: {type(wrong).__name__}") from None
+        if type(error).__module__.partition(".")[0] in ("botocore", "boto3", "urllib3"):
+            raise ApiUnreachableError(f"AWS did not answer well: {type(error).__name__}") from None
         raise
 
 

@@ -90,8 +90,8 @@ def secret(name: str, entry: PullSource, environment: Mapping[str, str] = os.env
     if entry.secret_file:
         try:
             return Secret(Path(entry.secret_file).expanduser().read_text("utf-8").strip())
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise BadPullFileError(f"[{name}] secret_file: cannot be read: {type(wrong).__name__}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadPullFileError(f"[{name}] secret_file: cannot be read: {type(error).__name__}") from None
     variable = entry.secret_env or f"CASBAH_PULL_{name.upper().replace('-', '_')}_SECRET"
     if not environment.get(variable):
         raise BadPullFileError(f"[{name}] has no secret: set {variable}, or name a file with secret_file")
@@ -115,7 +115,7 @@ def _check(place: str, entry: PullSource) -> None:
     for key in ("since", "every", *(("overlap",) if entry.overlap else ())):
         try:
             span(getattr(entry, key))
-        except ValueError as wrong:
-            raise BadPullFileError(f"{place} {key}: {wrong}") from None
+        except ValueError as error:
+            raise BadPullFileError(f"{place} {key}: {error}") from None
     if entry.url and not entry.url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
         raise BadPullFileError(f"{place} url: an https:// address, for credentials go along")

@@ -50,8 +50,8 @@ class Exchanged:
         host = httpx.URL(self._address).host
         try:
             answer = self._client.post(self._address, data=dict(self._form()))
-        except httpx.TransportError as wrong:
-            raise ApiUnreachableError(f"{host} did not answer: {type(wrong).__name__}") from None
+        except httpx.TransportError as error:
+            raise ApiUnreachableError(f"{host} did not answer: {type(error).__name__}") from None
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise ApiUnreachableError(f"{host} answers with HTTP {answer.status_code}")
         try:

@@ -57,7 +57,7 @@ class Google:
         path = f"/admin/reports/v1/activity/users/all/applications/{self.applications[place]}"
         answer = self.web.get(path, bounds if page is None else {**bounds, "pageToken": page})
         found: _GooglePage = answer.json(_GooglePage)
-        events = [bytes(each) for each in found.items]
+        events = [bytes(item) for item in found.items]
         if found.next_page_token:
             return Read(events, [place, found.next_page_token])
         return Read(events, [place + 1, None] if place + 1 < len(self.applications) else None)

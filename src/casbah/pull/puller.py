@@ -47,9 +47,9 @@ class Puller:
                 page.stored()
                 if not page.more:
                     return status
-        except PullError as wrong:
-            status.error = str(wrong)
-            self._checkpoints.keep(self.name, checkpoint if wrong.resume is None else wrong.resume, status)
+        except PullError as error:
+            status.error = str(error)
+            self._checkpoints.keep(self.name, checkpoint if error.resume is None else error.resume, status)
             raise
         return status
 

@@ -119,5 +119,5 @@ class Pulling:
 def _round(puller: Puller) -> Status | PullError:
     try:
         return puller.once()
-    except PullError as wrong:
-        return wrong
+    except PullError as error:
+        return error

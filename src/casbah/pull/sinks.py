@@ -53,8 +53,8 @@ def _sent(send: Send, batch: Sequence[bytes], connector: str) -> dict[str, Any]:
     """What the store says. One list, because events may hold line feeds."""
     try:
         answer = send("POST", PATH, params={"source": connector}, content=b"[%b]" % b",".join(batch))
-    except httpx.HTTPError as wrong:
-        raise ApiUnreachableError(f"the store did not answer: {type(wrong).__name__}") from None
+    except httpx.HTTPError as error:
+        raise ApiUnreachableError(f"the store did not answer: {type(error).__name__}") from None
     if answer.status_code >= _OK and answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:  # All events were refused.
         raise ApiUnreachableError(f"the store answers with HTTP {answer.status_code}: {answer.text[:200]}")
     found: dict[str, Any] = answer.json()

@@ -32,4 +32,4 @@ class Slack:
         bounds = {"oldest": since // 1_000, "latest": -(-until // 1_000), "limit": _LIMIT}
         answer = self.web.get("/audit/v1/logs", bounds if token is None else {**bounds, "cursor": token})
         page: _SlackPage = answer.json(_SlackPage)
-        return Read([bytes(each) for each in page.entries], page.response_metadata.next_cursor or None)
+        return Read([bytes(entry) for entry in page.entries], page.response_metadata.next_cursor or None)

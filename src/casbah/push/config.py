@@ -68,8 +68,8 @@ def secret(name: str, entry: PushTarget, environment: Mapping[str, str] = os.env
     if entry.secret_file:
         try:
             return Path(entry.secret_file).expanduser().read_bytes().strip()
-        except OSError as wrong:
-            raise BadPushFileError(f"[{name}] secret_file: cannot be read: {type(wrong).__name__}") from None
+        except OSError as error:
+            raise BadPushFileError(f"[{name}] secret_file: cannot be read: {type(error).__name__}") from None
     variable = entry.secret_env or f"CASBAH_PUSH_{name.upper().replace('-', '_')}_SECRET"
     if not environment.get(variable):
         raise BadPushFileError(f"[{name}] has no secret: set {variable}, or name a file with secret_file")
@@ -83,7 +83,7 @@ def _check(place: str, entry: PushTarget) -> None:
     except ValueError:
         port = _MOST_PORT + 1
     if entry.target.scheme not in schemes or not entry.target.hostname or (port or 0) > _MOST_PORT:
-        expected = " or ".join(f"{each}://host" for each in schemes)
+        expected = " or ".join(f"{scheme}://host" for scheme in schemes)
         raise BadPushFileError(f"{place} to: expected {expected}, got {entry.to!r}")
     if entry.kind == "syslog" and port is None:
         raise BadPushFileError(f"{place} to: expected a port, such as {entry.to}:514")
@@ -94,5 +94,5 @@ def _check(place: str, entry: PushTarget) -> None:
     try:
         Scope(entry.tenant)
         where(entry.filters, now=0)
-    except (RequestError, BadTenantError) as wrong:
-        raise BadPushFileError(f"{place} {wrong}") from None
+    except (RequestError, BadTenantError) as error:
+        raise BadPushFileError(f"{place} {error}") from None

@@ -63,7 +63,7 @@ class Webhook:
 
     def send(self, changes: Sequence[Change]) -> None:
         """See `Sink.send`."""
-        body = b'{"data":[' + b",".join(each.record for each in changes) + b"]}"
+        body = b'{"data":[' + b",".join(change.record for change in changes) + b"]}"
         moment = int(self._clock())
         headers: dict[bytes | str, bytes | str] = {
             "Content-Type": "application/json",
@@ -76,8 +76,8 @@ class Webhook:
             answer = self._pool.request(
                 "POST", self._entry.to, headers=headers, content=body, extensions={"timeout": times}
             )
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as wrong:
-            raise RetryLaterError(str(wrong) or type(wrong).__name__) from wrong
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
+            raise RetryLaterError(str(error) or type(error).__name__) from error
         if answer.status // 100 == 2:  # noqa: PLR2004  a success
             return
         said = f"answered {answer.status}"
@@ -104,17 +104,17 @@ class Syslog:
 
     def send(self, changes: Sequence[Change]) -> None:
         """See `Sink.send`."""
-        messages = [self._message(json.loads(each.record)) for each in changes]
+        messages = [self._message(json.loads(change.record)) for change in changes]
         try:
             wire = self._connected()
             if self._entry.target.scheme == "udp":
-                for each in messages:
-                    wire.send(each[:_MOST_DATAGRAM])
+                for message in messages:
+                    wire.send(message[:_MOST_DATAGRAM])
             else:
                 wire.sendall(b"".join(map(self._framed, messages)))
-        except OSError as wrong:
+        except OSError as error:
             self.close()
-            raise RetryLaterError(str(wrong)) from wrong
+            raise RetryLaterError(str(error)) from error
 
     def close(self) -> None:
         """See `Sink.close`."""

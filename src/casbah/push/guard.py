@@ -101,10 +101,10 @@ class Guarded(httpcore.SyncBackend):
 
         try:
             return SyncStream(connected(host, port, private=self._private))
-        except TimeoutError as wrong:
-            raise httpcore.ConnectTimeout(str(wrong)) from wrong
-        except OSError as wrong:
-            raise httpcore.ConnectError(str(wrong)) from wrong
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
 
 
 def trusting(file: str) -> ssl.SSLContext:

@@ -147,7 +147,7 @@ class Pusher:
         recent = p.Range(FIELDS["date"], low=place.since)
         predicate = p.both(self._predicate, recent) if behind else self._predicate
         found = self._store.changes(predicate, self._scope, after=place.reached, limit=self._entry.batch)
-        changes = [each for each in found.changes if not behind or each.number <= place.until]
+        changes = [change for change in found.changes if not behind or change.number <= place.until]
         if changes:
             self._send(changes, place.reached)
             return len(changes)
@@ -164,7 +164,7 @@ class Pusher:
         sent, after = 0, letter.first - 1
         while after < letter.last:
             found = self._store.changes(self._predicate, self._scope, after=after, limit=self._entry.batch)
-            changes = [each for each in found.changes if each.number <= letter.last]
+            changes = [change for change in found.changes if change.number <= letter.last]
             if changes:
                 self._way.send(changes)
             sent += len(changes)
@@ -193,8 +193,8 @@ class Pusher:
     def _send(self, changes: Sequence[Change], reached: int) -> None:
         try:
             self._way.send(changes)
-        except DeliveryRefusedError as wrong:
-            self._refused(changes, str(wrong))
+        except DeliveryRefusedError as error:
+            self._refused(changes, str(error))
         except RetryLaterError:
             if not self._way.sure and self._before is not None:
                 # What was sent last may have been lost with the connection: nothing said that it had arrived.

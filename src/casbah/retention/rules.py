@@ -94,7 +94,7 @@ def new_id() -> str:
 
 
 def _rules(value: Value | None) -> list[Rule]:
-    return [] if value is None else [Rule(**each) for each in value["rules"]]
+    return [] if value is None else [Rule(**rule) for rule in value["rules"]]
 
 
 def _value(rules: Sequence[Rule]) -> Value:

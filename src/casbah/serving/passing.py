@@ -225,7 +225,8 @@ class DoorHttp(HandedHttp):
         return passed
 
     def _others_wait(self) -> bool:
-        return any(isinstance(each, PlainHttp) and each.under_way for each in self.connections if each is not self)
+        others = (connection for connection in self.connections if connection is not self)
+        return any(isinstance(connection, PlainHttp) and connection.under_way for connection in others)
 
 
 class ApartHttp(HandedHttp):

@@ -131,11 +131,11 @@ class _Process:
         owner: Any = self._house.owner  # There where anything follows.
         try:
             return True, owner.state(tenant)
-        except CasbahError as wrong:
-            return False, wrong
-        except Exception as wrong:  # noqa: BLE001  it is told to whoever asked, and the others can go on asking
+        except CasbahError as error:
+            return False, error
+        except Exception as error:  # noqa: BLE001  it is told to whoever asked, and the others can go on asking
             _log.exception("a tenant cannot be opened")
-            return False, RuntimeError(f"the tenant cannot be opened: {wrong}")
+            return False, RuntimeError(f"the tenant cannot be opened: {error}")
 
 
 class Processes:
@@ -208,8 +208,8 @@ class Processes:
         self._starting = True
         try:
             threading.Thread(target=self._started, name="casbah-start", daemon=True).start()
-        except RuntimeError as wrong:
-            self._begun((), str(wrong))
+        except RuntimeError as error:
+            self._begun((), str(error))
 
     def _started(self) -> None:
         """See `_start`. They join together: connections stay where they went first."""

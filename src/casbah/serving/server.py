@@ -55,10 +55,10 @@ def checked(settings: Settings) -> None:
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (ssl.SSLError, OSError) as wrong:
+    except (ssl.SSLError, OSError) as error:
         row = SETTINGS["tls_certificate"]
         raise BadSettingError(
-            row.variable, str(settings.tls_certificate), f"a certificate and its key: {wrong}"
+            row.variable, str(settings.tls_certificate), f"a certificate and its key: {error}"
         ) from None
 
 

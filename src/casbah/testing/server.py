@@ -91,7 +91,7 @@ class Server:
 
     def next(self, *answers: int | Mapping[str, Any], tenant: str = DEFAULT_TENANT) -> None:
         """Let the next requests meet these, one each: a status, or `{"status", "slow" (ms), "retryAfter" (s)}`. Needs mimic."""
-        wanted = [{"status": each} if isinstance(each, int) else each for each in answers]
+        wanted = [{"status": answer} if isinstance(answer, int) else answer for answer in answers]
         self._ask("POST", f"{_MIMIC}/answers", tenant, json={"answers": wanted})
 
     def create_token(
@@ -174,4 +174,4 @@ def _watched(app: ASGIApp, seen: list[Seen], *, owner: bytes) -> ASGIApp:
 
 
 def _lines(activities: Iterable[Mapping[str, Any]]) -> bytes:
-    return "\n".join(json.dumps(each) for each in activities).encode()
+    return "\n".join(json.dumps(activity) for activity in activities).encode()

@@ -119,9 +119,9 @@ def overlap(ranges: Iterable[IpRange]) -> list[Overlap]:
 
 
 def _prefixes(ranges: Iterable[IpRange]) -> Iterator[tuple[IpRange, IPv4Network | IPv6Network]]:
-    for each in ranges:
-        for cidr in each.cidrs:
-            yield each, network(cidr)
+    for ip_range in ranges:
+        for cidr in ip_range.cidrs:
+            yield ip_range, network(cidr)
 
 
 def _tables(ranges: Iterable[IpRange], version: int) -> _Tables:

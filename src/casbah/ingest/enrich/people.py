@@ -54,8 +54,8 @@ class People:
         self._by_name: dict[str, Person] = {}
         try:
             bad = [reason for row in _rows(Path(path)) if (reason := self._take(row))]
-        except (OSError, ValueError, csv.Error, UnusableEventError) as wrong:
-            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {wrong}") from None
+        except (OSError, ValueError, csv.Error, UnusableEventError) as error:
+            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {error}") from None
         if bad:
             more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
             raise BadSettingError(setting, str(path), f"{_EXPECTED}: {'; '.join(bad[:_MOST_NAMED])}{more}")
@@ -116,8 +116,8 @@ def _of_json(content: bytes) -> Iterator[_Row | str]:
         place = f"user {number}"
         try:
             row = _of_user(user, place)
-        except _BadRowError as wrong:
-            yield f"{place}: {wrong}"
+        except _BadRowError as error:
+            yield f"{place}: {error}"
             continue
         taken = [name for name in row.names if holders.setdefault(name.casefold(), place) != place]
         yield f"{place}: {taken[0]} is {holders[taken[0].casefold()]} already" if taken else row

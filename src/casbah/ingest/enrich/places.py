@@ -153,8 +153,8 @@ class _File:
     def __init__(self, path: Path, setting: str) -> None:
         try:
             self._reader = maxminddb.open_database(path)
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as wrong:
-            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {_why(wrong)}") from None
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {_why(error)}") from None
         try:
             about = self._reader.metadata()
             self._only_v4 = about.ip_version == _IPV4_ONLY
@@ -162,9 +162,9 @@ class _File:
             self.origin = f"{about.database_type} {built}"
             for probe in _probes(only_v4=self._only_v4):
                 self._reader.get(probe)
-        except (OSError, ValueError, OverflowError, TypeError, maxminddb.InvalidDatabaseError) as wrong:
+        except (OSError, ValueError, OverflowError, TypeError, maxminddb.InvalidDatabaseError) as error:
             self._reader.close()
-            raise BadSettingError(setting, str(path), f"{_EXPECTED}: it is damaged: {_why(wrong)}") from None
+            raise BadSettingError(setting, str(path), f"{_EXPECTED}: it is damaged: {_why(error)}") from None
         self._path = path
         self._warned = False
 
@@ -174,10 +174,10 @@ class _File:
             return {}
         try:
             found = self._reader.get(address)
-        except (ValueError, maxminddb.InvalidDatabaseError) as wrong:
+        except (ValueError, maxminddb.InvalidDatabaseError) as error:
             if not self._warned:
                 self._warned = True
-                log.warning("%s is damaged and says nothing of some addresses: %s", self._path, _why(wrong))
+                log.warning("%s is damaged and says nothing of some addresses: %s", self._path, _why(error))
             return {}
         return _read(found) if isinstance(found, dict) else {}
 

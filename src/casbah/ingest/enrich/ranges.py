@@ -84,16 +84,21 @@ class _RangePage:
     @property
     def value(self) -> Value:
         """As it is kept."""
-        ranges = [{"id": each.id, **asdict(each.drawn), "changed": each.changed} for each in self.ranges]
+        ranges = [
+            {"id": ip_range.id, **asdict(ip_range.drawn), "changed": ip_range.changed} for ip_range in self.ranges
+        ]
         return {"number": self.number, "ranges": ranges, "tags": self.tags}
 
     def with_range(self, kept: StoredRange, *, instead_of: str | None = None) -> "_RangePage":
         """With one more range, or one in place of another of that id. Raises BadRangeError."""
         drawn, tags = _tagged(kept.drawn, self.tags)
-        kept, others = replace(kept, drawn=drawn), tuple(each for each in self.ranges if each.id != instead_of)
-        if any(each.drawn.name == drawn.name for each in others):
+        kept, others = (
+            replace(kept, drawn=drawn),
+            tuple(ip_range for ip_range in self.ranges if ip_range.id != instead_of),
+        )
+        if any(other.drawn.name == drawn.name for other in others):
             raise BadRangeError(f"name: there is an IP range {drawn.name!r} already")
-        found = overlap([*(each.range() for each in others), kept.range()])
+        found = overlap([*(other.range() for other in others), kept.range()])
         if found:
             raise BadRangeError(f"subnets: {found[0]}")
         return _RangePage(self.number + 1, tuple(sorted((*others, kept), key=lambda each: each.drawn.name)), tags)
@@ -118,7 +123,7 @@ class RangeBook:
         kept = self._shelf.get(_DRAWER, scope.tenant, seen=seen)
         if known is None or kept is not seen:
             page = _RangePage.of(None if kept is None else kept.value)
-            known = IpRanges(scope.tenant, page.number, tuple(each.range() for each in page.ranges))
+            known = IpRanges(scope.tenant, page.number, tuple(ip_range.range() for ip_range in page.ranges))
             self._known[scope.tenant] = kept, known
         return known
 
@@ -155,7 +160,7 @@ class RangeBook:
         """Forget a range. Raises NoSuchRangeError."""
 
         def without(page: _RangePage) -> _RangePage:
-            left = tuple(each for each in _knowing(page, range_id).ranges if each.id != range_id)
+            left = tuple(ip_range for ip_range in _knowing(page, range_id).ranges if ip_range.id != range_id)
             return replace(page, number=page.number + 1, ranges=left)
 
         self._change(scope, without)
@@ -174,7 +179,7 @@ def tag_id(name: str) -> str:
 
 
 def _knowing(page: _RangePage, range_id: str) -> _RangePage:
-    if not any(each.id == range_id for each in page.ranges):
+    if not any(ip_range.id == range_id for ip_range in page.ranges):
         raise NoSuchRangeError(range_id)
     return page
 
@@ -209,8 +214,8 @@ def checked(networks: Sequence[str]) -> tuple[str, ...]:
     for text in networks:
         try:
             network(text)
-        except ValueError as wrong:
-            raise BadRangeError(f"subnets: {wrong}") from None
+        except ValueError as error:
+            raise BadRangeError(f"subnets: {error}") from None
     return tuple(dict.fromkeys(text.strip() for text in networks))
 
 

@@ -154,10 +154,10 @@ def read_file(text: str, origin: str) -> MappingFile:
     try:
         found: Mapping[str, object] = tomllib.loads(text)
         return msgspec.convert(found, MappingFile)
-    except tomllib.TOMLDecodeError as wrong:
-        raise BadMappingError(f"{origin}: not TOML: {wrong}") from None
-    except (msgspec.ValidationError, BadPathError) as wrong:
-        raise BadMappingError(f"{origin}: {_plain(str(wrong))}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadMappingError(f"{origin}: not TOML: {error}") from None
+    except (msgspec.ValidationError, BadPathError) as error:
+        raise BadMappingError(f"{origin}: {_plain(str(error))}") from None
 
 
 def _plain(message: str) -> str:

@@ -74,8 +74,8 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
     try:
         mapped = Mapped(file)
         recognition = Recognition(file.recognise)
-    except BadPathError as wrong:
-        raise BadMappingError(f"{origin}: {wrong}") from None
+    except BadPathError as error:
+        raise BadMappingError(f"{origin}: {error}") from None
     return Connector(
         name=name,
         title=file.title,

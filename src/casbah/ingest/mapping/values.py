@@ -22,7 +22,7 @@ class Globs:
     __slots__ = ("_pattern",)
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        joined = "|".join(translate(each) for each in patterns)
+        joined = "|".join(translate(pattern) for pattern in patterns)
         self._pattern = re.compile(joined, re.IGNORECASE) if patterns else None
 
     def match(self, text: str) -> bool:

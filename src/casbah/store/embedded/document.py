@@ -69,7 +69,7 @@ def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
                 has.append(s.counted(column, len(made[name])))
     addresses = _ADDRESS.read(reading)
     if addresses:
-        made[_ADDRESS.name] = [s.column_value(_ADDRESS, each) for each in dict.fromkeys(addresses)]
+        made[_ADDRESS.name] = [s.column_value(_ADDRESS, address) for address in dict.fromkeys(addresses)]
     made["has"] = has
     return made
 

@@ -74,7 +74,7 @@ class FollowingStore(Reading):
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         self._tenants.present(scope.tenant)  # Raises StoreClosedError.
-        return self._owner.insert_soon([ready(each, columns) for each in new_activities], scope)
+        return self._owner.insert_soon([ready(new_activity, columns) for new_activity in new_activities], scope)
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""

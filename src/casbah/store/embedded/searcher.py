@@ -263,7 +263,7 @@ def extremes(tantivy_searcher: tantivy.Searcher) -> tuple[Limits, int]:
         return {}, 0
     asked = {f"{kind} {column}": {kind: {"field": column}} for column in s.SORTS for kind in ("min", "max")}
     found = tantivy_searcher.aggregate(Engine.all_query(), asked)
-    limits = {each: _around(found[f"min {each}"]["value"], found[f"max {each}"]["value"]) for each in s.SORTS}
+    limits = {sort: _around(found[f"min {sort}"]["value"], found[f"max {sort}"]["value"]) for sort in s.SORTS}
     return limits, latest(tantivy_searcher)
 
 

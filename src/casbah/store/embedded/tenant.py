@@ -75,7 +75,7 @@ class Tenant:
 
     def replace(self, new_activities: Sequence[NewActivity]) -> int:
         """Store records anew under their ids; how many of them there were."""
-        return self._intake.replace([prepared(each) for each in new_activities]).result()
+        return self._intake.replace([prepared(new_activity) for new_activity in new_activities]).result()
 
     def delete(self, predicate: Predicate) -> int:
         """Delete what matches; how many activities that were."""
@@ -88,5 +88,5 @@ class Tenant:
     def _shed(self) -> None:
         try:
             self._partitions.shed()
-        except CasbahError as wrong:
-            _log.warning("scans take more memory than they would: a period cannot be opened anew: %s", wrong)
+        except CasbahError as error:
+            _log.warning("scans take more memory than they would: a period cannot be opened anew: %s", error)

@@ -30,7 +30,7 @@ class TermDictionary:
 
     def matching(self, text: str, *, ends: bool = False) -> list[str]:
         """The terms that contain `text`, or end with it."""
-        return [self._terms[each] for each in self._places(text.encode() + (_EDGE if ends else b""))]
+        return [self._terms[place] for place in self._places(text.encode() + (_EDGE if ends else b""))]
 
     def _places(self, wanted: bytes) -> Iterator[int]:
         """Which terms hold the bytes, each once."""

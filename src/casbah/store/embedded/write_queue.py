@@ -66,7 +66,9 @@ class WriteQueue:
         self, new_activities: Iterable[NewActivity | contract.Prepared], *, urgent: bool = False
     ) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
-        return self._groups.add(_Batch([ready(each, columns) for each in new_activities], urgent=urgent))
+        return self._groups.add(
+            _Batch([ready(new_activity, columns) for new_activity in new_activities], urgent=urgent)
+        )
 
     def alone(self, work: Callable[[], Answer]) -> Future[Answer]:
         """Have something else done that changes what is stored, while nobody else changes it."""
@@ -128,8 +130,8 @@ class WriteQueue:
         """Nobody's events depend on a dictionary, so a failure to write one is only told."""
         try:
             self._codec.learn()
-        except OSError as wrong:
-            _log.warning("records are packed as before: the new dictionary cannot be written: %s", wrong)
+        except OSError as error:
+            _log.warning("records are packed as before: the new dictionary cannot be written: %s", error)
 
     def _store(self, group: Sequence[_Batch]) -> None:
         known = _KnownKeys(self._partitions.searchers())
@@ -138,9 +140,9 @@ class WriteQueue:
         good = [(batch, answer) for batch, answer in answers if answer is not None]
         try:
             self._write([batch for batch, _ in good])
-        except BaseException as wrong:  # noqa: BLE001  each of those it concerns raises it; whose batch waits still goes on
+        except BaseException as error:  # noqa: BLE001  each of those it concerns raises it; whose batch waits still goes on
             for batch, _ in good:
-                batch.error = wrong
+                batch.error = error
             return
         for batch, answer in good:
             batch.answer = answer
@@ -168,10 +170,10 @@ class WriteQueue:
                 # Documents are best made one at a time: the engine indexes one while the next is made.
                 documents = map(self._document, each)
                 batch.documents[number] = documents if alone else list(documents)
-        except Exception as wrong:  # noqa: BLE001  it goes to whoever brought the batch; the others have nothing to do with it
+        except Exception as error:  # noqa: BLE001  it goes to whoever brought the batch; the others have nothing to do with it
             known.forget()
             batch.documents.clear()
-            batch.error = wrong
+            batch.error = error
             return None
         return Inserted(sum(map(len, batch.fresh.values())), duplicates, tuple(refused))
 

@@ -77,7 +77,7 @@ def _sent(cluster: Cluster, writes: Sequence[Write], lease: Lease) -> Sequence[A
     seconds = lease.seconds
     asking = {"filter_path": _ENDS, **within(seconds)}
     told = cluster.ask("POST", "_bulk", body, asking=asking, seconds=seconds)
-    ends = [next(iter(each.values())) for each in told["items"]]
+    ends = [next(iter(item.values())) for item in told["items"]]
     if len(ends) != len(writes):
         raise ClusterUnreachableError("it answered something else than was asked")
     return ends

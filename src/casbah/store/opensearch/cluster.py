@@ -93,8 +93,8 @@ class Cluster:
                 retry_on_timeout=True,  # So that a node that does not answer is left alone for a while.
                 timeout=_SECONDS,
             )
-        except (ImproperlyConfigured, OSError) as wrong:
-            raise BadSettingError("CASBAH_CLUSTER", place.shown, str(wrong)) from None
+        except (ImproperlyConfigured, OSError) as error:
+            raise BadSettingError("CASBAH_CLUSTER", place.shown, str(error)) from None
 
     def ask(
         self,
@@ -124,11 +124,11 @@ class Cluster:
                 raise ClusterUnreachableError("no answer in time") from None
             except SerializationError:
                 raise ClusterUnreachableError("it answered something that cannot be read") from None
-            except TransportError as wrong:
-                if wrong.status_code in absent:
+            except TransportError as error:
+                if error.status_code in absent:
                     return None
-                if last or not _passes(wrong) or time.monotonic() + _PAUSE >= end:
-                    raise _said(wrong) from None
+                if last or not _passes(error) or time.monotonic() + _PAUSE >= end:
+                    raise _said(error) from None
             time.sleep(_PAUSE)
         raise AssertionError("the last try returns or raises")
 
@@ -191,8 +191,8 @@ class _Json(Serializer):
     def loads(self, s: str) -> Any:
         try:
             return orjson.loads(s)
-        except orjson.JSONDecodeError as wrong:
-            raise SerializationError(s, wrong) from None
+        except orjson.JSONDecodeError as error:
+            raise SerializationError(s, error) from None
 
     def dumps(self, data: Any) -> Any:
         return data if isinstance(data, bytes) else orjson.dumps(data)

@@ -98,7 +98,7 @@ class Compaction:
                 refused = bulk.write(self._cluster, writes, lease).refused
                 if refused:
                     raise ClusterUnreachableError(f"it does not delete: {refused[0][1]}")
-                self._cluster.refresh(*(each.index for each in writes))
+                self._cluster.refresh(*(write.index for write in writes))
             after = places[-1][0] if len(places) == _AT_ONCE else last
 
     def _forget_feedback(self) -> None:

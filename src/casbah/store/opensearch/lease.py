@@ -116,15 +116,15 @@ class Leases:
     def lease(self, scope: Scope, *, numbers: int = 0) -> Iterator[Lease]:
         """A lease that reserves this many sequence numbers, from `state.last + 1` on. Raises ClusterUnreachableError.
 
-        When it ends, the high-water mark covers all its numbers. After a ClusterUnreachableError a write may still be under way,
-        so the lease is not released: other servers wait until it expires. After any other error, what was written is refreshed
-        first.
+        When it ends, the high-water mark covers all its numbers. After a ClusterUnreachableError a write may still be under
+        way, so the lease is not released: other servers wait until it expires. After any other error, what was written is
+        refreshed first.
         """
         lease = self._taken(scope, numbers)
         try:
             yield lease
-        except BaseException as wrong:
-            if not isinstance(wrong, ClusterUnreachableError) or isinstance(wrong, ClusterRefusedError):
+        except BaseException as error:
+            if not isinstance(error, ClusterUnreachableError) or isinstance(error, ClusterRefusedError):
                 self._cluster.refresh(self._cluster.names.all_of(scope))
                 _end(lease)
             raise

@@ -80,7 +80,7 @@ class _Renderer:
             case p.Present(field):
                 return _present(field)
             case p.Words(words):
-                return _all_of([_word(each) for each in dict.fromkeys(words)])
+                return _all_of([_word(word) for word in dict.fromkeys(words)])
             case p.Phrase():
                 return _phrase(predicate)
 

@@ -125,7 +125,9 @@ class Search:
         """Those of some ids that there are activities of."""
         found: set[str] = set()
         for start in range(0, len(activity_ids), _CHUNK):
-            part = {key(each): each for each in activity_ids[start : start + _CHUNK]}
+            part = {
+                key(activity_item_id): activity_item_id for activity_item_id in activity_ids[start : start + _CHUNK]
+            }
             body = {
                 "query": {"ids": {"values": list(part)}},
                 "size": _CHUNK,
@@ -271,7 +273,7 @@ def _record(hit: Any) -> bytes:
 def _ranked(counts: Any, wanted: FacetQuery) -> list[FieldValue]:
     """The most frequent first, equals in the order of their values."""
     values = (FieldValue(found, count) for found, count in counts)
-    chosen = (each for each in values if str(each.value).startswith(wanted.prefix))
+    chosen = (value for value in values if str(value.value).startswith(wanted.prefix))
     return heapq.nsmallest(wanted.limit, chosen, key=lambda each: (-each.total, each.value))
 
 

@@ -50,11 +50,11 @@ class WriteQueue:
 
     def insert(self, new_activities: Iterable[NewActivity | contract.Prepared]) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is on the disks of the cluster, and can be found."""
-        return self._groups.add(Batch([ready(each, columns) for each in new_activities]))
+        return self._groups.add(Batch([ready(new_activity, columns) for new_activity in new_activities]))
 
     def replace(self, new_activities: Sequence[NewActivity]) -> int:
         """Store records anew under their ids; how many of them there were."""
-        entries = {each.id: prepared(each) for each in new_activities}
+        entries = {new_activity.id: prepared(new_activity) for new_activity in new_activities}
         if not entries:
             return 0
         with self._leases.lease(self._scope) as lease:
@@ -64,7 +64,7 @@ class WriteQueue:
                 places = [(each, found.get(key(each.id))) for each in part]
                 writes += [_anew(each, place) for each, place in places if place and place.date == each.timestamp]
             ends = bulk.write(self._cluster, writes, lease)
-            self._cluster.refresh(*(each.index for each in writes))
+            self._cluster.refresh(*(write.index for write in writes))
         return len(writes) - len(ends.refused)
 
     def _together(self, group: Sequence[Batch]) -> None:
@@ -101,7 +101,7 @@ class WriteQueue:
     def _written(self, fresh: dict[int, Write], lease: Lease) -> dict[int, str]:
         """Write it and have it found. By position: the reason of what is refused, and nothing of what is stored."""
         positions, writes = list(fresh), list(fresh.values())
-        indices = {each.index for each in writes}
+        indices = {write.index for write in writes}
         self._make(indices, lease)
         ends = bulk.write(self._cluster, writes, lease)
         self._cluster.refresh(*indices)
@@ -160,7 +160,7 @@ class _KnownKeys:
 
 
 def _keys(entries: Sequence[Prepared]) -> list[str]:
-    return [key(name) for each in entries for name in (each.id, each.second_id) if name is not None]
+    return [key(name) for entry in entries for name in (entry.id, entry.second_id) if name is not None]
 
 
 def _anew(entry: Prepared, place: Position) -> Write:
