@@ -82,8 +82,8 @@ class Floor:
 
 def documents(records: Sequence[bytes], *, folder: Path) -> list[str]:
     """The documents that the store would make of records, packed as it would once it has learned from some."""
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
-        payloads = RecordCodec(Path(beside))
+    with tempfile.TemporaryDirectory(dir=folder) as prepare_pool:
+        payloads = RecordCodec(Path(prepare_pool))
         for record in records[:SAMPLES]:
             payloads.pack(record)
         payloads.learn()
@@ -98,8 +98,8 @@ def _document(record: bytes, seq: int, payloads: RecordCodec) -> str:
 
 def ingest(made: Sequence[str], *, batch: int, folder: Path) -> float:
     """Index ready documents in one index, a commit a batch; the seconds that it took."""
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
-        index = _opened(Path(beside), s.build())
+    with tempfile.TemporaryDirectory(dir=folder) as prepare_pool:
+        index = _opened(Path(prepare_pool), s.build())
         writer = index.writer(_MEMORY, num_threads=1)
         started = time.perf_counter()
         for start in range(0, len(made), batch):

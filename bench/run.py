@@ -78,7 +78,7 @@ class Run:
         }
         if not only:
             mixed = [body for bodies in asked.values() for body in bodies[:_PER_SHAPE]]
-            found |= self._beside(mixed, connections, ways, bare)
+            found |= self._prepare_pool(mixed, connections, ways, bare)
             if ingest:
                 found |= self._writing()
         told = {"disagreements": self._disagreements, "failed": self._failed, "left_out": self._left_out}
@@ -106,7 +106,7 @@ class Run:
         self._look()
         return {"totals": totals, "ms": {name: each.summary() for name, each in figures.items()}}
 
-    def _beside(
+    def _prepare_pool(
         self,
         bodies: Sequence[dict[str, Any]],
         connections: dict[str, Connection],

@@ -31,14 +31,14 @@ class Connection:
 
     def send(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
         """A request; the body of the answer. Raises OSError where its status is not 2xx."""
-        return self.exchange(self.request(method, path, body, kind))
+        return self.context(self.request(method, path, body, kind))
 
     def request(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
         """The bytes of a request."""
         head = f"{method} {path} HTTP/1.1\r\n{self._lead}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
-    def exchange(self, request: bytes) -> bytes:
+    def context(self, request: bytes) -> bytes:
         """Send the bytes of a request."""
         if time.monotonic() - self._used > _IDLE:
             self.close()

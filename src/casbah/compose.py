@@ -113,12 +113,12 @@ def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Itera
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
     with (
         closing(store_of(settings, clock=clock)) as store,
-        key_value_stores(settings) as shelf,
-        _taken_in(settings, store, shelf, clock=clock) as taken_in,
-        _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
+        key_value_stores(settings) as key_values,
+        _taken_in(settings, store, key_values, clock=clock) as taken_in,
+        _asked(settings, store, key_values, issuer, key=key, clock=clock) as asked,
         closing(_exports(settings, store, clock, earlier := LegacyOwners(asked["tokens"]))) as exports,
         closing(
-            Retention(store, Rules(shelf(RULES)), asked["trail"], clock=clock, hourly=(taken_in["rejects"].trim,))
+            Retention(store, Rules(key_values(RULES)), asked["trail"], clock=clock, hourly=(taken_in["rejects"].trim,))
         ) as retention,
     ):
         asked["tokens"].separate()
@@ -126,8 +126,8 @@ def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Itera
         services = Services(
             **asked,
             **taken_in,
-            sign_in=_sign_in(settings, issuer, shelf(EPHEMERAL), clock),
-            queries=Queries(shelf(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
+            sign_in=_sign_in(settings, issuer, key_values(EPHEMERAL), clock),
+            queries=Queries(key_values(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
@@ -154,9 +154,9 @@ def following(
     elsewhere = cast("Any", dict.fromkeys(_OWNERS, NotHere()))
     with (
         closing(FollowingStore(followed, owner, cache=room)) as store,
-        key_value_stores(settings) as shelf,
-        _asked(settings, store, shelf, issuer, key=key, clock=clock) as asked,
-        _taken_in(replace(settings, ingest_processes=0), store, shelf, clock=clock) as taken_in,
+        key_value_stores(settings) as key_values,
+        _asked(settings, store, key_values, issuer, key=key, clock=clock) as asked,
+        _taken_in(replace(settings, ingest_processes=0), store, key_values, clock=clock) as taken_in,
     ):
         services = Services(**asked, **taken_in, **elsewhere, leaving=leaving)
         yield Application(services, application(services), key, apart, keep_up=store.keep_up)
@@ -164,22 +164,22 @@ def following(
 
 @contextmanager
 def _taken_in(
-    settings: Settings, store: Store, shelf: Callable[[Collection], KeyValueStore], *, clock: Callable[[], int]
+    settings: Settings, store: Store, key_values: Callable[[Collection], KeyValueStore], *, clock: Callable[[], int]
 ) -> Iterator[dict[str, Any]]:
     """What every house has that takes activities in, as `Services` calls it."""
     known = partial(connectors, settings.sources)
     told = Sources(settings.agents, settings.places, settings.people)
     processes, prepare, enriched = settings.ingest_processes, store.prepare, told.opened
     with closing(told.opened()) as enrichment:
-        beside = PreparePool(processes, connectors=known, prepare=prepare, enrichment=enriched, known=enrichment)
-        with closing(beside):
+        prepare_pool = PreparePool(processes, connectors=known, prepare=prepare, enrichment=enriched, known=enrichment)
+        with closing(prepare_pool):
             yield {
                 "connectors": known(),
-                "ranges": RangeBook(shelf(RANGES), clock=clock),
+                "ranges": RangeBook(key_values(RANGES), clock=clock),
                 "enrichment": enrichment,
-                "beside": beside,
+                "prepare_pool": prepare_pool,
                 "rejects": Rejects(
-                    shelf(REJECTS), clock=clock, most=settings.rejects_bytes, keep=settings.rejects_keep
+                    key_values(REJECTS), clock=clock, most=settings.rejects_bytes, keep=settings.rejects_keep
                 ),
             }
 
@@ -188,7 +188,7 @@ def _taken_in(
 def _asked(
     settings: Settings,
     store: Store,
-    shelf: Callable[[Collection], KeyValueStore],
+    key_values: Callable[[Collection], KeyValueStore],
     issuer: Issuer | None,
     *,
     key: str,
@@ -198,48 +198,48 @@ def _asked(
     # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     dice = Random()  # noqa: S311  chance for the tests of clients, no secret
-    passing = shelf(EPHEMERAL)
+    passing = key_values(EPHEMERAL)
     proxies = Proxies(settings.trusted_proxies)
     attempts = FailedSignIns(settings.bad_keys, clock=clock, exempt=proxies)
     with (
-        closing(Tokens(shelf(TOKENS), clock=clock)) as tokens,
+        closing(Tokens(key_values(TOKENS), clock=clock)) as tokens,
         closing(traces(settings.traces)) as spans,
-        closing(WorkerPools(settings)) as lanes,
+        closing(WorkerPools(settings)) as pools,
         closing(Trail(store, level=settings.audit)) as trail,
     ):
         yield {
             "settings": settings,
             "store": store,
             "tokens": tokens,
-            "door": Authenticator(tokens, digest(key), attempts, issuer),
+            "authenticator": Authenticator(tokens, digest(key), attempts, issuer),
             "proxies": proxies,
             "throttle": Throttle(settings.throttle, passing, clock=clock),
-            "quirks": Emulation(settings, clock=clock, dice=dice),
+            "emulation": Emulation(settings, clock=clock, dice=dice),
             "plain": Emulation(read({}), clock=clock, dice=dice),
             "trail": trail,
-            "lanes": lanes,
-            "metrics": _metrics(settings, lanes, clock),
+            "pools": pools,
+            "metrics": _metrics(settings, pools, clock),
             "traces": spans,
             "clock": clock,
         }
 
 
 def _sign_in(
-    settings: Settings, issuer: Issuer | None, shelf: KeyValueStore, clock: Callable[[], int]
+    settings: Settings, issuer: Issuer | None, key_values: KeyValueStore, clock: Callable[[], int]
 ) -> SignIn | None:
     if issuer is None or not settings.oidc_client:
         return None
     client, secret, scopes = settings.oidc_client, settings.oidc_secret, settings.oidc_scopes
-    return SignIn(issuer, shelf, client=client, secret=secret, scopes=scopes, clock=clock)
+    return SignIn(issuer, key_values, client=client, secret=secret, scopes=scopes, clock=clock)
 
 
-def _metrics(settings: Settings, lanes: WorkerPools, clock: Callable[[], int]) -> Metrics:
+def _metrics(settings: Settings, pools: WorkerPools, clock: Callable[[], int]) -> Metrics:
     def lags() -> dict[str, float]:
         entries = pulls(settings.pull) if settings.pull else {}
         rows = report(entries, folder=settings.store, now=clock()) if entries else []
         return {row["name"]: row["lag_ms"] / 1_000 for row in rows if row["lag_ms"] is not None}
 
-    return Metrics(settings.store, {"search": lanes.search, "ingest": lanes.ingest, "quick": lanes.quick}, lags)
+    return Metrics(settings.store, {"search": pools.search, "ingest": pools.ingest, "quick": pools.quick}, lags)
 
 
 def _exports(settings: Settings, store: Store, clock: Callable[[], int], earlier: LegacyOwners) -> Exports:
@@ -260,7 +260,7 @@ def key_value_stores(settings: Settings) -> Iterator[Callable[[Collection], KeyV
     with ExitStack() as build:
         if settings.cluster is None:
 
-            def shelf(kind: Collection) -> KeyValueStore:
+            def key_values(kind: Collection) -> KeyValueStore:
                 return build.enter_context(
                     closing(MemoryKeyValueStore() if kind.passes else FolderKeyValueStore(settings.store, kind))
                 )
@@ -268,10 +268,10 @@ def key_value_stores(settings: Settings) -> Iterator[Callable[[Collection], KeyV
         else:
             cluster = build.enter_context(closing(_cluster(settings.cluster, settings)))
 
-            def shelf(kind: Collection) -> KeyValueStore:
+            def key_values(kind: Collection) -> KeyValueStore:
                 return ClusterKeyValueStore(cluster, kind, replicas=settings.cluster_replicas)
 
-        yield shelf
+        yield key_values
 
 
 def diagnose(settings: Settings) -> Iterator[Finding]:

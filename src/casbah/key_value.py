@@ -69,10 +69,10 @@ class KeyValueStore(Protocol):
     def is_remote(self) -> bool:
         """Whether asking may mean waiting for a network."""
 
-    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:
+    def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
         """What is kept under a name: `seen` itself, where that is still so."""
 
-    def all(self, drawer: str) -> Sequence[Entry]:
+    def all(self, namespace: str) -> Sequence[Entry]:
         """All that is kept in a drawer, by name."""
 
     def drawers(self) -> Sequence[str]:
@@ -81,21 +81,21 @@ class KeyValueStore(Protocol):
     def everything(self) -> Iterator[tuple[str, Entry]]:
         """All that is kept, each with its drawer."""
 
-    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
+    def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
         """Keep a value in place of `over`, or under a name that has none. False where that is not how things are any more."""
 
-    def remove(self, drawer: str, name: str) -> bool:
+    def remove(self, namespace: str, name: str) -> bool:
         """Keep nothing under a name. False where nothing was."""
 
     def close(self) -> None:
         """Let go of it."""
 
 
-def change(shelf: KeyValueStore, drawer: str, name: str, how: Callable[[Value | None], Value]) -> None:
+def change(key_values: KeyValueStore, namespace: str, name: str, how: Callable[[Value | None], Value]) -> None:
     """Change what is kept under a name, however many others do so at once; `how` may be asked again, and may raise."""
     while True:
-        there = shelf.get(drawer, name)
-        if shelf.put(drawer, name, how(None if there is None else there.value), over=there):
+        there = key_values.get(namespace, name)
+        if key_values.put(namespace, name, how(None if there is None else there.value), over=there):
             return
 
 
@@ -123,43 +123,43 @@ class FolderKeyValueStore:
         self._reader = sqlite3.connect(file, check_same_thread=False)
         """For reading alone, so that no reader waits for the disk of one who writes."""
 
-    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:
+    def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
         """See `KeyValueStore.get`."""
-        found = self._read("select number, value from kept where drawer = ? and name = ?", drawer, name)
+        found = self._read("select number, value from kept where drawer = ? and name = ?", namespace, name)
         if not found:
             return None
         return seen if seen is not None and seen.version == (found[0][0],) else _entry(name, *found[0])
 
-    def all(self, drawer: str) -> Sequence[Entry]:
+    def all(self, namespace: str) -> Sequence[Entry]:
         """See `KeyValueStore.all`."""
-        found = self._read("select name, number, value from kept where drawer = ? order by name", drawer)
+        found = self._read("select name, number, value from kept where drawer = ? order by name", namespace)
         return [_entry(*row) for row in found]
 
     def drawers(self) -> Sequence[str]:
         """See `KeyValueStore.drawers`."""
-        return [drawer for (drawer,) in self._read("select distinct drawer from kept order by drawer")]
+        return [namespace for (namespace,) in self._read("select distinct drawer from kept order by drawer")]
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
         """See `KeyValueStore.everything`."""
         found = self._read("select drawer, name, number, value from kept order by drawer, name")
-        return ((drawer, _entry(*row)) for drawer, *row in found)
+        return ((namespace, _entry(*row)) for namespace, *row in found)
 
-    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
+    def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
         """See `KeyValueStore.put`."""
-        row = (drawer, name, json.dumps(value))
+        row = (namespace, name, json.dumps(value))
         with self._using() as database:
             if over is not None:
-                place = (drawer, name, *over.version)
+                place = (namespace, name, *over.version)
                 gone = database.execute("delete from kept where drawer = ? and name = ? and number = ?", place)
                 if not gone.rowcount:
                     return False
             put = "insert into kept (drawer, name, value) values (?, ?, ?) on conflict do nothing"
             return database.execute(put, row).rowcount == 1
 
-    def remove(self, drawer: str, name: str) -> bool:
+    def remove(self, namespace: str, name: str) -> bool:
         """See `KeyValueStore.remove`."""
         with self._using() as database:
-            return database.execute("delete from kept where drawer = ? and name = ?", (drawer, name)).rowcount == 1
+            return database.execute("delete from kept where drawer = ? and name = ?", (namespace, name)).rowcount == 1
 
     def close(self) -> None:
         """See `KeyValueStore.close`."""
@@ -206,38 +206,38 @@ class MemoryKeyValueStore:
         self._numbers = itertools.count(1)
         self._drawers: dict[str, dict[str, Entry]] = {}
 
-    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:  # noqa: ARG002  it costs nothing here
+    def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:  # noqa: ARG002  it costs nothing here
         """See `KeyValueStore.get`."""
-        return self._drawers.get(drawer, {}).get(name)
+        return self._drawers.get(namespace, {}).get(name)
 
-    def all(self, drawer: str) -> Sequence[Entry]:
+    def all(self, namespace: str) -> Sequence[Entry]:
         """See `KeyValueStore.all`."""
         with self._lock:
-            return sorted(self._drawers.get(drawer, {}).values(), key=lambda kept: kept.name)
+            return sorted(self._drawers.get(namespace, {}).values(), key=lambda kept: kept.name)
 
     def drawers(self) -> Sequence[str]:
         """See `KeyValueStore.drawers`."""
         with self._lock:
-            return sorted(drawer for drawer, inside in self._drawers.items() if inside)
+            return sorted(namespace for namespace, inside in self._drawers.items() if inside)
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
         """See `KeyValueStore.everything`."""
-        return ((drawer, kept) for drawer in sorted(self._drawers) for kept in self.all(drawer))
+        return ((namespace, kept) for namespace in sorted(self._drawers) for kept in self.all(namespace))
 
-    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
+    def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
         """See `KeyValueStore.put`."""
         with self._lock:
-            inside = self._drawers.setdefault(drawer, {})
+            inside = self._drawers.setdefault(namespace, {})
             there = inside.get(name)
             if (over is None) != (there is None) or (over and there and over.version != there.version):
                 return False
             inside[name] = Entry(name, value, (next(self._numbers),))
             return True
 
-    def remove(self, drawer: str, name: str) -> bool:
+    def remove(self, namespace: str, name: str) -> bool:
         """See `KeyValueStore.remove`."""
         with self._lock:
-            return self._drawers.get(drawer, {}).pop(name, None) is not None
+            return self._drawers.get(namespace, {}).pop(name, None) is not None
 
     def close(self) -> None:
         """See `KeyValueStore.close`."""

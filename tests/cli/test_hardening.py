@@ -206,9 +206,9 @@ def test_a_signal_at_the_very_start_is_heeded(tmp_path, number, delay):
 
 def test_made_up_arrivals_come_complete_and_in_order():
     count = 2 * load._PART + 5
-    beside = [made_up_arrival.id for made_up_arrival in load.made_up_arrivals(count, until_ms=1_700_000_000_000)]
+    prepare_pool = [made_up_arrival.id for made_up_arrival in load.made_up_arrivals(count, until_ms=1_700_000_000_000)]
     here = [each.id for each in load.arrivals_of(load.made_up(count, until_ms=1_700_000_000_000))]
-    assert beside == here
+    assert prepare_pool == here
 
 
 def test_a_store_that_others_may_look_into_is_reported_and_what_is_written_is_its_owners(tmp_path: Path) -> None:

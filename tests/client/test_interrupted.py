@@ -34,7 +34,7 @@ class Tenant:
     """A tenant of its own, with activities of few moments, to which late ones may be added."""
 
     def __init__(self, house, rng, name):
-        self.house = house
+        self.application = house
         self.rng = rng
         self.scope = Scope(name)
         self.key, _ = house.services.tokens.create(name, tenant=name)
@@ -49,7 +49,7 @@ class Tenant:
             for position, moment in enumerate(moments)
         ]
         self.stored += len(made)
-        assert self.house.services.store.insert(made, self.scope).stored == len(made)
+        assert self.application.services.store.insert(made, self.scope).stored == len(made)
 
     def add_late(self):
         self.store([self.rng.randrange(MOMENTS) for _ in range(self.rng.randrange(1, 60))])
@@ -59,7 +59,7 @@ class Rough(httpx.AsyncBaseTransport):
     """The way to the server, on which anything may happen to a request."""
 
     def __init__(self, tenant):
-        self.inside = httpx.ASGITransport(app=tenant.house.app)
+        self.inside = httpx.ASGITransport(app=tenant.application.app)
         self.tenant = tenant
         self.happened = Counter()
 

@@ -92,8 +92,8 @@ def settle(store: OpenSearchStore, ledger: Ledger, name: str) -> None:
     assert (lost, doubled) == (set(), [])
     assert set(seen) <= ledger.sent
     for start in range(0, len(numbers), 40):
-        arrivals = [arrival(each) for number in numbers[start : start + 40] for each in batch(number)]
-        store.insert(arrivals, TENANT)
+        new_activities = [arrival(each) for number in numbers[start : start + 40] for each in batch(number)]
+        store.insert(new_activities, TENANT)
     again = Counter(scanned(store))
     assert set(again) == ledger.sent
     assert max(again.values()) == 1

@@ -8,7 +8,7 @@ from casbah.connectors import connectors
 from casbah.ingest.contract import Event, Recognised
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import page_of, pages
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -19,7 +19,7 @@ def made():
 
     def make(source, **fields):
         event = Event(json.dumps(fields).encode(), fields, "x", 1)
-        (arrival,) = arrivals([Recognised(event, connectors()[source])], Enrichment())
+        (arrival,) = new_activities([Recognised(event, connectors()[source])], Enrichment())
         return arrival
 
     return make
@@ -37,7 +37,7 @@ def ingested():
 
     def ingest(source, **fields):
         page = page_of(json.dumps(fields).encode(), origin="x", connectors=connectors(), source=source)
-        (arrival,) = arrivals(page.items, Enrichment())
+        (arrival,) = new_activities(page.items, Enrichment())
         return arrival
 
     return ingest
@@ -49,7 +49,8 @@ def golden():
 
     def read(name):
         (found,) = [
-            list(arrivals(page.items, Enrichment())) for page in pages([str(DATA / name)], connectors=connectors())
+            list(new_activities(page.items, Enrichment()))
+            for page in pages([str(DATA / name)], connectors=connectors())
         ]
         assert all(json.loads(each.record) == each.activity for each in found if isinstance(each, NewActivity))
         return found

@@ -16,7 +16,7 @@ from casbah.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import page_of, pages
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 
 HERE = Path(__file__).parent
 MOST = 10
@@ -32,7 +32,9 @@ def made(folder: Path) -> list[dict[str, Any]]:
     (events,) = folder.glob("events.*")
     body = events.read_bytes()
     page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
-    return [_record(arrival) for arrival in arrivals(page.items, Enrichment()) if isinstance(arrival, NewActivity)]
+    return [
+        _record(arrival) for arrival in new_activities(page.items, Enrichment()) if isinstance(arrival, NewActivity)
+    ]
 
 
 def expected(folder: Path) -> list[dict[str, Any]]:
@@ -53,7 +55,7 @@ def _choose(data: Path, name: str) -> Iterator[bytes]:
             if isinstance(item, Refusal) or item.connector.name != name:
                 continue
             event = item.event
-            found = list(arrivals([item]))
+            found = list(new_activities([item]))
             if found and isinstance(found[0], NewActivity):
                 operation = json.dumps(found[0].activity.get("mainInfo", {}).get("rawOperationName"))
                 events.setdefault(operation, []).append(b" ".join(event.raw.split(b"\n")))

@@ -10,7 +10,7 @@ from casbah.connectors import connectors
 from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 
 # fmt: off
 # file, connectors, read, stored as new (distinct id and body), refused
@@ -72,7 +72,7 @@ def read(shared, file):
             yield item
 
     paths = [str(shared / "data" / "sources" / file)]
-    (items,) = [list(arrivals(noted(page.items))) for page in pages(paths, connectors=connectors())]
+    (items,) = [list(new_activities(noted(page.items))) for page in pages(paths, connectors=connectors())]
     return " ".join(sorted(names)), items
 
 

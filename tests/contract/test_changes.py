@@ -48,9 +48,11 @@ def test_everything_comes_once_in_the_order_of_storing(store: Store) -> None:
     dice = random.Random(3)
     ids = []
     for batch in range(12):
-        arrivals = [arrival(made(batch * 10 + each, days_late=dice.choice([0, 0.1, 8, 29, 60]))) for each in range(10)]
-        store.insert(arrivals, TENANT)
-        ids += [each.id for each in arrivals]
+        new_activities = [
+            arrival(made(batch * 10 + each, days_late=dice.choice([0, 0.1, 8, 29, 60]))) for each in range(10)
+        ]
+        store.insert(new_activities, TENANT)
+        ids += [each.id for each in new_activities]
     store.insert([arrival(made(999))], OTHER)
     for limit in (1, 7, 5_000):
         assert followed(store, limit=limit)[0] == ids
@@ -58,9 +60,9 @@ def test_everything_comes_once_in_the_order_of_storing(store: Store) -> None:
 
 
 def test_thousands_of_one_ms_are_all_there(store: Store) -> None:
-    arrivals = [arrival(made(each, created=NOW)) for each in range(10_000)]
-    store.insert(arrivals, TENANT)
-    assert followed(store, limit=999)[0] == [each.id for each in arrivals]
+    new_activities = [arrival(made(each, created=NOW)) for each in range(10_000)]
+    store.insert(new_activities, TENANT)
+    assert followed(store, limit=999)[0] == [each.id for each in new_activities]
 
 
 def test_a_reader_goes_on_where_it_was(store: Store) -> None:

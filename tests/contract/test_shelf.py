@@ -127,7 +127,7 @@ def test_drawers_are_those_in_which_something_is_kept(key_values: KeyValueStore,
 
 
 def test_of_many_who_change_it_at_once_nobody_is_forgotten(another: Open) -> None:
-    shelves = [another() for _ in range(4)]
+    key_value_stores = [another() for _ in range(4)]
     numbers = count()
 
     def work(key_values: KeyValueStore) -> None:
@@ -135,16 +135,16 @@ def test_of_many_who_change_it_at_once_nobody_is_forgotten(another: Open) -> Non
             mine = next(numbers)
             change(key_values, "d", "n", lambda value, mine=mine: {"all": [*(value or {"all": []})["all"], mine]})
 
-    with ThreadPoolExecutor(len(shelves)) as pool:
-        for job in [pool.submit(work, key_values) for key_values in shelves]:
+    with ThreadPoolExecutor(len(key_value_stores)) as pool:
+        for job in [pool.submit(work, key_values) for key_values in key_value_stores]:
             job.result()
-    assert sorted(kept(shelves[0], "n").value["all"]) == list(range(40))
+    assert sorted(kept(key_value_stores[0], "n").value["all"]) == list(range(40))
 
 
 def test_of_many_who_put_it_there_one_does(another: Open) -> None:
-    shelves = [another() for _ in range(8)]
-    with ThreadPoolExecutor(len(shelves)) as pool:
-        told = list(pool.map(lambda each: each.put("d", "n", {"who": secrets.token_hex(4)}), shelves))
+    key_value_stores = [another() for _ in range(8)]
+    with ThreadPoolExecutor(len(key_value_stores)) as pool:
+        told = list(pool.map(lambda each: each.put("d", "n", {"who": secrets.token_hex(4)}), key_value_stores))
     assert told.count(True) == 1
 
 

@@ -126,14 +126,14 @@ def test_which_failures_are_expected(error, expected) -> None:
 
 
 def test_wrong_sql_is_a_bug_and_a_full_database_is_not(tmp_path) -> None:
-    shelf = FolderKeyValueStore(tmp_path, QUERIES)
-    with pytest.raises(sqlite3.OperationalError), shelf._using() as database:
+    key_values = FolderKeyValueStore(tmp_path, QUERIES)
+    with pytest.raises(sqlite3.OperationalError), key_values._using() as database:
         database.execute("select nothing from nowhere")
-    with shelf._using() as database:
+    with key_values._using() as database:
         database.execute("pragma max_page_count = 1")
     with pytest.raises(KeyValueStoreUnavailableError):
-        shelf.put("default", "name", {"text": "x" * 100_000})
-    shelf.close()
+        key_values.put("default", "name", {"text": "x" * 100_000})
+    key_values.close()
 
 
 @pytest.mark.parametrize("size", [100, 40_000], ids=["what a commit writes", "what a writer's thread writes meanwhile"])

@@ -11,15 +11,15 @@ from casbah.http.pools import WorkerPool
 
 def test_past_the_queue_it_is_busy_and_free_again_afterwards():
     async def play():
-        lane, release = WorkerPool("test", threads=1, waiting=2), threading.Event()
-        inside = [asyncio.ensure_future(lane.run(release.wait, 10)) for _ in range(3)]
+        pool, release = WorkerPool("test", threads=1, waiting=2), threading.Event()
+        inside = [asyncio.ensure_future(pool.run(release.wait, 10)) for _ in range(3)]
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError) as busy:
-            await lane.run(lambda: None)
+            await pool.run(lambda: None)
         release.set()
         assert await asyncio.gather(*inside) == [True] * 3
-        assert await lane.run(lambda: "done") == "done"
-        lane.close()
+        assert await pool.run(lambda: "done") == "done"
+        pool.close()
         return busy.value
 
     error = asyncio.run(play())
@@ -28,45 +28,45 @@ def test_past_the_queue_it_is_busy_and_free_again_afterwards():
 
 def test_one_tenant_may_only_take_so_much():
     async def play():
-        lane, release = WorkerPool("test", threads=1, waiting=5, each=2), threading.Event()
-        inside = [asyncio.ensure_future(lane.run(release.wait, 10, tenant="a")) for _ in range(2)]
+        pool, release = WorkerPool("test", threads=1, waiting=5, each=2), threading.Event()
+        inside = [asyncio.ensure_future(pool.run(release.wait, 10, tenant="a")) for _ in range(2)]
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError):
-            await lane.run(lambda: None, tenant="a")
-        inside += [asyncio.ensure_future(lane.run(release.wait, 10, tenant=tenant)) for tenant in ("b", "")]
+            await pool.run(lambda: None, tenant="a")
+        inside += [asyncio.ensure_future(pool.run(release.wait, 10, tenant=tenant)) for tenant in ("b", "")]
         await asyncio.sleep(0.05)
         release.set()
         assert await asyncio.gather(*inside) == [True] * 4
-        assert await lane.run(lambda: "done", tenant="a") == "done"
-        lane.close()
+        assert await pool.run(lambda: "done", tenant="a") == "done"
+        pool.close()
 
     asyncio.run(play())
 
 
 def test_those_who_gave_up_leave_their_place():
     async def play():
-        lane, release = WorkerPool("test", threads=1, waiting=1), threading.Event()
-        first = asyncio.ensure_future(lane.run(release.wait, 10))
-        second = asyncio.ensure_future(lane.run(lambda: "never begun"))
+        pool, release = WorkerPool("test", threads=1, waiting=1), threading.Event()
+        first = asyncio.ensure_future(pool.run(release.wait, 10))
+        second = asyncio.ensure_future(pool.run(lambda: "never begun"))
         await asyncio.sleep(0.05)
         second.cancel()
         await asyncio.sleep(0.05)
-        third = asyncio.ensure_future(lane.run(lambda: "third"))
+        third = asyncio.ensure_future(pool.run(lambda: "third"))
         await asyncio.sleep(0)
         release.set()
         assert await first
         assert await third == "third"
-        lane.close()
+        pool.close()
 
     asyncio.run(play())
 
 
 def test_an_error_in_the_thread_is_the_callers():
     async def play():
-        lane = WorkerPool("test", threads=1, waiting=1)
+        pool = WorkerPool("test", threads=1, waiting=1)
         with pytest.raises(ZeroDivisionError):
-            await lane.run(lambda: 1 // 0)
-        assert await lane.run(lambda: 1) == 1
-        lane.close()
+            await pool.run(lambda: 1 // 0)
+        assert await pool.run(lambda: 1) == 1
+        pool.close()
 
     asyncio.run(play())

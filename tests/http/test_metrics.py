@@ -129,9 +129,11 @@ def test_whatever_a_token_is_called_a_request_is_one_line(tmp_path, monkeypatch,
     try:
         with compose.build(settings.read({}, store=str(tmp_path))) as house:
             key, _ = house.services.tokens.create("plain", tenant="default")
-            shelf = house.services.tokens._shelf
-            (kept,) = shelf.all("token")
-            shelf.put("token", kept.name, {**kept.value, "name": name}, over=kept)  # As an earlier version called it.
+            key_values = house.services.tokens._key_values
+            (kept,) = key_values.all("token")
+            key_values.put(
+                "token", kept.name, {**kept.value, "name": name}, over=kept
+            )  # As an earlier version called it.
             assert Asker(house.app, key)("POST", LIST, b"{}").status == 200
     finally:
         root.handlers[:] = before

@@ -191,22 +191,22 @@ def test_feedback_says_whose_it_is(house: Application) -> None:
 def earlier(folder: Path, owner: str, *, changed: int = NOW - 5, name: str = "kept") -> None:
     """A query as earlier versions kept it."""
     store = folder / "store"
-    shelf = FolderKeyValueStore(store, QUERIES)
-    shelf.put(
+    key_values = FolderKeyValueStore(store, QUERIES)
+    key_values.put(
         "contoso", f"of-{owner}", {"owner": owner, "name": name, "filters": {}, "shared": False, "changed": changed}
     )
-    shelf.close()
+    key_values.close()
 
 
 def earlier_tokens(folder: Path, **revoked: int | None) -> dict[str, str]:
     """Tokens as earlier versions kept them, which may have equal names: `dash_1` is called dash. Their keys."""
-    shelf, keys = FolderKeyValueStore(folder / "store", TOKENS), {}
+    key_values, keys = FolderKeyValueStore(folder / "store", TOKENS), {}
     for number, (label, at) in enumerate(revoked.items()):
         key = keys[label] = str(number) * 80
         about = {"id": f"{number:012x}", "name": label.partition("_")[0], "tenant": "contoso", "scopes": READ}
         moments = {"created": NOW - 10, "used": None, "revoked": at, "expires": None}
-        shelf.put("token", hashlib.sha256(key.encode()).hexdigest(), {**about, **moments})
-    shelf.close()
+        key_values.put("token", hashlib.sha256(key.encode()).hexdigest(), {**about, **moments})
+    key_values.close()
     return keys
 
 
@@ -319,7 +319,7 @@ def test_any_session_can_be_ended_by_who_has_it(house: Application, scope: str) 
 def test_sessions_are_listed_and_ended_by_those_who_manage_tokens(house: Application) -> None:
     key, made = house.services.tokens.create("dash", tenant="contoso", scopes=READ)
     session, browser = signed_in(house, key), Asker(house.app, None)
-    person = house.services.door.caller(f"Bearer {token(claims())}", None, address="")
+    person = house.services.authenticator.caller(f"Bearer {token(claims())}", None, address="")
     persons, _ = house.services.tokens.begin_session_of(person, ms=1_000)
     manager, _ = holder(house, "manager", scopes=["Tokens.manage"])
     found = manager("GET", SESSIONS).json

@@ -76,10 +76,10 @@ class Proxied:
     """Asks an application as from an address."""
 
     def __init__(self, house: compose.Application, peer: str = "127.0.0.1") -> None:
-        self.house, self.peer = house, peer
+        self.application, self.peer = house, peer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.house.app({**scope, "client": (self.peer, 5)}, receive, send)
+        await self.application.app({**scope, "client": (self.peer, 5)}, receive, send)
 
     def ask(self, key: str | None, *given: Any, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

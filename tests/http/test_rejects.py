@@ -233,7 +233,7 @@ def test_only_what_is_asked_for_is_decoded(house, monkeypatch):
 
 def test_stored_events_are_never_answered_with_503_because_their_neighbours_cannot_be_kept(house, caplog):
     secret, _ = house.services.tokens.create("shipper", tenant="default", scopes=["Ingest.write"])
-    house.services.lanes.quick._most = 0
+    house.services.pools.quick._most = 0
     got = Asker(house.app, secret)("POST", f"{INGEST}?source=mdca", event("a") + b"\n{}")
     assert (got.status, got.json["stored"], len(got.json["refused"])) == (200, 1, 1)
     assert "1 refused events are not kept: too many requests are waiting" in caplog.text
@@ -268,10 +268,10 @@ def test_they_are_kept_for_a_while(clock):
     rejects.keep(refusals(b"old"), source=None, sender="s", scope=TENANT)
     clock.now += 30 * DAY + 1
     assert rejects.all(TENANT) == []
-    shelf = rejects._shelf
-    assert len(shelf.all(TENANT.tenant)) == 1
+    key_values = rejects._key_values
+    assert len(key_values.all(TENANT.tenant)) == 1
     rejects.trim()
-    assert shelf.all(TENANT.tenant) == []
+    assert key_values.all(TENANT.tenant) == []
     rejects.keep(refusals(b"new"), source=None, sender="s", scope=TENANT)
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"new"]
 
@@ -290,15 +290,15 @@ def test_what_the_shelf_does_not_take_is_not_kept(clock):
 
 
 def test_all_tenants_are_trimmed(clock):
-    shelf = MemoryKeyValueStore()
-    rejects = Rejects(shelf, clock=clock, most=10_000, keep=30 * DAY)
+    key_values = MemoryKeyValueStore()
+    rejects = Rejects(key_values, clock=clock, most=10_000, keep=30 * DAY)
     for tenant in ("a", "b"):
         rejects.keep(refusals(b"old"), source=None, sender="s", scope=Scope(tenant))
     clock.now += 15 * DAY
     rejects.keep(refusals(b"new"), source=None, sender="s", scope=Scope("b"))
     clock.now += 15 * DAY + 1
     rejects.trim()
-    assert shelf.drawers() == ["b"]
+    assert key_values.drawers() == ["b"]
     assert [reject.raw for reject in rejects.all(Scope("b"))] == [b"new"]
 
 

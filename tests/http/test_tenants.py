@@ -62,9 +62,9 @@ def house(folder: Path, **also: str) -> Iterator[tuple[Application, Asker]]:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Application, Asker, Application, Asker]]:
     with (
         house(tmp_path_factory.mktemp("alone")) as (one, alone),
-        house(tmp_path_factory.mktemp("beside")) as (two, beside),
+        house(tmp_path_factory.mktemp("beside")) as (two, beside_two),
     ):
-        yield one, alone, two, beside
+        yield one, alone, two, beside_two
 
 
 def questions(theirs: list[dict[str, Any]]) -> Iterator[tuple[str, str, bytes]]:
@@ -144,12 +144,12 @@ def calls(store: Store) -> Iterator[list[str]]:
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_another_tenants_data_changes_no_answer(pair: Any, theirs: list[dict[str, Any]]) -> None:
-    one, alone, two, beside = pair
+    one, alone, two, beside_two = pair
     two.services.store.delete(Everything(), THEIRS)
     two.services.store.insert([arrival(their) for their in theirs], THEIRS)
     for method, path, body in questions(theirs):
         with calls(one.services.store) as here, calls(two.services.store) as there:
-            answers = said(alone(method, path, body)), said(beside(method, path, body))
+            answers = said(alone(method, path, body)), said(beside_two(method, path, body))
         assert answers[0] == answers[1], (method, path, body)
         assert here == there, (method, path, body)
         asked = SECRET.encode() in body + path.encode()

@@ -124,20 +124,20 @@ def test_what_is_no_good_is_401_in_so_many_words(house, credentials):
 
 def test_without_an_issuer_no_jwt_is_good(tmp_path):
     with compose.build(settings.read({}, store=str(tmp_path))) as house:
-        assert not house.services.door.may_wait(bearer())
+        assert not house.services.authenticator.may_wait(bearer())
         with pytest.raises(InvalidTokenError):
-            house.services.door.caller(bearer(), None, address="192.0.2.1")
+            house.services.authenticator.caller(bearer(), None, address="192.0.2.1")
 
 
 def test_what_may_wait_is_a_jwt_whose_key_is_not_there(house):
-    door = house.services.door
+    authenticator = house.services.authenticator
     key, _ = house.services.tokens.create("a", tenant="t")
     never = (None, "", "Bearer", f"Bearer {key}", f"Token {token()}", "Bearer a.b.c", f"Bearer {token(header={'alg': 'HS256'})}")  # fmt: skip
-    assert [each for each in never if door.may_wait(each)] == []
-    assert door.may_wait(bearer())
-    door.caller(bearer(), None, address="192.0.2.1")
-    assert not door.may_wait(bearer())
-    assert not door.may_wait(f"Bearer {token(kid='unknown')}"), "the keys were read this very minute"
+    assert [each for each in never if authenticator.may_wait(each)] == []
+    assert authenticator.may_wait(bearer())
+    authenticator.caller(bearer(), None, address="192.0.2.1")
+    assert not authenticator.may_wait(bearer())
+    assert not authenticator.may_wait(f"Bearer {token(kid='unknown')}"), "the keys were read this very minute"
 
 
 def test_an_issuer_that_is_away_is_503_and_not_401(tmp_path):

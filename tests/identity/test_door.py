@@ -25,51 +25,51 @@ def tokens(tmp_path):
 
 
 @pytest.fixture
-def door(tokens):
+def authenticator(tokens):
     return Authenticator(tokens, digest(LOCAL), FailedSignIns(None, clock=lambda: 0))
 
 
 @pytest.mark.parametrize(
     "header", ["Token {}", "token {}", "TOKEN {}", "Bearer {}", "bearer {}", "  Token   {}  ", "Token {} "]
 )
-def test_header_forms(door, tokens, header):
+def test_header_forms(authenticator, tokens, header):
     key, _ = tokens.create("a", tenant="t")
-    assert door.caller(header.format(key), None, address="192.0.2.1").name == "a"
+    assert authenticator.caller(header.format(key), None, address="192.0.2.1").name == "a"
 
 
 @pytest.mark.parametrize("header", [None, "", " ", "\t"], ids=repr)
-def test_no_credentials(door, header):
+def test_no_credentials(authenticator, header):
     with pytest.raises(NotAuthenticatedError):
-        door.caller(header, None, address="192.0.2.1")
+        authenticator.caller(header, None, address="192.0.2.1")
 
 
 @pytest.mark.parametrize("header", ["Token", "Token ", "{}", "Basic {}", "Token{}", "Token:{}", "Token {} {}", "Token {},", "Digest username=x", "Token \ud800", "Token é"], ids=repr)  # fmt: skip
-def test_credentials_that_are_none(door, tokens, header):
+def test_credentials_that_are_none(authenticator, tokens, header):
     key, _ = tokens.create("a", tenant="t")
     with pytest.raises(InvalidTokenError):
-        door.caller(header.format(key, key), None, address="192.0.2.1")
+        authenticator.caller(header.format(key, key), None, address="192.0.2.1")
 
 
-def test_the_local_key_is_the_owner_s(door):
-    caller = door.caller(f"Token {LOCAL}", None, address="192.0.2.1")
+def test_the_local_key_is_the_owner_s(authenticator):
+    caller = authenticator.caller(f"Token {LOCAL}", None, address="192.0.2.1")
     assert (caller.name, caller.scope.tenant, caller.scopes, caller.owner) == ("local", "default", set(SCOPES), True)
     assert caller.governs("any")
 
 
-def test_the_local_key_chooses_a_tenant(door):
-    assert door.caller(f"Token {LOCAL}", "t2", address="192.0.2.1").scope.tenant == "t2"
+def test_the_local_key_chooses_a_tenant(authenticator):
+    assert authenticator.caller(f"Token {LOCAL}", "t2", address="192.0.2.1").scope.tenant == "t2"
 
 
 @pytest.mark.parametrize("tenant", ["../x", "A", "a/b", "é", "x" * 65], ids=repr)
-def test_a_tenant_that_cannot_be_is_refused(door, tenant):
+def test_a_tenant_that_cannot_be_is_refused(authenticator, tenant):
     with pytest.raises(MalformedBodyError, match="casbah-tenant"):
-        door.caller(f"Token {LOCAL}", tenant, address="192.0.2.1")
+        authenticator.caller(f"Token {LOCAL}", tenant, address="192.0.2.1")
 
 
-def test_a_token_does_not_choose_its_tenant(door, tokens):
+def test_a_token_does_not_choose_its_tenant(authenticator, tokens):
     key, _ = tokens.create("a", tenant="t")
-    assert door.caller(f"Token {key}", "t2", address="192.0.2.1").scope.tenant == "t"
-    assert door.caller(f"Token {key}", "../x", address="192.0.2.1").scope.tenant == "t"
+    assert authenticator.caller(f"Token {key}", "t2", address="192.0.2.1").scope.tenant == "t"
+    assert authenticator.caller(f"Token {key}", "../x", address="192.0.2.1").scope.tenant == "t"
 
 
 def test_local_keys_are_new_each_time_and_look_like_keys():

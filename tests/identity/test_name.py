@@ -124,11 +124,11 @@ class Meanwhile(MemoryKeyValueStore):
         super().__init__()
         self.other = True
 
-    def put(self, drawer: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
-        if drawer == "token" and self.other:
+    def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
+        if namespace == "token" and self.other:
             self.other = False
-            super().put(drawer, "of-another-server", {**value, "id": "another"})
-        return super().put(drawer, name, value, over=over)
+            super().put(namespace, "of-another-server", {**value, "id": "another"})
+        return super().put(namespace, name, value, over=over)
 
 
 def test_servers_cannot_have_one_name_either() -> None:

@@ -34,13 +34,13 @@ def token(name: str, scopes: list[str], **more: Any) -> dict[str, Any]:
     return {**kept, "created": NOW - 10, "used": None, "revoked": None, "expires": None, **more}
 
 
-def earlier(shelf: KeyValueStore) -> None:
+def earlier(key_values: KeyValueStore) -> None:
     """What an earlier version kept: three tokens, and the session of a person who signed in at an issuer."""
-    shelf.put("token", hashed(KEYS["admin"]), token("admin", ADMIN))
-    shelf.put("token", hashed(KEYS["reader"]), token("reader", ["Investigation.read"]))
-    shelf.put("token", hashed(KEYS["revoked"]), token("revoked", ADMIN, revoked=NOW - 5))
+    key_values.put("token", hashed(KEYS["admin"]), token("admin", ADMIN))
+    key_values.put("token", hashed(KEYS["reader"]), token("reader", ["Investigation.read"]))
+    key_values.put("token", hashed(KEYS["revoked"]), token("revoked", ADMIN, revoked=NOW - 5))
     said = {"token": None, "name": "ann", "tenant": "contoso", "scopes": sorted(ADMIN)}
-    shelf.put("session", hashed(SESSION), {**said, "created": NOW - 10, "expires": NOW + 1_000})
+    key_values.put("session", hashed(SESSION), {**said, "created": NOW - 10, "expires": NOW + 1_000})
 
 
 @contextmanager
@@ -51,8 +51,8 @@ def opened(folder: Path) -> Iterator[Application]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as shelf:
-        earlier(shelf)
+    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as key_values:
+        earlier(key_values)
     return tmp_path
 
 
@@ -91,23 +91,25 @@ class Crashing(MemoryKeyValueStore):
         super().__init__()
         self.left = 1_000
 
-    def put(self, drawer: str, name: str, value: Any, *, over: Entry | None = None) -> bool:
+    def put(self, namespace: str, name: str, value: Any, *, over: Entry | None = None) -> bool:
         if self.left == 0:
             raise KeyboardInterrupt
         self.left -= 1
-        return super().put(drawer, name, value, over=over)
+        return super().put(namespace, name, value, over=over)
 
 
 @pytest.mark.parametrize("changes", range(4))
 def test_a_crash_half_way_leaves_it_to_be_done(changes: int) -> None:
-    shelf = Crashing()
-    earlier(shelf)
-    shelf.left = changes
+    key_values = Crashing()
+    earlier(key_values)
+    key_values.left = changes
     with pytest.raises(KeyboardInterrupt):
-        separate(shelf)
-    shelf.left = 1_000
-    separate(shelf)
-    done = {entry.name: entry.value["scopes"] for drawer in ("token", "session") for entry in shelf.all(drawer)}
+        separate(key_values)
+    key_values.left = 1_000
+    separate(key_values)
+    done = {
+        entry.name: entry.value["scopes"] for namespace in ("token", "session") for entry in key_values.all(namespace)
+    }
     assert done[hashed(KEYS["admin"])] == [*ADMIN, *SEPARATED]
     assert done[hashed(KEYS["revoked"])] == [*ADMIN, *SEPARATED]
     assert sorted(done[hashed(SESSION)]) == sorted([*ADMIN, *SEPARATED])
@@ -121,56 +123,56 @@ class Slow(MemoryKeyValueStore):
         super().__init__()
         self.meanwhile: Any = None
 
-    def get(self, drawer: str, name: str, *, seen: Entry | None = None) -> Entry | None:
-        found = super().get(drawer, name, seen=seen)
-        if drawer == "permissions" and self.meanwhile is not None:
+    def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
+        found = super().get(namespace, name, seen=seen)
+        if namespace == "permissions" and self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()
         return found
 
 
 def test_what_another_server_creates_meanwhile_is_left_as_it_is() -> None:
-    shelf = Slow()
-    earlier(shelf)
+    key_values = Slow()
+    earlier(key_values)
     made: list[str] = []
 
     def meanwhile() -> None:
-        separate(shelf)
-        made.append(Tokens(shelf, clock=lambda: NOW).create("later", tenant="contoso", scopes=["Admin.manage"])[0])
+        separate(key_values)
+        made.append(Tokens(key_values, clock=lambda: NOW).create("later", tenant="contoso", scopes=["Admin.manage"])[0])
 
-    shelf.meanwhile = meanwhile
-    separate(shelf)
-    tokens = Tokens(shelf, clock=lambda: NOW)
+    key_values.meanwhile = meanwhile
+    separate(key_values)
+    tokens = Tokens(key_values, clock=lambda: NOW)
     assert tokens.caller(made[0]).scopes == {"Admin.manage"}
     assert tokens.caller(KEYS["admin"]).scopes == {*ADMIN, *SEPARATED}
 
 
 def test_many_servers_may_do_it_at_once(tmp_path: Path) -> None:
-    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as shelf:
-        earlier(shelf)
+    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as key_values:
+        earlier(key_values)
         together = Barrier(8)
 
         def work() -> None:
             together.wait()
-            separate(shelf)
+            separate(key_values)
 
         threads = [Thread(target=work) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert Tokens(shelf, clock=lambda: NOW).caller(KEYS["admin"]).scopes == {*ADMIN, *SEPARATED}
+        assert Tokens(key_values, clock=lambda: NOW).caller(KEYS["admin"]).scopes == {*ADMIN, *SEPARATED}
 
 
 def test_where_it_cannot_be_written_the_store_opens_and_no_token_is_created_before(folder: Path) -> None:
-    with closing(FolderKeyValueStore(folder, TOKENS)) as shelf:
-        shelf._database.execute("pragma query_only = on")
-        tokens = Tokens(shelf, clock=lambda: NOW)
+    with closing(FolderKeyValueStore(folder, TOKENS)) as key_values:
+        key_values._database.execute("pragma query_only = on")
+        tokens = Tokens(key_values, clock=lambda: NOW)
         tokens.separate()
         assert tokens.caller(KEYS["admin"]).scopes == set(ADMIN)
         with pytest.raises(KeyValueStoreUnavailableError):
             tokens.create("later", tenant="contoso", scopes=["Admin.manage"])
-        shelf._database.execute("pragma query_only = off")
+        key_values._database.execute("pragma query_only = off")
         later, _ = tokens.create("later", tenant="contoso", scopes=["Admin.manage"])
         assert tokens.caller(KEYS["admin"]).scopes == {*ADMIN, *SEPARATED}
         assert tokens.caller(later).scopes == {"Admin.manage"}

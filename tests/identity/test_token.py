@@ -84,14 +84,14 @@ def test_the_database_is_its_owner_s_alone(tmp_path):
 def test_a_token_is_found_by_all_of_its_hash(tokens, tmp_path):
     key, _ = tokens.create("a", tenant="t")
     whole = hashlib.sha256(key.encode()).hexdigest()
-    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as shelf:
-        (kept,) = shelf.all("token")
+    with closing(FolderKeyValueStore(tmp_path, TOKENS)) as key_values:
+        (kept,) = key_values.all("token")
         assert (kept.name, digest(key).hex()) == (whole, whole)
         for place, digit in enumerate(whole):
             other = whole[:place] + ("0" if digit != "0" else "1") + whole[place + 1 :]
-            (there,) = shelf.all("token")
-            shelf.remove("token", there.name)
-            shelf.put("token", other, kept.value)
+            (there,) = key_values.all("token")
+            key_values.remove("token", there.name)
+            key_values.put("token", other, kept.value)
             with pytest.raises(InvalidTokenError):
                 tokens.caller(key)
 
@@ -182,10 +182,10 @@ def test_of_equal_names_from_an_earlier_version_none_is_revoked_by_name(tokens, 
 
 def rename(folder, token_id: str, name: str) -> None:
     """Let a token have a name that only an earlier version would have given it."""
-    with closing(FolderKeyValueStore(folder, TOKENS)) as shelf:
-        for kept in shelf.all("token"):
+    with closing(FolderKeyValueStore(folder, TOKENS)) as key_values:
+        for kept in key_values.all("token"):
             if kept.value["id"] == token_id:
-                shelf.put("token", kept.name, {**kept.value, "name": name}, over=kept)
+                key_values.put("token", kept.name, {**kept.value, "name": name}, over=kept)
 
 
 def test_an_id_means_its_token_though_another_has_it_for_a_name(tokens):
@@ -267,11 +267,11 @@ def test_tokens_outlive_the_process(tmp_path, clock):
 
 def test_two_processes_share_the_tokens(tokens, tmp_path, clock):
     """The command line makes and revokes tokens while a server runs."""
-    beside = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
-    key, made = beside.create("a", tenant="t")
+    prepare_pool = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
+    key, made = prepare_pool.create("a", tenant="t")
     assert tokens.caller(key).name == "a"
-    beside.revoke(made.id, governs=anybody)
-    beside.close()
+    prepare_pool.revoke(made.id, governs=anybody)
+    prepare_pool.close()
     with pytest.raises(InvalidTokenError):
         tokens.caller(key)
 
@@ -383,10 +383,10 @@ def test_a_damaged_database_leaves_the_store_unlocked(tmp_path):
 
 def test_a_database_that_fails_later_is_unavailable(tokens, tmp_path):
     key, made = tokens.create("a", tenant="t")
-    with closing(sqlite3.connect(tmp_path / "tokens.db")) as beside, beside:
-        beside.execute("pragma writable_schema = on")
-        beside.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
-        beside.execute("pragma schema_version = 99")  # For those who have it open.
+    with closing(sqlite3.connect(tmp_path / "tokens.db")) as prepare_pool, prepare_pool:
+        prepare_pool.execute("pragma writable_schema = on")
+        prepare_pool.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
+        prepare_pool.execute("pragma schema_version = 99")  # For those who have it open.
     for ask in (tokens.all, lambda: tokens.caller(key), lambda: tokens.create("b", tenant="t"), lambda: tokens.revoke(made.id, governs=anybody)):  # fmt: skip
         with pytest.raises(KeyValueStoreUnavailableError) as unavailable:
             ask()
@@ -395,14 +395,14 @@ def test_a_database_that_fails_later_is_unavailable(tokens, tmp_path):
 
 def test_where_use_cannot_be_noted_the_caller_comes_in(tokens, caplog):
     key, _ = tokens.create("a", tenant="t")
-    tokens._shelf._database.execute("pragma query_only = on")
+    tokens._key_values._database.execute("pragma query_only = on")
     assert tokens.caller(key).name == "a"
     tokens._uses.close()
     assert "readonly database" in caplog.text
-    assert tokens._shelf.all("token")[0].value["used"] is None
-    tokens._shelf._database.execute("pragma query_only = off")
+    assert tokens._key_values.all("token")[0].value["used"] is None
+    tokens._key_values._database.execute("pragma query_only = off")
     tokens._uses.close()
-    assert tokens._shelf.all("token")[0].value["used"] == NOW
+    assert tokens._key_values.all("token")[0].value["used"] == NOW
 
 
 def test_use_is_written_soon_and_without_the_caller(tokens, monkeypatch):
@@ -411,7 +411,7 @@ def test_use_is_written_soon_and_without_the_caller(tokens, monkeypatch):
     tokens.caller(key)
     assert tokens.all()[0].used == NOW
     for _ in range(1_000):
-        if tokens._shelf.all("token")[0].value["used"] == NOW:
+        if tokens._key_values.all("token")[0].value["used"] == NOW:
             return
         time.sleep(0.01)
     pytest.fail("the use of a token was not written")
@@ -478,19 +478,19 @@ class Failing(MemoryKeyValueStore):
         self.error = error
         self.there = False
 
-    def put(self, drawer, name, value, *, over=None) -> bool:
-        put = super().put(drawer, name, value, over=over)
-        self.there = self.there or drawer == "token"
+    def put(self, namespace, name, value, *, over=None) -> bool:
+        put = super().put(namespace, name, value, over=over)
+        self.there = self.there or namespace == "token"
         self._fail("put")
         return put
 
-    def all(self, drawer: str) -> Sequence[Entry]:
+    def all(self, namespace: str) -> Sequence[Entry]:
         self._fail("all")
-        return super().all(drawer)
+        return super().all(namespace)
 
-    def remove(self, drawer: str, name: str) -> bool:
+    def remove(self, namespace: str, name: str) -> bool:
         self._fail("remove")
-        return super().remove(drawer, name)
+        return super().remove(namespace, name)
 
     def _fail(self, where: str) -> None:
         if self.there and where in self.failing:
@@ -502,22 +502,22 @@ class Failing(MemoryKeyValueStore):
     "error", [KeyValueStoreUnavailableError("tokens"), StoreClosedError(), KeyboardInterrupt()], ids=repr
 )
 def test_a_token_whose_creation_fails_is_not_left_with_its_name(where: str, error: BaseException, caplog) -> None:
-    shelf = Failing(where, error=error)
-    tokens = Tokens(shelf, clock=lambda: NOW)
+    key_values = Failing(where, error=error)
+    tokens = Tokens(key_values, clock=lambda: NOW)
     with pytest.raises(type(error)):
         tokens.create("a", tenant="t")
-    shelf.failing = ()
+    key_values.failing = ()
     assert (tokens.all(), caplog.messages) == ([], [])
     _, made = tokens.create("a", tenant="t")
     assert tokens.all() == [made]
 
 
 def test_a_token_that_is_left_all_the_same_is_told_to_the_log_by_its_id(caplog) -> None:
-    shelf = Failing("all", "remove", error=KeyValueStoreUnavailableError("tokens"))
-    tokens = Tokens(shelf, clock=lambda: NOW)
+    key_values = Failing("all", "remove", error=KeyValueStoreUnavailableError("tokens"))
+    tokens = Tokens(key_values, clock=lambda: NOW)
     with pytest.raises(KeyValueStoreUnavailableError):
         tokens.create("a", tenant="t")
-    shelf.failing = ()
+    key_values.failing = ()
     (left,) = tokens.all()
     assert [message.startswith(f"token {left.id} was not created") for message in caplog.messages] == [True]
     assert tokens.revoke(left.id, governs=anybody).id == left.id

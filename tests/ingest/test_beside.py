@@ -40,64 +40,64 @@ def _told(found: tuple[int, Any]) -> str:
 
 
 @pytest.fixture
-def beside() -> Iterator[PreparePool]:
+def prepare_pool() -> Iterator[PreparePool]:
     made = PreparePool(1, connectors=connectors, prepare=prepared, enrichment=Enrichment, known=Enrichment())
     yield made
     made.close()
 
 
-def _processes(beside: PreparePool) -> list[Any]:
-    return [worker.process for worker in beside._running]
+def _processes(prepare_pool: PreparePool) -> list[Any]:
+    return [worker.process for worker in prepare_pool._running]
 
 
-def test_it_gives_what_reading_here_gives_in_the_same_order(beside: PreparePool) -> None:
+def test_it_gives_what_reading_here_gives_in_the_same_order(prepare_pool: PreparePool) -> None:
     text = _body()
-    found = list(beside.items(text, "mdca", limits=_LIMITS))
+    found = list(prepare_pool.items(text, "mdca", limits=_LIMITS))
     assert [_told(each) for each in found] == _here(text)
     assert {type(item).__name__ for _, item in found} == {"Prepared", "Refusal"}
 
 
-def test_small_bodies_start_no_process(beside: PreparePool) -> None:
+def test_small_bodies_start_no_process(prepare_pool: PreparePool) -> None:
     text = _body(100)
-    assert [_told(item) for item in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
-    assert not _processes(beside)
+    assert [_told(item) for item in prepare_pool.items(text, "mdca", limits=_LIMITS)] == _here(text)
+    assert not _processes(prepare_pool)
 
 
-def test_one_that_dies_in_the_middle_loses_nothing_and_is_replaced(beside: PreparePool) -> None:
+def test_one_that_dies_in_the_middle_loses_nothing_and_is_replaced(prepare_pool: PreparePool) -> None:
     text = _body(20_000)
-    found = beside.items(text, "mdca", limits=_LIMITS)
+    found = prepare_pool.items(text, "mdca", limits=_LIMITS)
     first = list(islice(found, PIECE))
-    (process,) = _processes(beside)
+    (process,) = _processes(prepare_pool)
     process.kill()
     process.join()
     assert [_told(each) for each in [*first, *found]] == _here(text)
-    assert [_told(item) for item in beside.items(text, "mdca", limits=_LIMITS)] == _here(text)
-    assert [each.pid for each in _processes(beside)] != [process.pid]
+    assert [_told(item) for item in prepare_pool.items(text, "mdca", limits=_LIMITS)] == _here(text)
+    assert [each.pid for each in _processes(prepare_pool)] != [process.pid]
 
 
-def test_an_answer_that_nobody_hears_to_its_end_does_not_reach_the_next(beside: PreparePool) -> None:
+def test_an_answer_that_nobody_hears_to_its_end_does_not_reach_the_next(prepare_pool: PreparePool) -> None:
     text = _body(20_000)
-    abandoned = beside.items(text, "mdca", limits=_LIMITS)
+    abandoned = prepare_pool.items(text, "mdca", limits=_LIMITS)
     next(abandoned)
     abandoned.close()
-    assert [_told(item) for item in beside.items(_body(), "mdca", limits=_LIMITS)] == _here(_body())
+    assert [_told(item) for item in prepare_pool.items(_body(), "mdca", limits=_LIMITS)] == _here(_body())
 
 
-def test_what_is_wrong_with_a_body_is_raised_here(beside: PreparePool) -> None:
+def test_what_is_wrong_with_a_body_is_raised_here(prepare_pool: PreparePool) -> None:
     with pytest.raises(MalformedBodyError, match=f"source {wire_encoding.SOURCE}"):
-        list(beside.items(b"no envelope\n" * 30_000, wire_encoding.SOURCE, limits=_LIMITS))
+        list(prepare_pool.items(b"no envelope\n" * 30_000, wire_encoding.SOURCE, limits=_LIMITS))
 
 
-def test_whoever_waits_for_a_process_goes_on_after_close(beside: PreparePool) -> None:
+def test_whoever_waits_for_a_process_goes_on_after_close(prepare_pool: PreparePool) -> None:
     text = _body()
-    holding = beside.items(text, "mdca", limits=_LIMITS)
+    holding = prepare_pool.items(text, "mdca", limits=_LIMITS)
     next(holding)
     found: list[str] = []
     waiting = threading.Thread(
-        target=lambda: found.extend(_told(item) for item in beside.items(text, "mdca", limits=_LIMITS))
+        target=lambda: found.extend(_told(item) for item in prepare_pool.items(text, "mdca", limits=_LIMITS))
     )
     waiting.start()
-    beside.close()
+    prepare_pool.close()
     waiting.join(20)
     assert found == _here(text)
     assert 1 + len(list(holding)) == _COUNT

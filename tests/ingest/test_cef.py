@@ -13,7 +13,7 @@ from casbah.export import cef as export
 from casbah.ingest.cef import CefLine, NoCefError, app_key, emit, is_cef, parse
 from casbah.ingest.contract import Refusal
 from casbah.ingest.event_pages import page_of
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 from casbah.testing.records import records
 
 EXAMPLE = (
@@ -75,7 +75,7 @@ def test_apps_are_spelt_as_words(name: str) -> None:
 
 def stored(text: str) -> list[NewActivity | Refusal]:
     page = page_of(text.encode(), origin="x", connectors=connectors())
-    return list(arrivals(page.items))
+    return list(new_activities(page.items))
 
 
 def test_what_was_exported_comes_back_with_what_the_line_holds() -> None:

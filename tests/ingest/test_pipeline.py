@@ -10,7 +10,7 @@ from casbah.connectors import connectors
 from casbah.connectors.mdca import CONNECTOR as MDCA
 from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 
 
 def event(raw, connector, line=1):
@@ -28,7 +28,7 @@ def drafted(*raws, native=None, timestamp=5, parts=("",)):
     def drafts(_):
         return [Draft(native, timestamp, {"appId": 1, **DONE}, part=part, scope="i_1_") for part in parts]
 
-    return list(arrivals([event(raw, plain(drafts), line) for line, raw in enumerate(raws, 1)]))
+    return list(new_activities([event(raw, plain(drafts), line) for line, raw in enumerate(raws, 1)]))
 
 
 def digest(value):
@@ -89,13 +89,13 @@ def test_a_refused_event_keeps_its_place_and_bytes_and_the_rest_goes_on():
 
     source = plain(drafts)
     items = [event(b"{}", source), event(b'{"bad":1}', source, 2), Refusal("x", 3, "unread"), event(b"{}", source, 4)]
-    made = list(arrivals(items))
+    made = list(new_activities(items))
     assert made[1:3] == [Refusal("x", 2, "bad", b'{"bad":1}'), Refusal("x", 3, "unread")]
     assert [type(each) for each in made] == [NewActivity, Refusal, Refusal, NewActivity]
 
 
 def kept(raw):
-    (made,) = arrivals([event(raw, MDCA)])
+    (made,) = new_activities([event(raw, MDCA)])
     return made
 
 
@@ -154,7 +154,7 @@ def test_a_null_created_is_taken_out_so_that_it_does_not_stand_there_twice():
 
 def test_a_record_without_an_id_goes_by_its_digest_and_count():
     raw = b'{"_id":null,"timestamp":5,"created":6,"appId":1}'
-    one, two = arrivals([event(raw, MDCA), event(raw, MDCA)])
+    one, two = new_activities([event(raw, MDCA), event(raw, MDCA)])
     assert (one.id, two.id) == (digest(json.loads(raw)), digest(json.loads(raw)) + "-1")
     assert json.loads(two.record)["_id"] == two.id
     assert two.adds == ("uid",)
@@ -238,7 +238,7 @@ GOOGLE = {"id": {"time": "2022-12-11T02:57:48Z", "applicationName": "login"}}
 @given(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=8), st.booleans())
 def test_whatever_an_event_holds_it_is_made_a_record_or_refused(connector, fields, timed):
     fields = {**fields, **TIME, **GOOGLE} if timed else fields
-    for made in arrivals([event(json.dumps(fields).encode(), connector)]):
+    for made in new_activities([event(json.dumps(fields).encode(), connector)]):
         if isinstance(made, NewActivity):
             assert jsontext.parse(made.record) == made.activity
             assert type(made.id) is str

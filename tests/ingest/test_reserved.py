@@ -17,7 +17,7 @@ from casbah.connectors import connectors
 from casbah.ingest import wire_encoding
 from casbah.ingest.apps import CASBAH
 from casbah.ingest.contract import Draft, Event, Recognised
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 from making import NOW, record
 from scenarios.inprocess import Asker
 
@@ -98,7 +98,7 @@ DONE = {"mainInfo": {"rawOperationName": "done"}}
 @pytest.mark.parametrize("name", sorted(connectors()))
 def test_no_connector_makes_acts(name: str, draft: Draft):
     connector = replace(connectors()[name], drafts=lambda _: [draft])
-    (refused,) = arrivals([Recognised(Event(b"{}", {}), connector)])
+    (refused,) = new_activities([Recognised(Event(b"{}", {}), connector)])
     assert "server" in refused.reason
 
 

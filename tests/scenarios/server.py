@@ -79,7 +79,7 @@ _SPOILT: dict[str, Callable[[Application], None] | None] = {
     "without ranges": _without(RANGES),
     "without queries": _without(QUERIES),
     "out of time": lambda house: object.__setattr__(house.services.settings, "search_seconds", 0),
-    "crowded": lambda house: setattr(house.services.lanes.search, "_most", 0),
+    "crowded": lambda house: setattr(house.services.pools.search, "_most", 0),
 }
 
 

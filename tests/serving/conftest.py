@@ -34,7 +34,7 @@ class Served:
     """A running server, and its house; `processes` are those beside it."""
 
     url: str
-    house: Application
+    application: Application
     processes: Processes
     key: str
 

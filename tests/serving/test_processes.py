@@ -70,12 +70,12 @@ def test_requests_that_overlap_start_them(opened):
 
 @pytest.mark.parametrize("method, path, body", READING + REFUSED)
 def test_the_answers_are_the_same(reading, method, path, body):
-    with reading.client() as beside:
-        beside.post(LIST, json={})
+    with reading.client() as prepare_pool:
+        prepare_pool.post(LIST, json={})
         reading.await_passed(1)
-        found = beside.request(method, path, json=body)
+        found = prepare_pool.request(method, path, json=body)
         reading.await_passed(int(path != "/api/v1/activities/activity-7/" or method == "GET"))
-    owner = {"Authorization": f"Token {reading.house.local_key}"}
+    owner = {"Authorization": f"Token {reading.application.local_key}"}
     with httpx.Client(base_url=reading.url, headers=owner, trust_env=False) as http:
         wanted = http.request(method, path, json=body)
         reading.await_passed(0)  # The other one is closed, and whoever owns the data is answered by the owner.
@@ -165,7 +165,7 @@ def test_what_cannot_be_stored_is_said_where_it_was_brought(served, error, statu
 
     with served.client() as http:
         assert http.post(LIST, json={}).status_code == 200
-        store = served.house.services.store
+        store = served.application.services.store
         kept, store._tenants.get("default").insert = store._tenants.get("default").insert, refuse
         answer = http.post(INGEST, json=record(HELD))
         assert (answer.status_code, answer.headers.get("retry-after")) == (status, "5" if status == 503 else None)
@@ -182,14 +182,14 @@ def test_what_the_writing_thread_raises_is_said_too(served, monkeypatch):
         def fail(*_, **__):
             raise UnwritableError
 
-        monkeypatch.setattr(served.house.services.store._writers, "write", fail)
+        monkeypatch.setattr(served.application.services.store._writers, "write", fail)
         assert http.post(INGEST, json=record(HELD)).status_code == 503
         monkeypatch.undo()
         assert http.post(INGEST, json=record(HELD)).json()["stored"] == 1
 
 
 def test_what_is_revoked_is_over_at_once(served):
-    tokens = served.house.services.tokens
+    tokens = served.application.services.tokens
     key, token = tokens.create("other", tenant="default")
     with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as http:
         for _ in range(2):
@@ -211,7 +211,7 @@ def test_a_key_that_is_none_is_counted_by_the_owner(opened):
 
 
 def test_another_key_on_the_same_connection_sees_its_own(served):
-    key, _ = served.house.services.tokens.create("elsewhere", tenant="other")
+    key, _ = served.application.services.tokens.create("elsewhere", tenant="other")
     with served.client() as http:
         for _ in range(3):
             assert http.post(LIST, json={}).json()["total"] == HELD
@@ -239,7 +239,7 @@ def test_one_that_dies_is_replaced(served):
 
 def requests(served) -> float:
     """How many lists were answered, as the metrics say."""
-    headers = {"Authorization": f"Token {served.house.local_key}"}
+    headers = {"Authorization": f"Token {served.application.local_key}"}
     text = httpx.get(f"{served.url}/metrics", headers=headers, trust_env=False).text
     found = re.findall(r'casbah_requests_total\{method="POST",route="/api/v1/activities",status="200"\} (\S+)', text)
     return sum(map(float, found))
@@ -258,7 +258,7 @@ def test_metrics_count_what_all_of_them_answer(served):
 def test_a_server_that_is_told_to_stop_says_so_everywhere(served):
     with served.client() as http:
         http.post(LIST, json={})
-        served.house.services.leaving.set()
+        served.application.services.leaving.set()
         answer = http.post(LIST, json={})
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")
 
@@ -292,7 +292,7 @@ def test_there_are_none_where_something_is_for_one_place(given, there):
 def test_a_tenant_that_cannot_be_opened_is_its_own_trouble_alone(opened, tmp_path):
     """Its index is damaged on disk, where both processes and the owner find it."""
     with serving(tmp_path / "damaged") as first:
-        key, _ = first.house.services.tokens.create("damaged", tenant="damaged")
+        key, _ = first.application.services.tokens.create("damaged", tenant="damaged")
         with httpx.Client(base_url=first.url, headers={"Authorization": f"Token {key}"}, trust_env=False) as http:
             assert http.post(INGEST, json=record(1)).json()["stored"] == 1
         healthy = first.key
@@ -301,7 +301,7 @@ def test_a_tenant_that_cannot_be_opened_is_its_own_trouble_alone(opened, tmp_pat
     served = opened("damaged")
     start(served)
     for each in (key, healthy):
-        served.house.services.door.attempts.good(digest(each))
+        served.application.services.authenticator.attempts.good(digest(each))
     with (
         httpx.Client(base_url=served.url, headers={"Authorization": f"Token {key}"}, trust_env=False) as broken,
         httpx.Client(base_url=served.url, headers={"Authorization": f"Token {healthy}"}, trust_env=False) as whole,
@@ -314,7 +314,7 @@ def test_a_tenant_that_cannot_be_opened_is_its_own_trouble_alone(opened, tmp_pat
 
 
 def test_clients_behind_a_proxy_are_passed_on_too(served):
-    key, _ = served.house.services.tokens.create("behind", tenant="default")
+    key, _ = served.application.services.tokens.create("behind", tenant="default")
     headers = {"Authorization": f"Token {key}", "X-Forwarded-For": "10.1.2.3"}
     with httpx.Client(base_url=served.url, headers=headers, trust_env=False) as http:
         for _ in range(2):
@@ -357,10 +357,10 @@ def test_a_forced_end_does_not_wait(served):
 
 
 def test_what_an_issuer_vouches_for_is_for_the_owner():
-    door = Authenticator(None, digest("local"), FailedSignIns(None, clock=lambda: 0), issuer=object())
+    authenticator = Authenticator(None, digest("local"), FailedSignIns(None, clock=lambda: 0), issuer=object())
     for key in ("a.b.c", "known"):
-        door.attempts.good(digest(key))
-    assert [door.known(f"Bearer {key}") for key in ("a.b.c", "known", "unknown", "local")] == [
+        authenticator.attempts.good(digest(key))
+    assert [authenticator.known(f"Bearer {key}") for key in ("a.b.c", "known", "unknown", "local")] == [
         False,
         True,
         False,

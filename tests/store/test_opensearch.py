@@ -100,8 +100,8 @@ def test_addresses(text: str, hosts: tuple[str, ...], user: str, prefix: str, tm
     for chosen in (settings.read({"CASBAH_STORE": text}), settings.read({}, store=text)):
         assert chosen.cluster == settings.Cluster(hosts, user, prefix)
         assert chosen.store.name == "casbah"
-    beside = settings.read({"CASBAH_CLUSTER": text, "CASBAH_STORE": str(tmp_path)})
-    assert (beside.cluster, beside.store) == (settings.Cluster(hosts, user, prefix), tmp_path)
+    prepare_pool = settings.read({"CASBAH_CLUSTER": text, "CASBAH_STORE": str(tmp_path)})
+    assert (prepare_pool.cluster, prepare_pool.store) == (settings.Cluster(hosts, user, prefix), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -55,12 +55,12 @@ def test_scans_beside_storing_and_deleting_stay_right(store: EmbeddedStore):
             store.insert([arrival(record(n, timestamp=NOW + n))], TENANT)
             store.delete(query({"activity.id": {"eq": [f"activity-{n}"]}}).predicate, TENANT)
 
-    beside = threading.Thread(target=disturb)
-    beside.start()
+    prepare_pool = threading.Thread(target=disturb)
+    prepare_pool.start()
     try:
         for _ in range(3):
             found = [each for each in walked(store) if int(each.rpartition("-")[2]) < 4_000]
             assert found == [f"activity-{n}" for n in range(4_000)]
     finally:
         done.set()
-        beside.join()
+        prepare_pool.join()

@@ -116,8 +116,8 @@ def test_the_page_works_at_any_size(opened: Callable[..., Any], size: dict[str, 
     settled(page)
     page.locator(".log tbody a.open").first.click()
     page.locator(".drawer .sentence").wait_for()
-    drawer = page.locator(".drawer").bounding_box()
-    assert drawer["x"] >= 0
+    namespace = page.locator(".drawer").bounding_box()
+    assert namespace["x"] >= 0
     assert page.evaluate(wide)
     page.get_by_role("button", name="Close the activity").click()
     page.locator(".drawer").wait_for(state="hidden")

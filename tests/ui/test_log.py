@@ -185,16 +185,16 @@ def test_the_drawer_says_what_happened_and_filters_by_every_field(opened: Callab
     page = opened(at({"activity.eventActionType": {"eq": ["EVENT_CATEGORY_DOWNLOAD_FILE"]}}))
     settled(page)
     page.locator(".log tbody a.open").first.click()
-    drawer = page.locator(".drawer")
-    drawer.locator("h2").wait_for()
-    user = drawer.locator(".sentence b").inner_text()
-    drawer.get_by_role("button", name=f"Filter by User {user}").click()
+    namespace = page.locator(".drawer")
+    namespace.locator("h2").wait_for()
+    user = namespace.locator(".sentence b").inner_text()
+    namespace.get_by_role("button", name=f"Filter by User {user}").click()
     page.wait_for_function("() => document.querySelectorAll('.chip').length === 2")
     assert filters_of(page)["user.username"]["eq"] == [user]
-    drawer.get_by_role("button", name=re.compile("^Exclude App (?!instance)")).click()
+    namespace.get_by_role("button", name=re.compile("^Exclude App (?!instance)")).click()
     page.wait_for_function("() => document.querySelectorAll('.chip').length === 3")
     assert "neq" in filters_of(page)["service"]
-    drawer.get_by_role("link", name="Same user").click()
+    namespace.get_by_role("link", name="Same user").click()
     page.wait_for_function("() => location.search.includes('range')")
     assert set(filters_of(page)) == {"user.username", "date"}
 

@@ -22,7 +22,7 @@ from casbah.failure import bug
 from casbah.ingest import jsontext
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 from casbah.ingest.record_builder import (
     ROLE_ACTED_ON,
     TARGET,
@@ -179,7 +179,7 @@ def _arrival(act: Act) -> NewActivity:
         "id": act.id,
     }
     raw = jsontext.dump(event)
-    made = next(arrivals([Recognised(Event(raw, jsontext.parse(raw)), _CONNECTOR)], reserved=True))
+    made = next(new_activities([Recognised(Event(raw, jsontext.parse(raw)), _CONNECTOR)], reserved=True))
     if isinstance(made, Refusal):
         raise ValueError(made.reason)
     return made

@@ -46,8 +46,8 @@ class CopyReport:
 def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
     """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
     for reached, changes in _changes(source, scope, after=after):
-        arrivals = [arrival_of(change.record) for change in changes]
-        done = target.insert(arrivals, scope)
+        new_activities = [arrival_of(change.record) for change in changes]
+        done = target.insert(new_activities, scope)
         yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 
 
@@ -68,7 +68,7 @@ def commented(source: Store, target: Store, scope: Scope) -> CopyReport:
 
 def copied_shelf(source: KeyValueStore, target: KeyValueStore) -> int:
     """Copy what is kept beside the activities, where nothing of that name is there yet: how much that was."""
-    return sum(target.put(drawer, kept.name, kept.value) for drawer, kept in source.everything())
+    return sum(target.put(namespace, kept.name, kept.value) for namespace, kept in source.everything())
 
 
 def differing(source: Store, target: Store, scope: Scope, *, told: Told) -> Iterator[str]:

@@ -55,7 +55,7 @@ def copy(
         raise BackupError("--from and --to name the same store")
     options.require_store(settings.read(os.environ, store=source), hint="--from")
     if tenant is None:
-        _beside(source, target)
+        _prepare_pool(source, target)
     with closing(_opened(source)) as here, closing(_opened(target)) as there:
         rows = [
             _tenant(here, there, Scope(name), _CopiedCollection(source, target, name, again=again), verify=verify)
@@ -93,7 +93,7 @@ def _opened(address: str) -> Store:
     return compose.store_of(settings.read(os.environ, store=address))
 
 
-def _beside(source: str, target: str) -> None:
+def _prepare_pool(source: str, target: str) -> None:
     """Copy what is kept beside the activities, and say what that was. Holds come first: nothing of theirs is to be deleted."""
     here, there = (settings.read(os.environ, store=address) for address in (source, target))
     clock = compose.wall_clock

@@ -1,4 +1,4 @@
-"""The two loops that run operations over httpx, one blocking and one awaiting. All they decide is in `exchange`."""
+"""The two loops that run operations over httpx, one blocking and one awaiting. All they decide is in `context`."""
 
 import inspect
 import json

@@ -18,7 +18,7 @@ from casbah.ingest.contract import Connector, Draft, Event, Ready, Recognised, R
 from casbah.ingest.enrich.agents import classified
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import pages
-from casbah.ingest.pipeline import arrivals
+from casbah.ingest.pipeline import new_activities
 
 _PART = 2_000
 _PARTS_AHEAD = 4
@@ -28,7 +28,7 @@ def sample_arrivals() -> Iterator[NewActivity]:
     """The packaged real activities; `samples/README.md` says where they come from. Those without a time are left out."""
     with as_file(files("casbah.demo") / "samples") as folder:
         for page in pages([str(folder)], connectors=connectors()):
-            items = arrivals(page.items, Enrichment())
+            items = new_activities(page.items, Enrichment())
             yield from (item for item in items if not isinstance(item, Refusal))
 
 
@@ -38,14 +38,14 @@ def arrivals_of(made: Iterable[Made]) -> Iterator[NewActivity]:
     for each in made:
         enriched = known[each.source]
         event = Event(each.event, jsontext.parse_object(each.event))
-        found = arrivals([Recognised(event, enriched.with_extra(each.extra))])
+        found = new_activities([Recognised(event, enriched.with_extra(each.extra))])
         yield from (arrival for arrival in found if isinstance(arrival, NewActivity))
 
 
 def made_up_arrivals(count: int, *, until_ms: int) -> Iterator[NewActivity]:
     """Made-up activities, made and normalised in a process beside this one: storing them keeps this one busy enough."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
-        parts = (beside.submit(_part, count, until_ms, _PART) for _ in range(0, count, _PART))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as prepare_pool:
+        parts = (prepare_pool.submit(_part, count, until_ms, _PART) for _ in range(0, count, _PART))
         ahead = deque(islice(parts, _PARTS_AHEAD))  # No more: what waits to be stored is in memory.
         while ahead:
             part = ahead.popleft().result()

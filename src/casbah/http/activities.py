@@ -25,63 +25,63 @@ _FEEDBACK_TEXTS = ("feedback", "feedbackValue", "feedbackText", "contactEmail")
 _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 
 
-async def list_activities(exchange: RequestContext) -> Response:
+async def list_activities(context: RequestContext) -> Response:
     """A page, or with `isScan` one page of a scan."""
-    body = await _parameters(exchange.request, exchange)
-    quirks = exchange.quirks
-    query = quirks.bounded(parse(body, now=exchange.services.clock(), bounds=exchange.services.bounds))
+    body = await _parameters(context.request, context)
+    emulation = context.emulation
+    query = emulation.bounded(parse(body, now=context.services.clock(), bounds=context.services.bounds))
     if query.scan:
-        return await exchange.search(_scanned, query, exchange, exchange.deadline)
-    page = await exchange.search(_found, query, exchange, exchange.deadline)
+        return await context.search(_scanned, query, context, context.deadline)
+    page = await context.search(_found, query, context, context.deadline)
     more = query.skip + len(page.records) < page.total and bool(page.records)
-    total = quirks.total(page.total)
-    exchange.services.metrics.read(len(page.records))
+    total = emulation.total(page.total)
+    context.services.metrics.read(len(page.records))
     text = _page(page.records, more=more, total=total)
     return Response(text, 200, _said_of(total, exact=page.total), "application/json")
 
 
-async def count_activities(exchange: RequestContext) -> Response:
+async def count_activities(context: RequestContext) -> Response:
     """How many activities match the same `filters`."""
-    body = await _parameters(exchange.request, exchange)
+    body = await _parameters(context.request, context)
     filters = body.get("filters")
     predicate = where(
-        {} if filters in (None, "") else filters, now=exchange.services.clock(), bounds=exchange.services.bounds
+        {} if filters in (None, "") else filters, now=context.services.clock(), bounds=context.services.bounds
     )
-    quirks = exchange.quirks
-    exact = await exchange.search(_counted, quirks.narrowed(predicate), exchange, exchange.deadline)
-    total = quirks.total(exact)
+    emulation = context.emulation
+    exact = await context.search(_counted, emulation.narrowed(predicate), context, context.deadline)
+    total = emulation.total(exact)
     answer = {"total": total, "moreThanTotal": total < exact}
     return Response(jsontext.dump(answer), 200, _said_of(total, exact=exact), "application/json")
 
 
-async def fetch_activity(exchange: RequestContext) -> Response:
+async def fetch_activity(context: RequestContext) -> Response:
     """The bare record. A body, if there is one, is ignored (`wire.md`, 1)."""
-    record = await exchange.quick(exchange.store.fetch, exchange.path["pk"], exchange.scope)
-    if record is None or not await _is_settled(exchange, exchange.path["pk"]):
+    record = await context.quick(context.store.fetch, context.path["pk"], context.scope)
+    if record is None or not await _is_settled(context, context.path["pk"]):
         raise ActivityNotFoundError
     return Response(record, media_type="application/json")
 
 
-async def give_feedback(exchange: RequestContext) -> Response:
+async def give_feedback(context: RequestContext) -> Response:
     """Append one feedback entry; answers with the activity in the list shape."""
-    sent = _feedback(await _parameters(exchange.request, exchange))
-    activity_id = exchange.path["pk"]
-    caller = exchange.caller
-    entry = FeedbackEntry(exchange.services.clock(), caller.name, jsontext.dump({**sent, "whoId": caller.id}))
-    longest, most = exchange.services.settings.max_feedback_length, exchange.services.settings.max_feedback
+    sent = _feedback(await _parameters(context.request, context))
+    activity_id = context.path["pk"]
+    caller = context.caller
+    entry = FeedbackEntry(context.services.clock(), caller.name, jsontext.dump({**sent, "whoId": caller.id}))
+    longest, most = context.services.settings.max_feedback_length, context.services.settings.max_feedback
     if (length := len(entry.what.decode())) > longest:
         raise LimitExceededError(
             f"feedback: at most {longest} characters as JSON, got {length} (setting CASBAH_MAX_FEEDBACK_LENGTH)"
         )
-    if not await exchange.quick(partial(exchange.store.add_feedback, most=most), activity_id, entry, exchange.scope):
+    if not await context.quick(partial(context.store.add_feedback, most=most), activity_id, entry, context.scope):
         raise LimitExceededError(f"feedback: at most {most} entries for one activity (setting CASBAH_MAX_FEEDBACK)")
-    record = await exchange.quick(exchange.store.fetch, activity_id, exchange.scope)
+    record = await context.quick(context.store.fetch, activity_id, context.scope)
     return Response(_page([record or b""], more=False, total=1), media_type="application/json")
 
 
-async def list_feedback(exchange: RequestContext) -> Response:
+async def list_feedback(context: RequestContext) -> Response:
     """The feedback on one activity, oldest first."""
-    entries = await exchange.quick(exchange.store.feedback, exchange.path["pk"], exchange.scope)
+    entries = await context.quick(context.store.feedback, context.path["pk"], context.scope)
     data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
@@ -96,36 +96,36 @@ async def threat_scores(_: RequestContext) -> Response:
     return json_response({})
 
 
-async def _parameters(request: Request, exchange: RequestContext) -> dict[str, Any]:
-    return await read_parameters(request, limit=exchange.services.settings.max_body)
+async def _parameters(request: Request, context: RequestContext) -> dict[str, Any]:
+    return await read_parameters(request, limit=context.services.settings.max_body)
 
 
-async def _is_settled(exchange: RequestContext, activity_id: str) -> bool:
+async def _is_settled(context: RequestContext, activity_id: str) -> bool:
     """Whether an activity has been there long enough to be seen, where one must wait."""
-    settled = exchange.quirks.settled
+    settled = context.emulation.settled
     if settled is None:
         return True
     this = p.both(p.Terms(FIELDS["id"], (activity_id,)), settled)
-    return await exchange.quick(exchange.store.count, this, exchange.scope) > 0
+    return await context.quick(context.store.count, this, context.scope) > 0
 
 
-def _found(query: Query, exchange: RequestContext, deadline: Deadline) -> Page:
-    return exchange.store.find(query, exchange.scope, deadline=deadline)
+def _found(query: Query, context: RequestContext, deadline: Deadline) -> Page:
+    return context.store.find(query, context.scope, deadline=deadline)
 
 
-def _counted(predicate: Predicate, exchange: RequestContext, deadline: Deadline) -> int:
-    return exchange.store.count(predicate, exchange.scope, deadline=deadline)
+def _counted(predicate: Predicate, context: RequestContext, deadline: Deadline) -> int:
+    return context.store.count(predicate, context.scope, deadline=deadline)
 
 
-def _scanned(query: Query, exchange: RequestContext, deadline: Deadline) -> Response:
-    page, quirks = exchange.store.scan(query, exchange.scope, deadline=deadline), exchange.quirks
+def _scanned(query: Query, context: RequestContext, deadline: Deadline) -> Response:
+    page, emulation = context.store.scan(query, context.scope, deadline=deadline), context.emulation
     more = page.boundary is not None
     following = continuation(query, page.boundary) if page.boundary is not None else None
-    total = quirks.total(page.total)
-    tail = _tail(more=more, total=total if quirks.scan_total else None, following=following)
-    headers = _said_of(total, exact=page.total) if quirks.scan_total else None
-    pieces = _stream(page.records, tail, read=exchange.services.metrics.read)
-    if exchange.request.scope["http_version"] == "1.0":
+    total = emulation.total(page.total)
+    tail = _tail(more=more, total=total if emulation.scan_total else None, following=following)
+    headers = _said_of(total, exact=page.total) if emulation.scan_total else None
+    pieces = _stream(page.records, tail, read=context.services.metrics.read)
+    if context.request.scope["http_version"] == "1.0":
         # HTTP/1.0 knows no chunks (RFC 9112, 6.1), and the server sends them where an answer does not say its length.
         return Response(b"".join(pieces), 200, headers, "application/json")
     return StreamingResponse(pieces, 200, headers, "application/json")

@@ -185,8 +185,8 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
 
 async def _caller(request: Request, services: Services) -> Caller:
     authorization = request.headers.get("authorization")
-    if services.tokens.is_remote or services.door.may_wait(authorization):
-        return await services.lanes.door.run(_known, request, authorization, services)
+    if services.tokens.is_remote or services.authenticator.may_wait(authorization):
+        return await services.pools.authenticator.run(_known, request, authorization, services)
     return _known(request, authorization, services)
 
 
@@ -194,24 +194,24 @@ def _known(request: Request, authorization: str | None, services: Services) -> C
     signed_in = visitor(request, services)
     if signed_in is not None:
         return signed_in
-    return services.door.caller(authorization, request.headers.get(TENANT_HEADER), address=address_of(request))
+    return services.authenticator.caller(authorization, request.headers.get(TENANT_HEADER), address=address_of(request))
 
 
 async def _admitted(caller: Caller, services: Services) -> Quota | None:
     if services.throttle.is_remote:
-        return await services.lanes.door.run(services.throttle.admit, caller.scope.tenant)
+        return await services.pools.authenticator.run(services.throttle.admit, caller.scope.tenant)
     return services.throttle.admit(caller.scope.tenant)
 
 
-async def _answered(exchange: RequestContext, route: Route) -> Response:
+async def _answered(context: RequestContext, route: Route) -> Response:
     if route.path.startswith(CORE):
-        failed = await mimic.interrupted(exchange)
+        failed = await mimic.interrupted(context)
         if failed is not None:
             return failed
     if route.takes_nothing:
-        await read_irreversible(exchange)
-    await exchange.opened()
-    return await route.handler(exchange)
+        await read_irreversible(context)
+    await context.opened()
+    return await route.handler(context)
 
 
 def apart(method: str, target: bytes) -> bool:

@@ -49,54 +49,54 @@ CHANGE_PARAMETERS = (
 TAIL_PARAMETERS = (Parameter("cursor", _CURSOR, "Where to begin; by default with what is stored from now on"),)
 
 
-async def list_changes(exchange: RequestContext) -> Response:
+async def list_changes(context: RequestContext) -> Response:
     """What was stored since a cursor: every activity once, in the order of storing, whenever it happened.
 
     The answer's `cursor` is where to go on, also where nothing was found. With `wait`, the answer comes once something is
     stored.
     """
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    predicate, after = predicate_of(body, exchange), await _after(body.get("cursor"), exchange)
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    predicate, after = predicate_of(body, context), await _after(body.get("cursor"), context)
     limit = min(count_of(body, "limit") or LIMIT, MOST)
     end = time.monotonic() + min(count_of(body, "wait"), MOST_WAIT)
-    found = await exchange.search(_changes, exchange, predicate, after, limit)
-    while not found.changes and await _more(exchange, found.reached, end):
-        found = await exchange.search(_changes, exchange, predicate, found.reached, limit)
+    found = await context.search(_changes, context, predicate, after, limit)
+    while not found.changes and await _more(context, found.reached, end):
+        found = await context.search(_changes, context, predicate, found.reached, limit)
     # What was stored since is for the next request: an empty answer never says that there is more.
-    more = bool(found.changes) and found.reached < await exchange.settled()
-    tail = jsontext.dump({"cursor": cursor(found.reached, exchange), "hasNext": more})
+    more = bool(found.changes) and found.reached < await context.settled()
+    tail = jsontext.dump({"cursor": cursor(found.reached, context), "hasNext": more})
     records = b",".join(change.record for change in found.changes)
     return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
 
 
-async def tail(exchange: RequestContext) -> Response:
+async def tail(context: RequestContext) -> Response:
     """The same as server-sent events (WHATWG HTML, 9.2): `data` is a record, `id` the cursor behind it.
 
     A stream ends after some minutes, and browsers come again by themselves, with `Last-Event-ID`, from where they were; the
     first of all begins with what is stored from now on, unless there is a `cursor`.
     """
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    given = exchange.request.headers.get("last-event-id") or body.get("cursor") or NOW
-    predicate, after = predicate_of(body, exchange), await _after(given, exchange)
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    given = context.request.headers.get("last-event-id") or body.get("cursor") or NOW
+    predicate, after = predicate_of(body, context), await _after(given, context)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(exchange, predicate, after), 200, headers, "text/event-stream")
+    return StreamingResponse(_events(context, predicate, after), 200, headers, "text/event-stream")
 
 
-async def _events(exchange: RequestContext, predicate: Predicate, after: int) -> AsyncIterator[bytes]:
+async def _events(context: RequestContext, predicate: Predicate, after: int) -> AsyncIterator[bytes]:
     end = time.monotonic() + STREAM_SECONDS
     # The first event has no data, so that nobody's handler is called, but whoever comes again knows from where.
-    yield f": casbah\nid: {cursor(after, exchange)}\n\n".encode()
-    while time.monotonic() < end and not _leaving(exchange):
+    yield f": casbah\nid: {cursor(after, context)}\n\n".encode()
+    while time.monotonic() < end and not _leaving(context):
         try:
-            found = await exchange.search(_changes, exchange, predicate, after, _EVENTS)
+            found = await context.search(_changes, context, predicate, after, _EVENTS)
             quiet = min(end, time.monotonic() + _QUIET_SECONDS)
-            more = bool(found.changes) or await _more(exchange, found.reached, quiet)
+            more = bool(found.changes) or await _more(context, found.reached, quiet)
         except CasbahError:  # The stream ends, and whoever reads on is told why when they come again.
             return
         if found.changes:
-            yield b"".join(_event(change.record, cursor(change.number, exchange)) for change in found.changes)
+            yield b"".join(_event(change.record, cursor(change.number, context)) for change in found.changes)
         elif not more:
-            yield f": quiet\nid: {cursor(found.reached, exchange)}\n\n".encode()
+            yield f": quiet\nid: {cursor(found.reached, context)}\n\n".encode()
         after = found.reached
 
 
@@ -106,37 +106,37 @@ def _event(record: bytes, identity: str) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (identity.encode(), data)
 
 
-async def _more(exchange: RequestContext, reached: int, end: float) -> bool:
+async def _more(context: RequestContext, reached: int, end: float) -> bool:
     """Whether anything is stored past a number before `end`; waits for it."""
-    pause = _LOOK_FAR_SECONDS if exchange.store.is_remote else _LOOK_SECONDS
-    while await exchange.settled() <= reached:
-        if time.monotonic() >= end or _leaving(exchange):
+    pause = _LOOK_FAR_SECONDS if context.store.is_remote else _LOOK_SECONDS
+    while await context.settled() <= reached:
+        if time.monotonic() >= end or _leaving(context):
             return False
         await asyncio.sleep(pause)
     return True
 
 
-def _leaving(exchange: RequestContext) -> bool:
+def _leaving(context: RequestContext) -> bool:
     """Whether the server is told to stop, or waits for this request already (`serving.PlainHttp.shutdown`)."""
-    return exchange.services.leaving.is_set() or bool(getattr(exchange.request.state, "leaving", False))
+    return context.services.leaving.is_set() or bool(getattr(context.request.state, "leaving", False))
 
 
-def _changes(exchange: RequestContext, predicate: Predicate, after: int, limit: int) -> Changes:
-    return exchange.store.changes(predicate, exchange.scope, after=after, limit=limit, deadline=exchange.deadline)
+def _changes(context: RequestContext, predicate: Predicate, after: int, limit: int) -> Changes:
+    return context.store.changes(predicate, context.scope, after=after, limit=limit, deadline=context.deadline)
 
 
-def cursor(number: int, exchange: RequestContext) -> str:
+def cursor(number: int, context: RequestContext) -> str:
     """A number of storing as callers have it: with the tenant's mark, so that another's is not taken for it."""
-    text = f"{_VERSION}.{number}.{_mark(exchange)}"
+    text = f"{_VERSION}.{number}.{_mark(context)}"
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-async def _after(given: Any, exchange: RequestContext) -> int:
+async def _after(given: Any, context: RequestContext) -> int:
     """The number of a cursor. Raises MalformedBodyError."""
     if given in (None, ""):
         return 0
     if given == NOW:
-        return await exchange.settled()
+        return await context.settled()
     if not isinstance(given, str):
         raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(given)}")
     if len(given) > _MOST_CURSOR:
@@ -146,9 +146,9 @@ async def _after(given: Any, exchange: RequestContext) -> int:
         found = int(number)
     except (ValueError, binascii.Error):
         raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(given)}") from None
-    if version != str(_VERSION) or mark != _mark(exchange) or not number.isascii() or found < 0:
+    if version != str(_VERSION) or mark != _mark(context) or not number.isascii() or found < 0:
         raise MalformedBodyError(f"cursor: {given!r} is not one of this tenant's cursors")
-    if found > await exchange.settled():
+    if found > await context.settled():
         raise MalformedBodyError(
             "cursor: from a later state than the store is in, which was restored; begin anew without one"
         )
@@ -158,5 +158,5 @@ async def _after(given: Any, exchange: RequestContext) -> int:
 _MOST_CURSOR = 128
 
 
-def _mark(exchange: RequestContext) -> str:
-    return f"{crc32(exchange.scope.tenant.encode()):08x}"
+def _mark(context: RequestContext) -> str:
+    return f"{crc32(context.scope.tenant.encode()):08x}"

@@ -36,9 +36,9 @@ _FIXED: Mapping[str, Mapping[Any, str]] = {
 # fmt: on
 
 
-async def list_choices(exchange: RequestContext) -> Response:
+async def list_choices(context: RequestContext) -> Response:
     """The values of filters that have names: apps, countries, categories, tags. A filter that is not there takes any value."""
-    tags = await exchange.quick(exchange.services.ranges.tags, exchange.scope)
+    tags = await context.quick(context.services.ranges.tags, context.scope)
     named = {**_FIXED, "location.country": _countries(), "ip.tags": tags}
     data = [{"filter": name, "values": _values(each.items())} for name, each in named.items()]
     return json_response({"data": data, "hasNext": False, "total": len(data)})

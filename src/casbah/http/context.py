@@ -57,11 +57,11 @@ class Services:
     settings: Settings
     store: Store
     tokens: Tokens
-    door: Authenticator
+    authenticator: Authenticator
     proxies: Proxies
     sign_in: SignIn | None
     throttle: Throttle
-    quirks: Emulation
+    emulation: Emulation
     plain: Emulation
     connectors: Mapping[str, Connector]
     ranges: RangeBook
@@ -71,9 +71,9 @@ class Services:
     retention: Retention
     snapshots: Snapshots
     enrichment: Enrichment
-    beside: PreparePool
+    prepare_pool: PreparePool
     rejects: Rejects
-    lanes: WorkerPools
+    pools: WorkerPools
     metrics: Metrics
     traces: Traces
     clock: Callable[[], int]
@@ -109,9 +109,9 @@ class RequestContext:
         return self.caller.scope
 
     @property
-    def quirks(self) -> Emulation:
+    def emulation(self) -> Emulation:
         """In what this server mimics another to the caller. To whoever owns the data, in nothing."""
-        return self.services.plain if self.caller.owner else self.services.quirks
+        return self.services.plain if self.caller.owner else self.services.emulation
 
     @property
     def deadline(self) -> Deadline:
@@ -126,13 +126,13 @@ class RequestContext:
         """
         watching = asyncio.create_task(self._watch())
         try:
-            return await self.services.lanes.search.run(self._timed, call, *arguments, tenant=self.scope.tenant)
+            return await self.services.pools.search.run(self._timed, call, *arguments, tenant=self.scope.tenant)
         finally:
             watching.cancel()
 
     async def quick(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what blocks, but not for long."""
-        return await self.services.lanes.quick.run(call, *arguments)
+        return await self.services.pools.quick.run(call, *arguments)
 
     async def brief(self, where: "Backend", call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what answers at once, unless it asks a place that is far: then in a thread."""
@@ -151,7 +151,7 @@ class RequestContext:
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Call what stores events."""
-        return await self.services.lanes.ingest.run(call, *arguments, tenant=self.scope.tenant)
+        return await self.services.pools.ingest.run(call, *arguments, tenant=self.scope.tenant)
 
     def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         with self.services.metrics.searching(), self.services.traces.span("search"):

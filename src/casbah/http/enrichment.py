@@ -19,26 +19,26 @@ _CHUNK = 1_000
 _SCAN = {"isScan": True, "sortField": "date", "sortDirection": "asc"}
 
 
-async def enrich_again(exchange: RequestContext) -> Response:
+async def enrich_again(context: RequestContext) -> Response:
     """Enrich one page of activities anew, the oldest first: what was added to them makes room for what is known now.
 
     What their sources said stays, and so do their ids, times and places in every order.
     """
-    body = await read_irreversible(exchange, known=("filters", "limit"), flags=("everything",))
-    asked = {**body, "filters": filters_or_everything(body, exchange), **_SCAN}
-    query = parse(asked, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    body = await read_irreversible(context, known=("filters", "limit"), flags=("everything",))
+    asked = {**body, "filters": filters_or_everything(body, context), **_SCAN}
+    query = parse(asked, now=context.services.clock(), bounds=context.services.bounds)
     query = replace(query, predicate=p.both(query.predicate, p.Not(ACTS)))  # The trail is never changed.
-    return json_response(await exchange.ingest(_enriched, query, exchange))
+    return json_response(await context.ingest(_enriched, query, context))
 
 
-def _enriched(query: Query, exchange: RequestContext) -> dict[str, Any]:
-    ranges = exchange.services.ranges.ranges(exchange.scope)
-    known = exchange.services.enrichment.knowing(ranges)
-    page = exchange.store.scan(query, exchange.scope, deadline=exchange.deadline)
+def _enriched(query: Query, context: RequestContext) -> dict[str, Any]:
+    ranges = context.services.ranges.ranges(context.scope)
+    known = context.services.enrichment.knowing(ranges)
+    page = context.store.scan(query, context.scope, deadline=context.deadline)
     examined = changed = 0
     while chunk := list(islice(page.records, _CHUNK)):
         examined += len(chunk)
-        changed += exchange.store.replace(list(_changed(chunk, known)), exchange.scope)
+        changed += context.store.replace(list(_changed(chunk, known)), context.scope)
     more = page.boundary is not None
     said = {"examined": examined, "changed": changed, "total": page.total, "hasNext": more}
     return said if page.boundary is None else {**said, "nextQueryFilters": continuation(query, page.boundary)}

@@ -27,33 +27,33 @@ EXPORT_PARAMETERS = (
 )
 
 
-async def list_exports(exchange: RequestContext) -> Response:
+async def list_exports(context: RequestContext) -> Response:
     """The caller's exports, the newest first: what has become of each."""
-    found = await exchange.quick(exchange.services.exports.all, exchange.caller.principal, exchange.scope)
+    found = await context.quick(context.services.exports.all, context.caller.principal, context.scope)
     return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
 
 
-async def begin_export(exchange: RequestContext) -> Response:
+async def begin_export(context: RequestContext) -> Response:
     """Begin to write everything that filters find to a file; whether it is ready its id tells."""
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    begun = await exchange.quick(
-        exchange.services.exports.begin, _wanted(body, exchange), exchange.caller.principal, exchange.scope
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    begun = await context.quick(
+        context.services.exports.begin, _wanted(body, context), context.caller.principal, context.scope
     )
     return json_response(_shown(begun), status=201)
 
 
-async def show_export(exchange: RequestContext) -> Response:
+async def show_export(context: RequestContext) -> Response:
     """How far one of the caller's exports is: `ready` ones have a file."""
-    return json_response(_shown(exchange.services.exports.one(*_whose(exchange))))
+    return json_response(_shown(context.services.exports.one(*_whose(context))))
 
 
-async def fetch_export(exchange: RequestContext) -> Response:
+async def fetch_export(context: RequestContext) -> Response:
     """The file of an export that is ready; `Range` fetches a part of it, so that what broke off can be gone on with.
 
     `ETag` and `Repr-Digest` (RFC 9530) are of its SHA-256.
     """
-    whose = _whose(exchange)
-    export, file = exchange.services.exports.one(*whose), exchange.services.exports.file(*whose)
+    whose = _whose(context)
+    export, file = context.services.exports.one(*whose), context.services.exports.file(*whose)
     digest = bytes.fromhex(export.sha256 or "")
     headers = {
         "ETag": f'"{digest.hex()}"',
@@ -69,20 +69,20 @@ async def fetch_export(exchange: RequestContext) -> Response:
     )
 
 
-async def delete_export(exchange: RequestContext) -> Response:
+async def delete_export(context: RequestContext) -> Response:
     """Delete an export of one's own, its file too; one that is being written is ended."""
-    await exchange.quick(exchange.services.exports.remove, *_whose(exchange))
-    return json_response({"id": exchange.path["export"]})
+    await context.quick(context.services.exports.remove, *_whose(context))
+    return json_response({"id": context.path["export"]})
 
 
-def _whose(exchange: RequestContext) -> tuple[Any, ...]:
-    return exchange.path["export"], exchange.caller.principal, exchange.scope
+def _whose(context: RequestContext) -> tuple[Any, ...]:
+    return context.path["export"], context.caller.principal, context.scope
 
 
-def _wanted(body: dict[str, Any], exchange: RequestContext) -> ExportRequest:
+def _wanted(body: dict[str, Any], context: RequestContext) -> ExportRequest:
     """What is asked for; what the language refuses is not begun."""
     asked: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
-    query = parse({**asked, "isScan": True}, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    query = parse({**asked, "isScan": True}, now=context.services.clock(), bounds=context.services.bounds)
     form = format_named(body.get("format"))
     if form.fixed and body.get("columns") not in (None, ""):
         raise MalformedBodyError(f"columns: {form.name} has its own; leave them out")

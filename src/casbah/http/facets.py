@@ -65,30 +65,30 @@ class FacetRequest:
     deadline: Deadline
 
 
-async def list_facets(exchange: RequestContext) -> Response:
+async def list_facets(context: RequestContext) -> Response:
     """The most frequent values of each filter named in `facets` among the activities that match, with exact counts.
 
     Every value can be asked for with `eq` as it stands. Of a filter of which an activity may have several values, it counts
     for each of them.
     """
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    asked = _asked(body, exchange)
-    return json_response(await exchange.search(_answered, asked, exchange))
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    asked = _asked(body, context)
+    return json_response(await context.search(_answered, asked, context))
 
 
-def _asked(body: Mapping[str, Any], exchange: RequestContext) -> FacetRequest:
+def _asked(body: Mapping[str, Any], context: RequestContext) -> FacetRequest:
     return FacetRequest(
-        predicate=predicate_of(body, exchange),
+        predicate=predicate_of(body, context),
         rows=[counted_filter(name) for name in _names(body.get("facets"))],
         prefix=prefix_of(body),
         limit=min(count_of(body, "limit") or LIMIT, MOST),
-        deadline=exchange.deadline,
+        deadline=context.deadline,
     )
 
 
-def predicate_of(body: Mapping[str, Any], exchange: RequestContext) -> Predicate:
+def predicate_of(body: Mapping[str, Any], context: RequestContext) -> Predicate:
     """What `filters` say."""
-    return where(filters_of(body), now=exchange.services.clock(), bounds=exchange.services.bounds)
+    return where(filters_of(body), now=context.services.clock(), bounds=context.services.bounds)
 
 
 def filters_of(body: Mapping[str, Any]) -> Any:
@@ -119,10 +119,10 @@ def counted_filter(name: Any) -> Filter:
     return row
 
 
-def most_frequent(asked: FacetRequest, row: Filter, exchange: RequestContext) -> Sequence[FieldValue]:
+def most_frequent(asked: FacetRequest, row: Filter, context: RequestContext) -> Sequence[FieldValue]:
     """The values of one filter, as the store has them."""
     wanted = FacetQuery(row.field, asked.predicate, asked.limit, _stored_prefix(row.field, asked.prefix))
-    return exchange.store.top_values(wanted, exchange.scope, deadline=asked.deadline)
+    return context.store.top_values(wanted, context.scope, deadline=asked.deadline)
 
 
 def shown(field: Field, value: Value) -> Any:
@@ -150,13 +150,13 @@ def _names(given: Any) -> list[Any]:
     return [each.strip() if isinstance(each, str) else each for each in listed]
 
 
-def _answered(asked: FacetRequest, exchange: RequestContext) -> dict[str, Any]:
-    total = exchange.store.count(asked.predicate, exchange.scope, deadline=asked.deadline)
-    return {"facets": [_facet(asked, row, exchange) for row in asked.rows], "total": total}
+def _answered(asked: FacetRequest, context: RequestContext) -> dict[str, Any]:
+    total = context.store.count(asked.predicate, context.scope, deadline=asked.deadline)
+    return {"facets": [_facet(asked, row, context) for row in asked.rows], "total": total}
 
 
-def _facet(asked: FacetRequest, row: Filter, exchange: RequestContext) -> dict[str, Any]:
-    found = most_frequent(asked, row, exchange)
+def _facet(asked: FacetRequest, row: Filter, context: RequestContext) -> dict[str, Any]:
+    found = most_frequent(asked, row, context)
     return {
         "filter": row.name,
         "values": [{"value": shown(row.field, value), "total": total} for value, total in found],

@@ -31,11 +31,13 @@ async def metrics(request: Request, services: Services) -> Response:
         raise RouteNotFoundError
     if services.settings.metrics == "token":
         authorization = request.headers.get("authorization")
-        caller = await run_in_threadpool(services.door.caller, authorization, None, address=address_of(request))
+        caller = await run_in_threadpool(
+            services.authenticator.caller, authorization, None, address=address_of(request)
+        )
         caller.require(Permission.ADMINISTER)
         if not caller.owner and caller.scope.tenant != DEFAULT_TENANT:  # They count what all tenants do.
             raise PermissionDeniedError
-    return Response(await services.lanes.quick.run(services.metrics.shown), media_type=CONTENT_TYPE)
+    return Response(await services.pools.quick.run(services.metrics.shown), media_type=CONTENT_TYPE)
 
 
 async def ready(_: Request, services: Services) -> Response:
@@ -49,7 +51,7 @@ async def ready(_: Request, services: Services) -> Response:
     scope = Scope(DEFAULT_TENANT)
     await opened(services.store, scope)
     count = partial(services.store.count, deadline=Deadline.after(_SECONDS))
-    await services.lanes.quick.run(count, Everything(), scope)
-    reason = await services.lanes.quick.run(services.store.unwritable)
+    await services.pools.quick.run(count, Everything(), scope)
+    reason = await services.pools.quick.run(services.store.unwritable)
     more = {} if reason is None else {"reason": reason}
     return json_response({"status": "ready", "writable": reason is None, **more})

@@ -78,23 +78,23 @@ class Interval:
     deadline: Deadline
 
 
-async def histogram(exchange: RequestContext) -> Response:
+async def histogram(context: RequestContext) -> Response:
     """How many activities match in each span of time, exactly; with `by`, also for each of its most frequent values.
 
     Spans without any are left out. `rest` are those that have none of the values in `series`; an activity that has several
     of them counts in each. What `first` and `last` leave open, the oldest and the newest that match decide.
     """
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
-    return json_response(await exchange.search(_laid_out, _layout(body, exchange), exchange))
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    return json_response(await context.search(_laid_out, _layout(body, context), context))
 
 
-def _layout(body: Mapping[str, Any], exchange: RequestContext) -> Interval:
+def _layout(body: Mapping[str, Any], context: RequestContext) -> Interval:
     by = body.get("by")
     width = whole_of(body, "width")
     if width is not None and width < 1:
         raise MalformedBodyError(f"width: expected 1 ms or more, got {width}")
     return Interval(
-        predicate=predicate_of(body, exchange),
+        predicate=predicate_of(body, context),
         field=FIELDS[choice_of(body, "sortField", tuple(MOMENTS))],
         first=_within(whole_of(body, "first")),
         last=_within(whole_of(body, "last")),
@@ -103,7 +103,7 @@ def _layout(body: Mapping[str, Any], exchange: RequestContext) -> Interval:
         by=None if by in (None, "") else counted_filter(by),
         prefix=prefix_of(body),
         series=min(count_of(body, "series") or SERIES, MOST_SERIES),
-        deadline=exchange.deadline,
+        deadline=context.deadline,
     )
 
 
@@ -112,8 +112,8 @@ def _within(ms: int | None) -> int | None:
     return None if ms is None else max(-_ALL_TIME, min(ms, _ALL_TIME))
 
 
-def _laid_out(layout: Interval, exchange: RequestContext) -> dict[str, Any]:
-    ends = _ends(layout, exchange)
+def _laid_out(layout: Interval, context: RequestContext) -> dict[str, Any]:
+    ends = _ends(layout, context)
     if ends is None:
         return {"first": None, "last": None, "width": None, "total": 0, "spans": [], **_nothing_by(layout)}
     first, last = ends
@@ -122,55 +122,55 @@ def _laid_out(layout: Interval, exchange: RequestContext) -> dict[str, Any]:
         raise LimitExceededError(f"width: {width} ms makes more than {MOST_SPANS} spans; ask for wider ones")
     within = p.both(layout.predicate, p.Range(layout.field, first, last))
     spans = HistogramQuery(layout.field, within, _begin(first, width), last, width)
-    counts = _counts(spans, layout, exchange)
+    counts = _counts(spans, layout, context)
     said = {"first": first, "last": last, "width": width, **counts}
-    return said if layout.by is None else {**said, **_by(layout.by, spans, layout, exchange)}
+    return said if layout.by is None else {**said, **_by(layout.by, spans, layout, context)}
 
 
 def _counts(
-    spans: HistogramQuery, layout: Interval, exchange: RequestContext, further: Predicate | None = None
+    spans: HistogramQuery, layout: Interval, context: RequestContext, further: Predicate | None = None
 ) -> dict[str, Any]:
     """Of those that match and have something more, how many there are in all and in each span that has any."""
     narrowed = spans if further is None else replace(spans, predicate=p.both(spans.predicate, further))
-    found = exchange.store.histogram(narrowed, exchange.scope, deadline=layout.deadline)
+    found = context.store.histogram(narrowed, context.scope, deadline=layout.deadline)
     counted = [{"start": start, "total": total} for start, total in found.items()]
     return {"total": sum(found.values()), "spans": counted}
 
 
-def _by(row: Filter, spans: HistogramQuery, layout: Interval, exchange: RequestContext) -> dict[str, Any]:
+def _by(row: Filter, spans: HistogramQuery, layout: Interval, context: RequestContext) -> dict[str, Any]:
     """The same for each of the most frequent values of a filter, and for all that have none of these."""
     asked = FacetRequest(spans.predicate, (row,), layout.prefix, layout.series, layout.deadline)
-    values = [value for value, _ in most_frequent(asked, row, exchange)]
+    values = [value for value, _ in most_frequent(asked, row, context)]
     series = [
-        {"value": shown(row.field, value), **_counts(spans, layout, exchange, p.Terms(row.field, (value,)))}
+        {"value": shown(row.field, value), **_counts(spans, layout, context, p.Terms(row.field, (value,)))}
         for value in values
     ]
     others = p.Not(p.Terms(row.field, tuple(values)))
-    return {"by": row.name, "series": series, "rest": _counts(spans, layout, exchange, others)}
+    return {"by": row.name, "series": series, "rest": _counts(spans, layout, context, others)}
 
 
 def _nothing_by(layout: Interval) -> dict[str, Any]:
     return {} if layout.by is None else {"by": layout.by.name, "series": [], "rest": {"total": 0, "spans": []}}
 
 
-def _ends(layout: Interval, exchange: RequestContext) -> tuple[int, int] | None:
+def _ends(layout: Interval, context: RequestContext) -> tuple[int, int] | None:
     """The first and the last moment of the layout, or None where nothing matches and nothing is said."""
     first, last = layout.first, layout.last
     said = (first, last) != (None, None)
     asked = p.both(layout.predicate, p.Range(layout.field, first, last)) if said else layout.predicate
     if first is None:
-        first = _outermost(asked, layout, exchange, descending=False)
+        first = _outermost(asked, layout, context, descending=False)
     if last is None:
-        last = _outermost(asked, layout, exchange, descending=True)
+        last = _outermost(asked, layout, context, descending=True)
     if first is None or last is None or first > last:
         return None
     return first, last
 
 
-def _outermost(predicate: Predicate, layout: Interval, exchange: RequestContext, *, descending: bool) -> int | None:
+def _outermost(predicate: Predicate, layout: Interval, context: RequestContext, *, descending: bool) -> int | None:
     """The moment of the oldest or the newest that matches."""
     query = Query(predicate, layout.field, descending, skip=0, limit=1, scan=False, now=0)
-    records: Sequence[bytes] = exchange.store.find(query, exchange.scope, deadline=layout.deadline).records
+    records: Sequence[bytes] = context.store.find(query, context.scope, deadline=layout.deadline).records
     return integer(jsontext.parse_object(records[0])[MOMENTS[layout.field.name]]) if records else None
 
 

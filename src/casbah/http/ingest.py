@@ -50,26 +50,26 @@ UNUSABLE = 422
 """The status where no event of a body was stored or is stored already."""
 
 
-async def ingest(exchange: RequestContext) -> Response:
+async def ingest(context: RequestContext) -> Response:
     """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.
 
     Of more than 1,000 refusals the first are listed, and `unlisted` is how many more there are.
     Where nothing in it could be used the status is 422, because shippers look at nothing else.
     """
-    _require_known_parameters(exchange)
-    source = read_source(exchange)
-    encodings = ", ".join(exchange.request.headers.getlist("content-encoding"))
-    body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
-    result = await _store_small(exchange, body, source, encodings) if len(body) <= _SMALL else None
+    _require_known_parameters(context)
+    source = read_source(context)
+    encodings = ", ".join(context.request.headers.getlist("content-encoding"))
+    body = await read_body(context.request, limit=context.services.settings.max_ingest_body, setting=SETTING)
+    result = await _store_small(context, body, source, encodings) if len(body) <= _SMALL else None
     if result is None:
-        result = await exchange.ingest(store_events, exchange, body, source, encodings)
+        result = await context.ingest(store_events, context, body, source, encodings)
     unusable = result["refused"] and not (result["stored"] or result["duplicates"])
     return json_response(result, status=UNUSABLE if unusable else 200)
 
 
-def _require_known_parameters(exchange: RequestContext) -> None:
+def _require_known_parameters(context: RequestContext) -> None:
     """A misspelt `source` would leave the events to be recognised, whatever the sender meant."""
-    names = [name for name, _ in exchange.request.query_params.multi_items()]
+    names = [name for name, _ in context.request.query_params.multi_items()]
     unknown = next((name for name in names if name != _SOURCE), None)
     if unknown is not None:
         raise UnknownParameterError(unknown, (_SOURCE,))
@@ -77,62 +77,62 @@ def _require_known_parameters(exchange: RequestContext) -> None:
         raise MalformedBodyError(f"{_SOURCE}: it is there {len(names)} times; send it once")
 
 
-def read_source(exchange: RequestContext) -> str | None:
+def read_source(context: RequestContext) -> str | None:
     """The source that the events are said to come from, if one is said. Raises UnknownSourceError.
 
     Only the owner's commands hand over records that are ready: of anybody else nothing is believed but the event itself.
     """
-    own = (wire_encoding.SOURCE,) if exchange.caller.owner else ()
-    return named_source(exchange, exchange.request.query_params.get(_SOURCE), *own)
+    own = (wire_encoding.SOURCE,) if context.caller.owner else ()
+    return named_source(context, context.request.query_params.get(_SOURCE), *own)
 
 
-def named_source(exchange: RequestContext, name: object, *others: str) -> str | None:
+def named_source(context: RequestContext, name: object, *others: str) -> str | None:
     """A source by its name, or None where none is named. Raises UnknownSourceError or MalformedBodyError."""
     if name in (None, ""):
         return None
     if not isinstance(name, str):
         raise MalformedBodyError(f"source: expected the name of a source, got {describe(name)}")
-    known = (*exchange.services.connectors, *others)
+    known = (*context.services.connectors, *others)
     if name not in known:
         raise UnknownSourceError(name, known)
     return name
 
 
-def store_events(exchange: RequestContext, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
+def store_events(context: RequestContext, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
     """Store what a body holds, and say what became of it."""
-    text = _plain(body, encodings, limit=exchange.services.settings.max_ingest_body)
-    items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
-    batches = _batches(items, size=min(exchange.services.settings.batch, PIECE))
+    text = _plain(body, encodings, limit=context.services.settings.max_ingest_body)
+    items = _items(context, text, source, context.services.ranges.ranges(context.scope))
+    batches = _batches(items, size=min(context.services.settings.batch, PIECE))
     summary = _Summary()
-    for outcome in _stored(exchange, batches):
-        summary.add(outcome, exchange)
-    _keep_rejects(exchange, summary, source)
+    for outcome in _stored(context, batches):
+        summary.add(outcome, context)
+    _keep_rejects(context, summary, source)
     return summary.answer()
 
 
-def refusals(exchange: RequestContext, text: bytes, source: str | None) -> list[Refusal]:
+def refusals(context: RequestContext, text: bytes, source: str | None) -> list[Refusal]:
     """The events of a text that reading it refuses. Stores nothing."""
-    items = _items(exchange, text, source, exchange.services.ranges.ranges(exchange.scope))
+    items = _items(context, text, source, context.services.ranges.ranges(context.scope))
     return [item for _, item in items if isinstance(item, Refusal)]
 
 
 def store_each(
-    exchange: RequestContext, events: Iterable[tuple[bytes, str | None]]
+    context: RequestContext, events: Iterable[tuple[bytes, str | None]]
 ) -> tuple[Inserted, Sequence[Sequence[str]]]:
     """Store events, each with its source and read by itself, in one commit; and why each, or a part of it, was refused."""
-    ranges = exchange.services.ranges.ranges(exchange.scope)
+    ranges = context.services.ranges.ranges(context.scope)
     items: list[NewActivity | Prepared] = []
     positions: list[int] = []
     reasons: list[list[str]] = []
     for position, (text, source) in enumerate(events):
-        found = [item for _, item in _items(exchange, text, source, ranges)]
+        found = [item for _, item in _items(context, text, source, ranges)]
         reasons.append([item.reason for item in found if isinstance(item, Refusal)] if found else ["no event in it"])
         made = [item for item in found if not isinstance(item, Refusal)]
         items += made
         positions += [position] * len(made)
-    exchange.services.metrics.refused(sum(map(len, reasons)))
-    inserted = exchange.store.insert_soon(items, exchange.scope).result()
-    exchange.services.metrics.stored(inserted)
+    context.services.metrics.refused(sum(map(len, reasons)))
+    inserted = context.store.insert_soon(items, context.scope).result()
+    context.services.metrics.stored(inserted)
     for number, reason in inserted.refused:
         reasons[positions[number]].append(reason)
     return inserted, reasons
@@ -146,43 +146,43 @@ class _Outcome:
     refused: Sequence[Refusal]
 
 
-def _stored(exchange: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
+def _stored(context: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
     """The outcome of each batch. One is stored while the next is made ready, but only so many wait in memory."""
     under_way: deque[Callable[[], _Outcome]] = deque()
     for batch in batches:
-        under_way.append(_storing(exchange, batch))
+        under_way.append(_storing(context, batch))
         while len(under_way) > _MOST_UNDER_WAY:
             yield under_way.popleft()()
     while under_way:
         yield under_way.popleft()()
 
 
-def _storing(exchange: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]:
-    items = list(batch.arrivals())
-    inserting = exchange.store.insert_soon(items, exchange.scope)
+def _storing(context: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]:
+    items = list(batch.new_activities())
+    inserting = context.store.insert_soon(items, context.scope)
     return lambda: batch.outcome(items, inserting.result())
 
 
 async def _store_small(
-    exchange: RequestContext, body: bytes, source: str | None, encodings: str
+    context: RequestContext, body: bytes, source: str | None, encodings: str
 ) -> dict[str, Any] | None:
     """Store a small body's events; None where it is not small once it is decompressed, or has to be searched for events."""
     try:
-        text = _plain(body, encodings, limit=min(_SMALL, exchange.services.settings.max_ingest_body))
+        text = _plain(body, encodings, limit=min(_SMALL, context.services.settings.max_ingest_body))
     except BodyTooLargeError:
         return None
     if not _is_lines_of_json(text):  # Reading on after errors takes longer than the event loop may be held up.
         return None
-    book = exchange.services.ranges
-    ranges = await exchange.brief(book, book.ranges, exchange.scope)
-    batch = _Batch(_items(exchange, text, source, ranges))
-    items = list(batch.arrivals())
-    inserted = await asyncio.wrap_future(exchange.store.insert_soon(items, exchange.scope))
+    book = context.services.ranges
+    ranges = await context.brief(book, book.ranges, context.scope)
+    batch = _Batch(_items(context, text, source, ranges))
+    items = list(batch.new_activities())
+    inserted = await asyncio.wrap_future(context.store.insert_soon(items, context.scope))
     summary = _Summary()
-    summary.add(batch.outcome(items, inserted), exchange)
+    summary.add(batch.outcome(items, inserted), context)
     if summary.refused:
         try:
-            await exchange.quick(_keep_rejects, exchange, summary, source)
+            await context.quick(_keep_rejects, context, summary, source)
         except BusyError as error:  # The events are stored; the answer names each refusal.
             log.warning("%d refused events are not kept: %s", len(summary.refused), error)
     return summary.answer()
@@ -197,16 +197,16 @@ def _is_lines_of_json(text: bytes) -> bool:
     return True
 
 
-def _keep_rejects(exchange: RequestContext, summary: "_Summary", source: str | None) -> None:
+def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | None) -> None:
     """Keep refused events. Not those of the owner's own commands: they write a rejects file of their own.
 
     The answer lists the refusals or counts them, so where they cannot be kept the request goes on.
     """
     refused = summary.refused
-    if not refused or exchange.caller.owner:
+    if not refused or context.caller.owner:
         return
     try:
-        kept = exchange.services.rejects.keep(refused, source=source, sender=exchange.caller.name, scope=exchange.scope)
+        kept = context.services.rejects.keep(refused, source=source, sender=context.caller.name, scope=context.scope)
     except UnavailableError as error:
         log.warning("%d refused events are not kept: %s", len(refused), error)
         return
@@ -215,11 +215,11 @@ def _keep_rejects(exchange: RequestContext, summary: "_Summary", source: str | N
         log.warning("%d of %d refused events exceed the limits for kept rejects (docs/sources.md)", count - kept, count)
 
 
-def _items(exchange: RequestContext, text: bytes, source: str | None, ranges: IpRanges) -> Iterable[tuple[int, Any]]:
+def _items(context: RequestContext, text: bytes, source: str | None, ranges: IpRanges) -> Iterable[tuple[int, Any]]:
     """What a text holds, each with its line."""
-    chosen = exchange.services.settings
+    chosen = context.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
-    return exchange.services.beside.items(text, source, limits=limits, ranges=ranges)
+    return context.services.prepare_pool.items(text, source, limits=limits, ranges=ranges)
 
 
 @dataclass(slots=True)
@@ -233,14 +233,14 @@ class _Summary:
 
     unlisted: int = 0
 
-    def add(self, outcome: _Outcome, exchange: RequestContext) -> None:
+    def add(self, outcome: _Outcome, context: RequestContext) -> None:
         """Count a batch, here and in the metrics."""
-        exchange.services.metrics.stored(outcome.inserted)
-        exchange.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
+        context.services.metrics.stored(outcome.inserted)
+        context.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
         self.stored += outcome.inserted.stored
         self.duplicates += outcome.inserted.duplicates
         # The owner's commands put each refusal into a file of theirs.
-        room = len(outcome.refused) if exchange.caller.owner else MOST_LISTED - len(self.refused)
+        room = len(outcome.refused) if context.caller.owner else MOST_LISTED - len(self.refused)
         self.refused += outcome.refused[:room]
         self.unlisted += len(outcome.refused[room:])
 
@@ -262,7 +262,7 @@ class _Batch:
         self._lines: list[int] = []
         self._refused: list[Refusal] = []
 
-    def arrivals(self) -> Iterator[NewActivity | Prepared]:
+    def new_activities(self) -> Iterator[NewActivity | Prepared]:
         """What is to be stored."""
         for line, item in self._numbered:
             if isinstance(item, Refusal):

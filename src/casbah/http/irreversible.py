@@ -26,14 +26,14 @@ EVERYTHING = Parameter(
 
 
 async def read_irreversible(
-    exchange: RequestContext, *, known: Sequence[str] = (), flags: Sequence[str] = ()
+    context: RequestContext, *, known: Sequence[str] = (), flags: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The parameters of a request that cannot be undone: an unknown or repeated one is refused, flags are booleans."""
-    limit = exchange.services.settings.max_body
-    return await read_exactly(exchange.request, limit=limit, known=(*known, *flags), flags=flags)
+    limit = context.services.settings.max_body
+    return await read_exactly(context.request, limit=limit, known=(*known, *flags), flags=flags)
 
 
-def filters_or_everything(body: Mapping[str, Any], exchange: RequestContext) -> Mapping[str, Any]:
+def filters_or_everything(body: Mapping[str, Any], context: RequestContext) -> Mapping[str, Any]:
     """The filters of a request that cannot be undone; empty ones only where it says `everything`. Raises RequestError."""
     filters: Any = body.get("filters")
     if filters in (None, "", {}):
@@ -42,8 +42,8 @@ def filters_or_everything(body: Mapping[str, Any], exchange: RequestContext) -> 
         return {}
     if body.get("everything"):
         raise MalformedBodyError("everything: true goes without filters; leave one of the two out")
-    now = exchange.services.clock()
-    where(filters, now=now, bounds=exchange.services.bounds)  # What the language refuses.
+    now = context.services.clock()
+    where(filters, now=now, bounds=context.services.bounds)  # What the language refuses.
     conditions: Mapping[str, Any] = filters
     for name, operators in conditions.items():
         _require_conditions(name, operators, now=now)

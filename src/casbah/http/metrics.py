@@ -42,11 +42,11 @@ Lags = Callable[[], Mapping[str, float]]
 class Metrics:
     """Counts. Any thread may."""
 
-    def __init__(self, folder: Path, lanes: dict[str, Waiting], lags: Lags) -> None:
+    def __init__(self, folder: Path, pools: dict[str, Waiting], lags: Lags) -> None:
         self._registry = registry = CollectorRegistry()
         self._all = CollectorRegistry()
-        self._beside = _PrepareProcesses(registry)
-        self._all.register(self._beside)
+        self._prepare_pool = _PrepareProcesses(registry)
+        self._all.register(self._prepare_pool)
         self._requests = _counter(registry, "requests", "Requests answered", "route", "method", "status")
         self._seconds = _times(registry, "request", "From a request's head to its answer", "route")
         self._filters = _times(registry, "filter", "The same, of requests that ask for a filter", "filter")
@@ -57,8 +57,8 @@ class Metrics:
         self._read = _counter(registry, "read_activities", "Activities in pages that were answered")
         self._stored_at = Gauge(_STORED_AT, "When something new was stored last", registry=registry)
         inside = Gauge(_CALLS, "Calls that wait or are under way, by kind", ("lane",), registry=registry)
-        for name, lane in lanes.items():
-            inside.labels(name).set_function(_inside(lane))
+        for name, pool in pools.items():
+            inside.labels(name).set_function(_inside(pool))
         registry.register(_Pulls(lags))
         disk = Gauge("casbah_disk_bytes", "The disk of the store's folder", ("what",), registry=registry)
         for what in ("free", "total"):
@@ -106,7 +106,7 @@ class Metrics:
 
     def add(self, counted: Callable[[], Iterable[Sequence[Count]]]) -> None:
         """Show what other processes have counted with it; `counted` asks them."""
-        self._beside.counted = counted
+        self._prepare_pool.counted = counted
 
 
 class _PrepareProcesses(Collector):
@@ -188,8 +188,8 @@ def _known(filters: Iterable[object]) -> Iterator[str]:
                 continue
 
 
-def _inside(lane: Waiting) -> Callable[[], float]:
-    return lambda: float(lane.inside)
+def _inside(pool: Waiting) -> Callable[[], float]:
+    return lambda: float(pool.inside)
 
 
 def _disk(folder: Path, what: str) -> Callable[[], float]:

@@ -29,12 +29,12 @@ _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center
 _NAMES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
 
 
-async def interrupted(exchange: RequestContext) -> Response | None:
+async def interrupted(context: RequestContext) -> Response | None:
     """What befalls this request before it is answered; the answer, where it is a failure."""
-    quirks, tenant = exchange.quirks, exchange.scope.tenant
-    for each in quirks.arrived(tenant):
-        await exchange.ingest(store_events, exchange, each.body, each.source)
-    met = quirks.interruption(tenant)
+    emulation, tenant = context.emulation, context.scope.tenant
+    for each in emulation.arrived(tenant):
+        await context.ingest(store_events, context, each.body, each.source)
+    met = emulation.interruption(tenant)
     if met.slow:
         await asyncio.sleep(met.slow / 1_000)
     return None if met.status is None else failure(met.status, met.retry_after)
@@ -49,41 +49,41 @@ def failure(status: int, retry_after: int) -> Response:
     return Response(_PAGE.format(title), status, headers, "text/html")
 
 
-async def expect_answers(exchange: RequestContext) -> Response:
+async def expect_answers(context: RequestContext) -> Response:
     """Let the tenant's next requests meet `{"answers": [{"status"?, "slow"?, "retryAfter"?}]}`, one each."""
-    _require_mimic(exchange)
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    _require_mimic(context)
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
     asked = body.get("answers")
     if not isinstance(asked, list) or not 0 < len(asked) <= _MOST_ANSWERS:
         raise MalformedBodyError(f"answers: expected a list of 1 to {_MOST_ANSWERS} objects, got {describe(asked)}")
     interruptions = [_interruption(each) for each in asked]
-    return json_response({"waiting": exchange.services.quirks.expect(exchange.scope.tenant, interruptions)})
+    return json_response({"waiting": context.services.emulation.expect(context.scope.tenant, interruptions)})
 
 
-async def expect_arrivals(exchange: RequestContext) -> Response:
+async def expect_arrivals(context: RequestContext) -> Response:
     """Store the events of the body once `?after=N` more requests to the Activities API have been answered."""
-    _require_mimic(exchange)
-    source = read_source(exchange)
-    after = _number(exchange.request.query_params, "after", most=_MOST_AFTER)
-    body = await read_body(exchange.request, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
-    encodings = ", ".join(exchange.request.headers.getlist("content-encoding"))
-    text = decoded(body, encodings, limit=exchange.services.settings.max_ingest_body, setting=SETTING)
-    refused = await exchange.ingest(refusals, exchange, text, source)
+    _require_mimic(context)
+    source = read_source(context)
+    after = _number(context.request.query_params, "after", most=_MOST_AFTER)
+    body = await read_body(context.request, limit=context.services.settings.max_ingest_body, setting=SETTING)
+    encodings = ", ".join(context.request.headers.getlist("content-encoding"))
+    text = decoded(body, encodings, limit=context.services.settings.max_ingest_body, setting=SETTING)
+    refused = await context.ingest(refusals, context, text, source)
     if refused:  # Nobody would be told when they arrive.
         raise MalformedBodyError(f"body: line {refused[0].line} cannot be stored: {refused[0].reason}")
-    exchange.services.quirks.arrive(exchange.scope.tenant, DelayedArrival(after, text, source))
+    context.services.emulation.arrive(context.scope.tenant, DelayedArrival(after, text, source))
     return json_response({"after": after})
 
 
-async def forget(exchange: RequestContext) -> Response:
+async def forget(context: RequestContext) -> Response:
     """Nothing is to befall the tenant's requests any more."""
-    _require_mimic(exchange)
-    exchange.services.quirks.forget(exchange.scope.tenant)
+    _require_mimic(context)
+    context.services.emulation.forget(context.scope.tenant)
     return json_response({"waiting": 0})
 
 
-def _require_mimic(exchange: RequestContext) -> None:
-    if not exchange.services.quirks.any:
+def _require_mimic(context: RequestContext) -> None:
+    if not context.services.emulation.any:
         raise NotMimickingError
 
 

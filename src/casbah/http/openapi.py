@@ -274,8 +274,8 @@ def _operation_id(route: Route, method: str) -> str:
 
 def _query_parameters(asks: str | None, method: str, sources: Sequence[str]) -> list[dict[str, Any]]:
     if asks in _OPTIONAL and method == "GET":
-        beside = _BESIDE.get(asks, ())
-        return [_filters_parameter(asks), *(_text(row.name, row.help, row.text or row.schema) for row in beside)]
+        prepare_pool = _BESIDE.get(asks, ())
+        return [_filters_parameter(asks), *(_text(row.name, row.help, row.text or row.schema) for row in prepare_pool)]
     if asks not in _OF_EVENTS:
         return []
     source = _text("source", "Where the events are from; found by itself if left out", {"enum": list(sources)})

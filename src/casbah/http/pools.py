@@ -67,12 +67,12 @@ class WorkerPools:
         self.search = WorkerPool("search", threads=settings.search_threads, waiting=settings.search_queue, each=each)
         self.ingest = WorkerPool("ingest", threads=settings.ingest_threads, waiting=settings.ingest_queue, each=each)
         self.quick = WorkerPool("quick", threads=settings.search_threads, waiting=settings.search_queue)
-        self.door = WorkerPool("door", threads=_AT_THE_DOOR, waiting=settings.search_queue)
+        self.authenticator = WorkerPool("door", threads=_AT_THE_DOOR, waiting=settings.search_queue)
 
     def close(self) -> None:
         """Close every lane."""
-        for lane in (self.search, self.ingest, self.quick, self.door):
-            lane.close()
+        for pool in (self.search, self.ingest, self.quick, self.authenticator):
+            pool.close()
 
 
 def _left(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:

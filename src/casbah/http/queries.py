@@ -16,39 +16,39 @@ from casbah.saved.suggested import SUGGESTED
 MOST_NAME = 200
 
 
-async def list_queries(exchange: RequestContext) -> Response:
+async def list_queries(context: RequestContext) -> Response:
     """The caller's own queries and those that others share with the tenant, by name; then those that everybody is offered."""
-    found = await exchange.quick(exchange.services.queries.all, exchange.caller.principal, exchange.scope)
-    data = [_shown(each, exchange) for each in found] + _SUGGESTED
+    found = await context.quick(context.services.queries.all, context.caller.principal, context.scope)
+    data = [_shown(each, context) for each in found] + _SUGGESTED
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def save_query(exchange: RequestContext) -> Response:
+async def save_query(context: RequestContext) -> Response:
     """Keep filters under a name."""
-    written = await _written(exchange)
-    kept = await exchange.quick(exchange.services.queries.add, written, exchange.caller.principal, exchange.scope)
-    return json_response(_shown(kept, exchange), status=201)
+    written = await _written(context)
+    kept = await context.quick(context.services.queries.add, written, context.caller.principal, context.scope)
+    return json_response(_shown(kept, context), status=201)
 
 
-async def change_query(exchange: RequestContext) -> Response:
+async def change_query(context: RequestContext) -> Response:
     """Put a query in place of one's own of that id; what is not said is not kept."""
-    written, change = await _written(exchange), exchange.services.queries.change
-    kept = await exchange.quick(change, exchange.path["query"], written, exchange.caller.principal, exchange.scope)
-    return json_response(_shown(kept, exchange))
+    written, change = await _written(context), context.services.queries.change
+    kept = await context.quick(change, context.path["query"], written, context.caller.principal, context.scope)
+    return json_response(_shown(kept, context))
 
 
-async def delete_query(exchange: RequestContext) -> Response:
+async def delete_query(context: RequestContext) -> Response:
     """Forget a query of one's own."""
-    remove = exchange.services.queries.remove
-    await exchange.quick(remove, exchange.path["query"], exchange.caller.principal, exchange.scope)
-    return json_response({"id": exchange.path["query"]})
+    remove = context.services.queries.remove
+    await context.quick(remove, context.path["query"], context.caller.principal, context.scope)
+    return json_response({"id": context.path["query"]})
 
 
-async def _written(exchange: RequestContext) -> QueryDefinition:
+async def _written(context: RequestContext) -> QueryDefinition:
     """A query from a request; filters that the language refuses are not kept."""
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
     filters = filters_of(body)
-    where(filters, now=exchange.services.clock(), bounds=exchange.services.bounds)
+    where(filters, now=context.services.clock(), bounds=context.services.bounds)
     return QueryDefinition(name_of(body.get("name")), filters, shared=flag_of(body, "shared"))
 
 
@@ -61,7 +61,7 @@ def name_of(value: Any) -> str:
     return sound(value.strip())
 
 
-def _shown(kept: SavedQuery, exchange: RequestContext) -> dict[str, Any]:
+def _shown(kept: SavedQuery, context: RequestContext) -> dict[str, Any]:
     return {
         "id": kept.id,
         "name": kept.written.name,
@@ -70,7 +70,7 @@ def _shown(kept: SavedQuery, exchange: RequestContext) -> dict[str, Any]:
         "shared": kept.written.shared,
         "suggested": False,
         "owner": kept.owner,
-        "own": exchange.caller.principal.owns(kept.owner_id),
+        "own": context.caller.principal.owns(kept.owner_id),
         "changed": kept.changed,
     }
 

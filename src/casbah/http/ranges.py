@@ -42,14 +42,14 @@ _MAPPED_BITS = 96
 _DEGREES = {"latitude": 90, "longitude": 180}
 
 
-async def list_ranges(exchange: RequestContext) -> Response:
+async def list_ranges(context: RequestContext) -> Response:
     """The tenant's IP ranges, by name."""
-    body = await read_parameters(exchange.request, limit=exchange.services.settings.max_body)
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
     filters, page = body.get("filters"), _page(body)
     chosen = _chosen({} if filters in (None, "") else filters)
-    ranges = exchange.services.ranges
-    kept = await exchange.quick(ranges.all, exchange.scope)
-    tags = await exchange.quick(ranges.tags, exchange.scope)
+    ranges = context.services.ranges
+    kept = await context.quick(ranges.all, context.scope)
+    tags = await context.quick(ranges.tags, context.scope)
     found = sorted(filter(chosen, kept), key=_ORDERS[page["sortField"]], reverse=page["sortDirection"] == "desc")
     shown = found[page["skip"] : page["skip"] + page["limit"]]
     more = page["skip"] + len(shown) < len(found) and bool(shown)
@@ -61,23 +61,23 @@ async def list_range_metadata(_: RequestContext) -> Response:
     return json_response({"filters": [_described(name, row) for name, row in FILTERS.items()]})
 
 
-async def create_range(exchange: RequestContext) -> Response:
+async def create_range(context: RequestContext) -> Response:
     """Keep a new IP range; the answer is its id. It says something of activities that are stored from now on."""
-    drawn = _drawn(await read_parameters(exchange.request, limit=exchange.services.settings.max_body))
-    return json_response(await exchange.quick(exchange.services.ranges.add, drawn, exchange.scope))
+    drawn = _drawn(await read_parameters(context.request, limit=context.services.settings.max_body))
+    return json_response(await context.quick(context.services.ranges.add, drawn, context.scope))
 
 
-async def update_range(exchange: RequestContext) -> Response:
+async def update_range(context: RequestContext) -> Response:
     """Put a range in place of the one of that id; what is not said is not kept. The answer is its id."""
-    drawn = _drawn(await read_parameters(exchange.request, limit=exchange.services.settings.max_body))
-    await exchange.quick(exchange.services.ranges.change, exchange.path["range"], drawn, exchange.scope)
-    return json_response(exchange.path["range"])
+    drawn = _drawn(await read_parameters(context.request, limit=context.services.settings.max_body))
+    await context.quick(context.services.ranges.change, context.path["range"], drawn, context.scope)
+    return json_response(context.path["range"])
 
 
-async def delete_range(exchange: RequestContext) -> Response:
+async def delete_range(context: RequestContext) -> Response:
     """Forget an IP range; the answer is its id. Activities keep what it said of them until they are enriched again."""
-    await exchange.quick(exchange.services.ranges.remove, exchange.path["range"], exchange.scope)
-    return json_response(exchange.path["range"])
+    await context.quick(context.services.ranges.remove, context.path["range"], context.scope)
+    return json_response(context.path["range"])
 
 
 def _described(name: str, row: "RangeFilter") -> dict[str, Any]:

@@ -48,62 +48,60 @@ REPLAY_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
 """What a replay names: some of them, or everything."""
 
 
-async def list_rejects(exchange: RequestContext) -> Response:
+async def list_rejects(context: RequestContext) -> Response:
     """The events that were refused lately, with the reasons; the newest request first. `limit` defaults to 100."""
-    asked = exchange.request.query_params
+    asked = context.request.query_params
     skip, limit = count_of(asked, "skip"), min(count_of(asked, "limit") or LISTED, MOST_LISTED)
 
     def page() -> tuple[Sequence[Reject], int]:
-        return exchange.services.rejects.page(exchange.scope, skip=skip, limit=limit)
+        return context.services.rejects.page(context.scope, skip=skip, limit=limit)
 
-    rejects, total = await exchange.quick(page)
+    rejects, total = await context.quick(page)
     return json_response({"data": list(map(_shown, rejects)), "hasNext": skip + limit < total, "total": total})
 
 
-async def replay_rejects(exchange: RequestContext) -> Response:
+async def replay_rejects(context: RequestContext) -> Response:
     """Ingest refused events again, such as with the `source` they are from. Events stored this time are removed from the
     rejects. `remaining` is how many older ones "everything" leaves to further requests: give these the number of those refused
     again so far as `skip`.
     """
-    body = await read_irreversible(exchange, known=("ids", "skip", "source"), flags=("everything",))
-    ids, skip = body.get("ids"), body.get("skip", 0)
-    if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
-        raise MalformedBodyError(f"skip: expected 0 or more, got {describe(skip)}")
-    named = named_source(exchange, body.get("source"))
+    body = await read_irreversible(context, known=("ids", "skip", "source"), flags=("everything",))
+    ids, skip = body.get("ids"), count_of(body, "skip")
+    named = named_source(context, body.get("source"))
     source = "" if body.get("source") == "" else named
     if body.get("everything"):
         if "ids" in body:
             raise MalformedBodyError("everything: true goes without ids; leave one of the two out")
-        return json_response(await exchange.ingest(_replay_newest, exchange, skip, source))
+        return json_response(await context.ingest(_replay_newest, context, skip, source))
     if not isinstance(ids, list) or not ids or not all(isinstance(item_id, str) for item_id in ids):
         raise MalformedBodyError(f'ids: expected a list of ids, or "everything": true, got {describe(ids)}')
     if "skip" in body:
         raise MalformedBodyError("skip: goes with everything: true, not with ids; leave one of the two out")
     if len(ids) > MOST_REPLAYED:
         raise LimitExceededError(f"ids: expected up to {MOST_REPLAYED:,}, got {len(ids):,}")
-    return json_response(await exchange.ingest(_replay_named, exchange, ids, source))
+    return json_response(await context.ingest(_replay_named, context, ids, source))
 
 
-async def remove_reject(exchange: RequestContext) -> Response:
+async def remove_reject(context: RequestContext) -> Response:
     """Keep a refused event no longer."""
-    reject_id = exchange.path["reject"]
+    reject_id = context.path["reject"]
 
     def remove() -> None:
-        if not exchange.services.rejects.remove([reject_id], exchange.scope):
+        if not context.services.rejects.remove([reject_id], context.scope):
             raise NoSuchRejectError
 
-    await exchange.quick(remove)
+    await context.quick(remove)
     return json_response({"id": reject_id})
 
 
-def _replay_newest(exchange: RequestContext, skip: int, source: str | None) -> dict[str, Any]:
-    rejects, total = exchange.services.rejects.page(exchange.scope, skip=skip, limit=MOST_REPLAYED)
-    return {**_replayed(exchange, rejects, source), "remaining": max(0, total - skip - len(rejects))}
+def _replay_newest(context: RequestContext, skip: int, source: str | None) -> dict[str, Any]:
+    rejects, total = context.services.rejects.page(context.scope, skip=skip, limit=MOST_REPLAYED)
+    return {**_replayed(context, rejects, source), "remaining": max(0, total - skip - len(rejects))}
 
 
-def _replay_named(exchange: RequestContext, ids: list[str], source: str | None) -> dict[str, Any]:
-    known = exchange.services.rejects.named(list(dict.fromkeys(ids)), exchange.scope)
-    result = _replayed(exchange, list(known.values()), source)
+def _replay_named(context: RequestContext, ids: list[str], source: str | None) -> dict[str, Any]:
+    known = context.services.rejects.named(list(dict.fromkeys(ids)), context.scope)
+    result = _replayed(context, list(known.values()), source)
     unknown = [
         {"id": item_id, "reason": "no refused event has this id"}
         for item_id in dict.fromkeys(ids)
@@ -112,34 +110,34 @@ def _replay_named(exchange: RequestContext, ids: list[str], source: str | None) 
     return {**result, "refused": [*unknown, *result["refused"]], "remaining": 0}
 
 
-def _replayed(exchange: RequestContext, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
+def _replayed(context: RequestContext, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
     """What became of some, stored in batches; the events of a batch are rejects until it is stored. With None as the source
     each keeps its own; with "" it has none.
     """
     stored = duplicates = 0
     refused: list[dict[str, Any]] = []
-    size = exchange.services.settings.batch
+    size = context.services.settings.batch
 
     def source_of(reject: Reject) -> str | None:
         return reject.source if source is None else source or None
 
     for batch in (rejects[start : start + size] for start in range(0, len(rejects), size)):
-        reasons = {reject.id: _unusable(reject, source_of(reject), exchange) for reject in batch}
+        reasons = {reject.id: _unusable(reject, source_of(reject), context) for reject in batch}
         usable = [reject for reject in batch if not reasons[reject.id]]
-        inserted, found = store_each(exchange, [(reject.raw, source_of(reject)) for reject in usable])
+        inserted, found = store_each(context, [(reject.raw, source_of(reject)) for reject in usable])
         reasons |= {reject.id: "; ".join(each) for reject, each in zip(usable, found, strict=True)}
-        exchange.services.rejects.remove([each for each, reason in reasons.items() if not reason], exchange.scope)
+        context.services.rejects.remove([each for each, reason in reasons.items() if not reason], context.scope)
         stored += inserted.stored
         duplicates += inserted.duplicates
         refused += [{"id": each, "reason": reason} for each, reason in reasons.items() if reason]
     return {"stored": stored, "duplicates": duplicates, "refused": refused}
 
 
-def _unusable(reject: Reject, source: str | None, exchange: RequestContext) -> str:
+def _unusable(reject: Reject, source: str | None, context: RequestContext) -> str:
     """Why a reject cannot even be read again; "" where it can."""
     if not reject.whole:
         return f"only the first {len(reject.raw)} of {reject.size} bytes are kept; send it again"
-    if source is not None and source not in exchange.services.connectors:
+    if source is not None and source not in context.services.connectors:
         return f"its source {source!r} is not known any more; replay it with another source"
     return ""
 

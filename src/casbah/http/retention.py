@@ -46,90 +46,90 @@ _CHANGES = {DELETE: Permission.DELETE, HOLD: Permission.HOLD}
 """Who adds and removes rules: a rule that deletes data is a deletion, only later."""
 
 
-async def delete_activities(exchange: RequestContext) -> Response:
+async def delete_activities(context: RequestContext) -> Response:
     """Delete all that filters find and no legal hold keeps; unless `dryRun` is false, only say how many that are.
 
     What is deleted is in no answer any more once this one is there; from the disk it goes in the background.
     """
-    body = await read_irreversible(exchange, known=("filters",), flags=("everything", "dryRun", "wait"))
-    filters = filters_or_everything(body, exchange)
-    retention, predicate = exchange.services.retention, predicate_of({"filters": filters}, exchange)
+    body = await read_irreversible(context, known=("filters",), flags=("everything", "dryRun", "wait"))
+    filters = filters_or_everything(body, context)
+    retention, predicate = context.services.retention, predicate_of({"filters": filters}, context)
     if _dry(body):
-        exchange.request.state.unchanged = True
-        found = await exchange.search(retention.look, predicate, exchange.scope)
+        context.request.state.unchanged = True
+        found = await context.search(retention.look, predicate, context.scope)
         return json_response({"dryRun": True, **counts(found)})
-    exchange.request.state.recorded = True  # By the deletion itself, before it begins and after it.
-    act = act_of(exchange.request, exchange.services, exchange.caller, name="delete_activities")
-    found = await exchange.ingest(retention.delete, predicate, exchange.scope, act)
+    context.request.state.recorded = True  # By the deletion itself, before it begins and after it.
+    act = act_of(context.request, context.services, context.caller, name="delete_activities")
+    found = await context.ingest(retention.delete, predicate, context.scope, act)
     if body.get("wait"):
-        await exchange.ingest(retention.erase, exchange.scope)
+        await context.ingest(retention.erase, context.scope)
     return json_response({"dryRun": False, **counts(found)})
 
 
-async def list_rules(exchange: RequestContext) -> Response:
+async def list_rules(context: RequestContext) -> Response:
     """The tenant's rules, by name."""
-    data = [_shown(rule) for rule in await exchange.quick(exchange.services.retention.rules.all, exchange.scope)]
+    data = [_shown(rule) for rule in await context.quick(context.services.retention.rules.all, context.scope)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def add_rule(exchange: RequestContext) -> Response:
+async def add_rule(context: RequestContext) -> Response:
     """Delete what filters find once it is older than so many `days`, from now on every hour; or hold it.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
     """
-    body = await read_irreversible(exchange, known=("name", "action", "filters", "days"), flags=("everything",))
+    body = await read_irreversible(context, known=("name", "action", "filters", "days"), flags=("everything",))
     action = _action(body.get("action"))
-    exchange.caller.require(_CHANGES[action])
+    context.caller.require(_CHANGES[action])
     rule = Rule(
         id=new_id(),
         name=name_of(body.get("name")),
         action=action,
-        filters=filters_or_everything(body, exchange),
+        filters=filters_or_everything(body, context),
         days=_days(body) if action == DELETE else None,
-        owner=exchange.caller.name,
-        changed=exchange.services.clock(),
+        owner=context.caller.name,
+        changed=context.services.clock(),
     )
-    await exchange.ingest(exchange.services.retention.add, rule, exchange.scope)  # It waits for deletions under way.
+    await context.ingest(context.services.retention.add, rule, context.scope)  # It waits for deletions under way.
     return json_response(_shown(rule), status=201)
 
 
-async def remove_rule(exchange: RequestContext) -> Response:
+async def remove_rule(context: RequestContext) -> Response:
     """Forget a rule. What a hold kept may be deleted from then on.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
     """
-    rules = exchange.services.retention.rules
-    rule = await exchange.quick(rules.one, exchange.path["rule"], exchange.scope)
-    exchange.caller.require(_CHANGES[rule.action])
-    removed = await exchange.quick(rules.remove, exchange.path["rule"], exchange.scope)
+    rules = context.services.retention.rules
+    rule = await context.quick(rules.one, context.path["rule"], context.scope)
+    context.caller.require(_CHANGES[rule.action])
+    removed = await context.quick(rules.remove, context.path["rule"], context.scope)
     return json_response(_shown(removed))
 
 
-async def show_trail(exchange: RequestContext) -> Response:
+async def show_trail(context: RequestContext) -> Response:
     """After how many days the tenant's acts are deleted; null: they are kept for ever."""
-    days = await exchange.quick(exchange.services.retention.rules.trail_days, exchange.scope)
+    days = await context.quick(context.services.retention.rules.trail_days, context.scope)
     return json_response({"days": days})
 
 
-async def keep_trail(exchange: RequestContext) -> Response:
+async def keep_trail(context: RequestContext) -> Response:
     """Set how long the tenant's acts are kept; null: for ever. Only for whoever owns the data directory."""
-    if not exchange.caller.owner:
+    if not context.caller.owner:
         raise PermissionDeniedError
-    body = await read_irreversible(exchange, known=("days",))
+    body = await read_irreversible(context, known=("days",))
     if "days" not in body:
         raise MalformedBodyError(f"days: expected 1 to {MOST_DAYS}, or null to keep acts for ever")
     days = None if body["days"] is None else _days(body)
-    await exchange.quick(exchange.services.retention.rules.keep_trail, days, exchange.scope)
+    await context.quick(context.services.retention.rules.keep_trail, days, context.scope)
     return json_response({"days": days})
 
 
-async def apply_rules(exchange: RequestContext) -> Response:
+async def apply_rules(context: RequestContext) -> Response:
     """What the rules delete now, each for itself; unless `dryRun` is false, only say how many activities that are."""
-    body = await read_irreversible(exchange, flags=("dryRun",))
-    dry, retention = _dry(body), exchange.services.retention
-    exchange.request.state.unchanged = True  # Each rule that deletes something leaves an act of its own.
-    run = exchange.search if dry else exchange.ingest
-    applied = await run(lambda: retention.apply(exchange.scope, really=not dry))
+    body = await read_irreversible(context, flags=("dryRun",))
+    dry, retention = _dry(body), context.services.retention
+    context.request.state.unchanged = True  # Each rule that deletes something leaves an act of its own.
+    run = context.search if dry else context.ingest
+    applied = await run(lambda: retention.apply(context.scope, really=not dry))
     return json_response({"dryRun": dry, "data": list(map(_said, applied)), "hasNext": False, "total": len(applied)})
 
 

@@ -55,9 +55,9 @@ async def sign_in(request: Request, services: Services) -> Response:
     """Sign in with a token: the answer's cookie stands for it from now on, until it ends or the token is revoked."""
     _own_page(request)
     key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _length(services)
-    with services.door.counted(key, address_of(request)):
-        session, expires = await services.lanes.quick.run(lambda: services.tokens.begin_session(key, ms=length))
-    response = json_response(_said(await services.lanes.quick.run(services.door.visitor, session), expires))
+    with services.authenticator.counted(key, address_of(request)):
+        session, expires = await services.pools.quick.run(lambda: services.tokens.begin_session(key, ms=length))
+    response = json_response(_said(await services.pools.quick.run(services.authenticator.visitor, session), expires))
     await _end_before(request, services)
     _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
     return response
@@ -66,7 +66,7 @@ async def sign_in(request: Request, services: Services) -> Response:
 async def ways(_: Request, services: Services) -> Response:
     """How people can sign in to the pages here: with a token, at an issuer, or not at all."""
     may = services.settings.session is not None
-    issuer = services.door.issuer.name if may and services.sign_in and services.door.issuer else None
+    issuer = services.authenticator.issuer.name if may and services.sign_in and services.authenticator.issuer else None
     return json_response({"token": may, "issuer": issuer})
 
 
@@ -92,7 +92,7 @@ async def come_back(request: Request, services: Services) -> Response:
         response = RedirectResponse("/#sign-in=away", 303)
     else:
         length = _length(services)
-        session, _ = await services.lanes.quick.run(lambda: services.tokens.begin_session_of(caller, ms=length))
+        session, _ = await services.pools.quick.run(lambda: services.tokens.begin_session_of(caller, ms=length))
         await _end_before(request, services)
         response = RedirectResponse(then, 303)
         _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
@@ -104,7 +104,7 @@ async def _end_before(request: Request, services: Services) -> None:
     """End the session that the browser had, whose cookie it is about to forget."""
     before = _read_cookie(request, COOKIE)
     if before:
-        await services.lanes.quick.run(services.tokens.end_session, before)
+        await services.pools.quick.run(services.tokens.end_session, before)
 
 
 def _arrived(request: Request, services: Services) -> tuple[Caller, str]:
@@ -117,18 +117,18 @@ def _arrived(request: Request, services: Services) -> tuple[Caller, str]:
     return _issuers(services).finish(state, asked["code"], said=asked.get("iss"))
 
 
-async def whoami(exchange: RequestContext) -> Response:
+async def whoami(context: RequestContext) -> Response:
     """Who is asking: the name of their token, their tenant and their scopes."""
-    return json_response(_said(exchange.caller))
+    return json_response(_said(context.caller))
 
 
-async def sign_out(exchange: RequestContext) -> Response:
+async def sign_out(context: RequestContext) -> Response:
     """Sign out: the session is over, and the cookie is taken back."""
-    session = _read_cookie(exchange.request, COOKIE)
+    session = _read_cookie(context.request, COOKIE)
     if session:
-        await exchange.quick(exchange.services.tokens.end_session, session)
-    response = json_response(_said(exchange.caller))
-    _clear_cookie(response, exchange.request, COOKIE)
+        await context.quick(context.services.tokens.end_session, session)
+    response = json_response(_said(context.caller))
+    _clear_cookie(response, context.request, COOKIE)
     return response
 
 
@@ -139,7 +139,7 @@ def visitor(request: Request, services: Services) -> Caller | None:
         return None
     if request.method not in _SAFE:
         _own_page(request)
-    return services.door.visitor(session)
+    return services.authenticator.visitor(session)
 
 
 def _scheme(request: Request) -> str:

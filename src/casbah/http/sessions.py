@@ -8,17 +8,17 @@ from casbah.http.context import RequestContext, json_response
 from casbah.identity.token import Session
 
 
-async def list_sessions(exchange: RequestContext) -> Response:
+async def list_sessions(context: RequestContext) -> Response:
     """The sessions under way in the caller's tenant, with who signed in; oldest first."""
-    caller, tokens = exchange.caller, exchange.services.tokens
-    found = await exchange.quick(lambda: tokens.sessions(governs=caller.governs))
+    caller, tokens = context.caller, context.services.tokens
+    found = await context.quick(lambda: tokens.sessions(governs=caller.governs))
     return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
 
 
-async def end_session(exchange: RequestContext) -> Response:
+async def end_session(context: RequestContext) -> Response:
     """End a session; its cookie is worth nothing from then on. The token or the person may sign in again."""
-    caller, tokens = exchange.caller, exchange.services.tokens
-    ended = await exchange.quick(lambda: tokens.end(exchange.path["session"], governs=caller.governs))
+    caller, tokens = context.caller, context.services.tokens
+    ended = await context.quick(lambda: tokens.end(context.path["session"], governs=caller.governs))
     return json_response(_shown(ended))
 
 

@@ -105,8 +105,8 @@ def bodies() -> dict[str, Schema]:
     filters = either(ref("Filters"), _BLANK, description=_FILTERS)
     form_filters = either(ref("Filters"), {"const": ""}, description=_FILTERS)
     return {
-        "Query": _object({"filters": filters, **_beside(parameters(), _BLANK)}),
-        "QueryForm": _object({"filters": form_filters, **_beside(parameters(), {"const": ""})}),
+        "Query": _object({"filters": filters, **_prepare_pool(parameters(), _BLANK)}),
+        "QueryForm": _object({"filters": form_filters, **_prepare_pool(parameters(), {"const": ""})}),
         "Filtered": _object({"filters": filters}),
         "FilteredForm": _object({"filters": form_filters}),
         "AgainQuery": _irreversible(
@@ -116,8 +116,8 @@ def bodies() -> dict[str, Schema]:
                 ),
             }
         ),
-        "FacetQuery": _object({"filters": filters, **_beside(FACET_PARAMETERS, _BLANK)}),
-        "SpanQuery": _object({"filters": filters, **_beside(SPAN_PARAMETERS, _BLANK)}),
+        "FacetQuery": _object({"filters": filters, **_prepare_pool(FACET_PARAMETERS, _BLANK)}),
+        "SpanQuery": _object({"filters": filters, **_prepare_pool(SPAN_PARAMETERS, _BLANK)}),
         "Moment": either(
             {"type": "integer"},
             {"type": "string", "maxLength": MOST_DIGITS, "pattern": "^-?[0-9]+$"},
@@ -135,7 +135,7 @@ def bodies() -> dict[str, Schema]:
         "RangeQuery": _object(
             {
                 "filters": either(ref("RangeFilters"), _BLANK, description="Which IP ranges"),
-                **_beside(RANGE_PARAMETERS, _BLANK),
+                **_prepare_pool(RANGE_PARAMETERS, _BLANK),
             }
         ),
         "RangeFilters": {
@@ -153,8 +153,8 @@ def bodies() -> dict[str, Schema]:
             },
             required=("name",),
         ),
-        "ChangeQuery": _object({"filters": filters, **_beside(CHANGE_PARAMETERS, _BLANK)}),
-        "NewExport": _object({"filters": filters, **_beside(EXPORT_PARAMETERS, _BLANK)}),
+        "ChangeQuery": _object({"filters": filters, **_prepare_pool(CHANGE_PARAMETERS, _BLANK)}),
+        "NewExport": _object({"filters": filters, **_prepare_pool(EXPORT_PARAMETERS, _BLANK)}),
         "DeleteQuery": _irreversible({row.name: _described_by(row) for row in DELETE_PARAMETERS}),
         "TrailDays": _exactly({"days": _DAYS_OR_NEVER}, required=("days",)),
         "ReplayQuery": either(
@@ -517,7 +517,7 @@ def _answer(properties: dict[str, Schema], *, optional: Iterable[str] = ()) -> S
     return {**_object(properties, required=required), "additionalProperties": False}
 
 
-def _beside(rows: Iterable[Parameter], blank: Schema) -> dict[str, Schema]:
+def _prepare_pool(rows: Iterable[Parameter], blank: Schema) -> dict[str, Schema]:
     return {row.name: either(row.schema, blank, description=row.help) for row in rows}
 
 

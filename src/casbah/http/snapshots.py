@@ -6,20 +6,20 @@ from casbah.errors import PermissionDeniedError
 from casbah.http.context import RequestContext, json_response
 
 
-async def make_snapshot(exchange: RequestContext) -> Response:
+async def make_snapshot(context: RequestContext) -> Response:
     """Make a snapshot of all tenants' data beside them; only for whoever owns the data directory, and can read it there."""
-    _require_owner(exchange)
-    made = await exchange.ingest(exchange.services.snapshots.make)
+    _require_owner(context)
+    made = await context.ingest(context.services.snapshots.make)
     return json_response({"id": made.id, "created": made.created, "totals": made.totals}, status=201)
 
 
-async def remove_snapshot(exchange: RequestContext) -> Response:
+async def remove_snapshot(context: RequestContext) -> Response:
     """Remove a snapshot."""
-    _require_owner(exchange)
-    await exchange.quick(exchange.services.snapshots.remove, exchange.path["snapshot"])
-    return json_response({"id": exchange.path["snapshot"]})
+    _require_owner(context)
+    await context.quick(context.services.snapshots.remove, context.path["snapshot"])
+    return json_response({"id": context.path["snapshot"]})
 
 
-def _require_owner(exchange: RequestContext) -> None:
-    if not exchange.caller.owner:
+def _require_owner(context: RequestContext) -> None:
+    if not context.caller.owner:
         raise PermissionDeniedError

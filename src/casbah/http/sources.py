@@ -11,18 +11,18 @@ from casbah.pull.config import read
 from casbah.pull.report import report
 
 
-async def list_sources(exchange: RequestContext) -> Response:
+async def list_sources(context: RequestContext) -> Response:
     """Every source that ingest reads, and the pulls into the caller's tenant: how far each has got, and what is wrong."""
-    data = [_shown(connector) for connector in exchange.services.connectors.values()]
-    pulls = await exchange.quick(_pulls, exchange)
+    data = [_shown(connector) for connector in context.services.connectors.values()]
+    pulls = await context.quick(_pulls, context)
     return json_response({"data": data, "pulls": pulls, "hasNext": False, "total": len(data)})
 
 
-def _pulls(exchange: RequestContext) -> list[dict[str, Any]]:
-    settings = exchange.services.settings
+def _pulls(context: RequestContext) -> list[dict[str, Any]]:
+    settings = context.services.settings
     entries = read(settings.pull) if settings.pull else {}
-    own = {name: each for name, each in entries.items() if each.into == exchange.scope.tenant}
-    return report(own, folder=settings.store, now=exchange.services.clock()) if own else []
+    own = {name: each for name, each in entries.items() if each.into == context.scope.tenant}
+    return report(own, folder=settings.store, now=context.services.clock()) if own else []
 
 
 def _shown(source: Connector) -> dict[str, Any]:

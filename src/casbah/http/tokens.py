@@ -24,42 +24,42 @@ from casbah.identity.token import Token
 _MOMENT = re.compile(r"[0-9]{1,15}")
 
 
-async def create_token(exchange: RequestContext) -> Response:
+async def create_token(context: RequestContext) -> Response:
     """A new token: `{"name", "tenant"?, "scopes"?, "expires"?}`. The answer is the only place where its key is ever shown.
 
     Nobody grants what they do not have: by default it may do what the caller may, and never more.
     """
-    body = await read_irreversible(exchange, known=("name", "tenant", "scopes", "expires"))
-    name, tenant = _string(body, "name"), sound(_string(body, "tenant", exchange.scope.tenant))
-    scopes, expires = _scopes(body, exchange.caller), _expires(body)
-    if not exchange.caller.governs(tenant):
+    body = await read_irreversible(context, known=("name", "tenant", "scopes", "expires"))
+    name, tenant = _string(body, "name"), sound(_string(body, "tenant", context.scope.tenant))
+    scopes, expires = _scopes(body, context.caller), _expires(body)
+    if not context.caller.governs(tenant):
         raise PermissionDeniedError
     try:
-        key, token = await exchange.quick(
-            lambda: exchange.services.tokens.create(name, tenant=tenant, scopes=scopes, expires=expires)
+        key, token = await context.quick(
+            lambda: context.services.tokens.create(name, tenant=tenant, scopes=scopes, expires=expires)
         )
     except (BadTenantError, BadSettingError) as error:
         raise MalformedBodyError(str(error)) from None
-    return json_response({"token": key, **shown(token, exchange.services.clock())}, status=201)
+    return json_response({"token": key, **shown(token, context.services.clock())}, status=201)
 
 
-async def list_tokens(exchange: RequestContext) -> Response:
+async def list_tokens(context: RequestContext) -> Response:
     """Every token and its status."""
-    found = await exchange.quick(exchange.services.tokens.all)
-    now = exchange.services.clock()
-    data = [shown(token, now) for token in found if exchange.caller.governs(token.tenant)]
+    found = await context.quick(context.services.tokens.all)
+    now = context.services.clock()
+    data = [shown(token, now) for token in found if context.caller.governs(token.tenant)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def revoke_token(exchange: RequestContext) -> Response:
+async def revoke_token(context: RequestContext) -> Response:
     """Revoke a token by its id, or by its name where only one has it; it stops working at once."""
     try:
-        token = await exchange.quick(
-            lambda: exchange.services.tokens.revoke(exchange.path["token"], governs=exchange.caller.governs)
+        token = await context.quick(
+            lambda: context.services.tokens.revoke(context.path["token"], governs=context.caller.governs)
         )
     except NoSuchTokenError:
         raise RouteNotFoundError from None
-    return json_response({**shown(token, exchange.services.clock()), "status": "Revoked"})
+    return json_response({**shown(token, context.services.clock()), "status": "Revoked"})
 
 
 def shown(token: Token, now: int) -> dict[str, Any]:

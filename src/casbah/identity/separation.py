@@ -11,30 +11,30 @@ TOKEN, SESSION = "token", "session"
 _NAMESPACE, _DONE = "permissions", "separated"
 
 
-def separate(shelf: KeyValueStore) -> None:
+def separate(key_values: KeyValueStore) -> None:
     """Give what is kept with `Admin.manage` the separated scopes, unless that has been done.
 
     A crash leaves it to be done again. Any number of servers may do it at once: whatever was created after one of them was
     done is not changed by another, which looks once more after it has listed what there is.
     """
-    if _done(shelf):
+    if _done(key_values):
         return
-    listed = [(namespace, entry.name) for namespace in (TOKEN, SESSION) for entry in shelf.all(namespace)]
-    if _done(shelf):
+    listed = [(namespace, entry.name) for namespace in (TOKEN, SESSION) for entry in key_values.all(namespace)]
+    if _done(key_values):
         return
     for namespace, name in listed:
-        _give(shelf, namespace, name)
-    shelf.put(_NAMESPACE, _DONE, {})
+        _give(key_values, namespace, name)
+    key_values.put(_NAMESPACE, _DONE, {})
 
 
-def _done(shelf: KeyValueStore) -> bool:
-    return shelf.get(_NAMESPACE, _DONE) is not None
+def _done(key_values: KeyValueStore) -> bool:
+    return key_values.get(_NAMESPACE, _DONE) is not None
 
 
-def _give(shelf: KeyValueStore, namespace: str, name: str) -> None:
-    while (kept := shelf.get(namespace, name)) is not None:
+def _give(key_values: KeyValueStore, namespace: str, name: str) -> None:
+    while (kept := key_values.get(namespace, name)) is not None:
         value = _with_separated(kept.value)
-        if value == kept.value or shelf.put(namespace, name, value, over=kept):
+        if value == kept.value or key_values.put(namespace, name, value, over=kept):
             return
 
 

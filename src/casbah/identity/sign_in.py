@@ -59,7 +59,7 @@ class SignIn:
     def __init__(
         self,
         issuer: Issuer,
-        shelf: KeyValueStore,
+        key_values: KeyValueStore,
         *,
         client: str,
         secret: str,
@@ -71,7 +71,7 @@ class SignIn:
         self._secret = secret
         self._scopes = tuple(dict.fromkeys(("openid", *scopes)))
         self._clock = clock
-        self._shelf = shelf
+        self._key_values = key_values
         self._endpoints: _Endpoints | None = None
         self._begun = 0
 
@@ -88,7 +88,7 @@ class SignIn:
         ):  # Anybody may begin, and looking at all of them is dear.
             self._forget_old()
         pending = _Pending(verifier, redirect, then, self._clock())
-        self._shelf.put(_DRAWER, _digest(state).hex(), asdict(pending))
+        self._key_values.put(_DRAWER, _digest(state).hex(), asdict(pending))
         asked = {
             "response_type": "code",
             "client_id": self._client,
@@ -149,8 +149,8 @@ class SignIn:
 
     def _taken(self, name: str) -> _Pending:
         """Who is signing in with a state, for the one who takes it first. Raises InvalidTokenError."""
-        found = self._shelf.get(_DRAWER, name)
-        if found is not None and self._shelf.remove(_DRAWER, name):
+        found = self._key_values.get(_DRAWER, name)
+        if found is not None and self._key_values.remove(_DRAWER, name):
             pending = _Pending(**found.value)
             if self._in_time(pending.at):
                 return pending
@@ -158,11 +158,11 @@ class SignIn:
 
     def _forget_old(self) -> None:
         """Those who took too long, and the oldest where there are too many."""
-        found = sorted(self._shelf.all(_DRAWER), key=lambda kept: (kept.value["at"], kept.version))
+        found = sorted(self._key_values.all(_DRAWER), key=lambda kept: (kept.value["at"], kept.version))
         too_many = len(found) - _MOST_PENDING + 1
         for position, kept in enumerate(found):
             if position < too_many or not self._in_time(kept.value["at"]):
-                self._shelf.remove(_DRAWER, kept.name)
+                self._key_values.remove(_DRAWER, kept.name)
 
     def _in_time(self, at: int) -> bool:
         return 0 <= self._clock() - at < PENDING_MS

@@ -37,16 +37,16 @@ class Throttle:
     The moments that count are on the shelf, so that servers that share it count together.
     """
 
-    def __init__(self, rate: Rate | None, shelf: KeyValueStore, *, clock: Callable[[], int]) -> None:
+    def __init__(self, rate: Rate | None, key_values: KeyValueStore, *, clock: Callable[[], int]) -> None:
         self._rate = rate
-        self._shelf = shelf
+        self._key_values = key_values
         self._clock = clock
         self._counting: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @property
     def is_remote(self) -> bool:
         """Whether asking may mean waiting for a network."""
-        return self._rate is not None and self._shelf.is_remote
+        return self._rate is not None and self._key_values.is_remote
 
     def admit(self, tenant: str) -> Quota | None:
         """Count one request; what is left after it, or None where there is no rate.
@@ -73,7 +73,7 @@ class Throttle:
 
         # Threads of one server wait for each other here, rather than undo each other's work there.
         with self._counting[tenant]:
-            change(self._shelf, _DRAWER, tenant, counted)
+            change(self._key_values, _DRAWER, tenant, counted)
         return quota
 
 

@@ -102,8 +102,8 @@ class Tokens:
     Methods raise KeyValueStoreUnavailableError, and StoreClosedError once the key-value store is closed.
     """
 
-    def __init__(self, shelf: KeyValueStore, *, clock: Callable[[], int]) -> None:
-        self._shelf = shelf
+    def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int]) -> None:
+        self._key_values = key_values
         self._clock = clock
         self._separated = False
         self._creating = threading.Lock()
@@ -112,7 +112,7 @@ class Tokens:
     @property
     def is_remote(self) -> bool:
         """Whether asking may mean waiting for a network."""
-        return self._shelf.is_remote
+        return self._key_values.is_remote
 
     def separate(self) -> None:
         """Give tokens and sessions from before permissions were separated what `Admin.manage` meant then: see `separation`.
@@ -145,7 +145,7 @@ class Tokens:
             self._separate()
             self._require_free(token, now)
             try:
-                self._shelf.put(TOKEN, _name(key), asdict(token))
+                self._key_values.put(TOKEN, _name(key), asdict(token))
                 self._require_free(token, now)  # Another server may have created one meanwhile; neither is kept then.
             except BaseException:  # Nobody is given the key.
                 self._forget(_name(key), token)
@@ -154,7 +154,7 @@ class Tokens:
 
     def all(self) -> Sequence[Token]:
         """Every token, expired and revoked ones too, oldest first."""
-        return sorted(map(self._token, self._shelf.all(TOKEN)), key=lambda each: each.created)
+        return sorted(map(self._token, self._key_values.all(TOKEN)), key=lambda each: each.created)
 
     def revoke(self, which: str, *, governs: Callable[[str], bool]) -> Token:
         """Revoke a token of a tenant that `governs` allows, by id, or by name where only one in use has it.
@@ -162,21 +162,21 @@ class Tokens:
         Raises NoSuchTokenError.
         """
         now = self._clock()
-        all_kept = [(kept.name, Token.of(kept.value)) for kept in self._shelf.all(TOKEN)]
+        all_kept = [(kept.name, Token.of(kept.value)) for kept in self._key_values.all(TOKEN)]
         there = [each for each in all_kept if each[1].revoked is None and governs(each[1].tenant)]
         found = [each for each in there if which == each[1].id]
         found = found or [each for each in there if which == each[1].name and not each[1].expired(now)]
         if len(found) != 1:
             raise NoSuchTokenError(which)
         name, token = found[0]
-        change(self._shelf, TOKEN, name, lambda value: {**(value or asdict(token)), "revoked": now})
+        change(self._key_values, TOKEN, name, lambda value: {**(value or asdict(token)), "revoked": now})
         return token
 
     def caller(self, key: str) -> Caller:
         """Who bears `key`. Raises InvalidTokenError."""
         if not KEY.fullmatch(key):
             raise InvalidTokenError
-        return self._caller(self._shelf.get(TOKEN, _name(key)), self._clock())
+        return self._caller(self._key_values.get(TOKEN, _name(key)), self._clock())
 
     def begin_session(self, key: str, *, ms: int) -> tuple[str, int]:
         """A session for whoever bears the token `key`: its own key, and when it ends. Raises InvalidTokenError."""
@@ -186,26 +186,26 @@ class Tokens:
         """A session for a caller whom an issuer vouches for, or a token by what it is kept under: its key, and when it ends."""
         self._separate()
         now, session = self._clock(), secrets.token_urlsafe(48)
-        for kept in self._shelf.all(SESSION):
+        for kept in self._key_values.all(SESSION):
             if kept.value["expires"] <= now:
-                self._shelf.remove(SESSION, kept.name)
+                self._key_values.remove(SESSION, kept.name)
         about = {
             "name": caller.name,
             "tenant": caller.scope.tenant,
             "scopes": sorted(caller.scopes),
             "caller": caller.id,
         }
-        self._shelf.put(SESSION, _name(session), {"token": token, **about, "created": now, "expires": now + ms})
+        self._key_values.put(SESSION, _name(session), {"token": token, **about, "created": now, "expires": now + ms})
         return session, now + ms
 
     def end_session(self, session: str) -> None:
         """End a session; unknown sessions are ignored."""
-        self._shelf.remove(SESSION, _name(session))
+        self._key_values.remove(SESSION, _name(session))
 
     def session_caller(self, session: str) -> Caller:
         """Who signed in. Raises InvalidTokenError."""
         now = self._clock()
-        found = self._shelf.get(SESSION, _name(session))
+        found = self._key_values.get(SESSION, _name(session))
         if found is None or found.value["expires"] <= now:
             raise InvalidTokenError
         said = found.value
@@ -213,7 +213,7 @@ class Tokens:
             # An earlier version kept no id: such a session owns nothing that another one, or its own person, does.
             caller_id = said.get("caller") or f"session {found.name[:_ID_LENGTH]}"
             return Caller(caller_id, said["name"], Scope(said["tenant"]), frozenset(said["scopes"]))
-        return self._caller(self._shelf.get(TOKEN, said["token"]), now)
+        return self._caller(self._key_values.get(TOKEN, said["token"]), now)
 
     def sessions(self, *, governs: Callable[[str], bool]) -> Sequence[Session]:
         """The sessions under way in tenants that `governs` allows, oldest first."""
@@ -223,7 +223,7 @@ class Tokens:
     def end(self, session_id: str, *, governs: Callable[[str], bool]) -> Session:
         """End a session of a tenant that `governs` allows. Raises NoSuchSessionError."""
         for name, session in self._sessions().items():
-            if session.id == session_id and governs(session.tenant) and self._shelf.remove(SESSION, name):
+            if session.id == session_id and governs(session.tenant) and self._key_values.remove(SESSION, name):
                 return session
         raise NoSuchSessionError
 
@@ -232,23 +232,23 @@ class Tokens:
         now = self._clock()
         good = {
             kept.name: token.id
-            for kept in self._shelf.all(TOKEN)
+            for kept in self._key_values.all(TOKEN)
             if (token := Token.of(kept.value)).revoked is None and not token.expired(now)
         }
         return {
             kept.name: Session.of(kept, caller=str(good.get(kept.value["token"]) or kept.value.get("caller", "")))
-            for kept in self._shelf.all(SESSION)
+            for kept in self._key_values.all(SESSION)
             if kept.value["expires"] > now and (kept.value["token"] is None or kept.value["token"] in good)
         }
 
     def close(self) -> None:
         """Write what waits, and close the shelf."""
         self._uses.close()
-        self._shelf.close()
+        self._key_values.close()
 
     def _separate(self) -> None:
         if not self._separated:
-            separate(self._shelf)
+            separate(self._key_values)
             self._separated = True
 
     def _caller(self, kept: Entry | None, now: int) -> Caller:
@@ -270,7 +270,7 @@ class Tokens:
         """Remove a token that could not be created; whatever is in the way of that, why it could not be is what is raised."""
         try:
             with suppress(ReadOnlyError):  # Then it was never written.
-                self._shelf.remove(TOKEN, name)
+                self._key_values.remove(TOKEN, name)
         except UnavailableError as error:
             log.warning(
                 "token %s was not created and could not be removed; revoke it, should it be listed: %s", token.id, error
@@ -283,9 +283,9 @@ class Tokens:
     def _write_uses(self, noted: Mapping[str, int]) -> None:
         """Keep when tokens were used, to the minute. One that somebody changes at this moment is left for its next use."""
         for name, used in noted.items():
-            kept = self._shelf.get(TOKEN, name)
+            kept = self._key_values.get(TOKEN, name)
             if kept is not None:
-                self._shelf.put(TOKEN, name, {**kept.value, "used": used}, over=kept)
+                self._key_values.put(TOKEN, name, {**kept.value, "used": used}, over=kept)
 
 
 def digest(key: str) -> bytes:

@@ -20,7 +20,7 @@ from casbah.ingest.times import within_bounds
 _ADDED_LATER = ("_id", "uid", "created")
 
 
-def arrivals(
+def new_activities(
     items: Iterable[Recognised | Refusal],
     enrichment: Enrichment | None = None,
     *,

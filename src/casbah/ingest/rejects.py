@@ -54,8 +54,8 @@ class Rejects:
     A tenant keeps up to `most` bytes, for up to `keep` ms (None: as long as there is room); the oldest go first.
     """
 
-    def __init__(self, shelf: KeyValueStore, *, clock: Callable[[], int], most: int, keep: int | None) -> None:
-        self._shelf = shelf
+    def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int], most: int, keep: int | None) -> None:
+        self._key_values = key_values
         self._clock = clock
         self._most = most
         self._keep = keep
@@ -76,7 +76,7 @@ class Rejects:
             return 0
         with self._lock:
             sizes = self._known(scope.tenant)
-            if not self._shelf.put(scope.tenant, name, value):
+            if not self._key_values.put(scope.tenant, name, value):
                 return 0
             sizes[name] = size
             self._trim(scope.tenant, sizes, now)
@@ -84,7 +84,7 @@ class Rejects:
 
     def trim(self) -> None:
         """Remove what has been kept for long enough, in every tenant: nobody may send to it any more."""
-        for tenant in self._shelf.drawers():
+        for tenant in self._key_values.drawers():
             with self._lock:
                 self._trim(tenant, self._known(tenant), self._clock())
 
@@ -113,17 +113,17 @@ class Rejects:
         return removed
 
     def _without(self, tenant: str, name: str, ids: set[str], sizes: dict[str, int]) -> Sequence[str]:
-        while (entry := self._shelf.get(tenant, name)) is not None:
+        while (entry := self._key_values.get(tenant, name)) is not None:
             removed = [position for position in _positions(entry) if _id(entry, position) in ids]
             if not removed:
                 return []
             events = [None if position in removed else event for position, event in enumerate(entry.value["events"])]
             value = {**entry.value, "events": events}
             if any(events):
-                done = self._shelf.put(tenant, name, value, over=entry)
+                done = self._key_values.put(tenant, name, value, over=entry)
                 sizes[name] = _size(value)
             else:
-                done = self._shelf.remove(tenant, name)
+                done = self._key_values.remove(tenant, name)
                 sizes.pop(name, None)
             if done:
                 return [_id(entry, position) for position in removed]
@@ -132,14 +132,14 @@ class Rejects:
     def _places(self, scope: Scope) -> Sequence[tuple[Entry, int]]:
         """The entry of each reject and its position there, the newest entry first; those kept for too long are left out."""
         oldest = 0 if self._keep is None else self._clock() - self._keep
-        entries = [entry for entry in self._shelf.all(scope.tenant) if entry.value["at"] >= oldest]
+        entries = [entry for entry in self._key_values.all(scope.tenant) if entry.value["at"] >= oldest]
         return [(entry, position) for entry in reversed(entries) for position in _positions(entry)]
 
     def _known(self, tenant: str) -> dict[str, int]:
         """Entry sizes, cached for 60 s because other processes add entries too."""
         since, sizes = self._sizes.get(tenant, (0.0, {}))
         if tenant not in self._sizes or time.monotonic() - since > _FRESH_SECONDS:
-            sizes = {entry.name: _size(entry.value) for entry in self._shelf.all(tenant)}
+            sizes = {entry.name: _size(entry.value) for entry in self._key_values.all(tenant)}
             self._sizes[tenant] = (time.monotonic(), sizes)
         return sizes
 
@@ -149,12 +149,12 @@ class Rejects:
         for name in sorted(sizes):
             if name >= oldest and total <= self._most:
                 return
-            self._shelf.remove(tenant, name)
+            self._key_values.remove(tenant, name)
             total -= sizes.pop(name)
 
     def close(self) -> None:
         """Close the key-value store."""
-        self._shelf.close()
+        self._key_values.close()
 
 
 def _bounded(refusals: Iterable[Refusal]) -> Iterable[Mapping[str, Any]]:

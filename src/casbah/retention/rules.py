@@ -38,12 +38,12 @@ class Rules:
     what the rules are, nothing must be deleted as if there were none.
     """
 
-    def __init__(self, shelf: KeyValueStore) -> None:
-        self._shelf = shelf
+    def __init__(self, key_values: KeyValueStore) -> None:
+        self._key_values = key_values
 
     def all(self, scope: Scope) -> Sequence[Rule]:
         """A tenant's rules, by name."""
-        kept = self._shelf.get(_DRAWER, scope.tenant)
+        kept = self._key_values.get(_DRAWER, scope.tenant)
         return sorted(_rules(None if kept is None else kept.value), key=lambda rule: (rule.name, rule.id))
 
     def one(self, rule_id: str, scope: Scope) -> Rule:
@@ -55,16 +55,16 @@ class Rules:
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have any, or whose acts are not kept for ever."""
-        return sorted({kept.name for drawer in (_DRAWER, _TRAIL) for kept in self._shelf.all(drawer)})
+        return sorted({kept.name for namespace in (_DRAWER, _TRAIL) for kept in self._key_values.all(namespace)})
 
     def trail_days(self, scope: Scope) -> int | None:
         """After how many days acts are deleted; None: never."""
-        kept = self._shelf.get(_TRAIL, scope.tenant)
+        kept = self._key_values.get(_TRAIL, scope.tenant)
         return None if kept is None else kept.value["days"]
 
     def keep_trail(self, days: int | None, scope: Scope) -> None:
         """Set after how many days acts are deleted; it is on disk on return."""
-        change(self._shelf, _TRAIL, scope.tenant, lambda _: {"days": days})
+        change(self._key_values, _TRAIL, scope.tenant, lambda _: {"days": days})
 
     def add(self, rule: Rule, scope: Scope) -> None:
         """Keep a rule; it is on disk on return. Raises LimitExceededError."""
@@ -75,7 +75,7 @@ class Rules:
                 raise LimitExceededError(f"there are {MOST_RULES} rules already; remove some first")
             return _value([*there, rule])
 
-        change(self._shelf, _DRAWER, scope.tenant, added)
+        change(self._key_values, _DRAWER, scope.tenant, added)
 
     def remove(self, rule_id: str, scope: Scope) -> Rule:
         """Forget a rule. Raises NoSuchRuleError."""
@@ -84,7 +84,7 @@ class Rules:
         def without(value: Value | None) -> Value:
             return _value([rule for rule in _rules(value) if rule.id != rule_id])
 
-        change(self._shelf, _DRAWER, scope.tenant, without)
+        change(self._key_values, _DRAWER, scope.tenant, without)
         return found
 
 

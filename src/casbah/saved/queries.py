@@ -51,13 +51,13 @@ class Queries:
 
     def __init__(
         self,
-        shelf: KeyValueStore,
+        key_values: KeyValueStore,
         *,
         clock: Callable[[], int],
         earlier: Callable[[str, str, int], str],
         bounds: SavedQueryLimits,
     ) -> None:
-        self._shelf = shelf
+        self._key_values = key_values
         self._bounds = bounds
         self._clock = clock
         self._earlier = earlier
@@ -65,7 +65,7 @@ class Queries:
 
     def all(self, owner: Principal, scope: Scope) -> Sequence[SavedQuery]:
         """Somebody's own queries and those that others share with them, by name."""
-        found = [self._query(kept, scope) for kept in self._shelf.all(scope.tenant)]
+        found = [self._query(kept, scope) for kept in self._key_values.all(scope.tenant)]
         seen = (query for query in found if owner.owns(query.owner_id) or query.written.shared)
         return sorted(seen, key=lambda each: (each.written.name, each.id))
 
@@ -76,7 +76,7 @@ class Queries:
         kept = SavedQuery(query_id or secrets.token_hex(8), owner.name, owner.id, written, self._clock())
         with self._adding:
             self._require_room(kept, scope)
-            self._shelf.put(scope.tenant, kept.id, _value(kept))
+            self._key_values.put(scope.tenant, kept.id, _value(kept))
         return kept
 
     def change(self, query_id: str, written: QueryDefinition, owner: Principal, scope: Scope) -> SavedQuery:
@@ -92,22 +92,22 @@ class Queries:
             return _value(kept)
 
         with self._adding:
-            there = self._shelf.get(scope.tenant, query_id)
+            there = self._key_values.get(scope.tenant, query_id)
             changed(None if there is None else there.value)
             self._require_room(kept, scope)
-            change(self._shelf, scope.tenant, query_id, changed)
+            change(self._key_values, scope.tenant, query_id, changed)
         return kept
 
     def remove(self, query_id: str, owner: Principal, scope: Scope) -> None:
         """Forget a query of one's own. Raises NoSuchQueryError."""
-        there = self._shelf.get(scope.tenant, query_id)
+        there = self._key_values.get(scope.tenant, query_id)
         mine = there is not None and owner.owns(self._owner_id(there.value, scope))
-        if not mine or not self._shelf.remove(scope.tenant, query_id):
+        if not mine or not self._key_values.remove(scope.tenant, query_id):
             raise NoSuchQueryError
 
     def _require_room(self, new: SavedQuery, scope: Scope) -> None:
         """Raises LimitExceededError where a query would be one too many, or too large beside the others."""
-        stored = (self._query(kept, scope) for kept in self._shelf.all(scope.tenant))
+        stored = (self._query(kept, scope) for kept in self._key_values.all(scope.tenant))
         others = [query for query in stored if query.id != new.id]
         own = [query for query in others if query.owner_id == new.owner_id]
         shared = [query for query in others if query.written.shared]

@@ -209,9 +209,9 @@ class HandedHttp(PlainHttp):
 class DoorHttp(HandedHttp):
     """A connection at the process that all come to."""
 
-    def __init__(self, *arguments: Any, door: Door, **more: Any) -> None:
+    def __init__(self, *arguments: Any, authenticator: Door, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._door = door
+        self._authenticator = authenticator
 
     def data_received(self, data: bytes) -> None:
         """Hand the connection on if somebody else is to answer what comes next; else parse it."""
@@ -219,7 +219,7 @@ class DoorHttp(HandedHttp):
             super().data_received(data)
 
     def _passed_on(self, head: Head, data: bytes) -> bool:
-        passed = self._door.passed_on(head, _number_of(self.transport), data, busy=self._others_wait)
+        passed = self._authenticator.passed_on(head, _number_of(self.transport), data, busy=self._others_wait)
         if passed:  # Closing our number for it is nothing to whoever is at its other end: another process has one.
             self.transport.abort()
         return passed

@@ -52,7 +52,7 @@ def server(settings: Settings, house: Application) -> Server:
         return server_of(house.app, settings)
     processes = Processes(settings, house)
     house.services.metrics.add(processes.counted)
-    return server_of(house.app, settings, http=partial(DoorHttp, door=processes), company=processes)
+    return server_of(house.app, settings, http=partial(DoorHttp, authenticator=processes), company=processes)
 
 
 def wanted(settings: Settings) -> int:
@@ -185,7 +185,7 @@ class Processes:
         """See `Door.passed_on`."""
         if self._flags.stopping.is_set() or not self._house.apart(head.method, head.target):
             return False
-        if not self._house.services.door.known(head.authorization.decode("latin-1")):
+        if not self._house.services.authenticator.known(head.authorization.decode("latin-1")):
             return False
         if len(self._running) < self._most and (self._running or head.body >= _LARGE or busy()):
             self._start()

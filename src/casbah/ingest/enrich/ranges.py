@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
-from casbah import key_value as shelves
+from casbah import key_value
 from casbah.activity.scope import Scope
 from casbah.errors import BadRangeError, NoSuchRangeError
 from casbah.ingest.enrich.networks import IpRange, IpRanges, network, overlap
@@ -107,20 +107,20 @@ class _RangePage:
 class RangeBook:
     """All tenants' ranges on a shelf, a page a tenant. Methods may be called from any thread, and raise as a shelf's do."""
 
-    def __init__(self, shelf: KeyValueStore, *, clock: Callable[[], int]) -> None:
-        self._shelf = shelf
+    def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int]) -> None:
+        self._key_values = key_values
         self._clock = clock
-        self._known: dict[str, tuple[shelves.Entry | None, IpRanges]] = {}
+        self._known: dict[str, tuple[key_value.Entry | None, IpRanges]] = {}
 
     @property
     def is_remote(self) -> bool:
         """Whether asking may mean waiting for a network."""
-        return self._shelf.is_remote
+        return self._key_values.is_remote
 
     def ranges(self, scope: Scope) -> IpRanges:
         """What enrichment is to know of a tenant. Cheap to ask: it is read anew only after a change."""
         seen, known = self._known.get(scope.tenant, (None, None))
-        kept = self._shelf.get(_DRAWER, scope.tenant, seen=seen)
+        kept = self._key_values.get(_DRAWER, scope.tenant, seen=seen)
         if known is None or kept is not seen:
             page = _RangePage.of(None if kept is None else kept.value)
             known = IpRanges(scope.tenant, page.number, tuple(ip_range.range() for ip_range in page.ranges))
@@ -129,7 +129,7 @@ class RangeBook:
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have drawn any."""
-        return [kept.name for kept in self._shelf.all(_DRAWER)]
+        return [kept.name for kept in self._key_values.all(_DRAWER)]
 
     def all(self, scope: Scope) -> Sequence[StoredRange]:
         """Every range of a tenant, by name."""
@@ -166,11 +166,11 @@ class RangeBook:
         self._change(scope, without)
 
     def _page(self, scope: Scope) -> _RangePage:
-        kept = self._shelf.get(_DRAWER, scope.tenant)
+        kept = self._key_values.get(_DRAWER, scope.tenant)
         return _RangePage.of(None if kept is None else kept.value)
 
     def _change(self, scope: Scope, how: Callable[[_RangePage], _RangePage]) -> None:
-        shelves.change(self._shelf, _DRAWER, scope.tenant, lambda value: how(_RangePage.of(value)).value)
+        key_value.change(self._key_values, _DRAWER, scope.tenant, lambda value: how(_RangePage.of(value)).value)
 
 
 def tag_id(name: str) -> str:
