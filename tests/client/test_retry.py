@@ -112,7 +112,7 @@ def test_feedback_is_sent_again_where_it_was_surely_not_taken(script, troubles, 
 )
 def test_feedback_is_not_sent_again_where_it_may_have_been_taken(script, trouble, error):
     played = script(*made([trouble]))
-    with pytest.raises(error, match="it may have been taken all the same"):
+    with pytest.raises(error, match="the server may have stored it"):
         played.run(lambda it: it.feedback("a", text="x"))
     assert played.waits == []
 
@@ -128,7 +128,7 @@ FAILURES = [
     pytest.param([said(400, detail="unknown filter 'x'")], BadRequestError, 400, "unknown filter 'x'", id="400"),
     pytest.param([said(405, detail="no")], BadRequestError, 405, "check the server's address", id="405"),
     pytest.param([said(413, detail="large")], BadRequestError, 413, "fewer values", id="413"),
-    pytest.param([said(422)], BadRequestError, 422, "mend the request", id="another 4xx"),
+    pytest.param([said(422)], BadRequestError, 422, "fix the request", id="another 4xx"),
     pytest.param([said(401, detail="Invalid token.")], AuthenticationError, 401, "casbah token create", id="401"),
     pytest.param([said(403)], PermissionDeniedError, 403, "Investigation.read", id="403"),
     pytest.param([said(404)], NotFoundError, 404, "check the id", id="404"),
@@ -137,7 +137,9 @@ FAILURES = [
     pytest.param([httpx.ConnectError] * 6, UnreachableError, None, "check that the server runs", id="no connection"),
     pytest.param([httpx.ReadTimeout] * 6, UnreachableError, None, "longer timeout", id="never an answer"),
     pytest.param([cut] * 6, ProtocolError, 200, "is not JSON", id="answers always cut short"),
-    pytest.param([said(429, {"Retry-After": "301"})], ThrottledError, 429, "ask less often", id="a wait past patience"),
+    pytest.param(
+        [said(429, {"Retry-After": "301"})], ThrottledError, 429, "send fewer requests", id="a wait past patience"
+    ),
     pytest.param(
         [said(429, {"Retry-After": "20"})] * 16, ThrottledError, 429, r"\(16 times\)", id="patience at its end"
     ),

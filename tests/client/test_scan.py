@@ -134,9 +134,9 @@ def page(*names, more=None, **extra):
 F5, F6 = {"date": {"gte": 5}}, {"date": {"gte": 6}}
 
 STANDING = [
-    pytest.param([page("a", more=F5), page("a", more=F5)], "stands still", id="more of one moment than fit a page"),
-    pytest.param([page("a", more=F6), page("a", more=F6)], "stands still", id="a boundary that is not heeded"),
-    pytest.param([page("a", more=F5), page(more=F6), page(more=F5)], "stands still", id="round in a circle"),
+    pytest.param([page("a", more=F5), page("a", more=F5)], "does not advance", id="more of one moment than fit a page"),
+    pytest.param([page("a", more=F6), page("a", more=F6)], "does not advance", id="a boundary that is not heeded"),
+    pytest.param([page("a", more=F5), page(more=F6), page(more=F5)], "does not advance", id="round in a circle"),
     pytest.param([page("a") | {"hasNext": True}], "hasNext without nextQueryFilters", id="no word of the next page"),
     pytest.param([page("a", more=5)], "hasNext without nextQueryFilters", id="filters that are none"),
     pytest.param([page("a", more=F5), page("")], "expected an activity with an _id", id="a record without id"),

@@ -1,7 +1,7 @@
 """The Python client: `Casbah` and `AsyncCasbah` over httpx, filters as typed conditions in `where`.
 
-It speaks the Activities API, so it works against MDCA, too. It needs httpx and nothing else of Casbah: no server, no store.
-How to use it: `docs/client.md`.
+It speaks the Activities API, so it also works against MDCA. It needs httpx but neither Casbah's server nor its store.
+Guide: `docs/client.md`.
 """
 
 from casbah.client import where

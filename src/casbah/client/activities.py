@@ -1,4 +1,4 @@
-"""What can be asked about activities: each operation once, without input or output, then offered in two ways.
+"""The operations on activities, each written once without I/O and offered in two ways.
 
 `Activities` blocks and `AsyncActivities` is awaited; both take their signatures and docstrings from the operations here.
 """
@@ -13,18 +13,18 @@ from urllib.parse import quote
 from casbah.client.condition import wire_filters
 from casbah.client.driver import Awaiting, Blocking
 from casbah.client.errors import ProtocolError, UsageError
-from casbah.client.exchange import Call, Operation
 from casbah.client.page import ACTIVITIES, EXTENSION, Changes, Page, Record, changes_of, id_of, page_of
-from casbah.client.scan_cursor import Checkpoint, Direction, ScanCursor, Sort, begin
+from casbah.client.request import Call, Operation
+from casbah.client.scan_cursor import Checkpoint, Direction, ScanCursor, Sort, start_scan
 
-_MOST_LISTED = 250
+_MAX_LIMIT = 250
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., object])
 
 
-def listed(
+def list_activities(
     filters: Mapping[str, Any] | None = None,
     *,
     skip: int = 0,
@@ -32,54 +32,54 @@ def listed(
     sort: Sort = "date",
     direction: Direction = "desc",
 ) -> Operation[Page]:
-    """One page of the activities that match, newest first unless `direction="asc"`: 100 of them unless `limit` says otherwise.
+    """One page of the matching activities, newest first unless `direction="asc"`.
 
-    `limit` is 1 to 250; `scan` gives more. A server may give fewer than that (MDCA documents 100), so go on by the number of
-    records that came: `skip=skip + len(page.data)` while `page.has_next`.
+    `limit` is 1 to 250, by default 100; use `scan` for more. A server may return fewer (MDCA documents 100), so page by the
+    number of records received: `skip=skip + len(page.data)` while `page.has_next`.
     """
-    if limit is not None and not (type(limit) is int and 1 <= limit <= _MOST_LISTED):
+    if limit is not None and not (type(limit) is int and 1 <= limit <= _MAX_LIMIT):
         raise UsageError(
-            f"limit: a list takes 1 to {_MOST_LISTED}, got {limit!r}; scan() gives everything that matches"
+            f"limit: a list takes 1 to {_MAX_LIMIT}, got {limit!r}; scan() returns everything that matches"
         )
     body = {"filters": wire_filters(filters), "skip": skip, "sortField": sort, "sortDirection": direction}
     return page_of((yield Call("POST", ACTIVITIES, body if limit is None else {**body, "limit": limit})))
 
 
-def fetched(activity_id: str) -> Operation[Record]:
-    """One activity whole. Raises NotFoundError."""
+def fetch_activity(activity_id: str) -> Operation[Record]:
+    """One complete activity. Raises NotFoundError."""
     record = yield Call("GET", f"{_path_of(activity_id)}/")
     id_of(record)
     return record
 
 
-def counted(filters: Mapping[str, Any] | None = None) -> Operation[int]:
-    """How many activities match, exactly. In MDCA the route belongs to the portal and is not documented."""
+def count_activities(filters: Mapping[str, Any] | None = None) -> Operation[int]:
+    """The exact number of matching activities. In MDCA this is an undocumented route of the portal."""
     total = (yield Call("POST", f"{ACTIVITIES}count/", {"filters": wire_filters(filters)})).get("total")
     if type(total) is not int:
-        raise ProtocolError(f"expected a count {{total}}, got {total!r}; take the total of a list instead")
+        raise ProtocolError(f"expected a count {{total}}, got {total!r}; use the total of a list instead")
     return total
 
 
-def described() -> Operation[dict[str, Any]]:
-    """The filters and operators that the server takes. In MDCA the route belongs to the portal and is not documented."""
+def fetch_metadata() -> Operation[dict[str, Any]]:
+    """The filters and operators that the server supports. In MDCA this is an undocumented route of the portal."""
     return (yield Call("GET", f"{ACTIVITIES}metadata/"))
 
 
-def facets_of(
+def fetch_facets(
     *names: str, filters: Mapping[str, Any] | None = None, limit: int | None = None, prefix: str = ""
 ) -> Operation[dict[str, list[dict[str, Any]]]]:
-    """The most frequent values of each filter named, as {filter: [{"value", "total"}]}, among the activities that match.
+    """The most frequent values of each named filter among the matching activities, as {filter: [{"value", "total"}]}.
 
-    Counts are exact. `prefix` is what the values begin with. Only Casbah has this; MDCA answers with 404.
+    Counts are exact. `prefix` selects values that begin with it. Casbah only; MDCA answers 404.
     """
     if not names:
         raise UsageError('facets: name filters, such as facets("user.username")')
-    asked = {"filters": wire_filters(filters), "facets": list(names), "prefix": prefix}
-    answer = yield Call("POST", f"{EXTENSION}facets", asked if limit is None else {**asked, "limit": limit})
-    return {each["filter"]: each["values"] for each in _listed(answer, "facets", "facets")}
+    body = {"filters": wire_filters(filters), "facets": list(names), "prefix": prefix}
+    answer = yield Call("POST", f"{EXTENSION}facets", body if limit is None else {**body, "limit": limit})
+    return {facet["filter"]: facet["values"] for facet in _list_in(answer, "facets", "facets")}
 
 
-def laid_out(  # noqa: PLR0913  one parameter a parameter of the route
+def fetch_histogram(  # noqa: PLR0913  one parameter per parameter of the route
     filters: Mapping[str, Any] | None = None,
     *,
     by: str | None = None,
@@ -90,46 +90,54 @@ def laid_out(  # noqa: PLR0913  one parameter a parameter of the route
     series: int | None = None,
     sort: Sort = "date",
 ) -> Operation[dict[str, Any]]:
-    """How many match in each span of time: {"first", "last", "width", "total", "spans": [{"start", "total"}]} (ms).
+    """Matching activities per time span: {"first", "last", "width", "total", "spans": [{"start", "total"}]}, times in ms.
 
-    With `by`, a filter, also `series`, of its most frequent values, and `rest`. Only Casbah has this; MDCA answers with 404.
+    With `by`, a filter, also `series` (one per frequent value) and `rest`. Casbah only; MDCA answers 404.
     """
-    said = {"by": by, "width": width, "spans": spans, "first": first, "last": last, "series": series, "sortField": sort}
-    body = {key: each for key, each in said.items() if each is not None}
+    options = {
+        "by": by,
+        "width": width,
+        "spans": spans,
+        "first": first,
+        "last": last,
+        "series": series,
+        "sortField": sort,
+    }
+    body = {key: value for key, value in options.items() if value is not None}
     answer = yield Call("POST", f"{EXTENSION}histogram", {"filters": wire_filters(filters), **body})
-    _listed(answer, "spans", "a histogram")
+    _list_in(answer, "spans", "a histogram")
     return answer
 
 
-def changed(
+def fetch_changes(
     filters: Mapping[str, Any] | None = None, *, cursor: str | None = None, limit: int | None = None, wait: int = 0
 ) -> Operation[Changes]:
-    """What was stored since a cursor: every activity once, in the order of storing; from the beginning without one.
+    """The activities stored since a cursor, each once, in the order in which they were stored.
 
-    `cursor="now"` begins with what is stored next. Where there is nothing yet, the server waits for it, `wait` seconds at most
-    (30): let the client's time-out be longer. Only Casbah has this; MDCA answers with 404.
+    Without a cursor it starts at the beginning, with `cursor="now"` at the next activity stored. If there is none yet, the
+    server waits up to `wait` seconds (at most 30); set a longer client timeout. Casbah only; MDCA answers 404.
     """
-    said = {"cursor": cursor, "limit": limit, "wait": wait}
-    body = {key: each for key, each in said.items() if each is not None}
+    options = {"cursor": cursor, "limit": limit, "wait": wait}
+    body = {key: value for key, value in options.items() if value is not None}
     return changes_of((yield Call("POST", f"{EXTENSION}changes", {"filters": wire_filters(filters), **body})))
 
 
-def saved() -> Operation[list[dict[str, Any]]]:
-    """The saved queries: one's own, those that others share, and those that everybody is offered; `filters` is for `list`.
+def list_queries() -> Operation[list[dict[str, Any]]]:
+    """The saved queries: your own, shared ones and suggested ones. Pass their `filters` to `list`.
 
-    Only Casbah has this; MDCA answers with 404.
+    Casbah only; MDCA answers 404.
     """
-    return _listed((yield Call("GET", f"{EXTENSION}queries")), "data", "saved queries")
+    return _list_in((yield Call("GET", f"{EXTENSION}queries")), "data", "saved queries")
 
 
-def _listed(answer: dict[str, Any], key: str, what: str) -> list[dict[str, Any]]:
-    found = answer.get(key)
-    if not isinstance(found, list):
+def _list_in(answer: dict[str, Any], key: str, what: str) -> list[dict[str, Any]]:
+    items = answer.get(key)
+    if not isinstance(items, list):
         raise ProtocolError(f"expected {what} {{{key}: [...]}}, got {answer!r}")
-    return found
+    return items
 
 
-def commented(
+def add_feedback(
     activity_id: str,
     *,
     text: str | None = None,
@@ -140,10 +148,10 @@ def commented(
 ) -> Operation[None]:
     """Append feedback on an activity: a text, a value such as "0", a kind, or several of them.
 
-    It is sent again only where the server surely did not take it: no connection, or 429. Whatever else goes wrong is
-    raised, and the feedback may have been taken.
+    It is retried only if the server certainly did not accept it: no connection, or 429. Any other failure is raised, and
+    the feedback may have been stored.
     """
-    said = {
+    parts = {
         "feedback": kind,
         "feedbackValue": value,
         "feedbackText": text,
@@ -152,7 +160,7 @@ def commented(
     }
     if kind is None and value is None and text is None:
         raise UsageError("feedback: give a text=, a value= or a kind=")
-    body = {key: each for key, each in said.items() if each is not None}
+    body = {key: part for key, part in parts.items() if part is not None}
     yield Call("POST", f"{_path_of(activity_id)}/feedback", body, appends=True)
 
 
@@ -163,72 +171,72 @@ def _path_of(activity_id: str) -> str:
 
 
 class Scan:
-    """A scan under way: an iterator of records. After an error it can go on, and it asks for the same page again."""
+    """A running scan: an iterator of records. After an error, iterate again: it requests the same page."""
 
-    def __init__(self, runner: Blocking, walk: ScanCursor) -> None:
+    def __init__(self, runner: Blocking, cursor: ScanCursor) -> None:
         self._runner = runner
-        self._walk = walk
+        self._cursor = cursor
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Where the scan stands, after the last record that it gave: a small value for JSON and for `resume`."""
-        return self._walk.checkpoint()
+        """The position after the last record returned: a small JSON value to pass as `resume`."""
+        return self._cursor.checkpoint()
 
     def __iter__(self) -> Iterator[Record]:
         return self
 
     def __next__(self) -> Record:
-        while (record := self._walk.take()) is None:
-            if self._walk.ended:
+        while (record := self._cursor.take()) is None:
+            if self._cursor.ended:
                 raise StopIteration
-            self._runner.run(self._walk.load())
+            self._runner.run(self._cursor.load())
         return record
 
     def pages(self) -> Iterator[list[Record]]:
-        """The same records, all of a page at a time."""
-        while not self._walk.ended:
-            if records := self._walk.rest():
+        """The same records, one page at a time."""
+        while not self._cursor.ended:
+            if records := self._cursor.rest():
                 yield records
             else:
-                self._runner.run(self._walk.load())
+                self._runner.run(self._cursor.load())
 
 
 class AsyncScan:
-    """A scan under way: an async iterator of records. After an error it can go on, and asks for the same page again."""
+    """A running scan: an async iterator of records. After an error, iterate again: it requests the same page."""
 
-    def __init__(self, runner: Awaiting, walk: ScanCursor) -> None:
+    def __init__(self, runner: Awaiting, cursor: ScanCursor) -> None:
         self._runner = runner
-        self._walk = walk
+        self._cursor = cursor
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Where the scan stands, after the last record that it gave: a small value for JSON and for `resume`."""
-        return self._walk.checkpoint()
+        """The position after the last record returned: a small JSON value to pass as `resume`."""
+        return self._cursor.checkpoint()
 
     def __aiter__(self) -> AsyncIterator[Record]:
         return self
 
     async def __anext__(self) -> Record:
-        while (record := self._walk.take()) is None:
-            if self._walk.ended:
+        while (record := self._cursor.take()) is None:
+            if self._cursor.ended:
                 raise StopAsyncIteration
-            await self._runner.run(self._walk.load())
+            await self._runner.run(self._cursor.load())
         return record
 
     async def pages(self) -> AsyncIterator[list[Record]]:
-        """The same records, all of a page at a time."""
-        while not self._walk.ended:
-            if records := self._walk.rest():
+        """The same records, one page at a time."""
+        while not self._cursor.ended:
+            if records := self._cursor.rest():
                 yield records
             else:
-                await self._runner.run(self._walk.load())
+                await self._runner.run(self._cursor.load())
 
 
 def _blocking(
     operation: Callable[Parameters, Operation[Result]],
 ) -> Callable[Concatenate["Activities", Parameters], Result]:
-    def method(self: "Activities", /, *given: Parameters.args, **named: Parameters.kwargs) -> Result:
-        return self.runner.run(operation(*given, **named))
+    def method(self: "Activities", /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return self.runner.run(operation(*args, **kwargs))
 
     return _like(method, operation)
 
@@ -236,69 +244,69 @@ def _blocking(
 def _awaiting(
     operation: Callable[Parameters, Operation[Result]],
 ) -> Callable[Concatenate["AsyncActivities", Parameters], Awaitable[Result]]:
-    async def method(self: "AsyncActivities", /, *given: Parameters.args, **named: Parameters.kwargs) -> Result:
-        return await self.runner.run(operation(*given, **named))
+    async def method(self: "AsyncActivities", /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return await self.runner.run(operation(*args, **kwargs))
 
     return _like(method, operation)
 
 
-def _scanning(walk: Callable[Parameters, ScanCursor]) -> Callable[Concatenate["Activities", Parameters], Scan]:
-    def method(self: "Activities", /, *given: Parameters.args, **named: Parameters.kwargs) -> Scan:
-        return Scan(self.runner, walk(*given, **named))
+def _scanning(start: Callable[Parameters, ScanCursor]) -> Callable[Concatenate["Activities", Parameters], Scan]:
+    def method(self: "Activities", /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Scan:
+        return Scan(self.runner, start(*args, **kwargs))
 
-    return _like(method, walk)
+    return _like(method, start)
 
 
 def _async_scanning(
-    walk: Callable[Parameters, ScanCursor],
+    start: Callable[Parameters, ScanCursor],
 ) -> Callable[Concatenate["AsyncActivities", Parameters], AsyncScan]:
-    def method(self: "AsyncActivities", /, *given: Parameters.args, **named: Parameters.kwargs) -> AsyncScan:
-        return AsyncScan(self.runner, walk(*given, **named))
+    def method(self: "AsyncActivities", /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> AsyncScan:
+        return AsyncScan(self.runner, start(*args, **kwargs))
 
-    return _like(method, walk)
+    return _like(method, start)
 
 
-def _like(method: Method, made_of: Callable[..., object]) -> Method:
-    """The method with the documentation of what it is made of, and its parameters behind `self`."""
-    own, taken = signature(method), signature(made_of)
-    update_wrapper(method, made_of)
+def _like(method: Method, operation: Callable[..., object]) -> Method:
+    """Give the method the documentation of the operation, and its parameters after `self`."""
+    own, source = signature(method), signature(operation)
+    update_wrapper(method, operation)
     del method.__wrapped__  # type: ignore[attr-defined]  # it would hide `self` from the signature
-    parameters = [next(iter(own.parameters.values())), *taken.parameters.values()]
+    parameters = [next(iter(own.parameters.values())), *source.parameters.values()]
     method.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by `inspect`
     return method
 
 
 @dataclass(frozen=True, slots=True)
 class Activities:
-    """The activities that the token may see."""
+    """Operations on the activities that the token may see."""
 
     runner: Blocking
 
-    list = _blocking(listed)
-    scan = _scanning(begin)
-    fetch = _blocking(fetched)
-    count = _blocking(counted)
-    feedback = _blocking(commented)
-    metadata = _blocking(described)
-    facets = _blocking(facets_of)
-    histogram = _blocking(laid_out)
-    changes = _blocking(changed)
-    queries = _blocking(saved)
+    list = _blocking(list_activities)
+    scan = _scanning(start_scan)
+    fetch = _blocking(fetch_activity)
+    count = _blocking(count_activities)
+    feedback = _blocking(add_feedback)
+    metadata = _blocking(fetch_metadata)
+    facets = _blocking(fetch_facets)
+    histogram = _blocking(fetch_histogram)
+    changes = _blocking(fetch_changes)
+    queries = _blocking(list_queries)
 
 
 @dataclass(frozen=True, slots=True)
 class AsyncActivities:
-    """The activities that the token may see."""
+    """Operations on the activities that the token may see."""
 
     runner: Awaiting
 
-    list = _awaiting(listed)
-    scan = _async_scanning(begin)
-    fetch = _awaiting(fetched)
-    count = _awaiting(counted)
-    feedback = _awaiting(commented)
-    metadata = _awaiting(described)
-    facets = _awaiting(facets_of)
-    histogram = _awaiting(laid_out)
-    changes = _awaiting(changed)
-    queries = _awaiting(saved)
+    list = _awaiting(list_activities)
+    scan = _async_scanning(start_scan)
+    fetch = _awaiting(fetch_activity)
+    count = _awaiting(count_activities)
+    feedback = _awaiting(add_feedback)
+    metadata = _awaiting(fetch_metadata)
+    facets = _awaiting(fetch_facets)
+    histogram = _awaiting(fetch_histogram)
+    changes = _awaiting(fetch_changes)
+    queries = _awaiting(list_queries)

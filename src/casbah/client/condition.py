@@ -1,7 +1,7 @@
-"""A condition on activities, as a value; and what the classes of `where` are made of.
+"""A condition on activities as a value, and the base of the classes in `where`.
 
-`where` is generated from the table of filters: a class per shape of filter, a method per operator. Here is what stands
-behind those methods: the readers, which turn Python's values into the wire's or refuse them, and the base class.
+`where` is generated from the table of filters: a class per shape of filter, a method per operator. This module has their
+base class, and the readers that convert Python values to wire values or reject them.
 """
 
 import copy
@@ -27,9 +27,9 @@ _ENTITY_KEYS = {"id", "saas", "inst"}
 
 
 class Condition(Mapping[str, Any]):
-    """What activities are to be like: the wire's `filters` object, which it also is as a mapping. It does not change.
+    """A condition on activities: an immutable mapping with the content of the wire's `filters` object.
 
-    `a & b` asks for both. One request holds each operator of a filter once, so `&` refuses a second.
+    `a & b` requires both. A request can hold each operator of a filter only once, so `&` raises UsageError for a second.
     """
 
     __slots__ = ("_filters",)
@@ -38,7 +38,7 @@ class Condition(Mapping[str, Any]):
         self._filters = wire_filters(filters)
 
     def to_dict(self) -> dict[str, Any]:
-        """The `filters` object, which the caller may change."""
+        """A copy of the `filters` object."""
         return copy.deepcopy(self._filters)
 
     def __getitem__(self, name: str) -> Any:
@@ -56,11 +56,11 @@ class Condition(Mapping[str, Any]):
     def __and__(self, other: Mapping[str, Any]) -> "Condition":
         joined, more = self.to_dict(), wire_filters(other)
         for name, operators in more.items():
-            there = joined.setdefault(name, {})
+            known = joined.setdefault(name, {})
             for operator in operators:
-                if operator.lower() in {each.lower() for each in there}:
+                if operator.lower() in {existing.lower() for existing in known}:
                     raise UsageError(_TWICE.format(name=name, operator=operator))
-            there.update(operators)
+            known.update(operators)
         return Condition(joined)
 
     def __rand__(self, other: Mapping[str, Any]) -> "Condition":
@@ -68,19 +68,19 @@ class Condition(Mapping[str, Any]):
 
 
 _TWICE = (
-    "filter {name!r}, operator {operator!r} stands on both sides of &; a request holds each operator of a filter once, "
-    "and ORs its values: give them to one call where any may hold, or ask twice"
+    "filter {name!r}, operator {operator!r} is on both sides of &; a request holds each operator of a filter once, "
+    "and ORs its values: pass them to one call if any of them may match, or send two requests"
 )
 
 
 def wire_filters(filters: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A copy of `filters` as JSON will have it. Raises UsageError where it is no `{filter: {operator: value}}`."""
+    """A copy of `filters` as plain JSON values. Raises UsageError if it is not `{filter: {operator: value}}`."""
     if not isinstance(filters, Mapping | None):
         raise UsageError(f"filters: expected a condition of `where`, or a mapping, got {describe(filters)}")
     try:
         copied: dict[str, Any] = json.loads(json.dumps(dict(filters or {}), allow_nan=False, default=_plain))
     except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"filters: cannot be said in JSON: {error}") from None
+        raise UsageError(f"filters: not JSON: {error}") from None
     for name, operators in copied.items():
         if not isinstance(operators, dict):
             raise UsageError(
@@ -89,22 +89,22 @@ def wire_filters(filters: Mapping[str, Any] | None) -> dict[str, Any]:
     return copied
 
 
-def _plain(found: Any) -> Any:
-    """A mapping of another type is an object, too."""
-    if isinstance(found, Mapping):
-        return dict(found)
-    raise TypeError(f"{type(found).__name__} is not a JSON type")
+def _plain(value: Any) -> Any:
+    """JSON objects for mappings other than dict."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
 class ExpectedError(Exception):
-    """Internal to this module: the message says what a reader expected."""
+    """Internal: what a reader expected."""
 
 
 Reader = Callable[[Any], Any]
 
 
 class Filter:
-    """One filter; the methods of its subclasses are the operators that it takes, and each gives a Condition."""
+    """One filter. Its subclasses have a method per operator; each returns a Condition."""
 
     __slots__ = ("_name",)
 
@@ -120,14 +120,14 @@ class Filter:
     def _many(
         self, operator: str, read: Reader, values: Iterable[Any], *, nullable: bool = False, role: int | None = None
     ) -> Condition:
-        said = [None if nullable and value is None else self._read(operator, read, value) for value in values]
+        items = [None if nullable and value is None else self._read(operator, read, value) for value in values]
         modifiers = [] if role is None else [{"role": self._read(operator, whole, role)}]
-        return self._condition(operator, [*said, *modifiers])
+        return self._condition(operator, [*items, *modifiers])
 
     def _spans(self, operator: str, read: Reader, spans: Sequence[Any], ends: Any) -> Condition:
-        """Ranges from pairs; `ends` is the one given by name, and counts where it is given or nothing else is."""
-        given = [*spans, ends] if not spans or ends != (None, None) else spans
-        return self._condition(operator, [self._span(operator, read, each) for each in given])
+        """Ranges from pairs. `ends` is the range passed by keyword; it counts if it is set or no pair is."""
+        ranges = [*spans, ends] if not spans or ends != (None, None) else spans
+        return self._condition(operator, [self._span(operator, read, pair) for pair in ranges])
 
     def _span(self, operator: str, read: Reader, ends: Any) -> dict[str, Any]:
         if not isinstance(ends, tuple) or len(ends) != len(("start", "end")) or ends == (None, None):
@@ -172,41 +172,40 @@ def identity(value: Any) -> str | int:
 
 def address(value: Any) -> str:
     if not isinstance(value, Address):
-        raise ExpectedError("an address or a network, as a string or out of the module ipaddress")
+        raise ExpectedError("an address or a network, as a string or an object of the module ipaddress")
     return str(value)
 
 
 def moment(value: Any) -> int:
-    """Milliseconds since the epoch; what a datetime has beyond its millisecond falls away, as it does in records."""
+    """Milliseconds since the epoch. Microseconds are truncated, as in records."""
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ExpectedError(
-                "a datetime that knows its time zone, such as datetime.now(UTC) (a naive one means another moment "
-                "on each machine)"
+                "a datetime with a time zone, such as datetime.now(UTC) (a naive one means another moment on each machine)"
             )
         return (value - _EPOCH) // _MILLISECOND
     if type(value) is not int:
-        raise ExpectedError("a datetime that knows its time zone, or milliseconds since the epoch as an integer")
+        raise ExpectedError("a datetime with a time zone, or milliseconds since the epoch as an integer")
     return value
 
 
 def days(value: Any) -> int | float:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise ExpectedError("a number of days")
-    found: int | float = value
-    return found
+    number: int | float = value
+    return number
 
 
 def entity(value: Any) -> Any:
     if isinstance(value, Mapping):
         if "id" not in value or set(value) - _ENTITY_KEYS:
-            raise ExpectedError("an entity {id, saas, inst}, of which saas and inst may be left out")
-        return {key: identity(each) for key, each in value.items() if each is not None}
+            raise ExpectedError("an entity {id, saas, inst}; saas and inst are optional")
+        return {key: identity(part) for key, part in value.items() if part is not None}
     return identity(value)
 
 
 def entities(values: Sequence[Any], *, id: Any, saas: Any, inst: Any) -> tuple[Any, ...]:  # noqa: A002  the wire's word
-    """The values, and the one entity that was given by its parts."""
+    """The values, and the entity passed as keyword arguments, if any."""
     parts = {key: part for key, part in (("id", id), ("saas", saas), ("inst", inst)) if part is not None}
     return (*values, parts) if parts else tuple(values)
 
@@ -218,8 +217,8 @@ def source(value: Any) -> str | int:
 
 
 def sources(values: Sequence[Any], *, type: Any, stream: Any) -> tuple[Any, ...]:  # noqa: A002  the wire's word
-    """The values, and the one source that was given by its parts, which must both hold."""
+    """The values, and the source passed as keyword arguments, whose parts must both match. Raises UsageError."""
     if stream is not None and (not stream or "," in stream):
-        raise UsageError(f"filter 'source': expected a stream's id, which holds no comma, got {stream!r}")
+        raise UsageError(f"filter 'source': expected a stream's id without a comma, got {stream!r}")
     parts = [f"{letter}:{part}" for letter, part in (("s", stream), ("t", type)) if part is not None]
     return (*values, ",".join(parts)) if parts else tuple(values)

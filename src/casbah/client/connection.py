@@ -1,4 +1,4 @@
-"""The client itself: a server's address, credentials and an httpx client, blocking or awaiting."""
+"""The clients, blocking and async: a server's address, credentials and an httpx client."""
 
 import asyncio
 import os
@@ -20,14 +20,14 @@ _URL, _TOKEN = "CASBAH_URL", "CASBAH_TOKEN"
 
 
 class Casbah:
-    """A client of the Activities API, Casbah's or MDCA's. A context manager; it may be used from several threads.
+    """A client of the Activities API of Casbah or MDCA. Thread-safe, and a context manager.
 
-    `token` is an API token, `bearer` a JWT or a callable that gives one and is asked at each request; one of the two.
-    `timeout` is httpx's, in seconds. `http` is an httpx.Client of yours, which keeps its own time-outs and is yours to close,
-    or a transport. `clock` gives seconds since the epoch, `sleep` waits for seconds.
+    Pass either `token`, an API token, or `bearer`, a JWT or a callable that returns one and is called for each request.
+    `timeout` is httpx's, in seconds. `http` is a transport, or your own httpx.Client, which keeps its timeouts and which you
+    close. `clock` returns seconds since the epoch, `sleep` waits for seconds.
     """
 
-    def __init__(  # noqa: PLR0913  one parameter an option
+    def __init__(  # noqa: PLR0913  one parameter per option
         self,
         url: str,
         *,
@@ -46,11 +46,11 @@ class Casbah:
 
     @classmethod
     def from_environment(cls, **options: Any) -> Self:
-        """The client of the server CASBAH_URL with the token CASBAH_TOKEN. Raises UsageError where one is not set."""
+        """A client from CASBAH_URL and CASBAH_TOKEN. Raises UsageError if one is not set."""
         return cls(_variable(_URL), token=_variable(_TOKEN), **options)
 
     def close(self) -> None:
-        """Let go of the connections, unless the httpx client is yours."""
+        """Close the connections, unless you passed the httpx client."""
         if self._owns:
             self._http.close()
 
@@ -67,9 +67,9 @@ class Casbah:
 
 
 class AsyncCasbah:
-    """The same, awaited: `http` is an httpx.AsyncClient or an asynchronous transport, and `bearer` may give an awaitable."""
+    """The async client. `http` is an httpx.AsyncClient or an async transport; `bearer` may return an awaitable."""
 
-    def __init__(  # noqa: PLR0913  one parameter an option
+    def __init__(  # noqa: PLR0913  one parameter per option
         self,
         url: str,
         *,
@@ -88,11 +88,11 @@ class AsyncCasbah:
 
     @classmethod
     def from_environment(cls, **options: Any) -> Self:
-        """The client of the server CASBAH_URL with the token CASBAH_TOKEN. Raises UsageError where one is not set."""
+        """A client from CASBAH_URL and CASBAH_TOKEN. Raises UsageError if one is not set."""
         return cls(_variable(_URL), token=_variable(_TOKEN), **options)
 
     async def close(self) -> None:
-        """Let go of the connections, unless the httpx client is yours."""
+        """Close the connections, unless you passed the httpx client."""
         if self._owns:
             await self._http.aclose()
 

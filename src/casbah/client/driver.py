@@ -1,4 +1,4 @@
-"""The two loops that run operations over httpx, one blocking and one awaiting. All they decide is in `context`."""
+"""The two loops that run operations over httpx, one blocking and one async. All decisions are made in `request`."""
 
 import inspect
 import json
@@ -10,20 +10,20 @@ import httpx
 
 from casbah import __version__
 from casbah.client.errors import UsageError
-from casbah.client.exchange import Answer, Broken, Call, Operation, Reply, Wait, with_retries
 from casbah.client.key import Key
+from casbah.client.request import Answer, Broken, Call, Operation, Reply, Wait, with_retries
 from casbah.client.retry import Retry
 
 Result = TypeVar("Result")
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NO_ANSWER = (httpx.TransportError, httpx.DecodingError)
-_LEAST_FAULT = 400
+_FIRST_ERROR = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Whom to ask, and how: where it is, the credentials, when to stop trying. `clock`: seconds since the epoch."""
+    """A server's address, credentials and retry policy. `clock` returns seconds since the epoch."""
 
     url: str
     key: Key = field(repr=False)
@@ -40,7 +40,7 @@ class Blocking:
     sleep: Callable[[float], object]
 
     def run(self, operation: Operation[Result]) -> Result:
-        """What the operation comes to. Raises ClientError."""
+        """The result of the operation. Raises ClientError."""
         steps = with_retries(operation, retry=self.server.retry, clock=self.server.clock)
         reply: Reply = None
         while True:
@@ -55,7 +55,7 @@ class Blocking:
         if isinstance(call, Wait):
             self.sleep(call.seconds)
             return None
-        header = self.server.key.header(self.server.key.given())
+        header = self.server.key.header(self.server.key.current())
         request = _request(self.http, self.server.url, call, header)
         try:
             return _answer(self.http.send(request, auth=None, follow_redirects=False), header)
@@ -72,7 +72,7 @@ class Awaiting:
     sleep: Callable[[float], Awaitable[object]]
 
     async def run(self, operation: Operation[Result]) -> Result:
-        """What the operation comes to. Raises ClientError."""
+        """The result of the operation. Raises ClientError."""
         steps = with_retries(operation, retry=self.server.retry, clock=self.server.clock)
         reply: Reply = None
         while True:
@@ -87,8 +87,8 @@ class Awaiting:
         if isinstance(call, Wait):
             await self.sleep(call.seconds)
             return None
-        given = self.server.key.given()
-        header = self.server.key.header(await given if inspect.isawaitable(given) else given)
+        token = self.server.key.current()
+        header = self.server.key.header(await token if inspect.isawaitable(token) else token)
         request = _request(self.http, self.server.url, call, header)
         try:
             return _answer(await self.http.send(request, auth=None, follow_redirects=False), header)
@@ -97,20 +97,20 @@ class Awaiting:
 
 
 def checked(url: str) -> str:
-    """The address of a server, without its last slash. Raises UsageError."""
+    """A server's address without trailing slashes. Raises UsageError."""
     try:
         parsed = httpx.URL(url.strip())
     except (httpx.InvalidURL, TypeError, AttributeError):
         parsed = httpx.URL("")
     if parsed.userinfo:
-        raise UsageError("url: it holds a user or password; give the token as token= and leave them out")
+        raise UsageError("url: it contains a user or password; remove them and pass token=")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise UsageError(f"url: expected an address such as https://casbah.contoso.com, got {url!r}")
     return str(parsed).rstrip("/")
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call, header: str) -> httpx.Request:
-    """The request of a call. Its JSON is ASCII, so that any string that Python holds can be sent."""
+    """The request for a call. Its JSON is ASCII, so that any Python string can be sent."""
     headers = {"Authorization": header, "Accept": "application/json", "User-Agent": f"casbah-client/{__version__}"}
     if call.body is None:
         return http.build_request(call.method, url + call.path, headers=headers)
@@ -120,19 +120,19 @@ def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call, heade
 
 
 def _answer(response: httpx.Response, header: str) -> Answer:
-    """A refusal may repeat the request; the token in it is blotted out, since errors quote refusals."""
+    """The answer to a request. An error response may echo the token, and errors quote it, so the token is redacted."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     content = response.content
-    if response.status_code >= _LEAST_FAULT:
+    if response.status_code >= _FIRST_ERROR:
         content = content.replace(_secret(header).encode("ascii"), b"[token]")
     return Answer(response.status_code, headers, content)
 
 
 def _broken(error: Exception, header: str) -> Broken:
     unsent = isinstance(error, _NEVER_SENT)
-    what = "no connection to the server" if unsent else "no whole answer from the server"
-    said = str(error).replace(_secret(header), "[token]")
-    return Broken(f"{what} ({type(error).__name__}{f': {said}' if said else ''})", unsent)
+    what = "no connection to the server" if unsent else "no complete answer from the server"
+    text = str(error).replace(_secret(header), "[token]")
+    return Broken(f"{what} ({type(error).__name__}{f': {text}' if text else ''})", unsent)
 
 
 def _secret(header: str) -> str:

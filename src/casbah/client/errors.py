@@ -1,22 +1,22 @@
-"""Every error that the client raises on purpose. A message says what was asked, what came of it, and the next step.
+"""The client's errors. A message has the request, what went wrong, and what to do about it.
 
     ClientError
-      UsageError                 the call itself makes no sense; nothing was sent
-      BadRequestError            400, 405, 413 and other 4xx: the server's detail says what to mend
-      AuthenticationError        401: the token is not, or no longer, good
-      PermissionDeniedError      403: the token is good, its scopes do not cover this
+      UsageError                 invalid arguments; nothing was sent
+      BadRequestError            400, 405, 413 and other 4xx: the server's detail says what to fix
+      AuthenticationError        401: the token is unknown, expired or revoked
+      PermissionDeniedError      403: the token's scopes do not cover the request
       NotFoundError              404: no such activity, or no such path
-      ThrottledError             429, and waiting as long as the server says would pass the patience of the retry policy
-      ServerError                5xx, still after the tries that the retry policy allows
-      UnreachableError           no connection, or no whole answer in time
-      ProtocolError              an answer that is not what the API says
+      ThrottledError             429, and the server's wait exceeds the `patience` of the retry policy
+      ServerError                5xx, after all attempts of the retry policy
+      UnreachableError           no connection, or no complete answer in time
+      ProtocolError              an answer that does not follow the API
 
-No message and no attribute holds the token.
+No message or attribute contains the token.
 """
 
 
 class ClientError(Exception):
-    """The root. `status` and `detail` are the server's, where it answered; `seconds` is how long it asked to wait."""
+    """The base class. `status` and `detail` are the server's, if it answered; `seconds` is the wait it asked for."""
 
     def __init__(
         self, message: str, *, status: int | None = None, detail: str = "", seconds: float | None = None
@@ -28,15 +28,15 @@ class ClientError(Exception):
 
 
 class UsageError(ClientError, ValueError):
-    """The call itself makes no sense; nothing was sent."""
+    """Invalid arguments; nothing was sent."""
 
 
 class BadRequestError(ClientError):
-    """The server refused the request; `detail` says what to mend."""
+    """The server rejected the request; `detail` says what to fix."""
 
 
 class AuthenticationError(ClientError):
-    """The server does not know the token, or no longer."""
+    """The token is unknown, expired or revoked."""
 
 
 class PermissionDeniedError(ClientError):
@@ -44,20 +44,20 @@ class PermissionDeniedError(ClientError):
 
 
 class NotFoundError(ClientError):
-    """No activity of that id that the token may see, or no such path on the server."""
+    """No activity with that id is visible to the token, or the server has no such path."""
 
 
 class ThrottledError(ClientError):
-    """Too many requests, and the server's wait is longer than the patience of the retry policy."""
+    """Too many requests, and the server's wait exceeds the `patience` of the retry policy."""
 
 
 class ServerError(ClientError):
-    """The server failed, as often as the request was tried."""
+    """The server failed on every attempt."""
 
 
 class UnreachableError(ClientError):
-    """No connection to the server, or no whole answer from it in time."""
+    """No connection to the server, or no complete answer in time."""
 
 
 class ProtocolError(ClientError):
-    """The answer is not what the API says."""
+    """The answer does not follow the API."""

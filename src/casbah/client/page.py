@@ -14,9 +14,9 @@ ACTIVITIES = "/api/v1/activities/"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some records in order, as they came; iterating over a page gives them.
+    """Records in the order received; iterating over a page yields them.
 
-    `total` is how many activities match in all, None where the server does not say. `following`: the filters of a scan's
+    `total` is the number of matching activities, None if the server does not report it. `following`: the filters of a scan's
     next page.
     """
 
@@ -31,7 +31,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Some records in the order of storing; iterating gives them. `cursor` is where to go on, also where there were none."""
+    """Records in the order in which they were stored; iterating yields them. Continue at `cursor`, even after no records."""
 
     data: list[Record]
     has_next: bool
@@ -42,7 +42,7 @@ class Changes:
 
 
 def changes_of(answer: Mapping[str, Any]) -> Changes:
-    """The changes in an answer. Raises ProtocolError where it holds none."""
+    """The changes in an answer. Raises ProtocolError if it is not a page of changes."""
     page, cursor = page_of(answer), answer.get("cursor")
     if not isinstance(cursor, str):
         raise ProtocolError(f"expected changes {{data, cursor, hasNext}}, got an object with the keys {sorted(answer)}")
@@ -50,9 +50,9 @@ def changes_of(answer: Mapping[str, Any]) -> Changes:
 
 
 def page_of(answer: Mapping[str, Any]) -> Page:
-    """The page in an answer. Raises ProtocolError where it holds none."""
+    """The page in an answer. Raises ProtocolError if it is not a page."""
     data, more = answer.get("data"), answer.get("hasNext")
-    if not isinstance(data, list) or not all(isinstance(each, dict) for each in data) or not isinstance(more, bool):
+    if not isinstance(data, list) or not all(isinstance(record, dict) for record in data) or not isinstance(more, bool):
         raise ProtocolError(
             f"expected a page {{data, hasNext, total}}, got an object with the keys {sorted(answer)}; "
             "check that the address is that of an Activities API"
@@ -67,7 +67,7 @@ def page_of(answer: Mapping[str, Any]) -> Page:
 
 
 def id_of(record: Mapping[str, Any]) -> str:
-    """A record's own id. Raises ProtocolError where it has none, since without it nobody can tell it from its double."""
+    """A record's id. Raises ProtocolError if it has none, as duplicates could not be detected."""
     name = record.get("_id")
     if not isinstance(name, str) or not name:
         raise ProtocolError(f"expected an activity with an _id, got an object with the keys {sorted(record)[:20]}")

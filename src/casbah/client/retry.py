@@ -1,4 +1,4 @@
-"""How long to wait before a request is sent again: what the server says, else back-off with full jitter."""
+"""How long to wait before a retry: what the server asks for, else exponential backoff with full jitter."""
 
 import random
 import re
@@ -11,16 +11,16 @@ from casbah.client.errors import UsageError
 
 _SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 _AVAILABLE = re.compile(r"Expected available in (\d{1,12}(?:\.\d{1,6})?) seconds?")
-_MOST_DOUBLINGS = 30
+_MAX_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When to stop trying, for one request; times in seconds.
+    """The retry policy for one request; times in seconds.
 
-    `attempts`: how often it is sent at most, those that were throttled not counted. `first` and `longest`: the back-off
-    is a random part of `first`, then of twice that, and so on up to `longest`. `patience`: how long all its waits may
-    be together; a wait that the server asks for is never cut short, so one that does not fit ends the tries at once.
+    `attempts`: maximum number of attempts, not counting throttled ones. `first` and `longest`: the backoff is a random part
+    of `first`, then of twice that, and so on up to `longest`. `patience`: the maximum total wait; a wait requested by the
+    server is never shortened, so one that does not fit ends the retries at once.
     """
 
     attempts: int = 6
@@ -30,25 +30,25 @@ class Retry:
     uniform: Callable[[float, float], float] = random.uniform
 
     def __post_init__(self) -> None:
-        """Refuse a policy that would never send, or wait for less than no time."""
-        if self.attempts < 1 or not all(each >= 0 for each in (self.first, self.longest, self.patience)):
+        """Reject a policy without attempts or with negative times. Raises UsageError."""
+        if self.attempts < 1 or not all(seconds >= 0 for seconds in (self.first, self.longest, self.patience)):
             raise UsageError(f"Retry: attempts is 1 or more, the times 0 or more; got {self}")
 
     def pause(self, number: int) -> float:
-        """The wait after try `number`, counted from 1, where the server says nothing."""
-        return self.uniform(0.0, min(self.longest, self.first * 2.0 ** min(number - 1, _MOST_DOUBLINGS)))
+        """The wait after attempt `number`, counted from 1, if the server asks for none."""
+        return self.uniform(0.0, min(self.longest, self.first * 2.0 ** min(number - 1, _MAX_DOUBLINGS)))
 
 
-def seconds_said(headers: Mapping[str, str], text: str, *, now: float) -> float | None:
-    """How long the server asks to wait, None if it does not or asks for no time at all.
+def requested_wait(headers: Mapping[str, str], text: str, *, now: float) -> float | None:
+    """The seconds that the server asks to wait; None if it does not, or asks for zero.
 
-    `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); a date is measured against the answer's own `Date`,
-    so that clocks may differ. Without it the text counts: the servers that speak this API put the seconds there, too.
+    `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); a date is compared with the answer's own `Date`, so
+    that clock differences do not matter. Without it the seconds are taken from the text, where these servers put them too.
     """
-    said = headers.get("retry-after", "").strip()
-    seconds = float(said) if _SECONDS.fullmatch(said) else _seconds_until(said, headers.get("date", ""), now=now)
-    if seconds is None and (found := _AVAILABLE.search(text)):
-        seconds = float(found[1])
+    header = headers.get("retry-after", "").strip()
+    seconds = float(header) if _SECONDS.fullmatch(header) else _seconds_until(header, headers.get("date", ""), now=now)
+    if seconds is None and (match := _AVAILABLE.search(text)):
+        seconds = float(match[1])
     return seconds if seconds is not None and seconds > 0 else None
 
 
@@ -62,7 +62,7 @@ def _seconds_until(date: str, answered: str, *, now: float) -> float | None:
 def _moment(date: str) -> float | None:
     """Seconds since the epoch of an HTTP date, which is in GMT."""
     try:
-        found: datetime = parsedate_to_datetime(date)
+        moment: datetime = parsedate_to_datetime(date)
     except ValueError:
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

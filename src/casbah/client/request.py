@@ -1,7 +1,7 @@
-"""The one request core, without any input or output of its own.
+"""Requests and retries, without I/O.
 
-An operation is a generator that yields Calls and is sent their answers. `with_retries` makes of it a generator of Steps: a Call
-to send, whose Reply it is sent, or a Wait. `driver` has the two loops that run those steps, blocking and awaiting.
+An operation is a generator that yields Calls and is sent their answers. `with_retries` turns it into a generator of Steps:
+each is a Call to send, answered with a Reply, or a Wait. `driver` runs those steps, blocking or async.
 """
 
 import json
@@ -20,21 +20,21 @@ from casbah.client.errors import (
     ThrottledError,
     UnreachableError,
 )
-from casbah.client.retry import Retry, seconds_said
+from casbah.client.retry import Retry, requested_wait
 
 Result = TypeVar("Result")
 
 _OK = range(200, 300)
 _CLIENT_FAULTS = range(400, 500)
 _SERVER_FAULTS = range(500, 600)
-_MOST_DETAIL = 500
+_MAX_DETAIL = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, its path below the server's address.
+    """A request; `path` is relative to the server's address.
 
-    A call that `appends` is sent again only where the server surely did not take it, and its answer is not read.
+    A call that `appends` is retried only if the server certainly did not accept it, and its answer is ignored.
     """
 
     method: str
@@ -45,7 +45,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered; names of headers in lower case."""
+    """The server's answer; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,7 +62,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is to be done for so long."""
+    """Wait before the next step."""
 
     seconds: float
 
@@ -74,46 +74,48 @@ Operation = Generator[Call, dict[str, Any], Result]
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What a status means: the error, what to do about it, and whether the same request may fare better later.
+    """What a status means: the error, what to do about it, and whether a retry may succeed (`transient`).
 
-    `counts`: it uses up one of the attempts. `refused`: the server did nothing with the request.
+    `counts`: it uses up one of the attempts. `refused`: the server did not process the request.
     """
 
     error: type[ClientError]
     advice: str
-    passing: bool = False
+    transient: bool = False
     counts: bool = True
     refused: bool = False
 
 
-_MEND = "mend the request"
+_FIX = "fix the request"
 # fmt: off
 _FAULTS = {
-    400: _Fault(BadRequestError,       _MEND),
-    401: _Fault(AuthenticationError,   "give a token that is in use; `casbah token create` makes one"),
-    403: _Fault(PermissionDeniedError, "use a token with the scope that this needs; reading needs Investigation.read"),
+    400: _Fault(BadRequestError,       _FIX),
+    401: _Fault(AuthenticationError,   "use a valid token; `casbah token create` makes one"),
+    403: _Fault(PermissionDeniedError, "use a token with the scope that this requires; reading requires Investigation.read"),
     404: _Fault(NotFoundError,         "check the id, that the token's tenant has it, and the server's address"),
     405: _Fault(BadRequestError,       "check the server's address"),
-    413: _Fault(BadRequestError,       "ask with fewer values"),
-    429: _Fault(ThrottledError,        "ask less often, or with more patience", passing=True, refused=True, counts=False),
-    502: _Fault(ServerError,           "try again later", passing=True),
-    # A 503 may come from a proxy or from the server, before or after it took the request: not `refused`.
-    503: _Fault(ServerError,           "try again later", passing=True),
-    504: _Fault(ServerError,           "narrow the filters, or try again later", passing=True),
+    413: _Fault(BadRequestError,       "send fewer values"),
+    429: _Fault(ThrottledError, "send fewer requests, or raise Retry.patience", transient=True, refused=True, counts=False),
+    502: _Fault(ServerError,           "try again later", transient=True),
+    # A 503 may come from a proxy or from the server, before or after it processed the request: not `refused`.
+    503: _Fault(ServerError,           "try again later", transient=True),
+    504: _Fault(ServerError,           "narrow the filters, or try again later", transient=True),
 }
 # fmt: on
-_OTHER_4XX = _Fault(BadRequestError, _MEND)
+_OTHER_4XX = _Fault(BadRequestError, _FIX)
 _OTHER_5XX = _Fault(ServerError, "the server's log says more")
-_UNEXPECTED = _Fault(ProtocolError, "check the server's address, and that no sign-in page stands before it")
-_GARBLED = _Fault(ProtocolError, "try again; if it stays so, something changes answers on the way", passing=True)
-_UNSENT = _Fault(UnreachableError, "check that the server runs, and its address", passing=True, refused=True)
-_CUT = _Fault(UnreachableError, "try again, with smaller pages or a longer timeout", passing=True)
-_APPENDED = "it may have been taken all the same, so it was not sent again; look before you repeat it"
+_UNEXPECTED = _Fault(ProtocolError, "check the server's address, and that there is no sign-in page in front of it")
+_GARBLED = _Fault(
+    ProtocolError, "try again; if it persists, something between client and server changes the answers", transient=True
+)
+_UNSENT = _Fault(UnreachableError, "check that the server runs, and its address", transient=True, refused=True)
+_CUT = _Fault(UnreachableError, "try again, with smaller pages or a longer timeout", transient=True)
+_APPENDED = "the server may have stored it, so it was not sent again; check before you repeat it"
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A reply that is no use, in words."""
+    """A reply without a usable answer."""
 
     fault: _Fault
     text: str
@@ -121,20 +123,20 @@ class _Failure:
     detail: str = ""
     seconds: float | None = None
 
-    def again(self, call: Call) -> bool:
-        """Whether the call may be sent once more."""
-        return self.fault.passing and (self.fault.refused or not call.appends)
+    def retryable(self, call: Call) -> bool:
+        """Whether the call may be retried."""
+        return self.fault.transient and (self.fault.refused or not call.appends)
 
     def error(self, call: Call, *, tries: int) -> ClientError:
-        """The error to raise after so many tries."""
+        """The error to raise after `tries` attempts."""
         often = f" ({tries} times)" if tries > 1 else ""
-        advice = self.fault.advice if self.again(call) or not self.fault.passing else _APPENDED
+        advice = self.fault.advice if self.retryable(call) or not self.fault.transient else _APPENDED
         message = f"{call.method} {call.path}: {self.text}{often}; {advice}"
         return self.fault.error(message, status=self.status, detail=self.detail, seconds=self.seconds)
 
 
 def with_retries(operation: Operation[Result], *, retry: Retry, clock: Callable[[], float]) -> Steps[Result]:
-    """The steps of an operation, with those that trying again takes. `clock` gives seconds since the epoch."""
+    """The steps of an operation, including retries. `clock` returns seconds since the epoch."""
     try:
         call = next(operation)
         while True:
@@ -145,15 +147,15 @@ def with_retries(operation: Operation[Result], *, retry: Retry, clock: Callable[
 
 
 def _answered(call: Call, retry: Retry, clock: Callable[[], float]) -> Steps[dict[str, Any]]:
-    """The JSON object that a call is answered with, however often it takes."""
+    """The JSON object in the answer to a call, after as many attempts as needed. Raises ClientError."""
     tally = _Tally(retry)
     while True:
-        found = _read(call, (yield call), now=clock())
-        if not isinstance(found, _Failure):
-            return found
-        seconds = tally.next_wait(found)
-        if not found.again(call) or seconds is None:
-            raise found.error(call, tries=tally.tries)
+        result = _read(call, (yield call), now=clock())
+        if not isinstance(result, _Failure):
+            return result
+        seconds = tally.next_wait(result)
+        if not result.retryable(call) or seconds is None:
+            raise result.error(call, tries=tally.tries)
         yield Wait(seconds)
 
 
@@ -166,11 +168,11 @@ class _Tally:
     counted: int = field(default=0, init=False)
     waited: float = field(default=0.0, init=False)
 
-    def next_wait(self, trouble: _Failure) -> float | None:
-        """The seconds to wait before the next try, None if there is to be none."""
+    def next_wait(self, failure: _Failure) -> float | None:
+        """The seconds to wait before the next attempt; None to give up."""
         self.tries += 1
-        self.counted += trouble.fault.counts
-        seconds = self.retry.pause(self.tries) if trouble.seconds is None else trouble.seconds
+        self.counted += failure.fault.counts
+        seconds = self.retry.pause(self.tries) if failure.seconds is None else failure.seconds
         if self.counted >= self.retry.attempts or self.waited + seconds > self.retry.patience:
             return None
         self.waited += seconds
@@ -190,7 +192,7 @@ def _read(call: Call, reply: Reply, *, now: float) -> dict[str, Any] | _Failure:
 def _refused(answer: Answer, *, now: float) -> _Failure:
     detail = _detail(answer)
     text = f"the server answered {answer.status}" + (f": {detail}" if detail else "")
-    seconds = seconds_said(answer.headers, detail, now=now)
+    seconds = requested_wait(answer.headers, detail, now=now)
     return _Failure(_fault(answer.status), text, answer.status, detail, seconds)
 
 
@@ -201,26 +203,26 @@ def _fault(status: int) -> _Fault:
 
 
 def _json(answer: Answer) -> dict[str, Any] | _Failure:
-    """The object in an answer. JSON that breaks off is a transport's fault and may pass; something else is not."""
+    """The object in an answer. Truncated JSON is a transport failure and worth a retry; other content is not."""
     kind = answer.headers.get("content-type", "no content type")
     try:
-        found = json.loads(answer.content)
+        content = json.loads(answer.content)
     except (ValueError, RecursionError):
         fault = _GARBLED if "json" in kind else _UNEXPECTED
         return _Failure(fault, f"the answer ({kind}, {len(answer.content)} bytes) is not JSON", answer.status)
-    if not isinstance(found, dict):
-        return _Failure(_UNEXPECTED, f"the answer is a JSON {type(found).__name__}, not an object", answer.status)
-    return found
+    if not isinstance(content, dict):
+        return _Failure(_UNEXPECTED, f"the answer is a JSON {type(content).__name__}, not an object", answer.status)
+    return content
 
 
 def _detail(answer: Answer) -> str:
-    """What the server says of its refusal, as one line."""
+    """The server's error detail, on one line."""
     text = answer.content.decode("utf-8", "replace")
     try:
-        found = json.loads(text)
+        detail = json.loads(text)
     except (ValueError, RecursionError):
-        found = text if "text/plain" in answer.headers.get("content-type", "") else ""
-    if isinstance(found, dict):
-        found = found.get("detail", "")
-    line = found if isinstance(found, str) else json.dumps(found)
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in line[:_MOST_DETAIL]).split())
+        detail = text if "text/plain" in answer.headers.get("content-type", "") else ""
+    if isinstance(detail, dict):
+        detail = detail.get("detail", "")
+    line = detail if isinstance(detail, str) else json.dumps(detail)
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in line[:_MAX_DETAIL]).split())
