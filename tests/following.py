@@ -5,7 +5,7 @@ from typing import Any
 from casbah.store.embedded.following import FollowingStore
 from casbah.store.embedded.store import EmbeddedStore
 
-APART = ("opening", "find", "scan", "count", "most_frequent", "histogram", "fetch", "insert", "insert_soon")
+APART = ("opening", "find", "scan", "count", "top_values", "histogram", "fetch", "insert", "insert_soon")
 
 
 class Followed:

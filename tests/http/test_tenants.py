@@ -117,7 +117,7 @@ def calls(store: Store) -> Iterator[list[str]]:
         "scan",
         "count",
         "fetch",
-        "most_frequent",
+        "top_values",
         "histogram",
         "changes",
         "settled",

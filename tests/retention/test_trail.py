@@ -218,7 +218,7 @@ import os, signal, sys
 from casbah import compose, settings
 from scenarios.inprocess import Asker
 
-with compose.opened(settings.read({}, store=sys.argv[1])) as house:
+with compose.build(settings.read({}, store=sys.argv[1])) as house:
     delete = house.services.store.delete
 
     def killed(*arguments):
