@@ -75,7 +75,7 @@ def test_again_it_brings_what_is_new(places: tuple[str, str], tmp_path: Path) ->
 def test_what_was_interrupted_goes_on(places: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = places
     monkeypatch.setattr(copying, "_AT_ONCE", 100)
-    whole, calls = copying.arrival_of, []
+    whole, calls = copying.new_activity_of, []
 
     def breaks(record: bytes) -> Any:
         calls.append(1)
@@ -84,7 +84,7 @@ def test_what_was_interrupted_goes_on(places: tuple[str, str], monkeypatch: pyte
         return whole(record)
 
     with monkeypatch.context() as patch:
-        patch.setattr(copying, "arrival_of", breaks)
+        patch.setattr(copying, "new_activity_of", breaks)
         CliRunner().invoke(app, ["copy", "--from", source, "--to", target])
     (row,) = copied(source, target)
     assert (row["stored"], row["duplicates"], row["different"]) == (100, 0, 0)

@@ -53,9 +53,9 @@ def test_special_files_in_a_folder_are_skipped_and_named(tmp_path):
         "skipped": 3,
         "suspicious": {},
     }
-    link = "a symbolic link to a folder is read only where it is named itself"
+    link = "a symbolic link to a folder is read only if named itself"
     assert f"skipped {folder / 'loop'}: {link}" in done.stderr.decode()
-    assert f"skipped {folder / 'pipe'}: a named pipe is read only where it is named itself" in done.stderr.decode()
+    assert f"skipped {folder / 'pipe'}: a named pipe is read only if named itself" in done.stderr.decode()
     assert f"skipped {folder / 'socket'}: a socket" in done.stderr.decode()
 
 
@@ -191,7 +191,7 @@ def test_the_stores_own_files_are_not_read(tmp_path):
     store = logs / "store"
     first = ingest(store, str(logs), "--json")
     assert counts(first) == (1, 1, 0, 0, 1)
-    assert f"skipped {store}: it belongs to the store, whose own files hold no logs" in first.stderr.decode()
+    assert f"skipped {store}: it belongs to the store, whose files are not logs" in first.stderr.decode()
     assert f"casbah: made a new store at {store}\n" in first.stderr.decode()
     again = ingest(store, str(logs), "--json")
     assert (counts(again), b"new store" in again.stderr) == ((1, 0, 1, 0, 1), False)

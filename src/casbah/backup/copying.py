@@ -14,7 +14,7 @@ from casbah.activity.record import identifier
 from casbah.activity.scope import Scope
 from casbah.errors import ActivityNotFoundError
 from casbah.ingest import jsontext
-from casbah.ingest.stored import arrival_of
+from casbah.ingest.stored import new_activity_of
 from casbah.key_value import KeyValueStore
 from casbah.store.contract import Change, Store
 
@@ -46,7 +46,7 @@ class CopyReport:
 def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
     """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
     for reached, changes in _changes(source, scope, after=after):
-        new_activities = [arrival_of(change.record) for change in changes]
+        new_activities = [new_activity_of(change.record) for change in changes]
         done = target.insert(new_activities, scope)
         yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 

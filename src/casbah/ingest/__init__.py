@@ -1,1 +1,1 @@
-"""From what a source wrote to records at the store's door."""
+"""Turns what a source wrote into new activities for the store."""

@@ -1,18 +1,18 @@
-"""The apps that activities happen in, by the id that MDCA knows them by.
+"""The apps that activities happen in, by MDCA's app id.
 
-Ids below 900,000 are MDCA's: the enumeration of Microsoft's own MCAS PowerShell module, and `appName` of its records. For
-the others no id of MDCA is public, so they have ours, from a range that MDCA does not use. A mapping file may bring an app
-that is not here, best with an id from 990,000.
+Ids below 900,000 are MDCA's, from the enumeration in Microsoft's MCAS PowerShell module and from `appName` in its records.
+The other apps have no public MDCA id, so they get one of ours, from a range that MDCA does not use. A mapping file may add
+an app that is missing here, preferably with an id from 990,000.
 """
 
 from collections.abc import Mapping
 
 OURS = 900_000
 CASBAH = 900_013
-"""What is done in Casbah itself is an activity of this app."""
+"""The app of activities in Casbah itself."""
 
 YOURS = 990_000
-"""The first id for apps that only a user's own mapping file knows."""
+"""The first id for apps defined in a user's own mapping file."""
 
 # fmt: off
 APPS: Mapping[int, str] = {

@@ -1,7 +1,7 @@
-"""The rows of an export with a column AuditData, which holds the event of each row as JSON.
+"""Rows of a CSV export whose AuditData column holds the event of each row as JSON.
 
-A row may span lines, inside quotes. After a row that cannot be read, the next line that begins a readable row is sought:
-a quote that is not closed must not swallow the rows after it.
+A quoted row may span lines. After an unreadable row, reading resumes at the next line that begins a readable one, so that
+an unclosed quote does not swallow the rows after it.
 """
 
 import csv
@@ -19,13 +19,13 @@ _COLUMN = "auditdata"
 _DELIMITERS = (",", ";", "\t")
 _AHEAD = 1 << 18
 _MOST_LINES = 1 << 18
-"""Lines of one row. With the bytes of a row this bounds what is held of an export whose quotes are not closed."""
+"""Lines of one row. Together with the byte limit, this bounds memory for an export with unclosed quotes."""
 
 _NO_EVENT = "no AuditData"
 
 
 def delimiter_of(header: bytes) -> str | None:
-    """What separates the columns, if this is the header of such an export."""
+    """The column delimiter if this is the header of such an export, else None."""
     if header.startswith((b"{", b"[")):
         return None
     text = header.decode("utf-8", "replace")
@@ -33,7 +33,7 @@ def delimiter_of(header: bytes) -> str | None:
 
 
 def rows(feed: LineReader, delimiter: str, *, origin: str, most_kept: int) -> Iterator[Event | Refusal]:
-    """The events, by the line on which their row begins."""
+    """The events, each with the line on which its row begins."""
     csv.field_size_limit(max(csv.field_size_limit(), feed.most_line))
     lines = _Lines(feed.lines())
     header = next(line.text for line in lines.taken() if line.text.strip())
@@ -46,7 +46,7 @@ def rows(feed: LineReader, delimiter: str, *, origin: str, most_kept: int) -> It
         if row.event is not None:
             yield Event(row.raw, row.event, origin, number)
         elif row.reason:
-            # With the header, so that the row can be read again by itself.
+            # Include the header, so that the row can be read again by itself.
             raw = table.header + b"\n" + b"".join(line.text for line in taken)
             cut = max(0, len(raw) - most_kept) + taken[-1].cut
             yield Refusal(origin, number, row.reason, raw[:most_kept].rstrip(b"\r\n"), cut)
@@ -58,7 +58,7 @@ def _columns(header: str, delimiter: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Lines:
-    """Lines, some of them seen ahead."""
+    """Lines with lookahead."""
 
     _source: Iterator[Line]
     _seen: list[Line] = field(default_factory=list)
@@ -67,12 +67,12 @@ class _Lines:
     passed: int = 0
 
     def taken(self) -> Iterator[Line]:
-        """Each line in turn."""
+        """Take every line."""
         while self.more(1):
             yield from self.take(1)
 
     def more(self, count: int) -> bool:
-        """Whether there are so many lines."""
+        """Whether at least `count` lines are left."""
         while len(self._seen) - self._next < count:
             line = next(self._source, None)
             if line is None:
@@ -97,7 +97,7 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """How many lines there are in a row, and its event, or why there is none; neither if the row is blank or a header."""
+    """The number of lines in a row, and its event or the reason it has none; neither if the row is blank or a header."""
 
     lines: int
     raw: bytes = b""
@@ -107,7 +107,7 @@ class _Row:
 
 @dataclass(slots=True)
 class _Table:
-    """How the rows are made up."""
+    """The layout of the rows."""
 
     column: int
     width: int
@@ -119,7 +119,7 @@ class _Table:
     spent: int = 0
 
     def row(self, lines: _Lines) -> _Row:
-        """The row that begins with the next line, or what cannot be read before the next row."""
+        """The row that begins with the next line, or the unreadable lines before the next row."""
         line = lines[0]
         if self._is_long(line):
             return _Row(1, reason=TOO_LONG)
@@ -135,7 +135,7 @@ class _Table:
         return _Row(whole.lines, reason=whole.reason)
 
     def _spanning(self, lines: _Lines, start: int) -> _Row:
-        """The row that begins with the line `start` and may go on in the next ones."""
+        """The row that begins with the line `start` and may continue on the next lines."""
         text = [lines[start].text]
         count, size, even = 1, len(text[0]), _is_even(text[0])
         affordable = self.spent < _AHEAD + lines.passed // 16
@@ -156,7 +156,7 @@ class _Table:
         return line.cut > 0 or len(line.text) > self.most
 
     def _read(self, text: bytes, lines: int) -> _Row:
-        """A row of this text."""
+        """Parse `text` as a row."""
         stripped = text.strip().removeprefix(MARK)
         if not stripped or stripped == self.header:
             return _Row(lines)

@@ -1,4 +1,4 @@
-"""What an ingest body holds: events of a source, or envelopes, as items at the store's door."""
+"""Reads an ingest body, which holds events of a source or encoded new activities."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -25,43 +25,41 @@ def items(
     limits: Limits,
     enrichment: Enrichment | None = None,
 ) -> Iterable[tuple[int, NewActivity | Refusal]]:
-    """The items of a body, each with its line and made when it is asked for. Raises MalformedBodyError, perhaps only at the
-    item concerned.
+    """The items of a body, each with its line, produced lazily. Raises MalformedBodyError, possibly only on reaching the
+    invalid item.
     """
     if source == wire_encoding.SOURCE:
-        found = _envelopes(text)
-        return enumerate(found if enrichment is None else map(enrichment.enriched, found), 1)
+        activities = _decoded(text)
+        return enumerate(activities if enrichment is None else map(enrichment.enriched, activities), 1)
     page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits)
     return with_lines(page.items, enrichment)
 
 
-def _envelopes(text: bytes) -> Iterator[NewActivity]:
+def _decoded(text: bytes) -> Iterator[NewActivity]:
     for line in text.splitlines():
         try:
-            arrival = wire_encoding.unpack(line)
-            require_unreserved(arrival)
+            new = wire_encoding.unpack(line)
+            require_unreserved(new)
         except ValueError as error:
             raise MalformedBodyError(f"source {wire_encoding.SOURCE}: {error}") from None
-        if not _is_whole(arrival):
-            raise MalformedBodyError(
-                f"source {wire_encoding.SOURCE}: a line says of its record what the record does not say"
-            )
-        yield arrival
+        if not _is_consistent(new):
+            raise MalformedBodyError(f"source {wire_encoding.SOURCE}: the fields of a line contradict its record")
+        yield new
 
 
-def _is_whole(arrival: NewActivity) -> bool:
-    """Whether the record has what the arrival says of it, and what it lacks is named: anybody may send an envelope.
+def _is_consistent(new: NewActivity) -> bool:
+    """Whether the fields agree with the record and name what it lacks. Any client may send them, so they are not trusted.
 
-    A record with an `_id` of its own is known by that alone: with a digest, two could be stored that show the same.
+    A record with its own `_id` must have no digest: otherwise two activities with the same `_id` could be stored.
     """
-    activity = arrival.activity
-    moments = [(arrival.timestamp, activity.get("timestamp"))]
-    if arrival.created is not None:
-        moments.append((arrival.created, activity.get("created")))
+    activity = new.activity
+    times = [(new.timestamp, activity.get("timestamp"))]
+    if new.created is not None:
+        times.append((new.created, activity.get("created")))
     lacking = {key for key in _ADDED if key not in activity}
     return (
-        all(within_bounds(said) and integer(held) == said for said, held in moments)
-        and set(arrival.adds) == lacking
-        and (arrival.created is None) == ("created" in lacking)
-        and ("_id" in lacking or (identifier(activity["_id"]) == arrival.id and arrival.digest is None))
+        all(within_bounds(field) and integer(value) == field for field, value in times)
+        and set(new.adds) == lacking
+        and (new.created is None) == ("created" in lacking)
+        and ("_id" in lacking or (identifier(activity["_id"]) == new.id and new.digest is None))
     )

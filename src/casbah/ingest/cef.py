@@ -1,9 +1,9 @@
-r"""Lines in the Common Event Format, as MDCA's SIEM agent wrote them (`records.md`): parsed, and written.
+r"""Parses and writes lines in the Common Event Format, as MDCA's SIEM agent wrote them (`records.md`).
 
     <time> [host ]CEF:0|vendor|product|version|signature|name|severity|key=value key=value ...
 
-In the header `|` and `\` are led by a `\`, in values `=` and `\`; line ends are `\n` and `\r` in both (ArcSight, Common
-Event Format, "Character Encoding"). A value ends where a blank, a key and an `=` that is not led by `\` follow.
+A backslash escapes `|` and `\` in the header, `=` and `\` in values; line ends are written `\n` and `\r` in both (ArcSight,
+Common Event Format, "Character Encoding"). A value ends before a space, a key and an unescaped `=`.
 """
 
 import re
@@ -22,12 +22,12 @@ _ENDS = {"n": "\n", "r": "\r"}
 
 
 class NoCefError(ValueError):
-    """A line that is not in this format; the message says what is missing."""
+    """The line is not CEF. The message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class CefLine:
-    """One line. `before` is what stands before `CEF:`, such as a time and a host; `pairs` keep their order."""
+    """One line. `before` is the text before `CEF:`, such as a time and a host; `pairs` keep their order."""
 
     before: str
     version: int
@@ -41,12 +41,12 @@ class CefLine:
 
 
 def is_cef(line: bytes) -> bool:
-    """Whether a line has the mark of the format near its beginning."""
+    """Whether `CEF:<version>|` occurs in the first 512 bytes."""
     return _MARK.search(line[:512].decode("latin-1")) is not None
 
 
 def parse(text: str) -> CefLine:
-    """The line that a text is. Raises NoCefError."""
+    """Parse a line. Raises NoCefError."""
     mark = _MARK.search(text)
     if mark is None:
         raise NoCefError("no CEF:0| in the line")
@@ -64,7 +64,7 @@ def parse(text: str) -> CefLine:
 
 
 def as_event(text: str) -> dict[str, object]:
-    """A line as the event that a connector reads: its header, its pairs, and the line itself. Raises NoCefError."""
+    """A line as the event that the connector reads: header, pairs, and the line itself. Raises NoCefError."""
     line = parse(text)
     return {
         "cef": line.version,
@@ -81,24 +81,24 @@ def as_event(text: str) -> dict[str, object]:
 
 
 def app_key(name: str) -> str:
-    """How an app's name is spelt after `APPID_`: `Amazon Web Services` is `AMAZON_WEB_SERVICES`."""
+    """The spelling of an app's name after `APPID_`: `Amazon Web Services` is `AMAZON_WEB_SERVICES`."""
     return _NOT_WORD.sub("_", name.upper()).strip("_")
 
 
 def emit(line: CefLine) -> str:
     """The text of a line, without a line end."""
     header = (line.vendor, line.product, line.device_version, line.signature, line.name, line.severity)
-    parts = "".join(f"{_escaped(each, '|')}|" for each in header)
+    parts = "".join(f"{_escaped(part, '|')}|" for part in header)
     pairs = " ".join(f"{key}={_escaped(value, '=')}" for key, value in line.pairs)
     return f"{line.before}CEF:{line.version}|{parts}{pairs}"
 
 
 def _pairs(text: str) -> Iterable[tuple[str, str]]:
-    """The pairs of the extension. An `=` with no key before it belongs to the value, as some senders forget to escape it."""
-    found = list(_PAIR.finditer(text))
-    ends = [*(each.start() for each in found[1:]), len(text)]
-    for each, end in zip(found, ends, strict=False):
-        yield each.group(1), _plain(text[each.end() : end])
+    """The pairs of the extension. An `=` without a key before it is part of the value: some senders do not escape it."""
+    keys = list(_PAIR.finditer(text))
+    ends = [*(key.start() for key in keys[1:]), len(text)]
+    for key, end in zip(keys, ends, strict=False):
+        yield key.group(1), _plain(text[key.end() : end])
 
 
 def _escaped(value: str, special: str) -> str:
@@ -107,4 +107,4 @@ def _escaped(value: str, special: str) -> str:
 
 
 def _plain(value: str) -> str:
-    return _ESCAPED.sub(lambda found: _ENDS.get(found.group(1), found.group(1)), value)
+    return _ESCAPED.sub(lambda match: _ENDS.get(match.group(1), match.group(1)), value)

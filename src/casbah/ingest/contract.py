@@ -1,9 +1,8 @@
-"""What travels through ingest: an Event as the source wrote it, a Draft of the record it becomes, a Connector
-between.
+"""The types of the ingest pipeline: an Event as the source wrote it, the Connector that reads it, the Draft of its record.
 
-    file or body --reading--> Event of a connector --> Draft --pipeline--> Arrival --store--> stored once
+    file or body --reading--> Event --Connector--> Draft --pipeline--> NewActivity --store--> stored once
 
-Nothing here reads a file, opens a store or knows a particular source.
+Nothing here reads a file, opens a store or depends on a particular source.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,14 +13,12 @@ from casbah.activity.new_activity import NewActivity
 
 
 class UnusableEventError(ValueError):
-    """An event that cannot become an activity; the message is the reason that the rejects file and the answer
-    give.
-    """
+    """The event cannot become an activity. The message is the reason shown in the rejects file and in the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a source: its own bytes (one JSON object), the same parsed, and where it stood.
+    """One event of a source: its own bytes (one JSON object), the parsed object, and its position.
 
     `line` is the 1-based line of a file of lines, or the 1-based element of a document that holds a list.
     """
@@ -34,14 +31,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a connector makes of one event: a record that lacks only what storing adds.
+    """A connector's output for one event: a record without the keys that the pipeline and the store add.
 
-    `id` is the `_id` by which the event is known, or None where the source gives none (the pipeline then
-    derives it from the event's digest and its count of identical ones before it in the same file or page).
-    `timestamp` is ms since the epoch. `keys` are the record's own keys in order, without `_id`, `uid`,
-    `created`, `timestamp` and `rawDataJson`: those are added once, by the pipeline and the store. A derived
-    id is `scope`, the digest, and `part`: `scope` is `<instance>_<appId>_`, and `part` tells several drafts
-    of one event apart ("" for most sources).
+    `id` is the event's `_id`, or None if the source has no id; the pipeline then derives one from the event's digest and
+    the number of identical events before it in the same file or page. `timestamp` is in ms since the epoch. `keys` are
+    the record's own keys in order, without `_id`, `uid`, `created`, `timestamp` and `rawDataJson`. A derived id is
+    `scope`, the digest, and `part`: `scope` is `<instance>_<appId>_`, and `part` distinguishes several drafts of one
+    event ("" for most sources).
     """
 
     id: str | None
@@ -53,12 +49,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a connector says of an event that is a record already: the record keeps its own bytes.
+    """A connector's output for an event that is already a record: the record keeps its own bytes.
 
-    `id`, `created` and `adds` are as in NewActivity; where `id` is None the pipeline derives it. Keys of `nulls`
-    stand in the record without a value: `_id` and `uid` get theirs in place, others are taken out, so that
-    what is added later does not stand there twice. `entities` says that `entityData` is a list or null, to be
-    made an object.
+    `id`, `created` and `adds` are as in NewActivity; if `id` is None the pipeline derives it. `nulls` are keys that are
+    null in the record: `_id` and `uid` are filled in place, others are removed, so that no key occurs twice once it is
+    added. `entities` means that `entityData` is a list or null and must become an object.
     """
 
     id: str | None
@@ -71,9 +66,9 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One event that was not stored, or a span of text that could not be read: where it stood, why, and its own bytes.
+    """An event that was not stored, or an unreadable span of text: its position, the reason, and its own bytes.
 
-    `cut` is how many bytes of a long span are missing at the end of `raw`.
+    `cut` is the number of bytes of a long span that are missing at the end of `raw`.
     """
 
     origin: str
@@ -87,15 +82,15 @@ class Refusal:
 class Connector:
     """One source. `connectors/<name>.py` holds exactly one as CONNECTOR; the file is the plugin.
 
-    `wrapper` is the key under which a saved answer of that source holds its list of events, if it does that.
-    `recognises` says from one parsed event (its keys in lower case) whether it is this source's; it looks at nothing
-    else, and at no list at the top, which may be a wrapper's. It is asked only of events with all the top-level keys of
-    one of `marks` (in lower case), or of every event where there are no marks. `accepts` says the same of an event that no
-    connector recognises, where the caller names this source: for events that are too plain to be told apart.
+    `wrapper` is the key that holds the list of events in a saved API response of that source, if any.
+    `recognises` decides from one parsed event (its keys in lower case) whether it is from this source. It must not depend
+    on anything else, nor on a top-level list, which may be a wrapper's. It is called only for events with all the
+    top-level keys of one of `marks` (in lower case), or for every event if there are no marks. `accepts` decides the same
+    for an event that no connector recognises, if the caller names this source: for events without distinguishing keys.
 
-    `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is a record
-    already is a Ready; a connector that can do without the pipeline may yield an Arrival. `documents` are the vendor's own,
-    `apps` the ids of the apps that its activities happen in, `origin` where the connector itself comes from.
+    `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is already
+    a record becomes a Ready; a connector that does not need the pipeline may yield a NewActivity. `documents` are links to
+    the vendor's documentation, `apps` the ids of the apps it reports on, `origin` where the connector itself comes from.
     """
 
     name: str
@@ -113,7 +108,7 @@ class Connector:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """An event and the connector of the source that it is of."""
+    """An event and the connector of its source."""
 
     event: Event
     connector: Connector

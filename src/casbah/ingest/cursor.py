@@ -1,4 +1,4 @@
-"""Where reading is in a text, what is around it, and how much a span takes that cannot be read."""
+"""The position in a text, the lists around it, and the extent of unreadable spans."""
 
 import re
 from collections.abc import Mapping
@@ -10,25 +10,23 @@ from casbah.ingest.line_reader import Budget, LineReader, Window
 from casbah.ingest.recovery import MARK, Layout, has_keys_at, least_indent, next_line
 
 MOST_KEPT = 1 << 16
-"""Bytes of one unreadable span that its refusal holds."""
+"""Bytes of an unreadable span that its refusal keeps."""
 
 _BETWEEN = re.compile(rb"(?:[ \t\r\n,]|" + MARK + rb")*+")
-_NOT_SOUGHT = -1
+_UNKNOWN = -1
 _SEPARATORS = b" \t\r\n,"
 
 
 @dataclass(slots=True)
 class OpenList:
-    """A list that is open around the events: whether it is that of a wrapper, and whether its end may have been in an
-    unreadable span.
-    """
+    """A list around the events: whether it belongs to a wrapper, and whether its end may be inside an unreadable span."""
 
     wrapped: bool
     lost: bool = False
 
 
 class Cursor:
-    """Where reading is, what is around it, and what was read so far."""
+    """The position, the lists around it, and the state of what was read so far."""
 
     def __init__(self, feed: LineReader, origin: str) -> None:
         self.window = Window(feed)
@@ -41,36 +39,36 @@ class Cursor:
         """The lists around the events."""
 
         self.fresh = True
-        """Whether only space, commas and a mark precede on the line; `indent` is the space before its first character."""
+        """Whether only spaces, commas and a byte order mark precede on the line; `indent` counts its leading blanks."""
 
         self.indent = 0
         self.event_indent: int | None = None
         """The indentation of the last event that began a line."""
 
-        self._least_indent: int | None = _NOT_SOUGHT
+        self._least_indent: int | None = _UNKNOWN
         self.after_span = self.cut_head = False
-        """Whether the last item was an unreadable span, and whether the first was one."""
+        """Whether the last item, and whether the first, was an unreadable span."""
 
         self._keys = False
         self._keys_of = b""
-        self._keys_sought: tuple[int, int, int] | None = None
+        self._keys_position: tuple[int, int, int] | None = None
         self._next_line: int | None = None
         self._next_line_of = b""
-        self._next_line_sought: tuple[int, int] | None = None
+        self._next_line_position: tuple[int, int] | None = None
         self.items = self.on_line = 0
         self.seen = False
-        """Whether there was an event."""
+        """Whether any event was read."""
 
     def begin(self) -> bool:
-        """Move to what is to be read next, past what only separates; false if there is nothing."""
+        """Move past separators to the next item. False at the end of the text."""
         window = self.window
         while True:
             text, at = window.text, window.at
-            found = _BETWEEN.match(text, at)
-            end = found.end() if found else at
+            separators = _BETWEEN.match(text, at)
+            end = separators.end() if separators else at
             if window.ended or (end < len(text) and not MARK.startswith(text[end : end + len(MARK)])):
                 break
-            # A line is kept together, so that its indentation is known.
+            # Keep the line whole, so that its indentation is known.
             window.move(max(at, text.rfind(b"\n", at, end)) if end - at < MOST_KEPT else end)
             window.more()
         if end > at:
@@ -79,7 +77,7 @@ class Cursor:
         return end < len(text)
 
     def _separate(self, run: bytes) -> None:
-        """Take note of the space between two things."""
+        """Record the separators between two items."""
         line = run.rfind(b"\n") + 1
         if line:
             self.fresh, self.indent, self.on_line = True, 0, 0
@@ -95,13 +93,13 @@ class Cursor:
         return Layout(bool(self.open), head=not self.seen and not self.open, final=final)
 
     def enter(self, start: int, *, wrapped: bool) -> None:
-        """Go into a list of events, whose first is sought at `start`."""
+        """Enter a list of events; look for its first event at `start`."""
         self.open.append(OpenList(wrapped))
         self.fresh, self.event_indent = False, None
         self.window.move(start)
 
     def event(self, raw: bytes, parsed: Mapping[str, Any], end: int) -> Event:
-        """An event that ends at `end`."""
+        """Record and return an event that ends at `end`."""
         if self.fresh:
             self.event_indent = self.indent
         self.seen, self.after_span = True, False
@@ -110,29 +108,29 @@ class Cursor:
         return event
 
     def next_line(self) -> int | None:
-        """Where the layout goes on in a later line, as far as that is in memory; sought once for each line."""
+        """Where the layout resumes on a later line, if that is in memory. Computed once per line."""
         end = self.window.line_end()
         if end < 0:
             return None
-        sought = (end, self.indent)
-        if self._next_line_of is not self.window.text or self._next_line_sought != sought:
+        position = (end, self.indent)
+        if self._next_line_of is not self.window.text or self._next_line_position != position:
             self._next_line = next_line(self.window.text, end, self.indent)
-            self._next_line_of, self._next_line_sought = self.window.text, sought
+            self._next_line_of, self._next_line_position = self.window.text, position
         return self._next_line
 
     def has_keys(self, end: int) -> bool:
-        """Whether keys begin lines before `end`, see `has_keys_at`; sought once for each line."""
+        """Whether keys begin lines before `end`, see `has_keys_at`. Computed once per line."""
         text, line_end = self.window.text, self.window.line_end()
         if not 0 <= line_end < end:
             return False
-        sought = (line_end, end, self.indent)
-        if self._keys_of is not text or self._keys_sought != sought:
+        position = (line_end, end, self.indent)
+        if self._keys_of is not text or self._keys_position != position:
             self._keys = has_keys_at(text, line_end, end, self.indent)
-            self._keys_of, self._keys_sought = text, sought
+            self._keys_of, self._keys_position = text, position
         return self._keys
 
     def line_span(self, reason: str, indent: int | None = None) -> Refusal:
-        """An unreadable span up to the next line of the layout, wherever that is."""
+        """An unreadable span up to the next line of the layout, reading more of the text as needed."""
         window = self.window
         if indent is None:
             indent = self._garbage_indent()
@@ -150,20 +148,20 @@ class Cursor:
             window.more()
 
     def least_indent(self) -> int | None:
-        """The least indentation of a line that begins an object, as far as the beginning of the text shows; sought once."""
-        if self._least_indent == _NOT_SOUGHT:
+        """The least indentation of a line that begins an object, within the beginning of the text. Computed once."""
+        if self._least_indent == _UNKNOWN:
             self._least_indent = least_indent(self.window.text)
         return self._least_indent
 
     def _garbage_indent(self) -> int:
-        """The indentation of the events around text that is none. Where the text begins, that may be within a line."""
+        """The indentation of the events around unreadable text. The text itself may begin in the middle of a line."""
         if self.event_indent is not None:
             return min(self.indent, self.event_indent)
         least = None if self.open else self.least_indent()
         return self.indent if least is None else least
 
     def span(self, end: int, reason: str) -> Refusal:
-        """An unreadable span that is in memory."""
+        """An unreadable span up to `end`, which is in memory."""
         text, at = self.window.text, self.window.at
         return self._refused_span(end, self.number(), text[at : min(end, at + MOST_KEPT)], end - at, reason)
 
@@ -180,11 +178,11 @@ class Cursor:
         return refusal
 
     def number(self) -> int:
-        """The line, or the number of the event if all of them are on one."""
+        """The line number, or the number of the event if all events are on one line."""
         return self.items + 1 if self.one_line else self.window.line
 
     def _count(self, end: int) -> None:
-        """An item ends at `end`."""
+        """Count an item that ends at `end`."""
         line = self.window.line
         self.window.move(end)
         self.items += 1

@@ -1,6 +1,4 @@
-"""Opening what holds events: plain files, `.gz`, `.zip` and UTF-16, known by their first bytes rather than
-their names.
-"""
+"""Opens plain files, gzip, zip and UTF-16, detected by their first bytes rather than their names."""
 
 import codecs
 import io
@@ -33,16 +31,16 @@ ReadingError = (
 
 
 def message_of(error: BaseException) -> str:
-    """What went wrong, in the words of the system."""
-    words: str | None = getattr(error, "strerror", None)
-    return words or str(error) or type(error).__name__
+    """The operating system's message, else the error's own."""
+    message: str | None = getattr(error, "strerror", None)
+    return message or str(error) or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one input may take: `unpacked` bytes in all, `line` in one line or one event.
+    """Limits of one input in bytes: `unpacked` in total, `line` for one line or event.
 
-    Events are read one at a time, so only `line` bounds memory.
+    Events are read one at a time, so `line` alone bounds memory.
     """
 
     unpacked: int = 1 << 40
@@ -58,7 +56,7 @@ class TooLargeError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class InputStream:
-    """One text in UTF-8 without a byte order mark, and how far its underlying bytes have been read."""
+    """One text in UTF-8 without a byte order mark; `position()` is the number of underlying bytes read."""
 
     origin: str
     stream: BinaryIO
@@ -69,7 +67,7 @@ class InputStream:
 def sources(
     stream: BinaryIO, *, origin: str, size: int | None, limits: Limits, nesting: int = 0
 ) -> Iterator[InputStream]:
-    """The texts in `stream`: one, or one for each member of an archive. Read each before the next."""
+    """The texts in `stream`: one, or one per member of an archive. Read each before asking for the next."""
     counted = Counted(stream)
     front = io.BufferedReader(counted, _CHUNK)
     magic = front.peek(4)[:4]
@@ -90,7 +88,7 @@ def sources(
 
 
 class Counted(io.RawIOBase):
-    """A stream that knows how much was read from it, and stops at a limit."""
+    """A stream that counts the bytes read and raises TooLargeError above a limit."""
 
     def __init__(self, stream: BinaryIO, *, limit: int | None = None) -> None:
         super().__init__()
@@ -105,21 +103,21 @@ class Counted(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         """Fill `buffer` from the stream."""
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
-        # At most one read below, so that what came before a break in the data is not lost with it.
-        found = self._read(len(view))
-        view[: len(found)] = found
-        self._count += len(found)
+        # At most one underlying read, so that an error does not lose the data before it.
+        data = self._read(len(view))
+        view[: len(data)] = data
+        self._count += len(data)
         if self._limit is not None and self._count > self._limit:
             raise TooLargeError(self._limit)
-        return len(found)
+        return len(data)
 
     def tell(self) -> int:
-        """How many bytes were read."""
+        """The number of bytes read."""
         return self._count
 
 
 class _Recoded(io.RawIOBase):
-    """UTF-16 with its mark, as UTF-8."""
+    """Recodes UTF-16 with a byte order mark to UTF-8."""
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
@@ -139,9 +137,9 @@ class _Recoded(io.RawIOBase):
             self._ready = self._decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
             if not chunk:
                 break
-        found, self._ready = self._ready[: len(view)], self._ready[len(view) :]
-        view[: len(found)] = found
-        return len(found)
+        data, self._ready = self._ready[: len(view)], self._ready[len(view) :]
+        view[: len(data)] = data
+        return len(data)
 
 
 def _text(front: "io.BufferedReader[Counted]") -> BinaryIO:
@@ -183,29 +181,29 @@ def _unreadable(origin: str, error: Exception) -> InputStream:
 
 
 class _Failing(io.RawIOBase):
-    """A member that cannot be opened: whoever reads it learns why, and the rest of the archive goes on."""
+    """A member that cannot be opened. Reading it raises the error, so the other members can still be read."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self._error = error
 
     def readable(self) -> bool:
-        """Always, so that reading is tried."""
+        """Always, so that a read raises the error."""
         return True
 
     def readinto(self, buffer: object) -> int:
-        """Say why not."""
+        """Raise the error."""
         del buffer
         raise OSError(str(self._error))
 
     def tell(self) -> int:
-        """Nothing was read."""
+        """Always 0."""
         return 0
 
 
 @contextmanager
 def _seekable(front: BinaryIO, limit: int) -> Iterator[BinaryIO]:
-    """An archive's directory stands at its end, so what cannot be sought in is copied first."""
+    """A seekable copy: an archive's directory is at its end."""
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
         size = 0
         while chunk := front.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""Of which source an event is: judged by the event alone, so that what stands beside it changes nothing."""
+"""Detects the source of an event from the event alone, never from its neighbours."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,13 +12,13 @@ Marked = tuple[frozenset[str], Connector]
 
 
 class Detector(Mapping[str, Connector]):
-    """The connectors by name, and which of them an event is of: the one that recognises it. An event that none recognises,
-    or several, is refused.
+    """The connectors by name; assigns an event to the one connector that recognises it. An event that none or several
+    recognise is refused.
     """
 
     @classmethod
     def of(cls, connectors: Mapping[str, Connector]) -> "Detector":
-        """One for these connectors. Making it takes longer than reading an event, so a caller may keep it and pass it here."""
+        """A detector for these connectors; a Detector is returned unchanged. Building one costs more than reading an event."""
         return connectors if isinstance(connectors, cls) else cls(connectors)
 
     def __init__(self, connectors: Mapping[str, Connector]) -> None:
@@ -36,7 +36,7 @@ class Detector(Mapping[str, Connector]):
         return len(self._connectors)
 
     def sources(self, parsed: Mapping[str, Any], named: Connector | None = None) -> list[Connector]:
-        """Every connector that recognises an event, in no order that counts; if none does, the named one if it accepts it."""
+        """Every connector that recognises an event, in arbitrary order; if none does, the named one if it accepts it."""
         event = fold(parsed)
         candidates = {
             connector.name: connector
@@ -51,7 +51,7 @@ class Detector(Mapping[str, Connector]):
         return sources
 
     def judge(self, named: Connector | None) -> Callable[[Event | Refusal], Recognised | Refusal]:
-        """What makes of each item an event with its connector, or a refusal; `named` is the source that the caller named."""
+        """A function that turns each item into an event with its connector, or a refusal; `named` is the caller's source."""
 
         def judged(item: Event | Refusal) -> Recognised | Refusal:
             if isinstance(item, Refusal):
@@ -66,7 +66,7 @@ class Detector(Mapping[str, Connector]):
         return judged
 
     def _reason(self, parsed: Mapping[str, Any], sources: Iterable[Connector], named: Connector | None) -> str:
-        """Why an event is refused, and what to do."""
+        """Why an event is refused, and how to fix it."""
         names = ", ".join(sorted(source.name for source in sources))
         if named is not None and names:
             return f"not an event of {named.name} but of {names}: name that as the source, or name none"
@@ -79,7 +79,7 @@ class Detector(Mapping[str, Connector]):
 
 
 def _by_rarest_key(connectors: Iterable[Connector]) -> Mapping[str, list[Marked]]:
-    """The marks of all connectors, each under that of its keys which the fewest share, so that few are looked at."""
+    """The marks of all connectors, each under its rarest key, so that few need checking."""
     marked = [(marks, connector) for connector in connectors for marks in connector.marks]
     counts = Counter(key for marks, _ in marked for key in marks)
     by_key: defaultdict[str, list[Marked]] = defaultdict(list)

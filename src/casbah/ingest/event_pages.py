@@ -1,4 +1,4 @@
-"""From paths, or the body of a request, to pages of events, each with the connector of the source that it is of."""
+"""Reads paths or a request body into pages of events, each event with the connector of its source."""
 
 import os
 import stat
@@ -24,11 +24,10 @@ _DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """The events of one file or body, in order. Read `items` before asking for the next page: the file is
-    closed then.
+    """The events of one file or body, in order. Read `items` before asking for the next page, which closes the file.
 
-    `size` is how many bytes there are to read, if that is known, and `position()` how many were read:
-    compressed ones, where the file is compressed. `skipped` is why nothing was read, where that is no error.
+    `size` is the number of bytes to read, if known, and `position()` the number read; of a compressed file, its
+    compressed bytes. `skipped` is the reason nothing was read, if that is not an error.
     """
 
     origin: str
@@ -40,7 +39,7 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class _ReadOptions:
-    """How a page is read, apart from where it is."""
+    """How to read a page."""
 
     detector: Detector
     named: Connector | None
@@ -57,12 +56,13 @@ def pages(
     limits: Limits = _DEFAULT_LIMITS,
     unread: Path | None = None,
 ) -> Iterator[EventPage]:
-    """A page for each file: files, folders with all below them, members of archives, and `-` for standard
-    input. Where a `source` is named, events of others are refused. What is in the folder `unread`, that of the store, is
-    skipped, but for the rejects files there.
+    """A page for each file: files, folders recursively, members of archives, and `-` for standard input.
+
+    If a `source` is named, events of other sources are refused. The folder `unread`, the store's own, is skipped except for
+    its rejects files. Raises UnknownSourceError.
     """
-    how = replace(_read_options(source, connectors, limits), unread=unread)
-    return (page for path in paths for page in _pages(path, how))
+    options = replace(_read_options(source, connectors, limits), unread=unread)
+    return (page for path in paths for page in _pages(path, options))
 
 
 def page_of(
@@ -73,13 +73,13 @@ def page_of(
     source: str | None = None,
     limits: Limits = _DEFAULT_LIMITS,
 ) -> EventPage:
-    """The page of one body. Of an archive only the first member is read: it is for files, not for bodies."""
-    how = _read_options(source, connectors, limits)
+    """The page of one body. Only the first member of an archive is read. Raises UnknownSourceError."""
+    options = _read_options(source, connectors, limits)
     stream = BytesIO(body) if isinstance(body, bytes) else body
     size = len(body) if isinstance(body, bytes) else None
     try:
         for opened in sources(stream, origin=origin, size=size, limits=limits):
-            return _page(opened, how)
+            return _page(opened, options)
     except ReadingError as error:
         return _unreadable(origin, error)
     return EventPage(origin, iter(()), size, lambda: 0)
@@ -96,26 +96,26 @@ def _read_options(source: str | None, connectors: Mapping[str, Connector], limit
     )
 
 
-def _pages(path: str, how: _ReadOptions) -> Iterator[EventPage]:
+def _pages(path: str, options: _ReadOptions) -> Iterator[EventPage]:
     if path == STDIN:
-        yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, None, how)
+        yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, None, options)
         return
-    for file in _files(path, how.unread):
+    for file in _files(path, options.unread):
         if isinstance(file, EventPage):
             yield file
             continue
         try:
             with Path(file).open("rb") as stream:
-                yield from _file_pages(stream, file, _size(stream), how)
+                yield from _file_pages(stream, file, _size(stream), options)
         except OSError as error:
             yield _unreadable(file, error)
 
 
 def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
-    """The file itself, or the files below a folder in the order of their names; hidden ones are left out.
+    """The file itself, or the files below a folder by name, without hidden ones.
 
-    A page takes the place of what is not read: a named pipe in a folder would wait for a writer for ever, and a link to a
-    folder may lead back to where it is.
+    A page with a reason stands for what is skipped: a named pipe in a folder would block until it has a writer, and a
+    link to a folder may form a cycle.
     """
     if unread is not None and _inside(path, unread):
         yield _skipped(path, _THE_STORES)
@@ -133,27 +133,27 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for link in (str(Path(folder, name)) for name in folders):
             if Path(link).is_symlink():
-                yield _skipped(link, "a symbolic link to a folder is read only where it is named itself")
+                yield _skipped(link, "a symbolic link to a folder is read only if named itself")
         for file in (str(Path(folder, name)) for name in sorted(names) if not name.startswith(".")):
             kind = _special(file)
             empty = empty and kind is not None
-            yield file if kind is None else _skipped(file, f"{kind} is read only where it is named itself")
+            yield file if kind is None else _skipped(file, f"{kind} is read only if named itself")
     if empty:
         yield _skipped(path, "no files in this folder")
 
 
-_THE_STORES = "it belongs to the store, whose own files hold no logs"
+_THE_STORES = "it belongs to the store, whose files are not logs"
 _REJECTS = "rejects"
 
 
 def _inside(path: str, store: Path) -> bool:
-    """Whether a path is the store's folder or below it, links followed. What was refused before may be read again."""
+    """Whether a path is the store's folder or below it, links followed. Rejects files do not count: they can be re-read."""
     real, whole = Path(os.path.realpath(path)), Path(os.path.realpath(store))
     return real.is_relative_to(whole) and not real.is_relative_to(whole / _REJECTS)
 
 
 def _special(file: str) -> str | None:
-    """What a path is if it is no regular file; None too where that cannot be found out, since opening it says why."""
+    """The kind of a path that is not a regular file. None also if it cannot be determined: opening it reports the error."""
     try:
         mode = Path(file).stat().st_mode
     except OSError:
@@ -174,14 +174,14 @@ def _skipped(origin: str, reason: str) -> EventPage:
 
 
 def _size(stream: BinaryIO) -> int | None:
-    found = os.fstat(stream.fileno())
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    status = os.fstat(stream.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _file_pages(stream: BinaryIO, origin: str, size: int | None, how: _ReadOptions) -> Iterator[EventPage]:
+def _file_pages(stream: BinaryIO, origin: str, size: int | None, options: _ReadOptions) -> Iterator[EventPage]:
     try:
-        for opened in sources(stream, origin=origin, size=size, limits=how.limits):
-            yield _page(opened, how)
+        for opened in sources(stream, origin=origin, size=size, limits=options.limits):
+            yield _page(opened, options)
     except ReadingError as error:
         yield _unreadable(origin, error)
 
@@ -190,11 +190,11 @@ def _unreadable(origin: str, error: BaseException) -> EventPage:
     return EventPage(origin, iter((Refusal(origin, 1, f"cannot be read: {message_of(error)}"),)), None, lambda: 0)
 
 
-def _page(opened: InputStream, how: _ReadOptions) -> EventPage:
+def _page(opened: InputStream, options: _ReadOptions) -> EventPage:
     reader = Reader(
         origin=opened.origin,
-        wrappers=how.wrappers,
-        recognised=lambda parsed: bool(how.detector.sources(parsed, how.named)),
+        wrappers=options.wrappers,
+        recognised=lambda parsed: bool(options.detector.sources(parsed, options.named)),
     )
-    items = reread(events(LineReader(opened.stream, most_line=how.limits.line), reader), reader, how.limits)
-    return EventPage(opened.origin, map(how.detector.judge(how.named), items), opened.size, opened.position)
+    items = reread(events(LineReader(opened.stream, most_line=options.limits.line), reader), reader, options.limits)
+    return EventPage(opened.origin, map(options.detector.judge(options.named), items), opened.size, opened.position)

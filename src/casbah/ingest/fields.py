@@ -1,6 +1,4 @@
-"""Reading an event that nobody vouches for: keys without regard to case, and a thing of the wrong shape is no
-value.
-"""
+"""Reads untrusted events: keys are case-insensitive, and a value of the wrong type counts as absent."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,9 +8,7 @@ _MOST_DIGITS = 100
 
 
 def folded(value: Any) -> Fields:
-    """The object with its keys in lower case; where several fall together, the first that has a value; else
-    nothing.
-    """
+    """The object with its keys in lower case; of keys that collide, the first with a value. {} for everything else."""
     if type(value) is not dict:
         return {}
     lowered = {key.lower(): item for key, item in value.items()}
@@ -33,8 +29,8 @@ def text(value: Any) -> str:
 
 
 def first_text(fields: Fields, *keys: str) -> str:
-    """The first of `keys` (in lower case) that has a text."""
-    return next((found for found in (text(fields.get(key)) for key in keys) if found), "")
+    """The text of the first of `keys` (in lower case) that has one, or ""."""
+    return next((value for value in (text(fields.get(key)) for key in keys) if value), "")
 
 
 def truth(value: Any) -> bool | None:
@@ -45,13 +41,13 @@ def truth(value: Any) -> bool | None:
 
 
 def listed(value: Any) -> Iterator[Any]:
-    """The elements of a list; nothing if it is none."""
+    """The elements of a list; nothing for everything else."""
     return iter(value) if type(value) is list else iter(())
 
 
 def objects(value: Any) -> Iterator[Fields]:
     """The objects of a list, keys in lower case."""
-    return (folded(each) for each in listed(value) if type(each) is dict)
+    return (folded(item) for item in listed(value) if type(item) is dict)
 
 
 _TRUTHS: Mapping[str, bool] = {"true": True, "false": False}

@@ -1,4 +1,4 @@
-"""The shapes in which files hold events: JSON text and lines in the Common Event Format, or the portal's CSV."""
+"""The file formats: JSON text, lines in the Common Event Format, and the portal's CSV."""
 
 from collections.abc import Iterator
 
@@ -11,31 +11,31 @@ from casbah.ingest.wrapping import Reader
 
 __all__ = ["Reader", "events"]
 
-_NO_SHAPE = "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
+_UNKNOWN_FORMAT = "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
 _MOST_HELD = 1000
 
 
 def events(feed: LineReader, reader: Reader) -> Iterator[Event | Refusal]:
-    """The events of one text; where reading breaks off, the last is a refusal that says why."""
+    """The events of one text. If reading fails, the last item is a refusal with the reason."""
     reached = 0
-    for item in _shaped(feed, reader):
+    for item in _detected(feed, reader):
         reached = item.line
         yield item
     if feed.error:
         yield Refusal(reader.origin, reached + 1, f"cannot be read: {feed.error}")
 
 
-def _shaped(feed: LineReader, reader: Reader) -> Iterator[Event | Refusal]:
+def _detected(feed: LineReader, reader: Reader) -> Iterator[Event | Refusal]:
     delimiter = delimiter_of(feed.first_line())
     if delimiter:
         return rows(feed, delimiter, origin=reader.origin, most_kept=MOST_KEPT)
-    return _unless_foreign(Objects(feed, reader).items(), reader.origin)
+    return _unless_unknown(Objects(feed, reader).items(), reader.origin)
 
 
-def _unless_foreign(items: Iterator[Event | Refusal], origin: str) -> Iterator[Event | Refusal]:
-    """The items, or one refusal without its bytes if there is no event among them and something other than objects.
+def _unless_unknown(items: Iterator[Event | Refusal], origin: str) -> Iterator[Event | Refusal]:
+    """The items; but a single refusal without bytes if there are no events and some items are not objects.
 
-    Of more than `_MOST_HELD` refusals before the first event the rest are one, so that memory is bounded.
+    To bound memory, refusals beyond `_MOST_HELD` before the first event are replaced by one that counts them.
     """
     held: list[Refusal] = []
     more, only_objects = 0, True
@@ -57,7 +57,9 @@ def _unless_foreign(items: Iterator[Event | Refusal], origin: str) -> Iterator[E
         if only_objects:
             yield from held
         elif held:
-            yield Refusal(origin, 1, _NO_SHAPE if held[0].reason.endswith(NO_JSON) else f"no event: {held[0].reason}")
+            yield Refusal(
+                origin, 1, _UNKNOWN_FORMAT if held[0].reason.endswith(NO_JSON) else f"no event: {held[0].reason}"
+            )
         return
     yield from items
 

@@ -1,8 +1,8 @@
-"""The structure of JSON text, strict about everything but the spelling of scalars: where a value ends, or where it
-breaks and what is open there.
+"""Scans the structure of JSON text: where a value ends, or where it breaks and which brackets are open there.
 
-No token spans a line, a string neither. Regular expressions take whole values up to `_INLINE` levels in one step;
-what is nested deeper, cut off or broken is followed level by level. They are possessive, so the cost is linear.
+Strict about everything but the spelling of scalars. No token spans lines, not even a string. Regular expressions match
+whole values up to `_INLINE` levels in one step; deeper, truncated or broken values are scanned level by level. The
+expressions are possessive, so the cost is linear.
 """
 
 import re
@@ -18,7 +18,7 @@ SCALAR = rb"[^][{}:,\" \t\r\n]++"
 
 
 def _value(levels: int) -> bytes:
-    """A pattern of a value that is nested `levels` deep at most."""
+    """A pattern for a value nested at most `levels` deep."""
     plain = STRING + rb"|" + SCALAR
     if not levels:
         return rb"(?:" + plain + rb")"
@@ -35,20 +35,20 @@ KEY = re.compile(rb"(" + STRING + rb")" + _SPACE + rb":" + _SPACE)
 _MEMBERS = re.compile(_SPACE + rb"(?:" + KEY.pattern + _value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\}))*+")
 _ELEMENTS = re.compile(_SPACE + rb"(?:" + _value(_INLINE - 1) + _SPACE + rb"," + _SPACE + rb"(?!\]))*+")
 ROW = re.compile(rb"(?=\{)(" + _value(_INLINE) + rb")[ \t]*+,[ \t]*+(?=\{)")
-"""An object before another on the same line of a list."""
+"""An object followed by another on the same line of a list."""
 
 CLOSING = re.compile(rb"(?:\]" + _SPACE + rb")++")
 """The brackets after the last event of a list."""
 
 TAIL = re.compile(rb"(?:," + _SPACE + KEY.pattern + _value(1) + _SPACE + rb")*+\}?+" + _SPACE + rb"\Z")
-"""What ends the text after these brackets: nothing, or the rest of a wrapper."""
+"""The end of the text after these brackets: nothing, or the rest of a wrapper."""
 
 _OBJECT_END, _LIST_END = ord("}"), ord("]")
 _COMMA = ord(",")
 
 
 class State(Enum):
-    """How a scan ended: at the end of the value, at the end of the text inside it, at an error, or too deep."""
+    """How a scan ended: after the whole value, at the end of the text inside it, at an error, or nested too deeply."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -57,7 +57,7 @@ class State(Enum):
 
 
 class Scan(NamedTuple):
-    """Where a scan ended, and the closing brackets that are missing there, innermost last."""
+    """Where a scan ended, and the closing brackets missing there, innermost last."""
 
     state: State
     at: int
@@ -65,12 +65,12 @@ class Scan(NamedTuple):
 
 
 def scan(text: bytes, at: int, end: int) -> Scan:
-    """The value that begins at `at`, as far as `end`."""
+    """Scan the value that begins at `at`, up to `end`."""
     return _follow(text, at, end, bytearray())
 
 
 def scan_tail(text: bytes, at: int, end: int) -> Scan:
-    """The rest of an object after one of its values."""
+    """Scan the rest of an object after one of its values."""
     missing = bytearray(b"}")
     following = _past_separator(text, at, end, missing)
     return following if isinstance(following, Scan) else _follow(text, following, end, missing)
@@ -78,12 +78,12 @@ def scan_tail(text: bytes, at: int, end: int) -> Scan:
 
 def blank(text: bytes, at: int) -> int:
     """The position after any space at `at`."""
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
+    space = _BLANK.match(text, at)
+    return space.end() if space else at
 
 
 def _follow(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
-    """From a value on until nothing is missing."""
+    """Scan from a value until no bracket is missing."""
     while True:
         whole = _VALUE.match(text, at, end)
         if whole:
@@ -104,7 +104,7 @@ def _follow(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
 
 
 def _past_separator(text: bytes, at: int, end: int, missing: bytearray) -> int | Scan:
-    """Past a value: where the next value begins, or the end of the scan."""
+    """Where the next value begins after one, or the end of the scan."""
     while missing:
         at = min(blank(text, at), end)
         if at == end:
@@ -128,12 +128,12 @@ def _past_key(text: bytes, at: int, end: int, missing: bytearray) -> int | Scan:
 
 
 def _past(pattern: re.Pattern[bytes], text: bytes, at: int, end: int) -> int:
-    found = pattern.match(text, at, end)
-    return found.end() if found else at
+    match = pattern.match(text, at, end)
+    return match.end() if match else at
 
 
 def _failed(text: bytes, at: int, end: int, missing: bytearray) -> Scan:
-    """An error at `at`, unless the text ends before that is certain."""
+    """An error at `at`, unless the text ends too early to be sure."""
     if text[at : at + 1] == b'"' and at < end:
         string = _TEXT.match(text, at, end)
         if string:

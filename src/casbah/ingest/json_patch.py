@@ -1,8 +1,7 @@
-"""Where the parts of a JSON text stand in its bytes, and putting other bytes in their place.
+"""Locates the parts of a JSON text in its bytes and patches them in place.
 
-A record keeps its own bytes (`records.md`), so what ingest must change in it is changed in place and nothing
-else is written anew. The scanner looks at structure only: it finds every part of a valid text, and of an
-invalid one as many as it can.
+A record keeps its own bytes (`records.md`), so ingest changes only the bytes it must. The scanner checks structure only: it
+finds every part of a valid text, and as many as it can of an invalid one.
 """
 
 import json
@@ -26,7 +25,7 @@ _CLOSES = {ord("{"): ord("}"), ord("["): ord("]")}
 
 
 class BrokenTextError(ValueError):
-    """The text is not JSON from some byte on."""
+    """The text stops being JSON at some byte."""
 
     def __init__(self, position: int) -> None:
         super().__init__(f"not JSON from byte {position + 1} on")
@@ -40,7 +39,7 @@ class Span(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A key of an object, where its own text begins, and its value."""
+    """A key of an object, the position of its text, and its value."""
 
     key: str
     start: int
@@ -48,7 +47,7 @@ class Member(NamedTuple):
 
 
 def values(text: bytes) -> Iterator[Span]:
-    """The values that stand one after another in `text`, with nothing but space between."""
+    """The values in `text`, separated only by space."""
     position = _skip(text, 0)
     while position < len(text):
         span = _value(text, position)
@@ -69,17 +68,17 @@ def members(text: bytes, start: int = 0) -> Iterator[Member]:
     """The members of the object that begins at `start`, repeated keys included."""
     position = _opening(text, start, b"{")
     while text[position : position + 1] != b"}":
-        found = _MEMBER.match(text, position)
-        if found is None:
+        match = _MEMBER.match(text, position)
+        if match is None:
             raise BrokenTextError(position)
-        first, end = found.span(2)
-        value = Span(first, end) if end >= 0 else _value(text, found.end())
-        yield Member(_key(found.group(1), position), position, value)
+        first, end = match.span(2)
+        value = Span(first, end) if end >= 0 else _value(text, match.end())
+        yield Member(_key(match.group(1), position), position, value)
         position = _separator(text, value.end, b"}")
 
 
 def patched(text: bytes, changes: Sequence[tuple[Span, bytes]]) -> bytes:
-    """`text` with other bytes in place of some values that do not overlap."""
+    """`text` with some values, which must not overlap, replaced."""
     parts = []
     position = 0
     for span, new in sorted(changes, key=lambda change: change[0].start):
@@ -89,12 +88,12 @@ def patched(text: bytes, changes: Sequence[tuple[Span, bytes]]) -> bytes:
 
 
 def spans(text: bytes) -> dict[str, Span]:
-    """Where the values of an object stand, by key; of a repeated key the last one, which counts."""
+    """The spans of an object's values by key; the last one of a repeated key."""
     return {member.key: member.value for member in members(text)}
 
 
 def extended(text: bytes, added: bytes) -> bytes:
-    """`text`, an object, with the members of the object `added`, which has some, as its first; it has none of them yet."""
+    """`text`, an object, with the members of the non-empty object `added` put first. It must have none of those keys."""
     start = text.index(b"{") + 1
     rest = text[start:]
     comma = b"" if rest.lstrip(_BLANKS).startswith(b"}") else b","
@@ -102,26 +101,24 @@ def extended(text: bytes, added: bytes) -> bytes:
 
 
 def filled(text: bytes, values: Mapping[str, Any]) -> bytes:
-    """`text`, an object, with these values under their keys, whether they are there or not."""
-    there = spans(text)
-    text = patched(text, [(there[key], jsontext.dump(value)) for key, value in values.items() if key in there])
-    fresh = {key: value for key, value in values.items() if key not in there}
+    """`text`, an object, with these keys set, existing or not."""
+    existing = spans(text)
+    text = patched(text, [(existing[key], jsontext.dump(value)) for key, value in values.items() if key in existing])
+    fresh = {key: value for key, value in values.items() if key not in existing}
     return extended(text, jsontext.dump(fresh)) if fresh else text
 
 
 def replaced(text: bytes, changes: Mapping[str, bytes]) -> bytes:
-    """`text`, an object, with the values of the keys in `changes` replaced; of a repeated key the last one,
-    which counts.
-    """
+    """`text`, an object, with the values of the keys in `changes` replaced; only the last one of a repeated key."""
     return patched(text, [(span, changes[key]) for key, span in spans(text).items() if key in changes])
 
 
 def without(text: bytes, keys: frozenset[str]) -> bytes:
-    """`text`, an object, without the members of these keys, however often they stand there."""
-    found = list(members(text))
-    if not any(member.key in keys for member in found):
+    """`text`, an object, without the members of these keys, repeated ones included."""
+    existing = list(members(text))
+    if not any(member.key in keys for member in existing):
         return text
-    kept = [text[member.start : member.value.end] for member in found if member.key not in keys]
+    kept = [text[member.start : member.value.end] for member in existing if member.key not in keys]
     opening = text.index(b"{") + 1
     return text[:opening] + b",".join(kept) + text[text.rindex(b"}") :]
 
@@ -136,10 +133,10 @@ def _key(text: bytes, position: int) -> str:
     if _PLAIN.fullmatch(text, 1, len(text) - 1):
         return text[1:-1].decode("ascii")
     try:
-        found: str = json.loads(text, strict=False)
-    except ValueError:  # Not UTF-8, or an escape that JSON does not know.
+        key: str = json.loads(text, strict=False)
+    except ValueError:  # Not UTF-8, or an invalid escape.
         raise BrokenTextError(position) from None
-    return found
+    return key
 
 
 def _skip(text: bytes, position: int) -> int:
@@ -172,21 +169,21 @@ def _value(text: bytes, start: int) -> Span:
     first = text[start : start + 1]
     if first in (b"{", b"["):
         return Span(start, _end_of_container(text, start))
-    found = _KEY.match(text, start) if first == b'"' else _SCALAR.match(text, start)
-    if found is None:
+    match = _KEY.match(text, start) if first == b'"' else _SCALAR.match(text, start)
+    if match is None:
         raise BrokenTextError(start)
-    return Span(start, found.end())
+    return Span(start, match.end())
 
 
 def _end_of_container(text: bytes, start: int) -> int:
     waiting: list[int] = []
     position = start
-    while found := _NEXT_BRACKET.match(text, position):
-        at, position = found.span(1)
+    while match := _NEXT_BRACKET.match(text, position):
+        at, position = match.span(1)
         bracket = text[at]
         if bracket in _CLOSES:
             waiting.append(_CLOSES[bracket])
-        elif bracket == _QUOTE or waiting.pop() != bracket:  # Of a string without an end.
+        elif bracket == _QUOTE or waiting.pop() != bracket:  # The quote of an unterminated string.
             raise BrokenTextError(at)
         elif not waiting:
             return position

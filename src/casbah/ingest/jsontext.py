@@ -1,7 +1,7 @@
-r"""JSON text to values and back, where orjson alone would refuse or change what a source may lawfully write.
+r"""Parses and writes JSON, including valid text that orjson alone would refuse or change.
 
-orjson is first because it is fast. It refuses a lone surrogate escape (`\ud83d`), and rounds integers past
-64 bits to floats; the standard library reads both. What JSON does not know (NaN, Infinity) nobody reads.
+orjson is tried first because it is fast. It refuses a lone surrogate escape (`\ud83d`) and rounds integers beyond 64 bits to
+floats; the standard library reads both. Both refuse NaN and Infinity, which are not JSON.
 """
 
 import json
@@ -13,8 +13,8 @@ import orjson
 
 from casbah.ingest.contract import UnusableEventError
 
-# Twenty digits are the first that may not fit 64 bits, and nineteen after where a number may begin are few enough to look
-# closer: an id that fills a string is no number. Searching in translated bytes is ten times as fast as a regular expression.
+# A number needs at least twenty digits to exceed 64 bits. Nineteen zeros after a delimiter are rare enough to check closely;
+# the quote before an id excludes it. Searching translated bytes is ten times as fast as a regular expression.
 _SHAPE = bytes(
     ord("0") if byte in b"0123456789" else ord(":") if byte in b"-:,[ \t\r\n" else ord(" ") for byte in range(256)
 )
@@ -23,14 +23,12 @@ _MOST_REASON = 200
 _BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|([\[{]++)|([\]}]++)', re.DOTALL)
 
 MOST_NESTING = 1024
-"""How deep values may be nested. It is orjson's limit."""
+"""The maximum nesting depth, which is orjson's limit."""
 TOO_DEEP = "nested too deeply"
 
 
 def parse(raw: bytes) -> Any:
-    """The value that `raw` spells, or UnusableEventError with the reason; of a repeated key the last one
-    counts.
-    """
+    """Parse a JSON value; the last one of a repeated key counts. Raises UnusableEventError with the reason."""
     if _LONG_NUMBER not in raw.translate(_SHAPE):
         try:
             return orjson.loads(raw)
@@ -40,7 +38,7 @@ def parse(raw: bytes) -> Any:
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """The object that `raw` spells, or UnusableEventError with the reason."""
+    """Parse a JSON object. Raises UnusableEventError with the reason."""
     parsed = parse(raw)
     if type(parsed) is not dict:
         raise UnusableEventError(f"not an event: expected a JSON object, got {_NAMES.get(type(parsed), 'a value')}")
@@ -48,7 +46,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def canonical(parsed: Any) -> bytes:
-    """One spelling for equal values: keys sorted, no spaces, UTF-8."""
+    """The canonical spelling of a value: keys sorted, no spaces, UTF-8. Raises UnusableEventError."""
     try:
         return orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -56,7 +54,7 @@ def canonical(parsed: Any) -> bytes:
 
 
 def dump(value: Any) -> bytes:
-    """`value` as compact JSON in its own order; what UTF-8 cannot hold is escaped."""
+    """`value` as compact JSON in its own order; lone surrogates are escaped. Raises UnusableEventError."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -64,7 +62,7 @@ def dump(value: Any) -> bytes:
 
 
 def joined(keys: Mapping[str, Any], *, last: str, raw: bytes) -> bytes:
-    """The object of `keys` and, after them, `last` with `raw` untouched as its value."""
+    """The object with `keys`, then `last` with the unchanged text `raw` as its value."""
     head = dump(keys)[:-1]
     comma = b"," if keys else b""
     return b"".join((head, comma, dump(last), b":", raw, b"}"))
@@ -88,12 +86,12 @@ def _parse_slowly(raw: bytes) -> Any:
 
 
 def _is_too_deep(raw: bytes) -> bool:
-    """Whether the limit is passed, known as soon as it is."""
+    """Whether the nesting exceeds the limit; stops as soon as it does."""
     if raw.count(b"[") + raw.count(b"{") <= MOST_NESTING:
         return False
     depth = 0
-    for found in _BRACKET.finditer(raw):
-        opened, closed = found.groups(b"")
+    for brackets in _BRACKET.finditer(raw):
+        opened, closed = brackets.groups(b"")
         depth += len(opened) - len(closed)
         if depth > MOST_NESTING:
             return True

@@ -1,6 +1,4 @@
-"""A stream of text taken in chunks: as lines, or through a window that moves over it. A break in reading is
-remembered, not lost.
-"""
+"""Reads a text stream in chunks, as lines or through a moving window. A read error is kept, not raised."""
 
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -15,14 +13,14 @@ TOO_LONG = "the line is longer than a line may be"
 
 
 class Line(NamedTuple):
-    """A line with its line feed. `cut` is how many bytes of a long one are missing at its end: it is not whole then."""
+    """A line with its line feed. `cut` is the number of bytes missing at the end of a truncated one."""
 
     text: bytes
     cut: int = 0
 
 
 class LineReader:
-    """One text. `head` may be called first; then either `lines` or a Window reads it, once."""
+    """One text. `head` may be called first; then either `lines` or a Window reads the text, once."""
 
     def __init__(self, stream: BinaryIO, *, most_line: int) -> None:
         self.most_line = most_line
@@ -41,23 +39,23 @@ class LineReader:
         return self._head
 
     def first_line(self) -> bytes:
-        """The first line that is not blank, without the space around it; nothing if the head does not hold all of it."""
+        """The first line that is not blank, stripped; empty if the head does not hold all of it."""
         line, end, _ = self.head().lstrip(_SPACE).partition(b"\n")
         return line.strip(_SPACE) if end or self._ended else b""
 
     def chunk(self) -> bytes:
-        """The next bytes, head included; none at the end."""
+        """The next bytes, head included; empty at the end."""
         head, self._head = self._head, b""
         return head or self._read()
 
     def lines(self) -> Iterator[Line]:
-        """Every line; of one longer than `most_line` perhaps only the beginning, which is longer than that, too."""
+        """Every line. One longer than `most_line` may be truncated, but not below that length."""
         waiting: list[bytes] = []
         size = 0
         while chunk := self.chunk():
             *complete, last = chunk.split(b"\n")
             for part in complete:
-                if size > self.most_line:  # What follows is not joined to it: bytes between them may be missing.
+                if size > self.most_line:  # Do not join the part: bytes before it may be missing.
                     yield _line(waiting, size + len(part) + 1)
                 else:
                     yield Line(b"".join((*waiting, part, b"\n")) if waiting else part + b"\n")
@@ -86,8 +84,8 @@ def _line(parts: list[bytes], size: int) -> Line:
 
 
 class Window:
-    """The part of a text that is in memory. `text[at:]` is still to be read, `line` is the line of `at`, `passed` the
-    bytes before it.
+    """The part of a text in memory. `text[at:]` is unread, `line` is the line number of `at`, `passed` the number of bytes
+    before it.
     """
 
     def __init__(self, feed: LineReader) -> None:
@@ -101,7 +99,7 @@ class Window:
         feed.chunk()
 
     def more(self) -> bool:
-        """Drop what was read, and at least double the rest, so that reading it again each time costs twice the text.
+        """Drop what was read and at least double the rest, so that rereading it each time costs at most twice the text.
 
         False at the end of the text.
         """
@@ -117,11 +115,11 @@ class Window:
         return not self.ended
 
     def breaks_off(self) -> bool:
-        """Whether the text ends here because it cannot be read further, so that its last line may not be whole."""
+        """Whether the text ends here because of a read error, so that its last line may be incomplete."""
         return self.ended and self._feed.error is not None
 
     def move(self, to: int) -> None:
-        """Read on up to the position `to` of `text`."""
+        """Advance to the position `to` in `text`."""
         self.line += self.text.count(b"\n", self.at, to)
         self.passed += to - self.at
         self.at = to
@@ -129,14 +127,14 @@ class Window:
     def line_end(self) -> int:
         """Where the line of `at` ends in `text`, or -1 if that is not in memory."""
         if self._line_end < self.at:
-            found = self.text.find(b"\n", self.at)
-            self._line_end = len(self.text) if found < 0 else found
+            end = self.text.find(b"\n", self.at)
+            self._line_end = len(self.text) if end < 0 else end
         return self._line_end if self._line_end < len(self.text) or self.ended else -1
 
 
 class Budget:
-    """How many bytes may be visited more than once: some, and a share of those that were read. A look ahead in vain uses it
-    up, so that no text costs more than a bounded number of visits to each byte.
+    """How many bytes may be visited again: a constant, plus a share of the bytes read. Failed lookahead spends it, so that
+    the number of visits per byte is bounded for every text.
     """
 
     def __init__(self, window: Window) -> None:
@@ -144,9 +142,9 @@ class Budget:
         self._spent = 0
 
     def left(self) -> int:
-        """What may still be spent."""
+        """The bytes that may still be spent."""
         return max(0, _AHEAD + self._window.passed // _SHARE - self._spent)
 
     def spend(self, size: int) -> None:
-        """Count bytes that were visited in vain; none if `size` is negative."""
+        """Spend `size` bytes; a negative size counts as 0."""
         self._spent += max(0, size)

@@ -1,7 +1,7 @@
-"""The events in JSON text: objects one after another, on lines of their own or not, in lists, and in wrappers around a list.
+"""Reads events from JSON text: consecutive objects, on separate lines or not, in lists, and in wrappers around a list.
 
-Text that cannot be read costs what it spans, and reading goes on behind it. It is read through a window, so that only one
-event at a time has to fit in memory. Every byte is visited a bounded number of times.
+Only the span of unreadable text is lost: reading resumes after it. The text is read through a window, so that only one
+event at a time must fit in memory. Every byte is visited a bounded number of times.
 """
 
 import re
@@ -34,17 +34,17 @@ _OBJECT, _OBJECT_END, _LIST, _LIST_END = b"{}[]"
 
 
 class Objects:
-    """Reads one text, once."""
+    """Reads one text. Can be used once."""
 
     def __init__(self, feed: LineReader, reader: Reader) -> None:
         self._cursor = Cursor(feed, reader.origin)
         self._reader = reader
         self._runs = Runs(self._cursor.budget)
         self._plain = False
-        """Whether there was an event that was neither in a list nor in a wrapper."""
+        """Whether any event was outside of lists and wrappers."""
 
     def items(self) -> Iterator[Event | Refusal]:
-        """The events and, for each unreadable span, a refusal."""
+        """The events, and a refusal for each unreadable span."""
         window = self._cursor.window
         while self._cursor.begin():
             yield from self._rows() if self._cursor.open else self._lines()
@@ -65,7 +65,7 @@ class Objects:
             yield Refusal(self._reader.origin, self._cursor.number(), _NOT_CLOSED)
 
     def _lines(self) -> Iterator[Event]:
-        """The next lines that hold an event each, which is what most files have, with nothing else looked at."""
+        """Fast path: the next lines that each hold one event, as in most files."""
         window, reader = self._cursor.window, self._reader
         text, at, line = window.text, window.at, window.line
         if not self._cursor.fresh or self._cursor.indent or self._cursor.one_line:
@@ -82,18 +82,18 @@ class Objects:
             window.at, window.line, window.passed = at, line, window.passed + at - window.at
 
     def _rows(self) -> Iterator[Event]:
-        """The next elements of a list that are events and share a line."""
+        """Fast path: the next events of a list that share a line."""
         window, reader = self._cursor.window, self._reader
         text, at, first = window.text, window.at, self._cursor.items
         if self._cursor.fresh or self._may_wrap():
             return
-        while found := ROW.match(text, at):
-            raw = found.group(1)
+        while row := ROW.match(text, at):
+            raw = row.group(1)
             if b"\n" in raw or len(raw) > self._cursor.most or (parsed := _parsed(raw)) is None:
                 break
             yield Event(raw, parsed, reader.origin, self._cursor.items + 1 if self._cursor.one_line else window.line)
             self._cursor.items += 1
-            at = found.end()
+            at = row.end()
         if at > window.at:
             self._cursor.on_line += self._cursor.items - first
             self._cursor.seen, self._cursor.after_span, self._cursor.fresh = True, False, False
@@ -107,22 +107,22 @@ class Objects:
         if self._is_inside():
             return self._cursor.line_span(_INSIDE)
         while True:
-            found = self._scan(scan)
-            closed = found.state is State.CLOSED and not self._takes_the_end(found)
-            if closed and not self._is_part(found):
-                return self._closed(self._cursor.window.text[self._cursor.window.at : found.at])
-            start = None if closed else self._wrapped_list(found)
+            result = self._scan(scan)
+            closed = result.state is State.CLOSED and not self._takes_the_end(result)
+            if closed and not self._is_part(result):
+                return self._closed(self._cursor.window.text[self._cursor.window.at : result.at])
+            start = None if closed else self._wrapped_list(result)
             if start is not None:
-                self._cursor.budget.spend(found.at - start)
+                self._cursor.budget.spend(result.at - start)
                 self._cursor.enter(start, wrapped=True)
                 return None
-            span = self._part(found) if closed else self._broken(found)
+            span = self._part(result) if closed else self._broken(result)
             if span is not None:
                 return span
             self._cursor.window.more()
 
     def _object_line(self) -> bytes:
-        """The rest of the line, if it may be a whole object."""
+        """The rest of the line if it may be a whole object, else empty."""
         window = self._cursor.window
         end = window.line_end() if self._cursor.fresh else -1
         if end < 0 or end - window.at > min(self._cursor.most, _LARGE):
@@ -131,7 +131,7 @@ class Objects:
         return line if line.endswith(b"}") else b""
 
     def _is_inside(self) -> bool:
-        """Whether this can only be part of an event whose beginning is cut off: others are indented less."""
+        """Whether this must be part of an event whose beginning is missing, since other events are indented less."""
         if not self._cursor.fresh or not self._cursor.indent:
             return False
         if self._cursor.event_indent is not None:
@@ -139,44 +139,44 @@ class Objects:
         return not self._cursor.open and (self._cursor.least_indent() or 0) < self._cursor.indent
 
     def _scan(self, scanning: Callable[[bytes, int, int], Scan]) -> Scan:
-        """What begins here, as far as its line of the layout or, while the budget lasts, beyond."""
+        """Scan what begins here, up to the next line of the layout or, while the budget lasts, beyond."""
         window = self._cursor.window
         while True:
             text, at = window.text, window.at
             most = min(len(text), at + self._cursor.most + 1)
             end = min(most, at + self._cursor.budget.left())
-            found = scanning(text, at, end)
-            if found.state is State.OPEN and end < most:
+            result = scanning(text, at, end)
+            if result.state is State.OPEN and end < most:
                 end = min(most, max(end, self._cursor.next_line() or most))
-                found = scanning(text, at, end)
-            if found.state is not State.OPEN or end < len(text) or window.ended:
-                return found
+                result = scanning(text, at, end)
+            if result.state is not State.OPEN or end < len(text) or window.ended:
+                return result
             window.more()
 
-    def _is_part(self, found: Scan) -> bool:
-        """Whether what begins here is only a part of an event whose beginning is missing."""
+    def _is_part(self, result: Scan) -> bool:
+        """Whether what begins here is only part of an event whose beginning is missing."""
         window = self._cursor.window
         if not self._cursor.fresh or self._cursor.open:
             return False
         line = self._cursor.next_line()
         end = len(window.text) if line is None else line
-        if found.state is not State.CLOSED or found.at >= end:
+        if result.state is not State.CLOSED or result.at >= end:
             return False
         run = self._runs.at(window.text, window.at, end, self._cursor.layout(end))
         return run.belongs is False
 
-    def _part(self, found: Scan) -> Refusal | None:
+    def _part(self, result: Scan) -> Refusal | None:
         if not self._cursor.one_line:
             return self._cursor.line_span(_INSIDE)
-        return self._bracket_span(Scan(State.BROKEN, found.at), len(self._cursor.window.text), _INSIDE)
+        return self._bracket_span(Scan(State.BROKEN, result.at), len(self._cursor.window.text), _INSIDE)
 
-    def _takes_the_end(self, found: Scan) -> bool:
-        """Whether an object is closed by the brackets of the list around it, at the end of the text: it is cut off itself."""
+    def _takes_the_end(self, result: Scan) -> bool:
+        """Whether a truncated object is closed only by the brackets of the list around it, at the end of the text."""
         window = self._cursor.window
-        if not self._cursor.open or not window.ended or blank(window.text, found.at) < len(window.text):
+        if not self._cursor.open or not window.ended or blank(window.text, result.at) < len(window.text):
             return False
         line = self._cursor.next_line()
-        return line is not None and line < found.at and not self._cursor.has_keys(line)
+        return line is not None and line < result.at and not self._cursor.has_keys(line)
 
     def _closed(self, raw: bytes) -> Event | Refusal | None:
         window = self._cursor.window
@@ -185,7 +185,7 @@ class Objects:
         parsed = None if large else _parsed(raw)
         if parsed is None and may_wrap:
             start = list_in_large(window.text, window.at, window.at + len(raw), self._reader)
-            # An invalid wrapper without events is refused, or nobody would learn of it.
+            # Refuse an invalid wrapper without events: otherwise it would be dropped silently.
             if start is not None and (large or window.text[blank(window.text, start)] != ord("]")):
                 self._enter(start, len(raw))
                 return None
@@ -207,41 +207,45 @@ class Objects:
         return self._cursor.event(raw, parsed, window.at + len(raw))
 
     def _enter(self, start: int, size: int) -> None:
-        """Go into the list of a wrapper that was read whole. One inside another is visited again for each around it."""
+        """Enter the list of a wrapper that was read whole. A nested wrapper is visited again for each one around it."""
         if self._cursor.open:
             self._cursor.budget.spend(size)
         self._cursor.enter(start, wrapped=True)
 
-    def _wrapped_list(self, found: Scan) -> int | None:
-        """Where the events of a broken or very large wrapper begin, if this is one."""
-        if self._plain or not found.missing.startswith(b"}]") or not self._may_wrap():
+    def _wrapped_list(self, result: Scan) -> int | None:
+        """Where the events of a broken or very large wrapper begin; None if this is not one."""
+        if self._plain or not result.missing.startswith(b"}]") or not self._may_wrap():
             return None
-        return list_in_broken(self._cursor.window.text, self._cursor.window.at, found.at, self._reader)
+        return list_in_broken(self._cursor.window.text, self._cursor.window.at, result.at, self._reader)
 
     def _may_wrap(self) -> bool:
-        """Whether an object here may be a wrapper. Inside a list it is not, unless the end of the list was missed."""
+        """Whether an object here may be a wrapper. Inside a list it cannot be, unless the end of the list was missed."""
         return not self._cursor.open or (self._cursor.open[-1].lost and self._cursor.budget.left() > 0)
 
-    def _broken(self, found: Scan) -> Refusal | None:
-        """The span that a broken object takes; None if more of the text has to be seen."""
+    def _broken(self, result: Scan) -> Refusal | None:
+        """The span of a broken object; None if more text is needed."""
         window = self._cursor.window
         text, at = window.text, window.at
-        end = self._end_of_long(found)
+        end = self._end_of_long(result)
         if end is not None:
             return self._cursor.span(end, TOO_LONG)
         line = self._cursor.next_line()
-        reason = self._why(found)
-        flat = self._cursor.has_keys(found.at if line is None else line)
+        reason = self._why(result)
+        flat = self._cursor.has_keys(result.at if line is None else line)
         if not flat and (self._by_line() or _ALONE.match(text, at)):
-            self._cursor.budget.spend(0 if line is None else found.at - line)
+            self._cursor.budget.spend(0 if line is None else result.at - line)
             return self._cursor.line_span(reason, self._cursor.indent)
         end = len(text) if flat or line is None else line
-        return self._bracket_span(found, end, reason)
+        return self._bracket_span(result, end, reason)
 
-    def _end_of_long(self, found: Scan) -> int | None:
-        """Where an object ends that is too long to be read, if that is in memory: it is not searched for events."""
+    def _end_of_long(self, result: Scan) -> int | None:
+        """The end of an object that is too long, if in memory. Such an object is not searched for events."""
         window = self._cursor.window
-        if found.state is not State.OPEN or found.at - window.at <= self._cursor.most or not self._cursor.budget.left():
+        if (
+            result.state is not State.OPEN
+            or result.at - window.at <= self._cursor.most
+            or not self._cursor.budget.left()
+        ):
             return None
         whole = scan(window.text, window.at, len(window.text))
         if whole.state is State.CLOSED:
@@ -249,26 +253,26 @@ class Objects:
         self._cursor.budget.spend(whole.at - window.at)
         return None
 
-    def _bracket_span(self, found: Scan, end: int, reason: str) -> Refusal | None:
+    def _bracket_span(self, result: Scan, end: int, reason: str) -> Refusal | None:
         window = self._cursor.window
         text = window.text
         layout = self._cursor.layout(end)
-        resume = next_event(text, found.at, end, missing=found.missing, layout=layout, runs=self._runs)
+        resume = next_event(text, result.at, end, missing=result.missing, layout=layout, runs=self._runs)
         if resume == len(text) and not window.ended and resume - window.at <= self._cursor.most:
             return None
         return self._cursor.span(resume, reason)
 
-    def _why(self, found: Scan) -> str:
+    def _why(self, result: Scan) -> str:
         text, at = self._cursor.window.text, self._cursor.window.at
-        if found.state is State.DEEP:
+        if result.state is State.DEEP:
             return jsontext.TOO_DEEP
-        if found.at - at > self._cursor.most:
+        if result.at - at > self._cursor.most:
             return TOO_LONG
-        if found.state in {State.OPEN, State.CLOSED}:
+        if result.state in {State.OPEN, State.CLOSED}:
             return f"not JSON: {_CUT}"
-        byte = text[found.at : found.at + 1].decode("latin-1")
-        what = "a string without an end" if byte == '"' and _is_open(text, found.at) else f"unexpected {byte!r}"
-        return f"not JSON: {what} at byte {found.at - at + 1}"
+        byte = text[result.at : result.at + 1].decode("latin-1")
+        what = "an unterminated string" if byte == '"' and _is_open(text, result.at) else f"unexpected {byte!r}"
+        return f"not JSON: {what} at byte {result.at - at + 1}"
 
     def _list(self) -> Refusal | None:
         if len(self._cursor.open) >= jsontext.MOST_NESTING:
@@ -287,26 +291,26 @@ class Objects:
         opened = self._cursor.open.pop()
         if not opened.wrapped:
             return None
-        found = self._scan(scan_tail)
-        if found.state is State.CLOSED or (
-            opened.lost and found.at == len(window.text) == blank(window.text, window.at)
+        result = self._scan(scan_tail)
+        if result.state is State.CLOSED or (
+            opened.lost and result.at == len(window.text) == blank(window.text, window.at)
         ):
-            window.move(found.at)
+            window.move(result.at)
             return None
         line = self._cursor.next_line()
-        reason = self._why(found)
+        reason = self._why(result)
         end = len(window.text) if line is None else line
-        self._cursor.budget.spend(found.at - end)
-        return self._bracket_span(found, end, reason) or self._cursor.line_span(reason)
+        self._cursor.budget.spend(result.at - end)
+        return self._bracket_span(result, end, reason) or self._cursor.line_span(reason)
 
     def _other(self) -> Event | Refusal | None:
-        """What is neither an object nor a list."""
+        """Read what is neither an object nor a list."""
         cursor, window = self._cursor, self._cursor.window
         if window.line_end() < 0 and len(window.text) - window.at < MOST_KEPT and window.more():
             return None
         if window.text[window.at] in b"]}":
             return None if self._is_expected_end() else self._stray()
-        end = window.line_end() if cursor.fresh else window.at  # Within a line its rest is not looked at for each span.
+        end = window.line_end() if cursor.fresh else window.at  # Within a line, do not scan its rest for each span.
         line = window.text[window.at : len(window.text) if end < 0 else end]
         plain = _PLAIN.match(window.text, window.at)
         alone = plain is not None and (not self._by_line() or line.strip(_END_OF_LINE) == plain.group())
@@ -334,7 +338,7 @@ class Objects:
             self._cursor.window.more()
 
     def _is_expected_end(self) -> bool:
-        """Take a bracket that closes what an unreadable span has opened, or what begins before the text."""
+        """Consume a bracket opened in an unreadable span or before the text; False if it closes neither."""
         window = self._cursor.window
         opened = self._cursor.open[-1] if self._cursor.open else None
         end = window.at + 1
@@ -343,7 +347,7 @@ class Objects:
         elif not self._cursor.after_span:
             if not self._cursor.cut_head or not _LAST.match(window.text, window.at):
                 return False
-            # All of them at once, so that the end of the text is sought once. A list that is open is closed on its own.
+            # Take all of them at once, to look for the end of the text only once. An open list is closed separately.
             brackets = (_OBJECT_ENDS if opened else _ENDS).match(window.text, window.at)
             end = brackets.end() if brackets else end
         window.move(end)
@@ -351,7 +355,7 @@ class Objects:
         return True
 
     def _cef(self, line: bytes) -> Event | Refusal:
-        """A line in the Common Event Format, made the JSON object that its connector reads."""
+        """Convert a line in the Common Event Format to the JSON object that its connector reads."""
         end = self._cursor.window.at + len(line)
         if len(line) > self._cursor.most:
             return self._cursor.line_span(TOO_LONG)
@@ -370,7 +374,7 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
 
 
 def _why_no_event(text: bytes) -> str | None:
-    """Why a plain value is no event; None if it is not even a value."""
+    """Why a plain value is not an event; None if it is not a valid value."""
     try:
         jsontext.parse(text)
         jsontext.parse_object(text)

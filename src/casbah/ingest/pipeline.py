@@ -1,7 +1,6 @@
-"""From a page of events to arrivals: connectors' drafts get their ids and become the bytes of records.
+"""Turns a page of events into new activities: connectors' drafts get their ids and become the bytes of records.
 
-One call per file or page, because identical events without an id of their own are told apart by their count
-within it.
+Make one call per file or page: identical events without an id are distinguished by their count within it.
 """
 
 from collections import Counter
@@ -26,9 +25,9 @@ def new_activities(
     *,
     reserved: bool = False,
 ) -> Iterator[NewActivity | Refusal]:
-    """What the events of one file or page become, in order, enriched if they are to be; refusals from reading pass through.
+    """The new activities of one file or page, in order, enriched if there is an Enrichment. Refusals pass through.
 
-    `reserved`: what only the server itself may store is let through; for its own acts.
+    `reserved` allows activities that only the server may store, for its own audit trail.
     """
     return (item for _, item in with_lines(items, enrichment, reserved=reserved))
 
@@ -39,7 +38,7 @@ def with_lines(
     *,
     reserved: bool = False,
 ) -> Iterator[tuple[int, NewActivity | Refusal]]:
-    """The same, each with the line of its event: one event may become several arrivals."""
+    """Like `new_activities`, each with the line of its event: one event may become several activities."""
     seen = Seen()
     for item in items:
         if isinstance(item, Refusal):
@@ -47,23 +46,23 @@ def with_lines(
             continue
         event = item.event
         try:
-            made = _of_event(item, seen, enrichment)
-            for arrival in () if reserved else made:
-                require_unreserved(arrival)
-            for arrival in made:
-                yield event.line, arrival
+            activities = _of_event(item, seen, enrichment)
+            for activity in () if reserved else activities:
+                require_unreserved(activity)
+            for activity in activities:
+                yield event.line, activity
         except UnusableEventError as error:
             yield event.line, Refusal(event.origin, event.line, str(error), event.raw)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How many identical events without an id have gone before."""
+    """Counts identical events without an id."""
 
     _counts: Counter[bytes] = field(default_factory=Counter)
 
     def numbered(self, name: str) -> str:
-        """`name`, for the first; `name-<n>` for the n-th after it."""
+        """`name` for the first call, `name-<n>` for the n-th call after it."""
         key = sha256(name.encode("utf-8", "surrogatepass")).digest()
         count = self._counts[key]
         self._counts[key] = count + 1
@@ -76,32 +75,32 @@ def digest_of(event: Event) -> str:
 
 
 def _of_event(item: Recognised, seen: Seen, enrichment: Enrichment | None) -> list[NewActivity]:
-    """All of an event's arrivals at once, so that an event is refused whole."""
+    """All activities of an event at once, so that an event is refused as a whole."""
     event = item.event
-    made = list(item.connector.drafts(event))
-    for each in made:
-        if not within_bounds(each.timestamp):
-            raise UnusableEventError(f"no usable time: {each.timestamp} ms is outside 0 to 2^43 - 1")
-        if isinstance(each, Draft) and not _operation(each):
+    drafts = list(item.connector.drafts(event))
+    for draft in drafts:
+        if not within_bounds(draft.timestamp):
+            raise UnusableEventError(f"no usable time: {draft.timestamp} ms is outside 0 to 2^43 - 1")
+        if isinstance(draft, Draft) and not _operation(draft):
             raise UnusableEventError("no operation: the event does not say what was done")
-    digest = digest_of(event) if any(isinstance(each, Draft) for each in made) else ""
-    return [_arrival(event, each, digest, seen, enrichment) for each in made]
+    digest = digest_of(event) if any(isinstance(draft, Draft) for draft in drafts) else ""
+    return [_new_activity(event, draft, digest, seen, enrichment) for draft in drafts]
 
 
 def _operation(draft: Draft) -> str:
-    """What was done, or "": a record must say it, because no activity can be found or judged without."""
+    """The operation, or "". It is required: an activity without one is useless in searches and policies."""
     main = draft.keys.get("mainInfo")
     operation = main.get("rawOperationName") if isinstance(main, Mapping) else None
     return operation.strip() if isinstance(operation, str) else ""
 
 
-def _arrival(
-    event: Event, made: Draft | Ready | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
+def _new_activity(
+    event: Event, draft: Draft | Ready | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
 ) -> NewActivity:
-    if isinstance(made, Draft):
-        return _drafted(event, made, digest, seen, enrichment)
-    found = _ready(event, made, seen) if isinstance(made, Ready) else made
-    return found if enrichment is None else enrichment.enriched(found)
+    if isinstance(draft, Draft):
+        return _drafted(event, draft, digest, seen, enrichment)
+    activity = _ready(event, draft, seen) if isinstance(draft, Ready) else draft
+    return activity if enrichment is None else enrichment.enriched(activity)
 
 
 def _drafted(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:

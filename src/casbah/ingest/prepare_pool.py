@@ -1,8 +1,8 @@
-"""Bodies made ready for the store in processes beside this one, so that this one has its time for storing and answering.
+"""A pool of worker processes that prepare ingest bodies, to keep the main process free for storing and answering.
 
-A body of some size is parsed, normalised and prepared in one of a few processes, started when the first such body comes. It
-comes back in pieces, so that one piece is stored while the next is made ready. Small bodies are not worth the way there,
-and very large ones are taken here, for the sake of memory.
+A worker parses, normalises and prepares a body; workers start with the first body that needs one. Results come back in
+chunks, so that one chunk is stored while the next is prepared. Small bodies are not worth the transfer; very large ones are
+prepared in the main process to save memory.
 """
 
 import gc
@@ -27,82 +27,82 @@ from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.networks import IpRanges
 
 Connectors = Callable[[], Mapping[str, Connector]]
-Opened = Callable[[], Enrichment]
+OpenEnrichment = Callable[[], Enrichment]
 Prepare = Callable[[NewActivity], Any]
 
 PIECE = 1_000
-"""Items that come back together."""
+"""Items per chunk of results."""
 
 _LEAST_BYTES, _MOST_BYTES = 200_000, 32_000_000
 _GRACE = 5.0
-"""Seconds that a process has to end by itself."""
+"""Seconds to wait for a killed process."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
     process: BaseProcess
-    line: Connection
+    connection: Connection
 
     def stop(self) -> None:
-        """End the process, whatever it does. Only for whoever may use its line."""
-        self.line.close()
+        """Kill the process. Call only while holding the worker: this closes its connection."""
+        self.connection.close()
         self.process.kill()
         self.process.join(_GRACE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
-    """What a process beside this one opens for itself."""
+class _WorkerSetup:
+    """What a worker process needs to set itself up."""
 
     connectors: Connectors
-    enrichment: Opened
+    enrichment: OpenEnrichment
     prepare: Prepare
 
 
 class PreparePool:
-    """Makes bodies ready. What is called goes to other processes, so it is a function of a module, or of a plain value.
+    """Prepares bodies in worker processes. The callables must be picklable.
 
-    `enrichment` opens what is known beside what sources say; here it is `known`, which is open already.
+    `enrichment` opens the enrichment in a worker; `known` is the one already open in this process.
     """
 
     def __init__(
-        self, processes: int, *, connectors: Connectors, prepare: Prepare, enrichment: Opened, known: Enrichment
+        self, processes: int, *, connectors: Connectors, prepare: Prepare, enrichment: OpenEnrichment, known: Enrichment
     ) -> None:
-        self._recipe = _Recipe(connectors, enrichment, prepare)
+        self._setup = _WorkerSetup(connectors, enrichment, prepare)
         self._connectors = Detector(connectors())
         self._enrichment = known
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
-        """Processes that have nothing to do, and a None for each that may still be started."""
+        """Idle workers, and a None for each that may still be started."""
 
         for _ in range(processes):
             self._free.put(None)
         self._changing = threading.Lock()
         self._running: list[_Worker] = []
-        self._to_use = processes > 0
+        self._enabled = processes > 0
         self._closed = False
 
     def items(
         self, text: bytes, source: str | None, *, limits: Limits, ranges: IpRanges | None = None
     ) -> Iterator[Any]:
-        """What a body holds, each with its line: refusals, and arrivals or what `prepare` makes of them; `ranges` are the
-        tenant's.
+        """The items of a body, each with its line: refusals, new activities, and results of `prepare`; `ranges` are the
+        tenant's. Raises MalformedBodyError.
         """
         done = 0
-        if _LEAST_BYTES <= len(text) <= _MOST_BYTES and (worker := self._taken()) is not None:
+        if _LEAST_BYTES <= len(text) <= _MOST_BYTES and (worker := self._worker()) is not None:
             try:
                 for piece in self._pieces(worker, (text, source, limits, ranges)):
                     yield from piece
                     done += len(piece)
-            except (OSError, EOFError):  # Somebody killed it, for want of memory perhaps. The rest is done here.
+            except (OSError, EOFError):  # The worker was killed, perhaps for lack of memory: do the rest here.
                 pass
             else:
                 return
         enrichment = self._enrichment.knowing(ranges)
-        found = items(text, source, connectors=self._connectors, limits=limits, enrichment=enrichment)
-        yield from islice(found, done, None)
+        remaining = items(text, source, connectors=self._connectors, limits=limits, enrichment=enrichment)
+        yield from islice(remaining, done, None)
 
     def close(self) -> None:
-        """End the processes. Whoever waits for one does its work here."""
+        """Kill the workers. Requests waiting for one prepare their bodies in this process."""
         with self._changing:
             self._closed = True
             running = list(self._running)
@@ -110,21 +110,21 @@ class PreparePool:
             worker.process.kill()
         self._free.put(None)
 
-    def _taken(self) -> _Worker | None:
-        """A process for one body, once there is one; None if there are to be none."""
-        if not self._to_use:
+    def _worker(self) -> _Worker | None:
+        """Wait for a worker for one body; None if the pool is closed or has no workers."""
+        if not self._enabled:
             return None
         worker = self._free.get()
         with self._changing:
             if self._closed:
                 self._free.put(worker)
                 return None
-        return worker or self._started()
+        return worker or self._start()
 
-    def _started(self) -> _Worker:
+    def _start(self) -> _Worker:
         spawning = get_context("spawn")
         ours, theirs = spawning.Pipe()
-        process = spawning.Process(target=_serve, args=(theirs, self._recipe), name="casbah-ingest", daemon=True)
+        process = spawning.Process(target=_serve, args=(theirs, self._setup), name="casbah-ingest", daemon=True)
         process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -135,60 +135,60 @@ class PreparePool:
         return worker
 
     def _pieces(self, worker: _Worker, body: tuple[Any, ...]) -> Iterator[list[Any]]:
-        """What a process makes of a body. Raises what it raised, OSError or EOFError if it has died."""
+        """A worker's results for a body. Raises the worker's exception; OSError or EOFError if it died."""
         whole = False
         try:
-            worker.line.send(body)
+            worker.connection.send(body)
             while True:
-                piece, wrong = worker.line.recv()
+                piece, error = worker.connection.recv()
                 if piece:
                     yield piece
                     continue
                 whole = True
-                if wrong is not None:
-                    raise wrong
+                if error is not None:
+                    raise error
                 return
         finally:
             if whole:
                 self._free.put(worker)
             else:
-                self._lost(worker)
+                self._discard(worker)
 
-    def _lost(self, worker: _Worker) -> None:
-        """A process that died, or whose answer nobody has heard to its end. The next body has a new one."""
+    def _discard(self, worker: _Worker) -> None:
+        """Discard a worker that died or whose results were not read to the end. The next body gets a new one."""
         worker.stop()
         with self._changing:
             self._running.remove(worker)
         self._free.put(None)
 
 
-def _serve(line: Connection, recipe: _Recipe) -> None:
-    """Make bodies ready until the line is closed at the other end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever started us decides when we end.
-    connectors, enrichment = Detector(recipe.connectors()), recipe.enrichment()
-    # Parsed events have no cycles for the garbage collector to find, and it would look for them at every few hundred.
+def _serve(connection: Connection, setup: _WorkerSetup) -> None:
+    """Prepare bodies until the other end closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent process decides when to stop.
+    connectors, enrichment = Detector(setup.connectors()), setup.enrichment()
+    # Parsed events have no reference cycles, but the default thresholds would collect after every few hundred.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     while True:
         try:
-            text, source, limits, ranges = line.recv()
+            text, source, limits, ranges = connection.recv()
         except EOFError:
             return
         known = enrichment.knowing(ranges)
         read = partial(items, text, source, connectors=connectors, limits=limits, enrichment=known)
-        line.send((None, _sent(line, read, recipe.prepare)))
+        connection.send((None, _send_items(connection, read, setup.prepare)))
 
 
-def _sent(
-    line: Connection, found: Callable[[], Iterable[tuple[int, NewActivity | Refusal]]], prepare: Prepare
+def _send_items(
+    connection: Connection, read: Callable[[], Iterable[tuple[int, NewActivity | Refusal]]], prepare: Prepare
 ) -> Exception | None:
-    """Send all of it in pieces; what went wrong with the body, if something did."""
+    """Send all items in chunks. Returns the exception that the body caused, if any."""
     try:
-        ready = ((number, item if isinstance(item, Refusal) else prepare(item)) for number, item in found())
+        ready = ((number, item if isinstance(item, Refusal) else prepare(item)) for number, item in read())
         while piece := list(islice(ready, PIECE)):
-            line.send((piece, None))
+            connection.send((piece, None))
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001  it goes to whoever sent the body, and is raised there
+    except Exception as error:  # noqa: BLE001  sent to the parent process, which raises it
         return error
     return None

@@ -1,7 +1,6 @@
-"""The record's shape: what the connectors read out of an event goes to the places where MDCA's records have
-it.
+"""Builds records in MDCA's layout from the parts that connectors read out of an event.
 
-`records.md` names the keys, `filters.md` says which filter reads which. A key without a value is left out.
+`records.md` lists the keys, `filters.md` which filter reads which. Keys without a value are left out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +29,7 @@ MOST_OBJECTS = 100
 
 @dataclass(frozen=True, slots=True)
 class ActivityKind:
-    """How the record names a kind of activity, beside its category."""
+    """The names that a record uses for a kind of activity, besides its category."""
 
     type: str
     generic: str
@@ -61,7 +60,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """The tenant, account or customer of the source: its own name, and its number where the name is one."""
+    """The source's tenant, account or customer: its name, and the same as a number if it is one."""
 
     name: str
     number: int = 0
@@ -69,7 +68,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: the name that people know, and the id that the directory knows."""
+    """Who did it: the name shown to people, and the id in the directory."""
 
     name: str
     id: str
@@ -78,7 +77,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether it succeeded, and what the source says about that."""
+    """Whether it succeeded, and the source's message."""
 
     success: bool
     message: str = ""
@@ -86,7 +85,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that the activity was about, for `mainInfo.eventObjects`."""
+    """An object of the activity, for `mainInfo.eventObjects`."""
 
     type: int
     role: int
@@ -99,7 +98,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordParts:
-    """One activity, before it is laid out."""
+    """The parts of one activity's record."""
 
     app: App
     instance: Instance
@@ -117,91 +116,91 @@ class RecordParts:
     location: Mapping[str, Any] | None = None
     directory: str = ""
     title: str = ""
-    """The operation as people say it, where the source has that."""
+    """The operation in plain words, if the source has them."""
 
     sentence: str = ""
-    """What happened, in the source's own words."""
+    """The source's own description of what happened."""
 
 
-def keys(shape: RecordParts) -> dict[str, Any]:
-    """The record's own keys, in order. A failed sign-in is a failure, whatever else the source says of it."""
-    if shape.category == FAILED_LOGIN and (shape.outcome is None or shape.outcome.success):
-        shape = replace(shape, outcome=Outcome(success=False))
-    kind = _KINDS.get(shape.category, _BASIC)
+def keys(parts: RecordParts) -> dict[str, Any]:
+    """The record's own keys, in order. A failed sign-in counts as a failure, whatever outcome the source reports."""
+    if parts.category == FAILED_LOGIN and (parts.outcome is None or parts.outcome.success):
+        parts = replace(parts, outcome=Outcome(success=False))
+    kind = _KINDS.get(parts.category, _BASIC)
     return {
-        **({"aadTenantId": shape.directory} if shape.directory else {}),
-        "appId": shape.app.id,
-        "saasId": shape.app.id,
-        "srcAppId": shape.app.connector,
-        "appName": shape.app.name,
-        "instanceId": shape.instance.number,
-        **({"instanceName": shape.instance.name} if shape.instance.name else {}),
-        "eventTypeName": shape.category,
-        "eventTypeValue": shape.event_type,
+        **({"aadTenantId": parts.directory} if parts.directory else {}),
+        "appId": parts.app.id,
+        "saasId": parts.app.id,
+        "srcAppId": parts.app.connector,
+        "appName": parts.app.name,
+        "instanceId": parts.instance.number,
+        **({"instanceName": parts.instance.name} if parts.instance.name else {}),
+        "eventTypeName": parts.category,
+        "eventTypeValue": parts.event_type,
         "genericEventType": kind.generic,
-        **_description(shape, kind),
-        "mainInfo": _main_info(shape, kind),
-        **_origin(shape),
-        **_people(shape, kind),
-        "isAdminOperation": shape.admin,
-        **({"isImpersonated": True} if shape.impersonated else {}),
+        **_description(parts, kind),
+        "mainInfo": _main_info(parts, kind),
+        **_origin(parts),
+        **_people(parts, kind),
+        "isAdminOperation": parts.admin,
+        **({"isImpersonated": True} if parts.impersonated else {}),
         "source": APP_CONNECTOR,
         "severity": "INFO",
     }
 
 
-def _description(shape: RecordParts, kind: ActivityKind) -> dict[str, str]:
-    failure = shape.outcome.message if shape.outcome and not shape.outcome.success else ""
-    sentence = HEADINGS.get(shape.category) or shape.sentence
+def _description(parts: RecordParts, kind: ActivityKind) -> dict[str, str]:
+    failure = parts.outcome.message if parts.outcome and not parts.outcome.success else ""
+    sentence = HEADINGS.get(parts.category) or parts.sentence
     if not sentence:
-        title = shape.title or shape.operation
-        sentence = f"{title}: {shape.subject}" if shape.subject else title
+        title = parts.title or parts.operation
+        sentence = f"{title}: {parts.subject}" if parts.subject else title
     if failure:
         sentence = f"{sentence} (Failure message: {failure})"
     return {"description": sentence, "description_id": kind.description}
 
 
-def _main_info(shape: RecordParts, kind: ActivityKind) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _main_info(parts: RecordParts, kind: ActivityKind) -> dict[str, Any]:
+    info: dict[str, Any] = {
         "type": kind.type,
-        "rawOperationName": shape.operation,
-        "prettyOperationName": shape.title or shape.operation,
-        "eventObjects": [*map(_event_object, _bounded(shape.targets)), *_actor_objects(shape, kind)],
+        "rawOperationName": parts.operation,
+        "prettyOperationName": parts.title or parts.operation,
+        "eventObjects": [*map(_event_object, _bounded(parts.targets)), *_actor_objects(parts, kind)],
     }
-    if shape.outcome:
-        message = {"message": shape.outcome.message} if shape.outcome.message else {}
-        found["activityResult"] = {"isSuccess": shape.outcome.success, **message}
-    return found
+    if parts.outcome:
+        message = {"message": parts.outcome.message} if parts.outcome.message else {}
+        info["activityResult"] = {"isSuccess": parts.outcome.success, **message}
+    return info
 
 
 def _bounded(targets: Iterable[Target]) -> list[Target]:
-    """Each target once, and no more than a reader can bear; all of them stand in `rawDataJson`."""
+    """Distinct targets, at most MOST_OBJECTS; `rawDataJson` holds all of them."""
     return list(dict.fromkeys(targets))[:MOST_OBJECTS]
 
 
 def _event_object(target: Target) -> dict[str, Any]:
-    found: dict[str, Any] = {"objType": target.type, "role": target.role}
+    built: dict[str, Any] = {"objType": target.type, "role": target.role}
     if target.id:
-        found["id"] = target.id
+        built["id"] = target.id
     if target.name:
-        found["name"] = target.name
+        built["name"] = target.name
     if target.value:
-        found["value"] = target.value
+        built["value"] = target.value
     if target.service_type:
-        found["serviceObjectType"] = target.service_type
+        built["serviceObjectType"] = target.service_type
     if target.labels:
-        found["labels"] = list(target.labels)
-    found["tags"] = []
-    return found
+        built["labels"] = list(target.labels)
+    built["tags"] = []
+    return built
 
 
-def _actor_objects(shape: RecordParts, kind: ActivityKind) -> list[dict[str, Any]]:
-    actor = shape.actor
+def _actor_objects(parts: RecordParts, kind: ActivityKind) -> list[dict[str, Any]]:
+    actor = parts.actor
     shared = {
         "name": actor.name or actor.id,
         "role": kind.actor_role,
         "saasId": actor.saas,
-        "instanceId": shape.instance.number,
+        "instanceId": parts.instance.number,
         "resolved": False,
         "tags": [],
     }
@@ -209,35 +208,35 @@ def _actor_objects(shape: RecordParts, kind: ActivityKind) -> list[dict[str, Any
     return [{"objType": kind_of, "id": identity, **shared} for kind_of, identity in rows if identity]
 
 
-def _origin(shape: RecordParts) -> dict[str, Any]:
-    """Where it came from: addresses, agent, place."""
-    location = shape.location or {}
+def _origin(parts: RecordParts) -> dict[str, Any]:
+    """The origin: addresses, user agent, location."""
+    location = parts.location or {}
     country = location.get("countryCode")
     device = {
-        **({"clientIP": shape.addresses[0]} if shape.addresses else {}),
-        **({"userAgent": shape.agent} if shape.agent else {}),
+        **({"clientIP": parts.addresses[0]} if parts.addresses else {}),
+        **({"userAgent": parts.agent} if parts.agent else {}),
         **({"countryCode": country} if country else {}),
     }
     return {
         **({"device": device} if device else {}),
         **({"location": location} if location else {}),
-        **({"internals": {"otherIPs": list(shape.addresses[1:])}} if len(shape.addresses) > 1 else {}),
+        **({"internals": {"otherIPs": list(parts.addresses[1:])}} if len(parts.addresses) > 1 else {}),
     }
 
 
-def _people(shape: RecordParts, kind: ActivityKind) -> dict[str, Any]:
-    """A failed log-on has no user, only the name that was tried, as MDCA's own records have it."""
-    actor = shape.actor
+def _people(parts: RecordParts, kind: ActivityKind) -> dict[str, Any]:
+    """A failed sign-in has no user, only the name that was tried, as in MDCA's own records."""
+    actor = parts.actor
     if not (actor.name or actor.id):
         return {"entityData": {}}
     name = actor.name or actor.id
-    holder = "failedUserData" if shape.category == FAILED_LOGIN else "user"
+    holder = "failedUserData" if parts.category == FAILED_LOGIN else "user"
     return {
         **({holder: {"userName": actor.name}} if actor.name else {}),
         "resolvedActor": {
             "id": actor.id or actor.name,
             "saasId": str(actor.saas),
-            "instanceId": str(shape.instance.number),
+            "instanceId": str(parts.instance.number),
             "objType": str(ACCOUNT if actor.id else NAMED_ACCOUNT),
             "role": str(kind.actor_role),
             "name": name,
@@ -245,19 +244,19 @@ def _people(shape: RecordParts, kind: ActivityKind) -> dict[str, Any]:
             "tags": [],
         },
         "entityData": {
-            "0": _entity(shape, actor.name),
+            "0": _entity(parts, actor.name),
             "1": None,
-            "2": _entity(shape, actor.id),
+            "2": _entity(parts, actor.id),
         },
     }
 
 
-def _entity(shape: RecordParts, identity: str) -> dict[str, Any] | None:
+def _entity(parts: RecordParts, identity: str) -> dict[str, Any] | None:
     if not identity:
         return None
     return {
-        "displayName": shape.actor.name or shape.actor.id,
-        "id": {"id": identity, "saas": shape.actor.saas, "inst": shape.instance.number},
+        "displayName": parts.actor.name or parts.actor.id,
+        "id": {"id": identity, "saas": parts.actor.saas, "inst": parts.instance.number},
         "resolved": False,
     }
 

@@ -1,8 +1,8 @@
-"""Where reading goes on after an error in JSON text: at the next event of the layout, never inside a value.
+"""Finds where to resume after an error in JSON text: at the next event of the layout, never inside a value.
 
-Lines tell where the layout has a line of its own for the beginning of each event: whatever is nested in one is
-indented further, so a line at the indentation of the broken event begins something else. Where several events share a
-line, or nested values are not indented, brackets have to tell.
+If each event begins on its own line, indentation decides: nested lines are indented further, so a line at the indentation
+of the broken event begins something else. If several events share a line, or nested values are not indented, brackets
+decide.
 """
 
 import re
@@ -15,7 +15,7 @@ from casbah.ingest.jsontext import MOST_NESTING
 from casbah.ingest.line_reader import Budget
 
 MARK = b"\xef\xbb\xbf"
-"""The byte order mark of UTF-8. Files joined to one have it at the start of any line."""
+"""The UTF-8 byte order mark. In concatenated files it may start any line."""
 
 _MOST_INDENT = 100
 _FIRST = re.compile(rb"\n(?:" + MARK + rb")?([ \t]*+)(?:\}[ \t]*+,?[ \t]*+)?\{")
@@ -29,24 +29,23 @@ _OBJECT_END, _LIST_END = ord("}"), ord("]")
 
 
 def next_line(text: bytes, at: int, indent: int) -> int | None:
-    """Where a broken event ends that began at `at`, on a line with this indentation; None if not in this text.
+    """Where a broken event that began at `at`, on a line with this indentation, ends; None if not in this text.
 
-    It ends at the line feed before a line that begins something else, or after the bracket that closes it on a line
-    of its own.
+    It ends at the line feed before a line that begins something else, or after its closing bracket on a separate line.
     """
-    found = _line_pattern(min(indent, _MOST_INDENT)).search(text, at)
-    if found is None:
+    line = _line_pattern(min(indent, _MOST_INDENT)).search(text, at)
+    if line is None:
         return None
-    return found.end() if found.group(1) else found.start()
+    return line.end() if line.group(1) else line.start()
 
 
 def has_keys_at(text: bytes, start: int, end: int, indent: int) -> bool:
-    """Whether keys begin lines at this indentation, so that indentation tells nothing about what is nested."""
+    """Whether keys begin lines at this indentation, so that indentation does not show nesting."""
     return _key_pattern(min(indent, _MOST_INDENT)).search(text, start, end) is not None
 
 
 def least_indent(text: bytes) -> int | None:
-    """The least indentation of a line that begins an object. The first line does not count: it may be cut off."""
+    """The least indentation of a line that begins an object. The first line, possibly truncated, does not count."""
     return min((len(blanks) for blanks in _FIRST.findall(text)), default=None)
 
 
@@ -64,7 +63,7 @@ def _key_pattern(indent: int) -> re.Pattern[bytes]:
 
 
 class Layout(NamedTuple):
-    """What is around the events: a list or not; `head` is true for text before the first of them, and `final` if nothing
+    """The surroundings of a span: `in_list` if the events are in a list, `head` before the first event, `final` if nothing
     follows the text.
     """
 
@@ -74,15 +73,15 @@ class Layout(NamedTuple):
 
 
 def next_event(text: bytes, at: int, end: int, *, missing: bytes, layout: Layout, runs: "Runs") -> int:
-    """Where the next event begins, or where the text from `at` on is the layout's again; `end` if neither.
+    """Where, from `at`, the next event begins or the broken event ends; `end` if neither.
 
-    `missing` are the brackets that the broken event lacks at `at`; none if the text belongs to no event.
+    `missing` holds the closing brackets missing from the broken event at `at`; empty if the text belongs to no event.
     """
     return _Skipping(text, end, missing, layout, runs).run(at)
 
 
 class _Skipping:
-    """Follows the brackets of broken text. An object where the text cannot have one as a value may be an event."""
+    """Follows the brackets of broken text. An object where no value can be is possibly an event."""
 
     def __init__(self, text: bytes, end: int, missing: bytes, layout: Layout, runs: "Runs") -> None:
         self._runs = runs
@@ -118,20 +117,20 @@ class _Skipping:
         return self._end
 
     def _past_openings(self, at: int) -> int:
-        """Past all that only opens, in one step, where no event can begin because it is too deep."""
-        found = _OPENINGS.match(self._text, at, self._end) if len(self._missing) > MOST_NESTING else None
-        if found is None:
+        """Skip opening brackets in one step where events are impossible because of the depth."""
+        openings = _OPENINGS.match(self._text, at, self._end) if len(self._missing) > MOST_NESTING else None
+        if openings is None:
             return at
-        opened = _QUOTED.sub(b"", found.group()).translate(_CLOSING, _NO_OPENING)
+        opened = _QUOTED.sub(b"", openings.group()).translate(_CLOSING, _NO_OPENING)
         self._missing += opened
         self._lists += opened.count(b"]")
-        return found.end()
+        return openings.end()
 
     def _close(self, bracket: int, at: int) -> int | None:
-        """Close what `bracket` closes, and what is open inside; where the broken text ends if it ends with that."""
+        """Close what `bracket` closes and everything inside it. Returns the end of the broken text if this ends it."""
         if bracket == _LIST_END and not self._lists:
             return at if self._layout.in_list else None
-        # The bracket of the broken event itself is not searched for, so that the cost stays linear.
+        # Do not search for the bracket of the broken event itself, so that the cost stays linear.
         objects = len(self._missing) - self._lists
         only_itself = bracket == _OBJECT_END and objects == 1
         kept = 0 if only_itself else max(0, self._missing.rfind(bracket))
@@ -141,13 +140,13 @@ class _Skipping:
             and len(self._missing) > 1
             and _FOLLOWS_INSIDE.match(self._text, at + 1, self._end)
         ):
-            kept = len(self._missing) - 1  # It is the wrong bracket for what is open innermost.
+            kept = len(self._missing) - 1  # The wrong bracket for the innermost open value.
         self._lists -= self._missing.count(b"]", kept)
         del self._missing[kept:]
         return at + 1 if self._inside and not self._missing else None
 
     def _may_begin(self, before: bytes) -> bool:
-        """Whether an object here may belong to the layout, as far as what precedes it tells."""
+        """Whether an object here may belong to the layout, judging by what precedes it."""
         if self._missing:
             return before != b":" and len(self._missing) <= MOST_NESTING
         return before in b",}" if self._layout.in_list or self._layout.head else before != b":"
@@ -162,34 +161,34 @@ class _Skipping:
 
 
 class Run(NamedTuple):
-    """Whether objects one after another belong to the layout, None if more of the text has to be seen, and where they end."""
+    """Whether consecutive objects belong to the layout (None if more text is needed), and where they end."""
 
     end: int
     belongs: bool | None
 
 
 class Runs:
-    """The runs of events that were followed. A later start in one has the same end and the same answer, so that text in
-    which garbage follows every event is visited once, not once for each of them.
+    """A cache of runs of events. A later start within a run has the same end and answer, so that text with garbage after
+    every event is visited once, not once per event.
     """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._text = b""
         self._visited = 0
-        """How far the text was visited."""
+        """The end of the text visited so far."""
 
         self._followed: list[_Followed] = []
-        """Each ends before the one before it: runs in nested lists come after those around them."""
+        """Each ends before its predecessor: runs in nested lists come after the runs around them."""
 
         self._tail: tuple[int, int, bool] | None = None
-        """Where the last tail was sought and up to where, and whether there was one."""
+        """The start and end of the last search for a tail, and whether there was one."""
 
     def at(self, text: bytes, start: int, end: int, layout: Layout) -> Run:
-        """Whether the object at `start` and those after it are events, as what follows them tells.
+        """Whether the object at `start` and those after it are events, judging by what follows them.
 
-        Elements of a nested list look like events up to the end of that list, where brackets follow that close nothing of
-        the layout. What would be visited again once the budget is used up belongs to no run.
+        Elements of a nested list look like events until the end of that list, where closing brackets follow that the
+        layout does not have. Text that could only be visited again beyond the budget belongs to no run.
         """
         if self._text is not text:
             self._text, self._visited, self._followed, self._tail = text, start, [], None
@@ -228,7 +227,7 @@ class Runs:
         return _Followed((end, layout), Run(at, belongs), start, start, at)
 
     def _ends(self, text: bytes, at: int, end: int) -> bool:
-        """Whether the text ends after the list that ends at `at`, but for the rest of what is around it."""
+        """Whether the text ends after the list that ends at `at`, except for the rest of a wrapper."""
         closing = CLOSING.match(text, at, end)
         at = closing.end() if closing else at
         if self._tail is None or self._tail[:2] != (at, end):
@@ -238,7 +237,7 @@ class Runs:
 
 @dataclass(slots=True)
 class _Followed:
-    """A run that was followed `within` an end and a layout. The answer holds for what begins before `last`."""
+    """A run followed up to an end in a layout (`within`). The answer holds for starts before `last`."""
 
     within: tuple[int, Layout]
     run: Run
@@ -247,7 +246,7 @@ class _Followed:
     last: int
 
     def has(self, text: bytes, start: int) -> bool:
-        """Whether something of the run begins at `start`. To be asked in the order of the text."""
+        """Whether an item of the run begins at `start`. Call with increasing positions."""
         while self.next <= start:
             self.start = self.next
             self.next, _ = _past_item(text, self.start, self.within[0])
@@ -255,12 +254,12 @@ class _Followed:
 
 
 def _past_item(text: bytes, at: int, end: int) -> tuple[int, State | None]:
-    """Where a run goes on after the value or garbage at `at`; if the value breaks, where and how."""
+    """Where a run continues after the value or garbage at `at`; if the value is broken, where and how."""
     if text[at : at + 1] in b"{[":
-        found = scan(text, at, end)
-        if found.state is not State.CLOSED:
-            return found.at, found.state
-        at = found.at
+        result = scan(text, at, end)
+        if result.state is not State.CLOSED:
+            return result.at, result.state
+        at = result.at
     else:
         token = _TOKEN.match(text, at, end)
         at = token.end() if token else at + 1

@@ -1,7 +1,7 @@
-"""Events that ingest over HTTP refused, kept for a while with the reasons, so that they can be looked at and replayed.
+"""Events refused by HTTP ingest, kept for a while with the reasons, for inspection and replay.
 
-The events of one request are kept as one entry: one commit, however many there are. Bounds keep a broken shipper from filling
-the disk; the answer to its request lists or counts every refusal, kept or not.
+The events of one request are one entry, so that they take one commit. Limits keep a broken shipper from filling the disk; the
+response to its request lists or counts every refusal, kept or not.
 """
 
 import base64
@@ -17,10 +17,10 @@ from casbah.ingest.contract import Refusal
 from casbah.key_value import Entry, KeyValueStore
 
 MOST_EVENT_BYTES = 65_536
-"""Bytes of one event that are kept; of a larger one only its beginning."""
+"""Bytes kept per event; larger ones are truncated."""
 
 _MOST_EVENTS, _MOST_BYTES = 1_000, 1_048_576
-"""Events and bytes of one request that are kept."""
+"""Events and bytes kept per request."""
 
 _FRESH_SECONDS = 60
 _SEPARATOR = "."
@@ -30,7 +30,7 @@ _SEPARATOR = "."
 class Reject:
     """A refused event.
 
-    `at` is when, in ms; `source` the one that its request named; `sender` a name for display; `size` its bytes in all.
+    `at` is the time in ms; `source` the one that its request named; `sender` a display name; `size` its length in bytes.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Reject:
 class Rejects:
     """All tenants' rejects in a key-value store, a namespace per tenant. Methods may be called from any thread.
 
-    A tenant keeps up to `most` bytes, for up to `keep` ms (None: as long as there is room); the oldest go first.
+    A tenant keeps up to `most` bytes, for up to `keep` ms (None: no time limit); the oldest are removed first.
     """
 
     def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int], most: int, keep: int | None) -> None:
@@ -65,14 +65,14 @@ class Rejects:
     def keep(
         self, refusals: Sequence[Refusal], *, source: str | None, sender: str, scope: Scope, entry: str | None = None
     ) -> int:
-        """Keep the refused events of a request, under a new id if none is chosen; how many of them are kept."""
+        """Keep the refused events of a request as `entry`, by default a new one. Returns the number kept."""
         events = list(_bounded(refusals))
         if not events:
             return 0
         now = self._clock()
         name = entry or f"{now:013d}{secrets.token_hex(4)}"
         value = {"at": now, "source": source, "sender": sender, "events": events}
-        if (size := _size(value)) > self._most:  # It must not take the place of those that fit.
+        if (size := _size(value)) > self._most:  # It must not displace others that fit.
             return 0
         with self._lock:
             sizes = self._known(scope.tenant)
@@ -83,23 +83,23 @@ class Rejects:
             return len(events) if name in sizes else 0
 
     def trim(self) -> None:
-        """Remove what has been kept for long enough, in every tenant: nobody may send to it any more."""
+        """Remove expired events of every tenant, including those that receive no more events."""
         for tenant in self._key_values.drawers():
             with self._lock:
                 self._trim(tenant, self._known(tenant), self._clock())
 
     def all(self, scope: Scope) -> Sequence[Reject]:
-        """What is kept, the newest request first, its events in their order."""
+        """All rejects, newest request first, each request's events in order."""
         return self.page(scope, skip=0, limit=None)[0]
 
     def page(self, scope: Scope, *, skip: int, limit: int | None) -> tuple[Sequence[Reject], int]:
-        """A part of all, and how many there are in all."""
+        """A page of all rejects, and the total number."""
         places = self._places(scope)
         last = None if limit is None else skip + limit
         return [_reject(entry, position) for entry, position in places[skip:last]], len(places)
 
     def named(self, ids: Sequence[str], scope: Scope) -> Mapping[str, Reject]:
-        """Some of them by id; unknown ids are ignored."""
+        """Rejects by id; unknown ids are ignored."""
         known = {_id(entry, position): (entry, position) for entry, position in self._places(scope)}
         return {reject_id: _reject(*known[reject_id]) for reject_id in ids if reject_id in known}
 
@@ -130,7 +130,7 @@ class Rejects:
         return []
 
     def _places(self, scope: Scope) -> Sequence[tuple[Entry, int]]:
-        """The entry of each reject and its position there, the newest entry first; those kept for too long are left out."""
+        """The entry and position of each reject, newest entry first, without expired ones."""
         oldest = 0 if self._keep is None else self._clock() - self._keep
         entries = [entry for entry in self._key_values.all(scope.tenant) if entry.value["at"] >= oldest]
         return [(entry, position) for entry in reversed(entries) for position in _positions(entry)]
@@ -169,7 +169,7 @@ def _bounded(refusals: Iterable[Refusal]) -> Iterable[Mapping[str, Any]]:
 
 
 def _positions(entry: Entry) -> Iterable[int]:
-    """Where the rejects of an entry are: those that were removed leave their positions empty."""
+    """The positions of an entry's rejects; removed ones leave theirs empty."""
     return (position for position, event in enumerate(entry.value["events"]) if event is not None)
 
 

@@ -1,4 +1,4 @@
-"""Events that `casbah ingest` refused, read again from its rejects file."""
+"""Rereads events that `casbah ingest` refused from its rejects file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ _CUT = "cut"
 
 
 def reread(items: Iterator[Event | Refusal], reader: Reader, limits: Limits) -> Iterator[Event | Refusal]:
-    """The items, and the event that it holds in place of each line of a rejects file."""
+    """The items, with each line of a rejects file replaced by the event that it holds."""
     for item in items:
         if isinstance(item, Event) and _is_reject(item.parsed) and not reader.recognised(item.parsed):
             yield from _event_in(item, reader, limits)
@@ -29,10 +29,10 @@ def _is_reject(parsed: Mapping[str, Any]) -> bool:
 
 
 def _event_in(line: Event, reader: Reader, limits: Limits) -> Iterator[Event | Refusal]:
-    """What was refused, at the line where it is now. One that was kept in part is refused again."""
+    """The refused event, with its line in the rejects file. A truncated one is refused again."""
     raw, cut = line.parsed["event"].encode("utf-8", "surrogatepass"), line.parsed.get(_CUT, 0)
     if cut or not raw:
-        reason = "the rejects file does not hold all of this event; ingest it from where it came from"
+        reason = "the rejects file does not hold all of this event; ingest it from its source"
         yield Refusal(line.origin, line.line, reason, raw, cut)
         return
     for item in events(LineReader(BytesIO(raw), most_line=limits.line), reader):

@@ -1,4 +1,4 @@
-"""A record that was stored once, as an arrival again: for storing it anew, or elsewhere."""
+"""Turns a stored record back into a new activity, to store it again or elsewhere."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -9,19 +9,19 @@ from casbah.activity.record import identifier, integer
 from casbah.ingest import jsontext
 
 
-def arrival_of(record: bytes, activity: Mapping[str, Any] | None = None) -> NewActivity:
-    """The arrival of a whole record; `activity` is the same, parsed.
+def new_activity_of(record: bytes, activity: Mapping[str, Any] | None = None) -> NewActivity:
+    """The new activity of a whole record; `activity` is the same record parsed. Raises UnusableEventError.
 
-    Its digest is that of the source's event which it carries, so that this event is known again when the source delivers it
-    once more. One that came without a digest is known by its id all the same.
+    Its digest is that of the source event in the record, so that the event is recognised if the source delivers it again. A
+    record stored without a digest is still recognised by its id.
     """
-    found = jsontext.parse_object(record) if activity is None else activity
-    event = found.get("rawDataJson")
+    parsed = jsontext.parse_object(record) if activity is None else activity
+    event = parsed.get("rawDataJson")
     return NewActivity(
-        id=identifier(found.get("_id")) or "",
-        timestamp=integer(found.get("timestamp")) or 0,
+        id=identifier(parsed.get("_id")) or "",
+        timestamp=integer(parsed.get("timestamp")) or 0,
         record=record,
-        activity=found,
+        activity=parsed,
         digest=sha256(jsontext.canonical(event)).hexdigest() if type(event) is dict else None,
-        created=integer(found.get("created")),
+        created=integer(parsed.get("created")),
     )

@@ -1,6 +1,4 @@
-"""The spellings of a time in audit logs, to ms since the epoch; a time without a zone is UTC (`sources.md`,
-trap 6).
-"""
+"""Parses the time formats of audit logs to ms since the epoch. A time without a zone is UTC (`sources.md`, trap 6)."""
 
 import re
 from collections.abc import Mapping
@@ -15,13 +13,13 @@ _MILLISECOND = timedelta(milliseconds=1)
 _CALENDAR = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]?\d+)?)?\s?(?:[Zz]|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
-"""RFC 3339, and what ISO 8601 allows beyond it: no zone, no seconds, a comma, an offset of hours alone."""
+"""RFC 3339, plus what ISO 8601 allows: no zone, no seconds, a decimal comma, an offset in hours only."""
 
 _LEAP = re.compile(r"(:\d\d):60", re.ASCII)
-"""A leap second. Time since the epoch has none: it is taken for the second after, as POSIX does."""
+"""A leap second. Epoch time has none, so it counts as the next second, as in POSIX."""
 
 _GLUED = re.compile(r"(:\d\d:\d\d)(\d)", re.ASCII)
-"""A fraction of a second without its point, as some exports of GitHub's log have it."""
+"""A fraction of a second without its decimal point, as in some exports of GitHub's log."""
 
 _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
 _AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
@@ -33,8 +31,8 @@ _UNITS = ((10**11, 1_000), (10**14, 1), (10**17, 1e-3), (_MOST_NUMBER, 1e-6))
 
 
 def calendar(text: str) -> int | None:
-    """A calendar time: `2022-12-11T02:57:48.6930000Z`, `2022-12-11 02:57:48`, `20250918160017.614`,
-    `4/28/2021, 3:05:26.000 PM`.
+    """Parse a calendar time: `2022-12-11T02:57:48.6930000Z`, `2022-12-11 02:57:48`, `20250918160017.614`,
+    `4/28/2021, 3:05:26.000 PM`. None if it is not one.
     """
     stripped = text.strip()
     try:
@@ -56,10 +54,10 @@ def milliseconds(value: Any) -> int | None:
 
 
 def any_form(value: Any) -> int | None:
-    """A time in whatever form: a calendar time, or a number since the epoch, whose size says its unit.
+    """A calendar time, or a number since the epoch whose magnitude determines its unit; None for everything else.
 
     Numbers below 10^11 are seconds (until the year 5138), below 10^14 milliseconds, below 10^17 microseconds, else
-    nanoseconds: audit logs tell of no earlier than 1973.
+    nanoseconds: audit logs have no times before 1973.
     """
     if type(value) is str:
         moment = calendar(value)
@@ -73,16 +71,14 @@ def any_form(value: Any) -> int | None:
 
 
 def required(fields: Mapping[str, Any], *keys: str) -> int:
-    """The time under the first of `keys` that is there; the keys are looked up in lower case and named as
-    given.
-    """
+    """The time under the first of `keys` that is present, looked up in lower case. Raises UnusableEventError."""
     for key in keys:
-        found = fields.get(key.lower())
-        if found is None:
+        value = fields.get(key.lower())
+        if value is None:
             continue
-        moment = calendar(found) if type(found) is str else None
+        moment = calendar(value) if type(value) is str else None
         if moment is None:
-            raise UnusableEventError(f"no usable time: {key} is {str(found)[:_MOST_SHOWN]!r}")
+            raise UnusableEventError(f"no usable time: {key} is {str(value)[:_MOST_SHOWN]!r}")
         return moment
     raise UnusableEventError(f"no usable time: {keys[0]} is absent")
 
@@ -93,7 +89,7 @@ def within_bounds(timestamp: int) -> bool:
 
 
 def suspicion(timestamp: int, now: int) -> str | None:
-    """What is odd about a time in ms: a key of SUSPICIONS; None if nothing is. It is stored as it is all the same."""
+    """Why a time in ms looks wrong, as a key of SUSPICIONS, or None. The activity is stored unchanged either way."""
     if _SECONDS_FROM <= timestamp < _SECONDS_TO:
         return "seconds"
     if timestamp < _YEAR_2000:
@@ -107,7 +103,7 @@ SUSPICIONS = {
     "future": "are later than tomorrow",
 }
 _SECONDS_FROM, _SECONDS_TO = 10**8, 10**10
-"""As seconds these are the years 1973 to 2286; as milliseconds, the first four months of 1970."""
+"""As seconds, the years 1973 to 2286; as milliseconds, the first four months of 1970."""
 
 _YEAR_2000 = 946_684_800_000
 _DAY = 86_400_000

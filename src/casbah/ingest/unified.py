@@ -1,6 +1,4 @@
-"""What an event of Microsoft 365's unified audit log is about: site, file, folder, mailbox, people, app,
-parameters.
-"""
+"""The objects of an event in Microsoft 365's unified audit log: site, file, folder, mailbox, people, app, parameters."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +25,7 @@ _UPN = "5"
 
 
 def targets(fields: Fields) -> Iterator[Target]:
-    """The event's objects, the most telling first."""
+    """The event's objects, most significant first."""
     yield from _files(fields)
     yield from _places(fields)
     yield from _people(fields)
@@ -36,8 +34,8 @@ def targets(fields: Fields) -> Iterator[Target]:
 
 
 def named_values(value: Any) -> dict[str, Any]:
-    """A `[{"Name": ..., "Value": ...}]` list by name in lower case; Sentinel carries such lists as text."""
-    return {text(each.get("name")).lower(): each.get("value") for each in objects(_opened(value))}
+    """A `[{"Name": ..., "Value": ...}]` list, or JSON text of one as in Sentinel, as values by name in lower case."""
+    return {text(item.get("name")).lower(): item.get("value") for item in objects(_opened(value))}
 
 
 def _opened(value: Any) -> Any:
@@ -50,7 +48,7 @@ def _opened(value: Any) -> Any:
 
 
 def _files(fields: Fields) -> Iterator[Target]:
-    """The file or folder itself, then the folder that it is in."""
+    """The file or folder itself, then its folder."""
     kind = text(fields.get("itemtype"))
     name = text(fields.get("sourcefilename"))
     identity = first_text(fields, "listitemuniqueid", "objectid")
@@ -67,13 +65,13 @@ def _files(fields: Fields) -> Iterator[Target]:
 
 def _labels(fields: Fields) -> tuple[str, ...]:
     data = folded(fields.get("sensitivitylabeleventdata"))
-    found = (
+    labels = (
         first_text(fields, "sensitivitylabelid"),
         first_text(fields, "labelid"),
         first_text(data, "sensitivitylabelid"),
         first_text(data, "labelid"),
     )
-    return tuple(dict.fromkeys(filter(None, found)))
+    return tuple(dict.fromkeys(filter(None, labels)))
 
 
 def _places(fields: Fields) -> Iterator[Target]:
@@ -91,13 +89,13 @@ def _places(fields: Fields) -> Iterator[Target]:
 
 def _people(fields: Fields) -> Iterator[Target]:
     known = {"", text(fields.get("userid")), text(fields.get("userkey"))}
-    for found in (text(each.get("id")) for each in objects(_opened(fields.get("actor")))):
-        if found not in known:
-            yield Target(DIRECTORY_USER, ROLE_LOGIN_ACTOR, found, found)
-    for each in objects(_opened(fields.get("target"))):
-        kind = NAMED_ACCOUNT if text(each.get("type")) == _UPN else DIRECTORY_USER
-        if text(each.get("id")):
-            yield Target(kind, ROLE_ACTED_ON, text(each.get("id")), text(each.get("id")))
+    for identity in (text(actor.get("id")) for actor in objects(_opened(fields.get("actor")))):
+        if identity not in known:
+            yield Target(DIRECTORY_USER, ROLE_LOGIN_ACTOR, identity, identity)
+    for target in objects(_opened(fields.get("target"))):
+        kind = NAMED_ACCOUNT if text(target.get("type")) == _UPN else DIRECTORY_USER
+        if text(target.get("id")):
+            yield Target(kind, ROLE_ACTED_ON, text(target.get("id")), text(target.get("id")))
     shared_with = text(fields.get("targetuserorgroupname"))
     if shared_with:
         kind_of = text(fields.get("targetuserorgrouptype"))
@@ -107,16 +105,16 @@ def _people(fields: Fields) -> Iterator[Target]:
 def _applications(fields: Fields) -> Iterator[Target]:
     name = first_text(fields, "applicationdisplayname", "appdisplayname", "applicationname")
     for key in ("applicationid", "appid", "clientappid"):
-        found = text(fields.get(key))
-        if found:
-            yield Target(APPLICATION, ROLE_APPLICATION, found, name)
+        identity = text(fields.get(key))
+        if identity:
+            yield Target(APPLICATION, ROLE_APPLICATION, identity, name)
 
 
 def _parameters(fields: Fields) -> Iterator[Target]:
-    """What was set: a cmdlet's parameters, a directory object's new values."""
+    """The values that were set: a cmdlet's parameters, a directory object's new values."""
     for key, value_key in (("parameters", "value"), ("modifiedproperties", "newvalue")):
         opened = _opened(fields.get(key))
-        for each in objects(opened):
-            value = each.get(value_key)
+        for item in objects(opened):
+            value = item.get(value_key)
             shown = text(value) or "; ".join(filter(None, map(text, listed(value))))
-            yield Target(PARAMETER, ROLE_CONTEXT, name=text(each.get("name")), value=shown)
+            yield Target(PARAMETER, ROLE_CONTEXT, name=text(item.get("name")), value=shown)

@@ -1,4 +1,4 @@
-"""Objects that people often send and that are no events of a source: what they are, and what to send instead."""
+"""Objects that people often send but that are not events: what they are, and what to send instead."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,5 +28,5 @@ _ROWS = tuple((Recognition(lists), reason) for reason, lists in (
 
 
 def reason_for(event: Mapping[str, Any]) -> str | None:
-    """Why such an object is refused; None where it is not known here. Its keys are in lower case."""
+    """Why such an object, with its keys in lower case, is refused; None if it is not listed here."""
     return next((reason for recognises, reason in _ROWS if recognises(event)), None)

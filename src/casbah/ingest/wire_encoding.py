@@ -1,7 +1,7 @@
-"""Arrivals as lines, so that one process can read and normalise what another, which owns the store, takes in.
+"""Encodes new activities as lines, so that one process can read and normalise them for another, which owns the store.
 
-A record may hold line feeds and its bytes must come through unchanged, so it travels as a JSON string.
-Records that are not valid UTF-8 do not get this far.
+A record may contain line feeds, and its bytes must not change, so it is sent as a JSON string. Records that are not valid
+UTF-8 are refused earlier.
 """
 
 from typing import Any, TypeVar
@@ -11,20 +11,20 @@ from casbah.ingest import jsontext
 from casbah.ingest.contract import UnusableEventError
 
 SOURCE = "arrivals"
-"""The `source` by which a body of such lines is told from events."""
+"""The `source` of a body that holds such lines instead of events."""
 
 Kind = TypeVar("Kind", str, int)
 _RECORD, _NAMED = "record", ("id", "timestamp", "digest", "created", "adds")
 
 
-def pack(arrival: NewActivity) -> bytes:
-    """One line, without its line feed inside and with it at the end."""
-    named: dict[str, Any] = {key: getattr(arrival, key) for key in _NAMED}
-    return jsontext.dump({**named, _RECORD: arrival.record.decode("utf-8")}) + b"\n"
+def pack(new: NewActivity) -> bytes:
+    """Encode as one line, with a line feed only at its end."""
+    named: dict[str, Any] = {key: getattr(new, key) for key in _NAMED}
+    return jsontext.dump({**named, _RECORD: new.record.decode("utf-8")}) + b"\n"
 
 
 def unpack(line: bytes) -> NewActivity:
-    """The arrival that was packed, or UnusableEventError if this is not such a line."""
+    """Decode a line. Raises UnusableEventError."""
     fields = jsontext.parse_object(line)
     try:
         record = fields[_RECORD].encode("utf-8")
@@ -38,7 +38,7 @@ def unpack(line: bytes) -> NewActivity:
             adds=tuple(_of(str, add) for add in fields["adds"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise UnusableEventError(f"not a packed arrival: {error}") from None
+        raise UnusableEventError(f"not an encoded activity: {error}") from None
 
 
 def _of(kind: type[Kind], value: Any) -> Kind:

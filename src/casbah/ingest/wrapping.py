@@ -1,4 +1,4 @@
-"""Objects that hold events in a list rather than being one: told apart, and where the list begins."""
+"""Recognises wrappers, objects that hold a list of events, and finds where the list begins."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from casbah.ingest.grammar import KEY, State, blank, scan
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What reading needs to know: where the text is from, and when an object holds events rather than being one.
+    """How to read a text: its origin, and which objects are wrappers rather than events.
 
     An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an
     event itself.
@@ -23,31 +23,31 @@ class Reader:
 
 
 class _Member(NamedTuple):
-    """A key of an object, and where its value begins."""
+    """A key of an object, and the position of its value."""
 
     key: str
     value: int
 
 
 def is_wrapper(parsed: Mapping[str, Any], reader: Reader) -> bool:
-    """Whether an object holds events."""
+    """Whether an object is a wrapper."""
     return any(type(parsed.get(key)) is list for key in reader.wrappers) and not reader.recognised(parsed)
 
 
 def list_in(text: bytes, at: int, end: int, reader: Reader) -> int | None:
-    """Where the first event of the wrapper at `at` is to be sought: past the bracket of its list."""
+    """The position after the opening bracket of the list in the wrapper at `at`; None if there is no list."""
     starts = (member.value for member in _members(text, at, end) if member.key in reader.wrappers)
     return next((start + 1 for start in starts if text[start : start + 1] == b"["), None)
 
 
 def list_in_large(text: bytes, at: int, end: int, reader: Reader) -> int | None:
-    """The same for a large object that may be a wrapper, and need not be parsed as a whole to know; None if it is not."""
+    """The same for a large object that may be a wrapper, without parsing all of it. None if it is not one."""
     shallow = {member.key: _shallow(text, member, end) for member in _members(text, at, end)}
     return list_in(text, at, end, reader) if is_wrapper(shallow, reader) else None
 
 
 def list_in_broken(text: bytes, at: int, end: int, reader: Reader) -> int | None:
-    """The same for an object that breaks at `end`: what comes before the list has to tell."""
+    """The same for an object that breaks at `end`, judging by the members before the list."""
     start = list_in(text, at, end, reader)
     if start is None:
         return None
@@ -56,7 +56,7 @@ def list_in_broken(text: bytes, at: int, end: int, reader: Reader) -> int | None
 
 
 def parsed_value(text: bytes) -> Any:
-    """The value that a text spells, or None if it spells none."""
+    """Parse a JSON value; None if invalid."""
     try:
         return jsontext.parse(text)
     except UnusableEventError:
@@ -74,7 +74,7 @@ def _members(text: bytes, at: int, end: int) -> Iterator[_Member]:
     at = blank(text, at + 1)
     while key := KEY.match(text, at, end):
         name = parsed_value(key.group(1))
-        if type(name) is str:  # A key with an invalid escape names nothing.
+        if type(name) is str:  # Skip a key with an invalid escape.
             yield _Member(name, key.end())
         value = scan(text, key.end(), end)
         if value.state is not State.CLOSED:

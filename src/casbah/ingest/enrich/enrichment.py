@@ -23,7 +23,7 @@ from casbah.ingest.enrich import agents
 from casbah.ingest.enrich.networks import CATEGORIES, IpRange, IpRanges, Networks
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places, agreeing
-from casbah.ingest.stored import arrival_of
+from casbah.ingest.stored import new_activity_of
 
 NOTES = "enrichment"
 """The key under which a record says what was added to it."""
@@ -137,7 +137,7 @@ class Enrichment:
             bare, activity = added.to(bare, activity)
         if jsontext.canonical(activity) == jsontext.canonical(before):
             return None
-        return arrival_of(bare, activity)
+        return new_activity_of(bare, activity)
 
     def _additions(self, activity: Mapping[str, Any]) -> "_Additions":
         added = _Additions(activity)
