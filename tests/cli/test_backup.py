@@ -53,7 +53,7 @@ def listed(store: Path) -> dict[str, Any]:
 def test_what_is_put_back_is_what_there_was(filled: Path) -> None:
     made = shown("backup", "make", str(filled / "place"))
     assert made["totals"] == {"default": 300}
-    assert told("backup", "verify", str(filled / "place"), "--open").endswith("0 amiss\n")
+    assert told("backup", "verify", str(filled / "place"), "--open").endswith("0 errors\n")
     told("backup", "restore", str(filled / "place"), "--store", str(filled / "again"))
     assert listed(filled / "again") == listed(filled / "store")
     assert list((filled / "store" / "snapshots").glob("*")) == []
@@ -81,7 +81,7 @@ def test_damage_is_found_and_never_put_back(filled: Path, damage: str) -> None:
     else:
         content[len(content) // 2] ^= 1
         victim.write_bytes(content if damage == "changed" else content[:-1])
-    assert "1 amiss" in told("backup", "verify", str(filled / "place"), code=1)
+    assert "1 errors" in told("backup", "verify", str(filled / "place"), code=1)
     told("backup", "restore", str(filled / "place"), "--store", str(filled / "again"), code=1)
     assert not (filled / "again").exists()
 

@@ -223,7 +223,7 @@ def test_demo(run: Run) -> None:
     assert "/docs" in ran.stdout
     held = int(run("list", "--count").stdout.replace(",", ""))
     assert held > 1_700
-    assert f"holds {held:,} activities already" in run("demo", "--once", "--port", "0").stderr
+    assert f"already has {held:,} activities" in run("demo", "--once", "--port", "0").stderr
 
 
 def test_records_are_dated_as_they_were(run: Run) -> None:

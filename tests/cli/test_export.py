@@ -48,7 +48,7 @@ def test_the_ending_says_the_format(folder: Path) -> None:
 
 
 def test_without_an_ending_it_asks_for_one(folder: Path) -> None:
-    assert "give it one of .csv, .ndjson, .cef, .parquet, .arrow, or" in " ".join(
+    assert "use one of .csv, .ndjson, .cef, .parquet, .arrow, or" in " ".join(
         told("export", str(folder / "all.xyz"), code=2).split()
     )
 
@@ -64,7 +64,7 @@ def test_a_file_of_another_format_is_not_replaced(folder: Path) -> None:
     told("export", str(folder / "new.csv"), "--format", "parquet")
 
 
-@pytest.mark.parametrize(("name", "says"), [("no/all.csv", "make it first"), ("store", "is a folder; name a file")])
+@pytest.mark.parametrize(("name", "says"), [("no/all.csv", "create it first"), ("store", "is a folder; name a file")])
 def test_where_it_cannot_be_written_no_export_begins(folder: Path, name: str, says: str) -> None:
     assert says in " ".join(told("export", str(folder / name), "--format", "csv", code=2).split())
     assert not (folder / "store" / "exports").exists() or list((folder / "store" / "exports").iterdir()) == []
@@ -72,7 +72,7 @@ def test_where_it_cannot_be_written_no_export_begins(folder: Path, name: str, sa
 
 def test_an_export_that_is_not_there_is_named(folder: Path) -> None:
     result = CliRunner().invoke(app, ["export", str(folder / "all.csv"), "--resume", "no/such#x"])
-    assert "no export 'no/such#x' in tenant 'default'; begin it again without --resume" in str(result.exception)
+    assert "no export 'no/such#x' in tenant 'default'; start a new one without --resume" in str(result.exception)
 
 
 def test_what_broke_off_is_gone_on_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,9 +93,7 @@ def test_what_broke_off_is_gone_on_with(folder: Path, monkeypatch: pytest.Monkey
         patch.setattr(Api, "ask", breaking)
         said = told("export", str(folder / "all.ndjson"), code=1)
     assert len(asked) == 2 + export._TRIES
-    command = (
-        next(line for line in said.splitlines() if "to go on with it" in line).partition("casbah export ")[2].split()
-    )
+    command = next(line for line in said.splitlines() if "to resume:" in line).partition("casbah export ")[2].split()
     asked.clear()
     assert not (folder / "all.ndjson").exists()
 

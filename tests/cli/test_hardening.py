@@ -230,6 +230,6 @@ def test_a_store_that_others_may_look_into_is_reported_and_what_is_written_is_it
         said = [process.stderr.readline() for _ in range(2)]
         process.terminate()
         process.communicate()
-    assert said[1] == f"casbah: others may look into {store}; chmod 700 {store}\n"
+    assert said[1] == f"casbah: other users have access to {store}; run chmod 700 {store}\n"
     made = [each for each in store.rglob("*") if each.stat().st_mode & 0o077]
     assert made == []

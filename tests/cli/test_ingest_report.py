@@ -117,9 +117,9 @@ def test_a_signal_ends_it_with_one_line_and_nothing_is_lost_or_doubled(tmp_path,
         assert running.wait(60) == code
     assert "Traceback" not in text
     made, stopped = text.splitlines()
-    assert made == f"casbah: made a new store at {tmp_path / 'store'}"
+    assert made == f"casbah: created a new store at {tmp_path / 'store'}"
     assert stopped.startswith("casbah: stopped: ")
-    assert text.endswith("run it again: nothing is stored twice\n")
+    assert text.endswith("run it again to continue; nothing is stored twice\n")
     so_far = int(text.split(" stored")[0].rpartition(" ")[2].replace(",", ""))
     again = json.loads(ingest(tmp_path / "store", "-", "--json", stdin=events.read_bytes()).stdout)
     assert (again["read"], again["refused"]) == (COUNT, 0)
@@ -162,7 +162,7 @@ def test_a_rejects_file_that_exists_is_left_as_it_is(tmp_path):
     evidence = tmp_path / "evidence.ndjson"
     evidence.write_bytes(b"kept\n")
     done = ingest(tmp_path / "store", "-", "--rejects", str(evidence), stdin=line(1) + b"bad\n", code=2)
-    assert b"exists already and is not overwritten; name another file" in b" ".join(
+    assert b"exists already and is not overwritten; choose another file" in b" ".join(
         done.stderr.replace(b"|", b"").split()
     )
     assert evidence.read_bytes() == b"kept\n"
@@ -171,7 +171,7 @@ def test_a_rejects_file_that_exists_is_left_as_it_is(tmp_path):
 
 def test_a_rejects_file_gets_no_folder_of_its_own(tmp_path):
     done = ingest(tmp_path / "store", "-", "--rejects", str(tmp_path / "no" / "r.ndjson"), stdin=line(1), code=2)
-    assert b"make it first" in done.stderr
+    assert b"create it first" in done.stderr
     assert not (tmp_path / "no").exists()
 
 
@@ -192,7 +192,7 @@ def test_the_stores_own_files_are_not_read(tmp_path):
     first = ingest(store, str(logs), "--json")
     assert counts(first) == (1, 1, 0, 0, 1)
     assert f"skipped {store}: it belongs to the store, whose files are not logs" in first.stderr.decode()
-    assert f"casbah: made a new store at {store}\n" in first.stderr.decode()
+    assert f"casbah: created a new store at {store}\n" in first.stderr.decode()
     again = ingest(store, str(logs), "--json")
     assert (counts(again), b"new store" in again.stderr) == ((1, 0, 1, 0, 1), False)
     assert counts(ingest(store, str(store), "--json", code=1)) == (0, 0, 0, 0, 1)
@@ -227,8 +227,8 @@ def test_where_the_rejects_file_cannot_be_written_the_reasons_are_said_all_the_s
     assert counts(done) == (3, 0, 1, 2, 0)
     said = done.stderr.decode()
     assert "1 refused: not JSON" in said
-    assert f"what was refused is not kept, or not all of it: {store / 'rejects'}" in said
-    assert "; ingest it again with --rejects" in said
+    assert f"refused events were not saved, or only some of them: {store / 'rejects'}" in said
+    assert "; ingest again with --rejects" in said
 
 
 @pytest.mark.parametrize(("count", "more"), [(50, ""), (51, ""), (52, "and 2 more files")])

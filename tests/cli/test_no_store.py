@@ -87,7 +87,7 @@ def test_a_command_that_reads_creates_nothing(words: list[str], how: str, tmp_pa
     assert entries(tmp_path) == before
 
 
-@pytest.mark.parametrize(("there", "seen"), [("folder", "it has no store in it"), ("file", "it is not a folder")])
+@pytest.mark.parametrize(("there", "seen"), [("folder", "the folder is not a store"), ("file", "not a folder")])
 def test_what_is_there_but_no_store_is_left_alone(there: str, seen: str, tmp_path: Path) -> None:
     path = tmp_path / "store"
     path.mkdir() if there == "folder" else path.write_text("x")
@@ -124,7 +124,7 @@ def test_what_is_no_hindrance_to_a_new_store(name: str, tmp_path: Path) -> None:
     (tmp_path / "store" / name).touch()
     (tmp_path / "event.ndjson").write_text('{"_id":"x","timestamp":1,"appId":1}\n')
     result = CliRunner().invoke(app, ["ingest", str(tmp_path / "event.ndjson"), "--store", str(tmp_path / "store")])
-    assert (result.exit_code, "made a new store at" in result.stderr) == (0, True), result.output
+    assert (result.exit_code, "created a new store at" in result.stderr) == (0, True), result.output
 
 
 def test_a_first_token_and_a_first_ingest_make_a_store(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_what_is_amiss_is_said_with_what_helps(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CASBAH_HOST", "0.0.0.0")
     (store / "format.json").write_text('{"format": 99, "fields": []}')
     looked = found("--store", str(store), code=1)
-    assert "chmod 700" in looked["who may open it"]["seen"]
+    assert "chmod 700" in looked["permissions"]["seen"]
     assert "format 99" in looked["The store"]["seen"]
     assert looked["Files that settings name"]["state"] == "bad"
     assert looked["listens on"]["state"] == "doubtful"

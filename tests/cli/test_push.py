@@ -85,4 +85,4 @@ def test_a_server_sends_what_is_stored_and_dead_letters_are_sent_again(tmp_path:
 
 def test_an_unknown_destination_says_which_there_are(tmp_path: Path) -> None:
     empty_store(tmp_path / "store")
-    assert "no destination 'siem' in the file that CASBAH_PUSH names; there: soar" in told("replay", "siem", code=1)
+    assert "no destination 'siem' in the file of CASBAH_PUSH; it has: soar" in told("replay", "siem", code=1)

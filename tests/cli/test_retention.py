@@ -142,7 +142,7 @@ def test_a_second_rule_of_the_same_name_is_said() -> None:
     first = shown("retention", "hold", "case 1", "--filter", OURS)["id"]
     result = CliRunner().invoke(app, ["retention", "hold", "case 1", "--everything"])
     assert result.exit_code == 0, result.output
-    assert f"'case 1' is the name of {first}, too; `casbah retention list` shows them" in result.stderr
+    assert f"'case 1' is also the name of {first}; `casbah retention list` shows them" in result.stderr
     assert CliRunner().invoke(app, ["retention", "hold", "case 2", "--everything"]).stderr == ""
 
 
@@ -168,8 +168,8 @@ def test_a_hold_that_holds_nothing_now_says_so() -> None:
 def test_rules_go_by_name_where_one_has_it() -> None:
     first = shown("retention", "hold", "case 1", "--filter", OURS)["id"]
     second = shown("retention", "hold", first, "--filter", OURS)["id"]
-    assert f"is the name of {first}, too" in warned("hold", "case 1", "--everything")
-    with pytest.raises(ServerRefusedError, match=f"2 rules have the name 'case 1'; name one by its id: .*{first}"):
+    assert f"is also the name of {first}" in warned("hold", "case 1", "--everything")
+    with pytest.raises(ServerRefusedError, match=f"2 rules have the name 'case 1'; use an id: .*{first}"):
         CliRunner().invoke(app, ["retention", "remove", "case 1"], catch_exceptions=False)
     assert told("retention", "remove", first) == "removed case 1\n", "an id counts before a name"
     assert told("retention", "remove", "case 1") == "removed case 1\n"
@@ -194,7 +194,7 @@ def test_days_are_1_to_9999(words: list[str], days: str, says: str) -> None:
 
 
 def test_how_long_acts_are_kept_is_said_and_set() -> None:
-    assert told("retention", "trail") == "acts are kept for ever\n"
+    assert told("retention", "trail") == "acts are kept forever\n"
     assert told("retention", "trail", "--days", "730") == "acts are kept for 730 days\n"
     assert shown("retention", "trail") == {"days": 730}
     assert "not both" in told("retention", "trail", "--days", "1", "--forever", code=2)

@@ -65,7 +65,7 @@ def test_created_and_listed(run):
 def test_the_past_is_a_mistake_in_the_command(run, text):
     refused = run("create", "dash", "--expires", text)
     assert refused.exit_code == 2
-    assert f"--expires: '{text}': expected a moment in the future" in refused.output
+    assert f"--expires: '{text}': expected a time in the future" in refused.output
 
 
 @pytest.mark.parametrize("text", ["Nothing.read", "Investigation.read,Nothing.read", ""])

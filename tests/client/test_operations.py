@@ -210,8 +210,8 @@ def test_both_kinds_offer_the_same():
         pytest.param("ftp://casbah", {"token": "x"}, "expected an address such as", id="another scheme"),
         pytest.param("https://casbah/?x=1", {"token": "x"}, "expected an address such as", id="a query"),
         pytest.param("https://a:secret@casbah", {"token": "x"}, "contains a user or password", id="a password"),
-        pytest.param("https://casbah", {}, "give one of token", id="no credentials"),
-        pytest.param("https://casbah", {"token": "x", "bearer": "y"}, "give one of token", id="both"),
+        pytest.param("https://casbah", {}, "pass either token", id="no credentials"),
+        pytest.param("https://casbah", {"token": "x", "bearer": "y"}, "pass either token", id="both"),
         pytest.param("https://casbah", {"token": ""}, "one word of printable ASCII", id="an empty token"),
         pytest.param(
             "https://casbah", {"token": "secret\nx"}, "one word of printable ASCII", id="a token of two lines"

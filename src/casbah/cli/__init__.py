@@ -1,6 +1,6 @@
-"""The command line: one file a group of commands.
+"""The command line: one file per group of commands.
 
-Data goes to stdout, talk to stderr; the exit is 0, 1 where something was amiss, 2 where the command was misspelt.
+Data goes to stdout, messages to stderr. Exit codes: 0 success, 1 failure, 2 invalid usage.
 """
 
 import os
@@ -74,7 +74,7 @@ app.add_typer(session.app, name="session")
 def root(
     context: typer.Context,
     *,
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is, and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """The open, self-hosted activity log for cloud apps.
 
@@ -88,26 +88,26 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; what went wrong on purpose is one line on stderr."""
-    os.umask(0o077)  # Stores, backups and exports are for their owner, in whatever folder they are.
+    """Run the command line. Expected errors are one line on stderr."""
+    os.umask(0o077)  # Stores, backups and exports are readable by their owner only.
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # What a console cannot show is no reason to show nothing.
+        if isinstance(stream, TextIOWrapper):  # Replace characters that the console cannot show.
             stream.reconfigure(errors="replace")
     try:
         app(prog_name="casbah")
     except CasbahError as error:
-        _say(str(error))
+        _fail(str(error))
     except httpx.HTTPError as error:
-        _say(f"the server did not answer: {str(error) or type(error).__name__}")
+        _fail(f"the server did not answer: {str(error) or type(error).__name__}")
     except UnicodeEncodeError:
-        _say("an argument holds bytes that are not UTF-8")
-    except BrokenPipeError:  # The reader of our output has gone, as `head` does.
+        _fail("an argument holds bytes that are not UTF-8")
+    except BrokenPipeError:  # The reader of our output has exited, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
-def _say(message: str) -> None:
+def _fail(message: str) -> None:
     sys.stderr.write(f"casbah: {message}\n")
     sys.exit(1)

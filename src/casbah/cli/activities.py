@@ -25,27 +25,25 @@ _PAGE = 100
 
 
 class _ListPage(Records):
-    """A page of a list."""
+    """One page of activities."""
 
     hasNext: bool  # noqa: N815  the wire's spelling
     total: int
     nextQueryFilters: dict[str, Any] | None = None  # noqa: N815  the wire's spelling
 
 
-def list_activities(  # noqa: PLR0913  one parameter an option
+def list_activities(  # noqa: PLR0913  one parameter per option
     *,
-    conditions: Annotated[
-        list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; may be given several times.")
-    ] = None,
+    conditions: Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")] = None,
     filters: Annotated[str | None, typer.Option(help="A filters object as JSON, or @FILE.")] = None,
     limit: Annotated[int, typer.Option(help="How many to show.")] = 20,
-    skip: Annotated[int, typer.Option(help="How many to pass over.")] = 0,
+    skip: Annotated[int, typer.Option(help="How many to skip.")] = 0,
     sort: Annotated[str, typer.Option(help="date or created.")] = "date",
     ascending: Annotated[bool, typer.Option("--asc", help="Oldest first.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All that match, as --ndjson.")] = False,
-    count: Annotated[bool, typer.Option("--count", help="Only say how many match.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
-    ndjson: Annotated[bool, typer.Option("--ndjson", help="One record a line.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that matches, as --ndjson.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Only show how many match.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The API's response.")] = False,
+    ndjson: Annotated[bool, typer.Option("--ndjson", help="One record per line.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
 ) -> None:
@@ -61,7 +59,7 @@ def list_activities(  # noqa: PLR0913  one parameter an option
         "sortDirection": "asc" if ascending else "desc",
     }
     if everything and as_json:
-        raise typer.BadParameter("the API answers a page at a time; use --all with --ndjson", param_hint="--json")
+        raise typer.BadParameter("the API returns one page at a time; use --all with --ndjson", param_hint="--json")
     with connected(options.existing(store=store), tenant=tenant) as api:
         if count:
             total = api.ask("POST", f"{_PATH}/count/", json={"filters": body["filters"]}).json()["total"]
@@ -83,7 +81,7 @@ def show(
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
 ) -> None:
-    """Show one activity whole.
+    """Show one complete activity.
 
     Example: casbah show 97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7
     """
@@ -97,15 +95,15 @@ def show(
         Console().print(_readable(json.loads(record)), soft_wrap=True)
 
 
-def feedback(  # noqa: PLR0913  one parameter an option
+def feedback(  # noqa: PLR0913  one parameter per option
     activity_id: Annotated[str, typer.Argument(metavar="ID", help="The activity's _id.")],
     *,
-    text: Annotated[str | None, typer.Option(help="What you have to say.")] = None,
+    text: Annotated[str | None, typer.Option(help="The feedback text.")] = None,
     value: Annotated[str | None, typer.Option(help="A value, such as 0.")] = None,
-    kind: Annotated[str | None, typer.Option(help="What kind of feedback it is.")] = None,
-    email: Annotated[str | None, typer.Option(help="Where you can be reached.")] = None,
-    allow_contact: Annotated[bool | None, typer.Option(help="Whether you want to be.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Show the feedback there is.")] = False,
+    kind: Annotated[str | None, typer.Option(help="The kind of feedback.")] = None,
+    email: Annotated[str | None, typer.Option(help="Your e-mail address.")] = None,
+    allow_contact: Annotated[bool | None, typer.Option(help="Whether you may be contacted.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List existing feedback instead.")] = False,
     as_json: options.AsJson = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
@@ -114,7 +112,7 @@ def feedback(  # noqa: PLR0913  one parameter an option
 
     Example: casbah feedback 97134000_15600_97ee2049 --text 'this was our own scanner'
     """
-    given = {
+    parts = {
         "feedback": kind,
         "feedbackValue": value,
         "feedbackText": text,
@@ -124,15 +122,15 @@ def feedback(  # noqa: PLR0913  one parameter an option
     quoted, missing = quote(activity_id, safe=""), _no_activity(activity_id, tenant)
     with connected(options.existing(store=store), tenant=tenant) as api:
         if not listed:
-            sent = {key: each for key, each in given.items() if each is not None}
+            sent = {key: part for key, part in parts.items() if part is not None}
             api.ask("POST", f"{_PATH}/{quoted}/feedback", json=sent, missing=missing)
         entries = api.ask("GET", f"/api/ext/v1/activities/{quoted}/feedback", missing=missing).json()["data"]
     if as_json:
         typer.echo(json.dumps(entries))
         return
     for entry in entries:
-        said = ", ".join(f"{key}: {each}" for key, each in entry.items() if key not in ("at", "who"))
-        typer.echo(plain(f"{_moment(entry['at'])}  {entry['who']}  {said}"))
+        summary = ", ".join(f"{key}: {part}" for key, part in entry.items() if key not in ("at", "who"))
+        typer.echo(plain(f"{_moment(entry['at'])}  {entry['who']}  {summary}"))
 
 
 def _no_activity(activity_id: str, tenant: str) -> str:
@@ -140,13 +138,13 @@ def _no_activity(activity_id: str, tenant: str) -> str:
 
 
 def _readable(record: dict[str, Any]) -> Text:
-    """A record as indented JSON. Characters that hide are codes, also those that the record has as escapes."""
+    """A record as indented JSON. Hidden characters are shown as codes, including those escaped in the record."""
     lines = json.dumps(record, indent=2, ensure_ascii=False).split("\n")
     return JSONHighlighter()(Text("\n".join(map(plain, lines))))
 
 
 def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
-    """As many records as are asked for, a page at a time, and the total."""
+    """The requested number of records, fetched page by page, and the total."""
     records: list[bytes] = []
     while True:
         wanted = {**body, "skip": body["skip"] + len(records), "limit": min(body["limit"] - len(records), _PAGE)}
@@ -158,10 +156,10 @@ def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
 
 def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
     """Everything that matches, page by page."""
-    asked = {**body, "isScan": True, "limit": _SCAN_PAGE}
+    query = {**body, "isScan": True, "limit": _SCAN_PAGE}
     done = total = 0
     while True:
-        page = read(api.ask("POST", f"{_PATH}/", json=asked).content, _ListPage)
+        page = read(api.ask("POST", f"{_PATH}/", json=query).content, _ListPage)
         total = total or page.total
         yield page.records()
         done += len(page.data)
@@ -170,11 +168,11 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
             sys.stderr.write(f"casbah: {done:,} of {total:,} activities" + ("\n" if last else "\r"))
         if last:
             return
-        asked["filters"] = page.nextQueryFilters
+        query["filters"] = page.nextQueryFilters
 
 
 def _write_lines(records: Iterator[bytes] | list[bytes]) -> None:
-    """One record a line. Line ends inside a record are blanks between its keys, since a JSON string cannot hold any."""
+    """Write one record per line. Line breaks inside a record become blanks; a JSON string cannot contain any."""
     for record in records:
         sys.stdout.buffer.write(record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
     sys.stdout.buffer.flush()
@@ -187,7 +185,7 @@ def _show_table(records: list[bytes], total: int, *, skip: int) -> None:
 
 
 def table_of(records: Iterable[dict[str, Any]], *, width: int) -> Table:
-    """What people look for in activities, one line each; a narrow terminal shows the columns that matter most."""
+    """A table with one line per activity. A narrow terminal gets only the most important columns."""
     shown = [column for column in _COLUMNS if column.from_width <= width]
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     for column in shown:
@@ -199,7 +197,7 @@ def table_of(records: Iterable[dict[str, Any]], *, width: int) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column of the table: how wide a terminal must be to show it, and its share of what is left."""
+    """One column of the table: the terminal width from which it is shown, and its share of the remaining width."""
 
     title: str
     value: Callable[[dict[str, Any]], Any]
@@ -222,8 +220,8 @@ _COLUMNS = (
 
 
 def _in(record: dict[str, Any], outer: str, inner: str) -> Any:
-    found = record.get(outer)
-    return found.get(inner) if isinstance(found, dict) else None
+    value = record.get(outer)
+    return value.get(inner) if isinstance(value, dict) else None
 
 
 def _moment(at: Any) -> str:

@@ -1,4 +1,4 @@
-"""Answers with records in them, whose bytes stay what they are."""
+"""API answers with records, whose bytes are kept unchanged."""
 
 import re
 import secrets
@@ -17,7 +17,7 @@ class Records(msgspec.Struct):
     data: list[msgspec.Raw]
 
     def records(self) -> list[bytes]:
-        """Each record as it came."""
+        """Each record as received."""
         return list(map(bytes, self.data))
 
 
@@ -25,17 +25,17 @@ R = TypeVar("R", bound=Records)
 
 
 def read(content: bytes, kind: type[R]) -> R:
-    """An answer read as `kind`.
+    """Decode an answer as `kind`.
 
-    A record may hold half of a surrogate pair, as its source wrote it. msgspec refuses that, even in a Raw; so a mark takes
-    the place of its escape while msgspec reads.
+    A record may contain a lone surrogate escape from its source. msgspec rejects it, even in a Raw, so the escape is replaced
+    with a mark while msgspec decodes.
     """
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError:
         mark = b"surrogate " + secrets.token_hex(16).encode()
         answer = msgspec.json.decode(
-            _ESCAPE.sub(lambda found: mark + found["lone"] if found["lone"] else found[0], content), type=kind
+            _ESCAPE.sub(lambda match: mark + match["lone"] if match["lone"] else match[0], content), type=kind
         )
-        answer.data = [msgspec.Raw(bytes(each).replace(mark, rb"\u")) for each in answer.data]
+        answer.data = [msgspec.Raw(bytes(record).replace(mark, rb"\u")) for record in answer.data]
         return answer

@@ -27,57 +27,57 @@ from casbah.cli.connection import connected
 from casbah.errors import BackupError
 
 app = typer.Typer(
-    help="Copies of everything, made while a server runs, and put back (docs/backup.md).",
+    help="Online backups, and restoring them (docs/backup.md).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 _SNAPSHOTS = "/api/ext/v1/snapshots"
 
 Where = Annotated[str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix.")]
-Endpoint = Annotated[str | None, typer.Option(help="Where the S3-compatible storage is, if not at AWS.")]
-Name = Annotated[str | None, typer.Option("--backup", help="Which one; by default the newest.")]
+Endpoint = Annotated[str | None, typer.Option(help="URL of the S3-compatible storage; default AWS.")]
+Name = Annotated[str | None, typer.Option("--backup", help="Which backup; default the newest.")]
 
 
 @app.command()
 def make(
     place: Where, *, endpoint: Endpoint = None, as_json: options.AsJson = False, store: options.Store = None
 ) -> None:
-    """Copy everything that is stored, of all tenants, as it is now. Brings only what the place does not have yet.
+    """Back up everything stored, of all tenants, as it is now. Copies only what the place does not have yet.
 
     Example: casbah backup make /backup/casbah
     """
-    there, chosen = place_of(place, endpoint=endpoint), options.existing(store=store)
+    target, chosen = place_of(place, endpoint=endpoint), options.existing(store=store)
     with connected(chosen, tenant=options.TENANT) as api:
-        made = api.ask("POST", _SNAPSHOTS).json()
+        snapshot = api.ask("POST", _SNAPSHOTS).json()
         try:
-            folder = chosen.store / FOLDER / made["id"]
+            folder = chosen.store / FOLDER / snapshot["id"]
             with _bar("copying") as progress:
-                created, totals = made["created"], made["totals"]
-                backup, new = archive.save(folder, there, created=created, totals=totals, progress=progress)
+                created, totals = snapshot["created"], snapshot["totals"]
+                backup, new = archive.save(folder, target, created=created, totals=totals, progress=progress)
         finally:
-            api.ask("DELETE", f"{_SNAPSHOTS}/{made['id']}")
+            api.ask("DELETE", f"{_SNAPSHOTS}/{snapshot['id']}")
     if as_json:
-        typer.echo(json.dumps({**_said(backup), "new": new}))
+        typer.echo(json.dumps({**_summary(backup), "new": new}))
         return
     activities = sum(totals.values())
-    typer.echo(f"backup {backup.name}: {activities:,} activities, {backup.size:,} bytes, {new:,} of them new there")
+    typer.echo(f"backup {backup.name}: {activities:,} activities, {backup.size:,} bytes, {new:,} of them new")
 
 
 @app.command("list")
 def list_backups(place: Where, *, endpoint: Endpoint = None, as_json: options.AsJson = False) -> None:
-    """List the backups of a place, the oldest first.
+    """List the backups in a place, oldest first.
 
     Example: casbah backup list /backup/casbah
     """
-    there = place_of(place, endpoint=endpoint)
-    found = [archive.one_of(there, name) for name in archive.all_of(there)]
+    target = place_of(place, endpoint=endpoint)
+    backups = [archive.one_of(target, name) for name in archive.all_of(target)]
     if as_json:
-        typer.echo(json.dumps([_said(each) for each in found]))
+        typer.echo(json.dumps([_summary(backup) for backup in backups]))
         return
     table = Table("backup", "made", "activities", "bytes")
-    for each in found:
-        moment = datetime.fromtimestamp(each.created / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        table.add_row(each.name, moment, f"{sum(each.totals.values()):,}", f"{each.size:,}")
+    for backup in backups:
+        moment = datetime.fromtimestamp(backup.created / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        table.add_row(backup.name, moment, f"{sum(backup.totals.values()):,}", f"{backup.size:,}")
     Console().print(table)
 
 
@@ -88,28 +88,28 @@ def verify(
     name: Name = None,
     endpoint: Endpoint = None,
     opened: Annotated[
-        bool, typer.Option("--open", help="Also put it back into a temporary folder, open it and count.")
+        bool, typer.Option("--open", help="Also restore it into a temporary folder, open it and count.")
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Read every file of a backup and compare it with what was copied. Ends with 1 if anything is amiss.
+    """Read every file of a backup and compare it with what was copied. Exits with 1 if there is an error.
 
     Example: casbah backup verify /backup/casbah --open
     """
-    there = place_of(place, endpoint=endpoint)
-    backup = archive.one_of(there, name)
+    target = place_of(place, endpoint=endpoint)
+    backup = archive.one_of(target, name)
     with _bar("reading") as progress:
-        wrong = archive.verify(there, backup, progress=progress)
-    if opened and not wrong:
+        errors = archive.verify(target, backup, progress=progress)
+    if opened and not errors:
         with tempfile.TemporaryDirectory(prefix="casbah-verify-") as folder:
-            wrong = _put_back(there, backup, Path(folder) / "store")
+            errors = _restored(target, backup, Path(folder) / "store")
     if as_json:
-        typer.echo(json.dumps({**_said(backup), "wrong": wrong}))
+        typer.echo(json.dumps({**_summary(backup), "wrong": errors}))
     else:
-        for each in wrong:
-            typer.echo(f"casbah: {each}", err=True)
-        typer.echo(f"backup {backup.name}: {len(backup.files):,} files, {backup.size:,} bytes, {len(wrong)} amiss")
-    if wrong:
+        for error in errors:
+            typer.echo(f"casbah: {error}", err=True)
+        typer.echo(f"backup {backup.name}: {len(backup.files):,} files, {backup.size:,} bytes, {len(errors)} errors")
+    if errors:
         raise typer.Exit(1)
 
 
@@ -122,26 +122,26 @@ def restore(
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Put a backup into a store's folder that is empty or not there, open it, and count what is in it.
+    """Restore a backup into a new or empty store folder, open it, and count its activities.
 
     Example: casbah backup restore /backup/casbah --store /data/casbah
     """
-    there, folder = place_of(place, endpoint=endpoint), options.chosen(store=store).store
-    backup = archive.one_of(there, name)
-    wrong = _put_back(there, backup, folder)
-    if wrong:
-        raise BackupError(f"{folder}: {'; '.join(wrong)}")
+    target, folder = place_of(place, endpoint=endpoint), options.chosen(store=store).store
+    backup = archive.one_of(target, name)
+    errors = _restored(target, backup, folder)
+    if errors:
+        raise BackupError(f"{folder}: {'; '.join(errors)}")
     activities = sum(backup.totals.values())
     sentence = f"restored {backup.name} into {folder}: {activities:,} activities"
-    typer.echo(json.dumps({**_said(backup), "store": str(folder)}) if as_json else sentence)
+    typer.echo(json.dumps({**_summary(backup), "store": str(folder)}) if as_json else sentence)
 
 
-def _put_back(there: BackupTarget, backup: Backup, folder: Path) -> list[str]:
-    """Restore into a folder and look at it as a server would; what is amiss, in words. Half a store does not stay there."""
+def _restored(target: BackupTarget, backup: Backup, folder: Path) -> list[str]:
+    """Restore into a folder, open it as a server would, and return the errors. A failed restore leaves no new folder."""
     fresh = not folder.exists()
     try:
         with _bar("restoring") as progress:
-            archive.restore(there, backup, folder, progress=progress)
+            archive.restore(target, backup, folder, progress=progress)
     except BaseException:
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
@@ -150,14 +150,14 @@ def _put_back(there: BackupTarget, backup: Backup, folder: Path) -> list[str]:
 
 
 def _miscounted(folder: Path, totals: Mapping[str, int]) -> Iterator[str]:
-    with compose.build(settings.read({}, store=str(folder))) as house:
+    with compose.build(settings.read({}, store=str(folder))) as application:
         for tenant, total in totals.items():
-            found = house.services.store.count(Everything(), Scope(tenant))
-            if found != total:
-                yield f"tenant {tenant} has {found:,} activities, the backup says {total:,}"
+            count = application.services.store.count(Everything(), Scope(tenant))
+            if count != total:
+                yield f"tenant {tenant} has {count:,} activities, the backup says {total:,}"
 
 
-def _said(backup: Backup) -> dict[str, object]:
+def _summary(backup: Backup) -> dict[str, object]:
     return {
         "backup": backup.name,
         "created": backup.created,
@@ -169,7 +169,7 @@ def _said(backup: Backup) -> dict[str, object]:
 
 @contextmanager
 def _bar(what: str) -> Iterator[archive.Progress]:
-    """A progress bar on stderr, where somebody looks at it."""
+    """A progress bar on stderr, if it is a terminal."""
     columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=None)

@@ -10,14 +10,14 @@ import typer
 _PARTS = 3
 
 
-def filters(conditions: Sequence[str], given: str | None) -> dict[str, Any]:
-    """The `filters` object: `given` (JSON, or @file), and the conditions beside it.
+def filters(conditions: Sequence[str], text: str | None) -> dict[str, Any]:
+    """The `filters` object: `text` (JSON, or @FILE) combined with the conditions.
 
-    The same filter and operator twice means either value; anything else twice means both.
+    Values of the same filter and operator are ORed; everything else is ANDed. Raises typer.BadParameter.
     """
-    result: dict[str, Any] = _given(given) if given else {}
-    for text in conditions:
-        name, operator, value = parsed(text)
+    result: dict[str, Any] = _decoded(text) if text else {}
+    for item in conditions:
+        name, operator, value = parsed(item)
         operators = result.setdefault(name, {})
         if not isinstance(operators, dict):
             raise typer.BadParameter(f"{name}: expected an object {{operator: value}}", param_hint="--filters")
@@ -28,7 +28,7 @@ def filters(conditions: Sequence[str], given: str | None) -> dict[str, Any]:
 
 
 def parsed(text: str) -> tuple[str, str, Any]:
-    """`NAME OPERATOR VALUE`; a value that is JSON counts as such, any other is text, blanks and all."""
+    """Parse `NAME OPERATOR VALUE`. A JSON value is decoded; anything else is text, including its blanks."""
     parts = text.split(maxsplit=_PARTS - 1)
     if len(parts) != _PARTS:
         raise typer.BadParameter(
@@ -40,30 +40,30 @@ def parsed(text: str) -> tuple[str, str, Any]:
 
 def _value(text: str) -> Any:
     if text[0] not in '[{"' and text not in ("true", "false", "null"):
-        return text  # Numbers too: the API reads them from text, and an id may look like one.
+        return text  # Numbers too: the API accepts them as text, and an id may look like a number.
     try:
         return json.loads(text)
     except ValueError:
         return text
 
 
-def _given(text: str) -> dict[str, Any]:
+def _decoded(text: str) -> dict[str, Any]:
     try:
         source = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
-        found = json.loads(source, object_pairs_hook=_distinct)
+        value = json.loads(source, object_pairs_hook=_distinct)
     except OSError as error:
         raise typer.BadParameter(f"{text[1:]}: {error.strerror}", param_hint="--filters") from None
     except ValueError as error:
         raise typer.BadParameter(f"not JSON: {error}", param_hint="--filters") from None
-    if not isinstance(found, Mapping):
+    if not isinstance(value, Mapping):
         raise typer.BadParameter('expected an object, such as {"service": {"eq": 11161}}', param_hint="--filters")
-    return dict(found)
+    return dict(value)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs. Parsers keep the last of repeated keys, and so would drop a condition."""
+    """The object of these pairs. Raises ValueError for a repeated key: parsers keep the last, which would drop a condition."""
     names = [name for name, _ in pairs]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise ValueError(f"{repeated!r} is given more than once")
+        raise ValueError(f"{repeated!r} occurs more than once")
     return dict(pairs)

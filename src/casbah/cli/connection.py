@@ -1,7 +1,7 @@
-"""How a command reaches the activities: over HTTP to the server that runs on the store, else over HTTP inside this process.
+"""How a command reaches the activities: over HTTP, to the server that runs on the store or else inside this process.
 
-Either way it is the same API, so the answers are the same (`docs/decisions/0005`). A running server leaves its address and a
-key in the store's `server.json`, which only the store's owner can read.
+Either way it is the same API, so the answers are the same (`docs/decisions/0005`). A running server writes its address and a
+key to the store's `server.json`, which only the store's owner can read.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _PROBE = "/api/v1/activities/metadata/"
 
 
 Sender = Callable[..., httpx.Response]
-"""Takes a method, a path and httpx's options, and gives the answer."""
+"""Takes a method, a path and httpx options, and returns the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Api:
     def ask(
         self, method: str, path: str, *, allow: Sequence[int] = (), missing: str = "", **options: Any
     ) -> httpx.Response:
-        """The answer to a request. Raises ServerRefusedError with the answer's own words if it is an error not in `allow`.
+        """The response to a request. Raises ServerRefusedError with the server's message for an error status not in `allow`.
 
-        `missing` says what a 404 means, which has no words for it.
+        `missing` is the message for a 404, which has none of its own.
         """
         answer = self.send(method, path, **options)
         if missing and answer.status_code == httpx.codes.NOT_FOUND and httpx.codes.NOT_FOUND not in allow:
@@ -57,7 +57,7 @@ class Api:
 
 @contextmanager
 def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
-    """The API of the store, wherever it is served. Raises StoreLockedError where another process holds it unserved."""
+    """The API of the store. Raises StoreLockedError if another process holds the store without serving it."""
     Scope(tenant)
     server = running(settings.store)
     if server is not None:
@@ -70,11 +70,11 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
         ) as client:
             yield Api(client.request, settings)
         return
-    with compose.build(settings) as house, asyncio.Runner() as runner:
+    with compose.build(settings) as application, asyncio.Runner() as runner:
         inside = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=house.app),
+            transport=httpx.ASGITransport(app=application.app),
             base_url="http://casbah",
-            headers=_headers(house.local_key, tenant),
+            headers=_headers(application.local_key, tenant),
         )
 
         def send(method: str, path: str, /, **options: Any) -> httpx.Response:
@@ -87,10 +87,10 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
 
 
 def running(store: Path) -> Mapping[str, str] | None:
-    """The address and key of the server that runs on a store; None if there is none.
+    """The address and key of the server that runs on a store, or None.
 
-    A file left behind by a server that was killed names a port that somebody else may have by now. No process but the
-    one that wrote the key knows it, so only an answer to that key counts.
+    The file of a killed server may name a port that another process uses by now. Only the process that wrote the key knows
+    it, so only an answer to that key counts.
     """
     try:
         server: Mapping[str, str] = json.loads((store / _FILE).read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def running(store: Path) -> Mapping[str, str] | None:
 
 
 def trusted(certificate: str | Path | None) -> ssl.SSLContext | bool:
-    """Whom to trust at the other end: that very certificate, whatever host it names, for this is its own machine."""
+    """TLS verification: exactly that certificate, for any host name, as the server is on the same machine."""
     if certificate is None:
         return True
     context = ssl.create_default_context(cafile=certificate)
@@ -116,7 +116,7 @@ def trusted(certificate: str | Path | None) -> ssl.SSLContext | bool:
 
 @contextmanager
 def announced(store: Path, *, url: str, key: str, certificate: Path | None = None) -> Iterator[None]:
-    """Leave the address and key of this process in the store, for its owner alone, while it serves."""
+    """Keep the address and key of this process in the store, readable by its owner only, while it serves."""
     file, draft = store / _FILE, store / f"{_FILE}.new"
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

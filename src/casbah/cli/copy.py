@@ -32,22 +32,22 @@ _SHOWN = 10
 
 def copy(
     *,
-    source: Annotated[str, typer.Option("--from", metavar="STORE", help="A store's folder, or a cluster's address.")],
+    source: Annotated[str, typer.Option("--from", metavar="STORE", help="A store's folder, or a cluster's URL.")],
     target: Annotated[
-        str, typer.Option("--to", metavar="STORE", help="The same: opensearch+https://user@host:9200/prefix.")
+        str, typer.Option("--to", metavar="STORE", help="Likewise, such as opensearch+https://user@host:9200/prefix.")
     ],
-    tenant: Annotated[list[str] | None, typer.Option(help="Only this tenant; may stand several times.")] = None,
+    tenant: Annotated[list[str] | None, typer.Option(help="Only this tenant; repeatable.")] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Begin at the beginning, wherever an earlier copy got to.")
+        bool, typer.Option("--again", help="Start from the beginning, ignoring the progress of an earlier copy.")
     ] = False,
     verify: Annotated[bool, typer.Option(help="Compare every record afterwards.")] = True,
     as_json: options.AsJson = False,
 ) -> None:
-    """Copy all activities and what was said of them from one store to another: folder to cluster, or back.
+    """Copy all activities and their feedback from one store to another: folder to cluster, or back.
 
-    Goes on where it was interrupted, and brings what is new when it is run again; what is there already stays as it is.
-    Ends with 1 if a record differs afterwards. The servers of both may run, but for one whose folder it is.
-    Unless a --tenant is named, tokens, IP ranges, retention rules and saved queries come along; those there already stay.
+    Resumes where it was interrupted; when run again, it copies what is new. Existing activities are not changed.
+    Exits with 1 if a record differs afterwards. Servers of a cluster may keep running; stop the server of a folder.
+    Without --tenant it also copies tokens, IP ranges, retention rules and saved queries; existing ones are not changed.
 
     Example: casbah copy --from ~/.local/share/casbah --to opensearch+https://casbah@search.example:9200/casbah
     """
@@ -55,26 +55,26 @@ def copy(
         raise BackupError("--from and --to name the same store")
     options.require_store(settings.read(os.environ, store=source), hint="--from")
     if tenant is None:
-        _prepare_pool(source, target)
-    with closing(_opened(source)) as here, closing(_opened(target)) as there:
+        _copy_settings(source, target)
+    with closing(_opened(source)) as origin, closing(_opened(target)) as destination:
         rows = [
-            _tenant(here, there, Scope(name), _CopiedCollection(source, target, name, again=again), verify=verify)
-            for name in tenant or here.tenants()
+            _tenant(origin, destination, Scope(name), _CopyProgress(source, target, name, again=again), verify=verify)
+            for name in tenant or origin.tenants()
         ]
-    wrong = sum(row["different"] or 0 for row in rows)
+    different = sum(row["different"] or 0 for row in rows)
     if as_json:
         typer.echo(json.dumps(rows))
     else:
         for row in rows:
             typer.echo(_sentence(row))
-    if wrong:
-        typer.echo("casbah: what the target lacks is brought by the same command with --again", err=True)
-    if wrong or any(row["refused"] for row in rows):
+    if different:
+        typer.echo("casbah: run the same command with --again to copy what the target lacks", err=True)
+    if different or any(row["refused"] for row in rows):
         raise typer.Exit(1)
 
 
-class _CopiedCollection:
-    """Up to which number a tenant has been copied, on disk, for a copy that is interrupted."""
+class _CopyProgress:
+    """The sequence number up to which a tenant has been copied, kept on disk so that a copy can resume."""
 
     def __init__(self, source: str, target: str, tenant: str, *, again: bool) -> None:
         name = hashlib.sha256(f"{source}\n{target}\n{tenant}".encode()).hexdigest()[:16]
@@ -84,7 +84,7 @@ class _CopiedCollection:
         self.after = 0 if again or not self._file.exists() else int(json.loads(self._file.read_bytes())["after"])
 
     def put(self, after: int) -> None:
-        """It is copied so far."""
+        """Save the progress."""
         self.after = after
         write_file(self._file, json.dumps({"after": after}).encode())
 
@@ -93,89 +93,89 @@ def _opened(address: str) -> Store:
     return compose.store_of(settings.read(os.environ, store=address))
 
 
-def _prepare_pool(source: str, target: str) -> None:
-    """Copy what is kept beside the activities, and say what that was. Holds come first: nothing of theirs is to be deleted."""
-    here, there = (settings.read(os.environ, store=address) for address in (source, target))
+def _copy_settings(source: str, target: str) -> None:
+    """Copy tokens, rules, ranges and queries, and report them. Holds come first, so that held activities are not deleted."""
+    origin, destination = (settings.read(os.environ, store=address) for address in (source, target))
     clock = compose.wall_clock
-    with compose.key_value_stores(here) as ours, compose.key_value_stores(there) as theirs:
-        told = [(_rules(Rules(ours(RULES)), Rules(theirs(RULES))), RULES.what)]
-        brought, left = _ranges(RangeBook(ours(RANGES), clock=clock), RangeBook(theirs(RANGES), clock=clock))
-        told += [(brought, RANGES.what)]
-        told += [(copied_shelf(ours(kind), theirs(kind)), kind.what) for kind in (TOKENS, QUERIES)]
-    said = [f"{count:,} of {what}" for count, what in told if count]
-    if said:
-        typer.echo(f"casbah: copied beside the activities: {', '.join(said)}", err=True)
-    for each in left:
-        typer.echo(f"casbah: not copied: {each}", err=True)
+    with compose.key_value_stores(origin) as source_of, compose.key_value_stores(destination) as target_of:
+        counts = [(_rules(Rules(source_of(RULES)), Rules(target_of(RULES))), RULES.what)]
+        added, failed = _ranges(RangeBook(source_of(RANGES), clock=clock), RangeBook(target_of(RANGES), clock=clock))
+        counts += [(added, RANGES.what)]
+        counts += [(copied_shelf(source_of(kind), target_of(kind)), kind.what) for kind in (TOKENS, QUERIES)]
+    summary = [f"{count:,} of {what}" for count, what in counts if count]
+    if summary:
+        typer.echo(f"casbah: also copied: {', '.join(summary)}", err=True)
+    for message in failed:
+        typer.echo(f"casbah: not copied: {message}", err=True)
 
 
-def _rules(here: Rules, there: Rules) -> int:
-    """Bring the rules that are not there yet; how many."""
-    brought = 0
-    for tenant in here.tenants():
-        known = {rule.id for rule in there.all(Scope(tenant))}
-        for rule in sorted(here.all(Scope(tenant)), key=lambda rule: rule.action != HOLD):
+def _rules(source: Rules, target: Rules) -> int:
+    """Copy the rules that are missing; returns how many."""
+    added = 0
+    for tenant in source.tenants():
+        known = {rule.id for rule in target.all(Scope(tenant))}
+        for rule in sorted(source.all(Scope(tenant)), key=lambda rule: rule.action != HOLD):
             if rule.id not in known:
-                there.add(rule, Scope(tenant))
-                brought += 1
-    return brought
+                target.add(rule, Scope(tenant))
+                added += 1
+    return added
 
 
-def _ranges(here: RangeBook, there: RangeBook) -> tuple[int, list[str]]:
-    """Bring the IP ranges that are not there yet: how many, and what stands in the way of the others."""
-    brought: int = 0
-    left: list[str] = []
-    for tenant in here.tenants():
+def _ranges(source: RangeBook, target: RangeBook) -> tuple[int, list[str]]:
+    """Copy the IP ranges that are missing: how many, and why others were not copied."""
+    added: int = 0
+    failed: list[str] = []
+    for tenant in source.tenants():
         scope = Scope(tenant)
-        known, names = {kept.id for kept in there.all(scope)}, here.tags(scope)
-        for kept in here.all(scope):
-            if kept.id in known:
+        known, names = {entry.id for entry in target.all(scope)}, source.tags(scope)
+        for entry in source.all(scope):
+            if entry.id in known:
                 continue
-            drawn = replace(kept.drawn, tags=tuple(names.get(tag, tag) for tag in kept.drawn.tags))
+            draft = replace(entry.drawn, tags=tuple(names.get(tag, tag) for tag in entry.drawn.tags))
             try:
-                there.add(drawn, scope, range_id=kept.id)
+                target.add(draft, scope, range_id=entry.id)
             except BadRangeError as error:
-                left.append(f"{tenant}: IP range {drawn.name!r}: {error}")
+                failed.append(f"{tenant}: IP range {draft.name!r}: {error}")
             else:
-                brought += 1
-    return brought, left
+                added += 1
+    return added, failed
 
 
-def _tenant(here: Store, there: Store, scope: Scope, kept: _CopiedCollection, *, verify: bool) -> dict[str, Any]:
-    total = here.count(Everything(), scope)
-    done = CopyReport()
-    with _bar(f"copying {scope.tenant}", total) as told:
-        for reached, part in copied(here, there, scope, after=kept.after):
-            done += part
-            told(part.stored + part.duplicates + part.refused)
-            kept.put(reached)
-    done += commented(here, there, scope)
-    with _bar(f"comparing {scope.tenant}", total) as told:
-        wrong = list(differing(here, there, scope, told=told)) if verify else None
-    for name in islice(wrong or (), _SHOWN):
+def _tenant(source: Store, target: Store, scope: Scope, progress: _CopyProgress, *, verify: bool) -> dict[str, Any]:
+    total = source.count(Everything(), scope)
+    report = CopyReport()
+    with _bar(f"copying {scope.tenant}", total) as advance:
+        for reached, part in copied(source, target, scope, after=progress.after):
+            report += part
+            advance(part.stored + part.duplicates + part.refused)
+            progress.put(reached)
+    report += commented(source, target, scope)
+    with _bar(f"comparing {scope.tenant}", total) as advance:
+        different = list(differing(source, target, scope, told=advance)) if verify else None
+    for name in islice(different or (), _SHOWN):
         typer.echo(f"casbah: {scope.tenant}: {name} differs", err=True)
     return {
         "tenant": scope.tenant,
         "activities": total,
-        "stored": done.stored,
-        "duplicates": done.duplicates,
-        "refused": done.refused,
-        "feedback": done.feedback,
-        "different": None if wrong is None else len(wrong),
+        "stored": report.stored,
+        "duplicates": report.duplicates,
+        "refused": report.refused,
+        "feedback": report.feedback,
+        "different": None if different is None else len(different),
     }
 
 
 def _sentence(row: dict[str, Any]) -> str:
     compared = "not compared" if row["different"] is None else f"{row['different']:,} of {row['activities']:,} differ"
     return (
-        f"{row['tenant']}: {row['stored']:,} stored, {row['duplicates']:,} there already, {row['refused']:,} refused, "
+        f"{row['tenant']}: {row['stored']:,} stored, {row['duplicates']:,} already there, {row['refused']:,} refused, "
         f"{row['feedback']:,} comments; {compared}"
     )
 
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Told]:
-    """A progress bar on stderr, where somebody looks at it."""
+    """A progress bar on stderr, if it is a terminal."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=total)

@@ -18,24 +18,22 @@ _DAY, _MINUTE = 86_400_000, 60_000
 _LEAST_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
-Conditions = Annotated[
-    list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; may be given several times.")
-]
+Conditions = Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")]
 Filters = Annotated[str | None, typer.Option(help="A filters object as JSON, or @FILE.")]
 
 
-def top(  # noqa: PLR0913  one parameter an option
-    names: Annotated[list[str], typer.Argument(metavar="FILTER...", help="Whose values: user.username, service, ...")],
+def top(  # noqa: PLR0913  one parameter per option
+    names: Annotated[list[str], typer.Argument(metavar="FILTER...", help="Filters such as user.username or service.")],
     *,
     conditions: Conditions = None,
     filters: Filters = None,
-    limit: Annotated[int, typer.Option(help="How many values of each.")] = 10,
-    prefix: Annotated[str, typer.Option(help="What the values begin with.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
+    limit: Annotated[int, typer.Option(help="How many values per filter.")] = 10,
+    prefix: Annotated[str, typer.Option(help="Only values with this prefix.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The API's response.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
 ) -> None:
-    """Count the most frequent values of filters among what matches.
+    """Show the most frequent values of filters among the matching activities.
 
     Example: casbah top user.username location.country --filter 'date gte_ndays 30'
     """
@@ -45,21 +43,21 @@ def top(  # noqa: PLR0913  one parameter an option
     if as_json:
         typer.echo(answer.content)
         return
-    found, out = answer.json(), Console()
-    for facet in found["facets"]:
-        out.print(_top_table(facet, found["total"], width=out.width))
-    sys.stderr.write(f"casbah: {found['total']:,} activities match\n")
+    result, out = answer.json(), Console()
+    for facet in result["facets"]:
+        out.print(_top_table(facet, result["total"], width=out.width))
+    sys.stderr.write(f"casbah: {result['total']:,} activities match\n")
 
 
-def histogram(  # noqa: PLR0913  one parameter an option
+def histogram(  # noqa: PLR0913  one parameter per option
     *,
     conditions: Conditions = None,
     filters: Filters = None,
-    by: Annotated[str | None, typer.Option(help="Divide each span by the values of a filter.")] = None,
-    spans: Annotated[int, typer.Option(help="How many spans at most.")] = 24,
-    width: Annotated[int | None, typer.Option(help="How wide a span is, in ms.")] = None,
+    by: Annotated[str | None, typer.Option(help="Break each span down by the values of a filter.")] = None,
+    spans: Annotated[int, typer.Option(help="Maximum number of spans.")] = 24,
+    width: Annotated[int | None, typer.Option(help="Width of a span in ms.")] = None,
     sort: Annotated[str, typer.Option(help="date or created.")] = "date",
-    as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The API's response.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
 ) -> None:
@@ -79,14 +77,14 @@ def histogram(  # noqa: PLR0913  one parameter an option
     if as_json:
         typer.echo(answer.content)
         return
-    found, out = answer.json(), Console()
-    if found["spans"]:
-        out.print(_histogram_table(found, width=out.width))
-    sys.stderr.write(f"casbah: {found['total']:,} activities match\n")
+    result, out = answer.json(), Console()
+    if result["spans"]:
+        out.print(_histogram_table(result, width=out.width))
+    sys.stderr.write(f"casbah: {result['total']:,} activities match\n")
 
 
 def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
-    """Values, how many, their share of what matches, and that share as a bar."""
+    """Values with count, share of the matching activities, and a bar."""
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     table.add_column(facet["filter"], overflow="ellipsis", no_wrap=True, min_width=20, max_width=width // 2)
     table.add_column("activities", justify="right")
@@ -95,7 +93,7 @@ def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
     most = max((value["total"] for value in facet["values"]), default=1)
     for value in facet["values"]:
         table.add_row(
-            cell(_said(value["value"])),
+            cell(_text(value["value"])),
             f"{value['total']:,}",
             f"{value['total'] / max(total, 1):.1%}",
             _bar(value["total"] / most, width // 5),
@@ -103,26 +101,26 @@ def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
     return table
 
 
-def _histogram_table(found: dict[str, Any], *, width: int) -> Table:
-    """One line a span, empty ones too; with series, the count of each beside the bar."""
+def _histogram_table(result: dict[str, Any], *, width: int) -> Table:
+    """One line per span, including empty ones; with series, also the count of each."""
     series = [
-        *found.get("series", ()),
-        *([{"value": "rest", **found["rest"]}] if found.get("rest", {}).get("total") else ()),
+        *result.get("series", ()),
+        *([{"value": "rest", **result["rest"]}] if result.get("rest", {}).get("total") else ()),
     ]
-    columns = [{span["start"]: span["total"] for span in each["spans"]} for each in series]
+    columns = [{span["start"]: span["total"] for span in row["spans"]} for row in series]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("from (UTC)", no_wrap=True)
     table.add_column("activities", justify="right")
     table.add_column("")
-    for each in series:
-        table.add_column(cell(_said(each["value"])), justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
+    for row in series:
+        table.add_column(cell(_text(row["value"])), justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
     room = max(_LEAST_BAR, min(width // 4, width - _BESIDE_BAR - _COLUMN * len(columns)))
-    totals = {span["start"]: span["total"] for span in found["spans"]}
+    totals = {span["start"]: span["total"] for span in result["spans"]}
     most = max(totals.values())
-    for start in range(min(totals), max(totals) + 1, found["width"]):
+    for start in range(min(totals), max(totals) + 1, result["width"]):
         total = totals.get(start, 0)
         table.add_row(
-            _moment(start, found["width"]),
+            _moment(start, result["width"]),
             f"{total:,}",
             _bar(total / most, room),
             *(f"{column[start]:,}" if start in column else "" for column in columns),
@@ -130,19 +128,19 @@ def _histogram_table(found: dict[str, Any], *, width: int) -> Table:
     return table
 
 
-def _said(value: Any) -> str:
-    """A value for people; entities are objects."""
+def _text(value: Any) -> str:
+    """A value as text; entities are objects."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _bar(share: float, width: int) -> str:
-    """A bar of that share of `width` cells, to the eighth of one."""
+    """A bar over `share` of `width` cells, to an eighth of a cell."""
     eighths = round(share * width * 8)
     return _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
 def _moment(at: int, width: int) -> str:
-    """A moment as finely as spans of `width` ms need it."""
+    """A time in ms, as precise as spans of `width` ms require."""
     try:
         moment = datetime.fromtimestamp(at / 1_000, UTC)
     except (ValueError, OverflowError):

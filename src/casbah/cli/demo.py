@@ -45,24 +45,26 @@ FAILED = {
 
 def demo(
     *,
-    count: Annotated[int, typer.Option(min=0, help="How many made-up activities, beside the real samples.")] = 100_000,
-    port: Annotated[str | None, typer.Option(help="The port to listen on; a free one if it is taken.")] = None,
-    once: Annotated[bool, typer.Option("--once", help="Stop after showing what there is.")] = False,
+    count: Annotated[
+        int, typer.Option(min=0, help="Number of generated activities, in addition to the real samples.")
+    ] = 100_000,
+    port: Annotated[str | None, typer.Option(help="The port to listen on; if taken, a free one is used.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop after showing the requests.")] = False,
     store: options.Store = None,
 ) -> None:
-    """Fill a fresh store with sample activities, serve it, and show what curl answers.
+    """Fill a new store with sample activities, serve it, and show curl requests with their responses.
 
     Example: casbah demo --count 5000
     """
     folder = store or os.environ.get(SETTINGS["store"].variable) or _FOLDER
     settings = options.chosen(store=str(Path(folder).resolve()), port=port)
-    with compose.build(settings) as house:
-        _fill(house, count)
-        key, _ = house.services.tokens.create(f"demo {secrets.token_hex(3)}", tenant=options.TENANT)
+    with compose.build(settings) as application:
+        _fill(application, count)
+        key, _ = application.services.tokens.create(f"demo {secrets.token_hex(3)}", tenant=options.TENANT)
         with _listening_somewhere(settings) as listener:
             url = address(listener)
-            answering = server(settings, house)
-            Stopping(answering, house.services.leaving, drain=None).on_signals()
+            answering = server(settings, application)
+            Stopping(answering, application.services.leaving, drain=None).on_signals()
             failures: list[Exception] = []
 
             def present() -> None:
@@ -73,7 +75,7 @@ def demo(
                 if once or failures:
                     answering.should_exit = True
 
-            with announced(settings.store, url=url, key=house.local_key):
+            with announced(settings.store, url=url, key=application.local_key):
                 threading.Thread(target=present, daemon=True).start()
                 settle()
                 answering.run(sockets=[listener])
@@ -88,68 +90,72 @@ def _listening_somewhere(settings: Settings) -> Any:
         return listening(options.chosen(store=str(settings.store), port="0"))
 
 
-def _fill(house: Application, count: int) -> None:
-    """Store the samples and the made-up activities, unless the store holds some already."""
-    held = house.services.store.count(Everything(), _TENANT)
-    if held:
-        _say(f"the store at {house.services.settings.store} holds {held:,} activities already; they stay as they are")
+def _fill(application: Application, count: int) -> None:
+    """Store the samples and generated activities, unless the store already has activities."""
+    existing = application.services.store.count(Everything(), _TENANT)
+    if existing:
+        _say(
+            f"the store at {application.services.settings.store} already has {existing:,} activities; nothing was added"
+        )
         return
-    until = house.services.clock() // _DAY_MS * _DAY_MS
-    # The samples last: they lie in many periods, and each is asked whether it knows an arrival's id.
-    found = chain(made_up_arrivals(count, until_ms=until), sample_arrivals())
+    end = application.services.clock() // _DAY_MS * _DAY_MS
+    # The samples last: they are in many partitions, and each is checked for duplicate ids.
+    activities = chain(made_up_arrivals(count, until_ms=end), sample_arrivals())
     started = time.monotonic()
     columns = (TextColumn("storing activities"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        stored = _stored(house, found, progress, count)
+        stored = _stored(application, activities, progress, count)
     seconds = time.monotonic() - started
-    _say(f"stored {stored:,} activities in {seconds:.0f} s ({stored / max(seconds, 0.001):,.0f} a second)")
+    _say(f"stored {stored:,} activities in {seconds:.0f} s ({stored / max(seconds, 0.001):,.0f} per second)")
 
 
-def _stored(house: Application, found: Iterable[NewActivity], progress: Progress, count: int) -> int:
+def _stored(application: Application, activities: Iterable[NewActivity], progress: Progress, count: int) -> int:
     task = progress.add_task("", total=count)
     stored = 0
-    arriving = iter(found)
-    while batch := list(islice(arriving, house.services.settings.batch)):
-        stored += house.services.store.insert(batch, _TENANT).stored
+    remaining = iter(activities)
+    while batch := list(islice(remaining, application.services.settings.batch)):
+        stored += application.services.store.insert(batch, _TENANT).stored
         progress.update(task, completed=stored)
     return stored
 
 
 def _present(url: str, key: str, store: Path) -> None:
-    """Three requests as anybody would send them, and what they answer."""
+    """Three typical requests, and their responses."""
     out = Console()
     out.print(f"\nCasbah serves {url} from {store}", markup=False, highlight=False)
     out.print(f"A token for it:\n  TOKEN={key}\n", markup=False, highlight=False, soft_wrap=True)
     headers = {"Authorization": f"Token {key}"}
     with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
-        newest = _asked(out, client, "the newest activities", "/api/v1/activities/", {"limit": _SHOWN_RECORDS})
-        _asked(
+        newest = _show_request(out, client, "the newest activities", "/api/v1/activities/", {"limit": _SHOWN_RECORDS})
+        _show_request(
             out,
             client,
-            "failed log-ons from outside the US",
+            "failed sign-ins from outside the US",
             "/api/v1/activities/",
             {**FAILED, "limit": _SHOWN_RECORDS},
         )
         identity = newest["data"][0]["_id"] if newest["data"] else ""
-        _asked(out, client, "one activity", f"/api/v1/activities/{quote(identity, safe='')}/", None)
-    pages = f"The activity log (it asks before it signs you in):\n  {url}/#token={key}\n"
-    pages += f"The API as a page: {url}/docs\nCtrl-C stops.\n"
+        _show_request(out, client, "one activity", f"/api/v1/activities/{quote(identity, safe='')}/", None)
+    pages = f"The activity log (asks before it signs you in):\n  {url}/#token={key}\n"
+    pages += f"API documentation: {url}/docs\nCtrl-C stops.\n"
     out.print(pages, markup=False, highlight=False, soft_wrap=True)
 
 
-def _asked(out: Console, client: httpx.Client, title: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+def _show_request(
+    out: Console, client: httpx.Client, title: str, path: str, body: dict[str, Any] | None
+) -> dict[str, Any]:
     sent = "" if body is None else f" -d '{json.dumps(body)}'"
     curl = f'curl -s -H "Authorization: {client.headers["Authorization"]}" {client.base_url.join(path)}{sent}'
     answer = client.get(path) if body is None else client.post(path, json=body)
     answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
+    result: dict[str, Any] = answer.json()
     out.print(f"# {title}\n{curl}", markup=False, highlight=False, soft_wrap=True)
     if body is None:
         out.print(f"{plain(answer.text[:_SHOWN_CHARACTERS])} ...\n", markup=False, highlight=False, soft_wrap=True)
     else:
-        out.print(table_of(found["data"], width=out.width))
-        out.print(f"{len(found['data'])} of {found['total']:,}\n", markup=False, highlight=False)
-    return found
+        out.print(table_of(result["data"], width=out.width))
+        out.print(f"{len(result['data'])} of {result['total']:,}\n", markup=False, highlight=False)
+    return result
 
 
 def _say(message: str) -> None:

@@ -21,18 +21,16 @@ _PAGE = 2_000
 
 def enrich(
     *,
-    again: Annotated[bool, typer.Option("--again", help="Enrich what is stored anew.")] = False,
-    conditions: Annotated[
-        list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; may be given several times.")
-    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Re-enrich stored activities.")] = False,
+    conditions: Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")] = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Say what activities are enriched with; with --again, enrich those that are stored anew.
+    """Show the enrichment sources; with --again, re-enrich stored activities.
 
-    What their sources said stays, and so do totals, ids and every order; what was added before makes room for what is known
-    now. A running server knows the files that it was started with.
+    Re-enrichment replaces earlier enrichment; source data, ids, totals and sort order do not change. A running server uses
+    the files it was started with.
 
     Example: casbah enrich --again --filter 'date gte_ndays 90'
     """
@@ -68,8 +66,8 @@ def _again(api: Api, filters: dict[str, object]) -> tuple[int, int]:
 
 def _show(settings: Settings, api: Api, *, as_json: bool) -> None:
     ranges = api.ask("POST", "/api/v1/subnet/", json={"limit": 1}).json()["total"]
-    told = Sources(settings.agents, settings.places, settings.people)
-    rows = [*told.told(), {"what": "IP ranges", "from": "casbah ranges", "knows": f"ranges: {ranges:,}"}]
+    sources = Sources(settings.agents, settings.places, settings.people)
+    rows = [*sources.told(), {"what": "IP ranges", "from": "casbah ranges", "knows": f"ranges: {ranges:,}"}]
     if as_json:
         typer.echo(json.dumps(rows))
         return

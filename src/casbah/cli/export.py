@@ -20,34 +20,32 @@ from casbah.export.formats import COMPRESSIONS, FORMATS
 
 _PATH = "/api/ext/v1/exports"
 _PART = 8 << 20
-_LOOK_SECONDS, _LOOK_MOST = 0.1, 2.0
+_POLL_SECONDS, _POLL_MAX = 0.1, 2.0
 _TRIES, _PAUSE = 8, 0.5
 
 
-def export(  # noqa: PLR0913  one parameter an option
+def export(  # noqa: PLR0913  one parameter per option
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to; its ending says the format, as in all.ndjson.zst.")
+        Path, typer.Argument(metavar="FILE", help="Output file; its suffix sets the format, as in all.ndjson.zst.")
     ],
     *,
     conditions: Conditions = None,
     filters: Filters = None,
     form: Annotated[
-        str | None, typer.Option("--format", help=f"{', '.join(FORMATS)}; by default what the file's ending says.")
+        str | None, typer.Option("--format", help=f"{', '.join(FORMATS)}; default: the file's suffix.")
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(help="Columns with commas between (docs/export.md); by default all that the format usually has."),
+        typer.Option(help="Comma-separated columns (docs/export.md); default: the format's usual ones."),
     ] = None,
     sort: Annotated[str, typer.Option(help="date or created.")] = "date",
     ascending: Annotated[bool, typer.Option("--asc", help="Oldest first.")] = False,
-    go_on: Annotated[
-        str | None, typer.Option("--resume", metavar="ID", help="Go on with an export that broke off.")
-    ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the export on the server, too.")] = False,
+    resume: Annotated[str | None, typer.Option("--resume", metavar="ID", help="Resume an interrupted export.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the export on the server.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
 ) -> None:
-    """Write everything that matches to a file, and check what came by its SHA-256.
+    """Export all matching activities to a file and verify its SHA-256.
 
     Example: casbah export failed.parquet --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN'
     """
@@ -56,39 +54,41 @@ def export(  # noqa: PLR0913  one parameter an option
         "filters": condition.filters(conditions or [], filters),
         "format": form or guessed,
         "compress": compress,
-        "columns": [each.strip() for each in columns.split(",")] if columns else None,
+        "columns": [name.strip() for name in columns.split(",")] if columns else None,
         "sortField": sort,
         "sortDirection": "asc" if ascending else "desc",
     }
-    if go_on is None and not body["format"]:
-        endings = ", ".join(f".{name}" for name in FORMATS)
-        raise typer.BadParameter(f"its ending says no format; give it one of {endings}, or --format", param_hint="FILE")
+    if resume is None and not body["format"]:
+        suffixes = ", ".join(f".{name}" for name in FORMATS)
+        raise typer.BadParameter(
+            f"the suffix is not a known format; use one of {suffixes}, or --format", param_hint="FILE"
+        )
     _check_target(file, guessed, form)
     with connected(options.existing(store=store), tenant=tenant) as api:
-        begun = go_on or api.ask("POST", _PATH, json=body).json()["id"]
+        export_id = resume or api.ask("POST", _PATH, json=body).json()["id"]
         try:
-            done = _ready(api, begun, tenant)
+            done = _ready(api, export_id, tenant)
             _fetch(api, done, file)
         except (KeyboardInterrupt, httpx.HTTPError):
-            sys.stderr.write(f"casbah: to go on with it: casbah export {file} --resume {begun}\n")
+            sys.stderr.write(f"casbah: to resume: casbah export {file} --resume {export_id}\n")
             raise
         if not keep:
-            api.ask("DELETE", f"{_PATH}/{begun}")
+            api.ask("DELETE", f"{_PATH}/{export_id}")
     sys.stderr.write(f"casbah: {done['rows']:,} activities, {done['bytes']:,} bytes, SHA-256 {done['sha256']}\n")
 
 
 def _by_name(file: Path) -> tuple[str | None, str | None]:
-    """Format and compression by a file's endings, None where they say nothing."""
-    endings = file.name.lower().split(".")[1:]
-    compress = next((row.name for row in COMPRESSIONS.values() if endings and row.suffix == f".{endings[-1]}"), None)
-    named = endings[:-1] if compress else endings
-    return (named[-1] if named and named[-1] in FORMATS else None), compress
+    """Format and compression by a file's suffixes; None if unknown."""
+    suffixes = file.name.lower().split(".")[1:]
+    compress = next((row.name for row in COMPRESSIONS.values() if suffixes and row.suffix == f".{suffixes[-1]}"), None)
+    rest = suffixes[:-1] if compress else suffixes
+    return (rest[-1] if rest and rest[-1] in FORMATS else None), compress
 
 
 def _check_target(file: Path, guessed: str | None, form: str | None) -> None:
-    """Raises typer.BadParameter where the file cannot be, or would replace one that is of another format by its name."""
+    """Raises typer.BadParameter if the file cannot be written, or would replace one whose suffix means another format."""
     if not file.parent.is_dir():
-        raise typer.BadParameter(f"no folder {file.parent}; make it first", param_hint="FILE")
+        raise typer.BadParameter(f"no folder {file.parent}; create it first", param_hint="FILE")
     if file.is_dir():
         raise typer.BadParameter(f"{file} is a folder; name a file", param_hint="FILE")
     if form and guessed and form != guessed and file.exists():
@@ -98,9 +98,9 @@ def _check_target(file: Path, guessed: str | None, form: str | None) -> None:
 
 
 def _ready(api: Api, export_id: str, tenant: str) -> dict[str, Any]:
-    """The export once it is ready."""
-    wait = _LOOK_SECONDS
-    missing = f"no export {export_id!r} in tenant {tenant!r}; begin it again without --resume"
+    """Wait until the export is ready. Raises ServerRefusedError if it failed."""
+    wait = _POLL_SECONDS
+    missing = f"no export {export_id!r} in tenant {tenant!r}; start a new one without --resume"
     with _progress("writing") as progress:
         task = progress.add_task("writing", total=None)
         while True:
@@ -111,11 +111,11 @@ def _ready(api: Api, export_id: str, tenant: str) -> dict[str, Any]:
             if now["state"] == "ready":
                 return now
             time.sleep(wait)
-            wait = min(wait * 1.5, _LOOK_MOST)
+            wait = min(wait * 1.5, _POLL_MAX)
 
 
 def _fetch(api: Api, done: dict[str, Any], file: Path) -> None:
-    """Fetch the file part by part, from where an earlier try ended; it has its name once its sum is right."""
+    """Download the file in parts, resuming an earlier attempt; it gets its name once its SHA-256 is verified."""
     draft = file.with_name(f".{file.name}.{done['id']}.part")
     digest, size = hashlib.sha256(), 0
     with draft.open("a+b") as out, _progress("fetching") as progress:
@@ -132,12 +132,12 @@ def _fetch(api: Api, done: dict[str, Any], file: Path) -> None:
             progress.update(task, completed=size)
     if digest.hexdigest() != done["sha256"]:
         draft.unlink()
-        raise ServerRefusedError("what came is not what was written: its SHA-256 differs; try again")
+        raise ServerRefusedError("the download is corrupt: its SHA-256 differs; try again")
     draft.replace(file)
 
 
 def _part(api: Api, path: str, start: int, end: int) -> bytes:
-    """The bytes from `start` up to `end`; a connection that broke is tried again, later and later."""
+    """The bytes from `start` up to, not including, `end`. Connection errors are retried with exponential backoff."""
     for attempt in range(_TRIES):
         try:
             return api.ask("GET", path, headers={"Range": f"bytes={start}-{end - 1}"}).content

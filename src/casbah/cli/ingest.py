@@ -34,10 +34,10 @@ from casbah.ingest.times import SUSPICIONS, suspicion
 from casbah.settings import Settings
 
 MOST_REFUSED = 1 << 20
-"""Bytes of one refused event that the rejects file keeps."""
+"""Bytes of one refused event kept in the rejects file."""
 
 MOST_REFUSED_IN_ALL = 1 << 30
-"""Bytes of refused events that one rejects file keeps. After them come reasons only."""
+"""Bytes of refused events kept in one rejects file. Beyond that, only reasons are written."""
 
 _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
@@ -49,7 +49,7 @@ Item = NewActivity | Refusal
 
 @dataclass(slots=True)
 class Tally:
-    """What became of events; `read` is the sum of the other three."""
+    """Counts of events; `read` is the sum of the other three."""
 
     stored: int = 0
     duplicates: int = 0
@@ -57,11 +57,11 @@ class Tally:
 
     @property
     def read(self) -> int:
-        """How many events there were, after wrappers were opened."""
+        """The number of events after unwrapping."""
         return self.stored + self.duplicates + self.refused
 
     def add(self, other: "Tally") -> None:
-        """Count what another counted, too."""
+        """Add the counts of another tally."""
         self.stored += other.stored
         self.duplicates += other.duplicates
         self.refused += other.refused
@@ -69,7 +69,7 @@ class Tally:
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one file: its counts, and how many of its events are of which source."""
+    """The result for one file: its counts, and the number of events per source."""
 
     origin: str
     tally: Tally = field(default_factory=Tally)
@@ -78,7 +78,7 @@ class FileReport:
     skipped: str = ""
 
     def source(self) -> str:
-        """The source, or each with its number of events where there are several; "?" where none was recognised."""
+        """The source, or several sources with their event counts; "?" if no event was recognised."""
         if len(self.sources) > 1:
             return ", ".join(f"{name} {count:,}" for name, count in sorted(self.sources.items()))
         return next(iter(self.sources), "?")
@@ -86,10 +86,10 @@ class FileReport:
 
 @dataclass(slots=True)
 class RejectsFile:
-    """The file that keeps what was refused, with the reasons; it is made when there is something to keep.
+    """The file of refused events with their reasons, created on the first refusal.
 
-    It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL of all of them. Where bytes are left out,
-    `cut` says how many. Where the file cannot be written, `error` says why; the reasons are counted all the same.
+    It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL bytes in total; `cut` counts truncated
+    events. If the file cannot be written, `error` says why; reasons are still counted.
     """
 
     path: Path
@@ -101,7 +101,7 @@ class RejectsFile:
     _size: int = 0
 
     def keep(self, refusal: Refusal) -> None:
-        """Keep one event, or as much of it as there is room for."""
+        """Keep one event, truncated to the limits."""
         self.reasons[refusal.reason] += 1
         if not self.error:
             try:
@@ -121,11 +121,11 @@ class RejectsFile:
         self.cut += bool(cut)
 
     def close(self) -> None:
-        """No more."""
+        """Close the file."""
         if self._file is not None:
             try:
                 self._file.close()
-            except OSError as error:  # The disk may refuse what was buffered.
+            except OSError as error:  # Flushing the buffer may fail.
                 self.error = self.error or message_of(error)
 
     def _opened(self) -> IO[str]:
@@ -139,73 +139,74 @@ def ingest(
     *,
     source: Annotated[
         str | None,
-        typer.Option(help="Refuse events of any other source. By default each is recognised by itself."),
+        typer.Option(help="Refuse events of other sources. By default the source of each event is detected."),
     ] = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
-    rejects: Annotated[Path | None, typer.Option(help="Where refused events go; by default into the store.")] = None,
+    rejects: Annotated[Path | None, typer.Option(help="File for refused events; default: in the store.")] = None,
     store: options.Store = None,
 ) -> None:
     """Read audit logs and store each event once.
 
-    What cannot be read, or has no usable time, goes to a rejects file with the reason; the rest goes on.
+    Events that cannot be read, or have no usable time, go to a rejects file with the reason; the others are stored.
 
     Example: casbah ingest exports/ cloudtrail.json.gz --tenant acme
     """
     settings = options.new_or_existing(store=store)
     new = not compose.holds_store(settings)
-    kept = _rejects(rejects, settings)
+    rejects_file = _rejects(rejects, settings)
     files: list[FileReport] = []
     stopping = Stopping()
     try:
-        with stopping.heeded(), connected(settings, tenant=tenant) as api:
+        with stopping.handled(), connected(settings, tenant=tenant) as api:
             if new:
-                sys.stderr.write(f"casbah: made a new store at {settings.store}\n")
+                sys.stderr.write(f"casbah: created a new store at {settings.store}\n")
             try:
-                found = pages(
+                event_pages = pages(
                     paths,
                     connectors=connectors(settings.sources),
                     source=source,
                     limits=_limits(settings),
                     unread=settings.store,
                 )
-                for page in _shown(found):
+                for page in _shown(event_pages):
                     files.append(FileReport(page.origin, skipped=page.skipped))
-                    _store(api, page, files[-1], kept, stopping)
+                    _store(api, page, files[-1], rejects_file, stopping)
             finally:
-                kept.close()
+                rejects_file.close()
     except KeyboardInterrupt:
         _say_stopped(_total(files), counted=not stopping.in_batch)
         raise typer.Exit(stopping.code) from None
     total = _total(files)
-    _report(files, total, kept)
+    _report(files, total, rejects_file)
     if as_json:
         typer.echo(json.dumps(_counts(files, total)))
     raise typer.Exit(1 if total.refused or all(file.skipped for file in files) else 0)
 
 
 def _rejects(file: Path | None, settings: Settings) -> RejectsFile:
-    """Where refused events go. Raises typer.BadParameter for a file that exists: it may hold what was refused before."""
+    """Where refused events go. Raises typer.BadParameter for an existing file: it may hold earlier rejects."""
     if file is None:
         return RejectsFile(settings.store / "rejects" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.ndjson")
     if not file.parent.is_dir():
-        raise typer.BadParameter(f"no folder {file.parent}; make it first", param_hint="--rejects")
+        raise typer.BadParameter(f"no folder {file.parent}; create it first", param_hint="--rejects")
     if os.path.lexists(file) and not _device(file):
         raise typer.BadParameter(
-            f"{file} exists already and is not overwritten; name another file, or move this one", param_hint="--rejects"
+            f"{file} exists already and is not overwritten; choose another file, or move this one",
+            param_hint="--rejects",
         )
     return RejectsFile(file, in_store=False)
 
 
 def _device(file: Path) -> bool:
-    """Whether a path is there but is neither a file nor a folder, as /dev/null is."""
+    """Whether a path exists but is neither a file nor a folder, such as /dev/null."""
     return file.exists() and not file.is_file() and not file.is_dir()
 
 
 def _say_stopped(total: Tally, *, counted: bool) -> None:
     least = "" if counted else "at least "
     counts = f"{least}{total.stored:,} stored so far, {total.duplicates:,} duplicates, {total.refused:,} refused"
-    sys.stderr.write(f"casbah: stopped: {counts}; run it again: nothing is stored twice\n")
+    sys.stderr.write(f"casbah: stopped: {counts}; run it again to continue; nothing is stored twice\n")
 
 
 def _total(files: Iterable[FileReport]) -> Tally:
@@ -216,7 +217,7 @@ def _total(files: Iterable[FileReport]) -> Tally:
 
 
 def _counts(files: list[FileReport], total: Tally) -> dict[str, object]:
-    """What became of it all, for machines."""
+    """The result as JSON values."""
     return {
         "read": total.read,
         "stored": total.stored,
@@ -237,7 +238,7 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _store(api: Api, page: EventPage, report: FileReport, rejects: RejectsFile, stopping: Stopping) -> None:
-    """Send one file's activities, a batch at a time; each is on disk when its batch is answered."""
+    """Send one file's activities in batches; a batch is on disk once it is answered."""
     now = time.time_ns() // 1_000_000
     for batch in _batches(with_lines(_counted(page.items, report.sources)), api.settings.batch):
         activities = [(line, item) for line, item in batch if isinstance(item, NewActivity)]
@@ -271,27 +272,27 @@ def _batches(items: Iterable[tuple[int, Item]], most: int) -> Iterator[list[tupl
 
 
 def _sent(api: Api, origin: str, batch: list[tuple[int, NewActivity]], rejects: RejectsFile) -> Tally:
-    """Send activities with the lines of the file that they are from. The server's answer counts them in this batch."""
+    """Send activities, paired with their line numbers in the file. The server's line numbers count within the batch."""
     if not batch:
         return Tally()
     body = b"".join(wire_encoding.pack(activity) for _, activity in batch)
     answer = api.ask(
         "POST", _PATH, allow=(httpx.codes.UNPROCESSABLE_ENTITY,), params={"source": wire_encoding.SOURCE}, content=body
     ).json()
-    for each in answer["refused"]:
-        line, activity = batch[each["line"] - 1]
-        rejects.keep(Refusal(origin, line, each["reason"], activity.record))
+    for refused in answer["refused"]:
+        line, activity = batch[refused["line"] - 1]
+        rejects.keep(Refusal(origin, line, refused["reason"], activity.record))
     tally = Tally(answer["stored"], answer["duplicates"], len(answer["refused"]))
     if tally.read != len(batch):
         raise ServerRefusedError(f"the server counted {tally.read} of {len(batch)} activities")
     return tally
 
 
-def _shown(found: Iterable[EventPage]) -> Iterator[EventPage]:
-    """The pages, with a bar for each while somebody looks."""
+def _shown(event_pages: Iterable[EventPage]) -> Iterator[EventPage]:
+    """The pages, with a progress bar for each if stderr is a terminal."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        for page in found:
+        for page in event_pages:
             task = progress.add_task(plain(Path(page.origin).name[:40]), total=page.size)
             yield replace(page, items=_watched(page, progress, task))
             progress.remove_task(task)
@@ -305,7 +306,7 @@ def _watched(page: EventPage, progress: Progress, task: TaskID) -> Iterator[Reco
 
 
 def _report(files: list[FileReport], total: Tally, rejects: RejectsFile) -> None:
-    """What became of it all, for people."""
+    """Print the result."""
     console = Console(stderr=True)
     read = [file for file in files if not file.skipped]
     if read:
@@ -315,19 +316,17 @@ def _report(files: list[FileReport], total: Tally, rejects: RejectsFile) -> None
         console.print(f"{count:,} refused: {plain(reason)}", style="yellow", markup=False, highlight=False)
     if rejects.error:
         console.print(
-            f"what was refused is not kept, or not all of it: {rejects.path}: {rejects.error}; "
-            "ingest it again with --rejects and a file that can be written",
+            f"refused events were not saved, or only some of them: {rejects.path}: {rejects.error}; "
+            "ingest again with --rejects and a writable file",
             style="red",
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
     elif rejects.reasons:
-        console.print(f"what was refused is kept in {rejects.path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"refused events are in {rejects.path}", markup=False, highlight=False, soft_wrap=True)
     if rejects.cut:
-        console.print(
-            f"{rejects.cut:,} of them are kept in part; `cut` says how many bytes are missing", highlight=False
-        )
+        console.print(f"{rejects.cut:,} of them are truncated; `cut` is the number of missing bytes", highlight=False)
 
 
 def _table(read: list[FileReport], total: Tally) -> Table:
@@ -347,7 +346,7 @@ def _table(read: list[FileReport], total: Tally) -> Table:
 
 
 def _first(files: list[FileReport]) -> list[FileReport]:
-    """Those that are shown one by one: all, where a line for the rest would stand for a single one."""
+    """The files to show individually. All, if the line for the rest would replace a single file."""
     return files[:_MOST_FILES] if len(files) > _MOST_FILES + 1 else files
 
 

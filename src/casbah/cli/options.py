@@ -1,4 +1,4 @@
-"""Options that several commands share, and settings with what was given on the command line."""
+"""Options shared by commands, and settings combined with the command line."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,49 +11,49 @@ from casbah.errors import UnknownSettingError
 from casbah.identity.authenticator import DEFAULT_TENANT
 from casbah.settings import PREFIX, SETTINGS, Settings
 
-Tenant = Annotated[str, typer.Option(help="Whose activities.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")]
+Tenant = Annotated[str, typer.Option(help="The tenant.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Store = Annotated[str | None, typer.Option(help=f"{SETTINGS['store'].help} (CASBAH_STORE).", show_default=False)]
 Chosen = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of docs/settings.md; may stand several times."),
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."),
 ]
 TENANT = DEFAULT_TENANT
 _BEGUN = "lock"
-"""The first file of a store; a folder with it may be one whose making was interrupted."""
+"""The first file of a store. A folder with it may be a store whose creation was interrupted."""
 
-_NO_HINDRANCE = {"lost+found", "copies"}
-"""What may be where a store is made: what a file system has, and how far `casbah copy` got."""
-
-
-def chosen(**given: str | None) -> Settings:
-    """The settings: what was given, else the environment's, else the defaults."""
-    return settings.read(os.environ, **given)
+_IGNORED = {"lost+found", "copies"}
+"""Entries allowed in the folder of a new store: the file system's own, and the progress of `casbah copy`."""
 
 
-def existing(**given: str | None) -> Settings:
-    """The settings of a command that reads: it never creates a store, so that a mistyped path is an error."""
-    settings = chosen(**given)
+def chosen(**overrides: str | None) -> Settings:
+    """The settings: `overrides`, else the environment, else the defaults."""
+    return settings.read(os.environ, **overrides)
+
+
+def existing(**overrides: str | None) -> Settings:
+    """The settings of a command that never creates a store, so that a mistyped path is an error."""
+    settings = chosen(**overrides)
     require_store(settings, hint="--store")
     return settings
 
 
-def new_or_existing(**given: str | None) -> Settings:
-    """The settings of a command that makes a store where there is none.
+def new_or_existing(**overrides: str | None) -> Settings:
+    """The settings of a command that creates a store where none exists.
 
-    Raises typer.BadParameter for a folder with other things in it, which is a mistyped path.
+    Raises typer.BadParameter for a folder with other files, which is probably a mistyped path.
     """
-    settings = chosen(**given)
+    settings = chosen(**overrides)
     folder = settings.store
     if compose.holds_store(settings):
         return settings
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file, not a folder; name the store's folder", param_hint="--store")
-    names = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
-    foreign = sorted(name for name in names - _NO_HINDRANCE if not name.startswith("."))
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    foreign = sorted(name for name in names - _IGNORED if not name.startswith("."))
     if foreign and _BEGUN not in names:
         raise typer.BadParameter(
-            f"{folder} has no store in it and is not empty: it holds {foreign[0]!r}; "
+            f"{folder} is not a store and not empty: it holds {foreign[0]!r}; "
             "name a store, or an empty folder for a new one",
             param_hint="--store",
         )
@@ -61,24 +61,24 @@ def new_or_existing(**given: str | None) -> Settings:
 
 
 def require_store(settings: Settings, *, hint: str) -> None:
-    """Raises typer.BadParameter, which exits with 2, where the settings name no store. A cluster says so itself."""
+    """Raises typer.BadParameter, which exits with 2, if there is no store. A cluster reports that itself."""
     folder = settings.store
     if not compose.holds_store(settings):
-        seen = "it has no store in it" if folder.is_dir() else "it is not a folder" if folder.exists() else "not found"
+        seen = "the folder is not a store" if folder.is_dir() else "not a folder" if folder.exists() else "not found"
         raise typer.BadParameter(
             f"no store at {folder}: {seen}; check {hint} and CASBAH_STORE. "
-            "`casbah ingest`, `casbah serve` and `casbah token create` make a new store",
+            "`casbah ingest`, `casbah serve` and `casbah token create` create a new store",
             param_hint=hint,
         )
 
 
-def named(pairs: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str | None]:
-    """`given`, and under it the settings that `--set` names. Raises UnknownSettingError."""
-    found: dict[str, str | None] = {}
+def named(pairs: Sequence[str], options: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The settings of `--set`, overridden by `options`. Raises UnknownSettingError."""
+    result: dict[str, str | None] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         row = name.strip().lower().replace("-", "_").removeprefix(PREFIX.lower())
         if row not in SETTINGS or not equals:
             raise UnknownSettingError(name, tuple(SETTINGS))
-        found[row] = value.strip()
-    return {**found, **{name: value for name, value in given.items() if value is not None}}
+        result[row] = value.strip()
+    return {**result, **{name: value for name, value in options.items() if value is not None}}

@@ -1,4 +1,4 @@
-"""Text from logs, made safe to show: a log entry must not steer the reader's terminal, nor hide what it holds."""
+"""Makes text from logs safe to show: a log entry must not control the terminal or hide part of its content."""
 
 import unicodedata
 from typing import Any
@@ -7,11 +7,11 @@ from rich.text import Text
 
 _BLANKS = range(0x09, 0x0E)
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Categories of characters that nobody sees, or that change the direction of others; the UI has the same rule."""
+"""Categories of characters that are invisible or change the text direction; the UI has the same rule."""
 
 
 class _Visible(dict[int, str]):
-    """A table for `str.translate` that works out what it lacks."""
+    """A lazily filled table for `str.translate`."""
 
     def __missing__(self, codepoint: int) -> str:
         hidden = unicodedata.category(chr(codepoint)) in _HIDDEN
@@ -23,10 +23,10 @@ _SHOWN = _Visible()
 
 
 def plain(text: str) -> str:
-    """`text` on one line, with codes such as ⟨U+202E⟩ for the characters that hide."""
+    """`text` on one line, with codes such as ⟨U+202E⟩ for hidden characters."""
     return text.translate(_SHOWN)
 
 
 def cell(value: Any) -> Text:
-    """A value in a table, as it is: brackets in it are no markup."""
+    """A table cell with a literal value: brackets in it are not markup."""
     return Text(plain(str(value)))

@@ -31,32 +31,30 @@ _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 
 class UnknownPullerError(OperatorError):
-    """No puller of that name in the file."""
+    """The file has no pull source of that name."""
 
     def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"no puller {name!r}{nearest(name, known)}; the file has {', '.join(known) or 'none'}")
+        super().__init__(f"no pull source {name!r}{nearest(name, known)}; the file has {', '.join(known) or 'none'}")
 
 
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; by default all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which sources; default all.")] = None,
     *,
-    once: Annotated[bool, typer.Option("--once", help="Fetch what there is now, and stop.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Only say how each is doing.")] = False,
-    file: Annotated[
-        str | None, typer.Option(help="The file that says what to pull (CASBAH_PULL).", show_default=False)
-    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Fetch what is available now, then stop.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Only show the status of each.")] = False,
+    file: Annotated[str | None, typer.Option(help="The pull configuration (CASBAH_PULL).", show_default=False)] = None,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Fetch activities from hosted apps, as a file says (docs/pull.md); until interrupted, or --once.
+    """Fetch activities from hosted apps as configured (docs/pull.md), until interrupted or once.
 
-    A server that runs pulls by itself if CASBAH_PULL names the file.
+    A running server pulls by itself if CASBAH_PULL names the file.
 
     Example: casbah pull okta --once --file pull.toml
     """
     settings = (options.existing if listed else options.chosen)(store=store, pull=file)
     if settings.pull is None:
-        raise BadPullFileError("nothing says what to pull: name a file with --file or CASBAH_PULL (docs/pull.md)")
+        raise BadPullFileError("no pull configuration: name a file with --file or CASBAH_PULL (docs/pull.md)")
     entries = read(settings.pull)
     chosen = {name: _entry(name, entries) for name in names or entries}
     failed = not listed and _pulled(settings, chosen, once=once)
@@ -72,7 +70,7 @@ def _entry(name: str, entries: dict[str, PullSource]) -> PullSource:
 
 
 def _pulled(settings: Settings, chosen: dict[str, PullSource], *, once: bool) -> bool:
-    """Run them; whether one of them failed."""
+    """Run them. Returns whether one failed."""
     with connected(settings, tenant=options.TENANT) as api:
         lock = threading.Lock()
         jobs = [
@@ -84,14 +82,14 @@ def _pulled(settings: Settings, chosen: dict[str, PullSource], *, once: bool) ->
 
 
 def _ran(pulling: Pulling, *, once: bool) -> bool:
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: pulling.stop())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: pulling.stop())
     if once:
-        found = pulling.once()
-        for name, told in found.items():
-            if isinstance(told, PullError):
-                sys.stderr.write(f"casbah: {name}: {plain(str(told))}\n")
-        return any(isinstance(told, PullError) for told in found.values())
+        results = pulling.once()
+        for name, result in results.items():
+            if isinstance(result, PullError):
+                sys.stderr.write(f"casbah: {name}: {plain(str(result))}\n")
+        return any(isinstance(result, PullError) for result in results.values())
     pulling.start()
     sys.stderr.write(f"casbah: pulling {', '.join(pulling.names)}\n")
     pulling.wait()
@@ -99,13 +97,11 @@ def _ran(pulling: Pulling, *, once: bool) -> bool:
 
 
 def _of(send: Send, tenant: str, lock: threading.Lock) -> Send:
-    """The same for a tenant, and for one thread at a time: without a server, the store is asked inside this process, on one
-    event loop.
-    """
+    """`send` for a tenant and one thread at a time: without a server, requests run in this process on one event loop."""
 
-    def sent(method: str, path: str, /, **given: Any) -> httpx.Response:
+    def sent(method: str, path: str, /, **kwargs: Any) -> httpx.Response:
         with lock:
-            return send(method, path, headers={TENANT_HEADER: tenant}, **given)
+            return send(method, path, headers={TENANT_HEADER: tenant}, **kwargs)
 
     return sent
 

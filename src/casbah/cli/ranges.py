@@ -17,7 +17,7 @@ from casbah.errors import OperatorError, nearest
 from casbah.ingest.enrich.networks import CATEGORIES
 
 app = typer.Typer(
-    help="IP ranges: what is known of the addresses of offices, VPNs, providers.",
+    help="IP ranges: label the addresses of offices, VPNs and providers.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -27,10 +27,10 @@ _NAMES = {"corporate": 1, "administrative": 2, "risky": 3, "vpn": 4, "cloud": 5,
 _COLUMNS = ("name", "ip_address_ranges", "category", "tag(id)", "isp_name")
 
 Category = Annotated[str, typer.Option(help=f"One of {', '.join(_NAMES)}, or 1 to 6.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag by id or name; may be given several times.")]
-Organization = Annotated[str, typer.Option(help="Whose they are, in place of what files say.")]
-Country = Annotated[str, typer.Option(help="Where they are: a country by code or name, in place of what files say.")]
-City = Annotated[str, typer.Option(help="The city, beside --country.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag by id or name; repeatable.")]
+Organization = Annotated[str, typer.Option(help="The organization; overrides lookup files.")]
+Country = Annotated[str, typer.Option(help="The country by code or name; overrides lookup files.")]
+City = Annotated[str, typer.Option(help="The city; requires --country.")]
 
 
 class BadRangesFileError(OperatorError):
@@ -46,30 +46,30 @@ def list_ranges(
     Example: casbah ranges list --json
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        found = list(_all(api))
+        ranges = list(_all(api))
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(ranges))
         return
     table = Table("name", "category", "networks", "organization", "place", "tags", "id")
-    for each in found:
-        networks = ", ".join(subnet["originalString"] for subnet in each["subnets"])
-        tags = ", ".join(tag["name"] for tag in each["tags"])
+    for entry in ranges:
+        networks = ", ".join(subnet["originalString"] for subnet in entry["subnets"])
+        tags = ", ".join(tag["name"] for tag in entry["tags"])
         columns = (
-            each["name"],
-            CATEGORIES[each["category"]],
+            entry["name"],
+            CATEGORIES[entry["category"]],
             networks,
-            each["organization"] or "",
-            _place(each),
+            entry["organization"] or "",
+            _place(entry),
             tags,
-            each["_id"],
+            entry["_id"],
         )
         table.add_row(*map(cell, columns))
     Console().print(table)
 
 
 @app.command()
-def add(  # noqa: PLR0913  one parameter an option
-    name: Annotated[str, typer.Argument(help="What people call it.")],
+def add(  # noqa: PLR0913  one parameter per option
+    name: Annotated[str, typer.Argument(help="A name.")],
     networks: Annotated[list[str], typer.Argument(help="Addresses and networks, such as 192.0.2.0/24.")],
     *,
     category: Category,
@@ -81,13 +81,13 @@ def add(  # noqa: PLR0913  one parameter an option
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Add an IP range. It says something of activities from now on; of older ones after `casbah enrich --again`.
+    """Add an IP range. It applies to new activities, and to stored ones after `casbah enrich --again`.
 
     Example: casbah ranges add 'Berlin office' 192.0.2.0/24 2001:db8::/48 --category corporate
     """
-    drawn = _drawn(name, networks, category, tag or [], organization, _where(country, city))
+    draft = _draft(name, networks, category, tag or [], organization, _where(country, city))
     with connected(options.existing(store=store), tenant=tenant) as api:
-        range_id = api.ask("POST", f"{_PATH}/create_rule", json=drawn).json()
+        range_id = api.ask("POST", f"{_PATH}/create_rule", json=draft).json()
     typer.echo(json.dumps({"_id": range_id}) if as_json else f"added {plain(name)} ({range_id})")
 
 
@@ -104,12 +104,12 @@ def remove(
     Example: casbah ranges remove 'Berlin office'
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        there = list(_all(api))
-        found = next((each for each in there if which in (each["_id"], each["name"])), None)
-        if found is None:
-            raise UnknownRangeError(which, [each["name"] for each in there])
-        api.ask("DELETE", f"{_PATH}/{found['_id']}")
-    typer.echo(json.dumps(found) if as_json else f"removed {plain(found['name'])} ({found['_id']})")
+        ranges = list(_all(api))
+        entry = next((candidate for candidate in ranges if which in (candidate["_id"], candidate["name"])), None)
+        if entry is None:
+            raise UnknownRangeError(which, [candidate["name"] for candidate in ranges])
+        api.ask("DELETE", f"{_PATH}/{entry['_id']}")
+    typer.echo(json.dumps(entry) if as_json else f"removed {plain(entry['name'])} ({entry['_id']})")
 
 
 @app.command()
@@ -118,57 +118,57 @@ def load(
         Path, typer.Argument(help=f"CSV with the columns {', '.join(_COLUMNS)}.", dir_okay=False, exists=True)
     ],
     *,
-    only: Annotated[bool, typer.Option("--only", help="Remove ranges that the file does not name.")] = False,
+    only: Annotated[bool, typer.Option("--only", help="Also remove ranges that are not in the file.")] = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Add and change IP ranges as a file has them, by name; the file is that of MDCA's published script.
+    """Add and change IP ranges from a file, matched by name. The format is that of MDCA's published script.
 
-    Several networks or tags stand in one column with blanks between.
+    Separate several networks or tags in a column with blanks.
 
     Example: casbah ranges load ranges.csv
     """
     rows = list(_rows(path))
-    done = {"added": 0, "changed": 0, "same": 0, "removed": 0}
+    counts = {"added": 0, "changed": 0, "same": 0, "removed": 0}
     with connected(options.existing(store=store), tenant=tenant) as api:
-        there = {each["name"]: each for each in _all(api)}
+        existing = {entry["name"]: entry for entry in _all(api)}
         if only:
-            for name in there.keys() - {row["name"] for row in rows}:
-                api.ask("DELETE", f"{_PATH}/{there.pop(name)['_id']}")
-                done["removed"] += 1
+            for name in existing.keys() - {row["name"] for row in rows}:
+                api.ask("DELETE", f"{_PATH}/{existing.pop(name)['_id']}")
+                counts["removed"] += 1
         for row in rows:
-            done[_stored(api, row, there.get(row["name"]))] += 1
+            counts[_stored(api, row, existing.get(row["name"]))] += 1
     if as_json:
-        typer.echo(json.dumps(done))
+        typer.echo(json.dumps(counts))
     else:
-        typer.echo(", ".join(f"{count:,} {what}" for what, count in done.items()))
+        typer.echo(", ".join(f"{count:,} {what}" for what, count in counts.items()))
 
 
 class UnknownRangeError(OperatorError):
     """No IP range of that name or id."""
 
     def __init__(self, which: str, known: list[str]) -> None:
-        super().__init__(f"no IP range {which!r}{nearest(which, known)}; `casbah ranges list` names them all")
+        super().__init__(f"no IP range {which!r}{nearest(which, known)}; `casbah ranges list` shows them all")
 
 
-def _stored(api: Api, drawn: dict[str, Any], known: Mapping[str, Any] | None) -> str:
+def _stored(api: Api, draft: dict[str, Any], known: Mapping[str, Any] | None) -> str:
     if known is None:
-        api.ask("POST", f"{_PATH}/create_rule", json=drawn)
+        api.ask("POST", f"{_PATH}/create_rule", json=draft)
         return "added"
-    if _same(drawn, known):
+    if _same(draft, known):
         return "same"
-    api.ask("POST", f"{_PATH}/{known['_id']}/update_rule", json=drawn)
+    api.ask("POST", f"{_PATH}/{known['_id']}/update_rule", json=draft)
     return "changed"
 
 
-def _same(drawn: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+def _same(draft: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     return (
-        sorted(drawn["subnets"]) == sorted(subnet["originalString"] for subnet in known["subnets"])
-        and drawn["category"] == known["category"]
-        and all(tag in {tag[key] for tag in known["tags"] for key in ("id", "name")} for tag in drawn["tags"])
-        and len(drawn["tags"]) == len(known["tags"])
-        and drawn["organization"] == (known["organization"] or "")
+        sorted(draft["subnets"]) == sorted(subnet["originalString"] for subnet in known["subnets"])
+        and draft["category"] == known["category"]
+        and all(tag in {tag[key] for tag in known["tags"] for key in ("id", "name")} for tag in draft["tags"])
+        and len(draft["tags"]) == len(known["tags"])
+        and draft["organization"] == (known["organization"] or "")
     )
 
 
@@ -180,7 +180,7 @@ def _all(api: Api) -> Iterator[dict[str, Any]]:
         skip, more = skip + len(page["data"]), page["hasNext"]
 
 
-def _drawn(
+def _draft(
     name: str, networks: list[str], category: str, tags: list[str], organization: str, location: dict[str, str] | None
 ) -> dict[str, Any]:
     return {
@@ -195,12 +195,12 @@ def _drawn(
 
 def _where(country: str, city: str) -> dict[str, str] | None:
     if city and not country:
-        raise typer.BadParameter("a city needs its --country", param_hint="--city")
+        raise typer.BadParameter("a city requires --country", param_hint="--city")
     return {"countryCode": country, **({"city": city} if city else {})} if country else None
 
 
-def _place(found: Mapping[str, Any]) -> str:
-    location = found["location"] or {}
+def _place(entry: Mapping[str, Any]) -> str:
+    location = entry["location"] or {}
     return ", ".join(location[key] for key in ("city", "countryCode") if location.get(key))
 
 
@@ -211,13 +211,13 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         if header != list(_COLUMNS):
             raise BadRangesFileError(f"{path}: line 1: expected the columns {', '.join(_COLUMNS)}")
         for row in rows:
-            if not any(each.strip() for each in row):
+            if not any(value.strip() for value in row):
                 continue
             if len(row) != len(_COLUMNS):
                 raise BadRangesFileError(f"{path}: line {rows.line_num}: {len(row)} values for {len(_COLUMNS)} columns")
-            name, networks, category, tags, organization = (each.strip() for each in row)
-            drawn = _drawn(name, networks.split(), category, tags.split(), organization, None)
+            name, networks, category, tags, organization = (value.strip() for value in row)
+            draft = _draft(name, networks.split(), category, tags.split(), organization, None)
             yield {
-                **drawn,
-                "category": int(category) if category.isascii() and category.isdigit() else drawn["category"],
+                **draft,
+                "category": int(category) if category.isascii() and category.isdigit() else draft["category"],
             }

@@ -15,7 +15,7 @@ from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
 
 app = typer.Typer(
-    help="Events that ingest over HTTP refused, with the reasons (docs/sources.md).",
+    help="Events refused by ingestion over HTTP, with the reasons (docs/sources.md).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -52,14 +52,12 @@ def list_rejects(
 
 @app.command()
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which of them.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of events.")] = None,
     *,
-    everything: Annotated[bool, typer.Option("--everything", help="All of them.")] = False,
+    everything: Annotated[bool, typer.Option("--everything", help="All refused events.")] = False,
     source: Annotated[
         str | None,
-        typer.Option(
-            help='The source that they are from (`casbah sources`), in place of the one named before; "" for none.'
-        ),
+        typer.Option(help='Read them as this source (`casbah sources`) instead of the earlier one; "" detects it.'),
     ] = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
@@ -70,7 +68,7 @@ def replay(
     Example: casbah rejects replay --everything --source okta
     """
     if bool(ids) == everything:
-        raise typer.BadParameter("name the events by their ids (`casbah rejects list`), or say --everything")
+        raise typer.BadParameter("name the events by their ids (`casbah rejects list`), or use --everything")
     body: dict[str, Any] = {"everything": True} if everything else {"ids": ids}
     with connected(options.existing(store=store), tenant=tenant) as api:
         result = _replayed(api, body | ({} if source is None else {"source": source}))
@@ -86,7 +84,7 @@ def replay(
 
 @app.command()
 def remove(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Which of them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of events.")],
     *,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
@@ -102,7 +100,7 @@ def remove(
 
 
 def _replayed(api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What became of the events, in as many requests as it takes; each passes over what was refused again before."""
+    """The summed result of as many requests as needed; each skips the events that were refused again before."""
     result: dict[str, Any] = api.ask("POST", f"{_PATH}/replay", json=body).json()
     while result["remaining"]:
         more = api.ask("POST", f"{_PATH}/replay", json={**body, "skip": len(result["refused"])}).json()

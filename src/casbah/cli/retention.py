@@ -19,7 +19,7 @@ from casbah.ingest.apps import CASBAH
 from casbah.retention.rules import HOLD, MOST_DAYS
 
 app = typer.Typer(
-    help="How long activities are kept, and what must not be deleted (docs/retention.md).",
+    help="Retention rules and legal holds (docs/retention.md).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -28,10 +28,10 @@ _RULES, _DELETE = "/api/ext/v1/retention", "/api/ext/v1/activities/delete"
 
 Everything = Annotated[bool, typer.Option("--everything", help="All activities, without a filter.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
-Name = Annotated[str, typer.Argument(help="What people call it.")]
+Name = Annotated[str, typer.Argument(help="A name.")]
 
 
-def delete(  # noqa: PLR0913  one parameter an option
+def delete(  # noqa: PLR0913  one parameter per option
     *,
     conditions: Conditions = None,
     filters: Filters = None,
@@ -41,18 +41,18 @@ def delete(  # noqa: PLR0913  one parameter an option
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Delete activities for good: says how many first, and asks. What a legal hold keeps is not deleted.
+    """Delete activities permanently, after confirmation. Activities under a legal hold are not deleted.
 
     Example: casbah delete --filter 'user.username eq ann@example.com'
     """
-    asked = _chosen(conditions, filters, everything=everything)
+    selection = _chosen(conditions, filters, everything=everything)
     with connected(options.existing(store=store), tenant=tenant) as api:
-        look = None if yes else api.ask("POST", _DELETE, json={**asked, "dryRun": True}).json()
-        if look is None or (look["deleted"] and _agreed(look)):
-            done = api.ask("POST", _DELETE, json={**asked, "dryRun": False, "wait": True}).json()
+        preview = None if yes else api.ask("POST", _DELETE, json={**selection, "dryRun": True}).json()
+        if preview is None or (preview["deleted"] and _agreed(preview)):
+            result = api.ask("POST", _DELETE, json={**selection, "dryRun": False, "wait": True}).json()
         else:
-            done = look
-    typer.echo(json.dumps(done) if as_json else _sentence(done))
+            result = preview
+    typer.echo(json.dumps(result) if as_json else _sentence(result))
 
 
 @app.command("list")
@@ -64,24 +64,24 @@ def list_rules(
     Example: casbah retention list
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        found = api.ask("GET", _RULES).json()["data"]
+        rules = api.ask("GET", _RULES).json()["data"]
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(rules))
         return
     table = Table("name", "action", "older than", "filters", "by", "id")
-    for each in found:
-        days = f"{each['days']} days" if each["days"] else ""
+    for rule in rules:
+        days = f"{rule['days']} days" if rule["days"] else ""
         table.add_row(
-            *map(cell, (each["name"], each["action"], days, _short(each["filters"]), each["owner"], each["id"]))
+            *map(cell, (rule["name"], rule["action"], days, _short(rule["filters"]), rule["owner"], rule["id"]))
         )
     Console().print(table)
 
 
 @app.command()
-def add(  # noqa: PLR0913  one parameter an option
+def add(  # noqa: PLR0913  one parameter per option
     name: Name,
     *,
-    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="After how many days.")],
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Age in days.")],
     conditions: Conditions = None,
     filters: Filters = None,
     everything: Everything = False,
@@ -89,7 +89,7 @@ def add(  # noqa: PLR0913  one parameter an option
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Delete what the filters find once it is that old, every hour while a server runs.
+    """Add a rule that deletes matching activities of that age. A running server applies it every hour.
 
     Example: casbah retention add 'Google, 400 days' --filter 'service eq 11770' --days 400
     """
@@ -98,7 +98,7 @@ def add(  # noqa: PLR0913  one parameter an option
 
 
 @app.command()
-def hold(  # noqa: PLR0913  one parameter an option
+def hold(  # noqa: PLR0913  one parameter per option
     name: Name,
     *,
     conditions: Conditions = None,
@@ -108,7 +108,7 @@ def hold(  # noqa: PLR0913  one parameter an option
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Hold what the filters find: neither a rule nor anybody deletes it until the hold is removed.
+    """Place a legal hold: nothing can delete matching activities until the hold is removed.
 
     Example: casbah retention hold 'case 4711' --filter 'user.username eq ann@example.com'
     """
@@ -118,7 +118,7 @@ def hold(  # noqa: PLR0913  one parameter an option
 
 @app.command()
 def remove(
-    rule: Annotated[str, typer.Argument(help="The rule's id, or its name where no other has it.")],
+    rule: Annotated[str, typer.Argument(help="The rule's id, or its name if unique.")],
     *,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
@@ -129,91 +129,93 @@ def remove(
     Example: casbah retention remove 3f0a51c2d9e8b764
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        found = _one(api.ask("GET", _RULES).json()["data"], rule, tenant)
+        entry = _one(api.ask("GET", _RULES).json()["data"], rule, tenant)
         missing = _no_rule(rule, tenant)
-        removed = api.ask("DELETE", f"{_RULES}/{quote(found['id'], safe='')}", missing=missing).json()
+        removed = api.ask("DELETE", f"{_RULES}/{quote(entry['id'], safe='')}", missing=missing).json()
     typer.echo(json.dumps(removed) if as_json else f"removed {plain(removed['name'])}")
 
 
 @app.command()
 def apply(
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete it, not only say how much that would be.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete, instead of only showing how much would be deleted.")
+    ] = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Apply the rules now; without --yes, say only what they would delete. Exits with 1 if one could not be applied.
+    """Apply the rules now; without --yes, only show what they would delete. Exits with 1 if a rule fails.
 
     Example: casbah retention apply
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        done = api.ask("POST", f"{_RULES}/apply", json={"dryRun": not yes}).json()
+        result = api.ask("POST", f"{_RULES}/apply", json={"dryRun": not yes}).json()
     if as_json:
-        typer.echo(json.dumps(done))
+        typer.echo(json.dumps(result))
     else:
-        Console().print(_applied(done))
-    raise typer.Exit(1 if any(each["error"] for each in done["data"]) else 0)
+        Console().print(_applied(result))
+    raise typer.Exit(1 if any(row["error"] for row in result["data"]) else 0)
 
 
 @app.command()
 def trail(
     *,
     days: Annotated[
-        int | None, typer.Option(min=1, max=MOST_DAYS, help="Delete acts once they are that old.", show_default=False)
+        int | None, typer.Option(min=1, max=MOST_DAYS, help="Delete acts of that age.", show_default=False)
     ] = None,
-    forever: Annotated[bool, typer.Option("--forever", help="Keep acts for ever, which is the default.")] = False,
+    forever: Annotated[bool, typer.Option("--forever", help="Keep acts forever (the default).")] = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Say how long acts are kept: what was done in Casbah itself. With --days or --forever, set it.
+    """Show how long the audit trail of Casbah itself is kept. With --days or --forever, set it.
 
-    No other rule and no deletion removes acts. Only the owner of the store's folder can set this.
+    Nothing else deletes these acts. Only the owner of the store's folder can set this.
 
     Example: casbah retention trail --days 730
     """
     if days is not None and forever:
-        raise typer.BadParameter("give --days or --forever, not both", param_hint="--days")
+        raise typer.BadParameter("use --days or --forever, not both", param_hint="--days")
     with connected(options.existing(store=store), tenant=tenant) as api:
         path = f"{_RULES}/trail"
         change = days is not None or forever
         if change:
             _warn_of_tenant(api, tenant)
         kept = (api.ask("POST", path, json={"days": days}) if change else api.ask("GET", path)).json()
-    sentence = "acts are kept for ever" if kept["days"] is None else f"acts are kept for {kept['days']:,} days"
+    sentence = "acts are kept forever" if kept["days"] is None else f"acts are kept for {kept['days']:,} days"
     typer.echo(json.dumps(kept) if as_json else sentence)
 
 
 def _chosen(conditions: list[str] | None, filters: str | None, *, everything: bool) -> dict[str, Any]:
-    """Which activities a request that cannot be undone is about."""
-    asked = condition.filters(conditions or [], filters)
-    if bool(asked) == everything:
-        raise typer.BadParameter("which activities? Give either --filter or --everything", param_hint="--filter")
-    return {"everything": True} if everything else {"filters": asked}
+    """Which activities an irreversible request applies to. Raises typer.BadParameter."""
+    wanted = condition.filters(conditions or [], filters)
+    if bool(wanted) == everything:
+        raise typer.BadParameter("which activities? Use either --filter or --everything", param_hint="--filter")
+    return {"everything": True} if everything else {"filters": wanted}
 
 
 def _added(body: Mapping[str, Any], *, tenant: str, as_json: bool, store: str | None) -> None:
     with connected(options.existing(store=store), tenant=tenant) as api:
-        same = [each["id"] for each in api.ask("GET", _RULES).json()["data"] if each["name"] == body["name"]]
-        nothing = not _warn_of_tenant(api, tenant)
+        same = [other["id"] for other in api.ask("GET", _RULES).json()["data"] if other["name"] == body["name"]]
+        is_empty = not _warn_of_tenant(api, tenant)
         rule = api.ask("POST", _RULES, json=body).json()
-        if body["action"] == HOLD and not nothing and not _count(api, body.get("filters", {})):
+        if body["action"] == HOLD and not is_empty and not _count(api, body.get("filters", {})):
             _warn("no activity matches the hold now; check its filters")
     if same:
-        _warn(f"{plain(body['name'])!r} is the name of {', '.join(same)}, too; `casbah retention list` shows them")
+        _warn(f"{plain(body['name'])!r} is also the name of {', '.join(same)}; `casbah retention list` shows them")
     typer.echo(json.dumps(rule) if as_json else f"added {plain(rule['name'])} ({rule['id']})")
 
 
 def _one(rules: list[dict[str, Any]], which: str, tenant: str) -> dict[str, Any]:
-    """The rule of that id, else of that name. Raises ServerRefusedError where there is none, or several."""
-    found = [rule for rule in rules if rule["id"] == which] or [rule for rule in rules if rule["name"] == which]
-    if not found:
+    """The rule with that id, else with that name. Raises ServerRefusedError unless exactly one matches."""
+    matching = [rule for rule in rules if rule["id"] == which] or [rule for rule in rules if rule["name"] == which]
+    if not matching:
         raise ServerRefusedError(_no_rule(which, tenant))
-    if len(found) > 1:
-        ids = ", ".join(each["id"] for each in found)
-        raise ServerRefusedError(f"{len(found)} rules have the name {which!r}; name one by its id: {ids}")
-    return found[0]
+    if len(matching) > 1:
+        ids = ", ".join(row["id"] for row in matching)
+        raise ServerRefusedError(f"{len(matching)} rules have the name {which!r}; use an id: {ids}")
+    return matching[0]
 
 
 def _no_rule(which: str, tenant: str) -> str:
@@ -221,11 +223,11 @@ def _no_rule(which: str, tenant: str) -> str:
 
 
 def _warn_of_tenant(api: Api, tenant: str) -> bool:
-    """Whether a tenant has activities beside acts; where it has none, its name may be mistyped, which is said."""
-    found = _count(api, {"service": {"neq": [CASBAH]}}) > 0
-    if not found:
+    """Whether a tenant has activities other than acts. Warns if not, as the name may be mistyped."""
+    has_activities = _count(api, {"service": {"neq": [CASBAH]}}) > 0
+    if not has_activities:
         _warn(f"tenant {tenant!r} has no activities; check --tenant")
-    return found
+    return has_activities
 
 
 def _count(api: Api, filters: Mapping[str, Any]) -> int:
@@ -236,28 +238,28 @@ def _warn(text: str) -> None:
     typer.echo(f"casbah: {text}", err=True)
 
 
-def _applied(done: Mapping[str, Any]) -> Table:
-    table = Table("rule", "matching", "held", "would be deleted" if done["dryRun"] else "deleted", "error")
-    for each in done["data"]:
-        numbers = ("" if each[key] is None else str(each[key]) for key in ("matching", "held", "deleted"))
-        table.add_row(*map(cell, (each["name"], *numbers, each["error"])))
+def _applied(result: Mapping[str, Any]) -> Table:
+    table = Table("rule", "matching", "held", "would be deleted" if result["dryRun"] else "deleted", "error")
+    for row in result["data"]:
+        numbers = ("" if row[key] is None else str(row[key]) for key in ("matching", "held", "deleted"))
+        table.add_row(*map(cell, (row["name"], *numbers, row["error"])))
     return table
 
 
-def _agreed(look: Mapping[str, Any]) -> bool:
+def _agreed(preview: Mapping[str, Any]) -> bool:
     if not sys.stdin.isatty():
         raise typer.BadParameter(
-            f"{_sentence(look)}; to delete them without being asked, add --yes", param_hint="--yes"
+            f"{_sentence(preview)}; to delete them without confirmation, add --yes", param_hint="--yes"
         )
-    typer.echo(_sentence(look), err=True)
-    return typer.confirm("Delete them for good?", err=True)
+    typer.echo(_sentence(preview), err=True)
+    return typer.confirm("Delete them permanently?", err=True)
 
 
 def _sentence(done: Mapping[str, Any]) -> str:
     verb = "would be deleted" if done["dryRun"] else "deleted"
-    exempt = f"; {done['exempt']:,} acts of Casbah's own match too and stay" if done["exempt"] else ""
+    exempt = f"; {done['exempt']:,} matching acts of Casbah's own are kept" if done["exempt"] else ""
     return f"{done['matching']:,} match, {done['held']:,} are held, {done['deleted']:,} {verb}{exempt}"
 
 
-def _short(asked: Mapping[str, Any]) -> str:
-    return json.dumps(asked, ensure_ascii=False) if asked else "everything"
+def _short(filters: Mapping[str, Any]) -> str:
+    return json.dumps(filters, ensure_ascii=False) if filters else "everything"

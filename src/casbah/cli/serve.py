@@ -40,7 +40,7 @@ def serve(
         str | None, typer.Option(help="Requests a tenant may make, such as 30/minute (CASBAH_THROTTLE).")
     ] = None,
     mimic: Annotated[
-        str | None, typer.Option(help="Be as narrow as another server, to test clients against: mdca (CASBAH_MIMIC).")
+        str | None, typer.Option(help="Have the limits of another server, to test clients: mdca (CASBAH_MIMIC).")
     ] = None,
     chosen: options.Chosen = None,
 ) -> None:
@@ -48,45 +48,52 @@ def serve(
 
     Example: casbah serve --port 9000
 
-    To test clients against: casbah serve --mimic mdca --set throttle=off --set mimic_fail=502:0.1
+    To test clients: casbah serve --mimic mdca --set throttle=off --set mimic_fail=502:0.1
     """
-    given = {"host": host, "port": port, "store": store, "throttle": throttle, "mimic": mimic}
-    settings = options.chosen(**options.named(chosen or (), given))
+    overrides = {"host": host, "port": port, "store": store, "throttle": throttle, "mimic": mimic}
+    settings = options.chosen(**options.named(chosen or (), overrides))
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     checked(settings)
-    with compose.build(settings) as house, listening(settings) as listener:
-        url, answering = address(listener, secure=settings.tls_certificate is not None), server(settings, house)
-        stopping = Stopping(answering, house.services.leaving, drain=settings.drain)
+    with compose.build(settings) as application, listening(settings) as listener:
+        url, uvicorn_server = (
+            address(listener, secure=settings.tls_certificate is not None),
+            server(settings, application),
+        )
+        stopping = Stopping(uvicorn_server, application.services.leaving, drain=settings.drain)
         stopping.on_signals()
         with ExitStack() as stack:
-            reading = compose.readable_only(settings)
-            if not reading:
+            read_only = compose.readable_only(settings)
+            if not read_only:
                 stack.enter_context(
-                    announced(settings.store, url=url, key=house.local_key, certificate=settings.tls_certificate)
+                    announced(settings.store, url=url, key=application.local_key, certificate=settings.tls_certificate)
                 )
-            more = " (read-only: the folder cannot be written to)" if reading else ""
-            sys.stderr.write(f"casbah: serving {url} from {settings.store}{more}\n")
-            if not reading and settings.store.stat().st_mode & _OTHERS:
-                sys.stderr.write(f"casbah: others may look into {settings.store}; chmod 700 {settings.store}\n")
+            note = " (read-only: the folder cannot be written to)" if read_only else ""
+            sys.stderr.write(f"casbah: serving {url} from {settings.store}{note}\n")
+            if not read_only and settings.store.stat().st_mode & _OTHERS:
+                sys.stderr.write(
+                    f"casbah: other users have access to {settings.store}; run chmod 700 {settings.store}\n"
+                )
             settle()
-            if not reading:
-                house.services.retention.begin()
-            doing = house.services.settings
-            with pushing(doing, house), pulling(doing, url, house.local_key) as stop:
+            if not read_only:
+                application.services.retention.begin()
+            effective = application.services.settings
+            with pushing(effective, application), pulling(effective, url, application.local_key) as stop:
                 stopping.on_signals(stop)
-                answering.run(sockets=[listener])
+                uvicorn_server.run(sockets=[listener])
 
 
 @contextmanager
-def pushing(settings: Settings, house: compose.Application) -> Iterator[None]:
-    """Send on what is stored while the server runs, if a file says where."""
+def pushing(settings: Settings, application: compose.Application) -> Iterator[None]:
+    """Push stored activities to the configured destinations, if any, while the server runs."""
     entries = push_config.read(settings.push) if settings.push else {}
     if not entries:
         yield
         return
-    with closing(Outbox(settings.store)) as letters:
-        pushers = push.pushers(entries, store=house.services.store, letters=letters, clock=house.services.clock)
-        with closing(Pushing(pushers, letters)) as running:
+    with closing(Outbox(settings.store)) as outbox:
+        pushers = push.pushers(
+            entries, store=application.services.store, letters=outbox, clock=application.services.clock
+        )
+        with closing(Pushing(pushers, outbox)) as running:
             running.start()
             sys.stderr.write(f"casbah: sending to {', '.join(entries)}\n")
             yield
@@ -94,13 +101,13 @@ def pushing(settings: Settings, house: compose.Application) -> Iterator[None]:
 
 @contextmanager
 def pulling(settings: Settings, url: str, key: str) -> Iterator[Callable[[], None]]:
-    """Pull, if a file says what, while the server runs: its pullers send what they fetch as any client would.
+    """Pull from the configured sources, if any, while the server runs. Pullers send activities to it like any client.
 
-    Gives what stops them: they are to stop before the server does.
+    Yields a function that stops them; call it before the server stops.
     """
     entries = read(settings.pull) if settings.pull else {}
     with ExitStack() as stack:
-        jobs, stop = [], _nothing
+        jobs, stop = [], _do_nothing
         for name, entry in entries.items():
             headers = {"Authorization": f"Token {key}", TENANT_HEADER: entry.into}
             verify = trusted(settings.tls_certificate)
@@ -116,13 +123,14 @@ def pulling(settings: Settings, url: str, key: str) -> Iterator[Callable[[], Non
         yield stop
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
 class Stopping:
-    """How a server ends: at SIGINT, or at SIGTERM once it has said for `drain` ms that it is about to, requests under way
-    finished. A second signal ends the waiting, a third one does not wait for requests either.
+    """Graceful shutdown: at SIGINT at once, at SIGTERM after reporting not ready for `drain` ms; running requests finish.
+
+    A second signal ends the drain period, a third one aborts running requests.
     """
 
     def __init__(self, server: uvicorn.Server, leaving: SharedFlag, *, drain: int | None) -> None:
@@ -130,10 +138,11 @@ class Stopping:
         self._leaving = leaving
         self._seconds = (drain or 0) / 1_000
 
-    def on_signals(self, also: Callable[[], None] = _nothing) -> None:
-        """Heed signals from now on; whatever else is to stop stops at once.
+    def on_signals(self, also: Callable[[], None] = _do_nothing) -> None:
+        """Install the signal handlers; `also` is called at once on a signal.
 
-        Also before the server runs and after it: none may be lost, and none may end the process while the store is open.
+        They are also active before and after the server runs: no signal may be lost or end the process while the store is
+        open.
         """
 
         def stop(number: int, _: object) -> None:
@@ -149,8 +158,8 @@ class Stopping:
             else:
                 self._end()
 
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, stop)
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, stop)
 
     def _end(self) -> None:
         self._server.should_exit = True

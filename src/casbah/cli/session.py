@@ -13,13 +13,13 @@ from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
 from casbah.cli.token import moment
 
-app = typer.Typer(help="List and end sessions of the pages.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List and end web sessions.", no_args_is_help=True, rich_markup_mode=None)
 _PATH = "/api/ext/v1/sessions"
 
 
 @app.command("list")
 def list_sessions(*, as_json: options.AsJson = False, store: options.Store = None) -> None:
-    """List the sessions under way, with who signed in.
+    """List the active sessions and who signed in.
 
     Example: casbah session list
     """

@@ -19,11 +19,13 @@ _HIDDEN = "(a secret)"
 
 def show(
     *,
-    only: Annotated[str, typer.Argument(metavar="[WORD]", help="Only settings with this in their name or help.")] = "",
-    chosen: Annotated[bool, typer.Option("--chosen", help="Only those that are not as by default.")] = False,
+    only: Annotated[
+        str, typer.Argument(metavar="[WORD]", help="Only settings with this word in their name or help.")
+    ] = "",
+    chosen: Annotated[bool, typer.Option("--chosen", help="Only settings that differ from their default.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show every setting: what it is now, where that comes from, and what it is for. Secrets are not shown.
+    """Show every setting: value, origin and purpose. Secrets are not shown.
 
     Example: casbah settings throttle
     """
@@ -35,7 +37,7 @@ def show(
         return
     table = Table()
     table.add_column("setting", no_wrap=True)
-    for name in ("value", "from", "what it is for"):
+    for name in ("value", "from", "purpose"):
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(row["setting"], str(row["value"]), row["from"], row["help"])
@@ -48,13 +50,13 @@ def _about(row: Setting, word: str) -> bool:
 
 def _row(row: Setting, value: Any) -> dict[str, Any]:
     default = settings.read({})
-    came = "default" if value == getattr(default, row.name) else "another setting"
+    origin = "default" if value == getattr(default, row.name) else "another setting"
     if row.variable in os.environ:
-        came = "environment"
+        origin = "environment"
     return {
         "setting": row.variable,
         "value": _shown(row, value),
-        "from": came,
+        "from": origin,
         "default": row.default,
         "help": row.help,
     }
@@ -68,5 +70,5 @@ def _shown(row: Setting, value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, tuple):
-        return [_shown(row, each) for each in value]
+        return [_shown(row, item) for item in value]
     return "" if value is None else value

@@ -16,12 +16,12 @@ from casbah.ingest.contract import Connector
 
 
 def sources(
-    name: Annotated[str | None, typer.Argument(help="One of them, in full.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Show one source in full.", show_default=False)] = None,
     *,
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """The sources that ingest reads: ours, and those of your own mapping files (CASBAH_SOURCES).
+    """Show the supported sources: built-in ones, and your own mapping files (CASBAH_SOURCES).
 
     Example: casbah sources okta
     """
@@ -30,17 +30,17 @@ def sources(
         raise UnknownSourceError(name, tuple(known))
     chosen = list(known.values()) if name is None else [known[name]]
     if as_json:
-        typer.echo(json.dumps([_told(each) for each in chosen]))
+        typer.echo(json.dumps([_as_json(connector) for connector in chosen]))
     elif name is None:
         _list(chosen)
     else:
         _in_full(chosen[0])
 
 
-def _list(found: list[Connector]) -> None:
+def _list(chosen: list[Connector]) -> None:
     table = Table("source", "what it is", "apps")
-    for each in found:
-        table.add_row(cell(each.name), cell(each.title), cell(", ".join(map(_app, each.apps)) or "any"))
+    for connector in chosen:
+        table.add_row(cell(connector.name), cell(connector.title), cell(", ".join(map(_app, connector.apps)) or "any"))
     Console().print(table)
 
 
@@ -51,9 +51,9 @@ def _in_full(source: Connector) -> None:
     rows = (
         ("source", [source.name]),
         ("what it is", [source.title]),
-        ("apps", [*map(_app, source.apps)] or ["as its records say"]),
+        ("apps", [*map(_app, source.apps)] or ["as the records say"]),
         ("reads", source.examples),
-        ("its events stand under", [source.wrapper] if source.wrapper else []),
+        ("its events are under", [source.wrapper] if source.wrapper else []),
         ("the vendor says", source.documents),
         ("comes from", [source.origin]),
     )
@@ -67,7 +67,7 @@ def _app(number: int) -> str:
     return f"{APPS[number]} ({number})" if number in APPS else str(number)
 
 
-def _told(source: Connector) -> dict[str, Any]:
+def _as_json(source: Connector) -> dict[str, Any]:
     return {
         "name": source.name,
         "title": source.title,

@@ -1,4 +1,4 @@
-"""Stopping a command that stores, so that what it says of itself is true."""
+"""Stops a command that stores activities such that its reported counts are true."""
 
 import signal
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 _SIGNALLED = 128
-"""The exit code of a command that a signal ends is this and the signal's number."""
+"""The exit code of a command ended by a signal is this plus the signal's number."""
 
 
 @dataclass(slots=True)
 class Stopping:
-    """Ends the command at SIGTERM or Ctrl-C: at once, or once the batch under way is answered, so that it is counted.
+    """Ends the command at SIGTERM or Ctrl-C: at once, or when the current batch has been answered and counted.
 
-    A second signal ends it in any case. `number` is the signal.
+    A second signal ends it at once. `number` is the signal.
     """
 
     number: int | None = None
@@ -25,21 +25,21 @@ class Stopping:
         return _SIGNALLED + (self.number or signal.SIGINT)
 
     @contextmanager
-    def heeded(self) -> Iterator[None]:
-        """Inside, the signals raise KeyboardInterrupt here; one that this process was started to ignore stays ignored."""
-        before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-        for each, handler in before.items():
+    def handled(self) -> Iterator[None]:
+        """Within the context, the signals raise KeyboardInterrupt; signals ignored at process start stay ignored."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number, handler in before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(each, self._signalled)
+                signal.signal(number, self._signalled)
         try:
             yield
         finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Inside, a batch is sent and counted. It stays `in_batch` where that was broken off."""
+        """The context in which a batch is sent and counted. `in_batch` stays set if that is interrupted."""
         self.in_batch = True
         yield
         self.in_batch = False

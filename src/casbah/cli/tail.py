@@ -21,30 +21,30 @@ NOW = "now"
 
 
 class _Changes(Records):
-    """What was stored after a cursor."""
+    """Activities stored after a cursor."""
 
     cursor: str
     hasNext: bool  # noqa: N815  the wire's spelling
 
 
 class NothingToFollowError(OperatorError):
-    """Nobody serves the store, so that nothing will be stored."""
+    """No server runs on the store, so nothing will be stored."""
 
 
-def tail(  # noqa: PLR0913  one parameter an option
+def tail(  # noqa: PLR0913  one parameter per option
     *,
     conditions: Conditions = None,
     filters: Filters = None,
     since: Annotated[str, typer.Option(help="now, start, or a cursor.")] = NOW,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what is stored from now on.")] = True,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Keep waiting for new activities.")] = True,
     keep: Annotated[
-        Path | None, typer.Option("--cursor-file", help="Where to keep how far it has read; goes on from there.")
+        Path | None, typer.Option("--cursor-file", help="File for the read position; resumes from it.")
     ] = None,
-    ndjson: Annotated[bool, typer.Option("--ndjson", help="One record a line.")] = False,
+    ndjson: Annotated[bool, typer.Option("--ndjson", help="One record per line.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
 ) -> None:
-    """Show activities as they are stored, each once, in the order of storing.
+    """Show activities as they are stored, each once, in storage order.
 
     Example: casbah tail --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN' --ndjson --cursor-file seen.txt
     """
@@ -53,7 +53,7 @@ def tail(  # noqa: PLR0913  one parameter an option
         raise NothingToFollowError(
             "no server runs on this store, so nothing will be stored; start `casbah serve`, or add --no-follow"
         )
-    asked: dict[str, Any] = {
+    query: dict[str, Any] = {
         "filters": condition.filters(conditions or [], filters),
         "cursor": _kept(keep) or ("" if since == "start" else since),
         "limit": _LIMIT,
@@ -61,15 +61,15 @@ def tail(  # noqa: PLR0913  one parameter an option
     }
     with connected(chosen, tenant=tenant) as api:
         while True:
-            found = read(api.ask("POST", _PATH, json=asked).content, _Changes)
-            _show(found.records(), ndjson=ndjson)
-            asked["cursor"] = found.cursor
-            if keep is not None and found.data:
-                _keep(keep, found.cursor)
-            if not follow and not found.hasNext:
+            page = read(api.ask("POST", _PATH, json=query).content, _Changes)
+            _show(page.records(), ndjson=ndjson)
+            query["cursor"] = page.cursor
+            if keep is not None and page.data:
+                _keep(keep, page.cursor)
+            if not follow and not page.hasNext:
                 break
     if keep is not None:
-        _keep(keep, asked["cursor"])
+        _keep(keep, query["cursor"])
 
 
 def _show(records: list[bytes], *, ndjson: bool) -> None:
@@ -77,7 +77,7 @@ def _show(records: list[bytes], *, ndjson: bool) -> None:
         return
     if ndjson:
         for record in records:
-            # Line ends inside a record are blanks between its keys, since a JSON string cannot hold any.
+            # Line breaks inside a record become blanks; a JSON string cannot contain any.
             sys.stdout.buffer.write(record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
         sys.stdout.buffer.flush()
         return
@@ -92,7 +92,7 @@ def _kept(file: Path | None) -> str:
 
 
 def _keep(file: Path, cursor: str) -> None:
-    """Replace the file whole: whoever is stopped in between begins a little earlier, and never later."""
+    """Replace the file atomically: after a crash, reading resumes a little earlier, never later."""
     draft = file.with_name(f".{file.name}.new")
     draft.write_text(cursor + "\n", encoding="utf-8")
     draft.replace(file)

@@ -25,7 +25,7 @@ _SPAN_MS = {"h": 3_600_000, "d": 86_400_000}
 
 
 class AmbiguousTokenError(OperatorError):
-    """Several tokens go by one name."""
+    """Several tokens have the same name."""
 
 
 @app.command()
@@ -36,9 +36,7 @@ def create(
     scopes: Annotated[str, typer.Option(help=f"Some of {','.join(SCOPES)}.")] = ",".join(SCOPES),
     expires: Annotated[
         str | None,
-        typer.Option(
-            help="When it stops working: after 30d or 12h, or at a date such as 2030-01-31.", show_default="never"
-        ),
+        typer.Option(help="When it expires: after 30d or 12h, or at a date such as 2030-01-31.", show_default="never"),
     ] = None,
     as_json: options.AsJson = False,
     store: options.Store = None,
@@ -51,21 +49,21 @@ def create(
     moment = None if expires is None else _expiry(expires, now)
     if moment is not None and not now < moment <= LAST_MS:
         raise typer.BadParameter(
-            f"{expires!r}: expected a moment in the future and before the year 10000, such as 30d",
+            f"{expires!r}: expected a time in the future and before the year 10000, such as 30d",
             param_hint="--expires",
         )
-    named = [each for each in scopes.split(",") if each]
-    unknown = [each for each in named or [scopes] if each not in SCOPES]
+    requested = [scope for scope in scopes.split(",") if scope]
+    unknown = [scope for scope in requested or [scopes] if scope not in SCOPES]
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r}: expected some of {', '.join(SCOPES)}", param_hint="--scopes")
     with connected(options.new_or_existing(store=store), tenant=tenant) as api:
-        wanted = {"name": name, "tenant": tenant, "scopes": scopes, "expires": moment}
-        made = api.ask("POST", _PATH, json=wanted).json()
+        body = {"name": name, "tenant": tenant, "scopes": scopes, "expires": moment}
+        token = api.ask("POST", _PATH, json=body).json()
     if as_json:
-        typer.echo(json.dumps(made))
+        typer.echo(json.dumps(token))
     else:
-        typer.echo(made["token"])
-        sys.stderr.write("casbah: keep it now, it is not shown again\n")
+        typer.echo(token["token"])
+        sys.stderr.write("casbah: save it now, it is not shown again\n")
 
 
 @app.command("list")
@@ -81,7 +79,7 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
         return
     table = Table("id", "name", "tenant", "status", "created", "last used", "expires", "scopes")
     for token in tokens:
-        moments = (moment(token[each]) for each in ("created", "used", "expires"))
+        moments = (moment(token[key]) for key in ("created", "used", "expires"))
         columns = (token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
         table.add_row(*map(cell, columns))
     Console().print(table)
@@ -100,24 +98,24 @@ def revoke(
     """
     with connected(options.existing(store=store), tenant=options.TENANT) as api:
         tokens = api.ask("GET", _PATH).json()["data"]
-        found = _one(tokens, which)
-        gone = api.ask("DELETE", f"{_PATH}/{found['id']}").json()
-    typer.echo(json.dumps(gone) if as_json else f"revoked {plain(gone['name'])} ({gone['id']})")
+        token = _one(tokens, which)
+        revoked = api.ask("DELETE", f"{_PATH}/{token['id']}").json()
+    typer.echo(json.dumps(revoked) if as_json else f"revoked {plain(revoked['name'])} ({revoked['id']})")
 
 
 def _one(tokens: list[dict[str, Any]], which: str) -> dict[str, Any]:
-    there = [token for token in tokens if token["status"] != "Revoked"]
-    found = [token for token in there if which == token["id"]]
-    found = found or [token for token in there if which == token["name"] and token["status"] != "Expired"]
-    if not found:
+    usable = [token for token in tokens if token["status"] != "Revoked"]
+    matching = [token for token in usable if which == token["id"]]
+    matching = matching or [token for token in usable if which == token["name"] and token["status"] != "Expired"]
+    if not matching:
         raise NoSuchTokenError(which)
-    if len(found) > 1:
-        raise AmbiguousTokenError(f"{len(found)} tokens go by {which!r}; name one by its id (`casbah token list`)")
-    return found[0]
+    if len(matching) > 1:
+        raise AmbiguousTokenError(f"{len(matching)} tokens have the name {which!r}; use an id (`casbah token list`)")
+    return matching[0]
 
 
 def _expiry(text: str, now: int) -> int:
-    """The moment in ms that `text` means: so long from now, or a date, which is UTC unless it says otherwise."""
+    """The expiry in ms: a duration from now, or a date, in UTC unless it has an offset. Raises typer.BadParameter."""
     span = _SPAN.fullmatch(text.strip().lower())
     if span:
         return now + int(span.group(1)) * _SPAN_MS[span.group(2)]
@@ -126,11 +124,11 @@ def _expiry(text: str, now: int) -> int:
         return round((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1_000)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r}: expected a stretch of time such as 30d or 12h, or a date such as 2030-01-31T12:00:00Z",
+            f"{text!r}: expected a duration such as 30d or 12h, or a date such as 2030-01-31T12:00:00Z",
             param_hint="--expires",
         ) from None
 
 
 def moment(at: int | None) -> str:
-    """A moment in ms as tables show it."""
+    """A time in ms as tables show it."""
     return "" if at is None else datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

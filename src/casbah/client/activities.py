@@ -114,7 +114,7 @@ def fetch_changes(
 ) -> Operation[Changes]:
     """The activities stored since a cursor, each once, in the order in which they were stored.
 
-    Without a cursor it starts at the beginning, with `cursor="now"` at the next activity stored. If there is none yet, the
+    Without a cursor it starts at the beginning, with `cursor="now"` at the next activity stored. If nothing is new, the
     server waits up to `wait` seconds (at most 30); set a longer client timeout. Casbah only; MDCA answers 404.
     """
     options = {"cursor": cursor, "limit": limit, "wait": wait}

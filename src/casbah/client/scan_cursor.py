@@ -95,7 +95,7 @@ class ScanCursor:
         self._accept(page_of((yield Call("POST", ACTIVITIES, body))))
 
     def take(self) -> Record | None:
-        """The next record of the current page; None if there is none."""
+        """The next record of the current page, or None."""
         if not self._waiting:
             return None
         record = self._waiting.popleft()
