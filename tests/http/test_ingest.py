@@ -315,7 +315,7 @@ def test_records_that_are_ready_are_taken_from_the_owner_alone(shipper):
     [
         ("sorce=okta", "unknown parameter 'sorce'; did you mean 'source'?; this request takes source"),
         ("source=mdca&tenant=x", "unknown parameter 'tenant'; this request takes source"),
-        ("source=mdca&source=okta", "source: it is there 2 times; send it once"),
+        ("source=mdca&source=okta", "source: sent 2 times; send it once"),
     ],
 )
 def test_a_parameter_that_says_nothing_is_no_source_left_out(ask, query, detail):

@@ -26,18 +26,18 @@ _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 
 
 async def list_activities(context: RequestContext) -> Response:
-    """A page, or with `isScan` one page of a scan."""
+    """One page of a list, or with `isScan` of a scan."""
     body = await _parameters(context.request, context)
     emulation = context.emulation
     query = emulation.bounded(parse(body, now=context.services.clock(), bounds=context.services.bounds))
     if query.scan:
-        return await context.search(_scanned, query, context, context.deadline)
-    page = await context.search(_found, query, context, context.deadline)
+        return await context.search(_scan_page, query, context, context.deadline)
+    page = await context.search(_find_page, query, context, context.deadline)
     more = query.skip + len(page.records) < page.total and bool(page.records)
     total = emulation.total(page.total)
     context.services.metrics.read(len(page.records))
     text = _page(page.records, more=more, total=total)
-    return Response(text, 200, _said_of(total, exact=page.total), "application/json")
+    return Response(text, 200, _total_headers(total, exact=page.total), "application/json")
 
 
 async def count_activities(context: RequestContext) -> Response:
@@ -48,14 +48,14 @@ async def count_activities(context: RequestContext) -> Response:
         {} if filters in (None, "") else filters, now=context.services.clock(), bounds=context.services.bounds
     )
     emulation = context.emulation
-    exact = await context.search(_counted, emulation.narrowed(predicate), context, context.deadline)
+    exact = await context.search(_count_matches, emulation.narrowed(predicate), context, context.deadline)
     total = emulation.total(exact)
     answer = {"total": total, "moreThanTotal": total < exact}
-    return Response(jsontext.dump(answer), 200, _said_of(total, exact=exact), "application/json")
+    return Response(jsontext.dump(answer), 200, _total_headers(total, exact=exact), "application/json")
 
 
 async def fetch_activity(context: RequestContext) -> Response:
-    """The bare record. A body, if there is one, is ignored (`wire.md`, 1)."""
+    """One activity: the bare record. A request body is ignored (`wire.md`, 1)."""
     record = await context.quick(context.store.fetch, context.path["pk"], context.scope)
     if record is None or not await _is_settled(context, context.path["pk"]):
         raise ActivityNotFoundError
@@ -63,7 +63,7 @@ async def fetch_activity(context: RequestContext) -> Response:
 
 
 async def give_feedback(context: RequestContext) -> Response:
-    """Append one feedback entry; answers with the activity in the list shape."""
+    """Append one feedback entry. Returns the activity as a list of one."""
     sent = _feedback(await _parameters(context.request, context))
     activity_id = context.path["pk"]
     caller = context.caller
@@ -88,11 +88,11 @@ async def list_feedback(context: RequestContext) -> Response:
 
 async def list_metadata(_: RequestContext) -> Response:
     """The filters and their operators, from the table."""
-    return json_response({"filters": [_described(name) for name in FILTERS]})
+    return json_response({"filters": [_filter_metadata(name) for name in FILTERS]})
 
 
 async def threat_scores(_: RequestContext) -> Response:
-    """No scores: nothing here rates activities. The portal asks for them beside each list."""
+    """Always empty: Casbah does not score activities. The portal requests scores with each list."""
     return json_response({})
 
 
@@ -101,7 +101,7 @@ async def _parameters(request: Request, context: RequestContext) -> dict[str, An
 
 
 async def _is_settled(context: RequestContext, activity_id: str) -> bool:
-    """Whether an activity has been there long enough to be seen, where one must wait."""
+    """Whether an activity is old enough to be visible; always true unless `mimic_late` delays visibility."""
     settled = context.emulation.settled
     if settled is None:
         return True
@@ -109,35 +109,35 @@ async def _is_settled(context: RequestContext, activity_id: str) -> bool:
     return await context.quick(context.store.count, this, context.scope) > 0
 
 
-def _found(query: Query, context: RequestContext, deadline: Deadline) -> Page:
+def _find_page(query: Query, context: RequestContext, deadline: Deadline) -> Page:
     return context.store.find(query, context.scope, deadline=deadline)
 
 
-def _counted(predicate: Predicate, context: RequestContext, deadline: Deadline) -> int:
+def _count_matches(predicate: Predicate, context: RequestContext, deadline: Deadline) -> int:
     return context.store.count(predicate, context.scope, deadline=deadline)
 
 
-def _scanned(query: Query, context: RequestContext, deadline: Deadline) -> Response:
+def _scan_page(query: Query, context: RequestContext, deadline: Deadline) -> Response:
     page, emulation = context.store.scan(query, context.scope, deadline=deadline), context.emulation
     more = page.boundary is not None
     following = continuation(query, page.boundary) if page.boundary is not None else None
     total = emulation.total(page.total)
     tail = _tail(more=more, total=total if emulation.scan_total else None, following=following)
-    headers = _said_of(total, exact=page.total) if emulation.scan_total else None
+    headers = _total_headers(total, exact=page.total) if emulation.scan_total else None
     pieces = _stream(page.records, tail, read=context.services.metrics.read)
     if context.request.scope["http_version"] == "1.0":
-        # HTTP/1.0 knows no chunks (RFC 9112, 6.1), and the server sends them where an answer does not say its length.
+        # HTTP/1.0 has no chunked encoding (RFC 9112, 6.1), which the server uses for responses of unknown length.
         return Response(b"".join(pieces), 200, headers, "application/json")
     return StreamingResponse(pieces, 200, headers, "application/json")
 
 
-def _said_of(total: int, *, exact: int) -> dict[str, str]:
-    """What the answer says of a total that is not exact (`wire.md`, 4)."""
+def _total_headers(total: int, *, exact: int) -> dict[str, str]:
+    """The header that marks a total as inexact (`wire.md`, 4)."""
     return {} if total == exact else {"Casbah-Total": "approximate"}
 
 
 def _stream(records: Iterator[bytes], tail: bytes, *, read: Callable[[int], None]) -> Iterator[bytes]:
-    """A page in pieces; it may be larger than memory."""
+    """A page in chunks, since it may be larger than memory."""
     lead = b'{"data":['
     while chunk := list(islice(records, _CHUNK)):
         read(len(chunk))
@@ -147,7 +147,7 @@ def _stream(records: Iterator[bytes], tail: bytes, *, read: Callable[[int], None
 
 
 def _page(records: Sequence[bytes], *, more: bool, total: int) -> bytes:
-    """The answer, put together in one go: at some 400 KB every copy of it is felt."""
+    """The response body, joined once: at some 400 KB every copy costs measurable time."""
     pieces = [b'{"data":[']
     for record in records:
         pieces += (record, b",")
@@ -164,7 +164,7 @@ def _tail(*, more: bool, total: int | None, following: dict[str, Any] | None = N
 
 
 def _feedback(body: dict[str, Any]) -> dict[str, Any]:
-    """The keys that feedback has, checked; at least one of those that say something."""
+    """The feedback keys of a body, validated. Raises MalformedBodyError if all of `_FEEDBACK_NEEDS` are missing."""
     sent = {key: body[key] for key in (*_FEEDBACK_TEXTS, "allowContact") if body.get(key) is not None}
     for key in _FEEDBACK_TEXTS:
         if key in sent and type(sent[key]) not in (str, int):
@@ -179,7 +179,7 @@ def _feedback(body: dict[str, Any]) -> dict[str, Any]:
     return sent
 
 
-def _described(name: str) -> dict[str, Any]:
+def _filter_metadata(name: str) -> dict[str, Any]:
     row = FILTERS[name]
     return {
         "name": row.name,

@@ -1,4 +1,4 @@
-"""The way from a request to an answer: route, caller, throttle, permission, handler."""
+"""The ASGI application. A request passes through routing, authentication, throttling, permission check and handler."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
 from casbah.http import manual, mimic
-from casbah.http.audit import noted
+from casbah.http.audit import record_in_trail
 from casbah.http.body import Incoming
 from casbah.http.context import RequestContext, Services
 from casbah.http.irreversible import read_irreversible
@@ -31,7 +31,7 @@ REQUEST_ID = "X-Request-Id"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _SAFE = {False: _PLAIN, True: {**_PLAIN, "Strict-Transport-Security": "max-age=31536000"}}
-"""What every answer says, if it does not say otherwise; and over TLS."""
+"""Default headers of every response, without and with TLS."""
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
@@ -41,24 +41,24 @@ def application(services: Services) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _run_lifespan(receive, send)
         elif scope["type"] == "http":
             begun = time.perf_counter()
             if scope["method"] == "HEAD":
                 scope["headers"] = _without_ranges(scope["headers"])
             incoming = Incoming(receive)
             request = Request(scope, incoming)
-            response = await _traced(request, services)
+            response = await _respond_traced(request, services)
             await incoming.finish(request.headers, version=scope["http_version"])
             name = request_id(request)
             response.headers[REQUEST_ID] = name
             for header, value in _SAFE[scope.get("scheme") == "https"].items():
                 response.headers.setdefault(header, value)
-            if services.leaving.is_set():  # Whoever asks again connects anew, and so to another server.
+            if services.leaving.is_set():  # The next request then opens a new connection, to another server.
                 response.headers["Connection"] = "close"
-            _counted(request, response, services, seconds=time.perf_counter() - begun)
+            _record_metrics(request, response, services, seconds=time.perf_counter() - begun)
             await (_head_of(response) if request.method == "HEAD" else response)(scope, receive, send)
-            _logged(request, response, name, seconds=time.perf_counter() - begun)
+            _log_request(request, response, name, seconds=time.perf_counter() - begun)
 
     return app
 
@@ -69,27 +69,27 @@ def _without_ranges(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes,
 
 
 def _head_of(response: Response) -> Response:
-    """What HEAD gets of the response to GET: status and headers. A stream is not started (RFC 9110, 9.3.2)."""
-    if isinstance(response, FileResponse):  # It finds out the length of its file, and sends no body to HEAD.
+    """The response to HEAD: the status and headers of GET. A stream is not started (RFC 9110, 9.3.2)."""
+    if isinstance(response, FileResponse):  # It determines the file's length itself, and sends no body to HEAD.
         return response
     head = Response(status_code=response.status_code)
     head.raw_headers = response.raw_headers
     return head
 
 
-def _counted(request: Request, response: Response, services: Services, *, seconds: float) -> None:
-    asked = getattr(request.state, "asked", {}).get("filters")
+def _record_metrics(request: Request, response: Response, services: Services, *, seconds: float) -> None:
+    filters = getattr(request.state, "parameters", {}).get("filters")
     services.metrics.answered(
         _route_of(request),
         request.method if request.method in _METHODS else "other",
         response.status_code,
         seconds=seconds,
-        filters=asked if isinstance(asked, dict) else (),
+        filters=filters if isinstance(filters, dict) else (),
     )
 
 
-def _logged(request: Request, response: Response, name: str, *, seconds: float) -> None:
-    """One line a request, with its route and not its path: that may hold what nobody should read in a log."""
+def _log_request(request: Request, response: Response, name: str, *, seconds: float) -> None:
+    """One log line per request, with its route instead of its path, which may contain secrets."""
     caller: Caller | None = getattr(request.state, "caller", None)
     of_request(
         id=name,
@@ -107,41 +107,41 @@ def _route_of(request: Request) -> str:
 
 
 def request_id(request: Request) -> str:
-    """The id that whoever asks has given the request, if it is plain; else a new one."""
-    given = request.headers.get(REQUEST_ID, "")
-    return given if _PLAIN_ID.fullmatch(given) else secrets.token_hex(8)
+    """The request id that the client sent, if it is plain; otherwise a new one."""
+    sent = request.headers.get(REQUEST_ID, "")
+    return sent if _PLAIN_ID.fullmatch(sent) else secrets.token_hex(8)
 
 
-async def _traced(request: Request, services: Services) -> Response:
+async def _respond_traced(request: Request, services: Services) -> Response:
     with services.traces.span(request.method, asked=request.headers) as span:
         response = await _respond(request, services)
         if span is not None:
             route = _route_of(request)
             span.update_name(f"{request.method} {route}")
-            said = {"http.request.method": request.method, "http.route": route}
-            span.set_attributes({**said, "http.response.status_code": response.status_code})
+            attributes = {"http.request.method": request.method, "http.route": route}
+            span.set_attributes({**attributes, "http.response.status_code": response.status_code})
     return response
 
 
 async def _respond(request: Request, services: Services) -> Response:
     try:
-        return await _routed(request, services)
-    except Exception as error:  # noqa: BLE001  the outermost handler: whatever went wrong becomes an answer
+        return await _dispatch(request, services)
+    except Exception as error:  # noqa: BLE001  the outermost handler: every failure becomes a response
         return answer(error)
 
 
-async def _routed(request: Request, services: Services) -> Response:
+async def _dispatch(request: Request, services: Services) -> Response:
     services.proxies.apply(request.scope)
     raw = _raw_path(request)
-    matched = _matched(segments_of(raw))
+    matched = _matching_routes(segments_of(raw))
     if matched:
         request.state.route = matched[0][0].path
     for route, path in matched:
         if request.method in _methods(route):
             if isinstance(route, PublicRoute):
                 return await route.handler(request, services)
-            return await _permitted(request, services, route, path)
-    if _is_below(raw, GUARDED):  # Who is asking comes before what there is to ask.
+            return await _respond_permitted(request, services, route, path)
+    if _is_below(raw, GUARDED):  # Authentication comes before 404 and 405.
         request.state.caller = await _caller(request, services)
     if not matched:
         raise RouteNotFoundError
@@ -149,27 +149,27 @@ async def _routed(request: Request, services: Services) -> Response:
 
 
 def _methods(route: AnyRoute) -> tuple[str, ...]:
-    """The methods of a route: one that answers GET answers HEAD (RFC 9110, 9.1)."""
+    """The methods of a route. A route that answers GET also answers HEAD (RFC 9110, 9.1)."""
     return (*route.methods, "HEAD") if "GET" in route.methods else route.methods
 
 
-def _matched(segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, str]]]:
-    """The routes at a path, and what its named segments hold; a route that names none of them wins over those that do."""
+def _matching_routes(segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, str]]]:
+    """The routes that match a path, each with its path parameters. A route without parameters wins over those with some."""
     routes = _of_length(len(segments))
-    found = [(route, path) for route, wanted in routes if (path := _match(wanted, segments)) is not None]
-    return [(route, path) for route, path in found if not path] or found
+    matches = [(route, path) for route, wanted in routes if (path := _match(wanted, segments)) is not None]
+    return [(route, path) for route, path in matches if not path] or matches
 
 
-async def _permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
+async def _respond_permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
     caller = request.state.caller = await _caller(request, services)
-    quota = None if caller.owner else await _admitted(caller, services)
+    quota = None if caller.owner else await _admit(caller, services)
     try:
         caller.require(route.permission)
-        response = await _answered(RequestContext(request, services, caller, path), route)
+        response = await _call_handler(RequestContext(request, services, caller, path), route)
     except CasbahError as error:
         response = answer(error)
     if route.audit is not Audit.NOTHING:
-        await noted(
+        await record_in_trail(
             request,
             services,
             caller,
@@ -186,24 +186,24 @@ async def _permitted(request: Request, services: Services, route: Route, path: d
 async def _caller(request: Request, services: Services) -> Caller:
     authorization = request.headers.get("authorization")
     if services.tokens.is_remote or services.authenticator.may_wait(authorization):
-        return await services.pools.authenticator.run(_known, request, authorization, services)
-    return _known(request, authorization, services)
+        return await services.pools.authenticator.run(_authenticate, request, authorization, services)
+    return _authenticate(request, authorization, services)
 
 
-def _known(request: Request, authorization: str | None, services: Services) -> Caller:
+def _authenticate(request: Request, authorization: str | None, services: Services) -> Caller:
     signed_in = visitor(request, services)
     if signed_in is not None:
         return signed_in
     return services.authenticator.caller(authorization, request.headers.get(TENANT_HEADER), address=address_of(request))
 
 
-async def _admitted(caller: Caller, services: Services) -> Quota | None:
+async def _admit(caller: Caller, services: Services) -> Quota | None:
     if services.throttle.is_remote:
         return await services.pools.authenticator.run(services.throttle.admit, caller.scope.tenant)
     return services.throttle.admit(caller.scope.tenant)
 
 
-async def _answered(context: RequestContext, route: Route) -> Response:
+async def _call_handler(context: RequestContext, route: Route) -> Response:
     if route.path.startswith(CORE):
         failed = await mimic.interrupted(context)
         if failed is not None:
@@ -215,16 +215,16 @@ async def _answered(context: RequestContext, route: Route) -> Response:
 
 
 def apart(method: str, target: bytes) -> bool:
-    """Whether any process of a server may answer a request: see `Route.apart`."""
+    """Whether any process of the server may answer a request, not only the writer: see `Route.apart`."""
     path = target.partition(b"?")[0]
     return len(path) <= _MOST_PATH and _apart(method, path)
 
 
 @lru_cache(_MOST_PATHS)
 def _apart(method: str, path: bytes) -> bool:
-    matched = _matched(segments_of(_plain_path(path)))
-    there = next((route for route, _ in matched if method in route.methods), None)
-    return isinstance(there, Route) and there.apart
+    matched = _matching_routes(segments_of(_plain_path(path)))
+    route = next((route for route, _ in matched if method in route.methods), None)
+    return isinstance(route, Route) and route.apart
 
 
 def _raw_path(request: Request) -> str:
@@ -244,30 +244,30 @@ def _is_below(path: str, prefixes: Sequence[str]) -> bool:
 
 
 def segments_of(path: str) -> Sequence[str]:
-    """The segments of a path, still percent-encoded; one trailing slash is nothing."""
+    """The segments of a path, still percent-encoded. One trailing slash is ignored."""
     return path.removesuffix("/").split("/")[1:]
 
 
 @lru_cache(_MOST_LENGTHS)
 def _of_length(count: int) -> Sequence[tuple[AnyRoute, Sequence[str]]]:
-    """The routes whose path has so many segments, with them."""
+    """The routes whose path has `count` segments, each with its segments."""
     routes: Sequence[AnyRoute] = (*ROUTES, *PUBLIC, *manual.PAGES)
     known = ((route, segments_of(route.path)) for route in routes)
     return [(route, wanted) for route, wanted in known if len(wanted) == count]
 
 
 def _match(wanted: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    """What the named segments of a route hold; `segments` are as many as are wanted."""
-    found: dict[str, str] = {}
+    """The path parameters, or None if the path does not match. `wanted` and `segments` have the same length."""
+    values: dict[str, str] = {}
     for want, segment in zip(wanted, segments, strict=True):
         if want.startswith("{"):
-            found[want[1:-1]] = unquote(segment)
+            values[want[1:-1]] = unquote(segment)
         elif want != segment:
             return None
-    return found if all(found.values()) else None
+    return values if all(values.values()) else None
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _run_lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -1,4 +1,4 @@
-"""What a request becomes in the trail."""
+"""Audit trail entries for requests."""
 
 import asyncio
 import re
@@ -15,16 +15,16 @@ from casbah.identity.grants import Caller
 
 _REFUSED, _FORBIDDEN = 400, 403
 _MOST_TEXT = 1_000
-"""Characters of a path's segment and of a user agent that an act keeps: no deletion removes acts, so their size is bounded."""
+"""Characters kept of a path segment and of a user agent. Acts are never deleted, so their size is bounded."""
 
 _KEY = re.compile(r"[0-9a-zA-Z_=-]{40,}")
-"""What may be the key of a token or of a session. Some put it where an id belongs."""
+"""What may be the key of a token or session. Some clients send it in place of an id."""
 
 _SECRET = ("token", "session")
-"""Segments that name something with a key."""
+"""Path parameters that identify something that has a key."""
 
 
-async def noted(  # noqa: PLR0913  a request has so many sides
+async def record_in_trail(  # noqa: PLR0913  one per part of a trail entry
     request: Request,
     services: Services,
     caller: Caller,
@@ -34,10 +34,10 @@ async def noted(  # noqa: PLR0913  a request has so many sides
     status: int,
     changes: bool,
 ) -> None:
-    """Put a request that was answered into the trail, if it belongs there: what was done, and what was not permitted.
+    """Add an answered request to the trail if it changed something or was forbidden; reads only if the trail wants them.
 
-    What failed in another way did nothing. An act that cannot be stored is told to the log whole: it has happened. What is
-    `recorded` is in the trail already.
+    Requests that failed otherwise had no effect. An act that cannot be stored is logged in full, because it has happened.
+    Requests marked `recorded` are in the trail already.
     """
     if getattr(request.state, "recorded", False):
         return
@@ -57,21 +57,21 @@ async def noted(  # noqa: PLR0913  a request has so many sides
 def act_of(
     request: Request, services: Services, caller: Caller, *, name: str, about: Mapping[str, str] | None = None
 ) -> Act:
-    """What a caller does by a request."""
+    """The trail entry of a caller's request."""
     return Act(
         at=services.clock(),
         who=caller.name,
         who_id=caller.id,
         name=name,
-        about=", ".join(_shown(name, value) for name, value in (about or {}).items()),
-        asked=getattr(request.state, "asked", {}),
+        about=", ".join(_redacted(name, value) for name, value in (about or {}).items()),
+        asked=getattr(request.state, "parameters", {}),
         address=address_of(request),
         agent=request.headers.get("user-agent", "")[:_MOST_TEXT],
     )
 
 
-def _shown(name: str, value: str) -> str:
-    """A segment of the path as an act keeps it: never a whole key, which others could use who read the act."""
+def _redacted(name: str, value: str) -> str:
+    """A path parameter as the trail keeps it: never a whole key, which readers of the trail could use."""
     if name in _SECRET and _KEY.fullmatch(value):
         return f"{value[:4]}... ({len(value)} characters)"
     return value[:_MOST_TEXT]

@@ -1,4 +1,4 @@
-"""What a request asks, from whichever of the six encodings it came in (`wire.md`, section 3)."""
+"""Request parameters, decoded from any of the six encodings (`wire.md`, section 3)."""
 
 import json
 from collections import Counter
@@ -17,13 +17,13 @@ from casbah.ingest.contract import UnusableEventError
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _MOST_DIGITS = 18
-_MOST_FORGOTTEN = 67_108_864
+_MOST_DISCARDED = 67_108_864
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 
 
 class Incoming:
-    """What a request's body comes in by; knows whether all of it has come."""
+    """Wraps ASGI `receive` and tracks whether the whole body was received."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -36,20 +36,20 @@ class Incoming:
         return message
 
     async def finish(self, headers: Mapping[str, str], *, version: str) -> None:
-        """Read on and forget it, up to a bound, where the connection closes with the answer.
+        """Discard the rest of the body, up to a bound, if the connection closes after the response.
 
-        A client that is still sending when it closes sees a broken connection and not the answer (RFC 9112, 9.6). One that
-        waits for leave to send (`Expect`) is not given it; where the connection stays, the server itself reads on.
+        A client still sending at the close sees a broken connection instead of the response (RFC 9112, 9.6). A client that
+        waits for `100 Continue` does not get it. On a connection that stays open, the server itself reads the rest.
         """
         closes = version == "1.0" or "close" in headers.get("connection", "").lower()
         waits = "expect" in headers and not self._begun
         size = 0
-        while closes and not waits and not self._ended and size < _MOST_FORGOTTEN:
+        while closes and not waits and not self._ended and size < _MOST_DISCARDED:
             size += len((await self()).get("body", b""))
 
 
 async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
-    """The body's bytes. Raises BodyTooLargeError as soon as it passes `limit`."""
+    """The body's bytes. Raises BodyTooLargeError as soon as they exceed `limit`."""
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:_MOST_DIGITS]) > limit:
         raise BodyTooLargeError(limit, setting)
@@ -67,20 +67,21 @@ async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
 
 
 async def read_parameters(request: Request, *, limit: int) -> dict[str, Any]:
-    """The parameters of the query string and the body; where one stands in both, the body's counts."""
+    """The parameters of the query string and the body. The body takes precedence."""
     body = await read_body(request, limit=limit, setting="CASBAH_MAX_BODY")
     label = request.headers.get("content-type", "")
-    asked = request.scope["query_string"].decode("latin-1")
-    request.state.asked = parsed = _with_filters({**dict(_pairs(asked)), **parameters(body, label)})
+    query = request.scope["query_string"].decode("latin-1")
+    request.state.parameters = parsed = _with_filters({**dict(_pairs(query)), **parameters(body, label)})
     return parsed
 
 
 async def read_exactly(
     request: Request, *, limit: int, known: Sequence[str] = (), flags: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The parameters of a request that cannot be undone: `known` ones alone, each given once, `flags` as booleans.
+    """The parameters of an irreversible request: only `known` ones, none repeated, `flags` as booleans.
 
-    In the query string and in forms, where every value is text, a flag is `true` or `false`.
+    In the query string and in forms, where every value is text, a flag is `true` or `false`. Raises UnknownParameterError,
+    MalformedBodyError or BodyTooLargeError.
     """
     body = await read_body(request, limit=limit, setting="CASBAH_MAX_BODY")
     query = _pairs(request.scope["query_string"].decode("latin-1"))
@@ -90,16 +91,16 @@ async def read_exactly(
     if unknown is not None:
         raise UnknownParameterError(unknown, known)
     _require_distinct(names)
-    given = dict((*query, *pairs))
-    request.state.asked = parsed = _with_filters(given)
+    merged = dict((*query, *pairs))
+    request.state.parameters = parsed = _with_filters(merged)
     _require_distinct_keys(_trimmed(body) if _is_json(body) else b"")
-    _require_distinct_keys(given["filters"] if isinstance(given.get("filters"), str) else "")
+    _require_distinct_keys(merged["filters"] if isinstance(merged.get("filters"), str) else "")
     texts = {name for name, _ in (query if _is_json(body) else (*query, *pairs))}
     return parsed | {name: _flag(name, parsed[name], text=name in texts) for name in flags if name in parsed}
 
 
 def parameters(body: bytes, label: str) -> dict[str, Any]:
-    """What a body says. One that begins with `{` is JSON, whatever its label says."""
+    """The parameters of a body. A body that begins with `{` is JSON, whatever its Content-Type (`label`)."""
     return dict(_body_pairs(body, label))
 
 
@@ -131,14 +132,14 @@ def _body_pairs(body: bytes, label: str) -> list[tuple[str, Any]]:
 
 def _object(text: bytes, where: str) -> dict[str, Any]:
     try:
-        found = jsontext.parse(text)
+        value = jsontext.parse(text)
     except UnusableEventError as error:
         raise MalformedBodyError(f"{where}: {error}") from None
-    if found is None:
+    if value is None:
         return {}
-    if not isinstance(found, Mapping):
-        raise MalformedBodyError(f"{where}: expected a JSON object, got {describe(found)}")
-    return dict(found)
+    if not isinstance(value, Mapping):
+        raise MalformedBodyError(f"{where}: expected a JSON object, got {describe(value)}")
+    return dict(value)
 
 
 def _trimmed(body: bytes) -> bytes:
@@ -164,7 +165,7 @@ def _require_distinct(names: Iterable[str]) -> None:
 
 
 def _require_distinct_keys(text: bytes | str) -> None:
-    """Parsers keep the last of repeated keys: a condition would be dropped, and more would be deleted."""
+    """Refuse repeated keys: parsers keep only the last, so a condition would be lost and too much deleted."""
 
     def checked(pairs: list[tuple[str, Any]]) -> None:
         _require_distinct(name for name, _ in pairs)
@@ -210,13 +211,13 @@ def _multipart(body: bytes, label: str) -> list[tuple[str, Any]]:
 
 
 def _without_preamble(body: bytes, boundary: bytes) -> bytes:
-    """What stands before the first boundary is for people who read mail, and skipped (RFC 2046, 5.1.1)."""
+    """The body from its first boundary. The preamble is for mail readers and is skipped (RFC 2046, 5.1.1)."""
     first = body.find(b"\r\n--" + boundary)
     return body if first < 0 or body.lstrip(b"\r\n").startswith(b"--" + boundary) else body[first + 2 :]
 
 
 class _Parts:
-    """The named parts of a multipart body, collected as the parser comes upon them."""
+    """The named parts of a multipart body, collected by parser callbacks."""
 
     def __init__(self) -> None:
         self.pairs: list[tuple[bytes, bytes]] = []

@@ -1,7 +1,7 @@
-"""The change feed: every activity that is stored, once, in the order of storing, as answers or as a stream of events.
+"""The change feed: every stored activity exactly once, in the order of storing, as pages or as an event stream.
 
-A cursor says how far a caller has read. It is a number in the tenant's order of storing, spelt so that nobody is led to count
-with it, and is good for as long as the data lives: nothing is kept of it on the server.
+A cursor marks how far a caller has read. It encodes a sequence number of the tenant and is opaque, so that clients do no
+arithmetic with it. It stays valid as long as the data exists: the server keeps no state for it.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from casbah.store.contract import Changes
 
 LIMIT, MOST = 500, 5_000
 MOST_WAIT = 30
-"""Seconds that an answer may wait for something to be stored."""
+"""Seconds that a response may wait for new activities."""
 
 STREAM_SECONDS = 300
-"""How long one stream lasts: whoever reads on comes again, and is asked anew who they are."""
+"""How long one stream lasts. Clients then reconnect, and are authenticated again."""
 
 NOW = "now"
 _LOOK_SECONDS, _LOOK_FAR_SECONDS, _QUIET_SECONDS = 0.05, 0.5, 15.0
@@ -39,75 +39,74 @@ _VERSION = 1
 _CURSOR = {"enum": [NOW], "description": f"{NOW}, or the cursor of an answer"}
 CHANGE_PARAMETERS = (
     Parameter(
-        "cursor", _CURSOR, "Where to go on: an answer's `cursor`; `now`: from now on; by default from the beginning"
+        "cursor",
+        _CURSOR,
+        "Where to continue: an answer's `cursor`, or `now` for new activities only. Default: the beginning",
     ),
-    Parameter("limit", ref("Count"), f"How many activities at most: {LIMIT} by default, {MOST} at most"),
-    Parameter(
-        "wait", ref("Count"), f"How many seconds to wait where there is nothing yet: 0 by default, {MOST_WAIT} at most"
-    ),
+    Parameter("limit", ref("Count"), f"Maximum number of activities: {LIMIT} by default, {MOST} at most"),
+    Parameter("wait", ref("Count"), f"Seconds to wait if there are no changes yet: 0 by default, {MOST_WAIT} at most"),
 )
-TAIL_PARAMETERS = (Parameter("cursor", _CURSOR, "Where to begin; by default with what is stored from now on"),)
+TAIL_PARAMETERS = (Parameter("cursor", _CURSOR, "Where to begin. Default: new activities only"),)
 
 
 async def list_changes(context: RequestContext) -> Response:
-    """What was stored since a cursor: every activity once, in the order of storing, whenever it happened.
+    """The activities stored since a cursor: each exactly once, in the order of storing, not of happening.
 
-    The answer's `cursor` is where to go on, also where nothing was found. With `wait`, the answer comes once something is
-    stored.
+    Continue with the answer's `cursor`, also after an empty answer. With `wait`, the answer comes once something is stored.
     """
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     predicate, after = predicate_of(body, context), await _after(body.get("cursor"), context)
     limit = min(count_of(body, "limit") or LIMIT, MOST)
     end = time.monotonic() + min(count_of(body, "wait"), MOST_WAIT)
-    found = await context.search(_changes, context, predicate, after, limit)
-    while not found.changes and await _more(context, found.reached, end):
-        found = await context.search(_changes, context, predicate, found.reached, limit)
-    # What was stored since is for the next request: an empty answer never says that there is more.
-    more = bool(found.changes) and found.reached < await context.settled()
-    tail = jsontext.dump({"cursor": cursor(found.reached, context), "hasNext": more})
-    records = b",".join(change.record for change in found.changes)
+    page = await context.search(_changes, context, predicate, after, limit)
+    while not page.changes and await _more(context, page.reached, end):
+        page = await context.search(_changes, context, predicate, page.reached, limit)
+    # An empty page never reports more: what was stored meanwhile is for the next request.
+    more = bool(page.changes) and page.reached < await context.settled()
+    tail = jsontext.dump({"cursor": cursor(page.reached, context), "hasNext": more})
+    records = b",".join(change.record for change in page.changes)
     return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
 
 
 async def tail(context: RequestContext) -> Response:
-    """The same as server-sent events (WHATWG HTML, 9.2): `data` is a record, `id` the cursor behind it.
+    """The same as server-sent events (WHATWG HTML, 9.2): `data` is a record, `id` the cursor after it.
 
-    A stream ends after some minutes, and browsers come again by themselves, with `Last-Event-ID`, from where they were; the
-    first of all begins with what is stored from now on, unless there is a `cursor`.
+    A stream ends after a few minutes. Browsers reconnect by themselves with `Last-Event-ID` and continue where they were.
+    Without a `cursor`, the first stream sends only new activities.
     """
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    given = context.request.headers.get("last-event-id") or body.get("cursor") or NOW
-    predicate, after = predicate_of(body, context), await _after(given, context)
+    text = context.request.headers.get("last-event-id") or body.get("cursor") or NOW
+    predicate, after = predicate_of(body, context), await _after(text, context)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(context, predicate, after), 200, headers, "text/event-stream")
 
 
 async def _events(context: RequestContext, predicate: Predicate, after: int) -> AsyncIterator[bytes]:
     end = time.monotonic() + STREAM_SECONDS
-    # The first event has no data, so that nobody's handler is called, but whoever comes again knows from where.
+    # The first event has no data, so no handler is called, but a client that reconnects knows where to continue.
     yield f": casbah\nid: {cursor(after, context)}\n\n".encode()
     while time.monotonic() < end and not _leaving(context):
         try:
-            found = await context.search(_changes, context, predicate, after, _EVENTS)
+            page = await context.search(_changes, context, predicate, after, _EVENTS)
             quiet = min(end, time.monotonic() + _QUIET_SECONDS)
-            more = bool(found.changes) or await _more(context, found.reached, quiet)
-        except CasbahError:  # The stream ends, and whoever reads on is told why when they come again.
+            more = bool(page.changes) or await _more(context, page.reached, quiet)
+        except CasbahError:  # The stream ends; the client gets the error when it reconnects.
             return
-        if found.changes:
-            yield b"".join(_event(change.record, cursor(change.number, context)) for change in found.changes)
+        if page.changes:
+            yield b"".join(_event(change.record, cursor(change.number, context)) for change in page.changes)
         elif not more:
-            yield f": quiet\nid: {cursor(found.reached, context)}\n\n".encode()
-        after = found.reached
+            yield f": quiet\nid: {cursor(page.reached, context)}\n\n".encode()
+        after = page.reached
 
 
 def _event(record: bytes, identity: str) -> bytes:
-    """One event. Line ends inside a record are blanks between its keys, since a JSON string cannot hold any."""
+    """One event. Line ends in a record can only be whitespace between JSON tokens, so they become spaces."""
     data = record.replace(b"\r", b" ").replace(b"\n", b" ")
     return b"id: %b\ndata: %b\n\n" % (identity.encode(), data)
 
 
 async def _more(context: RequestContext, reached: int, end: float) -> bool:
-    """Whether anything is stored past a number before `end`; waits for it."""
+    """Wait until something after sequence number `reached` is stored. False if `end` (monotonic, s) comes first."""
     pause = _LOOK_FAR_SECONDS if context.store.is_remote else _LOOK_SECONDS
     while await context.settled() <= reached:
         if time.monotonic() >= end or _leaving(context):
@@ -117,7 +116,7 @@ async def _more(context: RequestContext, reached: int, end: float) -> bool:
 
 
 def _leaving(context: RequestContext) -> bool:
-    """Whether the server is told to stop, or waits for this request already (`serving.PlainHttp.shutdown`)."""
+    """Whether the server is stopping, or already waits for this request (`serving.PlainHttp.shutdown`)."""
     return context.services.leaving.is_set() or bool(getattr(context.request.state, "leaving", False))
 
 
@@ -126,33 +125,33 @@ def _changes(context: RequestContext, predicate: Predicate, after: int, limit: i
 
 
 def cursor(number: int, context: RequestContext) -> str:
-    """A number of storing as callers have it: with the tenant's mark, so that another's is not taken for it."""
+    """A sequence number as an opaque cursor, marked with the tenant so that another tenant's cursor is refused."""
     text = f"{_VERSION}.{number}.{_mark(context)}"
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-async def _after(given: Any, context: RequestContext) -> int:
-    """The number of a cursor. Raises MalformedBodyError."""
-    if given in (None, ""):
+async def _after(value: Any, context: RequestContext) -> int:
+    """The sequence number of a cursor. Raises MalformedBodyError or LimitExceededError."""
+    if value in (None, ""):
         return 0
-    if given == NOW:
+    if value == NOW:
         return await context.settled()
-    if not isinstance(given, str):
-        raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(given)}")
-    if len(given) > _MOST_CURSOR:
-        raise LimitExceededError(f"cursor: at most {_MOST_CURSOR} characters, got {len(given)}")
+    if not isinstance(value, str):
+        raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(value)}")
+    if len(value) > _MOST_CURSOR:
+        raise LimitExceededError(f"cursor: at most {_MOST_CURSOR} characters, got {len(value)}")
     try:
-        version, number, mark = urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii").split(".")
-        found = int(number)
+        version, number, mark = urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii").split(".")
+        after = int(number)
     except (ValueError, binascii.Error):
-        raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(given)}") from None
-    if version != str(_VERSION) or mark != _mark(context) or not number.isascii() or found < 0:
-        raise MalformedBodyError(f"cursor: {given!r} is not one of this tenant's cursors")
-    if found > await context.settled():
+        raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(value)}") from None
+    if version != str(_VERSION) or mark != _mark(context) or not number.isascii() or after < 0:
+        raise MalformedBodyError(f"cursor: {value!r} is not one of this tenant's cursors")
+    if after > await context.settled():
         raise MalformedBodyError(
-            "cursor: from a later state than the store is in, which was restored; begin anew without one"
+            "cursor: newer than the store, which was restored from a backup; start again without a cursor"
         )
-    return found
+    return after
 
 
 _MOST_CURSOR = 128

@@ -1,4 +1,4 @@
-"""Choices: the values that a filter can have, where there are few enough to name, with what people call them."""
+"""Choices: the values of filters that have few, each with a display name."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -37,10 +37,10 @@ _FIXED: Mapping[str, Mapping[Any, str]] = {
 
 
 async def list_choices(context: RequestContext) -> Response:
-    """The values of filters that have names: apps, countries, categories, tags. A filter that is not there takes any value."""
+    """The named values of filters: apps, countries, categories, tags. A filter that is not listed takes any value."""
     tags = await context.quick(context.services.ranges.tags, context.scope)
     named = {**_FIXED, "location.country": _countries(), "ip.tags": tags}
-    data = [{"filter": name, "values": _values(each.items())} for name, each in named.items()]
+    data = [{"filter": name, "values": _values(names.items())} for name, names in named.items()]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
@@ -49,6 +49,6 @@ def _countries() -> Mapping[Any, str]:
 
 
 def _values(pairs: Iterable[tuple[Any, str]]) -> list[dict[str, Any]]:
-    """By name; having no value comes last."""
+    """Sorted by name; "no value" comes last."""
     ordered = sorted(pairs, key=lambda pair: (pair[0] is None, pair[1]))
     return [{"value": value, "name": name} for value, name in ordered]

@@ -1,4 +1,4 @@
-"""One request being answered: what a handler is given."""
+"""The request context that handlers receive, and the services behind it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ Answer = TypeVar("Answer")
 
 
 class Backend(Protocol):
-    """Something that is asked: in this process, or over a network."""
+    """A service in this process or over a network."""
 
     @property
     def is_remote(self) -> bool: ...
@@ -49,9 +49,9 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the wire needs of the rest of the house; `compose` makes one. The clock gives ms since the epoch.
+    """What HTTP handlers need from the rest of the application; built by `compose`. The clock gives ms since the epoch.
 
-    `plain` are no quirks at all.
+    `plain` emulates nothing.
     """
 
     settings: Settings
@@ -78,29 +78,29 @@ class Services:
     traces: Traces
     clock: Callable[[], int]
     leaving: SharedFlag = field(default_factory=SharedFlag)
-    """Set once the server is told to stop."""
+    """Set once the server is stopping."""
 
     @property
     def bounds(self) -> Bounds:
-        """How much one request may ask."""
+        """Limits on one request's filters."""
         chosen = self.settings
         return Bounds(chosen.max_filters, chosen.max_values, chosen.max_value_length)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """A request whose caller is known, with the parts of its path that the route names."""
+    """A request with its authenticated caller and path parameters."""
 
     request: Request
     services: Services
     caller: Caller
     path: Mapping[str, str]
     gone: Event = field(default_factory=Event)
-    """Set once nobody waits for the answer any more."""
+    """Set once the client has disconnected."""
 
     @property
     def store(self) -> Store:
-        """Where activities live."""
+        """The store of activities."""
         return self.services.store
 
     @property
@@ -110,19 +110,19 @@ class RequestContext:
 
     @property
     def emulation(self) -> Emulation:
-        """In what this server mimics another to the caller. To whoever owns the data, in nothing."""
+        """How this server emulates another for the caller. Never for the owner of the data."""
         return self.services.plain if self.caller.owner else self.services.emulation
 
     @property
     def deadline(self) -> Deadline:
-        """When a search that begins now must have ended."""
+        """The deadline of a search that starts now."""
         return Deadline.after(self.services.settings.search_seconds, gone=self.gone)
 
     async def search(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Call what searches in a thread of its own; the engine lets the others run meanwhile.
+        """Run a search in the search pool.
 
-        Whoever asks anew, as the pages do at every change of a filter, closes the connection of the question before; so that
-        is watched, and the search is given up at its next step.
+        Pages drop the connection of the previous query whenever a filter changes. So the connection is watched, and an
+        abandoned search stops at its next step.
         """
         watching = asyncio.create_task(self._watch())
         try:
@@ -131,17 +131,17 @@ class RequestContext:
             watching.cancel()
 
     async def quick(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Call what blocks, but not for long."""
+        """Run a short blocking call in the quick pool."""
         return await self.services.pools.quick.run(call, *arguments)
 
     async def brief(self, where: "Backend", call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Call what answers at once, unless it asks a place that is far: then in a thread."""
+        """Run a call that does not block, unless `where` is remote: then in the quick pool."""
         return await self.quick(call, *arguments) if where.is_remote else call(*arguments)
 
     async def opened(self) -> None:
-        """Wait, in no thread, until the store has opened the caller's tenant: a slow one must not keep threads from others.
+        """Wait without a thread until the caller's tenant is open, so that slow opening cannot use up the pools' threads.
 
-        An error of that is raised where the store is asked, if it is.
+        An error of opening is raised later, by the first call to the store.
         """
         await opened(self.store, self.scope)
 
@@ -150,7 +150,7 @@ class RequestContext:
         return await self.brief(self.store, self.store.settled, self.scope)
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Call what stores events."""
+        """Run a call that stores events in the ingest pool."""
         return await self.services.pools.ingest.run(call, *arguments, tenant=self.scope.tenant)
 
     def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -158,7 +158,7 @@ class RequestContext:
             return call(*arguments)
 
     async def _watch(self) -> None:
-        """Wait until whoever asked has gone; to be called once the body is read."""
+        """Wait until the client disconnects. Call it only after the body is read."""
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
         self.gone.set()
@@ -173,5 +173,5 @@ async def opened(store: Store, scope: Scope) -> None:
 
 
 def json_response(value: Any, status: int = 200) -> Response:
-    """A JSON answer."""
+    """A JSON response."""
     return Response(jsontext.dump(value), status, media_type="application/json")

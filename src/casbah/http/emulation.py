@@ -1,6 +1,6 @@
-"""What other servers do and Casbah does not, as the settings `mimic_*` choose it, and what a test has asked for next.
+"""Emulation of other servers' behaviour: what the `mimic_*` settings turn on, and what a test scheduled for its next requests.
 
-Each quirk is off unless its setting says otherwise; `docs/mimic.md` lists them with their sources.
+Each option is off by default; `docs/mimic.md` lists them with their sources.
 """
 
 import random
@@ -21,7 +21,7 @@ _TELLING_DIGITS = 2
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """What befalls one request: it waits (ms), then fails with `status` if there is one; `retry_after` is in seconds."""
+    """What happens to one request: it waits `slow` ms, then fails with `status`, if any. `retry_after` is in seconds."""
 
     slow: int = 0
     status: int | None = None
@@ -30,7 +30,7 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class DelayedArrival:
-    """Events that are stored just before the request after the next `after` ones is answered."""
+    """Events to store after `after` more requests, just before the following one is answered."""
 
     after: int
     body: bytes
@@ -38,7 +38,7 @@ class DelayedArrival:
 
 
 class Emulation:
-    """The quirks of one server, and by tenant what its next requests meet. Used by the event loop alone."""
+    """Emulation options of one server, and what each tenant's next requests meet. Not thread-safe: for the event loop only."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], int], dice: random.Random) -> None:
         self._settings = settings
@@ -48,10 +48,10 @@ class Emulation:
         self._arriving: dict[str, list[DelayedArrival]] = {}
         rows = [row for row in SETTINGS.values() if row.name.startswith(_PREFIX)]
         self.any = any(getattr(settings, row.name) != row.read(row.default) for row in rows)
-        """Whether this server mimics another in anything."""
+        """Whether any emulation option is on."""
 
     def bounded(self, query: Query) -> Query:
-        """The query as far as the other server would answer it. Raises LimitExceededError past the end of its lists."""
+        """The query, limited as the emulated server would. Raises LimitExceededError past the end of its lists."""
         predicate = self.narrowed(query.predicate)
         if query.scan:
             return replace(query, predicate=predicate)
@@ -63,17 +63,17 @@ class Emulation:
         return replace(query, predicate=predicate, limit=limit)
 
     def narrowed(self, predicate: Predicate) -> Predicate:
-        """What matches and can be seen: it happened within the window, and was stored long enough ago."""
+        """The predicate, restricted to visible activities: within the window, and stored long enough ago."""
         now = self._clock()
         return p.both(predicate, *self._window(now), *self._settled(now))
 
     @property
     def settled(self) -> Predicate | None:
-        """What was stored long enough ago to be seen; None where everything is."""
+        """Matches activities stored long enough ago to be visible. None if all are."""
         return next(iter(self._settled(self._clock())), None)
 
     def total(self, exact: int) -> int:
-        """The total as it is told: rounded down past a bound."""
+        """The total to report: rounded down above `mimic_total`."""
         most = self._settings.mimic_total
         if most is None or exact <= most:
             return exact
@@ -82,25 +82,25 @@ class Emulation:
 
     @property
     def scan_total(self) -> bool:
-        """Whether a scan tells the total."""
+        """Whether scans report the total."""
         return self._settings.mimic_scan_total
 
     def expect(self, tenant: str, interruptions: Sequence[Interruption]) -> int:
-        """Let the tenant's next requests meet these, one each; the number that wait in all."""
+        """Schedule one interruption for each of the tenant's next requests. Returns how many are pending."""
         self._next[tenant].extend(interruptions)
         return len(self._next[tenant])
 
     def arrive(self, tenant: str, arriving: DelayedArrival) -> None:
-        """Let events come in the midst of the tenant's requests."""
+        """Schedule events to be stored between the tenant's requests."""
         self._arriving.setdefault(tenant, []).append(arriving)
 
     def forget(self, tenant: str) -> None:
-        """Nothing is to befall the tenant's requests any more, and nothing to arrive."""
+        """Cancel the tenant's scheduled interruptions and events."""
         self._next.pop(tenant, None)
         self._arriving.pop(tenant, None)
 
     def interruption(self, tenant: str) -> Interruption:
-        """What this request meets: what was asked for, else what the settings' chances say."""
+        """What happens to this request: the next scheduled interruption, otherwise a random draw by the settings."""
         waiting = self._next.get(tenant)
         if waiting:
             return waiting.popleft()
@@ -112,12 +112,12 @@ class Emulation:
         return Interruption(self._settings.mimic_slow or 0)
 
     def arrived(self, tenant: str) -> list[DelayedArrival]:
-        """What arrives before this request is answered."""
+        """The events due before this request is answered."""
         waiting = self._arriving.pop(tenant, [])
-        later = [replace(each, after=each.after - 1) for each in waiting if each.after > 0]
+        later = [replace(event, after=event.after - 1) for event in waiting if event.after > 0]
         if later:
             self._arriving[tenant] = later
-        return [each for each in waiting if each.after <= 0]
+        return [event for event in waiting if event.after <= 0]
 
     def _window(self, now: int) -> Sequence[Predicate]:
         window = self._settings.mimic_window

@@ -1,4 +1,4 @@
-"""A body as it was before its Content-Encoding (RFC 9110, 8.4): bounded, because a small body may hold a very large one."""
+"""Decodes a body's Content-Encoding (RFC 9110, 8.4). The result is bounded, since a small body may expand enormously."""
 
 import gzip
 import zlib
@@ -10,7 +10,7 @@ import zstandard
 from casbah.errors import BodyTooLargeError, MalformedBodyError, UnsupportedEncodingError
 
 _STEP = 512
-"""Compressed bytes taken at a time where the decompressor bounds nothing itself: at most 16 MiB come of them."""
+"""Compressed bytes per step where the decompressor has no output limit: they expand to at most 16 MiB."""
 
 _MOST_CODINGS = 4
 _ZSTD_WINDOW = 1 << 27
@@ -18,9 +18,9 @@ _ZLIB_METHOD, _ZLIB_CHECK = 8, 31
 
 
 def decoded(body: bytes, encodings: str, *, limit: int, setting: str) -> bytes:
-    """The body without the codings of a Content-Encoding header; without a header, without those its first bytes show.
+    """The body, decoded as its Content-Encoding header says; without a header, as its first bytes show.
 
-    Raises UnsupportedEncodingError, BodyTooLargeError, or MalformedBodyError where it is damaged or cut short.
+    Raises UnsupportedEncodingError, BodyTooLargeError, or MalformedBodyError if it is damaged or truncated.
     """
     names = [name for part in encodings.split(",") if (name := part.strip().lower()) not in ("", "identity")]
     unknown = [name for name in names if name not in CODINGS]
@@ -52,7 +52,7 @@ def _gzip(body: bytes, most: int) -> bytes:
 
 
 def _deflate(body: bytes, most: int) -> bytes:
-    """The zlib format, as specified; or bare deflate, which many clients send by that name."""
+    """The zlib format, as specified, or raw deflate, which many clients send under that name."""
     is_zlib = len(body) > 1 and body[0] & 0xF == _ZLIB_METHOD and int.from_bytes(body[:2]) % _ZLIB_CHECK == 0
     decompressor = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
     text = decompressor.decompress(body, most)
@@ -62,7 +62,7 @@ def _deflate(body: bytes, most: int) -> bytes:
 
 
 def _zstd(body: bytes, most: int) -> bytes:
-    """Frames, one after another (RFC 8878). Unlike the library's streams, this notices a frame that breaks off."""
+    """Concatenated frames (RFC 8878). Unlike the library's streams, this detects a truncated frame."""
     parts: list[bytes] = []
     size = 0
     decompressor = None
@@ -87,7 +87,7 @@ CODINGS: Mapping[str, Callable[[bytes, int], bytes]] = {
     "zstd": _zstd,
     "deflate": _deflate,
 }
-"""Decompressors by the name of their coding: bytes, and how many to give at most."""
+"""Decompressors by coding name. Each takes the bytes and the maximum output size."""
 
 ACCEPTED = "gzip, zstd, deflate"
 _GZIP_MAGIC = b"\x1f\x8b"

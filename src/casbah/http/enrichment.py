@@ -1,4 +1,4 @@
-"""Enriching anew what is stored, a page of a scan at a time."""
+"""Re-enriching stored activities, one scan page at a time."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,18 +20,18 @@ _SCAN = {"isScan": True, "sortField": "date", "sortDirection": "asc"}
 
 
 async def enrich_again(context: RequestContext) -> Response:
-    """Enrich one page of activities anew, the oldest first: what was added to them makes room for what is known now.
+    """Re-enrich one page of activities, oldest first: earlier enrichment is replaced by what is known now.
 
-    What their sources said stays, and so do their ids, times and places in every order.
+    What their sources reported stays, and so do their ids, times and sort order.
     """
     body = await read_irreversible(context, known=("filters", "limit"), flags=("everything",))
-    asked = {**body, "filters": filters_or_everything(body, context), **_SCAN}
-    query = parse(asked, now=context.services.clock(), bounds=context.services.bounds)
+    parameters = {**body, "filters": filters_or_everything(body, context), **_SCAN}
+    query = parse(parameters, now=context.services.clock(), bounds=context.services.bounds)
     query = replace(query, predicate=p.both(query.predicate, p.Not(ACTS)))  # The trail is never changed.
-    return json_response(await context.ingest(_enriched, query, context))
+    return json_response(await context.ingest(_enrich_page, query, context))
 
 
-def _enriched(query: Query, context: RequestContext) -> dict[str, Any]:
+def _enrich_page(query: Query, context: RequestContext) -> dict[str, Any]:
     ranges = context.services.ranges.ranges(context.scope)
     known = context.services.enrichment.knowing(ranges)
     page = context.store.scan(query, context.scope, deadline=context.deadline)
@@ -40,10 +40,10 @@ def _enriched(query: Query, context: RequestContext) -> dict[str, Any]:
         examined += len(chunk)
         changed += context.store.replace(list(_changed(chunk, known)), context.scope)
     more = page.boundary is not None
-    said = {"examined": examined, "changed": changed, "total": page.total, "hasNext": more}
-    return said if page.boundary is None else {**said, "nextQueryFilters": continuation(query, page.boundary)}
+    result = {"examined": examined, "changed": changed, "total": page.total, "hasNext": more}
+    return result if page.boundary is None else {**result, "nextQueryFilters": continuation(query, page.boundary)}
 
 
 def _changed(records: list[bytes], known: Enrichment) -> Iterator[NewActivity]:
-    """Those of which something else is known now. Whatever else is in a record is as it was, so its id and times are too."""
-    return (found for found in map(known.again, records) if found is not None)
+    """The activities whose enrichment changed. The rest of each record, its id and times included, stays the same."""
+    return (activity for activity in map(known.again, records) if activity is not None)

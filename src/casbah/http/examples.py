@@ -1,4 +1,4 @@
-"""Requests that the document shows, by what they ask; each is run by a test against the sample data."""
+"""Example requests for the API document, by body schema. A test runs each against the sample data."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One body. `text` bodies stand as they are, the others are values."""
+    """One example body. A string is sent verbatim, other values as JSON."""
 
     name: str
     help: str
@@ -33,7 +33,7 @@ A_SESSION = "b1946ac92492"
 """The id of an export, as paths show it."""
 
 A_REJECT = "17958260000001f3c9a2e.0"
-A_TOKEN = "dashboard"  # noqa: S105  its name, which is no secret
+A_TOKEN = "dashboard"  # noqa: S105  a name, not a secret
 """The name of a token, as paths show it."""
 
 _RECORD = {
@@ -59,7 +59,7 @@ _CLOUDTRAIL = {
 _FILTERS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("by-app", "What was done in two apps", {"service": {"eq": [15600, 11161]}}),
     ("by-user", "What one user did", {"user.username": {"eq": ["someone@contoso.com"]}}),
-    ("by-domain", "What users of a domain did, by the name's end", {"user.domain": {"eq": ["contoso.com"]}}),
+    ("by-domain", "What users of a domain did, by the end of their name", {"user.domain": {"eq": ["contoso.com"]}}),
     (
         "failed-sign-ins-last-week",
         "Failed sign-ins of the last seven days",
@@ -79,7 +79,7 @@ _FILTERS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Query": (
-        Example("newest", "The newest hundred", {}),
+        Example("newest", "The newest 100", {}),
         Example("page", "The third page of ten, oldest first", {"skip": 20, "limit": 10, "sortDirection": "asc"}),
         *(Example(name, text, {"filters": filters, "limit": 10}) for name, text, filters in _FILTERS),
         Example("scan", "The first page of a scan", {"isScan": True, "limit": 500, "sortDirection": "asc"}),
@@ -100,13 +100,15 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
                 "limit": 5,
             },
         ),
-        Example("suggestions", "Users whose names begin so", {"facets": ["user.username"], "prefix": "adele"}),
+        Example(
+            "suggestions", "Users whose names begin with a prefix", {"facets": ["user.username"], "prefix": "adele"}
+        ),
     ),
     "SpanQuery": (
         Example("all-time", "From the oldest to the newest", {}),
         Example(
             "by-app",
-            "Of one network by the hour, divided by app",
+            "One network per hour, by app",
             {"filters": {"ip.address": {"eq": ["203.0.113.0/24"]}}, "by": "service", "width": 3_600_000},
         ),
     ),
@@ -129,18 +131,18 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("first", "From the beginning", {"limit": 100}),
         Example(
             "from-now-on",
-            "Sign-ins that are stored from now on; the answer's cursor is for the next request",
+            "New sign-ins only; the next request sends the answer's cursor",
             {"filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_LOGIN"]}}, "cursor": "now"},
         ),
     ),
     "TailQuery": (
-        Example("of-an-app", "What is stored of one app", {"filters": {"service": {"eq": [11161]}}, "cursor": "now"}),
+        Example("of-an-app", "New activities of one app", {"filters": {"service": {"eq": [11161]}}, "cursor": "now"}),
     ),
     "NewExport": (
-        Example("everything", "All of it for a spreadsheet, the newest first", {"format": "csv"}),
+        Example("everything", "Everything as CSV, newest first", {"format": "csv"}),
         Example(
             "sign-ins",
-            "Failed sign-ins as Parquet, a few columns",
+            "Failed sign-ins as Parquet, with selected columns",
             {
                 "filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}},
                 "format": "parquet",
@@ -153,15 +155,15 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "DeleteQuery": (
         Example(
             "dry-run",
-            "How many activities of a user there are to delete",
+            "How many activities of a user would be deleted",
             {"filters": {"user.username": {"eq": ["ann@example.com"]}}},
         ),
         Example(
             "for-good",
-            "Delete them, and answer once they have left the disk",
+            "Delete them, and answer once they are gone from disk",
             {"filters": {"user.username": {"eq": ["ann@example.com"]}}, "dryRun": False, "wait": True},
         ),
-        Example("everything", "How many there are in all", {"everything": True}),
+        Example("everything", "How many activities there are in total", {"everything": True}),
     ),
     "ReplayQuery": (
         Example("everything", "All of them, as events of Okta", {"everything": True, "source": "okta"}),
@@ -169,18 +171,18 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "ApplyQuery": (Example("dry-run", "What the rules would delete now", {"dryRun": True}),),
     "TrailDays": (
-        Example("two-years", "Acts are kept for two years", {"days": 730}),
-        Example("for-ever", "Acts are kept for ever", {"days": None}),
+        Example("two-years", "Keep audit acts for two years", {"days": 730}),
+        Example("for-ever", "Keep audit acts forever", {"days": None}),
     ),
     "NewRule": (
         Example(
             "retention",
-            "Google Workspace is kept for 400 days",
+            "Keep Google Workspace for 400 days",
             {"name": "Google, 400 days", "filters": {"service": {"eq": [11770]}}, "days": 400},
         ),
         Example(
             "hold",
-            "Nobody deletes what a user did",
+            "Nobody can delete what a user did",
             {"name": "case 4711", "action": "hold", "filters": {"user.username": {"eq": ["ann@example.com"]}}},
         ),
     ),
@@ -189,21 +191,21 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("false-positive", "Nothing was wrong", {"feedback": "This was me.", "feedbackValue": "0"}),
         Example(
             "ask-back",
-            "With somebody to ask",
+            "With a contact",
             {"feedbackText": "Please look at it.", "allowContact": True, "contactEmail": "someone@contoso.com"},
         ),
     ),
     "AgainQuery": (
         Example("first", "The first page of all activities", {"everything": True}),
-        Example("from-a-network", "Of one network alone", {"filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}}),
+        Example("from-a-network", "Only one network", {"filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}}),
     ),
     "Events": (
-        Example("records", "Activity records, one a line", json.dumps(_RECORD) + "\n", NDJSON),
-        Example("cloudtrail-file", "A file of CloudTrail, whole", {"Records": [_CLOUDTRAIL]}),
+        Example("records", "Activity records, one per line", json.dumps(_RECORD) + "\n", NDJSON),
+        Example("cloudtrail-file", "A whole CloudTrail file", {"Records": [_CLOUDTRAIL]}),
     ),
     "RangeQuery": (
-        Example("all", "The first hundred, by name", {}),
-        Example("offices", "Those of one category", {"filters": {"category": {"eq": [1]}}, "limit": 10}),
+        Example("all", "The first 100, by name", {}),
+        Example("offices", "Ranges of one category", {"filters": {"category": {"eq": [1]}}, "limit": 10}),
         Example("untagged", "Without a tag", {"filters": {"tags": {"neq": ["000000290000000000000000"]}}}),
     ),
     "NewRange": (
@@ -214,7 +216,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
         Example(
             "provider",
-            "A provider, with a tag and where it is",
+            "A provider, with tags and location",
             {
                 "name": "Hosting",
                 "category": 5,
@@ -232,7 +234,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Interruptions": (
         Example(
             "bad-day",
-            "One request is throttled, one meets a gateway that gave up, one waits",
+            "One request is throttled, one gets a gateway timeout, one is slow",
             {"answers": [{"status": 429, "retryAfter": 2}, {"status": 504}, {"slow": 50}]},
         ),
     ),

@@ -1,4 +1,4 @@
-"""Exports: everything that a query finds as a file, written in the background and fetched once it is ready."""
+"""Exports: all results of a query as a file, written in the background and fetched once ready."""
 
 from base64 import b64encode
 from typing import Any
@@ -19,40 +19,42 @@ EXPORT_PARAMETERS = (
     Parameter(
         "columns",
         {"type": "array", "items": {"enum": list(COLUMNS)}, "minItems": 1, "uniqueItems": True},
-        "Which columns, in this order; by default all that the format usually has",
+        "Columns, in this order. Default: the format's usual columns",
     ),
-    Parameter("compress", choice("none", *COMPRESSIONS), "How the file is compressed, where its format is not already"),
+    Parameter(
+        "compress", choice("none", *COMPRESSIONS), "How to compress the file, unless its format already is compressed"
+    ),
     Parameter("sortField", choice("date", "created"), "When it happened (the default), or when it was stored"),
     Parameter("sortDirection", choice("desc", "asc"), "Newest first (the default), or oldest first"),
 )
 
 
 async def list_exports(context: RequestContext) -> Response:
-    """The caller's exports, the newest first: what has become of each."""
-    found = await context.quick(context.services.exports.all, context.caller.principal, context.scope)
-    return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
+    """The caller's exports and their state, newest first."""
+    exports = await context.quick(context.services.exports.all, context.caller.principal, context.scope)
+    return json_response({"data": list(map(_export_json, exports)), "hasNext": False, "total": len(exports)})
 
 
 async def begin_export(context: RequestContext) -> Response:
-    """Begin to write everything that filters find to a file; whether it is ready its id tells."""
+    """Start writing all matching activities to a file. Poll the export by its id to see when it is ready."""
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     begun = await context.quick(
-        context.services.exports.begin, _wanted(body, context), context.caller.principal, context.scope
+        context.services.exports.begin, _export_request(body, context), context.caller.principal, context.scope
     )
-    return json_response(_shown(begun), status=201)
+    return json_response(_export_json(begun), status=201)
 
 
 async def show_export(context: RequestContext) -> Response:
-    """How far one of the caller's exports is: `ready` ones have a file."""
-    return json_response(_shown(context.services.exports.one(*_whose(context))))
+    """The state of one of the caller's exports. A `ready` one has a file."""
+    return json_response(_export_json(context.services.exports.one(*_own_export(context))))
 
 
 async def fetch_export(context: RequestContext) -> Response:
-    """The file of an export that is ready; `Range` fetches a part of it, so that what broke off can be gone on with.
+    """The file of a ready export. Send `Range` to resume an interrupted download.
 
-    `ETag` and `Repr-Digest` (RFC 9530) are of its SHA-256.
+    `ETag` and `Repr-Digest` (RFC 9530) hold its SHA-256.
     """
-    whose = _whose(context)
+    whose = _own_export(context)
     export, file = context.services.exports.one(*whose), context.services.exports.file(*whose)
     digest = bytes.fromhex(export.sha256 or "")
     headers = {
@@ -70,19 +72,19 @@ async def fetch_export(context: RequestContext) -> Response:
 
 
 async def delete_export(context: RequestContext) -> Response:
-    """Delete an export of one's own, its file too; one that is being written is ended."""
-    await context.quick(context.services.exports.remove, *_whose(context))
+    """Delete one of the caller's exports and its file. A running export is cancelled."""
+    await context.quick(context.services.exports.remove, *_own_export(context))
     return json_response({"id": context.path["export"]})
 
 
-def _whose(context: RequestContext) -> tuple[Any, ...]:
+def _own_export(context: RequestContext) -> tuple[Any, ...]:
     return context.path["export"], context.caller.principal, context.scope
 
 
-def _wanted(body: dict[str, Any], context: RequestContext) -> ExportRequest:
-    """What is asked for; what the language refuses is not begun."""
-    asked: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
-    query = parse({**asked, "isScan": True}, now=context.services.clock(), bounds=context.services.bounds)
+def _export_request(body: dict[str, Any], context: RequestContext) -> ExportRequest:
+    """The requested export, validated. Raises RequestError."""
+    parameters: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
+    query = parse({**parameters, "isScan": True}, now=context.services.clock(), bounds=context.services.bounds)
     form = format_named(body.get("format"))
     if form.fixed and body.get("columns") not in (None, ""):
         raise MalformedBodyError(f"columns: {form.name} has its own; leave them out")
@@ -97,7 +99,7 @@ def _wanted(body: dict[str, Any], context: RequestContext) -> ExportRequest:
     )
 
 
-def _shown(export: Export) -> dict[str, Any]:
+def _export_json(export: Export) -> dict[str, Any]:
     wanted = export.wanted
     return {
         "id": export.id,

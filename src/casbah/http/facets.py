@@ -1,6 +1,6 @@
-"""Facets: the most frequent values of filters among what matches, with exact counts.
+"""Facets: the most frequent values of filters among matching activities, with exact counts.
 
-A value is as it is compared (`activity/fields.py`), and can be asked for as it stands with `eq`.
+A value is in its compared form (`activity/fields.py`), and `eq` takes it unchanged.
 """
 
 import re
@@ -30,7 +30,7 @@ _CASED = (Kind.ID, Kind.ENTITY, Kind.SOURCE)
 
 
 def countable(row: Filter) -> bool:
-    """Whether a filter's values can be counted one by one. The ids of activities cannot: each is there once."""
+    """Whether a filter has facets. Activity ids have none, since each occurs once."""
     return row.field.kind in COUNTED and row.field.name != "id"
 
 
@@ -40,23 +40,23 @@ COUNTABLE: Mapping[str, Filter] = {name: row for name, row in FILTERS.items() if
 _NAMES = sorted(name for row in COUNTABLE.values() for name in (row.name, *row.aliases))
 _ONE = "|".join(map(re.escape, _NAMES))
 COUNTED_NAME: Schema = {"enum": _NAMES}
-PREFIX = Parameter("prefix", {"type": "string", "maxLength": MOST_PREFIX}, "What the values are to begin with")
+PREFIX = Parameter("prefix", {"type": "string", "maxLength": MOST_PREFIX}, "Only values that begin with this")
 _WITH_COMMAS: Schema = {"type": "string", "pattern": f"^(?:{_ONE})(?:,(?:{_ONE})){{0,{len(FILTERS) - 1}}}$"}
 FACET_PARAMETERS = (
     Parameter(
         "facets",
         either({"type": "array", "items": COUNTED_NAME, "minItems": 1, "maxItems": len(FILTERS)}, _WITH_COMMAS),
-        f"The filters whose values are counted: a list, or several with commas between; by default {', '.join(USUAL)}",
+        f"Filters whose values to count: a list, or names separated by commas. Default: {', '.join(USUAL)}",
         text=_WITH_COMMAS,
     ),
-    Parameter("limit", ref("Count"), f"How many values of each: {LIMIT} by default, {MOST} at most"),
+    Parameter("limit", ref("Count"), f"Maximum number of values per filter: {LIMIT} by default, {MOST} at most"),
     PREFIX,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FacetRequest:
-    """What is asked, checked: the most frequent values of each of `rows` that begin with `prefix`."""
+    """A validated request for the most frequent values of each of `rows` that begin with `prefix`."""
 
     predicate: Predicate
     rows: Sequence[Filter]
@@ -66,17 +66,16 @@ class FacetRequest:
 
 
 async def list_facets(context: RequestContext) -> Response:
-    """The most frequent values of each filter named in `facets` among the activities that match, with exact counts.
+    """The most frequent values of each filter named in `facets` among the matching activities, with exact counts.
 
-    Every value can be asked for with `eq` as it stands. Of a filter of which an activity may have several values, it counts
-    for each of them.
+    `eq` takes every value unchanged. An activity with several values of a filter counts once for each.
     """
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    asked = _asked(body, context)
-    return json_response(await context.search(_answered, asked, context))
+    request = _facet_request(body, context)
+    return json_response(await context.search(_count_facets, request, context))
 
 
-def _asked(body: Mapping[str, Any], context: RequestContext) -> FacetRequest:
+def _facet_request(body: Mapping[str, Any], context: RequestContext) -> FacetRequest:
     return FacetRequest(
         predicate=predicate_of(body, context),
         rows=[counted_filter(name) for name in _names(body.get("facets"))],
@@ -87,30 +86,30 @@ def _asked(body: Mapping[str, Any], context: RequestContext) -> FacetRequest:
 
 
 def predicate_of(body: Mapping[str, Any], context: RequestContext) -> Predicate:
-    """What `filters` say."""
+    """The predicate of a body's `filters`."""
     return where(filters_of(body), now=context.services.clock(), bounds=context.services.bounds)
 
 
 def filters_of(body: Mapping[str, Any]) -> Any:
-    """`filters` as they were sent; none where they are blank."""
+    """`filters` as sent; an empty object if blank."""
     filters = body.get("filters")
     return {} if filters in (None, "") else filters
 
 
 def prefix_of(body: Mapping[str, Any]) -> str:
-    """What the values are to begin with."""
-    given = body.get("prefix")
-    if given is None:
+    """The prefix of the values to count. Raises MalformedBodyError or LimitExceededError."""
+    prefix = body.get("prefix")
+    if prefix is None:
         return ""
-    if not isinstance(given, str):
-        raise MalformedBodyError(f"prefix: expected a string, got {describe(given)}")
-    if len(given) > MOST_PREFIX:
-        raise LimitExceededError(f"prefix: at most {MOST_PREFIX} characters, got {len(given)}")
-    return given
+    if not isinstance(prefix, str):
+        raise MalformedBodyError(f"prefix: expected a string, got {describe(prefix)}")
+    if len(prefix) > MOST_PREFIX:
+        raise LimitExceededError(f"prefix: at most {MOST_PREFIX} characters, got {len(prefix)}")
+    return prefix
 
 
 def counted_filter(name: Any) -> Filter:
-    """The filter of that name, if its values can be counted. Raises UncountableFilterError, or UnknownFilterError."""
+    """The countable filter of that name. Raises UncountableFilterError, UnknownFilterError or MalformedBodyError."""
     if not isinstance(name, str):
         raise MalformedBodyError(f"facets: expected names of filters, got {describe(name)}")
     row = filter_named(name)
@@ -119,10 +118,10 @@ def counted_filter(name: Any) -> Filter:
     return row
 
 
-def most_frequent(asked: FacetRequest, row: Filter, context: RequestContext) -> Sequence[FieldValue]:
-    """The values of one filter, as the store has them."""
-    wanted = FacetQuery(row.field, asked.predicate, asked.limit, _stored_prefix(row.field, asked.prefix))
-    return context.store.top_values(wanted, context.scope, deadline=asked.deadline)
+def most_frequent(request: FacetRequest, row: Filter, context: RequestContext) -> Sequence[FieldValue]:
+    """The most frequent values of one filter, as stored, with counts."""
+    wanted = FacetQuery(row.field, request.predicate, request.limit, _stored_prefix(row.field, request.prefix))
+    return context.store.top_values(wanted, context.scope, deadline=request.deadline)
 
 
 def shown(field: Field, value: Value) -> Any:
@@ -138,26 +137,26 @@ def _stored_prefix(field: Field, prefix: str) -> str:
     return exact(prefix) if field.kind in _CASED else folded(prefix)
 
 
-def _names(given: Any) -> list[Any]:
-    """The names of filters: a list, or in a query string several with commas between."""
-    if given in (None, ""):
+def _names(value: Any) -> list[Any]:
+    """The requested filter names: from a list, or separated by commas in a query string."""
+    if value in (None, ""):
         return list(USUAL)
-    listed = given.split(",") if isinstance(given, str) else given
+    listed = value.split(",") if isinstance(value, str) else value
     if not isinstance(listed, list) or not listed:
-        raise MalformedBodyError(f'facets: expected a list of filters such as ["user.username"], got {describe(given)}')
+        raise MalformedBodyError(f'facets: expected a list of filters such as ["user.username"], got {describe(value)}')
     if len(listed) > len(FILTERS):
         raise LimitExceededError(f"facets: at most {len(FILTERS)} filters, got {len(listed)}")
-    return [each.strip() if isinstance(each, str) else each for each in listed]
+    return [name.strip() if isinstance(name, str) else name for name in listed]
 
 
-def _answered(asked: FacetRequest, context: RequestContext) -> dict[str, Any]:
-    total = context.store.count(asked.predicate, context.scope, deadline=asked.deadline)
-    return {"facets": [_facet(asked, row, context) for row in asked.rows], "total": total}
+def _count_facets(request: FacetRequest, context: RequestContext) -> dict[str, Any]:
+    total = context.store.count(request.predicate, context.scope, deadline=request.deadline)
+    return {"facets": [_facet(request, row, context) for row in request.rows], "total": total}
 
 
-def _facet(asked: FacetRequest, row: Filter, context: RequestContext) -> dict[str, Any]:
-    found = most_frequent(asked, row, context)
+def _facet(request: FacetRequest, row: Filter, context: RequestContext) -> dict[str, Any]:
+    counts = most_frequent(request, row, context)
     return {
         "filter": row.name,
-        "values": [{"value": shown(row.field, value), "total": total} for value, total in found],
+        "values": [{"value": shown(row.field, value), "total": total} for value, total in counts],
     }

@@ -1,4 +1,4 @@
-"""Is the process alive, does the store answer."""
+"""Liveness, readiness and metrics endpoints."""
 
 from functools import partial
 
@@ -17,16 +17,16 @@ from casbah.identity.authenticator import DEFAULT_TENANT
 from casbah.identity.grants import Permission
 
 _SECONDS = 5
-"""A store that takes longer to answer the least question is not ready for others."""
+"""A store that takes longer for the simplest query is not ready."""
 
 
 async def alive(_: Request, __: Services) -> Response:
-    """The process runs."""
+    """The process is running."""
     return json_response({"status": "alive"})
 
 
 async def metrics(request: Request, services: Services) -> Response:
-    """What the server counts of itself, for Prometheus; for whom `CASBAH_METRICS` says."""
+    """Metrics of the server for Prometheus. `CASBAH_METRICS` sets who may read them."""
     if services.settings.metrics == "off":
         raise RouteNotFoundError
     if services.settings.metrics == "token":
@@ -35,16 +35,16 @@ async def metrics(request: Request, services: Services) -> Response:
             services.authenticator.caller, authorization, None, address=address_of(request)
         )
         caller.require(Permission.ADMINISTER)
-        if not caller.owner and caller.scope.tenant != DEFAULT_TENANT:  # They count what all tenants do.
+        if not caller.owner and caller.scope.tenant != DEFAULT_TENANT:  # Metrics cover all tenants.
             raise PermissionDeniedError
     return Response(await services.pools.quick.run(services.metrics.shown), media_type=CONTENT_TYPE)
 
 
 async def ready(_: Request, services: Services) -> Response:
-    """The store answers, and the server stays; if not, the error says so with 503.
+    """The store answers and the server is not stopping; otherwise 503.
 
-    A store that can be read and not written to, because its disk is full, say, is ready: without it nobody could read. The
-    answer says so: `writable` is false, and `reason` is why.
+    A store that is read-only, for example because its disk is full, is ready, so that reads keep working. Then `writable`
+    is false, and `reason` says why.
     """
     if services.leaving.is_set():
         raise ShuttingDownError

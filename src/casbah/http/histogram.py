@@ -1,4 +1,4 @@
-"""The histogram: how many activities match in each span of time, in all and by the most frequent values of a filter."""
+"""The histogram: matching activities per time span, in total and by the most frequent values of a filter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,14 +33,14 @@ from casbah.store.contract import HistogramQuery
 SPANS, MOST_SPANS = 60, 1_000
 SERIES, MOST_SERIES = 6, 50
 MOMENTS = {"date": "timestamp", "created": "created"}
-"""What can be laid out in time, and the key of a record that holds the moment."""
+"""Fields that a histogram can use, and the record key of each."""
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
 WIDTHS = (
-    *(each * _SECOND for each in (1, 2, 5, 10, 15, 30)),
-    *(each * _MINUTE for each in (1, 2, 5, 10, 15, 30)),
-    *(each * _HOUR for each in (1, 2, 3, 6, 12)),
-    *(each * _DAY for each in (1, 2, 7, 14, 28, 91, 364)),
+    *(n * _SECOND for n in (1, 2, 5, 10, 15, 30)),
+    *(n * _MINUTE for n in (1, 2, 5, 10, 15, 30)),
+    *(n * _HOUR for n in (1, 2, 3, 6, 12)),
+    *(n * _DAY for n in (1, 2, 7, 14, 28, 91, 364)),
 )
 """Widths that people read easily; weeks begin on Monday, the rest at midnight UTC."""
 
@@ -52,11 +52,11 @@ _MONDAY = 4 * _DAY
 
 SPAN_PARAMETERS = (
     Parameter("sortField", choice(*MOMENTS), "When it happened (the default), or when it was stored"),
-    Parameter("first", ref("Moment"), "From when on, ms since the epoch; by default from the oldest that matches"),
-    Parameter("last", ref("Moment"), "Until when, ms since the epoch; by default until the newest that matches"),
-    Parameter("spans", ref("Count"), f"How many spans at most: {SPANS} by default, {MOST_SPANS} at most"),
-    Parameter("width", ref("Width"), "How wide a span is, in ms; by default a readable width that makes so many spans"),
-    Parameter("by", COUNTED_NAME, "The filter by whose most frequent values each span is divided"),
+    Parameter("first", ref("Moment"), "Start, in ms since the epoch. Default: the oldest match"),
+    Parameter("last", ref("Moment"), "End (inclusive), in ms since the epoch. Default: the newest match"),
+    Parameter("spans", ref("Count"), f"Maximum number of spans: {SPANS} by default, {MOST_SPANS} at most"),
+    Parameter("width", ref("Width"), "Width of a span in ms. Default: a readable width that fits `spans`"),
+    Parameter("by", COUNTED_NAME, "Split each span by the most frequent values of this filter"),
     Parameter("series", ref("Count"), f"How many of its values: {SERIES} by default, {MOST_SERIES} at most"),
     PREFIX,
 )
@@ -64,7 +64,7 @@ SPAN_PARAMETERS = (
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What is asked, checked. `first`, `last` and `width` (ms) are None where they follow from what matches."""
+    """A validated request. `first`, `last` and `width` (ms) are None if they depend on what matches."""
 
     predicate: Predicate
     field: Field
@@ -79,16 +79,16 @@ class Interval:
 
 
 async def histogram(context: RequestContext) -> Response:
-    """How many activities match in each span of time, exactly; with `by`, also for each of its most frequent values.
+    """Exact counts of matching activities per time span; with `by`, also for each of its most frequent values.
 
-    Spans without any are left out. `rest` are those that have none of the values in `series`; an activity that has several
-    of them counts in each. What `first` and `last` leave open, the oldest and the newest that match decide.
+    Empty spans are omitted. `rest` counts activities without any of the values in `series`. An activity with several of
+    them counts in each. `first` and `last` default to the oldest and the newest match.
     """
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    return json_response(await context.search(_laid_out, _layout(body, context), context))
+    return json_response(await context.search(_build_histogram, _interval(body, context), context))
 
 
-def _layout(body: Mapping[str, Any], context: RequestContext) -> Interval:
+def _interval(body: Mapping[str, Any], context: RequestContext) -> Interval:
     by = body.get("by")
     width = whole_of(body, "width")
     if width is not None and width < 1:
@@ -96,9 +96,9 @@ def _layout(body: Mapping[str, Any], context: RequestContext) -> Interval:
     return Interval(
         predicate=predicate_of(body, context),
         field=FIELDS[choice_of(body, "sortField", tuple(MOMENTS))],
-        first=_within(whole_of(body, "first")),
-        last=_within(whole_of(body, "last")),
-        width=_within(width),
+        first=_clamped(whole_of(body, "first")),
+        last=_clamped(whole_of(body, "last")),
+        width=_clamped(width),
         spans=min(count_of(body, "spans") or SPANS, MOST_SPANS),
         by=None if by in (None, "") else counted_filter(by),
         prefix=prefix_of(body),
@@ -107,75 +107,75 @@ def _layout(body: Mapping[str, Any], context: RequestContext) -> Interval:
     )
 
 
-def _within(ms: int | None) -> int | None:
-    """No further from 1970 than activities lie: what asks for more asks for all of them."""
+def _clamped(ms: int | None) -> int | None:
+    """A time or width, clamped to the period in which activities can lie."""
     return None if ms is None else max(-_ALL_TIME, min(ms, _ALL_TIME))
 
 
-def _laid_out(layout: Interval, context: RequestContext) -> dict[str, Any]:
-    ends = _ends(layout, context)
+def _build_histogram(interval: Interval, context: RequestContext) -> dict[str, Any]:
+    ends = _ends(interval, context)
     if ends is None:
-        return {"first": None, "last": None, "width": None, "total": 0, "spans": [], **_nothing_by(layout)}
+        return {"first": None, "last": None, "width": None, "total": 0, "spans": [], **_nothing_by(interval)}
     first, last = ends
-    width = layout.width or _width(last - first, layout.spans)
+    width = interval.width or _width(last - first, interval.spans)
     if (last - first) // width >= MOST_SPANS:
         raise LimitExceededError(f"width: {width} ms makes more than {MOST_SPANS} spans; ask for wider ones")
-    within = p.both(layout.predicate, p.Range(layout.field, first, last))
-    spans = HistogramQuery(layout.field, within, _begin(first, width), last, width)
-    counts = _counts(spans, layout, context)
-    said = {"first": first, "last": last, "width": width, **counts}
-    return said if layout.by is None else {**said, **_by(layout.by, spans, layout, context)}
+    within = p.both(interval.predicate, p.Range(interval.field, first, last))
+    spans = HistogramQuery(interval.field, within, _begin(first, width), last, width)
+    counts = _counts(spans, interval, context)
+    result = {"first": first, "last": last, "width": width, **counts}
+    return result if interval.by is None else {**result, **_by(interval.by, spans, interval, context)}
 
 
 def _counts(
-    spans: HistogramQuery, layout: Interval, context: RequestContext, further: Predicate | None = None
+    spans: HistogramQuery, interval: Interval, context: RequestContext, further: Predicate | None = None
 ) -> dict[str, Any]:
-    """Of those that match and have something more, how many there are in all and in each span that has any."""
+    """Total and non-empty spans of the activities that match, narrowed by `further`."""
     narrowed = spans if further is None else replace(spans, predicate=p.both(spans.predicate, further))
-    found = context.store.histogram(narrowed, context.scope, deadline=layout.deadline)
-    counted = [{"start": start, "total": total} for start, total in found.items()]
-    return {"total": sum(found.values()), "spans": counted}
+    totals = context.store.histogram(narrowed, context.scope, deadline=interval.deadline)
+    counted = [{"start": start, "total": total} for start, total in totals.items()]
+    return {"total": sum(totals.values()), "spans": counted}
 
 
-def _by(row: Filter, spans: HistogramQuery, layout: Interval, context: RequestContext) -> dict[str, Any]:
-    """The same for each of the most frequent values of a filter, and for all that have none of these."""
-    asked = FacetRequest(spans.predicate, (row,), layout.prefix, layout.series, layout.deadline)
-    values = [value for value, _ in most_frequent(asked, row, context)]
+def _by(row: Filter, spans: HistogramQuery, interval: Interval, context: RequestContext) -> dict[str, Any]:
+    """Counts for each of the most frequent values of a filter, and for activities without any of these."""
+    request = FacetRequest(spans.predicate, (row,), interval.prefix, interval.series, interval.deadline)
+    values = [value for value, _ in most_frequent(request, row, context)]
     series = [
-        {"value": shown(row.field, value), **_counts(spans, layout, context, p.Terms(row.field, (value,)))}
+        {"value": shown(row.field, value), **_counts(spans, interval, context, p.Terms(row.field, (value,)))}
         for value in values
     ]
     others = p.Not(p.Terms(row.field, tuple(values)))
-    return {"by": row.name, "series": series, "rest": _counts(spans, layout, context, others)}
+    return {"by": row.name, "series": series, "rest": _counts(spans, interval, context, others)}
 
 
-def _nothing_by(layout: Interval) -> dict[str, Any]:
-    return {} if layout.by is None else {"by": layout.by.name, "series": [], "rest": {"total": 0, "spans": []}}
+def _nothing_by(interval: Interval) -> dict[str, Any]:
+    return {} if interval.by is None else {"by": interval.by.name, "series": [], "rest": {"total": 0, "spans": []}}
 
 
-def _ends(layout: Interval, context: RequestContext) -> tuple[int, int] | None:
-    """The first and the last moment of the layout, or None where nothing matches and nothing is said."""
-    first, last = layout.first, layout.last
-    said = (first, last) != (None, None)
-    asked = p.both(layout.predicate, p.Range(layout.field, first, last)) if said else layout.predicate
+def _ends(interval: Interval, context: RequestContext) -> tuple[int, int] | None:
+    """The first and last moment of the histogram in ms, or None if nothing matches."""
+    first, last = interval.first, interval.last
+    bounded = (first, last) != (None, None)
+    predicate = p.both(interval.predicate, p.Range(interval.field, first, last)) if bounded else interval.predicate
     if first is None:
-        first = _outermost(asked, layout, context, descending=False)
+        first = _outermost(predicate, interval, context, descending=False)
     if last is None:
-        last = _outermost(asked, layout, context, descending=True)
+        last = _outermost(predicate, interval, context, descending=True)
     if first is None or last is None or first > last:
         return None
     return first, last
 
 
-def _outermost(predicate: Predicate, layout: Interval, context: RequestContext, *, descending: bool) -> int | None:
-    """The moment of the oldest or the newest that matches."""
-    query = Query(predicate, layout.field, descending, skip=0, limit=1, scan=False, now=0)
-    records: Sequence[bytes] = context.store.find(query, context.scope, deadline=layout.deadline).records
-    return integer(jsontext.parse_object(records[0])[MOMENTS[layout.field.name]]) if records else None
+def _outermost(predicate: Predicate, interval: Interval, context: RequestContext, *, descending: bool) -> int | None:
+    """The moment of the oldest or newest match in ms, or None."""
+    query = Query(predicate, interval.field, descending, skip=0, limit=1, scan=False, now=0)
+    records: Sequence[bytes] = context.store.find(query, context.scope, deadline=interval.deadline).records
+    return integer(jsontext.parse_object(records[0])[MOMENTS[interval.field.name]]) if records else None
 
 
 def _width(length: int, spans: int) -> int:
-    """The narrowest readable width that makes at most so many spans, or one more where they do not begin on time."""
+    """The narrowest readable width that makes at most `spans` spans, plus one if `first` is not on a boundary."""
     for width in WIDTHS:
         if length // width < spans:
             return width
@@ -184,6 +184,6 @@ def _width(length: int, spans: int) -> int:
 
 
 def _begin(first: int, width: int) -> int:
-    """Where the span begins that holds `first`."""
+    """The start of the span that contains `first`."""
     offset = _MONDAY if width % (7 * _DAY) == 0 else 0
     return (first - offset) // width * width + offset

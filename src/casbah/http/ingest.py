@@ -1,4 +1,4 @@
-"""Bulk ingest over the wire: events in, acknowledged once all of them are on disk."""
+"""Bulk ingest over HTTP. Events are acknowledged once all of them are on disk."""
 
 import asyncio
 import logging
@@ -33,28 +33,28 @@ from casbah.store.contract import Inserted, Prepared
 log = logging.getLogger("casbah.http")
 
 _SMALL = 16_384
-"""A body of a few events is parsed at once, and no thread waits for the disk with it: many of them share a commit."""
+"""Bodies up to this size (bytes) are parsed on the event loop, and no thread waits for their commit, which many share."""
 
 _MOST_UNDER_WAY = 10
-"""Batches of one body that may wait to be stored."""
+"""Batches of one body that may wait for the store."""
 
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
 SETTING = "CASBAH_MAX_INGEST_BODY"
-"""What bounds an ingest body."""
+"""The setting that limits an ingest body."""
 
 _SOURCE = "source"
 MOST_LISTED = 1_000
-"""Refusals that an answer lists. A small compressed body may hold millions of lines, each with a reason longer than itself."""
+"""Refusals listed in an answer. A small compressed body may hold millions of lines, each shorter than its reason."""
 
 UNUSABLE = 422
-"""The status where no event of a body was stored or is stored already."""
+"""The status if every event of a body was refused."""
 
 
 async def ingest(context: RequestContext) -> Response:
-    """Store what the body holds: `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.
+    """Store the events of the body. Answers `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.
 
-    Of more than 1,000 refusals the first are listed, and `unlisted` is how many more there are.
-    Where nothing in it could be used the status is 422, because shippers look at nothing else.
+    At most 1,000 refusals are listed; `unlisted` counts the rest.
+    If every event was refused, the status is 422, because log shippers only check the status.
     """
     _require_known_parameters(context)
     source = read_source(context)
@@ -68,26 +68,26 @@ async def ingest(context: RequestContext) -> Response:
 
 
 def _require_known_parameters(context: RequestContext) -> None:
-    """A misspelt `source` would leave the events to be recognised, whatever the sender meant."""
+    """Refuse unknown parameters: with a misspelt `source`, the format would silently be detected instead."""
     names = [name for name, _ in context.request.query_params.multi_items()]
     unknown = next((name for name in names if name != _SOURCE), None)
     if unknown is not None:
         raise UnknownParameterError(unknown, (_SOURCE,))
     if len(names) > 1:
-        raise MalformedBodyError(f"{_SOURCE}: it is there {len(names)} times; send it once")
+        raise MalformedBodyError(f"{_SOURCE}: sent {len(names)} times; send it once")
 
 
 def read_source(context: RequestContext) -> str | None:
-    """The source that the events are said to come from, if one is said. Raises UnknownSourceError.
+    """The source named by the request, or None. Raises UnknownSourceError.
 
-    Only the owner's commands hand over records that are ready: of anybody else nothing is believed but the event itself.
+    Only the owner's commands may send prepared records; from other callers, only raw events are trusted.
     """
     own = (wire_encoding.SOURCE,) if context.caller.owner else ()
     return named_source(context, context.request.query_params.get(_SOURCE), *own)
 
 
 def named_source(context: RequestContext, name: object, *others: str) -> str | None:
-    """A source by its name, or None where none is named. Raises UnknownSourceError or MalformedBodyError."""
+    """A source by name, or None if blank. Raises UnknownSourceError or MalformedBodyError."""
     if name in (None, ""):
         return None
     if not isinstance(name, str):
@@ -99,7 +99,7 @@ def named_source(context: RequestContext, name: object, *others: str) -> str | N
 
 
 def store_events(context: RequestContext, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
-    """Store what a body holds, and say what became of it."""
+    """Store the events of a body. Returns the answer of `ingest`."""
     text = _plain(body, encodings, limit=context.services.settings.max_ingest_body)
     items = _items(context, text, source, context.services.ranges.ranges(context.scope))
     batches = _batches(items, size=min(context.services.settings.batch, PIECE))
@@ -111,7 +111,7 @@ def store_events(context: RequestContext, body: bytes, source: str | None, encod
 
 
 def refusals(context: RequestContext, text: bytes, source: str | None) -> list[Refusal]:
-    """The events of a text that reading it refuses. Stores nothing."""
+    """The events of a text that cannot be parsed. Stores nothing."""
     items = _items(context, text, source, context.services.ranges.ranges(context.scope))
     return [item for _, item in items if isinstance(item, Refusal)]
 
@@ -119,17 +119,19 @@ def refusals(context: RequestContext, text: bytes, source: str | None) -> list[R
 def store_each(
     context: RequestContext, events: Iterable[tuple[bytes, str | None]]
 ) -> tuple[Inserted, Sequence[Sequence[str]]]:
-    """Store events, each with its source and read by itself, in one commit; and why each, or a part of it, was refused."""
+    """Store events, each parsed separately with its own source, in one commit. Also returns each event's refusal reasons."""
     ranges = context.services.ranges.ranges(context.scope)
     items: list[NewActivity | Prepared] = []
     positions: list[int] = []
     reasons: list[list[str]] = []
     for position, (text, source) in enumerate(events):
-        found = [item for _, item in _items(context, text, source, ranges)]
-        reasons.append([item.reason for item in found if isinstance(item, Refusal)] if found else ["no event in it"])
-        made = [item for item in found if not isinstance(item, Refusal)]
-        items += made
-        positions += [position] * len(made)
+        event_items = [item for _, item in _items(context, text, source, ranges)]
+        reasons.append(
+            [item.reason for item in event_items if isinstance(item, Refusal)] if event_items else ["no event in it"]
+        )
+        activities = [item for item in event_items if not isinstance(item, Refusal)]
+        items += activities
+        positions += [position] * len(activities)
     context.services.metrics.refused(sum(map(len, reasons)))
     inserted = context.store.insert_soon(items, context.scope).result()
     context.services.metrics.stored(inserted)
@@ -140,14 +142,14 @@ def store_each(
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of a batch."""
+    """The result of storing one batch."""
 
     inserted: Inserted
     refused: Sequence[Refusal]
 
 
 def _stored(context: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
-    """The outcome of each batch. One is stored while the next is made ready, but only so many wait in memory."""
+    """The outcome of each batch. Storing overlaps with preparing the next batch; `_MOST_UNDER_WAY` bounds memory."""
     under_way: deque[Callable[[], _Outcome]] = deque()
     for batch in batches:
         under_way.append(_storing(context, batch))
@@ -166,12 +168,12 @@ def _storing(context: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]
 async def _store_small(
     context: RequestContext, body: bytes, source: str | None, encodings: str
 ) -> dict[str, Any] | None:
-    """Store a small body's events; None where it is not small once it is decompressed, or has to be searched for events."""
+    """Store a small body's events. None if it is large after decompression, or is not plain lines of JSON."""
     try:
         text = _plain(body, encodings, limit=min(_SMALL, context.services.settings.max_ingest_body))
     except BodyTooLargeError:
         return None
-    if not _is_lines_of_json(text):  # Reading on after errors takes longer than the event loop may be held up.
+    if not _is_lines_of_json(text):  # Recovering from errors takes too long for the event loop.
         return None
     book = context.services.ranges
     ranges = await context.brief(book, book.ranges, context.scope)
@@ -198,9 +200,9 @@ def _is_lines_of_json(text: bytes) -> bool:
 
 
 def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | None) -> None:
-    """Keep refused events. Not those of the owner's own commands: they write a rejects file of their own.
+    """Keep refused events, except those of the owner's commands, which write their own rejects file.
 
-    The answer lists the refusals or counts them, so where they cannot be kept the request goes on.
+    The answer lists or counts the refusals anyway, so failing to keep them does not fail the request.
     """
     refused = summary.refused
     if not refused or context.caller.owner:
@@ -216,7 +218,7 @@ def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | No
 
 
 def _items(context: RequestContext, text: bytes, source: str | None, ranges: IpRanges) -> Iterable[tuple[int, Any]]:
-    """What a text holds, each with its line."""
+    """The activities and refusals of a text, each with its line number."""
     chosen = context.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
     return context.services.prepare_pool.items(text, source, limits=limits, ranges=ranges)
@@ -224,28 +226,28 @@ def _items(context: RequestContext, text: bytes, source: str | None, ranges: IpR
 
 @dataclass(slots=True)
 class _Summary:
-    """What became of all events of a body."""
+    """The accumulated results of a body's batches."""
 
     stored: int = 0
     duplicates: int = 0
     refused: list[Refusal] = field(default_factory=list)
-    """The first of them."""
+    """The first `MOST_LISTED` of them; all for the owner."""
 
     unlisted: int = 0
 
     def add(self, outcome: _Outcome, context: RequestContext) -> None:
-        """Count a batch, here and in the metrics."""
+        """Add a batch's outcome, here and to the metrics."""
         context.services.metrics.stored(outcome.inserted)
         context.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
         self.stored += outcome.inserted.stored
         self.duplicates += outcome.inserted.duplicates
-        # The owner's commands put each refusal into a file of theirs.
+        # The owner's commands write every refusal to their own file.
         room = len(outcome.refused) if context.caller.owner else MOST_LISTED - len(self.refused)
         self.refused += outcome.refused[:room]
         self.unlisted += len(outcome.refused[room:])
 
     def answer(self) -> dict[str, Any]:
-        """What became of the events, for their sender."""
+        """The answer for the sender."""
         listed = [
             {"line": refusal.line, "reason": refusal.reason}
             for refusal in sorted(self.refused, key=lambda refusal: refusal.line)
@@ -255,7 +257,7 @@ class _Summary:
 
 
 class _Batch:
-    """Some of the items with their lines, handed on one at a time as they are made; afterwards it knows the line of each."""
+    """A batch of items with line numbers. Yields activities lazily, and remembers the line of each for `outcome`."""
 
     def __init__(self, numbered: Iterable[tuple[int, NewActivity | Prepared | Refusal]]) -> None:
         self._numbered = numbered
@@ -263,7 +265,7 @@ class _Batch:
         self._refused: list[Refusal] = []
 
     def new_activities(self) -> Iterator[NewActivity | Prepared]:
-        """What is to be stored."""
+        """The activities to store. Refusals are collected on the way."""
         for line, item in self._numbered:
             if isinstance(item, Refusal):
                 self._refused.append(item)
@@ -272,7 +274,7 @@ class _Batch:
                 yield item
 
     def outcome(self, items: Sequence[NewActivity | Prepared], inserted: Inserted) -> _Outcome:
-        """What became of it, once `items` are in the store or were refused there."""
+        """The outcome, after the store has inserted or refused `items`."""
         by_store = [
             Refusal("body", self._lines[position], reason, items[position].record)
             for position, reason in inserted.refused
@@ -281,14 +283,14 @@ class _Batch:
 
 
 def _batches(items: Iterable[tuple[int, NewActivity | Prepared | Refusal]], *, size: int) -> Iterator[_Batch]:
-    """The items in batches; each is to be used up before the next."""
+    """The items in batches. Exhaust each before taking the next."""
     numbered = iter(items)
     for first in numbered:
         yield _Batch(chain((first,), islice(numbered, size - 1)))
 
 
 def _plain(body: bytes, encodings: str, *, limit: int) -> bytes:
-    """The events as text. Raises as `decoded` does."""
+    """The decompressed events. Raises as `decoded` does, and MalformedBodyError for an archive."""
     text = decoded(body, encodings, limit=limit, setting=SETTING)
     if text.startswith(_ARCHIVES):
         raise MalformedBodyError("body: an archive; send the events themselves, compressed once or not at all")

@@ -1,4 +1,4 @@
-"""Requests that cannot be undone: what they may say, and which activities they must name."""
+"""Validation of irreversible requests: strict parameters, and filters that really restrict something."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,20 +21,20 @@ from casbah.http.schema import Parameter
 EVERYTHING = Parameter(
     "everything",
     {"type": "boolean"},
-    "True: all activities of the tenant, without filters. A request without filters is refused unless it says so",
+    "True: all activities of the tenant, without filters. Without it, a request without filters is refused",
 )
 
 
 async def read_irreversible(
     context: RequestContext, *, known: Sequence[str] = (), flags: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The parameters of a request that cannot be undone: an unknown or repeated one is refused, flags are booleans."""
+    """The parameters of an irreversible request. Refuses unknown and repeated ones; flags are booleans."""
     limit = context.services.settings.max_body
     return await read_exactly(context.request, limit=limit, known=(*known, *flags), flags=flags)
 
 
 def filters_or_everything(body: Mapping[str, Any], context: RequestContext) -> Mapping[str, Any]:
-    """The filters of a request that cannot be undone; empty ones only where it says `everything`. Raises RequestError."""
+    """The filters of an irreversible request; empty only with `everything`. Raises RequestError."""
     filters: Any = body.get("filters")
     if filters in (None, "", {}):
         if body.get("everything") is not True:
@@ -43,7 +43,7 @@ def filters_or_everything(body: Mapping[str, Any], context: RequestContext) -> M
     if body.get("everything"):
         raise MalformedBodyError("everything: true goes without filters; leave one of the two out")
     now = context.services.clock()
-    where(filters, now=now, bounds=context.services.bounds)  # What the language refuses.
+    where(filters, now=now, bounds=context.services.bounds)  # Refuses what the query language refuses.
     conditions: Mapping[str, Any] = filters
     for name, operators in conditions.items():
         _require_conditions(name, operators, now=now)
@@ -57,39 +57,41 @@ _NEEDED = (
 
 
 def _require_conditions(name: str, operators: Mapping[str, Any], *, now: int) -> None:
-    """Every operator has values, each of which restricts something; a negation is judged by what it denies."""
+    """Raise EmptyFilterError unless every operator has values that restrict something. A negation is judged by its operand."""
     row = filter_named(name)
     if not operators:
         raise EmptyFilterError(f"filter {name!r}: expected {{operator: value}}, got an empty object")
-    for spelling, given in operators.items():
-        values = given if isinstance(given, list) else [given]
+    for spelling, value in operators.items():
+        values = value if isinstance(value, list) else [value]
         needed = _needed(row, operator_named(row, spelling), values, now=now)
         if needed:
-            raise EmptyFilterError(f"filter {name!r}, operator {spelling!r}: expected {needed}, got {_shown(given)}")
+            raise EmptyFilterError(f"filter {name!r}, operator {spelling!r}: expected {needed}, got {_shown(value)}")
 
 
 def _needed(row: Filter, operator: Operator, values: Sequence[Any], *, now: int) -> str:
-    """What was expected in place of values that all activities meet, or none can; nothing if they restrict something.
+    """What was expected instead, if the values match all activities or cannot match any; "" if they restrict something.
 
-    Nor may they be all that a field can have, which is for `isset` to say.
+    Values that cover everything a field can hold are also refused: use `isset` for that.
     """
-    asked = positive(operator)
-    if not values or any(_is_blank(value, row, asked) for value in values) or _is_family(values, row, asked):
+    base = positive(operator)
+    if not values or any(_is_blank(value, row, base) for value in values) or _is_family(values, row, base):
         return _RESTRICTING
-    found = simplified(where({row.name: {asked.name: list(values)}}, now=now, bounds=_NO_BOUNDS))
-    if found == (p.Everything() if operator.complement_of else NOTHING):
+    predicate = simplified(where({row.name: {base.name: list(values)}}, now=now, bounds=_NO_BOUNDS))
+    if predicate == (p.Everything() if operator.complement_of else NOTHING):
         return "a value that an activity can have"
-    decided = found in (p.Everything(), NOTHING) or (isinstance(found, p.Present) and asked.takes is not Takes.FLAGS)
+    decided = predicate in (p.Everything(), NOTHING) or (
+        isinstance(predicate, p.Present) and base.takes is not Takes.FLAGS
+    )
     return _RESTRICTING if decided else ""
 
 
 _RESTRICTING = "values that restrict something"
 _NO_BOUNDS = Bounds(*[sys.maxsize] * 3)
-"""For what was read within those of the request."""
+"""For values already checked against the request's bounds."""
 
 
 def _is_blank(value: Any, row: Filter, operator: Operator) -> bool:
-    """Whether the value is no text, blanks alone, no words, or the root of all paths."""
+    """Whether the value is an empty text, only blanks, without words, or the root path."""
     if row.by_role and isinstance(value, Mapping):
         return False
     kind = row.field.kind
@@ -104,17 +106,18 @@ def _is_blank(value: Any, row: Filter, operator: Operator) -> bool:
 
 
 def _is_family(values: Sequence[Any], row: Filter, operator: Operator) -> bool:
-    """Whether the networks are together all addresses of IPv4 or of IPv6, however they are spelled or split."""
+    """Whether the networks together cover all of IPv4 or IPv6, however they are spelled or split."""
     if row.field.kind is not Kind.IP or operator.takes is not Takes.VALUES:
         return False
-    asked = union(span for value in values for span in spans(value))
+    covered = union(span for value in values for span in spans(value))
     return any(
-        all(any(low <= first and last <= high for low, high in asked) for first, last in family) for family in _FAMILIES
+        all(any(low <= first and last <= high for low, high in covered) for first, last in family)
+        for family in _FAMILIES
     )
 
 
 _FAMILIES = (spans("0.0.0.0/0"), spans("::/0"))
 
 
-def _shown(given: Any) -> str:
-    return "an empty list" if given == [] else describe(given)
+def _shown(value: Any) -> str:
+    return "an empty list" if value == [] else describe(value)

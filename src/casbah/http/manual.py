@@ -1,4 +1,4 @@
-"""The API as an OpenAPI document and as a page that needs nothing from the internet, each made once."""
+"""The API docs: an OpenAPI document, and an HTML page without external resources. Both are cached."""
 
 import json
 import shlex
@@ -25,12 +25,12 @@ _POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inl
 
 
 async def openapi_document(_: Request, services: Services) -> Response:
-    """For machines."""
+    """The OpenAPI document."""
     return Response(_text(services.bounds, tuple(services.connectors)), media_type="application/json")
 
 
 async def manual_page(_: Request, services: Services) -> Response:
-    """For people; it needs no script and nothing from elsewhere."""
+    """The API docs page. It needs no scripts and no external resources."""
     return HTMLResponse(_html(services.bounds, tuple(services.connectors)), headers=_POLICY)
 
 
@@ -43,33 +43,33 @@ PAGES: tuple[PublicRoute, ...] = (
 
 
 @cache
-def made(bounds: Bounds, sources: tuple[str, ...]) -> Document:
-    """The document of this server's routes."""
+def cached_document(bounds: Bounds, sources: tuple[str, ...]) -> Document:
+    """The OpenAPI document of this server's routes."""
     return document(ROUTES, (*PUBLIC, *PAGES), bounds=bounds, sources=sources)
 
 
 @cache
 def _text(bounds: Bounds, sources: tuple[str, ...]) -> bytes:
-    return jsontext.dump(made(bounds, sources))
+    return jsontext.dump(cached_document(bounds, sources))
 
 
 @cache
 def _html(bounds: Bounds, sources: tuple[str, ...]) -> str:
-    return page_of(made(bounds, sources))
+    return page_of(cached_document(bounds, sources))
 
 
-def page_of(said: Document) -> str:
-    """The page of a document: every operation folded up, then filters and operators."""
+def page_of(api: Document) -> str:
+    """The HTML page of an OpenAPI document: every operation, collapsed, then filters and operators."""
     shown = [
         _Operation(method, path, item.get("parameters", []), item[method])
-        for path, item in said["paths"].items()
+        for path, item in api["paths"].items()
         for method in ("get", "post", "delete")
         if method in item
     ]
-    first = next(each for each in shown if each.told["operationId"] == _FIRST)
+    first = next(operation for operation in shown if operation.definition["operationId"] == _FIRST)
     return _PAGE.format(
         first=escape(_curl(first)),
-        routes="".join(_folded(said, each) for each in shown),
+        routes="".join(_folded(api, operation) for operation in shown),
         filters="".join(map(_filter_row, FILTERS.values())),
         operators=_rows((_code(row.name), escape(row.help)) for row in OPERATORS.values()),
     )
@@ -77,58 +77,58 @@ def page_of(said: Document) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """One operation of a document, and the named segments of its path."""
+    """One operation of the document, with its path parameters (`segments`)."""
 
     method: str
     path: str
     segments: list[dict[str, Any]]
-    told: dict[str, Any]
+    definition: dict[str, Any]
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
-        return [*self.segments, *self.told.get("parameters", [])]
+        return [*self.segments, *self.definition.get("parameters", [])]
 
     @property
     def bodies(self) -> list[tuple[str, dict[str, Any]]]:
-        """Media types of the body and what they hold, the first the one to show."""
-        return list(self.told.get("requestBody", {"content": {}})["content"].items())
+        """Media types of the request body and their contents. The first is shown."""
+        return list(self.definition.get("requestBody", {"content": {}})["content"].items())
 
 
-def _folded(said: Document, operation: _Operation) -> str:
-    """What an operation takes, how to ask it, what it answers."""
-    told = operation.told
-    (status, success), *refusals = told["responses"].items()
+def _folded(api: Document, operation: _Operation) -> str:
+    """One operation: parameters, a curl command, responses."""
+    definition = operation.definition
+    (status, success), *refusals = definition["responses"].items()
     return _OPERATION.format(
         method=operation.method.upper(),
         path=escape(operation.path),
-        summary=escape(told["summary"]),
-        description=escape(told["description"]),
-        takes=_rows((_code(name), escape(text)) for name, text in _taken(said, operation)),
+        summary=escape(definition["summary"]),
+        description=escape(definition["description"]),
+        takes=_rows((_code(name), escape(text)) for name, text in _taken(api, operation)),
         curl=escape(_curl(operation)),
         status=status,
-        answer=_rows((_code(name), escape(text)) for name, text in _answered(said, success)),
-        errors=_rows((f"{number} {escape(name)}", _code(text)) for number, name, text in _refused(said, refusals)),
+        answer=_rows((_code(name), escape(text)) for name, text in _answered(api, success)),
+        errors=_rows((f"{number} {escape(name)}", _code(text)) for number, name, text in _refused(api, refusals)),
     )
 
 
-def _taken(said: Document, operation: _Operation) -> Iterator[tuple[str, str]]:
-    """Parameters of path and query, then those of the body."""
+def _taken(api: Document, operation: _Operation) -> Iterator[tuple[str, str]]:
+    """Path and query parameters, then those of the body."""
     yield from ((parameter["name"], parameter["description"]) for parameter in operation.parameters)
     for _, content in operation.bodies[:1]:
-        schema = _resolved(said, content["schema"])
-        yield from ((name, _described(said, each)) for name, each in schema.get("properties", {}).items())
+        schema = _resolved(api, content["schema"])
+        yield from ((name, _described(api, value)) for name, value in schema.get("properties", {}).items())
         yield "body", ", ".join(kind for kind, _ in operation.bodies)
 
 
-def _answered(said: Document, answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _answered(api: Document, answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for content in answer.get("content", {}).values():
-        schema = _resolved(said, content["schema"])
-        yield from ((name, _described(said, each)) for name, each in schema.get("properties", {}).items())
+        schema = _resolved(api, content["schema"])
+        yield from ((name, _described(api, value)) for name, value in schema.get("properties", {}).items())
 
 
-def _refused(said: Document, answers: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:
+def _refused(api: Document, answers: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:
     for status, answer in answers:
-        resolved = _resolved(said, answer)
+        resolved = _resolved(api, answer)
         for content in resolved["content"].values():
             for name, example in content.get("examples", {}).items():
                 yield status, name, example["value"]["detail"]
@@ -136,18 +136,18 @@ def _refused(said: Document, answers: Iterable[tuple[str, dict[str, Any]]]) -> I
                 yield status, "", resolved["description"]
 
 
-def _resolved(said: Document, schema: dict[str, Any]) -> dict[str, Any]:
-    """What a reference leads to, or the thing itself."""
-    found: dict[str, Any] = schema
+def _resolved(api: Document, schema: dict[str, Any]) -> dict[str, Any]:
+    """The target of a `$ref`, or the schema itself."""
+    node: dict[str, Any] = schema
     if "$ref" in schema:
-        found = said
+        node = api
         for part in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[part]
-    return found
+            node = node[part]
+    return node
 
 
-def _described(said: Document, schema: dict[str, Any]) -> str:
-    own = schema.get("description") or _resolved(said, schema).get("description") or schema.get("type", "")
+def _described(api: Document, schema: dict[str, Any]) -> str:
+    own = schema.get("description") or _resolved(api, schema).get("description") or schema.get("type", "")
     return own if isinstance(own, str) else " or ".join(own)
 
 
@@ -155,7 +155,7 @@ def _curl(operation: _Operation) -> str:
     path = operation.path
     for segment in operation.segments:
         path = path.replace(f"{{{segment['name']}}}", segment["examples"]["sample"]["value"])
-    credentials = [_BEARER] if operation.told["security"] else []
+    credentials = [_BEARER] if operation.definition["security"] else []
     data = list(_data(operation))
     usual = "post" if data else "get"
     verb = [] if operation.method in (usual, "get") else [f"-X {operation.method.upper()}"]
@@ -163,7 +163,7 @@ def _curl(operation: _Operation) -> str:
 
 
 def _data(operation: _Operation) -> Iterator[str]:
-    """What curl sends: filters in the query string, or a body."""
+    """The data options of curl: filters in the query string, or a body."""
     for parameter in operation.parameters:
         for content in parameter.get("content", {}).values():
             filters = json.dumps(_telling(content["examples"]))
@@ -174,9 +174,9 @@ def _data(operation: _Operation) -> Iterator[str]:
 
 
 def _telling(examples: dict[str, Any]) -> Any:
-    """The first example that filters; the first of all, where none does."""
-    found = [example["value"] for example in examples.values()]
-    return next((each for each in found if "filters" in each), found[0])
+    """The first example with filters, otherwise the first."""
+    values = [example["value"] for example in examples.values()]
+    return next((value for value in values if "filters" in value), values[0])
 
 
 def _filter_row(row: Filter) -> str:
@@ -187,7 +187,7 @@ def _filter_row(row: Filter) -> str:
 
 
 def _rows(rows: Iterable[tuple[str, ...]]) -> str:
-    """Rows of a table, of cells that are HTML already."""
+    """Table rows of cells that are already HTML."""
     return "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""What the server counts of itself, for Prometheus: nothing of a tenant, and nothing that was asked for but filters' names."""
+"""Metrics for Prometheus. They reveal no tenant, and nothing of queries but filter names."""
 
 import shutil
 import time
@@ -21,42 +21,40 @@ _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 
 
 class Waiting(Protocol):
-    """A lane: how many calls are in it."""
+    """A worker pool, as far as metrics need it: `inside` is the number of queued and running calls."""
 
     @property
     def inside(self) -> int: ...
 
 
 Count = tuple[str, tuple[tuple[str, str], ...], float]
-"""A sample: its name, its labels, its value."""
+"""A sample: name, labels, value."""
 
 _SINCE = "_created"
-"""How samples end that say since when something is counted."""
+"""Suffix of samples that hold a counter's start time."""
 
 _ADDED = ("counter", "histogram")
 _CALLS, _STORED_AT = "casbah_calls", "casbah_last_stored_timestamp_seconds"
 Lags = Callable[[], Mapping[str, float]]
-"""By the name of a pull: how many seconds ago the moment is until which everything was read."""
+"""Lag of each pull in seconds, by name: the age of the moment up to which everything was read."""
 
 
 class Metrics:
-    """Counts. Any thread may."""
+    """The server's metrics. Thread-safe."""
 
     def __init__(self, folder: Path, pools: dict[str, Waiting], lags: Lags) -> None:
         self._registry = registry = CollectorRegistry()
         self._all = CollectorRegistry()
-        self._prepare_pool = _PrepareProcesses(registry)
-        self._all.register(self._prepare_pool)
+        self._all_processes = _AllProcesses(registry)
+        self._all.register(self._all_processes)
         self._requests = _counter(registry, "requests", "Requests answered", "route", "method", "status")
-        self._seconds = _times(registry, "request", "From a request's head to its answer", "route")
-        self._filters = _times(registry, "filter", "The same, of requests that ask for a filter", "filter")
+        self._seconds = _times(registry, "request", "From the head of a request to its answer", "route")
+        self._filters = _times(registry, "filter", "The same, for requests that use a filter", "filter")
         self._searches = _times(registry, "search", "Spent in the store by one search")
-        self._brought = _counter(
-            registry, "brought_activities", "Activities brought, by what became of them", "outcome"
-        )
-        self._read = _counter(registry, "read_activities", "Activities in pages that were answered")
-        self._stored_at = Gauge(_STORED_AT, "When something new was stored last", registry=registry)
-        inside = Gauge(_CALLS, "Calls that wait or are under way, by kind", ("lane",), registry=registry)
+        self._brought = _counter(registry, "brought_activities", "Activities received, by outcome", "outcome")
+        self._read = _counter(registry, "read_activities", "Activities returned in pages")
+        self._stored_at = Gauge(_STORED_AT, "When a new activity was last stored", registry=registry)
+        inside = Gauge(_CALLS, "Queued and running calls, by worker pool", ("lane",), registry=registry)
         for name, pool in pools.items():
             inside.labels(name).set_function(_inside(pool))
         registry.register(_Pulls(lags))
@@ -65,18 +63,18 @@ class Metrics:
             disk.labels(what).set_function(_disk(folder, what))
 
     def answered(self, route: str, method: str, status: int, *, seconds: float, filters: Iterable[object]) -> None:
-        """A request was answered; `filters` are names as they were sent."""
+        """Record an answered request. `filters` are filter names as sent; `seconds` is its duration."""
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
         for name in _known(filters):
             self._filters.labels(name).observe(seconds)
 
     def read(self, count: int) -> None:
-        """So many activities were in a page."""
+        """Record that a page held `count` activities."""
         self._read.inc(count)
 
     def stored(self, done: Inserted) -> None:
-        """A batch was stored, or was there already."""
+        """Record the result of an insert."""
         counts = {"stored": done.stored, "duplicate": done.duplicates, "refused": len(done.refused)}
         for outcome, count in counts.items():
             if count:
@@ -85,32 +83,32 @@ class Metrics:
             self._stored_at.set(time.time())
 
     def refused(self, count: int) -> None:
-        """So many events could not become activities."""
+        """Record `count` events that could not be parsed."""
         if count:
             self._brought.labels("refused").inc(count)
 
     @contextmanager
     def searching(self) -> Iterator[None]:
-        """Around a search, in its thread."""
+        """Time a search. Enter it in the search's thread."""
         with self._searches.time():
             yield
 
     def shown(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._all)
 
     def counted(self) -> Sequence[Count]:
-        """What has been counted here, to be added up where all of it is shown."""
+        """Samples of this process, for the process that shows the sum."""
         samples = (sample for family in self._registry.collect() if _adds_up(family) for sample in family.samples)
         return [_count(sample) for sample in samples if not sample.name.endswith(_SINCE)]
 
     def add(self, counted: Callable[[], Iterable[Sequence[Count]]]) -> None:
-        """Show what other processes have counted with it; `counted` asks them."""
-        self._prepare_pool.counted = counted
+        """Include other processes' samples in `shown`; `counted` fetches them."""
+        self._all_processes.counted = counted
 
 
-class _PrepareProcesses(Collector):
-    """What is in a registry, and what other processes have counted, as one."""
+class _AllProcesses(Collector):
+    """Merges a registry with the samples of other processes."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -129,7 +127,7 @@ class _PrepareProcesses(Collector):
 
 
 def _with(family: Metric, more: Mapping[tuple[str, Any], float]) -> Metric:
-    """A family with what others have counted of it."""
+    """A metric family with other processes' samples added."""
     both = Metric(family.name, family.documentation, family.type)
     seen = set()
     for sample in family.samples:
@@ -155,29 +153,29 @@ def _count(sample: Sample) -> Count:
 
 
 class _Pulls(Collector):
-    """Looks when it is asked: pulls are in a file, and how far they are in another."""
+    """Reads pull lags at scrape time: pulls and their progress are in files."""
 
     def __init__(self, lags: Lags) -> None:
         self._lags = lags
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        told = "How long ago the moment is until which a pull has read everything"
-        family = GaugeMetricFamily("casbah_pull_lag_seconds", told, labels=("pull",))
+        help_text = "Age of the moment up to which a pull has read everything"
+        family = GaugeMetricFamily("casbah_pull_lag_seconds", help_text, labels=("pull",))
         for name, seconds in self._lags().items():
             family.add_metric((name,), seconds)
         yield family
 
 
-def _counter(registry: CollectorRegistry, name: str, told: str, *labels: str) -> Counter:
-    return Counter(f"casbah_{name}", told, labels, registry=registry)
+def _counter(registry: CollectorRegistry, name: str, help_text: str, *labels: str) -> Counter:
+    return Counter(f"casbah_{name}", help_text, labels, registry=registry)
 
 
-def _times(registry: CollectorRegistry, name: str, told: str, *labels: str) -> Histogram:
-    return Histogram(f"casbah_{name}_seconds", told, labels, buckets=_SECONDS, registry=registry)
+def _times(registry: CollectorRegistry, name: str, help_text: str, *labels: str) -> Histogram:
+    return Histogram(f"casbah_{name}_seconds", help_text, labels, buckets=_SECONDS, registry=registry)
 
 
 def _known(filters: Iterable[object]) -> Iterator[str]:
-    """The filters' own names; what is no filter's name counts for none, so that nobody can make up labels."""
+    """Canonical names of known filters. Unknown names are dropped, so that clients cannot create labels."""
     for name in filters:
         if isinstance(name, str) and name in FILTERS:
             yield name

@@ -1,7 +1,7 @@
-"""Being another server for those who test clients: what befalls a request, and how a test asks for it.
+"""Emulation of another server, for tests of clients: schedule failures, delays and late events.
 
-`POST /api/ext/v1/mimic/answers` says what the tenant's next requests to the Activities API meet, and
-`POST /api/ext/v1/mimic/arrivals` which events come in the midst of them.
+`POST /api/ext/v1/mimic/answers` schedules what happens to the tenant's next requests to the Activities API, and
+`POST /api/ext/v1/mimic/arrivals` which events are stored between them.
 """
 
 import asyncio
@@ -30,18 +30,18 @@ _NAMES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavai
 
 
 async def interrupted(context: RequestContext) -> Response | None:
-    """What befalls this request before it is answered; the answer, where it is a failure."""
+    """Apply scheduled events and delays to this request. Returns the response if it is to fail, else None."""
     emulation, tenant = context.emulation, context.scope.tenant
-    for each in emulation.arrived(tenant):
-        await context.ingest(store_events, context, each.body, each.source)
-    met = emulation.interruption(tenant)
-    if met.slow:
-        await asyncio.sleep(met.slow / 1_000)
-    return None if met.status is None else failure(met.status, met.retry_after)
+    for event in emulation.arrived(tenant):
+        await context.ingest(store_events, context, event.body, event.source)
+    interruption = emulation.interruption(tenant)
+    if interruption.slow:
+        await asyncio.sleep(interruption.slow / 1_000)
+    return None if interruption.status is None else failure(interruption.status, interruption.retry_after)
 
 
 def failure(status: int, retry_after: int) -> Response:
-    """A failure as it looks from outside: 429 comes from the application, the rest from a gateway that knows no JSON."""
+    """A failure as clients see it: 429 comes from the application, the rest as HTML from a gateway."""
     if status == _THROTTLED:
         return answer(ThrottledError(retry_after))
     headers = {"Retry-After": str(retry_after)} if status == _UNAVAILABLE else {}
@@ -50,18 +50,18 @@ def failure(status: int, retry_after: int) -> Response:
 
 
 async def expect_answers(context: RequestContext) -> Response:
-    """Let the tenant's next requests meet `{"answers": [{"status"?, "slow"?, "retryAfter"?}]}`, one each."""
+    """Schedule delays or failures for the tenant's next requests: `{"answers": [{"status"?, "slow"?, "retryAfter"?}]}`."""
     _require_mimic(context)
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    asked = body.get("answers")
-    if not isinstance(asked, list) or not 0 < len(asked) <= _MOST_ANSWERS:
-        raise MalformedBodyError(f"answers: expected a list of 1 to {_MOST_ANSWERS} objects, got {describe(asked)}")
-    interruptions = [_interruption(each) for each in asked]
+    answers = body.get("answers")
+    if not isinstance(answers, list) or not 0 < len(answers) <= _MOST_ANSWERS:
+        raise MalformedBodyError(f"answers: expected a list of 1 to {_MOST_ANSWERS} objects, got {describe(answers)}")
+    interruptions = [_interruption(item) for item in answers]
     return json_response({"waiting": context.services.emulation.expect(context.scope.tenant, interruptions)})
 
 
 async def expect_arrivals(context: RequestContext) -> Response:
-    """Store the events of the body once `?after=N` more requests to the Activities API have been answered."""
+    """Store the events of the body after `?after=N` more requests to the Activities API."""
     _require_mimic(context)
     source = read_source(context)
     after = _number(context.request.query_params, "after", most=_MOST_AFTER)
@@ -69,14 +69,14 @@ async def expect_arrivals(context: RequestContext) -> Response:
     encodings = ", ".join(context.request.headers.getlist("content-encoding"))
     text = decoded(body, encodings, limit=context.services.settings.max_ingest_body, setting=SETTING)
     refused = await context.ingest(refusals, context, text, source)
-    if refused:  # Nobody would be told when they arrive.
+    if refused:  # Nobody would see a refusal later.
         raise MalformedBodyError(f"body: line {refused[0].line} cannot be stored: {refused[0].reason}")
     context.services.emulation.arrive(context.scope.tenant, DelayedArrival(after, text, source))
     return json_response({"after": after})
 
 
 async def forget(context: RequestContext) -> Response:
-    """Nothing is to befall the tenant's requests any more."""
+    """Cancel everything scheduled for the tenant's requests."""
     _require_mimic(context)
     context.services.emulation.forget(context.scope.tenant)
     return json_response({"waiting": 0})
@@ -87,18 +87,18 @@ def _require_mimic(context: RequestContext) -> None:
         raise NotMimickingError
 
 
-def _interruption(asked: Any) -> Interruption:
-    if not isinstance(asked, dict):
-        raise MalformedBodyError(f"answers: expected objects with status, slow or retryAfter, got {describe(asked)}")
-    status = _number(asked, "status", most=_STATUSES[-1])
+def _interruption(body: Any) -> Interruption:
+    if not isinstance(body, dict):
+        raise MalformedBodyError(f"answers: expected objects with status, slow or retryAfter, got {describe(body)}")
+    status = _number(body, "status", most=_STATUSES[-1])
     if status and status < _STATUSES[0]:
         raise MalformedBodyError(f"status: expected {_STATUSES[0]} to {_STATUSES[-1]}, got {status}")
-    retry_after = _number(asked, "retryAfter", most=_MOST_SECONDS)
-    return Interruption(_number(asked, "slow", most=_MOST_SLOW), status or None, retry_after or 1)
+    retry_after = _number(body, "retryAfter", most=_MOST_SECONDS)
+    return Interruption(_number(body, "slow", most=_MOST_SLOW), status or None, retry_after or 1)
 
 
-def _number(asked: Mapping[str, Any], name: str, *, most: int) -> int:
-    number = count_of(asked, name)
+def _number(parameters: Mapping[str, Any], name: str, *, most: int) -> int:
+    number = count_of(parameters, name)
     if number > most:
         raise MalformedBodyError(f"{name}: expected at most {most}, got {number}")
     return number

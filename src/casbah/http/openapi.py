@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, from the tables: routes, filters and operators, errors, examples.
+"""The OpenAPI 3.1 document, built from the tables of routes, filters, operators, errors and examples.
 
 Source: the OpenAPI Specification 3.1.0 (spec.openapis.org/oas/v3.1.0), whose schemas are JSON Schema 2020-12.
 """
@@ -56,27 +56,27 @@ _OPTIONAL = (
 _BYTES: Schema = {"type": "string", "format": "binary"}
 _REDIRECTS = (302, 303)
 _MOST_AFTER = 1_000_000
-_SPECIFIED = re.compile(r" \(`wire\.md`[^)]*\)")
+_WIRE_REFERENCE = re.compile(r" \(`wire\.md`[^)]*\)")
 
 _TAGS = {
-    "activities": "MDCA's Activities API, and what it has no route for: the feedback on an activity",
-    "changes": "What was stored, in the order of storing",
-    "choices": "What values are called",
+    "activities": "MDCA's Activities API, plus feedback on activities",
+    "changes": "The change feed: activities in the order of storing",
+    "choices": "Names of filter values",
     "sources": "Where activities come from",
-    "queries": "Filters that people keep",
-    "exports": "Everything that a query finds, as a file",
-    "retention": "What is deleted, and what must not be",
-    "snapshots": "What backups are made of; for whoever owns the data directory",
-    "session": "Signing in to the pages, which a browser does",
-    "sessions": "Who is signed in to the pages; for callers with Tokens.manage",
-    "facets": "Which values are frequent",
-    "histogram": "How activities lie in time",
-    "ranges": "MDCA's data enrichment API: IP ranges, and what is said of their addresses",
-    "ingest": "Activities in",
-    "enrichment": "What is known of activities beside what their sources said",
-    "tokens": "Who may come in; for callers with Tokens.manage",
-    "mimic": "Being as narrow as another server, for those who test clients of it; for administrators",
-    "health": "For supervisors; without credentials",
+    "queries": "Saved queries",
+    "exports": "All results of a query, as a file",
+    "retention": "Deletion, retention rules and legal holds",
+    "snapshots": "Snapshots for backups; only for the owner of the data directory",
+    "session": "Signing in to the pages with a browser",
+    "sessions": "Sessions of the pages; for callers with Tokens.manage",
+    "facets": "The most frequent values of filters",
+    "histogram": "Activities over time",
+    "ranges": "MDCA's data enrichment API: IP ranges and their labels",
+    "ingest": "Ingest: storing events as activities",
+    "enrichment": "What Casbah adds to activities",
+    "tokens": "API tokens; for callers with Tokens.manage",
+    "mimic": "Emulation of another server, for tests of clients; for administrators",
+    "health": "Health checks and metrics; without credentials",
     "manual": "This document; without credentials",
 }
 _SECURITY = {
@@ -84,48 +84,48 @@ _SECURITY = {
         "type": "apiKey",
         "in": "header",
         "name": "Authorization",
-        "description": "`Token <key>`, with a key that an administrator made",
+        "description": "`Token <key>`, with a key that an administrator created",
     },
     "session": {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": "What a browser has after signing in; it counts for requests of this server's own pages alone. "
+        "description": "Set by signing in with a browser; accepted only from this server's own pages. "
         f"Over TLS its name is `{HOST_PREFIX}{COOKIE}`",
     },
     "bearer": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "A JSON Web Token of the issuer that the server trusts, if it trusts one; or a key",
+        "description": "A JSON Web Token of the trusted issuer, if one is configured; or a key",
     },
 }
 _QUOTA = ("RateLimit", "RateLimit-Policy")
 _BEFORE_THROTTLE = (401, 405)
 _HEADERS = {
-    "RateLimit": '`"tenant";r=<requests left>;t=<seconds>`, where the server has a rate '
+    "RateLimit": '`"tenant";r=<requests left>;t=<seconds>`, if the server has a rate limit '
     "(draft-ietf-httpapi-ratelimit-headers)",
-    "RateLimit-Policy": '`"tenant";q=<requests>;w=<seconds>`, where the server has a rate',
-    "Casbah-Total": "`approximate`, where the server is told not to say the exact total",
+    "RateLimit-Policy": '`"tenant";q=<requests>;w=<seconds>`, if the server has a rate limit',
+    "Casbah-Total": "`approximate`, if a setting rounds the total",
 }
 _WHAT = """{about}
 
-Every path answers with and without a slash at its end. Paths under `/api/v1` are MDCA's and answer under `/cas/api/v1`, too;
+Every path works with and without a trailing slash. Paths under `/api/v1` are MDCA's and also work under `/cas/api/v1`;
 what MDCA does not have is under `/api/ext/v1`. `/api/subnet` is the same as `/api/v1/subnet`, and
-`/api/v1/archived_activities` as `/api/v1/activities`. Errors are `{{"detail": "..."}}`; a method that a path does not take is
-answered with 405 and `Allow`, a path that is not there with 404, and both with 401 where the credentials are missing or bad.
-Where GET answers, HEAD does, without a body.
+`/api/v1/archived_activities` as `/api/v1/activities`. Errors are `{{"detail": "..."}}`; a method that a path does not take
+gets 405 with `Allow`, an unknown path 404, and both get 401 if the credentials are missing or invalid.
+Every path that takes GET also takes HEAD.
 
-Parameters of the Activities API may stand in the query string, in a JSON body or in a form; the body's count. A GET may
-carry a JSON body, too, which few tools can say. A body that begins with `{{` is read as JSON, whatever its label says.
-Parameters that are not named here are ignored, except by requests that cannot be undone (deleting, retention rules, legal
-holds, tokens): these refuse unknown and repeated parameters, flags that are no booleans, empty filters and empty conditions.
+Parameters of the Activities API may be in the query string, a JSON body or a form; the body takes precedence. A GET may
+also carry a JSON body, though few tools can send one. A body that begins with `{{` is JSON, whatever its Content-Type.
+Unknown parameters are ignored, except by irreversible requests (deletion, retention rules, legal holds, tokens): these
+refuse unknown and repeated parameters, flags that are not booleans, empty filters and empty conditions.
 `filters` may be JSON inside a JSON string."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """What may be asked next, by an answer: the parameters or the body of `operation` as runtime expressions."""
+    """A link to a follow-up `operation`; its parameters or body are runtime expressions."""
 
     name: str
     operation: str
@@ -137,23 +137,29 @@ class _Link:
 _FIRST, _SAME = "$response.body#/data/0/_id", "$request.path.pk"
 _LINKS: dict[str, tuple[_Link, ...]] = {
     "list_activities": (
-        _Link("first", "fetch_activity", "The first of the page, alone", (("pk", _FIRST),)),
-        _Link("feedback", "give_feedback", "On the first of the page", (("pk", _FIRST),), {"feedback": "Seen."}),
+        _Link("first", "fetch_activity", "Fetch the first activity of the page", (("pk", _FIRST),)),
+        _Link(
+            "feedback",
+            "give_feedback",
+            "Give feedback on the first activity of the page",
+            (("pk", _FIRST),),
+            {"feedback": "Seen."},
+        ),
         _Link(
             "next",
             "list_activities",
-            "In a scan: the next page",
+            "The next page of a scan",
             body={"isScan": True, "filters": "$response.body#/nextQueryFilters"},
         ),
     ),
     "fetch_activity": (
-        _Link("feedback", "give_feedback", "On it", (("pk", _SAME),), {"feedback": "Seen."}),
+        _Link("feedback", "give_feedback", "Give feedback on it", (("pk", _SAME),), {"feedback": "Seen."}),
         _Link("given", "list_feedback", "The feedback on it", (("pk", _SAME),)),
     ),
-    "give_feedback": (_Link("given", "list_feedback", "All of it", (("pk", _SAME),)),),
+    "give_feedback": (_Link("given", "list_feedback", "All feedback on it", (("pk", _SAME),)),),
     "create_range": (_Link("delete", "delete_range", "Delete it", (("range", "$response.body"),)),),
     "begin_export": (
-        _Link("look", "show_export", "Look how far it is", (("export", "$response.body#/id"),)),
+        _Link("look", "show_export", "Check its state", (("export", "$response.body#/id"),)),
         _Link("delete", "delete_export", "Delete it", (("export", "$response.body#/id"),)),
     ),
     "create_token": (_Link("revoke", "revoke_token", "Revoke it", (("token", "$response.body#/id"),)),),
@@ -163,7 +169,7 @@ _LINKS: dict[str, tuple[_Link, ...]] = {
 def document(
     routes: Sequence[Route], public: Sequence[PublicRoute], *, bounds: Bounds, sources: Sequence[str]
 ) -> Document:
-    """The document of a server with these routes, which sets these bounds and reads these sources."""
+    """The OpenAPI document of a server with these routes, bounds and sources."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -173,7 +179,7 @@ def document(
             "description": _WHAT.format(about=casbah.__doc__),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/", "description": "Wherever this document is from"}],
+        "servers": [{"url": "/", "description": "The server of this document"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": _public_paths(public, _guarded_paths(routes, sources)),
         "components": {
@@ -195,7 +201,7 @@ def _guarded_paths(routes: Sequence[Route], sources: Sequence[str]) -> dict[str,
 
 
 def _path_item(path: str) -> dict[str, Any]:
-    """What all methods of a path have in common: its named segments, and its aliases as servers of their own."""
+    """What all methods of a path share: its path parameters, and its aliases as servers."""
     named = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     aliases = [
         alias.removesuffix(prefix)
@@ -231,7 +237,7 @@ _SEGMENTS = {
     "rule": ("The rule's id", A_RULE),
     "session": ("The session's id", A_SESSION),
     "reject": ("The refused event's id", A_REJECT),
-    "token": ("The token's id, or its name where only one in use has it", A_TOKEN),
+    "token": ("The token's id, or its name if only one active token has it", A_TOKEN),
 }
 
 
@@ -241,16 +247,16 @@ def _operation(route: Route, method: str, sources: Sequence[str]) -> dict[str, A
         "operationId": _operation_id(route, method),
         "tags": [route.handler.__module__.rpartition(".")[2]],
         "summary": route.help,
-        "description": f"{_what(route.handler)} Needs {_needs(route.permission)}.",
+        "description": f"{_description(route.handler)} Needs {_needs(route.permission)}.",
         "security": [{"token": []}, {"bearer": []}, {"session": []}],
     }
-    asked = _query_parameters(route.asks, method, sources)
-    if asked:
-        operation["parameters"] = asked
+    query = _query_parameters(route.asks, method, sources)
+    if query:
+        operation["parameters"] = query
     if route.asks and method == "POST":
         operation["requestBody"] = _request_body(route.asks)
     success = {**_success(route), **({"links": _links(name)} if name in _LINKS else {})}
-    refusals = {str(REFUSALS[each].status): _response_ref(each) for each in _refusals_of(route)}
+    refusals = {str(REFUSALS[refusal].status): _response_ref(refusal) for refusal in _refusals_of(route)}
     operation["responses"] = {str(route.status): success, **refusals}
     if route.unusable is not None:
         operation["responses"][str(route.unusable)] = {**success, "description": _UNUSABLE}
@@ -258,33 +264,33 @@ def _operation(route: Route, method: str, sources: Sequence[str]) -> dict[str, A
 
 
 def _needs(permission: Permission) -> str:
-    return f"the scope {' or '.join(permission.value)}" if permission.value else "no scope but good credentials"
+    return f"the scope {' or '.join(permission.value)}" if permission.value else "no scope, but valid credentials"
 
 
-def _what(handler: Handler | PublicHandler) -> str:
-    """What the handler says of itself; where in the specification that stands is for us."""
-    return _SPECIFIED.sub("", getdoc(handler) or "")
+def _description(handler: Handler | PublicHandler) -> str:
+    """The handler's docstring, without references to our own specification."""
+    return _WIRE_REFERENCE.sub("", getdoc(handler) or "")
 
 
 def _operation_id(route: Route, method: str) -> str:
-    """The handler's name; where a route takes two methods, GET, whose filters are text, says so."""
+    """The handler's name, with `_by_get` for GET if the route takes two methods."""
     name = route.handler.__name__
     return f"{name}_by_get" if method == "GET" and len(route.methods) > 1 else name
 
 
 def _query_parameters(asks: str | None, method: str, sources: Sequence[str]) -> list[dict[str, Any]]:
     if asks in _OPTIONAL and method == "GET":
-        prepare_pool = _BESIDE.get(asks, ())
-        return [_filters_parameter(asks), *(_text(row.name, row.help, row.text or row.schema) for row in prepare_pool)]
+        extra = _BESIDE_FILTERS.get(asks, ())
+        return [_filters_parameter(asks), *(_text(row.name, row.help, row.text or row.schema) for row in extra)]
     if asks not in _OF_EVENTS:
         return []
-    source = _text("source", "Where the events are from; found by itself if left out", {"enum": list(sources)})
+    source = _text("source", "Where the events are from. Default: detected", {"enum": list(sources)})
     after = {"type": "integer", "minimum": 0, "maximum": _MOST_AFTER}
-    late = [_text("after", "How many requests are answered before", after)]
+    late = [_text("after", "How many requests are answered first", after)]
     return [source, *(late if asks == "Arrivals" else [])]
 
 
-_BESIDE: Mapping[str, Sequence[Parameter]] = {
+_BESIDE_FILTERS: Mapping[str, Sequence[Parameter]] = {
     "Query": parameters(),
     "RangeQuery": RANGE_PARAMETERS,
     "FacetQuery": FACET_PARAMETERS,
@@ -301,7 +307,7 @@ def _filters_parameter(asks: str) -> dict[str, Any]:
     return {
         "name": "filters",
         "in": "query",
-        "description": "One JSON object; null is as good as none",
+        "description": "One JSON object; null means no filters",
         "content": {_JSON: {"schema": either(filters, {"type": "null"}), "examples": shown}},
     }
 
@@ -311,7 +317,7 @@ def _with_filters(examples: Sequence[Example]) -> Iterator[Example]:
 
 
 def _text(name: str, help_text: str, schema: Schema) -> dict[str, Any]:
-    """A parameter of the query string; an empty one is as good as none."""
+    """A query string parameter. An empty one counts as missing."""
     return {"name": name, "in": "query", "description": help_text, "schema": either(schema, {"const": ""})}
 
 
@@ -325,13 +331,13 @@ def _request_body(asks: str) -> dict[str, Any]:
     return {"required": asks not in _OPTIONAL, "content": content}
 
 
-_UNUSABLE = "None of the events was stored or is stored already; each is refused with a reason"
+_UNUSABLE = "Every event was refused, each with a reason"
 
 _EVENTS = (
-    "Events in any form that their source writes them: one a line, a list, or a file of it whole; plain, or compressed with "
-    "gzip, zstd or deflate, as `Content-Encoding` says (gzip and zstd are also known by their first bytes). "
-    "Whatever cannot be stored is refused line by line in the answer. "
-    "With `source=arrivals` the lines are those by which one Casbah hands activities to another"
+    "Events in any form that their source writes: one per line, a list, or a whole file; plain, or compressed with "
+    "gzip, zstd or deflate, as `Content-Encoding` says (gzip and zstd are also detected by their first bytes). "
+    "The answer lists each line that cannot be stored. "
+    "With `source=arrivals`, the lines are Casbah's own transfer format"
 )
 
 
@@ -380,7 +386,7 @@ def _links(handler: str) -> dict[str, Any]:
 
 
 def _refusals_of(route: Route) -> Iterator[str]:
-    """The errors that a route can answer with, by what it asks and what its path names."""
+    """The errors that a route can return, depending on its body and path parameters."""
     if route.asks:
         yield f"Bad{_KIND_OF_BAD.get(route.asks, route.asks)}"
         yield "TooLarge"
@@ -411,7 +417,7 @@ _KIND_OF_BAD = {
 
 
 def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[str, Any]:
-    """Those of `paths`, and the public ones."""
+    """Adds the public routes to `paths`."""
     for route in public:
         item = paths.setdefault(route.path, {})
         item |= {method.lower(): _public_operation(route) for method in route.methods}
@@ -426,14 +432,14 @@ def _public_operation(route: PublicRoute) -> dict[str, Any]:
     else:
         answer["content"] = {kind: {"schema": ref(route.answers) if route.answers else {"type": "string"}}}
     unsure = {"503": _response_ref("Unavailable")} if route.answers in ("Ready", "Session") else {}
-    asked = {"requestBody": _request_body(route.asks)} if route.asks else {}
+    body = {"requestBody": _request_body(route.asks)} if route.asks else {}
     return {
         "operationId": route.handler.__name__,
         "tags": [route.handler.__module__.rpartition(".")[2]],
         "summary": route.help,
-        "description": _what(route.handler),
+        "description": _description(route.handler),
         "security": [],
-        **asked,
+        **body,
         "responses": {
             str(route.status): answer,
             **{str(REFUSALS[refuse].status): _response_ref(refuse) for refuse in route.refuses},
