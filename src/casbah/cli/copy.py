@@ -131,7 +131,7 @@ def _ranges(source: RangeBook, target: RangeBook) -> tuple[int, list[str]]:
         for entry in source.all(scope):
             if entry.id in known:
                 continue
-            draft = replace(entry.drawn, tags=tuple(names.get(tag, tag) for tag in entry.drawn.tags))
+            draft = replace(entry.definition, tags=tuple(names.get(tag, tag) for tag in entry.definition.tags))
             try:
                 target.add(draft, scope, range_id=entry.id)
             except BadRangeError as error:

@@ -67,7 +67,7 @@ def _again(api: Api, filters: dict[str, object]) -> tuple[int, int]:
 def _show(settings: Settings, api: Api, *, as_json: bool) -> None:
     ranges = api.ask("POST", "/api/v1/subnet/", json={"limit": 1}).json()["total"]
     sources = Sources(settings.agents, settings.places, settings.people)
-    rows = [*sources.told(), {"what": "IP ranges", "from": "casbah ranges", "knows": f"ranges: {ranges:,}"}]
+    rows = [*sources.describe(), {"what": "IP ranges", "from": "casbah ranges", "knows": f"ranges: {ranges:,}"}]
     if as_json:
         typer.echo(json.dumps(rows))
         return

@@ -195,7 +195,7 @@ def _degree(value: Any, key: str) -> float:
 
 def _shown(kept: StoredRange, tags: Mapping[str, str]) -> dict[str, Any]:
     """As MDCA's list answers it; of a location what was said of it."""
-    said = kept.drawn
+    said = kept.definition
     return {
         "_id": kept.id,
         "name": said.name,
@@ -279,7 +279,7 @@ FILTERS: Mapping[str, RangeFilter] = {
     "category": RangeFilter(
         Kind.INT,
         ("eq", "neq"),
-        lambda kept: frozenset({kept.drawn.category}),
+        lambda kept: frozenset({kept.definition.category}),
         lambda value: found if (found := integer(value)) in _CATEGORIES else None,
         "a category from 1 to 6, or a list of them",
         CATEGORY,
@@ -287,7 +287,7 @@ FILTERS: Mapping[str, RangeFilter] = {
     "tags": RangeFilter(
         Kind.ID,
         ("eq", "neq"),
-        lambda kept: frozenset(kept.drawn.tags),
+        lambda kept: frozenset(kept.definition.tags),
         lambda value: value if isinstance(value, str) else None,
         "the id of a tag, or a list of them",
         {"type": "string"},
@@ -296,9 +296,9 @@ FILTERS: Mapping[str, RangeFilter] = {
     "builtIn": RangeFilter(Kind.BOOL, ("eq",), lambda _: frozenset({False}), _truth, "true or false", ref("Flag")),
 }
 _ORDERS: Mapping[str, Callable[[StoredRange], Any]] = {
-    "name": lambda kept: (kept.drawn.name, kept.id),
-    "category": lambda kept: (kept.drawn.category, kept.drawn.name, kept.id),
-    "tags": lambda kept: (sorted(kept.drawn.tags), kept.drawn.name, kept.id),
+    "name": lambda kept: (kept.definition.name, kept.id),
+    "category": lambda kept: (kept.definition.category, kept.definition.name, kept.id),
+    "tags": lambda kept: (sorted(kept.definition.tags), kept.definition.name, kept.id),
 }
 
 RANGE_PARAMETERS = (

@@ -1,4 +1,4 @@
-"""The addresses that a source gives, in canonical form. Anything else (a DNS name, `AWS Internal`) is left out."""
+"""Normalises the addresses of a source. Anything else (a DNS name, `AWS Internal`) is dropped."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _SEPARATOR = re.compile(r"\s*[,;]\s*")
 
 
 def distinct(candidates: Iterable[Any]) -> tuple[str, ...]:
-    """The addresses among `candidates`, in order, each once; a text may list several, separated by commas or semicolons."""
+    """The distinct addresses in `candidates`, in order. A string may hold several, separated by commas or semicolons."""
     texts = (candidate for candidate in candidates if type(candidate) is str)
     parts = (part for text in texts for part in _SEPARATOR.split(text.strip()) if len(part) < _MOST_TEXT)
     return tuple(dict.fromkeys(address for address in map(canonical, parts) if address is not None))

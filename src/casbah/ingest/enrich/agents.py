@@ -1,7 +1,7 @@
-"""What a raw user agent says of program, system and device, in the shape of a record's `userAgent`.
+"""Parses a raw user agent into program, system and device, as in a record's `userAgent`.
 
-Our own table (`programs.py`) goes first, because it knows what cloud apps are used with. Where it knows nothing of the
-program or nothing of the system, ua-parser is asked for the part that is missing. What is outdated says `outdated.py`.
+Our own table (`programs.py`) comes first, because it knows the clients of cloud apps. If it does not know the program or the
+system, ua-parser supplies the missing part. `outdated.py` decides what is outdated.
 """
 
 import re
@@ -26,7 +26,8 @@ TAGS: Mapping[str, str] = {
     OUTDATED_SYSTEM_TAG: "Outdated operating system",
     ROBOT_TAG: "Robot",
 }
-"""What people call them."""
+"""Display names of the tags, by id."""
+
 _MOST_TEXT = 2_000
 _NOT_A_DEVICE_OF_ITS_OWN = "OTHER"
 _NEVER = re.compile("(?!)")
@@ -42,7 +43,7 @@ _WINDOWS_RELEASES: Mapping[str, str] = {
 }
 _UNKNOWN_SYSTEM = {"name": "Unknown", "family": "Unknown"}
 
-# By the names that ua-parser gives to systems; one that is not here is on no device that we could name.
+# By ua-parser's name of the system. Systems not listed here have an unknown device.
 _DEVICES: Mapping[str, str] = {
     **dict.fromkeys(("Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Debian", "Red Hat", "SUSE"), "DESKTOP"),
     **dict.fromkeys(("FreeBSD", "NetBSD", "OpenBSD", "Solaris", "Chrome OS"), "DESKTOP"),
@@ -56,26 +57,26 @@ _SPIDER = "Spider"
 
 @lru_cache(maxsize=16_384)
 def classified(raw: str) -> Mapping[str, Any]:
-    """The record's `userAgent` for a raw agent. The answer is shared: read it, do not write to it."""
+    """The record's `userAgent` for a raw agent. The result is cached and shared: do not modify it."""
     text = raw[:_MOST_TEXT]
     program, version = _first_program(text)
     system, release = _first_system(text)
     if program is None or system is None:
-        found = _asked(text)
+        parsed = _parsed(text)
         if program is None:
-            program, version = _other_program(text, found)
+            program, version = _other_program(text, parsed)
         if system is None:
-            system, release = _other_system(found)
-    return _laid_out(program, version, system, release)
+            system, release = _other_system(parsed)
+    return _user_agent(program, version, system, release)
 
 
 @cache
 def origin() -> str:
-    """What says so, for the record: two dates, because both tables change."""
+    """The name of this source in a record's notes: the versions of both tables."""
     return f"ua-parser {installed('ua-parser-builtins')} + casbah {outdated.AS_OF}"
 
 
-def _laid_out(program: Program | None, version: str, system: System | None, release: str) -> Mapping[str, Any]:
+def _user_agent(program: Program | None, version: str, system: System | None, release: str) -> Mapping[str, Any]:
     if system and system.family == "Windows":
         release = _WINDOWS_RELEASES.get(release, release)
     family = program.family if program else "UNKNOWN"
@@ -97,45 +98,45 @@ def _laid_out(program: Program | None, version: str, system: System | None, rele
 
 def _first_program(text: str) -> tuple[Program | None, str]:
     for program in PROGRAMS:
-        found = program.pattern.search(text)
-        if found:
-            return program, _group(found)
+        match = program.pattern.search(text)
+        if match:
+            return program, _group(match)
     return None, ""
 
 
 def _first_system(text: str) -> tuple[System | None, str]:
     for system in SYSTEMS:
-        found = system.pattern.search(text)
-        if found:
-            return system, _group(found).replace("_", ".").rstrip(".")
+        match = system.pattern.search(text)
+        if match:
+            return system, _group(match).replace("_", ".").rstrip(".")
     return None, ""
 
 
-def _group(found: re.Match[str]) -> str:
-    return next((group for group in found.groups() if group), "")
+def _group(match: re.Match[str]) -> str:
+    return next((group for group in match.groups() if group), "")
 
 
-def _asked(text: str) -> "Result":
-    """What ua-parser makes of it. It takes most of a second to load, so it is loaded for the first agent that needs it."""
+def _parsed(text: str) -> "Result":
+    """Parse with ua-parser. It takes most of a second to load, so it is loaded on first use."""
     from ua_parser import parse  # noqa: PLC0415
 
     return parse(text)
 
 
-def _other_program(text: str, found: "Result") -> tuple[Program | None, str]:
-    """All browsers but a few ancient ones open with Mozilla or Opera; what does not is a program of another kind."""
-    agent, device = found.user_agent, found.device
+def _other_program(text: str, parsed: "Result") -> tuple[Program | None, str]:
+    """All but a few ancient browsers begin with Mozilla or Opera; other programs are applications."""
+    agent, device = parsed.user_agent, parsed.device
     robot = device is not None and device.family == _SPIDER
     if agent is None:
         return (_ROBOT, "") if robot else (None, "")
     kind = "Browser" if text.startswith(("Mozilla/", "Opera/")) else "Application"
     family = "_".join(re.findall(r"[A-Z0-9]+", agent.family.upper())) or "UNKNOWN"
-    made = Program(family, agent.family, _NEVER, "Robot" if robot else kind, "OTHER" if robot else None)
-    return made, _dotted(agent.major, agent.minor, agent.patch)
+    built = Program(family, agent.family, _NEVER, "Robot" if robot else kind, "OTHER" if robot else None)
+    return built, _dotted(agent.major, agent.minor, agent.patch)
 
 
-def _other_system(found: "Result") -> tuple[System | None, str]:
-    system, device = found.os, found.device
+def _other_system(parsed: "Result") -> tuple[System | None, str]:
+    system, device = parsed.os, parsed.device
     if system is None:
         return None, ""
     kind = _DEVICES.get(system.family, _NOT_A_DEVICE_OF_ITS_OWN)
@@ -172,7 +173,7 @@ def _device(program: Program | None, system: System | None) -> str:
 
 
 def _tags(program: Program | None, version: str, system: System | None, release: str) -> list[str]:
-    """A robot is only that: what it says of browser and system it says to be let in."""
+    """A robot gets no other tag: the browser and system it claims are made up to get access."""
     if program and program.type == "Robot":
         return [ROBOT_TAG]
     rows = (

@@ -1,12 +1,12 @@
-"""What the source did not say, added to a record with a note of who says it.
+"""Adds what the source did not report to a record, with a note of where it comes from.
 
-Nothing that the source said is overwritten. A key that it left empty (null, "", [], category 0) is filled, and the note keeps
-what stood there, so that all additions can be taken away again: under `enrichment` stands, for each origin, what it added,
-and with what it replaced, where `true` means that there was nothing.
+The source's own values are never overwritten. A key that it left empty (null, "", [], category 0) is filled. The notes under
+`enrichment` list per origin the keys that it added, each with the value it replaced (`true`: the key was absent), so that all
+additions can be undone:
 
     "enrichment": {"GeoLite2-City 2026-11-01": {"location": true, "location.countryCode": true, "location.city": true}}
 
-All of that stands in keys, because a search for text looks at values alone.
+Origins and paths are keys, because text search looks at values only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,13 +26,13 @@ from casbah.ingest.enrich.places import Places, agreeing
 from casbah.ingest.stored import new_activity_of
 
 NOTES = "enrichment"
-"""The key under which a record says what was added to it."""
+"""The key of the notes on what was added to a record."""
 
 _ABSENT = True
-"""What a note says of a key that was not there."""
+"""The value in a note for a key that was absent."""
 
 _FILLED = frozenset({"userAgent", "location", "user"})
-"""The keys of a record that are added to. A note that speaks of others is not ours, and nothing is done by it."""
+"""The keys of a record that enrichment adds to. Notes with other keys are not ours and are ignored."""
 
 _REMEMBERED = 65_536
 _MOST_TENANTS = 64
@@ -42,14 +42,14 @@ Notes = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What to ask, by name, to be opened where it is needed."""
+    """The configured sources of enrichment, opened on demand."""
 
     agents: bool = True
     places: tuple[Path, ...] = ()
     people: Path | None = None
 
-    def told(self) -> list[dict[str, str]]:
-        """What these are, for people: what is added, from where, and what it knows. Raises BadSettingError."""
+    def describe(self) -> list[dict[str, str]]:
+        """Describe the sources: what each adds, where from, and its contents. Raises BadSettingError."""
         rows = [{"what": "user agents", "from": "built in", "knows": agents.origin()}] if self.agents else []
         places = Places(self.places)
         origins = zip(self.places, places.origins, strict=True)
@@ -61,7 +61,7 @@ class Sources:
         return rows
 
     def opened(self) -> "Enrichment":
-        """Raises BadSettingError for a file that cannot be used."""
+        """Open the sources. Raises BadSettingError for an unusable file."""
         return Enrichment(
             agents=self.agents,
             places=Places(self.places),
@@ -71,7 +71,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """What is known of an address: keys of a record's `location`, and who says each."""
+    """What is known about an address: keys of a record's `location`, and the origins of each."""
 
     location: Mapping[str, Any]
     origins: Mapping[str, tuple[str, ...]]
@@ -81,7 +81,7 @@ _NOWHERE = _Origin(_NOTHING, {})
 
 
 class Enrichment:
-    """Agents, places and people are the server's; ranges are a tenant's."""
+    """Enriches records. Agents, places and people are per server; ranges are per tenant."""
 
     def __init__(
         self,
@@ -96,38 +96,38 @@ class Enrichment:
         self._people = people
         listed = tuple(ranges)
         self._networks = Networks(listed) if listed else None
-        self._of_tenant = lru_cache(maxsize=_MOST_TENANTS)(self._knowing)
-        self._where = lru_cache(maxsize=_REMEMBERED)(self._known_of)
+        self._of_tenant = lru_cache(maxsize=_MOST_TENANTS)(self._for_tenant)
+        self._where = lru_cache(maxsize=_REMEMBERED)(self._locate)
 
     def knowing(self, ranges: IpRanges | None) -> "Enrichment":
-        """The same for a tenant with these ranges. Raises OverlapError or ValueError."""
+        """The enrichment for a tenant with these ranges. Raises OverlapError or ValueError."""
         return self if ranges is None or not ranges.ranges else self._of_tenant(ranges)
 
-    def _knowing(self, known: IpRanges) -> "Enrichment":
+    def _for_tenant(self, known: IpRanges) -> "Enrichment":
         return Enrichment(agents=self._agents, places=self._places, people=self._people, ranges=known.ranges)
 
     def close(self) -> None:
-        """Let go of the files, for everybody who knows the same."""
+        """Close the files. Enrichments for tenants share them."""
         if self._places is not None:
             self._places.close()
 
-    def enriched(self, arrival: NewActivity) -> NewActivity:
-        """The arrival with what is known beside what it says. One that brings a note was enriched where it comes from."""
-        if NOTES in arrival.activity:
-            return arrival
-        added = self._additions(arrival.activity)
+    def enriched(self, new: NewActivity) -> NewActivity:
+        """The activity with additions. One that has notes already was enriched elsewhere and stays as it is."""
+        if NOTES in new.activity:
+            return new
+        added = self._additions(new.activity)
         if not added.notes:
-            return arrival
-        record, activity = added.to(arrival.record, arrival.activity)
-        return replace(arrival, record=record, activity=activity)
+            return new
+        record, activity = added.to(new.record, new.activity)
+        return replace(new, record=record, activity=activity)
 
     def extended(self, keys: dict[str, Any]) -> dict[str, Any]:
-        """The same for keys that become a record."""
+        """Like `enriched`, for the keys of a future record."""
         added = self._additions(keys)
         return {**keys, **added.values(), NOTES: added.notes} if added.notes else keys
 
     def again(self, record: bytes) -> NewActivity | None:
-        """A stored record with what is known of it now in place of what was added before; None if that is the same."""
+        """Re-enrich a stored record: replace earlier additions by current ones. None if nothing changes."""
         before = jsontext.parse_object(record)
         if NOTES in before and not _is_ours(before[NOTES]):
             return None
@@ -158,12 +158,12 @@ class Enrichment:
         location = where.location
         if not location:
             return
-        said = {key: value for key, value in part(added.activity, "location").items() if not _says_nothing(key, value)}
+        own = {key: value for key, value in part(added.activity, "location").items() if not _is_empty(key, value)}
         country = device.get("countryCode")
-        if said or country:
-            named = {"countryCode": country, **said} if country and type(country) is str else said
-            location = agreeing(named, location)
-            if said.get("category") or said.get("categoryValue"):
+        if own or country:
+            known = {"countryCode": country, **own} if country and type(country) is str else own
+            location = agreeing(known, location)
+            if own.get("category") or own.get("categoryValue"):
                 location = {key: value for key, value in location.items() if key not in _CATEGORY}
         for key, value in location.items():
             for origin in where.origins.get(key, ()):
@@ -184,8 +184,8 @@ class Enrichment:
             if value and not user.get(key):
                 added.inside("user", key, value, people.origin)
 
-    def _known_of(self, address: str) -> _Origin:
-        """A range's own words take the place of what files say, and files add what does not contradict them."""
+    def _locate(self, address: str) -> _Origin:
+        """A range takes precedence over files, which add only what does not contradict it."""
         held = self._networks.of(address) if self._networks is not None else None
         place = self._places.of(address) if self._places is not None else None
         own = _of_range(held) if held is not None else {}
@@ -203,7 +203,7 @@ _CATEGORY = frozenset({"category", "categoryValue"})
 
 
 class _Additions:
-    """What is to be added to one record, and the notes about it."""
+    """The additions to one record, and their notes."""
 
     def __init__(self, activity: Mapping[str, Any]) -> None:
         self.activity = activity
@@ -212,12 +212,12 @@ class _Additions:
         self._inside: dict[str, dict[str, Any]] = {}
 
     def whole(self, key: str, value: Any, origin: str) -> None:
-        """A key of the record that says nothing yet."""
+        """Add a key that is absent or empty in the record."""
         self._note(origin, key, self.activity.get(key, _ABSENT))
         self._whole[key] = value
 
     def inside(self, key: str, inner: str, value: Any, origin: str) -> None:
-        """A key within an object of the record, if there is an object, or nothing."""
+        """Add a key to an object of the record. The object may be absent or empty; other values are left alone."""
         held = self.activity.get(key, _ABSENT)
         if type(held) is dict:
             was = held.get(inner, _ABSENT)
@@ -231,22 +231,22 @@ class _Additions:
         self._inside.setdefault(key, {})[inner] = value
 
     def values(self) -> dict[str, Any]:
-        """What the keys that are added to will have."""
+        """The new values of the changed keys."""
         return self._whole | {key: {**part(self.activity, key), **inner} for key, inner in self._inside.items()}
 
     def to(self, record: bytes, activity: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
         """The record with the additions, in bytes and parsed."""
         values = self.values()
-        there = values.keys() & activity.keys()
-        if there:
+        existing = values.keys() & activity.keys()
+        if existing:
             spans = json_patch.spans(record)
-            changes = [(spans[key], self._changed(key, record[spans[key].start : spans[key].end])) for key in there]
+            changes = [(spans[key], self._changed(key, record[spans[key].start : spans[key].end])) for key in existing]
             record = json_patch.patched(record, changes)
-        fresh = {key: value for key, value in values.items() if key not in there} | {NOTES: self.notes}
+        fresh = {key: value for key, value in values.items() if key not in existing} | {NOTES: self.notes}
         return json_patch.extended(record, jsontext.dump(fresh)), {**activity, **values, NOTES: self.notes}
 
     def _changed(self, key: str, text: bytes) -> bytes:
-        """The value of a key that is there, written anew where it says nothing and filled where it is an object."""
+        """The new value of an existing key: replaced if empty, extended if an object."""
         if key in self._whole:
             return jsontext.dump(self._whole[key])
         inner = self._inside[key]
@@ -257,7 +257,7 @@ class _Additions:
 
 
 def _of_range(held: IpRange) -> dict[str, Any]:
-    """What a range says of its addresses, in the keys of a record's `location`."""
+    """A range as keys of a record's `location`."""
     organization = {"organizationSearchable": held.organization} if held.organization else {}
     tags = {"ipTags": list(held.tags)} if held.tags else {}
     return {
@@ -269,20 +269,20 @@ def _of_range(held: IpRange) -> dict[str, Any]:
     }
 
 
-def _says_nothing(key: str, value: Any) -> bool:
-    """Whether a source that wrote this knew nothing: MDCA writes category 0, NONE, for an address in no range."""
+def _is_empty(key: str, value: Any) -> bool:
+    """Whether a value means unknown: MDCA writes category 0, NONE, for an address in no range."""
     return value in (None, "", []) or (key == "category" and value == 0) or (key == "categoryValue" and value == "NONE")
 
 
 def _is_ours(notes: Any) -> bool:
-    """Whether these are notes that we could have written: anybody may send a record with such a key."""
+    """Whether these may be our notes. They are untrusted: any client may send a record with this key."""
     return type(notes) is dict and all(
         type(paths) is dict and all(path.partition(".")[0] in _FILLED for path in paths) for paths in notes.values()
     )
 
 
 def _bare(record: bytes, activity: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """A record without what was added to it, in bytes and parsed; the source's own bytes stay."""
+    """A record without its additions, in bytes and parsed; the source's own bytes are kept."""
     if NOTES not in activity:
         return record, activity
     undone: dict[str, Any] = {path: was for paths in activity[NOTES].values() for path, was in paths.items()}
@@ -301,6 +301,6 @@ def _bare(record: bytes, activity: dict[str, Any]) -> tuple[bytes, dict[str, Any
 
 
 def _undone(text: bytes, inner: Mapping[str, Any]) -> bytes:
-    """An object of a record with these keys as they were."""
+    """An object of a record with these keys restored."""
     text = json_patch.without(text, frozenset(key for key, was in inner.items() if was is _ABSENT))
     return json_patch.replaced(text, {key: jsontext.dump(was) for key, was in inner.items() if was is not _ABSENT})

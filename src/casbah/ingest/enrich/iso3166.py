@@ -1,4 +1,4 @@
-"""The countries of ISO 3166-1, a line each: alpha-2 and alpha-3 code, English short name, other names in use.
+"""The countries of ISO 3166-1, one per line: alpha-2 and alpha-3 code, English short name, other names in use.
 
 Codes as in the time zone database's `iso3166.tab` (public domain, 2026) and https://www.iso.org/iso-3166-country-codes.html.
 Kosovo has no code in the standard; XK is what MaxMind, Microsoft and the European Union use.

@@ -1,7 +1,7 @@
-"""IP address ranges that the user names: what is known of the addresses of an office, a VPN, a cloud provider.
+"""User-defined IP address ranges: the addresses of an office, a VPN or a cloud provider, with a category and tags.
 
-Categories and their meaning are MDCA's (https://learn.microsoft.com/defender-cloud-apps/ip-tags). Ranges may lie within
-each other, and the narrowest counts; the same prefix stands in one range alone.
+Categories and their meaning are MDCA's (https://learn.microsoft.com/defender-cloud-apps/ip-tags). Ranges may be nested, and
+the narrowest wins; a prefix must not be in two ranges.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from casbah.activity.address import canonical
 
 CATEGORIES = ("NONE", "CORPORATE", "ADMINISTRATIVE", "RISKY", "VPN", "CLOUD_PROXY_NETWORK_IP", "OTHER")
-"""What records call the categories 0 to 6: `location.categoryValue`. 0 and 5 occur in real records, the rest follow them."""
+"""The `location.categoryValue` of categories 0 to 6. 0 and 5 are from real records, the rest by analogy."""
 
 _MAPPED_BITS = 96
 _REMEMBERED = 65_536
@@ -24,7 +24,7 @@ _Tables = Sequence[tuple[int, Mapping[int, "IpRange"]]]
 class IpRange:
     """A range: `cidrs` are addresses and networks, `category` is 1 to 6, `tags` are ids.
 
-    `organization` and `location` (in the keys of a record's `location`) take the place of what files say of its addresses.
+    `organization` and `location` (keys of a record's `location`) take precedence over the location files.
     """
 
     id: str
@@ -38,7 +38,7 @@ class IpRange:
 
 @dataclass(frozen=True, slots=True)
 class IpRanges:
-    """A tenant's ranges; `version` is another one whenever they are others, so that who knows it need not look at them."""
+    """A tenant's ranges. `version` changes with every change of them, so that comparing it is enough."""
 
     tenant: str
     version: int
@@ -47,7 +47,7 @@ class IpRanges:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Two ranges that both hold a prefix."""
+    """A prefix that is in two ranges."""
 
     cidr: str
     first: IpRange
@@ -58,24 +58,24 @@ class Overlap:
 
 
 class OverlapError(ValueError):
-    """Ranges that cannot stand beside each other."""
+    """Ranges overlap."""
 
-    def __init__(self, found: Sequence[Overlap]) -> None:
-        super().__init__("; ".join(map(str, found)))
-        self.found = tuple(found)
+    def __init__(self, overlaps: Sequence[Overlap]) -> None:
+        super().__init__("; ".join(map(str, overlaps)))
+        self.overlaps = tuple(overlaps)
 
 
 class Networks:
-    """All ranges, ready to be asked. Raises OverlapError, and ValueError for what is no network."""
+    """Looks up addresses in ranges. Raises OverlapError, and ValueError for an invalid network."""
 
     def __init__(self, ranges: Iterable[IpRange]) -> None:
         self._ranges = tuple(ranges)
-        found = overlap(self._ranges)
-        if found:
-            raise OverlapError(found)
+        overlaps = overlap(self._ranges)
+        if overlaps:
+            raise OverlapError(overlaps)
         self._by_version: Mapping[int, _Tables] = {4: _tables(self._ranges, 4), 6: _tables(self._ranges, 6)}
         self.of = lru_cache(maxsize=_REMEMBERED)(self._of)
-        """The range that holds an address in canonical form; the narrowest, or None."""
+        """The narrowest range that contains an address (in canonical form), or None."""
 
     def __len__(self) -> int:
         return len(self._ranges)
@@ -84,38 +84,38 @@ class Networks:
         parsed = ip_address(address)
         number = int(parsed)
         for shift, ranges in self._by_version[parsed.version]:
-            found = ranges.get(number >> shift)
-            if found is not None:
-                return found
+            ip_range = ranges.get(number >> shift)
+            if ip_range is not None:
+                return ip_range
         return None
 
 
 def network(text: str) -> IPv4Network | IPv6Network:
-    """The network that an address or CIDR text means; bits of a host are dropped, as MDCA does. Raises ValueError.
+    """Parse an address or CIDR network; host bits are dropped, as in MDCA. Raises ValueError.
 
-    `::ffff:1.2.3.0/120` is 1.2.3.0/24, as in records `::ffff:1.2.3.4` is 1.2.3.4.
+    `::ffff:1.2.3.0/120` becomes 1.2.3.0/24, just as `::ffff:1.2.3.4` is 1.2.3.4 in records.
     """
     address = canonical(text.strip()) if "/" not in text else text.strip()
     try:
-        found = ip_network(address or "", strict=False)
+        parsed = ip_network(address or "", strict=False)
     except ValueError:
         raise ValueError(f"{text[:60]!r} is neither an address nor a network such as 192.0.2.0/24") from None
-    if isinstance(found, IPv6Network) and found.prefixlen >= _MAPPED_BITS:
-        mapped = found.network_address.ipv4_mapped
+    if isinstance(parsed, IPv6Network) and parsed.prefixlen >= _MAPPED_BITS:
+        mapped = parsed.network_address.ipv4_mapped
         if mapped is not None:
-            return IPv4Network((mapped, found.prefixlen - _MAPPED_BITS))
-    return found
+            return IPv4Network((mapped, parsed.prefixlen - _MAPPED_BITS))
+    return parsed
 
 
 def overlap(ranges: Iterable[IpRange]) -> list[Overlap]:
-    """Prefixes that stand in two ranges, in the order of the second. A range may name a prefix of its own twice."""
+    """Prefixes that are in two ranges, in the order of the second. A range may repeat its own prefix."""
     holders: dict[IPv4Network | IPv6Network, IpRange] = {}
-    found = []
-    for each, prefix in _prefixes(ranges):
-        holder = holders.setdefault(prefix, each)
-        if holder is not each:
-            found.append(Overlap(str(prefix), holder, each))
-    return found
+    overlaps = []
+    for ip_range, prefix in _prefixes(ranges):
+        holder = holders.setdefault(prefix, ip_range)
+        if holder is not ip_range:
+            overlaps.append(Overlap(str(prefix), holder, ip_range))
+    return overlaps
 
 
 def _prefixes(ranges: Iterable[IpRange]) -> Iterator[tuple[IpRange, IPv4Network | IPv6Network]]:
@@ -125,10 +125,10 @@ def _prefixes(ranges: Iterable[IpRange]) -> Iterator[tuple[IpRange, IPv4Network 
 
 
 def _tables(ranges: Iterable[IpRange], version: int) -> _Tables:
-    """By how far an address is shifted to be compared, the least, which is the narrowest network, first."""
-    found: dict[int, dict[int, IpRange]] = {}
-    for each, prefix in _prefixes(ranges):
+    """The ranges by the shift that turns an address into a prefix, narrowest networks first."""
+    tables: dict[int, dict[int, IpRange]] = {}
+    for ip_range, prefix in _prefixes(ranges):
         if prefix.version == version:
             shift = prefix.max_prefixlen - prefix.prefixlen
-            found.setdefault(shift, {})[int(prefix.network_address) >> shift] = each
-    return sorted(found.items(), key=lambda item: item[0])
+            tables.setdefault(shift, {})[int(prefix.network_address) >> shift] = ip_range
+    return sorted(tables.items(), key=lambda item: item[0])

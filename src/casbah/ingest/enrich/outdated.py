@@ -1,12 +1,11 @@
-"""Which versions of browsers and systems their makers no longer mend: a table, true as of one date.
+"""The browser and system versions without security fixes: a table, correct as of one date.
 
-A row is a floor. What is older than the first version that still got security fixes on that date is outdated;
-between two supported versions nothing is judged, so that nobody is called outdated who is not. A program or system
-without a row is never judged. The judgement knows the agent and this table, and no clock: the same agent is judged
-alike until the table changes.
+A row is a floor: versions older than the first one that still got security fixes on that date are outdated. Unsupported
+versions between two supported ones do not count, to avoid false positives. A program or system without a row is never
+outdated. The result depends on the agent and this table, not on the clock.
 
-Agents stopped telling the truth. Windows 11 says NT 10.0, every macOS since 10.15 says 10.15, Chrome on any Android
-says 10, and Safari on iOS 26 says 18.6: such versions mean "this or any later" and are not judged.
+User agents freeze versions. Windows 11 reports NT 10.0, every macOS since 10.15 reports 10.15, Chrome on any Android reports
+10, and Safari on iOS 26 reports 18.6: such versions mean "this or any later" and are never outdated.
 https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/User-Agent, https://www.chromium.org/updates/ua-reduction/
 """
 
@@ -22,10 +21,10 @@ _NO_NUMBER = frozenset({"XP", "Vista"})
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A program or system, the first of its versions that was still mended on AS_OF, and the document that says so.
+    """A program or system, its first version that still got security fixes on AS_OF, and the source of that.
 
-    `frozen`: versions that later ones also call themselves. `named`: versions before the first that are no number
-    in line with it, such as Windows 98 before Windows 10.
+    `frozen`: versions that later ones also report. `named`: versions before the first that do not compare as numbers, such
+    as Windows 98 before Windows 10.
     """
 
     name: str
@@ -39,16 +38,16 @@ def _index(*rows: Row) -> Mapping[str, Row]:
     return {row.name: row for row in rows}
 
 
-# By the names that `programs.py` gives, most used first.
+# By name as in `programs.py`, most used first.
 # fmt: off
 BROWSERS = _index(
-    # 154 was stable; every second milestone is mended for eight weeks (Extended Stable), which held for 152, of August.
+    # 154 was stable; every second milestone gets fixes for eight weeks (Extended Stable), such as 152, of August.
     Row("Chrome",            152,  "https://chromium.googlesource.com/chromium/src/+/main/docs/process/release_cycle.md"),
     # Edge follows Chromium's milestones, and so does its own Extended Stable.
     Row("Edge",              152,  "https://learn.microsoft.com/deployedge/microsoft-edge-support-lifecycle"),
     # iOS 18, with the Safari of that number, still got fixes (18.7.10).
     Row("Safari",            18,   "https://endoflife.date/api/v1/products/ios"),
-    # ESR 140 is mended for three months beside ESR 153, which came on 2026-07-21.
+    # ESR 140 gets fixes for three months after ESR 153, released on 2026-07-21.
     Row("Firefox",           140,  "https://support.mozilla.org/kb/firefox-esr-release-cycle"),
     Row("Internet Explorer", _ALL, "https://learn.microsoft.com/lifecycle/faq/internet-explorer-microsoft-edge"),
 )
@@ -58,7 +57,7 @@ SYSTEMS = _index(
     Row("Windows",           10,   "https://learn.microsoft.com/lifecycle/products/windows-81", frozen=(10,),
         named=_NO_NUMBER | {"95", "98", "2000", "2003", "2008", "2012"}),
     Row("Windows Phone",     _ALL, "https://www.windowscentral.com/microsoft-outlines-end-support-plans-windows-10-mobile"),
-    # The latest three are mended: 27, 26 and 15; 14 was until 27 came.
+    # The latest three get fixes: 27, 26 and 15; 14 did until 27.
     Row("Mac OS X",          15,   "https://www.macgadget.de/News/2025/08/26/Apple-macOS-Sonoma-148-und-macOS-Sequoia-157-drehen-weitere-Testrunde",
         frozen=(10.15, 10.16)),
     Row("iOS",               18,   "https://endoflife.date/api/v1/products/ios"),
@@ -70,22 +69,22 @@ SYSTEMS = _index(
 
 
 def browser(name: str, version: str) -> bool:
-    """Whether a browser of that version was no longer mended."""
-    return _judged(BROWSERS.get(name), version)
+    """Whether that version of a browser is outdated."""
+    return _is_outdated(BROWSERS.get(name), version)
 
 
 def system(name: str, version: str) -> bool:
-    """Whether an operating system of that version was no longer mended."""
-    return _judged(SYSTEMS.get(name), version)
+    """Whether that version of an operating system is outdated."""
+    return _is_outdated(SYSTEMS.get(name), version)
 
 
-def _judged(row: Row | None, version: str) -> bool:
+def _is_outdated(row: Row | None, version: str) -> bool:
     if row is None:
         return False
     if row.first == _ALL or version in row.named:
         return True
-    found = _NUMBERS.match(version)
-    if found is None:
+    match = _NUMBERS.match(version)
+    if match is None:
         return False
-    number = float(found.group())
+    number = float(match.group())
     return number < row.first and number not in row.frozen

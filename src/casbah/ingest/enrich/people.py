@@ -1,9 +1,8 @@
-"""Who belongs to which groups and to which part of the organisation, by a file of the user's.
+"""Looks up users' groups and organisational units in a file supplied by the operator.
 
-Either CSV with the columns user, groups (parted by `;`) and orgUnit, or JSON as SCIM 2.0 has it
-(https://www.rfc-editor.org/rfc/rfc7643): a list of users, or an object that holds it under `Resources` or `Users`. A
-user is found by name, and in JSON by any e-mail address too, whatever the case. A file with a bad row is refused, and
-the error says which rows are bad.
+The file is CSV with the columns user, groups (separated by `;`) and orgUnit, or SCIM 2.0 JSON
+(https://www.rfc-editor.org/rfc/rfc7643): a list of users, or an object with that list under `Resources` or `Users`. Users are
+looked up by name, in JSON also by any e-mail address, ignoring case. A file with bad rows is refused; the error names them.
 """
 
 import csv
@@ -26,7 +25,7 @@ _EXPECTED = "a CSV file with the columns user, groups, orgUnit, or a JSON file o
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The ids of a user's groups, for `user.userTags`, and the part of the organisation, for `user.orgUnit`."""
+    """The ids of a user's groups, for `user.userTags`, and the organisational unit, for `user.orgUnit`."""
 
     groups: tuple[str, ...] = ()
     unit: str = ""
@@ -34,7 +33,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of either file: where it stands, the names that the user has, and what it says."""
+    """A row of either file: its position, the user's names, and the person."""
 
     place: str
     names: tuple[str, ...]
@@ -42,7 +41,7 @@ class _Row:
 
 
 class _BadRowError(ValueError):
-    """A row that cannot be used, and why."""
+    """The row cannot be used. The message says why."""
 
 
 class People:
@@ -50,7 +49,7 @@ class People:
 
     def __init__(self, path: Path | str, *, setting: str = "people") -> None:
         self.origin = Path(path).name
-        """What says so, for the record."""
+        """The name of this source in a record's notes."""
         self._by_name: dict[str, Person] = {}
         try:
             bad = [reason for row in _rows(Path(path)) if (reason := self._take(row))]
@@ -64,11 +63,11 @@ class People:
         return len(self._by_name)
 
     def of(self, name: str) -> Person | None:
-        """The user of that name."""
+        """The user with that name, or None."""
         return self._by_name.get(name.strip().casefold())
 
     def _take(self, row: _Row | str) -> str:
-        """Why a row cannot be taken, or nothing. Groups of a user may come in several rows; units may not differ."""
+        """Add a row; returns the reason if it is bad, else "". A user's groups may span rows; units must not differ."""
         if isinstance(row, str):
             return row
         for name in row.names:
@@ -101,8 +100,8 @@ def _of_csv(text: str) -> Iterator[_Row | str]:
             yield f"{place}: {len(row)} values for {len(columns)} columns"
             continue
         user, groups, unit = (row[columns[name]].strip() if name in columns else "" for name in _COLUMNS)
-        parted = (part.strip() for part in groups.split(";"))
-        person = Person(tuple(dict.fromkeys(part for part in parted if part)), unit)
+        names = (name.strip() for name in groups.split(";"))
+        person = Person(tuple(dict.fromkeys(name for name in names if name)), unit)
         yield _Row(place, (user,), person) if user else f"{place}: the user is empty"
 
 
@@ -139,18 +138,18 @@ def _of_user(user: Any, place: str) -> _Row:
 
 
 def _values(listed: Any, keys: Iterable[str], name: str) -> list[str]:
-    """A list of objects with one of the keys, or of texts; absent is empty."""
+    """The texts in a list of strings or of objects with one of the keys; an absent list is empty."""
     if listed is None:
         return []
     if not isinstance(listed, list):
         raise _BadRowError(f"{name} is not a list")
-    found = []
-    for each in listed:
-        held = next((each[key] for key in keys if each.get(key)), None) if isinstance(each, Mapping) else each
-        text = _text(held, name)
+    texts = []
+    for item in listed:
+        value = next((item[key] for key in keys if item.get(key)), None) if isinstance(item, Mapping) else item
+        text = _text(value, name)
         if text:
-            found.append(text)
-    return found
+            texts.append(text)
+    return texts
 
 
 def _text(value: Any, name: str) -> str:

@@ -1,6 +1,6 @@
-"""Where an address is and whose it is, by files in MaxMind's format that the user names. None is shipped, none downloaded.
+"""Looks up the location and owner of an address in configured MaxMind DB files. None is shipped or downloaded.
 
-The fields are those of https://dev.maxmind.com/geoip/docs/databases (GeoIP2 and GeoLite2: City, Country, Enterprise, ASN,
+Reads the fields of https://dev.maxmind.com/geoip/docs/databases (GeoIP2 and GeoLite2: City, Country, Enterprise, ASN,
 ISP, Anonymous IP), which DB-IP Lite also uses, and the flat ones of https://github.com/sapics/ip-location-db and
 https://ipinfo.io/developers/ip-to-country-asn-database.
 """
@@ -23,7 +23,7 @@ from casbah.ingest.enrich.countries import code
 ANONYMOUS_PROXY_TAG = "000000030000000000000000"
 TOR_TAG = "2dfa95cd7922d979d66fcff5"
 PLACE = ("countryCode", "city", "region", "regionCode", "postalCode", "latitude", "longitude")
-"""The keys that say where; from coarse to fine, and only worth something together."""
+"""The keys of a location, from coarse to fine. They are only consistent together."""
 
 log = logging.getLogger("casbah.enrich")
 
@@ -33,12 +33,12 @@ _IPV4_ONLY = 4
 _MOST_DEGREES = 180
 _EXPECTED = "a file in MaxMind's format (.mmdb)"
 Steps = tuple[str | int, ...]
-"""How to come to a value: key by key, or by the place in a list."""
+"""The path to a value: keys, and indexes in lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceLookup:
-    """A key of the record's `location`, and where files have its value; the first place that has one counts."""
+    """A key of the record's `location`, and the paths of its value in files; the first with a value counts."""
 
     key: str
     type: type
@@ -49,7 +49,7 @@ def _paths(*texts: str) -> tuple[Steps, ...]:
     return tuple(tuple(int(part) if part.isdigit() else part for part in text.split(".")) for text in texts)
 
 
-# In the order in which they stand in a record.
+# In the order of a record.
 # fmt: off
 READINGS = (
     PlaceLookup("countryCode", str,   _paths("country.iso_code", "country_code", "country")),
@@ -67,7 +67,7 @@ READINGS = (
                                          "as_name")),
     PlaceLookup("isSatelliteProvider", bool, _paths("is_satellite_provider", "traits.is_satellite_provider")),
 )
-# A hosting provider is marked `is_anonymous` too, and is no proxy for that; so the kinds are asked one by one.
+# `is_anonymous` also marks hosting providers, which are not proxies, so check each kind separately.
 _TOR = _paths("is_tor_exit_node", "traits.is_tor_exit_node")
 _PROXIES = _TOR + _paths(
     "is_anonymous_vpn", "is_public_proxy", "is_residential_proxy", "is_anonymous_proxy", "traits.is_anonymous_vpn",
@@ -78,7 +78,7 @@ _PROXIES = _TOR + _paths(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known of an address, in the keys of a record's `location`, and which files said so. Shared: read it only."""
+    """Keys of a record's `location` for an address, and the files they are from. Shared: do not modify."""
 
     location: Mapping[str, Any]
     origin: tuple[str, ...]
@@ -88,7 +88,7 @@ NOWHERE = Place({}, ())
 
 
 class Places:
-    """The files, opened once. Of two that know the same thing, the one that is named first is believed."""
+    """The files, opened once. If two have the same key, the one listed first counts."""
 
     def __init__(self, paths: Iterable[Path | str], *, setting: str = "places") -> None:
         with ExitStack() as opening:
@@ -104,11 +104,11 @@ class Places:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The files, by what they call themselves and the day they were built."""
+        """The database type and build date of each file."""
         return tuple(file.origin for file in self._files)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._closing.close()
 
     def _of(self, address: str) -> Place:
@@ -122,33 +122,33 @@ class Places:
         return Place(known, tuple(origin)) if known else NOWHERE
 
 
-def agreeing(said: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """What of `found` adds to what is `said` and does not speak of another place.
+def agreeing(known: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `added` that `known` lacks and that do not contradict it.
 
-    If they name different countries, nothing of where `found` believes it to be is taken; if different cities, nothing
-    below the country; and coordinates come in pairs.
+    If the countries differ, no location key is added; if the cities differ, only the country. Coordinates are added only as
+    a pair.
     """
-    added = {key: value for key, value in found.items() if key not in said}
-    if _differ(said, found, "countryCode"):
+    accepted = {key: value for key, value in added.items() if key not in known}
+    if _differ(known, added, "countryCode"):
         refused: Iterable[str] = PLACE
-    elif _differ(said, found, "city"):
+    elif _differ(known, added, "city"):
         refused = PLACE[1:]
-    elif "latitude" in said or "longitude" in said:
+    elif "latitude" in known or "longitude" in known:
         refused = ("latitude", "longitude")
     else:
-        return added
+        return accepted
     for key in refused:
-        added.pop(key, None)
-    return added
+        accepted.pop(key, None)
+    return accepted
 
 
-def _differ(said: Mapping[str, Any], found: Mapping[str, Any], key: str) -> bool:
-    here, there = said.get(key), found.get(key)
-    return here is not None and there is not None and str(here).casefold() != str(there).casefold()
+def _differ(known: Mapping[str, Any], added: Mapping[str, Any], key: str) -> bool:
+    one, other = known.get(key), added.get(key)
+    return one is not None and other is not None and str(one).casefold() != str(other).casefold()
 
 
 class _File:
-    """One file. It is looked into here and there when it is opened, so that most damage shows at once."""
+    """One file. Opening it reads a sample of addresses, to detect most damage at once."""
 
     def __init__(self, path: Path, setting: str) -> None:
         try:
@@ -169,62 +169,62 @@ class _File:
         self._warned = False
 
     def of(self, address: str) -> dict[str, Any]:
-        """What the file says of an address; nothing where it is damaged, which is logged once."""
+        """The keys for an address; none where the file is damaged, which is logged once."""
         if self._only_v4 and ":" in address:
             return {}
         try:
-            found = self._reader.get(address)
+            entry = self._reader.get(address)
         except (ValueError, maxminddb.InvalidDatabaseError) as error:
             if not self._warned:
                 self._warned = True
-                log.warning("%s is damaged and says nothing of some addresses: %s", self._path, _why(error))
+                log.warning("%s is damaged and has no data for some addresses: %s", self._path, _why(error))
             return {}
-        return _read(found) if isinstance(found, dict) else {}
+        return _read(entry) if isinstance(entry, dict) else {}
 
     def close(self) -> None:
         self._reader.close()
 
 
-def _read(found: Any) -> dict[str, Any]:
-    values = ((row.key, _first(found, row.places, row.type)) for row in READINGS)
+def _read(entry: Any) -> dict[str, Any]:
+    values = ((row.key, _first(entry, row.places, row.type)) for row in READINGS)
     location = {key: value for key, value in values if value is not None}
     country = code(location.pop("countryCode", ""))
     if country:
         location = {"countryCode": country, **location}
-    tor = _first(found, _TOR, bool)
-    if tor or _first(found, _PROXIES, bool):
+    tor = _first(entry, _TOR, bool)
+    if tor or _first(entry, _PROXIES, bool):
         location |= {"anonymousProxy": True, "ipTags": [ANONYMOUS_PROXY_TAG, *([TOR_TAG] if tor else [])]}
     return location
 
 
-def _first(found: Any, places: Iterable[Steps], wanted: type) -> Any:
-    """The first value there is of that type; an empty text and False are none, nor is a degree that is on no globe."""
+def _first(entry: Any, places: Iterable[Steps], kind: type) -> Any:
+    """The first value of that type. Empty strings, False and degrees out of range do not count."""
     for place in places:
-        value = _at(found, place)
-        if wanted is float:
+        value = _at(entry, place)
+        if kind is float:
             if type(value) in (int, float) and -_MOST_DEGREES <= value <= _MOST_DEGREES:
                 return float(value)
-        elif type(value) is wanted and value:
+        elif type(value) is kind and value:
             return value
     return None
 
 
-def _at(found: Any, place: Steps) -> Any:
+def _at(value: Any, place: Steps) -> Any:
     for step in place:
         try:
-            found = found[step]
+            value = value[step]
         except (KeyError, IndexError, TypeError):
             return None
-    return found
+    return value
 
 
 def _probes(*, only_v4: bool) -> Iterator[str]:
-    """Addresses spread over all there are."""
+    """Addresses spread over the whole address space."""
     yield from (str(IPv4Address(number * (2**32 // _PROBES) + 1)) for number in range(_PROBES))
     if not only_v4:
         yield from (str(IPv6Address((0x2000 << 112) + number * (2**125 // _PROBES))) for number in range(_PROBES))
 
 
-def _why(wrong: Exception) -> str:
-    text = wrong.strerror if isinstance(wrong, OSError) and wrong.strerror else str(wrong)
-    return text.splitlines()[0].rstrip(".") if text else type(wrong).__name__
+def _why(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__

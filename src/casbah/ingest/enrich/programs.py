@@ -1,8 +1,8 @@
-# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
-"""The programs and systems that user agents name, as far as cloud apps see them: our own table.
+# ruff: noqa: E501  (rows of a hand-aligned table)
+"""Our own tables of the programs and systems in user agents of cloud apps.
 
-Two tables, read from the top: the first row whose pattern occurs wins. Rows go from the special to the
-general, because nearly every browser also calls itself by the names of others.
+The first row whose pattern occurs wins. Rows go from special to general, because nearly every browser also claims the names
+of others.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program by a mark in its agent; group 1 of the pattern, if any, is the version."""
+    """A program by a pattern for its user agent; group 1, if any, is the version."""
 
     family: str
     name: str
@@ -22,7 +22,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """An operating system by a mark in the agent; group 1 of the pattern, if any, is the version."""
+    """An operating system by a pattern for the user agent; group 1, if any, is the version."""
 
     family: str
     name: str
@@ -39,7 +39,7 @@ _MAYBE_V = rf"(?:{_V})?"
 
 # fmt: off
 PROGRAMS = (
-    # An SDK or command line names its host's system too, but says nothing of a device that a person holds.
+    # An SDK or command line also names its host's system, but that does not tell the user's device.
     Program("AWS_CLI",       "AWS CLI",            _mark(rf"\baws-cli{_MAYBE_V}"), "Application", "OTHER"),
     Program("BOTO3",         "Boto3",              _mark(rf"\bboto(?:3|core){_MAYBE_V}"), "Application", "OTHER"),
     Program("TERRAFORM",     "Terraform",          _mark(rf"\b(?:HashiCorp )?Terraform{_MAYBE_V}"), "Application", "OTHER"),

@@ -1,10 +1,9 @@
-"""The IP ranges that tenants have named.
+"""The IP ranges that tenants have defined.
 
-    draft --read--> Drawn --Book--> stored --Ranges--> Networks, which enrichment asks
+    request --read--> RangeDefinition --RangeBook--> StoredRange --ranges--> IpRanges, which enrichment looks up
 
-Names are unique, and a prefix stands in one range alone: of ranges that lie within each other the narrowest counts, and
-between two of the same prefix nothing could decide. A tag is named by its id or its name; a name that nobody knows yet makes
-a new tag.
+Names are unique. A prefix is in at most one range: of nested ranges the narrowest wins, but two equal prefixes would be
+ambiguous. Tags are given by id or name; an unknown name creates a new tag.
 """
 
 import re
@@ -30,7 +29,7 @@ _TAG_ID = re.compile(r"[0-9a-f]{24}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeDefinition:
-    """A range as somebody draws it; `networks` as they spell them, `tags` by id or name."""
+    """A range as the user defines it; `networks` as written, `tags` by id or name."""
 
     name: str
     category: int
@@ -42,33 +41,33 @@ class RangeDefinition:
 
 @dataclass(frozen=True, slots=True)
 class StoredRange:
-    """A range as it is kept: `changed` is when, in ms; its tags are ids."""
+    """A range as stored: `changed` is a time in ms; its tags are ids."""
 
     id: str
-    drawn: RangeDefinition
+    definition: RangeDefinition
     changed: int
 
     def range(self) -> IpRange:
-        """The same as enrichment knows it."""
-        said = self.drawn
+        """The range for enrichment."""
+        definition = self.definition
         return IpRange(
             id=self.id,
-            name=said.name,
-            cidrs=said.networks,
-            category=said.category,
-            tags=said.tags,
-            organization=said.organization,
-            location={key: value for key, value in said.location.items() if key in PLACE},
+            name=definition.name,
+            cidrs=definition.networks,
+            category=definition.category,
+            tags=definition.tags,
+            organization=definition.organization,
+            location={key: value for key, value in definition.location.items() if key in PLACE},
         )
 
 
 PLACE = ("countryCode", "city", "region", "latitude", "longitude")
-"""What of a range's location is said of its addresses too."""
+"""The keys of a range's location that are added to its addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RangePage:
-    """All ranges and tags of a tenant; `number` is another one after every change."""
+    """All ranges and tags of a tenant; `number` increases with every change."""
 
     number: int = 0
     ranges: tuple[StoredRange, ...] = ()
@@ -76,36 +75,37 @@ class _RangePage:
 
     @classmethod
     def of(cls, value: Value | None) -> "_RangePage":
-        """As it is kept."""
+        """Decode a stored value."""
         if value is None:
             return cls()
-        return cls(value["number"], tuple(map(_kept, value["ranges"])), value["tags"])
+        return cls(value["number"], tuple(map(_decoded, value["ranges"])), value["tags"])
 
     @property
     def value(self) -> Value:
-        """As it is kept."""
+        """The value to store."""
         ranges = [
-            {"id": ip_range.id, **asdict(ip_range.drawn), "changed": ip_range.changed} for ip_range in self.ranges
+            {"id": ip_range.id, **asdict(ip_range.definition), "changed": ip_range.changed} for ip_range in self.ranges
         ]
         return {"number": self.number, "ranges": ranges, "tags": self.tags}
 
     def with_range(self, kept: StoredRange, *, instead_of: str | None = None) -> "_RangePage":
-        """With one more range, or one in place of another of that id. Raises BadRangeError."""
-        drawn, tags = _tagged(kept.drawn, self.tags)
+        """A copy with one more range, or with the range `instead_of` replaced. Raises BadRangeError."""
+        definition, tags = _tagged(kept.definition, self.tags)
         kept, others = (
-            replace(kept, drawn=drawn),
+            replace(kept, definition=definition),
             tuple(ip_range for ip_range in self.ranges if ip_range.id != instead_of),
         )
-        if any(other.drawn.name == drawn.name for other in others):
-            raise BadRangeError(f"name: there is an IP range {drawn.name!r} already")
-        found = overlap([*(other.range() for other in others), kept.range()])
-        if found:
-            raise BadRangeError(f"subnets: {found[0]}")
-        return _RangePage(self.number + 1, tuple(sorted((*others, kept), key=lambda each: each.drawn.name)), tags)
+        if any(other.definition.name == definition.name for other in others):
+            raise BadRangeError(f"name: there is an IP range {definition.name!r} already")
+        overlaps = overlap([*(other.range() for other in others), kept.range()])
+        if overlaps:
+            raise BadRangeError(f"subnets: {overlaps[0]}")
+        ranges = tuple(sorted((*others, kept), key=lambda stored: stored.definition.name))
+        return _RangePage(self.number + 1, ranges, tags)
 
 
 class RangeBook:
-    """All tenants' ranges on a shelf, a page a tenant. Methods may be called from any thread, and raise as a shelf's do."""
+    """All tenants' ranges in a key-value store, one entry per tenant. Thread-safe; methods also raise the store's errors."""
 
     def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int]) -> None:
         self._key_values = key_values
@@ -114,13 +114,13 @@ class RangeBook:
 
     @property
     def is_remote(self) -> bool:
-        """Whether asking may mean waiting for a network."""
+        """Whether reading may wait for the network."""
         return self._key_values.is_remote
 
     def ranges(self, scope: Scope) -> IpRanges:
-        """What enrichment is to know of a tenant. Cheap to ask: it is read anew only after a change."""
+        """A tenant's ranges for enrichment. Cheap: they are decoded again only after a change."""
         seen, known = self._known.get(scope.tenant, (None, None))
-        kept = self._key_values.get(_DRAWER, scope.tenant, seen=seen)
+        kept = self._key_values.get(_NAMESPACE, scope.tenant, seen=seen)
         if known is None or kept is not seen:
             page = _RangePage.of(None if kept is None else kept.value)
             known = IpRanges(scope.tenant, page.number, tuple(ip_range.range() for ip_range in page.ranges))
@@ -128,89 +128,89 @@ class RangeBook:
         return known
 
     def tenants(self) -> Sequence[str]:
-        """The tenants that have drawn any."""
-        return [kept.name for kept in self._key_values.all(_DRAWER)]
+        """The tenants that have defined ranges."""
+        return [kept.name for kept in self._key_values.all(_NAMESPACE)]
 
     def all(self, scope: Scope) -> Sequence[StoredRange]:
         """Every range of a tenant, by name."""
         return self._page(scope).ranges
 
     def tags(self, scope: Scope) -> Mapping[str, str]:
-        """Every tag that a tenant can use, by id: those built in, and its own."""
+        """A tenant's tags by id: the built-in ones and its own."""
         return {**BUILT_IN, **self._page(scope).tags}
 
-    def add(self, drawn: RangeDefinition, scope: Scope, *, range_id: str | None = None) -> str:
-        """Keep a new range; returns its id, which is a new one if none is chosen. Raises BadRangeError."""
-        kept = StoredRange(range_id or secrets.token_hex(12), drawn, self._clock())
+    def add(self, definition: RangeDefinition, scope: Scope, *, range_id: str | None = None) -> str:
+        """Store a new range. Returns its id, by default a new one. Raises BadRangeError."""
+        kept = StoredRange(range_id or secrets.token_hex(12), definition, self._clock())
 
         def added(page: _RangePage) -> _RangePage:
             if len(page.ranges) >= MOST_RANGES:
-                raise BadRangeError(f"there are {MOST_RANGES} IP ranges already, which is as many as there may be")
+                raise BadRangeError(f"there are {MOST_RANGES} IP ranges already, which is the maximum")
             return page.with_range(kept)
 
         self._change(scope, added)
         return kept.id
 
-    def change(self, range_id: str, drawn: RangeDefinition, scope: Scope) -> None:
-        """Keep a range in place of the one of that id. Raises NoSuchRangeError or BadRangeError."""
-        kept = StoredRange(range_id, drawn, self._clock())
-        self._change(scope, lambda page: _knowing(page, range_id).with_range(kept, instead_of=range_id))
+    def change(self, range_id: str, definition: RangeDefinition, scope: Scope) -> None:
+        """Replace the range with that id. Raises NoSuchRangeError or BadRangeError."""
+        kept = StoredRange(range_id, definition, self._clock())
+        self._change(scope, lambda page: _having(page, range_id).with_range(kept, instead_of=range_id))
 
     def remove(self, range_id: str, scope: Scope) -> None:
-        """Forget a range. Raises NoSuchRangeError."""
+        """Delete a range. Raises NoSuchRangeError."""
 
         def without(page: _RangePage) -> _RangePage:
-            left = tuple(ip_range for ip_range in _knowing(page, range_id).ranges if ip_range.id != range_id)
+            left = tuple(ip_range for ip_range in _having(page, range_id).ranges if ip_range.id != range_id)
             return replace(page, number=page.number + 1, ranges=left)
 
         self._change(scope, without)
 
     def _page(self, scope: Scope) -> _RangePage:
-        kept = self._key_values.get(_DRAWER, scope.tenant)
+        kept = self._key_values.get(_NAMESPACE, scope.tenant)
         return _RangePage.of(None if kept is None else kept.value)
 
     def _change(self, scope: Scope, how: Callable[[_RangePage], _RangePage]) -> None:
-        key_value.change(self._key_values, _DRAWER, scope.tenant, lambda value: how(_RangePage.of(value)).value)
+        key_value.change(self._key_values, _NAMESPACE, scope.tenant, lambda value: how(_RangePage.of(value)).value)
 
 
 def tag_id(name: str) -> str:
-    """The id of a new tag: the same in every tenant, so that exports of one mean something in another."""
+    """The id of a new tag: the same in every tenant, so that exports can be used in another."""
     return sha256(f"tag {name.casefold()}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def _knowing(page: _RangePage, range_id: str) -> _RangePage:
+def _having(page: _RangePage, range_id: str) -> _RangePage:
     if not any(ip_range.id == range_id for ip_range in page.ranges):
         raise NoSuchRangeError(range_id)
     return page
 
 
-def _kept(value: Value) -> StoredRange:
-    said = dict(value)
-    range_id, changed = said.pop("id"), said.pop("changed")
+def _decoded(value: Value) -> StoredRange:
+    fields = dict(value)
+    range_id, changed = fields.pop("id"), fields.pop("changed")
     return StoredRange(
-        range_id, RangeDefinition(**{**said, **{key: tuple(said[key]) for key in ("networks", "tags")}}), changed
+        range_id, RangeDefinition(**{**fields, **{key: tuple(fields[key]) for key in ("networks", "tags")}}), changed
     )
 
 
-def _tagged(drawn: RangeDefinition, own: Mapping[str, str]) -> tuple[RangeDefinition, Mapping[str, str]]:
-    """The same with ids for tags, and a tenant's own tags with those that are new."""
+def _tagged(definition: RangeDefinition, own: Mapping[str, str]) -> tuple[RangeDefinition, Mapping[str, str]]:
+    """The definition with ids for tags, and the tenant's own tags including new ones."""
     known, tags = {**BUILT_IN, **own}, dict(own)
     by_name = {name.casefold(): identity for identity, name in known.items()}
-    found = []
-    for tag in drawn.tags:
+    tag_ids = []
+    for tag in definition.tags:
         identity = tag if tag in known else by_name.get(tag.casefold())
         if identity is None:
             if _TAG_ID.fullmatch(tag):
-                raise BadRangeError(f"tags: there is no tag with the id {tag!r}; a new one is made by its name")
+                raise BadRangeError(f"tags: there is no tag with the id {tag!r}; create a new one by its name")
             identity = tag_id(tag)
             tags[identity] = tag
             by_name[tag.casefold()] = identity
-        found.append(identity)
-    return replace(drawn, tags=tuple(dict.fromkeys(found))), tags
+        tag_ids.append(identity)
+    return replace(definition, tags=tuple(dict.fromkeys(tag_ids))), tags
 
 
 def checked(networks: Sequence[str]) -> tuple[str, ...]:
-    """The networks of a range as they are spelled, each once. Raises BadRangeError for what is none."""
+    """The distinct networks of a range as written. Raises BadRangeError for an invalid one."""
     for text in networks:
         try:
             network(text)
@@ -219,4 +219,4 @@ def checked(networks: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.strip() for text in networks))
 
 
-_DRAWER = "ranges"
+_NAMESPACE = "ranges"

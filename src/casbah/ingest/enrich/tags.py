@@ -1,4 +1,4 @@
-"""The tags of addresses that MDCA has built in, by id: facts from https://github.com/microsoft/MCAS (MCAS.psm1)."""
+"""MDCA's built-in address tags by id, from https://github.com/microsoft/MCAS (MCAS.psm1)."""
 
 from collections.abc import Mapping
 

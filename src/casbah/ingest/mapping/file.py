@@ -1,6 +1,6 @@
-"""A mapping file: what may stand in it, read strictly, so that a slip of the pen is named and not ignored.
+"""The format of a mapping file, read strictly so that typos are reported instead of ignored.
 
-docs/sources.md explains it to those who write one; ours are `connectors/*.toml`.
+docs/sources.md explains how to write one; ours are `connectors/*.toml`.
 """
 
 import tomllib
@@ -13,10 +13,10 @@ from casbah.errors import BadMappingError
 from casbah.ingest.mapping.paths import BadPathError
 
 Words = str | list[str]
-"""One way to find a value, or several, the first of which counts that finds something."""
+"""One way to find a value, or several; the first that finds something counts."""
 
 When = bool | dict[str, Words]
-"""Always or never, or patterns for values."""
+"""Always, never, or patterns for values."""
 
 Category = Literal[
     "CREATE_USER",
@@ -31,7 +31,7 @@ Category = Literal[
     "UPLOAD_FILE",
     "VIEW_REPORT",
 ]
-"""Those of MDCA's event categories that are public, without their EVENT_CATEGORY_."""
+"""MDCA's public event categories, without the prefix EVENT_CATEGORY_."""
 
 CATEGORIES: tuple[str, ...] = get_args(Category)
 
@@ -41,11 +41,11 @@ Role = Literal["application", "context", "actor", "acted_on"]
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file; keys that it does not know are refused."""
+    """A table of the file; unknown keys are refused."""
 
 
 class AppPart(_Part, frozen=True):
-    """Which app it happened in: one, or by what a value says."""
+    """Which app it happened in: always the same, or depending on a value."""
 
     id: int
     name: str = ""
@@ -55,7 +55,7 @@ class AppPart(_Part, frozen=True):
 
 
 class ActivityPart(_Part, frozen=True):
-    """What happened, when, and how it is known again."""
+    """What happened, when, and the id of the event."""
 
     time: Words
     operation: Words
@@ -67,7 +67,7 @@ class ActivityPart(_Part, frozen=True):
 
 
 class UserPart(_Part, frozen=True):
-    """Who did it: the name that people know, and the id that the app knows."""
+    """Who did it: the name shown to people, and the id in the app."""
 
     name: Words = []
     id: Words = []
@@ -81,7 +81,7 @@ class OriginPart(_Part, frozen=True):
 
 
 class LocationPart(_Part, frozen=True):
-    """What the source itself says of the place."""
+    """The location that the source reports."""
 
     country: Words = []
     region: Words = []
@@ -95,8 +95,8 @@ class LocationPart(_Part, frozen=True):
 
 
 class OutcomePart(_Part, frozen=True):
-    """Whether it succeeded; neither pattern: nothing is said of it. `event_type` is the type of what failed. `operations`
-    are those whose name says it, or which never say it; the first that matches counts.
+    """Whether it succeeded; unknown if neither pattern matches. `event_type` is the type of failed events. `operations` are
+    patterns for operations with a fixed result; the first that matches counts.
     """
 
     of: Words
@@ -108,16 +108,16 @@ class OutcomePart(_Part, frozen=True):
 
 
 class FlagsPart(_Part, frozen=True):
-    """Whether it is an administrator's work, and whether someone acted as another."""
+    """Whether an administrator did it, and whether someone acted as another user."""
 
     admin: When = False
     impersonated: When = False
 
 
 class ObjectPart(_Part, frozen=True):
-    """What it was about."""
+    """An object of the activity."""
 
-    each: str = ""
+    items: str = msgspec.field(name="each", default="")
     type: Type = "target"
     type_of: Words = []
     types: dict[str, Type] = {}
@@ -130,7 +130,7 @@ class ObjectPart(_Part, frozen=True):
 
 
 class MappingFile(_Part, frozen=True):
-    """All of it."""
+    """The whole file."""
 
     title: str
     recognise: list[list[str]]
@@ -152,8 +152,8 @@ class MappingFile(_Part, frozen=True):
 def read_file(text: str, origin: str) -> MappingFile:
     """The file, checked. Raises BadMappingError."""
     try:
-        found: Mapping[str, object] = tomllib.loads(text)
-        return msgspec.convert(found, MappingFile)
+        tables: Mapping[str, object] = tomllib.loads(text)
+        return msgspec.convert(tables, MappingFile)
     except tomllib.TOMLDecodeError as error:
         raise BadMappingError(f"{origin}: not TOML: {error}") from None
     except (msgspec.ValidationError, BadPathError) as error:
@@ -161,6 +161,6 @@ def read_file(text: str, origin: str) -> MappingFile:
 
 
 def _plain(message: str) -> str:
-    """The validator's message with the place as the file writes it."""
-    said, found, place = message.partition(" - at `$")
-    return f"[{place.strip('`').lstrip('.')}] {said}" if found else said
+    """The validator's message with the path as written in the file."""
+    reason, separator, place = message.partition(" - at `$")
+    return f"[{place.strip('`').lstrip('.')}] {reason}" if separator else reason

@@ -1,4 +1,4 @@
-"""A mapping file at work: a connector that makes of each event the record that the file describes."""
+"""The connector of a mapping file: turns each event into the record that the file describes."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -92,9 +92,9 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """One row of [[objects]], ready."""
+    """One row of [[objects]], compiled."""
 
-    each: Path | None
+    items: Path | None
     type: int
     type_of: First
     types: Mapping[str, int]
@@ -106,12 +106,12 @@ class _Object:
     labels: First
 
     def targets(self, event: Any) -> Iterator[Target]:
-        """What it finds in an event: where the file says how to find an id, something that has one, else a name or value."""
-        for found in (event,) if self.each is None else self.each.all(event):
-            identity, name, value = self.id.text(found), self.name.text(found), self.value.text(found)
+        """The targets in an event. If the file defines an id, only those that have one; else those with a value or name."""
+        for item in (event,) if self.items is None else self.items.all(event):
+            identity, name, value = self.id.text(item), self.name.text(item), self.value.text(item)
             if not (identity if self.id.ways else value if self.value.ways else name):
                 continue
-            kind = self.type_of.text(found)
+            kind = self.type_of.text(item)
             number = self.types.get(kind.lower(), self.type)
             yield Target(
                 number,
@@ -119,29 +119,29 @@ class _Object:
                 identity,
                 name or identity,
                 value,
-                self.kind.text(found) or kind,
-                tuple(self.labels.every(found)),
+                self.kind.text(item) or kind,
+                tuple(self.labels.every(item)),
             )
 
 
 class Mapped:
-    """Makes drafts of events."""
+    """Turns events into drafts."""
 
     def __init__(self, file: MappingFile) -> None:
         self._app = App(file.app.id, file.app.name or _app_name(file.app.id), file.app.connector or file.app.id)
         self._app_by = _first(file.app.by)
         self._apps = {
-            said.lower(): App(number, _app_name(number), self._app.connector) for said, number in file.app.ids.items()
+            text.lower(): App(number, _app_name(number), self._app.connector) for text, number in file.app.ids.items()
         }
         activity = file.activity
         self._id, self._instance = _first(activity.id), _first(activity.instance)
-        self._time = tuple((each, First((Value.of(each),))) for each in _listed(activity.time))
+        self._time = tuple((source, First((Value.of(source),))) for source in _listed(activity.time))
         self._operation, self._title = _first(activity.operation), _first(activity.title)
         self._description, self._event_type = _first(activity.description), _first(activity.event_type)
-        self._titles = {said.lower(): title for said, title in file.titles.items()}
-        self._categories = {said.lower(): f"{_CATEGORY}{name}" for said, name in file.categories.items()}
+        self._titles = {operation.lower(): title for operation, title in file.titles.items()}
+        self._categories = {pattern.lower(): f"{_CATEGORY}{name}" for pattern, name in file.categories.items()}
         self._patterns = tuple(
-            (Globs([said]), name) for said, name in self._categories.items() if set("*?[") & set(said)
+            (Globs([pattern]), name) for pattern, name in self._categories.items() if set("*?[") & set(pattern)
         )
         self._category = lru_cache(maxsize=4_096)(self._category_of)
         self._user, self._user_id = _first(file.user.name), _first(file.user.id)
@@ -184,7 +184,7 @@ class Mapped:
         category = self._category(operation.lower())
         if category in _BECOMES_FAILED and outcome is not None and not outcome.success:
             category = FAILED_LOGIN
-        targets = [target for each in self._objects for target in each.targets(event)]
+        targets = [target for row in self._objects for target in row.targets(event)]
         name, identity = self._user.text(event), self._user_id.text(event)
         return RecordParts(
             app=app,
@@ -219,27 +219,27 @@ class Mapped:
     def _moment(self, event: Mapping[str, Any]) -> int:
         unusable = ""
         for source, value in self._time:
-            found = value.raw(event)
-            moment = None if found is None else times.any_form(found)
+            raw = value.raw(event)
+            moment = None if raw is None else times.any_form(raw)
             if moment is not None:
                 return moment
-            if found is not None:
-                unusable = unusable or f"{source} is {str(found)[:_MOST_SHOWN]!r}"
+            if raw is not None:
+                unusable = unusable or f"{source} is {str(raw)[:_MOST_SHOWN]!r}"
         raise UnusableEventError(f"no usable time: {unusable or f'{self._time[0][0]} is absent'}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """[outcome], ready."""
+    """[outcome], compiled."""
 
-    said: First
+    result: First
     success: Globs
     failure: Globs
     message: First
     operations: tuple[tuple[Globs, Result], ...]
 
     def of(self, event: Any, operation: str) -> Outcome | None:
-        """None where neither the operation's name nor the event says anything that the file knows."""
+        """The outcome; None if neither the operation nor the event matches a pattern of the file."""
         result = next((result for globs, result in self.operations if globs.match(operation)), self._result(event))
         if result == "none":
             return None
@@ -248,14 +248,14 @@ class _Outcome:
         )
 
     def _result(self, event: Any) -> Result:
-        text = self.said.text(event)
+        text = self.result.text(event)
         if self.success.match(text):
             return "success"
         return "failure" if text and self.failure.match(text) else "none"
 
 
 class _Location:
-    """[location], ready. A country by name becomes its code."""
+    """[location], compiled. A country name becomes its code."""
 
     def __init__(self, part: LocationPart) -> None:
         self._country = _first(part.country)
@@ -276,17 +276,17 @@ class _Location:
         self._proxy, _ = _condition(part.proxy)
 
     def of(self, event: Any) -> dict[str, Any] | None:
-        """What the source says of the place; None if it says nothing."""
+        """The location that the source reports, or None."""
         country = code(self._country.text(event))
-        found: dict[str, Any] = {"countryCode": country} if country else {}
-        found |= {key: text for key, words in self._texts if (text := words.text(event))}
+        location: dict[str, Any] = {"countryCode": country} if country else {}
+        location |= {key: text for key, words in self._texts if (text := words.text(event))}
         for key, words in self._numbers:
             number = words.raw(event)
             if type(number) in (int, float):
-                found[key] = number
+                location[key] = number
         if self._proxy.holds(event):
-            found["anonymousProxy"] = True
-        return found or None
+            location["anonymousProxy"] = True
+        return location or None
 
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:[._-]+[a-z0-9]+)+")
@@ -296,16 +296,16 @@ _MOST_NUMBER = 18
 
 
 def _in_words(operation: str) -> str:
-    """A code such as `repo.add_member` as people would say it; others are left to themselves."""
+    """A code such as `repo.add_member` in words; "" for everything else."""
     return _BETWEEN_WORDS.sub(" ", operation).capitalize() if _CODE.fullmatch(operation) else ""
 
 
 def _object(part: ObjectPart) -> _Object:
     return _Object(
-        each=Path(part.each) if part.each else None,
+        items=Path(part.items) if part.items else None,
         type=_TYPES[part.type],
         type_of=_first(part.type_of),
-        types={said.lower(): _TYPES[name] for said, name in part.types.items()},
+        types={text.lower(): _TYPES[name] for text, name in part.types.items()},
         role=_ROLES[part.role] if part.role else None,
         id=_first(part.id),
         name=_first(part.name),
@@ -333,7 +333,7 @@ def _listed(words: Words) -> list[str]:
 
 def _app_name(number: int) -> str:
     if number not in APPS:
-        raise BadPathError(f"[app] name: the catalogue has no app {number}, so the file has to name it")
+        raise BadPathError(f"[app] name: the catalogue has no app {number}, so the file must name it")
     return APPS[number]
 
 

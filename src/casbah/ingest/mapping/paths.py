@@ -1,14 +1,14 @@
-"""Where a value stands in an event: a path such as `actor.email`, read from left to right.
+"""The path of a value in an event, such as `actor.email`.
 
-    actor.email               a key of a key; letter case does not count
+    actor.email               a key of a key; case does not matter
     target[].id               of every element of a list
     target[0].id              of one element
     parameters[name=doc_id].value     of the elements whose `name` is `doc_id`
     entity.*.id               of every key, whatever its name
     "a.b".c                   a key with a dot in it
 
-A text that holds JSON is opened on the way, and the suffixes that Log Analytics gives its columns (`_dynamic`, ` [UTC]`)
-do not count, so that an export reads like the API's own answer.
+Strings that hold JSON are parsed along the path, and the column suffixes of Log Analytics (`_dynamic`, ` [UTC]`) are ignored,
+so that an export reads like a response of the API.
 """
 
 import re
@@ -34,11 +34,11 @@ Step = Callable[[Any], Iterator[Any]]
 
 
 class BadPathError(ValueError):
-    """Not a path; the message says why."""
+    """Not a valid path. The message says why."""
 
 
 class Path:
-    """A path, ready to be followed."""
+    """A compiled path. Raises BadPathError."""
 
     __slots__ = ("_keys", "_steps", "text")
 
@@ -49,23 +49,23 @@ class Path:
         self._keys = keys if len(keys) == len(self._steps) else ()
 
     def all(self, event: Any) -> list[Any]:
-        """Every value there, in order; absent ones and nulls left out."""
+        """Every value at the path, in order, without nulls."""
         if self._keys:
-            found = self._under(event)
-            return [] if found is None else [found]
-        found = [event]
+            value = self._under(event)
+            return [] if value is None else [value]
+        values = [event]
         for step in self._steps:
-            found = [inner for each in found for inner in step(each) if inner is not None]
-        return found
+            values = [inner for value in values for inner in step(value) if inner is not None]
+        return values
 
     @property
     def top(self) -> str:
-        """The top-level key that an event must have for a value here, as `plain` gives it; "" if any will do."""
+        """The top-level key that an event needs to have a value here, in `plain` form; "" if any key may do."""
         first = self._steps[0]
         return first.name if isinstance(first, _Key) else ""
 
     def _under(self, value: Any) -> Any:
-        """The value under keys alone, which most paths are made of."""
+        """Fast path: the value of a path of keys only, as most are."""
         for key in self._keys:
             inner = value if type(value) is dict else opened(value)
             if type(inner) is not dict:
@@ -75,13 +75,13 @@ class Path:
 
 
 def forget() -> None:
-    """Drop what is cached of the previous event: to be called with each new one, for an event may be large."""
+    """Drop the cache of the previous event, which may be large. Call for every new event."""
     _FOLDED.clear()
 
 
 def fold(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An event with its top-level keys in lower case, with and without suffix; of several the first that has a value.
-    Drops what is cached of the previous event.
+    """An event with its top-level keys in lower case, with and without suffix; of equal keys the first with a value. Drops
+    the cache of the previous event.
     """
     forget()
     folded = _folded(event)
@@ -90,7 +90,7 @@ def fold(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def opened(value: Any) -> Any:
-    """The value, or what it says in JSON if it is a text that does."""
+    """The value, parsed if it is a string that holds a JSON object or list."""
     if type(value) is not str or not value.startswith(_JSON) or len(value) > _MOST_OPENED:
         return value
     return _parsed(value)
@@ -98,7 +98,7 @@ def opened(value: Any) -> Any:
 
 @lru_cache(maxsize=32)
 def _parsed(text: str) -> Any:
-    """Several paths lead through the same text."""
+    """Cached, because several paths lead through the same text."""
     try:
         return jsontext.parse(text.encode("utf-8", "surrogatepass"))
     except UnusableEventError:
@@ -108,26 +108,26 @@ def _parsed(text: str) -> Any:
 def _steps(text: str) -> Iterator[Step]:
     at = 0
     while at < len(text):
-        found = _STEP.match(text, at)
-        if found is None or found.end() == at:
-            raise BadPathError(f"{text!r} is no path: after {text[:at]!r} comes neither a key nor [...]")
-        yield _step(found)
-        at = found.end()
+        match = _STEP.match(text, at)
+        if match is None or match.end() == at:
+            raise BadPathError(f"{text!r} is not a path: expected a key or [...] after {text[:at]!r}")
+        yield _step(match)
+        at = match.end()
     if not at:
         raise BadPathError("a path is empty")
 
 
-def _step(found: re.Match[str]) -> Step:
-    said = found.groupdict()
-    if (key := said["quoted"] or said["key"]) is not None:
+def _step(match: re.Match[str]) -> Step:
+    parts = match.groupdict()
+    if (key := parts["quoted"] or parts["key"]) is not None:
         return _Key(key)
-    if said["any"]:
+    if parts["any"]:
         return _every_key
-    if said["each"] is not None:
-        return _each
-    if said["index"] is not None:
-        return _At(int(said["index"]))
-    return _Where(said["where"], said["equals"])
+    if parts["each"] is not None:
+        return _elements
+    if parts["index"] is not None:
+        return _At(int(parts["index"]))
+    return _Where(parts["where"], parts["equals"])
 
 
 class _Key:
@@ -141,7 +141,7 @@ class _Key:
 
     @property
     def name(self) -> str:
-        """The key as `plain` gives it."""
+        """The key in `plain` form."""
         return plain(self._key)
 
     def __call__(self, value: Any) -> Iterator[Any]:
@@ -150,7 +150,7 @@ class _Key:
             yield self.of(inner)
 
     def of(self, inner: Mapping[str, Any]) -> Any:
-        """The first that has a value: as it is written here, in any letter case, and with a suffix."""
+        """The first match with a value: the key as written, in any case, or with a suffix."""
         value = inner.get(self._key)
         if value is None:
             value = inner.get(self._lower)
@@ -158,7 +158,7 @@ class _Key:
 
 
 class _At:
-    """One element."""
+    """One element of a list."""
 
     __slots__ = ("_index",)
 
@@ -172,7 +172,7 @@ class _At:
 
 
 class _Where:
-    """The elements that have a value under a key."""
+    """The elements whose value under a key equals a text, ignoring case."""
 
     __slots__ = ("_equals", "_key")
 
@@ -181,13 +181,13 @@ class _Where:
         self._equals = equals.lower()
 
     def __call__(self, value: Any) -> Iterator[Any]:
-        for each in _each(value):
-            said = self._key.of(each) if type(each) is dict else None
-            if type(said) is str and said.lower() == self._equals:
-                yield each
+        for element in _elements(value):
+            text = self._key.of(element) if type(element) is dict else None
+            if type(text) is str and text.lower() == self._equals:
+                yield element
 
 
-def _each(value: Any) -> Iterator[Any]:
+def _elements(value: Any) -> Iterator[Any]:
     inner = opened(value)
     return iter(inner) if type(inner) is list else iter(())
 
@@ -198,7 +198,7 @@ def _every_key(value: Any) -> Iterator[Any]:
 
 
 def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values of an object by key in lower case, with and without suffix; remembered while its event is read."""
+    """An object's values by key in lower case, with and without suffix; cached while its event is read."""
     known = _FOLDED.get(id(inner))
     if known is not None and known[0] is inner:
         return known[1]
@@ -219,7 +219,7 @@ def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 _FOLDED: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
-"""By identity, which is an object's own as long as it is kept here."""
+"""By id(), which is unique while the object is kept here."""
 
 _MOST_FOLDED = 64
 

@@ -1,4 +1,4 @@
-"""Which events are of a source: `recognise` of a mapping file, lists of requirements, any one of which is enough."""
+"""Recognises a source's events by the `recognise` key of a mapping file: alternative lists of requirements."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,9 @@ from casbah.ingest.mapping.values import Requirement
 
 
 class Recognition:
-    """Whether an event, its keys in lower case and without suffix, has all that one of the lists names.
+    """Whether an event, with its keys folded by `fold`, meets all requirements of one of the lists.
 
-    `marks` are the top-level keys that each list requires; there are none where a list requires no key that is known
-    beforehand.
+    `marks` are the top-level keys that each list requires; empty if some list has no fixed key.
     """
 
     __slots__ = ("_lists", "marks")
@@ -33,7 +32,7 @@ class Recognition:
 
 
 class _List:
-    """Requirements that an event must all meet."""
+    """Requirements that must all be met."""
 
     __slots__ = ("all", "marks", "present")
 

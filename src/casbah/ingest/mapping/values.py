@@ -1,4 +1,4 @@
-"""What a mapping file may write where it means a value, a list of values, or a condition."""
+"""The value and condition syntax of mapping files."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _MOST_DIGITS = 100
 
 
 class Globs:
-    """Patterns with `*` and `?`, in any letter case."""
+    """Patterns with `*` and `?`, ignoring case."""
 
     __slots__ = ("_pattern",)
 
@@ -26,13 +26,13 @@ class Globs:
         self._pattern = re.compile(joined, re.IGNORECASE) if patterns else None
 
     def match(self, text: str) -> bool:
-        """Whether one of them is the whole text."""
+        """Whether a pattern matches the whole text."""
         return self._pattern is not None and self._pattern.match(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`path`, `path=pattern` or `path!=pattern`: the values at a path, or those that are like a pattern, or are not."""
+    """`path`, `path=pattern` or `path!=pattern`: the values at a path, all or only those that match or do not match."""
 
     path: Path
     globs: Globs | None = None
@@ -51,12 +51,12 @@ class Compared:
         values = self.path.all(event)
         if self.globs is None:
             return values
-        return [value for value in values if self.globs.match(said(value)) is self.like]
+        return [value for value in values if self.globs.match(scalar_text(value)) is self.like]
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What an event must have: a value of `compared`, or, written with a leading `!`, none."""
+    """A requirement: the event has a value of `compared` or, with a leading `!`, has none."""
 
     compared: Compared
     absent: bool
@@ -67,15 +67,13 @@ class Requirement:
         return cls(Compared.of(source.removeprefix("!")), source.startswith("!"))
 
     def met(self, event: Any) -> bool:
-        """Whether the event has it."""
+        """Whether the event meets it."""
         return bool(self.compared.all(event)) is not self.absent
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One way to find a text: a path, a template with paths in braces, `=` and the text itself, or a requirement, ` ? ` and
-    the text.
-    """
+    """One way to find a text: a path, a template with paths in braces, `=text`, or `requirement ? text`."""
 
     paths: tuple[Compared, ...]
     template: str = ""
@@ -98,14 +96,14 @@ class Value:
         return cls((), literal=text.strip(), requirement=Requirement.of(requirement.strip()))
 
     def texts(self, event: Any) -> Iterator[str]:
-        """Every text there. Of a template the first of each place; without one of them it has none."""
+        """Every text found. A template uses the first text of each path, and yields nothing if one is missing."""
         if self.literal:
             if self.requirement is None or self.requirement.met(event):
                 yield self.literal
         elif not self.template:
-            yield from (text for path in self.paths for text in map(said, path.all(event)) if text)
+            yield from (text for path in self.paths for text in map(scalar_text, path.all(event)) if text)
         else:
-            parts = [next(filter(None, map(said, path.all(event))), "") for path in self.paths]
+            parts = [next(filter(None, map(scalar_text, path.all(event))), "") for path in self.paths]
             if all(parts):
                 rest = iter(parts)
                 yield _PLACE.sub(lambda _: next(rest), self.template)
@@ -113,7 +111,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The first of several ways that finds something."""
+    """Several ways to find a value, of which the first that finds something counts."""
 
     ways: tuple[Value, ...] = ()
 
@@ -122,29 +120,29 @@ class First:
         return next((text for way in self.ways for text in way.texts(event)), "")
 
     def every(self, event: Any) -> list[str]:
-        """The texts that all ways find, each once."""
+        """The distinct texts that all ways find."""
         return list(dict.fromkeys(text for way in self.ways for text in way.texts(event)))
 
     def raw(self, event: Any) -> Any:
-        """The value itself, whatever it is, or None."""
+        """The value itself, of any type, or None."""
         values = (value for way in self.ways for path in way.paths for value in path.all(event))
         return next((value for value in values if value != ""), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Always or never, or where one of some values is like one of its patterns."""
+    """Always, never, or if one of some values matches one of its patterns."""
 
     always: bool = False
     rows: tuple[tuple[Value, Globs], ...] = ()
 
     def holds(self, event: Any) -> bool:
-        """Whether it does."""
+        """Whether the condition is true for the event."""
         return self.always or any(globs.match(text) for value, globs in self.rows for text in value.texts(event))
 
 
-def said(value: Any) -> str:
-    """A scalar as text, without blanks around; "" for everything else."""
+def scalar_text(value: Any) -> str:
+    """A scalar as stripped text; "" for everything else."""
     kind = type(value)
     if kind is str:
         return str(value[:_MOST_TEXT]).strip()
