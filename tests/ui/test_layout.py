@@ -157,7 +157,7 @@ def test_pages(opened: Callable[..., Any], path: str) -> None:
         page.get_by_label("Name").fill("Branch_office_" * 12)
         page.get_by_label("Networks").fill("2001:db8:85a3:1:2:8a2e:370:7334/128")
         page.get_by_label("Tags").fill("Branch_office_" * 6)
-        page.get_by_role("button", name="Keep").click()
+        page.get_by_role("button", name="Save").click()
     if path != "/queries":
         page.locator(".page table").first.wait_for()
     page.wait_for_load_state("networkidle")

@@ -69,6 +69,6 @@ def test_whom_the_issuer_refuses_is_told_so(page: Any, issuer: Server) -> None:
     issuer.pages["/authorize"] = lambda request: _back(request, error="access_denied")
     page.goto("/")
     page.get_by_role("link", name="Sign in at").click()
-    page.locator(".toast", has_text="You were not let in").wait_for()
+    page.locator(".toast", has_text="Sign-in was refused").wait_for()
     page.get_by_label("Token").wait_for()
     assert "#" not in page.url

@@ -1,1 +1,1 @@
-"""The pages: static files that speak to the API as any client would, and what serves them."""
+"""The web UI: static files that use the API like any client, and the application that serves them."""

@@ -1,7 +1,7 @@
-"""Serves the pages: a few files, the same for everybody, before any credentials; what they show comes from the API.
+"""Serves the web UI: static files, the same for everybody and without authentication; their content comes from the API.
 
-The policy lets a page load scripts, styles and data from this server alone, run no script that stands in a document, and be
-framed by nobody; nothing that an activity holds can become script (Content Security Policy 3, Trusted Types).
+The policy allows scripts, styles and data from this server only, no inline scripts and no framing; content of activities can
+never become script (Content Security Policy 3, Trusted Types).
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens")
-"""Paths at which a page answers; which of its views it shows, it sees itself."""
+"""Paths that serve the page; the page selects the view by its URL."""
 
 ASSETS = "/ui/"
 _TYPES = {
@@ -43,14 +43,14 @@ HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    # A browser asks again each time, and is told in a few bytes that nothing has changed.
+    # Browsers revalidate every time; an unchanged file is a short 304.
     "Cache-Control": "no-cache",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file as it is sent."""
+    """One file as it is served."""
 
     content: bytes
     type: str
@@ -58,7 +58,7 @@ class File:
 
 
 def site(api: ASGIApp) -> ASGIApp:
-    """The pages, and behind them the API."""
+    """The web UI, with the API behind it."""
     served = _served()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,12 +85,12 @@ def _response(file: File, scope: Scope) -> Response:
 
 
 def _served() -> Mapping[str, File]:
-    """Every file by its path; the page itself at each of its views, with and without a slash at the end."""
+    """Every file by its path; the page at the path of each view, with and without a trailing slash."""
     folder = files("casbah.ui") / "static"
-    found = {f"{ASSETS}{each.name}": _file(each) for each in folder.iterdir() if _suffix(each) in _TYPES}
-    page = found.pop(f"{ASSETS}index.html")
+    served = {f"{ASSETS}{path.name}": _file(path) for path in folder.iterdir() if _suffix(path) in _TYPES}
+    page = served.pop(f"{ASSETS}index.html")
     views = {path: page for view in VIEWS for path in (view, view if view == "/" else f"{view}/")}
-    return {**found, **views}
+    return {**served, **views}
 
 
 def _file(path: Traversable) -> File:

@@ -1,4 +1,4 @@
-// Requests to the API, and nothing but the API.
+// Requests to the API.
 
 import { parse, stringify } from "./json.js";
 
@@ -8,7 +8,7 @@ const EXTENSION = "/api/ext/v1";
 const UNREACHABLE = 0;
 const BAD_GATEWAY = 502;
 
-/** A request without a result: the status of the answer, 0 if there was none, and the server's words. */
+/** A failed request: the status of the answer, 0 without one, and the server's message. */
 export class RequestFailed extends Error {
   constructor(status, detail) {
     super(detail);
@@ -18,18 +18,18 @@ export class RequestFailed extends Error {
 
 let signedOut = () => {};
 
-/** Call `run` whenever the server does not know who is asking. */
+/** Call `run` whenever the server reports that the caller is not signed in. */
 export function onSignedOut(run) {
   signedOut = run;
 }
 
 /** One request; the answer's JSON. Raises RequestFailed. */
-export async function ask(method, path, body, { signal, atTheDoor = false, headers = {} } = {}) {
+export async function ask(method, path, body, { signal, signingIn = false, headers = {} } = {}) {
   const sent = body === undefined ? { headers } : { headers: { ...headers, "Content-Type": "application/json" }, body: stringify(body) };
   const { status, text } = await answered(path, { method, signal, ...sent });
   const content = read(text);
   if (status < 400 && content !== undefined) return content;
-  if (status === 401 && !atTheDoor) signedOut();
+  if (status === 401 && !signingIn) signedOut();
   if (status < 400) throw new RequestFailed(BAD_GATEWAY, "the answer is not JSON; something between this page and the server replaced it");
   throw new RequestFailed(status, content?.detail ?? `the server answered ${status}`);
 }
@@ -40,7 +40,7 @@ async function answered(path, options) {
     const answer = await fetch(path, options);
     return { status: answer.status, text: await answer.text() };
   } catch (error) {
-    if (gaveUp(error)) throw error;
+    if (isAborted(error)) throw error;
     throw new RequestFailed(UNREACHABLE, "Cannot reach the server");
   }
 }
@@ -62,7 +62,7 @@ export const list = post(`${CORE}/activities/`);
 export const count = post(`${CORE}/activities/count/`);
 export const metadata = get(`${CORE}/activities/metadata/`);
 export const fetchOne = (id, options) => ask("GET", `${CORE}/activities/${encodeURIComponent(id)}/`, undefined, options);
-export const giveFeedback = (id, said) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, said);
+export const giveFeedback = (id, body) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, body);
 export const feedbackOn = (id, options) =>
   ask("GET", `${EXTENSION}/activities/${encodeURIComponent(id)}/feedback`, undefined, options);
 export const facets = post(`${EXTENSION}/facets`);
@@ -79,9 +79,9 @@ export const deleteExport = (id) => ask("DELETE", `${EXTENSION}/exports/${encode
 export const session = get(`${EXTENSION}/session`);
 export const ways = get(`${EXTENSION}/session/ways`);
 export const atIssuer = (then) => `${EXTENSION}/session/begin?then=${encodeURIComponent(then)}`;
-/** Whose a token is: its name, tenant and scopes. Nobody is signed in by that. */
-export const bearerOf = (token) => ask("GET", `${EXTENSION}/session`, undefined, { atTheDoor: true, headers: { Authorization: `Token ${token}` } });
-export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token }, { atTheDoor: true });
+/** A token's name, tenant and scopes, without signing in. */
+export const bearerOf = (token) => ask("GET", `${EXTENSION}/session`, undefined, { signingIn: true, headers: { Authorization: `Token ${token}` } });
+export const signIn = (token) => ask("POST", `${EXTENSION}/session`, { token }, { signingIn: true });
 export const signOut = () => ask("DELETE", `${EXTENSION}/session`);
 export const tokens = get(`${EXTENSION}/tokens`);
 export const createToken = post(`${EXTENSION}/tokens`);
@@ -92,11 +92,11 @@ export const updateRange = (id, body) => ask("POST", `${CORE}/subnet/${encodeURI
 export const deleteRange = (id) => ask("DELETE", `${CORE}/subnet/${encodeURIComponent(id)}/`);
 export const sources = get(`${EXTENSION}/sources`);
 
-/** Several requests of which only the last counts: an earlier one is given up when a later one begins. */
+/** A series of requests of which only the last counts: starting one aborts the previous one. */
 export class Latest {
   #controller = new AbortController();
 
-  /** A signal for what begins now. */
+  /** An abort signal for a new request. */
   begin() {
     this.#controller.abort();
     this.#controller = new AbortController();
@@ -104,5 +104,5 @@ export class Latest {
   }
 }
 
-/** Whether an error says no more than that a request was given up. */
-export const gaveUp = (error) => error.name === "AbortError";
+/** Whether an error only means that a request was aborted. */
+export const isAborted = (error) => error.name === "AbortError";

@@ -1,4 +1,4 @@
-// What a record shows in the table: a row a column, in order.
+// The columns of the table: one row per column, in order.
 
 import { isNested, stringify } from "./json.js";
 import { valueLabel } from "./language.js";
@@ -8,7 +8,7 @@ import { moment } from "./words.js";
 const text = (value) => (value === null || value === undefined ? "" : isNested(value) ? stringify(value) : String(value));
 const LONGEST = 500;
 
-/** The text of a value as it is shown in one line; a longer one is cut, for the drawer shows it whole. */
+/** The text of a value on one line, truncated; the drawer's record has all of it. */
 export const short = (value) => cut(text(value), LONGEST);
 
 export const userOf = (r) => r.user?.userName ?? r.failedUserData?.userName ?? r.resolvedActor?.name ?? "";
@@ -22,8 +22,8 @@ export const objectsOf = (r) => (Array.isArray(r.mainInfo?.eventObjects) ? r.mai
 const FILE_TYPES = new Set([3, 4]);
 const files = (r) =>
   objectsOf(r)
-    .filter((each) => FILE_TYPES.has(Number(each?.objType)) || /file|folder/i.test(text(each?.serviceObjectType)))
-    .map((each) => each.name ?? each.id)
+    .filter((object) => FILE_TYPES.has(Number(object?.objType)) || /file|folder/i.test(text(object?.serviceObjectType)))
+    .map((object) => object.name ?? object.id)
     .filter(Boolean);
 const device = (r) => {
   const agent = r.userAgent;
@@ -34,7 +34,7 @@ const device = (r) => {
 };
 const category = (r) => (r.eventTypeName ? valueLabel("activity.eventActionType", r.eventTypeName) : "");
 
-/** `value` gives the text of a record, `filter` what the column is filtered by; the first few are shown at first. */
+/** `value` returns a record's text, `filter` is the filter for the column; `first` columns are shown by default. */
 export const COLUMNS = [
   { id: "time", title: "Date", value: (r) => moment(r.timestamp), first: true },
   { id: "user", title: "User", value: userOf, filter: "user.username", first: true },
@@ -56,17 +56,17 @@ export const COLUMNS = [
 
 const KEY = "columns";
 
-/** The columns that are shown. */
+/** The visible columns. */
 export function shown() {
   try {
     const chosen = JSON.parse(localStorage.getItem(KEY));
-    const found = COLUMNS.filter((each) => chosen.includes(each.id));
-    if (found.length) return found;
+    const columns = COLUMNS.filter((column) => chosen.includes(column.id));
+    if (columns.length) return columns;
   } catch {
-    // Nothing was chosen, or something else stands there.
+    // No choice was saved, or it is invalid.
   }
-  return COLUMNS.filter((each) => each.first);
+  return COLUMNS.filter((column) => column.first);
 }
 
-/** Remember which are shown. */
+/** Save which columns are visible. */
 export const show = (ids) => localStorage.setItem(KEY, JSON.stringify(ids));

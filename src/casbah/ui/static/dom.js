@@ -1,4 +1,4 @@
-// Elements made without markup: whatever an activity holds becomes text and nothing else.
+// Elements built without markup: content of activities only ever becomes text.
 
 import { visibleNode, visibleText } from "./visible.js";
 
@@ -10,77 +10,76 @@ const READ = new Set(["title", "aria-label", "placeholder", "alt", "label"]);
 const PROPERTIES = new Set(["value", "checked", "selected", "indeterminate"]);
 
 /**
- * An element. Keys of `given`: `on...` are listeners, `class` and all others attributes; null and false leave one out. Every
- * text, as a child or in an attribute that people read, is shown with its hidden characters made visible; each text of a
- * list keeps its own direction.
+ * Create an element. Keys `on...` of `attributes` are listeners, all others attributes; null and false omit one. In children
+ * and in attributes that people read, hidden characters are made visible; each text of a list keeps its own direction.
  */
-export function h(tag, given = {}, ...children) {
-  const made = SVG_TAGS.has(tag) && tag !== "title" ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  return filled(made, given, children);
+export function h(tag, attributes = {}, ...children) {
+  const element = SVG_TAGS.has(tag) && tag !== "title" ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  return filled(element, attributes, children);
 }
 
-/** The title of a part of a drawing. */
+/** A title element inside an SVG. */
 export function svgTitle(text) {
-  const made = document.createElementNS(SVG, "title");
-  made.textContent = visibleText(text);
-  return made;
+  const element = document.createElementNS(SVG, "title");
+  element.textContent = visibleText(text);
+  return element;
 }
 
-function filled(made, given, children) {
-  for (const [name, value] of Object.entries(given)) {
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (PROPERTIES.has(name)) made[name] = value;
-    else if (READ.has(name)) made.setAttribute(name, visibleText(value));
-    else made.setAttribute(name, value === true ? "" : String(value));
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (PROPERTIES.has(name)) element[name] = value;
+    else if (READ.has(name)) element.setAttribute(name, visibleText(value));
+    else element.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...(made.localName === "option" ? [visibleText(shown(children))] : nodes(children)));
-  return made;
+  element.append(...(element.localName === "option" ? [visibleText(shown(children))] : nodes(children)));
+  return element;
 }
 
 const shown = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 const nodes = (children) => shown(children).map((child) => (child instanceof Node ? child : visibleNode(String(child))));
 
-/** Add children behind those that a node has. */
+/** Append children to a node. */
 export const add = (node, ...children) => node.append(...nodes(children));
 
-/** Put children in place of those that a node has. */
+/** Replace the children of a node. */
 export function put(node, ...children) {
   node.replaceChildren(...nodes(children));
   return node;
 }
 
-/** The title of the page in the browser. */
+/** Set the title of the document. */
 export function setTitle(parts) {
   document.title = visibleText([parts, " · Casbah"]);
 }
 
-/** Tell everybody something, those who listen to a screen reader, too. */
-export function say(text, kind = "") {
+/** Show a brief message, also announced by screen readers. */
+export function toast(text, kind = "") {
   const note = h("div", { class: `toast ${kind}` }, text);
   put(document.getElementById("say"), note);
   setTimeout(() => note.remove(), 6_000);
 }
 
-/** Call `run` once nothing has happened for `ms`. */
-export function calmly(run, ms) {
+/** `run`, delayed until it has not been called for `ms`. */
+export function debounce(run, ms) {
   let waiting;
-  return (...given) => {
+  return (...args) => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => run(...given), ms);
+    waiting = setTimeout(() => run(...args), ms);
   };
 }
 
-let floating = null;
+let closeCurrent = null;
 
-/** Show a panel below an element until something else is clicked or Escape is pressed; the element gets the focus back. */
-export function float(anchor, panel, { onclose = () => {}, label } = {}) {
-  unfloat();
+/** Show a panel below an element until a click elsewhere or Escape, which returns the focus to the element. */
+export function popover(anchor, panel, { onclose = () => {}, label } = {}) {
+  closePopover();
   const box = h("div", { class: "float", role: "dialog", "aria-label": label }, panel);
   document.body.append(box);
   anchor.setAttribute("aria-expanded", "true");
   const place = () => {
-    // The anchor may have been redrawn meanwhile.
+    // The anchor may have been redrawn.
     if (!anchor.isConnected) return;
     const at = anchor.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8));
@@ -90,12 +89,12 @@ export function float(anchor, panel, { onclose = () => {}, label } = {}) {
     box.style.top = `${top}px`;
   };
   const outside = (event) => {
-    if (!box.contains(event.target) && !anchor.contains(event.target)) unfloat();
+    if (!box.contains(event.target) && !anchor.contains(event.target)) closePopover();
   };
   const key = (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
-    unfloat();
+    closePopover();
     anchor.focus();
   };
   const size = new ResizeObserver(place);
@@ -103,7 +102,7 @@ export function float(anchor, panel, { onclose = () => {}, label } = {}) {
   document.addEventListener("pointerdown", outside, true);
   addEventListener("resize", place);
   box.addEventListener("keydown", key);
-  floating = () => {
+  closeCurrent = () => {
     size.disconnect();
     document.removeEventListener("pointerdown", outside, true);
     removeEventListener("resize", place);
@@ -116,14 +115,14 @@ export function float(anchor, panel, { onclose = () => {}, label } = {}) {
   return box;
 }
 
-/** Close the panel that floats, if one does. */
-export function unfloat() {
-  const close = floating;
-  floating = null;
+/** Close the open popover, if any. */
+export function closePopover() {
+  const close = closeCurrent;
+  closeCurrent = null;
   close?.();
 }
 
-/** A dialog in the middle of the page; resolves with what `done` is given, or null where it was dismissed. */
+/** A modal dialog; resolves with the argument of `done`, or null if dismissed. */
 export function dialog(title, build) {
   return new Promise((resolve) => {
     let answer = null;
@@ -142,15 +141,15 @@ export function dialog(title, build) {
   });
 }
 
-/** Copy a text, and say so. */
+/** Copy a text to the clipboard and confirm it. */
 export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
-    say(`${what} copied`);
+    toast(`${what} copied`);
   } catch {
     await dialog(`Copy ${what}`, (done) => [
       h("textarea", { rows: 8, readonly: true, "aria-label": what, value: text, autofocus: true }),
       h("div", { class: "row end" }, h("button", { onclick: () => done(null) }, "Close")),
-    ].reduce((all, each) => (all.append(each), all), document.createDocumentFragment()));
+    ].reduce((all, child) => (all.append(child), all), document.createDocumentFragment()));
   }
 }

@@ -1,8 +1,8 @@
-// One activity: what happened in a sentence, its fields, similar activities, insights, feedback, and the record as a tree.
+// One activity: a summary sentence, its fields, similar activities, insights, feedback, and the record as a tree.
 
 import * as api from "./api.js";
 import { actionOf, addressOf, appOf, countryOf, objectsOf, sentenceOf, short, userOf } from "./columns.js";
-import { copy, h, put, say } from "./dom.js";
+import { copy, h, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
@@ -59,8 +59,8 @@ function inOneSentence(record) {
   const place = [record.location?.city, countryOf(record) && valueLabel("location.country", countryOf(record))].filter(Boolean).map(short);
   const from = short(addressOf(record));
   return [
-    h("b", {}, short(user) || "Somebody"),
-    record.isImpersonated === true && " on behalf of somebody else",
+    h("b", {}, short(user) || "Unknown user"),
+    record.isImpersonated === true && " on behalf of another user",
     record.isAdminOperation === true && " as an administrator",
     [" in ", short(appOf(record)) || "an app"],
     (from || place.length > 0) && [" from ", from],
@@ -80,7 +80,7 @@ function copies(record) {
   );
 }
 
-/** What is alike within 48 hours before and after. */
+/** Links to similar activities within 48 hours before and after. */
 function around(record, at) {
   if (!Number.isFinite(at)) return null;
   const date = { range: [{ start: at - AROUND, end: at + AROUND }] };
@@ -97,7 +97,7 @@ function around(record, at) {
 
 const list = (value) => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
 
-/** The fields that people look for, and by which filter each is asked for. */
+/** The fields that people look for, with the filter for each. */
 const FACTS = [
   ["Who", [
     ["user.username", (r) => userOf(r)],
@@ -156,14 +156,14 @@ function actions(filter, value) {
 }
 
 function objects(record) {
-  const all = objectsOf(record).filter((each) => isNested(each) && each.id !== undefined && each.id !== null);
+  const all = objectsOf(record).filter((object) => isNested(object) && object.id !== undefined && object.id !== null);
   if (!all.length) return null;
-  const items = all.slice(0, MOST_OBJECTS).map((each) =>
+  const items = all.slice(0, MOST_OBJECTS).map((object) =>
     h(
       "li",
       {},
-      h("span", { class: "grow break" }, short(each.name ?? each.id), " ", h("span", { class: "quiet" }, short(each.serviceObjectType ?? each.type ?? ""))),
-      isNested(each.id) ? null : actions("activityObject", each.id),
+      h("span", { class: "grow break" }, short(object.name ?? object.id), " ", h("span", { class: "quiet" }, short(object.serviceObjectType ?? object.type ?? ""))),
+      isNested(object.id) ? null : actions("activityObject", object.id),
     ),
   );
   const rest = all.length > MOST_OBJECTS && h("li", { class: "quiet" }, `and ${all.length - MOST_OBJECTS} more, in the record`);
@@ -171,12 +171,12 @@ function objects(record) {
 }
 
 function feedback(record, signal) {
-  const given = h("ul", { class: "feedback" });
+  const entries = h("ul", { class: "feedback" });
   const load = async () => {
     const { data } = await api.feedbackOn(record._id, { signal });
-    put(given, data.map((each) => h("li", { class: "break" }, h("b", {}, short(each.who)), ` ${moment(each.at)}: `, short([each.feedback, each.feedbackValue, each.feedbackText].filter(Boolean).join(" · ")))));
+    put(entries, data.map((entry) => h("li", { class: "break" }, h("b", {}, short(entry.who)), ` ${moment(entry.at)}: `, short([entry.feedback, entry.feedbackValue, entry.feedbackText].filter(Boolean).join(" · ")))));
   };
-  const text = h("textarea", { rows: 2, "aria-label": "Feedback", placeholder: "What do you know of this activity?" });
+  const text = h("textarea", { rows: 2, "aria-label": "Feedback", placeholder: "What do you know about this activity?" });
   const send = async (event) => {
     event.preventDefault();
     if (!text.value.trim()) return text.focus();
@@ -184,12 +184,12 @@ function feedback(record, signal) {
       await api.giveFeedback(record._id, { feedbackText: text.value.trim() });
       text.value = "";
       await load();
-      say("Feedback given");
+      toast("Feedback saved");
     } catch (error) {
-      say(error.message, "bad");
+      toast(error.message, "bad");
     }
   };
-  const start = () => load().catch((error) => api.gaveUp(error) || put(given, h("li", {}, failure(error, start))));
+  const start = () => load().catch((error) => api.isAborted(error) || put(entries, h("li", {}, failure(error, start))));
   start();
-  return h("section", { "aria-label": "Feedback" }, h("h3", {}, "Feedback"), given, h("form", { onsubmit: send }, text, h("div", { class: "row end" }, h("button", {}, "Give feedback"))));
+  return h("section", { "aria-label": "Feedback" }, h("h3", {}, "Feedback"), entries, h("form", { onsubmit: send }, text, h("div", { class: "row end" }, h("button", {}, "Give feedback"))));
 }

@@ -1,7 +1,7 @@
-// The panel that sets one filter: its operator, and its values, which it suggests from the data.
+// The panel that edits one filter: its operator and its values, with suggestions from the data.
 
 import * as api from "./api.js";
-import { calmly, h, put } from "./dom.js";
+import { debounce, h, put } from "./dom.js";
 import { failure } from "./failure.js";
 import { parse, stringify, typedNumber } from "./json.js";
 import * as language from "./language.js";
@@ -12,9 +12,9 @@ const SUGGESTED = 50;
 const UNCOUNTABLE = new Set(["text", "date", "created", "activity.id"]);
 const WITHOUT_VALUES = new Set(["isset", "isnotset"]);
 const WITH_SUGGESTIONS = new Set(["eq", "neq", "deq"]);
-/** The operator that finds what merely contains a text, where an operator asks for whole values. */
+/** For operators on whole values: the one that matches values containing a text. */
 const CONTAINING = { eq: "contains", neq: "ncontains" };
-/** Kinds of filters of which a part of a value means something; a part of an address is a network, and whole. */
+/** Kinds of filters where part of a value is meaningful; part of an address is a network, a value of its own. */
 const WITH_PARTS = new Set(["text", "path", "url"]);
 const DAYS = new Set(["gte_ndays", "lte_ndays"]);
 const BOUNDS = new Set(["gt", "gte", "lt", "lte"]);
@@ -27,15 +27,15 @@ const PRESETS = [
   ["Last year", 365],
 ];
 
-/** A panel for a filter. `set(changes)` is told values by operator; null takes an operator away. */
+/** A panel for a filter. It calls `set(changes)` with values by operator; null removes an operator. */
 export function editor({ name, operator, values, others, set }) {
   const state = { operator: operator ?? language.preferred(name), values: values ?? [] };
   const body = h("div", { class: "editor-body" });
   const change = (next) => {
     const before = state.operator;
     Object.assign(state, next);
-    const given = WITHOUT_VALUES.has(state.operator) ? [true] : state.values;
-    set({ [before]: null, [state.operator]: given.length ? given : null });
+    const operands = WITHOUT_VALUES.has(state.operator) ? [true] : state.values;
+    set({ [before]: null, [state.operator]: operands.length ? operands : null });
   };
   const redraw = () => {
     choose.value = state.operator;
@@ -53,18 +53,18 @@ export function editor({ name, operator, values, others, set }) {
         redraw();
       },
     },
-    language.operatorsOf(name).map((each) =>
-      h("option", { value: each, selected: each === state.operator }, language.operatorLabel(name, each)),
+    language.operatorsOf(name).map((id) =>
+      h("option", { value: id, selected: id === state.operator }, language.operatorLabel(name, id)),
     ),
   );
   redraw();
   return h("div", { class: "editor" }, h("div", { class: "row" }, h("strong", {}, language.label(name)), choose), body);
 }
 
-/** Whether values of one operator make sense behind another. */
+/** Whether values of one operator are valid for another. */
 function fits(one, other) {
-  const kind = (each) =>
-    WITHOUT_VALUES.has(each) ? "none" : DAYS.has(each) ? "days" : each === "range" ? "range" : BOUNDS.has(each) ? "bound" : "values";
+  const kind = (operator) =>
+    WITHOUT_VALUES.has(operator) ? "none" : DAYS.has(operator) ? "days" : operator === "range" ? "range" : BOUNDS.has(operator) ? "bound" : "values";
   return kind(one) === kind(other);
 }
 
@@ -108,13 +108,13 @@ function days(state, change, redraw) {
 }
 
 function range(name, state, change) {
-  const given = state.values[0] ?? {};
-  const ends = { start: given.start ?? null, end: given.end ?? null };
+  const bounds = state.values[0] ?? {};
+  const ends = { start: bounds.start ?? null, end: bounds.end ?? null };
   const end = (key, title) =>
     h("label", { class: "field" }, title, one(name, ends[key], (value) => {
       ends[key] = value;
-      const said = Object.fromEntries(Object.entries(ends).filter(([, each]) => each !== null));
-      change({ values: Object.keys(said).length ? [said] : [] });
+      const operand = Object.fromEntries(Object.entries(ends).filter(([, bound]) => bound !== null));
+      change({ values: Object.keys(operand).length ? [operand] : [] });
     }));
   return [end("start", "From"), end("end", "Until")];
 }
@@ -132,8 +132,8 @@ function one(name, value, set) {
 }
 
 /**
- * Values one by one: those chosen, a box to type in, and suggestions with how many activities have them. Enter takes the
- * suggestion that is highlighted; once something is typed that is the value of just this text, or else the first suggestion.
+ * Individual values: the chosen ones, a text box, and suggestions with their counts. Enter takes the highlighted suggestion;
+ * while typing that is the value equal to the text, or else the first suggestion.
  */
 function several(name, state, change, others, redraw) {
   const list = h("div", { class: "suggestions", role: "group", "aria-label": "Suggestions", id: "suggestions" });
@@ -152,12 +152,12 @@ function several(name, state, change, others, redraw) {
     if (option) box.setAttribute("aria-activedescendant", option.querySelector("input, button").id);
     else box.removeAttribute("aria-activedescendant");
   };
-  const draw = (text, found) => {
-    const values = found ?? [];
+  const draw = (text, suggestions) => {
+    const values = suggestions ?? [];
     const isChosen = (value) => state.values.some((other) => comparable(other) === comparable(value));
     const options = [
       ...values.map(({ value, total }) => valueOption(name, value, { total, checked: isChosen(value), toggle })),
-      ...typedOptions(name, state, text, { found, toggle, change }),
+      ...typedOptions(name, state, text, { suggestions, toggle, change }),
     ].map(numbered);
     Object.assign(shown, { text, options, active: -1 });
     put(list, options.map((option) => option.node));
@@ -165,7 +165,7 @@ function several(name, state, change, others, redraw) {
     highlight(text ? Math.max(same, 0) : -1);
     if (shown.awaited === text) take();
   };
-  /** Draw the suggestions for what is typed now. */
+  /** Draw the suggestions for the current text. */
   const suggest = async () => {
     const text = box.value.trim();
     const signal = latest.begin();
@@ -174,15 +174,15 @@ function several(name, state, change, others, redraw) {
     try {
       values = await suggested(name, text, others, signal);
     } catch (error) {
-      if (api.gaveUp(error)) return;
-      // What was typed can be taken all the same.
+      if (api.isAborted(error)) return;
+      // The typed text can still be used.
       draw(text, null);
       list.append(failure(error, suggest));
       return;
     }
     draw(text, values);
   };
-  /** Take what is highlighted, once the suggestions are those for what is typed. */
+  /** Take the highlighted suggestion, once the suggestions match the current text. */
   const take = () => {
     const text = box.value.trim();
     if (shown.text !== text) {
@@ -194,7 +194,7 @@ function several(name, state, change, others, redraw) {
     shown.options[shown.active].take();
     redraw();
   };
-  const suggestSoon = calmly(suggest, 120);
+  const suggestSoon = debounce(suggest, 120);
   const keys = {
     ArrowDown: () => highlight(Math.min(shown.active + 1, shown.options.length - 1)),
     ArrowUp: () => highlight(Math.min(Math.max(shown.active - 1, 0), shown.options.length - 1)),
@@ -228,13 +228,13 @@ function chosen(name, value, remove) {
   return h("span", { class: "value" }, text, h("button", { class: "bare", "aria-label": ["Without ", text], onclick: remove }, "×"));
 }
 
-/** A suggestion gets an id, by which a screen reader is told that it is highlighted. */
+/** Give a suggestion an id, so that screen readers can announce it. */
 function numbered(option, position) {
   option.node.querySelector("input, button").id = `suggestion-${position}`;
   return option;
 }
 
-/** A value of the data as a suggestion: its element, and what Enter does with it. */
+/** A value of the data as a suggestion: its element, and its action for Enter. */
 function valueOption(name, value, { total, checked, toggle }) {
   const text = language.valueLabel(name, value);
   const node = h(
@@ -248,11 +248,11 @@ function valueOption(name, value, { total, checked, toggle }) {
 }
 
 /**
- * What the typed text itself may mean: just this text, or what contains it. The latter comes first where no value begins
- * with the text; `found` is null where that is not known.
+ * The typed text itself as suggestions: as a value, or as `contains`. The latter comes first if no value begins with the
+ * text; `suggestions` is null if that is unknown.
  */
-function typedOptions(name, state, text, { found, toggle, change }) {
-  if (!text || found?.some(({ value }) => isCalled(name, value, text))) return [];
+function typedOptions(name, state, text, { suggestions, toggle, change }) {
+  if (!text || suggestions?.some(({ value }) => isCalled(name, value, text))) return [];
   const option = (operator, take) => ({
     node: h("div", { class: "option" }, h("button", { class: "bare grow", onclick: take }, language.operatorLabel(name, operator), " “", text, "”")),
     take,
@@ -261,32 +261,32 @@ function typedOptions(name, state, text, { found, toggle, change }) {
   const containing = CONTAINING[state.operator];
   if (state.values.length || !containing || !WITH_PARTS.has(language.typeOf(name))) return [just];
   const within = option(containing, () => change({ operator: containing, values: [text] }));
-  return found?.length === 0 ? [within, just] : [just, within];
+  return suggestions?.length === 0 ? [within, just] : [just, within];
 }
 
-/** Whether a text is what a value is called, or the value itself. */
+/** Whether a text is the name of a value, or the value itself. */
 const isCalled = (name, value, text) =>
   [language.valueLabel(name, value), String(value?.id ?? value), stringify(value)].some((called) => called.toLowerCase() === text.toLowerCase());
 
-/** Values that begin with the text, the most frequent first; where values have names, those whose name contains it. */
+/** Values that begin with the text, most frequent first; if values have names, those whose name contains it. */
 async function suggested(name, text, others, signal) {
   const wanted = text.trim().toLowerCase();
   const named = language.choicesOf(name);
-  const asked = { filters: others, facets: [name], limit: named.length ? 1_000 : SUGGESTED, prefix: named.length ? "" : text.trim() };
-  const found = (await api.facets(asked, { signal })).facets[0].values;
-  if (!named.length) return found;
-  const there = new Set(found.map((each) => String(each.value).toLowerCase()));
-  const absent = named.filter((each) => !there.has(String(each.value).toLowerCase())).map((each) => ({ value: each.value, total: each.value === null ? null : 0 }));
-  return [...found, ...absent]
-    .filter((each) => `${language.valueLabel(name, each.value)} ${each.value}`.toLowerCase().includes(wanted))
+  const query = { filters: others, facets: [name], limit: named.length ? 1_000 : SUGGESTED, prefix: named.length ? "" : text.trim() };
+  const frequent = (await api.facets(query, { signal })).facets[0].values;
+  if (!named.length) return frequent;
+  const present = new Set(frequent.map((choice) => String(choice.value).toLowerCase()));
+  const absent = named.filter((choice) => !present.has(String(choice.value).toLowerCase())).map((choice) => ({ value: choice.value, total: choice.value === null ? null : 0 }));
+  return [...frequent, ...absent]
+    .filter((choice) => `${language.valueLabel(name, choice.value)} ${choice.value}`.toLowerCase().includes(wanted))
     .slice(0, SUGGESTED * 2);
 }
 
-/** A typed text as the filter takes it; a name means the value that it names. */
+/** The filter value for a typed text; a name stands for its value. */
 function typed(name, text) {
-  const meant = language.choicesOf(name).find((each) => each.name.toLowerCase() === text.toLowerCase());
+  const meant = language.choicesOf(name).find((choice) => choice.name.toLowerCase() === text.toLowerCase());
   if (meant) return meant.value;
-  if (text.toLowerCase() === "none" && language.choicesOf(name).some((each) => each.value === null)) return null;
+  if (text.toLowerCase() === "none" && language.choicesOf(name).some((choice) => choice.value === null)) return null;
   const type = language.typeOf(name);
   if (type === "int" && /^-?\d+$/.test(text)) return typedNumber(text);
   if (type === "entity" && text.startsWith("{")) {

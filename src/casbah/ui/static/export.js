@@ -1,22 +1,22 @@
-// All that a query finds as a file: the server writes it, this page tells how far it is and fetches it once it is ready.
+// Export: the server writes a query's result to a file; this page shows the progress and downloads it.
 
 import * as api from "./api.js";
-import { dialog, h, put, say } from "./dom.js";
+import { dialog, h, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { frozen, here } from "./place.js";
 import { counted, moment, plural, sentence } from "./words.js";
 
-const LOOK_MS = 250;
-const LOOK_MOST_MS = 2_000;
+const POLL_MS = 250;
+const POLL_MAX_MS = 2_000;
 const UNSURE = new Set([429, 503]);
 
 const FORMATS = [
-  { id: "csv", name: "CSV", help: "One line an activity, for spreadsheets" },
-  { id: "ndjson", name: "NDJSON", help: "One record a line, whole" },
+  { id: "csv", name: "CSV", help: "One line per activity, for spreadsheets" },
+  { id: "ndjson", name: "NDJSON", help: "One complete record per line" },
   { id: "parquet", name: "Parquet", help: "Columns and record, for DuckDB, pandas, Spark" },
 ];
 
-/** The button that exports what a function gives as filters. */
+/** The button that exports the activities matching the filters that a function returns. */
 export function exportButton(filtersNow, totalNow) {
   return h("button", { onclick: () => exporting(filtersNow(), totalNow()) }, "Export");
 }
@@ -28,7 +28,7 @@ async function exporting(filters, total) {
       "div",
       {},
       h("p", { class: "quiet break" }, sentence(filters), total !== null && [": ", plural(total, "activity", "activities")]),
-      FORMATS.map((each) => h("button", { class: "item", onclick: () => done(each) }, each.name, h("span", { class: "quiet" }, each.help))),
+      FORMATS.map((format) => h("button", { class: "item", onclick: () => done(format) }, format.name, h("span", { class: "quiet" }, format.help))),
       earlier,
       h("div", { class: "row end" }, h("button", { onclick: () => done(null) }, "Cancel")),
     ),
@@ -38,7 +38,7 @@ async function exporting(filters, total) {
   if (format) await run(format, frozen(filters, Date.now()));
 }
 
-/** Exports that are still there. */
+/** List earlier exports that still exist. */
 async function showEarlier(node) {
   let data;
   try {
@@ -46,25 +46,25 @@ async function showEarlier(node) {
   } catch (error) {
     return void put(node, failure(error, () => showEarlier(node)));
   }
-  put(node, data.length > 0 && h("h3", {}, "Earlier"), data.map((each) => earlierExport(each, () => showEarlier(node))));
+  put(node, data.length > 0 && h("h3", {}, "Earlier"), data.map((item) => earlierExport(item, () => showEarlier(node))));
 }
 
-function earlierExport(each, again) {
-  const said = each.state === "ready" ? plural(each.rows, "activity", "activities") : (each.error ?? each.state);
-  const what = `${each.format} of ${moment(each.asked)}`;
+function earlierExport(item, again) {
+  const status = item.state === "ready" ? plural(item.rows, "activity", "activities") : (item.error ?? item.state);
+  const what = `${item.format} of ${moment(item.asked)}`;
   const remove = async () => {
     try {
-      await api.deleteExport(each.id);
+      await api.deleteExport(item.id);
       await again();
     } catch (error) {
-      say(error.message, "bad");
+      toast(error.message, "bad");
     }
   };
   return h(
     "div",
     { class: "row" },
-    h("span", { class: "cut grow", title: sentence(each.filters) }, what, ": ", sentence(each.filters), ", ", said),
-    each.state === "ready" && h("button", { "aria-label": `Download ${what}`, onclick: () => fetched(each) }, "Download"),
+    h("span", { class: "cut grow", title: sentence(item.filters) }, what, ": ", sentence(item.filters), ", ", status),
+    item.state === "ready" && h("button", { "aria-label": `Download ${what}`, onclick: () => download(item) }, "Download"),
     h("button", { "aria-label": `Delete ${what}`, onclick: remove }, "Delete"),
   );
 }
@@ -72,50 +72,50 @@ function earlierExport(each, again) {
 async function run(format, filters) {
   const controller = new AbortController();
   const bar = h("progress", { max: "1", value: 0, "aria-label": "Progress" });
-  const text = h("p", { class: "quiet", role: "status" }, "Beginning …");
+  const text = h("p", { class: "quiet", role: "status" }, "Starting …");
   const closed = dialog("Exporting", (done) => {
     controller.signal.addEventListener("abort", () => done(null));
     return h("div", {}, text, bar, h("div", { class: "row end" }, h("button", { onclick: () => controller.abort() }, "Cancel")));
   });
   closed.then(() => controller.abort());
-  const told = ({ rows, total }) => {
+  const showProgress = ({ rows, total }) => {
     bar.value = total ? rows / total : 0;
-    put(text, total === null ? "Beginning …" : `${counted(rows)} of ${counted(total)}`);
+    put(text, total === null ? "Starting …" : `${counted(rows)} of ${counted(total)}`);
   };
-  let begun = null;
+  let started = null;
   try {
     const { sort, direction } = here();
-    begun = await api.beginExport({ filters, format: format.id, sortField: sort, sortDirection: direction });
-    const done = await finished(begun, told, controller.signal);
-    if (done.state === "ready") fetched(done);
-    else say(`The export failed: ${done.error}`, "bad");
+    started = await api.beginExport({ filters, format: format.id, sortField: sort, sortDirection: direction });
+    const done = await finished(started, showProgress, controller.signal);
+    if (done.state === "ready") download(done);
+    else toast(`The export failed: ${done.error}`, "bad");
   } catch (error) {
-    if (!api.gaveUp(error)) say(error.message, "bad");
-    else if (begun) await api.deleteExport(begun.id).catch(() => {});
+    if (!api.isAborted(error)) toast(error.message, "bad");
+    else if (started) await api.deleteExport(started.id).catch(() => {});
   }
   controller.abort();
 }
 
-/** An export once it has ended; `told` is given how far it is. */
-async function finished(begun, told, signal) {
-  let now = begun;
-  for (let wait = LOOK_MS; now.state === "waiting" || now.state === "running"; wait = Math.min(wait * 1.5, LOOK_MOST_MS)) {
+/** Wait until an export has ended; calls `showProgress` with its state. */
+async function finished(started, showProgress, signal) {
+  let now = started;
+  for (let wait = POLL_MS; now.state === "waiting" || now.state === "running"; wait = Math.min(wait * 1.5, POLL_MAX_MS)) {
     await new Promise((resolve) => setTimeout(resolve, wait));
     try {
-      now = await api.exportOf(begun.id, { signal });
-      told(now);
+      now = await api.exportOf(started.id, { signal });
+      showProgress(now);
     } catch (error) {
-      // It is looked again; the export itself goes on.
+      // Poll again; the export itself continues.
       if (!UNSURE.has(error.status)) throw error;
     }
   }
   return now;
 }
 
-function fetched({ id, rows }) {
+function download({ id, rows }) {
   const link = h("a", { href: api.exportFile(id), download: "" });
   document.body.append(link);
   link.click();
   link.remove();
-  say(`${plural(rows, "activity", "activities")} exported`);
+  toast(`${plural(rows, "activity", "activities")} exported`);
 }

@@ -1,4 +1,4 @@
-// The most frequent values under the current query, each with its exact count; a click filters by it.
+// The most frequent values of the current query, with exact counts; a click filters by a value.
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
@@ -14,15 +14,15 @@ const KEY = "facets";
 
 function chosen() {
   try {
-    const found = JSON.parse(localStorage.getItem(KEY));
-    if (Array.isArray(found)) return found.filter((each) => typeof each === "string" && !UNCOUNTABLE.has(each));
+    const names = JSON.parse(localStorage.getItem(KEY));
+    if (Array.isArray(names)) return names.filter((name) => typeof name === "string" && !UNCOUNTABLE.has(name));
   } catch {
-    // Nothing was chosen, or something else stands there.
+    // No choice was saved, or it is invalid.
   }
   return USUAL;
 }
 
-/** The facets; `load(filters, signal)` asks for them and draws them, `clear(content)` takes them away. */
+/** The facets; `load(filters, signal)` fetches and draws them, `clear(content)` replaces them. */
 export function facets() {
   const list = h("div", { class: "facet-list" });
   const add = h(
@@ -41,18 +41,18 @@ export function facets() {
   const node = h("section", { class: "facets", "aria-label": "Top values" }, h("div", { class: "row" }, h("h2", {}, "Top values"), h("span", { class: "grow" }), add), list);
   const load = async (filters, signal) => {
     again = () => load(filters, signal);
-    const names = chosen().filter((each) => known().includes(each));
-    put(add, h("option", { value: "" }, "Add …"), known().filter((each) => !names.includes(each) && !UNCOUNTABLE.has(each)).map((each) => h("option", { value: each }, label(each))));
+    const names = chosen().filter((name) => known().includes(name));
+    put(add, h("option", { value: "" }, "Add …"), known().filter((name) => !names.includes(name) && !UNCOUNTABLE.has(name)).map((name) => h("option", { value: name }, label(name))));
     if (!names.length) return void put(list);
-    const found = await Promise.all(names.map((each) => asked(filters, each, SHOWN + 1, signal)));
-    put(list, found.map((each) => facet(each.facets[0], each.total, filters, again)));
+    const results = await Promise.all(names.map((name) => fetchFacet(filters, name, SHOWN + 1, signal)));
+    put(list, results.map((result) => facet(result.facets[0], result.total, filters, again)));
   };
   const clear = (content) => put(list, content);
   return { node, load, clear };
 }
 
-/** The values of one filter. Of an activity's types the category alone: its others say the same in other words. */
-function asked(filters, name, limit, signal) {
+/** The values of one filter. For activity types only the category: the other types repeat it in other words. */
+function fetchFacet(filters, name, limit, signal) {
   const prefix = name === "activity.eventActionType" ? "event_category_" : "";
   return api.facets({ filters, facets: [name], limit, prefix }, { signal });
 }
@@ -60,19 +60,19 @@ function asked(filters, name, limit, signal) {
 function facet({ filter, values }, total, filters, again) {
   const box = h("div", { class: "facet-values" });
   const draw = (shown, more) => {
-    const all = shown.map((each) => row(filter, each, total));
-    put(box, all, !shown.length && h("p", { class: "quiet" }, "none"), more && h("button", { class: "bare", onclick: expand }, "More"));
+    const all = shown.map((value) => row(filter, value, total));
+    put(box, all, !shown.length && h("p", { class: "quiet" }, "No values"), more && h("button", { class: "bare", onclick: expand }, "More"));
   };
   const expand = async () => {
-    const found = await asked(filters, filter, MORE);
-    draw(found.facets[0].values, false);
+    const result = await fetchFacet(filters, filter, MORE);
+    draw(result.facets[0].values, false);
   };
   const drop = () => {
-    localStorage.setItem(KEY, JSON.stringify(chosen().filter((each) => each !== filter)));
+    localStorage.setItem(KEY, JSON.stringify(chosen().filter((name) => name !== filter)));
     again();
   };
   draw(values.slice(0, SHOWN), values.length > SHOWN);
-  const remove = h("button", { class: "bare drop", "aria-label": `Without top values of ${label(filter)}`, onclick: drop }, "×");
+  const remove = h("button", { class: "bare drop", "aria-label": `Remove top values of ${label(filter)}`, onclick: drop }, "×");
   return h("section", { class: "facet" }, h("div", { class: "row" }, h("h3", {}, label(filter)), h("span", { class: "grow" }), remove), box);
 }
 

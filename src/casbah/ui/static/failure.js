@@ -1,10 +1,10 @@
-// What is shown in place of an answer: what kind of failure it was, the server's words, and a way to try again.
+// Shown instead of a result: the kind of failure, the server's message, and a button to retry.
 
 import { h } from "./dom.js";
 
 const TOO_MANY = 429;
 
-/** The kind of a failure in a few words. */
+/** The heading for a failure. */
 export function heading({ status }) {
   if (status === undefined) return "This page has a bug";
   if (status === 0) return "Cannot reach the server";
@@ -12,7 +12,7 @@ export function heading({ status }) {
   return status >= 500 ? "Server error" : "Request failed";
 }
 
-/** A failure as an element; `retry` runs on request where another attempt can help. */
+/** A failure as an element, with a button for `retry` if another attempt can help. */
 export function failure(error, retry) {
   const title = heading(error);
   const mayHelp = error.status === 0 || error.status === TOO_MANY || error.status >= 500;

@@ -1,13 +1,13 @@
-// The filter bar: free text, the basic filters, all the others, and what is asked as chips that read as a sentence.
+// The filter bar: free text, basic filters, all other filters, and the current filters as chips that read like a sentence.
 
-import { float, h, put, unfloat } from "./dom.js";
+import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
 import { BASIC, filters as known, label } from "./language.js";
 import { go, here, withCondition, without } from "./place.js";
 import { hasHidden } from "./visible.js";
 import { condition } from "./words.js";
 
-/** The bar; `draw()` shows the state of the address. */
+/** The bar; `draw()` shows the state in the URL. */
 export function filterBar() {
   const chips = h("ul", { class: "chips", "aria-label": "Filters" });
   const search = h("input", {
@@ -21,8 +21,8 @@ export function filterBar() {
   const more = h("button", { class: "add", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(more) }, "More filters");
   const draw = () => {
     const { filters } = here();
-    const asked = filters.text?.text;
-    search.value = asked === undefined ? "" : Array.isArray(asked) ? asked.join(" ") : String(asked);
+    const words = filters.text?.text;
+    search.value = words === undefined ? "" : Array.isArray(words) ? words.join(" ") : String(words);
     put(chips, drawn(filters));
   };
   const node = h(
@@ -48,22 +48,22 @@ function opener(name) {
   return button;
 }
 
-/** Every chip: one for each operator of each filter. Searched words are in the box already, which cannot show hidden characters. */
+/** One chip per operator of each filter, except searched words: the box shows them, unless they have hidden characters. */
 function drawn(filters) {
   const all = Object.entries(filters).flatMap(([name, operators]) =>
-    Object.entries(operators ?? {}).map(([operator, given]) => [name, operator, given]),
+    Object.entries(operators ?? {}).map(([operator, operands]) => [name, operator, operands]),
   );
-  const shown = all.filter(([name, operator, given]) => !(name === "text" && operator === "text" && !hasHidden(String(given))));
-  const items = shown.map(([name, operator, given]) => h("li", {}, chip(name, operator, given)));
+  const shown = all.filter(([name, operator, operands]) => !(name === "text" && operator === "text" && !hasHidden(String(operands))));
+  const items = shown.map(([name, operator, operands]) => h("li", {}, chip(name, operator, operands)));
   if (all.length) items.push(h("li", {}, h("button", { class: "bare", onclick: () => go({ filters: {}, open: null }) }, "Clear all")));
   return items;
 }
 
-function chip(name, operator, given) {
-  const [what, how, values] = condition(name, operator, given);
+function chip(name, operator, operands) {
+  const [what, how, values] = condition(name, operator, operands);
   const open = h(
     "button",
-    { class: "chip-open", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(open, name, operator, given) },
+    { class: "chip-open", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(open, name, operator, operands) },
     h("span", { class: "chip-what" }, what),
     ` ${how} `,
     values.length > 0 && h("b", {}, values),
@@ -80,16 +80,16 @@ function chip(name, operator, given) {
   return h("span", { class: "chip" }, open, remove);
 }
 
-/** Open the panel of a filter; what is set takes effect at once. */
-export function edit(anchor, name, operator, given) {
-  const there = here().filters[name] ?? {};
-  const first = operator ?? Object.keys(there)[0];
-  const values = given ?? there[first];
+/** Open the panel of a filter; changes take effect at once. */
+export function edit(anchor, name, operator, operands) {
+  const current = here().filters[name] ?? {};
+  const first = operator ?? Object.keys(current)[0];
+  const values = operands ?? current[first];
   const set = (changes) => {
     const all = Object.entries(changes).reduce((so, [changed, next]) => withCondition(so, name, changed, next), here().filters);
     go({ filters: all, open: null });
   };
-  float(
+  popover(
     anchor,
     editor({
       name,
@@ -102,10 +102,10 @@ export function edit(anchor, name, operator, given) {
   );
 }
 
-/** Choose a filter out of all. */
+/** Choose one of all filters. */
 function choose(anchor) {
   const items = known().map((name) =>
-    h("button", { class: "item", "data-name": `${label(name)} ${name}`.toLowerCase(), onclick: () => (unfloat(), edit(anchor, name)) }, label(name), h("code", {}, name)),
+    h("button", { class: "item", "data-name": `${label(name)} ${name}`.toLowerCase(), onclick: () => (closePopover(), edit(anchor, name)) }, label(name), h("code", {}, name)),
   );
   const narrow = h("input", {
     type: "search",
@@ -113,8 +113,8 @@ function choose(anchor) {
     "aria-label": "Find a filter",
     autofocus: true,
     oninput: () => {
-      for (const each of items) each.hidden = !each.dataset.name.includes(narrow.value.trim().toLowerCase());
+      for (const item of items) item.hidden = !item.dataset.name.includes(narrow.value.trim().toLowerCase());
     },
   });
-  float(anchor, h("div", { class: "menu" }, narrow, items), { label: "Filters" });
+  popover(anchor, h("div", { class: "menu" }, narrow, items), { label: "Filters" });
 }

@@ -1,4 +1,4 @@
-// What else a user or an address did in the 30 days around an activity; each number leads to the query behind it.
+// What else a user or an address did in the 30 days before an activity; each number links to its query.
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
@@ -27,13 +27,13 @@ const OF_ADDRESS = [
   ["Apps", "service"],
 ];
 
-/** Insights on the user and on the address of a record, as far as it has them. */
+/** Insights on a record's user and address, if it has them. */
 export function insights({ user, ip, at }, signal) {
-  const found = [
+  const sections = [
     user && about("This user", "user.username", user, OF_USER, at, signal),
     ip && about("This IP address", "ip.address", ip, OF_ADDRESS, at, signal),
   ].filter(Boolean);
-  return found.length ? h("section", { "aria-label": "Insights" }, h("h3", {}, `Insights: ${DAYS} days until then`), found) : null;
+  return sections.length ? h("section", { "aria-label": "Insights" }, h("h3", {}, `Insights: previous ${DAYS} days`), sections) : null;
 }
 
 function about(title, filter, value, facets, at, signal) {
@@ -43,7 +43,7 @@ function about(title, filter, value, facets, at, signal) {
   const box = h("div", { class: "insight" }, h("h4", {}, title), h("p", { class: "quiet" }, "Counting …"));
   const start = () =>
     load(box, { title, mine, filters, window, facets, filter }, signal).catch((error) => {
-      if (!api.gaveUp(error)) put(box, h("h4", {}, title), failure(error, start));
+      if (!api.isAborted(error)) put(box, h("h4", {}, title), failure(error, start));
     });
   start();
   return box;
@@ -69,7 +69,7 @@ async function load(box, { title, mine, filters, window, facets, filter }, signa
       pair("Administrative", link(admin.total, administrative)),
       oldest && pair("First seen", h("a", { href: address({ filters: mine, direction: "asc", open: oldest._id }) }, moment(oldest.timestamp))),
     ),
-    counts.facets.map((each, position) => frequent(facets[position][0], each, filters, filter)),
+    counts.facets.map((facet, position) => frequent(facets[position][0], facet, filters, filter)),
   );
 }
 
@@ -84,9 +84,9 @@ function frequent(title, { filter, values }, filters, own) {
   return h("div", { class: "frequent" }, h("h5", {}, title), h("ul", {}, items));
 }
 
-/** Activities by day; each bar leads to its day. */
-function sparkline(found, filters, window) {
-  const totals = new Map(found.spans.map((each) => [each.start, each.total]));
+/** Activities per day; each bar links to its day. */
+function sparkline(result, filters, window) {
+  const totals = new Map(result.spans.map((span) => [span.start, span.total]));
   const begin = Math.floor(window.start / DAY) * DAY;
   const most = Math.max(1, ...totals.values());
   const bars = Array.from({ length: DAYS + 1 }, (_, day) => {

@@ -1,6 +1,6 @@
-// JSON whose numbers keep their digits. JavaScript's numbers hold integers up to 2^53 and some 17 digits; records hold more.
+// JSON that preserves all digits of numbers. JavaScript numbers have about 17 digits; records may have more.
 
-/** A number that JavaScript's numbers would change: 9007199254740993, 0.1234567890123456789, 1.0. It is its text. */
+/** A number that JavaScript would change, kept as text: 9007199254740993, 0.1234567890123456789, 1.0. */
 export class Exact {
   constructor(text) {
     this.text = text;
@@ -15,10 +15,10 @@ export class Exact {
   }
 }
 
-/** Whether a value has parts: a list or an object, and no number. */
+/** Whether a value is a list or an object. */
 export const isNested = (value) => value !== null && typeof value === "object" && !(value instanceof Exact);
 
-/** The number of a JSON number's text: a plain one where that has the same text, an Exact one otherwise. */
+/** The value of a JSON number: a plain number if it converts back to the same text, else an Exact. */
 const number = (text) => (String(Number(text)) === text ? Number(text) : new Exact(text));
 
 /** A typed number with all its digits; null if the text is not a number. */
@@ -37,13 +37,13 @@ const nativeSource = (() => {
 /** The value of a JSON text. Raises SyntaxError. */
 export const parse = (text) => (nativeSource ? parseWithSource(text) : parseWithMarks(text));
 
-/** For browsers that give the source text of each number to a reviver (since 2025 all of them do). */
+/** For browsers that pass the source text of numbers to a reviver (all since 2025). */
 export const parseWithSource = (text) =>
   JSON.parse(text, (_, value, context) => (typeof value === "number" ? number(context.source) : value));
 
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 
-/** For all others: each number that would change is put into the text as `{"<mark>": "<digits>"}`, with a mark nobody can guess. */
+/** For other browsers: replace each number that would change with `{"<mark>": "<digits>"}`, with an unguessable mark. */
 export function parseWithMarks(text) {
   const mark = newMark();
   const kept = (token) => token.startsWith('"') || !(number(token) instanceof Exact);
@@ -51,7 +51,7 @@ export function parseWithMarks(text) {
   return JSON.parse(marked, (_, value) => (isNested(value) && Object.hasOwn(value, mark) ? new Exact(value[mark]) : value));
 }
 
-/** The JSON text of a value, every number with its digits. */
+/** The JSON text of a value, with all digits of numbers. */
 export function stringify(value, indent = 0) {
   const mark = newMark();
   let exact = false;

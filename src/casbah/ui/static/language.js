@@ -1,11 +1,10 @@
-// The filters and operators as people read them. Which there are, and which operators a filter takes, the server says;
-// here is only what they are called.
+// Display names of filters and operators. The server says which exist and which operators a filter takes.
 
 import * as api from "./api.js";
 import { isNested, stringify } from "./json.js";
 import { cut } from "./visible.js";
 
-/** What filters are called, in the order in which people look for them; the first few are the basic ones. */
+/** Display names of filters, most used first. */
 export const LABELS = {
   "service": "App",
   "user.username": "User",
@@ -44,11 +43,11 @@ export const LABELS = {
 
 export const BASIC = ["service", "user.username", "ip.address", "actionType", "location.country", "date"];
 
-/** What operators are called between a filter and its values. */
+/** Display names of operators, between a filter and its values. */
 export const OPERATORS = {
   eq: "is",
   neq: "is not",
-  deq: "has another than",
+  deq: "has a value other than",
   contains: "contains",
   ncontains: "does not contain",
   startswith: "begins with",
@@ -77,18 +76,18 @@ const LONGEST = 300;
 
 const known = { filters: new Map(), names: new Map() };
 
-/** Ask the server what there is; to be done once, before anything else here is of use. */
+/** Load filters and choices from the server. Call once, before using anything else here. */
 export async function learn() {
-  const [said, named] = await Promise.all([api.metadata(), api.choices()]);
+  const [metadata, choices] = await Promise.all([api.metadata(), api.choices()]);
   known.filters = new Map(
-    said.filters.map((each) => [each.name, { type: each.inputType.type, operators: each.operators }]),
+    metadata.filters.map((item) => [item.name, { type: item.inputType.type, operators: item.operators }]),
   );
-  known.names = new Map(named.data.map((each) => [each.filter, new Map(each.values.map((one) => [key(one.value), one]))]));
+  known.names = new Map(choices.data.map((item) => [item.filter, new Map(item.values.map((choice) => [key(choice.value), choice]))]));
 }
 
 const key = (value) => (value === null ? "null" : String(value).toLowerCase());
 
-/** The filters that the server has, by name, in our order. */
+/** The names of the server's filters, in our order. */
 export const filters = () => {
   const ours = Object.keys(LABELS).filter((name) => known.filters.has(name));
   return [...ours, ...[...known.filters.keys()].filter((name) => !(name in LABELS))];
@@ -96,21 +95,21 @@ export const filters = () => {
 
 export const label = (name) => LABELS[name] ?? name;
 export const typeOf = (name) => known.filters.get(name)?.type ?? "text";
-export const operatorsOf = (name) => known.filters.get(name)?.operators.map((each) => each.id) ?? ["eq"];
+export const operatorsOf = (name) => known.filters.get(name)?.operators.map((operator) => operator.id) ?? ["eq"];
 
-/** The operator that people mean most often: by days, by words, or the first that is documented for the filter. */
+/** The default operator: days for dates, words for free text, else the filter's first documented one. */
 export function preferred(name) {
   const usual = { ms: "gte_ndays", words: "text" }[typeOf(name)];
-  return usual ?? known.filters.get(name)?.operators.find((each) => each.documented)?.id ?? operatorsOf(name)[0];
+  return usual ?? known.filters.get(name)?.operators.find((operator) => operator.documented)?.id ?? operatorsOf(name)[0];
 }
 
 export const opposite = (operator) => OPPOSITES[operator];
 export const isMoment = (name) => typeOf(name) === "ms";
 
-/** The choices of a filter whose values have names: [{value, name}], or none. */
+/** The choices of a filter whose values have names: [{value, name}], else []. */
 export const choicesOf = (name) => [...(known.names.get(name)?.values() ?? [])];
 
-/** What an operator is called with a filter. */
+/** The display name of an operator of a filter. */
 export function operatorLabel(name, operator) {
   const type = typeOf(name);
   if (type === "ms" && operator in OF_MOMENTS) return OF_MOMENTS[operator];
@@ -118,15 +117,15 @@ export function operatorLabel(name, operator) {
   return OPERATORS[operator] ?? operator;
 }
 
-/** What a value is called; a long one is cut. */
+/** The display name of a value, truncated. */
 export function valueLabel(name, value) {
-  const found = known.names.get(name)?.get(key(value));
-  if (found) return found.name;
+  const choice = known.names.get(name)?.get(key(value));
+  if (choice) return choice.name;
   if (value === null) return "none";
   return cut(isNested(value) ? String(value.id ?? stringify(value)) : String(value), LONGEST);
 }
 
-/** Remember what the records themselves call their apps, where the server's catalogue does not know them. */
+/** Remember app names from records, for apps that the server's catalogue does not know. */
 export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();
   known.names.set("service", apps);

@@ -1,8 +1,8 @@
-// The activity log: the filter bar, the histogram, the top values, and the table, which goes on from where it ends.
+// The activity log: the filter bar, the histogram, the top values, and the table, which loads more rows while scrolling.
 
 import * as api from "./api.js";
 import { COLUMNS, short, show as showColumns, shown as shownColumns } from "./columns.js";
-import { copy, dialog, float, h, put, setTitle } from "./dom.js";
+import { copy, dialog, popover, h, put, setTitle } from "./dom.js";
 import { drawer } from "./drawer.js";
 import { exportButton } from "./export.js";
 import { facets } from "./facets.js";
@@ -19,7 +19,7 @@ const PAGE = 100;
 const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
-/** The view; `draw()` shows the state of the address, `leave()` ends what goes on in the background. */
+/** The view; `draw()` shows the state in the URL, `leave()` stops background work. */
 export function log() {
   const bar = filterBar();
   const bars = histogram();
@@ -46,37 +46,37 @@ export function log() {
   );
   node.addEventListener("keydown", (event) => event.key === "Escape" && here().open && go({ open: null }));
 
-  const onScreen = new IntersectionObserver((seen) => seen.some((each) => each.isIntersecting) && next(), { rootMargin: "600px" });
+  const onScreen = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && next(), { rootMargin: "600px" });
   onScreen.observe(rest);
   const ask = () => document.hidden || askForNew();
   const asking = setInterval(ask, ASK_FOR_NEW_MS);
   document.addEventListener("visibilitychange", ask);
 
   async function load() {
-    const asked = here();
+    const view = here();
     const signal = latest.begin();
-    Object.assign(state, { key: keyOf(asked), rows: [], ids: new Set(), ended: true, loading: true, filters: frozen(asked.filters, Date.now()) });
+    Object.assign(state, { key: keyOf(view), rows: [], ids: new Set(), ended: true, loading: true, filters: frozen(view.filters, Date.now()) });
     fresh.hidden = true;
     for (const part of parts) part.setAttribute("aria-busy", "true");
-    setTitle(sentence(asked.filters));
+    setTitle(sentence(view.filters));
     try {
-      const page = await api.list({ filters: state.filters, sortField: asked.sort, sortDirection: asked.direction, limit: PAGE }, { signal });
-      remember(asked.filters);
+      const page = await api.list({ filters: state.filters, sortField: view.sort, sortDirection: view.direction, limit: PAGE }, { signal });
+      remember(view.filters);
       state.total = page.total;
       put(total, plural(page.total, "activity", "activities"));
       put(body);
-      drawHead(asked);
+      drawHead(view);
       add(page);
     } catch (error) {
-      if (!api.gaveUp(error)) showFailure(error);
+      if (!api.isAborted(error)) showFailure(error);
       return;
     }
     for (const part of [total, table]) part.removeAttribute("aria-busy");
-    // Only now, for the rows are what is waited for, and they would share the machine and the connections with all of these.
-    for (const each of [bars, top]) beside(each, signal);
+    // Only now: the rows matter most, and these requests would compete with them for the machine and connections.
+    for (const part of [bars, top]) loadPart(part, signal);
   }
 
-  /** Nothing of an earlier query is left beside what says that this one failed. */
+  /** Show the failure, and remove the results of the earlier query. */
   function showFailure(error) {
     Object.assign(state, { loading: false, total: null });
     put(total, heading(error));
@@ -86,25 +86,25 @@ export function log() {
     for (const part of parts) part.removeAttribute("aria-busy");
   }
 
-  /** The histogram, or the top values: busy until they are those of the rows. */
-  async function beside(part, signal) {
+  /** Load the histogram or the top values; busy until they match the rows. */
+  async function loadPart(part, signal) {
     try {
       await part.load(state.filters, signal);
     } catch (error) {
-      if (api.gaveUp(error)) return;
-      part.clear(failure(error, () => beside(part, signal)));
+      if (api.isAborted(error)) return;
+      part.clear(failure(error, () => loadPart(part, signal)));
     }
     part.node.removeAttribute("aria-busy");
   }
 
-  /** The next page begins where the table ends: at its last moment, past those that are shown of it. */
+  /** Load the next page, from the timestamp of the last row, skipping the rows shown that share it. */
   async function next() {
     if (state.ended || state.loading || !state.rows.length) return;
     state.loading = true;
     const { sort, direction } = here();
     const key = SORT_KEYS[sort];
     const last = Number(state.rows.at(-1)[key]);
-    const skip = state.rows.filter((each) => Number(each[key]) === last).length;
+    const skip = state.rows.filter((row) => Number(row[key]) === last).length;
     const filters = withCondition(state.filters, sort, direction === "desc" ? "lte" : "gte", [last]);
     try {
       add(await api.list({ filters, sortField: sort, sortDirection: direction, limit: PAGE, skip }));
@@ -119,17 +119,17 @@ export function log() {
   }
 
   function add(page) {
-    const arrived = page.data.filter((each) => !state.ids.has(each._id));
-    for (const each of arrived) state.ids.add(each._id);
-    learnFrom(arrived);
-    state.rows.push(...arrived);
-    body.append(...arrived.map(row));
+    const added = page.data.filter((record) => !state.ids.has(record._id));
+    for (const record of added) state.ids.add(record._id);
+    learnFrom(added);
+    state.rows.push(...added);
+    body.append(...added.map(row));
     state.ended = !page.hasNext;
     state.loading = false;
-    const text = state.total === 0 ? "No activities match. Remove a filter or widen the time range." : state.ended ? "That is all." : `${counted(state.rows.length)} shown`;
+    const text = state.total === 0 ? "No activities match. Remove a filter or widen the time range." : state.ended ? "End of results." : `${counted(state.rows.length)} shown`;
     put(rest, h("p", { class: "quiet" }, text), !state.ended && h("button", { onclick: next }, "Show more"));
     mark(here().open);
-    // Told anew, for what is below may still, or again, be on screen.
+    // Observe again, as the end of the table may still be visible.
     onScreen.unobserve(rest);
     onScreen.observe(rest);
   }
@@ -144,7 +144,7 @@ export function log() {
       fresh.hidden = more <= 0;
       put(fresh, `${counted(Math.max(more, 0))} new`);
     } catch {
-      // It is asked again soon, and whatever is wrong shows at the next query.
+      // The next poll is soon, and a persistent problem shows at the next query.
     }
   }
 
@@ -156,10 +156,10 @@ export function log() {
       h(
         "tr",
         {},
-        shownColumns().map((each) =>
-          each.id === by
-            ? h("th", { scope: "col", "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Turn the order", onclick: turn }, each.title, direction === "desc" ? " ↓" : " ↑"))
-            : h("th", { scope: "col", class: each.wide ? "wide" : "" }, each.title),
+        shownColumns().map((column) =>
+          column.id === by
+            ? h("th", { scope: "col", "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Reverse the order", onclick: turn }, column.title, direction === "desc" ? " ↓" : " ↑"))
+            : h("th", { scope: "col", class: column.wide ? "wide" : "" }, column.title),
         ),
       ),
     );
@@ -179,20 +179,20 @@ export function log() {
     go({ open: record._id });
   }
 
-  /** Up and down go through the rows; where the drawer is open, it follows. */
+  /** Arrow keys move between rows; an open drawer follows. */
   function move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const now = event.target.closest("tr");
-    if (!step || !now) return;
-    const beside = step > 0 ? now.nextElementSibling : now.previousElementSibling;
-    if (!beside) return;
+    const current = event.target.closest("tr");
+    if (!step || !current) return;
+    const sibling = step > 0 ? current.nextElementSibling : current.previousElementSibling;
+    if (!sibling) return;
     event.preventDefault();
-    beside.querySelector("a.open")?.focus();
-    if (here().open) go({ open: beside.dataset.id }, { replace: true });
+    sibling.querySelector("a.open")?.focus();
+    if (here().open) go({ open: sibling.dataset.id }, { replace: true });
   }
 
   function mark(id) {
-    for (const each of body.querySelectorAll("tr.marked")) each.classList.remove("marked");
+    for (const row of body.querySelectorAll("tr.marked")) row.classList.remove("marked");
     if (id) body.querySelector(`tr[data-id="${CSS.escape(id)}"]`)?.classList.add("marked");
   }
 
@@ -208,9 +208,9 @@ export function log() {
       if (left && !document.activeElement?.closest(".drawer, table, dialog")) left.focus({ preventScroll: true });
       return;
     }
-    const there = state.rows.find((each) => each._id === id);
+    const loaded = state.rows.find((row) => row._id === id);
     try {
-      const record = there ?? (await api.fetchOne(id));
+      const record = loaded ?? (await api.fetchOne(id));
       if (state.mark !== id) return;
       details.show(record);
       if (!document.activeElement?.closest("tbody") || !before) details.node.focus({ preventScroll: true });
@@ -234,10 +234,10 @@ export function log() {
   }
 
   function draw() {
-    const asked = here();
+    const place = here();
     bar.draw();
-    if (keyOf(asked) !== state.key) load();
-    open(asked.open);
+    if (keyOf(place) !== state.key) load();
+    open(place.open);
   }
 
   function leave() {
@@ -252,7 +252,7 @@ export function log() {
 
 const keyOf = ({ filters, sort, direction, by }) => stringify([filters, sort, direction, by]);
 
-/** The button that shows what is asked of the API. */
+/** The button that shows the API request of the view. */
 function request() {
   const show = () => {
     const { filters, sort, direction } = here();
@@ -273,32 +273,32 @@ function request() {
   return h("button", { onclick: show }, "API");
 }
 
-/** The button for what the table looks like: columns, density, time zone. */
+/** The button for the table's columns, density and time zone. */
 function view(redraw) {
   const button = h("button", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => open() }, "View");
   const open = () => {
-    const chosen = new Set(shownColumns().map((each) => each.id));
-    const columns = COLUMNS.map((each) =>
+    const chosen = new Set(shownColumns().map((column) => column.id));
+    const columns = COLUMNS.map((column) =>
       h("label", { class: "option" }, h("input", {
         type: "checkbox",
-        checked: chosen.has(each.id),
+        checked: chosen.has(column.id),
         onchange: (event) => {
-          chosen[event.target.checked ? "add" : "delete"](each.id);
+          chosen[event.target.checked ? "add" : "delete"](column.id);
           showColumns([...chosen]);
           redraw();
         },
-      }), each.title),
+      }), column.title),
     );
     const one = (text, name, checked, set) => h("label", { class: "option" }, h("input", { type: "radio", name, checked, onchange: () => (set(), redraw()) }), text);
     const density = localStorage.getItem("density") ?? "cosy";
-    float(
+    popover(
       button,
       h(
         "div",
         { class: "menu" },
         h("fieldset", {}, h("legend", {}, "Columns"), columns),
         h("fieldset", {}, h("legend", {}, "Rows"), one("Cosy", "density", density === "cosy", () => localStorage.setItem("density", "cosy")), one("Dense", "density", density === "dense", () => localStorage.setItem("density", "dense"))),
-        h("fieldset", {}, h("legend", {}, "Times"), one("UTC", "zone", !isLocal(), () => setLocal(false)), one("This computer's", "zone", isLocal(), () => setLocal(true))),
+        h("fieldset", {}, h("legend", {}, "Times"), one("UTC", "zone", !isLocal(), () => setLocal(false)), one("Local time", "zone", isLocal(), () => setLocal(true))),
       ),
       { label: "View" },
     );

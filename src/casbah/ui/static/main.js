@@ -1,7 +1,7 @@
-// Which view is shown at which address, and who is asking.
+// Selects the view for the URL, and handles sign-in.
 
 import * as api from "./api.js";
-import { h, put, say, setTitle, unfloat } from "./dom.js";
+import { h, put, toast, setTitle, closePopover } from "./dom.js";
 import { failure } from "./failure.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
@@ -27,14 +27,14 @@ let me = null;
 let form = null;
 let shown = { path: null, view: null };
 
-const here = () => VIEWS.find((each) => each.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? VIEWS[0];
+const here = () => VIEWS.find((view) => view.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? VIEWS[0];
 
 function draw() {
   if (!me) return;
   const wanted = here();
-  put(nav, VIEWS.filter((each) => !each.needs || me.scopes.includes(each.needs)).map((each) => h("a", { href: each.path, "aria-current": each === wanted ? "page" : null }, each.title)), h("a", { href: "/docs", target: "_blank" }, "API"));
+  put(nav, VIEWS.filter((view) => !view.needs || me.scopes.includes(view.needs)).map((view) => h("a", { href: view.path, "aria-current": view === wanted ? "page" : null }, view.title)), h("a", { href: "/docs", target: "_blank" }, "API"));
   if (shown.path !== wanted.path) {
-    unfloat();
+    closePopover();
     shown.view?.leave?.();
     shown = { path: wanted.path, view: wanted.make({ mayManage: me.scopes.includes(MANAGE) }) };
     setTitle(wanted.title);
@@ -43,10 +43,10 @@ function draw() {
   shown.view.draw();
 }
 
-/** The form to sign in with; `ended` if there was a session. Several requests may find its end; the first one shows the form. */
+/** Show the sign-in form; `ended` if there was a session. Several requests may find it ended; the first shows the form. */
 function ask({ ended = false } = {}) {
   if (form?.isConnected) return;
-  unfloat();
+  closePopover();
   shown.view?.leave?.();
   shown = { path: null, view: null };
   me = null;
@@ -70,7 +70,7 @@ async function begin() {
 }
 
 addEventListener("unhandledrejection", (event) => {
-  if (!api.gaveUp(event.reason ?? {})) say(String(event.reason?.message ?? event.reason), "bad");
+  if (!api.isAborted(event.reason ?? {})) toast(String(event.reason?.message ?? event.reason), "bad");
 });
 document.addEventListener("click", follow);
 onMove(draw);

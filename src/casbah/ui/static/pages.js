@@ -1,7 +1,7 @@
-// The pages beside the log: queries, sources, IP ranges, tokens.
+// The other pages: queries, sources, IP ranges, tokens.
 
 import * as api from "./api.js";
-import { copy, dialog, h, put, say } from "./dom.js";
+import { copy, dialog, h, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { choicesOf, valueLabel } from "./language.js";
 import { address } from "./place.js";
@@ -9,7 +9,7 @@ import { counted, listed, moment, sentence } from "./words.js";
 
 const MOST_APPS = 50;
 
-/** A page whose content `load()` makes; `again()` makes it anew. */
+/** A page whose content `load()` creates; `again()` reloads it. */
 function page(title, load) {
   const content = h("div", {}, h("p", { class: "quiet" }, "Loading …"));
   const again = async () => {
@@ -26,17 +26,17 @@ const table = (caption, titles, rows) =>
   h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, titles.map((each) => h("th", { scope: "col" }, each || h("span", { class: "unseen" }, "Actions"))))), h("tbody", {}, rows)),
+    h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title || h("span", { class: "unseen" }, "Actions"))))), h("tbody", {}, rows)),
   );
-const cells = (...values) => h("tr", {}, values.map((each) => h("td", {}, each)));
+const cells = (...values) => h("tr", {}, values.map((value) => h("td", {}, value)));
 
-/** Do something that changes the server, and show the page anew. */
+/** Change something on the server, then reload the page. */
 async function change(run, again, text) {
   try {
     await run();
-    if (text) say(text);
+    if (text) toast(text);
   } catch (error) {
-    say(error.message, "bad");
+    toast(error.message, "bad");
   }
   await again();
 }
@@ -48,66 +48,66 @@ async function sure(question, act) {
 export const queriesPage = () =>
   page("Queries", async (again) => {
     const { data } = await api.queries();
-    const drop = async (each) => (await sure(["Delete “", each.name, "”?"], "Delete")) && change(() => api.deleteQuery(each.id), again, "Deleted");
-    const rows = data.map((each) =>
+    const drop = async (query) => (await sure(["Delete “", query.name, "”?"], "Delete")) && change(() => api.deleteQuery(query.id), again, "Deleted");
+    const rows = data.map((query) =>
       cells(
-        h("a", { href: address({ filters: each.filters }) }, each.name),
-        each.help || sentence(each.filters),
-        each.suggested ? "Suggested" : each.shared ? "Shared" : "Private",
-        each.owner ?? "",
-        each.own && h("button", { class: "bare", "aria-label": ["Delete ", each.name], onclick: () => drop(each) }, "Delete"),
+        h("a", { href: address({ filters: query.filters }) }, query.name),
+        query.help || sentence(query.filters),
+        query.suggested ? "Suggested" : query.shared ? "Shared" : "Private",
+        query.owner ?? "",
+        query.own && h("button", { class: "bare", "aria-label": ["Delete ", query.name], onclick: () => drop(query) }, "Delete"),
       ),
     );
-    return table("Queries", ["Name", "What it finds", "Who sees it", "Owner", ""], rows);
+    return table("Queries", ["Name", "Query", "Visibility", "Owner", ""], rows);
   });
 
 export const sourcesPage = () =>
   page("Sources", async () => {
-    const [said, apps] = await Promise.all([api.sources(), api.facets({ facets: ["service"], limit: MOST_APPS })]);
+    const [sources, apps] = await Promise.all([api.sources(), api.facets({ facets: ["service"], limit: MOST_APPS })]);
     const newest = await Promise.all(
       apps.facets[0].values.map(async ({ value, total }) => {
         const { data } = await api.list({ filters: { service: { eq: [value] } }, limit: 1 });
         return { value, total, record: data[0] };
       }),
     );
-    const pulls = said.pulls.map((each) =>
-      cells(each.name, each.kind, each.lag_ms === null ? "never ran" : lasting(each.lag_ms), moment(each.last_success), moment(each.last_event), counted(each.stored), counted(each.refused), each.gaps.length ? h("span", { title: each.gaps.join("\n") }, counted(each.gaps.length)) : "0", h("span", { class: each.error ? "wrong" : "" }, each.error || "none")),
+    const pulls = sources.pulls.map((pull) =>
+      cells(pull.name, pull.kind, pull.lag_ms === null ? "never ran" : duration(pull.lag_ms), moment(pull.last_success), moment(pull.last_event), counted(pull.stored), counted(pull.refused), pull.gaps.length ? h("span", { title: pull.gaps.join("\n") }, counted(pull.gaps.length)) : "0", h("span", { class: pull.error ? "wrong" : "" }, pull.error || "none")),
     );
     return [
       h("h2", {}, "Apps"),
       newest.length
         ? table("Apps", ["App", "Activities", "Last activity"], newest.map(({ value, total, record }) => cells(h("a", { href: address({ filters: { service: { eq: [value] } } }) }, record?.appName ?? valueLabel("service", value)), counted(total), moment(record?.timestamp))))
-        : h("p", {}, "Nothing is stored yet. ", h("code", {}, "casbah ingest FILE"), " reads logs; ", h("code", {}, "casbah pull"), " fetches them."),
-      h("h2", {}, "Fetched by this server"),
+        : h("p", {}, "No activities yet. ", h("code", {}, "casbah ingest FILE"), " reads logs; ", h("code", {}, "casbah pull"), " pulls them from hosted apps."),
+      h("h2", {}, "Pulled by this server"),
       pulls.length ? table("Pulls", ["Name", "Kind", "Lag", "Last success", "Last event", "Stored", "Refused", "Gaps", "Error"], pulls) : h("p", { class: "quiet" }, "No pull sources configured. Set CASBAH_PULL to a config file."),
-      h("h2", {}, "What can be read"),
-      table("Sources that can be read", ["Source", "What it is", "Apps"], said.data.map((each) => cells(each.name, each.title, each.apps.length ? listed(each.apps.map((one) => one.name)) : "any"))),
+      h("h2", {}, "Supported sources"),
+      table("Supported sources", ["Source", "What it is", "Apps"], sources.data.map((source) => cells(source.name, source.title, source.apps.length ? listed(source.apps.map((app) => app.name)) : "any"))),
     ];
   });
 
-function lasting(ms) {
+function duration(ms) {
   const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]];
-  const [unit, length] = units.find(([, each]) => ms >= 2 * each) ?? ["s", 1_000];
+  const [unit, length] = units.find(([, length]) => ms >= 2 * length) ?? ["s", 1_000];
   return `${Math.floor(ms / length)} ${unit}`;
 }
 
 export const rangesPage = ({ mayManage }) =>
   page("IP ranges", async (again) => {
     const { data } = await api.ranges({ limit: 1_000 });
-    const drop = async (each) => (await sure(["Delete “", each.name, "”?"], "Delete")) && change(() => api.deleteRange(each._id), again, "Deleted");
-    const edit = async (each) => {
-      const drawn = await rangeForm(each);
-      if (drawn) await change(() => (each ? api.updateRange(each._id, drawn) : api.createRange(drawn)), again, "Kept; it counts for activities that are stored from now on");
+    const drop = async (range) => (await sure(["Delete “", range.name, "”?"], "Delete")) && change(() => api.deleteRange(range._id), again, "Deleted");
+    const edit = async (range) => {
+      const draft = await rangeForm(range);
+      if (draft) await change(() => (range ? api.updateRange(range._id, draft) : api.createRange(draft)), again, "Saved; it applies to activities stored from now on");
     };
-    const rows = data.map((each) =>
+    const rows = data.map((range) =>
       cells(
-        each.name,
-        valueLabel("ip.category", each.category),
-        listed(each.subnets.map((one) => one.originalString)),
-        listed(each.tags.map((one) => one.name)),
-        each.organization ?? "",
-        listed([each.location?.city, each.location?.countryCode].filter(Boolean)),
-        mayManage && [h("button", { class: "bare", "aria-label": ["Change ", each.name], onclick: () => edit(each) }, "Change"), h("button", { class: "bare", "aria-label": ["Delete ", each.name], onclick: () => drop(each) }, "Delete")],
+        range.name,
+        valueLabel("ip.category", range.category),
+        listed(range.subnets.map((item) => item.originalString)),
+        listed(range.tags.map((item) => item.name)),
+        range.organization ?? "",
+        listed([range.location?.city, range.location?.countryCode].filter(Boolean)),
+        mayManage && [h("button", { class: "bare", "aria-label": ["Change ", range.name], onclick: () => edit(range) }, "Change"), h("button", { class: "bare", "aria-label": ["Delete ", range.name], onclick: () => drop(range) }, "Delete")],
       ),
     );
     return [
@@ -119,14 +119,14 @@ export const rangesPage = ({ mayManage }) =>
 function rangeForm(range) {
   return dialog(range ? ["Change “", range.name, "”"] : "New IP range", (done) => {
     const name = h("input", { type: "text", required: true, maxlength: "200", value: range?.name ?? "" });
-    const category = h("select", {}, choicesOf("ip.category").filter((each) => each.value > 0).map((each) => h("option", { value: each.value, selected: each.value === range?.category }, each.name)));
-    const networks = h("textarea", { rows: 4, required: true, value: range?.subnets.map((each) => each.originalString).join("\n") ?? "" });
-    const tags = h("input", { type: "text", value: range?.tags.map((each) => each.name).join(", ") ?? "" });
+    const category = h("select", {}, choicesOf("ip.category").filter((item) => item.value > 0).map((item) => h("option", { value: item.value, selected: item.value === range?.category }, item.name)));
+    const networks = h("textarea", { rows: 4, required: true, value: range?.subnets.map((item) => item.originalString).join("\n") ?? "" });
+    const tags = h("input", { type: "text", value: range?.tags.map((item) => item.name).join(", ") ?? "" });
     const organization = h("input", { type: "text", value: range?.organization ?? "" });
     const split = (text) => text.split(/[\s,]+/).filter(Boolean);
     const submit = (event) => {
       event.preventDefault();
-      done({ name: name.value, category: Number(category.value), subnets: split(networks.value), tags: tags.value.split(",").map((each) => each.trim()).filter(Boolean), organization: organization.value || null, location: range?.location ?? null });
+      done({ name: name.value, category: Number(category.value), subnets: split(networks.value), tags: tags.value.split(",").map((item) => item.trim()).filter(Boolean), organization: organization.value || null, location: range?.location ?? null });
     };
     const field = (title, input) => h("label", { class: "field" }, title, input);
     return h(
@@ -134,10 +134,10 @@ function rangeForm(range) {
       { onsubmit: submit },
       field("Name", name),
       field("Category", category),
-      field("Networks, one a line", networks),
-      field("Tags, with commas between", tags),
+      field("Networks, one per line", networks),
+      field("Tags, comma-separated", tags),
       field("Organization", organization),
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Keep")),
+      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Save")),
     );
   });
 }
@@ -145,16 +145,16 @@ function rangeForm(range) {
 export const tokensPage = () =>
   page("Tokens", async (again) => {
     const { data } = await api.tokens();
-    const revoke = async (each) => (await sure(["Revoke “", each.name, "”? It stops working at once."], "Revoke")) && change(() => api.revokeToken(each.id), again, "Revoked");
-    const rows = data.map((each) =>
-      cells(each.name, each.status, each.tenant, each.scopes.join(", "), moment(each.created), moment(each.used), moment(each.expires), each.status !== "Revoked" && h("button", { class: "bare", "aria-label": ["Revoke ", each.name], onclick: () => revoke(each) }, "Revoke")),
+    const revoke = async (token) => (await sure(["Revoke “", token.name, "”? It stops working at once."], "Revoke")) && change(() => api.revokeToken(token.id), again, "Revoked");
+    const rows = data.map((token) =>
+      cells(token.name, token.status, token.tenant, token.scopes.join(", "), moment(token.created), moment(token.used), moment(token.expires), token.status !== "Revoked" && h("button", { class: "bare", "aria-label": ["Revoke ", token.name], onclick: () => revoke(token) }, "Revoke")),
     );
     return [h("p", {}, h("button", { class: "primary", onclick: () => create(again) }, "New token")), table("Tokens", ["Name", "Status", "Tenant", "Scopes", "Created", "Last used", "Expires", ""], rows)];
   });
 
 const SCOPES = [
   ["Investigation.read", "See activities"],
-  ["Investigation.manage", "See activities, change IP ranges"],
+  ["Investigation.manage", "See activities, manage IP ranges"],
   ["Ingest.write", "Store activities"],
   ["Admin.manage", "Read the server's metrics, see retention rules"],
   ["Activities.delete", "Delete activities, set retention rules"],
@@ -175,24 +175,24 @@ async function create(again) {
       "form",
       { onsubmit: submit },
       h("label", { class: "field" }, "Name", name),
-      h("fieldset", {}, h("legend", {}, "What it may do"), boxes.map(([scope, box, help]) => h("label", { class: "option" }, box, scope, h("span", { class: "quiet" }, help)))),
+      h("fieldset", {}, h("legend", {}, "Permissions"), boxes.map(([scope, box, help]) => h("label", { class: "option" }, box, scope, h("span", { class: "quiet" }, help)))),
       h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Create")),
     );
   });
   if (!wanted) return;
   try {
-    const made = await api.createToken(wanted);
-    await dialog(["The token “", made.name, "”"], (done) =>
+    const token = await api.createToken(wanted);
+    await dialog(["The token “", token.name, "”"], (done) =>
       h(
         "div",
         {},
-        h("p", {}, "This is the only time that it is shown."),
-        h("pre", { tabindex: "0" }, made.token),
-        h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => copy(made.token, "Token") }, "Copy"), h("button", { class: "primary", onclick: () => done(null) }, "Done")),
+        h("p", {}, "It is shown only once."),
+        h("pre", { tabindex: "0" }, token.token),
+        h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => copy(token.token, "Token") }, "Copy"), h("button", { class: "primary", onclick: () => done(null) }, "Done")),
       ),
     );
   } catch (error) {
-    say(error.message, "bad");
+    toast(error.message, "bad");
   }
   await again();
 }

@@ -1,18 +1,18 @@
-// Where one is: every state of the log is a URL, and a URL is a state.
+// The state of the log in the URL.
 
 import { isNested, parse, stringify } from "./json.js";
 
 const listeners = new Set();
 
-/** The state that the address says: filters, order, what the histogram is divided by, and the activity that is open. */
+/** The state in the URL: filters, order, breakdown of the histogram, and the open activity. */
 export function here() {
-  const asked = new URLSearchParams(location.search);
+  const parameters = new URLSearchParams(location.search);
   return {
-    filters: parsed(asked.get("filters")),
-    sort: asked.get("sort") === "created" ? "created" : "date",
-    direction: asked.get("direction") === "asc" ? "asc" : "desc",
-    by: asked.get("by") ?? "service",
-    open: asked.get("open"),
+    filters: parsed(parameters.get("filters")),
+    sort: parameters.get("sort") === "created" ? "created" : "date",
+    direction: parameters.get("direction") === "asc" ? "asc" : "desc",
+    by: parameters.get("by") ?? "service",
+    open: parameters.get("open"),
   };
 }
 
@@ -25,19 +25,19 @@ function parsed(text) {
   }
 }
 
-/** The address of a state of the log. */
+/** The URL of a state of the log. */
 export function address({ filters = {}, sort = "date", direction = "desc", by = "service", open = null } = {}) {
-  const asked = new URLSearchParams();
-  if (Object.keys(filters).length) asked.set("filters", stringify(filters));
-  if (sort !== "date") asked.set("sort", sort);
-  if (direction !== "desc") asked.set("direction", direction);
-  if (by !== "service") asked.set("by", by);
-  if (open) asked.set("open", open);
-  const text = asked.toString();
+  const parameters = new URLSearchParams();
+  if (Object.keys(filters).length) parameters.set("filters", stringify(filters));
+  if (sort !== "date") parameters.set("sort", sort);
+  if (direction !== "desc") parameters.set("direction", direction);
+  if (by !== "service") parameters.set("by", by);
+  if (open) parameters.set("open", open);
+  const text = parameters.toString();
   return text ? `/?${text}` : "/";
 }
 
-/** Go to a changed state; `replace` leaves no trace in the history. */
+/** Go to a changed state; `replace` adds no history entry. */
 export function go(changes, { replace = false } = {}) {
   const target = address({ ...here(), ...changes });
   if (target === location.pathname + location.search) return;
@@ -45,12 +45,12 @@ export function go(changes, { replace = false } = {}) {
   tell();
 }
 
-/** Call `run` whenever the address has changed. */
+/** Call `run` whenever the URL has changed. */
 export function onMove(run) {
   listeners.add(run);
 }
 
-/** Follow a link within the pages without loading them anew. */
+/** Follow a link within the pages without a reload. */
 export function follow(event) {
   const link = event.target.closest?.("a[href]");
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
@@ -69,12 +69,12 @@ addEventListener("popstate", tell);
 
 // --- Filters as values ---------------------------------------------------------------------------------------------------
 
-const listed = (given) => (Array.isArray(given) ? given : [given]);
-/** What values have in common that the server compares as the same. */
+const listed = (value) => (Array.isArray(value) ? value : [value]);
+/** A key that is equal for values that the server treats as equal. */
 export const comparable = (value) => stringify(value).toLowerCase();
 
 
-/** `filters` with one operator of one filter set, or without it where there are no values. */
+/** `filters` with one operator of one filter set, or removed if `values` is null. */
 export function withCondition(filters, name, operator, values) {
   const { [operator]: _, ...others } = filters[name] ?? {};
   const operators = values === null ? others : { ...others, [operator]: values };
@@ -82,11 +82,11 @@ export function withCondition(filters, name, operator, values) {
   return Object.keys(operators).length ? { ...filters, [name]: operators } : rest;
 }
 
-/** `filters` with one value more behind an operator. */
+/** `filters` with a value added to an operator. */
 export function withValue(filters, name, operator, value) {
-  const there = filters[name]?.[operator];
-  const values = there === undefined ? [] : listed(there);
-  return values.some((each) => comparable(each) === comparable(value)) ? filters : withCondition(filters, name, operator, [...values, value]);
+  const current = filters[name]?.[operator];
+  const values = current === undefined ? [] : listed(current);
+  return values.some((existing) => comparable(existing) === comparable(value)) ? filters : withCondition(filters, name, operator, [...values, value]);
 }
 
 /** `filters` without a filter. */
@@ -95,7 +95,7 @@ export function without(filters, name) {
   return rest;
 }
 
-/** `filters` with moments in place of "N days ago", so that the window stays while one looks at it. */
+/** `filters` with "N days ago" replaced by timestamps, so that the time range stays fixed. */
 export function frozen(filters, now) {
   const day = 86_400_000;
   return Object.fromEntries(
@@ -106,7 +106,7 @@ export function frozen(filters, now) {
       if (most !== undefined) range.push({ end: Math.max(...listed(most).map((days) => now - Math.trunc(days * day))) });
       const [first, second] = range;
       const bounds = { ...first, ...second };
-      if (!range.length || Object.values(bounds).some((each) => !Number.isFinite(each)) || others.range) return [name, operators];
+      if (!range.length || Object.values(bounds).some((bound) => !Number.isFinite(bound)) || others.range) return [name, operators];
       return [name, { ...others, range: [bounds] }];
     }),
   );

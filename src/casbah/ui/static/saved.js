@@ -1,7 +1,7 @@
-// Queries under a name: one's own, shared and suggested ones, and those asked of late, which the browser alone remembers.
+// Saved queries: your own, shared and suggested ones; and recent queries, which only the browser remembers.
 
 import * as api from "./api.js";
-import { dialog, float, h, put, say, unfloat } from "./dom.js";
+import { dialog, popover, h, put, toast, closePopover } from "./dom.js";
 import { failure } from "./failure.js";
 import { parse, stringify } from "./json.js";
 import { go, here } from "./place.js";
@@ -10,27 +10,27 @@ import { sentence } from "./words.js";
 const RECENT = "recent";
 const MOST_RECENT = 10;
 
-/** Remember that a query was asked. */
+/** Remember a query as recent. */
 export function remember(filters) {
   if (!Object.keys(filters).length) return;
-  const others = recent().filter((each) => stringify(each) !== stringify(filters));
+  const others = recent().filter((other) => stringify(other) !== stringify(filters));
   try {
     localStorage.setItem(RECENT, stringify([filters, ...others].slice(0, MOST_RECENT)));
   } catch {
-    // The browser keeps nothing, or no more.
+    // The browser's storage is disabled or full.
   }
 }
 
 function recent() {
   try {
-    const found = parse(localStorage.getItem(RECENT) ?? "[]");
-    return Array.isArray(found) ? found.filter((each) => each !== null && typeof each === "object") : [];
+    const queries = parse(localStorage.getItem(RECENT) ?? "[]");
+    return Array.isArray(queries) ? queries.filter((query) => query !== null && typeof query === "object") : [];
   } catch {
     return [];
   }
 }
 
-/** The button that opens queries, and the one that saves what is asked. */
+/** The button that opens saved queries, and the one that saves the current query. */
 export function savedQueries() {
   const open = h("button", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(open) }, "Queries");
   return [open, h("button", { onclick: save }, "Save")];
@@ -38,10 +38,10 @@ export function savedQueries() {
 
 async function choose(anchor) {
   const box = h("div", { class: "menu" }, h("p", { class: "quiet" }, "Loading …"));
-  float(anchor, box, { label: "Queries" });
+  popover(anchor, box, { label: "Queries" });
   try {
     const { data } = await api.queries();
-    put(box, group("Yours", data.filter((each) => each.own)), group("Shared", data.filter((each) => !each.own && !each.suggested)), group("Suggested", data.filter((each) => each.suggested)), late());
+    put(box, group("Yours", data.filter((query) => query.own)), group("Shared", data.filter((query) => !query.own && !query.suggested)), group("Suggested", data.filter((query) => query.suggested)), late());
     box.querySelector("button")?.focus();
   } catch (error) {
     put(box, failure(error, () => choose(anchor)));
@@ -50,17 +50,17 @@ async function choose(anchor) {
 
 function group(title, queries) {
   if (!queries.length) return null;
-  return h("section", {}, h("h3", {}, title), queries.map((each) => item(each.name, each.help || sentence(each.filters), each.filters)));
+  return h("section", {}, h("h3", {}, title), queries.map((query) => item(query.name, query.help || sentence(query.filters), query.filters)));
 }
 
 function late() {
-  const found = recent();
-  return found.length > 0 && h("section", {}, h("h3", {}, "Recent"), found.map((filters) => item(sentence(filters), "", filters)));
+  const queries = recent();
+  return queries.length > 0 && h("section", {}, h("h3", {}, "Recent"), queries.map((filters) => item(sentence(filters), "", filters)));
 }
 
 function item(name, help, filters) {
   const ask = () => {
-    unfloat();
+    closePopover();
     go({ filters, open: null });
   };
   return h("button", { class: "item", title: help, onclick: ask }, h("span", { class: "cut" }, name));
@@ -80,15 +80,15 @@ async function save() {
       { onsubmit: submit },
       h("p", { class: "quiet" }, sentence(filters)),
       h("label", { class: "field" }, "Name", name),
-      h("label", { class: "option" }, shared, "Share it with everybody of the tenant"),
+      h("label", { class: "option" }, shared, "Share it within the tenant"),
       h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Save")),
     );
   });
   if (!written) return;
   try {
     await api.saveQuery({ ...written, filters });
-    say(["Saved “", written.name, "”"]);
+    toast(["Saved “", written.name, "”"]);
   } catch (error) {
-    say(error.message, "bad");
+    toast(error.message, "bad");
   }
 }

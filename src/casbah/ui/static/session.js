@@ -1,21 +1,21 @@
-// Signing in with a token, and out again.
+// Signing in and out.
 
 import * as api from "./api.js";
-import { dialog, h, put, say } from "./dom.js";
+import { dialog, h, put, toast } from "./dom.js";
 
 const FRAGMENT = "#token=";
 
 const FAILED = {
-  "#sign-in=refused": "You were not let in. Whoever runs the server finds the reason in its log.",
-  "#sign-in=away": "The issuer cannot be reached now; try again.",
+  "#sign-in=refused": "Sign-in was refused. The server's log has the reason.",
+  "#sign-in=away": "Cannot reach the issuer. Try again.",
 };
 
-/** Take a token that the address brings out of the address and of the history; sign in with it if the user agrees. */
+/** Remove a token from the URL and the history, and sign in with it if the user agrees. */
 export async function fromAddress() {
   const failed = FAILED[location.hash];
   if (failed) {
     history.replaceState(null, "", location.pathname + location.search);
-    say(failed, "bad");
+    toast(failed, "bad");
   }
   if (!location.hash.startsWith(FRAGMENT)) return;
   const fragment = location.hash.slice(FRAGMENT.length);
@@ -24,34 +24,34 @@ export async function fromAddress() {
     const token = decodeURIComponent(fragment);
     if (await agrees(token)) await api.signIn(token);
   } catch (error) {
-    say(error.status === 401 ? "The token of that link is unknown, expired or revoked." : error.message, "bad");
+    toast(error.status === 401 ? "The token of that link is unknown, expired or revoked." : error.message, "bad");
   }
 }
 
-/** Whether to sign in by a link. Anybody can send one with a token of their own, and would see what is saved and exported with it. */
+/** Ask whether to sign in by a link: its sender may own the token, and would see what is saved and exported with it. */
 async function agrees(token) {
-  const [link, session] = await Promise.all([api.bearerOf(token), api.session({ atTheDoor: true }).catch(() => null)]);
+  const [link, session] = await Promise.all([api.bearerOf(token), api.session({ signingIn: true }).catch(() => null)]);
   const build = (done) => [
     h("p", {}, `This link signs you in at ${location.host} with the token “${link.name}” of the tenant “${link.tenant}”.`),
-    h("p", {}, "Whoever sent it may have that token, and sees what you save and export with it. Go on only if you expected this link."),
+    h("p", {}, "Its sender may have that token, and would see what you save and export with it. Continue only if you expected this link."),
     session && h("p", {}, `You are signed in as “${session.name}” of the tenant “${session.tenant}”. That session ends.`),
     h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => done(false) }, "Cancel"), h("button", { class: "primary", onclick: () => done(true) }, "Sign in")),
   ];
   return (await dialog("Sign in by a link?", (done) => h("div", {}, build(done)))) === true;
 }
 
-/** The form; `done()` is called once somebody is signed in. */
+/** The sign-in form; calls `done()` after a successful sign-in. */
 export function signInForm(done) {
   const token = h("input", { type: "password", autocomplete: "current-password", required: true, autofocus: true, "aria-describedby": "where", spellcheck: "false" });
-  const wrong = h("p", { class: "wrong", role: "alert" });
+  const message = h("p", { class: "wrong", role: "alert" });
   const submit = async (event) => {
     event.preventDefault();
-    put(wrong);
+    put(message);
     try {
       await api.signIn(token.value.trim());
       done();
     } catch (error) {
-      put(wrong, error.status === 401 ? "That token is unknown, expired or revoked." : error.message);
+      put(message, error.status === 401 ? "That token is unknown, expired or revoked." : error.message);
       token.select();
     }
   };
@@ -63,13 +63,13 @@ export function signInForm(done) {
     h("h1", {}, "Sign in"),
     elsewhere,
     h("label", { class: "field" }, "Token", token),
-    h("p", { class: "quiet", id: "where" }, "An administrator makes one with ", h("code", {}, "casbah token create NAME"), "."),
-    wrong,
+    h("p", { class: "quiet", id: "where" }, "An administrator creates one with ", h("code", {}, "casbah token create NAME"), "."),
+    message,
     h("button", { class: "primary" }, "Sign in"),
   );
 }
 
-/** The way to the issuer, if people can sign in at one. */
+/** Offer sign-in at the issuer, if one is configured. */
 async function offer(box) {
   const { issuer } = await api.ways();
   if (!issuer) return;
@@ -77,11 +77,11 @@ async function offer(box) {
   put(box, h("a", { class: "button", href: api.atIssuer(then), target: "_self" }, `Sign in at ${new URL(issuer).host}`), h("p", { class: "quiet" }, "or with a token"));
 }
 
-/** Who is signed in, and the way out. */
-export function whoami(said, out) {
+/** The signed-in user, and the sign-out button. */
+export function whoami(caller, out) {
   const leave = async () => {
     await api.signOut().catch(() => {});
     out();
   };
-  return [h("span", { class: "quiet", title: said.scopes.join(", ") }, `${said.name} · ${said.tenant}`), h("button", { class: "bare", onclick: leave }, "Sign out")];
+  return [h("span", { class: "quiet", title: caller.scopes.join(", ") }, `${caller.name} · ${caller.tenant}`), h("button", { class: "bare", onclick: leave }, "Sign out")];
 }

@@ -1,4 +1,4 @@
-// A JSON value as a tree that folds, and that can be searched. Large lists are shown a part at a time.
+// A JSON value as a collapsible, searchable tree. Large lists are shown in parts.
 
 import { add, h, put } from "./dom.js";
 import { Exact, isNested } from "./json.js";
@@ -10,7 +10,7 @@ const LONG = 2_000;
 const MORE = 20_000;
 const LONG_KEY = 200;
 
-/** The tree of a value, with a box to search it. */
+/** The tree of a value, with a search box. */
 export function tree(value) {
   const box = h("div", { class: "tree" });
   const draw = (wanted) => put(box, node(null, wanted ? narrowed(value, wanted) : value, 0, wanted));
@@ -24,15 +24,15 @@ export function tree(value) {
   return h("div", {}, search, box);
 }
 
-const entriesOf = (value) => (Array.isArray(value) ? value.map((each, position) => [position, each]) : Object.entries(value));
+const entriesOf = (value) => (Array.isArray(value) ? value.map((item, position) => [position, item]) : Object.entries(value));
 
-/** What of a value holds the text in a key or a value; undefined where nothing does. */
+/** The parts of a value with the text in a key or value; undefined if there is no match. */
 function narrowed(value, wanted) {
   if (!isNested(value)) return String(value).toLowerCase().includes(wanted) ? value : undefined;
-  const kept = entriesOf(value)
-    .map(([key, each]) => [key, !Array.isArray(value) && String(key).toLowerCase().includes(wanted) ? each : narrowed(each, wanted)])
-    .filter(([, each]) => each !== undefined);
-  return kept.length ? Object.fromEntries(kept) : undefined;
+  const matching = entriesOf(value)
+    .map(([key, child]) => [key, !Array.isArray(value) && String(key).toLowerCase().includes(wanted) ? child : narrowed(child, wanted)])
+    .filter(([, child]) => child !== undefined);
+  return matching.length ? Object.fromEntries(matching) : undefined;
 }
 
 function node(key, value, depth, wanted) {
@@ -60,7 +60,7 @@ function node(key, value, depth, wanted) {
 }
 
 function more(inner, entries, from, depth, wanted) {
-  inner.append(...entries.slice(from, from + PART).map(([key, each]) => node(key, each, depth + 1, wanted)));
+  inner.append(...entries.slice(from, from + PART).map(([key, child]) => node(key, child, depth + 1, wanted)));
   if (entries.length <= from + PART) return;
   const rest = h(
     "button",

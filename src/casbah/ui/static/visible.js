@@ -1,7 +1,7 @@
-// Text for people to see: characters that hide, or that reorder what stands around them, become codes such as ⟨U+202E⟩.
+// Safe display of text: characters that are hidden or reorder text become codes such as ⟨U+202E⟩.
 
 /**
- * The rule, the same for these pages and for the command line. By Unicode's general categories: Cc (controls), Cf (formats:
+ * The same rule as in the command line. Unicode's general categories Cc (controls), Cf (formats:
  * zero width, directions, soft hyphen, byte order mark, tags), Zl and Zp (line and paragraph separators), Cs (surrogates
  * without their pair). Newline and tab stay as they are.
  *
@@ -10,7 +10,7 @@
  */
 const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** The blocks of scripts that run from right to left. */
+/** Blocks of right-to-left scripts. */
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 const [ISOLATE, END_ISOLATE] = ["\u2068", "\u2069"];
 
@@ -18,7 +18,7 @@ const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUppe
 
 export const hasHidden = (text) => text.search(HIDDEN) >= 0;
 
-/** For what takes no elements, such as titles and tooltips. `parts` is a text, or a list of texts that do not reorder each other. */
+/** For places without elements, such as titles. `parts` is a text, or a list of texts, isolated from each other. */
 export function visibleText(parts) {
   return [parts].flat(Infinity).map((part) => {
     const text = String(part).replace(HIDDEN, code);
@@ -26,7 +26,7 @@ export function visibleText(parts) {
   }).join("");
 }
 
-/** For elements: the text as a node. A hidden character stays in it, so that a copy is the original, but its code is what is seen. */
+/** For elements: the text as a node. It keeps hidden characters, so that copies are exact, but shows their codes. */
 export function visibleNode(text) {
   if (!hasHidden(text) && !RIGHT_TO_LEFT.test(text)) return document.createTextNode(text);
   const whole = document.createElement("bdi");
@@ -39,7 +39,7 @@ export function visibleNode(text) {
   return whole;
 }
 
-/** casbah.css draws `data-code` in place of the character. */
+/** casbah.css shows `data-code` instead of the character. */
 function mark(character) {
   const node = document.createElement("span");
   node.className = "hidden-character";
@@ -48,11 +48,11 @@ function mark(character) {
   return node;
 }
 
-/** Where to cut a text at the latest: at `at`, or before the pair of surrogates that this would divide. */
+/** Where to cut a text: at `at`, or one before if that would split a surrogate pair. */
 export function boundary(text, at) {
   const divides = /[\ud800-\udbff]/.test(text[at - 1]) && /[\udc00-\udfff]/.test(text[at]);
   return divides ? at - 1 : at;
 }
 
-/** A text, or the beginning of a longer one. */
+/** A text, truncated to `most` characters. */
 export const cut = (text, most) => (text.length > most ? `${text.slice(0, boundary(text, most))}…` : text);

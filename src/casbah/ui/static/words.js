@@ -1,4 +1,4 @@
-// Numbers, moments and sentences for people.
+// Formats numbers, times and sentences.
 
 import { isNested } from "./json.js";
 import { isMoment, label, operatorLabel, valueLabel } from "./language.js";
@@ -23,14 +23,14 @@ function parts(ms) {
   return [at.getUTCFullYear(), at.getUTCMonth() + 1, at.getUTCDate(), at.getUTCHours(), at.getUTCMinutes(), at.getUTCSeconds()];
 }
 
-/** A moment to the second, `2026-01-31 12:30:05`. */
+/** A time to the second, `2026-01-31 12:30:05`. */
 export function moment(ms) {
   if (!isWhen(ms)) return String(ms ?? "");
   const [year, month, day, hour, minute, second] = parts(Number(ms));
   return `${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`;
 }
 
-/** A moment as finely as spans of `width` ms need it. */
+/** A time, as precise as spans of `width` ms require. */
 export function spanStart(ms, width) {
   const whole = moment(ms);
   if (width >= 86_400_000) return whole.slice(0, 10);
@@ -39,7 +39,7 @@ export function spanStart(ms, width) {
 
 const isWhen = (ms) => ms !== null && ms !== undefined && ms !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
 
-/** What `<input type="datetime-local">` takes, and back. */
+/** To and from the format of `<input type="datetime-local">`. */
 export const toInput = (ms) => (isWhen(ms) ? moment(ms).replace(" ", "T") : "");
 export function fromInput(text) {
   if (!text) return null;
@@ -47,28 +47,28 @@ export function fromInput(text) {
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Texts with commas between, as a list: each keeps its own direction (dom.js). */
+/** Comma-separated texts, as a list: each keeps its own direction (dom.js). */
 export const listed = (texts, last = ", ") =>
   texts.flatMap((text, position) => (position === 0 ? [text] : [position === texts.length - 1 ? last : ", ", text]));
 
 /** One condition as words: [filter, operator, values], the values as a list of texts. */
-export function condition(name, operator, given) {
-  const values = Array.isArray(given) ? given : [given];
+export function condition(name, operator, operands) {
+  const values = Array.isArray(operands) ? operands : [operands];
   if (operator === "isset" || operator === "isnotset") {
-    const denied = values.every((each) => String(each).toLowerCase() === "false");
+    const denied = values.every((value) => String(value).toLowerCase() === "false");
     const shown = denied ? { isset: "isnotset", isnotset: "isset" }[operator] : operator;
     return [label(name), operatorLabel(name, shown), []];
   }
   if (operator === "gte_ndays") return [label(name), values.length ? `in the last ${duration(values[0])}` : "never", []];
   if (operator === "lte_ndays") return [label(name), values.length ? `more than ${duration(values[0])} ago` : "never", []];
-  const words = values.map((each) => said(name, operator, each));
+  const words = values.map((value) => operandText(name, operator, value));
   const shown = words.length > MANY ? [...words.slice(0, MANY - 1), `${words.length - MANY + 1} others`] : words;
   return [label(name), operatorLabel(name, operator), shown.length ? listed(shown, " or ") : ["nothing"]];
 }
 
-function said(name, operator, value) {
+function operandText(name, operator, value) {
   if (operator === "range" && isNested(value)) {
-    const end = (each) => (each === null || each === undefined ? "…" : isMoment(name) ? moment(each) : String(each));
+    const end = (bound) => (bound === null || bound === undefined ? "…" : isMoment(name) ? moment(bound) : String(bound));
     return `${end(value.start)} and ${end(value.end)}`;
   }
   if (isMoment(name)) return moment(value);
@@ -76,7 +76,7 @@ function said(name, operator, value) {
   return valueLabel(name, value);
 }
 
-/** Days for people: hours where they are few. */
+/** Days in words; hours below two days. */
 function duration(days) {
   const value = Number(days);
   if (value > 0 && value < 2 && value !== 1) return plural(Math.round(value * 24), "hour", "hours");
@@ -86,8 +86,8 @@ function duration(days) {
 /** A whole query as one sentence: a list of texts. */
 export function sentence(filters) {
   const all = Object.entries(filters).flatMap(([name, operators]) =>
-    Object.entries(operators ?? {}).map(([operator, given]) => {
-      const [what, how, values] = condition(name, operator, given);
+    Object.entries(operators ?? {}).map(([operator, operands]) => {
+      const [what, how, values] = condition(name, operator, operands);
       return [what, " ", how, values.length > 0 ? " " : "", ...values];
     }),
   );
