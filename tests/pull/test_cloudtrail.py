@@ -191,11 +191,11 @@ def test_a_file_that_cannot_be_read_keeps_no_other_waiting(tmp_path: Path) -> No
         clock=lambda: trail.now,
     )
     for _ in range(3):
-        with pytest.raises(PullError, match="cannot be read whole"):
+        with pytest.raises(PullError, match="cannot be read completely"):
             puller.once()
     assert len(stored.ids) == len(trail.truth)
     assert "damaged" in kept.of("trail")[1].error
     trail.s3.delete_object(Bucket=BUCKET, Key=f"{folder}/0_damaged.json.gz")
-    assert "no longer there" in puller.once().gaps[0]
+    assert "no longer exists" in puller.once().gaps[0]
     tools.client.close()
     kept.close()

@@ -36,8 +36,8 @@ BAD = [
     pytest.param("[a]\nkind = 'okta'\nurll = 'x'", r"urll", id="an unknown key"),
     pytest.param("[a]\nkind = 'okta'", r"\[a\] okta needs url", id="a key too few"),
     pytest.param("[a]\nkind = 'cloudtrail'", r"\[a\] cloudtrail needs bucket, or queue", id="neither of two"),
-    pytest.param("[a]\nkind = 'github'\norganisation = 'x'\nsince = 'ever'", r"\[a\] since: 'ever' is no stretch of time", id="no stretch of time"),
-    pytest.param("[a]\nkind = 'okta'\nurl = 'http://contoso.okta.com'", r"\[a\] url: an https:// address", id="an open line"),
+    pytest.param("[a]\nkind = 'github'\norganisation = 'x'\nsince = 'ever'", r"\[a\] since: 'ever' is not a duration", id="not a duration"),
+    pytest.param("[a]\nkind = 'okta'\nurl = 'http://contoso.okta.com'", r"\[a\] url: expected an https:// address", id="an open line"),
     pytest.param("[a", r"not TOML", id="no TOML"),
 ]  # fmt: skip
 

@@ -113,7 +113,7 @@ def way(entry: PushTarget) -> Any:
 
 
 def pusher(store: Store, letters: Outbox, entry: PushTarget) -> Pusher:
-    return Pusher("soar", entry, way(entry), store=store, letters=letters, clock=lambda: NOW)
+    return Pusher("soar", entry, way(entry), store=store, outbox=letters, clock=lambda: NOW)
 
 
 def stored(store: Store, first: int, count: int, **keys: Any) -> list[str]:

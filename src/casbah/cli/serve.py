@@ -91,7 +91,7 @@ def pushing(settings: Settings, application: compose.Application) -> Iterator[No
         return
     with closing(Outbox(settings.store)) as outbox:
         pushers = push.pushers(
-            entries, store=application.services.store, letters=outbox, clock=application.services.clock
+            entries, store=application.services.store, outbox=outbox, clock=application.services.clock
         )
         with closing(Pushing(pushers, outbox)) as running:
             running.start()

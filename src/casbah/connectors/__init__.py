@@ -1,5 +1,6 @@
-"""The sources that Casbah reads. One file in this folder is one connector: a mapping (`.toml`), or Python where an event
-needs more than that. Other packages bring theirs as entry points, users theirs as mapping files in a folder.
+"""The built-in connectors. Each file in this folder is one: a mapping file (`.toml`), or Python if a mapping is not enough.
+
+Other packages add connectors as entry points, users as mapping files in a folder.
 """
 
 from collections.abc import Iterator
@@ -17,12 +18,13 @@ SUFFIX = ".toml"
 
 
 def connectors(folder: Path | None = None) -> dict[str, Connector]:
-    """Every connector by name, in alphabetical order; one brought by another package, or by a mapping file in `folder`,
-    stands in for ours of that name. Raises BadMappingError.
+    """Every connector by name, in alphabetical order. One from another package, or a mapping file in `folder`, replaces the
+    built-in connector of that name. Raises BadMappingError.
     """
-    brought = () if folder is None else _mapped(folder)
-    found = {each.name: each for each in (*_own(), *_mapped(Path(__file__).parent), *_brought(), *brought)}
-    return dict(sorted(found.items()))
+    custom = () if folder is None else _mapped(folder)
+    built_in = (*_own(), *_mapped(Path(__file__).parent))
+    by_name = {source.name: source for source in (*built_in, *_installed(), *custom)}
+    return dict(sorted(by_name.items()))
 
 
 def _own() -> Iterator[Connector]:
@@ -40,12 +42,12 @@ def _mapped(folder: Path) -> Iterator[Connector]:
         yield connector(text, name=file.stem, origin=str(file))
 
 
-def _brought() -> Iterator[Connector]:
+def _installed() -> Iterator[Connector]:
     for point in entry_points(group=GROUP):
         yield _checked(point.load(), point.value)
 
 
-def _checked(found: object, where: str) -> Connector:
-    if not isinstance(found, Connector):
+def _checked(candidate: object, where: str) -> Connector:
+    if not isinstance(candidate, Connector):
         raise TypeError(f"{where} is not a casbah.ingest.contract.Connector")
-    return found
+    return candidate

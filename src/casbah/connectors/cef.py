@@ -1,6 +1,6 @@
-"""Lines of MDCA's SIEM agent in the Common Event Format (`records.md`): what a collector kept of activities, which is not all.
+"""Lines of MDCA's SIEM agent in the Common Event Format (`records.md`), which hold only part of each activity.
 
-The id is the activity's own, so what is also at hand as a record is not stored twice; the record that came first stays.
+The id is the activity's own, so an activity that is also ingested as a record is stored once; the first one is kept.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,49 +27,49 @@ _BY_KEY: Mapping[str, App] = {app_key(name): App(number, name, number) for numbe
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """What `ingest.cef` makes of a line, if it is of that agent or of Casbah's own export in its form."""
+    """An event built by `ingest.cef` from a line of that agent, or of Casbah's export in the same format."""
     return "cef" in event and event.get("product") == PRODUCT
 
 
 def drafts(event: Event) -> Iterator[Draft]:
     """One activity."""
-    told = folded(folded(event.parsed).get("extension"))
+    extension = folded(folded(event.parsed).get("extension"))
     header = folded(event.parsed)
     yield Draft(
-        id=text(told.get("externalid")) or None,
-        timestamp=_moment(told.get("rt")),
-        keys={**keys(_shape(header, told)), **_policies(told)},
+        id=text(extension.get("externalid")) or None,
+        timestamp=_moment(extension.get("rt")),
+        keys={**keys(_parts(header, extension)), **_policies(extension)},
     )
 
 
 def _moment(value: Any) -> int:
-    """`rt`: ms since the epoch, or a calendar time, which the format allows too."""
-    found = milliseconds(value)
-    if found is None and isinstance(value, str):
-        found = calendar(value)
-    if found is None:
+    """Parse `rt`: ms since the epoch or, as the format allows, a calendar time."""
+    moment = milliseconds(value)
+    if moment is None and isinstance(value, str):
+        moment = calendar(value)
+    if moment is None:
         raise UnusableEventError(f"no usable time: rt is {str(value)[:60]!r}")
-    return found
+    return moment
 
 
-def _shape(header: Mapping[str, Any], told: Mapping[str, Any]) -> RecordParts:
+def _parts(header: Mapping[str, Any], extension: Mapping[str, Any]) -> RecordParts:
     category = text(header.get("signature")) or UNSPECIFIED
-    app = _app(text(told.get("cs2")), text(told.get("destinationservicename")))
-    targets = [Target(NAMED_ACCOUNT, ROLE_ACTED_ON, id=each, name=each) for each in _several(told, "cs3")]
+    app = _app(text(extension.get("cs2")), text(extension.get("destinationservicename")))
+    targets = [Target(NAMED_ACCOUNT, ROLE_ACTED_ON, id=name, name=name) for name in _several(extension, "cs3")]
     return RecordParts(
         app=app,
         instance=Instance(""),
-        actor=Actor(text(told.get("suser")), "", app.id),
+        actor=Actor(text(extension.get("suser")), "", app.id),
         operation=text(header.get("name")),
         category=category,
         event_type=category,
         targets=targets,
         subject="",
-        addresses=tuple(found for key in ("dvc", "c6a1") if (found := text(told.get(key)))),
-        agent=text(told.get("requestclientapplication")),
+        addresses=tuple(address for key in ("dvc", "c6a1") if (address := text(extension.get(key)))),
+        agent=text(extension.get("requestclientapplication")),
         admin=False,
         title=text(header.get("name")),
-        sentence=text(told.get("msg")),
+        sentence=text(extension.get("msg")),
     )
 
 
@@ -81,13 +81,13 @@ def _app(key: str, name: str) -> App:
     return _BY_KEY.get(bare) or _BY_KEY.get(app_key(name)) or App(0, name, 0)
 
 
-def _policies(told: Mapping[str, Any]) -> dict[str, Any]:
-    found = _several(told, "cs4")
-    return {"policies": found} if found else {}
+def _policies(extension: Mapping[str, Any]) -> dict[str, Any]:
+    policies = _several(extension, "cs4")
+    return {"policies": policies} if policies else {}
 
 
-def _several(told: Mapping[str, Any], key: str) -> list[str]:
-    return [each for each in text(told.get(key)).split(",") if each]
+def _several(extension: Mapping[str, Any], key: str) -> list[str]:
+    return [item for item in text(extension.get(key)).split(",") if item]
 
 
 CONNECTOR = Connector(
@@ -95,7 +95,7 @@ CONNECTOR = Connector(
     title="CEF lines of Defender for Cloud Apps' SIEM agent",
     recognises=recognises,
     drafts=drafts,
-    examples=("a file that a syslog collector wrote, one line an activity", "casbah export all.cef"),
+    examples=("a file written by a syslog collector, one activity per line", "casbah export all.cef"),
     documents=("https://learn.microsoft.com/en-us/defender-cloud-apps/siem",),
     marks=(frozenset({"cef", "product"}),),
 )

@@ -1,4 +1,4 @@
-"""AWS CloudTrail events, from the log files in S3 (`{"Records": [...]}`) or one a line."""
+"""AWS CloudTrail events, from the log files in S3 (`{"Records": [...]}`) or one per line."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -50,10 +50,10 @@ CATEGORIES: Mapping[str, str] = {
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """An event source of AWS and one other of the keys that only CloudTrail has; without such a source, three of them, or
-    what Panther calls it.
+    """An AWS event source and one more key that only CloudTrail has; or, without such a source, three of those keys or
+    Panther's log type.
 
-    What other services of AWS send spells its source otherwise (`aws:s3`), and `lookup-events` wraps the event.
+    Notifications of AWS services spell the source differently (`aws:s3`), and `lookup-events` wraps the event.
     """
     source = event.get("eventsource")
     source = source if type(source) is str else ""
@@ -66,7 +66,7 @@ def recognises(event: Mapping[str, Any]) -> bool:
 
 
 def drafts(event: Event) -> Iterator[Draft]:
-    """One activity an event."""
+    """One activity per event."""
     fields = folded(event.parsed)
     identity = folded(fields.get("useridentity"))
     account = text(fields.get("recipientaccountid")) or text(identity.get("accountid"))
@@ -77,12 +77,12 @@ def drafts(event: Event) -> Iterator[Draft]:
     yield Draft(
         id=f"{scope}{native}" if native else None,
         timestamp=timestamp,
-        keys=keys(_shape(fields, identity, account)),
+        keys=keys(_parts(fields, identity, account)),
         scope=scope,
     )
 
 
-def _shape(fields: Fields, identity: Fields, account: str) -> RecordParts:
+def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
     operation = text(fields.get("eventname"))
     outcome = _outcome(fields, operation)
     source = text(fields.get("sourceipaddress"))
@@ -102,13 +102,13 @@ def _shape(fields: Fields, identity: Fields, account: str) -> RecordParts:
         admin=_is_admin(fields),
         impersonated=_is_impersonated(identity),
         outcome=outcome,
-        # A DNS name in place of an address says that a service of AWS made the call.
+        # A DNS name instead of an address means that an AWS service made the call.
         location=CLOUD_PROVIDER if not addresses and _is_service(source) else None,
     )
 
 
 def _subject(targets: Sequence[Target]) -> str:
-    """The file, if there is one, because its bucket stands before it."""
+    """The name of the first file, else of the first target: a bucket comes before its file."""
     named = sorted(targets, key=lambda target: target.type != FILE)
     return named[0].name if named else ""
 
@@ -119,7 +119,7 @@ def _number(account: str) -> int:
 
 
 def _name(identity: Fields) -> str:
-    """The user, else the session or last part of the ARN, else the service that called."""
+    """The user, else the session or last part of the ARN, else the calling service."""
     arn = text(identity.get("arn"))
     last = arn.rpartition("/" if "/" in arn else ":")[2]
     return text(identity.get("username")) or last or first_text(identity, "invokedby", "principalid", "accountid")
@@ -130,9 +130,9 @@ def _service(fields: Fields) -> str:
 
 
 def _outcome(fields: Fields, operation: str) -> Outcome:
-    """`errorCode` is there "if the request returned an error" (CloudTrail record contents), so its absence says success.
+    """`errorCode` is present "if the request returned an error" (CloudTrail record contents), so its absence means success.
 
-    Sign-in events say it under their own name instead: `{"ConsoleLogin": "Failure"}`, in one of two places.
+    Sign-in events report the result under their own name: `{"ConsoleLogin": "Failure"}`, in one of two places.
     """
     places = (folded(fields.get(key)) for key in ("responseelements", "serviceeventdetails"))
     answer = next(filter(None, (text(place.get(operation.lower())) for place in places)), "")
@@ -184,7 +184,7 @@ def _resource(resource: Fields) -> Target:
 
 
 def _parameter(name: str, value: Any) -> Iterator[Target]:
-    """The things that a request names: `userName`, `roleArn`, `instancesSet.items[].instanceId`."""
+    """The objects named in a request: `userName`, `roleArn`, `instancesSet.items[].instanceId`."""
     if name.lower().endswith(_NAMING_ENDS) and type(value) is str and value:
         yield Target(TARGET, ROLE_CONTEXT, value, value, service_type=name)
     if type(value) is dict:
@@ -200,7 +200,7 @@ CONNECTOR = Connector(
     recognises=recognises,
     drafts=drafts,
     wrapper="Records",
-    examples=("AWSLogs/<account>/CloudTrail/<region>/.../*.json.gz", "one CloudTrail event a line"),
+    examples=("AWSLogs/<account>/CloudTrail/<region>/.../*.json.gz", "one CloudTrail event per line"),
     documents=(
         "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html",
     ),

@@ -1,7 +1,6 @@
-"""Google Workspace activities of the Reports API: one record for each of an activity's `events[]`.
+"""Google Workspace activities from the Reports API: one record for each of an activity's `events[]`.
 
-Also the flattened form in which some pipelines store them, with `name`, `type` and `parameters` on the
-activity itself.
+Also reads the flattened form of some pipelines, with `name`, `type` and `parameters` on the activity itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,7 +62,7 @@ CATEGORIES: Mapping[tuple[str, str], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A parameter whose value names something, and the parameter that gives its title."""
+    """A parameter that names an object, and the parameter with the object's title."""
 
     parameter: str
     type: int
@@ -93,32 +92,30 @@ NAMED = (
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """The Reports API's own mark, or an id that names one of its applications."""
+    """The Reports API's `kind`, or an id with an application name."""
     identity = event.get("id")
     return event.get("kind") == _KIND or (type(identity) is dict and "applicationName" in identity)
 
 
 def drafts(event: Event) -> Iterator[Draft]:
-    """One activity for each event inside; where there is none, the activity itself is it."""
+    """One activity per nested event; without nested events, the activity itself is the event."""
     fields = folded(event.parsed)
     identity = folded(fields.get("id"))
     timestamp = required({"id.time": identity.get("time")}, "id.time")
     scope = f"{text(identity.get('customerid')) or 0}_{APP.id}_"
     inner = list(objects(fields.get("events"))) or [fields]
-    for index, each in enumerate(inner):
+    for index, nested in enumerate(inner):
         yield Draft(
-            id=_native(identity, timestamp, index, each, scope),
+            id=_native(identity, timestamp, index, nested, scope),
             timestamp=timestamp,
-            keys=keys(_shape(fields, identity, each)),
+            keys=keys(_parts(fields, identity, nested)),
             part=f"_{index}" if len(inner) > 1 else "",
             scope=scope,
         )
 
 
 def _native(identity: Fields, timestamp: int, index: int, inner: Fields, scope: str) -> str | None:
-    """Two real activities may differ in nothing but the name of the event inside, so the name is part of the
-    id.
-    """
+    """The id, which includes the nested event's name: real activities may differ in nothing else."""
     qualifier = text(identity.get("uniquequalifier"))
     if not qualifier:
         return None
@@ -126,7 +123,7 @@ def _native(identity: Fields, timestamp: int, index: int, inner: Fields, scope: 
     return f"{scope}{timestamp}_{application}_{qualifier}_{index}_{name}"
 
 
-def _shape(fields: Fields, identity: Fields, inner: Fields) -> RecordParts:
+def _parts(fields: Fields, identity: Fields, inner: Fields) -> RecordParts:
     application = text(identity.get("applicationname"))
     operation = first_text(inner, "name", "type")
     category = CATEGORIES.get((application, operation), UNSPECIFIED)
@@ -152,17 +149,17 @@ def _shape(fields: Fields, identity: Fields, inner: Fields) -> RecordParts:
 
 
 def _parameters(value: Any) -> Fields:
-    """Parameters by name, in lower case, from the API's list or from a plain object."""
+    """Parameters by name in lower case, from the API's list or a plain object."""
     if type(value) is dict:
         return folded(value)
     return {
-        text(each.get("name")).lower(): next((each[key] for key in _SINGLE_VALUES if key in each), None)
-        for each in objects(value)
+        text(item.get("name")).lower(): next((item[key] for key in _SINGLE_VALUES if key in item), None)
+        for item in objects(value)
     }
 
 
 def _outcome(operation: str, category: str, parameters: Fields) -> Outcome | None:
-    """Only events of signing in say how it went."""
+    """The outcome. Only sign-in events have one."""
     if category == FAILED_LOGIN or operation == "login_failure":
         reason = first_text(parameters, "login_failure_type", "failure_type", "login_failure_reason")
         return Outcome(success=False, message=reason or operation)
@@ -182,12 +179,12 @@ def _targets(fields: Fields, inner: Fields, parameters: Fields) -> Iterator[Targ
             labels=tuple(_labels(parameters)),
         )
     for row in NAMED:
-        for found in _texts(parameters.get(row.parameter)):
+        for identity in _texts(parameters.get(row.parameter)):
             yield Target(
                 row.type,
                 row.role,
-                found,
-                text(parameters.get(row.title)) or found,
+                identity,
+                text(parameters.get(row.title)) or identity,
                 service_type=row.parameter,
             )
     for resource in _texts(inner.get("resourceids") or fields.get("resourceids")):
@@ -201,10 +198,10 @@ def _labels(parameters: Fields) -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """A text, or those in a list."""
-    found = text(value)
-    if found:
-        yield found
+    """A text, or the texts in a list."""
+    single = text(value)
+    if single:
+        yield single
     yield from filter(None, map(text, listed(value)))
 
 
@@ -217,5 +214,5 @@ CONNECTOR = Connector(
     documents=("https://developers.google.com/workspace/admin/reports/reference/rest/v1/activities",),
     apps=(APP.id,),
     marks=(frozenset({"id"}), frozenset({"kind"})),
-    examples=("an answer of admin.reports.activities.list", "one activity a line"),
+    examples=("a response of admin.reports.activities.list", "one activity per line"),
 )

@@ -1,4 +1,4 @@
-"""Activity records in the shape of Defender for Cloud Apps' own answers: kept as they are."""
+"""Activity records as returned by Defender for Cloud Apps. They are stored unchanged."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,13 +14,13 @@ _MOST_DIGITS = 20
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """The number of an app, and an id, or a moment with two of the keys that only these records have."""
+    """An app number, plus an id or a timestamp with two of the keys that only these records have."""
     keys = event.keys()
     return _has_app(event) and (bool(_NAMES & keys) or ("timestamp" in keys and len(_SHAPE & keys) > 1))
 
 
 def accepts(event: Mapping[str, Any]) -> bool:
-    """A record needs very little: where this source is named, an id is enough, or a moment and an app."""
+    """If the caller names this source, an id is enough, or a timestamp and an app."""
     keys = event.keys()
     return bool(_NAMES & keys) or ("timestamp" in keys and _has_app(event))
 
@@ -46,13 +46,13 @@ def drafts(event: Event) -> Iterator[Ready]:
 def _identity(record: Mapping[str, Any]) -> str | None:
     """`_id`, else `uid`; a number counts as its decimal string."""
     for key in ("_id", "uid"):
-        found = record.get(key)
-        if type(found) is str and found:
-            return found
-        if type(found) is int:
-            return str(found)[:_MOST_IDENTITY]
-        if found not in (None, ""):
-            raise UnusableEventError(f"no usable {key}: expected a string, got {type(found).__name__}")
+        value = record.get(key)
+        if type(value) is str and value:
+            return value
+        if type(value) is int:
+            return str(value)[:_MOST_IDENTITY]
+        if value not in (None, ""):
+            raise UnusableEventError(f"no usable {key}: expected a string, got {type(value).__name__}")
     return None
 
 
@@ -75,7 +75,7 @@ def _created(record: Mapping[str, Any], nulls: frozenset[str]) -> int | None:
 
 
 def _whole(value: Any) -> int | None:
-    """An integer, a whole float, or a decimal string; booleans are none."""
+    """An integer from an int, a whole float or a decimal string; None for everything else."""
     if type(value) is float and value.is_integer():
         return int(value)
     if type(value) is str:
@@ -95,6 +95,6 @@ CONNECTOR = Connector(
     drafts=drafts,
     wrapper="data",
     documents=("https://learn.microsoft.com/defender-cloud-apps/api-activities",),
-    examples=("GET /api/v1/activities/ saved to a file", "one activity record a line"),
+    examples=("GET /api/v1/activities/ saved to a file", "one activity record per line"),
     marks=(frozenset({"appid"}), frozenset({"saasid"})),
 )

@@ -1,8 +1,6 @@
-"""Microsoft 365's unified audit log: the Management API, the portal's CSV export, and Sentinel's
-OfficeActivity table.
+"""Microsoft 365's unified audit log: the Management API, the portal's CSV export, and Sentinel's OfficeActivity table.
 
-What is a fact about Microsoft's names stands here in tables; what it is about (files, mailboxes, people) is
-read in `casbah.ingest.unified`.
+This module has tables of Microsoft's names; `casbah.ingest.unified` reads the objects (files, mailboxes, people).
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,7 +52,7 @@ CATEGORIES: Mapping[str, str] = {
     "ViewReport":       "EVENT_CATEGORY_VIEW_REPORT",
 }
 
-# Record types and user types are written as numbers by the API, and as names by the portal and by Sentinel.
+# The API writes record types and user types as numbers, the portal and Sentinel as names.
 ADMIN_RECORDS = frozenset({
     "1",  "exchangeadmin",
     "8",  "azureactivedirectory",
@@ -95,9 +93,7 @@ SENTINEL: Mapping[str, str] = {
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
-    """An operation and its time, with two of the log's other keys, or Sentinel's mark or Exchange's
-    parameters.
-    """
+    """An operation, plus its time and two other keys of the log, or Sentinel's type, or Exchange's parameters."""
     if "operation" not in event:
         return False
     if "creationtime" in event and len(_MARKS & event.keys()) >= _ENOUGH_MARKS:
@@ -106,9 +102,9 @@ def recognises(event: Mapping[str, Any]) -> bool:
 
 
 def drafts(event: Event) -> Iterator[Draft]:
-    """One activity an event."""
+    """One activity per event."""
     fields = _renamed(folded(event.parsed))
-    # Sentinel's own names for the time have become this one.
+    # `_renamed` maps Sentinel's names for the time to this one.
     timestamp = required(fields, "CreationTime")
     app = APPS.get(text(fields.get("workload")).lower(), OTHER)
     organization = text(fields.get("organizationid"))
@@ -117,7 +113,7 @@ def drafts(event: Event) -> Iterator[Draft]:
     yield Draft(
         id=f"{scope}{native}" if native else None,
         timestamp=timestamp,
-        keys=keys(_shape(fields, app, organization)),
+        keys=keys(_parts(fields, app, organization)),
         scope=scope,
     )
 
@@ -128,11 +124,11 @@ def _renamed(fields: Fields) -> Fields:
     return {**{SENTINEL[key]: value for key, value in fields.items() if key in SENTINEL}, **fields}
 
 
-def _shape(fields: Fields, app: App, organization: str) -> RecordParts:
+def _parts(fields: Fields, app: App, organization: str) -> RecordParts:
     operation = text(fields.get("operation"))
     category = CATEGORIES.get(operation, UNSPECIFIED)
     extended = named_values(fields.get("extendedproperties"))
-    found = list(targets(fields))
+    objects = list(targets(fields))
     return RecordParts(
         app=app,
         instance=Instance(organization),
@@ -141,7 +137,7 @@ def _shape(fields: Fields, app: App, organization: str) -> RecordParts:
         operation=operation,
         category=category,
         event_type=_event_type(fields, category),
-        targets=found,
+        targets=objects,
         subject=text(fields.get("sourcefilename")) or text(fields.get("objectid")),
         addresses=distinct(fields.get(key) for key in ("clientip", "clientipaddress", "actoripaddress")),
         agent=_agent(fields, extended),
@@ -168,7 +164,7 @@ def _event_type(fields: Fields, category: str) -> str:
 
 
 def _agent(fields: Fields, extended: Fields) -> str:
-    """The agent stands in one of four places; the last is put together as Entra's DeviceInfo writes it."""
+    """The user agent, from one of four places; the last is composed like Entra's DeviceInfo."""
     agent = text(fields.get("useragent")) or text(extended.get("useragent")) or text(fields.get("clientinfostring"))
     if agent:
         return agent
@@ -178,7 +174,7 @@ def _agent(fields: Fields, extended: Fields) -> str:
 
 
 def _outcome(fields: Fields, category: str, extended: Fields) -> Outcome | None:
-    """A failed log-on is a failure even where its ResultStatus says Success, as it does in real events."""
+    """The outcome. A failed sign-in is a failure even if its ResultStatus is Success, as in real events."""
     status = text(fields.get("resultstatus"))
     success = SUCCESSES.get(status.lower())
     if success is None and truth(fields.get("resultstatus")) is not None:
@@ -195,7 +191,7 @@ def _outcome(fields: Fields, category: str, extended: Fields) -> Outcome | None:
 
 
 def _is_impersonated(fields: Fields, operation: str) -> bool:
-    """Someone else in a mailbox, or writing in another's name."""
+    """Whether someone uses another's mailbox or sends in another's name."""
     if operation in ON_BEHALF:
         return True
     if _kind(fields, "recordtype") not in MAILBOX_RECORDS:
@@ -212,7 +208,7 @@ CONNECTOR = Connector(
     examples=(
         "the portal's CSV export",
         "content of the Office 365 Management Activity API",
-        "one event a line",
+        "one event per line",
     ),
     documents=(
         "https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema",

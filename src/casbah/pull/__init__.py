@@ -1,1 +1,1 @@
-"""Sources fetched from where they are: vendors' APIs asked for what is new, again and again."""
+"""Pulls new events from vendors' APIs at intervals."""

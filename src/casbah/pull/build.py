@@ -1,4 +1,4 @@
-"""From an entry of the file to a source: the one place that knows every kind."""
+"""Builds a source from an entry of the config file. The only module that knows every kind."""
 
 import json
 import random
@@ -30,7 +30,7 @@ _GOOGLE_SCOPE = "https://www.googleapis.com/auth/admin.reports.audit.readonly"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How late events come, how long the vendor keeps them, and the longest stretch of one request; in ms."""
+    """How late events arrive, how long the vendor keeps them, and the longest window of one request; in ms."""
 
     overlap: int
     keeps: int
@@ -54,7 +54,7 @@ SPANS: Mapping[str, Span] = {
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What pullers work with, so that tests may bring their own."""
+    """The dependencies of pullers, replaceable in tests."""
 
     client: httpx.Client
     clock: Callable[[], int]
@@ -130,7 +130,7 @@ def _google(entry: PullSource, secret: Secret, tools: Tools) -> Pages:
             clock=tools.clock,
         )
     except (ValueError, KeyError, TypeError):
-        raise BadPullFileError("google_workspace: the secret is to be a service account's key file, JSON") from None
+        raise BadPullFileError("google_workspace: the secret must be a service account's JSON key file") from None
     exchanged = Exchanged(tools.client, address, form, clock=tools.clock)
     web = _web(entry, tools, "https://admin.googleapis.com", exchanged)
     return Google(web, tuple(entry.applications) or APPLICATIONS)

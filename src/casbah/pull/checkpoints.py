@@ -1,4 +1,4 @@
-"""How far each puller has got: one row each in a small database beside the store, on disk before anybody relies on it."""
+"""The checkpoint and status of each puller, as a row in a small SQLite database next to the store."""
 
 import json
 import threading
@@ -18,13 +18,13 @@ _REACHED = ("done", "read", "listed", "since")
 
 
 def reached(checkpoint: Checkpoint, status: Status) -> int | None:
-    """The moment (ms) until which everything that its vendor then showed is stored; None if it never ran."""
+    """The time (ms) up to which all events that the vendor had shown are stored; None if the puller never ran."""
     known = (checkpoint.get(key) for key in _REACHED)
     return next((moment for moment in known if type(moment) is int), status.last_success)
 
 
 class Checkpoints:
-    """Opens or makes the database. Methods may be called from any thread."""
+    """Opens or creates the database. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ class Checkpoints:
         self._database = open_database(folder / _FILE, _SCHEMA)
 
     def of(self, name: str) -> tuple[Checkpoint, Status]:
-        """How far a puller has got, and how it is doing."""
+        """A puller's checkpoint and status."""
         with self._lock:
             row = self._database.execute("SELECT checkpoint, status FROM pullers WHERE name = ?", (name,)).fetchone()
         if row is None:
@@ -41,11 +41,11 @@ class Checkpoints:
         return json.loads(row[0]), Status(**known)
 
     def keep(self, name: str, checkpoint: Checkpoint, status: Status) -> None:
-        """Remember both; on disk on return."""
-        said = (name, json.dumps(dict(checkpoint)), json.dumps(asdict(status)))
+        """Store both; they are on disk on return."""
+        row = (name, json.dumps(dict(checkpoint)), json.dumps(asdict(status)))
         with self._lock:
-            self._database.execute("INSERT OR REPLACE INTO pullers VALUES (?, ?, ?)", said)
+            self._database.execute("INSERT OR REPLACE INTO pullers VALUES (?, ?, ?)", row)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         self._database.close()

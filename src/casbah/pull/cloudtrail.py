@@ -1,8 +1,8 @@
-"""CloudTrail's files in S3 (docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-find-log-files.html), found by
-listing the bucket or told of by a queue.
+"""Pulls CloudTrail's files from S3 (docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-find-log-files.html), by
+listing the bucket or from notifications in a queue.
 
-Files lie under `AWSLogs/[<organisation>/]<account>/CloudTrail/<region>/<year>/<month>/<day>/`. They arrive out of order and
-more than once, so a folder is listed again from some time before the last round on, and what was read is remembered as long.
+Files are under `AWSLogs/[<organisation>/]<account>/CloudTrail/<region>/<year>/<month>/<day>/`. They arrive out of order and
+more than once, so each listing starts some time before the previous one, and read files are remembered as long.
 """
 
 import gzip
@@ -24,7 +24,7 @@ _TRAIL = "CloudTrail/"
 _DEPTH = 3
 _FILE = ".json.gz"
 _MOST_BYTES = 512_000_000
-_MOST_TOLD = 10
+_MOST_MESSAGES = 10
 _NOT_FOUND = 404
 
 
@@ -33,25 +33,25 @@ class _File(msgspec.Struct, rename={"records": "Records"}):
 
 
 class Objects(Protocol):
-    """What is used of boto3's S3 client."""
+    """The part of boto3's S3 client used here."""
 
-    def list_objects_v2(self, **asked: Any) -> Mapping[str, Any]: ...
+    def list_objects_v2(self, **parameters: Any) -> Mapping[str, Any]: ...
 
-    def get_object(self, **asked: Any) -> Mapping[str, Any]: ...
+    def get_object(self, **parameters: Any) -> Mapping[str, Any]: ...
 
 
 class Queue(Protocol):
-    """What is used of boto3's SQS client."""
+    """The part of boto3's SQS client used here."""
 
-    def receive_message(self, **asked: Any) -> Mapping[str, Any]: ...
+    def receive_message(self, **parameters: Any) -> Mapping[str, Any]: ...
 
-    def delete_message(self, **asked: Any) -> Any: ...
+    def delete_message(self, **parameters: Any) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Files found by listing. A checkpoint has what waits, what was read of late, and the moment of the last listing. A file
-    that cannot be read whole waits behind the others.
+    """Finds files by listing. A checkpoint holds the waiting files, the recently read ones, and the time of the last listing.
+    An unreadable file moves to the end of the waiting ones.
     """
 
     objects: Objects
@@ -63,31 +63,31 @@ class Listed:
     connector: str = "cloudtrail"
 
     def fetch(self, checkpoint: Checkpoint) -> Fetched:
-        """See `Source`: one file."""
+        """See `Source`. A page is one file."""
         waiting, read = list(checkpoint.get("waiting", ())), list(checkpoint.get("read", ()))
         listed = checkpoint.get("listed")
         if not waiting:
             now = self.clock()
             since = now - self.back if listed is None else listed - self.overlap
-            found = _asked(lambda: sorted(self._since(since)))
+            keys = _call(lambda: sorted(self._since(since)))
             read = [key for key in read if _day(key) >= _spelt(since)]
-            waiting, listed = sorted(set(found) - set(read)), now
+            waiting, listed = sorted(set(keys) - set(read)), now
             if not waiting:
                 return Fetched((), {"waiting": [], "read": read, "listed": listed}, more=False)
         key, *rest = waiting
         following = {"waiting": rest, "read": [*read, key], "listed": listed}
         try:
-            return Fetched(_asked(lambda: _events(self.objects, self.bucket, key)), following, more=True)
+            return Fetched(_call(lambda: _events(self.objects, self.bucket, key)), following, more=True)
         except ApiUnreachableError as error:
             error.resume = {"waiting": [*rest, key], "read": read, "listed": listed}
             raise
         except ApiRefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
-            return Fetched((), following, more=True, gap=f"s3://{self.bucket}/{key} is no longer there")
+            return Fetched((), following, more=True, gap=f"s3://{self.bucket}/{key} no longer exists")
 
     def _since(self, moment: int) -> Iterator[str]:
-        """The files of the days from a moment on."""
+        """The files from the day of a time (ms) on."""
         for region in self._regions():
             for key in self._keys(region, start_after=f"{region}{_spelt(moment)}/"):
                 if key.endswith(_FILE):
@@ -107,16 +107,16 @@ class Listed:
 
     def _folders(self, folder: str) -> list[str]:
         pages = self._pages(Prefix=folder, Delimiter="/")
-        return [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ())]
+        return [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", ())]
 
     def _keys(self, folder: str, *, start_after: str) -> list[str]:
         pages = self._pages(Prefix=folder, StartAfter=start_after)
-        return [each["Key"] for page in pages for each in page.get("Contents", ())]
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
-    def _pages(self, **asked: Any) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, **parameters: Any) -> Iterator[Mapping[str, Any]]:
         token: dict[str, str] = {}
         while True:
-            page = self.objects.list_objects_v2(Bucket=self.bucket, **asked, **token)
+            page = self.objects.list_objects_v2(Bucket=self.bucket, **parameters, **token)
             yield page
             if not page.get("IsTruncated"):
                 return
@@ -125,8 +125,8 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """Files told of by a queue that the bucket notifies. A message is deleted once its events are on disk; one whose file
-    cannot be read whole comes back by itself, as often as the queue says.
+    """Finds files by a queue of the bucket's notifications. A message is deleted once its events are on disk. One whose file
+    is unreadable stays in the queue, which delivers it again.
     """
 
     objects: Objects
@@ -135,9 +135,9 @@ class Notified:
     connector: str = "cloudtrail"
 
     def fetch(self, checkpoint: Checkpoint) -> Fetched:
-        """See `Source`: the files of a few messages."""
-        asked = {"QueueUrl": self.address, "MaxNumberOfMessages": _MOST_TOLD, "WaitTimeSeconds": 0}
-        messages = _asked(lambda: self.queue.receive_message(**asked)).get("Messages", ())
+        """See `Source`. A page is the files of a few messages."""
+        request = {"QueueUrl": self.address, "MaxNumberOfMessages": _MOST_MESSAGES, "WaitTimeSeconds": 0}
+        messages = _call(lambda: self.queue.receive_message(**request)).get("Messages", ())
         events: list[bytes] = []
         done, gaps, problems = [], [], []
         for message in messages:
@@ -156,26 +156,26 @@ class Notified:
 
         def delete() -> None:
             for handle in done:
-                _asked(partial(self.queue.delete_message, QueueUrl=self.address, ReceiptHandle=handle))
+                _call(partial(self.queue.delete_message, QueueUrl=self.address, ReceiptHandle=handle))
 
         return Fetched(events, checkpoint, more=bool(done), gap="; ".join(gaps), stored=delete)
 
     def _events_of(self, message: Mapping[str, Any]) -> list[bytes]:
         return [
             event
-            for bucket, key in _told(message["Body"])
+            for bucket, key in _named_objects(message["Body"])
             if key.endswith(_FILE)
-            for event in _asked(partial(_events, self.objects, bucket, key))
+            for event in _call(partial(_events, self.objects, bucket, key))
         ]
 
 
-def _told(body: str) -> Iterator[tuple[str, str]]:
-    """The objects that a notification names, sent by S3 itself or by way of SNS."""
+def _named_objects(body: str) -> Iterator[tuple[str, str]]:
+    """The bucket and key of each object in a notification, sent by S3 directly or through SNS."""
     try:
-        found = json.loads(body)
-        found = json.loads(found["Message"]) if "Message" in found else found
-        for each in found.get("Records", ()):
-            yield each["s3"]["bucket"]["name"], unquote_plus(each["s3"]["object"]["key"])
+        message = json.loads(body)
+        message = json.loads(message["Message"]) if "Message" in message else message
+        for record in message.get("Records", ()):
+            yield record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return
 
@@ -183,26 +183,26 @@ def _told(body: str) -> Iterator[tuple[str, str]]:
 def _events(objects: Objects, bucket: str, key: str) -> list[bytes]:
     body: bytes = objects.get_object(Bucket=bucket, Key=key)["Body"].read(_MOST_BYTES)
     try:
-        found = msgspec.json.decode(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body, type=_File)
+        file = msgspec.json.decode(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body, type=_File)
     except (OSError, EOFError, zlib.error, msgspec.DecodeError):
-        raise ApiUnreachableError(f"s3://{bucket}/{key} cannot be read whole; it is tried again") from None
-    return [bytes(record) for record in found.records]
+        raise ApiUnreachableError(f"s3://{bucket}/{key} cannot be read completely; it will be retried") from None
+    return [bytes(record) for record in file.records]
 
 
-def _asked(call: Callable[[], Any]) -> Any:
-    """What AWS answers. boto3 has tried several times by itself."""
+def _call(call: Callable[[], Any]) -> Any:
+    """Call AWS and translate its errors. boto3 retries by itself."""
     try:
         return call()
     except Exception as error:
         response = getattr(error, "response", None)
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(response, dict) else None
         if status in (400, 401, 403, 404):
-            said = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+            code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
             raise ApiRefusedError(
-                f"AWS refuses with {said} (HTTP {status}); check credentials and names", status
+                f"AWS refused with {code} (HTTP {status}); check credentials and names", status
             ) from None
         if type(error).__module__.partition(".")[0] in ("botocore", "boto3", "urllib3"):
-            raise ApiUnreachableError(f"AWS did not answer well: {type(error).__name__}") from None
+            raise ApiUnreachableError(f"AWS request failed: {type(error).__name__}") from None
         raise
 
 
@@ -211,5 +211,5 @@ def _spelt(moment: int) -> str:
 
 
 def _day(key: str) -> str:
-    """The day that a file's folder names."""
+    """The day in the path of a file, as `<year>/<month>/<day>`."""
     return "/".join(key.split("/")[-4:-1])

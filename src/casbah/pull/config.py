@@ -1,4 +1,4 @@
-"""The file that says what to pull, read strictly. docs/pull.md explains it to those who write one."""
+"""The config file of pull sources, read strictly. docs/pull.md explains how to write one."""
 
 import os
 import re
@@ -37,16 +37,16 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "okta":             ("url", "secret"),
     "slack":            ("secret",),
 }
-"""What each kind cannot do without, beside `kind`."""
+"""The required keys of each kind, besides `kind`."""
 # fmt: on
 
 
 class BadPullFileError(OperatorError):
-    """The file that says what to pull cannot be used; the message says where and why."""
+    """The config file of pull sources is invalid. The message says where and why."""
 
 
 class Secret(str):
-    """A text that shows itself to nobody by accident."""
+    """A string whose repr hides it."""
 
     __slots__ = ()
 
@@ -55,7 +55,7 @@ class Secret(str):
 
 
 class PullSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One puller. `secret_env` or `secret_file` says where its secret is: never in the file itself."""
+    """One puller. `secret_env` or `secret_file` says where its secret is; the file itself never holds it."""
 
     kind: Kind
     url: str = ""
@@ -79,14 +79,14 @@ class PullSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 def read(path: Path) -> dict[str, PullSource]:
     """The pullers of a file, by name. Raises BadPullFileError."""
-    found = toml_file.read(path, PullSource, wrong=BadPullFileError)
-    for name, entry in found.items():
+    entries = toml_file.read(path, PullSource, wrong=BadPullFileError)
+    for name, entry in entries.items():
         _check(f"{path}: [{name}]", entry)
-    return found
+    return entries
 
 
 def secret(name: str, entry: PullSource, environment: Mapping[str, str] = os.environ) -> Secret:
-    """The puller's secret. Raises BadPullFileError, with the place where one was looked for."""
+    """The puller's secret. Raises BadPullFileError, which says where it was expected."""
     if entry.secret_file:
         try:
             return Secret(Path(entry.secret_file).expanduser().read_text("utf-8").strip())
@@ -99,11 +99,11 @@ def secret(name: str, entry: PullSource, environment: Mapping[str, str] = os.env
 
 
 def span(text: str) -> int:
-    """A stretch of time such as 30s, 10m, 2h or 7d, in ms. Raises ValueError."""
-    found = _SPAN.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no stretch of time such as 30s, 10m, 2h or 7d")
-    return int(found.group(1)) * _SPAN_MS[found.group(2)]
+    """Parse a duration such as 30s, 10m, 2h or 7d to ms. Raises ValueError."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration such as 30s, 10m, 2h or 7d")
+    return int(match.group(1)) * _SPAN_MS[match.group(2)]
 
 
 def _check(place: str, entry: PullSource) -> None:
@@ -118,4 +118,4 @@ def _check(place: str, entry: PullSource) -> None:
         except ValueError as error:
             raise BadPullFileError(f"{place} {key}: {error}") from None
     if entry.url and not entry.url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise BadPullFileError(f"{place} url: an https:// address, for credentials go along")
+        raise BadPullFileError(f"{place} url: expected an https:// address, because credentials are sent")

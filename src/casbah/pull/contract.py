@@ -1,9 +1,9 @@
-"""What pulling is made of: a source that says what comes next, and what is remembered of how far it got.
+"""The types of pulling: a source that fetches the next page, and the checkpoint of its progress.
 
-    source.fetch(checkpoint) -> Fetched --sink--> stored, on disk --then--> the checkpoint is kept
+    source.fetch(checkpoint) -> Fetched --sink--> events on disk --then--> checkpoint on disk
 
-A page is stored before its checkpoint is kept, so a crash between the two reads it again, which changes nothing: events are
-stored once, whoever sends them.
+A page is stored before its checkpoint, so a crash in between fetches it again. That is harmless, because ingest drops
+duplicates.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Checkpoint = Mapping[str, Any]
-"""How far a source has got, as JSON; empty at first. Only the source itself reads it."""
+"""The progress of a source, as JSON; empty at first. Only the source interprets it."""
 
 
 class PullError(Exception):
-    """Why a round ended early; the message says what to look at and holds no secret. The next round begins at `resume`, if
-    that is not where this one ended.
+    """A round ended early. The message says what to check and holds no secret. The next round resumes at `resume` if set, else
+    at the last checkpoint.
     """
 
     resume: Checkpoint | None = None
 
 
 class ApiRefusedError(PullError):
-    """The API refuses the request, and would again: credentials, permissions, or a parameter. `status` is its HTTP status."""
+    """The API refused the request permanently: bad credentials, permissions or parameters. `status` is the HTTP status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -31,15 +31,15 @@ class ApiRefusedError(PullError):
 
 
 class ApiUnreachableError(PullError):
-    """The API did not answer well enough for long enough; the next round tries again."""
+    """The API kept failing. The next round retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """One page: its events as the source wrote them, one JSON object each, and the checkpoint to keep once they are stored.
 
-    `more` says that there is another page right now. `gap` is a stretch of time that can no longer be read, in words. `stored`
-    is called once the checkpoint is kept.
+    `more` means that another page is available now. `gap` describes events that can no longer be read. `stored` is called
+    once the checkpoint is on disk.
     """
 
     events: Sequence[bytes]
@@ -50,7 +50,7 @@ class Fetched:
 
 
 class Source(Protocol):
-    """Something that can be pulled. `connector` is the name of what makes records of its events."""
+    """Something that can be pulled. `connector` is the name of the connector for its events."""
 
     @property
     def connector(self) -> str: ...
@@ -62,7 +62,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApiMessage:
-    """What became of events that were sent to the store."""
+    """The result of sending events to the store."""
 
     stored: int = 0
     duplicates: int = 0
@@ -70,12 +70,12 @@ class ApiMessage:
 
 
 Sink = Callable[[Sequence[bytes], str], ApiMessage]
-"""Stores events under a connector's name; on disk on return."""
+"""Stores events under a connector's name; they are on disk on return."""
 
 
 @dataclass(slots=True)
 class Status:
-    """How a puller is doing; moments in ms."""
+    """The status of a puller; times in ms."""
 
     rounds: int = 0
     pages: int = 0

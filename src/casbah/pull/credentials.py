@@ -1,4 +1,4 @@
-"""Headers that hold credentials: a token as it is, or one that is exchanged for a secret and lasts for a while."""
+"""Authorization headers: a static token, or a temporary one obtained with a secret."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class Plain:
 
 
 class Exchanged:
-    """A bearer token from an OAuth 2.0 token endpoint (RFC 6749, 4.4; RFC 7523), fetched anew a minute before it expires."""
+    """A bearer token from an OAuth 2.0 token endpoint (RFC 6749, 4.4; RFC 7523), renewed a minute before it expires."""
 
     def __init__(
         self, client: httpx.Client, address: str, form: Callable[[], Mapping[str, str]], *, clock: Callable[[], int]
@@ -53,17 +53,17 @@ class Exchanged:
         except httpx.TransportError as error:
             raise ApiUnreachableError(f"{host} did not answer: {type(error).__name__}") from None
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise ApiUnreachableError(f"{host} answers with HTTP {answer.status_code}")
+            raise ApiUnreachableError(f"{host} answered with HTTP {answer.status_code}")
         try:
-            found = answer.json()
-            token, lasts = str(found["access_token"]), int(found.get("expires_in", _HOUR))
+            grant = answer.json()
+            token, lifetime = str(grant["access_token"]), int(grant.get("expires_in", _HOUR))
         except (ValueError, KeyError, TypeError):
             raise ApiRefusedError(
-                f"{host} gives no token (HTTP {answer.status_code}); check the client's id and secret",
+                f"{host} returned no token (HTTP {answer.status_code}); check the client's id and secret",
                 answer.status_code,
             ) from None
         self._header = {"Authorization": f"Bearer {token}"}
-        self._until = self._clock() + lasts * 1_000 - _EARLY_MS
+        self._until = self._clock() + lifetime * 1_000 - _EARLY_MS
 
 
 def client_credentials(client_id: str, secret: str, scope: str) -> Callable[[], Mapping[str, str]]:
@@ -75,7 +75,7 @@ def client_credentials(client_id: str, secret: str, scope: str) -> Callable[[], 
 def service_account(
     email: str, key: str, *, subject: str, scope: str, address: str, clock: Callable[[], int]
 ) -> Callable[[], Mapping[str, str]]:
-    """The form of Google's service accounts: an assertion signed with their key, in the name of an administrator
+    """The form for a Google service account: an assertion signed with its key on behalf of an administrator
     (developers.google.com/identity/protocols/oauth2/service-account).
     """
     private = RSAKey.import_key(key)

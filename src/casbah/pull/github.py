@@ -1,6 +1,6 @@
 """GitHub's audit log of an organisation (docs.github.com/rest/orgs/orgs#get-the-audit-log-for-an-organization).
 
-Pages follow one another by the cursor in the link `next`; `created:>=` bounds the stretch.
+Pages are linked by the cursor in the link `next`; `created:>=` bounds the window.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class GitHub:
     connector: str = "github"
 
     def read(self, since: int, until: int, token: Any) -> Read:
-        """See `Pages`. What happened after `until` comes along, which does no harm."""
+        """See `Pages`. Events after `until` are included, which is harmless."""
         del until
         if token is None:
             moment = datetime.fromtimestamp(since / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -32,5 +32,5 @@ class GitHub:
             answer = self.web.get(f"/orgs/{self.organisation}/audit-log", parameters)
         else:
             answer = self.web.get(token)
-        events = [bytes(each) for each in answer.json(list[msgspec.Raw])]
+        events = [bytes(event) for event in answer.json(list[msgspec.Raw])]
         return Read(events, answer.link("next"))

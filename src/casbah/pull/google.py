@@ -1,5 +1,5 @@
 """Google's Reports API (developers.google.com/workspace/admin/reports/reference/rest/v1/activities/list): newest first, one
-application at a time. An event may take from minutes to days to appear, by application (support.google.com/a/answer/7061566).
+application at a time. Depending on it, an event appears after minutes to days (support.google.com/a/answer/7061566).
 """
 
 from dataclasses import dataclass
@@ -51,15 +51,15 @@ class Google:
     connector: str = "google_workspace"
 
     def read(self, since: int, until: int, token: Any) -> Read:
-        """See `Pages`. A token is the application and its page."""
+        """See `Pages`. A token is the index of the application, and its page token."""
         place, page = token or (0, None)
         bounds = {"startTime": _spelt(since), "endTime": _spelt(until + 1), "maxResults": _MOST}
         path = f"/admin/reports/v1/activity/users/all/applications/{self.applications[place]}"
         answer = self.web.get(path, bounds if page is None else {**bounds, "pageToken": page})
-        found: _GooglePage = answer.json(_GooglePage)
-        events = [bytes(item) for item in found.items]
-        if found.next_page_token:
-            return Read(events, [place, found.next_page_token])
+        parsed: _GooglePage = answer.json(_GooglePage)
+        events = [bytes(item) for item in parsed.items]
+        if parsed.next_page_token:
+            return Read(events, [place, parsed.next_page_token])
         return Read(events, [place + 1, None] if place + 1 < len(self.applications) else None)
 
 

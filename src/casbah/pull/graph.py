@@ -19,7 +19,7 @@ class _GraphPage(msgspec.Struct, rename={"following": "@odata.nextLink"}):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One of Graph's logs: its `path`, and the property by which it is asked for a stretch of time."""
+    """One of Graph's logs: its `path`, and the property to filter by time."""
 
     web: Web
     connector: str
@@ -34,7 +34,7 @@ class Graph:
         else:
             answer = self.web.get(token)
         page: _GraphPage = answer.json(_GraphPage)
-        return Read([bytes(each) for each in page.value], page.following)
+        return Read([bytes(event) for event in page.value], page.following)
 
 
 def signins(web: Web) -> Graph:

@@ -1,7 +1,7 @@
-"""An existing tenant of Defender for Cloud Apps, through the Activities API that Casbah itself answers: a scan of a stretch
-(learn.microsoft.com/defender-cloud-apps/api-activities-investigate-script). MDCA allows 30 requests a minute, and 30 days back.
+"""Pulls from a tenant of Defender for Cloud Apps through its Activities API, with a scan of a time window
+(learn.microsoft.com/defender-cloud-apps/api-activities-investigate-script). MDCA allows 30 requests a minute and 30 days back.
 
-The stretch is of when activities were stored there, so that those which came late are not missed.
+The window is of `created`, when MDCA stored an activity, so that late activities are not missed.
 """
 
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ class _MdcaPage(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class Mdca:
-    """`web` is the tenant's portal, with an API token of it."""
+    """`web` is the tenant's portal, with one of its API tokens."""
 
     web: Web
     connector: str = "mdca"
 
     def read(self, since: int, until: int, token: Any) -> Read:
-        """See `Pages`. A token is what the scan says to send back."""
+        """See `Pages`. A token is the scan's `nextQueryFilters`."""
         filters = {"created": {"gte": since, "lte": until}} if token is None else token
         body = {"filters": filters, "isScan": True, "limit": _LIMIT, "sortDirection": "asc"}
         page: _MdcaPage = self.web.send("POST", "/api/v1/activities/", body=body).json(_MdcaPage)
         more = page.has_next and page.next_query_filters is not None
-        return Read([bytes(each) for each in page.data], page.next_query_filters if more else None)
+        return Read([bytes(event) for event in page.data], page.next_query_filters if more else None)

@@ -1,9 +1,9 @@
 """The Office 365 Management Activity API
 (learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-reference).
 
-A subscription a content type; content is listed by when it became available, in stretches of at most 24 hours and at most
-seven days back; each item of the list is an address with a list of events. An event may take hours to become available, but
-the stretch is of that moment, so nothing comes too late for it.
+Each content type needs a subscription. Content is listed by the time it became available, in windows of at most 24 hours and
+at most seven days back; each entry is the address of a list of events. Events may become available hours late, but are not
+missed, because the window is of that time.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Office365:
     connector: str = "microsoft365"
 
     def read(self, since: int, until: int, token: Any) -> Read:
-        """See `Pages`. A token is the content type, the list's next page, and the addresses that are still to be read."""
+        """See `Pages`. A token is the content type, the list's next page, and the addresses left to read."""
         kind, page, blobs = (0, None, None) if token is None else (token["kind"], token["page"], token["blobs"])
         if blobs:
             return self._content(blobs[0], self._following(kind, page, blobs[1:]))
@@ -46,17 +46,17 @@ class Office365:
             answer = self.web.get(f"{self._feed}/subscriptions/content", bounds)
         else:
             answer = self.web.get(page)
-        found = [each.content_uri for each in answer.json(list[_Blob])]
-        return Read([], self._following(kind, answer.headers.get(_NEXT), found))
+        addresses = [blob.content_uri for blob in answer.json(list[_Blob])]
+        return Read([], self._following(kind, answer.headers.get(_NEXT), addresses))
 
     def _content(self, address: str, following: Any) -> Read:
-        """The events at one address, unless it has expired: seven days after it was listed first (AF20051)."""
+        """The events at one address. It expires seven days after it was first listed (AF20051)."""
         try:
-            return Read([bytes(each) for each in self.web.get(address).json(list[msgspec.Raw])], following)
+            return Read([bytes(event) for event in self.web.get(address).json(list[msgspec.Raw])], following)
         except ApiRefusedError as refused:
             if refused.status not in _GONE:
                 raise
-            return Read([], following, gap=f"content is no longer there: {address.rpartition('/')[2][:80]}")
+            return Read([], following, gap=f"content no longer exists: {address.rpartition('/')[2][:80]}")
 
     @property
     def _feed(self) -> str:
@@ -68,7 +68,7 @@ class Office365:
         return {"kind": kind + 1, "page": None, "blobs": []} if kind + 1 < len(self.content) else None
 
     def _subscribe(self, content: str) -> None:
-        """Begin the subscription. That it was begun already is refused with 400 (AF20024), which is as good."""
+        """Start the subscription. If it is already started, the API answers 400 (AF20024), which is ignored."""
         try:
             self.web.send("POST", f"{self._feed}/subscriptions/start", parameters={"contentType": content})
         except ApiRefusedError as refused:

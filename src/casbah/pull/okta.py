@@ -1,8 +1,8 @@
-"""Okta's System Log, by polling (developer.okta.com/docs/reference/api/system-log, "Transfer data to a separate system").
+"""Polls Okta's System Log (developer.okta.com/docs/reference/api/system-log, "Transfer data to a separate system").
 
-A request with `since` and without `until` polls: events come in the order in which they were stored, so that late ones are
-not missed, and the answer always has a link `next`, also when there is nothing new. That link is the checkpoint, and beside it
-the moment until which all is read for certain: when the last empty page was asked for.
+A request with `since` but no `until` polls: events come in the order of storing, so that late ones are not missed, and every
+response has a link `next`, even without new events. The checkpoint holds that link and the time up to which everything was
+read for certain: that of the last request with an empty page.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _GONE = (400, 404, 410)
 
 @dataclass(frozen=True, slots=True)
 class Okta:
-    """`back`: how far back the first round begins, in ms; `overlap`: from before the last page, where its link has expired."""
+    """`back` is how far back the first round starts, `overlap` how far back to resume after an expired link; in ms."""
 
     web: Web
     clock: Callable[[], int]
@@ -42,7 +42,7 @@ class Okta:
             if following is None or refused.status not in _GONE:
                 raise
             return Fetched((), {"read": read - self.overlap}, more=True)
-        events = [bytes(each) for each in answer.json(list[msgspec.Raw])]
+        events = [bytes(event) for event in answer.json(list[msgspec.Raw])]
         link = answer.link("next") or following
         return Fetched(events, {"next": link, "read": read if events else now}, more=bool(events))
 

@@ -1,4 +1,4 @@
-"""The loop of every puller: fetch, store, remember; and again after a while."""
+"""One round of a puller: fetch, store and checkpoint page by page."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ _MOST_PAGES = 1_000_000
 
 
 class Puller:
-    """One source under a name. `stop` is asked between pages."""
+    """A named source. `stop` is checked between pages."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Puller:
         self._stop = stop
 
     def once(self) -> Status:
-        """Everything there is now. Raises PullError; what came before it is stored, and `status` says what was wrong."""
+        """Pull all available pages. On PullError, earlier pages are stored and the error is kept in the status."""
         checkpoint, status = self._checkpoints.of(self.name)
         status.rounds += 1
         try:
@@ -57,10 +57,10 @@ class Puller:
         status.pages += 1
         if not events:
             return
-        told = self._sink(events, self._source.connector)
+        result = self._sink(events, self._source.connector)
         status.events += len(events)
-        status.stored += told.stored
-        status.duplicates += told.duplicates
-        status.refused += told.refused
-        if told.stored:
+        status.stored += result.stored
+        status.duplicates += result.duplicates
+        status.refused += result.refused
+        if result.stored:
             status.last_event = self._clock()

@@ -1,4 +1,4 @@
-"""How pullers are doing, for people."""
+"""A status report of the pullers."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from casbah.pull.config import PullSource
 
 
 def report(entries: dict[str, PullSource], *, folder: Path, now: int) -> list[dict[str, Any]]:
-    """A row each; `now` and moments are ms since the epoch."""
+    """One row per puller; `now` and times are ms since the epoch."""
     kept = Checkpoints(folder)
     try:
         return [_row(name, entry, kept, now) for name, entry in entries.items()]
@@ -17,7 +17,7 @@ def report(entries: dict[str, PullSource], *, folder: Path, now: int) -> list[di
 
 
 def _row(name: str, entry: PullSource, kept: Checkpoints, now: int) -> dict[str, Any]:
-    """How a puller is doing. Its lag is how long ago the moment is until which everything was read."""
+    """The status of a puller. Its lag is the age of the time up to which everything was read."""
     checkpoint, status = kept.of(name)
     until = reached(checkpoint, status)
     return {

@@ -1,4 +1,4 @@
-"""Pullers that keep running, each in a thread and a rhythm of its own, until they are stopped."""
+"""Runs pullers, each in its own thread at its own interval, until stopped."""
 
 import logging
 import random
@@ -24,12 +24,12 @@ _SECONDS_TO_STOP = 30.0
 
 
 class StoppedError(PullError):
-    """The puller was told to stop while it waited."""
+    """The puller was stopped while it waited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A puller of the file, and where its events go."""
+    """A puller of the config file, and the sink for its events."""
 
     name: str
     entry: PullSource
@@ -37,7 +37,7 @@ class Job:
 
 
 class Pulling:
-    """Pullers, ready to run. Raises BadPullFileError where one of them cannot."""
+    """Builds pullers to run. Raises BadPullFileError."""
 
     def __init__(self, jobs: Iterable[Job], *, folder: Path, clock: Callable[[], int]) -> None:
         self._stopping = threading.Event()
@@ -64,15 +64,15 @@ class Pulling:
 
     @property
     def names(self) -> list[str]:
-        """Whom there is to run."""
+        """The names of the pullers."""
         return [puller.name for puller, _ in self._pullers]
 
     def once(self) -> dict[str, Status | PullError]:
-        """One round of each, one after another; what became of it."""
+        """Run one round of each puller in turn; returns the status or error of each."""
         return {puller.name: _round(puller) for puller, _ in self._pullers}
 
     def start(self) -> None:
-        """Let all of them run."""
+        """Start a thread for each puller."""
         for puller, pause in self._pullers:
             thread = threading.Thread(
                 target=self._run, args=(puller, pause), name=f"casbah-pull-{puller.name}", daemon=True
@@ -81,15 +81,15 @@ class Pulling:
             self._threads.append(thread)
 
     def wait(self) -> None:
-        """Wait until they are stopped."""
+        """Wait until `stop` is called."""
         self._stopping.wait()
 
     def stop(self) -> None:
-        """Let rounds end where they are; what is stored is stored, and the next start goes on there."""
+        """End rounds after the current page. The next start resumes there."""
         self._stopping.set()
 
     def close(self) -> None:
-        """Stop, and let go of everything."""
+        """Stop all pullers, wait for their threads, and close all resources."""
         self.stop()
         for thread in self._threads:
             thread.join(_SECONDS_TO_STOP)
@@ -98,17 +98,17 @@ class Pulling:
     def _run(self, puller: Puller, pause: float) -> None:
         while not self._stopping.is_set():
             try:
-                found = _round(puller)
+                result = _round(puller)
             except Exception as error:
                 log.warning("pull %s failed: %s", puller.name, error, exc_info=bug(error))
                 self._stopping.wait(pause)
                 continue
-            if isinstance(found, StoppedError):
+            if isinstance(result, StoppedError):
                 return
-            if isinstance(found, PullError):
-                log.warning("pull %s: %s", puller.name, found)
-            elif found.gaps:
-                log.info("pull %s: so far %d gaps, the last one: %s", puller.name, len(found.gaps), found.gaps[-1])
+            if isinstance(result, PullError):
+                log.warning("pull %s: %s", puller.name, result)
+            elif result.gaps:
+                log.info("pull %s: %d gaps so far, the last one: %s", puller.name, len(result.gaps), result.gaps[-1])
             self._stopping.wait(pause)
 
     def _sleep(self, seconds: float) -> None:

@@ -28,7 +28,7 @@ class Slack:
     connector: str = "slack"
 
     def read(self, since: int, until: int, token: Any) -> Read:
-        """See `Pages`. Slack's bounds are whole seconds, so they are rounded outwards."""
+        """See `Pages`. Slack's bounds are whole seconds, so round them outwards."""
         bounds = {"oldest": since // 1_000, "latest": -(-until // 1_000), "limit": _LIMIT}
         answer = self.web.get("/audit/v1/logs", bounds if token is None else {**bounds, "cursor": token})
         page: _SlackPage = answer.json(_SlackPage)

@@ -1,8 +1,8 @@
-"""HTTP as a vendor's API on a bad day needs it: patient, bounded, and careful with credentials.
+"""An HTTP client for vendors' APIs with retries, size limits, and protection of credentials.
 
-Waits are exponential with full jitter ("Exponential Backoff and Jitter", AWS Architecture Blog, 2015) unless the answer says
-when to come back: Retry-After in seconds or as a date (RFC 9110, 10.2.3), or the moment at which a rate begins anew, as Okta
-(`X-Rate-Limit-Reset`) and GitHub (`x-ratelimit-reset`) tell it, in seconds since the epoch.
+Waits are exponential with full jitter ("Exponential Backoff and Jitter", AWS Architecture Blog, 2015) unless the response says
+how long to wait: Retry-After in seconds or as a date (RFC 9110, 10.2.3), or the time at which a rate limit resets, in seconds
+since the epoch, as sent by Okta (`X-Rate-Limit-Reset`) and GitHub (`x-ratelimit-reset`).
 """
 
 import random
@@ -19,7 +19,7 @@ from casbah.pull.contract import ApiRefusedError, ApiUnreachableError
 
 _TRIES = 8
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
-_LONGEST_TOLD_WAIT = 3_600.0
+_LONGEST_REQUESTED_WAIT = 3_600.0
 _MOST_BYTES = 256_000_000
 _TOO_MANY = 429
 _RESETS = ("x-rate-limit-reset", "x-ratelimit-reset")
@@ -32,26 +32,26 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """A successful answer."""
+    """A successful response."""
 
     body: bytes
     headers: httpx.Headers
 
     def json(self, kind: Any = Any) -> Any:
-        """The body parsed. Only whole answers get here."""
+        """Parse the body. It is complete JSON."""
         return msgspec.json.decode(self.body, type=kind)
 
     def link(self, relation: str) -> str | None:
-        """The address of a Link header's relation (RFC 8288)."""
+        """The address of a Link header's relation (RFC 8288), or None."""
         for value in self.headers.get_list("link"):
-            found = httpx.Response(200, headers={"link": value}).links.get(relation)
-            if found and "url" in found:
-                return found["url"]
+            target = httpx.Response(200, headers={"link": value}).links.get(relation)
+            if target and "url" in target:
+                return target["url"]
         return None
 
 
 class Web:
-    """Requests to one API. `authorize` gives the headers that hold its credentials; `clock` gives ms, `sleep` takes seconds."""
+    """Sends requests to one API. `authorize` returns headers with credentials; `clock` returns ms, `sleep` takes seconds."""
 
     def __init__(
         self,
@@ -77,30 +77,32 @@ class Web:
     def send(
         self, method: str, address: str, *, parameters: Mapping[str, Any] | None = None, body: Any = None
     ) -> ApiAnswer:
-        """A request, tried again where that may help. An address of another host is not followed: our credentials go along."""
+        """Send a request, with retries. Raises ApiRefusedError, also for another host, which must not get our credentials; or
+        ApiUnreachableError.
+        """
         url = urljoin(f"{self.base}/", address)
         if urlsplit(url)[:2] != urlsplit(self.base)[:2]:
             raise ApiRefusedError(
-                f"the answer of {self.base} leads to {_host(url)}, which does not get our credentials", 0
+                f"the response of {self.base} leads to {_host(url)}, which does not get our credentials", 0
             )
-        wrong = ""
+        problem = ""
         for attempt in range(_TRIES):
             try:
                 answer = self._once(method, url, parameters, body)
             except (httpx.TransportError, httpx.StreamError, httpx.DecodingError, msgspec.DecodeError) as error:
-                wrong, told = type(error).__name__, None
+                problem, requested = type(error).__name__, None
             else:
                 if isinstance(answer, ApiAnswer):
                     return answer
-                wrong, told = f"HTTP {answer.status_code}", self._told_wait(answer)
+                problem, requested = f"HTTP {answer.status_code}", self._requested_wait(answer)
             if attempt + 1 < _TRIES:
-                self._sleep(self._wait(attempt) if told is None else told + self._dice.random())
-        raise ApiUnreachableError(f"{_host(url)} did not answer well in {_TRIES} tries; the last one: {wrong}")
+                self._sleep(self._wait(attempt) if requested is None else requested + self._dice.random())
+        raise ApiUnreachableError(f"{_host(url)} failed {_TRIES} times; the last time: {problem}")
 
     def _once(
         self, method: str, url: str, parameters: Mapping[str, Any] | None, body: Any
     ) -> ApiAnswer | httpx.Response:
-        """An answer, or a response that is worth another try."""
+        """A successful answer, or a response worth retrying."""
         headers = {"Accept": "application/json", **self._authorize()}
         content = None if body is None else msgspec.json.encode(body)
         if content is not None:
@@ -109,33 +111,33 @@ class Web:
             text = _bounded(response)
         status = response.status_code
         if response.is_success:
-            msgspec.json.decode(text)  # A truncated body is no answer.
+            msgspec.json.decode(text)  # Raises DecodeError for a truncated body.
             return ApiAnswer(text, response.headers)
         if status == _TOO_MANY or response.is_server_error or self._is_out_of_rate(response):
             return response
         raise ApiRefusedError(_refusal(url, status, text), status)
 
     def _is_out_of_rate(self, response: httpx.Response) -> bool:
-        """GitHub says so with 403 (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
+        """GitHub signals rate limiting with 403 (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
         return response.status_code == httpx.codes.FORBIDDEN and (
             response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers
         )
 
-    def _told_wait(self, response: httpx.Response) -> float | None:
-        """Seconds to wait, if the answer says so."""
+    def _requested_wait(self, response: httpx.Response) -> float | None:
+        """Seconds to wait, if the response says so."""
         now = self._clock() / 1_000
-        told = response.headers.get("retry-after", "").strip()
+        header = response.headers.get("retry-after", "").strip()
         wait: float | None = None
-        if told.isdecimal():
-            wait = float(told)
-        elif told:
-            wait = _moment(told, now) - now
+        if header.isdecimal():
+            wait = float(header)
+        elif header:
+            wait = _moment(header, now) - now
         else:
             resets = [response.headers[name] for name in _RESETS if response.headers.get(name, "").isdecimal()]
             wait = (
                 float(resets[0]) - now if resets and response.status_code != httpx.codes.SERVICE_UNAVAILABLE else None
             )
-        return None if wait is None else min(max(wait, 0.0), _LONGEST_TOLD_WAIT)
+        return None if wait is None else min(max(wait, 0.0), _LONGEST_REQUESTED_WAIT)
 
     def _wait(self, attempt: int) -> float:
         return self._dice.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt))
@@ -146,7 +148,7 @@ def _bounded(response: httpx.Response) -> bytes:
     for piece in response.iter_bytes():
         size += len(piece)
         if size > _MOST_BYTES:
-            raise ApiRefusedError(f"{_host(str(response.url))} answers with more than {_MOST_BYTES} bytes", 0)
+            raise ApiRefusedError(f"{_host(str(response.url))} answered with more than {_MOST_BYTES} bytes", 0)
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -159,9 +161,9 @@ def _moment(text: str, now: float) -> float:
 
 
 def _refusal(url: str, status: int, text: bytes) -> str:
-    """What to look at. Of the body only a little: it may be anything."""
+    """The error message, with a hint or the beginning of the body."""
     hint = _HINTS.get(status, "it says: " + text[:200].decode("utf-8", "replace"))
-    return f"{_host(url)}{urlsplit(url).path} refuses with HTTP {status}; {hint}"
+    return f"{_host(url)}{urlsplit(url).path} refused with HTTP {status}; {hint}"
 
 
 def _host(url: str) -> str:

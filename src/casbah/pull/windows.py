@@ -1,8 +1,8 @@
-"""Sources that are asked for a stretch of time, page after page, whichever way they order it.
+"""Sources that are read in time windows, page by page, in any order.
 
-A round reads everything since the last one, and some time more: events come late, and clocks differ. Reading an event twice
-changes nothing. The stretch is kept as it was begun until its last page is stored, so that a round that breaks off goes on
-where it was, or begins again where its page token has expired.
+A round reads everything since the last one plus an overlap, because events arrive late and clocks differ. Reading an event
+twice is harmless. The window stays the same until its last page is stored, so that an interrupted round resumes where it was,
+or restarts the window if its page token has expired.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from casbah.pull.contract import ApiRefusedError, Checkpoint, Fetched
 
 _EXPIRED = (400, 404, 410, 422)
 _MOST_BEGINNINGS = 5
-"""How often a round begins a stretch again because its page token has expired; after that it waits for the next round."""
+"""How often a round starts a window because page tokens expire; after that it waits for the next round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One page: its events, and the token of the next one, JSON, if there is one. `gap` is what cannot be read, in words."""
+    """One page: its events, and the token (JSON) of the next page, if any. `gap` describes what cannot be read."""
 
     events: list[bytes]
     following: Any = None
@@ -26,20 +26,20 @@ class Read:
 
 
 class Pages(Protocol):
-    """What differs from one API to the next."""
+    """The API-specific part of a windowed source."""
 
     @property
     def connector(self) -> str: ...
 
     def read(self, since: int, until: int, token: Any) -> Read:
-        """A page of what happened from `since` to `until` (ms); `token` is None for the first."""
+        """A page of events from `since` to `until` (ms); `token` is None for the first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Windowed:
-    """A source out of pages of time. Spans in ms: `back` for the first round, `overlap` for each, `keeps` is how long the
-    vendor keeps events, `most` the longest stretch that one request may ask for.
+    """A source that reads time windows. In ms: the first round starts `back` ago, later ones `overlap` before the last end;
+    `keeps` is how long the vendor keeps events, `most` the longest window of one request.
     """
 
     pages: Pages
@@ -57,7 +57,7 @@ class Windowed:
         """See `Source`."""
         now = self.clock()
         if "since" not in checkpoint:
-            checkpoint, gap = self._begun(checkpoint, now)
+            checkpoint, gap = self._new_round(checkpoint, now)
         else:
             gap = ""
         since, until, token = checkpoint["since"], checkpoint["until"], checkpoint.get("token")
@@ -76,8 +76,8 @@ class Windowed:
             return Fetched(page.events, {**checkpoint, "token": page.following}, more=True, gap=gap)
         return Fetched(page.events, {"done": until}, more=until < now - self.overlap, gap=gap)
 
-    def _begun(self, checkpoint: Checkpoint, now: int) -> tuple[Checkpoint, str]:
-        """A new round, and what it can no longer reach."""
+    def _new_round(self, checkpoint: Checkpoint, now: int) -> tuple[Checkpoint, str]:
+        """The checkpoint of a new round, and the gap of events that it can no longer reach."""
         done = checkpoint.get("done")
         since = now - self.back if done is None else done - self.overlap
         oldest = now - self.keeps

@@ -1,1 +1,1 @@
-"""Sending what is stored on: to webhooks, and to collectors of syslog."""
+"""Forwards stored activities to webhooks and syslog collectors."""

@@ -1,4 +1,4 @@
-"""Entries of the file to pushers that can run."""
+"""Builds pushers from entries of the config file."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,11 +9,11 @@ from casbah.store.contract import Store
 
 
 def pushers(
-    entries: Mapping[str, PushTarget], *, store: Store, letters: Outbox, clock: Callable[[], int]
+    entries: Mapping[str, PushTarget], *, store: Store, outbox: Outbox, clock: Callable[[], int]
 ) -> dict[str, Pusher]:
-    """A pusher for each destination, by name. Raises BadPushFileError where a secret is missing."""
+    """A pusher for each destination, by name. Raises BadPushFileError if a secret is missing."""
     return {
-        name: Pusher(name, entry, _sink(name, entry), store=store, letters=letters, clock=clock)
+        name: Pusher(name, entry, _sink(name, entry), store=store, outbox=outbox, clock=clock)
         for name, entry in entries.items()
     }
 

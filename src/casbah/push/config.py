@@ -1,4 +1,4 @@
-"""The file that says where to send what is stored, read strictly. docs/push.md explains it to those who write one."""
+"""The config file of push destinations, read strictly. docs/push.md explains how to write one."""
 
 import os
 import re
@@ -22,11 +22,11 @@ _MOST_PORT = 65_535
 
 
 class BadPushFileError(OperatorError):
-    """The file that says where to send cannot be used; the message says where and why."""
+    """The config file of push destinations is invalid. The message says where and why."""
 
 
 class PushTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One destination. A webhook's secret is in the variable or file that is named, never in the file itself."""
+    """One destination. A webhook's secret is in an environment variable or a separate file, never in the config file."""
 
     kind: Literal["webhook", "syslog"]
     to: str
@@ -45,26 +45,26 @@ class PushTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     @property
     def target(self) -> SplitResult:
-        """Where to, in parts."""
+        """The destination's address, parsed."""
         return urlsplit(self.to)
 
     @property
     def backfill_ms(self) -> int:
-        """How old an activity may be to be sent when the destination is first connected."""
-        found = _DAYS.fullmatch(self.backfill)
-        return int(found.group(1)) * _DAY if found else 0
+        """The maximum age in ms of activities sent when the destination is first connected."""
+        match = _DAYS.fullmatch(self.backfill)
+        return int(match.group(1)) * _DAY if match else 0
 
 
 def read(path: Path) -> dict[str, PushTarget]:
     """The destinations of a file, by name. Raises BadPushFileError."""
-    found = toml_file.read(path, PushTarget, wrong=BadPushFileError)
-    for name, entry in found.items():
+    entries = toml_file.read(path, PushTarget, wrong=BadPushFileError)
+    for name, entry in entries.items():
         _check(f"{path}: [{name}]", entry)
-    return found
+    return entries
 
 
 def secret(name: str, entry: PushTarget, environment: Mapping[str, str] = os.environ) -> bytes:
-    """What a webhook is signed with. Raises BadPushFileError, with the place where it was looked for."""
+    """The signing key of a webhook. Raises BadPushFileError, which says where it was expected."""
     if entry.secret_file:
         try:
             return Path(entry.secret_file).expanduser().read_bytes().strip()

@@ -1,4 +1,4 @@
-"""How records leave: as signed webhooks, or as CEF lines over syslog."""
+"""Delivers records as signed webhooks, or as CEF lines over syslog."""
 
 import hashlib
 import hmac
@@ -25,31 +25,31 @@ _PRIORITY = 13 * 8 + 6
 
 
 class DeliveryRefusedError(Exception):
-    """The destination will never take this; the message says why."""
+    """The destination refused the activities permanently. The message says why."""
 
 
 class RetryLaterError(Exception):
-    """The destination does not take it now; it may later."""
+    """The destination does not accept the activities now, but may later."""
 
 
 class Sink(Protocol):
-    """Sends activities; returns once they have left, as far as the way lets one know."""
+    """Sends activities."""
 
     sure: bool
-    """Whether an answer says that they arrived."""
+    """Whether the destination acknowledges delivery."""
 
     def send(self, changes: Sequence[Change]) -> None:
-        """Raises RetryLaterError, after which all of them may be sent again, or DeliveryRefusedError."""
+        """Send activities. Raises DeliveryRefusedError, or RetryLaterError: then send all of them again."""
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...
 
 
 class Webhook:
     """POSTs `{"data": [records]}`. `Casbah-Signature: t=<s>,v1=<hex>` is HMAC-SHA-256 of `<s>.<body>` with the shared secret;
-    `Casbah-Delivery` is the same when the same is sent again.
+    `Casbah-Delivery` stays the same when a delivery is repeated.
     """
 
     sure = True
@@ -80,8 +80,10 @@ class Webhook:
             raise RetryLaterError(str(error) or type(error).__name__) from error
         if answer.status // 100 == 2:  # noqa: PLR2004  a success
             return
-        said = f"answered {answer.status}"
-        raise RetryLaterError(said) if answer.status >= 500 or answer.status in _AGAIN else DeliveryRefusedError(said)  # noqa: PLR2004
+        reason = f"answered {answer.status}"
+        if answer.status >= 500 or answer.status in _AGAIN:  # noqa: PLR2004
+            raise RetryLaterError(reason)
+        raise DeliveryRefusedError(reason)
 
     def close(self) -> None:
         """See `Sink.close`."""
@@ -89,12 +91,12 @@ class Webhook:
 
 
 def signature(key: bytes, moment: int, body: bytes) -> str:
-    """What `Casbah-Signature` says after `v1=`."""
+    """The value after `v1=` in `Casbah-Signature`."""
     return hmac.new(key, f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 class Syslog:
-    """Sends lines; over UDP one a datagram (RFC 5426), over TCP and TLS framed by their length or by line ends (RFC 6587)."""
+    """Sends lines: over UDP one per datagram (RFC 5426), over TCP and TLS framed by length or line ends (RFC 6587)."""
 
     sure = False
 
@@ -127,16 +129,16 @@ class Syslog:
             target, private = self._entry.target, self._entry.allow_private
             host, port = target.hostname or "", target.port or 0
             kind = socket.SOCK_DGRAM if target.scheme == "udp" else socket.SOCK_STREAM
-            made = connected(host, port, private=private, kind=kind)
+            connection = connected(host, port, private=private, kind=kind)
             if target.scheme == "tls":
                 try:
-                    made = trusting(self._entry.tls_ca).wrap_socket(made, server_hostname=host)
+                    connection = trusting(self._entry.tls_ca).wrap_socket(connection, server_hostname=host)
                 except (ssl.SSLError, OSError):
-                    made.close()
+                    connection.close()
                     raise
-            self._socket = made
+            self._socket = connection
         elif self._entry.target.scheme != "udp" and _has_ended(self._socket):
-            raise ConnectionResetError("the other side has closed the connection")
+            raise ConnectionResetError("the destination closed the connection")
         return self._socket
 
     def _message(self, activity: dict[str, object]) -> bytes:
@@ -152,7 +154,7 @@ class Syslog:
 
 
 def _has_ended(wire: socket.socket) -> bool:
-    """Whether the other side has hung up: a collector never says anything else."""
+    """Whether the destination closed the connection; a collector never sends anything."""
     wire.settimeout(0)
     try:
         return not wire.recv(1, 0 if isinstance(wire, ssl.SSLSocket) else socket.MSG_PEEK)

@@ -1,7 +1,7 @@
-"""Which addresses may be connected to: none of this network's own, unless that is allowed.
+"""Blocks connections to private addresses unless they are allowed.
 
-A name is looked up once and the address that was checked is the one that is connected to: a name that means something else a
-moment later (DNS rebinding) gains nothing. Redirects are not followed.
+A name is resolved once, and the checked address is the one connected to, which defeats DNS rebinding. Redirects are not
+followed.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ _CARRIES_IPV4 = tuple(
         ("2002::/16", 80),  # 6to4 (RFC 3056)
     )
 )
-"""Networks whose addresses carry an IPv4 address, and how many bits follow it."""
+"""Networks whose addresses embed an IPv4 address, and the number of bits after it."""
 
 _NOT_PUBLIC = tuple(
     map(
@@ -36,36 +36,38 @@ _NOT_PUBLIC = tuple(
         ),
     )
 )
-"""Networks that some versions of Python call global, and that lead inside."""
+"""Networks that some versions of Python consider global, but that can reach private addresses."""
 
 
 class ForbiddenAddressError(OSError):
-    """A destination is an address of this network's own."""
+    """The destination is a private address."""
 
 
 def connected(host: str, port: int, *, private: bool, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """A socket to a host. Raises OSError; ForbiddenAddressError where all it could be is forbidden."""
-    wrong: OSError = ForbiddenAddressError(f"{host} has no address")
+    """Connect to a host. Raises OSError; ForbiddenAddressError if no address is permitted."""
+    failure: OSError = ForbiddenAddressError(f"{host} has no address")
     for family, _, _, _, address in socket.getaddrinfo(host, port, type=kind):
         if not (private or is_public(str(address[0]))):
-            wrong = ForbiddenAddressError(f"{host} is {address[0]}, a private address; allow_private = true permits it")
+            failure = ForbiddenAddressError(
+                f"{host} is {address[0]}, a private address; allow_private = true permits it"
+            )
             continue
-        made = socket.socket(family, kind)
-        made.settimeout(_SECONDS)
+        connection = socket.socket(family, kind)
+        connection.settimeout(_SECONDS)
         try:
-            made.connect(address)
-        except OSError as found:
-            made.close()
-            wrong = found
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
             continue
-        return made
-    raise wrong
+        return connection
+    raise failure
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the internet at large: not private, link-local, loopback, reserved or multicast.
+    """Whether an address is public: not private, link-local, loopback, reserved or multicast.
 
-    An IPv6 address that carries an IPv4 address is judged by that one.
+    An IPv6 address that embeds an IPv4 address is classified by the latter.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
@@ -78,12 +80,12 @@ def is_public(text: str) -> bool:
 
 
 def _is_isatap(number: int) -> bool:
-    """Whether the interface is the IPv4 address of a host of the same site (RFC 5214)."""
+    """Whether this is an ISATAP address, which embeds a host's IPv4 address (RFC 5214)."""
     return number >> 32 & 0xFFFF_FFFF in (0x5EFE, 0x0200_5EFE)
 
 
 class Guarded(httpcore.SyncBackend):
-    """httpcore's own network, with that in between."""
+    """httpcore's network backend with the check of addresses."""
 
     def __init__(self, *, private: bool) -> None:
         self._private = private
@@ -92,12 +94,12 @@ class Guarded(httpcore.SyncBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002  ours is the same for all
-        local_address: str | None = None,  # noqa: ARG002  nobody asks for one
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002  nobody asks for any
+        timeout: float | None = None,  # noqa: ARG002  ours is fixed
+        local_address: str | None = None,  # noqa: ARG002  not used
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002  not used
     ) -> httpcore.NetworkStream:
         """See httpcore."""
-        from httpcore._backends.sync import SyncStream  # noqa: PLC0415  the only way to hand it a socket of one's own
+        from httpcore._backends.sync import SyncStream  # noqa: PLC0415  the only way to pass it our own socket
 
         try:
             return SyncStream(connected(host, port, private=self._private))
@@ -108,5 +110,5 @@ class Guarded(httpcore.SyncBackend):
 
 
 def trusting(file: str) -> ssl.SSLContext:
-    """What TLS trusts: what the system does, or the certificates of a file."""
+    """A TLS context that trusts the certificates of `file` or, if empty, the system's."""
     return ssl.create_default_context(cafile=file or None)
