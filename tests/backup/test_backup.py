@@ -47,7 +47,7 @@ def test_a_snapshot_is_whole_whatever_goes_on_meanwhile(tmp_path: Path, monkeypa
             number += 1
             if number % 5 == 0:
                 store.delete(query({"activity.id": {"eq": [batch(number - 1)[0]]}}).predicate, TENANT)
-            store.erase(TENANT)
+            store.compact(TENANT)
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -119,7 +119,7 @@ def test_what_a_killed_server_left_in_a_databases_log_is_seen(tmp_path) -> None:
         # Who writes to it by the other way is not seen, and disturbs nothing.
         store.insert([arrival(record(n)) for n in range(2, 50)], TENANT)
         store.delete(Everything(), TENANT)
-        while store.erase(TENANT):
+        while store.compact(TENANT):
             pass
         assert reading.fetch("activity-1", TENANT) is not None
         reading.close()

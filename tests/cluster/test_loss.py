@@ -261,7 +261,7 @@ def test_another_server_goes_on_where_one_died(place: Place, monkeypatch: pytest
         patch.setattr(WriteQueue, "_written", written)
         with pytest.raises(ClusterUnreachableError):
             dying.insert([arrival(each) for each in batch(1)], TENANT)
-    assert len(followed(other)) == BATCH, "what is not settled is not looked at"
+    assert len(followed(other)) == BATCH, "the change feed stops at the high-water mark"
     began = time.monotonic()
     other.insert([arrival(each) for each in batch(2)], TENANT)
     assert time.monotonic() - began > 2, "it waited until the dead one can do no more"

@@ -68,7 +68,7 @@ def test_thousands_of_one_ms_are_all_there(store: Store) -> None:
 def test_a_reader_goes_on_where_it_was(store: Store) -> None:
     store.insert([arrival(made(1)), arrival(made(2, days_late=40))], TENANT)
     first, number = followed(store)
-    assert store.settled(TENANT) == number
+    assert store.high_water_mark(TENANT) == number
     store.insert([arrival(made(3, days_late=300)), arrival(made(1)), arrival(made(4))], TENANT)
     assert followed(store, number)[0] == [made(3)["_id"], made(4)["_id"]]
     assert len(first) == 2
@@ -80,7 +80,7 @@ def test_filters_leave_out_and_nothing_is_looked_at_twice(store: Store) -> None:
     wanted = p.Terms(FIELDS["service"], (1,))
     found, number = followed(store, predicate=wanted, limit=4)
     assert found == [made(each)["_id"] for each in range(1, 30, 3)]
-    assert number == store.settled(TENANT)
+    assert number == store.high_water_mark(TENANT)
     assert followed(store, predicate=p.Terms(FIELDS["service"], (99,))) == ([], number)
 
 

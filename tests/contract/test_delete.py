@@ -53,9 +53,9 @@ def everything(store: Store) -> dict[str, Any]:
     return found
 
 
-def erase(store: Store) -> int:
+def compact(store: Store) -> int:
     steps = 1
-    while store.erase(TENANT):
+    while store.compact(TENANT):
         steps += 1
     return steps
 
@@ -90,7 +90,7 @@ def test_exactly_what_matches_is_gone(store: Store, filters: dict[str, Any]) -> 
         assert seen["total"] == sum(seen["spans"].values()) == sum(count for _, count in seen["users"]) == len(left)
         assert store.find(asked, TENANT).total == 0
         assert [name for name in everyone if store.fetch(name, TENANT) is not None and name in matching] == []
-        erase(store)
+        compact(store)
 
 
 def test_cleaning_the_disk_changes_no_answer(store: Store) -> None:
@@ -98,9 +98,9 @@ def test_cleaning_the_disk_changes_no_answer(store: Store) -> None:
     store.replace([arrival(by("ann", each, description="told anew")) for each in (1, 5, 7)], TENANT)
     store.delete(query(user("bob")).predicate, TENANT)
     before = everything(store)
-    assert erase(store) > 1
+    assert compact(store) > 1
     assert everything(store) == before
-    assert not store.erase(TENANT)
+    assert not store.compact(TENANT)
 
 
 def test_other_tenants_keep_theirs(store: Store) -> None:
@@ -108,7 +108,7 @@ def test_other_tenants_keep_theirs(store: Store) -> None:
     other = Scope("other")
     store.insert([arrival(by("bob", 1))], other)
     store.delete(p.Everything(), TENANT)
-    erase(store)
+    compact(store)
     assert (store.count(p.Everything(), TENANT), store.count(p.Everything(), other)) == (0, 1)
 
 
@@ -120,7 +120,7 @@ def test_what_is_delivered_again_is_stored_again_and_only_that(store: Store, cle
     gone = query({"activity.id": {"eq": ["event-1", "activity-1"]}}).predicate
     assert store.delete(gone, TENANT) == 2
     if cleaned:
-        erase(store)
+        compact(store)
     again = store.insert([*source, dedup_key, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
     assert (again.stored, again.duplicates) == (2, 11)
     assert store.count(p.Everything(), TENANT) == 13
@@ -140,7 +140,7 @@ def test_storing_and_replacing_go_on_while_the_disk_is_cleaned(store: Store) -> 
     filled(store)
     store.delete(query(user("bob")).predicate, TENANT)
     number = 100
-    while store.erase(TENANT):
+    while store.compact(TENANT):
         store.insert([arrival(by("bob", number))], TENANT)
         store.replace([arrival(by("ann", 59, description=f"after {number}"))], TENANT)
         if number < 105:  # Each makes cleaning begin anew.
@@ -174,10 +174,10 @@ def test_a_restart_goes_on_with_cleaning(reopened: Any) -> None:
     store = reopened()
     store.delete(query(user("bob")).predicate, TENANT)
     before = everything(store)
-    assert store.erase(TENANT)
+    assert store.compact(TENANT)
     store = reopened()
     assert everything(store) == before
-    assert erase(store) > 3
+    assert compact(store) > 3
     assert everything(reopened()) == before
 
 
@@ -186,7 +186,7 @@ def test_a_cursor_of_the_change_feed_misses_nothing_after_all_was_deleted(reopen
     filled(store)
     reached = store.changes(p.Everything(), TENANT, after=0, limit=1_000).reached
     store.delete(p.Everything(), TENANT)
-    erase(store)
+    compact(store)
     store = reopened()
     store.insert([arrival(by("cid", 200))], TENANT)
     found = store.changes(p.Everything(), TENANT, after=reached, limit=10)
@@ -200,7 +200,7 @@ def test_no_file_of_before_is_left(tmp_path: Path) -> None:
     segments = {file for file in tmp_path.rglob("*") if file.suffix in {".store", ".term", ".idx", ".pos", ".fast"}}
     assert any(b"unutterable" in file.read_bytes() for file in segments)
     store.delete(query(user("bob")).predicate, TENANT)
-    erase(store)
+    compact(store)
     assert not [file for file in segments if file.exists()]
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and b"unutterable" in file.read_bytes()]
     assert not list(tmp_path.rglob("erasing.json"))
@@ -231,7 +231,7 @@ def test_any_order_of_changes_agrees_with_a_plain_list(reopened: Any) -> None:
             }
             assert store.delete(query({**user(name), **late}).predicate, TENANT) == before - len(held)
         elif step < 0.95:
-            store.erase(TENANT)
+            store.compact(TENANT)
         else:
             store = reopened()
         seen = everything(store)

@@ -46,7 +46,7 @@ class Act:
         elif self.deletes is not None:
             store.delete(Terms(FIELDS["id"], (self.deletes,)), scope)
             for _ in range(self.batches):  # Cleaning the disk may end long after the answer, or never.
-                store.erase(scope)
+                store.compact(scope)
 
 
 @dataclass(slots=True)

@@ -132,8 +132,8 @@ def test_cursors_of_another_tenant_and_of_a_later_state_are_refused(house: Appli
     assert "not one of this tenant's" in ask("POST", PATH, json.dumps({"cursor": theirs}).encode()).json["detail"]
     stored(house, 1, 2)
     later = changed(ask)["cursor"]
-    store, settled = house.services.store, house.services.store.settled
-    store.settled = lambda scope: settled(scope) - 1  # type: ignore[method-assign]
+    store, high_water_mark = house.services.store, house.services.store.high_water_mark
+    store.high_water_mark = lambda scope: high_water_mark(scope) - 1  # type: ignore[method-assign]
     assert "begin anew" in ask("POST", PATH, json.dumps({"cursor": later}).encode()).json["detail"]
 
 

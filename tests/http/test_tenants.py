@@ -120,7 +120,7 @@ def calls(store: Store) -> Iterator[list[str]]:
         "top_values",
         "histogram",
         "changes",
-        "settled",
+        "high_water_mark",
         "feedback",
         "add_feedback",
     )

@@ -56,7 +56,7 @@ def _cluster_away(house: Application) -> None:
     def away(*_: object, **__: object) -> NoReturn:
         raise ClusterUnreachableError("it is not there")
 
-    for name in ("insert", "insert_soon", "find", "scan", "count", "fetch", "settled"):
+    for name in ("insert", "insert_soon", "find", "scan", "count", "fetch", "high_water_mark"):
         setattr(house.services.store, name, away)
 
 

@@ -94,7 +94,7 @@ def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
         assert store.find(query(), TENANT).total == 50
         before = store._tenants.get("default")._partitions[NOW >> PERIOD_BITS].searcher.name
         owner.delete(query({"activity.id": {"eq": "activity-7"}}).predicate, TENANT)
-        while owner.erase(TENANT):
+        while owner.compact(TENANT):
             pass
         store.keep_up()
         assert store._tenants.get("default")._partitions[NOW >> PERIOD_BITS].searcher.name != before

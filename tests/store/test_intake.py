@@ -60,7 +60,7 @@ def together(store, held, first, batches):
         leading = pool.submit(insert, first)
         assert begun.wait(30)
         following = [pool.submit(insert, batch) for batch in batches]
-        intake = store._tenant(TENANT)._intake
+        intake = store._tenant(TENANT)._write_queue
         while len(intake._groups.waiting) < len(batches):
             assert not any(each.done() for each in following), "told before it was on disk"
         release.set()
@@ -143,7 +143,7 @@ def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeyp
 
 def test_a_batch_that_waited_until_the_store_was_closed_is_not_written(tmp_path):
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    intake = store._tenant(TENANT)._intake
+    intake = store._tenant(TENANT)._write_queue
     with ThreadPoolExecutor(1) as pool:
         with intake._writing:
             waiting = pool.submit(store.insert, [arrival(record(1))], TENANT)
@@ -191,7 +191,7 @@ def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
     monkeypatch.setattr(intake_module._KnownKeys, "add", panics)
     with pytest.raises(Panic):
         together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in (1, 2, 3)])
-    assert store._tenant(TENANT)._intake._groups.waiting == deque()
+    assert store._tenant(TENANT)._write_queue._groups.waiting == deque()
     monkeypatch.undo()
     assert store.insert([arrival(record(n)) for n in (1, 2, 3)], TENANT) == Inserted(3, 0)
 
@@ -228,13 +228,15 @@ def test_what_is_on_disk_though_its_call_failed_is_not_stored_again(store, monke
     def fails(*_):
         raise OSError(24, "Too many open files")
 
-    before = store.settled(TENANT)
+    before = store.high_water_mark(TENANT)
 
     with monkeypatch.context() as broken:
         broken.setattr(Partition, "refresh", fails)
         with pytest.raises(OSError, match="Too many"):
             store.insert([arrival(record(1))], TENANT)
-    assert store.settled(TENANT) == before  # It may be there, so that whoever follows what is stored waits for it.
+    assert (
+        store.high_water_mark(TENANT) == before
+    )  # It may be there, so that whoever follows what is stored waits for it.
     assert store.insert([arrival(record(1))], TENANT) == Inserted(0, 1)
     found = store.changes(query().predicate, TENANT, after=before, limit=10)
     assert [each["_id"] for each in map(json.loads, (change.record for change in found.changes))] == ["activity-1"]

@@ -62,7 +62,7 @@ async def list_changes(context: RequestContext) -> Response:
     while not page.changes and await _more(context, page.reached, end):
         page = await context.search(_changes, context, predicate, page.reached, limit)
     # An empty page never reports more: what was stored meanwhile is for the next request.
-    more = bool(page.changes) and page.reached < await context.settled()
+    more = bool(page.changes) and page.reached < await context.high_water_mark()
     tail = jsontext.dump({"cursor": cursor(page.reached, context), "hasNext": more})
     records = b",".join(change.record for change in page.changes)
     return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
@@ -108,7 +108,7 @@ def _event(record: bytes, identity: str) -> bytes:
 async def _more(context: RequestContext, reached: int, end: float) -> bool:
     """Wait until something after sequence number `reached` is stored. False if `end` (monotonic, s) comes first."""
     pause = _LOOK_FAR_SECONDS if context.store.is_remote else _LOOK_SECONDS
-    while await context.settled() <= reached:
+    while await context.high_water_mark() <= reached:
         if time.monotonic() >= end or _leaving(context):
             return False
         await asyncio.sleep(pause)
@@ -135,7 +135,7 @@ async def _after(value: Any, context: RequestContext) -> int:
     if value in (None, ""):
         return 0
     if value == NOW:
-        return await context.settled()
+        return await context.high_water_mark()
     if not isinstance(value, str):
         raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(value)}")
     if len(value) > _MOST_CURSOR:
@@ -147,7 +147,7 @@ async def _after(value: Any, context: RequestContext) -> int:
         raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(value)}") from None
     if version != str(_VERSION) or mark != _mark(context) or not number.isascii() or after < 0:
         raise MalformedBodyError(f"cursor: {value!r} is not one of this tenant's cursors")
-    if after > await context.settled():
+    if after > await context.high_water_mark():
         raise MalformedBodyError(
             "cursor: newer than the store, which was restored from a backup; start again without a cursor"
         )

@@ -145,9 +145,9 @@ class RequestContext:
         """
         await opened(self.store, self.scope)
 
-    async def settled(self) -> int:
-        """See `Store.settled`."""
-        return await self.brief(self.store, self.store.settled, self.scope)
+    async def high_water_mark(self) -> int:
+        """See `Store.high_water_mark`."""
+        return await self.brief(self.store, self.store.high_water_mark, self.scope)
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Run a call that stores events in the ingest pool."""

@@ -62,7 +62,7 @@ async def delete_activities(context: RequestContext) -> Response:
     act = act_of(context.request, context.services, context.caller, name="delete_activities")
     found = await context.ingest(retention.delete, predicate, context.scope, act)
     if body.get("wait"):
-        await context.ingest(retention.erase, context.scope)
+        await context.ingest(retention.compact, context.scope)
     return json_response({"dryRun": False, **counts(found)})
 
 

@@ -185,7 +185,7 @@ class Pusher:
 
     def _begin(self) -> DeliveryPosition:
         """The first position: activities of the last `backfill` days, and everything stored from now on."""
-        end = self._store.settled(self._scope)
+        end = self._store.high_water_mark(self._scope)
         place = DeliveryPosition(0 if self._entry.backfill_ms else end, end, self._clock() - self._entry.backfill_ms)
         self._outbox.begin(self._name, place)
         return place

@@ -90,7 +90,7 @@ class Retention:
         self._thread = threading.Thread(target=self._run, name="casbah-retention", daemon=True)
 
     def begin(self) -> None:
-        """Apply the rules every hour, and erase from the disk what was deleted, until closed."""
+        """Apply the rules every hour, and compact the store, until closed."""
         self._thread.start()
 
     def look(self, predicate: Predicate, scope: Scope) -> Found:
@@ -118,9 +118,9 @@ class Retention:
         rules = [rule for rule in self.rules.all(scope) if rule.action == DELETE]
         return [self._applied(rule, scope, really=really) for rule in (*rules, *self._trail_rule(scope))]
 
-    def erase(self, scope: Scope) -> None:
-        """Erase from the disk all that was deleted, and come back when it is done."""
-        while self._store.erase(scope):
+    def compact(self, scope: Scope) -> None:
+        """Purge from disk all that was deleted. Returns when done."""
+        while self._store.compact(scope):
             pass
 
     def close(self) -> None:
@@ -201,7 +201,7 @@ class Retention:
     def _run(self) -> None:
         due = self._monotonic()
         while not self._closing.is_set():
-            self._guarded(self._erase_all, "erasing")
+            self._guarded(self._compact_all, "compaction")
             if self._monotonic() >= due:
                 self._guarded(self._apply_all, "retention")
                 for work in self._hourly:
@@ -210,17 +210,17 @@ class Retention:
             self._awake.wait(_IDLE_SECONDS)
             self._awake.clear()
 
-    def _erase_all(self) -> None:
+    def _compact_all(self) -> None:
         for tenant in self._store.tenants():
-            self._guarded(partial(self._erase_slowly, Scope(tenant)), f"erasing in tenant {tenant}")
+            self._guarded(partial(self._compact_slowly, Scope(tenant)), f"compaction of tenant {tenant}")
 
     def _apply_all(self) -> None:
         for tenant in self.rules.tenants():
             self._guarded(partial(self.apply, Scope(tenant), really=True), f"retention of tenant {tenant}")
 
-    def _erase_slowly(self, scope: Scope) -> None:
+    def _compact_slowly(self, scope: Scope) -> None:
         """With pauses, so that whoever stores something meanwhile gets a turn."""
-        while not self._closing.is_set() and self._store.erase(scope):
+        while not self._closing.is_set() and self._store.compact(scope):
             self._closing.wait(_PAUSE)
 
     def _guarded(self, work: Callable[[], object], what: str) -> None:

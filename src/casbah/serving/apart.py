@@ -108,7 +108,7 @@ class _Company:
     def over(self) -> bool:
         """See `Company.over`."""
         self._ticks += 1
-        if self._ticks % _TICKS == 0 and not self._keeping_up.is_alive():  # So that what was erased is let go of.
+        if self._ticks % _TICKS == 0 and not self._keeping_up.is_alive():  # Releases files that compaction removed.
             self._keeping_up = threading.Thread(target=self._keep_up, name="casbah-keep-up", daemon=True)
             self._keeping_up.start()
         return self._flags.stopping.is_set()

@@ -1,1 +1,1 @@
-"""Where activities live: one contract, one folder an engine."""
+"""The activity store: one interface, one package per engine."""

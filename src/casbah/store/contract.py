@@ -1,4 +1,4 @@
-"""What a store does, whichever engine it is; `tests/contract` holds every engine to it."""
+"""The store interface. `tests/contract` runs against every engine."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -14,12 +14,12 @@ from casbah.activity.query import Query
 from casbah.activity.scope import Scope
 
 COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
-"""Kinds of fields whose values can be counted: moments, keys of addresses and words are of no use one by one."""
+"""Kinds of fields with facets. Counts of single timestamps, address keys or words would be useless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """What became of a batch: every arrival is one of the three. `refused`: position in the batch, and the reason."""
+    """The result of an insert. Each activity was stored, a duplicate, or refused: (position in the batch, reason)."""
 
     stored: int
     duplicates: int
@@ -28,7 +28,7 @@ class Inserted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records as their own bytes, in order, and the exact number of activities that match."""
+    """Records (JSON bytes as stored), in order, and the exact number of matching activities."""
 
     records: Sequence[bytes]
     total: int
@@ -36,9 +36,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class ScanPage:
-    """One page of a scan. `boundary` (ms of the sort field) is where the next one begins, None on the last page.
+    """One page of a scan. `boundary` is where the next page starts (ms of the sort field), or None on the last page.
 
-    `records` is an iterator, because a page that one millisecond fills may be larger than memory.
+    `records` is an iterator, because the activities of a single millisecond may not fit in memory.
     """
 
     records: Iterator[bytes]
@@ -48,7 +48,7 @@ class ScanPage:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackEntry:
-    """One piece of feedback on one activity: when (ms), from whom (the token's name), and the JSON object that was sent."""
+    """Feedback on an activity: the time (ms), the name of the token it was sent with, and the JSON object sent."""
 
     at: int
     who: str
@@ -57,7 +57,7 @@ class FeedbackEntry:
 
 @dataclass(frozen=True, slots=True)
 class FacetQuery:
-    """What is asked of a field: its `limit` most frequent values that begin with `prefix`, among what matches."""
+    """Asks for the `limit` most frequent values of a field that start with `prefix`, among the matching activities."""
 
     field: Field
     predicate: Predicate
@@ -66,7 +66,7 @@ class FacetQuery:
 
 
 class FieldValue(NamedTuple):
-    """A value of a field as it is compared (`activity/fields.py`), and how many activities have it."""
+    """A field value in its comparable form (`activity/fields.py`), and how many activities have it."""
 
     value: Value
     total: int
@@ -74,7 +74,7 @@ class FieldValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HistogramQuery:
-    """Spans of `width` ms from `first` on, the last of which holds `last`; `field` is a moment."""
+    """Buckets of `width` ms, from `first` up to the one that contains `last`. `field` is a timestamp."""
 
     field: Field
     predicate: Predicate
@@ -84,7 +84,7 @@ class HistogramQuery:
 
 
 class Change(NamedTuple):
-    """An activity that was stored: the number of its storing, and its record."""
+    """A stored activity: its sequence number and its record."""
 
     number: int
     record: bytes
@@ -92,7 +92,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Activities in the order of storing. All that was stored up to the number `reached` has been looked at."""
+    """Activities in sequence order. `reached` is the sequence number up to which the store was read."""
 
     changes: Sequence[Change]
     reached: int
@@ -100,7 +100,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at; `good`, `doubtful` or `bad`; what was seen, and where it is not good, what helps."""
+    """The result of a check: what was checked, its state (`good`, `doubtful` or `bad`), and what was seen or how to fix it."""
 
     what: str
     state: str
@@ -108,107 +108,111 @@ class Finding:
 
 
 class Prepared(Protocol):
-    """An arrival made ready by a store's `prepare`, in another process perhaps: nobody else looks into it."""
+    """A new activity prepared by a store's `prepare`, possibly in another process. Opaque to all but that store."""
 
     @property
     def id(self) -> str:
-        """The `_id` to store it by, if that is free."""
+        """The `_id` to store it under, if not taken."""
         ...
 
     @property
     def record(self) -> bytes:
-        """The record as it came, without what storing adds."""
+        """The record as received, without the fields that the store adds."""
         ...
 
 
 class Store(Protocol):
-    """Activities of many tenants, apart by construction: a Scope opens one tenant's data and no other's."""
+    """Activities of many tenants, isolated by construction: every call names its tenant and sees no other's data.
+
+    Thread-safe.
+    """
 
     @property
     def is_remote(self) -> bool:
-        """Whether every question waits for a network."""
+        """Whether queries go over a network."""
         ...
 
     def prepare(self, new_activity: NewActivity, /) -> Prepared:
-        """What of storing an arrival needs no look at the store; to be called anywhere, and a function that can be pickled."""
+        """The part of an insert that needs no store access. Thread-safe and picklable, so it can run in a worker process."""
         ...
 
     def opening(self, scope: Scope, /) -> Future[Any] | None:
-        """None where the tenant's activities can be asked for at once. Otherwise they are being opened, which takes a while:
-        callers that must not block await this first. An error in it is raised again by the call that asks.
+        """Open the tenant's data in the background. Returns None if it is open already.
+
+        Callers that must not block await the future first. If opening fails, the next call for the tenant raises the error.
         """
         ...
 
     def insert(self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /) -> Inserted:
-        """Store what is new; returns once all of it is on disk. The same batch again changes nothing.
+        """Store new activities; durable on return. Idempotent: inserting the same batch again changes nothing.
 
-        Arrivals are taken one at a time, best while each is being parsed; an error on the way stores none of them.
+        The iterable is consumed lazily, so it may parse as it goes. If it raises, nothing is stored.
         """
         ...
 
     def insert_soon(
         self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /, *, urgent: bool = False
     ) -> Future[Inserted]:
-        """The same for those who do not wait in a thread of their own: the answer is there once all of it is on disk.
+        """Like `insert`, without waiting: the future completes once the batch is durable.
 
-        On a full disk, what is `urgent` may use the room that is kept for deletions.
+        On a full disk, an `urgent` batch may use the space reserved for deletions.
         """
         ...
 
     def replace(self, new_activities: Sequence[NewActivity], scope: Scope, /) -> int:
-        """Store records anew under their ids; returns how many of them there were, once all is on disk. Others are left out.
+        """Replace the records of stored activities; durable on return. Returns how many; ignores ids that are not stored.
 
-        A record keeps its id, its `timestamp` and its `created`, its place in every order and the source's event by which it
-        is known (`digest` is to be that event's again, if it had one); it brings all of that itself, so `adds` is empty.
+        An activity keeps its id, `timestamp`, `created`, position in every order and dedup key. So pass the original
+        `timestamp`, `created` and `digest`, and an empty `adds`.
         """
         ...
 
     def find(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> Page:
-        """The page that the query asks for, with its exact total. Raises SearchTooLongError, as do `scan` and `count`."""
+        """One page of matching activities, with the exact total. Raises SearchTooLongError, like all with a `deadline`."""
         ...
 
     def scan(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> ScanPage:
-        """One page of a scan, never splitting the activities of one millisecond (`wire.md`, 5)."""
+        """One page of a scan. Never splits the activities of one millisecond across pages (`wire.md`, 5)."""
         ...
 
     def count(self, predicate: Predicate, scope: Scope, /, *, deadline: Deadline = NEVER) -> int:
-        """How many activities match, exactly."""
+        """The exact number of matching activities."""
         ...
 
-    def top_values(self, wanted: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
-        """The most frequent values of a field with exact counts, equals in the order of their values."""
+    def top_values(self, query: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
+        """The most frequent values of a field, with exact counts; ties in order of value."""
         ...
 
-    def histogram(self, spans: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
-        """How many activities match in each span that has any, exactly, by its first ms; in order."""
+    def histogram(self, query: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
+        """Exact counts of the non-empty buckets, in order, by their first ms."""
         ...
 
     def changes(
         self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
-        """The first activities that match and were stored after the one of that number; after 0, all that are stored.
+        """The first `limit` matching activities with sequence numbers above `after`, in sequence order. 0 reads from the start.
 
-        In the order of storing, each once, whatever its moment. What is stored later has a larger number than `reached`, so who
-        goes on from there misses nothing.
+        Activities stored later get numbers above `reached`, so a reader that continues from there misses nothing.
         """
         ...
 
-    def settled(self, scope: Scope, /) -> int:
-        """The number up to which all that will ever be stored is stored; cheap, to be asked often."""
+    def high_water_mark(self, scope: Scope, /) -> int:
+        """High-water mark: every sequence number up to this one is committed and visible. Cheap to poll."""
         ...
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
-        """The record of that `_id`."""
+        """The record with this `_id`, or None."""
         ...
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /, *, most: int | None = None) -> bool:
-        """Append one entry; on disk on return. False where the activity has `most` entries already; on a cluster, servers
-        that add at the same moment may pass that by one each. Raises ActivityNotFoundError.
+        """Append an entry; durable on return. Returns False if the activity already has `most` entries.
+
+        On a cluster, servers that add concurrently may exceed `most` by one each. Raises ActivityNotFoundError.
         """
         ...
 
     def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
-        """The entries of an activity, oldest first. Raises ActivityNotFoundError."""
+        """The feedback on an activity, oldest first. Raises ActivityNotFoundError."""
         ...
 
     def ids_with_feedback(self, scope: Scope, /) -> Sequence[str]:
@@ -216,30 +220,29 @@ class Store(Protocol):
         ...
 
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:
-        """Delete what matches, with the feedback on it; how many activities that were.
+        """Delete matching activities and their feedback; durable on return. Returns the number of activities deleted.
 
-        On return none of them is found in any way, and that is on disk. Delivered again, they are stored again.
+        Deletes hide an activity immediately; `compact` later removes its bytes from disk. A deleted event that is sent again is
+        stored again.
         """
         ...
 
-    def erase(self, scope: Scope, /) -> bool:
-        """Remove some more of what was deleted from the disk, its indexes and all; whether there is more of it."""
+    def compact(self, scope: Scope, /) -> bool:
+        """One step of compaction: purge deleted activities from disk, indexes included. Returns whether to call it again."""
         ...
 
     def tenants(self) -> Sequence[str]:
-        """The tenants that have activities, or had."""
+        """The tenants that have, or once had, activities."""
         ...
 
     def unwritable(self) -> str | None:
-        """Why nothing can be stored now, in the system's words; None if it can, as far as this can be known."""
+        """The system's reason why writes fail now, or None if they should succeed."""
         ...
 
     def snapshot(self, into: Path, /) -> Mapping[str, int]:
-        """Put all that is stored now into a folder of the same disk, as a store that can be opened; how many activities each
-        tenant has in it.
-        """
+        """Write a consistent copy, which can be opened as a store, to a folder on the same disk. Returns counts by tenant."""
         ...
 
     def close(self) -> None:
-        """Let go of the data; calls after this raise StoreClosedError."""
+        """Close the store. Later calls raise StoreClosedError."""
         ...

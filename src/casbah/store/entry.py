@@ -1,7 +1,7 @@
-"""An arrival on its way into an engine: all that can be made ready without a look at what is stored.
+"""Preparing a new activity: everything an engine can compute without reading the store.
 
-It is done right after parsing, while the record is still in the processor's cache, and outside every lock. What an engine
-wants of a record's fields is its own `columns`; what storing adds (a free id, a moment) comes later.
+This runs right after parsing, while the record is still in the CPU cache, and outside every lock. Each engine supplies its own
+`columns`. What the store adds (an unused id, the time of storing) comes later.
 """
 
 import json
@@ -16,12 +16,12 @@ from casbah.store import contract
 from casbah.store.json_patch import with_additions
 
 Columns = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""An activity to what an engine indexes of it, but for what storing adds."""
+"""Maps an activity to the columns an engine indexes, except those that the store adds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An arrival without its parsed record; `columns` is the JSON object of its columns."""
+    """A new activity without its parsed record. `columns` is a JSON object."""
 
     id: str
     timestamp: int
@@ -33,12 +33,12 @@ class Prepared:
 
     @property
     def second_id(self) -> str | None:
-        """The id to store it by where its own is another event's already; None where it is known by its id alone."""
+        """The id to use if another event has its own; None if events are identified by id alone (no digest)."""
         return None if self.digest is None else f"{self.id}~{self.digest[:8]}"
 
 
 def prepared(new_activity: NewActivity, columns: Columns) -> Prepared:
-    """All of an arrival that can be made ready before it is stored."""
+    """A new activity, prepared for an engine."""
     return Prepared(
         id=new_activity.id,
         timestamp=new_activity.timestamp,
@@ -50,17 +50,17 @@ def prepared(new_activity: NewActivity, columns: Columns) -> Prepared:
     )
 
 
-def ready(each: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
-    """The same of what may have been made ready before."""
-    if isinstance(each, Prepared):
-        return each
-    if isinstance(each, NewActivity):
-        return prepared(each, columns)
-    raise TypeError(f"{type(each).__name__} was not prepared by this store")
+def ready(entry: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
+    """The entry, prepared if it is not yet."""
+    if isinstance(entry, Prepared):
+        return entry
+    if isinstance(entry, NewActivity):
+        return prepared(entry, columns)
+    raise TypeError(f"{type(entry).__name__} was not prepared by this store")
 
 
 def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
-    """The same under another id."""
+    """The entry under another id."""
     new_activity = NewActivity(
         id=activity_id,
         timestamp=entry.timestamp,
@@ -74,13 +74,13 @@ def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
 
 
 def record_of(entry: Prepared, created: int) -> bytes:
-    """The record as it will be answered: with the id and the moment of storing where it brought none."""
+    """The record as stored: with the id and time of storing added where it lacked them."""
     added: dict[str, Any] = {"_id": entry.id, "uid": entry.id, "created": created}
     return with_additions(entry.record, {key: value for key, value in added.items() if key in entry.adds})
 
 
 def parsed(record: bytes) -> Any:
-    """A record that was parsed once already. The standard library reads integers of any length, orjson any depth we take."""
+    """Parse a record that was valid before. `json` reads integers of any length; orjson reads every depth we accept."""
     try:
         return json.loads(record)
     except RecursionError:

@@ -1,7 +1,7 @@
-"""The version of what is on disk. A store of another version is refused with a clear word, never guessed at.
+"""The version of the on-disk format. A store with another version is refused with a clear error.
 
-FORMAT goes up whenever what is written changes: a field of the language, a column of the schema, a period's width, what is
-kept beside the activities.
+FORMAT goes up whenever the format changes: a field of the query language, a column of the schema, the width of a partition, or
+the files beside the indexes.
 """
 
 import json
@@ -16,14 +16,14 @@ FILE = "format.json"
 
 
 def claim(folder: Path, fields: Sequence[str]) -> None:
-    """Check the folder's format, or write it into a new store. Raises StoreFormatError."""
+    """Check the folder's format, or write it for a new store. Raises StoreFormatError."""
     file = folder / FILE
     if not file.exists():
         write_file(file, json.dumps({"format": FORMAT, "fields": list(fields)}, indent=1).encode())
         return
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        version, stored_fields = found["format"], found["fields"]
+        content = json.loads(file.read_text(encoding="utf-8"))
+        version, stored_fields = content["format"], content["fields"]
     except (ValueError, KeyError, TypeError):
         raise StoreFormatError(f"{file} cannot be read; it does not belong to a store of Casbah") from None
     if version != FORMAT:

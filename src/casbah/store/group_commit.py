@@ -1,8 +1,8 @@
-"""Batches that wait together are stored together: a commit costs the same for one activity as for a thousand.
+"""Group commit: batches that wait together share a commit, which costs the same for one activity as for a thousand.
 
-Whoever comes while another one commits waits, and the next commit takes all who wait: each is told of its own batch, and
-only once it is safe. One thread of `writing` writes for all: were the callers' own threads to write in turn, each would have
-to be woken to find that another one has done its work.
+Batches that arrive during a commit wait, and the next commit takes them all. Each caller gets its own result, once its batch is
+durable. One thread of `writing` writes for all: if the callers' threads took turns to write, each would have to wake up only to
+find its work done.
 """
 
 import threading
@@ -17,35 +17,35 @@ from casbah.store.contract import Inserted
 from casbah.store.entry import Prepared
 
 MOST_TOGETHER = 5_000
-"""Batches share a commit as long as they have no more activities than this together; a larger one has it to itself."""
+"""The most activities in a shared commit. A larger batch gets a commit of its own."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """What one caller brings, and what becomes of it: an answer or an error."""
+    """One caller's entries, and their result or error."""
 
     entries: Sequence[Prepared]
-    told: Future[Inserted] = field(default_factory=Future)
+    future: Future[Inserted] = field(default_factory=Future)
     answer: Inserted | None = None
     error: BaseException | None = None
 
-    def tell(self) -> None:
-        """Give the answer, or raise the error, where somebody still waits for it."""
-        if not self.told.set_running_or_notify_cancel():
+    def complete(self) -> None:
+        """Complete the future, unless it was cancelled."""
+        if not self.future.set_running_or_notify_cancel():
             return
         if self.error is not None:
-            self.told.set_exception(self.error)
+            self.future.set_exception(self.error)
         else:
-            self.told.set_result(self.answer or Inserted(0, 0))
+            self.future.set_result(self.answer or Inserted(0, 0))
 
 
 Kind = TypeVar("Kind", bound=Batch)
 
 
 class GroupCommit(Generic[Kind]):
-    """Hands batches to `store`, a group at a time, which leaves an answer or an error in each. Any thread may add.
+    """Passes batches to `store` in groups; it sets the answer or the error of each. Thread-safe.
 
-    `afterwards` is called once a group has been told.
+    `afterwards` is called after the futures of a group have completed.
     """
 
     def __init__(
@@ -63,42 +63,42 @@ class GroupCommit(Generic[Kind]):
         self._at_work = False
 
     def add(self, batch: Kind) -> Future[Inserted]:
-        """The answer is there once all of the batch is safe."""
+        """Queue a batch. The future completes once the batch is durable."""
         if not batch.entries:
-            batch.told.set_result(Inserted(0, 0))
-            return batch.told
+            batch.future.set_result(Inserted(0, 0))
+            return batch.future
         with self._changing:
             self.waiting.append(batch)
             begin, self._at_work = not self._at_work, True
         if begin:
             self._begin()
-        return batch.told
+        return batch.future
 
     def _begin(self) -> None:
-        """Have the next group written. Tenants take turns, so it is one group and then the end of the queue."""
+        """Submit one group to the executor, then go to the end of its queue, so that tenants take turns."""
         try:
             self._writing.submit(self._next)
-        except RuntimeError:  # It has shut down.
+        except RuntimeError:  # The executor has shut down.
             self._give_up()
 
     def _next(self) -> None:
         with self._changing:
-            group = self._together()
+            group = self._next_group()
             self._at_work = bool(group)
         if group:
             self._answer(group)
             self._begin()
 
     def _answer(self, group: Sequence[Kind]) -> None:
-        """Each batch has an answer or an error afterwards, whatever happens."""
+        """Store a group and complete its batches, each with an answer or an error, whatever happens."""
         try:
             self._store(group)
-        except BaseException as wrong:  # noqa: BLE001  the engine's panics are no Exceptions; whose batch waits must hear of it
+        except BaseException as error:  # noqa: BLE001  engine panics are not Exceptions, and waiting callers need the error
             for batch in group:
                 if batch.answer is None and batch.error is None:
-                    batch.error = wrong
+                    batch.error = error
         for batch in group:
-            batch.tell()
+            batch.complete()
         self._afterwards()
 
     def _give_up(self) -> None:
@@ -107,10 +107,10 @@ class GroupCommit(Generic[Kind]):
             self.waiting.clear()
         for batch in waiting:
             batch.error = StoreClosedError()
-            batch.tell()
+            batch.complete()
 
-    def _together(self) -> list[Kind]:
-        """The batches that have waited longest and may share a commit; none if none waits."""
+    def _next_group(self) -> list[Kind]:
+        """The oldest waiting batches that fit in one commit; empty if no batch waits."""
         if not self.waiting:
             return []
         group = [self.waiting.popleft()]

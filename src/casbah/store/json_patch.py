@@ -1,4 +1,4 @@
-"""Adding keys to a record's bytes without touching the rest."""
+"""Add keys to a JSON record in place, leaving its other bytes unchanged."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import orjson
 
 
 def with_additions(record: bytes, added: Mapping[str, Any]) -> bytes:
-    """The record with `added` as its first keys; it has none of them yet, and everything else stays byte for byte."""
+    """The record with `added` as its first keys. It must not have these keys yet; all other bytes are unchanged."""
     if not added:
         return record
     start = record.index(b"{") + 1
@@ -18,7 +18,7 @@ def with_additions(record: bytes, added: Mapping[str, Any]) -> bytes:
 
 
 def _dumped(added: Mapping[str, Any]) -> bytes:
-    """As orjson writes it; what UTF-8 cannot hold (a lone surrogate in an id) is escaped."""
+    """Compact JSON; lone surrogates (possible in ids), which UTF-8 cannot encode, are escaped."""
     try:
         return orjson.dumps(dict(added))
     except TypeError:

@@ -1,13 +1,13 @@
-"""The moments of storing that a store's own clock gives out."""
+"""A clock that never runs backwards, for the time of storing (`created`)."""
 
 from collections.abc import Callable
 
 PER_MS = 1_000
-"""At most so many activities of our own clock share a millisecond (`records.md`, Time)."""
+"""How many activities may share one millisecond of this clock (`records.md`, Time)."""
 
 
 class MonotonicClock:
-    """Gives out ms, each for at most PER_MS activities; never one before `last`, of which `taken` are gone already."""
+    """Hands out each ms at most PER_MS times, never before `last`, of which `taken` uses are gone. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], int], *, last: int = 0, taken: int = 0) -> None:
         self._clock = clock
@@ -15,7 +15,7 @@ class MonotonicClock:
         self.taken = taken
 
     def next(self) -> int:
-        """The moment of the next activity."""
+        """The time (ms) for the next activity."""
         now = self._clock()
         if now > self.last:
             self.last, self.taken = now, 0

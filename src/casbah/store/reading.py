@@ -1,4 +1,4 @@
-"""What stores have in common that read through a search of each tenant's."""
+"""Read methods shared by stores that have one search object per tenant."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -11,17 +11,17 @@ from casbah.store.contract import FacetQuery, FieldValue, HistogramQuery, Page, 
 
 
 class Search(Protocol):
-    """One tenant's activities, to be read; see `Store`."""
+    """Read access to one tenant's activities; see `Store`."""
 
     def find(self, query: Query, deadline: Deadline, /) -> Page: ...
     def scan(self, query: Query, deadline: Deadline, /) -> ScanPage: ...
     def count(self, predicate: Predicate, deadline: Deadline, /) -> int: ...
-    def top_values(self, wanted: FacetQuery, deadline: Deadline, /) -> Sequence[FieldValue]: ...
-    def histogram(self, spans: HistogramQuery, deadline: Deadline, /) -> Mapping[int, int]: ...
+    def top_values(self, query: FacetQuery, deadline: Deadline, /) -> Sequence[FieldValue]: ...
+    def histogram(self, query: HistogramQuery, deadline: Deadline, /) -> Mapping[int, int]: ...
 
 
 class Reading:
-    """See `Store`. `_search` opens one tenant's activities."""
+    """The read methods of `Store`. Subclasses implement `_search`."""
 
     def _search(self, scope: Scope) -> Search:
         raise NotImplementedError
@@ -38,10 +38,10 @@ class Reading:
         """See `Store.count`."""
         return self._search(scope).count(predicate, deadline)
 
-    def top_values(self, wanted: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
+    def top_values(self, query: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
         """See `Store.top_values`."""
-        return self._search(scope).top_values(wanted, deadline)
+        return self._search(scope).top_values(query, deadline)
 
-    def histogram(self, spans: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
+    def histogram(self, query: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
         """See `Store.histogram`."""
-        return self._search(scope).histogram(spans, deadline)
+        return self._search(scope).histogram(query, deadline)

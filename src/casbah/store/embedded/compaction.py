@@ -65,7 +65,7 @@ class Compaction:
         write_file(partition.folder / _MARK, json.dumps({"through": partition.last}).encode())
         self._writers.write(partition, (), {}, last=partition.last, matching=asked.query)
 
-    def erase(self) -> bool:
+    def compact(self) -> bool:
         """Write some more activities anew in place of what lies beside the deleted; whether there is more to do."""
         for partition in self._partitions.all():
             if (mark := partition.folder / _MARK).exists():

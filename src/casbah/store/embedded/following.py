@@ -105,8 +105,8 @@ class FollowingStore(Reading):
     def _not_here(self, *_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("only the process that owns the store does this")
 
-    replace = delete = erase = snapshot = _not_here
-    changes = settled = add_feedback = feedback = ids_with_feedback = tenants = unwritable = _not_here
+    replace = delete = compact = snapshot = _not_here
+    changes = high_water_mark = add_feedback = feedback = ids_with_feedback = tenants = unwritable = _not_here
 
 
 class _Tenant:

@@ -148,11 +148,13 @@ class EmbeddedStore:
         """See `Store.changes`."""
         tenant = self._tenant(scope)
         # First the number, then what is in view: it holds all up to there, and perhaps more.
-        return tenant.search.changes(predicate, after=after, last=tenant.settled, limit=limit, deadline=deadline)
+        return tenant.search.changes(
+            predicate, after=after, last=tenant.high_water_mark, limit=limit, deadline=deadline
+        )
 
-    def settled(self, scope: Scope, /) -> int:
-        """See `Store.settled`."""
-        return self._tenant(scope).settled
+    def high_water_mark(self, scope: Scope, /) -> int:
+        """See `Store.high_water_mark`."""
+        return self._tenant(scope).high_water_mark
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
         """See `Store.fetch`."""
@@ -179,15 +181,15 @@ class EmbeddedStore:
             self._forget_feedback(scope)
         return count
 
-    def erase(self, scope: Scope, /) -> bool:
-        """See `Store.erase`."""
+    def compact(self, scope: Scope, /) -> bool:
+        """See `Store.compact`."""
         if self._shadow is not None:
             return False
         self._reserve.fill()
         folder = self._folder / scope.tenant
         if not waiting(folder):  # Looked at often, and of every tenant, open or not.
             return False
-        worked = self._tenant(scope).erase()
+        worked = self._tenant(scope).compact()
         if not waiting(folder):  # That was the last of it. Whoever deleted may have been stopped before this.
             self._forget_feedback(scope)
         return worked

@@ -41,8 +41,8 @@ class Tenant:
     ) -> None:
         self._partitions = Partitions(folder, cache=cache, changed=changed)
         sequencer = Sequencer(clock, last=self._partitions.last)
-        self._erasure = Compaction(self._partitions, writers=writers, sequencer=sequencer, reserve=reserve)
-        self._intake = WriteQueue(
+        self._compaction = Compaction(self._partitions, writers=writers, sequencer=sequencer, reserve=reserve)
+        self._write_queue = WriteQueue(
             self._partitions, writers=writers, sequencer=sequencer, writing=writing, reserve=reserve
         )
         self.search = Search(self._partitions.searchers)
@@ -59,31 +59,31 @@ class Tenant:
         return sum(searcher.held for searcher in self._partitions.searchers())
 
     @property
-    def settled(self) -> int:
+    def high_water_mark(self) -> int:
         """The number of storing up to which all that will ever be stored is in view."""
-        return self._intake.settled
+        return self._write_queue.high_water_mark
 
     def scan(self, query: Query, deadline: Deadline) -> ScanPage:
         """One page of a scan."""
         if self._partitions.crowded:
-            self._intake.alone(self._shed)
+            self._write_queue.alone(self._shed)
         return self.search.scan(query, deadline)
 
     def insert(self, new_activities: Iterable[NewActivity | Prepared], *, urgent: bool = False) -> Future[Inserted]:
         """Store what is new. The answer is there when all of it is synced to disk."""
-        return self._intake.insert(new_activities, urgent=urgent)
+        return self._write_queue.insert(new_activities, urgent=urgent)
 
     def replace(self, new_activities: Sequence[NewActivity]) -> int:
         """Store records anew under their ids; how many of them there were."""
-        return self._intake.replace([prepared(new_activity) for new_activity in new_activities]).result()
+        return self._write_queue.replace([prepared(new_activity) for new_activity in new_activities]).result()
 
     def delete(self, predicate: Predicate) -> int:
         """Delete what matches; how many activities that were."""
-        return self._intake.alone(lambda: self._erasure.delete(predicate)).result()
+        return self._write_queue.alone(lambda: self._compaction.delete(predicate)).result()
 
-    def erase(self) -> bool:
+    def compact(self) -> bool:
         """Erase some more of what was deleted from the disk; whether there is more to do."""
-        return self._intake.alone(self._erasure.erase).result()
+        return self._write_queue.alone(self._compaction.compact).result()
 
     def _shed(self) -> None:
         try:

@@ -57,7 +57,7 @@ class WriteQueue:
         self._sequencer = sequencer
         self._writing = writing
         self._reserve = reserve
-        self.settled = partitions.last
+        self.high_water_mark = partitions.last
         """The number of storing up to which whatever will be stored is in view. A batch is committed period by period, so that
         in between what has larger numbers may be seen before what has smaller ones."""
         self._groups = GroupCommit(self._together, writing=writing, afterwards=self._learn)
@@ -73,7 +73,7 @@ class WriteQueue:
     def alone(self, work: Callable[[], Answer]) -> Future[Answer]:
         """Have something else done that changes what is stored, while nobody else changes it."""
         try:
-            return self._writing.submit(self._settled_after, work)
+            return self._writing.submit(self._run_exclusively, work)
         except RuntimeError:  # It has shut down.
             raise StoreClosedError from None
 
@@ -81,12 +81,12 @@ class WriteQueue:
         """Store records anew under their ids; the answer is how many of them there were."""
         return self.alone(lambda: self._replaced(entries))
 
-    def _settled_after(self, work: Callable[[], Answer]) -> Answer:
+    def _run_exclusively(self, work: Callable[[], Answer]) -> Answer:
         self._partitions.catch_up()
         try:
             return work()
         finally:
-            self._settle()
+            self._advance()
 
     def _replaced(self, entries: Sequence[Prepared]) -> int:
         replaced = Replacements(self._partitions, self._sequencer)
@@ -114,17 +114,17 @@ class WriteQueue:
             self._sequencer.forget()
             raise
         finally:
-            self._settle()
+            self._advance()
         if any(batch.error is not None for batch in group):
             self._sequencer.forget()
 
-    def _settle(self) -> None:
+    def _advance(self) -> None:
         """Between groups nothing is under way, unless a commit ended in an error and may be on disk all the same.
 
         Not the last number that was given: one that was never committed is given again after a restart.
         """
         if not self._partitions.pending:
-            self.settled = self._partitions.last
+            self.high_water_mark = self._partitions.last
 
     def _learn(self) -> None:
         """Nobody's events depend on a dictionary, so a failure to write one is only told."""

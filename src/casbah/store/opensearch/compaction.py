@@ -58,7 +58,7 @@ class Compaction:
             self._forget_feedback()
         return sum(matching.values())
 
-    def erase(self) -> bool:
+    def compact(self) -> bool:
         """Have one more index written anew from which something was deleted; whether there is more to do."""
         state = self._leases.state(self._scope)
         if state.forgetting:

@@ -42,7 +42,7 @@ class OpenSearchStore(Reading):
         claim(cluster, replicas=replicas)
         self._writing = ThreadPoolExecutor(_WRITERS, thread_name_prefix="casbah-writer")
         self._opening = threading.Lock()
-        self._intakes: dict[str, WriteQueue] = {}
+        self._write_queues: dict[str, WriteQueue] = {}
 
     is_remote = True
     prepare = staticmethod(prepared)
@@ -63,22 +63,22 @@ class OpenSearchStore(Reading):
         urgent: bool = False,  # noqa: ARG002  a cluster keeps no room
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
-        return self._intake(scope).insert(new_activities)
+        return self._write_queue(scope).insert(new_activities)
 
     def replace(self, new_activities: Sequence[NewActivity], scope: Scope, /) -> int:
         """See `Store.replace`."""
-        return self._intake(scope).replace(new_activities)
+        return self._write_queue(scope).replace(new_activities)
 
     def changes(
         self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
         """See `Store.changes`."""
         # First the number, then what is found: it holds all up to there, and perhaps more.
-        last = self.settled(scope)
+        last = self.high_water_mark(scope)
         return self._search(scope).changes(predicate, after=after, last=last, limit=limit, deadline=deadline)
 
-    def settled(self, scope: Scope, /) -> int:
-        """See `Store.settled`."""
+    def high_water_mark(self, scope: Scope, /) -> int:
+        """See `Store.high_water_mark`."""
         return self._leases.state(scope).settled
 
     def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
@@ -104,11 +104,11 @@ class OpenSearchStore(Reading):
 
     def delete(self, predicate: Predicate, scope: Scope, /) -> int:
         """See `Store.delete`."""
-        return self._erasure(scope).delete(predicate)
+        return self._compaction(scope).delete(predicate)
 
-    def erase(self, scope: Scope, /) -> bool:
-        """See `Store.erase`."""
-        return self._erasure(scope).erase()
+    def compact(self, scope: Scope, /) -> bool:
+        """See `Store.compact`."""
+        return self._compaction(scope).compact()
 
     def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""
@@ -130,16 +130,16 @@ class OpenSearchStore(Reading):
     def _search(self, scope: Scope) -> Search:
         return Search(self._cluster, scope)
 
-    def _erasure(self, scope: Scope) -> Compaction:
+    def _compaction(self, scope: Scope) -> Compaction:
         return Compaction(self._cluster, scope, leases=self._leases, feedback=self._feedback)
 
-    def _intake(self, scope: Scope) -> WriteQueue:
+    def _write_queue(self, scope: Scope) -> WriteQueue:
         with self._opening:
-            if scope.tenant not in self._intakes:
-                self._intakes[scope.tenant] = WriteQueue(
+            if scope.tenant not in self._write_queues:
+                self._write_queues[scope.tenant] = WriteQueue(
                     self._cluster, scope, leases=self._leases, clock=self._clock, writing=self._writing
                 )
-            return self._intakes[scope.tenant]
+            return self._write_queues[scope.tenant]
 
     def _must_be_there(self, activity_id: str, scope: Scope) -> None:
         if self.fetch(activity_id, scope) is None:
