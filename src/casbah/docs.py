@@ -36,7 +36,7 @@ def settings() -> str:
 
 
 def mimic() -> str:
-    """docs/mimic.md: what other servers do and Casbah does only when told to, each with its source."""
+    """docs/mimic.md: emulation options, each with its source."""
     rows = "\n".join(
         f"| `{row.name}` | {f'`{row.mdca}`' if row.mdca else ''} | {row.help} | {row.quirk} |"
         for row in SETTINGS.values()
@@ -46,7 +46,7 @@ def mimic() -> str:
 
 
 def export() -> str:
-    """docs/export.md: how everything leaves, in which forms, and what each column holds."""
+    """docs/export.md: how to export, the formats, and the columns."""
     forms = "\n".join(
         f"| `{row.name}` | {row.help} | {'all' if len(row.usual) == len(COLUMNS) else 'the record' if row.usual == (RECORD,) else 'all but the record'} |"
         for row in FORMATS.values()
@@ -64,7 +64,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def where() -> str:
-    """src/casbah/client/where.py: every filter as a value, every operator that it takes as a method."""
+    """src/casbah/client/where.py: every filter as a value, with a method per operator."""
     shapes = _shapes()
     classes = "".join(_class(name, row) for name, row in shapes.values())
     groups: dict[str, list[Filter]] = {}
@@ -83,7 +83,7 @@ MODULES: dict[str, Callable[[], str]] = {"src/casbah/client/where.py": where}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files; with `--check`, only say which are not current and fail."""
+    """Write the files. With `--check`, only report stale ones and return 1."""
     files = {f"{_FOLDER}/{name}": _NOTE + page() for name, page in PAGES.items()}
     files |= {name: module() for name, module in MODULES.items()}
     stale = [name for name, text in files.items() if _text(name) != text]
@@ -118,12 +118,12 @@ Shape = tuple[Kind, tuple[str, ...], bool, bool]
 
 
 def _shape(row: Filter) -> Shape:
-    """What a filter's class depends on."""
+    """The properties of a filter that determine its class."""
     return row.field.kind, row.operators, row.nullable, bool(row.by_role)
 
 
 def _shapes() -> dict[Shape, tuple[str, Filter]]:
-    """Each shape of filter with the name of its class: the kind's, or the filter's own where the kind's is taken."""
+    """Each shape of filter with its class name: the kind's, or the filter's own if that is taken."""
     shapes: dict[Shape, tuple[str, Filter]] = {}
     for row in FILTERS.values():
         taken = {name for name, _ in shapes.values()}
@@ -148,7 +148,7 @@ def _method(row: Filter, name: str) -> str:
 
 
 def _signature(name: str, parameters: list[str]) -> str:
-    """The head of a method, broken where the formatter breaks it."""
+    """The head of a method, wrapped like the formatter does."""
     joined = ", ".join(parameters)
     line = f"    def {name}({joined}) -> _c.Condition:"
     if len(line) <= _WIDTH:
@@ -162,7 +162,7 @@ def _signature(name: str, parameters: list[str]) -> str:
 
 
 def _plain(row: Filter) -> tuple[tuple[str, ...], str]:
-    """The parameters and the body of an operator that takes any number of values."""
+    """Parameters and body of an operator that takes any number of values."""
     if row.by_role:
         return ("*values: TYPE", "role: int | None = None"), "self._many(NAME, READ, values, role=role)"
     if row.nullable:
@@ -221,7 +221,7 @@ _READERS = {
     Kind.SOURCE: ("int | str", "source"),
 }
 
-# Parameters and body of the operators that take something else than values; TYPE, READ and NAME stand for the filter's.
+# Parameters and body of operators that do not take a list of values. TYPE, READ and NAME are placeholders.
 _BY_TAKES: dict[Takes, tuple[tuple[str, ...], str]] = {
     Takes.FLAGS: (("*", "value: bool = True"), "self._one(NAME, _c.flag, value)"),
     Takes.NUMBERS: (("value: TYPE",), "self._one(NAME, READ, value)"),
@@ -232,7 +232,7 @@ _BY_TAKES: dict[Takes, tuple[tuple[str, ...], str]] = {
     ),
 }
 
-# The same for kinds whose values are put together from parts.
+# The same for kinds whose values have parts.
 _BY_KIND: dict[Kind, tuple[tuple[str, ...], str]] = {
     Kind.ENTITY: (
         ("*values: TYPE", "id: str | int | None = None", "saas: int | None = None", "inst: int | None = None"),
@@ -246,8 +246,8 @@ _BY_KIND: dict[Kind, tuple[tuple[str, ...], str]] = {
 
 _WHERE = '''"""The filters of the Activities API as typed values; written by `make docs` from the tables of `casbah.activity.language`.
 
-A filter's methods are the operators that it takes, and give a Condition: `where.service.eq(11770, 20893)`. The values of one
-operator are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
+A filter has a method per operator, which returns a Condition: `where.service.eq(11770, 20893)`. The values of one operator
+are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
 """
 
 # ruff: noqa: A002  parameters have the wire's names
@@ -261,13 +261,13 @@ _FILTERS = """# Filters and operators
 
 A query's `filters` is an object: `{{"<filter>": {{"<operator>": <value or list of values>}}}}`. Filters are ANDed, several operators of
 one filter are ANDed, the values of one operator are ORed. A negation is the exact complement of its positive: it matches
-records that lack the field, too. Text is compared in lower case, ids as they are.
+records that lack the field, too. Text comparison ignores case, id comparison does not.
 
 ## Filters
 
 Operators in **bold** are documented by MDCA; the others are Casbah's.
 
-| Filter | Kind | Operators | What it reads |
+| Filter | Kind | Operators | Description |
 |---|---|---|---|
 {rows}
 
@@ -277,7 +277,7 @@ Operators in **bold** are documented by MDCA; the others are Casbah's.
 |---|---|
 {operators}
 
-## Which operators a kind of field takes
+## Operators by kind of field
 
 | Kind | Operators |
 |---|---|
@@ -285,117 +285,117 @@ Operators in **bold** are documented by MDCA; the others are Casbah's.
 
 ## Values
 
-- Integers may be numeric strings; moments are milliseconds since the epoch; `range` takes `{{"start": ms, "end": ms}}` or a list of them.
-- `null` or `"null"` as a value of `device.type` or `activity.takenAction` means: has no value.
+- Integers may be numeric strings; times are milliseconds since the epoch; `range` takes `{{"start": ms, "end": ms}}` or a list of them.
+- `null` or `"null"` as a value of `device.type` or `activity.takenAction` matches records without a value.
 - `ip.address` takes addresses and networks in CIDR form with `eq`, `neq` and `deq`.
-- `user.tags` takes group ids, and beside them at most one modifier: `{{"role": 2}}` asks for the groups of those acted on, `{{"role": 3}}`
-  for either; without one, or with `{{"role": 1}}`, for the groups of the user who performed it.
-- `entity` takes `{{"id": "...", "saas": 11161, "inst": 0}}`; `saas` and `inst` may be left out.
+- `user.tags` takes group ids and at most one modifier: `{{"role": 2}}` for the groups of users acted on, `{{"role": 3}}` for either.
+  Without a modifier, or with `{{"role": 1}}`, it compares the groups of the user who performed the activity.
+- `entity` takes `{{"id": "...", "saas": 11161, "inst": 0}}`; `saas` and `inst` are optional.
 - `source` takes a type (`2`, `"2"`, `"t:2"`), a stream (`"s:<id>"`), or both at once (`"s:<id>,t:2"`).
-- A field holds the first 8,000 characters of a value for filters to compare; the record keeps all of it.
+- Filters compare the first 8,000 characters of a value; the record keeps all of it.
 """
 
 _SETTINGS = """# Settings
 
-Read once, at the start, from the environment. Options of the command line win.
+Read once from the environment, at the start. Command line options take precedence.
 
-| Variable | Default | What it is |
+| Variable | Default | Description |
 |---|---|---|
 {rows}
 """
 
 _EXPORT = """# Export
 
-All that a query finds leaves as a file, however much it is:
+Export all activities that match a query to a file:
 
 ```console
 $ casbah export all.ndjson.zst                                                        # every record, whole
 $ casbah export failed.parquet --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN'
 $ casbah export month.csv --filter 'date gte_ndays 30' --columns time,user,activity,ip
-$ casbah export all.ndjson.zst --resume 9f2c4b7a1d3e5f60                              # goes on with one that broke off
+$ casbah export all.ndjson.zst --resume 9f2c4b7a1d3e5f60                              # resumes an interrupted export
 ```
 
-The file's ending says format and compression. What came is checked by its SHA-256 before the file has its name. In the pages it is the
+The file's suffix sets format and compression. The download is verified by its SHA-256 before it gets its name. In the web UI, use the
 button *Export*.
 
 ## Over HTTP
 
-The server writes the file in the background, and it is fetched once it is ready:
+The server writes the file in the background; fetch it when it is ready:
 
 ```sh
 api="$URL/api/ext/v1/exports"; auth="Authorization: Token $TOKEN"
 id=$(curl -s -H "$auth" "$api" -d '{{"format": "parquet", "filters": {{"date": {{"gte_ndays": 30}}}}}}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
 curl -s -H "$auth" "$api/$id"                                  # state, rows of total, bytes, sha256
-curl -s -H "$auth" -C - -o activities.parquet "$api/$id/file"  # -C -: goes on where it broke off
+curl -s -H "$auth" -C - -o activities.parquet "$api/$id/file"  # -C -: resumes a partial download
 curl -s -H "$auth" -X DELETE "$api/$id"
 ```
 
-`ETag` and `Repr-Digest` of the file are of its SHA-256; `Range` fetches a part. Whoever began an export sees it, nobody else does. An
-export holds what a scan finds that begins when it begins: what is stored behind it meanwhile is not in it. The server's memory does not grow with
-it. One that a restart or a crash cut short is written anew. It is deleted after `CASBAH_EXPORT_KEEP`, and one that would leave less of
-the disk free than `CASBAH_EXPORT_SPARE` fails and says so ([settings.md](settings.md)).
+`ETag` and `Repr-Digest` contain the file's SHA-256; `Range` fetches a part. An export is visible only to its creator. It contains the
+activities stored before it started. The server's memory use does not grow with its size. After a restart or crash, an unfinished
+export is written again. It is deleted after `CASBAH_EXPORT_KEEP`, and fails if it would leave less free disk space than
+`CASBAH_EXPORT_SPARE` ([settings.md](settings.md)).
 
 ## Formats
 
-| Format | | Columns, unless others are named |
+| Format | | Default columns |
 |---|---|---|
 {forms}
 
-`csv`, `ndjson` and `cef` can be compressed: `"compress": "gzip"` or `"zstd"`; the others are, inside.
+`csv`, `ndjson` and `cef` can be compressed: `"compress": "gzip"` or `"zstd"`; the others are compressed internally.
 
-- **CSV** is that of RFC 4180, in UTF-8. Moments are ISO 8601 in UTC, lists are JSON. An apostrophe goes before
-  anything in a text that a spreadsheet would take for the start of a formula. Take another format to have texts as they are.
-- **NDJSON** has the records byte for byte as they are stored, one a line; with columns it has objects of them, moments in ms.
-- **CEF** has the lines of MDCA's retired SIEM agent, in its exact form: every key always, in its order. They hold less than a record does;
-  `casbah ingest` reads them again, and what a syslog collector kept of MDCA's own.
-- **Parquet and Arrow** have moments as `timestamp[ms, UTC]`, lists as `list<string>`, numbers as `int64`, and null where a record says nothing.
+- **CSV** follows RFC 4180, in UTF-8. Times are ISO 8601 in UTC, lists are JSON. Text that a spreadsheet would read as a formula is
+  prefixed with an apostrophe; use another format for unchanged text.
+- **NDJSON** has the stored records byte for byte, one per line; with columns, objects of them, times in ms.
+- **CEF** has the exact line format of MDCA's retired SIEM agent: every key, in its order. It holds less than a record.
+  `casbah ingest` reads such lines, including MDCA's own from a syslog collector.
+- **Parquet and Arrow** have times as `timestamp[ms, UTC]`, lists as `list<string>`, numbers as `int64`, and null for missing values.
 
 ## Columns
 
-Texts are in their source's own spelling.
+Text is spelled as in the source.
 
-| Column | What it is | What it says |
+| Column | Type | Description |
 |---|---|---|
 {columns}
 """
 
-_MIMIC = """# Being MDCA, to test clients against
+_MIMIC = """# Emulating MDCA, to test clients
 
-Casbah answers MDCA's Activities API without its limits: totals are exact, nothing is too far back to be found, nobody is throttled. Whoever
-writes a client wants those limits in a test. `casbah serve --mimic mdca` has them; each can be switched alone, by its setting:
+Casbah answers MDCA's Activities API without its limits: exact totals, no limit on age, no throttling. To test a client, you want those
+limits. `casbah serve --mimic mdca` turns them on; each has its own setting:
 
 ```console
-$ casbah serve --mimic mdca                                # the whole row
+$ casbah serve --mimic mdca                                # all of them
 $ casbah serve --mimic mdca --set throttle=off             # all but one
 $ casbah serve --set mimic_fail=429:0.05,502:0.01 --set mimic_slow=300ms
 $ CASBAH_MIMIC_LIST_END=5000 casbah serve
 ```
 
-## Quirks
+## Options
 
-D is documented by MDCA, C was seen in its clients, O is our decision because nothing public settles it.
+Sources: D is documented by MDCA, C was seen in its clients, O is our decision, as there is no public source.
 
-| Setting | With `--mimic mdca` | What it is | Source |
+| Setting | With `--mimic mdca` | Description | Source |
 |---|---|---|---|
 {rows}
 
-Always so, with and without: pages of a list hold 100 records by default and 250 at most, those of a scan 500 to 5,000, and errors have MDCA's words
+In any case, pages of a list have 100 records by default and at most 250, pages of a scan 500 to 5,000, and errors have MDCA's texts
 ([compatibility.md](compatibility.md)).
 
 ## On demand
 
-A server with any quirk on takes orders from an administrator's token, for the requests of that token's tenant:
+With any of these options on, a token with `Admin.manage` can control the answers to requests of its tenant:
 
-| Request | What |
+| Request | Effect |
 |---|---|
-| `POST /api/ext/v1/mimic/answers` `{{"answers": [{{"status": 502}}, {{"status": 429, "retryAfter": 3}}, {{"slow": 1500}}]}}` | the next three requests to the Activities API meet these, one each; `slow` is in ms |
-| `POST /api/ext/v1/mimic/arrivals?after=2&source=mdca`, activities as NDJSON | stored once two more requests have been answered: events that come late, in the midst of a scan |
-| `DELETE /api/ext/v1/mimic` | forget both |
+| `POST /api/ext/v1/mimic/answers` `{{"answers": [{{"status": 502}}, {{"status": 429, "retryAfter": 3}}, {{"slow": 1500}}]}}` | the next three requests to the Activities API get these, one each; `slow` is in ms |
+| `POST /api/ext/v1/mimic/arrivals?after=2&source=mdca`, activities as NDJSON | stored after two more requests have been answered: late events in the middle of a scan |
+| `DELETE /api/ext/v1/mimic` | cancels both |
 
 ## In pytest
 
-Where Casbah is installed (`pip install ./casbah`, the folder that was cloned), pytest has the fixture `casbah_server`: a running server for one test, on a free port, with a store of its own.
-It starts in about 0.1 s, the first one in under 2 s.
+If Casbah is installed (`pip install ./casbah` from the cloned folder), pytest has the fixture `casbah_server`: a server for one test, on a free port, with its own
+store. It starts in about 0.1 s, the first one in under 2 s.
 
 ```python
 import time
@@ -406,25 +406,25 @@ import pytest
 @pytest.mark.casbah(mimic="mdca", seed=1_200, ties=40)  # settings by name; 1,200 activities, 40 in each ms
 def test_my_client_survives(casbah_server):
     casbah_server.next(502, {{"status": 429, "retryAfter": 1}}, {{"slow": 2_000}})
-    now = time.time_ns() // 1_000_000  # what happened before the window of 30 days would not be found
+    now = time.time_ns() // 1_000_000  # older than 30 days would not match
     late = {{"_id": "late", "timestamp": now, "appId": 11161}}
     casbah_server.late([late], after=3)  # stored just before the fourth request is answered
-    found = my_client(casbah_server.url, casbah_server.token).everything()  # ids, oldest first
-    assert sorted(found) == sorted(set(found))
-    assert len(found) == 1_201
-    assert "late" in found
+    result = my_client(casbah_server.url, casbah_server.token).everything()  # ids, oldest first
+    assert sorted(result) == sorted(set(result))
+    assert len(result) == 1_201
+    assert "late" in result
     assert [request.status for request in casbah_server.requests][:3] == [502, 429, 200]
 ```
 
-| Of the server | What |
+| Member | Description |
 |---|---|
-| `url`, `token`, `headers` | where it is, and a token that may do everything in the tenant `default` |
-| `add(activities)`, `fill(n, ties=, until=, step=)` | store records in MDCA's form, your own or made up |
-| `next(...)`, `late(activities, after=n)` | the above, on demand (needs a quirk: `mimic="mdca"`) |
-| `requests` | what your client asked: method, path, query, body, status |
+| `url`, `token`, `headers` | the address, and a token with all permissions in the tenant `default` |
+| `add(activities)`, `fill(n, ties=, until=, step=)` | store records in MDCA's format, your own or generated |
+| `next(...)`, `late(activities, after=n)` | answers and late events as above (requires an option such as `mimic="mdca"`) |
+| `requests` | the requests of your client: method, path, query, body, status |
 | `create_token(name, tenant=, scopes=)` | other tenants, other scopes |
 
-Elsewhere than in pytest: `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
+Without pytest: `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
 """
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The filters of the Activities API as typed values; written by `make docs` from the tables of `casbah.activity.language`.
 
-A filter's methods are the operators that it takes, and give a Condition: `where.service.eq(11770, 20893)`. The values of one
-operator are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
+A filter has a method per operator, which returns a Condition: `where.service.eq(11770, 20893)`. The values of one operator
+are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
 """
 
 # ruff: noqa: A002  parameters have the wire's names

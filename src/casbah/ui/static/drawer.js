@@ -17,7 +17,7 @@ const AROUND = 48 * HOUR;
 const MOST_OBJECTS = 20;
 
 /** The drawer; `show(record)` draws one, `show(null)` closes it. */
-export function drawer() {
+export function activityDrawer() {
   const node = h("section", { class: "drawer", "aria-label": "Activity", tabindex: "-1", hidden: true });
   const latest = new api.Latest();
   const close = () => go({ open: null });

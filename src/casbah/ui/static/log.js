@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { COLUMNS, short, show as showColumns, shown as shownColumns } from "./columns.js";
 import { copy, dialog, popover, h, put, setTitle } from "./dom.js";
-import { drawer } from "./drawer.js";
+import { activityDrawer } from "./drawer.js";
 import { exportButton } from "./export.js";
 import { facets } from "./facets.js";
 import { failure, heading } from "./failure.js";
@@ -24,7 +24,7 @@ export function log() {
   const bar = filterBar();
   const bars = histogram();
   const top = facets();
-  const details = drawer();
+  const details = activityDrawer();
   const total = h("h1", { class: "total", "aria-live": "polite" });
   const fresh = h("button", { class: "fresh", hidden: true, onclick: () => load() });
   const head = h("thead");
