@@ -1,4 +1,4 @@
-"""Settings to a running house: the only module that knows every room."""
+"""Builds the application from its settings. The only module that knows all others."""
 
 import logging
 import time
@@ -65,8 +65,8 @@ from casbah.store.opensearch.store import OpenSearchStore
 from casbah.traces import traces
 from casbah.ui.site import site
 
-_OWNERS = ("sign_in", "queries", "exports", "retention", "snapshots")
-"""What of `Services` only the process that owns the store has."""
+_WRITER_ONLY = ("sign_in", "queries", "exports", "retention", "snapshots")
+"""`Services` that only the writer process has."""
 
 
 def wall_clock() -> int:
@@ -76,10 +76,10 @@ def wall_clock() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Everything, open. `local_key` speaks for whoever owns the data directory.
+    """A running application. `local_key` authenticates the owner of the data directory.
 
-    `apart` says of a request, by method and target, whether a house that follows can answer it; that is opened with
-    `followed`, and asks `owner` for what only the process that owns the store can do. Neither is there on a cluster.
+    `apart(method, target)` tells whether a replica can answer a request. Replicas are opened with `followed`, and call
+    `owner` for what only the writer can do. Both are None with a cluster.
     """
 
     services: Services
@@ -89,24 +89,24 @@ class Application:
     followed: Followed | None = None
     owner: Owner | None = None
     keep_up: Callable[[], None] = lambda: None
-    """Take into view what has changed; for a house that follows, where nobody asks any more."""
+    """On a replica: refresh the view of the store even if there are no requests."""
 
 
-class NotHere:
-    """A room that is only where the store is owned."""
+class WriterOnly:
+    """Placeholder for a service that only the writer process has."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise NotImplementedError(f"{name}: only the process that owns the store does this")
+        raise NotImplementedError(f"{name}: only available in the writer process")
 
 
 @contextmanager
 def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[Application]:
-    """The house of a data directory, closed at the end.
+    """The application for a data directory; closed on exit.
 
-    Of one that cannot be written to, no acts are kept, and nothing is pulled or sent on.
+    If the directory is read-only, the audit trail, pulls and pushes are off.
 
     Raises StoreLockedError, StoreFormatError, KeyValueStoreDamagedError, ClusterUnreachableError, or BadSettingError
-    where settings do not go together.
+    if settings contradict each other.
     """
     if readable_only(settings):
         settings = replace(settings, audit="off", pull=None, push=None)
@@ -114,18 +114,24 @@ def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Itera
     with (
         closing(store_of(settings, clock=clock)) as store,
         key_value_stores(settings) as key_values,
-        _taken_in(settings, store, key_values, clock=clock) as taken_in,
-        _asked(settings, store, key_values, issuer, key=key, clock=clock) as asked,
-        closing(_exports(settings, store, clock, earlier := LegacyOwners(asked["tokens"]))) as exports,
+        _ingest_services(settings, store, key_values, clock=clock) as ingest_services,
+        _query_services(settings, store, key_values, issuer, key=key, clock=clock) as query_services,
+        closing(_exports(settings, store, clock, earlier := LegacyOwners(query_services["tokens"]))) as exports,
         closing(
-            Retention(store, Rules(key_values(RULES)), asked["trail"], clock=clock, hourly=(taken_in["rejects"].trim,))
+            Retention(
+                store,
+                Rules(key_values(RULES)),
+                query_services["trail"],
+                clock=clock,
+                hourly=(ingest_services["rejects"].trim,),
+            )
         ) as retention,
     ):
-        asked["tokens"].separate()
+        query_services["tokens"].separate()
         bounds = SavedQueryLimits(settings.max_queries, settings.max_queries_size)
         services = Services(
-            **asked,
-            **taken_in,
+            **query_services,
+            **ingest_services,
             sign_in=_sign_in(settings, issuer, key_values(EPHEMERAL), clock),
             queries=Queries(key_values(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
             exports=exports,
@@ -145,33 +151,35 @@ def following(
     leaving: SharedFlag,
     clock: Callable[[], int] = wall_clock,
 ) -> Iterator[Application]:
-    """A house in a process beside the one that owns the store; it answers what `apart` says, and nothing else."""
+    """A read replica of the application, in a process next to the writer. It answers only requests that `apart` accepts."""
     processes = max(settings.search_processes, 1)
-    room, each = settings.cache_memory // processes, settings.tenant_queue
-    if each is not None:
-        settings = replace(settings, tenant_queue=-(-each // processes))
+    cache, queue = settings.cache_memory // processes, settings.tenant_queue
+    if queue is not None:
+        settings = replace(settings, tenant_queue=-(-queue // processes))
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
-    elsewhere = cast("Any", dict.fromkeys(_OWNERS, NotHere()))
+    elsewhere = cast("Any", dict.fromkeys(_WRITER_ONLY, WriterOnly()))
     with (
-        closing(FollowingStore(followed, owner, cache=room)) as store,
+        closing(FollowingStore(followed, owner, cache=cache)) as store,
         key_value_stores(settings) as key_values,
-        _asked(settings, store, key_values, issuer, key=key, clock=clock) as asked,
-        _taken_in(replace(settings, ingest_processes=0), store, key_values, clock=clock) as taken_in,
+        _query_services(settings, store, key_values, issuer, key=key, clock=clock) as query_services,
+        _ingest_services(replace(settings, ingest_processes=0), store, key_values, clock=clock) as ingest_services,
     ):
-        services = Services(**asked, **taken_in, **elsewhere, leaving=leaving)
+        services = Services(**query_services, **ingest_services, **elsewhere, leaving=leaving)
         yield Application(services, application(services), key, apart, keep_up=store.keep_up)
 
 
 @contextmanager
-def _taken_in(
+def _ingest_services(
     settings: Settings, store: Store, key_values: Callable[[Collection], KeyValueStore], *, clock: Callable[[], int]
 ) -> Iterator[dict[str, Any]]:
-    """What every house has that takes activities in, as `Services` calls it."""
+    """The services for ingest, by their names in `Services`."""
     known = partial(connectors, settings.sources)
-    told = Sources(settings.agents, settings.places, settings.people)
-    processes, prepare, enriched = settings.ingest_processes, store.prepare, told.opened
-    with closing(told.opened()) as enrichment:
-        prepare_pool = PreparePool(processes, connectors=known, prepare=prepare, enrichment=enriched, known=enrichment)
+    sources = Sources(settings.agents, settings.places, settings.people)
+    processes, prepare, open_enrichment = settings.ingest_processes, store.prepare, sources.opened
+    with closing(sources.opened()) as enrichment:
+        prepare_pool = PreparePool(
+            processes, connectors=known, prepare=prepare, enrichment=open_enrichment, known=enrichment
+        )
         with closing(prepare_pool):
             yield {
                 "connectors": known(),
@@ -185,7 +193,7 @@ def _taken_in(
 
 
 @contextmanager
-def _asked(
+def _query_services(
     settings: Settings,
     store: Store,
     key_values: Callable[[Collection], KeyValueStore],
@@ -194,13 +202,13 @@ def _asked(
     key: str,
     clock: Callable[[], int],
 ) -> Iterator[dict[str, Any]]:
-    """What every house has that answers questions, as `Services` calls it."""
-    # It warns of each form that it cannot read, so that any caller could fill the log; the caller is told with a 400.
+    """The services for queries and authentication, by their names in `Services`."""
+    # It logs a warning for each malformed form, so any caller could fill the log. The caller gets a 400 anyway.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
-    dice = Random()  # noqa: S311  chance for the tests of clients, no secret
-    passing = key_values(EPHEMERAL)
+    dice = Random()  # noqa: S311  simulated failures, not a secret
+    ephemeral = key_values(EPHEMERAL)
     proxies = Proxies(settings.trusted_proxies)
-    attempts = FailedSignIns(settings.bad_keys, clock=clock, exempt=proxies)
+    failed_sign_ins = FailedSignIns(settings.bad_keys, clock=clock, exempt=proxies)
     with (
         closing(Tokens(key_values(TOKENS), clock=clock)) as tokens,
         closing(traces(settings.traces)) as spans,
@@ -211,9 +219,9 @@ def _asked(
             "settings": settings,
             "store": store,
             "tokens": tokens,
-            "authenticator": Authenticator(tokens, digest(key), attempts, issuer),
+            "authenticator": Authenticator(tokens, digest(key), failed_sign_ins, issuer),
             "proxies": proxies,
-            "throttle": Throttle(settings.throttle, passing, clock=clock),
+            "throttle": Throttle(settings.throttle, ephemeral, clock=clock),
             "emulation": Emulation(settings, clock=clock, dice=dice),
             "plain": Emulation(read({}), clock=clock, dice=dice),
             "trail": trail,
@@ -256,17 +264,17 @@ def _exports(settings: Settings, store: Store, clock: Callable[[], int], earlier
 
 @contextmanager
 def key_value_stores(settings: Settings) -> Iterator[Callable[[Collection], KeyValueStore]]:
-    """What opens a shelf of each kind: where the activities are, so that all servers of a cluster share it."""
-    with ExitStack() as build:
+    """Opens key-value stores by kind, next to the activities, so that all servers of a cluster share them."""
+    with ExitStack() as stack:
         if settings.cluster is None:
 
             def key_values(kind: Collection) -> KeyValueStore:
-                return build.enter_context(
+                return stack.enter_context(
                     closing(MemoryKeyValueStore() if kind.passes else FolderKeyValueStore(settings.store, kind))
                 )
 
         else:
-            cluster = build.enter_context(closing(_cluster(settings.cluster, settings)))
+            cluster = stack.enter_context(closing(_cluster(settings.cluster, settings)))
 
             def key_values(kind: Collection) -> KeyValueStore:
                 return ClusterKeyValueStore(cluster, kind, replicas=settings.cluster_replicas)
@@ -275,7 +283,7 @@ def key_value_stores(settings: Settings) -> Iterator[Callable[[Collection], KeyV
 
 
 def diagnose(settings: Settings) -> Iterator[Finding]:
-    """The cluster that the settings name, looked at. Raises UnreachableError."""
+    """Findings about the configured cluster, if any. Raises UnreachableError."""
     if settings.cluster is not None:
         with closing(_cluster(settings.cluster, settings)) as cluster:
             yield from health.examined(cluster)
@@ -287,17 +295,17 @@ def _cluster(place: Place, settings: Settings) -> Cluster:
 
 
 def holds_store(settings: Settings) -> bool:
-    """Whether there is a store already; it is not opened. Of a cluster only opening it can tell."""
+    """Whether a store exists, without opening it. Always true with a cluster, where only opening can tell."""
     return settings.cluster is not None or (settings.store / FORMAT_FILE).is_file()
 
 
 def readable_only(settings: Settings) -> bool:
-    """Whether the store can be read and nothing can be stored or changed: its data directory cannot be written to."""
+    """Whether the store is read-only because its data directory is."""
     return settings.cluster is None and read_only(settings.store)
 
 
 def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Store:
-    """The store that the settings name, to be closed by whoever opens it. Raises as `build` does."""
+    """The configured store, open. The caller closes it. Raises as `build` does."""
     if settings.cluster is not None:
         cluster = _cluster(settings.cluster, settings)
         return OpenSearchStore(cluster, clock=clock, replicas=settings.cluster_replicas)

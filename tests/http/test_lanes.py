@@ -28,7 +28,7 @@ def test_past_the_queue_it_is_busy_and_free_again_afterwards():
 
 def test_one_tenant_may_only_take_so_much():
     async def play():
-        pool, release = WorkerPool("test", threads=1, waiting=5, each=2), threading.Event()
+        pool, release = WorkerPool("test", threads=1, waiting=5, per_tenant=2), threading.Event()
         inside = [asyncio.ensure_future(pool.run(release.wait, 10, tenant="a")) for _ in range(2)]
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError):

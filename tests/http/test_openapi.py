@@ -39,7 +39,7 @@ from scenarios.inprocess import Asker, Reply
 JSON, NDJSON = "application/json", "application/x-ndjson"
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 LIST, TOKENS, MIMIC = "/api/v1/activities", "/api/ext/v1/tokens", "/api/ext/v1/mimic/answers"
-DOCUMENT = manual.made(Bounds(), tuple(connectors()))
+DOCUMENT = manual.cached_document(Bounds(), tuple(connectors()))
 
 
 def validator(schema: dict) -> Any:
@@ -514,7 +514,7 @@ def test_it_is_served_as_made_and_follows_the_settings(tmp_path):
 
 
 def test_it_is_made_once():
-    assert manual.made(Bounds(), ("mdca",)) is manual.made(Bounds(), ("mdca",))
+    assert manual.cached_document(Bounds(), ("mdca",)) is manual.cached_document(Bounds(), ("mdca",))
 
 
 def test_the_page_shows_every_operation_and_needs_nothing_from_elsewhere(ask):

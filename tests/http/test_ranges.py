@@ -133,7 +133,7 @@ REFUSED = [
     ({"name": "x", "category": 1, "subnets": ["9.9.9.9"], "tags": [{"id": " "}]}, "tags: expected an id or a name, got an object with neither"),
     ({"name": "x", "category": 1, "subnets": ["9.9.9.9", ""]}, "subnets: expected no blank string in the list"),
     ({"name": "x", "category": 1, "subnets": ["9.9.9.9"], "location": {"countryCode": "QQ"}}, "location.countryCode: expected a country"),
-    ({"name": "x", "category": 1, "subnets": ["9.9.9.9"], "location": {"countryCode": "DE", "latitude": 1}}, "location: latitude and longitude come together"),
+    ({"name": "x", "category": 1, "subnets": ["9.9.9.9"], "location": {"countryCode": "DE", "latitude": 1}}, "location: expected both latitude and longitude, or neither"),
     ({"name": "x" * 201, "category": 1, "subnets": ["9.9.9.9"]}, "name: at most 200 characters"),
     ({"name": "x", "category": 1, "subnets": ["9.9.9.9"] * 1_001}, "subnets: at most 1000"),
 ]  # fmt: skip

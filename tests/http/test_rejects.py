@@ -205,7 +205,7 @@ def test_a_source_that_is_not_known_any_more_keeps_no_other_event_from_being_rep
     got = replayed(house, everything=True)
     assert (got["stored"], [each["reason"] for each in got["refused"]]) == (
         1,
-        ["its source 'gone' is not known any more; replay it with another source"],
+        ["its source 'gone' is no longer known; replay it with another source"],
     )
     assert replayed(house, everything=True, source="mdca")["stored"] == 1
 

@@ -294,7 +294,7 @@ def house(tmp_path):
 
 
 def document_of(house: Application) -> dict:
-    return manual.made(house.services.bounds, tuple(house.services.connectors))
+    return manual.cached_document(house.services.bounds, tuple(house.services.connectors))
 
 
 def test_what_the_document_says_holds(house):
@@ -329,7 +329,7 @@ def test_everything_that_the_document_says_holds(house, request, capsys):
 
 
 def operations() -> list[str]:
-    paths = manual.made(Bounds(), tuple(connectors()))["paths"].values()
+    paths = manual.cached_document(Bounds(), tuple(connectors()))["paths"].values()
     return [
         each["operationId"]
         for path in paths

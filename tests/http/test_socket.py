@@ -17,7 +17,7 @@ FORM = b"Content-Type: application/x-www-form-urlencoded"
 MULTIPART = b"Content-Type: multipart/form-data; boundary=XX"
 BODY_LIMIT = 1_048_576
 LARGEST_TARGET = 65_535
-UNREADABLE = {"detail": "not a request of HTTP/1.1: its first line, a header or its length cannot be read"}
+UNREADABLE = {"detail": "not a valid HTTP/1.1 request: malformed request line, header or length"}
 TOO_LARGE = {"detail": "request body is larger than 1048576 bytes (setting CASBAH_MAX_BODY)"}
 KEY = b"<key>"
 """Stands for the owner's key, which is not known when the tables below are made."""
@@ -254,9 +254,9 @@ def test_what_has_no_certain_end_is_refused_and_the_connection_closed(connected,
 
 GOOD = b"GET /livez HTTP/1.1"
 HOST = b"Host: localhost"
-ONE_HOST = "the header Host is not a host name or an address, with a port or without"
-NO_HOST = "the header Host is missing; a request of HTTP/1.1 names the host that it is for"
-VERSION = "the version of HTTP is not supported; send HTTP/1.1 or HTTP/1.0"
+ONE_HOST = "the header Host is not a host name or address with an optional port"
+NO_HOST = "the header Host is missing; HTTP/1.1 requires it"
+VERSION = "unsupported HTTP version; send HTTP/1.1 or HTTP/1.0"
 
 
 def bare(*lines: bytes) -> bytes:

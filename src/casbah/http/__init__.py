@@ -1,1 +1,1 @@
-"""The wire: MDCA's Activities API, and the extension beside it."""
+"""The HTTP API: MDCA's Activities API and its extensions."""

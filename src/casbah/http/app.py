@@ -19,7 +19,7 @@ from casbah.http.context import RequestContext, Services
 from casbah.http.irreversible import read_irreversible
 from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, CORE, GUARDED, PUBLIC, ROUTES, Audit, PublicRoute, Route
-from casbah.http.session import address_of, visitor
+from casbah.http.session import address_of, session_caller
 from casbah.identity.authenticator import TENANT_HEADER
 from casbah.identity.grants import Caller
 from casbah.identity.throttle import Quota
@@ -191,7 +191,7 @@ async def _caller(request: Request, services: Services) -> Caller:
 
 
 def _authenticate(request: Request, authorization: str | None, services: Services) -> Caller:
-    signed_in = visitor(request, services)
+    signed_in = session_caller(request, services)
     if signed_in is not None:
         return signed_in
     return services.authenticator.caller(authorization, request.headers.get(TENANT_HEADER), address=address_of(request))

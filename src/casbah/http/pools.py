@@ -1,7 +1,7 @@
-"""Where requests wait and work: a few threads for each kind of work, and a bounded queue before them.
+"""Worker pools: a few threads for each kind of work, each behind a bounded queue.
 
-Kinds have lanes of their own so that none keeps another waiting: a thread that stores events spends its time at the disk, a
-search spends it in the engine, and looking up one record is done before either has begun.
+Each kind has its own pool so that none blocks another: storing events waits for the disk, a search keeps the engine busy,
+and a lookup of one record takes less time than either.
 """
 
 import asyncio
@@ -18,38 +18,40 @@ from casbah.settings import Settings
 Answer = TypeVar("Answer")
 
 
-_AT_THE_DOOR = 16
-"""Callers who are being recognised at a time, where that means waiting for a network."""
+_AUTHENTICATOR_THREADS = 16
+"""Callers authenticated concurrently, where that means waiting for the network."""
 
 
 class WorkerPool:
-    """So many threads, and so many calls that may wait for one; `each` at most of one tenant. For the event loop alone."""
+    """Bounded threads and queue, with at most `per_tenant` calls of one tenant. Not thread-safe: for the event loop only."""
 
-    def __init__(self, name: str, *, threads: int, waiting: int, each: int | None = None) -> None:
+    def __init__(self, name: str, *, threads: int, waiting: int, per_tenant: int | None = None) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"casbah-{name}")
         self._most = threads + waiting
-        self._each = each
+        self._per_tenant = per_tenant
         self._inside = 0
         self._tenants: Counter[str] = Counter()
 
     async def run(self, call: Callable[..., Answer], *arguments: Any, tenant: str = "") -> Answer:
-        """Call what blocks in a thread. Raises BusyError if too many wait already."""
-        if self._inside >= self._most or (self._each is not None and tenant and self._tenants[tenant] >= self._each):
+        """Run a blocking call in a thread. Raises BusyError if the queue is full."""
+        if self._inside >= self._most or (
+            self._per_tenant is not None and tenant and self._tenants[tenant] >= self._per_tenant
+        ):
             raise BusyError
         future = self._pool.submit(copy_context().run, call, *arguments)
         self._inside += 1
         self._tenants[tenant] += 1
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: _left(loop, partial(self._leave, tenant)))
+        future.add_done_callback(lambda _: _leave_in_loop(loop, partial(self._leave, tenant)))
         return await asyncio.wrap_future(future)
 
     @property
     def inside(self) -> int:
-        """How many calls wait or are under way."""
+        """The number of queued and running calls."""
         return self._inside
 
     def close(self) -> None:
-        """Wait for what is being done; what waits is not begun."""
+        """Wait for running calls, and cancel queued ones."""
         self._pool.shutdown(cancel_futures=True)
 
     def _leave(self, tenant: str) -> None:
@@ -60,22 +62,26 @@ class WorkerPool:
 
 
 class WorkerPools:
-    """The lanes of a house."""
+    """The worker pools of an application."""
 
     def __init__(self, settings: Settings) -> None:
-        each = settings.tenant_queue
-        self.search = WorkerPool("search", threads=settings.search_threads, waiting=settings.search_queue, each=each)
-        self.ingest = WorkerPool("ingest", threads=settings.ingest_threads, waiting=settings.ingest_queue, each=each)
+        per_tenant = settings.tenant_queue
+        self.search = WorkerPool(
+            "search", threads=settings.search_threads, waiting=settings.search_queue, per_tenant=per_tenant
+        )
+        self.ingest = WorkerPool(
+            "ingest", threads=settings.ingest_threads, waiting=settings.ingest_queue, per_tenant=per_tenant
+        )
         self.quick = WorkerPool("quick", threads=settings.search_threads, waiting=settings.search_queue)
-        self.authenticator = WorkerPool("door", threads=_AT_THE_DOOR, waiting=settings.search_queue)
+        self.authenticator = WorkerPool("authenticator", threads=_AUTHENTICATOR_THREADS, waiting=settings.search_queue)
 
     def close(self) -> None:
-        """Close every lane."""
+        """Close every pool."""
         for pool in (self.search, self.ingest, self.quick, self.authenticator):
             pool.close()
 
 
-def _left(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
-    """Tell the loop from the thread; when the server has gone meanwhile, nobody counts any more."""
+def _leave_in_loop(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
+    """Call `leave` in the loop, from a worker thread. A closed loop no longer needs the count."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(leave)

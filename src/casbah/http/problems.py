@@ -1,4 +1,4 @@
-"""Errors on the wire: `{"detail": "..."}` with the error's own status and headers. A stack trace never leaves the process."""
+"""Error responses: `{"detail": "..."}` with the error's status and headers. A stack trace never leaves the process."""
 
 import logging
 
@@ -12,9 +12,9 @@ log = logging.getLogger("casbah.http")
 
 
 def answer(error: Exception) -> Response:
-    """The response to an error. What the caller cannot correct is logged in full and shown in one plain line.
+    """The response to an error. Errors that the caller cannot correct are logged in full and shown as one plain line.
 
-    Only errors of the disk itself are told as such: an unforeseen OSError is as much a bug as any other error.
+    Only errors of the disk are reported as such: any other OSError is a bug.
     """
     if is_disk_error(error) or is_database_error(error):
         log.error("request failed: %s", error)
@@ -29,6 +29,6 @@ def answer(error: Exception) -> Response:
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """A response of the one shape that errors have."""
+    """An error response."""
     text = detail.encode("utf-8", "replace").decode()
     return Response(orjson.dumps({"detail": text}), status, headers, "application/json")

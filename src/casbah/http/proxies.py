@@ -1,4 +1,4 @@
-"""What trusted reverse proxies say of their clients: address and scheme. From anybody else such headers are ignored."""
+"""Client address and scheme from trusted reverse proxies. From any other peer, their headers are ignored."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ _SCHEMES = ("http", "https")
 
 
 class Proxies:
-    """The networks of the proxies that are trusted; contains their addresses.
+    """The trusted proxies' networks. `address in proxies` tests membership.
 
-    `Forwarded` (RFC 7239) is not read: proxies that send it pass on what clients wrote there, unless told otherwise.
+    `Forwarded` (RFC 7239) is ignored: by default, proxies that send it pass on what clients wrote there.
     """
 
     def __init__(self, networks: Sequence[str]) -> None:
@@ -27,14 +27,14 @@ class Proxies:
         return any(first <= number <= last for first, last in self._spans)
 
     def apply(self, scope: Scope) -> None:
-        """Put the client's address and scheme into `scope`, where a trusted proxy sent it. Raises ForwardedHeaderError."""
+        """Set the client's address and scheme in `scope` if a trusted proxy sent the request. Raises ForwardedHeaderError."""
         peer = scope.get("client")
         if peer is None or peer[0] not in self:
             return
         headers = Headers(scope=scope)
         address = self._client(headers.getlist("x-forwarded-for"))
         if address is not None:
-            scope["client"] = (address, 0)  # The port is not known.
+            scope["client"] = (address, 0)  # The port is unknown.
         schemes = [value.strip().lower() for value in headers.getlist("x-forwarded-proto")]
         if len(schemes) > 1 or not set(schemes) <= set(_SCHEMES):
             raise ForwardedHeaderError("X-Forwarded-Proto", ", ".join(schemes), "http or https, once")
@@ -42,9 +42,9 @@ class Proxies:
             scope["scheme"] = schemes[0]
 
     def _client(self, values: Sequence[str]) -> str | None:
-        """The last address that is no trusted proxy's: each proxy adds whom it saw, so what is before that may be forged.
+        """The last address that is not a trusted proxy; the first one if all are trusted.
 
-        Where all are trusted it is the first.
+        Each proxy appends the peer it saw, so anything before that address may be forged.
         """
         address = None
         for text in reversed([part.strip() for value in values for part in value.split(",") if part.strip()]):

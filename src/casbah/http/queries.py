@@ -1,4 +1,4 @@
-"""Saved queries: filters under a name, one's own or shared within the tenant, and those that everybody is offered."""
+"""Saved queries: named filters, private or shared within the tenant, and suggested ones."""
 
 from typing import Any
 
@@ -17,35 +17,35 @@ MOST_NAME = 200
 
 
 async def list_queries(context: RequestContext) -> Response:
-    """The caller's own queries and those that others share with the tenant, by name; then those that everybody is offered."""
-    found = await context.quick(context.services.queries.all, context.caller.principal, context.scope)
-    data = [_shown(each, context) for each in found] + _SUGGESTED
+    """The caller's queries and those shared within the tenant, by name; then the suggested ones."""
+    queries = await context.quick(context.services.queries.all, context.caller.principal, context.scope)
+    data = [_shown(query, context) for query in queries] + _SUGGESTED
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
 async def save_query(context: RequestContext) -> Response:
-    """Keep filters under a name."""
-    written = await _written(context)
-    kept = await context.quick(context.services.queries.add, written, context.caller.principal, context.scope)
+    """Save filters under a name."""
+    definition = await _definition(context)
+    kept = await context.quick(context.services.queries.add, definition, context.caller.principal, context.scope)
     return json_response(_shown(kept, context), status=201)
 
 
 async def change_query(context: RequestContext) -> Response:
-    """Put a query in place of one's own of that id; what is not said is not kept."""
-    written, change = await _written(context), context.services.queries.change
-    kept = await context.quick(change, context.path["query"], written, context.caller.principal, context.scope)
+    """Replace one of the caller's queries. Omitted parameters are reset."""
+    definition, change = await _definition(context), context.services.queries.change
+    kept = await context.quick(change, context.path["query"], definition, context.caller.principal, context.scope)
     return json_response(_shown(kept, context))
 
 
 async def delete_query(context: RequestContext) -> Response:
-    """Forget a query of one's own."""
+    """Delete one of the caller's queries."""
     remove = context.services.queries.remove
     await context.quick(remove, context.path["query"], context.caller.principal, context.scope)
     return json_response({"id": context.path["query"]})
 
 
-async def _written(context: RequestContext) -> QueryDefinition:
-    """A query from a request; filters that the language refuses are not kept."""
+async def _definition(context: RequestContext) -> QueryDefinition:
+    """The query definition in a request. Raises RequestError for invalid filters."""
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     filters = filters_of(body)
     where(filters, now=context.services.clock(), bounds=context.services.bounds)
@@ -53,7 +53,7 @@ async def _written(context: RequestContext) -> QueryDefinition:
 
 
 def name_of(value: Any) -> str:
-    """A name that somebody chose. Raises MalformedBodyError or LimitExceededError."""
+    """A user-chosen name, stripped. Raises MalformedBodyError or LimitExceededError."""
     if not isinstance(value, str) or not value.strip():
         raise MalformedBodyError(f"name: expected a name, got {describe(value)}")
     if len(value) > MOST_NAME:
@@ -77,15 +77,15 @@ def _shown(kept: SavedQuery, context: RequestContext) -> dict[str, Any]:
 
 _SUGGESTED: list[dict[str, Any]] = [
     {
-        "id": each.id,
-        "name": each.name,
-        "help": each.help,
-        "filters": each.filters,
+        "id": query.id,
+        "name": query.name,
+        "help": query.help,
+        "filters": query.filters,
         "shared": True,
         "suggested": True,
         "owner": None,
         "own": False,
         "changed": None,
     }
-    for each in SUGGESTED
+    for query in SUGGESTED
 ]

@@ -46,41 +46,45 @@ async def list_ranges(context: RequestContext) -> Response:
     """The tenant's IP ranges, by name."""
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     filters, page = body.get("filters"), _page(body)
-    chosen = _chosen({} if filters in (None, "") else filters)
+    matches = _matcher({} if filters in (None, "") else filters)
     ranges = context.services.ranges
-    kept = await context.quick(ranges.all, context.scope)
+    stored_ranges = await context.quick(ranges.all, context.scope)
     tags = await context.quick(ranges.tags, context.scope)
-    found = sorted(filter(chosen, kept), key=_ORDERS[page["sortField"]], reverse=page["sortDirection"] == "desc")
-    shown = found[page["skip"] : page["skip"] + page["limit"]]
-    more = page["skip"] + len(shown) < len(found) and bool(shown)
-    return json_response({"data": [_shown(each, tags) for each in shown], "hasNext": more, "total": len(found)})
+    matching = sorted(
+        filter(matches, stored_ranges), key=_ORDERS[page["sortField"]], reverse=page["sortDirection"] == "desc"
+    )
+    page_ranges = matching[page["skip"] : page["skip"] + page["limit"]]
+    more = page["skip"] + len(page_ranges) < len(matching) and bool(page_ranges)
+    return json_response(
+        {"data": [_shown(stored, tags) for stored in page_ranges], "hasNext": more, "total": len(matching)}
+    )
 
 
 async def list_range_metadata(_: RequestContext) -> Response:
-    """The filters of IP ranges and their operators, from the table, as those of activities are listed."""
-    return json_response({"filters": [_described(name, row) for name, row in FILTERS.items()]})
+    """The filters of IP ranges and their operators, in the same form as those of activities."""
+    return json_response({"filters": [_filter_metadata(name, row) for name, row in FILTERS.items()]})
 
 
 async def create_range(context: RequestContext) -> Response:
-    """Keep a new IP range; the answer is its id. It says something of activities that are stored from now on."""
-    drawn = _drawn(await read_parameters(context.request, limit=context.services.settings.max_body))
-    return json_response(await context.quick(context.services.ranges.add, drawn, context.scope))
+    """Create an IP range. The answer is its id. It labels activities stored from now on."""
+    definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
+    return json_response(await context.quick(context.services.ranges.add, definition, context.scope))
 
 
 async def update_range(context: RequestContext) -> Response:
-    """Put a range in place of the one of that id; what is not said is not kept. The answer is its id."""
-    drawn = _drawn(await read_parameters(context.request, limit=context.services.settings.max_body))
-    await context.quick(context.services.ranges.change, context.path["range"], drawn, context.scope)
+    """Replace an IP range. Omitted parameters are reset. The answer is its id."""
+    definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
+    await context.quick(context.services.ranges.change, context.path["range"], definition, context.scope)
     return json_response(context.path["range"])
 
 
 async def delete_range(context: RequestContext) -> Response:
-    """Forget an IP range; the answer is its id. Activities keep what it said of them until they are enriched again."""
+    """Delete an IP range. The answer is its id. Activities keep its labels until they are re-enriched."""
     await context.quick(context.services.ranges.remove, context.path["range"], context.scope)
     return json_response(context.path["range"])
 
 
-def _described(name: str, row: "RangeFilter") -> dict[str, Any]:
+def _filter_metadata(name: str, row: "RangeFilter") -> dict[str, Any]:
     return {
         "name": name,
         "operators": [{"id": operator, "documented": True} for operator in row.operators],
@@ -89,8 +93,8 @@ def _described(name: str, row: "RangeFilter") -> dict[str, Any]:
     }
 
 
-def _drawn(body: dict[str, Any]) -> RangeDefinition:
-    """A range from a request. `location`, which is documented for answers alone, is taken as it is answered."""
+def _definition(body: dict[str, Any]) -> RangeDefinition:
+    """The range definition in a request. `location`, documented only in responses, is accepted in the same form."""
     return RangeDefinition(
         name=_name(body.get("name")),
         category=_category(body.get("category")),
@@ -102,10 +106,10 @@ def _drawn(body: dict[str, Any]) -> RangeDefinition:
 
 
 def _name(value: Any) -> str:
-    found = _text(value, "name").strip()
-    if not found:
+    name = _text(value, "name").strip()
+    if not name:
         raise BadRangeError(f"name: expected a name, got {describe(value)}")
-    return found
+    return name
 
 
 def _text(value: Any, key: str) -> str:
@@ -119,13 +123,13 @@ def _text(value: Any, key: str) -> str:
 
 
 def _category(value: Any) -> int:
-    found = integer(value)
-    if found is None or found not in _CATEGORIES:
+    category = integer(value)
+    if category is None or category not in _CATEGORIES:
         raise BadRangeError(
             "category: expected 1 (corporate), 2 (administrative), 3 (risky), 4 (VPN), 5 (cloud provider) or 6 (other), "
             f"got {describe(value)}"
         )
-    return found
+    return category
 
 
 def _networks(value: Any) -> tuple[str, ...]:
@@ -136,11 +140,11 @@ def _networks(value: Any) -> tuple[str, ...]:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    """By id or by name; objects too, as the list answers them. A list of one empty string is what clients send for no tags."""
+    """Tags by id or name, or as objects in the form of the list. Clients send `[""]` for no tags."""
     if value == [""]:
         return ()
     if isinstance(value, list):
-        value = [_tag(each) if isinstance(each, Mapping) else each for each in value]
+        value = [_tag(item) if isinstance(item, Mapping) else item for item in value]
     return tuple(sound(string.strip()) for string in _strings(value, "tags", most=MOST_TAGS))
 
 
@@ -153,7 +157,7 @@ def _tag(value: Mapping[str, Any]) -> Any:
 
 
 def _strings(value: Any, key: str, *, most: int) -> list[str]:
-    """A list of strings that are not blank; null is as good as an empty one."""
+    """A list of non-blank strings. Null means empty. Raises BadRangeError or LimitExceededError."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -163,13 +167,13 @@ def _strings(value: Any, key: str, *, most: int) -> list[str]:
             raise BadRangeError(f"{key}: expected a list of strings, got {describe(item)} in the list")
         if not item.strip():
             raise BadRangeError(f"{key}: expected no blank string in the list")
-    if len(value) > most or any(len(each) > MOST_NAME for each in value):
+    if len(value) > most or any(len(item) > MOST_NAME for item in value):
         raise LimitExceededError(f"{key}: at most {most} of at most {MOST_NAME} characters each")
     return value
 
 
 def _location(value: Any) -> dict[str, Any]:
-    """Where its addresses are: a country at least, by code or name."""
+    """The location of a range: at least a country, by code or name."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -182,7 +186,7 @@ def _location(value: Any) -> dict[str, Any]:
     texts = {key: _text(value.get(key), f"location.{key}") for key in ("name", "countryName", "city", "region")}
     degrees = {key: _degree(value[key], key) for key in _DEGREES if key in value}
     if len(degrees) == 1:
-        raise BadRangeError("location: latitude and longitude come together")
+        raise BadRangeError("location: expected both latitude and longitude, or neither")
     return {"countryCode": code, **{key: text for key, text in texts.items() if text}, **degrees}
 
 
@@ -194,25 +198,25 @@ def _degree(value: Any, key: str) -> float:
 
 
 def _shown(kept: StoredRange, tags: Mapping[str, str]) -> dict[str, Any]:
-    """As MDCA's list answers it; of a location what was said of it."""
-    said = kept.definition
+    """A range as in MDCA's list. The location is as it was sent."""
+    definition = kept.definition
     return {
         "_id": kept.id,
-        "name": said.name,
-        "subnets": [_subnet(each) for each in said.networks],
-        "location": said.location or None,
-        "organization": said.organization or None,
-        "tags": [{"_id": tag, "id": tag, "name": tags.get(tag, tag), "description": ""} for tag in said.tags],
-        "category": said.category,
+        "name": definition.name,
+        "subnets": [_subnet(subnet) for subnet in definition.networks],
+        "location": definition.location or None,
+        "organization": definition.organization or None,
+        "tags": [{"_id": tag, "id": tag, "name": tags.get(tag, tag), "description": ""} for tag in definition.tags],
+        "category": definition.category,
         "lastModified": kept.changed,
     }
 
 
 def _subnet(text: str) -> dict[str, Any]:
-    """MDCA writes all addresses as IPv6, IPv4 mapped into it."""
-    found = network(text)
-    number, bits = int(found.network_address), found.prefixlen
-    if found.version == 4:  # noqa: PLR2004  a version of the protocol
+    """A subnet as MDCA writes it: always IPv6, with IPv4 mapped into it."""
+    parsed = network(text)
+    number, bits = int(parsed.network_address), parsed.prefixlen
+    if parsed.version == 4:  # noqa: PLR2004  a version of the protocol
         number, bits = number | _MAPPED, bits + _MAPPED_BITS
     return {"mask": bits, "address": exploded(number), "originalString": text}
 
@@ -226,8 +230,8 @@ def _page(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chosen(filters: Any) -> Callable[[StoredRange], bool]:
-    """Whether a range matches; a table of three filters, apart from those of activities."""
+def _matcher(filters: Any) -> Callable[[StoredRange], bool]:
+    """A predicate over ranges from their three filters, which are separate from those of activities."""
     if not isinstance(filters, Mapping):
         raise MalformedBodyError(
             f"filters: expected an object {{filter: {{operator: value}}}}, got {describe(filters)}"
@@ -245,13 +249,13 @@ def _check(name: str, operators: Any) -> Callable[[StoredRange], bool]:
     for operator in operators:
         if operator not in row.operators:
             raise UnsupportedOperatorError(name, operator, row.operators)
-    wanted = {operator: row.values(name, operator, given) for operator, given in operators.items()}
+    wanted = {operator: row.values(name, operator, value) for operator, value in operators.items()}
     return lambda kept: all(bool(row.held(kept) & values) is (operator == "eq") for operator, values in wanted.items())
 
 
 @dataclass(frozen=True, slots=True)
 class RangeFilter:
-    """A filter of ranges: what a range has, and how values are read."""
+    """A filter of ranges: `held` gives a range's values, `read` parses requested ones (None if invalid)."""
 
     kind: Kind
     operators: tuple[str, ...]
@@ -260,13 +264,13 @@ class RangeFilter:
     expected: str
     schema: Schema
 
-    def values(self, name: str, operator: str, given: Any) -> frozenset[Any]:
-        """The values asked for, one or a list of them. Raises BadValueError."""
-        listed = given if isinstance(given, list) else [given]
-        found = frozenset(self.read(each) for each in listed)
-        if None in found or not found:
-            raise BadValueError(name, operator, given, self.expected)
-        return found
+    def values(self, name: str, operator: str, value: Any) -> frozenset[Any]:
+        """The requested values, from one value or a list. Raises BadValueError."""
+        listed = value if isinstance(value, list) else [value]
+        values = frozenset(self.read(item) for item in listed)
+        if None in values or not values:
+            raise BadValueError(name, operator, value, self.expected)
+        return values
 
 
 def _truth(value: Any) -> bool | None:
@@ -280,7 +284,7 @@ FILTERS: Mapping[str, RangeFilter] = {
         Kind.INT,
         ("eq", "neq"),
         lambda kept: frozenset({kept.definition.category}),
-        lambda value: found if (found := integer(value)) in _CATEGORIES else None,
+        lambda value: category if (category := integer(value)) in _CATEGORIES else None,
         "a category from 1 to 6, or a list of them",
         CATEGORY,
     ),
@@ -302,8 +306,8 @@ _ORDERS: Mapping[str, Callable[[StoredRange], Any]] = {
 }
 
 RANGE_PARAMETERS = (
-    Parameter("skip", ref("Count"), "How many ranges to leave out at the beginning"),
-    Parameter("limit", ref("Count"), f"The page's size: {LIMIT} by default, {MOST} at most"),
-    Parameter("sortField", choice(*_ORDERS), "What to sort by; the name by default"),
-    Parameter("sortDirection", choice("asc", "desc"), "asc by default"),
+    Parameter("skip", ref("Count"), "How many ranges to skip at the beginning"),
+    Parameter("limit", ref("Count"), f"Page size: {LIMIT} by default, {MOST} at most"),
+    Parameter("sortField", choice(*_ORDERS), "Sort key. Default: name"),
+    Parameter("sortDirection", choice("asc", "desc"), "Default: asc"),
 )

@@ -1,4 +1,4 @@
-"""Events that ingest refused: listed with their reasons, replayed, removed."""
+"""Refused events: list them with their reasons, replay them, remove them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,43 +15,43 @@ from casbah.ingest.rejects import Reject
 
 MOST_LISTED, LISTED = 1_000, 100
 MOST_REPLAYED = 10_000
-"""Events that one request replays."""
+"""Maximum events that one request replays."""
 
 SOURCE = Parameter(
     "source",
     {"type": ["string", "null"]},
-    'The source that they are from, in place of the one named before; "" to have each recognised by its content',
+    'The source to use instead of the original one; "" to detect each by its content',
 )
 _IDS: Schema = {
     "type": "array",
     "items": {"type": "string"},
     "minItems": 1,
     "maxItems": MOST_REPLAYED,
-    "description": "Which of them",
+    "description": "Ids of the events to replay",
 }
 _SKIP: Schema = {
     "type": "integer",
     "minimum": 0,
     "default": 0,
-    "description": "How many of the newest to leave out, such as those that were refused again",
+    "description": "How many of the newest to skip, such as those that were refused again",
 }
 REPLAY_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
     ({"ids": _IDS, "everything": {"const": False}}, ("ids",)),
     (
         {
-            "everything": {"const": True, "description": f"All of them, without ids: the newest {MOST_REPLAYED:,}"},
+            "everything": {"const": True, "description": f"Replay all, without ids: the newest {MOST_REPLAYED:,}"},
             "skip": _SKIP,
         },
         ("everything",),
     ),
 )
-"""What a replay names: some of them, or everything."""
+"""The forms of a replay request: by ids, or everything."""
 
 
 async def list_rejects(context: RequestContext) -> Response:
-    """The events that were refused lately, with the reasons; the newest request first. `limit` defaults to 100."""
-    asked = context.request.query_params
-    skip, limit = count_of(asked, "skip"), min(count_of(asked, "limit") or LISTED, MOST_LISTED)
+    """The refused events that are kept, with reasons, newest request first. `limit` defaults to 100."""
+    parameters = context.request.query_params
+    skip, limit = count_of(parameters, "skip"), min(count_of(parameters, "limit") or LISTED, MOST_LISTED)
 
     def page() -> tuple[Sequence[Reject], int]:
         return context.services.rejects.page(context.scope, skip=skip, limit=limit)
@@ -61,9 +61,10 @@ async def list_rejects(context: RequestContext) -> Response:
 
 
 async def replay_rejects(context: RequestContext) -> Response:
-    """Ingest refused events again, such as with the `source` they are from. Events stored this time are removed from the
-    rejects. `remaining` is how many older ones "everything" leaves to further requests: give these the number of those refused
-    again so far as `skip`.
+    """Ingest refused events again, for example with another `source`. Events stored this time are removed from the rejects.
+
+    With `everything`, `remaining` counts the older events left for further requests. In these, set `skip` to the number of
+    events refused again so far.
     """
     body = await read_irreversible(context, known=("ids", "skip", "source"), flags=("everything",))
     ids, skip = body.get("ids"), count_of(body, "skip")
@@ -83,7 +84,7 @@ async def replay_rejects(context: RequestContext) -> Response:
 
 
 async def remove_reject(context: RequestContext) -> Response:
-    """Keep a refused event no longer."""
+    """Remove a refused event."""
     reject_id = context.path["reject"]
 
     def remove() -> None:
@@ -111,8 +112,9 @@ def _replay_named(context: RequestContext, ids: list[str], source: str | None) -
 
 
 def _replayed(context: RequestContext, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
-    """What became of some, stored in batches; the events of a batch are rejects until it is stored. With None as the source
-    each keeps its own; with "" it has none.
+    """Replay rejects in batches. The events of a batch stay rejects until it is stored.
+
+    With None as the source, each keeps its own; with "", each is detected.
     """
     stored = duplicates = 0
     refused: list[dict[str, Any]] = []
@@ -124,21 +126,23 @@ def _replayed(context: RequestContext, rejects: Sequence[Reject], source: str | 
     for batch in (rejects[start : start + size] for start in range(0, len(rejects), size)):
         reasons = {reject.id: _unusable(reject, source_of(reject), context) for reject in batch}
         usable = [reject for reject in batch if not reasons[reject.id]]
-        inserted, found = store_each(context, [(reject.raw, source_of(reject)) for reject in usable])
-        reasons |= {reject.id: "; ".join(each) for reject, each in zip(usable, found, strict=True)}
-        context.services.rejects.remove([each for each, reason in reasons.items() if not reason], context.scope)
+        inserted, refusals = store_each(context, [(reject.raw, source_of(reject)) for reject in usable])
+        reasons |= {reject.id: "; ".join(texts) for reject, texts in zip(usable, refusals, strict=True)}
+        context.services.rejects.remove(
+            [reject_id for reject_id, reason in reasons.items() if not reason], context.scope
+        )
         stored += inserted.stored
         duplicates += inserted.duplicates
-        refused += [{"id": each, "reason": reason} for each, reason in reasons.items() if reason]
+        refused += [{"id": reject_id, "reason": reason} for reject_id, reason in reasons.items() if reason]
     return {"stored": stored, "duplicates": duplicates, "refused": refused}
 
 
 def _unusable(reject: Reject, source: str | None, context: RequestContext) -> str:
-    """Why a reject cannot even be read again; "" where it can."""
+    """Why a reject cannot be replayed, or ""."""
     if not reject.whole:
         return f"only the first {len(reject.raw)} of {reject.size} bytes are kept; send it again"
     if source is not None and source not in context.services.connectors:
-        return f"its source {source!r} is not known any more; replay it with another source"
+        return f"its source {source!r} is no longer known; replay it with another source"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Deleting activities, and the rules by which they are deleted or held."""
+"""Deletion of activities, retention rules and legal holds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,59 +21,59 @@ _FLAG: Schema = {"type": "boolean"}
 _DRY_RUN = Parameter(
     "dryRun",
     _FLAG,
-    "Whether to say only what would be deleted: true by default, nothing is deleted unless false",
+    "Only report what would be deleted. Default: true; nothing is deleted unless false",
 )
 DELETE_PARAMETERS = (
     _DRY_RUN,
-    Parameter("wait", _FLAG, "Whether to answer only when what was deleted has left the disk, too"),
+    Parameter("wait", _FLAG, "Answer only after the deleted data is also gone from disk"),
 )
 _DAYS: Schema = {
-    "description": f"After how many days it is deleted: 1 to {MOST_DAYS:,}",
+    "description": f"Days after which activities are deleted: 1 to {MOST_DAYS:,}",
     **either(
         {"type": "integer", "minimum": 1, "maximum": MOST_DAYS}, {"type": "string", "pattern": "^0*[1-9][0-9]{0,3}$"}
     ),
 }
-_ACTION = "Delete what is old enough (the default), or hold: let nobody delete it"
+_ACTION = "Delete activities older than `days` (the default), or hold: prevent deletion"
 RULE_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
     ({"action": {**either(choice(DELETE), {"enum": [None, ""]}), "description": _ACTION}, "days": _DAYS}, ("days",)),
     ({"action": {**choice(HOLD), "description": _ACTION}}, ("action",)),
 )
-"""What a rule says beside its name and filters, and what of that it must say: one that deletes, one that holds."""
+"""The two forms of a rule, deleting and holding: parameters besides name and filters, and which are required."""
 
 APPLY_PARAMETERS = (_DRY_RUN,)
 
 _CHANGES = {DELETE: Permission.DELETE, HOLD: Permission.HOLD}
-"""Who adds and removes rules: a rule that deletes data is a deletion, only later."""
+"""Permission to add and remove rules: a rule that deletes is a deferred deletion, so it needs the same one."""
 
 
 async def delete_activities(context: RequestContext) -> Response:
-    """Delete all that filters find and no legal hold keeps; unless `dryRun` is false, only say how many that are.
+    """Delete the matching activities that no legal hold protects. Unless `dryRun` is false, only report how many.
 
-    What is deleted is in no answer any more once this one is there; from the disk it goes in the background.
+    Deleted activities disappear from answers immediately; compaction later removes them from disk.
     """
     body = await read_irreversible(context, known=("filters",), flags=("everything", "dryRun", "wait"))
     filters = filters_or_everything(body, context)
     retention, predicate = context.services.retention, predicate_of({"filters": filters}, context)
     if _dry(body):
         context.request.state.unchanged = True
-        found = await context.search(retention.look, predicate, context.scope)
-        return json_response({"dryRun": True, **counts(found)})
-    context.request.state.recorded = True  # By the deletion itself, before it begins and after it.
+        result = await context.search(retention.look, predicate, context.scope)
+        return json_response({"dryRun": True, **counts(result)})
+    context.request.state.recorded = True  # The deletion records its own acts, before and after.
     act = act_of(context.request, context.services, context.caller, name="delete_activities")
-    found = await context.ingest(retention.delete, predicate, context.scope, act)
+    result = await context.ingest(retention.delete, predicate, context.scope, act)
     if body.get("wait"):
         await context.ingest(retention.compact, context.scope)
-    return json_response({"dryRun": False, **counts(found)})
+    return json_response({"dryRun": False, **counts(result)})
 
 
 async def list_rules(context: RequestContext) -> Response:
     """The tenant's rules, by name."""
-    data = [_shown(rule) for rule in await context.quick(context.services.retention.rules.all, context.scope)]
+    data = [_rule_json(rule) for rule in await context.quick(context.services.retention.rules.all, context.scope)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
 async def add_rule(context: RequestContext) -> Response:
-    """Delete what filters find once it is older than so many `days`, from now on every hour; or hold it.
+    """Add a rule: hourly, delete matching activities older than `days`; or hold them, so that they cannot be deleted.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
     """
@@ -89,12 +89,12 @@ async def add_rule(context: RequestContext) -> Response:
         owner=context.caller.name,
         changed=context.services.clock(),
     )
-    await context.ingest(context.services.retention.add, rule, context.scope)  # It waits for deletions under way.
-    return json_response(_shown(rule), status=201)
+    await context.ingest(context.services.retention.add, rule, context.scope)  # Waits for running deletions.
+    return json_response(_rule_json(rule), status=201)
 
 
 async def remove_rule(context: RequestContext) -> Response:
-    """Forget a rule. What a hold kept may be deleted from then on.
+    """Remove a rule. Activities that only this hold protected can then be deleted.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
     """
@@ -102,47 +102,49 @@ async def remove_rule(context: RequestContext) -> Response:
     rule = await context.quick(rules.one, context.path["rule"], context.scope)
     context.caller.require(_CHANGES[rule.action])
     removed = await context.quick(rules.remove, context.path["rule"], context.scope)
-    return json_response(_shown(removed))
+    return json_response(_rule_json(removed))
 
 
 async def show_trail(context: RequestContext) -> Response:
-    """After how many days the tenant's acts are deleted; null: they are kept for ever."""
+    """After how many days the tenant's audit acts are deleted; null: never."""
     days = await context.quick(context.services.retention.rules.trail_days, context.scope)
     return json_response({"days": days})
 
 
 async def keep_trail(context: RequestContext) -> Response:
-    """Set how long the tenant's acts are kept; null: for ever. Only for whoever owns the data directory."""
+    """Set how many days the tenant's audit acts are kept; null: forever. Only for the owner of the data directory."""
     if not context.caller.owner:
         raise PermissionDeniedError
     body = await read_irreversible(context, known=("days",))
     if "days" not in body:
-        raise MalformedBodyError(f"days: expected 1 to {MOST_DAYS}, or null to keep acts for ever")
+        raise MalformedBodyError(f"days: expected 1 to {MOST_DAYS}, or null to keep acts forever")
     days = None if body["days"] is None else _days(body)
     await context.quick(context.services.retention.rules.keep_trail, days, context.scope)
     return json_response({"days": days})
 
 
 async def apply_rules(context: RequestContext) -> Response:
-    """What the rules delete now, each for itself; unless `dryRun` is false, only say how many activities that are."""
+    """Apply each deletion rule now. Unless `dryRun` is false, only report how many activities each would delete."""
     body = await read_irreversible(context, flags=("dryRun",))
     dry, retention = _dry(body), context.services.retention
-    context.request.state.unchanged = True  # Each rule that deletes something leaves an act of its own.
+    context.request.state.unchanged = True  # Each rule that deletes something records its own act.
     run = context.search if dry else context.ingest
     applied = await run(lambda: retention.apply(context.scope, really=not dry))
-    return json_response({"dryRun": dry, "data": list(map(_said, applied)), "hasNext": False, "total": len(applied)})
+    return json_response(
+        {"dryRun": dry, "data": list(map(_applied_json, applied)), "hasNext": False, "total": len(applied)}
+    )
 
 
 def _dry(body: dict[str, Any]) -> bool:
     return bool(body.get("dryRun", True))
 
 
-def _action(given: Any) -> str:
-    if given in (None, ""):
+def _action(value: Any) -> str:
+    if value in (None, ""):
         return DELETE
-    if not isinstance(given, str) or given.lower() not in ACTIONS:
-        raise MalformedBodyError(f"action: expected {' or '.join(ACTIONS)}, got {describe(given)}")
-    return given.lower()
+    if not isinstance(value, str) or value.lower() not in ACTIONS:
+        raise MalformedBodyError(f"action: expected {' or '.join(ACTIONS)}, got {describe(value)}")
+    return value.lower()
 
 
 def _days(body: dict[str, Any]) -> int:
@@ -152,13 +154,13 @@ def _days(body: dict[str, Any]) -> int:
     return days
 
 
-def _said(applied: Applied) -> dict[str, Any]:
+def _applied_json(applied: Applied) -> dict[str, Any]:
     unknown = dict.fromkeys(("matching", "held", "deleted", "exempt"))
     numbers = unknown if applied.found is None else counts(applied.found)
     return {"id": applied.rule.id, "name": applied.rule.name, **numbers, "error": applied.error}
 
 
-def _shown(rule: Rule) -> dict[str, Any]:
+def _rule_json(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "name": rule.name,

@@ -1,4 +1,4 @@
-"""The route table: one line a route. What `/openapi.json` and `/docs` say is made from it, in `openapi` and `manual`."""
+"""The route table: one line per route. `openapi` and `manual` build `/openapi.json` and `/docs` from it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ EXTENSION = "/api/ext/v1"
 EVENT_STREAM = "text/event-stream"
 FILES = tuple(kind.partition(";")[0] for kind in MEDIA_TYPES)
 GUARDED = ("/api", "/cas")
-"""Below these, a request without valid credentials is 401 on every path, known or not; sign-in routes take none."""
+"""Below these, a request without valid credentials gets 401 on every path, known or not, except sign-in routes."""
 
 ALIASES: tuple[tuple[str, str], ...] = (
     ("/cas/api/v1", CORE),
@@ -48,11 +48,11 @@ ALIASES: tuple[tuple[str, str], ...] = (
     ("/api/subnet", f"{CORE}/subnet"),
     (f"{CORE}/archived_activities", f"{CORE}/activities"),
 )
-"""Prefixes of paths, and the prefix that each stands for. They are applied in this order, one after another."""
+"""Path prefixes and their replacements, applied one after another in this order."""
 
 
 class Audit(Enum):
-    """What a request of a route is in the trail: nothing, reading, or a change."""
+    """How the audit trail classifies a route's requests."""
 
     NOTHING = auto()
     READS = auto()
@@ -61,10 +61,10 @@ class Audit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path. `{name}` stands for one segment, percent-decoded. Every path answers with and without a trailing slash.
+    """One path. `{name}` matches one segment, percent-decoded. Every path works with and without a trailing slash.
 
-    `asks` and `answers` name bodies of `shape`; `asks` is None where nothing is read but the path, `answers` where the
-    answer is no JSON but one of `kinds`.
+    `asks` and `answers` name body schemas in `shape`. `asks` is None if only the path is read, `answers` if the response
+    is not JSON but one of `kinds`.
     """
 
     methods: tuple[str, ...]
@@ -76,22 +76,22 @@ class Route:
     help: str
     status: int = 200
     unusable: int | None = None
-    """A status with the same body, where nothing in the request could be used."""
+    """The status, with the same body, if every event of the request was refused."""
 
     kinds: tuple[str, ...] = ("application/json",)
     audit: Audit = Audit.READS
     apart: bool = False
-    """Whether any process of a server may answer it: it asks for pages, counts or a record, or brings activities."""
+    """Whether any process of the server may answer it, not only the writer: searches, counts, single records, ingest."""
 
     @property
     def takes_nothing(self) -> bool:
-        """Whether parameters are refused: it removes what its path names, and a `dryRun` that is ignored would be fatal."""
+        """Whether parameters are refused: on a deletion by path, ignoring a `dryRun` would be fatal."""
         return self.methods == ("DELETE",) and self.path.startswith(EXTENSION)
 
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
-    """One path that asks for no credentials. `answers` names a body of `shape`, or is None where it is not JSON but a `kind`."""
+    """One path without authentication. `answers` names a schema in `shape`, or is None if the response is a `kind`."""
 
     path: str
     handler: PublicHandler
@@ -109,7 +109,7 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them", apart=True),
     Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities", apart=True),
     Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators", audit=Audit.NOTHING),
-    Route(("GET", "POST"), f"{CORE}/activities/get_activities_threat_scores", activities.threat_scores, Permission.READ,   None,            "ThreatScores", "Threat scores of activities: there are none", audit=Audit.NOTHING),
+    Route(("GET", "POST"), f"{CORE}/activities/get_activities_threat_scores", activities.threat_scores, Permission.READ,   None,            "ThreatScores", "Threat scores of activities: always empty", audit=Audit.NOTHING),
     Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity", apart=True),
     Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity", audit=Audit.CHANGES),
     Route(("GET", "POST"), f"{CORE}/subnet",                             ranges.list_ranges,           Permission.READ,       "RangeQuery",    "RangePage",    "List IP ranges"),
@@ -121,53 +121,53 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",),        f"{EXTENSION}/rejects",                       rejects.list_rejects,         Permission.ADMINISTER, None,            "RejectPage",   "List events that ingest refused"),
     Route(("POST",),       f"{EXTENSION}/rejects/replay",                rejects.replay_rejects,       Permission.ADMINISTER, "ReplayQuery",   "Replayed",     "Ingest refused events again", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/rejects/{{reject}}",            rejects.remove_reject,        Permission.ADMINISTER, None,            "Deleted",      "Remove a refused event", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Enrich stored activities anew, a page at a time", audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Re-enrich stored activities, one page at a time", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
     Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters", apart=True),
-    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "How many activities there are over time", apart=True),
-    Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "What the values of filters are called", audit=Audit.NOTHING),
+    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "Count activities over time", apart=True),
+    Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "List the named values of filters", audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/sources",                       sources.list_sources,         Permission.READ,       None,            "SourcePage",   "List sources, and how pulls are doing"),
     Route(("GET",),        f"{EXTENSION}/queries",                       queries.list_queries,         Permission.READ,       None,            "SavedQueryPage", "List saved queries"),
     Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201, audit=Audit.CHANGES),
     Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/queries/{{query}}",             queries.delete_query,         Permission.READ,       None,            "Deleted",      "Delete a saved query", audit=Audit.CHANGES),
-    Route(("GET", "POST"), f"{EXTENSION}/changes",                       changes.list_changes,         Permission.READ,       "ChangeQuery",   "ChangePage",   "What was stored since a cursor"),
-    Route(("GET",),        f"{EXTENSION}/tail",                          changes.tail,                 Permission.READ,       "TailQuery",     None,           "What is stored, as it is stored", kinds=(EVENT_STREAM,)),
+    Route(("GET", "POST"), f"{EXTENSION}/changes",                       changes.list_changes,         Permission.READ,       "ChangeQuery",   "ChangePage",   "List the activities stored since a cursor"),
+    Route(("GET",),        f"{EXTENSION}/tail",                          changes.tail,                 Permission.READ,       "TailQuery",     None,           "Stream activities as they are stored", kinds=(EVENT_STREAM,)),
     Route(("GET",),        f"{EXTENSION}/exports",                       exports.list_exports,         Permission.READ,       None,            "ExportPage",   "List exports"),
-    Route(("POST",),       f"{EXTENSION}/exports",                       exports.begin_export,         Permission.READ,       "NewExport",     "Export",       "Begin an export", 201, audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/exports/{{export}}",            exports.show_export,          Permission.READ,       None,            "Export",       "How far an export is"),
+    Route(("POST",),       f"{EXTENSION}/exports",                       exports.begin_export,         Permission.READ,       "NewExport",     "Export",       "Start an export", 201, audit=Audit.CHANGES),
+    Route(("GET",),        f"{EXTENSION}/exports/{{export}}",            exports.show_export,          Permission.READ,       None,            "Export",       "Show the state of an export"),
     Route(("GET",),        f"{EXTENSION}/exports/{{export}}/file",       exports.fetch_export,         Permission.READ,       None,            None,           "Fetch the file of an export", kinds=FILES, audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/exports/{{export}}",            exports.delete_export,        Permission.READ,       None,            "Deleted",      "Delete an export", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/activities/delete",             retention.delete_activities,  Permission.DELETE,     "DeleteQuery",   "Deletion",     "Delete activities, or say which that would be", audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/activities/delete",             retention.delete_activities,  Permission.DELETE,     "DeleteQuery",   "Deletion",     "Delete activities, or count those that would be", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/retention",                     retention.list_rules,         Permission.SEE_RULES,  None,            "RulePage",     "List retention rules and legal holds"),
     Route(("POST",),       f"{EXTENSION}/retention",                     retention.add_rule,           Permission.CHANGE_RULES, "NewRule",       "Rule",         "Add a retention rule or a legal hold", 201, audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/retention/apply",               retention.apply_rules,        Permission.DELETE,     "ApplyQuery",    "Applied",      "Apply the retention rules, or say what they would delete", audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/retention/trail",               retention.show_trail,         Permission.SEE_RULES,  None,            "TrailDays",    "How long acts are kept"),
-    Route(("POST",),       f"{EXTENSION}/retention/trail",               retention.keep_trail,         Permission.DELETE,     "TrailDays",     "TrailDays",    "Set how long acts are kept", audit=Audit.CHANGES),
+    Route(("POST",),       f"{EXTENSION}/retention/apply",               retention.apply_rules,        Permission.DELETE,     "ApplyQuery",    "Applied",      "Apply the retention rules, or count what they would delete", audit=Audit.CHANGES),
+    Route(("GET",),        f"{EXTENSION}/retention/trail",               retention.show_trail,         Permission.SEE_RULES,  None,            "TrailDays",    "Show how long audit acts are kept"),
+    Route(("POST",),       f"{EXTENSION}/retention/trail",               retention.keep_trail,         Permission.DELETE,     "TrailDays",     "TrailDays",    "Set how long audit acts are kept", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/retention/{{rule}}",            retention.remove_rule,        Permission.CHANGE_RULES, None,            "Rule",         "Remove a retention rule or a legal hold", audit=Audit.CHANGES),
     Route(("POST",),       f"{EXTENSION}/snapshots",                     snapshots.make_snapshot,      Permission.ADMINISTER, None,            "Snapshot",     "Make a snapshot of the whole store", 201, audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/snapshots/{{snapshot}}",        snapshots.remove_snapshot,    Permission.ADMINISTER, None,            "Deleted",      "Remove a snapshot", audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.SIGNED_IN,  None,            "Session",      "Who is asking", audit=Audit.NOTHING),
+    Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.SIGNED_IN,  None,            "Session",      "Show the caller", audit=Audit.NOTHING),
     Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.SIGNED_IN,  None,            "Session",      "Sign out of the pages", audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.TOKENS,     None,            "TokenPage",    "List tokens and their status"),
     Route(("POST",),       f"{EXTENSION}/tokens",                        tokens.create_token,          Permission.TOKENS,     "NewToken",      "CreatedToken", "Create a token", 201, audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",              tokens.revoke_token,          Permission.TOKENS,     None,            "Token",        "Revoke a token", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/sessions",                      sessions.list_sessions,       Permission.TOKENS,     None,            "SessionPage",  "List the sessions of the pages"),
     Route(("DELETE",),     f"{EXTENSION}/sessions/{{session}}",          sessions.end_session,         Permission.TOKENS,     None,            "OpenSession",  "End a session of the pages", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/mimic/answers",                 mimic.expect_answers,         Permission.ADMINISTER, "Interruptions", "Waiting",      "Let the next requests fail or wait", audit=Audit.NOTHING),
-    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",                mimic.expect_arrivals,        Permission.ADMINISTER, "Arrivals",      "Arriving",     "Let events arrive amid the next requests", audit=Audit.NOTHING),
-    Route(("DELETE",),     f"{EXTENSION}/mimic",                         mimic.forget,                 Permission.ADMINISTER, None,            "Waiting",      "Let nothing befall requests any more", audit=Audit.NOTHING),
+    Route(("POST",),       f"{EXTENSION}/mimic/answers",                 mimic.expect_answers,         Permission.ADMINISTER, "Interruptions", "Waiting",      "Make the next requests fail or wait", audit=Audit.NOTHING),
+    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",                mimic.expect_arrivals,        Permission.ADMINISTER, "Arrivals",      "Arriving",     "Store events between the next requests", audit=Audit.NOTHING),
+    Route(("DELETE",),     f"{EXTENSION}/mimic",                         mimic.forget,                 Permission.ADMINISTER, None,            "Waiting",      "Cancel scheduled failures and events", audit=Audit.NOTHING),
 )
 
 PUBLIC: tuple[PublicRoute, ...] = (
     PublicRoute(f"{EXTENSION}/session", session.sign_in, "Session", "Sign in to the pages", methods=("POST",), asks="SignIn",
                 refuses=("BadSignIn", "BadToken", "Foreign", "TooLarge", "Throttled")),
-    PublicRoute(f"{EXTENSION}/session/ways",   session.ways,      "Ways", "How people can sign in to the pages"),
-    PublicRoute(f"{EXTENSION}/session/begin",  session.begin,     None,   "Sign in to the pages at an issuer", status=302, refuses=("NotFound", "Unavailable")),
-    PublicRoute(f"{EXTENSION}/session/return", session.come_back, None,   "Where the issuer sends browsers back", status=303, refuses=("NotFound",)),
-    PublicRoute("/livez",  health.alive, "Alive", "The process runs"),
-    PublicRoute("/readyz", health.ready, "Ready", "The store answers"),
-    PublicRoute("/metrics", health.metrics, None, "What the server counts of itself, for Prometheus",
+    PublicRoute(f"{EXTENSION}/session/ways",   session.ways,      "Ways", "List the ways to sign in to the pages"),
+    PublicRoute(f"{EXTENSION}/session/begin",  session.begin,     None,   "Start signing in to the pages at an issuer", status=302, refuses=("NotFound", "Unavailable")),
+    PublicRoute(f"{EXTENSION}/session/return", session.come_back, None,   "Redirect target of the issuer", status=303, refuses=("NotFound",)),
+    PublicRoute("/livez",  health.alive, "Alive", "Liveness: the process is running"),
+    PublicRoute("/readyz", health.ready, "Ready", "Readiness: the store answers"),
+    PublicRoute("/metrics", health.metrics, None, "Metrics of the server, for Prometheus",
                 refuses=("Unauthenticated", "Forbidden", "NotFound", "Throttled"), kind="text/plain"),
 )
 # fmt: on

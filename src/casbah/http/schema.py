@@ -1,8 +1,8 @@
-"""What a query may hold as JSON Schema, made from the tables of the language: what it accepts the server accepts, too.
+"""JSON Schemas of queries, built from the tables of the query language. The server accepts whatever they accept.
 
-`values` are the kinds of value, `conditions` what a filter takes by its kind, `filters` all of them, `parameters` what stands
-beside them. Dialect: JSON Schema 2020-12, as OpenAPI 3.1 has it. Where a schema cannot say all of the truth, its
-description does; `tests/http/test_openapi.py` lists these few places.
+`_values` are the kinds of value, `_conditions` the operators per kind of field, `_filters` all filters, `parameters` what
+goes with them. Dialect: JSON Schema 2020-12, as in OpenAPI 3.1. Where a schema cannot express a rule, its description
+does; `tests/http/test_openapi.py` lists these few places.
 """
 
 import re
@@ -42,9 +42,9 @@ _OF_TAKES = {Takes.FLAGS: "Flag", Takes.NUMBERS: "Whole", Takes.RANGES: "Range",
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What may stand beside `filters`: `schema` of its value, where it is not left blank.
+    """A parameter besides `filters`, with the `schema` of a non-blank value.
 
-    `text` is the schema of its value in a query string, where that is another.
+    `text` is the schema in a query string, if it differs.
     """
 
     name: str
@@ -64,30 +64,28 @@ def either(*schemas: Schema, **more: Any) -> Schema:
 
 
 def caseless(*words: str) -> str:
-    """A pattern for these words, however they are spelled; the words hold letters and underscores."""
+    """A case-insensitive pattern for these words, which consist of letters and underscores."""
     return "^(?:" + "|".join("".join(map(_letter, word)) for word in words) + ")$"
 
 
 def language(bounds: Bounds) -> dict[str, Schema]:
-    """Every named schema that filters need, and Filters itself, for a server that sets these bounds."""
+    """Every named schema that filters need, and Filters itself, for a server with these bounds."""
     return {**_values(bounds), **_lists(bounds), **_conditions(), "Filters": _filters(bounds)}
 
 
 def parameters() -> tuple[Parameter, ...]:
-    """What may stand beside `filters`, in the order of the specification."""
+    """The parameters besides `filters`, in the order of the specification."""
     scan = f"{SCAN_LIMIT_LEAST} to {SCAN_LIMIT_MOST} in a scan"
     return (
-        Parameter(
-            "skip", ref("Count"), "How many activities to leave out at the beginning; a scan does not look at it"
-        ),
+        Parameter("skip", ref("Count"), "How many activities to skip at the beginning; ignored by scans"),
         Parameter(
             "limit",
             ref("Count"),
-            f"The page's size: {PAGE_LIMIT} by default, {PAGE_LIMIT_MOST} at most, {scan}; others are clamped",
+            f"Page size: {PAGE_LIMIT} by default, {PAGE_LIMIT_MOST} at most, {scan}; other values are clamped",
         ),
         Parameter("sortField", choice("date", "created"), "When it happened (the default), or when it was stored"),
         Parameter("sortDirection", choice("desc", "asc"), "Newest first (the default), or oldest first"),
-        Parameter("isScan", ref("Flag"), "Whether to read on past the first pages, by `nextQueryFilters`"),
+        Parameter("isScan", ref("Flag"), "Whether to scan: read every page by `nextQueryFilters`"),
     )
 
 
@@ -116,7 +114,7 @@ def _values(bounds: Bounds) -> dict[str, Schema]:
         "Id": {
             "type": ["string", "integer"],
             "maxLength": most,
-            "description": "Compared as it is; an integer stands for its decimal string (1.0 does not)",
+            "description": "Compared exactly; an integer means its decimal string (1.0 does not)",
         },
         "Address": {
             "type": "string",
@@ -129,7 +127,7 @@ def _values(bounds: Bounds) -> dict[str, Schema]:
             {"type": "string", "maxLength": most, "pattern": _source()},
             description='A type (2, "2" or "t:2"), a stream ("s:<id>"), or both ("s:<id>,t:2")',
         ),
-        "Entity": either(ref("Id"), _entity(), description="Who: an id, in an app and an instance if these are given"),
+        "Entity": either(ref("Id"), _entity(), description="An account: an id, optionally in an app and an instance"),
         "Range": _range(),
         "Days": _days(most),
         "Role": _role(),
@@ -137,18 +135,18 @@ def _values(bounds: Bounds) -> dict[str, Schema]:
 
 
 def _lists(bounds: Bounds) -> dict[str, Schema]:
-    """What stands after an operator: one value, or several of which one must hold."""
+    """Operands of an operator: one value, or a list of which one must match."""
     plain = dict.fromkeys(value for _, _, value in _taken() if value not in _COMPOSED)
     lists = {f"{value}Values": _some(value, bounds) for value in plain}
     return {**lists, **{f"{value}Values": make(bounds) for value, make in _COMPOSED.items()}}
 
 
 def _conditions() -> dict[str, Schema]:
-    """What a filter takes, by the kind of its field; filters of one kind share it."""
-    found: dict[str, dict[str, str]] = {}
+    """The operators of a filter, by the kind of its field; filters of one kind share a schema."""
+    conditions: dict[str, dict[str, str]] = {}
     for row, operator, value in _taken():
-        found.setdefault(_condition_name(row), {})[operator] = f"{value}Values"
-    return {name: _condition(takes) for name, takes in found.items()}
+        conditions.setdefault(_condition_name(row), {})[operator] = f"{value}Values"
+    return {name: _condition(takes) for name, takes in conditions.items()}
 
 
 def _filters(bounds: Bounds) -> Schema:
@@ -160,7 +158,7 @@ def _filters(bounds: Bounds) -> Schema:
     return {
         "type": "object",
         "description": "Filters are ANDed, and so are several operators of one filter; the values of one operator are ORed. "
-        "Operators are taken in any case",
+        "Operators are case-insensitive",
         "properties": properties,
         "additionalProperties": False,
         "maxProperties": bounds.filters,
@@ -168,7 +166,7 @@ def _filters(bounds: Bounds) -> Schema:
 
 
 def _condition(takes: dict[str, str]) -> Schema:
-    """Operators by their names, and once more by any other spelling of them."""
+    """Operators by name, and again by pattern for any other capitalization."""
     spelled: dict[str, list[str]] = {}
     for operator, values in takes.items():
         spelled.setdefault(values, []).append(operator)
@@ -181,7 +179,7 @@ def _condition(takes: dict[str, str]) -> Schema:
 
 
 def _condition_name(row: Filter) -> str:
-    """One name a kind; a filter that takes what others of its kind do not has a name of its own."""
+    """One schema name per kind; a filter whose operators differ from its kind's has its own."""
     kind = row.field.kind
     if set(row.operators) != set(OPERATORS_OF[kind]):
         return "".join(part[:1].upper() + part[1:] for part in row.name.split(".")) + "Conditions"
@@ -189,7 +187,7 @@ def _condition_name(row: Filter) -> str:
 
 
 def _taken() -> Iterator[tuple[Filter, str, str]]:
-    """Every filter, each operator that it takes, and the name of what that reads."""
+    """Every filter with each of its operators and the schema name of the operand."""
     for row in FILTERS.values():
         yield from (
             (row, operator, _value_name(row, positive(OPERATORS[operator]).takes)) for operator in row.operators
@@ -211,7 +209,7 @@ def _some(value: str, bounds: Bounds) -> Schema:
 
 
 def _some_or_none(bounds: Bounds) -> Schema:
-    """Texts, where null asks for what has no value; the text "null" says the same."""
+    """Texts or null. Null, like the text "null", matches activities without a value."""
     return either(
         {"type": "null"},
         ref("Text"),
@@ -220,7 +218,7 @@ def _some_or_none(bounds: Bounds) -> Schema:
 
 
 def _some_in_role(bounds: Bounds) -> Schema:
-    """Ids, and among them at most one modifier, which needs an id beside it."""
+    """Ids, with at most one role modifier, which needs at least one id."""
     return either(
         *_some("Id", bounds)["anyOf"],
         {
@@ -254,13 +252,13 @@ def _entity() -> Schema:
 
 def _range() -> Schema:
     end = either({"type": "null"}, ref("Whole"))
-    given = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in ("start", "end")]
+    bounded = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in ("start", "end")]
     return {
         "type": "object",
         "properties": {"start": end, "end": end},
         "additionalProperties": False,
-        "anyOf": given,
-        "description": "From start to end, both included; one of them may be left out",
+        "anyOf": bounded,
+        "description": "From start to end, both inclusive; one of them may be omitted",
     }
 
 
@@ -292,7 +290,7 @@ def _source() -> str:
 
 
 def _address() -> str:
-    """Addresses and networks as `casbah.activity.address` reads them: with a port, brackets, a scope or a mask."""
+    """A pattern for what `casbah.activity.address` reads: addresses and networks, with a port, brackets, a scope or a mask."""
     byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
     four = rf"{byte}(?:\.{byte}){{3}}"
     six = _address_of_six(four)
@@ -309,7 +307,7 @@ def _address() -> str:
 
 
 def _address_of_six(four: str) -> str:
-    """Eight groups, of which `::` stands for one or more; the last two may be spelled as an address of IPv4."""
+    """Eight groups, of which `::` replaces one or more; the last two may be written as an IPv4 address."""
     group = "[0-9A-Fa-f]{1,4}"
     forms = [f"(?:{group}:){{7}}{group}", f"(?:{group}:){{6}}{four}"]
     for left in range(_GROUPS):
@@ -321,6 +319,6 @@ def _address_of_six(four: str) -> str:
 
 
 def _masks() -> list[str]:
-    """A network of IPv4 may be said by its mask, or by the mask's inverse."""
+    """Netmasks of IPv4 networks, and their inverses."""
     networks = [IPv4Network((0, bits)) for bits in range(33)]
     return sorted({str(mask) for network in networks for mask in (network.netmask, network.hostmask)})

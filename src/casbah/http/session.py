@@ -1,8 +1,8 @@
 """Signing in to the pages: a token is exchanged for a session, whose key only the browser holds, in a cookie.
 
-The cookie is HttpOnly, so that no script can read it, and SameSite=Strict, so that a browser sends it with requests of this
-server's own pages alone. Where a request changes something, its headers must say so, too (`Origin`, `Sec-Fetch-Site`): the
-sites of one registrable domain, and every port of one host, are the same site to a cookie, but not the same origin.
+The cookie is HttpOnly, so that no script can read it, and SameSite=Strict, so that browsers send it only with requests from
+this server's own pages. For requests that change something, `Origin` or `Sec-Fetch-Site` must confirm that: to a cookie, all
+sites of one registrable domain and all ports of one host are the same site, but they are not the same origin.
 """
 
 import hmac
@@ -32,11 +32,11 @@ log = logging.getLogger("casbah.http")
 
 COOKIE = "casbah_session"
 STATE_COOKIE = "casbah_sign_in"
-"""What a browser keeps while it is at the issuer. Lax: it is to come along when the issuer sends the browser back."""
+"""Set while the browser is at the issuer. Lax, so that it is sent when the issuer redirects the browser back."""
 
 HOST_PREFIX = "__Host-"
-"""How both begin over TLS. Browsers take such a cookie from this very host over TLS alone, so that no sibling of it and
-nobody on the network can plant one (RFC 6265bis, 4.1.3.2).
+"""The prefix of both over TLS. Browsers accept such a cookie only from this exact host over TLS, so no sibling domain and
+no network attacker can plant one (RFC 6265bis, 4.1.3.2).
 """
 
 _PATH = "/api/ext/v1/session"
@@ -46,52 +46,56 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def address_of(request: Request) -> str:
-    """The client's address: that of the connection, or what a trusted proxy says (`Proxies.apply`)."""
+    """The client's address: the connection's, or the one reported by a trusted proxy (`Proxies.apply`)."""
     host = request.client.host if request.client else ""
     return canonical(host) or host
 
 
 async def sign_in(request: Request, services: Services) -> Response:
-    """Sign in with a token: the answer's cookie stands for it from now on, until it ends or the token is revoked."""
-    _own_page(request)
-    key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _length(services)
+    """Sign in with a token. The cookie in the answer replaces it until the session expires or the token is revoked."""
+    _require_own_page(request)
+    key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _session_ms(services)
     with services.authenticator.counted(key, address_of(request)):
         session, expires = await services.pools.quick.run(lambda: services.tokens.begin_session(key, ms=length))
-    response = json_response(_said(await services.pools.quick.run(services.authenticator.visitor, session), expires))
+    response = json_response(
+        _session_json(await services.pools.quick.run(services.authenticator.visitor, session), expires)
+    )
     await _end_before(request, services)
     _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
     return response
 
 
 async def ways(_: Request, services: Services) -> Response:
-    """How people can sign in to the pages here: with a token, at an issuer, or not at all."""
+    """The ways to sign in to the pages: with a token, at an issuer, or neither."""
     may = services.settings.session is not None
     issuer = services.authenticator.issuer.name if may and services.sign_in and services.authenticator.issuer else None
     return json_response({"token": may, "issuer": issuer})
 
 
 async def begin(request: Request, services: Services) -> Response:
-    """The way to the issuer, and back to `then`, a path of the pages."""
+    """Redirect to the issuer. After signing in, the browser returns to `then`, a path of the pages."""
     sign_in = _issuers(services)
     redirect = f"{_scheme(request)}://{request.headers.get('host', '')}{_PATH}/return"
-    where, state = await run_in_threadpool(sign_in.begin, redirect, then=_then(request.query_params.get("then", "/")))
+    where, state = await run_in_threadpool(
+        sign_in.begin, redirect, then=_local_path(request.query_params.get("then", "/"))
+    )
     response = RedirectResponse(where, 302)
     _set_cookie(response, request, STATE_COOKIE, state, seconds=PENDING_MS // 1_000)
     return response
 
 
 async def come_back(request: Request, services: Services) -> Response:
-    """Where the issuer sends browsers back: who is let in has a session then; who is not is told so on the page."""
+    """Where the issuer redirects the browser after sign-in: starts a session, or redirects to a page that shows the error."""
     _issuers(services)
     try:
-        caller, then = await run_in_threadpool(_arrived, request, services)
+        caller, then = await run_in_threadpool(_finish_sign_in, request, services)
     except InvalidTokenError as error:
         log.info("a sign-in failed: %s", error.reason)
         response = RedirectResponse("/#sign-in=refused", 303)
     except IssuerUnavailableError:
         response = RedirectResponse("/#sign-in=away", 303)
     else:
-        length = _length(services)
+        length = _session_ms(services)
         session, _ = await services.pools.quick.run(lambda: services.tokens.begin_session_of(caller, ms=length))
         await _end_before(request, services)
         response = RedirectResponse(then, 303)
@@ -101,49 +105,49 @@ async def come_back(request: Request, services: Services) -> Response:
 
 
 async def _end_before(request: Request, services: Services) -> None:
-    """End the session that the browser had, whose cookie it is about to forget."""
+    """End the browser's previous session, whose cookie is about to be replaced."""
     before = _read_cookie(request, COOKIE)
     if before:
         await services.pools.quick.run(services.tokens.end_session, before)
 
 
-def _arrived(request: Request, services: Services) -> tuple[Caller, str]:
-    """Who comes back from the issuer, and where they wanted to go. Raises InvalidTokenError or IssuerUnavailableError."""
-    asked, state = request.query_params, _read_cookie(request, STATE_COOKIE) or ""
-    if not state or not hmac.compare_digest(state.encode(), asked.get("state", "").encode("utf-8", "replace")):
-        raise InvalidTokenError("the state is not the one that this browser keeps")
-    if "code" not in asked:
-        raise InvalidTokenError(f"the issuer says {asked.get('error', '')[:100]!r}")
-    return _issuers(services).finish(state, asked["code"], said=asked.get("iss"))
+def _finish_sign_in(request: Request, services: Services) -> tuple[Caller, str]:
+    """The caller that the issuer authenticated, and their target path. Raises InvalidTokenError or IssuerUnavailableError."""
+    query, state = request.query_params, _read_cookie(request, STATE_COOKIE) or ""
+    if not state or not hmac.compare_digest(state.encode(), query.get("state", "").encode("utf-8", "replace")):
+        raise InvalidTokenError("the state does not match this browser's cookie")
+    if "code" not in query:
+        raise InvalidTokenError(f"the issuer says {query.get('error', '')[:100]!r}")
+    return _issuers(services).finish(state, query["code"], said=query.get("iss"))
 
 
 async def whoami(context: RequestContext) -> Response:
-    """Who is asking: the name of their token, their tenant and their scopes."""
-    return json_response(_said(context.caller))
+    """The caller: the name of their token, their tenant and their scopes."""
+    return json_response(_session_json(context.caller))
 
 
 async def sign_out(context: RequestContext) -> Response:
-    """Sign out: the session is over, and the cookie is taken back."""
+    """Sign out: ends the session and clears the cookie."""
     session = _read_cookie(context.request, COOKIE)
     if session:
         await context.quick(context.services.tokens.end_session, session)
-    response = json_response(_said(context.caller))
+    response = json_response(_session_json(context.caller))
     _clear_cookie(response, context.request, COOKIE)
     return response
 
 
-def visitor(request: Request, services: Services) -> Caller | None:
-    """Who signed in, where the request bears a session and nothing else. Raises InvalidTokenError or ForeignPageError."""
+def session_caller(request: Request, services: Services) -> Caller | None:
+    """The caller of a request with a session cookie and no Authorization. Raises InvalidTokenError or ForeignPageError."""
     session = _read_cookie(request, COOKIE)
     if session is None or "authorization" in request.headers:
         return None
     if request.method not in _SAFE:
-        _own_page(request)
+        _require_own_page(request)
     return services.authenticator.visitor(session)
 
 
 def _scheme(request: Request) -> str:
-    """What the browser speaks, to this server or to a trusted proxy."""
+    """The scheme that the browser uses, to this server or to a trusted proxy."""
     return str(request.scope.get("scheme", "http"))
 
 
@@ -156,12 +160,12 @@ def _cookie_name(request: Request, cookie: str) -> str:
 
 
 def _read_cookie(request: Request, cookie: str) -> str | None:
-    """A cookie of the request. Over TLS one without the prefix is ignored: somebody else could have planted it."""
+    """A cookie of the request. Over TLS, one without the prefix is ignored, since it may have been planted."""
     return request.cookies.get(_cookie_name(request, cookie))
 
 
 def _set_cookie(response: Response, request: Request, cookie: str, value: str, *, seconds: int) -> None:
-    """Set a cookie that no script can read and that the browser sends to this host alone."""
+    """Set a cookie that scripts cannot read and that browsers send only to this host."""
     response.set_cookie(
         _cookie_name(request, cookie),
         value,
@@ -178,8 +182,8 @@ def _clear_cookie(response: Response, request: Request, cookie: str) -> None:
     _set_cookie(response, request, cookie, "", seconds=0)
 
 
-def _length(services: Services) -> int:
-    """How long a session lasts, in ms. Raises InvalidTokenError where there are none."""
+def _session_ms(services: Services) -> int:
+    """How long a session lasts, in ms. Raises InvalidTokenError if sessions are off."""
     length = services.settings.session
     if length is None:
         raise InvalidTokenError("CASBAH_SESSION is off")
@@ -192,17 +196,17 @@ def _issuers(services: Services) -> SignIn:
     return services.sign_in
 
 
-def _then(path: str) -> str:
-    """A path of this server; whatever may lead elsewhere is the front page. Browsers take a backslash for a slash."""
+def _local_path(path: str) -> str:
+    """The path if it is on this server, otherwise the front page. Browsers treat a backslash as a slash."""
     plain = path.isprintable() and path.startswith("/") and not path.startswith("//") and "\\" not in path
     return path if plain else "/"
 
 
-def _own_page(request: Request) -> None:
-    """Raises ForeignPageError where a browser says that another origin's page asks, or does not say whose.
+def _require_own_page(request: Request) -> None:
+    """Raise ForeignPageError unless the request comes from a page of this server's origin.
 
-    Browsers send `Origin` with every request but GET and HEAD (Fetch, 3.1), and `Sec-Fetch-Site` with those to trustworthy
-    addresses, localhost among them (Fetch Metadata, 2.2). What has neither is no browser, and can send a token.
+    Browsers send `Origin` with every request but GET and HEAD (Fetch, 3.1), and `Sec-Fetch-Site` to trustworthy addresses,
+    including localhost (Fetch Metadata, 2.2). A client that sends neither is not a browser, and can send a token instead.
     """
     site = request.headers.get("sec-fetch-site")
     if not (site == "same-origin" if site is not None else _same_origin(request)):
@@ -210,7 +214,7 @@ def _own_page(request: Request) -> None:
 
 
 def _same_origin(request: Request) -> bool:
-    """Whether `Origin` is this server's own."""
+    """Whether `Origin` is this server's."""
     origin, host = request.headers.get("origin"), request.headers.get("host")
     try:
         return bool(origin and host) and _origin(str(origin)) == _origin(f"{_scheme(request)}://{host}")
@@ -219,7 +223,7 @@ def _same_origin(request: Request) -> bool:
 
 
 def _origin(text: str) -> tuple[str, str]:
-    """Scheme, and host with its port (RFC 6454, 4); the default port may be left out."""
+    """Scheme, and host with port (RFC 6454, 4), without the default port."""
     parts = urlsplit(text.lower())
     return parts.scheme, parts.netloc.removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
 
@@ -233,6 +237,6 @@ def _key(body: dict[str, Any]) -> str:
     return key.strip()
 
 
-def _said(caller: Caller, expires: int | None = None) -> dict[str, Any]:
-    said = {"name": caller.name, "tenant": caller.scope.tenant, "scopes": sorted(caller.scopes)}
-    return said if expires is None else {**said, "expires": expires}
+def _session_json(caller: Caller, expires: int | None = None) -> dict[str, Any]:
+    body = {"name": caller.name, "tenant": caller.scope.tenant, "scopes": sorted(caller.scopes)}
+    return body if expires is None else {**body, "expires": expires}

@@ -1,4 +1,4 @@
-"""Sessions of the tenant, for whoever may end them: one's own is `session`."""
+"""Administration of the tenant's sessions. The caller's own session is in `session`."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from casbah.identity.token import Session
 
 
 async def list_sessions(context: RequestContext) -> Response:
-    """The sessions under way in the caller's tenant, with who signed in; oldest first."""
+    """The active sessions of the caller's tenant and who signed in, oldest first."""
     caller, tokens = context.caller, context.services.tokens
-    found = await context.quick(lambda: tokens.sessions(governs=caller.governs))
-    return json_response({"data": list(map(_shown, found)), "hasNext": False, "total": len(found)})
+    sessions = await context.quick(lambda: tokens.sessions(governs=caller.governs))
+    return json_response({"data": list(map(_shown, sessions)), "hasNext": False, "total": len(sessions)})
 
 
 async def end_session(context: RequestContext) -> Response:
-    """End a session; its cookie is worth nothing from then on. The token or the person may sign in again."""
+    """End a session. Its cookie stops working at once. The token or person can sign in again."""
     caller, tokens = context.caller, context.services.tokens
     ended = await context.quick(lambda: tokens.end(context.path["session"], governs=caller.governs))
     return json_response(_shown(ended))

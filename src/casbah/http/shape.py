@@ -53,7 +53,7 @@ MEANINGS = {
     "Metadata": "Every filter, with the operators that it takes",
     "ThreatScores": "An empty object",
     "FeedbackPage": "All of the feedback, oldest first",
-    "ChangePage": "Activities in the order of storing, and where to go on",
+    "ChangePage": "Activities in the order of storing, and the cursor to continue",
     "ExportPage": "The caller's exports, the newest first",
     "Export": "What was asked, and what has become of it",
     "Deletion": "How many activities match, are held and are deleted; all of it is on disk",
@@ -129,9 +129,9 @@ def bodies() -> dict[str, Schema]:
             description="An integer of 1 or more, or its decimal string",
         ),
         "Feedback": _feedback(
-            {"type": ["string", "integer", "null"]}, either({"type": "null"}, ref("Flag")), said=["string", "integer"]
+            {"type": ["string", "integer", "null"]}, either({"type": "null"}, ref("Flag")), types=["string", "integer"]
         ),
-        "FeedbackForm": _feedback({"type": ["string", "integer"]}, ref("Flag"), said=["string", "integer"]),
+        "FeedbackForm": _feedback({"type": ["string", "integer"]}, ref("Flag"), types=["string", "integer"]),
         "RangeQuery": _object(
             {
                 "filters": either(ref("RangeFilters"), _BLANK, description="Which IP ranges"),
@@ -248,7 +248,7 @@ def answers() -> dict[str, Schema]:
         "ChangePage": _answer(
             {
                 "data": {"type": "array", "items": ref("Activity"), "description": "In the order of storing"},
-                "cursor": {"type": "string", "description": "Where to go on, also where nothing was found"},
+                "cursor": {"type": "string", "description": "Where to continue, also after an empty answer"},
                 "hasNext": {"type": "boolean", "description": "Whether more is stored already"},
             }
         ),
@@ -441,7 +441,7 @@ def answers() -> dict[str, Schema]:
         "Again": _answer(
             {
                 "examined": {"type": "integer", "minimum": 0},
-                "changed": {"type": "integer", "minimum": 0, "description": "Of those, how many are stored anew"},
+                "changed": {"type": "integer", "minimum": 0, "description": "How many of those were stored again"},
                 "total": {"type": "integer", "minimum": 0, "description": "How many match, from this page on"},
                 "hasNext": {"type": "boolean"},
                 "nextQueryFilters": {**ref("Filters"), "description": "While there is more: send it back as `filters`"},
@@ -541,9 +541,9 @@ def _page_of(name: str) -> Schema:
     )
 
 
-def _feedback(text: Schema, flag: Schema, *, said: list[str]) -> Schema:
+def _feedback(text: Schema, flag: Schema, *, types: list[str]) -> Schema:
     texts = {name: {**text, "description": help_text} for name, help_text in _FEEDBACK_TEXTS.items()}
-    needed = [{"required": [name], "properties": {name: {"type": said}}} for name in _FEEDBACK_NEEDS]
+    needed = [{"required": [name], "properties": {name: {"type": types}}} for name in _FEEDBACK_NEEDS]
     return {
         **_object({**texts, "allowContact": {**flag, "description": "Whether to ask back"}}),
         "anyOf": needed,
@@ -744,7 +744,7 @@ def _token(more: dict[str, Schema] | None = None) -> Schema:
 
 def _interruptions() -> Schema:
     """Bounded numbers, and their decimal strings; null and nothing are as good as absent."""
-    each = {
+    item = {
         "type": "object",
         "properties": {
             "status": either(
@@ -773,7 +773,7 @@ def _interruptions() -> Schema:
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 1_000,
-                "items": each,
+                "items": item,
                 "description": "What the next requests to the Activities API meet, one each",
             }
         },

@@ -1,4 +1,4 @@
-"""Snapshots of the whole store, for `casbah backup`: made and removed by whoever owns the data directory."""
+"""Snapshots of the whole store for `casbah backup`. Only the owner of the data directory creates and removes them."""
 
 from starlette.responses import Response
 
@@ -7,10 +7,10 @@ from casbah.http.context import RequestContext, json_response
 
 
 async def make_snapshot(context: RequestContext) -> Response:
-    """Make a snapshot of all tenants' data beside them; only for whoever owns the data directory, and can read it there."""
+    """Make a snapshot of all tenants' data inside the data directory; only for its owner."""
     _require_owner(context)
-    made = await context.ingest(context.services.snapshots.make)
-    return json_response({"id": made.id, "created": made.created, "totals": made.totals}, status=201)
+    snapshot = await context.ingest(context.services.snapshots.make)
+    return json_response({"id": snapshot.id, "created": snapshot.created, "totals": snapshot.totals}, status=201)
 
 
 async def remove_snapshot(context: RequestContext) -> Response:

@@ -1,4 +1,4 @@
-"""Sources: which logs are read, and how those that this server fetches by itself are doing."""
+"""Sources: the log formats that ingest reads, and the state of pulls."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from casbah.pull.report import report
 
 
 async def list_sources(context: RequestContext) -> Response:
-    """Every source that ingest reads, and the pulls into the caller's tenant: how far each has got, and what is wrong."""
+    """Every source that ingest reads, and the caller's tenant's pulls with their progress and errors."""
     data = [_shown(connector) for connector in context.services.connectors.values()]
     pulls = await context.quick(_pulls, context)
     return json_response({"data": data, "pulls": pulls, "hasNext": False, "total": len(data)})
@@ -21,7 +21,7 @@ async def list_sources(context: RequestContext) -> Response:
 def _pulls(context: RequestContext) -> list[dict[str, Any]]:
     settings = context.services.settings
     entries = read(settings.pull) if settings.pull else {}
-    own = {name: each for name, each in entries.items() if each.into == context.scope.tenant}
+    own = {name: entry for name, entry in entries.items() if entry.into == context.scope.tenant}
     return report(own, folder=settings.store, now=context.services.clock()) if own else []
 
 

@@ -1,4 +1,4 @@
-"""Tokens over the wire: create, list with status, revoke; for callers with `Tokens.manage`."""
+"""API tokens: create, list with status, revoke; for callers with `Tokens.manage`."""
 
 import re
 from typing import Any
@@ -25,9 +25,9 @@ _MOMENT = re.compile(r"[0-9]{1,15}")
 
 
 async def create_token(context: RequestContext) -> Response:
-    """A new token: `{"name", "tenant"?, "scopes"?, "expires"?}`. The answer is the only place where its key is ever shown.
+    """Create a token: `{"name", "tenant"?, "scopes"?, "expires"?}`. Its key is shown only in this answer.
 
-    Nobody grants what they do not have: by default it may do what the caller may, and never more.
+    A token never has more scopes than the caller. Default: the caller's scopes.
     """
     body = await read_irreversible(context, known=("name", "tenant", "scopes", "expires"))
     name, tenant = _string(body, "name"), sound(_string(body, "tenant", context.scope.tenant))
@@ -45,14 +45,14 @@ async def create_token(context: RequestContext) -> Response:
 
 async def list_tokens(context: RequestContext) -> Response:
     """Every token and its status."""
-    found = await context.quick(context.services.tokens.all)
+    tokens = await context.quick(context.services.tokens.all)
     now = context.services.clock()
-    data = [shown(token, now) for token in found if context.caller.governs(token.tenant)]
+    data = [shown(token, now) for token in tokens if context.caller.governs(token.tenant)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
 async def revoke_token(context: RequestContext) -> Response:
-    """Revoke a token by its id, or by its name where only one has it; it stops working at once."""
+    """Revoke a token by its id, or by its name if only one has it. It stops working at once."""
     try:
         token = await context.quick(
             lambda: context.services.tokens.revoke(context.path["token"], governs=context.caller.governs)
@@ -77,20 +77,20 @@ def shown(token: Token, now: int) -> dict[str, Any]:
 
 
 def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:
-    found = default if body.get(key) in (None, "") else body[key]
-    if not isinstance(found, str):
+    value = default if body.get(key) in (None, "") else body[key]
+    if not isinstance(value, str):
         raise MalformedBodyError(f"{key}: expected a string, got {describe(body.get(key))}")
-    return found
+    return value
 
 
 def _scopes(body: dict[str, Any], caller: Caller) -> tuple[str, ...]:
-    """What the token may do: by default what the caller may. Raises CannotGrantError where it is more."""
-    given = body.get("scopes")
-    if given is None:
+    """The token's scopes; by default the caller's. Raises CannotGrantError if they exceed the caller's."""
+    requested = body.get("scopes")
+    if requested is None:
         return tuple(scope for scope in SCOPES if caller.may_grant(scope))
-    listed = [scope for scope in given.split(",") if scope] if isinstance(given, str) else given
+    listed = [scope for scope in requested.split(",") if scope] if isinstance(requested, str) else requested
     if not isinstance(listed, list) or not all(isinstance(scope, str) for scope in listed):
-        raise MalformedBodyError(f"scopes: expected a list of strings, got {describe(given)}")
+        raise MalformedBodyError(f"scopes: expected a list of strings, got {describe(requested)}")
     lacking = [scope for scope in SCOPES if scope in listed and not caller.may_grant(scope)]
     if lacking:
         raise CannotGrantError(lacking)
@@ -98,11 +98,11 @@ def _scopes(body: dict[str, Any], caller: Caller) -> tuple[str, ...]:
 
 
 def _expires(body: dict[str, Any]) -> int | None:
-    found = body.get("expires")
-    if isinstance(found, str) and _MOMENT.fullmatch(found):
-        return int(found)  # As a form spells it.
-    if type(found) is float and found.is_integer():
-        return int(found)
-    if found is not None and type(found) is not int:
-        raise MalformedBodyError(f"expires: expected a moment in ms since the epoch, or null, got {describe(found)}")
-    return found
+    moment = body.get("expires")
+    if isinstance(moment, str) and _MOMENT.fullmatch(moment):
+        return int(moment)  # From a form.
+    if type(moment) is float and moment.is_integer():
+        return int(moment)
+    if moment is not None and type(moment) is not int:
+        raise MalformedBodyError(f"expires: expected a moment in ms since the epoch, or null, got {describe(moment)}")
+    return moment

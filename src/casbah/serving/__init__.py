@@ -1,1 +1,1 @@
-"""A house on a socket."""
+"""Serving the application on a socket."""

@@ -49,13 +49,13 @@ def run(settings: Settings, followed: Any, flags: Flags, lines: Lines) -> None:
     """The main function of a process: answer until the owner stops or is gone. `followed` is the owner's
     `Application.followed`.
     """
-    for each in (signal.SIGINT, signal.SIGTERM):  # Whoever started us decides when we end.
-        signal.signal(each, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # The parent process decides when we end.
+        signal.signal(number, signal.SIG_IGN)
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
-    with compose.following(settings, followed, _Owner(lines), leaving=flags.leaving) as house:
-        company = _Company(lines, flags, house)
-        http = partial(ApartHttp, back=company.line, mine=partial(_mine, house.apart))
-        server = server_of(house.app, settings, http=http, company=company)
+    with compose.following(settings, followed, _Owner(lines), leaving=flags.leaving) as application:
+        company = _Company(lines, flags, application)
+        http = partial(ApartHttp, back=company.line, mine=partial(_mine, application.apart))
+        server = server_of(application.app, settings, http=http, company=company)
         settle()
         server.run(sockets=[])
 
@@ -92,11 +92,11 @@ class _Owner:
 class _Company:
     """See `server.Company`: the owner."""
 
-    def __init__(self, lines: Lines, flags: Flags, house: compose.Application) -> None:
+    def __init__(self, lines: Lines, flags: Flags, application: compose.Application) -> None:
         self.line = Line(lines.connections)
         self._counted = lines.counted
         self._flags = flags
-        self._house = house
+        self._application = application
         self._ticks = 0
         self._keeping_up = threading.Thread()
 
@@ -119,15 +119,15 @@ class _Company:
     def end(self, _: Callable[[], bool], /) -> None:
         """See `Company.end`."""
 
-    def _taken(self, take: Take, each: tuple[socket.socket, bytes] | None) -> None:
-        if each is None:
+    def _taken(self, take: Take, handed: tuple[socket.socket, bytes] | None) -> None:
+        if handed is None:
             self.line.gone()
         else:
-            take(*each)
+            take(*handed)
 
     def _keep_up(self) -> None:
         try:
-            self._house.keep_up()
+            self._application.keep_up()
         except Exception:  # noqa: BLE001  whatever it was, it is tried again in ten seconds
             _log.exception("what has changed in the store could not be looked at")
 
@@ -137,7 +137,7 @@ class _Company:
             self._counted.send("ready")
             while True:
                 self._counted.recv()
-                self._counted.send(self._house.services.metrics.counted())
+                self._counted.send(self._application.services.metrics.counted())
         except (OSError, EOFError):
             _gone()
 

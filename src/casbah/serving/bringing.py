@@ -24,7 +24,7 @@ _MOST_TOGETHER = 200
 Batch = tuple[int, str, Sequence[Any]]
 """A number to answer it by, a tenant, and what was made ready for it."""
 
-Told = tuple[int, Inserted | None, BaseException | None]
+Outcome = tuple[int, Inserted | None, BaseException | None]
 """What became of the batch of that number: an answer, or an error."""
 
 Insert = Callable[[Sequence[Any], Scope], Future[Inserted]]
@@ -42,34 +42,34 @@ class Brought:
 
     def add(self, tenant: str, entries: Sequence[Any]) -> Future[Inserted]:
         """The answer is there once the owner has stored them."""
-        told: Future[Inserted] = Future()
-        told.set_running_or_notify_cancel()  # It goes on its way at once, so nobody can call it back.
+        stored: Future[Inserted] = Future()
+        stored.set_running_or_notify_cancel()  # It is sent at once, so it cannot be cancelled.
         number = next(self._numbers)
-        self._waiting[number] = told
+        self._waiting[number] = stored
         self._sender.send((number, tenant, entries))
-        return told
+        return stored
 
     def _hear(self) -> None:
         """Until the owner is gone; that ends this process, see `apart`."""
         while (answers := _heard(self._line)) is not None:
-            for number, answer, wrong in answers:
-                told = self._waiting.pop(number)
-                if wrong is not None:
-                    told.set_exception(wrong)
+            for number, answer, error in answers:
+                stored = self._waiting.pop(number)
+                if error is not None:
+                    stored.set_exception(error)
                 else:
-                    told.set_result(answer)
-        for told in list(self._waiting.values()):
-            told.set_exception(StoreClosedError())
+                    stored.set_result(answer)
+        for stored in list(self._waiting.values()):
+            stored.set_exception(StoreClosedError())
 
 
 def store(line: Connection, insert: Insert) -> None:
-    """The owner's end: store what comes and say what became of it, until whoever brings it is gone."""
+    """The owner's end: store what comes and say what became of it, until the other process is gone."""
     sender = _Sender(line)
     while (batches := _heard(line)) is not None:
         for number, tenant, entries in batches:
             try:
                 stored = insert(entries, Scope(tenant))
-            except Exception as error:  # noqa: BLE001  it is raised where the activities were brought; the others go on
+            except Exception as error:  # noqa: BLE001  raised in the process that sent the batch; other batches continue
                 _report(error)
                 sender.send((number, None, _portable(error)))
             else:
@@ -78,10 +78,10 @@ def store(line: Connection, insert: Insert) -> None:
 
 
 def _tell(sender: "_Sender", number: int, stored: "Future[Inserted]") -> None:
-    wrong = stored.exception()
-    if wrong is not None:
-        _report(wrong)
-    sender.send((number, None if wrong is not None else stored.result(), None if wrong is None else _portable(wrong)))
+    error = stored.exception()
+    if error is not None:
+        _report(error)
+    sender.send((number, None if error is not None else stored.result(), None if error is None else _portable(error)))
 
 
 def _report(error: BaseException) -> None:
@@ -90,12 +90,12 @@ def _report(error: BaseException) -> None:
         _log.error("storing failed", exc_info=error)
 
 
-def _portable(wrong: BaseException) -> BaseException:
+def _portable(error: BaseException) -> BaseException:
     """An error as another process can read it."""
     try:
-        same: BaseException = pickle.loads(pickle.dumps(wrong))  # noqa: S301  our own
+        same: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
     except Exception:  # noqa: BLE001  whatever keeps it from being sent, what it says can be
-        return RuntimeError(f"{type(wrong).__name__}: {wrong}")
+        return RuntimeError(f"{type(error).__name__}: {error}")
     return same
 
 
@@ -112,10 +112,10 @@ class _Sender:
 
     def __init__(self, line: Connection) -> None:
         self._line = line
-        self._queue: queue.SimpleQueue[Batch | Told | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Batch | Outcome | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="casbah-send", daemon=True).start()
 
-    def send(self, one: Batch | Told) -> None:
+    def send(self, one: Batch | Outcome) -> None:
         """Send it soon."""
         self._queue.put(one)
 
@@ -133,5 +133,5 @@ class _Sender:
                 return
             try:
                 self._line.send(together)
-            except OSError:  # Whoever listened is gone, and needs no answer.
+            except OSError:  # The receiver is gone, and needs no answer.
                 continue

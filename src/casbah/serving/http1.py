@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a connection, read strictly."""
+"""A strict HTTP/1.1 protocol."""
 
 import json
 import re
@@ -13,30 +13,30 @@ _MOST_FIELDS = 10_000
 _MOST_TARGET = 65_535
 _BAD_REQUEST, _TARGET_TOO_LONG, _HEAD_TOO_LARGE, _NOT_IMPLEMENTED = 400, 414, 431, 501
 _ONCE = (b"host", b"authorization", b"cookie", b"casbah-tenant", b"content-type", b"origin", b"sec-fetch-site")
-"""Headers that a request has at most once: of two, a proxy could judge by one and the application by the other."""
+"""Headers that may not be repeated: a proxy could check one value while the application uses the other."""
 
 _VALID_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::\d*)?|\[[0-9A-Fa-f:.]+\](?::\d*)?", re.ASCII)
-"""RFC 9112, 3.2; one of http and https is not empty (RFC 9110, 4.2.1)."""
+"""RFC 9112, 3.2; with http and https it is not empty (RFC 9110, 4.2.1)."""
 
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
-_VERSION = "the version of HTTP is not supported; send HTTP/1.1 or HTTP/1.0"
+_VERSION = "unsupported HTTP version; send HTTP/1.1 or HTTP/1.0"
 _UNKNOWN_VERSION = "0.0"
 
 Fields = Sequence[tuple[bytes, bytes]]
 
 
 class PlainHttp(HttpToolsProtocol):
-    """HTTP/1.1 and nothing else, with bounds to what a request may hold in memory, and errors in the shape of all others.
+    """Only HTTP/1.1, with bounded memory per request and errors as JSON.
 
-    Whoever offers another protocol is answered in this one (RFC 9110, 7.8). Java's client and `curl --http2` offer HTTP/2 with
-    their first request. The parser takes the offer for an agreement and stops after the head, so that uvicorn loses the body
-    (https://github.com/Kludex/uvicorn/issues/2722): filters would match everything. Here a new parser begins with the same
+    An `Upgrade` to another protocol is ignored (RFC 9110, 7.8). Java's client and `curl --http2` offer HTTP/2 with their
+    first request. The parser takes the offer as accepted and stops after the head, so that uvicorn loses the body
+    (https://github.com/Kludex/uvicorn/issues/2722): filters would match everything. Here, a new parser starts with the same
     head, without the offer.
     """
 
     _unread = 0
-    """Bytes since the request began or since its body last went on: a head, the size of a chunk, a trailer."""
+    """Bytes since the request or its last piece of body: a head, a chunk size, a trailer."""
     _in_request = False
     _in_head = False
     _problem = (_BAD_REQUEST, "")
@@ -44,24 +44,24 @@ class PlainHttp(HttpToolsProtocol):
 
     @property
     def under_way(self) -> bool:
-        """Whether something is being answered."""
-        asked: Any = self.cycle  # None before the first request, whatever its annotation says.
-        return asked is not None and not asked.response_complete
+        """Whether a request is being answered."""
+        cycle: Any = self.cycle  # None before the first request, despite its annotation.
+        return cycle is not None and not cycle.response_complete
 
     @property
     def between_requests(self) -> bool:
-        """Whether all that was asked has been answered, and nothing of a next request has been read."""
+        """Whether every request is answered, and nothing of the next has been read."""
         waiting = self._in_request or bool(self.pipeline) or self._refusal is not None
         return not self.under_way and not waiting and not self.transport.get_write_buffer_size()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come."""
+        """Parse received bytes."""
         self._unset_keepalive_if_required()
         if self._refusal is not None:
             return
         self._problem = (
             _BAD_REQUEST,
-            "not a request of HTTP/1.1: its first line, a header or its length cannot be read",
+            "not a valid HTTP/1.1 request: malformed request line, header or length",
         )
         try:
             self._parse(memoryview(data))
@@ -76,12 +76,12 @@ class PlainHttp(HttpToolsProtocol):
             self._refuse(_HEAD_TOO_LARGE, f"the head of the request is larger than {_MOST_HEAD} bytes")
 
     def on_message_begin(self) -> None:
-        """A request begins; its head is counted from the read on in which it does."""
+        """A request begins. Its head's size counts from the read in which it began."""
         self._unread, self._in_request, self._in_head = 0, True, True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head. One behind the body never joins the head (RFC 9110, 6.5.1): it could say who is asking."""
+        """A header field. Trailers never join the head (RFC 9110, 6.5.1): they could change who the caller is."""
         if not self._in_head:
             return
         if len(self.headers) == _MOST_FIELDS:
@@ -90,10 +90,10 @@ class PlainHttp(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is there; nothing is answered while the parser is about to stop."""
+        """The head is complete. If the parser is about to stop for an upgrade, the request is not started yet."""
         self._in_head = False
         if len(self.url) > _MOST_TARGET:
-            # The parser of targets keeps places in 16 bits, and refuses longer ones without saying why.
+            # The target parser has 16-bit offsets, and refuses longer targets without a reason.
             self._problem = (
                 _TARGET_TOO_LONG,
                 f"the target of the request is longer than {_MOST_TARGET} bytes; send a body",
@@ -110,49 +110,49 @@ class PlainHttp(HttpToolsProtocol):
             super().on_headers_complete()
 
     def shutdown(self) -> None:
-        """The server stops: what is answered without end, or waits for something to happen, is to end now."""
+        """The server is stopping: endless and waiting responses must end now."""
         if self.cycle is not None:
             self.cycle.scope.setdefault("state", {})["leaving"] = True
         super().shutdown()
 
     def on_body(self, body: bytes) -> None:
-        """The body goes on; how much of it there may be is for the application to say."""
+        """More of the body. The application limits its size."""
         self._unread = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is there, unless the parser is about to stop."""
+        """The request is complete, unless the parser is about to stop for an upgrade."""
         self._in_request = False
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Answer the next, or say what is wrong with what came behind the last."""
+        """Answer the next request, or send the pending refusal after the last response."""
         if self._refusal is not None and not self.pipeline:
             self.transport.write(self._refusal)
             self.transport.close()
         super().on_response_complete()
 
     def _parse(self, data: memoryview) -> None:
-        """Parse all of it, with a new parser after every offer of another protocol."""
+        """Parse all data, with a new parser after every offered upgrade."""
         while True:
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offered:
                 again = self._head_without_offer()
                 self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # As uvicorn has it.
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # As in uvicorn.
                 self.parser.feed_data(again)
                 data = data[offered.args[0] :]
             else:
                 return
 
     def _is_line_without_version(self, data: bytes) -> bool:
-        """Whether a connection begins with a whole request of HTTP/0.9, which ends with its line: nothing else will come."""
+        """Whether the data is a whole HTTP/0.9 request, which is one line, so nothing else will come."""
         return bool(self.url) and data.endswith(b"\n") and self.parser.get_http_version() == _UNKNOWN_VERSION
 
     def _replace_host(self, authority: bytes) -> None:
-        """The host that an absolute target names counts, and not the header (RFC 9112, 3.2.2)."""
+        """The host of an absolute target overrides the Host header (RFC 9112, 3.2.2)."""
         self.headers[:] = [(name, authority if name == b"host" else value) for name, value in self.headers]
 
     def _head_without_offer(self) -> bytes:
@@ -161,28 +161,28 @@ class PlainHttp(HttpToolsProtocol):
         return b"\r\n".join((line, *kept, b"", b""))
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Say what is wrong in the way of `http.problems`, and close: where a request ends that cannot be read nobody knows.
+        """Send an error as `http.problems` does, and close, since the end of an unreadable request is unknown.
 
-        Requests before it that are whole are answered first, and no answer that has begun is interrupted by another.
+        Complete requests before it are answered first, and a response that has begun is never interrupted.
         """
         text = json.dumps({"detail": detail}).encode()
         default = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
         headers = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(text)
         self._refusal = STATUS_LINE[status] + default + headers + text
-        asked: Any = self.cycle  # None before the first request, whatever its annotation says.
+        cycle: Any = self.cycle  # None before the first request, despite its annotation.
         queued = bool(self.pipeline)
-        broken = asked is not None and asked.more_body and not asked.response_complete
+        broken = cycle is not None and cycle.more_body and not cycle.response_complete
         if queued and broken:
             self.pipeline.popleft()
-        if queued or not (asked is None or asked.response_complete or broken):
+        if queued or not (cycle is None or cycle.response_complete or broken):
             return
-        if not (broken and asked.response_started):
+        if not (broken and cycle.response_started):
             self.transport.write(self._refusal)
         self.transport.close()
 
 
 def _fault(version: str, headers: Fields) -> tuple[int, str] | None:
-    """What is wrong with a head that can be read: status and text."""
+    """The status and text of the error in a well-formed head, or None."""
     names = [name for name, _ in headers]
     if version not in ("1.0", "1.1"):
         return _BAD_REQUEST, _VERSION
@@ -195,9 +195,9 @@ def _fault(version: str, headers: Fields) -> tuple[int, str] | None:
 def _host_fault(version: str, headers: Fields) -> tuple[int, str] | None:
     host = next((value for name, value in headers if name == b"host"), None)
     if host is None and version == "1.1":
-        return _BAD_REQUEST, "the header Host is missing; a request of HTTP/1.1 names the host that it is for"
+        return _BAD_REQUEST, "the header Host is missing; HTTP/1.1 requires it"
     if host is not None and not _VALID_HOST.fullmatch(host):
-        return _BAD_REQUEST, "the header Host is not a host name or an address, with a port or without"
+        return _BAD_REQUEST, "the header Host is not a host name or address with an optional port"
     return None
 
 
@@ -206,5 +206,5 @@ def _coding_fault(version: str, headers: Fields) -> tuple[int, str] | None:
     if codings and version == "1.0":  # RFC 9112, 6.1
         return _BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding; send Content-Length"
     if any(coding != b"chunked" for coding in codings):
-        return _NOT_IMPLEMENTED, "the header Transfer-Encoding names another coding than chunked"
+        return _NOT_IMPLEMENTED, "the header Transfer-Encoding supports only chunked"
     return None

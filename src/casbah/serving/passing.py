@@ -1,7 +1,7 @@
 """Connections that change hands between the processes of a server, each with what has been read of it.
 
 A connection is handed on between two requests, so that each request is read and answered by one process alone. The kernel
-carries the socket from one to the other (`unix(7)`, SCM_RIGHTS); whoever asks notices nothing.
+carries the socket from one to the other (`unix(7)`, SCM_RIGHTS); the client notices nothing.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ def head_of(data: bytes) -> Head | None:
     """The head that `data` begins with; None where it is not whole, or where anything about it is out of the ordinary.
 
     What this takes for the end of a request the parser must take for it as well, so whatever they might read differently is
-    none: lines that end otherwise, lengths that are not said once and in digits, bodies in chunks.
+    refused: lines that end otherwise, lengths that are repeated or not in digits, chunked bodies.
     """
     line = _FIRST_LINE.match(data)
     size = data.find(_END) + len(_END)
@@ -58,7 +58,7 @@ def head_of(data: bytes) -> Head | None:
         return None
     lengths, bearers = lower.count(b"content-length"), lower.count(b"authorization")
     at, length = lower.find(_BEARER), _LENGTH.search(head)
-    if at < 0 or bearers != 1 or lengths != (length is not None) or any(each in lower for each in _ELSE):
+    if at < 0 or bearers != 1 or lengths != (length is not None) or any(field in lower for field in _ELSE):
         return None
     bearer = head[at + len(_BEARER) : head.index(b"\r\n", at + 1)].strip(b" \t")
     if not _PRINTABLE.fullmatch(bearer):
@@ -96,14 +96,14 @@ class Line:
         """Say that a connection that was handed over is closed."""
         self._queue(_GONE, None)
 
-    def heard(self, each: Callable[[tuple[socket.socket, bytes] | None], Any], ended: Callable[[], None]) -> None:
-        """From now on call `each` with what comes (see `taken`), and `ended` once the other process has."""
+    def heard(self, take: Callable[[tuple[socket.socket, bytes] | None], Any], ended: Callable[[], None]) -> None:
+        """From now on call `take` with what comes (see `taken`), and `ended` once the other process has."""
         loop = asyncio.get_running_loop()
 
         def come() -> None:
             try:
                 for one in self.taken():
-                    each(one)
+                    take(one)
             except EOFError:
                 loop.remove_reader(self._end)
                 ended()
@@ -169,13 +169,13 @@ class Line:
             socket.send_fds(self._end, [packet], [] if connection is None else [connection])
         except BlockingIOError:
             return False
-        except OSError:  # The other one has died. Whoever listens to the line hears of that.
+        except OSError:  # The other process has died. The reader of the line notices.
             return connection is None
         return True
 
 
-class Door(Protocol):
-    """What decides, in the process that all connections come to, which of them others go on with."""
+class Front(Protocol):
+    """What decides, in the process that all connections come to, which of them others continue."""
 
     def passed_on(self, head: Head, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
         """Whether another process has the connection now; `busy` says whether others wait for an answer."""
@@ -209,7 +209,7 @@ class HandedHttp(PlainHttp):
 class DoorHttp(HandedHttp):
     """A connection at the process that all come to."""
 
-    def __init__(self, *arguments: Any, authenticator: Door, **more: Any) -> None:
+    def __init__(self, *arguments: Any, authenticator: Front, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._authenticator = authenticator
 
@@ -220,7 +220,7 @@ class DoorHttp(HandedHttp):
 
     def _passed_on(self, head: Head, data: bytes) -> bool:
         passed = self._authenticator.passed_on(head, _number_of(self.transport), data, busy=self._others_wait)
-        if passed:  # Closing our number for it is nothing to whoever is at its other end: another process has one.
+        if passed:  # Closing our descriptor does not affect the client: another process has one.
             self.transport.abort()
         return passed
 
@@ -230,7 +230,7 @@ class DoorHttp(HandedHttp):
 
 
 class ApartHttp(HandedHttp):
-    """A connection at a process that answers only requests that are `mine`, of whoever has asked first."""
+    """A connection at a process that answers only requests that are `mine`, of the caller of the first."""
 
     def __init__(self, *arguments: Any, back: Back, mine: Callable[[Head], bool], **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -267,13 +267,13 @@ class ApartHttp(HandedHttp):
             self._settle()
 
     def on_response_complete(self) -> None:
-        """Go on with what has been read behind the request."""
+        """Continue with what has been read behind the request."""
         super().on_response_complete()
         self._settle()
 
     def _settle(self) -> None:
-        asked: Any = self.cycle  # None before the first request, whatever its annotation says.
-        if self._to_come or asked is None or not asked.response_complete:
+        cycle: Any = self.cycle  # None before the first request, whatever its annotation says.
+        if self._to_come or cycle is None or not cycle.response_complete:
             return
         self._under_way = False
         if self._held and not self.transport.is_closing():
@@ -312,7 +312,7 @@ class ApartHttp(HandedHttp):
         self.transport.abort()
 
     def _later(self, data: bytes) -> None:
-        """Try again in a while, a longer one each time: whoever reads slowly may take for ever."""
+        """Try again in a while, a longer one each time: a slow reader may take forever."""
         self._under_way, self._held = True, data
         self.loop.call_later(self._pause, self._give_held_back)
         self._pause = min(2 * self._pause, _MOST_SECONDS)

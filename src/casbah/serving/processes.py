@@ -5,7 +5,7 @@ requests, however many there are. All connections come to the owner. Once reques
 hands them connections between two requests: those that ask what needs nothing but reading, of somebody who is known. As soon
 as such a connection asks for anything else, it comes back.
 
-A process that dies is replaced; whoever had a connection there connects anew, as after any interruption.
+A process that dies is replaced; its clients reconnect, as after any interruption.
 """
 
 import asyncio
@@ -46,13 +46,13 @@ _CALLS = "casbah_calls"
 """How many are under way: of one that has died, none."""
 
 
-def server(settings: Settings, house: Application) -> Server:
+def server(settings: Settings, application: Application) -> Server:
     """A server of a house, not yet running, and of as many processes as the settings say."""
     if not wanted(settings):
-        return server_of(house.app, settings)
-    processes = Processes(settings, house)
-    house.services.metrics.add(processes.counted)
-    return server_of(house.app, settings, http=partial(DoorHttp, authenticator=processes), company=processes)
+        return server_of(application.app, settings)
+    processes = Processes(settings, application)
+    application.services.metrics.add(processes.counted)
+    return server_of(application.app, settings, http=partial(DoorHttp, authenticator=processes), company=processes)
 
 
 def wanted(settings: Settings) -> int:
@@ -71,8 +71,8 @@ def wanted(settings: Settings) -> int:
 class _Process:
     """One of them, and how many connections it has. Raises OSError or RuntimeError where it cannot be started."""
 
-    def __init__(self, settings: Settings, house: Application, flags: Flags) -> None:
-        self._house = house
+    def __init__(self, settings: Settings, application: Application, flags: Flags) -> None:
+        self._application = application
         self.connections = 0
         self._asking = threading.Lock()
         self._last: Sequence[Any] = ()
@@ -83,19 +83,19 @@ class _Process:
         brought, their_brought = spawning.Pipe()
         self._counted, their_counted = spawning.Pipe()
         lines = Lines(theirs, their_state, their_brought, their_counted)
-        made = (settings, house.followed, flags, lines)
-        self.process = spawning.Process(target=run, args=made, name="casbah-apart", daemon=True)
+        arguments = (settings, application.followed, flags, lines)
+        self.process = spawning.Process(target=run, args=arguments, name="casbah-apart", daemon=True)
         try:
             self.process.start()
         except BaseException:
-            for each in (ours, state, brought, self._counted):
-                each.close()
+            for end in (ours, state, brought, self._counted):
+                end.close()
             raise
         finally:
-            for each in (theirs, their_state, their_brought, their_counted):
-                each.close()
+            for end in (theirs, their_state, their_brought, their_counted):
+                end.close()
         threading.Thread(target=self._tell, args=(state,), name="casbah-state", daemon=True).start()
-        insert = house.services.store.insert_soon
+        insert = application.services.store.insert_soon
         threading.Thread(target=store, args=(brought, insert), name="casbah-brought", daemon=True).start()
 
     def await_ready(self) -> None:
@@ -113,7 +113,7 @@ class _Process:
         return self._last
 
     def end(self) -> None:
-        """End it, if it has not, and let go of what led to it."""
+        """End it, if it has not, and close what led to it."""
         if self.process.pid is not None:
             self.process.kill()
             self.process.join()
@@ -128,24 +128,24 @@ class _Process:
                 line.send(self._state(line.recv()))
 
     def _state(self, tenant: str) -> tuple[bool, Any]:
-        owner: Any = self._house.owner  # There where anything follows.
+        owner: Any = self._application.owner  # There where anything follows.
         try:
             return True, owner.state(tenant)
         except CasbahError as error:
             return False, error
-        except Exception as error:  # noqa: BLE001  it is told to whoever asked, and the others can go on asking
+        except Exception as error:  # noqa: BLE001  reported to the asking process; others can still ask
             _log.exception("a tenant cannot be opened")
             return False, RuntimeError(f"the tenant cannot be opened: {error}")
 
 
 class Processes:
-    """See `server.Company`, and `passing.Door`. At most `wanted` of them, started once requests overlap."""
+    """See `server.Company`, and `passing.Front`. At most `wanted` of them, started once requests overlap."""
 
-    def __init__(self, settings: Settings, house: Application) -> None:
+    def __init__(self, settings: Settings, application: Application) -> None:
         self._settings = settings
-        self._house = house
+        self._application = application
         self._most = wanted(settings)
-        self._flags = Flags(house.services.leaving, SharedFlag())
+        self._flags = Flags(application.services.leaving, SharedFlag())
         self._take: Take | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: list[_Process] = []
@@ -176,30 +176,30 @@ class Processes:
     def end(self, forced: Callable[[], bool], /) -> None:
         """See `Company.end`."""
         until = time.monotonic() + SECONDS_TO_FINISH
-        for each in list(self._all):
-            while each.process.is_alive() and time.monotonic() < until and not forced():
-                each.process.join(_STEP)
-            each.end()
+        for process in list(self._all):
+            while process.process.is_alive() and time.monotonic() < until and not forced():
+                process.process.join(_STEP)
+            process.end()
 
     def passed_on(self, head: Head, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
-        """See `Door.passed_on`."""
-        if self._flags.stopping.is_set() or not self._house.apart(head.method, head.target):
+        """See `Front.passed_on`."""
+        if self._flags.stopping.is_set() or not self._application.apart(head.method, head.target):
             return False
-        if not self._house.services.authenticator.known(head.authorization.decode("latin-1")):
+        if not self._application.services.authenticator.known(head.authorization.decode("latin-1")):
             return False
         if len(self._running) < self._most and (self._running or head.body >= _LARGE or busy()):
             self._start()
-        free = [each for each in self._running if each.connections < self._room]
+        free = [process for process in self._running if process.connections < self._room]
         if not free:
             return False
-        to = min(free, key=lambda each: each.connections)
+        to = min(free, key=lambda process: process.connections)
         passed = to.line.offer(connection, data)
         to.connections += passed
         return passed
 
     def counted(self) -> Sequence[Any]:
         """What each of them has counted, see `Metrics.counted`. Any thread may ask."""
-        return [*self._dead, *(each.counted() for each in list(self._running))]
+        return [*self._dead, *(process.counted() for process in list(self._running))]
 
     def _start(self) -> None:
         """Start as many as there may be, in a thread of its own: it takes a second each."""
@@ -213,51 +213,51 @@ class Processes:
 
     def _started(self) -> None:
         """See `_start`. They join together: connections stay where they went first."""
-        made: list[_Process] = []
-        wrong = ""
+        started: list[_Process] = []
+        problem = ""
         try:
             for _ in range(self._most - len(self._running)):
-                made.append(_Process(self._settings, self._house, self._flags))
-                self._all.append(made[-1])
-            for each in made:
-                each.await_ready()
+                started.append(_Process(self._settings, self._application, self._flags))
+                self._all.append(started[-1])
+            for process in started:
+                process.await_ready()
         except (OSError, EOFError, RuntimeError) as why:
-            wrong = str(why) or "one has ended at once"
-        if wrong or self._flags.stopping.is_set():
-            for each in made:
-                self._bury(each)
-            made = []
-        self._in_loop(partial(self._begun, made, wrong))
+            problem = str(why) or "one has ended at once"
+        if problem or self._flags.stopping.is_set():
+            for process in started:
+                self._remove(process)
+            started = []
+        self._in_loop(partial(self._begun, started, problem))
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None:
             with suppress(RuntimeError):  # It has ended; so have they, or will at once.
                 self._loop.call_soon_threadsafe(call)
 
-    def _begun(self, made: Sequence[_Process], wrong: str = "") -> None:
+    def _begun(self, started: Sequence[_Process], problem: str = "") -> None:
         """These are ready; if something went wrong, it is tried again after a while, a longer one each time."""
         self._starting = False
         self._start_next = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _MOST_SECONDS_BETWEEN) if wrong else _SECONDS_BETWEEN
-        if wrong:
-            _log.warning("processes that are to answer beside this one could not be started: %s", wrong)
-        for each in made:
-            self._running.append(each)
-            each.line.heard(partial(self._heard, each), partial(self._lost, each))
+        self._pause = min(2 * self._pause, _MOST_SECONDS_BETWEEN) if problem else _SECONDS_BETWEEN
+        if problem:
+            _log.warning("processes that are to answer beside this one could not be started: %s", problem)
+        for process in started:
+            self._running.append(process)
+            process.line.heard(partial(self._heard, process), partial(self._lost, process))
 
-    def _heard(self, process: _Process, each: tuple[socket.socket, bytes] | None) -> None:
+    def _heard(self, process: _Process, handed: tuple[socket.socket, bytes] | None) -> None:
         process.connections -= 1
-        if each is not None and self._take is not None:
-            self._take(*each)
+        if handed is not None and self._take is not None:
+            self._take(*handed)
 
     def _lost(self, process: _Process) -> None:
         if self._flags.stopping.is_set():
             return
         self._running.remove(process)
-        threading.Thread(target=self._bury, args=(process,), name="casbah-end", daemon=True).start()
+        threading.Thread(target=self._remove, args=(process,), name="casbah-end", daemon=True).start()
 
-    def _bury(self, process: _Process) -> None:
-        self._dead.append([each for each in process.counted() if each[0] != _CALLS])
+    def _remove(self, process: _Process) -> None:
+        self._dead.append([sample for sample in process.counted() if sample[0] != _CALLS])
         process.end()
         self._all.remove(process)
         if not self._flags.stopping.is_set() and process.process.exitcode is not None:

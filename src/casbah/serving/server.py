@@ -1,4 +1,4 @@
-"""Listening, and the server that answers there."""
+"""The listening socket, and the server that answers on it."""
 
 import asyncio
 import gc
@@ -20,19 +20,19 @@ from casbah.settings import SETTINGS, Settings
 
 _log = logging.getLogger("casbah.serving")
 SECONDS_TO_FINISH = 30
-_SELDOM = (20_000, 50, 100)
-_TURN = 0.0002
-"""Seconds after which a thread that wants Python's lock gets it. The engine gives the lock away and takes it back for every
-record that it hands out, and the usual 0.005 is as long as a whole page takes.
+_GC_THRESHOLDS = (20_000, 50, 100)
+_SWITCH_SECONDS = 0.0002
+"""Seconds until a waiting thread gets Python's global lock. The engine releases and reacquires the lock for every record, so
+with the default of 0.005 one record could wait as long as a whole page takes.
 """
 
 
 class AddressTakenError(OperatorError):
-    """The address cannot be listened on."""
+    """The listening address is in use or not available."""
 
 
 def listening(settings: Settings) -> socket.socket:
-    """A socket that listens already: whoever connects from now on is answered once the server runs."""
+    """A socket that already listens, so that clients can connect before the server runs. Raises AddressTakenError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
@@ -50,7 +50,7 @@ def address(listener: socket.socket, *, secure: bool = False) -> str:
 
 
 def checked(settings: Settings) -> None:
-    """Whether certificate and key can be used. Raises BadSettingError."""
+    """Raise BadSettingError unless the certificate and key can be loaded."""
     if settings.tls_certificate is None:
         return
     try:
@@ -63,38 +63,38 @@ def checked(settings: Settings) -> None:
 
 
 def settle() -> None:
-    """Set Python up for a process that does nothing but serve.
+    """Tune Python for a process that only serves.
 
-    What is in memory once a server runs stays there, so the garbage collector need not walk through it again and again.
+    Objects that exist once the server runs are long-lived, so the garbage collector need not traverse them repeatedly.
     """
-    sys.setswitchinterval(_TURN)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_SELDOM)
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 class Company(Protocol):
-    """The other processes that answer on the same socket, as the server of one of them sees them."""
+    """The other processes that serve the same socket, as seen by the server in one of them."""
 
     def begin(self, take: "Take", /) -> None:
-        """The server runs; `take` is for connections that are handed to it."""
+        """The server has started. Pass it connections with `take`."""
 
     def over(self) -> bool:
-        """Whether it is to stop. Asked ten times a second."""
+        """Whether the server must stop. Called ten times per second."""
 
     def stop(self) -> None:
-        """The server stops, and finishes what is under way."""
+        """The server is stopping, and finishes running requests."""
 
     def end(self, forced: Callable[[], bool], /) -> None:
-        """It has; waits for the others, unless it is `forced` not to."""
+        """The server has stopped. Waits for the other processes, unless `forced`."""
 
 
 Take = Callable[[socket.socket, bytes], None]
-"""Go on with a connection, of which these bytes have been read."""
+"""Takes over a connection, of which these bytes have already been read."""
 
 
 class Alone:
-    """See `Company`: there is none."""
+    """See `Company`: a server without other processes."""
 
     def begin(self, _: Take, /) -> None:
         """See `Company.begin`."""
@@ -114,12 +114,12 @@ _ALONE = Alone()
 
 
 class Server(uvicorn.Server):
-    """One that leaves signals to whoever runs it: uvicorn's own would take their handlers away while it runs."""
+    """A server that leaves signal handling to its caller; uvicorn's own replaces the handlers while it runs."""
 
     def __init__(self, config: uvicorn.Config, company: Company) -> None:
         super().__init__(config)
         self._company = company
-        self._over = False
+        self._stopping = False
         self._taking: set[asyncio.Task[Any]] = set()
 
     @contextmanager
@@ -138,18 +138,18 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server.shutdown`."""
-        self._over = True
+        self._stopping = True
         self._company.stop()
         await super().shutdown(sockets)
         await asyncio.to_thread(self._company.end, lambda: self.force_exit)
 
     def _take(self, connection: socket.socket, first: bytes) -> None:
-        if self._over:
+        if self._stopping:
             connection.close()
             return
-        made: Any = self.config.http_protocol_class
+        protocol_class: Any = self.config.http_protocol_class
         protocol = partial(
-            made,
+            protocol_class,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
@@ -162,8 +162,8 @@ class Server(uvicorn.Server):
 
     def _taken(self, taking: "asyncio.Task[Any]") -> None:
         self._taking.discard(taking)
-        if not taking.cancelled() and (wrong := taking.exception()) is not None:
-            _log.warning("a connection is lost that another process has handed over: %s", wrong)
+        if not taking.cancelled() and (error := taking.exception()) is not None:
+            _log.warning("lost a connection that another process handed over: %s", error)
 
 
 def server_of(
@@ -173,7 +173,7 @@ def server_of(
     http: Callable[..., asyncio.Protocol] = PlainHttp,
     company: Company = _ALONE,
 ) -> Server:
-    """A server of the application, not yet running; with the certificate that the settings name, if they do."""
+    """A server of the application, not yet running, with the configured certificate, if any."""
     certificate = None if settings is None else settings.tls_certificate
     config = uvicorn.Config(
         app,
@@ -183,9 +183,9 @@ def server_of(
         lifespan="off",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # Which proxies are trusted is a setting of ours; see `http.proxies`.
+        proxy_headers=False,  # Our own setting lists the trusted proxies; see `http.proxies`.
         ws="none",
-        workers=1,  # Else it reads WEB_CONCURRENCY.
+        workers=1,  # Otherwise it reads WEB_CONCURRENCY.
         log_config=None,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )

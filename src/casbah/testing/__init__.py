@@ -1,1 +1,1 @@
-"""For tests of clients: a server of their own (`server`), what to fill it with (`records`), the pytest fixture (`plugin`)."""
+"""For tests of clients: a test server (`server`), sample records (`records`), and a pytest fixture (`plugin`)."""

@@ -1,6 +1,6 @@
 """The pytest plugin: `casbah_server`, a running server for one test.
 
-Registered with pytest when Casbah is installed; it imports the rest of Casbah only when a test asks for the fixture.
+Installing Casbah registers it with pytest. It imports the rest of Casbah only when a test uses the fixture.
 
     @pytest.mark.casbah(mimic="mdca", seed=1_200, ties=40)
     def test_my_client(casbah_server):
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from casbah.testing.server import Server
 
 _MARK = (
-    "casbah(seed=0, ties=1, **settings): what the server of `casbah_server` holds and how it behaves; settings by the "
-    'names of docs/settings.md, such as mimic="mdca"'
+    "casbah(seed=0, ties=1, **settings): the contents and settings of the `casbah_server` server; settings by their "
+    'names in docs/settings.md, such as mimic="mdca"'
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the `casbah` mark."""
     config.addinivalue_line("markers", _MARK)
 
 
 @pytest.fixture
 def casbah_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
-    """A running server on a free port, with a store of its own: empty, or as the mark `casbah` says."""
-    # Imported here: every run of pytest where Casbah is installed loads this module, and few of them want a server.
+    """A running server on a free port, with its own store: empty, or filled as the mark `casbah` says."""
+    # Imported here: every pytest run loads this module where Casbah is installed, but few need a server.
     from casbah.testing import server  # noqa: PLC0415
 
     mark = request.node.get_closest_marker("casbah")

@@ -1,4 +1,4 @@
-"""Made-up activities in MDCA's form, small and always the same, for the tests of clients. `casbah demo` makes richer ones."""
+"""Small, deterministic sample activities in MDCA's form, for tests of clients. `casbah demo` generates richer ones."""
 
 import time
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 _PEOPLE = ("ann", "ben", "chloe", "dan", "eva")
 _APPS = ((11161, "Microsoft 365"), (20892, "Microsoft SharePoint Online"), (20893, "Microsoft Exchange Online"))
 _ACTIONS = (
-    ("EVENT_CATEGORY_LOGIN", "UserLoggedIn", "Log on"),
+    ("EVENT_CATEGORY_LOGIN", "UserLoggedIn", "Sign in"),
     ("EVENT_CATEGORY_DOWNLOAD", "FileDownloaded", "Download file"),
     ("EVENT_CATEGORY_SHARING_PERMISSIONS_CHANGE", "SharingSet", "Share file"),
     ("EVENT_CATEGORY_DELETE", "FileDeleted", "Delete file"),
@@ -15,7 +15,7 @@ _PLACES = (("NO", "192.0.2."), ("US", "198.51.100."), ("DE", "203.0.113."))  # R
 
 
 def records(count: int, *, ties: int = 1, until: int | None = None, step: int = 1_000) -> list[dict[str, Any]]:
-    """So many activities, oldest first, the newest at `until` (ms; now if None); every `ties` of them in one ms."""
+    """`count` activities, oldest first, `step` ms apart, the newest at `until` (ms; None: now). `ties` share each ms."""
     newest = time.time_ns() // 1_000_000 if until is None else until
     last = (count - 1) // ties
     return [_record(number, newest - (last - number // ties) * step) for number in range(count)]

@@ -1,4 +1,4 @@
-"""A server for the tests of clients: in this process, on a free port, in a folder of its own that is gone afterwards.
+"""A server for tests of clients: in this process, on a free port, in a temporary folder.
 
 with casbah_server(mimic="mdca") as server:
     server.fill(1_200)
@@ -28,7 +28,7 @@ _INGEST = "/api/ext/v1/activities"
 _MIMIC = "/api/ext/v1/mimic"
 _SECONDS = 120.0
 _SECONDS_TO_FINISH = 1
-"""For requests that nobody waits for any more: their test is over."""
+"""For requests still running when their test is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,92 +48,97 @@ class Seen:
 
 
 class MisuseError(AssertionError):
-    """What a test asked for cannot be, or the server refused it."""
+    """A test used the server wrongly, or the server refused its request."""
 
 
 @dataclass
 class Server:
-    """A running server. `url` has no slash at its end; `token` may do everything in the tenant `default`."""
+    """A running server. `url` has no trailing slash; `token` has all permissions in the tenant `default`."""
 
     url: str
     token: str
     owner: str
-    """The key of whoever owns the data: it is not throttled, and may make tokens for any tenant."""
+    """The owner's key: it is not throttled, and can create tokens for any tenant."""
     requests: list[Seen] = field(default_factory=list)
-    """What clients asked so far, in order of the answers; what this object itself asks is not among them."""
+    """Client requests so far, in the order of the answers, without those of this object."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What a client sends to be let in."""
+        """The headers that authenticate a client."""
         return {"Authorization": f"Token {self.token}"}
 
     def add(self, activities: Iterable[Mapping[str, Any]], *, tenant: str = DEFAULT_TENANT) -> list[str]:
-        """Store activities, records in MDCA's form, at once; their ids. What `_id` or `created` lack is added."""
+        """Store activities (records in MDCA's form; missing `_id` and `created` are added). Returns the ids that they have."""
         listed = list(activities)
         answer = self._ask("POST", _INGEST, tenant, content=_lines(listed), params={"source": "mdca"}).json()
         if answer["refused"]:
             raise MisuseError(f"{len(answer['refused'])} activities were refused: {answer['refused'][:3]}")
-        return [each["_id"] for each in listed if "_id" in each]
+        return [activity["_id"] for activity in listed if "_id" in activity]
 
     def fill(self, count: int, *, ties: int = 1, until: int | None = None, step: int = 1_000) -> list[dict[str, Any]]:
-        """Store so many made-up activities, the newest at `until` (ms; now if None), and give them, oldest first.
+        """Store `count` sample activities, the newest at `until` (ms; None: now). Returns them, oldest first.
 
-        They are `step` ms apart; with `ties`, so many of them in a row happened in one ms.
+        They are `step` ms apart; groups of `ties` consecutive ones share one ms.
         """
-        made = records(count, ties=ties, until=until, step=step)
-        self.add(made)
-        return made
+        activities = records(count, ties=ties, until=until, step=step)
+        self.add(activities)
+        return activities
 
     def late(self, activities: Iterable[Mapping[str, Any]], *, after: int = 1, tenant: str = DEFAULT_TENANT) -> None:
-        """Store activities once `after` more requests have been answered, before the one after them. Needs mimic."""
+        """Store activities after `after` more requests, just before the following one is answered. Needs mimic."""
         params = {"source": "mdca", "after": str(after)}
         self._ask("POST", f"{_MIMIC}/arrivals", tenant, content=_lines(activities), params=params)
 
     def next(self, *answers: int | Mapping[str, Any], tenant: str = DEFAULT_TENANT) -> None:
-        """Let the next requests meet these, one each: a status, or `{"status", "slow" (ms), "retryAfter" (s)}`. Needs mimic."""
+        """Make the next requests fail or wait, one per answer. Needs mimic.
+
+        An answer is a status or `{"status", "slow" (ms), "retryAfter" (s)}`.
+        """
         wanted = [{"status": answer} if isinstance(answer, int) else answer for answer in answers]
         self._ask("POST", f"{_MIMIC}/answers", tenant, json={"answers": wanted})
 
     def create_token(
         self, name: str, *, tenant: str = DEFAULT_TENANT, scopes: Sequence[str] | None = None, **more: Any
     ) -> str:
-        """A token's key."""
+        """Create a token. Returns its key."""
         wanted = {"name": name, "tenant": tenant, "scopes": scopes, **more}
         return str(self._ask("POST", "/api/ext/v1/tokens", tenant, json=wanted).json()["token"])
 
     def _ask(self, method: str, path: str, tenant: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Token {self.owner}", TENANT_HEADER: tenant}
-        # Without TLS there is no certificate to check, and none to load, which takes longer than the request.
+        # There is no TLS, so do not load certificates, which takes longer than the request.
         options |= {"headers": headers, "timeout": _SECONDS, "trust_env": False, "verify": False}
         answer = httpx.request(method, self.url + path, **options)
-        if answer.is_error and answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:  # All were refused; it says why.
+        if (
+            answer.is_error and answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY
+        ):  # 422: all events were refused; the body says why.
             raise MisuseError(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
         return answer
 
 
 @contextmanager
-def casbah_server(folder: Path | None = None, **given: str) -> Iterator[Server]:
-    """A running server and its store, in `folder` or in one that is removed at the end.
+def casbah_server(folder: Path | None = None, **options: str) -> Iterator[Server]:
+    """A running server and its store, in `folder` or in a temporary folder.
 
-    `given` are settings by name (`docs/settings.md`), as text: `mimic="mdca"`, `throttle="off"`, `mimic_late="2s"`.
+    `options` are settings by name (`docs/settings.md`), as text: `mimic="mdca"`, `throttle="off"`, `mimic_late="2s"`.
     """
-    for name in given:
+    for name in options:
         if name not in settings.SETTINGS:
             raise MisuseError(f"no setting is called {clip(name)}{nearest(name, tuple(settings.SETTINGS))}")
     if folder is None:
-        with TemporaryDirectory(prefix="casbah-") as made, casbah_server(Path(made), **given) as server:
+        with TemporaryDirectory(prefix="casbah-") as temporary, casbah_server(Path(temporary), **options) as server:
             yield server
         return
-    chosen = settings.read({}, **{"store": str(folder), "port": "0", "audit": "off", **given})
-    with compose.build(chosen) as house, listening(chosen) as listener:
+    chosen = settings.read({}, **{"store": str(folder), "port": "0", "audit": "off", **options})
+    with compose.build(chosen) as application, listening(chosen) as listener:
         seen: list[Seen] = []
-        owner = f"token {house.local_key}".encode()
-        running = server_of(_watched(house.app, seen, owner=owner))
+        owner = f"token {application.local_key}".encode()
+        running = server_of(_watched(application.app, seen, owner=owner))
         thread = Thread(target=running.run, kwargs={"sockets": [listener]}, name="casbah", daemon=True)
         thread.start()
         try:
-            token, _ = house.services.tokens.create(f"test {secrets.token_hex(3)}", tenant=DEFAULT_TENANT)
-            yield Server(address(listener), token, house.local_key, seen)
+            token, _ = application.services.tokens.create(f"test {secrets.token_hex(3)}", tenant=DEFAULT_TENANT)
+            yield Server(address(listener), token, application.local_key, seen)
         finally:
             running.config.timeout_graceful_shutdown = _SECONDS_TO_FINISH
             running.should_exit = True
@@ -141,14 +146,14 @@ def casbah_server(folder: Path | None = None, **given: str) -> Iterator[Server]:
 
 
 def _watched(app: ASGIApp, seen: list[Seen], *, owner: bytes) -> ASGIApp:
-    """The application, with a note of every request but its owner's."""
+    """The application, recording every request except the owner's."""
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or (b"authorization", owner) in [(n, v.lower()) for n, v in scope["headers"]]:
             await app(scope, receive, send)
             return
         body: list[bytes] = []
-        # Whoever waits for leave to send is not given it by us.
+        # A client that waits for `100 Continue` sends no body.
         ended = any(name == b"expect" for name, _ in scope["headers"])
 
         async def received() -> Message:
@@ -162,7 +167,7 @@ def _watched(app: ASGIApp, seen: list[Seen], *, owner: bytes) -> ASGIApp:
             if message["type"] == "http.response.start":
                 while (
                     not ended
-                ):  # What is refused by its head, or fails on demand, is answered before its body is read.
+                ):  # Requests refused by their head, or made to fail, are answered before their body is read.
                     await received()
                 path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
                 seen.append(Seen(scope["method"], path, query, b"".join(body), message["status"]))
