@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 
 from casbah.demo.generate import made_up
-from casbah.demo.load import arrivals_of
+from casbah.demo.load import activities_of
 
 VERSION = 1
 """Part of the key of what is kept: a change of what is made here must change it."""
@@ -124,7 +124,7 @@ def week_of(week: int, *, size: int, seed: int, cells: int = 1) -> Iterator[byte
     """The records of one week."""
     chance = random.Random(f"{seed}-{week}")
     events = made_up(size, seed=seed * 1_000 + week, until_ms=FROM + (week + 1) * _WEEK, days=7)
-    for number, arrival in enumerate(arrivals_of(events)):
+    for number, arrival in enumerate(activities_of(events)):
         identity = f"{arrival.id}_{week}-{number}"
         own = {"_id": identity, "uid": identity, "created": arrival.timestamp + chance.randrange(*_LATE)}
         yield _in_cell(orjson.dumps({**own, **_trimmed(arrival.activity)}), chance.randrange(cells))

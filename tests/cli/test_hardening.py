@@ -206,8 +206,10 @@ def test_a_signal_at_the_very_start_is_heeded(tmp_path, number, delay):
 
 def test_made_up_arrivals_come_complete_and_in_order():
     count = 2 * load._PART + 5
-    prepare_pool = [made_up_arrival.id for made_up_arrival in load.made_up_arrivals(count, until_ms=1_700_000_000_000)]
-    here = [each.id for each in load.arrivals_of(load.made_up(count, until_ms=1_700_000_000_000))]
+    prepare_pool = [
+        made_up_arrival.id for made_up_arrival in load.made_up_activities(count, until_ms=1_700_000_000_000)
+    ]
+    here = [each.id for each in load.activities_of(load.made_up(count, until_ms=1_700_000_000_000))]
     assert prepare_pool == here
 
 

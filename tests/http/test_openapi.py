@@ -23,7 +23,7 @@ from casbah.activity.language import FILTERS, OPERATORS
 from casbah.activity.query import Bounds
 from casbah.activity.scope import Principal, Scope
 from casbah.connectors import connectors
-from casbah.demo.load import sample_arrivals
+from casbah.demo.load import sample_activities
 from casbah.export.exports import READY, ExportRequest
 from casbah.http import manual
 from casbah.http.examples import A_QUERY, A_RANGE, A_RECORD, A_REJECT, A_RULE, A_SNAPSHOT, A_TOKEN, AN_EXPORT, EXAMPLES
@@ -151,7 +151,7 @@ def seeded(folder, clock=None, *, samples=True, **given):
     chosen = casbah_settings.read({}, store=str(folder), **given)
     with compose.build(chosen, **({"clock": clock} if clock else {})) as house:
         if samples:
-            house.services.store.insert(list(sample_arrivals()), Scope("default"))
+            house.services.store.insert(list(sample_activities()), Scope("default"))
         house.services.tokens.create(A_TOKEN, tenant="default")
         guests = RangeDefinition(name="Guests", category=6, networks=("203.0.113.0/24",))
         house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)

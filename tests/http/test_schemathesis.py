@@ -28,7 +28,7 @@ from casbah.activity.query import Bounds
 from casbah.activity.scope import Scope
 from casbah.compose import Application
 from casbah.connectors import connectors
-from casbah.demo.load import sample_arrivals
+from casbah.demo.load import sample_activities
 from casbah.http import changes, manual
 
 SEED = 3
@@ -289,7 +289,7 @@ def no_waiting(monkeypatch):
 @pytest.fixture
 def house(tmp_path):
     with compose.build(settings.read({}, store=str(tmp_path), **BOUNDS)) as opened:
-        opened.services.store.insert(list(islice(sample_arrivals(), 12)), Scope("default"))
+        opened.services.store.insert(list(islice(sample_activities(), 12)), Scope("default"))
         yield opened
 
 

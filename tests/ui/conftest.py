@@ -13,7 +13,7 @@ import pytest
 
 from casbah.activity.scope import Scope
 from casbah.compose import Application, wall_clock
-from casbah.demo.load import made_up_arrivals, sample_arrivals
+from casbah.demo.load import made_up_activities, sample_activities
 from scenarios.server import serving
 
 MADE_UP = 3_000
@@ -33,7 +33,7 @@ WIDE = {"width": 1360, "height": 900}
 @pytest.fixture(scope="session")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Application]]:
     """The URL and the house of a server with real activities, and made-up ones of the last months."""
-    found = [*sample_arrivals(), *made_up_arrivals(MADE_UP, until_ms=wall_clock())]
+    found = [*sample_activities(), *made_up_activities(MADE_UP, until_ms=wall_clock())]
     with serving(tmp_path_factory.mktemp("ui")) as (url, house):
         house.services.store.insert(found, TENANT)
         yield url, house

@@ -27,7 +27,7 @@ from casbah.cli.connection import announced
 from casbah.cli.printable import plain
 from casbah.cli.serve import Stopping
 from casbah.compose import Application
-from casbah.demo.load import made_up_arrivals, sample_arrivals
+from casbah.demo.load import made_up_activities, sample_activities
 from casbah.serving.processes import server
 from casbah.serving.server import AddressTakenError, address, listening, settle
 from casbah.settings import SETTINGS, Settings
@@ -100,7 +100,7 @@ def _fill(application: Application, count: int) -> None:
         return
     end = application.services.clock() // _DAY_MS * _DAY_MS
     # The samples last: they are in many partitions, and each is checked for duplicate ids.
-    activities = chain(made_up_arrivals(count, until_ms=end), sample_arrivals())
+    activities = chain(made_up_activities(count, until_ms=end), sample_activities())
     started = time.monotonic()
     columns = (TextColumn("storing activities"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:

@@ -1,12 +1,12 @@
-# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
-"""The programs that made-up people use, as real logs spell them."""
+# ruff: noqa: E501  (rows of a hand-aligned table)
+"""User agents of made-up people, as in real logs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A browser's agent, with the names that Entra's device properties give its system and kind."""
+    """A browser's user agent, with its system and kind as named in Entra's device properties."""
 
     raw: str
     system: str

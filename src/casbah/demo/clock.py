@@ -1,4 +1,4 @@
-"""When things happen: a working week with quiet nights, and a few bursts in a single second."""
+"""Event times: a working week with quiet nights, and a few bursts within a second."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,35 +21,33 @@ DAYS = (21, 22, 22, 21, 18, 4, 3)
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """A part of an hour of the clock, with how many events fall in it."""
+    """Part of a clock hour, and the number of events in it."""
 
     start: int
     end: int
     events: int
 
     def times(self, chance: Dice) -> list[int]:
-        """The moments of its events in ms, in order."""
+        """The times of its events in ms, in order."""
         span = self.end - self.start
         return sorted(self.start + int(chance.random() * span) for _ in range(self.events))
 
 
 def hours(count: int, start: int, end: int) -> Iterator[Hour]:
-    """`count` events spread over the hours between two times, in order; the shares are rounded so that they
-    add up.
-    """
+    """`count` events spread over the hours between two times, in order; rounding keeps the total."""
     edges = [start, *range(start - start % HOUR + HOUR, end, HOUR), end]
     spans = list(pairwise(edges))
     weights = [_busy(low) * (high - low) for low, high in spans]
-    total, done, given = sum(weights), 0, 0
+    total, done, assigned = sum(weights), 0, 0
     for (low, high), weight in zip(spans, weights, strict=True):
         done += weight
         upto = count * done // total
-        yield Hour(low, high, upto - given)
-        given = upto
+        yield Hour(low, high, upto - assigned)
+        assigned = upto
 
 
 def burst_times(count: int, start: int, end: int, chance: Dice) -> Sequence[int]:
-    """Moments for bursts, to the second."""
+    """Times of bursts, in whole seconds."""
     return sorted((start + int(chance.random() * (end - start))) // 1000 * 1000 for _ in range(count))
 
 

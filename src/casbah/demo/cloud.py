@@ -1,4 +1,4 @@
-"""Who acts in the made-up cloud accounts, as CloudTrail's `userIdentity` writes it."""
+"""The identities in the made-up cloud accounts, as in CloudTrail's `userIdentity`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 def identity(name: str, kind: str, chance: Dice) -> Mapping[str, Any]:
-    """Services and administrators are users of the account; engineers assume a role that a directory gives."""
+    """The identity of a person: IAM users for services and administrators, an SSO role for engineers."""
     account = chance.pick(ACCOUNTS)
     local = name.partition("@")[0]
     if kind in {"service", "admin"}:
@@ -38,7 +38,7 @@ def _user(name: str, account: str, chance: Dice) -> Mapping[str, Any]:
 
 
 def role(name: str, session: str, account: str, chance: Dice) -> dict[str, Any]:
-    """Somebody, or some service, in an assumed role."""
+    """The identity of a person or service in an assumed role."""
     unique = _unique("AROA", chance)
     return {
         "type": "AssumedRole",

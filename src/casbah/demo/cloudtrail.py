@@ -1,4 +1,4 @@
-"""Made-up CloudTrail events, in the source's own shape."""
+"""Made-up CloudTrail events in the source's format."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _NO_MFA = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a request asks and what it is answered; `data` marks an event of the data plane."""
+    """The request of an operation: its parameters, and whether it reads, is on the data plane, or is made by services."""
 
     asks: Callable[[Scene], dict[str, Any]]
     reads: bool = True
@@ -246,7 +246,7 @@ def _nothing() -> Sequence[Row]:
 
 # fmt: off
 CALLS = (
-    # part, name, call, boost, risk, seen (where the profile has no count: an object's own events)
+    # part, name, call, boost, risk, seen (if the profile has no count, as for object events)
     ("s3",             "GetObject",                     Call(_object, data=True),                1.0, 0.02,  160),
     ("s3",             "PutObject",                     Call(_object, reads=False, data=True),   1.0, 0.004, 70),
     ("s3",             "DeleteObject",                  Call(_object, reads=False, data=True),   1.0, 0.01,  16),

@@ -1,4 +1,4 @@
-"""Chance that comes out the same on every machine, and tables drawn from by weight."""
+"""Random numbers that are the same on every machine, and weighted tables."""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -11,9 +11,7 @@ _SLOTS = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Dice:
-    """A seeded source of chance. Only `random()` and `getrandbits()` are used: Python promises that these
-    two give the same numbers in every version.
-    """
+    """A seeded random source. Uses only `random()` and `getrandbits()`, which Python keeps stable across versions."""
 
     random: Callable[[], float]
     bits: Callable[[int], int]
@@ -34,12 +32,12 @@ class Dice:
 
 
 def dice(seed: int) -> Dice:
-    rng = random.Random(seed)  # noqa: S311  (data to play with; no secret is drawn)
+    rng = random.Random(seed)  # noqa: S311  (demo data, no secrets)
     return Dice(rng.random, rng.getrandbits)
 
 
 def wheel(weighted: Iterable[tuple[T, float]], slots: int = _SLOTS) -> tuple[T, ...]:
-    """Each item as often as it weighs, at least once: `Dice.pick` then draws by weight in one step."""
+    """Repeat each item by its weight, at least once, so that `Dice.pick` draws by weight in one step."""
     rows = list(weighted)
     total = sum(weight for _, weight in rows)
     return tuple(item for item, weight in rows for _ in range(max(1, round(slots * weight / total))))

@@ -1,4 +1,4 @@
-"""The documents of the made-up company: where each lies in SharePoint or OneDrive, in Drive and in S3."""
+"""The documents of the made-up company, and their locations in SharePoint or OneDrive, Drive and S3."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ZIPF = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site collection with its one library."""
+    """A site collection with one library."""
 
     workload: str
     url: str
@@ -27,7 +27,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file, by its name in every service that may hold it."""
+    """A file, with its ids and names in every service that may hold it."""
 
     site: Site
     name: str
@@ -70,11 +70,11 @@ BUCKETS = ("contoso-backups", "contoso-data-lake", "contoso-invoices", "contoso-
 
 @cache
 def shared() -> tuple[Document, ...]:
-    """The documents of the team sites as a wheel: a few are opened by all."""
+    """The documents of the team sites as a wheel: a few are very popular."""
     chance = dice(_SEED)
     sites = [site(f"sites/{name}", chance) for name in SITES]
-    found = [document for each in sites for document in library(each, _EACH_SITE, chance)]
-    ranked = sorted(found, key=lambda document: document.id)
+    documents = [document for team in sites for document in library(team, _EACH_SITE, chance)]
+    ranked = sorted(documents, key=lambda document: document.id)
     return wheel((document, 1 / (rank + 3) ** _ZIPF) for rank, document in enumerate(ranked))
 
 
@@ -91,7 +91,7 @@ def site(path: str, chance: Dice, *, personal: bool = False) -> Site:
 
 
 def library(of: Site, count: int, chance: Dice) -> Iterator[Document]:
-    """So many documents of a site."""
+    """Make `count` documents of a site."""
     for _ in range(count):
         extension, kind = chance.pick(FORMS)
         number = chance.below(900) + 100

@@ -1,9 +1,8 @@
-"""Made-up activities as three sources would have logged them, the same for the same arguments on any machine.
+"""Generates events as three sources would log them, deterministically on any machine.
 
-Operations are as common as the square root of their count in a real tenant, times a boost that stands in each
-row: a real tenant's log is two thirds the provider's own set-up, and this one is to show people. Sizes follow
-the same profile. Nobody in it exists: accounts are named by role, and addresses and domains are those that
-the standards keep for examples.
+The frequency of an operation is the square root of its count in a real tenant, times a boost in its row: two thirds of a real
+tenant's log are the provider's own set-up, but a demo should show people. Event sizes follow the same profile. All people are
+fictitious: accounts are named by role, and addresses and domains are reserved for documentation.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ from casbah.demo import clock, cloudtrail, google_workspace, microsoft365
 from casbah.demo.dice import Dice, dice, wheel
 from casbah.demo.operation import Prepared, Scene, Source
 from casbah.demo.people import Person, Seat
-from casbah.demo.policy import judged
+from casbah.demo.policy import with_policies
 
 _BURSTS_BEGIN_AT = 500
 _MOST_IN_A_BURST = 400
@@ -27,10 +26,9 @@ _IN_BURSTS = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One event: the connector's name, the event's own bytes, and the keys of the record that no source has
-    (place, organisation, groups, policies), to be merged into its activity key by key. Several events share
-    what `extra` holds: read it, do not write to it.
+class DemoEvent:
+    """One event: the connector's name, the event's own bytes, and the record keys that no source has (place, organisation,
+    groups, policies), to be merged into its activity key by key. `extra` is shared between events: do not modify it.
     """
 
     source: str
@@ -40,7 +38,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Many events of one kind in the same second: by one person, or by `many` from risky addresses."""
+    """Many events of one operation in the same second: by one person, or by `many` from risky addresses."""
 
     source: str
     operation: str
@@ -64,9 +62,9 @@ BURSTS = (
 # fmt: on
 
 
-def made_up(count: int, *, seed: int = 1, until_ms: int, days: int = 90) -> Iterator[Made]:
-    """`count` events, all in the `days` before `until_ms`, in order of time (to the second, as most sources
-    write it) and in memory that does not grow with `count`. Each becomes one activity.
+def made_up(count: int, *, seed: int = 1, until_ms: int, days: int = 90) -> Iterator[DemoEvent]:
+    """Generate `count` events in the `days` before `until_ms`, ordered by time in whole seconds, as most sources write it. Each
+    becomes one activity. Memory use does not depend on `count`.
     """
     start, end = -(-(until_ms - days * clock.DAY) // 1000) * 1000, until_ms
     chance = dice(seed)
@@ -74,12 +72,12 @@ def made_up(count: int, *, seed: int = 1, until_ms: int, days: int = 90) -> Iter
     times = clock.burst_times(len(bursts), start, end, chance)
     usual = _usual(count - sum(size for _, size in bursts), start, end, chance)
     sudden = _sudden(list(zip(times, bursts, strict=True)), chance)
-    for _, made in merge(usual, sudden, key=lambda pair: pair[0]):
-        yield made
+    for _, event in merge(usual, sudden, key=lambda pair: pair[0]):
+        yield event
 
 
 def _bursts(count: int) -> list[tuple[Burst, int]]:
-    """A few, none in a small store, with about one event in twenty-five at most."""
+    """A few bursts with at most about one in twenty-five events; none for a small count."""
     if count < _BURSTS_BEGIN_AT:
         return []
     number = min(_MOST_BURSTS, max(2, count // 2_000))
@@ -87,7 +85,7 @@ def _bursts(count: int) -> list[tuple[Burst, int]]:
     return [(BURSTS[n % len(BURSTS)], size) for n in range(number)]
 
 
-def _usual(count: int, start: int, end: int, chance: Dice) -> Iterator[tuple[int, Made]]:
+def _usual(count: int, start: int, end: int, chance: Dice) -> Iterator[tuple[int, DemoEvent]]:
     sources = _sources()
     minutes = clock.seconds()
     for hour in clock.hours(count, start, end):
@@ -99,22 +97,22 @@ def _usual(count: int, start: int, end: int, chance: Dice) -> Iterator[tuple[int
             seat = chance.pick(source.seats(person))
             second = prefix + minutes[time // 1000 % 3600]
             scene = Scene(person, seat, second, time % 1000, chance, chance.pick(prepared.paddings))
-            yield time, _made(source.name, prepared, scene)
+            yield time, _event(source.name, prepared, scene)
 
 
-def _sudden(bursts: list[tuple[int, tuple[Burst, int]]], chance: Dice) -> Iterator[tuple[int, Made]]:
-    named = {each.name: each for each in _sources()}
+def _sudden(bursts: list[tuple[int, tuple[Burst, int]]], chance: Dice) -> Iterator[tuple[int, DemoEvent]]:
+    named = {source.name: source for source in _sources()}
     for time, (burst, size) in bursts:
         source = named[burst.source]
         prepared = source.named[burst.operation]
         for person, seat in _cast(burst, source, prepared, size, chance):
             padding = chance.pick(prepared.paddings)
             scene = Scene(person, seat, clock.spelled(time), chance.below(1000), chance, padding)
-            yield time, _made(source.name, prepared, scene)
+            yield time, _event(source.name, prepared, scene)
 
 
 def _cast(burst: Burst, source: Source, prepared: Prepared, size: int, chance: Dice) -> Iterator[tuple[Person, Seat]]:
-    """One person at one seat; or many persons at risky seats."""
+    """One person at one seat, or many people at risky seats."""
     actors = prepared.operation.actors()
     if burst.many:
         exposed = [(person, seat) for person, seat in _seats(source, actors) if seat.address.risky]
@@ -130,9 +128,9 @@ def _seats(source: Source, actors: tuple[Person, ...]) -> Iterator[tuple[Person,
     return ((person, seat) for person in everyone.values() for seat in source.seats(person))
 
 
-def _made(source: str, prepared: Prepared, scene: Scene) -> Made:
-    extra = judged(prepared.operation, scene.seat, source, scene.chance)
-    return Made(source, orjson.dumps(prepared.event(scene)), extra)
+def _event(source: str, prepared: Prepared, scene: Scene) -> DemoEvent:
+    extra = with_policies(prepared.operation, scene.seat, source, scene.chance)
+    return DemoEvent(source, orjson.dumps(prepared.event(scene)), extra)
 
 
 @cache

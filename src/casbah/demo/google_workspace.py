@@ -1,5 +1,5 @@
-# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
-"""Made-up activities of Google's Reports API, in the source's own shape, each with one event inside."""
+# ruff: noqa: E501  (rows of a hand-aligned table)
+"""Made-up activities in the format of Google's Reports API, each with one nested event."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -60,7 +60,7 @@ def _login(row: Operation, scene: Scene) -> dict[str, Any]:
 
 
 def _drive(row: Operation, scene: Scene) -> dict[str, Any]:
-    """A change of access also says whose, and from what to what."""
+    """An event on a document; access changes also have the user, and the old and new access."""
     chance = scene.chance
     document = chance.pick(shared()) if chance.random() < _ON_A_TEAM_SITE else chance.pick(scene.person.documents)
     parameters: list[Row] = [

@@ -1,4 +1,4 @@
-"""Demo data on its way into a store: the real samples and the made-up events, through the same connectors as any other."""
+"""Turns demo data, real samples and made-up events, into new activities through the ordinary connectors."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from typing import Any
 
 from casbah.activity.new_activity import NewActivity
 from casbah.connectors import connectors
-from casbah.demo.generate import Made, made_up
+from casbah.demo.generate import DemoEvent, made_up
 from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector, Draft, Event, Ready, Recognised, Refusal
 from casbah.ingest.enrich.agents import classified
@@ -24,29 +24,29 @@ _PART = 2_000
 _PARTS_AHEAD = 4
 
 
-def sample_arrivals() -> Iterator[NewActivity]:
-    """The packaged real activities; `samples/README.md` says where they come from. Those without a time are left out."""
+def sample_activities() -> Iterator[NewActivity]:
+    """The packaged real activities (origins in `samples/README.md`), except those without a time."""
     with as_file(files("casbah.demo") / "samples") as folder:
         for page in pages([str(folder)], connectors=connectors()):
             items = new_activities(page.items, Enrichment())
             yield from (item for item in items if not isinstance(item, Refusal))
 
 
-def arrivals_of(made: Iterable[Made]) -> Iterator[NewActivity]:
-    """What made-up events become, with what enrichment would have added."""
-    known = {name: _Enriched(each) for name, each in connectors().items()}
-    for each in made:
-        enriched = known[each.source]
-        event = Event(each.event, jsontext.parse_object(each.event))
-        found = new_activities([Recognised(event, enriched.with_extra(each.extra))])
-        yield from (arrival for arrival in found if isinstance(arrival, NewActivity))
+def activities_of(events: Iterable[DemoEvent]) -> Iterator[NewActivity]:
+    """The new activities of made-up events, with what enrichment would have added."""
+    known = {name: _Enriched(connector) for name, connector in connectors().items()}
+    for demo in events:
+        enriched = known[demo.source]
+        event = Event(demo.event, jsontext.parse_object(demo.event))
+        activities = new_activities([Recognised(event, enriched.with_extra(demo.extra))])
+        yield from (activity for activity in activities if isinstance(activity, NewActivity))
 
 
-def made_up_arrivals(count: int, *, until_ms: int) -> Iterator[NewActivity]:
-    """Made-up activities, made and normalised in a process beside this one: storing them keeps this one busy enough."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as prepare_pool:
-        parts = (prepare_pool.submit(_part, count, until_ms, _PART) for _ in range(0, count, _PART))
-        ahead = deque(islice(parts, _PARTS_AHEAD))  # No more: what waits to be stored is in memory.
+def made_up_activities(count: int, *, until_ms: int) -> Iterator[NewActivity]:
+    """Made-up activities, generated and normalised in a worker process, so that this one is free to store them."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        parts = (executor.submit(_part, count, until_ms, _PART) for _ in range(0, count, _PART))
+        ahead = deque(islice(parts, _PARTS_AHEAD))  # Bounds memory: waiting parts are held there.
         while ahead:
             part = ahead.popleft().result()
             ahead.extend(islice(parts, 1))
@@ -54,18 +54,18 @@ def made_up_arrivals(count: int, *, until_ms: int) -> Iterator[NewActivity]:
 
 
 def _part(count: int, until_ms: int, size: int) -> list[NewActivity]:
-    """One part of the made-up activities; called with parts in order, so that it goes on where it was."""
+    """The next part of the made-up activities: the iterator lives on between calls in the worker process."""
     return list(islice(_running(count, until_ms), size))
 
 
 @cache
 def _running(count: int, until_ms: int) -> Iterator[NewActivity]:
-    return arrivals_of(made_up(count, until_ms=until_ms))
+    return activities_of(made_up(count, until_ms=until_ms))
 
 
 @dataclass(frozen=True, slots=True)
 class _Enriched:
-    """A connector whose drafts get more keys."""
+    """A connector whose drafts get additional keys."""
 
     connector: Connector
 
@@ -83,7 +83,7 @@ class _Enriched:
 
 
 def merged(keys: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """`keys` with `extra` in it, objects merged key by key; what `keys` says already stays."""
+    """Merge `extra` into a copy of `keys`, objects key by key. Existing values win."""
     result = dict(keys)
     for key, value in extra.items():
         known = result.get(key)

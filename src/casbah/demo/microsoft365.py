@@ -1,5 +1,5 @@
-# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
-"""Made-up events of Microsoft 365's unified audit log, in its own shape."""
+# ruff: noqa: E501  (rows of a hand-aligned table)
+"""Made-up events in the format of Microsoft 365's unified audit log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -16,7 +16,7 @@ _ORGANIZATION = "contoso.onmicrosoft.example"
 _SERVERS = ("AM0PR07MB3521 (15.20.9182.013)", "BN8PR12MB4790 (15.20.9160.021)", "LO2P265MB0991 (15.20.9137.017)")
 _USER_TYPES: Mapping[str, int] = {"admin": 2, "system": 3, "service": 5}
 _DELEGATES = 0.05
-_SAID_TO_FAIL = 0.5
+_STATUS_FAILED = 0.5
 _BY_PROGRAM = 0.3
 _GUESTS = 0.3
 _FOR_ANOTHER = frozenset({"SendAs", "SendOnBehalf"})
@@ -49,12 +49,12 @@ def _head(row: Operation, scene: Scene, status: str | None) -> dict[str, Any]:
 
 
 def _sign_in(row: Operation, scene: Scene) -> dict[str, Any]:
-    """A failure carries its error; one against the provider's answer is a Success all the same in real logs."""
+    """A sign-in. Failures have an error, but in real logs some still have the ResultStatus Success."""
     person, seat, chance = scene.person, scene.seat, scene.chance
     failed = row.name == "UserLoginFailed"
     error, number = chance.pick(LOGON_ERRORS) if failed else ("", "0")
     _, application = chance.pick(APPLICATIONS)
-    event = _directory_head(row, scene, "Failed" if failed and chance.random() < _SAID_TO_FAIL else "Success")
+    event = _directory_head(row, scene, "Failed" if failed and chance.random() < _STATUS_FAILED else "Success")
     event |= {
         "ExtendedProperties": [
             {"Name": "ResultStatusDetail", "Value": "UserError" if failed else "Success"},
@@ -133,13 +133,13 @@ def _cmdlet(row: Operation, scene: Scene) -> dict[str, Any]:
 
 
 def _with_port(scene: Scene) -> str:
-    """Exchange writes an address with a port."""
+    """The address with a port, as Exchange writes it."""
     address, port = scene.seat.address.text, scene.chance.below(50_000) + 10_000
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _mailbox(row: Operation, scene: Scene) -> dict[str, Any]:
-    """Now and then somebody opens, or writes from, the mailbox of another."""
+    """An event in a mailbox, sometimes in that of someone else."""
     person, chance = scene.person, scene.chance
     borrowed = row.name in _FOR_ANOTHER or chance.random() < _DELEGATES
     owner = chance.pick(staff()) if borrowed else person
@@ -223,7 +223,7 @@ def _folder(row: Operation, scene: Scene) -> dict[str, Any]:
 
 
 def _sharing(row: Operation, scene: Scene) -> dict[str, Any]:
-    """With colleagues mostly, else with guests and with addresses outside."""
+    """Sharing, mostly with colleagues, else with guests at external addresses."""
     chance = scene.chance
     document = chance.pick(scene.person.documents if row.part == "OneDrive" else shared())
     event = _item(row, scene, document) | {
@@ -305,9 +305,7 @@ _EDIT = "<Type>Edit</Type><MembersCanShareApplied>False</MembersCanShareApplied>
 
 
 def _operations() -> Iterator[Operation]:
-    """The profiled tenant ran the provider's own set-up for the most part and had few people in it; the boosts
-    give people their share.
-    """
+    """The operations. The boosts compensate for the profiled tenant, which had few people and mostly system events."""
     yield Operation("AzureActiveDirectory", "UserLoggedIn",    _sign_in, everyone, _conditions, 6.0, record_type=15)
     yield Operation("AzureActiveDirectory", "UserLoggedIn",    _sign_in, services, _conditions, 0.4, record_type=15)
     yield Operation("AzureActiveDirectory", "UserLoginFailed", _sign_in, everyone, _conditions, 2.2, 0.03, 15)

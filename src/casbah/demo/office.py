@@ -1,5 +1,5 @@
-# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
-"""What Microsoft 365 calls things: applications, errors of a log-on, mail folders, what cmdlets and the directory set."""
+# ruff: noqa: E501  (rows of a hand-aligned table)
+"""Names in Microsoft 365: applications, sign-in errors, mail folders, cmdlet parameters and directory properties."""
 
 # fmt: off
 APPLICATIONS = (

@@ -1,4 +1,4 @@
-"""What can be done: a row for each operation, and the same made ready to draw from."""
+"""Operations, and how they are prepared for drawing by frequency."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _VARIANTS = 16
 _LARGE_FROM = 14
 _SLOTS = 4_096
 
-# Keys that an event may lack without losing its meaning; how often each is there is in the profile.
+# Optional keys of an event. The profile has the share of events with each.
 _OPTIONAL = frozenset(
     {
         "AppId", "ApplicationDisplayName", "ApplicationId", "ClientAppId", "DeviceProperties",
@@ -26,7 +26,7 @@ _OPTIONAL = frozenset(
 
 
 class Scene(NamedTuple):
-    """Who does it, from where and when; `padding` is what the event is filled up with to a real one's size."""
+    """The person, place and time of an event; `padding` are rows that bring it to the size of a real one."""
 
     person: Person
     seat: Seat
@@ -40,9 +40,9 @@ class Scene(NamedTuple):
 class Operation:
     """One kind of event.
 
-    `part` is the workload, event source or application. An operation is as common as the square root of its
-    count in the profile, times `boost`; `like` names the row of the profile where it is not the operation's
-    own, and `seen` a count where the profile has none. `risk` is the share of its events that match a policy.
+    `part` is the workload, event source or application. The frequency is the square root of the count in the profile, times
+    `boost`; `like` names another row of the profile to use, and `seen` is a count if the profile has none. `risk` is the share
+    of events that match a policy.
     """
 
     part: str
@@ -60,23 +60,23 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An operation with its fillings, of which most make an event of the median size and a few a large one."""
+    """An operation with its paddings: most for an event of median size, a few for a large one."""
 
     operation: Operation
     paddings: tuple[Sequence[Row], ...]
     sometimes: tuple[tuple[str, float], ...]
 
     def event(self, scene: Scene) -> dict[str, Any]:
-        made = self.operation.make(self.operation, scene)
+        event = self.operation.make(self.operation, scene)
         for key, share in self.sometimes:
             if scene.chance.random() >= share:
-                made.pop(key, None)
-        return made
+                event.pop(key, None)
+        return event
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source's operations; `wheel` has each as often as it is common."""
+    """One source's operations; `wheel` repeats each by its frequency."""
 
     name: str
     wheel: tuple[Prepared, ...]
@@ -85,17 +85,17 @@ class Source:
 
 
 def source(name: str, operations: Iterable[Operation], seats: Callable[[Person], tuple[Seat, ...]]) -> Source:
-    """The operations of a source, weighed and filled after its profile."""
+    """Prepare the operations of a source by its profile."""
     profile = facts(name)
-    weighed = []
+    weighted = []
     named: dict[str, Prepared] = {}
     for row in operations:
         fact = profile[row.like or _key(name, row)]
         seen = row.seen or fact.names.get(row.name) or fact.seen
         prepared = _prepared(row, fact, seats)
-        weighed.append((prepared, sqrt(seen) * row.boost))
+        weighted.append((prepared, sqrt(seen) * row.boost))
         named.setdefault(row.name, prepared)
-    return Source(name, wheel(weighed, _SLOTS), named, seats)
+    return Source(name, wheel(weighted, _SLOTS), named, seats)
 
 
 def _key(source_name: str, row: Operation) -> str:
@@ -118,13 +118,13 @@ def _prepared(row: Operation, fact: Fact, seats: Callable[[Person], tuple[Seat, 
 
 
 def _filling(rows: Sequence[Row], size: float, chance: Dice) -> Sequence[Row]:
-    """As many different rows as come near the size, from a place in the table that chance names."""
-    found: list[Row] = []
+    """Distinct rows of about `size` bytes in total, from a random position in the table."""
+    filling: list[Row] = []
     start = chance.below(len(rows)) if rows else 0
     for row in [*rows[start:], *rows[:start]]:
         length = len(orjson.dumps(row)) + 1
         if size < length / 2:
             break
-        found.append(row)
+        filling.append(row)
         size -= length
-    return found
+    return filling

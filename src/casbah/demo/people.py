@@ -1,6 +1,6 @@
-"""The made-up company: some four hundred accounts named by role, with their seats and documents.
+"""The made-up company: about four hundred accounts named by role, with their seats and documents.
 
-The company is the same for every seed, so that two runs can be put into one store: only what people do differs.
+The company is the same for every seed, so that one store can hold several runs. Only the events differ.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,8 +44,8 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A person at an address with their programs: `name` is how these spell the person's name, `identity` is
-    CloudTrail's `userIdentity`, `extras` is what enrichment adds for each source.
+    """A person at an address with certain programs: `name` is the person's name as spelled there, `identity` is CloudTrail's
+    `userIdentity`, `extras` are the keys that enrichment adds, per source.
     """
 
     name: str
@@ -108,7 +108,7 @@ SYSTEMS = (
     "ServicePrincipal_3f1b6f0e-0d57-4ad3-a5d4-3d2c5a9b7e10",
     "app@sharepoint",
 )
-# Where each kind sits: how many of its sixteen seats are of which kind of address.
+# How many of the sixteen seats of each kind of account have which kind of address.
 HABITS: Mapping[str, Mapping[str, int]] = {
     "person":  {"office": 7, "home": 6, "hand": 2, "vpn": 1},
     "vip":     {"office": 5, "home": 4, "hand": 4, "travel": 2, "vpn": 1},
@@ -125,7 +125,7 @@ _JOINED = 0.3
 
 @cache
 def people() -> tuple[Person, ...]:
-    """Everybody who has a name of their own."""
+    """All accounts except the provider's system accounts."""
     chance = dice(_COMPANY_SEED)
     homes = wheel(((n, p.weight) for n, p in enumerate(place.PLACES)), 512)
     names = [(role, role.name.format(n + 1)) for role in ROLES for n in range(role.count)]
@@ -134,7 +134,7 @@ def people() -> tuple[Person, ...]:
 
 @cache
 def everyone() -> tuple[Person, ...]:
-    """Persons and guests as a wheel: a few do much, most do little (Zipf)."""
+    """People and guests as a wheel: a few are very active, most are not (Zipf)."""
     kinds = {"person", "vip", "admin", "guest"}
     ranked = shuffled((person for person in people() if person.kind in kinds), dice(_COMPANY_SEED + 1))
     return wheel((person, 1 / (rank + _HEAD) ** _ZIPF) for rank, person in enumerate(ranked))
@@ -142,7 +142,7 @@ def everyone() -> tuple[Person, ...]:
 
 @cache
 def staff() -> tuple[Person, ...]:
-    """Those who have an account of the company itself, with the same weights."""
+    """Like `everyone`, without guests."""
     return tuple(person for person in everyone() if person.kind != "guest")
 
 
@@ -158,16 +158,16 @@ def services() -> tuple[Person, ...]:
 
 @cache
 def systems() -> tuple[Person, ...]:
-    """The provider's own hands, which have neither address nor program."""
+    """The provider's system accounts, which have neither address nor user agent."""
     chance = dice(_COMPANY_SEED + 2)
     return tuple(_system(name, chance) for name in SYSTEMS)
 
 
 @cache
 def developers() -> tuple[Person, ...]:
-    """Who works in the cloud accounts: engineers, administrators and services."""
-    found = [p for p in people() if p.cloud]
-    return wheel((person, 1 / (rank + _HEAD)) for rank, person in enumerate(shuffled(found, dice(7))))
+    """The users of the cloud accounts, as a wheel: engineers, administrators and services."""
+    users = [p for p in people() if p.cloud]
+    return wheel((person, 1 / (rank + _HEAD)) for rank, person in enumerate(shuffled(users, dice(7))))
 
 
 def _person(role: Role, name: str, home: int, chance: Dice) -> Person:
@@ -208,7 +208,7 @@ def _seats(role: Role, name: str, home: int, chance: Dice) -> Iterator[Seat]:
         browser = chance.pick(hand) if kind == "hand" else usual
         if kind == "risky":
             browser = chance.pick(desk)
-        # Some phones write the name with a capital.
+        # Some phones capitalise the name.
         spelled = name[0].upper() + name[1:] if kind == "hand" else name
         known = tags if kind in {"office", "home", "admin", "vpn"} else ()
         seat = _seat(role, spelled, address, browser, known, chance)
@@ -216,7 +216,7 @@ def _seats(role: Role, name: str, home: int, chance: Dice) -> Iterator[Seat]:
 
 
 def _habits(role: Role, chance: Dice) -> Mapping[str, int]:
-    """A few travel, and a few accounts are also used from where no employee sits."""
+    """Seats per kind of address. A few people travel, and a few accounts are also used from risky addresses."""
     habits = dict(HABITS.get(role.kind, HABITS["person"]))
     if role.kind == "person" and chance.random() < _TRAVELS:
         habits |= {"travel": 2}
@@ -262,7 +262,7 @@ def _seat(
 
 
 def _extra(source: str, role: Role, address: place.Address, tags: tuple[str, ...]) -> Mapping[str, Any]:
-    """What an address table, the directory and device management know. Only Google has a unit for people."""
+    """Keys from address tables, the directory and device management. Only Google has organisational units."""
     extra: dict[str, Any] = {"streamId": STREAMS[source], **address.facts}
     if tags:
         extra["device"] = {**extra.get("device", {}), "tags": list(tags)}
@@ -273,7 +273,7 @@ def _extra(source: str, role: Role, address: place.Address, tags: tuple[str, ...
 
 
 def user_tags(role: Role) -> list[str]:
-    """The groups of a role: its department's, and what its kind brings."""
+    """The groups of a role, by department and kind."""
     if role.kind == "guest":
         return [EXTERNAL_TAG]
     kinds = {"admin": [ADMIN_TAG], "vip": [VIP_TAG]}
@@ -284,7 +284,7 @@ def user_tags(role: Role) -> list[str]:
 
 
 def _in_the_cloud(role: Role, name: str, seats: tuple[Seat, ...], chance: Dice) -> Iterator[Seat]:
-    """The same seats with an identity of the cloud account."""
+    """The distinct seats, with an identity in the cloud account."""
     if role.unit not in {"Engineering", "IT/Administration", "IT/Services"}:
         return
     identity = cloud.identity(name, role.kind, chance)

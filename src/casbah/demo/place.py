@@ -1,8 +1,8 @@
-# ruff: noqa: E501  (rows of a hand-aligned table are as long as they are)
-"""Where made-up people sit: addresses of the documentation ranges, each fixed to a place and an organisation.
+# ruff: noqa: E501  (rows of a hand-aligned table)
+"""The locations of made-up people: addresses reserved for documentation, each with a fixed place and organisation.
 
-Home and mobile addresses are of 192.0.2.0/24, 203.0.113.0/24 and 2001:db8::/32; offices have one public
-address of 198.51.100.0/24 and a private range; the last part of each range is cloud, VPN and risky addresses.
+Home and mobile addresses are in 192.0.2.0/24, 203.0.113.0/24 and 2001:db8::/32; offices have one public address in
+198.51.100.0/24 and a private range; the end of each range holds cloud, VPN and risky addresses.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _HOME_ADDRESSES = 199
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A city with its two access providers; `weight` is how many people live there."""
+    """A city with two access providers; `weight` is its share of people."""
 
     country: str
     city: str
@@ -40,7 +40,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Addresses that are not somebody's home."""
+    """Addresses other than home and mobile ones."""
 
     kind: str
     addresses: tuple[str, ...]
@@ -52,7 +52,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address, and what an address table would say of it, as keys of a record."""
+    """An address, and the keys of a record that an address table would add."""
 
     text: str
     kind: str
@@ -118,10 +118,10 @@ def homes() -> Mapping[int, tuple[Address, ...]]:
 @cache
 def networks() -> Mapping[str, tuple[Address, ...]]:
     """The other addresses by kind."""
-    found: dict[str, list[Address]] = {}
+    by_kind: dict[str, list[Address]] = {}
     for network in NETWORKS:
-        found.setdefault(network.kind, []).extend(_addresses(network))
-    return {kind: tuple(addresses) for kind, addresses in found.items()}
+        by_kind.setdefault(network.kind, []).extend(_addresses(network))
+    return {kind: tuple(addresses) for kind, addresses in by_kind.items()}
 
 
 def _homes(number: int) -> Iterator[Address]:
@@ -145,7 +145,7 @@ def _addresses(network: Network) -> Iterator[Address]:
 
 
 def _facts(number: int | None, organization: str, category: int, tags: tuple[str, ...]) -> dict[str, Any]:
-    """A private address belongs to an organisation, but to no place on the map."""
+    """The keys for an address. A private one has an organisation but no location."""
     location: dict[str, Any] = {"category": category, "categoryValue": CATEGORIES[category]}
     if tags:
         location["ipTags"] = list(tags)

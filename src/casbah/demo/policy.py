@@ -1,4 +1,4 @@
-"""What a policy engine would say of some activities: the policies they match, the alerts, what was done."""
+"""Simulates a policy engine: the policies that some activities match, their alerts, and the actions taken."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,8 +18,8 @@ _ALERTED = 0.2
 _ACTED_ON = 0.35
 
 
-def judged(operation: Operation, seat: Seat, source: str, chance: Dice) -> Mapping[str, Any]:
-    """What is known of the seat, and for a few activities a judgement on top; do not write to it."""
+def with_policies(operation: Operation, seat: Seat, source: str, chance: Dice) -> Mapping[str, Any]:
+    """The extra keys of a seat, for a few activities with policies. The result is shared: do not modify it."""
     extra = seat.extras[source]
     risk = operation.risk + _RISKY_ADDRESS * seat.address.risky
     if chance.random() >= risk:
@@ -27,9 +27,9 @@ def judged(operation: Operation, seat: Seat, source: str, chance: Dice) -> Mappi
     policies = [chance.pick(POLICIES)]
     if chance.random() < _SECOND_POLICY:
         policies = list(dict.fromkeys([*policies, chance.pick(POLICIES)]))
-    found: dict[str, Any] = {**extra, "policies": policies}
+    matched: dict[str, Any] = {**extra, "policies": policies}
     if chance.random() < _ALERTED:
-        found["alertIds"] = [f"0000ca5b00000000000a{chance.below(_ALERTS):04x}"]
+        matched["alertIds"] = [f"0000ca5b00000000000a{chance.below(_ALERTS):04x}"]
     if chance.random() < _ACTED_ON:
-        found["takenActions"] = [chance.pick(ACTIONS)]
-    return found
+        matched["takenActions"] = [chance.pick(ACTIONS)]
+    return matched

@@ -11,7 +11,7 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """How often an operation was seen, its sizes in bytes, and the keys that only a share of events has."""
+    """The count of an operation, its sizes in bytes (median, 95th percentile), and the shares of optional keys."""
 
     seen: int
     median: int
@@ -22,9 +22,7 @@ class Fact:
 
 @cache
 def facts(source: str) -> Mapping[str, Fact]:
-    """The profile of one source, by `<workload>|<record type>|<operation>`, event source, or
-    `<application>|<event>`.
-    """
+    """The profile of one source, by `<workload>|<record type>|<operation>`, event source, or `<application>|<event>`."""
     return {key: _fact(row) for key, row in _profile()[source].items()}
 
 
