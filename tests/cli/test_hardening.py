@@ -123,7 +123,7 @@ def test_brackets_in_a_cell_are_no_markup():
         pytest.param(["list", "--tenant", "é"], 1, "use 1 to 64 of a-z", id="a tenant that no header can carry"),
         pytest.param(["list", "--filter", b"text text \xff"], 1, "not UTF-8", id="bytes that are not text"),
         pytest.param(["list", "--all", "--json"], 2, "--ndjson", id="everything as one answer"),
-        pytest.param(["list", "--store", __file__], 2, "it is not a folder", id="a store that is a file"),
+        pytest.param(["list", "--store", __file__], 2, "not a folder", id="a store that is a file"),
         pytest.param(["token", "revoke", "nothing"], 1, "no token 'nothing'", id="a token that is not there"),
         pytest.param(["demo", "--count", "-1"], 2, "--count", id="fewer than none"),
     ],
