@@ -134,7 +134,7 @@ def test_cursors_of_another_tenant_and_of_a_later_state_are_refused(house: Appli
     later = changed(ask)["cursor"]
     store, high_water_mark = house.services.store, house.services.store.high_water_mark
     store.high_water_mark = lambda scope: high_water_mark(scope) - 1  # type: ignore[method-assign]
-    assert "begin anew" in ask("POST", PATH, json.dumps({"cursor": later}).encode()).json["detail"]
+    assert "start again" in ask("POST", PATH, json.dumps({"cursor": later}).encode()).json["detail"]
 
 
 # The stream, over a socket.
