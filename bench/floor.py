@@ -82,18 +82,18 @@ class Floor:
 
 def documents(records: Sequence[bytes], *, folder: Path) -> list[str]:
     """The documents that the store would make of records, packed as it would once it has learned from some."""
-    with tempfile.TemporaryDirectory(dir=folder) as prepare_pool:
-        payloads = RecordCodec(Path(prepare_pool))
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        codec = RecordCodec(Path(scratch))
         for record in records[:SAMPLES]:
-            payloads.pack(record)
-        payloads.learn()
-        return [_document(record, seq, payloads) for seq, record in enumerate(records, 1)]
+            codec.encode(record)
+        codec.learn()
+        return [_document(record, seq, codec) for seq, record in enumerate(records, 1)]
 
 
-def _document(record: bytes, seq: int, payloads: RecordCodec) -> str:
+def _document(record: bytes, seq: int, codec: RecordCodec) -> str:
     activity = orjson.loads(record)
     entry = prepared(NewActivity(activity["_id"], activity["timestamp"], record, activity, created=activity["created"]))
-    return document(entry, SequenceNumber(seq, activity["created"], seq), twins=(), packed=payloads.pack(record))
+    return document(entry, SequenceNumber(seq, activity["created"], seq), dedup_keys=(), packed=codec.encode(record))
 
 
 def ingest(made: Sequence[str], *, batch: int, folder: Path) -> float:

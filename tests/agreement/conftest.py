@@ -109,8 +109,8 @@ def _numbers(store: Store, query: Query) -> list[int]:
         body = {"sort": [{query.sort.name: "desc"}, {"seq": "desc"}], "size": query.limit, "_source": False}
         found = store._search(TENANT)._ask(query.predicate, body, NEVER)
         return [hit["sort"][1] for hit in found["hits"]["hits"]]
-    asked = store._tenant(TENANT).search._asked(query.predicate, descending=query.descending)
-    return [hit.seq for hit in search._first(query, asked, query.limit)]
+    queries = store._tenant(TENANT).search._queries(query.predicate, descending=query.descending)
+    return [hit.seq for hit in search._first(query, queries, query.limit)]
 
 
 def _compared(store: Store, names: list[str], records: list[dict[str, Any]]) -> Iterator[Compared]:

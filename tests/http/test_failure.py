@@ -60,7 +60,7 @@ def test_a_bug_in_making_a_document_is_500_with_its_traceback(opened, monkeypatc
 
 
 def partial_alone(whole):
-    return lambda self, batch, known, **_: whole(self, batch, known, alone=False)
+    return lambda self, batch, known, **_: whole(self, batch, known, is_single=False)
 
 
 @pytest.mark.parametrize(

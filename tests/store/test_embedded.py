@@ -82,7 +82,7 @@ def test_an_escaped_value_matches_itself_and_nothing_else(wanted: str, others: l
     writer.commit()
     index.reload()
     pattern = tantivy.Query.regex_query(SCHEMA, "t", escape(wanted))
-    assert index.tantivy_searcher().search(pattern, limit=1).count == 1
+    assert index.searcher().search(pattern, limit=1).count == 1
 
 
 @pytest.mark.parametrize("operator", ["contains", "startswith", "endswith"])

@@ -1,1 +1,1 @@
-"""The store in the process: tantivy, a directory a tenant, an index a period of time."""
+"""The in-process store: tantivy, one directory per tenant, one index per partition (period of time)."""

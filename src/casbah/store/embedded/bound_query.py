@@ -1,7 +1,7 @@
-"""One predicate asked of one view: how many, which come first, how they lie in time.
+"""One predicate on one partition: counts, first hits, histograms.
 
-The first of a broad query are found in a window at the end of time where they begin: as wide as should hold enough of them,
-and wider where it does not. So the newest hundred of a million cost little more than the newest hundred of a thousand.
+The first hits of a broad query are searched in a time window at the start of the sort order, wide enough to probably hold them,
+and wider if it does not. So the newest hundred of a million cost little more than the newest hundred of a thousand.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +24,10 @@ _COUNT_SIZE = 500
 _VALUE_SIZE = 80
 _BUCKET_SIZE = 120
 _SPARE = 2
-"""A window is chosen to hold so many times what is wanted, were the activities that match spread evenly."""
+"""A window should hold this many times the wanted hits, assuming that matches are spread evenly."""
 
 _NARROW = 3
-"""A window pays if it holds less than this part of the view."""
+"""A window pays off if it holds less than this fraction (1/n) of the partition."""
 
 _WIDER = 8
 _MOST_SPANS = 256
@@ -35,14 +35,14 @@ _MOST_SPANS = 256
 
 @dataclass(frozen=True)
 class BoundQuery:
-    """A predicate and a view, both as they were, and until when there is time."""
+    """A predicate, the partition searcher to run it on, and a deadline."""
 
     searcher: PartitionSearcher
     predicate: Predicate
     deadline: Deadline = NEVER
 
     def narrowed(self, further: Predicate) -> "BoundQuery":
-        """The same with one more condition."""
+        """The query with one more condition."""
         return BoundQuery(self.searcher, p.both(self.predicate, further), self.deadline)
 
     @cached_property
@@ -55,39 +55,39 @@ class BoundQuery:
         return _counted(self.searcher, self._resolved)
 
     def top(self, sort: Field, *, descending: bool, limit: int, offset: int = 0) -> list[Hit]:
-        """The first `limit` activities in the order of a sort field, after `offset`."""
-        there = min(limit, self.count() - offset)
-        if there <= 0:
+        """The first `limit` activities after `offset`, in the order of a sort field."""
+        available = min(limit, self.count() - offset)
+        if available <= 0:
             return []
-        asked, wanted = self._resolved, offset + there
+        predicate, wanted = self._resolved, offset + available
         for window in self._windows(sort, wanted, descending=descending):
             self.deadline.check()
-            within = every((asked, simplify(window, self.searcher.limits)))
+            within = every((predicate, simplify(window, self.searcher.limits)))
             if within == NOTHING:
                 continue
-            found = self.searcher.search(
-                render(within, self.searcher), sort.name, descending=descending, limit=there, offset=offset
+            hits = self.searcher.search(
+                render(within, self.searcher), sort.name, descending=descending, limit=available, offset=offset
             )
-            if len(found) == there:
-                return found
-        query = render(asked, self.searcher)
-        return self.searcher.search(query, sort.name, descending=descending, limit=there, offset=offset)
+            if len(hits) == available:
+                return hits
+        query = render(predicate, self.searcher)
+        return self.searcher.search(query, sort.name, descending=descending, limit=available, offset=offset)
 
     def numbered(self, *, after: int, last: int, limit: int) -> list[Hit]:
-        """The first activities in the order of storing, with numbers past `after` and up to `last`."""
+        """The first activities in sequence order, with numbers above `after` and up to `last`."""
         self.deadline.check()
         if self._resolved == NOTHING:
             return []
         return self.searcher.numbered(self.query, after=after, last=last, limit=limit)
 
     def stream(self, sort: Field, *, descending: bool) -> Iterator[Hit]:
-        """Every activity that matches, in order."""
+        """Every matching activity, in order."""
         if self._resolved == NOTHING:
             return iter(())
         return self.searcher.stream(self.query, sort.name, descending=descending)
 
     def moments(self, sort: Field, *, first: int, last: int, width: int) -> Mapping[int, int]:
-        """How many activities match in each `width` ms from `first` to `last` that has any, by its start."""
+        """Counts of the non-empty buckets of `width` ms from `first` to `last`, by their start."""
         self.deadline.check()
         within = every((self._resolved, simplify(p.Range(sort, first, last), self.searcher.limits)))
         if within == NOTHING:
@@ -97,29 +97,27 @@ class BoundQuery:
             lambda: self.searcher.histogram(
                 render(within, self.searcher), sort.name, offset=first % width, width=width
             ),
-            size=lambda made: _BUCKET_SIZE * len(made) + _size(within),
+            size=lambda buckets: _BUCKET_SIZE * len(buckets) + _size(within),
         )
 
     def tally(self, field: Field, *, prefix: str, limit: int) -> Sequence[tuple[Value, int]]:
-        """The values of a field that begin with `prefix` and how many activities that match have them, the most frequent
-        first.
-        """
+        """The values of a field that start with `prefix`, with their counts among the matches, most frequent first."""
         self.deadline.check()
         if self._resolved == NOTHING:
             return ()
         if field.kind is Kind.INT:
-            found = self.searcher.numbers(field.name, self.query)
-            return [(number, count) for number, count in found if str(number).startswith(prefix)]
+            counts = self.searcher.numbers(field.name, self.query)
+            return [(number, count) for number, count in counts if str(number).startswith(prefix)]
         known = self._resolved == EVERYTHING and self.searcher.untouched
         return self.searcher.tally(field.name, None if known else self.query, prefix=prefix, limit=limit)
 
     @property
     def query(self) -> Engine:
-        """What the engine is asked."""
+        """The tantivy query."""
         return render(self._resolved, self.searcher)
 
     def _windows(self, sort: Field, wanted: int, *, descending: bool) -> Iterator[p.Range]:
-        """Windows in which `wanted` matching activities should lie, each wider than the one before; none if none pays."""
+        """Ever wider windows that should hold `wanted` matches, as long as a window pays off."""
         held, count = self.searcher.held, max(self.count(), 1)
         need = wanted * _SPARE * held // count + 1
         while need * _NARROW < held:
@@ -129,21 +127,21 @@ class BoundQuery:
             need *= _WIDER
 
 
-def _counted(searcher: PartitionSearcher, asked: Predicate) -> int:
-    """How many activities match, remembered: a view does not change."""
-    if asked in (EVERYTHING, NOTHING):
-        return searcher.held if asked == EVERYTHING else 0
-    return searcher.counts.get(asked, lambda: _count(searcher, asked), size=lambda _: _size(asked))
+def _counted(searcher: PartitionSearcher, predicate: Predicate) -> int:
+    """The number of matches. Cached, since a searcher's view does not change."""
+    if predicate in (EVERYTHING, NOTHING):
+        return searcher.held if predicate == EVERYTHING else 0
+    return searcher.counts.get(predicate, lambda: _count(searcher, predicate), size=lambda _: _size(predicate))
 
 
-def _count(searcher: PartitionSearcher, asked: Predicate) -> int:
-    known = shortcut_count(searcher, asked, lambda part: _counted(searcher, rewritten(part, searcher)))
-    return searcher.matching(render(asked, searcher)) if known is None else known
+def _count(searcher: PartitionSearcher, predicate: Predicate) -> int:
+    known = shortcut_count(searcher, predicate, lambda part: _counted(searcher, rewritten(part, searcher)))
+    return searcher.matching(render(predicate, searcher)) if known is None else known
 
 
-def _size(asked: Predicate) -> int:
-    """Bytes that a predicate takes in memory, roughly."""
-    match asked:
+def _size(predicate: Predicate) -> int:
+    """The approximate size of a predicate in memory, in bytes."""
+    match predicate:
         case p.All(parts) | p.Any(parts):
             return _COUNT_SIZE + sum(map(_size, parts))
         case p.Not(part):
@@ -156,10 +154,10 @@ def _size(asked: Predicate) -> int:
             return _COUNT_SIZE
 
 
-def _edge(asked: Predicate, searcher: PartitionSearcher, sort: Field) -> p.Range:
-    """Between which moments what is asked can lie: the view's limits, narrowed by the query's own."""
+def _edge(predicate: Predicate, searcher: PartitionSearcher, sort: Field) -> p.Range:
+    """The time range that can hold matches: the partition's limits, narrowed by the query's own."""
     first, last = searcher.limits[sort.name]
-    for part in asked.parts if isinstance(asked, p.All) else (asked,):
+    for part in predicate.parts if isinstance(predicate, p.All) else (predicate,):
         if isinstance(part, p.Range) and part.field == sort:
             low, high = closed(part)
             first, last = max(first, first if low is None else low), min(last, last if high is None else high)
@@ -167,30 +165,30 @@ def _edge(asked: Predicate, searcher: PartitionSearcher, sort: Field) -> p.Range
 
 
 def _window(searcher: PartitionSearcher, edge: p.Range, need: int, *, descending: bool) -> p.Range | None:
-    """The window from where the order begins that holds about `need` activities of the view, or None if it is not found."""
-    spans = _walk(searcher, edge, s.COARSE_BITS, s.coarse(edge.field.name), need, descending=descending)
-    if spans is None:
+    """The window at the start of the order that holds about `need` activities of the partition, or None."""
+    reached = _first_spans(searcher, edge, s.COARSE_BITS, s.coarse(edge.field.name), need, descending=descending)
+    if reached is None:
         return None
-    last_one, size = spans
+    last_span, size = reached
     if size > need * _SPARE:
-        inner = _within(edge, last_one, s.COARSE_BITS)
-        finer = _walk(searcher, inner, s.FINE_BITS, s.fine(edge.field.name), need, descending=descending)
+        inner = _within(edge, last_span, s.COARSE_BITS)
+        finer = _first_spans(searcher, inner, s.FINE_BITS, s.fine(edge.field.name), need, descending=descending)
         if finer is not None:
             return _until(edge.field, finer[0], s.FINE_BITS, descending=descending)
-    return _until(edge.field, last_one, s.COARSE_BITS, descending=descending)
+    return _until(edge.field, last_span, s.COARSE_BITS, descending=descending)
 
 
-def _walk(
+def _first_spans(
     searcher: PartitionSearcher, edge: p.Range, bits: int, column: str, need: int, *, descending: bool
 ) -> tuple[int, int] | None:
-    """The span up to which at least `need` activities lie, and how many it has itself."""
+    """The span at which the running count reaches `need`, and its own count; None if too many spans."""
     first, last = (edge.low or 0) >> bits, (edge.high or 0) >> bits
     spans = range(last, first - 1, -1) if descending else range(first, last + 1)
-    found = 0
+    total = 0
     for span in spans[:_MOST_SPANS]:
         size = searcher.freq(column, span)
-        found += size
-        if found >= need:
+        total += size
+        if total >= need:
             return span, size
     return None
 

@@ -1,12 +1,12 @@
-"""What is deleted is gone at once from every answer, and by and by from the disk.
+"""Deletes hide an activity immediately; compaction later removes its bytes from disk.
 
-The engine only marks what is deleted, and lets go of it when it happens to merge a segment. So whatever else is in the period
-is written anew, some thousand activities at a time, each under its id, in its place and known by the same terms as before;
-a segment of which nothing is left goes with all its files. A period says on disk up to which number of storing it still
-has to be written anew, so that a restart goes on with it.
+Tantivy only marks deleted documents and drops them when it happens to merge a segment. So compaction rewrites the partition's
+other activities, some thousand at a time, each with the same id, position and dedup keys. A segment with no documents left is
+removed with all its files. A partition keeps a mark on disk, the sequence number up to which it still has to be rewritten, so
+compaction resumes after a restart.
 
-Numbers of storing are never given twice, even when those with the largest are deleted: cursors of the change feed are
-made of them. So the largest is on disk before anything is deleted.
+A sequence number is never reused, even if the activity with the largest is deleted, because change feed cursors contain them.
+So the largest is written to disk before anything is deleted.
 """
 
 import json
@@ -36,7 +36,7 @@ _MARK = "erasing.json"
 
 
 class Compaction:
-    """Deletes from one tenant's periods; to be called by the thread that writes."""
+    """Deletes from one tenant's partitions and purges them. For the writing thread."""
 
     def __init__(self, partitions: Partitions, *, writers: Writers, sequencer: Sequencer, reserve: Reserve) -> None:
         self._partitions = partitions
@@ -46,58 +46,58 @@ class Compaction:
         self._dedup_keys: tuple[Partition, int, Mapping[int, Sequence[str]]] | None = None
 
     def delete(self, predicate: Predicate) -> int:
-        """Delete what matches; how many activities that were."""
-        found = [
+        """Delete matching activities. Returns how many."""
+        queries = [
             (partition, BoundQuery(partition.searcher, predicate))
             for partition in self._partitions.all()
             if partition.searcher.held
         ]
-        counted = [(partition, asked, asked.count()) for partition, asked in found]
+        counted = [(partition, query, query.count()) for partition, query in queries]
         if any(count for _, _, count in counted):
             self._reserve.using(self._partitions.remember)
             self._partitions.codec.forget()
-        for partition, asked, count in counted:
+        for partition, query, count in counted:
             if count:
-                self._reserve.using(partial(self._delete, partition, asked))
+                self._reserve.using(partial(self._delete, partition, query))
         return sum(count for _, _, count in counted)
 
-    def _delete(self, partition: Partition, asked: BoundQuery) -> None:
+    def _delete(self, partition: Partition, query: BoundQuery) -> None:
         write_file(partition.folder / _MARK, json.dumps({"through": partition.last}).encode())
-        self._writers.write(partition, (), {}, last=partition.last, matching=asked.query)
+        self._writers.write(partition, (), {}, last=partition.last, matching=query.query)
 
     def compact(self) -> bool:
-        """Write some more activities anew in place of what lies beside the deleted; whether there is more to do."""
+        """Run one step of compaction. Returns whether there is more to do."""
         for partition in self._partitions.all():
             if (mark := partition.folder / _MARK).exists():
-                self._some_of(partition, mark)
+                self._step(partition, mark)
                 return True
         return False
 
-    def _some_of(self, partition: Partition, mark: Path) -> None:
+    def _step(self, partition: Partition, mark: Path) -> None:
         through = int(json.loads(mark.read_bytes())["through"])
         kept = partition.searcher.stored_until(through, limit=_AT_ONCE)
         if kept:
-            self._write_anew(partition, kept, self._dedup_keys_of(partition, through))
+            self._rewrite(partition, kept, self._dedup_keys_of(partition, through))
             return
         self._dedup_keys = None
         self._writers.tidy(partition)
         mark.unlink()
         sync_folder(mark.parent)
 
-    def _write_anew(
+    def _rewrite(
         self, partition: Partition, kept: Sequence[StoredRecord], dedup_keys: Mapping[int, Sequence[str]]
     ) -> None:
         fresh = [
-            (self._fresh(each, partition.number, dedup_keys), s.of_date_key(each.date_key, partition.number)[1])
-            for each in kept
+            (self._fresh(stored, partition.number, dedup_keys), s.of_date_key(stored.date_key, partition.number)[1])
+            for stored in kept
         ]
-        documents = (self._document(each, order) for each, order in fresh)
+        documents = (self._document(item, order) for item, order in fresh)
         self._writers.write(
             partition,
             documents,
             {},
-            last=max(each.stamp.seq for each, _ in fresh),
-            without=[s.identity(each.entry.id) for each, _ in fresh],
+            last=max(item.sequence.seq for item, _ in fresh),
+            without=[s.identity(item.entry.id) for item, _ in fresh],
         )
 
     def _fresh(self, kept: StoredRecord, number: int, dedup_keys: Mapping[int, Sequence[str]]) -> Fresh:
@@ -106,28 +106,28 @@ class Compaction:
         created = s.of_created_key(kept.created_key)
         name = identifier(activity["_id"]) or ""
         entry = prepared(NewActivity(name, timestamp, kept.record, activity, created=created))
-        stamp = self._sequencer.again(created, kept.created_key & (s.MOST_TIES - 1))
-        return Fresh(entry, tuple(dedup_keys.get(order, ())), stamp)
+        sequence = self._sequencer.again(created, kept.created_key & (s.MOST_TIES - 1))
+        return Fresh(entry, tuple(dedup_keys.get(order, ())), sequence)
 
     def _document(self, fresh: Fresh, order: int) -> str:
         packed = self._partitions.codec.encode(fresh.entry.record)
-        return document(fresh.entry, fresh.stamp, dedup_keys=fresh.dedup_keys, packed=packed, order=order)
+        return document(fresh.entry, fresh.sequence, dedup_keys=fresh.dedup_keys, packed=packed, order=order)
 
     def _dedup_keys_of(self, partition: Partition, through: int) -> Mapping[int, Sequence[str]]:
-        """The twin terms of a period's activities, by number of storing. Made once: it takes a search for each term."""
+        """The dedup keys of a partition's activities, by sequence number. Cached, as it takes a search per key."""
         if self._dedup_keys is None or self._dedup_keys[:2] != (partition, through):
             self._dedup_keys = partition, through, _dedup_keys(partition.searcher)
         return self._dedup_keys[2]
 
 
 def waiting(tenant: Path) -> bool:
-    """Whether something of a tenant's folder is still to be erased."""
+    """Whether a tenant's folder needs compaction."""
     return any(tenant.glob(f"{PERIODS}/*/{_MARK}"))
 
 
 def _dedup_keys(searcher: PartitionSearcher) -> Mapping[int, Sequence[str]]:
-    found: defaultdict[int, list[str]] = defaultdict(list)
+    keys: defaultdict[int, list[str]] = defaultdict(list)
     for term, _ in searcher.tantivy_searcher.terms_with_prefix("twin", ""):
         for number in searcher.numbers_of("twin", term):
-            found[number].append(term)
-    return found
+            keys[number].append(term)
+    return keys

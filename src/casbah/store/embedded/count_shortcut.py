@@ -1,7 +1,7 @@
-"""What can be said of a predicate without a search: how many activities match, exactly or about.
+"""Counting matches without a search, exactly or approximately.
 
-A term's count is in the engine's dictionary; the count of a negation is what is left of all; so many totals cost nothing
-(`docs/performance.md`). Everything here reads a resolved predicate (`resolve`) and asks the view for terms alone.
+The count of a term is in tantivy's dictionary, and the count of a negation is the total minus its part, so many totals are free
+(`docs/performance.md`). The functions here take a rewritten predicate (`rewrite`) and look up terms only.
 """
 
 from collections.abc import Callable
@@ -17,29 +17,29 @@ from casbah.store.embedded.searcher import PartitionSearcher
 Count = Callable[[Predicate], int]
 _UNCOUNTED = (Kind.MS, Kind.ADDRESS, Kind.WORDS)
 _CHEAPER = 2
-"""A negation is taken off what is left without it if it matches less than this part of that."""
+"""`A and not B` is counted as `A` minus `A and B` if B matches less than this fraction (1/n) of A."""
 
 
-def shortcut_count(searcher: PartitionSearcher, asked: Predicate, count: Count) -> int | None:
-    """How many activities match, if it follows from what is known; `count` counts what it follows from."""
-    if asked == EVERYTHING:
+def shortcut_count(searcher: PartitionSearcher, predicate: Predicate, count: Count) -> int | None:
+    """The exact number of matches, or None if it takes a search. `count` counts simpler predicates."""
+    if predicate == EVERYTHING:
         return searcher.held
-    if asked == NOTHING:
+    if predicate == NOTHING:
         return 0
-    if isinstance(asked, p.Not):
-        return searcher.held - count(asked.part)
-    return _from_terms(searcher, asked, count) if searcher.untouched else None
+    if isinstance(predicate, p.Not):
+        return searcher.held - count(predicate.part)
+    return _from_terms(searcher, predicate, count) if searcher.untouched else None
 
 
-def estimated_count(searcher: PartitionSearcher, asked: Predicate) -> int:  # noqa: PLR0911  one case a node
-    """About how many activities match: never fewer than do, but for windows of time, which are guessed."""
-    match asked:
+def estimated_count(searcher: PartitionSearcher, predicate: Predicate) -> int:  # noqa: PLR0911  one case a node
+    """An upper bound of the number of matches, except for time windows, which are estimated."""
+    match predicate:
         case p.Terms(field) if field.kind not in _UNCOUNTED:
-            return min(searcher.held, _sum(searcher, asked))
+            return min(searcher.held, _sum(searcher, predicate))
         case p.Present(field) | p.Other(field):
             return searcher.freq("has", field.name)
         case p.Range(field) if field.name in searcher.limits:
-            return _guessed(searcher, asked)
+            return _estimated_window(searcher, predicate)
         case p.Words(words):
             return min(searcher.freq(_WORD, word) for word in words)
         case p.Phrase(words, open_ended) if len(words) > open_ended:
@@ -55,14 +55,14 @@ def estimated_count(searcher: PartitionSearcher, asked: Predicate) -> int:  # no
 
 
 def single(searcher: PartitionSearcher, field: Field) -> bool:
-    """Whether no activity of the view has more than one value in a field, so that counts of its terms add up."""
+    """Whether every activity of the partition has at most one value in a field, so that counts of its terms add up."""
     return field.kind not in _UNCOUNTED and not searcher.sizes(field.name)
 
 
-def _from_terms(searcher: PartitionSearcher, asked: Predicate, count: Count) -> int | None:  # noqa: PLR0911  one case a node
-    match asked:
+def _from_terms(searcher: PartitionSearcher, predicate: Predicate, count: Count) -> int | None:  # noqa: PLR0911  one case a node
+    match predicate:
         case p.Terms(field, values) if single(searcher, field) or (len(values) == 1 and field.kind not in _UNCOUNTED):
-            return _sum(searcher, asked)
+            return _sum(searcher, predicate)
         case p.Other(field, values) if single(searcher, field):
             return searcher.freq("has", field.name) - _sum(searcher, p.Terms(field, values))
         case p.Present(field):
@@ -72,23 +72,23 @@ def _from_terms(searcher: PartitionSearcher, asked: Predicate, count: Count) -> 
         case p.Words((word,)) | p.Phrase((word,), False):
             return searcher.freq(_WORD, word)
         case p.Range(field) if field.name in s.SORTS:
-            return _over_spans(searcher, asked, count)
+            return _over_spans(searcher, predicate, count)
         case p.All(parts):
             return _less(searcher, parts, count)
         case _:
             return None
 
 
-def _sum(searcher: PartitionSearcher, asked: p.Terms) -> int:
+def _sum(searcher: PartitionSearcher, terms: p.Terms) -> int:
     return sum(
-        searcher.freq(asked.field.name, value)
-        for value in dict.fromkeys(asked.values)
+        searcher.freq(terms.field.name, value)
+        for value in dict.fromkeys(terms.values)
         if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT
     )
 
 
 def _less(searcher: PartitionSearcher, parts: tuple[Predicate, ...], count: Count) -> int | None:
-    """`A and not B` is `A` less `A and B`: quick where the first follows from terms and the second is rare."""
+    """`A and not B` as `A` minus `A and B`: fast if A follows from terms and B is rare."""
     negated = next((part for part in parts if isinstance(part, p.Not)), None)
     if negated is None:
         return None
@@ -98,27 +98,27 @@ def _less(searcher: PartitionSearcher, parts: tuple[Predicate, ...], count: Coun
     return count(rest) - count(every((rest, negated.part)))
 
 
-def _over_spans(searcher: PartitionSearcher, asked: p.Range, count: Count) -> int | None:
-    """Whole spans from their terms, and the rest of the first and the last one by counting."""
-    name, bits = asked.field.name, s.COARSE_BITS
+def _over_spans(searcher: PartitionSearcher, window: p.Range, count: Count) -> int | None:
+    """Whole spans from their terms; the partial spans at both ends by counting."""
+    name, bits = window.field.name, s.COARSE_BITS
     least, most = searcher.limits[name]
-    low, high = closed(asked)
+    low, high = closed(window)
     begin = least >> bits if low is None else -(-low >> bits)
     end = (most >> bits) + 1 if high is None else high + 1 >> bits
     if not 0 < end - begin <= _MOST_SPANS:
         return None
     rests = [
-        p.Range(asked.field, first, last)
+        p.Range(window.field, first, last)
         for first, last in ((low, (begin << bits) - 1), (end << bits, high))
         if first is not None and last is not None and first <= last
     ]
-    return sum(searcher.freq(s.coarse(name), each) for each in range(begin, end)) + sum(map(count, rests))
+    return sum(searcher.freq(s.coarse(name), span) for span in range(begin, end)) + sum(map(count, rests))
 
 
-def _guessed(searcher: PartitionSearcher, asked: p.Range) -> int:
-    """As if activities were spread evenly over the view's limits."""
-    least, most = searcher.limits[asked.field.name]
-    low, high = closed(asked)
+def _estimated_window(searcher: PartitionSearcher, window: p.Range) -> int:
+    """The estimate if activities were spread evenly over the partition's limits."""
+    least, most = searcher.limits[window.field.name]
+    low, high = closed(window)
     first, last = max(least, least if low is None else low), min(most, most if high is None else high)
     return 0 if first > last else max(1, round(searcher.held * (last - first + 1) / (most - least + 1)))
 

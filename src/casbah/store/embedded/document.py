@@ -1,6 +1,6 @@
-"""An activity on its way into the index: first all that needs no look at the store, then the document.
+"""The tantivy document of an activity.
 
-What storing adds (the stamp, the packed record) is spliced into the JSON of the columns.
+`columns` needs no store access; `document` then inserts what the store adds (sequence number, encoded record) into its JSON.
 """
 
 import base64
@@ -13,65 +13,65 @@ from casbah.activity.fields import FIELDS, Kind, Value
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import Reading, strings
 from casbah.activity.text import spaced_words
-from casbah.store import entry
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.entry import Prepared
+from casbah.store.entry import prepared as prepared_entry
 
 
 def prepared(new_activity: NewActivity) -> Prepared:
-    """All of an arrival that can be made ready before it is stored."""
-    return entry.prepared(new_activity, columns)
+    """A new activity, prepared for this store."""
+    return prepared_entry(new_activity, columns)
 
 
 def document(
-    made: Prepared, stamp: SequenceNumber, *, dedup_keys: Sequence[str], packed: bytes, order: int | None = None
+    entry: Prepared, sequence: SequenceNumber, *, dedup_keys: Sequence[str], packed: bytes, order: int | None = None
 ) -> str:
-    """The document as the JSON that the engine reads; bytes travel as base64.
+    """The document as JSON for tantivy, with bytes as base64.
 
-    `order` is the number under which it was first stored, if it is stored anew.
+    `order` is the sequence number it was first stored under, if this replaces a record.
     """
-    seq = stamp.seq if order is None else order
+    seq = sequence.seq if order is None else order
     added: dict[str, Any] = {
-        "created": stamp.created,
+        "created": sequence.created,
         "seq": seq,
-        "stored": stamp.seq,
-        "date_key": s.date_key(made.timestamp, seq),
-        "created_key": s.created_key(stamp.created, stamp.tiebreaker),
-        **s.spans("date", made.timestamp),
-        **s.spans("created", stamp.created),
+        "stored": sequence.seq,
+        "date_key": s.date_key(entry.timestamp, seq),
+        "created_key": s.created_key(sequence.created, sequence.tiebreaker),
+        **s.spans("date", entry.timestamp),
+        **s.spans("created", sequence.created),
         "record": base64.b64encode(packed).decode("ascii"),
     }
     if dedup_keys:
         added["twin"] = dedup_keys
-    return (made.columns[:-1] + b"," + orjson.dumps(added)[1:]).decode()
+    return (entry.columns[:-1] + b"," + orjson.dumps(added)[1:]).decode()
 
 
 def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
-    """What the index holds of an activity, but for what storing adds."""
+    """The indexed columns of an activity, except those that the store adds."""
     reading = Reading(activity)
-    made: dict[str, Any] = {"word": spaced_words(strings(activity))}
+    row: dict[str, Any] = {"word": spaced_words(strings(activity))}
     has = ["created"]
     for name, read in _LISTED:
-        found: Sequence[Value] = read(reading)
-        if not found:
+        values: Sequence[Value] = read(reading)
+        if not values:
             continue
-        made[name] = found
+        row[name] = values
         has.append(name)
-        if len(found) > 1:
-            made[name] = found = tuple(dict.fromkeys(found))
-            if len(found) > 1:
-                has.append(s.counted(name, len(found)))
+        if len(values) > 1:
+            row[name] = values = tuple(dict.fromkeys(values))
+            if len(values) > 1:
+                has.append(s.counted(name, len(values)))
     for name, column in _BACKWARDS:
-        if name in made:
-            made[column] = [value[::-1] for value in made[name]]
-            if len(made[name]) > 1:
-                has.append(s.counted(column, len(made[name])))
+        if name in row:
+            row[column] = [value[::-1] for value in row[name]]
+            if len(row[name]) > 1:
+                has.append(s.counted(column, len(row[name])))
     addresses = _ADDRESS.read(reading)
     if addresses:
-        made[_ADDRESS.name] = [s.column_value(_ADDRESS, address) for address in dict.fromkeys(addresses)]
-    made["has"] = has
-    return made
+        row[_ADDRESS.name] = [s.column_value(_ADDRESS, address) for address in dict.fromkeys(addresses)]
+    row["has"] = has
+    return row
 
 
 _LISTED = tuple(

@@ -1,8 +1,8 @@
-"""The most frequent values of a field among what matches, with exact counts.
+"""The most frequent values of a field among the matching activities, with exact counts.
 
-Each view gives its own most frequent values, from its dictionary in one pass. What several views say is added up; a value
-that a view has not named has at most the count of the last one that it has. When that leaves a value's place open, its
-counts are asked for; when too many places are open, the views name more.
+Each partition lists its own most frequent values, in one pass over its term dictionary, and the counts are added up. A value
+that a partition did not list has at most the count of its last listed value there. If that leaves a value's rank undecided, its
+missing counts are queried; if it leaves too many undecided, the partitions list more values.
 """
 
 from collections import Counter
@@ -17,65 +17,65 @@ from casbah.store.embedded.bound_query import BoundQuery
 _NAMED = 1_000
 _MORE = 8
 _SPARE = 4
-_MOST_ASKED = 200
+_MOST_UNDECIDED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """What one view has named: counts by value, and the most that a value can have that it has not named."""
+    """The values one partition listed, with counts, and the highest possible count of any other value."""
 
-    asked: BoundQuery
+    query: BoundQuery
     counts: dict[Value, int]
     rest: int
 
 
-def most_frequent(asked: Sequence[BoundQuery], field: Field, *, prefix: str, limit: int) -> list[FieldValue]:
-    """At most `limit` values that begin with `prefix`, the most frequent first, equals in the order of their values."""
+def most_frequent(queries: Sequence[BoundQuery], field: Field, *, prefix: str, limit: int) -> list[FieldValue]:
+    """At most `limit` values that start with `prefix`, most frequent first; ties in order of value."""
     reach = max(_NAMED, limit * _SPARE)
     while True:
-        named = [_named(each, field, prefix, reach) for each in asked]
-        found = _settled(named, field, limit)
-        if found is not None:
-            return found
+        candidates = [_candidates(query, field, prefix, reach) for query in queries]
+        values = _ranked(candidates, field, limit)
+        if values is not None:
+            return values
         reach *= _MORE
 
 
-def _named(asked: BoundQuery, field: Field, prefix: str, reach: int) -> _Candidates:
-    counts = dict(asked.tally(field, prefix=prefix, limit=reach))
-    return _Candidates(asked, counts, min(counts.values()) if len(counts) >= reach else 0)
+def _candidates(query: BoundQuery, field: Field, prefix: str, reach: int) -> _Candidates:
+    counts = dict(query.tally(field, prefix=prefix, limit=reach))
+    return _Candidates(query, counts, min(counts.values()) if len(counts) >= reach else 0)
 
 
-def _settled(named: Sequence[_Candidates], field: Field, limit: int) -> list[FieldValue] | None:
-    """The answer, if what is named settles it, with a few more counts perhaps."""
+def _ranked(candidates: Sequence[_Candidates], field: Field, limit: int) -> list[FieldValue] | None:
+    """The result, with a few more counts queried if needed; None if the candidates leave too much undecided."""
     least: Counter[Value] = Counter()
-    for each in named:
-        least.update(each.counts)
-    unnamed = sum(each.rest for each in named)
-    if not unnamed:
+    for part in candidates:
+        least.update(part.counts)
+    unlisted = sum(part.rest for part in candidates)
+    if not unlisted:
         return _first(least.items(), limit)
     counts = sorted(least.values(), reverse=True)
-    if len(counts) < limit or counts[limit - 1] <= unnamed:
+    if len(counts) < limit or counts[limit - 1] <= unlisted:
         return None
     enough = counts[limit - 1]
-    open_ones = [value for value in least if _at_most(named, value) >= enough]
-    if len(open_ones) > max(_MOST_ASKED, limit * _SPARE):
+    undecided = [value for value in least if _at_most(candidates, value) >= enough]
+    if len(undecided) > max(_MOST_UNDECIDED, limit * _SPARE):
         return None
-    return _first(((value, _counted(named, field, value)) for value in open_ones), limit)
+    return _first(((value, _counted(candidates, field, value)) for value in undecided), limit)
 
 
-def _at_most(named: Sequence[_Candidates], value: Value) -> int:
-    return sum(each.counts.get(value, each.rest) for each in named)
+def _at_most(candidates: Sequence[_Candidates], value: Value) -> int:
+    return sum(part.counts.get(value, part.rest) for part in candidates)
 
 
-def _counted(named: Sequence[_Candidates], field: Field, value: Value) -> int:
-    """The exact count: asked for where a view has not named the value and may have it."""
+def _counted(candidates: Sequence[_Candidates], field: Field, value: Value) -> int:
+    """The exact count. Queries the partitions that may have the value but did not list it."""
     one = p.Terms(field, (value,))
     return sum(
-        each.asked.narrowed(one).count() if each.rest and value not in each.counts else each.counts.get(value, 0)
-        for each in named
+        part.query.narrowed(one).count() if part.rest and value not in part.counts else part.counts.get(value, 0)
+        for part in candidates
     )
 
 
-def _first(found: Iterable[tuple[Value, int]], limit: int) -> list[FieldValue]:
-    ordered = sorted(found, key=lambda each: (-each[1], each[0]))
+def _first(counts: Iterable[tuple[Value, int]], limit: int) -> list[FieldValue]:
+    ordered = sorted(counts, key=lambda item: (-item[1], item[0]))
     return [FieldValue(value, count) for value, count in ordered[:limit]]

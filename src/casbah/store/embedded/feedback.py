@@ -1,4 +1,4 @@
-"""Feedback on activities: append-only, one small database a tenant, synced to disk at every entry."""
+"""Feedback on activities: append-only, one small SQLite database per tenant, synced to disk at every entry."""
 
 import sqlite3
 import threading
@@ -26,7 +26,7 @@ class Feedback:
         self._database: sqlite3.Connection | None = None
 
     def add(self, activity_id: str, entry: FeedbackEntry, *, most: int | None = None) -> bool:
-        """Append an entry; it is on disk on return. False where there are `most` already."""
+        """Append an entry; durable on return. Returns False if there are `most` entries already."""
         with self._lock, translate_io_errors():
             added = self._opened().execute(
                 "insert into feedback (activity, at, who, what) select ?, ?, ?, ?"
@@ -46,19 +46,19 @@ class Feedback:
             return tuple(FeedbackEntry(*row) for row in rows)
 
     def activities(self) -> Sequence[str]:
-        """The ids of all activities that have entries."""
+        """The ids of all activities with feedback."""
         if self._database is None and not self._file.exists():
             return ()
         with self._lock, translate_io_errors():
             return [row[0] for row in self._opened().execute("select distinct activity from feedback")]
 
     def forget(self, activity_id: str) -> None:
-        """Delete the entries of an activity; on disk on return."""
+        """Delete the entries of an activity; durable on return."""
         with self._lock, translate_io_errors():
             self._opened().execute("delete from feedback where activity = ?", (activity_id,))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         with self._lock:
             if self._database is not None:
                 self._database.close()

@@ -1,8 +1,8 @@
-"""The embedded store in a process beside the one that owns it: it reads what the owner has stored, and has the owner store.
+"""A read replica of the embedded store in another process. It reads the owner's files and forwards inserts to the owner.
 
-What the owner acknowledges is in view here from that moment on: with every change it counts one further in memory that both
-share, before it tells anybody. Who finds the count moved asks the owner how its periods stand, and looks again at those that
-have changed.
+Whatever the owner acknowledges is visible here from then on. On every change the owner increments a counter in shared memory,
+before it answers anyone. A replica that sees a new count asks the owner for the state of its partitions and reloads the changed
+ones.
 """
 
 import threading
@@ -32,24 +32,24 @@ from casbah.store.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What a process must be given to follow a store: where its tenants lie, and how often it has changed."""
+    """What a replica needs: the folder of the tenants, and the shared counter of changes."""
 
     folder: Path
     changes: SharedCount
 
 
 class Owner(Protocol):
-    """What one who follows needs of the store's owner; an `EmbeddedStore` is one."""
+    """What a replica needs of the owner, which is an `EmbeddedStore`."""
 
     def state(self, tenant: str, /) -> State:
-        """How a tenant's periods stand."""
+        """The state of a tenant's partitions."""
 
     def insert_soon(self, entries: Sequence[Prepared], scope: Scope, /) -> Future[Inserted]:
         """See `Store.insert_soon`."""
 
 
 class FollowingStore(Reading):
-    """See `Store`. What is neither reading nor inserting, only the owner does."""
+    """See `Store`. Supports reads and inserts only; the owner does everything else."""
 
     is_remote = False
     prepare = staticmethod(prepared)
@@ -70,7 +70,7 @@ class FollowingStore(Reading):
         scope: Scope,
         /,
         *,
-        urgent: bool = False,  # noqa: ARG002  nothing of that is brought here
+        urgent: bool = False,  # noqa: ARG002  urgent batches are not inserted here
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         self._tenants.present(scope.tenant)  # Raises StoreClosedError.
@@ -81,7 +81,7 @@ class FollowingStore(Reading):
         return self._search(scope).fetch(activity_id)
 
     def keep_up(self) -> None:
-        """Take into view what has changed, of every tenant that somebody has asked for: what was erased is let go of."""
+        """Reload what has changed in every open tenant, which releases files that compaction removed."""
         for tenant in self._tenants.all():
             tenant.searchers()
 
@@ -102,15 +102,15 @@ class FollowingStore(Reading):
         tenant.searchers()
         return tenant
 
-    def _not_here(self, *_: Any, **__: Any) -> NoReturn:
+    def _unsupported(self, *_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("only the process that owns the store does this")
 
-    replace = delete = compact = snapshot = _not_here
-    changes = high_water_mark = add_feedback = feedback = ids_with_feedback = tenants = unwritable = _not_here
+    replace = delete = compact = snapshot = _unsupported
+    changes = high_water_mark = add_feedback = feedback = ids_with_feedback = tenants = unwritable = _unsupported
 
 
 class _Tenant:
-    """One tenant's periods, as the owner has them."""
+    """One tenant's partitions, as the owner has them."""
 
     def __init__(self, name: str, followed: Followed, state: Callable[[str], State], cache: Cache) -> None:
         self._name = name
@@ -124,15 +124,15 @@ class _Tenant:
         self._partitions: dict[int, Partition] = {}
 
     def searchers(self) -> Sequence[PartitionSearcher]:
-        """Every period as the owner sees it, or later; oldest first."""
+        """Every partition as the owner sees it, or later; oldest first."""
         with self._looking:
-            changes = self._changes.value  # Before anything is looked at: what comes meanwhile is looked at next time.
+            changes = self._changes.value  # Read first, so that changes made meanwhile are seen next time.
             if changes != self._looked_at:
                 self._look()
                 self._looked_at = changes
             for partition in self._partitions.values():
                 if partition.searcher.handed_out > MOST_HANDED_OUT:
-                    # What is opened anew may hold more, so all of it is looked at.
+                    # A reopened index may hold more, so reload it fully.
                     partition.follow(partial(self._limits, partition.number))
             return [self._partitions[number].searcher for number in sorted(self._partitions)]
 
@@ -148,5 +148,5 @@ class _Tenant:
                 partition.follow(limits)
             partition.generation = generation
 
-    def _limits(self, wanted: int) -> Limits:
-        return next(limits for number, _, limits in self._state(self._name) if number == wanted)
+    def _limits(self, number: int) -> Limits:
+        return next(limits for candidate, _, limits in self._state(self._name) if candidate == number)

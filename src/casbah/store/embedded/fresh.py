@@ -1,4 +1,4 @@
-"""Something on its way into a period."""
+"""An activity about to be written to a partition."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from casbah.store.entry import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Something to store: its entry under the id to store it by, its twin terms, and its stamp."""
+    """An activity to write: the entry under its final id, its dedup keys, and its sequence number."""
 
     entry: Prepared
     dedup_keys: tuple[str, ...]
-    stamp: SequenceNumber
+    sequence: SequenceNumber

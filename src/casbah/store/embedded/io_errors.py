@@ -1,4 +1,4 @@
-"""Errors of the disk, which the engine reports as ValueError in words of its own."""
+"""Disk errors, which tantivy reports as ValueError with messages of its own."""
 
 import logging
 import os
@@ -12,13 +12,14 @@ from casbah.failure import is_database_error, is_disk_error
 
 _log = logging.getLogger("casbah.store")
 _NUMBER = re.compile(r"\(os error (\d+)\)|\bcode: (\d+), kind: ")
-"""How the engine's texts give the system's error number."""
+"""How tantivy's messages contain the errno."""
 
 
 @contextmanager
 def translate_io_errors() -> Iterator[None]:
-    """Around calls of the engine and the system alone: an error of the disk goes to the log with its cause, and becomes
-    UnwritableError. Any other error is a bug and passes as it is.
+    """Translate disk errors to UnwritableError and log their cause. Other errors are bugs and pass unchanged.
+
+    Wrap calls to tantivy, SQLite and the system only.
     """
     try:
         yield
@@ -31,13 +32,13 @@ def translate_io_errors() -> Iterator[None]:
 
 
 def io_error(error: OSError | ValueError | sqlite3.Error) -> OSError | sqlite3.Error | None:
-    """The disk's error that another one tells of; None where it tells of none."""
+    """The disk error behind an error, or None."""
     if isinstance(error, sqlite3.Error):
         return error if is_database_error(error) else None
     if isinstance(error, ValueError):
-        found = _NUMBER.search(str(error))
-        if found is None:
+        match = _NUMBER.search(str(error))
+        if match is None:
             return None
-        number = int(found[1] or found[2])
+        number = int(match[1] or match[2])
         error = OSError(number, os.strerror(number))
     return error if is_disk_error(error) else None

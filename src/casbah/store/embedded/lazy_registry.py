@@ -1,4 +1,4 @@
-"""Things with a name that are opened once and then used by all. While one is being opened, no other is held up."""
+"""Named items, opened on first use and then shared. Opening one does not block the others."""
 
 import threading
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from typing import Generic, TypeVar
 from casbah.errors import StoreClosedError
 
 _MOST_AT_ONCE = 16
-"""How many may be opened at once for callers that do not wait in a thread of their own."""
+"""How many items may be opened concurrently in the background."""
 
 Item = TypeVar("Item")
 
 
 class LazyRegistry(Generic[Item]):
-    """Open items by name; `opening` opens one. Any thread may call. Methods raise StoreClosedError once it is closed.
+    """Open items by name; `opening` opens one. Thread-safe. Methods raise StoreClosedError after `close`.
 
-    An error of `opening` goes to all who wait for that item, and is not kept: the next caller tries again.
+    An error from `opening` goes to all callers waiting for that item and is not cached: the next call tries again.
     """
 
     def __init__(self, opening: Callable[[str], Item]) -> None:
@@ -28,13 +28,13 @@ class LazyRegistry(Generic[Item]):
         self._closed = False
 
     def present(self, name: str) -> Item | None:
-        """The item, if it is open."""
+        """The item if it is open, else None."""
         with self._lock:
             self._check()
             return self._items.get(name)
 
     def get(self, name: str) -> Item:
-        """The item, opened by this thread or another one."""
+        """The item. Opens it, or waits for a thread that is opening it."""
         with self._lock:
             self._check()
             if name in self._items:
@@ -45,14 +45,14 @@ class LazyRegistry(Generic[Item]):
         return future.result()
 
     def opening(self, name: str) -> Future[Item] | None:
-        """Open the item in a thread, for callers that must not wait. None where there is nothing to wait for: it is open, or
-        all is closed, which the call that asks for the item says.
+        """Open the item in the background. None if there is nothing to wait for: it is open, or the registry is closed (which
+        the later call for the item reports).
         """
         with self._lock:
             return None if self._closed or name in self._items else self._opened_by_pool(name)
 
     def soon(self, name: str) -> Future[Item]:
-        """The item, opened in a thread if it is not open."""
+        """The item, opened in the background if it is not open."""
         with self._lock:
             self._check()
             if name not in self._items:
@@ -62,12 +62,12 @@ class LazyRegistry(Generic[Item]):
             return future
 
     def all(self) -> list[Item]:
-        """Those that are open."""
+        """The open items."""
         with self._lock:
             return list(self._items.values())
 
     def close(self) -> list[Item] | None:
-        """Open no more, and wait for those being opened; all that are open, or None where it was closed before."""
+        """Stop opening and wait for items being opened. Returns the open items, or None if already closed."""
         with self._lock:
             if self._closed:
                 return None
@@ -84,17 +84,17 @@ class LazyRegistry(Generic[Item]):
         return future
 
     def _future(self, name: str) -> tuple[Future[Item], bool]:
-        """The one that will have the item, and whether it is new: then the caller sees to the opening."""
+        """The item's pending future, and whether it is new, in which case the caller must open the item."""
         if name in self._pending:
             return self._pending[name], False
         future = self._pending[name] = Future[Item]()
-        future.set_running_or_notify_cancel()  # Others wait for it too: one who gives up cannot cancel it.
+        future.set_running_or_notify_cancel()  # It is shared, so no caller may cancel it.
         return future, True
 
     def _open(self, name: str, future: Future[Item]) -> None:
         try:
             item = self._opening(name)
-        except BaseException as error:  # noqa: BLE001  whatever it is, the engine's panics too, those who wait must get it
+        except BaseException as error:  # noqa: BLE001  waiting callers need every error, engine panics included
             with self._lock:
                 del self._pending[name]
             future.set_exception(error)

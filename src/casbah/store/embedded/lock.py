@@ -1,4 +1,4 @@
-"""One process owns a data directory: the lock is the operating system's, so it goes with the process however that ends."""
+"""One process owns a data directory. The operating system releases the lock when the process ends, however it ends."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ from casbah.errors import StoreLockedError
 
 
 class Lock:
-    """Held from construction to `release`. Raises StoreLockedError naming the process that holds it."""
+    """Held from construction to `release`. Raises StoreLockedError, which names the process that holds it."""
 
     def __init__(self, folder: Path) -> None:
         self._handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -22,5 +22,5 @@ class Lock:
         os.pwrite(self._handle, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
-        """Let another process have it."""
+        """Release the lock."""
         os.close(self._handle)

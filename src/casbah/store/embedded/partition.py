@@ -1,4 +1,4 @@
-"""One period of one tenant: an index directory and what it holds now. How it is asked is `tantivy_searcher`'s."""
+"""A partition: the index of one tenant's activities in one period of time. Queries go through its `searcher`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +14,11 @@ from casbah.store.embedded.searcher import Limits, PartitionSearcher, extremes, 
 
 
 class Partition:
-    """The index of one period on disk. One thread writes at a time; views may be taken by any.
+    """The index of one partition on disk. One thread writes at a time; any thread may take the `searcher`.
 
-    `last` is the largest number of storing that is in view. `pending` are the limits of a commit that was
-    begun and may be on disk without being in view: one can succeed and still end in an error. `limits` asks the process that
-    writes, if this one only reads; without, they are looked up.
+    `last` is the largest visible sequence number. `pending` holds the limits of a commit that may be on disk but is not visible
+    yet: a commit can succeed and still end in an error. In a process that only reads, `limits` fetches them from the writer;
+    by default they are looked up in the index.
     """
 
     def __init__(
@@ -46,46 +46,47 @@ class Partition:
             self.index.reload()
         self._limits, self.last = extremes(self.index.searcher()) if limits is None else (limits(), 0)
         self.pending: Limits | None = None
-        self.searcher = self._seen()
+        self.searcher = self._new_searcher()
 
     def refresh(self, last: int | None = None) -> None:
-        """Take what is committed into view; `last` is its largest number of storing, looked up where nobody knows."""
+        """Make the latest commit visible. `last` is its largest sequence number, looked up if None."""
         with translate_io_errors():
             self.index.reload()
         self.last = max(self.last, latest(self.index.searcher()) if last is None else last)
         self._limits = _both(self._limits, self.pending or {})
         self.pending = None
         self.generation += 1
-        self._changed()  # Before it is in view here, so that nobody who has seen it here sees less in another process.
-        before, self.searcher = self.searcher, self._seen()
+        self._changed()  # Before it is visible here, so that a client that has seen it here sees it in other processes too.
+        before, self.searcher = self.searcher, self._new_searcher()
         self._cache.forget(before.name)
 
     def follow(self, limits: Callable[[], Limits]) -> None:
-        """Take into view what another process has committed. Its limits are asked for afterwards: those from before could be
-        too narrow for what it has committed in between.
+        """Make visible what another process has committed.
+
+        `limits` is called after the reload: earlier limits could be too narrow for commits made in between.
         """
         with translate_io_errors():
             self.index.reload()
         self._limits = limits()
-        before, self.searcher = self.searcher, self._seen()
+        before, self.searcher = self.searcher, self._new_searcher()
         self._cache.forget(before.name)
 
     @property
     def reach(self) -> Limits:
-        """Between which moments all lies that is in view or may be on disk.
+        """The limits of everything that is visible or may be on disk.
 
-        Any thread may ask, so `pending` is looked at first: `refresh` takes it into the limits before it lets go of it.
+        Thread-safe, because it reads `pending` first: `refresh` merges it into the limits before clearing it.
         """
         pending = self.pending or {}
         return _both(self._limits, pending)
 
     def shed(self) -> None:
-        """Let go of the records that the engine keeps unpacked; for the thread that writes, where nothing is pending."""
+        """Free the decompressed blocks that tantivy caches. For the writing thread, when nothing is pending."""
         with translate_io_errors():
             self.index.reload()
         self.searcher = self.searcher.renewed(self.index.searcher())
 
-    def _seen(self) -> PartitionSearcher:
+    def _new_searcher(self) -> PartitionSearcher:
         return PartitionSearcher(
             self.number,
             tantivy_searcher=self.index.searcher(),
@@ -100,8 +101,8 @@ def _both(some: Limits, more: Limits) -> Limits:
     """The limits of two sets of activities together."""
     return {
         name: (
-            min(each[name][0] for each in (some, more) if name in each),
-            max(each[name][1] for each in (some, more) if name in each),
+            min(limits[name][0] for limits in (some, more) if name in limits),
+            max(limits[name][1] for limits in (some, more) if name in limits),
         )
         for name in {**some, **more}
     }

@@ -1,4 +1,4 @@
-"""The periods of one tenant: a folder of numbered index directories."""
+"""The partitions of one tenant: a folder of numbered index directories."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -11,18 +11,18 @@ from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
 
 MOST_HANDED_OUT = 50_000
-"""After so many records a period's engine is made to forget them: a scan reads each once, and there are many periods."""
+"""After a scan has read this many records, a partition frees tantivy's cached blocks: a scan reads each record only once."""
 
 State = Sequence[tuple[int, int, Limits]]
-"""Of each period: its number, how often what is in view has changed, and the limits of what is on disk or will be next."""
+"""For each partition: its number, its generation (grows with each visible change), and limits that cover pending commits."""
 
 PERIODS, DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
 
 
 class Partitions:
-    """Every period there is, and a new one where something is to be stored. One thread makes periods; any may read.
+    """All partitions, created on demand. Only one thread may create partitions; any thread may read.
 
-    `changed` is called by whoever writes, before what was written is in view.
+    `changed` is called by the writing thread, before a commit becomes visible.
     """
 
     def __init__(self, tenant: Path, *, cache: Cache, changed: Callable[[], None] = lambda: None) -> None:
@@ -36,55 +36,55 @@ class Partitions:
         self.codec.held = sum(searcher.held for searcher in self.searchers())
 
     def searchers(self) -> list[PartitionSearcher]:
-        """Every period as it is now, oldest first."""
+        """The current searcher of every partition, oldest first."""
         return [self._partitions[number].searcher for number in sorted(self._partitions)]
 
     def state(self) -> State:
-        """What is in view, for another process to take into its own."""
-        return [(number, each.generation, each.reach) for number, each in self._partitions.items()]
+        """What is visible, for other processes to catch up with."""
+        return [(number, partition.generation, partition.reach) for number, partition in self._partitions.items()]
 
     @property
     def last(self) -> int:
-        """The largest number of storing that is in view, or was before activities were deleted."""
+        """The largest sequence number that is, or before deletions was, visible."""
         return max(self._remembered, *(partition.last for partition in self._partitions.values()), 0)
 
     def remember(self) -> None:
-        """Keep the largest number of storing on disk, whatever will be deleted."""
+        """Write the largest sequence number to disk, so that it survives deletions."""
         self._remembered = self.last
         write_file(self._numbering, json.dumps({"last": self._remembered}).encode())
 
     @property
     def pending(self) -> bool:
-        """Whether something may be on disk and is not in view."""
+        """Whether a commit may be on disk without being visible."""
         return any(partition.pending is not None for partition in self._partitions.values())
 
     def catch_up(self) -> None:
-        """Take into view what is on disk and may not be."""
+        """Make pending commits visible."""
         for partition in self._partitions.values():
             if partition.pending is not None:
                 partition.refresh()
 
     @property
     def crowded(self) -> bool:
-        """Whether scans have left much in memory that nobody will ask for soon."""
+        """Whether scans have left many unneeded blocks in memory."""
         return any(partition.searcher.handed_out > MOST_HANDED_OUT for partition in self._partitions.values())
 
     def shed(self) -> None:
-        """Let go of it."""
+        """Free the cached blocks of partitions that scans have read much of."""
         for partition in self._partitions.values():
             if partition.searcher.handed_out > MOST_HANDED_OUT:
                 partition.shed()
 
     def all(self) -> list[Partition]:
-        """Every period, oldest first."""
+        """Every partition, oldest first."""
         return [self._partitions[number] for number in sorted(self._partitions)]
 
     def holding(self, number: int) -> Partition | None:
-        """The period of that number, if it is there."""
+        """The partition with that number, or None."""
         return self._partitions.get(number)
 
     def of(self, number: int) -> Partition:
-        """The period of that number, made if it is not there."""
+        """The partition with that number, created if missing."""
         if number not in self._partitions:
             self._partitions = {**self._partitions, number: self._opened(number, f"{number:04d}")}
         return self._partitions[number]
@@ -95,4 +95,4 @@ class Partitions:
 
 def _numbered(folder: Path) -> Iterator[tuple[int, str]]:
     if folder.is_dir():
-        yield from sorted((int(each.name), each.name) for each in folder.iterdir() if each.name.isdigit())
+        yield from sorted((int(entry.name), entry.name) for entry in folder.iterdir() if entry.name.isdigit())

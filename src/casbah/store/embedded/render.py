@@ -1,5 +1,6 @@
-"""From a predicate to a tantivy query. It decides nothing but the cheaper of two ways to say the same: what a predicate
-means is `activity.matching`'s.
+"""Renders a predicate as a tantivy query.
+
+`activity.matching` defines what a predicate means; this module only picks the cheaper of equivalent queries.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,26 +20,26 @@ from casbah.store.embedded.searcher import PartitionSearcher
 _FEW_EXPANSIONS = 50
 _ANYTHING = "(?s:.)*"
 _MOST_PATTERN_BYTES = 200
-"""The engine compiles a pattern of some 500 bytes, and refuses a longer one; half of that is quick, too."""
+"""Tantivy refuses patterns of more than some 500 bytes; half of that compiles quickly."""
 _SHORT = 50
 _MOST_SINGLY = 32
-"""So many terms are looked up one by one; for a set of them the engine walks through its dictionary."""
+"""Up to this many terms are candidates up one by one; for a larger set tantivy scans its dictionary."""
 
 _MOST_ADDRESS = 2**128 - 1
 
-# What a window of time costs in microseconds, about: as a walk over the column (for each activity of the view, but no more
-# than so much for each that is looked at), and as terms of spans (for each activity in the window, and to begin with).
+# The approximate cost of a time window in microseconds. As a column scan: _COLUMN per activity of the partition, but at most
+# _LOOK per candidate. As span terms: _SPANS, plus _SPAN per activity in the window.
 _COLUMN, _LOOK, _SPAN, _SPANS = 0.004, 1.0, 0.008, 20.0
 _LEVELS = ((s.coarse, s.COARSE_BITS), (s.fine, s.FINE_BITS))
 
 
 def escape(text: str) -> str:
-    """A pattern that matches `text` and nothing else: the only place where a value becomes part of a pattern."""
+    """A pattern that matches exactly `text`. The only place where a value becomes part of a pattern."""
     return "".join(char if char.isalnum() else f"\\x{{{ord(char):x}}}" for char in text)
 
 
 def render(predicate: Predicate, searcher: PartitionSearcher) -> Engine:
-    """The tantivy query that finds what `predicate` means; the view tells which terms there are."""
+    """The tantivy query for `predicate`; the searcher knows the partition's terms."""
     return _Renderer(searcher).render(predicate)
 
 
@@ -59,7 +60,7 @@ def _except(query: Engine, among: Engine | None = None) -> Engine:
 
 
 class _Renderer:
-    """One rendering, and a method a node."""
+    """One method per kind of node."""
 
     def __init__(self, searcher: PartitionSearcher) -> None:
         self._searcher = searcher
@@ -96,26 +97,26 @@ class _Renderer:
                 return self._phrase(predicate)
 
     def _parts(self, parts: Sequence[Predicate]) -> Iterator[Engine]:
-        """The parts of a conjunction: the rarest of them says how much a window of time would have to look at."""
+        """The parts of a conjunction. The rarest one bounds how many candidates a time window must check."""
         windows = [part for part in parts if isinstance(part, p.Range) and part.field.name in self._searcher.limits]
         others = [part for part in parts if part not in windows]
         yield from map(self.render, others)
-        looked = (
+        candidates = (
             min((estimated_count(self._searcher, part) for part in others), default=self._searcher.held)
             if windows
             else 0
         )
         for window in windows:
-            yield self._window(window, looked=looked)
+            yield self._window(window, candidates=candidates)
 
     def _terms(self, node: p.Terms) -> Engine:
-        if node.field.kind is Kind.MS:  # Moments are columns without an inverted index.
+        if node.field.kind is Kind.MS:  # Timestamps are columns without an inverted index.
             numbers = [value for value in node.values if isinstance(value, int)]
             return _any_of(self._range(p.Range(node.field, number, number)) for number in numbers)
         return self._one_of(node.field, node.values)
 
     def _other(self, node: p.Other) -> Engine:
-        """A value besides `values`: has one but none of these; or has n, of which fewer than n are these."""
+        """Has a value not in `values`: it has a value but none of these, or n values of which fewer than n are these."""
         known = tuple(dict.fromkeys(node.values))
         present = self._present(node.field)
         cases = [_except(self._one_of(node.field, known), among=present)] if known else [present]
@@ -124,13 +125,13 @@ class _Renderer:
 
     def _range(self, node: p.Range) -> Engine:
         if node.field.name in self._searcher.limits:
-            return self._window(node, looked=self._searcher.held)
+            return self._window(node, candidates=self._searcher.held)
         return self._column(node)
 
-    def _window(self, node: p.Range, *, looked: int) -> Engine:
-        """A window of time, in the cheaper way when `looked` activities are looked at besides."""
+    def _window(self, node: p.Range, *, candidates: int) -> Engine:
+        """A time window, as whichever query is cheaper given the number of candidates."""
         held, within = self._searcher.held, estimated_count(self._searcher, node)
-        if _SPANS + within * _SPAN > min(looked * _LOOK, held * _COLUMN):
+        if _SPANS + within * _SPAN > min(candidates * _LOOK, held * _COLUMN):
             return self._column(node)
         least, most = self._searcher.limits[node.field.name]
         low, high = closed(node)
@@ -142,7 +143,7 @@ class _Renderer:
     def _spans(
         self, field: Field, first: int, last: int, levels: Sequence[tuple[Callable[[str], str], int]]
     ) -> Iterator[Engine]:
-        """Whole spans as terms; what is left before and after them as finer spans, and the last ms as the column has them."""
+        """Whole spans as terms, the rest at both ends as finer spans, and the last ms from the column."""
         if not levels:
             yield from self._moments(field, first, last)
             return
@@ -159,7 +160,7 @@ class _Renderer:
                 yield from self._spans(field, start, stop, finer)
 
     def _moments(self, field: Field, first: int, last: int) -> Iterator[Engine]:
-        """Less than two fine spans."""
+        """A range shorter than two fine spans."""
         for span in range(first >> s.FINE_BITS, (last >> s.FINE_BITS) + 1):
             among = Engine.term_query(self._schema, s.fine(field.name), span)
             yield _all_of((among, self._column(p.Range(field, first, last))))
@@ -202,9 +203,9 @@ class _Renderer:
         prefix: str = "",
         among: Engine | None = None,
     ) -> tuple[str, ...]:
-        """The terms of a field that a pattern too long for the engine matches, `among` those of some activities."""
-        found = self._tantivy_searcher.terms_with_prefix(field.name, prefix, filter_query=among)
-        return tuple(term for term, _ in found if matches(term))
+        """The terms of a field that match a pattern too long for tantivy, optionally only of the activities in `among`."""
+        terms = self._tantivy_searcher.terms_with_prefix(field.name, prefix, filter_query=among)
+        return tuple(term for term, _ in terms if matches(term))
 
     def _present(self, field: Field) -> Engine:
         return Engine.term_query(self._schema, "has", field.name)
@@ -217,7 +218,7 @@ class _Renderer:
         return self._open_phrase(node.words)
 
     def _open_phrase(self, words: tuple[str, ...]) -> Engine:
-        """The engine's own phrase prefix silently stops at 50 expansions; where there are more, each is asked for."""
+        """Tantivy's phrase prefix silently stops at 50 expansions; beyond that, query each expansion."""
         endings = [term for term, _ in self._tantivy_searcher.terms_with_prefix(_WORD.name, words[-1])]
         if len(endings) <= _FEW_EXPANSIONS:
             return Engine.phrase_prefix_query(self._schema, _WORD.name, list(words))
@@ -235,16 +236,16 @@ class _Renderer:
         held = [value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT]
         if len(held) > _MOST_SINGLY:
             return Engine.term_set_query(self._schema, field.name, held)
-        each = [Engine.term_query(self._schema, field.name, value) for value in held]
-        return each[0] if len(each) == 1 else _any_of(each) if each else Engine.empty_query()
+        queries = [Engine.term_query(self._schema, field.name, value) for value in held]
+        return queries[0] if len(queries) == 1 else _any_of(queries) if queries else Engine.empty_query()
 
     def _more_than(self, field: Field, known: tuple[Value, ...], size: int) -> Engine:
-        """Has exactly `size` values, not all of them among `known`."""
+        """Has exactly `size` values, not all of them in `known`."""
         sized = Engine.term_query(self._schema, "has", s.counted(field.name, size))
         if size > len(known):
             return sized
-        each = [(Occur.Should, Engine.term_query(self._schema, field.name, value)) for value in known]
-        return _except(Engine.boolean_query(each, minimum_number_should_match=size), among=sized)
+        queries = [(Occur.Should, Engine.term_query(self._schema, field.name, value)) for value in known]
+        return _except(Engine.boolean_query(queries, minimum_number_should_match=size), among=sized)
 
     def _pattern(self, field: Field, text: str, *, before: str = "", after: str = "") -> Engine:
         if not text:

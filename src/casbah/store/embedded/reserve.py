@@ -1,4 +1,4 @@
-"""Room on the disk that is kept for deletions: on a full disk, they are what makes room again."""
+"""Disk space reserved for deletions, so that they can free space on a full disk."""
 
 import errno
 import os
@@ -13,19 +13,18 @@ from casbah.failure import is_disk_error, is_full
 from casbah.store.embedded.partitions import PERIODS
 
 FILE = "reserve"
-_LEAST, _OF_A_PERIOD = 1 << 20, 1 << 18
-"""Bytes for any deletion, and for each period that it may concern: what it commits there."""
+_LEAST, _PER_PARTITION = 1 << 20, 1 << 18
+"""Bytes for any deletion, and for the commit in each partition it may touch."""
 
 _STEP, _PROBE = 1 << 18, 1 << 16
 _SECONDS = 10.0
-"""How often missing room is looked for. So long after its use it is not taken back: a deletion's entry in the trail needs some.
-"""
+"""How often to try to refill the reserve. After use it stays free this long, for the deletion's entry in the trail."""
 
 Answer = TypeVar("Answer")
 
 
 class Reserve:
-    """A file of the store's folder that takes the room and gives it back. Any thread may call."""
+    """A file in the store's folder that occupies the reserved space. Thread-safe."""
 
     def __init__(self, folder: Path, *, tenants: Path) -> None:
         self._file = folder / FILE
@@ -35,7 +34,7 @@ class Reserve:
         self.fill()
 
     def fill(self) -> None:
-        """Take as much of the room as there is, where some is missing; cheap, to be called often."""
+        """Refill the reserve as far as the disk allows. Cheap, call it often."""
         with self._lock:
             if time.monotonic() < self._next:
                 return
@@ -47,7 +46,7 @@ class Reserve:
                     raise
 
     def using(self, step: Callable[[], Answer]) -> Answer:
-        """Do a step of a deletion, which can be done again; on a full disk, in the reserved room."""
+        """Run a step of a deletion; on a full disk, release the reserve and run it again. The step must be repeatable."""
         try:
             return step()
         except (UnwritableError, OSError) as error:
@@ -56,7 +55,7 @@ class Reserve:
             return step()
 
     def _release(self) -> bool:
-        """Give the room back; whether there was any."""
+        """Delete the file. Returns whether it existed."""
         with self._lock:
             self._next = time.monotonic() + _SECONDS
             try:
@@ -66,9 +65,9 @@ class Reserve:
             return True
 
     def _size(self) -> int:
-        """A deletion concerns one tenant: as much as the one with most periods needs."""
+        """A deletion touches one tenant, so this is enough for the one with the most partitions."""
         partitions = (len(os.listdir(folder)) for folder in self._tenants.glob(f"*/{PERIODS}"))  # noqa: PTH208  names are enough
-        return _LEAST + _OF_A_PERIOD * max(partitions, default=0)
+        return _LEAST + _PER_PARTITION * max(partitions, default=0)
 
     def _take(self, size: int) -> None:
         handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
@@ -82,7 +81,7 @@ class Reserve:
 
 
 def unwritable(folder: Path) -> str | None:
-    """Why nothing can be written to a folder now; None if it can: a file that is synced, with room to spare beside it."""
+    """Why writes to a folder fail now, or None. Writes and syncs a probe file, and wants free space besides."""
     probe = folder / "probe"
     try:
         try:

@@ -1,6 +1,6 @@
-"""A predicate said in what one view holds: what the view's limits answer is dropped, patterns become the terms they match.
+"""Rewrites a predicate for one partition: conditions decided by its limits are dropped, patterns become the terms they match.
 
-What is left is cheaper to count, to estimate and to search, and means the same for this view's activities.
+The result is cheaper to count, estimate and search, and equivalent for the activities of that partition.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,23 +15,23 @@ NOTHING = p.Any(())
 EVERYTHING = p.Everything()
 
 _MOST_PREFIXED = 64
-"""So many terms with a prefix are asked for one by one; of more, the engine finds the range in its dictionary itself."""
+"""Up to this many terms with a prefix are queried one by one; beyond, tantivy finds the range in its dictionary."""
 
 _OPPOSITE = {"true": "false", "false": "true"}
 
 
 def rewritten(predicate: Predicate, searcher: PartitionSearcher) -> Predicate:
-    """The same predicate, for this view."""
+    """An equivalent predicate for the partition of this searcher."""
     return _Rewriter(searcher).resolve(simplify(predicate, searcher.limits))
 
 
 def simplify(predicate: Predicate, limits: Mapping[str, tuple[int, int]]) -> Predicate:
-    """The same predicate for records whose fields lie within `limits` (least and most, by field name)."""
+    """An equivalent predicate for records whose fields lie within `limits` (least and most, by field name)."""
     match predicate:
         case p.All(parts):
-            return every(simplify(each, limits) for each in parts)
+            return every(simplify(part, limits) for part in parts)
         case p.Any(parts):
-            return some(simplify(each, limits) for each in parts)
+            return some(simplify(part, limits) for part in parts)
         case p.Not(part):
             return without(simplify(part, limits))
         case p.Range(field) if field.name in limits:
@@ -41,13 +41,13 @@ def simplify(predicate: Predicate, limits: Mapping[str, tuple[int, int]]) -> Pre
 
 
 def every(parts: Iterable[Predicate]) -> Predicate:
-    """All of them, as short as it can be said."""
+    """The simplified conjunction."""
     kept = [part for part in parts if part != EVERYTHING]
     return NOTHING if NOTHING in kept else p.both(*kept)
 
 
 def some(parts: Iterable[Predicate]) -> Predicate:
-    """Any of them, as short as it can be said: terms of one field together."""
+    """The simplified disjunction; terms of the same field are merged."""
     kept: list[Predicate] = []
     terms: dict[Field, dict[Value, None]] = {}
     for part in parts:
@@ -62,7 +62,7 @@ def some(parts: Iterable[Predicate]) -> Predicate:
 
 
 def without(part: Predicate) -> Predicate:
-    """The complement, as short as it can be said."""
+    """The simplified negation."""
     if part == NOTHING:
         return EVERYTHING
     if part == EVERYTHING:
@@ -70,20 +70,20 @@ def without(part: Predicate) -> Predicate:
     return part.part if isinstance(part, p.Not) else p.Not(part)
 
 
-def closed(asked: p.Range) -> tuple[int | None, int | None]:
-    """The bounds of a range as numbers that are included."""
-    low = asked.low if asked.low is None or asked.with_low else asked.low + 1
-    high = asked.high if asked.high is None or asked.with_high else asked.high - 1
+def closed(node: p.Range) -> tuple[int | None, int | None]:
+    """The bounds of a range as inclusive numbers."""
+    low = node.low if node.low is None or node.with_low else node.low + 1
+    high = node.high if node.high is None or node.with_high else node.high - 1
     return low, high
 
 
-def _pruned_range(asked: p.Range, least: int, most: int) -> Predicate:
-    low, high = closed(asked)
+def _pruned_range(node: p.Range, least: int, most: int) -> Predicate:
+    low, high = closed(node)
     if (low is not None and low > most) or (high is not None and high < least):
         return NOTHING
     low = None if low is not None and low <= least else low
     high = None if high is not None and high >= most else high
-    return EVERYTHING if low is None and high is None else p.Range(asked.field, low, high)
+    return EVERYTHING if low is None and high is None else p.Range(node.field, low, high)
 
 
 class _Rewriter:
@@ -109,30 +109,30 @@ class _Rewriter:
             case _:
                 return predicate
 
-    def _sparser(self, asked: p.Terms, value: str) -> Predicate:
-        """Every activity has exactly one of the two: the one that fewer have is cheaper, and says the other as well."""
+    def _sparser(self, node: p.Terms, value: str) -> Predicate:
+        """Every activity has exactly one of the two values, so query the rarer one, negated if need be."""
         other = _OPPOSITE.get(value)
-        name = asked.field.name
+        name = node.field.name
         if other is None or self._searcher.freq(name, other) >= self._searcher.freq(name, value):
-            return asked
-        return p.Not(p.Terms(asked.field, (other,)))
+            return node
+        return p.Not(p.Terms(node.field, (other,)))
 
-    def _pattern(self, asked: p.Prefix | p.Infix | p.Suffix) -> Predicate:
-        """The terms that match, where they can be listed."""
-        if not asked.text:
-            return p.Present(asked.field)
-        if asked.field.kind is Kind.WORDS:
-            return asked
-        found = self._prefixed(asked) if isinstance(asked, p.Prefix) else self._listed(asked)
-        if found is None:
-            return asked
-        return p.Terms(asked.field, tuple(found)) if found else NOTHING
+    def _pattern(self, node: p.Prefix | p.Infix | p.Suffix) -> Predicate:
+        """The terms that match, or the node itself if they cannot be listed."""
+        if not node.text:
+            return p.Present(node.field)
+        if node.field.kind is Kind.WORDS:
+            return node
+        terms = self._prefixed(node) if isinstance(node, p.Prefix) else self._listed(node)
+        if terms is None:
+            return node
+        return p.Terms(node.field, tuple(terms)) if terms else NOTHING
 
-    def _prefixed(self, asked: p.Prefix) -> list[str] | None:
-        return self._searcher.terms(asked.field.name, asked.text, most=_MOST_PREFIXED)
+    def _prefixed(self, node: p.Prefix) -> list[str] | None:
+        return self._searcher.terms(node.field.name, node.text, most=_MOST_PREFIXED)
 
-    def _listed(self, asked: p.Infix | p.Suffix) -> list[str] | None:
-        term_dictionary = self._searcher.term_dictionary(asked.field.name)
+    def _listed(self, node: p.Infix | p.Suffix) -> list[str] | None:
+        term_dictionary = self._searcher.term_dictionary(node.field.name)
         if term_dictionary is None:
             return None
-        return term_dictionary.matching(asked.text, ends=isinstance(asked, p.Suffix))
+        return term_dictionary.matching(node.text, ends=isinstance(node, p.Suffix))

@@ -1,11 +1,13 @@
-"""The columns of a period's index: the fields of the language, the record as bytes, and what the store adds.
+"""The columns of a partition's index: the fields of the query language, the record, and the store's own columns.
 
-Store's own columns: `record` (the bytes, packed), `has` (which fields have a value, and how many where it is more than one),
-`dedup_key` (the source's body by which the same event is known again), `seq` (the number of first storing, which never changes)
-and `stored` (the number of the last storing), `date_key` and `created_key` (unique sort keys: the moment, then `seq`), and
-the spans of time in which an activity lies, coarse and fine: as terms, so that how many activities a span holds is known
-without a search, and a window of time is a few terms and no walk over a column. And URLs backwards, for what ends with a text
-begins with it backwards, which a dictionary finds without a walk through all of it.
+`record` the encoded bytes.
+`has` the fields that have a value, and how many if more than one.
+`twin` dedup keys, which identify an event by its id and body.
+`seq` the sequence number of first storing, which never changes; `stored` that of the last storing.
+`date_key`, `created_key` unique sort keys: the timestamp, then a tiebreaker.
+`<sort>_coarse`, `<sort>_fine` the time spans an activity lies in, as terms: their counts are known without a search, and a time
+window is a few terms instead of a column scan.
+`<url>_backwards` reversed URLs: a suffix becomes a prefix, which the term dictionary finds without a full scan.
 """
 
 import hashlib
@@ -18,21 +20,21 @@ from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.text import MOST_CHARACTERS, exact
 
 WORDS = "words"
-"""The tokenizer of the `word` column: words are made in Python and joined by spaces; it only splits them again."""
+"""The tokenizer of the `word` column. Python extracts the words and joins them with spaces; it only splits them again."""
 
 BACKWARDS: Mapping[str, Field] = {
     field.name: Field(f"{field.name}_backwards", field.kind, field.read)
     for field in FIELDS.values()
     if field.kind is Kind.URL
 }
-"""By field, the column of its values backwards."""
+"""The column of reversed values, by field."""
 
 _NUMBERS = (Kind.INT, Kind.MS)
 CHANGED = "changed"
-"""The `dedup_key` term of activities whose records were replaced since they were first stored."""
+"""The `twin` term of activities whose records were replaced after they were first stored."""
 
 PERIOD_BITS = 31
-"""A period is 2^31 ms, 24 days 20 hours: with 32 bits for the number of storing, a sort key fits a signed 64-bit number."""
+"""A partition spans 2^31 ms (24 days 20 hours), so with a 32-bit sequence number a sort key fits a signed 64-bit integer."""
 
 SEQ_BITS = 32
 _SEQ_MASK = (1 << SEQ_BITS) - 1
@@ -41,11 +43,11 @@ MOST_TIES = 1 << TIE_BITS
 
 SORTS = ("date", "created")
 COARSE_BITS, FINE_BITS = 20, 10
-"""A coarse span of time is 2^20 ms (17 minutes), a fine one 2^10 ms (a second)."""
+"""A coarse span is 2^20 ms (17 minutes), a fine span 2^10 ms (a second)."""
 
 
 def build() -> tantivy.Schema:
-    """The schema of every period's index."""
+    """The schema of every partition's index."""
     builder = tantivy.SchemaBuilder()
     for field in FIELDS.values():
         _add(builder, field)
@@ -61,42 +63,42 @@ def build() -> tantivy.Schema:
 
 
 def fingerprint() -> list[str]:
-    """What the schema depends on; kept on disk and compared, so that a change of fields cannot go unnoticed."""
+    """The fields that the schema depends on. Stored on disk and compared, to detect changes."""
     return [f"{field.name}:{field.kind.value}" for field in FIELDS.values()]
 
 
 def analyzer() -> tantivy.TextAnalyzer:
-    """The tokenizer that WORDS names."""
+    """The tokenizer registered as WORDS."""
     return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
 def period_of(timestamp: int) -> int:
-    """The number of the period in which a moment lies."""
+    """The number of the partition for a timestamp (ms)."""
     return timestamp >> PERIOD_BITS
 
 
 def date_key(timestamp: int, seq: int) -> int:
-    """Sorts a period's activities by date, then by number of storing."""
+    """A key that sorts a partition's activities by date, then by sequence number."""
     return ((timestamp & ((1 << PERIOD_BITS) - 1)) << SEQ_BITS) | seq
 
 
 def of_date_key(key: int, partition: int) -> tuple[int, int]:
-    """The moment and the number of storing that a date key of a period is made of."""
+    """The timestamp and the sequence number in a date key."""
     return (partition << PERIOD_BITS) | (key >> SEQ_BITS), key & _SEQ_MASK
 
 
 def of_created_key(key: int) -> int:
-    """The moment that a created key is made of."""
+    """The time of storing in a created key."""
     return key >> TIE_BITS
 
 
 def created_key(created: int, tiebreaker: int) -> int:
-    """Sorts by moment of storing, then by a number unique within that millisecond and period."""
+    """A key that sorts by time of storing, then by a number unique within that ms and partition."""
     return (created << TIE_BITS) | tiebreaker
 
 
 def spans(sort: str, moment: int) -> Mapping[str, int]:
-    """The spans in which a moment lies, by column."""
+    """The spans that contain a timestamp, by column."""
     return {coarse(sort): moment >> COARSE_BITS, fine(sort): moment >> FINE_BITS}
 
 
@@ -111,10 +113,10 @@ def fine(sort: str) -> str:
 
 
 def identity(activity_id: str) -> tuple[str, str]:
-    """The column and the term by which an `_id` is known, whatever it is made of.
+    """The column and term that identify an `_id`.
 
-    An id that the `id` column cannot hold whole (too long, or with lone surrogates) goes by its hash, so that no two ids are
-    ever taken for one.
+    An id that the `id` column cannot hold exactly (too long, or with lone surrogates) is identified by its hash, so that
+    different ids never collide.
     """
     if len(activity_id) <= MOST_CHARACTERS and exact(activity_id) == activity_id:
         return "id", activity_id
@@ -122,17 +124,17 @@ def identity(activity_id: str) -> tuple[str, str]:
 
 
 def dedup_key(activity_id: str, digest: str | None) -> str | None:
-    """The term by which an event with the same id and the same body is known again; None: it is known by id alone."""
+    """The term shared by events with the same id and body; None if events are identified by id alone (no digest)."""
     return None if digest is None else f"{digest}:{identity(activity_id)[1]}"
 
 
 def counted(name: str, size: int) -> str:
-    """The term in `has` that says a field has exactly `size` values."""
+    """The `has` term for a field with exactly `size` values."""
     return f"{name}#{size}"
 
 
 def column_value(field: Field, value: Value) -> Value:
-    """A value as its column takes it: an address's key is read by tantivy as an address."""
+    """A value in the form its column takes: address keys become addresses."""
     return address.from_key(value) if field.kind is Kind.ADDRESS and isinstance(value, int) else value
 
 

@@ -1,4 +1,4 @@
-"""A period as it was at one moment: the engine's own answers, and what is known of its terms without asking it."""
+"""A read-only view of a partition at one commit: tantivy's answers, and cached knowledge of its terms."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +17,15 @@ from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.term_dictionary import TermDictionary, term_dictionary
 
 Limits = Mapping[str, tuple[int, int]]
-"""Between which values (least, most) the moments of a period lie, by sort field; empty where there are none."""
+"""The range (least, most) of a partition's timestamps in ms, by sort field; empty if it holds no activities."""
 
 _NUMBERED = count()
-_NO_VOCABULARY = 100
+_NO_DICTIONARY_SIZE = 100
 _NUMBERS, _MORE = 1_000, 16
 
 
 class Hit(NamedTuple):
-    """One activity found: its moment (ms, of the field sorted by), its number of storing, and where its record is."""
+    """A matching activity: its timestamp (ms, of the sort field), sequence number, and the location of its record."""
 
     moment: int
     seq: int
@@ -34,7 +34,7 @@ class Hit(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """An activity as it lies in a period: its two sort keys, and its record."""
+    """A stored activity: its two sort keys and its record."""
 
     date_key: int
     created_key: int
@@ -42,13 +42,13 @@ class StoredRecord(NamedTuple):
 
 
 def records_of(hits: Sequence[Hit]) -> list[bytes]:
-    """The records' own bytes, in order; the hits are one tenant's."""
+    """The records of the hits, in order. All hits must belong to one tenant."""
     stored = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
     return hits[0].searcher.codec.decode_all(stored) if hits else []
 
 
 class PartitionSearcher:
-    """What is committed later does not show in it."""
+    """Does not show later commits. Thread-safe."""
 
     def __init__(
         self,
@@ -66,129 +66,129 @@ class PartitionSearcher:
         self.limits = limits
         self.held = int(tantivy_searcher.num_docs)
         self.handed_out = 0
-        """How many records scans have read since the view was made, about."""
+        """Approximately how many records scans have read through this searcher."""
 
         self.codec = codec
         self.name = name = next(_NUMBERED)
-        """Under which what is worked out about it is kept in the cache."""
+        """Its owner key in the cache."""
 
         self.counts: CacheSection[int] = CacheSection(cache, "count", name)
         self.moments: CacheSection[Mapping[int, int]] = CacheSection(cache, "moments", name)
         self.resolved: CacheSection[Predicate] = CacheSection(cache, "resolved", name)
-        self._vocabularies: CacheSection[TermDictionary | None] = CacheSection(cache, "vocabulary", name)
+        self._term_dictionaries: CacheSection[TermDictionary | None] = CacheSection(cache, "vocabulary", name)
         self._sizes: dict[str, Sequence[int]] = {}
 
     def renewed(self, tantivy_searcher: tantivy.Searcher) -> "PartitionSearcher":
-        """The same view on a searcher of its own; all that is known of it stays known.
+        """The same view with a new tantivy searcher; the cached knowledge stays.
 
-        A searcher keeps the last hundred blocks of records that it unpacked of every file. That goes with it.
+        A tantivy searcher keeps the last hundred decompressed blocks of every file. Dropping it frees them.
         """
-        anew = copy.copy(self)
-        anew.tantivy_searcher = tantivy_searcher
-        anew.handed_out = 0
-        return anew
+        renewed = copy.copy(self)
+        renewed.tantivy_searcher = tantivy_searcher
+        renewed.handed_out = 0
+        return renewed
 
     @cached_property
     def untouched(self) -> bool:
-        """Whether nothing was deleted: only then does the engine's count of a term say how many activities have it."""
+        """Whether nothing was deleted. Only then is tantivy's document frequency of a term exact."""
         return self.freq("has", "created") == self.held
 
     def freq(self, column: str, term: Any) -> int:
-        """How many activities have a term; deleted ones count until the engine has merged them away."""
+        """The document frequency of a term. Includes deleted activities until tantivy merges them away."""
         return int(self.tantivy_searcher.doc_freq(column, term))
 
     def sizes(self, name: str) -> Sequence[int]:
-        """How many values an activity of this view can have in a field, where it is more than one."""
+        """The numbers of values above one that activities have in a field, ascending."""
         if name not in self._sizes:
             stem = s.counted(name, 0)[:-1]
-            found = self.tantivy_searcher.terms_with_prefix("has", stem)
-            self._sizes[name] = sorted(int(term[len(stem) :]) for term, _ in found)
+            terms = self.tantivy_searcher.terms_with_prefix("has", stem)
+            self._sizes[name] = sorted(int(term[len(stem) :]) for term, _ in terms)
         return self._sizes[name]
 
     def term_dictionary(self, name: str) -> TermDictionary | None:
         """The terms of a text field, or None if there are too many."""
-        return self._vocabularies.get(
+        return self._term_dictionaries.get(
             name,
             lambda: term_dictionary(self.tantivy_searcher, name),
-            size=lambda made: _NO_VOCABULARY if made is None else made.size,
+            size=lambda terms: _NO_DICTIONARY_SIZE if terms is None else terms.size,
         )
 
     def terms(self, name: str, prefix: str, *, most: int) -> list[str] | None:
-        """The terms of a text field that begin with `prefix`, or None if there are more than `most`."""
-        found = self.tantivy_searcher.terms_with_prefix(name, prefix, limit=most + 1)
-        return [term for term, _ in found] if len(found) <= most else None
+        """The terms of a text field that start with `prefix`, or None if there are more than `most`."""
+        terms = self.tantivy_searcher.terms_with_prefix(name, prefix, limit=most + 1)
+        return [term for term, _ in terms] if len(terms) <= most else None
 
     def freq_of_prefix(self, name: str, prefix: str) -> int:
-        """How many activities have a term with that prefix, where none has more than one term."""
+        """The number of activities with a term that has this prefix, provided that no activity has more than one term."""
         return sum(size for _, size in self.tantivy_searcher.terms_with_prefix(name, prefix))
 
     def matching(self, query: Engine) -> int:
-        """How many activities match. (An aggregation counts without scoring: half the price of a search's own count.)."""
-        found: Any = self.tantivy_searcher.aggregate(query, {"matching": {"filter": "*"}})
-        return int(found["matching"]["doc_count"])
+        """The number of matches. An aggregation does not score, so it takes half the time of a search's own count."""
+        answer: Any = self.tantivy_searcher.aggregate(query, {"matching": {"filter": "*"}})
+        return int(answer["matching"]["doc_count"])
 
     def search(self, query: Engine, sort: str, *, descending: bool, limit: int, offset: int = 0) -> list[Hit]:
-        """The first activities in the order of a sort field, after `offset`."""
-        found = self._ordered(
+        """The first activities after `offset`, in the order of a sort field."""
+        keyed = self._ordered(
             query,
             f"{sort}_key",
             descending=descending,
             limit=min(limit, self.held),
             offset=min(offset, self.held),
         )
-        if sort == "date":  # Its key says all of it.
-            return [Hit(*s.of_date_key(key, self.number), self, address) for key, address in found]
-        numbers = self.tantivy_searcher.fast_field_values("seq", [address for _, address in found])
+        if sort == "date":  # Its key contains the sequence number.
+            return [Hit(*s.of_date_key(key, self.number), self, address) for key, address in keyed]
+        numbers = self.tantivy_searcher.fast_field_values("seq", [address for _, address in keyed])
         return [
             Hit(s.of_created_key(key), int(number or 0), self, address)
-            for (key, address), number in zip(found, numbers, strict=True)
+            for (key, address), number in zip(keyed, numbers, strict=True)
         ]
 
     def numbered(self, query: Engine, *, after: int, last: int, limit: int) -> list[Hit]:
-        """The first activities that match, of those stored under numbers past `after` and up to `last`, in their order."""
+        """The first matches with sequence numbers above `after` and up to `last`, in sequence order."""
         numbers = Engine.range_query(self.schema, "seq", FieldType.Integer, after + 1, last)
         both = Engine.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, numbers)])
-        found = self._ordered(both, "seq", descending=False, limit=min(limit, self.held))
-        return [Hit(number, number, self, address) for number, address in found]
+        numbered = self._ordered(both, "seq", descending=False, limit=min(limit, self.held))
+        return [Hit(number, number, self, address) for number, address in numbered]
 
     def stream(self, query: Engine, sort: str, *, descending: bool, chunk: int = 1_000) -> Iterator[Hit]:
-        """Every activity that matches, in order, a chunk at a time and each chunk from where the last one ended."""
+        """Every match, in order. Reads chunk by chunk, each from where the last one ended."""
         column, rest = f"{sort}_key", query
         while self.held:
-            found = self.search(rest, sort, descending=descending, limit=chunk)
-            yield from found
-            if len(found) < chunk:
+            hits = self.search(rest, sort, descending=descending, limit=chunk)
+            yield from hits
+            if len(hits) < chunk:
                 return
-            last = self.tantivy_searcher.fast_field_values(column, [found[-1].address])[0]
+            last = self.tantivy_searcher.fast_field_values(column, [hits[-1].address])[0]
             beyond = (None, int(last or 0) - 1) if descending else (int(last or 0) + 1, None)
             following = Engine.range_query(self.schema, column, FieldType.Integer, *beyond)
             rest = Engine.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, following)])
 
     def tally(self, name: str, query: Engine | None, *, prefix: str, limit: int) -> list[tuple[str, int]]:
-        """The terms of a text field that begin with `prefix` and how many activities have them, those of the query or all;
-        the most frequent first.
+        """The terms of a text field that start with `prefix`, with counts among the matches of `query` (None: all activities),
+        most frequent first.
         """
-        found = self.tantivy_searcher.terms_with_prefix(name, prefix, filter_query=query, limit=limit)
-        return [(term, count) for term, count in found if count]
+        terms = self.tantivy_searcher.terms_with_prefix(name, prefix, filter_query=query, limit=limit)
+        return [(term, count) for term, count in terms if count]
 
     def numbers(self, name: str, query: Engine) -> list[tuple[int, int]]:
-        """Every value of an integer field and how many activities of the query have it."""
+        """Every value of an integer field, with its count among the matches."""
         size = _NUMBERS
         while True:
-            asked = {"values": {"terms": {"field": name, "size": size, "segment_size": size}}}
-            found = self.tantivy_searcher.aggregate(query, asked)["values"]
-            if not found["sum_other_doc_count"]:
-                return [(int(bucket["key"]), int(bucket["doc_count"])) for bucket in found["buckets"]]
+            aggregation = {"values": {"terms": {"field": name, "size": size, "segment_size": size}}}
+            values = self.tantivy_searcher.aggregate(query, aggregation)["values"]
+            if not values["sum_other_doc_count"]:
+                return [(int(bucket["key"]), int(bucket["doc_count"])) for bucket in values["buckets"]]
             size *= _MORE
 
     def histogram(self, query: Engine, sort: str, *, offset: int, width: int) -> dict[int, int]:
-        """How many activities match in each span of `width` ms that has any: by its start."""
-        asked = {"field": sort, "interval": float(width), "offset": float(offset), "min_doc_count": 1}
-        found = self.tantivy_searcher.aggregate(query, {"moments": {"histogram": asked}})
-        return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in found["moments"]["buckets"]}
+        """Counts of the non-empty buckets of `width` ms, by their start."""
+        histogram = {"field": sort, "interval": float(width), "offset": float(offset), "min_doc_count": 1}
+        answer = self.tantivy_searcher.aggregate(query, {"moments": {"histogram": histogram}})
+        return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in answer["moments"]["buckets"]}
 
     def record(self, activity_id: str) -> bytes | None:
-        """The record of that id."""
+        """The record with this id, or None."""
         column, term = s.identity(activity_id)
         if not self.freq(column, term):
             return None
@@ -197,37 +197,39 @@ class PartitionSearcher:
         return self.codec.decode(self.tantivy_searcher.doc(hits[0][1])["record"][0]) if hits else None
 
     def keys(self, activity_id: str) -> tuple[int, int] | None:
-        """The sort keys of the activity of that id, by date and by created; None if the view does not hold it."""
+        """The date key and created key of the activity with this id, or None."""
         column, term = s.identity(activity_id)
         if not self.freq(column, term):
             return None
         query = Engine.term_query(self.schema, column, term)
-        found = [self._ordered(query, name, descending=True, limit=1) for name in ("date_key", "created_key")]
-        return (found[0][0][0], found[1][0][0]) if found[0] else None
+        by_date, by_created = (
+            self._ordered(query, name, descending=True, limit=1) for name in ("date_key", "created_key")
+        )
+        return (by_date[0][0], by_created[0][0]) if by_date else None
 
     def has(self, column: str, term: str) -> bool:
-        """Whether some activity has that term; one that was deleted has it no more."""
+        """Whether an activity has this term. Deleted activities do not count."""
         if not self.freq(column, term):
             return False
         return self.untouched or bool(self.numbers_of(column, term))
 
     def has_any(self, column: str, terms: Sequence[str]) -> bool:
-        """Whether some activity has one of these terms."""
+        """Whether an activity has one of these terms."""
         query = Engine.term_set_query(self.schema, column, list(terms))
-        found: Any = self.tantivy_searcher.search(query, limit=1, count=True)
-        return bool(found.count)
+        result: Any = self.tantivy_searcher.search(query, limit=1, count=True)
+        return bool(result.count)
 
     def numbers_of(self, column: str, term: str) -> list[int]:
-        """The numbers of storing of the activities that have a term."""
+        """The sequence numbers (of first storing) of the activities with a term."""
         query = Engine.term_query(self.schema, column, term)
-        found = self._ordered(query, "seq", descending=False, limit=max(self.freq(column, term), 1))
-        return [number for number, _ in found]
+        numbered = self._ordered(query, "seq", descending=False, limit=max(self.freq(column, term), 1))
+        return [number for number, _ in numbered]
 
     def stored_until(self, last: int, *, limit: int) -> list["StoredRecord"]:
-        """The first activities whose number of the last storing is up to `last`, in the order of those numbers."""
+        """The first activities last stored under sequence numbers up to `last`, in order of those numbers."""
         query = Engine.range_query(self.schema, "stored", FieldType.Integer, 0, last)
-        found = self._ordered(query, "stored", descending=False, limit=min(limit, max(self.held, 1)))
-        addresses = [address for _, address in found]
+        numbered = self._ordered(query, "stored", descending=False, limit=min(limit, max(self.held, 1)))
+        addresses = [address for _, address in numbered]
         columns = [self.tantivy_searcher.fast_field_values(name, addresses) for name in ("date_key", "created_key")]
         records = self.codec.decode_all([self.tantivy_searcher.doc(address)["record"][0] for address in addresses])
         return [
@@ -236,44 +238,44 @@ class PartitionSearcher:
         ]
 
     def ties(self, created: int) -> int:
-        """How many numbers are taken in one ms of `created`."""
+        """The number of tiebreakers used in one ms of `created`."""
         low, high = s.created_key(created, 0), s.created_key(created, s.MOST_TIES - 1)
         span = Engine.term_query(self.schema, s.fine("created"), created >> s.FINE_BITS)
         if not self.freq(s.fine("created"), created >> s.FINE_BITS):
             return 0
         keys = Engine.range_query(self.schema, "created_key", FieldType.Integer, low, high)
         query = Engine.boolean_query([(tantivy.Occur.Must, span), (tantivy.Occur.Must, keys)])
-        found = self._ordered(query, "created_key", descending=True, limit=1)
-        return int(found[0][0]) - low + 1 if found else 0
+        largest = self._ordered(query, "created_key", descending=True, limit=1)
+        return int(largest[0][0]) - low + 1 if largest else 0
 
     def _ordered(
         self, query: Engine, column: str, *, descending: bool, limit: int, offset: int = 0
     ) -> list[tuple[int, tantivy.DocAddress]]:
         order = Order.Desc if descending else Order.Asc
-        found = self.tantivy_searcher.search(
+        result = self.tantivy_searcher.search(
             query, limit=limit, count=False, order_by_field=column, offset=offset, order=order
         )
-        hits: list[tuple[int, tantivy.DocAddress]] = found.hits
+        hits: list[tuple[int, tantivy.DocAddress]] = result.hits
         return hits
 
 
 def extremes(tantivy_searcher: tantivy.Searcher) -> tuple[Limits, int]:
-    """The limits of what an index holds, and its largest number of storing; in one pass."""
+    """The limits of an index and its largest sequence number."""
     if not tantivy_searcher.num_docs:
         return {}, 0
-    asked = {f"{kind} {column}": {kind: {"field": column}} for column in s.SORTS for kind in ("min", "max")}
-    found = tantivy_searcher.aggregate(Engine.all_query(), asked)
-    limits = {sort: _around(found[f"min {sort}"]["value"], found[f"max {sort}"]["value"]) for sort in s.SORTS}
+    aggregations = {f"{kind} {column}": {kind: {"field": column}} for column in s.SORTS for kind in ("min", "max")}
+    answer = tantivy_searcher.aggregate(Engine.all_query(), aggregations)
+    limits = {sort: _around(answer[f"min {sort}"]["value"], answer[f"max {sort}"]["value"]) for sort in s.SORTS}
     return limits, latest(tantivy_searcher)
 
 
 def latest(tantivy_searcher: tantivy.Searcher) -> int:
-    """The largest number of storing that an index holds; 0 where it holds nothing."""
-    found = tantivy_searcher.search(Engine.all_query(), limit=1, count=False, order_by_field="stored").hits
-    return int(found[0][0]) if found else 0
+    """The largest sequence number in an index; 0 if it is empty."""
+    hits = tantivy_searcher.search(Engine.all_query(), limit=1, count=False, order_by_field="stored").hits
+    return int(hits[0][0]) if hits else 0
 
 
 def _around(least: float, most: float) -> tuple[int, int]:
-    """The bounds as integers: the engine gives floats, so a ms beyond 2^53 may be rounded inwards by as much."""
+    """The bounds as integers, widened beyond 2^53, where tantivy's floats may have been rounded inwards."""
     slack = 0 if max(abs(least), abs(most)) < 1 << 53 else 1 << 11
     return int(least) - slack, int(most) + slack

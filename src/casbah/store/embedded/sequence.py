@@ -1,4 +1,4 @@
-"""What storing adds: a number of storing, the moment of storing, and a place within that moment."""
+"""Assigns what storing adds to an activity: a sequence number, the time of storing, and a tiebreaker within that ms."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _REMEMBERED = 100_000
 
 
 class FullMomentError(Exception):
-    """More activities bring the same `created` than a sort key can tell apart; the message is the reason to refuse one."""
+    """More activities have the same `created` than a sort key can distinguish. The message is the reason for the refusal."""
 
     def __init__(self, created: int) -> None:
         super().__init__(
@@ -23,34 +23,31 @@ class FullMomentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SequenceNumber:
-    """One activity's: `seq` in the tenant, `created` in ms, `tiebreaker` among those of that ms in its period."""
+    """`seq` is unique in the tenant; `created` is the time of storing (ms); `tiebreaker` is unique in that ms and partition."""
 
     seq: int
     created: int
     tiebreaker: int
 
 
-NO_STAMP = SequenceNumber(0, 0, 0)
-
-
 class Sequencer:
-    """Gives stamps out. Numbers go on from the largest that is stored; one that was never committed may be given again."""
+    """Assigns numbers after the largest stored one. An uncommitted number may be assigned again. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], int], *, last: int) -> None:
         self._moments = MonotonicClock(clock)
         self._seq = last
         self._ties: OrderedDict[tuple[int, int], int] = OrderedDict()
 
-    def next(self, brought: int | None, searcher: PartitionSearcher) -> SequenceNumber:
-        """The stamp of the next activity; `brought` is the `created` that its record brings, if it does."""
+    def next(self, created: int | None, searcher: PartitionSearcher) -> SequenceNumber:
+        """The sequence number of the next activity. `created` is that of its record, if it has one. Raises FullMomentError."""
         self._check()
-        created = self._moments.next() if brought is None else brought
+        created = self._moments.next() if created is None else created
         tiebreaker = self._tie(created, searcher)
         self._seq += 1
         return SequenceNumber(self._seq, created, tiebreaker)
 
     def again(self, created: int, tiebreaker: int) -> SequenceNumber:
-        """The stamp of an activity that is stored anew in its old place: only its number of storing is another one."""
+        """The sequence number of a rewritten activity: only `seq` is new."""
         self._check()
         self._seq += 1
         return SequenceNumber(self._seq, created, tiebreaker)
@@ -60,7 +57,7 @@ class Sequencer:
             raise UnavailableError("this tenant holds 4,294,967,295 activities, the most that the format can number")
 
     def forget(self) -> None:
-        """Places of what was never committed are free again: each moment is looked up anew."""
+        """Free the tiebreakers of uncommitted activities: look them up in the index again."""
         self._ties.clear()
 
     def _tie(self, created: int, searcher: PartitionSearcher) -> int:

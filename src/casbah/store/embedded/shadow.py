@@ -1,7 +1,7 @@
-"""A store that cannot be written to, made readable: the engine wants to lock each folder that it opens.
+"""A readable copy of a read-only store, needed because tantivy locks each folder that it opens.
 
-So each period gets a temporary folder, with a copy of the file that names its last commit and links to all that it consists of.
-The store is shown as it is at this moment, also where another process writes to it by another way.
+Each partition gets a temporary folder, with a copy of the file that describes its last commit and links to the files of that
+commit. The copy shows the store as it is now, even if another process writes to it.
 """
 
 import shutil
@@ -17,27 +17,27 @@ _DATABASE = ".db"
 
 
 def shadow(tenants: Path, into: Path) -> None:
-    """Show all tenants of a folder in another one, which is empty."""
+    """Link all tenants of a folder into a new folder."""
     into.mkdir()
     for tenant in sorted(tenants.iterdir()) if tenants.is_dir() else ():
         (into / tenant.name).mkdir()
         for entry in sorted(tenant.iterdir()):
-            _show(entry, into / tenant.name / entry.name)
+            _link(entry, into / tenant.name / entry.name)
 
 
-def _show(entry: Path, at: Path) -> None:
+def _link(entry: Path, at: Path) -> None:
     if entry.name == PERIODS:
         at.mkdir()
         for partition in sorted(entry.iterdir()):
-            _show_period(partition, at / partition.name)
+            _link_partition(partition, at / partition.name)
     elif entry.suffix == _DATABASE:
         copy_unlocked(entry, at)
-    elif f"{_DATABASE}-" not in entry.name:  # The log of a database comes with it.
+    elif f"{_DATABASE}-" not in entry.name:  # The copy of a database includes its log.
         at.symlink_to(entry.absolute())
 
 
-def _show_period(partition: Path, at: Path) -> None:
-    """An index as its last commit left it; if a merge ends meanwhile, as that did."""
+def _link_partition(partition: Path, at: Path) -> None:
+    """Link an index as of its last commit. If a merge ends meanwhile, link the commit of the merge."""
     for _ in range(_TRIES):
         shutil.rmtree(at, ignore_errors=True)
         at.mkdir()

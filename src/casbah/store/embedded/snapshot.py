@@ -1,4 +1,4 @@
-"""A store as it is at one moment, beside it on the same disk: links to the engine's files, which never change once written."""
+"""A snapshot of the store on the same disk. It hard-links tantivy's files, which never change once written."""
 
 import json
 import os
@@ -15,20 +15,20 @@ _TRIES = 20
 
 
 def copy_tenant(tenant: Path, into: Path) -> None:
-    """Copy all that is stored of a tenant. Nothing may be committed meanwhile."""
+    """Copy a tenant's data. Nothing may be committed meanwhile."""
     into.mkdir(parents=True)
-    for each in sorted(tenant.iterdir()):
-        if each.name == PERIODS:
-            for partition in sorted(each.iterdir()):
-                _copy_period(partition, into / PERIODS / partition.name)
+    for entry in sorted(tenant.iterdir()):
+        if entry.name == PERIODS:
+            for partition in sorted(entry.iterdir()):
+                _copy_partition(partition, into / PERIODS / partition.name)
         else:
-            copy_beside(each, into / each.name)
+            copy_beside(entry, into / entry.name)
 
 
-def _copy_period(partition: Path, into: Path) -> None:
-    """Copy an index as its last commit left it.
+def _copy_partition(partition: Path, into: Path) -> None:
+    """Copy an index as of its last commit.
 
-    A merge may end meanwhile and remove what it has merged; then its own commit is there instead, and that is copied.
+    If a merge ends meanwhile and removes the merged files, copy the commit of the merge instead.
     """
     for _ in range(_TRIES):
         shutil.rmtree(into, ignore_errors=True)
@@ -45,7 +45,7 @@ def _copy_period(partition: Path, into: Path) -> None:
 
 
 def _link(file: Path, into: Path) -> None:
-    """The same file under another name; a copy of it where the file system has no links."""
+    """Hard-link a file, or copy it if the file system has no links."""
     try:
         os.link(file, into)
     except FileNotFoundError:
@@ -55,13 +55,13 @@ def _link(file: Path, into: Path) -> None:
 
 
 def files_of(partition: Path, meta: bytes) -> Iterator[Path]:
-    """What a commit consists of. Raises FileNotFoundError if some of it is gone."""
+    """The files of a commit. Raises FileNotFoundError if some are gone."""
     for segment in json.loads(meta)["segments"]:
         stem = str(segment["segment_id"]).replace("-", "")
-        found = [each for each in partition.glob(f"{stem}.*") if not each.name.endswith(".del")]
-        if not any(each.suffix == ".store" for each in found):
+        files = [file for file in partition.glob(f"{stem}.*") if not file.name.endswith(".del")]
+        if not any(file.suffix == ".store" for file in files):
             raise FileNotFoundError(stem)
-        yield from found
+        yield from files
         if segment["deletes"] is not None:
             yield partition / f"{stem}.{segment['deletes']['opstamp']}.del"
-    yield from (each for name in (".managed.json", "erasing.json") if (each := partition / name).exists())
+    yield from (file for name in (".managed.json", "erasing.json") if (file := partition / name).exists())

@@ -1,12 +1,12 @@
-"""The embedded store: a data directory that one process owns, with a folder for each tenant.
+"""The embedded store: a data directory owned by one process, with a folder per tenant.
 
 <store>/format.json   the format's version
-<store>/reserve       room for deletions on a full disk
+<store>/reserve       space for deletions on a full disk
 <store>/lock          held by the process that owns the directory
-<store>/tenants/<tenant>/periods/<number>/   a tantivy index for each 2^31 ms
-<store>/tenants/<tenant>/dictionaries/       what its records have in common, to pack them with
+<store>/tenants/<tenant>/periods/<number>/   a tantivy index per partition of 2^31 ms
+<store>/tenants/<tenant>/dictionaries/       compression dictionaries for its records
 <store>/tenants/<tenant>/feedback.db         feedback on activities
-<store>/tenants/<tenant>/numbering.json      the largest number of storing before something was deleted
+<store>/tenants/<tenant>/numbering.json      the largest sequence number before a deletion
 """
 
 import shutil
@@ -54,7 +54,7 @@ from casbah.store.format import FILE, claim
 
 
 class EmbeddedStore:
-    """Opens the directory, or raises StoreLockedError or StoreFormatError. Methods may be called from any thread."""
+    """See `Store`. Opens the directory, or raises StoreLockedError or StoreFormatError. Thread-safe."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class EmbeddedStore:
         cache: int = 128_000_000,
     ) -> None:
         self._shadow = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
-        """Where it is read, if the directory cannot be written to."""
+        """A linked copy to read from, if the directory is read-only."""
 
         if self._shadow is not None:
             claim(folder, fingerprint())
@@ -86,9 +86,7 @@ class EmbeddedStore:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="casbah-writer")
         self._cache = Cache(cache)
         self._tenants = LazyRegistry(self._open)
-        if (
-            self._shadow is not None
-        ):  # What is open stays as it is, also where another process writes to it by another way.
+        if self._shadow is not None:  # An open tenant stays as it is, even if another process writes to the store.
             for name in self.tenants():
                 self._tenants.get(name)
 
@@ -108,10 +106,10 @@ class EmbeddedStore:
         tenant = self._tenants.present(scope.tenant)
         if tenant is not None:
             return tenant.insert(new_activities, urgent=urgent)
-        told, listed = Future[Inserted](), list(new_activities)
-        told.set_running_or_notify_cancel()
-        self._tenants.soon(scope.tenant).add_done_callback(lambda opened: _insert(opened, listed, told, urgent=urgent))
-        return told
+        result, batch = Future[Inserted](), list(new_activities)
+        result.set_running_or_notify_cancel()
+        self._tenants.soon(scope.tenant).add_done_callback(lambda opened: _insert(opened, batch, result, urgent=urgent))
+        return result
 
     def opening(self, scope: Scope, /) -> Future[Any] | None:
         """See `Store.opening`."""
@@ -134,20 +132,20 @@ class EmbeddedStore:
         """See `Store.count`."""
         return self._tenant(scope).search.count(predicate, deadline)
 
-    def top_values(self, wanted: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
+    def top_values(self, query: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
         """See `Store.top_values`."""
-        return self._tenant(scope).search.top_values(wanted, deadline)
+        return self._tenant(scope).search.top_values(query, deadline)
 
-    def histogram(self, spans: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
+    def histogram(self, query: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
         """See `Store.histogram`."""
-        return self._tenant(scope).search.histogram(spans, deadline)
+        return self._tenant(scope).search.histogram(query, deadline)
 
     def changes(
         self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
         """See `Store.changes`."""
         tenant = self._tenant(scope)
-        # First the number, then what is in view: it holds all up to there, and perhaps more.
+        # Read the mark first: what is visible afterwards includes everything up to it, and perhaps more.
         return tenant.search.changes(
             predicate, after=after, last=tenant.high_water_mark, limit=limit, deadline=deadline
         )
@@ -187,16 +185,16 @@ class EmbeddedStore:
             return False
         self._reserve.fill()
         folder = self._folder / scope.tenant
-        if not waiting(folder):  # Looked at often, and of every tenant, open or not.
+        if not waiting(folder):  # Polled often, for every tenant, open or not.
             return False
-        worked = self._tenant(scope).compact()
-        if not waiting(folder):  # That was the last of it. Whoever deleted may have been stopped before this.
+        more = self._tenant(scope).compact()
+        if not waiting(folder):  # Compaction is complete. The deletion may have been interrupted before this.
             self._forget_feedback(scope)
-        return worked
+        return more
 
     def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""
-        return sorted(each.name for each in self._folder.iterdir()) if self._folder.is_dir() else []
+        return sorted(entry.name for entry in self._folder.iterdir()) if self._folder.is_dir() else []
 
     def unwritable(self) -> str | None:
         """See `Store.unwritable`."""
@@ -206,9 +204,9 @@ class EmbeddedStore:
         """See `Store.snapshot`."""
         self._require_writable()
         tenants = {name: self._tenant(Scope(name)) for name in self.tenants()}
-        try:  # By the thread that writes: nothing is committed meanwhile, in no tenant.
+        try:  # On the writing thread, so that nothing is committed meanwhile in any tenant.
             copied = self._writing.submit(self._copied, into, tenants)
-        except RuntimeError:  # It has shut down.
+        except RuntimeError:  # The executor has shut down.
             raise StoreClosedError from None
         return copied.result()
 
@@ -251,15 +249,15 @@ class EmbeddedStore:
         )
 
     def state(self, tenant: str) -> State:
-        """How a tenant's periods stand, for those who follow (`followed`). Any thread may ask."""
+        """The state of a tenant's partitions, for replicas (`followed`). Thread-safe."""
         return self._tenant(Scope(tenant)).state
 
     def _changed(self) -> None:
-        """For the one thread that writes."""
+        """Called by the writing thread only."""
         self.followed.changes.add()
 
     def _forget_feedback(self, scope: Scope) -> None:
-        """Delete the feedback on what is not there any more."""
+        """Delete the feedback on activities that no longer exist."""
         feedback = self._tenant(scope).feedback
         for activity_id in feedback.activities():
             if self.fetch(activity_id, scope) is None:
@@ -273,20 +271,20 @@ class EmbeddedStore:
 
 
 def _insert(
-    opened: Future[Tenant], new_activities: Sequence[NewActivity | Prepared], told: Future[Inserted], *, urgent: bool
+    opened: Future[Tenant], new_activities: Sequence[NewActivity | Prepared], result: Future[Inserted], *, urgent: bool
 ) -> None:
-    """Store arrivals once their tenant is open; what becomes of them goes to `told`."""
+    """Insert into a tenant that has been opened, and complete `result`."""
     try:
         stored = opened.result().insert(new_activities, urgent=urgent)
-    except BaseException as error:  # noqa: BLE001  the engine's panics are no Exceptions; the caller waits for its answer
-        told.set_exception(error)
+    except BaseException as error:  # noqa: BLE001  engine panics are not Exceptions, and the caller waits
+        result.set_exception(error)
     else:
-        stored.add_done_callback(lambda done: _pass_on(done, told))
+        stored.add_done_callback(lambda done: _pass_on(done, result))
 
 
-def _pass_on(done: Future[Inserted], told: Future[Inserted]) -> None:
+def _pass_on(done: Future[Inserted], result: Future[Inserted]) -> None:
     error = done.exception()
     if error is None:
-        told.set_result(done.result())
+        result.set_result(done.result())
     else:
-        told.set_exception(error)
+        result.set_exception(error)

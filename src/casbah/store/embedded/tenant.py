@@ -1,4 +1,4 @@
-"""One tenant's activities: periods of time in a folder, one way in, and readers beside it."""
+"""One tenant's activities: partitions in a folder, a write queue, and readers."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -26,9 +26,9 @@ _log = logging.getLogger(__name__)
 
 
 class Tenant:
-    """The activities of one tenant; `search` reads them, `feedback` is what people say of them."""
+    """The activities of one tenant. `search` reads them; `feedback` holds the feedback on them."""
 
-    def __init__(  # noqa: PLR0913  what all tenants share
+    def __init__(  # noqa: PLR0913  shared by all tenants
         self,
         folder: Path,
         *,
@@ -50,43 +50,43 @@ class Tenant:
 
     @property
     def state(self) -> State:
-        """What another process must know to see what this one does."""
+        """The state that replicas catch up with."""
         return self._partitions.state()
 
     @property
     def held(self) -> int:
-        """How many activities there are."""
+        """The number of activities."""
         return sum(searcher.held for searcher in self._partitions.searchers())
 
     @property
     def high_water_mark(self) -> int:
-        """The number of storing up to which all that will ever be stored is in view."""
+        """See `Store.high_water_mark`."""
         return self._write_queue.high_water_mark
 
     def scan(self, query: Query, deadline: Deadline) -> ScanPage:
         """One page of a scan."""
         if self._partitions.crowded:
-            self._write_queue.alone(self._shed)
+            self._write_queue.exclusively(self._shed)
         return self.search.scan(query, deadline)
 
     def insert(self, new_activities: Iterable[NewActivity | Prepared], *, urgent: bool = False) -> Future[Inserted]:
-        """Store what is new. The answer is there when all of it is synced to disk."""
+        """Store new activities. The future completes when all of them are synced to disk."""
         return self._write_queue.insert(new_activities, urgent=urgent)
 
     def replace(self, new_activities: Sequence[NewActivity]) -> int:
-        """Store records anew under their ids; how many of them there were."""
+        """Replace records under their ids. Returns how many were replaced."""
         return self._write_queue.replace([prepared(new_activity) for new_activity in new_activities]).result()
 
     def delete(self, predicate: Predicate) -> int:
-        """Delete what matches; how many activities that were."""
-        return self._write_queue.alone(lambda: self._compaction.delete(predicate)).result()
+        """Delete matching activities. Returns how many."""
+        return self._write_queue.exclusively(lambda: self._compaction.delete(predicate)).result()
 
     def compact(self) -> bool:
-        """Erase some more of what was deleted from the disk; whether there is more to do."""
-        return self._write_queue.alone(self._compaction.compact).result()
+        """Run one step of compaction. Returns whether there is more to do."""
+        return self._write_queue.exclusively(self._compaction.compact).result()
 
     def _shed(self) -> None:
         try:
             self._partitions.shed()
         except CasbahError as error:
-            _log.warning("scans take more memory than they would: a period cannot be opened anew: %s", error)
+            _log.warning("scans use more memory than usual: a partition cannot be reopened: %s", error)

@@ -1,4 +1,4 @@
-"""One tenant's way in: what is new gets its id, its stamp and its place, and is on disk before anybody is told so."""
+"""One tenant's write queue: assigns ids and sequence numbers, and answers a caller once its activities are durable."""
 
 import logging
 from collections import defaultdict
@@ -33,20 +33,20 @@ Answer = TypeVar("Answer")
 
 @dataclass(slots=True)
 class _Batch(Batch):
-    """What one caller brings, what becomes of it, and what is to be written of it."""
+    """One caller's entries, their result, and what to write."""
 
     fresh: dict[int, list[Fresh]] = field(default_factory=dict)
-    """By period."""
+    """By partition."""
 
     documents: dict[int, Iterable[str]] = field(default_factory=dict)
-    """The same as documents; made beforehand where batches share a commit, so that one cannot spoil it for all."""
+    """The same as documents; built in advance if batches share a commit, so that a failing batch does not fail the others."""
 
     urgent: bool = False
-    """Whether it may use the room that is kept for deletions."""
+    """Whether it may use the space reserved for deletions."""
 
 
 class WriteQueue:
-    """Stores what is new. Any thread may call; one, of `writing`, writes for all who wait."""
+    """Stores new activities. Thread-safe; one thread of `writing` writes for all callers."""
 
     def __init__(
         self, partitions: Partitions, *, writers: Writers, sequencer: Sequencer, writing: Executor, reserve: Reserve
@@ -58,28 +58,28 @@ class WriteQueue:
         self._writing = writing
         self._reserve = reserve
         self.high_water_mark = partitions.last
-        """The number of storing up to which whatever will be stored is in view. A batch is committed period by period, so that
-        in between what has larger numbers may be seen before what has smaller ones."""
-        self._groups = GroupCommit(self._together, writing=writing, afterwards=self._learn)
+        """Every sequence number up to this one is committed and visible. A batch is committed partition by partition, so larger
+        numbers may become visible before smaller ones."""
+        self._groups = GroupCommit(self._store_group, writing=writing, afterwards=self._learn)
 
     def insert(
         self, new_activities: Iterable[NewActivity | contract.Prepared], *, urgent: bool = False
     ) -> Future[Inserted]:
-        """Store what is new. The answer is there when all of it is synced to disk."""
+        """Store new activities. The future completes when all of them are synced to disk."""
         return self._groups.add(
             _Batch([ready(new_activity, columns) for new_activity in new_activities], urgent=urgent)
         )
 
-    def alone(self, work: Callable[[], Answer]) -> Future[Answer]:
-        """Have something else done that changes what is stored, while nobody else changes it."""
+    def exclusively(self, work: Callable[[], Answer]) -> Future[Answer]:
+        """Run other work that changes the store, with no other change at the same time."""
         try:
             return self._writing.submit(self._run_exclusively, work)
-        except RuntimeError:  # It has shut down.
+        except RuntimeError:  # The executor has shut down.
             raise StoreClosedError from None
 
     def replace(self, entries: Sequence[Prepared]) -> Future[int]:
-        """Store records anew under their ids; the answer is how many of them there were."""
-        return self.alone(lambda: self._replaced(entries))
+        """Replace records under their ids. Resolves to the number replaced."""
+        return self.exclusively(lambda: self._replaced(entries))
 
     def _run_exclusively(self, work: Callable[[], Answer]) -> Answer:
         self._partitions.catch_up()
@@ -89,27 +89,27 @@ class WriteQueue:
             self._advance()
 
     def _replaced(self, entries: Sequence[Prepared]) -> int:
-        replaced = Replacements(self._partitions, self._sequencer)
+        replacements = Replacements(self._partitions, self._sequencer)
         for entry in entries:
-            replaced.add(entry)
-        found = replaced.by_period()
-        for partition, each in found:
-            documents = (self._document(fresh, order) for fresh, order in each)
+            replacements.add(entry)
+        by_partition = replacements.by_partition()
+        for partition, replaced in by_partition:
+            documents = (self._document(fresh, order) for fresh, order in replaced)
             self._writers.write(
                 partition,
                 documents,
-                _limits(fresh for fresh, _ in each),
-                last=max(fresh.stamp.seq for fresh, _ in each),
-                without=[s.identity(fresh.entry.id) for fresh, _ in each],
+                _limits(fresh for fresh, _ in replaced),
+                last=max(fresh.sequence.seq for fresh, _ in replaced),
+                without=[s.identity(fresh.entry.id) for fresh, _ in replaced],
             )
         self._learn()
-        return sum(len(each) for _, each in found)
+        return sum(len(replaced) for _, replaced in by_partition)
 
-    def _together(self, group: Sequence[_Batch]) -> None:
-        """Store what a group brings; each of its batches has an answer or an error afterwards, or all have the one raised."""
+    def _store_group(self, group: Sequence[_Batch]) -> None:
+        """Store a group of batches and set the answer or error of each. An exception raised applies to all of them."""
         try:
             self._partitions.catch_up()
-            self._store(group)
+            self._try_store(group)
         except BaseException:
             self._sequencer.forget()
             raise
@@ -119,58 +119,58 @@ class WriteQueue:
             self._sequencer.forget()
 
     def _advance(self) -> None:
-        """Between groups nothing is under way, unless a commit ended in an error and may be on disk all the same.
+        """Advance the high-water mark. Call between groups, when nothing is in flight except maybe a failed commit.
 
-        Not the last number that was given: one that was never committed is given again after a restart.
+        The mark is the last visible number, not the last assigned: an uncommitted number is assigned again after a restart.
         """
         if not self._partitions.pending:
             self.high_water_mark = self._partitions.last
 
     def _learn(self) -> None:
-        """Nobody's events depend on a dictionary, so a failure to write one is only told."""
+        """Train a dictionary if one is due. Failures are only logged, as nothing depends on it."""
         try:
             self._codec.learn()
         except OSError as error:
-            _log.warning("records are packed as before: the new dictionary cannot be written: %s", error)
+            _log.warning("compression continues with the old dictionary: the new one cannot be written: %s", error)
 
-    def _store(self, group: Sequence[_Batch]) -> None:
+    def _try_store(self, group: Sequence[_Batch]) -> None:
         known = _KnownKeys(self._partitions.searchers())
         known.expect([entry for batch in group for entry in batch.entries])
-        answers = [(batch, self._prepared(batch, known, alone=len(group) == 1)) for batch in group]
-        good = [(batch, answer) for batch, answer in answers if answer is not None]
+        answers = [(batch, self._prepared(batch, known, is_single=len(group) == 1)) for batch in group]
+        valid = [(batch, answer) for batch, answer in answers if answer is not None]
         try:
-            self._write([batch for batch, _ in good])
-        except BaseException as error:  # noqa: BLE001  each of those it concerns raises it; whose batch waits still goes on
-            for batch, _ in good:
+            self._write([batch for batch, _ in valid])
+        except BaseException as error:  # noqa: BLE001  raised by the callers concerned; later batches proceed
+            for batch, _ in valid:
                 batch.error = error
             return
-        for batch, answer in good:
+        for batch, answer in valid:
             batch.answer = answer
 
     def _write(self, batches: Sequence[_Batch]) -> None:
         for number in sorted({number for batch in batches for number in batch.documents}):
             documents = chain.from_iterable(batch.documents.get(number, ()) for batch in batches)
             fresh = list(chain.from_iterable(batch.fresh.get(number, ()) for batch in batches))
-            last = max(each.stamp.seq for each in fresh)
+            last = max(item.sequence.seq for item in fresh)
             if any(batch.urgent for batch in batches):
-                listed = list(documents)  # They may be written twice.
-                self._reserve.using(partial(self._written, number, listed, fresh, last))
+                retained = list(documents)  # They may be written twice.
+                self._reserve.using(partial(self._written, number, retained, fresh, last))
             else:
                 self._written(number, documents, fresh, last)
 
     def _written(self, number: int, documents: Iterable[str], fresh: Sequence[Fresh], last: int) -> None:
         self._writers.write(self._partitions.of(number), documents, _limits(fresh), last=last)
 
-    def _prepared(self, batch: _Batch, known: "_KnownKeys", *, alone: bool) -> Inserted | None:
-        """What will be the answer once the batch's documents are written; None if something is wrong with it."""
+    def _prepared(self, batch: _Batch, known: "_KnownKeys", *, is_single: bool) -> Inserted | None:
+        """The batch's result once its documents are written; None (with the batch's error set) if it is invalid."""
         known.begin()
         try:
-            batch.fresh, refused, duplicates = self._sorted_out(batch.entries, known)
-            for number, each in batch.fresh.items():
-                # Documents are best made one at a time: the engine indexes one while the next is made.
-                documents = map(self._document, each)
-                batch.documents[number] = documents if alone else list(documents)
-        except Exception as error:  # noqa: BLE001  it goes to whoever brought the batch; the others have nothing to do with it
+            batch.fresh, refused, duplicates = self._classify(batch.entries, known)
+            for number, fresh in batch.fresh.items():
+                # Built lazily where possible: tantivy indexes one document while the next is built.
+                documents = map(self._document, fresh)
+                batch.documents[number] = documents if is_single else list(documents)
+        except Exception as error:  # noqa: BLE001  goes to the caller of this batch only
             known.forget()
             batch.documents.clear()
             batch.error = error
@@ -178,30 +178,30 @@ class WriteQueue:
         return Inserted(sum(map(len, batch.fresh.values())), duplicates, tuple(refused))
 
     def _document(self, fresh: Fresh, order: int | None = None) -> str:
-        packed = self._codec.encode(record_of(fresh.entry, fresh.stamp.created))
-        return document(fresh.entry, fresh.stamp, dedup_keys=fresh.dedup_keys, packed=packed, order=order)
+        packed = self._codec.encode(record_of(fresh.entry, fresh.sequence.created))
+        return document(fresh.entry, fresh.sequence, dedup_keys=fresh.dedup_keys, packed=packed, order=order)
 
-    def _sorted_out(
+    def _classify(
         self, entries: Sequence[Prepared], known: "_KnownKeys"
     ) -> tuple[dict[int, list[Fresh]], list[tuple[int, str]], int]:
-        """What to store, by period; what is refused, and why; how many are stored already."""
+        """What to store, by partition; refused (position, reason); and the number of duplicates."""
         fresh: defaultdict[int, list[Fresh]] = defaultdict(list)
         refused: list[tuple[int, str]] = []
         duplicates = 0
         for position, entry in enumerate(entries):
-            before = known.mark()
+            mark = known.mark()
             named = _named(entry, known)
             if named is None:
                 duplicates += 1
                 continue
             partition = self._partitions.of(s.period_of(entry.timestamp))
             try:
-                stamp = self._sequencer.next(entry.created, partition.searcher)
+                sequence = self._sequencer.next(entry.created, partition.searcher)
             except FullMomentError as full:
-                known.forget(before)
+                known.forget(mark)
                 refused.append((position, str(full)))
             else:
-                fresh[partition.number].append(Fresh(*named, stamp))
+                fresh[partition.number].append(Fresh(*named, sequence))
         return fresh, refused, duplicates
 
 
@@ -209,7 +209,7 @@ _MANY = 200
 
 
 class _KnownKeys:
-    """Which terms are taken, in the store or earlier in the same commit."""
+    """The terms that are in use, in the store or earlier in the same commit."""
 
     def __init__(self, searchers: Sequence[PartitionSearcher]) -> None:
         self._searchers = searchers[::-1]
@@ -218,8 +218,9 @@ class _KnownKeys:
         self._latest: list[tuple[str, str]] = []
 
     def expect(self, entries: Sequence[Prepared]) -> None:
-        """Look all terms of many entries up at once: the engine lets go of Python's lock at every question, and where several
-        threads want it, a question alone waits for it longer than it takes.
+        """Look up all terms of a large batch at once.
+
+        Tantivy releases the GIL at every lookup, and under contention getting it back takes longer than the lookup.
         """
         if len(entries) < _MANY:
             return
@@ -230,23 +231,26 @@ class _KnownKeys:
                     columns[column].add(term)
         for column, terms in columns.items():
             wanted = sorted(terms)
-            self._expected[column] = frozenset(terms), [v for v in self._searchers if v.has_any(column, wanted)]
+            self._expected[column] = (
+                frozenset(terms),
+                [searcher for searcher in self._searchers if searcher.has_any(column, wanted)],
+            )
 
     def begin(self) -> None:
-        """From here on, terms can be forgotten again."""
+        """Start a batch; `forget` can undo what is added from here on."""
         self._latest = []
 
     def mark(self) -> int:
-        """A place to forget back to."""
+        """A position for `forget`."""
         return len(self._latest)
 
     def forget(self, mark: int = 0) -> None:
-        """The terms since `begin`, or since a mark, are not taken after all."""
+        """Release the terms added since `begin`, or since a mark."""
         self._taken.difference_update(self._latest[mark:])
         del self._latest[mark:]
 
     def add(self, column: str, term: str) -> bool:
-        """Whether the term was taken already; from now on it is."""
+        """Mark a term as in use. Returns whether it was already."""
         expected, searchers = self._expected.get(column, (frozenset(), self._searchers))
         among = searchers if term in expected else self._searchers
         if (column, term) in self._taken or any(searcher.has(column, term) for searcher in among):
@@ -257,7 +261,7 @@ class _KnownKeys:
 
 
 def _named(entry: Prepared, known: _KnownKeys) -> tuple[Prepared, tuple[str, ...]] | None:
-    """The entry under an id that is free, and its twin terms; None if it is a duplicate."""
+    """The entry under an unused id, and its dedup keys; None if it is a duplicate."""
     dedup_key = s.dedup_key(entry.id, entry.digest)
     if dedup_key is not None and known.add("twin", dedup_key):
         return None
@@ -269,17 +273,17 @@ def _named(entry: Prepared, known: _KnownKeys) -> tuple[Prepared, tuple[str, ...
 
 
 def _with_free_id(entry: Prepared, known: _KnownKeys) -> Prepared | None:
-    """The entry under its own id, else under that and its body's digest; None if both are taken."""
+    """The entry under its own id, or else under that id with its digest; None if both are in use."""
     if not known.add(*s.identity(entry.id)):
         return entry
-    other = entry.second_id
-    if other is None or known.add(*s.identity(other)):
+    second_id = entry.second_id
+    if second_id is None or known.add(*s.identity(second_id)):
         return None
-    return renamed(entry, other, columns)
+    return renamed(entry, second_id, columns)
 
 
 def _limits(fresh: Iterable[Fresh]) -> Limits:
-    """Between which moments these lie."""
-    moments = [(each.entry.timestamp, each.stamp.created) for each in fresh]
+    """The limits of these activities."""
+    moments = [(item.entry.timestamp, item.sequence.created) for item in fresh]
     columns = zip(*moments, strict=True)
     return {sort: (min(column), max(column)) for sort, column in zip(s.SORTS, columns, strict=False)}

@@ -1,4 +1,4 @@
-"""Writers are dear (memory, threads, a lock file each), periods are many: a few stay open, the longest idle is closed."""
+"""A pool of index writers. They are expensive (memory, threads, a lock file each) and partitions are many, so few stay open."""
 
 import threading
 from collections import OrderedDict
@@ -15,11 +15,11 @@ from casbah.store.embedded.searcher import Limits
 
 _LEAST_BYTES = 15_000_000
 _ENDED = "index writer was killed"
-"""What the engine says of a writer whose thread has ended, instead of why it has."""
+"""Tantivy's error for a writer whose thread has died, which hides the cause."""
 
 
 class Writers:
-    """Open writers by period, at most `most` of them, each with `memory` bytes before it writes a segment."""
+    """At most `most` open writers, least recently used closed first. Each buffers `memory` bytes before it writes a segment."""
 
     def __init__(self, *, most: int = 4, memory: int = 64_000_000) -> None:
         self._most = most
@@ -38,11 +38,11 @@ class Writers:
         without: Iterable[tuple[str, str]] = (),
         matching: tantivy.Query | None = None,
     ) -> None:
-        """Add documents, in place of those that have one of some terms or match a query, and commit: on return they are synced
-        to disk and in view. Their moments lie within `limits`, their numbers go up to `last`. On any failure nothing has
-        changed.
+        """Add documents and commit; they are synced to disk and visible on return. On any failure nothing has changed.
 
-        Raises StoreClosedError once closed: whoever has waited until then must not write to what another process may own.
+        Documents with a term in `without`, or that match `matching`, are deleted first. `limits` are the limits of the new
+        documents, `last` is the largest sequence number. Raises StoreClosedError once closed, as another process may own the
+        store by then.
         """
         with self._writing:
             if self._closed:
@@ -66,20 +66,20 @@ class Writers:
                     writer.delete_documents_by_query(matching)
                 for column, term in without:
                     writer.delete_documents_by_term(column, term)
-            for document in documents:  # Often made one by one, by us: an error of that is not the disk's.
+            for document in documents:  # Often a generator of ours, whose errors are not disk errors.
                 _add(writer, document)
             partition.pending = limits
             with translate_io_errors():
                 writer.commit()
-                # A commit ends with a rename in this folder, which the engine leaves to the file system's own time.
+                # A commit ends with a rename in this folder, which tantivy does not sync.
                 sync_folder(partition.folder)
         except BaseException:
             del self._open[partition]
-            _let_go(writer)
+            _discard(writer)
             raise
 
     def tidy(self, partition: Partition) -> None:
-        """Remove the files of a period that nobody reads any more."""
+        """Remove files of a partition that are no longer used."""
         with self._writing:
             if self._closed:
                 raise StoreClosedError
@@ -87,7 +87,7 @@ class Writers:
                 self._writer(partition).garbage_collect_files()
 
     def close(self) -> None:
-        """Wait for merges and let go of every period."""
+        """Wait for merges and close all writers."""
         with self._writing:
             self._closed = True
             while self._open:
@@ -115,7 +115,7 @@ def _add(writer: tantivy.IndexWriter, document: str) -> None:
 
 
 def _cause(writer: tantivy.IndexWriter, error: ValueError) -> ValueError:
-    """Why the engine's thread has ended: only a commit, which fails then, says it."""
+    """The cause of a dead writer thread, which only a (failing) commit reports."""
     if _ENDED in str(error):
         try:
             writer.commit()
@@ -124,8 +124,8 @@ def _cause(writer: tantivy.IndexWriter, error: ValueError) -> ValueError:
     return error
 
 
-def _let_go(writer: tantivy.IndexWriter) -> None:
-    """Undo what is not committed and free the index's lock at once: the traceback would keep the writer alive."""
-    with suppress(OSError, ValueError):  # What is not committed is not there, whether or not that can be said.
+def _discard(writer: tantivy.IndexWriter) -> None:
+    """Roll back and release the index lock now: the traceback would keep the writer alive."""
+    with suppress(OSError, ValueError):  # Uncommitted documents are lost even if the rollback fails.
         writer.rollback()
     writer.wait_merging_threads()
