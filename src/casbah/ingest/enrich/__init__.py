@@ -1,1 +1,1 @@
-"""What can be told from a value that an event brings, without asking anyone."""
+"""Derives additional facts from the values of an event, locally."""
