@@ -1,1 +1,1 @@
-"""The store on a cluster of OpenSearch."""
+"""The store on an OpenSearch cluster."""

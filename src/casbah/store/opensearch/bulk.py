@@ -1,4 +1,4 @@
-"""Many writes at once, each told of its own end."""
+"""Bulk writes, each with its own result."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ _LATER = (429, 500, 502, 503, 504)
 _CONFLICT, _MISSING, _DONE = 409, 404, 300
 _PAUSE = 0.2
 _PATIENCE = 2 * LEASE
-"""Seconds for which what the cluster does not take is sent again: a disk that is full stays so."""
+"""Seconds to keep retrying writes that the cluster rejects; a full disk, for one, stays full."""
 
-_ENDS = "items.*.status,items.*.error.type,items.*.error.reason"
+_RESULT_FIELDS = "items.*.status,items.*.error.type,items.*.error.reason"
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write. `action` is `create`, `index` or `delete`; the last has no body."""
+    """One write. `action` is `create`, `index` or `delete` (without a body)."""
 
     action: str
     index: str
@@ -37,18 +37,18 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
-    """What became of writes, by position: those that found the document there (or, deleting, not there), and those that the
-    cluster refuses, with its reason. All others are done.
+class BulkResult:
+    """The writes that failed, by position: conflicts (the document exists or, for a delete, does not), and those that the
+    cluster refused, with its reason. All others succeeded.
     """
 
     conflicts: Sequence[int]
     refused: Sequence[tuple[int, str]]
 
 
-def write(cluster: Cluster, writes: Sequence[Write], lease: Lease) -> Ends:
-    """Have everything written; what the cluster cannot do now is sent again for a while. Raises ClusterUnreachableError."""
-    end = time.monotonic() + _PATIENCE
+def write(cluster: Cluster, writes: Sequence[Write], lease: Lease) -> BulkResult:
+    """Execute the writes, retrying rejected ones for a while. Raises ClusterUnreachableError."""
+    give_up = time.monotonic() + _PATIENCE
     conflicts: list[int] = []
     refused: list[tuple[int, str]] = []
     waiting = list(range(len(writes)))
@@ -56,35 +56,36 @@ def write(cluster: Cluster, writes: Sequence[Write], lease: Lease) -> Ends:
         again: list[int] = []
         for part in _parts(writes, waiting):
             lease.renew()
-            for position, end in zip(part, _sent(cluster, [writes[each] for each in part], lease), strict=True):
-                status = end["status"]
+            items = _sent(cluster, [writes[position] for position in part], lease)
+            for position, item in zip(part, items, strict=True):
+                status = item["status"]
                 if status in _LATER:
                     again.append(position)
                 elif status in (_CONFLICT, _MISSING):
                     conflicts.append(position)
                 elif status >= _DONE:
-                    refused.append((position, _reason(end)))
+                    refused.append((position, _reason(item)))
         waiting = again
         if waiting:
-            if time.monotonic() > end:
-                raise ClusterUnreachableError("it takes nothing now")
+            if time.monotonic() > give_up:
+                raise ClusterUnreachableError("it accepts no writes now")
             time.sleep(min(_PAUSE, lease.seconds))
-    return Ends(conflicts, refused)
+    return BulkResult(conflicts, refused)
 
 
 def _sent(cluster: Cluster, writes: Sequence[Write], lease: Lease) -> Sequence[Any]:
-    body = b"".join(each.lines for each in writes)
+    body = b"".join(write.lines for write in writes)
     seconds = lease.seconds
-    asking = {"filter_path": _ENDS, **within(seconds)}
-    told = cluster.ask("POST", "_bulk", body, asking=asking, seconds=seconds)
-    ends = [next(iter(item.values())) for item in told["items"]]
-    if len(ends) != len(writes):
-        raise ClusterUnreachableError("it answered something else than was asked")
-    return ends
+    asking = {"filter_path": _RESULT_FIELDS, **within(seconds)}
+    answer = cluster.ask("POST", "_bulk", body, asking=asking, seconds=seconds)
+    items = [next(iter(item.values())) for item in answer["items"]]
+    if len(items) != len(writes):
+        raise ClusterUnreachableError("its answer does not match the request")
+    return items
 
 
 def _parts(writes: Sequence[Write], waiting: Sequence[int]) -> Iterator[list[int]]:
-    """Positions whose writes together are not too large for one request."""
+    """Positions of writes, split into requests of limited size."""
     part: list[int] = []
     size = 0
     for position in waiting:
@@ -99,6 +100,6 @@ def _parts(writes: Sequence[Write], waiting: Sequence[int]) -> Iterator[list[int
         yield part
 
 
-def _reason(end: Any) -> str:
-    error = end.get("error", {})
-    return f"the cluster does not take it: {error.get('type')}: {str(error.get('reason'))[:200]}"
+def _reason(item: Any) -> str:
+    error = item.get("error", {})
+    return f"the cluster refuses it: {error.get('type')}: {str(error.get('reason'))[:200]}"

@@ -1,8 +1,8 @@
-"""The cluster: how it is asked, the names of its indices, and what goes wrong with it said in our words.
+"""Requests to the cluster, the names of its indices, and the translation of its errors.
 
-What may be asked again is: reads, and writes that say which number they have, so that one that was done is known again. Asking
-again is done here and not by the client, so that all of it together takes no longer than it may: nothing may reach the cluster
-after the turn in which it was sent (`lease`).
+Requests are retried, as reads are safe to repeat and writes carry a version or number that identifies one already done. Retries
+happen here and not in the client library, so that they stay within the time allowed: no request may reach the cluster after
+the lease under which it was sent (`lease`).
 """
 
 import logging
@@ -28,7 +28,7 @@ from casbah.errors import (
 from casbah.settings import Cluster as Place
 
 MOST_HITS = 10_000
-"""A search reaches no farther into its result (`index.max_result_window`)."""
+"""A search can page up to here (`index.max_result_window`)."""
 
 _SECONDS = 30.0
 _NO_MORE: Mapping[str, Any] = {}
@@ -38,14 +38,14 @@ _PAUSE = 0.05
 _LATER = (502, 503, 504)
 _MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 _WHOLE = {**_MISSING, "allow_partial_search_results": "false"}
-_TOO_MANY_PARTS = ("too_many_clauses", "too_many_nested_clauses")
+_TOO_MANY_CLAUSES = ("too_many_clauses", "too_many_nested_clauses")
 
 _log = logging.getLogger("casbah.store")
-logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # It writes requests to the log, records and all.
+logging.getLogger("opensearch").setLevel(logging.CRITICAL)  # It logs requests, records included.
 
 
 class ClusterRefusedError(ClusterUnreachableError):
-    """The cluster says no to a request, and has done nothing: it lacks a right, or something is set that must not be."""
+    """The cluster refused a request and did nothing, for lack of a permission, say, or because of a setting."""
 
     def __init__(self, status: int, kind: str, reason: str) -> None:
         super().__init__(f"{status} {kind}: {reason}")
@@ -53,7 +53,7 @@ class ClusterRefusedError(ClusterUnreachableError):
 
 
 class Names:
-    """The names of everything on the cluster. `~` is in no tenant's name, so that no two names meet."""
+    """The names of all indices. No tenant name contains `~`, so names cannot collide."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -63,7 +63,7 @@ class Names:
         self.feedback = f"{prefix}~_feedback"
 
     def key_values(self, kind: str) -> str:
-        """The index of small things of one kind."""
+        """The index of a key-value collection."""
         return f"{self._prefix}~_{kind}"
 
     def all_of(self, scope: Scope) -> str:
@@ -71,12 +71,12 @@ class Names:
         return f"{self._prefix}~{scope.tenant}"
 
     def partition(self, scope: Scope, number: int) -> str:
-        """The index of a tenant's activities of one period."""
+        """The index of one partition of a tenant's activities."""
         return f"{self._prefix}~{scope.tenant}~{number:04d}"
 
 
 class Cluster:
-    """Asks the cluster. Any thread may."""
+    """A client for the cluster. Thread-safe."""
 
     def __init__(self, place: Place, *, password: str = "", ca: str | None = None) -> None:
         self.names = Names(place.prefix)
@@ -90,7 +90,7 @@ class Cluster:
                 serializer=_Json(),
                 pool_maxsize=_POOL,
                 max_retries=0,
-                retry_on_timeout=True,  # So that a node that does not answer is left alone for a while.
+                retry_on_timeout=True,  # So that a node that does not answer is avoided for a while.
                 timeout=_SECONDS,
             )
         except (ImproperlyConfigured, OSError) as error:
@@ -106,9 +106,10 @@ class Cluster:
         seconds: float = _SECONDS,
         absent: tuple[int, ...] = (),
     ) -> Any:
-        """The answer, parsed, within so many seconds; None if its status is in `absent`. `asking` stands in the query string.
+        """The parsed answer to a request; None if its status is in `absent`. `asking` holds query parameters. Retries count
+        towards `seconds`.
 
-        Raises ClusterRefusedError, or ClusterUnreachableError where asking again may help.
+        Raises ClusterRefusedError, or ClusterUnreachableError if a later retry may help.
         """
         parts = "/".join(quote(part, safe="~,_*-.") for part in path.split("/"))
         end = time.monotonic() + seconds
@@ -123,24 +124,24 @@ class Cluster:
             except ConnectionTimeout:
                 raise ClusterUnreachableError("no answer in time") from None
             except SerializationError:
-                raise ClusterUnreachableError("it answered something that cannot be read") from None
+                raise ClusterUnreachableError("its answer cannot be parsed") from None
             except TransportError as error:
                 if error.status_code in absent:
                     return None
-                if last or not _passes(error) or time.monotonic() + _PAUSE >= end:
-                    raise _said(error) from None
+                if last or not _is_transient(error) or time.monotonic() + _PAUSE >= end:
+                    raise _translated(error) from None
             time.sleep(_PAUSE)
         raise AssertionError("the last try returns or raises")
 
     def search(self, scope: Scope, body: Mapping[str, Any], deadline: Deadline) -> Any:
-        """What a search over a tenant's activities finds: all of them, or an error. Raises SearchTooLongError."""
+        """The answer to a search over a tenant's activities, never partial. Raises SearchTooLongError."""
         deadline.check()
         left = _SECONDS if deadline.seconds is None else deadline.end - time.monotonic()
         timed = {**body, "timeout": f"{int(left * 1000) + 1}ms"}
         try:
-            found = self.ask("POST", f"{self.names.all_of(scope)}/_search", timed, asking=_WHOLE, seconds=left + 1)
+            answer = self.ask("POST", f"{self.names.all_of(scope)}/_search", timed, asking=_WHOLE, seconds=left + 1)
         except ClusterRefusedError as refused:
-            if refused.kind in _TOO_MANY_PARTS:
+            if refused.kind in _TOO_MANY_CLAUSES:
                 raise LimitExceededError(
                     "filters: more parts than the cluster takes in one question; ask less at once, or have "
                     "indices.query.bool.max_clause_count raised there"
@@ -149,16 +150,16 @@ class Cluster:
         except ClusterUnreachableError:
             deadline.check()
             raise
-        if found["timed_out"]:
+        if answer["timed_out"]:
             raise (
                 ClusterUnreachableError("it took too long")
                 if deadline.seconds is None
                 else SearchTooLongError(deadline.seconds)
             )
-        return found
+        return answer
 
     def refresh(self, *indices: str) -> None:
-        """What is stored can be found from now on, on every copy."""
+        """Make what is stored visible to searches, on every shard copy."""
         if indices:
             done = self.ask("POST", f"{','.join(sorted(set(indices)))}/_refresh", asking=_MISSING)
             if done["_shards"]["failed"]:
@@ -171,20 +172,20 @@ class Cluster:
 
 
 def within(seconds: float) -> Mapping[str, str]:
-    """For the query string of a write: how long the cluster may hold it back, waiting for a copy that is away.
+    """For the query string of a write: how long the cluster may wait for a missing shard copy.
 
-    It waits for so long, and then tries once more: both together must be over well before the turn is.
+    It waits this long and then tries once more; both must end well before the lease does.
     """
     return {"timeout": f"{max(1, int(seconds * 1_000 / 3))}ms"}
 
 
 def managed(seconds: float) -> Mapping[str, str]:
-    """The same for what the cluster's manager does, such as making and deleting indices."""
+    """The same for work of the cluster manager, such as creating and deleting indices."""
     return {**within(seconds), "master_timeout": within(seconds)["timeout"]}
 
 
 class _Json(Serializer):
-    """orjson, and no word of what it was that could not be read."""
+    """orjson, with errors that do not quote the data."""
 
     mimetype = "application/json"
 
@@ -198,18 +199,18 @@ class _Json(Serializer):
         return data if isinstance(data, bytes) else orjson.dumps(data)
 
 
-def _passes(wrong: TransportError) -> bool:
-    """Whether another node, or the same one a moment later, may do it: nobody was reached, or who was cannot do it now."""
-    return not isinstance(wrong.status_code, int) or wrong.status_code in _LATER
+def _is_transient(error: TransportError) -> bool:
+    """Whether another node, or the same one a moment later, may succeed."""
+    return not isinstance(error.status_code, int) or error.status_code in _LATER
 
 
-def _said(wrong: TransportError) -> Exception:
-    """The error in our words: what the cluster refuses, or that it cannot do it now."""
-    status = wrong.status_code
+def _translated(error: TransportError) -> Exception:
+    """The error as one of ours: refused, or unreachable."""
+    status = error.status_code
     if not isinstance(status, int):
-        _log.warning("the cluster cannot be reached: %s", str(wrong.info or wrong.error)[:500])
+        _log.warning("the cluster cannot be reached: %s", str(error.info or error.error)[:500])
         return ClusterUnreachableError("it cannot be reached")
-    kind, reason = _why(wrong.info)
+    kind, reason = _why(error.info)
     _log.warning("the cluster answers %d: %s: %s", status, kind, reason)
     if status in (400, 401, 403, 404, 405, 409, 413):
         return ClusterRefusedError(status, kind, reason)
@@ -217,7 +218,7 @@ def _said(wrong: TransportError) -> Exception:
 
 
 def _why(info: Any) -> tuple[str, str]:
-    """Kind and reason of an error; the root causes tell more than what they caused."""
+    """Kind and reason of an error, preferably of its root cause."""
     error = info.get("error") if isinstance(info, dict) else None
     if not isinstance(error, dict):
         return str(error or ""), ""

@@ -1,8 +1,8 @@
-"""Deleting: gone at once from every answer, and from the disks of the cluster once its segments are merged.
+"""Deletes hide an activity immediately; its bytes leave the cluster's disks when segments are merged.
 
-An index of which nothing would be left is dropped, with all that it has on any disk. In others documents are deleted one by
-one; `erase` then has the cluster write the segments anew in which they were. A copy may keep what it needs to bring another
-copy up to date for some hours more (`index.soft_deletes`), which is the cluster's to decide.
+An index that would become empty is dropped. In others documents are deleted one by one, and `compact` then has the cluster
+rewrite the affected segments. Shard copies may keep deleted documents for some hours to bring other copies up to date
+(`index.soft_deletes`), which is up to the cluster.
 """
 
 import secrets
@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.2
 
 
 class Compaction:
-    """Deletes from one tenant."""
+    """Deletes activities of one tenant and purges them."""
 
     def __init__(self, cluster: Cluster, scope: Scope, *, leases: Leases, feedback: Feedback) -> None:
         self._cluster = cluster
@@ -35,9 +35,9 @@ class Compaction:
         self._search = Search(cluster, scope)
 
     def delete(self, predicate: Predicate) -> int:
-        """Delete what matches, with the feedback on it; how many activities that were.
+        """Delete matching activities and their feedback. Returns how many activities.
 
-        What is stored meanwhile stays. Others may write in between, so that a large deletion keeps nobody waiting.
+        Activities stored meanwhile stay. A large deletion releases the lease in between, so that other writers need not wait.
         """
         with self._leases.lease(self._scope) as lease:
             last = lease.state.last
@@ -49,7 +49,7 @@ class Compaction:
                 erasing = sorted({*lease.state.erasing, *marks})
                 lease.keep(replace(lease.state, erasing=erasing, forgetting=True))
             for index in whole:
-                lease.keep(lease.state)  # Whoever has the turn no more must not drop what others store.
+                lease.keep(lease.state)  # Without the lease, this could drop what others store.
                 seconds = lease.seconds
                 self._cluster.ask("DELETE", index, absent=(404,), asking=managed(seconds), seconds=seconds)
         if marks:
@@ -59,7 +59,7 @@ class Compaction:
         return sum(matching.values())
 
     def compact(self) -> bool:
-        """Have one more index written anew from which something was deleted; whether there is more to do."""
+        """Purge one index. Returns whether there is more to do."""
         state = self._leases.state(self._scope)
         if state.forgetting:
             self._forget_feedback()
@@ -67,14 +67,14 @@ class Compaction:
             return False
         index = state.erasing[0].partition("@")[0]
         seen = {mark for mark in state.erasing if mark.partition("@")[0] == index}
-        self._written_anew(index)
+        self._expunge(index)
         with self._leases.lease(self._scope) as lease:
             left = [mark for mark in lease.state.erasing if mark not in seen]
             lease.keep(replace(lease.state, erasing=left))
         return bool(left)
 
-    def _written_anew(self, index: str) -> None:
-        """Have the segments of an index written anew in which something was deleted. It goes on, whatever happens here."""
+    def _expunge(self, index: str) -> None:
+        """Have the cluster rewrite the segments with deleted documents. Its task continues even if this process ends."""
         asking = {"only_expunge_deletes": "true", "wait_for_completion": "false"}
         begun = self._cluster.ask("POST", f"{index}/_forcemerge", asking=asking, absent=(404,))
         if begun is None:
@@ -82,14 +82,14 @@ class Compaction:
         while True:
             task = self._cluster.ask("GET", f"_tasks/{begun['task']}", absent=(404,))
             if task is None or "error" in task or task.get("response", {}).get("_shards", {}).get("failed"):
-                raise ClusterUnreachableError(f"{index} could not be written anew")
+                raise ClusterUnreachableError(f"{index} could not be compacted")
             if task["completed"]:
                 break
             time.sleep(_LOOK_SECONDS)
         self._cluster.ask("POST", f"{index}/_flush", absent=(404,))
 
     def _delete_some(self, predicate: Predicate, last: int) -> None:
-        """Delete what is left of what matches, so much at a time."""
+        """Delete the remaining matches, in chunks."""
         after = 0
         while after < last:
             with self._leases.lease(self._scope) as lease:
@@ -97,16 +97,16 @@ class Compaction:
                 writes = [Write("delete", index, name) for _, index, name in places]
                 refused = bulk.write(self._cluster, writes, lease).refused
                 if refused:
-                    raise ClusterUnreachableError(f"it does not delete: {refused[0][1]}")
+                    raise ClusterUnreachableError(f"it refuses a deletion: {refused[0][1]}")
                 self._cluster.refresh(*(write.index for write in writes))
             after = places[-1][0] if len(places) == _AT_ONCE else last
 
     def _forget_feedback(self) -> None:
-        """Delete the feedback on what is not there any more."""
+        """Delete the feedback on activities that no longer exist."""
         with self._leases.lease(self._scope) as lease:
             commented = self._feedback.activities(self._scope)
-            gone = sorted(set(commented) - self._search.there(commented))
-            writes = [write for each in gone for write in self._feedback.forgetting(each, self._scope)]
+            gone = sorted(set(commented) - self._search.existing(commented))
+            writes = [write for activity_id in gone for write in self._feedback.forgetting(activity_id, self._scope)]
             if writes:
                 bulk.write(self._cluster, writes, lease)
                 self._cluster.refresh(self._cluster.names.feedback)

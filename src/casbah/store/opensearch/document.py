@@ -1,4 +1,4 @@
-"""An activity as the document that the cluster indexes."""
+"""The document that the cluster indexes for an activity."""
 
 import hashlib
 import re
@@ -13,8 +13,8 @@ from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import Reading, strings
 from casbah.activity.text import spaced_words
-from casbah.store import entry
-from casbah.store.entry import Prepared
+from casbah.store.entry import Prepared, record_of
+from casbah.store.entry import prepared as prepared_entry
 from casbah.store.opensearch.templates import CHUNK, pieces, size_of
 
 _LONG_WORD = re.compile(rf"\S{{{CHUNK + 1},}}")
@@ -22,52 +22,52 @@ _KEY_BYTES = 20
 
 
 def key(activity_id: str) -> str:
-    """The document's own id: an `_id` may be of any length and have lone surrogates, the cluster's have 512 bytes."""
+    """The document id, a hash: an `_id` may have any length and lone surrogates, a document id at most 512 bytes."""
     return urlsafe_b64encode(_hash(activity_id.encode("utf-8", "surrogatepass"))).decode("ascii").rstrip("=")
 
 
-def dedup_key(made: Prepared) -> str | None:
-    """The term by which an event of the same id and body is known again; None: it is known by its id alone."""
-    return None if made.digest is None else f"{made.digest}:{key(made.id)}"
+def dedup_key(entry: Prepared) -> str | None:
+    """The term shared by events with the same id and body; None if events are identified by id alone (no digest)."""
+    return None if entry.digest is None else f"{entry.digest}:{key(entry.id)}"
 
 
 def prepared(new_activity: NewActivity) -> Prepared:
-    """All of an arrival that can be made ready before it is stored."""
-    return entry.prepared(new_activity, columns)
+    """A new activity, prepared for this store."""
+    return prepared_entry(new_activity, columns)
 
 
 def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
-    """What the index holds of an activity, but for what storing adds."""
+    """The indexed columns of an activity, except those that the store adds."""
     reading = Reading(activity)
-    made: dict[str, Any] = {"word": [_LONG_WORD.sub(_in_pieces, text) for text in spaced_words(strings(activity))]}
+    row: dict[str, Any] = {"word": [_LONG_WORD.sub(_in_pieces, text) for text in spaced_words(strings(activity))]}
     for field in _LISTED:
-        found = dict.fromkeys(field.read(reading))
-        if not found:
+        values = dict.fromkeys(field.read(reading))
+        if not values:
             continue
-        made[field.name] = [term(field, value) for value in found]
-        if len(found) > 1 and field.kind is not Kind.ADDRESS:
-            made[size_of(field.name)] = len(found)
-    return made
+        row[field.name] = [term(field, value) for value in values]
+        if len(values) > 1 and field.kind is not Kind.ADDRESS:
+            row[size_of(field.name)] = len(values)
+    return row
 
 
-def document(made: Prepared, *, seq: int, created: int, dedup_key: str | None) -> bytes:
+def document(entry: Prepared, *, seq: int, created: int, dedup_key: str | None) -> bytes:
     """The document's JSON."""
-    added: dict[str, Any] = {"date": made.timestamp, "created": created, "seq": seq}
+    added: dict[str, Any] = {"date": entry.timestamp, "created": created, "seq": seq}
     if dedup_key is not None:
         added["twin"] = dedup_key
-    added["record"] = entry.record_of(made, created).decode()
-    return made.columns[:-1] + b"," + orjson.dumps(added)[1:]
+    added["record"] = record_of(entry, created).decode()
+    return entry.columns[:-1] + b"," + orjson.dumps(added)[1:]
 
 
 def term(field: Field, value: Value) -> Value:
-    """A value of a field as the cluster has it."""
+    """A field value in the form the cluster indexes."""
     if field.kind in (Kind.MS, Kind.INT):
         return value
     return address.from_key(value) if field.kind is Kind.ADDRESS and isinstance(value, int) else str(value)
 
 
-def _in_pieces(found: re.Match[str]) -> str:
-    return " ".join(pieces(found.group()))
+def _in_pieces(match: re.Match[str]) -> str:
+    return " ".join(pieces(match.group()))
 
 
 def _hash(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Feedback on activities: a document an entry, in one index for all tenants."""
+"""Feedback on activities: one document per entry, in one index for all tenants."""
 
 import secrets
 import time
@@ -22,7 +22,7 @@ class Feedback:
         self._index = cluster.names.feedback
 
     def add(self, activity_id: str, entry: FeedbackEntry, scope: Scope) -> None:
-        """Append an entry; it is on the disks of the cluster on return, and found."""
+        """Append an entry; durable and visible on return."""
         body = {
             "tenant": scope.tenant,
             "activity": key(activity_id),
@@ -35,34 +35,34 @@ class Feedback:
         self._cluster.ask("PUT", f"{self._index}/_doc/{secrets.token_hex(16)}", body, asking={"refresh": "true"})
 
     def count(self, activity_id: str, scope: Scope) -> int:
-        """How many entries an activity has."""
+        """The number of entries on an activity."""
         query = _within(scope, {"terms": {"activity": [key(activity_id)]}})
         return int(self._cluster.ask("POST", f"{self._index}/_count", {"query": query})["count"])
 
     def of(self, activity_id: str, scope: Scope) -> Sequence[FeedbackEntry]:
         """The entries of an activity, oldest first."""
-        found = self._found(scope, {"terms": {"activity": [key(activity_id)]}})
-        return tuple(FeedbackEntry(each["at"], each["who"], each["what"].encode()) for _, each in found)
+        entries = self._entries(scope, {"terms": {"activity": [key(activity_id)]}})
+        return tuple(FeedbackEntry(entry["at"], entry["who"], entry["what"].encode()) for _, entry in entries)
 
     def activities(self, scope: Scope) -> Sequence[str]:
-        """The ids of all activities that have entries."""
-        return list(dict.fromkeys(each["activity_id"] for _, each in self._found(scope, {"match_all": {}})))
+        """The ids of all activities with feedback."""
+        return list(dict.fromkeys(entry["activity_id"] for _, entry in self._entries(scope, {"match_all": {}})))
 
     def forgetting(self, activity_id: str, scope: Scope) -> list[Write]:
-        """What deletes the entries of an activity."""
-        found = self._found(scope, {"terms": {"activity": [key(activity_id)]}})
-        return [Write("delete", self._index, name) for name, _ in found]
+        """The writes that delete the entries of an activity."""
+        entries = self._entries(scope, {"terms": {"activity": [key(activity_id)]}})
+        return [Write("delete", self._index, name) for name, _ in entries]
 
-    def _found(self, scope: Scope, query: Any) -> list[tuple[str, Any]]:
-        """Every entry of a tenant that the query finds: its document's id, and it."""
+    def _entries(self, scope: Scope, query: Any) -> list[tuple[str, Any]]:
+        """The document id and source of every entry of a tenant that matches a query."""
         sort = [{"order": "asc"}, {"at": "asc"}]
         body: dict[str, Any] = {"query": _within(scope, query), "sort": sort, "size": MOST_HITS}
-        found: list[tuple[str, Any]] = []
+        entries: list[tuple[str, Any]] = []
         while True:
             hits = self._cluster.ask("POST", f"{self._index}/_search", body, asking=_ALL)["hits"]["hits"]
-            found += [(hit["_id"], hit["_source"]) for hit in hits]
+            entries += [(hit["_id"], hit["_source"]) for hit in hits]
             if len(hits) < MOST_HITS:
-                return found
+                return entries
             body["search_after"] = hits[-1]["sort"]
 
 

@@ -1,4 +1,4 @@
-"""What can be said of a cluster that a store is to be on, or is."""
+"""Checks of a cluster that holds, or is to hold, a store."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,16 @@ _OLDEST = {"opensearch": (2, 4), "": (8, 0)}
 
 
 def examined(cluster: Cluster) -> Iterator[Finding]:
-    """The cluster, looked at. Raises UnreachableError."""
+    """The results of all checks. Raises UnreachableError."""
     info = cluster.ask("GET", "")
     version = info["version"]
     name, number = version.get("distribution", ""), version["number"]
-    known = tuple(int(each) for each in number.split(".")[:2]) >= _OLDEST.get(name, (0,))
-    said = f"{name or 'elasticsearch'} {number}"
+    known = tuple(int(part) for part in number.split(".")[:2]) >= _OLDEST.get(name, (0,))
+    label = f"{name or 'elasticsearch'} {number}"
     yield Finding(
-        "cluster", "good" if known else "doubtful", said if known else f"{said}: not tried, and older than what is"
+        "cluster",
+        "good" if known else "doubtful",
+        label if known else f"{label}: not tested; older than the tested versions",
     )
     health = cluster.ask("GET", "_cluster/health")
     states = {"green": "good", "yellow": "doubtful"}
@@ -40,18 +42,18 @@ def examined(cluster: Cluster) -> Iterator[Finding]:
 
 
 def _alone(cluster: Cluster, *, several: bool) -> Finding:
-    """What a node answers that has lost the others: by default what it last knew, as if it were so still."""
-    asked = {"include_defaults": "true", "flat_settings": "true"}
-    told = cluster.ask("GET", "_cluster/settings", asking=asked)
-    chosen = {**told.get("defaults", {}), **told.get("persistent", {}), **told.get("transient", {})}
-    found = next((chosen[name] for name in _NO_MANAGER if name in chosen), "write")
-    good = found == "all" or not several
+    """Whether an isolated node refuses reads. By default it answers from stale data."""
+    asking = {"include_defaults": "true", "flat_settings": "true"}
+    settings = cluster.ask("GET", "_cluster/settings", asking=asking)
+    chosen = {**settings.get("defaults", {}), **settings.get("persistent", {}), **settings.get("transient", {})}
+    block = next((chosen[name] for name in _NO_MANAGER if name in chosen), "write")
+    good = block == "all" or not several
     helps = "" if good else f": a node cut off from the others answers from the past; set {_NO_MANAGER[0]} to all"
-    return Finding("a node that is alone", "good" if good else "doubtful", f"{_NO_MANAGER[0]} {found}{helps}")
+    return Finding("a node that is alone", "good" if good else "doubtful", f"{_NO_MANAGER[0]} {block}{helps}")
 
 
 def _clauses(settings: object) -> int:
-    found: object = settings
+    value: object = settings
     for part in _CLAUSES.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return int(str(found)) if found is not None else _ENOUGH
+        value = value.get(part) if isinstance(value, dict) else None
+    return int(str(value)) if value is not None else _ENOUGH

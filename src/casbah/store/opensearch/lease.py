@@ -1,13 +1,13 @@
-"""One server at a time writes to a tenant, whichever of the cluster's many it is; and numbers are given out in turn.
+"""Leases: only one of the cluster's servers at a time writes to a tenant and assigns sequence numbers.
 
-A tenant has a document that says up to which number activities were numbered, up to which all are settled, and who writes.
-Whoever wants to writes its own name there, provided that nobody has changed it meanwhile, and takes as many numbers as it
-may need; once all is stored and can be found, it takes the name away. So numbers are given once, in the order of storing,
-and what has a larger number than what is settled is not looked at by the change feed.
+A document per tenant holds the last assigned number, the high-water mark (`settled`), and the lease holder. To acquire the
+lease, a server writes its name there, if no one else has changed the document, and reserves the numbers it may need. Once
+everything is stored and visible, it removes its name. So each number is assigned once, in order of storing, and the change feed
+does not read past the high-water mark.
 
-A server that died leaves its name. Another one that has seen the document unchanged for LEASE seconds of its own clock takes
-over; who holds a turn sends nothing that it could not have the answer to before then. So it is assumed that a request does
-not reach the cluster more than LEASE seconds after it was sent.
+A server that dies leaves its name. Another server takes over once it has seen the document unchanged for LEASE seconds of its
+own clock. A lease holder sends no request whose answer could come later than that. This assumes that a request reaches the
+cluster within LEASE seconds after it was sent.
 """
 
 import logging
@@ -33,8 +33,10 @@ _log = logging.getLogger("casbah.store")
 
 @dataclass(frozen=True, slots=True)
 class LeaseState:
-    """What is known of a tenant: the last number given, the last settled one, the clock's last ms and how many it took, who
-    writes, the indices from which deleted activities are still to be erased, and whether feedback on such is there still.
+    """The document of a tenant; its keys are the names of these fields.
+
+    `last` is the last assigned sequence number, `settled` the high-water mark; `moment` is the last ms of the clock, used
+    `taken` times; `erasing` lists indices to compact; `forgetting` says that feedback on deleted activities may be left.
     """
 
     last: int = 0
@@ -53,11 +55,11 @@ class _Version:
 
 
 class ChangedError(ClusterUnreachableError):
-    """The state is not what it was."""
+    """Another server has changed the state."""
 
 
 class Lease:
-    """The right to write to a tenant, until it ends, with the numbers from `first` to `state.last`."""
+    """The right to write to a tenant, and to assign the sequence numbers from `first` to `state.last`."""
 
     def __init__(
         self, leases: "Leases", scope: Scope, *, state: LeaseState, first: int, version: _Version, since: float
@@ -71,39 +73,39 @@ class Lease:
 
     @property
     def seconds(self) -> float:
-        """How long a request that is sent now may take. Raises ClusterUnreachableError where it is too late to send any."""
+        """How long a request sent now may take. Raises ClusterUnreachableError if the lease is about to expire."""
         left = LEASE * 0.8 - (time.monotonic() - self._since)
         if left <= 0:
-            raise ClusterUnreachableError("the turn to write took too long")
+            raise ClusterUnreachableError("the lease expired while writing")
         return left
 
     def renew(self) -> None:
-        """Hold it for longer, if half of it is over."""
+        """Extend the lease if half of its time has passed."""
         if time.monotonic() - self._since > LEASE / 2:
             self.keep(self.state)
 
     def keep(self, state: LeaseState) -> None:
-        """Say something else of the tenant."""
+        """Write a new state, which also extends the lease."""
         since = time.monotonic()
         self._version = self._leases.write(self._scope, state, self._version, seconds=self.seconds)
         self.state, self._since = state, since
 
 
 class Leases:
-    """Gives turns out. Any thread may ask."""
+    """Acquires leases. Thread-safe."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.closing = False
-        """Once set, nobody waits for a turn any more."""
+        """Once set, waiting for a lease raises StoreClosedError."""
 
     def state(self, scope: Scope) -> LeaseState:
-        """What is known of a tenant now."""
-        found = self._found(scope)
-        return LeaseState() if found is None else found[0]
+        """The current state of a tenant."""
+        stored = self._stored(scope)
+        return LeaseState() if stored is None else stored[0]
 
     def tenants(self) -> list[str]:
-        """Every tenant that there is or was."""
+        """Every tenant that exists or once existed."""
         names = self._cluster.names.tenants
         self._cluster.refresh(names)
         body = {"size": 10_000, "_source": False}
@@ -120,7 +122,7 @@ class Leases:
         way, so the lease is not released: other servers wait until it expires. After any other error, what was written is
         refreshed first.
         """
-        lease = self._taken(scope, numbers)
+        lease = self._acquire(scope, numbers)
         try:
             yield lease
         except BaseException as error:
@@ -131,7 +133,7 @@ class Leases:
         _end(lease)
 
     def write(self, scope: Scope, state: LeaseState, version: _Version | None, *, seconds: float) -> _Version:
-        """Put down a tenant's state in place of that version of it, or where there is none. Raises ChangedError."""
+        """Replace that version of a tenant's state, or create it if None. Raises ChangedError."""
         place = f"{self._cluster.names.tenants}/_doc/{scope.tenant}"
         body = {name: getattr(state, name) for name in LeaseState.__slots__}
         condition: dict[str, Any] = (
@@ -140,16 +142,16 @@ class Leases:
             else {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
         )
         asking = {**condition, **within(seconds)}
-        told = self._cluster.ask("PUT", place, body, seconds=seconds, absent=(_CONFLICT,), asking=asking)
-        if told is not None:
-            return _Version(told["_seq_no"], told["_primary_term"])
-        found = self._found(scope)  # It may be ours: a request whose answer got lost is sent again.
-        if found is None or found[0] != state:
+        answer = self._cluster.ask("PUT", place, body, seconds=seconds, absent=(_CONFLICT,), asking=asking)
+        if answer is not None:
+            return _Version(answer["_seq_no"], answer["_primary_term"])
+        stored = self._stored(scope)  # It may be our own write: a request is sent again if its answer got lost.
+        if stored is None or stored[0] != state:
             raise ChangedError("another server has changed it")
-        return found[1]
+        return stored[1]
 
-    def _taken(self, scope: Scope, numbers: int) -> Lease:
-        """A turn, as soon as nobody else has it."""
+    def _acquire(self, scope: Scope, numbers: int) -> Lease:
+        """Wait until the lease is free, and take it."""
         name = secrets.token_hex(8)
         end = time.monotonic() + _PATIENCE
         watched = _WatchedVersions()
@@ -157,46 +159,46 @@ class Leases:
             if self.closing:
                 raise StoreClosedError
             since = time.monotonic()
-            state, version = self._found(scope) or (LeaseState(), None)
-            if state.lease_holder and watched.for_how_long(version) > LEASE:
-                self._settle_after(scope, state)
+            state, version = self._stored(scope) or (LeaseState(), None)
+            if state.lease_holder and watched.unchanged_seconds(version) > LEASE:
+                self._take_over(scope, state)
                 state = replace(state, lease_holder="")
             if not state.lease_holder:
-                wanted = replace(state, lease_holder=name, last=state.last + numbers)
+                acquired = replace(state, lease_holder=name, last=state.last + numbers)
                 with suppress(ChangedError):
-                    taken = self.write(scope, wanted, version, seconds=LEASE / 2)
-                    return Lease(self, scope, state=wanted, first=state.last + 1, version=taken, since=since)
-            time.sleep(_PAUSE * (0.5 + random.random()))  # noqa: S311  so that those who wait do not all ask at once
-        raise ClusterUnreachableError(f"another server has been writing to tenant {scope.tenant} all the time")
+                    held = self.write(scope, acquired, version, seconds=LEASE / 2)
+                    return Lease(self, scope, state=acquired, first=state.last + 1, version=held, since=since)
+            time.sleep(_PAUSE * (0.5 + random.random()))  # noqa: S311  jitter, so that waiting servers do not all retry at once
+        raise ClusterUnreachableError(f"other servers held the lease on tenant {scope.tenant} all the time")
 
-    def _settle_after(self, scope: Scope, state: LeaseState) -> None:
-        """What a server that died has stored last can be found from now on."""
+    def _take_over(self, scope: Scope, state: LeaseState) -> None:
+        """Make visible what a dead server stored last."""
         _log.warning(
-            "tenant %s: server %s left in the middle of writing; another one takes over",
+            "tenant %s: server %s died while writing; this server takes over",
             scope.tenant,
             state.lease_holder,
         )
         self._cluster.refresh(self._cluster.names.all_of(scope))
 
-    def _found(self, scope: Scope) -> tuple[LeaseState, _Version] | None:
-        found = self._cluster.ask("GET", f"{self._cluster.names.tenants}/_doc/{scope.tenant}", absent=(_MISSING,))
-        if found is None:
+    def _stored(self, scope: Scope) -> tuple[LeaseState, _Version] | None:
+        answer = self._cluster.ask("GET", f"{self._cluster.names.tenants}/_doc/{scope.tenant}", absent=(_MISSING,))
+        if answer is None:
             return None
-        return LeaseState(**found["_source"]), _Version(found["_seq_no"], found["_primary_term"])
+        return LeaseState(**answer["_source"]), _Version(answer["_seq_no"], answer["_primary_term"])
 
 
 class _WatchedVersions:
-    """How long nobody has written a tenant's state, by a clock of our own.
+    """Measures, by the local clock, how long a tenant's state has not been written.
 
-    Who holds a turn writes it again to hold it for longer, though nothing in it changes.
+    A lease holder rewrites the state to extend the lease, even if nothing in it changes.
     """
 
     def __init__(self) -> None:
         self._version: _Version | None = None
         self._since = 0.0
 
-    def for_how_long(self, version: _Version | None) -> float:
-        """Seconds since it was first seen like this."""
+    def unchanged_seconds(self, version: _Version | None) -> float:
+        """Seconds since this version was first seen."""
         now = time.monotonic()
         if version != self._version:
             self._version, self._since = version, now
@@ -204,5 +206,5 @@ class _WatchedVersions:
 
 
 def _end(lease: Lease) -> None:
-    """All that was given a number is settled."""
+    """Advance the high-water mark to the last assigned number, and release the lease."""
     lease.keep(replace(lease.state, settled=lease.state.last, lease_holder=""))

@@ -1,4 +1,4 @@
-"""From a predicate to a query of the cluster. It decides nothing: what a predicate means is `activity.matching`'s.
+"""Renders a predicate as an OpenSearch query. `activity.matching` defines what a predicate means.
 
 Everything is a filter: nothing is scored.
 """
@@ -15,23 +15,23 @@ from casbah.store.opensearch.templates import CHUNK, pieces, size_of
 
 Query = dict[str, Any]
 Resolve = Callable[[Field, Query, Callable[[str], bool]], Sequence[str]]
-"""The terms of a field, among those of some activities, of which something is true."""
+"""Lists the terms of a field that satisfy a test, among the activities that match a query."""
 
 _EVERYTHING: Query = {"match_all": {}}
 _NOTHING: Query = {"match_none": {}}
 _MOST_EXPANSIONS = 1_000_000
 _MOST_ADDRESS = 2**128 - 1
 _MOST_PATTERN, _SHORT = 200, 50
-"""The cluster makes an automaton of a pattern, and refuses one of some thousand characters."""
+"""The cluster compiles a pattern to an automaton, and refuses one of some thousand characters."""
 
 
 def escape(text: str) -> str:
-    """A pattern that matches `text` and nothing else: the only place where a value becomes part of a pattern."""
+    """A pattern that matches exactly `text`. The only place where a value becomes part of a pattern."""
     return "".join(f"\\{char}" if char in "\\*?" else char for char in text)
 
 
 def render(predicate: Predicate, resolve: Resolve) -> Query:
-    """The query that finds what `predicate` means."""
+    """The query for `predicate`."""
     return _Renderer(resolve).render(predicate)
 
 
@@ -50,7 +50,7 @@ def _except(query: Query, among: Query = _EVERYTHING) -> Query:
 
 
 class _Renderer:
-    """One rendering, and a method a node."""
+    """One method per kind of node."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
@@ -60,9 +60,9 @@ class _Renderer:
             case p.Everything():
                 return _EVERYTHING
             case p.All(parts):
-                return _all_of([self.render(each) for each in parts])
+                return _all_of([self.render(part) for part in parts])
             case p.Any(parts):
-                return _any_of([self.render(each) for each in parts])
+                return _any_of([self.render(part) for part in parts])
             case p.Not(part):
                 return _except(self.render(part))
             case p.Terms(field, values):
@@ -90,19 +90,19 @@ class _Renderer:
         if len(node.text) <= _MOST_PATTERN:
             return {"prefix": {node.field.name: node.text}}
         part = self._prefix(p.Prefix(node.field, node.text[:_SHORT]))
-        return _one_of(node.field, self._resolve(node.field, part, lambda found: found.startswith(node.text)))
+        return _one_of(node.field, self._resolve(node.field, part, lambda term: term.startswith(node.text)))
 
     def _infix(self, node: p.Infix) -> Query:
         if len(node.text) <= _MOST_PATTERN:
             return _pattern(node.field, node.text, before="*", after="*")
         part = self._infix(p.Infix(node.field, node.text[:_SHORT]))
-        return _one_of(node.field, self._resolve(node.field, part, lambda found: node.text in found))
+        return _one_of(node.field, self._resolve(node.field, part, lambda term: node.text in term))
 
     def _suffix(self, node: p.Suffix) -> Query:
         if len(node.text) <= _MOST_PATTERN:
             return _pattern(node.field, node.text, before="*")
         part = self._suffix(p.Suffix(node.field, node.text[-_SHORT:]))
-        return _one_of(node.field, self._resolve(node.field, part, lambda found: found.endswith(node.text)))
+        return _one_of(node.field, self._resolve(node.field, part, lambda term: term.endswith(node.text)))
 
 
 def _one_of(field: Field, values: Sequence[Value]) -> Query:
@@ -111,13 +111,13 @@ def _one_of(field: Field, values: Sequence[Value]) -> Query:
 
 
 def _terms(field: Field, values: Sequence[Value]) -> list[Value]:
-    """The values as terms; what no column can hold is none."""
+    """The values as terms, without those that no column can hold."""
     held = (value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT)
     return [term(field, value) for value in dict.fromkeys(held)]
 
 
 def _other(node: p.Other) -> Query:
-    """A value besides `values`: has one and none of these; or has several, and not all of them are among these."""
+    """Has a value not in `values`: it has one value, not among these, or several, not all of them among these."""
     field, size = node.field, size_of(node.field.name)
     known = _terms(field, node.values)
     if not known:
@@ -129,7 +129,7 @@ def _other(node: p.Other) -> Query:
 
 
 def _range(node: p.Range) -> Query:
-    """Bounds beyond what a column can hold leave it open; one that nothing can reach lets nothing match."""
+    """Bounds are clamped to what the column can hold; an empty range matches nothing."""
     low = None if node.low is None else node.low + (not node.with_low)
     high = None if node.high is None else node.high - (not node.with_high)
     least, most = (0, _MOST_ADDRESS) if node.field.kind is Kind.ADDRESS else (LEAST_INT, MOST_INT)

@@ -1,8 +1,8 @@
-"""The store on a cluster of OpenSearch, which any number of servers may share.
+"""The store on an OpenSearch cluster, which any number of servers may share.
 
-<prefix>~activities            the template of what follows
-<prefix>~<tenant>~<period>     an index for each 2^31 ms of a tenant, behind the alias <prefix>~<tenant>
-<prefix>~_tenants              a document a tenant: numbers of storing, and who writes (`lease`)
+<prefix>~activities            the template of the indices below
+<prefix>~<tenant>~<period>     one index per partition of 2^31 ms, behind the alias <prefix>~<tenant>
+<prefix>~_tenants              one document per tenant: sequence numbers and lease holder (`lease`)
 <prefix>~_feedback             feedback on activities
 """
 
@@ -28,11 +28,11 @@ from casbah.store.opensearch.write_queue import WriteQueue
 from casbah.store.reading import Reading
 
 _WRITERS = 16
-"""Tenants that are written to at once; one of them may wait for a turn that another server has."""
+"""How many tenants are written concurrently; a writer may have to wait for a lease held by another server."""
 
 
 class OpenSearchStore(Reading):
-    """Opens the cluster, or raises UnreachableError or StoreFormatError. Methods may be called from any thread."""
+    """See `Store`. Opens the cluster, or raises UnreachableError or StoreFormatError. Thread-safe."""
 
     def __init__(self, cluster: Cluster, *, clock: Callable[[], int], replicas: int = 1) -> None:
         self._cluster = cluster
@@ -60,7 +60,7 @@ class OpenSearchStore(Reading):
         scope: Scope,
         /,
         *,
-        urgent: bool = False,  # noqa: ARG002  a cluster keeps no room
+        urgent: bool = False,  # noqa: ARG002  a cluster reserves no space
     ) -> Future[Inserted]:
         """See `Store.insert_soon`."""
         return self._write_queue(scope).insert(new_activities)
@@ -73,7 +73,7 @@ class OpenSearchStore(Reading):
         self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
         """See `Store.changes`."""
-        # First the number, then what is found: it holds all up to there, and perhaps more.
+        # Read the mark first: what is visible afterwards includes everything up to it, and perhaps more.
         last = self.high_water_mark(scope)
         return self._search(scope).changes(predicate, after=after, last=last, limit=limit, deadline=deadline)
 
@@ -87,7 +87,7 @@ class OpenSearchStore(Reading):
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /, *, most: int | None = None) -> bool:
         """See `Store.add_feedback`."""
-        self._must_be_there(activity_id, scope)
+        self._require_activity(activity_id, scope)
         if most is not None and self._feedback.count(activity_id, scope) >= most:
             return False
         self._feedback.add(activity_id, entry, scope)
@@ -95,7 +95,7 @@ class OpenSearchStore(Reading):
 
     def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
         """See `Store.feedback`."""
-        self._must_be_there(activity_id, scope)
+        self._require_activity(activity_id, scope)
         return self._feedback.of(activity_id, scope)
 
     def ids_with_feedback(self, scope: Scope, /) -> Sequence[str]:
@@ -115,11 +115,11 @@ class OpenSearchStore(Reading):
         return self._leases.tenants()
 
     def unwritable(self) -> None:
-        """See `Store.unwritable`. A cluster that is full says so of itself, and to each request."""
+        """See `Store.unwritable`. A full cluster reports it itself, in the answer to each request."""
 
     def snapshot(self, _into: Path, /) -> Mapping[str, int]:
         """A cluster's data does not fit a folder. Raises NotOnClusterError."""
-        raise NotOnClusterError("a snapshot", "take one with the cluster's own means, or `casbah copy` the activities")
+        raise NotOnClusterError("a snapshot", "take one with the cluster's own tools, or `casbah copy` the activities")
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -141,6 +141,6 @@ class OpenSearchStore(Reading):
                 )
             return self._write_queues[scope.tenant]
 
-    def _must_be_there(self, activity_id: str, scope: Scope) -> None:
+    def _require_activity(self, activity_id: str, scope: Scope) -> None:
         if self.fetch(activity_id, scope) is None:
             raise ActivityNotFoundError

@@ -1,9 +1,9 @@
-"""What the cluster is told of the indices: the fields of the language, and what the store adds.
+"""The index template: the fields of the query language, and the store's own columns.
 
-The store's own columns: `record` (its text, kept and not indexed), `seq` (the sequence number), `twin` (the dedup key: the
-source's body by which the same event is known again), and how many values a field has, where there are several (`<field>_n`).
+The store's columns are `record` (its text, stored but not indexed), `seq` (the sequence number), `twin` (the dedup key, which
+identifies an event by its id and body), and `<field>_n` (how many values a field has, if more than one).
 
-Nothing here needs a module or plugin of the cluster: words are split at blanks, and all else is compared as it is.
+This needs no module or plugin of the cluster: words are split at whitespace, and everything else is compared verbatim.
 """
 
 import time
@@ -16,25 +16,25 @@ from casbah.errors import ClusterUnreachableError, StoreFormatError
 from casbah.store.opensearch.cluster import MOST_HITS, Cluster, ClusterRefusedError, managed
 
 FORMAT = 1
-"""Goes up whenever what is written changes."""
+"""Goes up whenever the format changes."""
 
 PERIOD_BITS = 31
 FIRST_PERIOD, LAST_PERIOD = 440, 1_910
-"""A period is 2^31 ms, 24 days 20 hours, as on disk. What lies before the year 2000 or after 2100 shares one, for an index is
-not free."""
+"""A partition spans 2^31 ms (24 days 20 hours), as in the embedded store. Timestamps before the year 2000 share one partition,
+and so do those after 2100, because each index has a cost."""
 
 SORTED = ("date", "seq")
 
 CHUNK = 120
-"""The cluster splits words of more than 255 UTF-16 units anywhere; so long ones come in pieces of so many characters."""
+"""Longer words are indexed in pieces of this many characters, as the cluster splits words of over 255 UTF-16 units anywhere."""
 
-_WAYS: Mapping[Kind, Mapping[str, Any]] = {
+_MAPPINGS: Mapping[Kind, Mapping[str, Any]] = {
     Kind.MS: {"type": "long"},
     Kind.INT: {"type": "long"},
     Kind.ADDRESS: {"type": "ip"},
     Kind.WORDS: {"type": "text", "analyzer": "whitespace", "norms": False, "position_increment_gap": 100},
 }
-_THERE_ALREADY = "resource_already_exists_exception"
+_ALREADY_EXISTS = "resource_already_exists_exception"
 _PAUSE = 0.05
 _UNCOUNTED = (Kind.MS, Kind.ADDRESS, Kind.WORDS)
 _STATE = {"dynamic": False, "properties": {}}
@@ -46,17 +46,17 @@ _FEEDBACK = {
 
 
 def period_of(timestamp: int) -> int:
-    """The number of the period in which a moment is kept."""
+    """The number of the partition for a timestamp (ms)."""
     return min(max(timestamp >> PERIOD_BITS, FIRST_PERIOD), LAST_PERIOD)
 
 
 def size_of(name: str) -> str:
-    """The column that says how many values an activity has, where it is more than one."""
+    """The column with the number of values in a field, if more than one."""
     return f"{name}_n"
 
 
 def pieces(word: str) -> list[str]:
-    """A word as it is indexed: whole, or in pieces that say where they are continued."""
+    """A word as indexed: whole, or in pieces with markers where they continue."""
     if len(word) <= CHUNK:
         return [word]
     cut = [word[start : start + CHUNK] for start in range(0, len(word), CHUNK)]
@@ -65,10 +65,10 @@ def pieces(word: str) -> list[str]:
 
 
 def claim(cluster: Cluster, *, replicas: int) -> None:
-    """Tell the cluster of the indices there will be. Raises StoreFormatError where others than ours are there."""
-    found = cluster.ask("GET", f"_index_template/{cluster.names.template}", absent=(404,))
-    if found is not None:
-        _check(found["index_templates"][0]["index_template"]["template"]["mappings"].get("_meta", {}), cluster)
+    """Install the template and create the shared indices. Raises StoreFormatError if the cluster has another format."""
+    existing = cluster.ask("GET", f"_index_template/{cluster.names.template}", absent=(404,))
+    if existing is not None:
+        _check(existing["index_templates"][0]["index_template"]["template"]["mappings"].get("_meta", {}), cluster)
     template = {"index_patterns": [cluster.names.pattern], "priority": 500, "template": _template(replicas)}
     cluster.ask("PUT", f"_index_template/{cluster.names.template}", template)
     for name, mappings in ((cluster.names.tenants, _STATE), (cluster.names.feedback, _FEEDBACK)):
@@ -77,19 +77,19 @@ def claim(cluster: Cluster, *, replicas: int) -> None:
 
 
 def make(cluster: Cluster, name: str, body: Mapping[str, Any], *, seconds: float = 20.0) -> None:
-    """Make an index, unless it is there; whoever made it. Raises ClusterUnreachableError where it is not there in time."""
+    """Create an index unless it exists. Raises ClusterUnreachableError if it does not become available in time."""
     end = time.monotonic() + seconds
     if cluster.ask("HEAD", name):
         return
     try:
         cluster.ask("PUT", name, body, asking=managed(seconds), seconds=seconds)
     except ClusterRefusedError as refused:
-        if refused.kind != _THERE_ALREADY:
+        if refused.kind != _ALREADY_EXISTS:
             raise
     # A busy cluster answers before all of its nodes know of the index.
     while not cluster.ask("HEAD", name):
         if time.monotonic() > end:
-            raise ClusterUnreachableError(f"index {name} was made and is not there yet")
+            raise ClusterUnreachableError(f"index {name} was created but is not available yet")
         time.sleep(_PAUSE)
 
 
@@ -113,7 +113,7 @@ def _template(replicas: int) -> Mapping[str, Any]:
             "properties": {
                 "seq": {"type": "long"},
                 "twin": {"type": "keyword"},
-                **{field.name: _way(field) for field in FIELDS.values()},
+                **{field.name: _mapping(field) for field in FIELDS.values()},
                 **{
                     size_of(field.name): {"type": "integer"}
                     for field in FIELDS.values()
@@ -124,8 +124,8 @@ def _template(replicas: int) -> Mapping[str, Any]:
     }
 
 
-def _way(field: Field) -> Mapping[str, Any]:
-    return _WAYS.get(field.kind, {"type": "keyword"})
+def _mapping(field: Field) -> Mapping[str, Any]:
+    return _MAPPINGS.get(field.kind, {"type": "keyword"})
 
 
 def _fingerprint() -> list[str]:
@@ -142,7 +142,7 @@ def _check(meta: Mapping[str, Any], cluster: Cluster) -> None:
 
 
 _JOINT = "+"
-"""Stands in no word."""
+"""Occurs in no word."""
 
 if MOST_WORD_CHARACTERS < CHUNK:
     raise AssertionError("every word would be one piece")

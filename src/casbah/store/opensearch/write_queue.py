@@ -1,4 +1,4 @@
-"""One tenant's way in: what is new gets its id, its number and its moment, and can be found before anybody is told so."""
+"""One tenant's write queue: assigns ids and sequence numbers, and answers a caller once its activities are visible."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
@@ -21,12 +21,12 @@ from casbah.store.opensearch.lease import Lease, Leases
 from casbah.store.opensearch.templates import make, period_of
 
 _AT_ONCE = 2_000
-"""So many activities are looked up in one search: each may be known by three terms, and a search finds at most 10,000."""
+"""How many activities one search looks up. Each may match by three terms, and a search returns at most 10,000 hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a stored activity is: its index and document, and what it keeps when it is stored anew."""
+    """The index and document of a stored activity, and what it keeps when its record is replaced."""
 
     index: str
     key: str
@@ -37,7 +37,7 @@ class Position:
 
 
 class WriteQueue:
-    """Stores what is new. Any thread may call; one of `writing` writes for all who wait."""
+    """Stores new activities. Thread-safe; one thread of `writing` writes for all callers."""
 
     def __init__(
         self, cluster: Cluster, scope: Scope, *, leases: Leases, clock: Callable[[], int], writing: Executor
@@ -46,44 +46,46 @@ class WriteQueue:
         self._scope = scope
         self._leases = leases
         self._clock = clock
-        self._groups = GroupCommit(self._together, writing=writing)
+        self._groups = GroupCommit(self._store_group, writing=writing)
 
     def insert(self, new_activities: Iterable[NewActivity | contract.Prepared]) -> Future[Inserted]:
-        """Store what is new. The answer is there when all of it is on the disks of the cluster, and can be found."""
+        """Store new activities. The future completes when all of them are durable and visible."""
         return self._groups.add(Batch([ready(new_activity, columns) for new_activity in new_activities]))
 
     def replace(self, new_activities: Sequence[NewActivity]) -> int:
-        """Store records anew under their ids; how many of them there were."""
+        """Replace records under their ids. Returns how many were replaced."""
         entries = {new_activity.id: prepared(new_activity) for new_activity in new_activities}
         if not entries:
             return 0
         with self._leases.lease(self._scope) as lease:
             writes = []
             for part in _slices(list(entries.values())):
-                found = {place.key: place for place in self._held(keys=[key(each.id) for each in part])}
-                places = [(each, found.get(key(each.id))) for each in part]
-                writes += [_anew(each, place) for each, place in places if place and place.date == each.timestamp]
-            ends = bulk.write(self._cluster, writes, lease)
+                held = {place.key: place for place in self._held(keys=[key(entry.id) for entry in part])}
+                places = [(entry, held.get(key(entry.id))) for entry in part]
+                writes += [
+                    _replacement(entry, place) for entry, place in places if place and place.date == entry.timestamp
+                ]
+            result = bulk.write(self._cluster, writes, lease)
             self._cluster.refresh(*(write.index for write in writes))
-        return len(writes) - len(ends.refused)
+        return len(writes) - len(result.refused)
 
-    def _together(self, group: Sequence[Batch]) -> None:
-        """Store what a group brings. An error is that of all: what is stored all the same is known when it is sent again."""
+    def _store_group(self, group: Sequence[Batch]) -> None:
+        """Store a group of batches. An error applies to all of them; if they are sent again, what was stored is a duplicate."""
         entries = [entry for batch in group for entry in batch.entries]
         with self._leases.lease(self._scope, numbers=len(entries)) as lease:
             known = _KnownKeys()
             for part in _slices(entries):
                 for place in self._held(
-                    keys=_keys(part), dedup_keys=[term for each in part if (term := dedup_key(each))]
+                    keys=_keys(part), dedup_keys=[term for entry in part if (term := dedup_key(entry))]
                 ):
                     known.take(place.key, place.dedup_key)
             fresh = self._numbered(entries, known, lease)
-            ends = self._written(fresh, lease)
+            reasons = self._written(fresh, lease)
         for batch, first in zip(group, _starts(group), strict=True):
-            batch.answer = _answer(range(first, first + len(batch.entries)), ends)
+            batch.answer = _answer(range(first, first + len(batch.entries)), reasons)
 
     def _numbered(self, entries: Sequence[Prepared], known: "_KnownKeys", lease: Lease) -> dict[int, Write]:
-        """What is new, by its position among all; with its number and moment."""
+        """The writes of new activities, by position in the group."""
         moments = MonotonicClock(self._clock, last=lease.state.moment, taken=lease.state.taken)
         fresh: dict[int, Write] = {}
         for position, entry in enumerate(entries):
@@ -99,36 +101,36 @@ class WriteQueue:
         return fresh
 
     def _written(self, fresh: dict[int, Write], lease: Lease) -> dict[int, str]:
-        """Write it and have it found. By position: the reason of what is refused, and nothing of what is stored."""
+        """Write and refresh. Returns by position the reason for a refusal, or an empty string if stored."""
         positions, writes = list(fresh), list(fresh.values())
         indices = {write.index for write in writes}
         self._make(indices, lease)
-        ends = bulk.write(self._cluster, writes, lease)
+        result = bulk.write(self._cluster, writes, lease)
         self._cluster.refresh(*indices)
-        told = dict.fromkeys(positions, "")
-        told.update({positions[at]: reason for at, reason in ends.refused})
-        if ends.conflicts:  # Sent twice, because an answer got lost; or stored by a request that came late.
-            numbers = {place.key: place.seq for place in self._held(keys=[writes[at].key for at in ends.conflicts])}
-            for at in ends.conflicts:
+        reasons = dict.fromkeys(positions, "")
+        reasons.update({positions[at]: reason for at, reason in result.refused})
+        if result.conflicts:  # Sent twice because an answer got lost, or stored by a delayed request.
+            numbers = {place.key: place.seq for place in self._held(keys=[writes[at].key for at in result.conflicts])}
+            for at in result.conflicts:
                 if numbers.get(writes[at].key) != lease.first + positions[at]:
-                    del told[positions[at]]
-        return told
+                    del reasons[positions[at]]
+        return reasons
 
     def _make(self, indices: Iterable[str], lease: Lease) -> None:
-        """Indices that are not there yet, in the tenant's alias from the start."""
+        """Create missing indices, with the tenant's alias from the start."""
         alias = self._cluster.names.all_of(self._scope)
-        there = self._cluster.ask("GET", f"_alias/{alias}", absent=(404,)) or {}
-        for index in sorted(set(indices) - set(there)):
+        existing = self._cluster.ask("GET", f"_alias/{alias}", absent=(404,)) or {}
+        for index in sorted(set(indices) - set(existing)):
             lease.renew()
             make(self._cluster, index, {"aliases": {alias: {}}}, seconds=lease.seconds)
 
     def _held(self, *, keys: Sequence[str], dedup_keys: Sequence[str] = ()) -> list[Position]:
-        """What is stored under these keys or known by these terms."""
-        asked: list[dict[str, Any]] = [{"ids": {"values": keys}}]
+        """The stored activities with these document ids or dedup keys."""
+        alternatives: list[dict[str, Any]] = [{"ids": {"values": keys}}]
         if dedup_keys:
-            asked.append({"terms": {"twin": dedup_keys}})
+            alternatives.append({"terms": {"twin": dedup_keys}})
         body = {
-            "query": {"bool": {"filter": [{"bool": {"should": asked}}]}},
+            "query": {"bool": {"filter": [{"bool": {"should": alternatives}}]}},
             "size": 3 * _AT_ONCE,
             "_source": False,
             "docvalue_fields": ["seq", "date", "created", "twin"],
@@ -138,23 +140,23 @@ class WriteQueue:
 
 
 class _KnownKeys:
-    """Which keys and terms are taken, in the store or earlier in the same group."""
+    """The keys and terms that are in use, in the store or earlier in the same group."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def take(self, *terms: str | None) -> None:
-        """From now on they are taken."""
+        """Mark terms as in use."""
         self._taken.update(filter(None, terms))
 
     def named(self, entry: Prepared, term: str | None) -> Prepared | None:
-        """The entry under an id that is free; None if it is a duplicate."""
+        """The entry under an unused id; None if it is a duplicate."""
         if term in self._taken:
             return None
         named: Prepared | None = entry
         if key(entry.id) in self._taken:
-            other = entry.second_id
-            named = None if other is None or key(other) in self._taken else renamed(entry, other, columns)
+            second_id = entry.second_id
+            named = None if second_id is None or key(second_id) in self._taken else renamed(entry, second_id, columns)
         self.take(term, None if named is None else key(named.id))
         return named
 
@@ -163,15 +165,15 @@ def _keys(entries: Sequence[Prepared]) -> list[str]:
     return [key(name) for entry in entries for name in (entry.id, entry.second_id) if name is not None]
 
 
-def _anew(entry: Prepared, place: Position) -> Write:
+def _replacement(entry: Prepared, place: Position) -> Write:
     body = document(entry, seq=place.seq, created=place.created, dedup_key=place.dedup_key)
     return Write("index", place.index, place.key, body)
 
 
 def _position(hit: Any) -> Position:
-    found = hit["fields"]
-    term = found.get("twin", [None])[0]
-    return Position(hit["_index"], hit["_id"], found["seq"][0], found["date"][0], found["created"][0], term)
+    fields = hit["fields"]
+    term = fields.get("twin", [None])[0]
+    return Position(hit["_index"], hit["_id"], fields["seq"][0], fields["date"][0], fields["created"][0], term)
 
 
 def _slices(entries: Sequence[Prepared]) -> Iterable[Sequence[Prepared]]:
@@ -185,8 +187,8 @@ def _starts(group: Sequence[Batch]) -> Iterable[int]:
         first += len(batch.entries)
 
 
-def _answer(positions: range, told: dict[int, str]) -> Inserted:
-    """What became of a batch: what `told` does not know was there already."""
-    refused = tuple((at - positions.start, told[at]) for at in positions if told.get(at))
-    new = sum(at in told for at in positions)
+def _answer(positions: range, reasons: dict[int, str]) -> Inserted:
+    """The result of a batch. Positions missing in `reasons` are duplicates."""
+    refused = tuple((at - positions.start, reasons[at]) for at in positions if reasons.get(at))
+    new = sum(at in reasons for at in positions)
     return Inserted(new - len(refused), len(positions) - new, refused)
