@@ -19,7 +19,7 @@
         ForeignPageError            403  a session's cookie on a request of another site's page
         PermissionDeniedError       403  the token lacks the scope
         BadNameError                400  a token cannot have that name
-        CannotGrantError            403  a token may not be given more than whoever creates it has
+        CannotGrantError            403  a token may not have more scopes than its creator
         NotFoundError               404  what is asked for is not there, or not the caller's to see
           ActivityNotFoundError     404  no such activity (or another tenant's)
           NoSuchRangeError          404  no IP range of that id (or another tenant's)
@@ -47,7 +47,7 @@
         SearchTooLongError          503  a search ran over its limit
         KeyValueStoreUnavailableError       503  tokens, IP ranges, saved queries or rules cannot be read or written now
         IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
-      OperatorError                 for whoever runs Casbah: shown by the command line, never on the wire
+      OperatorError                 for the operator: shown by the command line, never on the wire
         StoreLockedError            another process owns the data directory
         StoreFormatError            the data directory was written by another format
         KeyValueStoreDamagedError           the database of tokens, IP ranges, saved queries or rules cannot be opened
@@ -78,19 +78,19 @@ class CasbahError(Exception):
         return {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For `pickle`, which would call the class with the message: most want something else, or nothing."""
+        """For `pickle`, which would call the class with the message; most constructors take other arguments."""
         return _again, (type(self), self.args, self.__dict__)
 
 
-def _again(kind: type[CasbahError], args: tuple[Any, ...], said: dict[str, Any]) -> CasbahError:
-    made = kind.__new__(kind, *args)
-    made.args = args
-    made.__dict__.update(said)
-    return made
+def _again(kind: type[CasbahError], args: tuple[Any, ...], attributes: dict[str, Any]) -> CasbahError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class RequestError(CasbahError):
-    """The caller can mend it; the message says how."""
+    """The caller can fix it; the message says how."""
 
     status = 400
 
@@ -138,8 +138,8 @@ class UncountableFilterError(RequestError):
 class BadValueError(RequestError):
     """A value of the wrong type or shape."""
 
-    def __init__(self, filter_name: str, operator: str, found: object, expected: str) -> None:
-        super().__init__(f"filter {filter_name!r}, operator {operator!r}: expected {expected}, got {describe(found)}")
+    def __init__(self, filter_name: str, operator: str, value: object, expected: str) -> None:
+        super().__init__(f"filter {filter_name!r}, operator {operator!r}: expected {expected}, got {describe(value)}")
 
 
 class LimitExceededError(RequestError):
@@ -355,7 +355,7 @@ class ThrottledError(RequestError):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """When to come back."""
+        """When to retry."""
         return {"Retry-After": str(self.seconds), **self.quota}
 
 
@@ -366,7 +366,7 @@ class UnavailableError(CasbahError):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """When to come back."""
+        """When to retry."""
         return {"Retry-After": "5"}
 
 
@@ -418,14 +418,14 @@ class ClusterUnreachableError(UnavailableError):
 
 
 class BusyError(UnavailableError):
-    """So many requests wait already that one more would only wait in vain."""
+    """The queue of waiting requests is full."""
 
     def __init__(self) -> None:
         super().__init__("too many requests are waiting to be answered; try again")
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """When to come back."""
+        """When to retry."""
         return {"Retry-After": "1"}
 
 
@@ -440,14 +440,14 @@ class SearchTooLongError(UnavailableError):
 
 
 class KeyValueStoreUnavailableError(UnavailableError):
-    """Where small things are kept fails while it is in use; `what` says which of them."""
+    """A key-value store fails while in use; `what` says which one."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the {what} cannot be read or written now; try again")
 
 
 class IssuerUnavailableError(UnavailableError):
-    """Whether a JWT is good cannot be said without its issuer's keys."""
+    """A JWT cannot be verified without its issuer's keys."""
 
     def __init__(self) -> None:
         super().__init__("the keys of the token issuer cannot be had now; try again")
@@ -469,10 +469,10 @@ class StoreFormatError(OperatorError):
 
 
 class KeyValueStoreDamagedError(OperatorError):
-    """A database of small things cannot be opened; `wrong` says what is the matter with it, and what helps."""
+    """A key-value database cannot be opened; `problem` says why and how to fix it."""
 
-    def __init__(self, path: str, wrong: str) -> None:
-        super().__init__(f"{path} {wrong}")
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
 
 
 class BackupError(OperatorError):
@@ -525,18 +525,18 @@ def clip(text: str, size: int = 80) -> str:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """A hint at the nearest known name, or nothing."""
-    by_lower = {each.lower(): each for each in known}
+    by_lower = {candidate.lower(): candidate for candidate in known}
     close = get_close_matches(name.lower()[:200], by_lower, n=1)
     return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
-def describe(found: object) -> str:
+def describe(value: object) -> str:
     """The JSON type of a value, and the value itself where it is short."""
-    name = next((word for kind, word in _JSON_NAMES if type(found) is kind), type(found).__name__)
-    if found is None:
+    name = next((word for kind, word in _JSON_NAMES if type(value) is kind), type(value).__name__)
+    if value is None:
         return name
-    if isinstance(found, str | int | float):
-        return f"{name} {clip(str(found), 60) if isinstance(found, str) else str(found)[:60]}"
+    if isinstance(value, str | int | float):
+        return f"{name} {clip(str(value), 60) if isinstance(value, str) else str(value)[:60]}"
     return f"{name}"
 
 

@@ -17,7 +17,7 @@ _TRIES = 20
 def make_folder(folder: Path, *, mode: int = 0o777) -> None:
     """Make a folder and those above it; every folder that gains an entry is synced.
 
-    Also above one that is there: whoever made it may have been killed before the sync.
+    Also above an existing folder: its creator may have been killed before the sync.
     """
     if not folder.is_dir():
         make_folder(folder.parent)
@@ -39,7 +39,7 @@ def write_file(file: Path, content: bytes) -> None:
 
 
 def sync_into(file: Path, pieces: Iterable[bytes], *, mode: int = 0o666) -> None:
-    """Write a file's content; whether its name survives too is its folder's to say. `mode` is a new file's."""
+    """Write and sync a file's content, not its folder entry (see `sync_folder`). `mode` is for a new file."""
     with open(file, "wb", opener=partial(os.open, mode=mode)) as handle:
         handle.writelines(pieces)
         handle.flush()
@@ -47,7 +47,7 @@ def sync_into(file: Path, pieces: Iterable[bytes], *, mode: int = 0o666) -> None
 
 
 def sync_folder(folder: Path) -> None:
-    """Let what entered a folder, or left it, survive."""
+    """Make a folder's new and removed entries survive a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -76,18 +76,18 @@ def read_only(folder: Path) -> bool:
 
 
 def copy_unlocked(file: Path, into: Path) -> None:
-    """Copy a SQLite database from where SQLite cannot lock it, with what its log holds; nothing, where there is none.
+    """Copy a SQLite database from where SQLite cannot lock it, with its write-ahead log; nothing if it does not exist.
 
-    Whoever writes to it by another way may do so meanwhile; then it is copied again.
+    If another process writes to it meanwhile, it is copied again. Raises UnavailableError if it changes too often.
     """
     log = file.with_name(f"{file.name}-wal")
     for _ in range(_TRIES):
-        before = [_state(each) for each in (file, log)]
-        for each, copy in ((file, into), (log, into.with_name(f"{into.name}-wal"))):
+        before = [_state(source) for source in (file, log)]
+        for source, copy in ((file, into), (log, into.with_name(f"{into.name}-wal"))):
             copy.unlink(missing_ok=True)
-            if each.exists():
-                shutil.copyfile(each, copy)
-        if before == [_state(each) for each in (file, log)]:
+            if source.exists():
+                shutil.copyfile(source, copy)
+        if before == [_state(source) for source in (file, log)]:
             return
     raise UnavailableError(f"{file.name} changes too quickly to be read; try again")
 

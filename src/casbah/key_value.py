@@ -32,9 +32,9 @@ Value = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What one shelf is for: `name` is the file's or the index's, `what` is it in words, `lost` what is so without it.
+    """What one store holds: `name` names the file or index, `what` describes it, `lost` says what its loss means.
 
-    What passes is not needed any more soon, and need not survive a power failure.
+    `passes`: entries are ephemeral and need not survive a power failure.
     """
 
     name: str
@@ -55,7 +55,7 @@ EPHEMERAL = Collection(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept under a name; `version` tells this state of it from all others."""
+    """A stored value; `version` identifies this state of it."""
 
     name: str
     value: Value
@@ -67,35 +67,35 @@ class KeyValueStore(Protocol):
 
     @property
     def is_remote(self) -> bool:
-        """Whether asking may mean waiting for a network."""
+        """Whether calls may wait for a network."""
 
     def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
-        """What is kept under a name: `seen` itself, where that is still so."""
+        """The entry of a name; `seen` itself if it is still current."""
 
     def all(self, namespace: str) -> Sequence[Entry]:
-        """All that is kept in a drawer, by name."""
+        """All entries of a namespace, by name."""
 
     def drawers(self) -> Sequence[str]:
-        """The drawers in which something is kept, by name."""
+        """The namespaces that have entries, by name."""
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
-        """All that is kept, each with its drawer."""
+        """All entries, each with its namespace."""
 
     def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
-        """Keep a value in place of `over`, or under a name that has none. False where that is not how things are any more."""
+        """Replace `over`, or create an entry if `over` is None. False if the entry has changed meanwhile."""
 
     def remove(self, namespace: str, name: str) -> bool:
-        """Keep nothing under a name. False where nothing was."""
+        """Delete an entry. False if there was no such entry."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release its resources."""
 
 
 def change(key_values: KeyValueStore, namespace: str, name: str, how: Callable[[Value | None], Value]) -> None:
-    """Change what is kept under a name, however many others do so at once; `how` may be asked again, and may raise."""
+    """Change an entry atomically. `how` may be called more than once, and may raise."""
     while True:
-        there = key_values.get(namespace, name)
-        if key_values.put(namespace, name, how(None if there is None else there.value), over=there):
+        existing = key_values.get(namespace, name)
+        if key_values.put(namespace, name, how(None if existing is None else existing.value), over=existing):
             return
 
 
@@ -121,19 +121,19 @@ class FolderKeyValueStore:
         file.chmod(0o600)
         self._reading = threading.Lock()
         self._reader = sqlite3.connect(file, check_same_thread=False)
-        """For reading alone, so that no reader waits for the disk of one who writes."""
+        """A separate connection for reads, so that readers do not wait for a writer's disk syncs."""
 
     def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
         """See `KeyValueStore.get`."""
-        found = self._read("select number, value from kept where drawer = ? and name = ?", namespace, name)
-        if not found:
+        rows = self._read("select number, value from kept where drawer = ? and name = ?", namespace, name)
+        if not rows:
             return None
-        return seen if seen is not None and seen.version == (found[0][0],) else _entry(name, *found[0])
+        return seen if seen is not None and seen.version == (rows[0][0],) else _entry(name, *rows[0])
 
     def all(self, namespace: str) -> Sequence[Entry]:
         """See `KeyValueStore.all`."""
-        found = self._read("select name, number, value from kept where drawer = ? order by name", namespace)
-        return [_entry(*row) for row in found]
+        rows = self._read("select name, number, value from kept where drawer = ? order by name", namespace)
+        return [_entry(*row) for row in rows]
 
     def drawers(self) -> Sequence[str]:
         """See `KeyValueStore.drawers`."""
@@ -141,8 +141,8 @@ class FolderKeyValueStore:
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
         """See `KeyValueStore.everything`."""
-        found = self._read("select drawer, name, number, value from kept order by drawer, name")
-        return ((namespace, _entry(*row)) for namespace, *row in found)
+        rows = self._read("select drawer, name, number, value from kept order by drawer, name")
+        return ((namespace, _entry(*row)) for namespace, *row in rows)
 
     def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
         """See `KeyValueStore.put`."""
@@ -171,13 +171,13 @@ class FolderKeyValueStore:
                 self._copy.cleanup()
 
     def _read(self, question: str, *values: str) -> list[Any]:
-        """All rows: a question that is not read to its end would show the next one what was there when it began."""
+        """All rows: a query that is not read to its end would leave the next one with an old snapshot."""
         with self._reading, self._guarded():
             return self._reader.execute(question, values).fetchall()
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
-        """The database for one thread's turn; what was changed is kept at the end of it, or nothing is."""
+        """The database, locked for one transaction."""
         if self._copy is not None:
             raise ReadOnlyError
         with self._lock, self._guarded(), self._database:
@@ -197,7 +197,7 @@ class FolderKeyValueStore:
 
 
 class MemoryKeyValueStore:
-    """See `KeyValueStore`. What is on it is gone with the process."""
+    """See `KeyValueStore`. Its content is lost when the process ends."""
 
     is_remote = False
 
@@ -228,8 +228,8 @@ class MemoryKeyValueStore:
         """See `KeyValueStore.put`."""
         with self._lock:
             inside = self._drawers.setdefault(namespace, {})
-            there = inside.get(name)
-            if (over is None) != (there is None) or (over and there and over.version != there.version):
+            existing = inside.get(name)
+            if (over is None) != (existing is None) or (over and existing and over.version != existing.version):
                 return False
             inside[name] = Entry(name, value, (next(self._numbers),))
             return True

@@ -1,4 +1,4 @@
-"""What the server says of itself: one line an event, as text for people or JSON for machines.
+"""The server's log: one line per event, as text for people or JSON for machines.
 
 Never what a record holds, what was asked for, or a secret: a line of a request has its route, not its path.
 """
@@ -23,14 +23,14 @@ _requests: structlog.typing.FilteringBoundLogger | None = None
 """Writes by itself, past the standard library's logging, which costs as much as all the rest of a small answer."""
 
 
-def of_request(**said: object) -> None:
-    """A line of a request, where a server has set up its log and wants one."""
+def of_request(**fields: object) -> None:
+    """Log a request, if request logging is on."""
     if _requests is not None:
-        _requests.info("request", **said)
+        _requests.info("request", **fields)
 
 
 def set_up(*, level: str, form: str, of_requests: bool, stream: TextIO = sys.stderr) -> None:
-    """Have everything that is logged from now on written in that form."""
+    """Configure logging for this process."""
     global _requests  # noqa: PLW0603  a process has one log, as it has one stderr
     # A plain traceback: the richer ones show the local variables of every frame, hence records and secrets.
     for_people = structlog.dev.ConsoleRenderer(

@@ -1,4 +1,4 @@
-"""Every setting: name, type, default, help. Read once, at the door, from the environment; `docs/settings.md` follows.
+"""Every setting: name, type, default, help. Read once, at startup, from the environment; `docs/settings.md` follows.
 
 A setting `store` is read from `CASBAH_STORE`. Command-line options of the same name win over the environment, and both over
 what `mimic` sets: it stands for a row of other settings, those that make the server as narrow as the one it names.
@@ -54,7 +54,7 @@ class Cluster:
 
     @property
     def shown(self) -> str:
-        """As it is told to people."""
+        """For display."""
         return f"{', '.join(self.hosts)}, indices {self.prefix}~*"
 
 
@@ -75,7 +75,7 @@ class Setting:
 
     @property
     def secret(self) -> bool:
-        """Whether its value is nobody's to read."""
+        """Whether its value must not be shown."""
         return self.read is _secret
 
     @property
@@ -161,36 +161,36 @@ class Settings:
     mimic_fail: tuple[tuple[int, float], ...]
 
 
-def read(environment: Mapping[str, str], **given: str | None) -> Settings:
+def read(environment: Mapping[str, str], **options: str | None) -> Settings:
     """The settings from `given` (command-line options), then `environment`, then what `mimic` sets, then defaults.
 
     Raises BadSettingError.
     """
-    environment, chosen = _with_cluster(environment, given)
+    environment, chosen = _with_cluster(environment, options)
     mimic = _read(SETTINGS["mimic"], environment, chosen)
     presets = {row.name: row.mdca for row in SETTINGS.values() if row.mdca is not None} if mimic else {}
     return Settings(**{row.name: _read(row, environment, chosen, presets) for row in SETTINGS.values()})
 
 
 def _with_cluster(
-    environment: Mapping[str, str], given: Mapping[str, str | None]
+    environment: Mapping[str, str], options: Mapping[str, str | None]
 ) -> tuple[Mapping[str, str], Mapping[str, str | None]]:
     """A store that is a cluster's address stands for the cluster, with the default folder for what is not activities."""
-    store = given.get("store")
-    said = environment.get(f"{PREFIX}STORE", "") if store is None else store
-    if not said.startswith(_CLUSTER):
-        return environment, given
+    store = options.get("store")
+    address = environment.get(f"{PREFIX}STORE", "") if store is None else store
+    if not address.startswith(_CLUSTER):
+        return environment, options
     rest = {key: value for key, value in environment.items() if key != f"{PREFIX}STORE"}
-    return {**rest, f"{PREFIX}CLUSTER": said}, {**given, "store": None}
+    return {**rest, f"{PREFIX}CLUSTER": address}, {**options, "store": None}
 
 
 def _read(
     row: Setting,
     environment: Mapping[str, str],
-    given: Mapping[str, str | None],
+    options: Mapping[str, str | None],
     presets: Mapping[str, str] | None = None,
 ) -> Any:
-    text = given.get(row.name)
+    text = options.get(row.name)
     if text is None:
         text = environment.get(row.variable, (presets or {}).get(row.name, row.default))
     try:
@@ -268,10 +268,10 @@ def _host(text: str) -> str:
 def _rate(text: str) -> Rate | None:
     if text.lower() in _OFF:
         return None
-    found = _RATE.fullmatch(text.strip().lower())
-    if not found or int(found.group(1)) == 0:
+    match = _RATE.fullmatch(text.strip().lower())
+    if not match or int(match.group(1)) == 0:
         raise ValueError("a rate such as 30/minute, or off")
-    return Rate(int(found.group(1)), _SECONDS[found.group(2)])
+    return Rate(int(match.group(1)), _SECONDS[match.group(2)])
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -309,17 +309,17 @@ def _cluster(text: str) -> Cluster | None:
     """`opensearch+https://user@host:9200,host:9200/prefix`."""
     if not text:
         return None
-    found = _ADDRESS.fullmatch(text)
-    if found is None:
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
         raise ValueError(
             "opensearch+https://user@host:9200/prefix, with further hosts after commas; the password stands in "
             "CASBAH_CLUSTER_PASSWORD"
         )
-    scheme, user, hosts, prefix = found.groups()
-    names = [each.rpartition(":")[0] or each for each in hosts.split(",")]
+    scheme, user, hosts, prefix = match.groups()
+    names = [host.rpartition(":")[0] or host for host in hosts.split(",")]
     if user and scheme == "http" and not set(names) <= set(_SELF):
         raise ValueError("https:// where there is a password to send")
-    return Cluster(tuple(f"{scheme}://{each}" for each in hosts.split(",")), user or "", prefix or "casbah")
+    return Cluster(tuple(f"{scheme}://{host}" for host in hosts.split(",")), user or "", prefix or "casbah")
 
 
 def _keys(text: str) -> str:
@@ -327,7 +327,7 @@ def _keys(text: str) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in text.split(",") if each.strip())
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _networks(text: str) -> tuple[str, ...]:
@@ -345,7 +345,7 @@ def _name(text: str) -> str:
 
 
 def _tenants(text: str) -> Mapping[str, str]:
-    pairs = [each.partition("=") for each in _names(text)]
+    pairs = [pair.partition("=") for pair in _names(text)]
     if not all(claim.strip() and tenant.strip() for claim, _, tenant in pairs):
         raise ValueError("<value of the claim>=<tenant>, separated by commas")
     return {claim.strip(): tenant.strip() for claim, _, tenant in pairs}
@@ -384,13 +384,13 @@ def _bound(text: str) -> int | None:
 
 
 def _span(text: str) -> int | None:
-    """A stretch of time in ms."""
+    """A duration in ms."""
     if text.lower() in _OFF:
         return None
-    found = _SPAN.fullmatch(text.strip().lower())
-    if not found or int(found.group(1)) == 0:
-        raise ValueError("a stretch of time such as 500ms, 30s, 5m, 2h or 30d, or off")
-    return int(found.group(1)) * _SPAN_MS[found.group(2)]
+    match = _SPAN.fullmatch(text.strip().lower())
+    if not match or int(match.group(1)) == 0:
+        raise ValueError("a duration such as 500ms, 30s, 5m, 2h or 30d, or off")
+    return int(match.group(1)) * _SPAN_MS[match.group(2)]
 
 
 def processors(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -401,10 +401,10 @@ def processors(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         most, period = quota.read_text("ascii").split()
-        given = -(-int(most) // int(period))
+        allowed = -(-int(most) // int(period))
     except (OSError, ValueError):  # No container, no bound, or another system.
         return seen
-    return max(1, min(seen, given))
+    return max(1, min(seen, allowed))
 
 
 def _processes(text: str) -> int:
@@ -431,16 +431,16 @@ def _flag(text: str) -> bool:
 
 
 def _failures(text: str) -> tuple[tuple[int, float], ...]:
-    found = [_FAILURE.fullmatch(each) for each in _names(text if text.lower() not in _OFF else "")]
-    pairs = tuple((int(each.group(1)), float(each.group(2))) for each in found if each)
-    if len(pairs) < len(found) or sum(chance for _, chance in pairs) > 1:
+    matches = [_FAILURE.fullmatch(item) for item in _names(text if text.lower() not in _OFF else "")]
+    pairs = tuple((int(item.group(1)), float(item.group(2))) for item in matches if item)
+    if len(pairs) < len(matches) or sum(chance for _, chance in pairs) > 1:
         raise ValueError("statuses and how often, such as 502:0.1,429:0.05 (together at most 1), or off")
     return pairs
 
 
 def _table(*rows: Setting) -> dict[str, Setting]:
     table = {row.name: row for row in rows}
-    if list(table) != [each.name for each in fields(Settings)]:
+    if list(table) != [item.name for item in fields(Settings)]:
         raise AssertionError("SETTINGS and Settings name different settings, or in another order")
     return table
 
@@ -495,24 +495,24 @@ SETTINGS = _table(
     Setting("export_keep",      "7d",          _span,   "How long an export is kept once it is ready, such as 7d; off: until it is deleted"),
     Setting("export_spare",     "1_073_741_824", _whole, "Bytes of the disk that exports leave free"),
     Setting("audit",            "changes",     _one_of(*AUDIT_LEVELS), "What is done here becomes activities of Casbah's own: off, changes, or all, reading too (docs/reliability.md)"),
-    Setting("metrics",          "token",       _one_of("off", "token", "open"), "Who may read /metrics: whoever shows a token with Admin.manage, everybody (open), or nobody (off)"),
+    Setting("metrics",          "token",       _one_of("off", "token", "open"), "Who may read /metrics: callers with Admin.manage (token), everybody (open), or nobody (off)"),
     Setting("traces",           "",            _collector, "Where to send OpenTelemetry traces, OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; needs the extra `otel`"),
     Setting("log_level",        "info",        _one_of(*_LOG_LEVELS), "How much the server tells: debug, info, warning or error"),
-    Setting("log_format",       "text",        _one_of("text", "json"), "How the server's log is written: for people, or a JSON object a line"),
-    Setting("log_requests",     "on",          _flag,   "Whether every request is a line of the log: its id, route, status and time, never what was asked"),
+    Setting("log_format",       "text",        _one_of("text", "json"), "How the server's log is written: for people, or one JSON object per line"),
+    Setting("log_requests",     "on",          _flag,   "Whether every request is logged: its id, route, status and time, never its parameters"),
     Setting("oidc_issuer",      "",            _url,    "The issuer (its `iss`) whose bearer JWTs are accepted; none if empty"),
     Setting("oidc_audience",    "",            _names,  "The audiences (`aud`) a JWT may be meant for, separated by commas; needed with an issuer"),
     Setting("oidc_jwks",        "",            _keys,   "Where the issuer's keys are: an address or a file; by default what its discovery document says"),
     Setting("oidc_tenant_claim", "tid",        _name,   "The claim of a JWT that says whose activities its bearer may see"),
     Setting("oidc_tenants",     "",            _tenants, "The tenants of the claim's values, as value=tenant,...; others are refused. If empty, the value is the tenant"),
     Setting("oidc_leeway",      "60",          _seconds, "Seconds by which the issuer's clock may differ from ours"),
-    Setting("oidc_refresh",     "3_600",       _whole,  "Seconds after which the issuer's keys are fetched anew; at an unknown key at once, but once a minute at most"),
+    Setting("oidc_refresh",     "3_600",       _whole,  "Seconds after which the issuer's keys are fetched again; on an unknown key at once, but at most once a minute"),
     Setting("oidc_client",      "",            str.strip,   "This server's client id at the issuer: with it, people sign in to the pages there; if empty, with tokens alone"),
     Setting("oidc_secret",      "",            _secret,   "The client's secret, if it has one; best in the environment, or as @FILE"),
     Setting("oidc_scopes",      "",            _names,  "The scopes that the pages ask the issuer for, beside openid, separated by commas: api://casbah/Investigation.read"),
-    Setting("mimic",            "off",         _mimic,  "Be as narrow as another server, for those who test clients: mdca, or off. Sets the settings below, and throttle"),
+    Setting("mimic",            "off",         _mimic,  "Emulate another server's limits, to test clients: mdca, or off. Sets the settings below, and throttle"),
     Setting("mimic_page_limit", "250",         _page_limit, "The largest page of a list, 100 or 250; a larger `limit` is treated as this one",
-            mdca="250",       quirk="C: clients page by 250, and those who watched the live service say 250; the documentation says 100 (D)"),
+            mdca="250",       quirk="C: clients page by 250, and observers of the live service report 250; the documentation says 100 (D)"),
     Setting("mimic_list_end",   "off",         _bound,  "How many activities of a list can be reached: where skip + limit is more, 400",
             mdca="5_000",     quirk="D: lists end there, scans are for more (api-activities-investigate-script). C: a client refuses skip + size past it by itself. That the server refuses it is O"),
     Setting("mimic_window",     "off",         _span,   "How long ago an activity may have happened to be listed or counted, such as 30d",

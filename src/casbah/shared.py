@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SharedFlag:
-    """As `threading.Event`, which is one: set once, for all processes that have it."""
+    """A `threading.Event` across processes: set once, for all of them."""
 
     def __init__(self) -> None:
         self._value: Any = get_context("spawn").RawValue(ctypes.c_bool)
@@ -28,9 +28,9 @@ class SharedCount:
 
     @property
     def value(self) -> int:
-        """So often."""
+        """The count."""
         return int(self._value.value)
 
     def add(self) -> None:
-        """Once more."""
+        """Add one."""
         self._value.value += 1

@@ -11,13 +11,13 @@ from casbah.errors import OperatorError
 Row = TypeVar("Row")
 
 
-def read(path: Path, row: type[Row], *, wrong: type[OperatorError]) -> dict[str, Row]:
-    """The entries of a file, by name. Raises `wrong`, which says where and why."""
+def read(path: Path, row: type[Row], *, error: type[OperatorError]) -> dict[str, Row]:
+    """The entries of a file, by name. Raises `error`, whose message says where and why."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, row])  # type: ignore[valid-type]  # a type that is a value here
-    except (OSError, UnicodeDecodeError) as found:
-        raise wrong(f"{path}: cannot be read: {found}") from None
-    except tomllib.TOMLDecodeError as found:
-        raise wrong(f"{path}: not TOML: {found}") from None
-    except msgspec.ValidationError as found:
-        raise wrong(f"{path}: {found}") from None
+    except (OSError, UnicodeDecodeError) as cause:
+        raise error(f"{path}: cannot be read: {cause}") from None
+    except tomllib.TOMLDecodeError as cause:
+        raise error(f"{path}: not TOML: {cause}") from None
+    except msgspec.ValidationError as cause:
+        raise error(f"{path}: {cause}") from None

@@ -1,4 +1,4 @@
-"""Traces, with the extra `otel`: a span a request, and inside it one for each search, sent to an OpenTelemetry collector.
+"""Traces, with the extra `otel`: a span per request, and inside it one per search, sent to an OpenTelemetry collector.
 
 Spans carry routes and names, as the log does: never what was asked, nor what a record holds. Names of attributes are those of
 OpenTelemetry's semantic conventions for HTTP (https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
@@ -13,35 +13,35 @@ import casbah
 from casbah.errors import BadSettingError
 
 Carrier = Mapping[str, str]
-"""The headers of a request, in which whoever asks may name the trace that it is part of (W3C Trace Context)."""
+"""The headers of a request, in which the client may name its trace (W3C Trace Context)."""
 
 _VARIABLE = "CASBAH_TRACES"
 
 
 class Span(Protocol):
-    """What is being done."""
+    """An operation."""
 
     def update_name(self, name: str) -> None:
-        """Say what it turned out to be."""
+        """Rename the span."""
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Say more of it."""
+        """Add attributes."""
 
 
 class Traces(Protocol):
-    """Where spans go."""
+    """Creates spans."""
 
-    def span(self, name: str, *, asked: Carrier | None = None) -> AbstractContextManager[Span | None]:
-        """Around something that is done; None is nobody's to tell. `asked` begins where whoever asks left off."""
+    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:
+        """A span around an operation, or None without tracing. `headers` of a request continue the client's trace."""
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send pending spans."""
 
 
 class NoTraces:
-    """See `Traces`: nobody wants them."""
+    """See `Traces`: tracing is off."""
 
-    def span(self, name: str, *, asked: Carrier | None = None) -> AbstractContextManager[Span | None]:  # noqa: ARG002  as the others
+    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:  # noqa: ARG002  as the others
         """See `Traces.span`."""
         return nullcontext()
 
@@ -54,18 +54,18 @@ class Collected:
 
     def __init__(self, processor: Any) -> None:
         sdk, resources = _of("sdk.trace"), _of("sdk.resources")
-        said = {"service.name": "casbah", "service.version": casbah.__version__}
-        self._provider = sdk.TracerProvider(resource=resources.Resource.create(said))
+        attributes = {"service.name": "casbah", "service.version": casbah.__version__}
+        self._provider = sdk.TracerProvider(resource=resources.Resource.create(attributes))
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("casbah")
         self._kind = _of("trace").SpanKind
         self._extract = _of("trace.propagation.tracecontext").TraceContextTextMapPropagator().extract
 
-    def span(self, name: str, *, asked: Carrier | None = None) -> AbstractContextManager[Span | None]:
+    def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:
         """See `Traces.span`."""
         more: dict[str, Any] = {}
-        if asked is not None:
-            context = self._extract({key: asked[key] for key in ("traceparent", "tracestate") if key in asked})
+        if headers is not None:
+            context = self._extract({key: headers[key] for key in ("traceparent", "tracestate") if key in headers})
             more = {"context": context, "kind": self._kind.SERVER}
         span: AbstractContextManager[Span] = self._tracer.start_as_current_span(name, **more)
         return span
@@ -76,7 +76,7 @@ class Collected:
 
 
 def traces(address: str) -> Traces:
-    """What sends spans to an address (OTLP over HTTP), or nowhere if there is none. Raises BadSettingError."""
+    """The exporter of spans to an address (OTLP over HTTP), or NoTraces if it is empty. Raises BadSettingError."""
     if not address:
         return NoTraces()
     try:

@@ -138,7 +138,7 @@ def test_an_error_is_told_without_the_systems_own_text(
     retention = house.services.retention
     retention.add(Rule("r", "x", DELETE, {"date": {"lte": NOW}}, 0, owner="", changed=NOW), ONE)
     (applied,) = retention.apply(ONE, really=True)
-    assert (applied.error, applied.found) == (says, None)
+    assert (applied.error, applied.result) == (says, None)
     assert [told["rawDataJson"]["result"]["interrupted"] for told in acts(house)[:1]] == [says]
     assert str(error) in caplog.text
 

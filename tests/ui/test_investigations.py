@@ -126,7 +126,7 @@ def test_everything_an_address_did_in_the_hour_before_an_alert(opened: Callable[
 def test_whose_sign_ins_failed_most_last_month(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
     press(page, "button:text-is('Queries')")
-    press(page, ".menu .item:has-text('Failed log-on')")
+    press(page, ".menu .item:has-text('Failed sign-in')")
     last(page, "Last 30 days")
     settled(page)
     failed = {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}}

@@ -13,9 +13,9 @@ _MAPPED_FIRST, _MAPPED_LAST = 0xFFFF_0000_0000, 0xFFFF_FFFF_FFFF
 
 @lru_cache(maxsize=_REMEMBERED)
 def canonical(text: str) -> str | None:
-    """The canonical spelling of an address; a port or brackets are stripped; None if it is none.
+    """The canonical spelling of an address; port and brackets are stripped. None if it is not valid.
 
-    `::ffff:1.2.3.4` is `1.2.3.4` (`filters.md`); a scope such as `%eth0` is local to a host and dropped.
+    `::ffff:1.2.3.4` is `1.2.3.4` (`filters.md`); a zone such as `%eth0` is local to a host and dropped.
     """
     address = _address(text)
     return None if address is None else str(address)
@@ -23,13 +23,13 @@ def canonical(text: str) -> str | None:
 
 @lru_cache(maxsize=_REMEMBERED)
 def key(canonical_text: str) -> int:
-    """The address as a 128-bit number; IPv4 addresses stand where IPv6 maps them, so no two addresses share one."""
+    """The address as a 128-bit number; IPv4 addresses use their IPv4-mapped IPv6 number, so keys are unique."""
     return _key(ip_address(canonical_text))
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def from_key(number: int) -> str:
-    """The address of a key, in the form that every engine reads as 128 bits."""
+    """The address of a key, in a form that every engine reads as 128 bits."""
     return exploded(number)
 
 
@@ -43,17 +43,17 @@ def exploded(number: int) -> str:
 
 
 def spans(text: str) -> tuple[tuple[int, int], ...]:
-    """First and last keys of what an address or a network in CIDR form covers; nothing if it is neither.
+    """First and last keys of each span that an address or a CIDR network covers; empty if it is neither.
 
-    A network of IPv6 covers no IPv4 address, so one that surrounds the mapped block comes in two spans.
+    An IPv6 network covers no IPv4 address, so one that contains the IPv4-mapped block gives two spans.
     """
-    found = _address(text) if "/" not in text else _network(text)
-    if found is None:
+    parsed = _address(text) if "/" not in text else _network(text)
+    if parsed is None:
         return ()
-    if isinstance(found, IPv4Address | IPv6Address):
-        return ((_key(found), _key(found)),)
-    first, last = _key(found.network_address), _key(found.broadcast_address)
-    if isinstance(found, IPv6Network) and first <= _MAPPED_FIRST and last >= _MAPPED_LAST:
+    if isinstance(parsed, IPv4Address | IPv6Address):
+        return ((_key(parsed), _key(parsed)),)
+    first, last = _key(parsed.network_address), _key(parsed.broadcast_address)
+    if isinstance(parsed, IPv6Network) and first <= _MAPPED_FIRST and last >= _MAPPED_LAST:
         parts = ((first, _MAPPED_FIRST - 1), (_MAPPED_LAST + 1, last))
         return tuple((low, high) for low, high in parts if low <= high)
     return ((first, last),)

@@ -1,4 +1,4 @@
-"""How long a search may take: a value that is handed down to where the time goes."""
+"""The deadline of a search, passed down to the code that takes the time."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from casbah.errors import SearchTooLongError
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """`seconds` from when it is made; None: for ever. It is looked at between the steps of a search, none of which is long.
+    """`seconds` from its creation; None: no limit. Checked between the steps of a search, each of which is short.
 
-    `gone` is set once nobody waits for the answer any more.
+    `gone` is set once the client has disconnected.
     """
 
     seconds: int | None = None
@@ -20,11 +20,11 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: int, *, gone: Event | None = None) -> "Deadline":
-        """So many seconds from now, unless nobody waits before that."""
+        """A deadline `seconds` from now, or when `gone` is set."""
         return cls(seconds, time.monotonic() + seconds, gone or Event())
 
     def check(self) -> None:
-        """Raises SearchTooLongError once it is over."""
+        """Raises SearchTooLongError once the deadline has passed."""
         if self.gone.is_set() or time.monotonic() > self.end:
             raise SearchTooLongError(self.seconds or 0)
 

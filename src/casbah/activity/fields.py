@@ -1,8 +1,8 @@
 """One row per indexed field: its kind, and how its values are read out of a record.
 
 A field holds normalised copies (lower-cased text, canonical addresses, lists), made once when a record is stored, so that
-queries compare plainly; the record itself keeps the source's spelling. Where each value stands in a record is
-`filters.md`'s table; rows are in its order, with the helpers of a filter right after it.
+queries compare plainly; the record itself keeps the source's spelling. `filters.md`'s table says where each value is in a record;
+rows are in its order, with the helpers of a filter right after it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 from casbah.activity import address
 from casbah.activity.record import (
     Reading,
-    each,
+    elements,
     first_string,
     identifier,
     integer,
@@ -25,7 +25,7 @@ from casbah.activity.record import (
 from casbah.activity.text import exact, folded, words
 
 WEB = ("http://", "https://")
-"""How the values of a field of URLs begin."""
+"""Prefixes of the values of URL fields."""
 
 Value = str | int
 """What a field holds: text (normalised), or an integer (64 bits and a sign; an address's key has 128)."""
@@ -51,7 +51,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An indexed field. `read` gives its normalised values, none where the record has none; `always`: every record has one."""
+    """An indexed field. `read` returns its normalised values, possibly empty; `always`: every record has one."""
 
     name: str
     kind: Kind
@@ -59,11 +59,11 @@ class Field:
     always: bool = False
 
     def __hash__(self) -> int:
-        """Names are unique, which `FIELDS` makes sure of."""
+        """Names are unique; `FIELDS` ensures that."""
         return hash(self.name)
 
     def __reduce__(self) -> tuple[Callable[[str], "Field"], tuple[str]]:
-        """Fields travel between processes by name, for functions do not."""
+        """Fields are pickled by name, since their functions cannot be."""
         return _field_named, (self.name,)
 
 
@@ -73,19 +73,19 @@ def _field_named(name: str) -> Field:
 
 def values(field: Field, reading: Reading) -> tuple[Value, ...]:
     """The distinct values of a field in a record, in order."""
-    found = field.read(reading)
-    return tuple(found) if len(found) < _SEVERAL else tuple(dict.fromkeys(found))
+    items = field.read(reading)
+    return tuple(items) if len(items) < _SEVERAL else tuple(dict.fromkeys(items))
 
 
 def phrases(reading: Reading) -> Iterator[tuple[str, ...]]:
-    """The words of every string value in a record that has any; one tuple a string, so that no phrase crosses two."""
+    """The words of every string value in a record that has any; one tuple per string, so no phrase spans two strings."""
     return filter(None, map(words, strings(reading.record)))
 
 
 def entity_term(identity: str, saas: str | None, instance: str | None) -> str:
-    """One way in which an entity may be asked for; the id stands last, so that a prefix of it is a prefix of the term.
+    """A term that matches an entity. The id is last, so a prefix of the id is a prefix of the term.
 
-    Parts are length-prefixed, so no two different triples give the same term; `-` stands for "any".
+    Parts are length-prefixed, so no two different triples give the same term; `-` means "any".
     """
     return _entity_stem(saas, instance) + exact(identity)
 
@@ -109,30 +109,30 @@ def _part(part: str | None) -> str:
     return "-" if part is None else f"{len(part)}:{part}"
 
 
-def _ints(found: Any) -> tuple[int, ...]:
-    number = integer(found)
+def _ints(value: Any) -> tuple[int, ...]:
+    number = integer(value)
     return () if number is None else (number,)
 
 
-def _ids(found: Iterable[Any]) -> list[str]:
-    return [exact(name) for name in map(identifier, found) if name is not None] if found else []
+def _ids(items: Iterable[Any]) -> list[str]:
+    return [exact(name) for name in map(identifier, items) if name is not None] if items else []
 
 
-def _id(found: Any) -> tuple[str, ...]:
-    name = identifier(found)
+def _id(value: Any) -> tuple[str, ...]:
+    name = identifier(value)
     return () if name is None else (exact(name),)
 
 
-def _texts(found: Iterable[Any]) -> list[str]:
-    return [folded(text) for text in found if type(text) is str and text]
+def _texts(items: Iterable[Any]) -> list[str]:
+    return [folded(text) for text in items if type(text) is str and text]
 
 
-def _text(found: Any) -> tuple[str, ...]:
-    return (folded(found),) if type(found) is str and found else ()
+def _text(value: Any) -> tuple[str, ...]:
+    return (folded(value),) if type(value) is str and value else ()
 
 
-def _flag(found: Any) -> tuple[str]:
-    return ("true" if found is True else "false",)
+def _flag(value: Any) -> tuple[str]:
+    return ("true" if value is True else "false",)
 
 
 def _app(r: Reading) -> int | None:
@@ -160,8 +160,8 @@ def _country(r: Reading) -> str | None:
 
 
 def _addresses(r: Reading) -> list[str]:
-    found = (r.device.get("clientIP"), *each(part(r.record, "internals"), "otherIPs"))
-    canonical = [address.canonical(text) for text in found if type(text) is str]
+    candidates = (r.device.get("clientIP"), *elements(part(r.record, "internals"), "otherIPs"))
+    canonical = [address.canonical(text) for text in candidates if type(text) is str]
     return [text for text in canonical if text is not None]
 
 
@@ -174,20 +174,20 @@ def _list_items(r: Reading) -> Iterator[str]:
 
 
 def _file_ids(r: Reading) -> Iterator[Any]:
-    yield from (found.get("id") for found in r.files)
+    yield from (item.get("id") for item in r.files)
     yield from _list_items(r)
 
 
 def _file_selectors(r: Reading) -> Iterator[Any]:
-    for found in (*r.files, *r.folders):
-        yield identifier(found.get("id"))
-        yield found.get("name")
+    for item in (*r.files, *r.folders):
+        yield identifier(item.get("id"))
+        yield item.get("name")
     yield from _list_items(r)
 
 
 def _urls(r: Reading) -> list[str]:
     site, path, name = (string(r.raw.get(key)) for key in ("SiteUrl", "SourceRelativeUrl", "SourceFileName"))
-    candidates = [r.raw.get("ObjectId"), site, *(found.get("name") for found in r.objects)]
+    candidates = [r.raw.get("ObjectId"), site, *(item.get("name") for item in r.objects)]
     if site is not None and path is not None and name is not None:
         candidates.append(f"{site}{path}/{name}")
     return [folded(text) for text in candidates if type(text) is str and text[:8].lower().startswith(WEB)]
@@ -201,7 +201,7 @@ def _source(r: Reading) -> list[str]:
 
 
 def _entities(r: Reading) -> list[str]:
-    """Every way to ask for each of those who performed it; the record's several places mostly name the same."""
+    """Every term that matches a performer. The record names performers in several places, mostly the same ones."""
     known = {(identifier(name), integer(saas), integer(instance)): None for name, saas, instance in _performers(r)}
     return [
         stem + text
@@ -222,16 +222,16 @@ def _entity_stems(saas: int | None, instance: int | None) -> tuple[str, ...]:
 
 
 def _performers(r: Reading) -> Iterator[tuple[Any, Any, Any]]:
-    """Who performed it: (id, saas, instance) as the record's several places have it."""
-    for found in (r.actor, part(r.record, "resolvedActorAccount"), *r.actors):
-        yield found.get("id"), found.get("saasId"), found.get("instanceId")
-    for found in _entity_data(r):
-        pk = part(found, "id")
+    """The performers, as (id, saas, instance), from every place in the record that names one."""
+    for performer in (r.actor, part(r.record, "resolvedActorAccount"), *r.actors):
+        yield performer.get("id"), performer.get("saasId"), performer.get("instanceId")
+    for performer in _entity_data(r):
+        pk = part(performer, "id")
         yield pk.get("id"), pk.get("saas"), pk.get("inst")
 
 
 def _entity_data(r: Reading) -> Iterator[Any]:
-    """The first and the third of `entityData`: an object on the wire, a list in records that went through other tools."""
+    """Items 0 and 2 of `entityData`: an object on the wire, a list in records that other tools have processed."""
     data = r.record.get("entityData")
     if type(data) is list:
         yield from (data[position] for position in (0, 2) if position < len(data))
@@ -247,12 +247,12 @@ _SEVERAL = 2
 
 
 def _domain(r: Reading) -> str | None:
-    _, found, domain = (_user_name(r) or "").rpartition("@")
-    return domain if found else None
+    _, separator, domain = (_user_name(r) or "").rpartition("@")
+    return domain if separator else None
 
 
 def _under(objects: Iterable[dict[str, Any]], key: str) -> list[Any]:
-    return [value for found in objects for value in each(found, key)]
+    return [value for item in objects for value in elements(item, key)]
 
 
 def _index(*rows: Field) -> dict[str, Field]:
@@ -271,12 +271,12 @@ FIELDS = _index(
     Field("id",            Kind.ID,          lambda r: _id(r.record.get("_id")), always=True),
     Field("impersonated",  Kind.BOOL,        lambda r: _flag(r.record.get("isImpersonated")), always=True),
     Field("admin",         Kind.BOOL,        lambda r: _flag(r.record.get("isAdminOperation")), always=True),
-    Field("taken_action",  Kind.ENUMERATION, lambda r: _texts(each(r.record, "takenActions"))),
+    Field("taken_action",  Kind.ENUMERATION, lambda r: _texts(elements(r.record, "takenActions"))),
     Field("action_type",   Kind.TEXT,        _actions),
     Field("device_type",   Kind.ENUMERATION, lambda r: _text(r.agent.get("deviceType"))),
-    Field("device_tag",    Kind.ID,          lambda r: _ids(each(r.device, "tags"))),
+    Field("device_tag",    Kind.ID,          lambda r: _ids(elements(r.device, "tags"))),
     Field("user_agent",    Kind.TEXT,        lambda r: _text(r.device.get("userAgent"))),
-    Field("agent_tag",     Kind.ID,          lambda r: _ids(each(r.agent, "tags"))),
+    Field("agent_tag",     Kind.ID,          lambda r: _ids(elements(r.agent, "tags"))),
     Field("country",       Kind.TEXT,        lambda r: _text(_country(r))),
     Field("organization",  Kind.PATH,        lambda r: _text(r.location.get("organizationSearchable"))),
     Field("ip",            Kind.IP,          _addresses),
@@ -285,18 +285,18 @@ FIELDS = _index(
     Field("url",           Kind.URL,         _urls),
     Field("file_id",       Kind.ID,          lambda r: _ids(_file_ids(r))),
     Field("ip_category",   Kind.INT,         lambda r: _ints(r.location.get("category"))),
-    Field("ip_tag",        Kind.ID,          lambda r: _ids(each(r.location, "ipTags"))),
+    Field("ip_tag",        Kind.ID,          lambda r: _ids(elements(r.location, "ipTags"))),
     Field("word",          Kind.WORDS,       lambda r: [word for phrase in phrases(r) for word in phrase]),
     Field("date",          Kind.MS,          lambda r: _ints(r.record.get("timestamp")), always=True),
-    Field("policy",        Kind.ID,          lambda r: _ids(each(r.record, "policies"))),
+    Field("policy",        Kind.ID,          lambda r: _ids(elements(r.record, "policies"))),
     Field("source",        Kind.SOURCE,      _source),
-    Field("alert_id",      Kind.ID,          lambda r: _ids(each(r.record, "alertIds"))),
-    Field("object_id",     Kind.ID,          lambda r: _ids(found.get("id") for found in r.objects)),
+    Field("alert_id",      Kind.ID,          lambda r: _ids(elements(r.record, "alertIds"))),
+    Field("object_id",     Kind.ID,          lambda r: _ids(item.get("id") for item in r.objects)),
     Field("file_label",    Kind.ID,          lambda r: _ids(_under(r.files, "labels"))),
     Field("created",       Kind.MS,          lambda r: _ints(r.record.get("created")), always=True),
     Field("entity",        Kind.ENTITY,      _entities),
     Field("user_name",     Kind.TEXT,        lambda r: _text(_user_name(r))),
-    Field("user_tag",      Kind.ID,          lambda r: _ids(each(r.user, "userTags"))),
+    Field("user_tag",      Kind.ID,          lambda r: _ids(elements(r.user, "userTags"))),
     Field("object_tag",    Kind.ID,          lambda r: _ids(_under(r.others, "tags"))),
     Field("user_domain",   Kind.TEXT,        lambda r: _text(_domain(r))),
 )

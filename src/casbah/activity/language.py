@@ -1,10 +1,10 @@
-"""The language: one row per operator, one row per filter. The heart of the house.
+"""The language: one row per operator, one row per filter.
 
-An operator says what values it takes off the wire and what it means as a predicate; a negation names the operator whose
-exact complement it is. A filter says which field it reads. Which operators a filter takes follows from its field's kind;
+An operator defines which wire values it takes and which predicate it means; a negation names the operator that it exactly
+complements. A filter says which field it reads. Which operators a filter takes follows from its field's kind;
 the pairs that the public documentation of MDCA's API lists are marked on the filter as documented, and are always taken.
 
-Order: operators by kinship, filters as the public table has them. Rules: `wire.md` section 6, `filters.md`.
+Order: related operators together, filters as the public table has them. Rules: `wire.md` section 6, `filters.md`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ Meaning = Callable[[Field, Sequence[v.Parsed]], Predicate]
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What an operator takes and means; one with `complement_of` takes what that one takes and means the rest."""
+    """What an operator takes and means; one with `complement_of` takes the same values and means the opposite."""
 
     name: str
     help: str
@@ -55,16 +55,16 @@ class Filter:
 
 
 def _equal(field: Field, values: Sequence[v.Parsed]) -> Predicate:
-    """Some value is one of these. Whatever cannot be a plain term brings its own predicate."""
+    """Some value is one of these. Values that are not plain terms have predicates of their own."""
     terms = tuple(value for value in values if isinstance(value, str | int))
     others = [v.predicate_of(value, field) for value in values if not isinstance(value, str | int)]
     return p.either(p.Terms(field, terms), *others) if terms or not others else p.either(*others)
 
 
 def _different(field: Field, values: Sequence[v.Parsed]) -> Predicate:
-    """Some value is none of these."""
+    """Some value is not one of these."""
     match field.kind:
-        case Kind.SOURCE:  # A record has one source, said as a type and a stream: it is these or it is not.
+        case Kind.SOURCE:  # A record has one source, given as a type and a stream.
             return p.both(p.Present(field), p.Not(_equal(field, values)))
         case Kind.IP:
             return p.either(*(p.Range(FIELDS["ip_key"], low, high) for low, high in _gaps(values)))
@@ -73,7 +73,7 @@ def _different(field: Field, values: Sequence[v.Parsed]) -> Predicate:
 
 
 def _gaps(values: Sequence[v.Parsed]) -> Iterator[tuple[int | None, int | None]]:
-    """The spans of addresses that lie in none of the networks."""
+    """The spans of addresses outside all of the networks."""
     covered = sorted(span for value in values if isinstance(value, v.Network) for span in value.spans)
     reach: int | None = None
     for low, high in covered:
@@ -116,8 +116,8 @@ def _between(field: Field, values: Sequence[v.Parsed]) -> Predicate:
 
 def _words(node: Callable[[tuple[str, ...]], Predicate]) -> Meaning:
     def means(_: Field, values: Sequence[v.Parsed]) -> Predicate:
-        found = [v.words_of(value) for value in values]
-        return p.either(*(node(words) for words in found if words))
+        phrases = [v.words_of(value) for value in values]
+        return p.either(*(node(words) for words in phrases if words))
 
     return means
 
@@ -143,7 +143,7 @@ def _operators(*rows: Operator) -> dict[str, Operator]:
 OPERATORS = _operators(
     Operator("eq",               "has one of the values",                        means=_equal_words),
     Operator("neq",              "has none of the values",                       complement_of="eq"),
-    Operator("deq",              "has some value that is none of those given",   means=_different),
+    Operator("deq",              "has a value other than those listed",          means=_different),
     Operator("contains",         "contains one of the texts",                    Takes.TEXTS,  _texts(p.Infix)),
     Operator("ncontains",        "contains none of the texts",                   complement_of="contains"),
     Operator("startswith",       "begins with one of the texts",                 Takes.TEXTS,  _texts(p.Prefix)),
@@ -152,7 +152,7 @@ OPERATORS = _operators(
                                                                                  Takes.TEXTS,  _starts_single),
     Operator("endswith",         "ends with one of the texts",                   Takes.TEXTS,  _texts(p.Suffix)),
     Operator("descendantof",     "is one of the paths, or below one",            Takes.TEXTS,  _below),
-    Operator("ndescendantof",    "is none of the paths, nor below one",          complement_of="descendantof"),
+    Operator("ndescendantof",    "is not one of the paths, nor below one",       complement_of="descendantof"),
     Operator("text",             "has every word, in any order",                 Takes.TEXTS,  _words(p.Words)),
     Operator("isset",            "has a value (true) or has none (false)",       Takes.FLAGS,  _set),
     Operator("isnotset",         "has no value (true) or has one (false)",       complement_of="isset"),
@@ -245,28 +245,28 @@ _BY_NAME = {name: row for row in FILTERS.values() for name in (row.name, *row.al
 
 
 def filter_named(name: str) -> Filter:
-    """The filter of that name or alias, or a refusal with the nearest one."""
+    """The filter of that name or alias. Raises UnknownFilterError, which suggests the nearest."""
     if name not in _BY_NAME:
         raise UnknownFilterError(name, tuple(_BY_NAME))
     return _BY_NAME[name]
 
 
 def operator_named(row: Filter, name: str) -> Operator:
-    """The operator of that name in any case, if the filter takes it."""
+    """The operator of that name, case-insensitive. Raises UnsupportedOperatorError if the filter does not take it."""
     if name.lower() not in row.operators:
         raise UnsupportedOperatorError(row.name, name, row.operators)
     return OPERATORS[name.lower()]
 
 
 def positive(operator: Operator) -> Operator:
-    """The operator that says what this one denies, or the operator itself."""
+    """The operator that this one negates, or the operator itself."""
     return OPERATORS[operator.complement_of] if operator.complement_of else operator
 
 
 def meaning(operator: Operator, fields: Sequence[Field], values: Sequence[v.Parsed]) -> Predicate:
-    """What `operator` says of the values of any of `fields`; a negation is the exact complement of its positive."""
+    """The predicate of `operator` on any of `fields`; a negation is the exact complement of its positive."""
     positively = positive(operator)
     if positively.means is None:
         raise AssertionError(f"{positively.name} means nothing")
-    found = p.either(*(positively.means(field, values) for field in fields))
-    return p.Not(found) if operator.complement_of else found
+    positive_part = p.either(*(positively.means(field, values) for field in fields))
+    return p.Not(positive_part) if operator.complement_of else positive_part

@@ -1,16 +1,16 @@
-"""The algebra that filters and operators are said in, and that every engine and `matching` reads.
+"""The predicate algebra: filters and operators translate to it; every engine and `matching` evaluate it.
 
     Everything
     Terms(field, values)            some value of the field is one of these
-    Other(field, values)            some value of the field is none of these
+    Other(field, values)            some value of the field is not one of these
     Range(field, low, high)         some value lies between these numbers
     Prefix / Infix / Suffix(field, text)
     Words(words)                    every word occurs in the record, in any order
-    Phrase(words, open_ended)       the words stand next to each other in one string; open-ended: the last is a prefix
+    Phrase(words, open_ended)       the words are adjacent in one string; open-ended: the last is a prefix
     Present(field)                  the field has a value
     All / Any(parts), Not(part)
 
-Values travel as values: a node holds a Field and normalised values, never text to be parsed.
+A node holds a Field and normalised values, never text to be parsed.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Some value of `field` is none of `values`."""
+    """Some value of `field` is not one of `values`."""
 
     field: Field
     values: tuple[Value, ...]
@@ -41,7 +41,7 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Some value of `field`, which holds numbers, lies between the bounds; None is open; bounds are included unless said."""
+    """Some value of `field`, which holds numbers, lies between the bounds, inclusive by default; None: open."""
 
     field: Field
     low: int | None = None
@@ -83,7 +83,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """`words` (at least one) stand next to each other in one string value; `open_ended`: the last is a prefix."""
+    """`words` (at least one) are adjacent in one string value; `open_ended`: the last is a prefix."""
 
     words: tuple[str, ...]
     open_ended: bool = False

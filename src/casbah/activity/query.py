@@ -1,7 +1,7 @@
-"""From an untrusted body to a Query, or a refusal: the only place that sees what a caller sent.
+"""Parses an untrusted request body to a Query, or raises. No other module sees what the client sent.
 
-`parse` reads the parameters of `wire.md` section 3 and the filters of section 6. `continuation` says, as plain filters,
-where the next page of a scan begins (section 5).
+`parse` reads the parameters of `wire.md` section 3 and the filters of section 6. `continuation` gives the plain filters
+of the next page of a scan (section 5).
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _DIRECTIONS = ("desc", "asc")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much one request may ask."""
+    """Limits of one request."""
 
     filters: int = 64
     values: int = 1_000
@@ -33,7 +33,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a caller asks for, checked. `filters` is as it was sent (see `continuation`), `now` in ms."""
+    """A validated query. `filters` is as sent by the client (see `continuation`), `now` in ms."""
 
     predicate: Predicate
     sort: Field
@@ -46,7 +46,7 @@ class Query:
 
 
 def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) -> Query:
-    """The query that `body` asks; `now` is ms since the epoch. Raises RequestError and nothing else."""
+    """The query in `body`; `now` is ms since the epoch. Raises RequestError and nothing else."""
     filters = body.get("filters")
     filters = {} if filters is None or filters == "" else filters
     scan = flag_of(body, "isScan")
@@ -64,7 +64,7 @@ def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) ->
 
 
 def where(filters: Any, *, now: int, bounds: Bounds | None = None) -> Predicate:
-    """The predicate that a `filters` object says: its conditions, all of them."""
+    """The predicate of a `filters` object: all of its conditions. Raises RequestError."""
     limits = bounds or Bounds()
     if not isinstance(filters, Mapping):
         raise MalformedBodyError(
@@ -89,33 +89,33 @@ def _conditions(filters: Mapping[str, Any], *, now: int, bounds: Bounds) -> Iter
         row = filter_named(name)
         if not isinstance(operators, Mapping):
             raise BadValueError(row.name, "", operators, 'an object {operator: value}, such as {"eq": [...]}')
-        for operator_name, given in operators.items():
+        for operator_name, operand in operators.items():
             operator = operator_named(row, operator_name)
-            yield _condition(row, operator, given, now=now, bounds=bounds)
+            yield _condition(row, operator, operand, now=now, bounds=bounds)
 
 
-def _condition(row: Filter, operator: Operator, given: Any, *, now: int, bounds: Bounds) -> Predicate:
-    values = given if isinstance(given, list) else [given]
+def _condition(row: Filter, operator: Operator, operand: Any, *, now: int, bounds: Bounds) -> Predicate:
+    values = operand if isinstance(operand, list) else [operand]
     if len(values) > bounds.values:
         raise LimitExceededError(
             f"filter {row.name!r}, operator {operator.name!r}: at most {bounds.values} values, got {len(values)}"
         )
     takes = positive(operator).takes
     fields, plain = _by_role(row, operator, values, takes)
-    parsed = [_value(row, operator, each, now=now, bounds=bounds) for each in plain]
+    parsed = [_value(row, operator, value, now=now, bounds=bounds) for value in plain]
     return meaning(operator, fields, parsed)
 
 
-def _value(row: Filter, operator: Operator, given: Any, *, now: int, bounds: Bounds) -> Parsed:
-    texts = given.values() if isinstance(given, Mapping) else (given,)
+def _value(row: Filter, operator: Operator, value: Any, *, now: int, bounds: Bounds) -> Parsed:
+    texts = value.values() if isinstance(value, Mapping) else (value,)
     if any(isinstance(text, str) and len(text) > bounds.characters for text in texts):
         raise LimitExceededError(
             f"filter {row.name!r}, operator {operator.name!r}: a value has at most {bounds.characters} characters"
         )
     try:
-        return v.parse(given, positive(operator).takes, row.field.kind, now=now, nullable=row.nullable)
+        return v.parse(value, positive(operator).takes, row.field.kind, now=now, nullable=row.nullable)
     except v.WrongValueError as error:
-        raise BadValueError(row.name, operator.name, given, str(error)) from None
+        raise BadValueError(row.name, operator.name, value, str(error)) from None
 
 
 def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -> tuple[tuple[Field, ...], list[Any]]:
@@ -141,8 +141,8 @@ def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -
 def _freeze(operators: dict[str, Any], *, now: int) -> None:
     """`gte_ndays` and `lte_ndays` become the moments they meant on the first page."""
     for spelling in [name for name in operators if name.lower() in _FROZEN]:
-        given = operators.pop(spelling)
-        moments = [v.days_ago(each, now=now) for each in (given if isinstance(given, list) else [given])]
+        operand = operators.pop(spelling)
+        moments = [v.days_ago(item, now=now) for item in (operand if isinstance(operand, list) else [operand])]
         operator = _FROZEN[spelling.lower()]
         if moments:
             _merge_into(operators, operator, (min if operator == "gte" else max)(moments))
@@ -158,8 +158,8 @@ def _merge_into(operators: dict[str, Any], operator: str, moment: int) -> None:
     """Let `operator` hold a bound as tight as it and `moment` together; its values were ORed, hence the inner choice."""
     loose, tight = (min, max) if operator == "gte" else (max, min)
     for spelling in [name for name in operators if name.lower() == operator]:
-        given = operators.pop(spelling)
-        values = [v.whole(each) for each in (given if isinstance(given, list) else [given])]
+        operand = operators.pop(spelling)
+        values = [v.whole(item) for item in (operand if isinstance(operand, list) else [operand])]
         if not values:
             operators["range"] = []
             continue
@@ -172,13 +172,13 @@ _FROZEN = {"gte_ndays": "gte", "lte_ndays": "lte"}
 
 def flag_of(body: Mapping[str, Any], name: str) -> bool:
     """A parameter that is true or false; false where it is absent. Raises MalformedBodyError."""
-    given = body.get(name)
-    if given is None or given == "":
+    value = body.get(name)
+    if value is None or value == "":
         return False
     try:
-        return v.flag(given) == "true"
+        return v.flag(value) == "true"
     except v.WrongValueError as error:
-        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(given)}") from None
+        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(value)}") from None
 
 
 def count_of(body: Mapping[str, Any], name: str) -> int:
@@ -191,28 +191,28 @@ def count_of(body: Mapping[str, Any], name: str) -> int:
 
 def whole_of(body: Mapping[str, Any], name: str) -> int | None:
     """A parameter that is an integer, None where it is absent. Raises MalformedBodyError."""
-    given = body.get(name)
-    if given is None or given == "":
+    operand = body.get(name)
+    if operand is None or operand == "":
         return None
     try:
-        return v.whole(given)
+        return v.whole(operand)
     except v.WrongValueError as error:
-        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(given)}") from None
+        raise MalformedBodyError(f"{name}: expected {error}, got {v.json_type(operand)}") from None
 
 
 def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    given = body.get(name)
-    if given is None or given == "":
+    value = body.get(name)
+    if value is None or value == "":
         return choices[0]
-    lowered = given.lower() if isinstance(given, str) else None
+    lowered = value.lower() if isinstance(value, str) else None
     if lowered not in choices:
-        raise MalformedBodyError(f"{name}: expected one of {', '.join(choices)}, got {v.json_type(given)}")
+        raise MalformedBodyError(f"{name}: expected one of {', '.join(choices)}, got {v.json_type(value)}")
     return lowered
 
 
-def _page_limit(asked: int) -> int:
-    return min(asked, PAGE_LIMIT_MOST) or PAGE_LIMIT
+def _page_limit(requested: int) -> int:
+    return min(requested, PAGE_LIMIT_MOST) or PAGE_LIMIT
 
 
-def _scan_limit(asked: int) -> int:
-    return max(SCAN_LIMIT_LEAST, min(asked, SCAN_LIMIT_MOST))
+def _scan_limit(requested: int) -> int:
+    return max(SCAN_LIMIT_LEAST, min(requested, SCAN_LIMIT_MOST))

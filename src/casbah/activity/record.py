@@ -1,4 +1,4 @@
-"""Reading values out of a record that nobody vouches for: a thing of the wrong shape is simply no value."""
+"""Reads values from an untrusted record: a value of the wrong type counts as missing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,15 +10,15 @@ MOST_DIGITS = 4_096  # What a value of a request may have; Python itself reads n
 
 
 def part(record: Any, key: str) -> dict[str, Any]:
-    """The object that stands under `key`; an empty one if something else does, or nothing."""
-    found = record.get(key) if type(record) is dict else None
-    return found if type(found) is dict else {}
+    """The object under `key`; empty if it is missing or not an object."""
+    value = record.get(key) if type(record) is dict else None
+    return value if type(value) is dict else {}
 
 
-def each(record: Mapping[str, Any], key: str) -> list[Any]:
-    """The elements of the list that stands under `key`; none if something else does, or nothing."""
-    found = record.get(key)
-    return found if type(found) is list else []
+def elements(record: Mapping[str, Any], key: str) -> list[Any]:
+    """The elements of the list under `key`; empty if it is missing or not a list."""
+    value = record.get(key)
+    return value if type(value) is list else []
 
 
 def string(value: Any) -> str | None:
@@ -34,7 +34,7 @@ def identifier(value: Any) -> str | None:
 
 
 def integer(value: Any) -> int | None:
-    """A signed 64-bit integer from an int, a whole float or a decimal string; booleans are none."""
+    """A signed 64-bit integer from an int, a whole float or a decimal string; booleans do not count."""
     kind = type(value)
     if kind is int:
         return value if LEAST_INT <= value <= MOST_INT else None
@@ -48,29 +48,29 @@ def integer(value: Any) -> int | None:
 
 
 def decimal(text: str) -> int | None:
-    """The integer that a decimal string with an optional sign spells."""
+    """The integer of a decimal string with an optional sign."""
     digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS else None
 
 
 def first_string(*candidates: Any) -> str | None:
     """The first candidate that is a non-empty string."""
-    return next((found for found in map(string, candidates) if found is not None), None)
+    return next((text for text in map(string, candidates) if text is not None), None)
 
 
 def strings(value: Any) -> list[str]:
     """Every string value in a JSON value, keys not included; however deep it is, this does not recurse."""
-    found: list[str] = []
+    texts: list[str] = []
     inner = [value]
     while inner:
         top = inner.pop()
         for each_value in top.values() if type(top) is dict else top:
             kind = type(each_value)
             if kind is str:
-                found.append(each_value)
+                texts.append(each_value)
             elif kind is dict or kind is list:
                 inner.append(each_value)
-    return found
+    return texts
 
 
 class Reading:
@@ -105,22 +105,22 @@ class Reading:
         self.user = part(record, "user")
         self.actor = part(record, "resolvedActor")
         self.raw = part(record, "rawDataJson")
-        self.objects = [found for found in each(self.main, "eventObjects") if type(found) is dict]
+        self.objects = [item for item in elements(self.main, "eventObjects") if type(item) is dict]
         self.files: list[dict[str, Any]] = []
         self.folders: list[dict[str, Any]] = []
         self.actors: list[dict[str, Any]] = []
         self.others: list[dict[str, Any]] = []
-        for found in self.objects:
-            self._tell_apart(found)
+        for item in self.objects:
+            self._tell_apart(item)
 
-    def _tell_apart(self, found: dict[str, Any]) -> None:
-        number, kind = integer(found.get("objType")), found.get("serviceObjectType")
+    def _tell_apart(self, item: dict[str, Any]) -> None:
+        number, kind = integer(item.get("objType")), item.get("serviceObjectType")
         name = kind.lower() if type(kind) is str else ""
         if number == _FILE or "file" in name:
-            self.files.append(found)
+            self.files.append(item)
         if number == _FOLDER or "folder" in name:
-            self.folders.append(found)
-        (self.actors if integer(found.get("role")) in _ACTOR_ROLES else self.others).append(found)
+            self.folders.append(item)
+        (self.actors if integer(item.get("role")) in _ACTOR_ROLES else self.others).append(item)
 
 
 _FILE, _FOLDER = 3, 4

@@ -1,4 +1,4 @@
-"""What a caller may see, as a value: identity makes one, every store call requires one."""
+"""What a caller may see. `identity` creates one; every store call requires one."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ NOBODY = ""
 class Principal:
     """Who asks, as an owner of things: an id that nobody else has, and a name, which is for display alone.
 
-    What is nobody's belongs to those who administer the tenant.
+    Things without a known owner belong to the tenant's administrators.
     """
 
     id: str

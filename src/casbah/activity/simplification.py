@@ -1,4 +1,4 @@
-"""What a predicate comes to, whatever is stored: `Everything` where every activity matches, `NOTHING` where none can.
+"""Simplifies predicates, whatever is stored: `Everything` where every activity matches, `NOTHING` where none can.
 
 Exact: a simplified predicate matches the same activities. It knows which values each kind of field can have and which fields
 every activity has, and sees what conditions on one field come to together; of what is stored it knows nothing.
@@ -35,14 +35,14 @@ def simplified(predicate: Predicate) -> Predicate:
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
-    """The same numbers in as few spans as possible, in order."""
-    found: list[Span] = []
+    """The same numbers in the fewest spans, in order."""
+    merged: list[Span] = []
     for low, high in sorted(span for span in spans if span[0] <= span[1]):
-        if found and low <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
         else:
-            found.append((low, high))
-    return found
+            merged.append((low, high))
+    return merged
 
 
 def _all(parts: Sequence[Predicate]) -> Predicate:
@@ -51,22 +51,24 @@ def _all(parts: Sequence[Predicate]) -> Predicate:
 
 def _any(parts: Sequence[Predicate]) -> Predicate:
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, p.Any) else (part,))]
-    found = dict.fromkeys(_united(flat))
-    if p.Everything() in found or any(isinstance(part, p.Not) and part.part in found for part in found):
+    alternatives = dict.fromkeys(_united(flat))
+    if p.Everything() in alternatives or any(
+        isinstance(part, p.Not) and part.part in alternatives for part in alternatives
+    ):
         return p.Everything()
-    present = {part.field.name for part in found if isinstance(part, p.Present)}
-    return p.either(*(part for part in found if isinstance(part, p.Present) or _field_of(part) not in present))
+    present = {part.field.name for part in alternatives if isinstance(part, p.Present)}
+    return p.either(*(part for part in alternatives if isinstance(part, p.Present) or _field_of(part) not in present))
 
 
 def _united(parts: Sequence[Predicate]) -> Iterator[Predicate]:
-    """The parts, and for every field of numbers what its conditions come to together, if that is all it can have."""
+    """The parts, and `Present` for each numeric field whose conditions together cover every possible value."""
     spans: defaultdict[Field, list[Span]] = defaultdict(list)
     for part in parts:
         yield part
         if isinstance(part, p.Terms | p.Other | p.Range) and part.field.kind in _NUMBERS:
             spans[part.field] += _spans(part)
-    for field, found in spans.items():
-        if union(found) == [_NUMBERS[field.kind]]:
+    for field, field_spans in spans.items():
+        if union(field_spans) == [_NUMBERS[field.kind]]:
             yield _present(field)
 
 
@@ -113,23 +115,23 @@ def _of_spans(field: Field, spans: Sequence[Span], as_it_was: Predicate) -> Pred
 
 
 def _spans(part: p.Terms | p.Other | p.Range) -> list[Span]:
-    """The numbers that a field may have of which one value must be one."""
+    """The spans of possible numbers of which the field must have one."""
     least, most = _NUMBERS[part.field.kind]
-    found: list[Span]
+    spans: list[Span]
     match part:
         case p.Terms(_, values):
-            found = [(number, number) for number in map(_number, values)]
+            spans = [(number, number) for number in map(_number, values)]
         case p.Other(_, values):
             edges = [
                 least - 1,
                 *sorted({number for number in map(_number, values) if least <= number <= most}),
                 most + 1,
             ]
-            found = [(low + 1, high - 1) for low, high in pairwise(edges)]
+            spans = [(low + 1, high - 1) for low, high in pairwise(edges)]
         case p.Range(_, low, high, with_low, with_high):
             first = least if low is None else low + (not with_low)
-            found = [(first, most if high is None else high - (not with_high))]
-    return union((max(low, least), min(high, most)) for low, high in found)
+            spans = [(first, most if high is None else high - (not with_high))]
+    return union((max(low, least), min(high, most)) for low, high in spans)
 
 
 def _number(value: str | int) -> int:
@@ -144,7 +146,7 @@ def _of_text(field: Field, text: str, as_it_was: Predicate) -> Predicate:
     if field.kind is Kind.URL and isinstance(as_it_was, p.Prefix):
         if all(beginning.startswith(text) for beginning in WEB):
             return _present(field)
-        return as_it_was if any(text[: len(each)] == each[: len(text)] for each in WEB) else NOTHING
+        return as_it_was if any(text[: len(beginning)] == beginning[: len(text)] for beginning in WEB) else NOTHING
     return as_it_was
 
 
@@ -168,4 +170,4 @@ _NUMBERS: dict[Kind, Span] = {
 """The numbers that fields of these kinds can have, the two flags among them; of times, see `ingest.times.MOST`."""
 
 _PART_OF_ADDRESS = re.compile(r"[0-9a-f.:]+")
-"""What stands in the canonical spelling of an address."""
+"""The characters of a canonical address."""

@@ -41,7 +41,7 @@ def words(text: str) -> tuple[str, ...]:
 def spaced_words(texts: Iterable[str]) -> list[str]:
     """The words of each of `texts`, with blanks between; texts without words are left out, and the same text counts once.
 
-    It says what `words` says of every text, in a few passes over all of them at once: a record has some seventy strings.
+    Equivalent to `words` on every text, but in a few passes over all of them at once: a record has some seventy strings.
     """
     distinct = dict.fromkeys(texts)
     joined = _BOUNDARY.join(distinct)
@@ -50,7 +50,7 @@ def spaced_words(texts: Iterable[str]) -> list[str]:
     plain = joined.isascii()
     spaced = _spaced_ascii(joined) if plain else _NO_WORD.sub(" ", sound(joined).lower())
     if max(map(len, distinct), default=0) > (MOST_WORD_CHARACTERS if plain else _SHORT):
-        spaced = _LONG_WORD.sub(lambda found: found.group()[:MOST_WORD_CHARACTERS], spaced)
+        spaced = _LONG_WORD.sub(lambda match: match.group()[:MOST_WORD_CHARACTERS], spaced)
     return [text for text in spaced.split(_BOUNDARY) if text and not text.isspace()]
 
 

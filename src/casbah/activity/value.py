@@ -1,4 +1,4 @@
-"""Values off the wire: from untrusted JSON to what operators work on, or a refusal that names what would be right."""
+"""Parses wire values: from untrusted JSON to operator operands, or an error that says what was expected."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _DAYS = re.compile(r"-?[0-9]{1,4096}(\.[0-9]{1,4096})?")
 
 
 class Takes(Enum):
-    """What an operator reads off the wire; VALUES are of the field's own kind."""
+    """What an operator takes; VALUES are of the field's own kind."""
 
     VALUES = "values"
     TEXTS = "texts"
@@ -64,7 +64,7 @@ class WrongValueError(Exception):
 
 
 def predicate_of(value: Parsed, field: Field) -> p.Predicate:
-    """What `eq` says of a value that is not a plain term."""
+    """The `eq` predicate of a value that is not a plain term."""
     match value:
         case Missing():
             return p.Not(p.Present(field))
@@ -117,7 +117,7 @@ def parse(value: Any, takes: Takes, kind: Kind, *, now: int, nullable: bool = Fa
 
 
 def days_ago(value: Any, *, now: int) -> int:
-    """The moment `value` days before `now`, in ms."""
+    """The time `value` days before `now`, in ms. Raises WrongValueError."""
     days = float(value) if isinstance(value, str) and _DAYS.fullmatch(value) else value
     if type(days) not in (int, float) or not abs(days) <= MOST_DAYS:  # NaN is not, either
         raise WrongValueError(f"a number of days, at most {MOST_DAYS:,}")
@@ -136,7 +136,7 @@ def whole(value: Any) -> int:
 
 
 def json_type(value: Any) -> str:
-    """What a value is, for a refusal."""
+    """The JSON type of a value, for an error message."""
     return describe(value)
 
 
@@ -167,10 +167,10 @@ def _id(value: Any) -> str:
 
 
 def _ip(value: Any) -> Network:
-    found = address.spans(value) if isinstance(value, str) else ()
-    if not found:
+    spans = address.spans(value) if isinstance(value, str) else ()
+    if not spans:
         raise WrongValueError("an IP address or a network in CIDR form")
-    return Network(found)
+    return Network(spans)
 
 
 def _source(value: Any) -> str | Together:
@@ -184,7 +184,7 @@ def _source(value: Any) -> str | Together:
 
 
 def _source_terms(text: str) -> tuple[str, ...]:
-    """The terms of a source as it is asked for; nothing if it is none. A stream's id holds no comma here."""
+    """The terms of a requested source; empty if it is not valid. A stream's id cannot contain a comma here."""
     if decimal(text) is not None:
         return (source_type(int(text)),)
     parts = [_source_term(part) for part in text.split(",")]

@@ -1,4 +1,4 @@
-"""The trail: what people and programs do here becomes activities of the tenant that they do it in.
+"""The audit trail: what users and programs do here becomes activities of their tenant.
 
 What changes something is on disk before it is answered. What only reads is noted and stored within a second, many acts in one
 commit: a commit for each would make reading as slow as writing, and a kill within that second costs what was read in it.
@@ -54,7 +54,7 @@ log = logging.getLogger("casbah.audit")
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that somebody did: `name` is its operation; `about` the id of what it was done to; `asked` are the parameters
+    """One thing that somebody did: `name` is its operation; `about` the id of what it was done to; `parameters` are those
     of the request, `result` what became of it where that is more than done.
     """
 
@@ -62,7 +62,7 @@ class Act:
     who: str
     name: str
     about: str = ""
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     address: str = ""
     agent: str = ""
     allowed: bool = True
@@ -70,7 +70,7 @@ class Act:
     who_id: str = ""
     """The id of who did it; `who` is a name, for display."""
     whole: bool = False
-    """Whether `asked` is kept in full, however long it is."""
+    """Whether `parameters` are kept in full, however long it is."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
@@ -88,7 +88,7 @@ class Trail:
         self._begun = False
 
     def wants(self, *, changes: bool) -> bool:
-        """Whether such an act is kept."""
+        """Whether such an act is stored."""
         return self._level == ALL or (changes and self._level == CHANGES)
 
     def keep(self, act: Act, scope: Scope) -> "Future[Inserted]":
@@ -109,9 +109,9 @@ class Trail:
             self.lost(act, error)
             self.note(act, scope)
 
-    def lost(self, act: Act, wrong: Exception) -> None:
-        """An act that cannot be stored is told to the log whole: it has happened."""
-        log.error("this act was done and is not in the log of activities (%s): %s", wrong, act, exc_info=bug(wrong))
+    def lost(self, act: Act, error: Exception) -> None:
+        """Write an act that cannot be stored to the log in full: it has happened."""
+        log.error("this act was done and is not in the log of activities (%s): %s", error, act, exc_info=bug(error))
 
     def note(self, act: Act, scope: Scope) -> None:
         """Store an act soon."""
@@ -125,7 +125,7 @@ class Trail:
             self._dropped += 1
 
     def close(self) -> None:
-        """Store what waits."""
+        """Store pending acts."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -145,22 +145,22 @@ class Trail:
         by_scope: defaultdict[Scope, list[Act]] = defaultdict(list)
         for scope, act in waiting:
             by_scope[scope].append(act)
-        for scope, found in by_scope.items():
-            self._stored(found, scope)
+        for scope, acts in by_scope.items():
+            self._stored(acts, scope)
 
-    def _stored(self, found: Sequence[Act], scope: Scope) -> None:
-        made = []
-        for act in found:
+    def _stored(self, acts: Sequence[Act], scope: Scope) -> None:
+        activities = []
+        for act in acts:
             try:
-                made.append(_arrival(act))
+                activities.append(_arrival(act))
             except ValueError as error:
                 self.lost(act, error)
         try:
-            self._store.insert(made, scope)
+            self._store.insert(activities, scope)
         except (CasbahError, OSError, ValueError) as error:
-            log.warning("%d acts wait to be stored again: %s", len(found), error)
+            log.warning("%d acts wait to be stored again: %s", len(acts), error)
             with self._lock:
-                self._waiting.extendleft((scope, each) for each in reversed(found))
+                self._waiting.extendleft((scope, act) for act in reversed(acts))
 
 
 def _arrival(act: Act) -> NewActivity:
@@ -171,7 +171,7 @@ def _arrival(act: Act) -> NewActivity:
         "who": act.who,
         "whoId": act.who_id,
         "about": act.about,
-        "asked": act.asked if act.whole else _readable(act.asked),
+        "asked": act.parameters if act.whole else _readable(act.parameters),
         "address": act.address,
         "agent": act.agent,
         "allowed": act.allowed,
@@ -179,40 +179,40 @@ def _arrival(act: Act) -> NewActivity:
         "id": act.id,
     }
     raw = jsontext.dump(event)
-    made = next(new_activities([Recognised(Event(raw, jsontext.parse(raw)), _CONNECTOR)], reserved=True))
-    if isinstance(made, Refusal):
-        raise ValueError(made.reason)
-    return made
+    activity = next(new_activities([Recognised(Event(raw, jsontext.parse(raw)), _CONNECTOR)], reserved=True))
+    if isinstance(activity, Refusal):
+        raise ValueError(activity.reason)
+    return activity
 
 
-def _readable(asked: Mapping[str, Any]) -> Mapping[str, Any] | str:
+def _readable(parameters: Mapping[str, Any]) -> Mapping[str, Any] | str:
     """The parameters, or as much of them as a reader of the log can want."""
     try:
-        text = jsontext.dump(asked).decode()
+        text = jsontext.dump(parameters).decode()
     except UnusableEventError:
         return "nested too deeply to be shown"
-    return asked if len(text) <= _MOST_ASKED else f"{text[:_MOST_ASKED]}…"
+    return parameters if len(text) <= _MOST_ASKED else f"{text[:_MOST_ASKED]}…"
 
 
 def _drafts(event: Event) -> list[Draft]:
-    told: Mapping[str, Any] = event.parsed
-    about = str(told["about"])
+    event_fields: Mapping[str, Any] = event.parsed
+    about = str(event_fields["about"])
     shape = RecordParts(
         app=_APP,
         instance=Instance(""),
-        actor=Actor(str(told["who"]), str(told["whoId"]), CASBAH),
-        operation=str(told["operation"]),
+        actor=Actor(str(event_fields["who"]), str(event_fields["whoId"]), CASBAH),
+        operation=str(event_fields["operation"]),
         category=UNSPECIFIED,
-        event_type=f"EVENT_CASBAH_{str(told['operation']).upper()}",
+        event_type=f"EVENT_CASBAH_{str(event_fields['operation']).upper()}",
         targets=[Target(TARGET, ROLE_ACTED_ON, id=about, name=about)] if about else [],
         subject=about,
-        addresses=(str(told["address"]),) if told["address"] else (),
-        agent=str(told["agent"]),
+        addresses=(str(event_fields["address"]),) if event_fields["address"] else (),
+        agent=str(event_fields["agent"]),
         admin=True,
-        outcome=Outcome(bool(told["allowed"]), "" if told["allowed"] else "not permitted"),
-        title=str(told["operation"]).replace("_", " ").capitalize(),
+        outcome=Outcome(bool(event_fields["allowed"]), "" if event_fields["allowed"] else "not permitted"),
+        title=str(event_fields["operation"]).replace("_", " ").capitalize(),
     )
-    return [Draft(id=f"{ID_PREFIX}{told['id']}", timestamp=int(told["time"]), keys=keys(shape))]
+    return [Draft(id=f"{ID_PREFIX}{event_fields['id']}", timestamp=int(event_fields["time"]), keys=keys(shape))]
 
 
 _CONNECTOR = Connector("casbah", APPS[CASBAH], recognises=lambda _event: False, drafts=_drafts)

@@ -3,8 +3,8 @@
     files/<two digits>/<sha-256>     a file's content, kept once however many backups have it
     backups/<when>-<id>.json         which files a store consists of, and how many activities each tenant has
 
-The engine's files never change, so the next backup brings only what is new. The list is put last: a backup that broke off
-is none, and what it had brought already the next one need not bring again.
+The engine's files never change, so the next backup brings only what is new. The list is written last: an interrupted backup
+does not count, but the next one reuses the files that it copied.
 """
 
 import hashlib
@@ -55,29 +55,29 @@ class Backup:
     @property
     def size(self) -> int:
         """Bytes of all its files."""
-        return sum(each.size for each in self.files)
+        return sum(file.size for file in self.files)
 
 
 def save(
     folder: Path, place: BackupTarget, *, created: int, totals: Mapping[str, int], progress: Progress
 ) -> tuple[Backup, int]:
-    """Bring all files of a folder, which nobody changes meanwhile, to a place; the backup, and how many bytes were new."""
-    files = [_held(each, folder) for each in sorted(folder.rglob("*")) if each.is_file()]
-    total, done, new = sum(each.size for each in files), 0, 0
-    for each in files:
-        if place.size(each.key) != each.size:
-            place.put(each.key, folder / each.path)
-            new += each.size
-        progress(done := done + each.size, total)
+    """Copy a folder, which must not change meanwhile, to a place. Returns the backup and the number of new bytes."""
+    files = [_held(file, folder) for file in sorted(folder.rglob("*")) if file.is_file()]
+    total, done, new = sum(file.size for file in files), 0, 0
+    for file in files:
+        if place.size(file.key) != file.size:
+            place.put(file.key, folder / file.path)
+            new += file.size
+        progress(done := done + file.size, total)
     moment = datetime.fromtimestamp(created / 1000, UTC).strftime("%Y%m%dT%H%M%S")
     name = (
         f"{moment}{created % 1000:03}-{hashlib.sha256(repr(files).encode()).hexdigest()[:8]}"  # The newest sorts last.
     )
     backup = Backup(name, created, totals, files)
-    said = {"format": _FORMAT, "created": created, "totals": totals, "files": [asdict(each) for each in files]}
+    contents = {"format": _FORMAT, "created": created, "totals": totals, "files": [asdict(file) for file in files]}
     with TemporaryDirectory(prefix="casbah-backup-") as room:
         draft = Path(room) / name
-        draft.write_bytes(json.dumps(said).encode())
+        draft.write_bytes(json.dumps(contents).encode())
         place.put(f"{_LISTS}{name}.json", draft)
     return backup, new
 
@@ -96,41 +96,41 @@ def one_of(place: BackupTarget, name: str | None) -> Backup:
     if chosen not in names:
         raise BackupError(f"there is no backup {chosen!r} there; the newest is {names[-1]}")
     try:
-        said = orjson.loads(b"".join(place.read(f"{_LISTS}{chosen}.json")))
-        files = [ArchivedSnapshot(**each) for each in said["files"]]
-        if said["format"] != _FORMAT:
-            raise BackupError(f"backup {chosen} has format {said['format']}; this Casbah reads format {_FORMAT}")
-        return Backup(chosen, said["created"], said["totals"], files)
+        contents = orjson.loads(b"".join(place.read(f"{_LISTS}{chosen}.json")))
+        files = [ArchivedSnapshot(**file) for file in contents["files"]]
+        if contents["format"] != _FORMAT:
+            raise BackupError(f"backup {chosen} has format {contents['format']}; this Casbah reads format {_FORMAT}")
+        return Backup(chosen, contents["created"], contents["totals"], files)
     except (ValueError, KeyError, TypeError):
         raise BackupError(f"the list of backup {chosen} cannot be read") from None
 
 
 def verify(place: BackupTarget, backup: Backup, *, progress: Progress) -> list[str]:
-    """Read every file of a backup; what is wrong, in words."""
-    wrong, done = [], 0
-    for each in backup.files:
+    """Read every file of a backup; returns error messages."""
+    errors, done = [], 0
+    for file in backup.files:
         try:
-            for _ in _checked(place, each):
+            for _ in _checked(place, file):
                 pass
-        except BackupError as found:
-            wrong.append(str(found))
-        progress(done := done + each.size, backup.size)
-    return wrong
+        except BackupError as error:
+            errors.append(str(error))
+        progress(done := done + file.size, backup.size)
+    return errors
 
 
 def restore(place: BackupTarget, backup: Backup, into: Path, *, progress: Progress) -> None:
-    """Put a backup into a folder that is empty or not there. Raises BackupError; a file that is not as it was is never used."""
+    """Put a backup into a folder that is empty or not there. Raises BackupError; a damaged file is never used."""
     if into.exists() and any(into.iterdir()):
         raise BackupError(f"{into} is not empty; restore into a new folder")
     make_folder(into, mode=0o700)
     done = 0
     # The format's file last: without it, nobody takes the folder for a store.
-    for each in sorted(backup.files, key=lambda held: held.path == "format.json"):
-        file = into / _inside(each.path)
+    for held in sorted(backup.files, key=lambda held: held.path == "format.json"):
+        file = into / _inside(held.path)
         make_folder(file.parent)
-        sync_into(file, _checked(place, each))
+        sync_into(file, _checked(place, held))
         sync_folder(file.parent)
-        progress(done := done + each.size, backup.size)
+        progress(done := done + held.size, backup.size)
 
 
 def _checked(place: BackupTarget, held: ArchivedSnapshot) -> Iterator[bytes]:
@@ -151,8 +151,8 @@ def _held(file: Path, folder: Path) -> ArchivedSnapshot:
 
 
 def _inside(path: str) -> PurePosixPath:
-    """A path of a list, which may come from anywhere: it must not lead out of the folder."""
-    found = PurePosixPath(path)
-    if found.is_absolute() or ".." in found.parts or not found.parts:
+    """A path from an untrusted list. Raises BackupError if it leads out of the folder."""
+    parsed = PurePosixPath(path)
+    if parsed.is_absolute() or ".." in parsed.parts or not parsed.parts:
         raise BackupError(f"a backup must not hold {path!r}")
-    return found
+    return parsed

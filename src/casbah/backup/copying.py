@@ -1,7 +1,7 @@
-"""From one store to another: every activity in the order of storing, with what was said of it.
+"""Copies one store to another: every activity in insertion order, with its feedback.
 
-What is there already is left as it is, so that a copy that was interrupted goes on, and one that is made again brings what
-is new. Numbers of storing are each store's own: a cursor of the change feed counts only where it was given.
+Existing activities are left as they are, so an interrupted copy can be resumed, and a repeated one copies what is new.
+Sequence numbers are each store's own: a change feed cursor is valid only in the store that gave it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,14 +52,14 @@ def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Ite
 
 
 def commented(source: Store, target: Store, scope: Scope) -> CopyReport:
-    """Copy what was said of activities, where it is not there yet."""
+    """Copy feedback that the target lacks."""
     brought = 0
     for activity_id in source.ids_with_feedback(scope):
         try:
-            known, said = set(target.feedback(activity_id, scope)), source.feedback(activity_id, scope)
-        except ActivityNotFoundError:  # It was deleted meanwhile, or refused; what was refused is told.
+            known, entries = set(target.feedback(activity_id, scope)), source.feedback(activity_id, scope)
+        except ActivityNotFoundError:  # It was deleted meanwhile, or refused, which is reported.
             continue
-        for entry in said:
+        for entry in entries:
             if entry not in known:
                 target.add_feedback(activity_id, entry, scope)
                 brought += 1
@@ -67,37 +67,37 @@ def commented(source: Store, target: Store, scope: Scope) -> CopyReport:
 
 
 def copied_shelf(source: KeyValueStore, target: KeyValueStore) -> int:
-    """Copy what is kept beside the activities, where nothing of that name is there yet: how much that was."""
+    """Copy entries whose names the target lacks; returns their number."""
     return sum(target.put(namespace, kept.name, kept.value) for namespace, kept in source.everything())
 
 
-def differing(source: Store, target: Store, scope: Scope, *, told: Told) -> Iterator[str]:
+def differing(source: Store, target: Store, scope: Scope, *, progress: Told) -> Iterator[str]:
     """The ids of the source's activities that the target does not have byte for byte."""
     for _, changes in _changes(source, scope, after=0):
         for start in range(0, len(changes), _COMPARED):
             part = changes[start : start + _COMPARED]
-            wanted = {_id_of(each.record): each.record for each in part}
-            found = {_id_of(record): record for record in _records(target, tuple(wanted), scope)}
+            wanted = {_id_of(change.record): change.record for change in part}
+            present = {_id_of(record): record for record in _records(target, tuple(wanted), scope)}
             for name, record in wanted.items():
-                if found.get(name) != record and target.fetch(name, scope) != record:
+                if present.get(name) != record and target.fetch(name, scope) != record:
                     yield name
-            told(len(part))
+            progress(len(part))
 
 
 def _changes(source: Store, scope: Scope, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:
     while True:
-        found = source.changes(p.Everything(), scope, after=after, limit=_AT_ONCE)
-        if found.reached == after:
+        page = source.changes(p.Everything(), scope, after=after, limit=_AT_ONCE)
+        if page.reached == after:
             return
-        after = found.reached
-        yield after, found.changes
+        after = page.reached
+        yield after, page.changes
 
 
 def _records(target: Store, names: tuple[str, ...], scope: Scope) -> Iterator[bytes]:
     """The records of these ids, but for ids that a field cannot hold whole."""
     among = p.Terms(FIELDS["id"], names)
-    asked = Query(among, FIELDS["date"], descending=True, skip=0, limit=5_000, scan=True, now=0)
-    return target.scan(asked, scope).records
+    query = Query(among, FIELDS["date"], descending=True, skip=0, limit=5_000, scan=True, now=0)
+    return target.scan(query, scope).records
 
 
 def _id_of(record: bytes) -> str:

@@ -74,7 +74,7 @@ class FolderTarget:
     def keys(self, beginning: str) -> list[str]:
         """See `BackupTarget.keys`."""
         folder = self._folder / beginning
-        return sorted(f"{beginning}{each.name}" for each in folder.glob("*") if each.suffix != ".new")
+        return sorted(f"{beginning}{item.name}" for item in folder.glob("*") if item.suffix != ".new")
 
 
 class BucketTarget:
@@ -87,37 +87,37 @@ class BucketTarget:
 
     def size(self, key: str) -> int | None:
         """See `BackupTarget.size`."""
-        found = self._asked("list_objects_v2", Prefix=self._prefix + key, MaxKeys=1).get("Contents", [])
-        return int(found[0]["Size"]) if found and found[0]["Key"] == self._prefix + key else None
+        objects = self._call("list_objects_v2", Prefix=self._prefix + key, MaxKeys=1).get("Contents", [])
+        return int(objects[0]["Size"]) if objects and objects[0]["Key"] == self._prefix + key else None
 
     def put(self, key: str, file: Path) -> None:
         """See `BackupTarget.put`."""
-        self._asked("upload_file", str(file), Key=self._prefix + key)
+        self._call("upload_file", str(file), Key=self._prefix + key)
 
     def read(self, key: str) -> Iterator[bytes]:
         """See `BackupTarget.read`."""
-        body = cast("BinaryIO", self._asked("get_object", Key=self._prefix + key)["Body"])
+        body = cast("BinaryIO", self._call("get_object", Key=self._prefix + key)["Body"])
         yield from iter(lambda: body.read(_PIECE), b"")
 
     def keys(self, beginning: str) -> list[str]:
         """See `BackupTarget.keys`."""
-        found: list[str] = []
+        names: list[str] = []
         after: Mapping[str, str] = {}
         while True:
-            page = self._asked("list_objects_v2", Prefix=self._prefix + beginning, **after)
-            found += [each["Key"].removeprefix(self._prefix) for each in page.get("Contents", [])]
+            page = self._call("list_objects_v2", Prefix=self._prefix + beginning, **after)
+            names += [item["Key"].removeprefix(self._prefix) for item in page.get("Contents", [])]
             if not page.get("IsTruncated"):
-                return sorted(found)
+                return sorted(names)
             after = {"ContinuationToken": page["NextContinuationToken"]}
 
-    def _asked(self, call: str, *arguments: Any, **asked: Any) -> Any:
+    def _call(self, call: str, *arguments: Any, **options: Any) -> Any:
         from boto3.exceptions import Boto3Error  # noqa: PLC0415  an extra: needed by nobody else
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            return getattr(self._client, call)(*arguments, Bucket=self._bucket, **asked)
+            return getattr(self._client, call)(*arguments, Bucket=self._bucket, **options)
         except (Boto3Error, BotoCoreError, ClientError) as error:
-            raise BackupError(f"s3://{self._bucket}/{asked.get('Key', asked.get('Prefix', ''))}: {error}") from None
+            raise BackupError(f"s3://{self._bucket}/{options.get('Key', options.get('Prefix', ''))}: {error}") from None
 
 
 def _client(endpoint: str | None) -> Any:

@@ -40,22 +40,24 @@ class Snapshots:
         """Make one. All that was acknowledged before this is called is in it."""
         if read_only(self._store_folder):
             raise ReadOnlyError
-        made = secrets.token_hex(8)
-        into = self._folder / made
+        snapshot_id = secrets.token_hex(8)
+        into = self._folder / snapshot_id
         make_folder(into, mode=0o700)
         try:
             totals = self._store.snapshot(into)
-            for each in self._store_folder.iterdir():
-                if each.name not in _LEFT_OUT:
-                    copy_beside(each, into / each.name)
+            for item in self._store_folder.iterdir():
+                if item.name not in _LEFT_OUT:
+                    copy_beside(item, into / item.name)
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
-        return Snapshot(made, self._clock(), totals)
+        return Snapshot(snapshot_id, self._clock(), totals)
 
     def remove(self, snapshot_id: str) -> None:
         """Remove one. Raises NoSuchSnapshotError."""
-        found = [each for each in (self._folder.iterdir() if self._folder.is_dir() else ()) if each.name == snapshot_id]
-        if not found:
+        matching = [
+            item for item in (self._folder.iterdir() if self._folder.is_dir() else ()) if item.name == snapshot_id
+        ]
+        if not matching:
             raise NoSuchSnapshotError
-        shutil.rmtree(found[0])
+        shutil.rmtree(matching[0])

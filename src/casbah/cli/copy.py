@@ -151,7 +151,7 @@ def _tenant(source: Store, target: Store, scope: Scope, progress: _CopyProgress,
             progress.put(reached)
     report += commented(source, target, scope)
     with _bar(f"comparing {scope.tenant}", total) as advance:
-        different = list(differing(source, target, scope, told=advance)) if verify else None
+        different = list(differing(source, target, scope, progress=advance)) if verify else None
     for name in islice(different or (), _SHOWN):
         typer.echo(f"casbah: {scope.tenant}: {name} differs", err=True)
     return {

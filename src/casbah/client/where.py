@@ -23,7 +23,7 @@ class IntFilter(_c.Filter):
         return self._many("neq", _c.whole, values)
 
     def deq(self, *values: int) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.whole, values)
 
     def isset(self, *, value: bool = True) -> _c.Condition:
@@ -69,7 +69,7 @@ class PathFilter(_c.Filter):
         return self._many("neq", _c.text, values)
 
     def deq(self, *values: str) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.text, values)
 
     def contains(self, *values: str) -> _c.Condition:
@@ -101,7 +101,7 @@ class PathFilter(_c.Filter):
         return self._many("descendantof", _c.text, values)
 
     def ndescendantof(self, *values: str) -> _c.Condition:
-        """Is none of the paths, nor below one; the exact complement of `descendantof`."""
+        """Is not one of the paths, nor below one; the exact complement of `descendantof`."""
         return self._many("ndescendantof", _c.text, values)
 
     def isset(self, *, value: bool = True) -> _c.Condition:
@@ -127,7 +127,7 @@ class TextFilter(_c.Filter):
         return self._many("neq", _c.text, values)
 
     def deq(self, *values: str) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.text, values)
 
     def contains(self, *values: str) -> _c.Condition:
@@ -177,7 +177,7 @@ class IdFilter(_c.Filter):
         return self._many("neq", _c.identity, values)
 
     def deq(self, *values: str | int) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.identity, values)
 
     def startswith(self, *values: str | int) -> _c.Condition:
@@ -211,7 +211,7 @@ class BoolFilter(_c.Filter):
         return self._many("neq", _c.flag, values)
 
     def deq(self, *values: bool) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.flag, values)
 
     def isset(self, *, value: bool = True) -> _c.Condition:
@@ -237,7 +237,7 @@ class EnumerationFilter(_c.Filter):
         return self._many("neq", _c.text, values, nullable=True)
 
     def deq(self, *values: str | None) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.text, values, nullable=True)
 
     def isset(self, *, value: bool = True) -> _c.Condition:
@@ -263,7 +263,7 @@ class IpFilter(_c.Filter):
         return self._many("neq", _c.address, values)
 
     def deq(self, *values: _c.Address) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.address, values)
 
     def contains(self, *values: _c.Address) -> _c.Condition:
@@ -313,7 +313,7 @@ class UrlFilter(_c.Filter):
         return self._many("neq", _c.text, values)
 
     def deq(self, *values: str) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.text, values)
 
     def contains(self, *values: str) -> _c.Condition:
@@ -345,7 +345,7 @@ class UrlFilter(_c.Filter):
         return self._many("descendantof", _c.text, values)
 
     def ndescendantof(self, *values: str) -> _c.Condition:
-        """Is none of the paths, nor below one; the exact complement of `descendantof`."""
+        """Is not one of the paths, nor below one; the exact complement of `descendantof`."""
         return self._many("ndescendantof", _c.text, values)
 
     def isset(self, *, value: bool = True) -> _c.Condition:
@@ -441,7 +441,7 @@ class SourceFilter(_c.Filter):
         return self._many("neq", _c.source, _c.sources(values, type=type, stream=stream))
 
     def deq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.source, _c.sources(values, type=type, stream=stream))
 
     def isset(self, *, value: bool = True) -> _c.Condition:
@@ -505,7 +505,7 @@ class UserTagsFilter(_c.Filter):
         return self._many("neq", _c.identity, values, role=role)
 
     def deq(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Has some value that is none of those given."""
+        """Has a value other than those listed."""
         return self._many("deq", _c.identity, values, role=role)
 
     def startswith(self, *values: str | int, role: int | None = None) -> _c.Condition:

@@ -50,20 +50,20 @@ def line(activity: Mapping[str, Any], *, portal: str = "", host: str = "") -> st
 
 
 def _text(value: Any) -> str:
-    found = value if isinstance(value, str) else "" if value is None or isinstance(value, dict | list) else str(value)
-    return sound(found)
+    text = value if isinstance(value, str) else "" if value is None or isinstance(value, dict | list) else str(value)
+    return sound(text)
 
 
 def _objects(main: Mapping[str, Any]) -> list[str]:
-    found = main.get("eventObjects")
-    objects = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-    named = (_text(each.get("name")) or _text(each.get("id")) for each in objects)
-    return list(dict.fromkeys(each for each in named if each))
+    items = main.get("eventObjects")
+    objects = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    named = (_text(item.get("name")) or _text(item.get("id")) for item in objects)
+    return list(dict.fromkeys(item for item in named if item))
 
 
 def _listed(value: Any) -> list[str]:
-    found = value if isinstance(value, list) else []
-    return [_text(each.get("id", each.get("_id")) if isinstance(each, dict) else each) for each in found]
+    items = value if isinstance(value, list) else []
+    return [_text(item.get("id", item.get("_id")) if isinstance(item, dict) else item) for item in items]
 
 
 def _spoken(category: str) -> str:

@@ -41,20 +41,20 @@ def chosen(names: Any, *, usual: Sequence[str]) -> tuple[Column, ...]:
     """The columns of those names, in that order; the usual ones where none are named. Raises MalformedBodyError."""
     if names in (None, ""):
         names = list(usual)
-    if not isinstance(names, list) or not names or not all(isinstance(each, str) for each in names):
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise MalformedBodyError(f"columns: expected a list of columns such as {_EXAMPLE}, got {describe(names)}")
     for name in names:
         if name not in COLUMNS:
             raise MalformedBodyError(f"columns: there is no {name[:80]!r}{nearest(name, tuple(COLUMNS))}")
     if len(set(names)) < len(names):
         raise MalformedBodyError("columns: one is named twice")
-    return tuple(COLUMNS[each] for each in names)
+    return tuple(COLUMNS[name] for name in names)
 
 
 def _text(value: Any) -> str | None:
     """A text as it is, a number as its digits; what UTF-8 cannot hold is replaced."""
-    found = identifier(value)
-    return None if found is None else sound(found)
+    text = identifier(value)
+    return None if text is None else sound(text)
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
@@ -75,12 +75,12 @@ def _sentence(r: Reading) -> str | None:
 
 
 def _system(r: Reading) -> Any:
-    found = r.agent.get("operatingSystem")
-    return found.get("name") if type(found) is dict else found
+    system = r.agent.get("operatingSystem")
+    return system.get("name") if type(system) is dict else system
 
 
 def _named(objects: Sequence[dict[str, Any]]) -> list[Any]:
-    return [found.get("name") or found.get("id") for found in objects]
+    return [item.get("name") or item.get("id") for item in objects]
 
 
 def _flag(value: Any) -> bool | None:
@@ -103,7 +103,7 @@ COLUMNS = _index(
     Column("id",           ColumnType.TEXT,    lambda r: _text(r.record.get("_id")),             "The activity's `_id`"),
     Column("time",         ColumnType.MOMENT,  lambda r: integer(r.record.get("timestamp")),     "When it happened"),
     Column("stored",       ColumnType.MOMENT,  lambda r: integer(r.record.get("created")),       "When it was stored"),
-    Column("user",         ColumnType.TEXT,    lambda r: _text(_user(r)),                        "Whoever did it, or failed to"),
+    Column("user",         ColumnType.TEXT,    lambda r: _text(_user(r)),                        "The user who did it, or tried to"),
     Column("app",          ColumnType.TEXT,    lambda r: _text(r.record.get("appName")),         "The app's name"),
     Column("app_id",       ColumnType.INTEGER, _app,                                             "The app's number, as `service` has it"),
     Column("instance_id",  ColumnType.INTEGER, lambda r: integer(r.record.get("instanceId")),    "The account of the app, as `instance` has it"),
@@ -136,7 +136,7 @@ _EXAMPLE = '["time", "user", "activity"]'
 
 def values(columns: Sequence[Column], records: Sequence[bytes], parsed: Sequence[dict[str, Any]]) -> list[list[Any]]:
     """The values of each column in `records`, which are given parsed as well."""
-    readings = [Reading(each) for each in parsed]
+    readings = [Reading(record) for record in parsed]
     return [
         [record.decode() for record in records]
         if column.name == RECORD

@@ -1,8 +1,8 @@
-"""Exports: everything that a query finds, written to a file in the background, to be fetched once it is ready.
+"""Exports: all results of a query, written to a file in the background for download.
 
 An export is a folder of its own in the store's `exports/`: `export.json` says what was asked and what came of it, the file
-lies beside it. It is written to a name of its own, synced and only then given its own, so that what is ready is whole. One
-that a stop or a crash cut short is written anew from its beginning when the store is opened again. Memory is that of one
+lies beside it. It is written to a name of its own, synced and only then given its own, so that what is ready is whole. An
+export cut short by a stop or crash is restarted from the beginning when the store is next opened. Memory is that of one
 batch of records, however many there are.
 """
 
@@ -41,7 +41,7 @@ MOST_EXPORTS = 100
 STATES = WAITING, RUNNING, READY, FAILED = ("waiting", "running", "ready", "failed")
 _CHECKED = Bounds(
     filters=1 << 31, values=1 << 31, characters=1 << 31
-)  # By whoever asked for the export, who may ask less now.
+)  # The request was checked when it was made; limits may be lower now.
 _SCAN_PAGE = 50_000
 """Larger than a request's: what a page finds is read bit by bit, and fewer pages leave less in the store's cache."""
 
@@ -72,7 +72,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export as it stands. It belongs to the principal `owner_id`; `owner` is a name, for display.
+    """An export's state. It belongs to the principal `owner_id`; `owner` is a name, for display.
 
     Moments are ms; `total` is how many activities matched when it began, None before that. `bytes`, `sha256` (hexadecimal) are
     those of the file, and of what has been written of it so far.
@@ -82,7 +82,7 @@ class Export:
     tenant: str
     owner: str
     wanted: ExportRequest
-    asked: int
+    requested: int
     state: str = WAITING
     rows: int = 0
     total: int | None = None
@@ -94,7 +94,7 @@ class Export:
 
 
 class _StoppedError(Exception):
-    """Nobody wants it any more, or not now."""
+    """The export was deleted, or the server is stopping."""
 
 
 @dataclass
@@ -140,10 +140,10 @@ class Exports:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         make_folder(self._folder)
-        self._kept = {each.export.id: each for each in self._found()}
+        self._kept = {stored.export.id: stored for stored in self._on_disk()}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="casbah-export")
         self._sweep()
-        for kept in sorted(self._kept.values(), key=lambda each: each.export.asked):
+        for kept in sorted(self._kept.values(), key=lambda stored: stored.export.requested):
             if kept.export.state == WAITING:
                 self._pool.submit(self._write, kept)
 
@@ -155,7 +155,7 @@ class Exports:
         )
         kept = _StoredExport(export, self._folder / export.id)
         with self._lock:
-            if sum(each.export.owner_id == owner.id for each in self._own(owner, scope)) >= MOST_EXPORTS:
+            if sum(stored.export.owner_id == owner.id for stored in self._own(owner, scope)) >= MOST_EXPORTS:
                 raise LimitExceededError(f"there are {MOST_EXPORTS} exports already; delete some first")
             make_folder(kept.folder)
             _save(kept)
@@ -167,8 +167,8 @@ class Exports:
         """Somebody's exports, the newest first."""
         self._sweep()
         with self._lock:
-            found = [each.export for each in self._own(owner, scope)]
-        return sorted(found, key=lambda each: (-each.asked, each.id))
+            exports = [stored.export for stored in self._own(owner, scope)]
+        return sorted(exports, key=lambda stored: (-stored.requested, stored.id))
 
     def one(self, export_id: str, owner: Principal, scope: Scope) -> Export:
         """One of somebody's exports. Raises NoSuchExportError."""
@@ -189,14 +189,14 @@ class Exports:
         self._drop(kept)
 
     def close(self) -> None:
-        """End what is being written; it is begun anew when the store is opened again."""
+        """Stop running exports; they restart when the store is next opened."""
         self._closed.set()
         self._pool.shutdown(cancel_futures=True)
         if self._elsewhere is not None:
             self._elsewhere.cleanup()
 
     def _own(self, owner: Principal, scope: Scope) -> list[_StoredExport]:
-        return [each for each in self._kept.values() if _is_own(each.export, owner, scope)]
+        return [stored for stored in self._kept.values() if _is_own(stored.export, owner, scope)]
 
     def _one(self, export_id: str, owner: Principal, scope: Scope) -> _StoredExport:
         with self._lock:
@@ -205,13 +205,13 @@ class Exports:
             raise NoSuchExportError
         return kept
 
-    def _found(self) -> Iterator[_StoredExport]:
-        """Those that are on disk. What was begun and not ended waits again; a folder that says nothing of itself is none."""
+    def _on_disk(self) -> Iterator[_StoredExport]:
+        """The exports on disk. Interrupted ones wait again; folders without a readable state are skipped."""
         for folder in sorted(self._folder.iterdir()):
             try:
                 export = self._read(json.loads((folder / _STATE).read_text("utf-8")))
-            except (OSError, ValueError, KeyError, TypeError) as wrong:
-                log.warning("%s is no export and is left alone: %s", folder, wrong)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                log.warning("%s is no export and is left alone: %s", folder, error)
                 continue
             if export.state == RUNNING:
                 export = replace(export, state=WAITING, rows=0, total=None, bytes=0)
@@ -224,21 +224,25 @@ class Exports:
         return _export(saved)
 
     def _sweep(self) -> None:
-        """Delete those that have been there for long enough."""
+        """Delete expired exports."""
         if self._keep is None:
             return
         before = self._clock() - self._keep
         with self._lock:
-            old = [each for each in self._kept.values() if each.export.ended is not None and each.export.ended < before]
+            old = [
+                stored
+                for stored in self._kept.values()
+                if stored.export.ended is not None and stored.export.ended < before
+            ]
             for kept in old:
                 del self._kept[kept.export.id]
         for kept in old:
             self._drop(kept)
 
     def _drop(self, kept: _StoredExport) -> None:
-        with self._lock:  # Who turns it holds the lock, and would write what says that it is one again.
+        with self._lock:  # A state change holds the lock, and would write the state file again.
             kept.stop.set()
-        # What says that it is one goes first: half a deletion leaves nothing that would be begun anew.
+        # The state file goes first: a partial deletion then leaves nothing that would be restarted.
         with suppress(FileNotFoundError):
             (kept.folder / _STATE).unlink()
             sync_folder(kept.folder)
@@ -251,7 +255,7 @@ class Exports:
             self._turn(kept, state=READY, sha256=digest, ended=self._clock(), bytes=kept.file.stat().st_size)
         except _StoppedError:
             (kept.folder / _DRAFT).unlink(missing_ok=True)
-        except Exception as error:  # noqa: BLE001  whatever it was, the one who asked is told, and the thread goes on with the next
+        except Exception as error:  # noqa: BLE001  report any failure to the owner; the thread continues with the next export
             if not kept.stop.is_set():
                 self._failed(kept, error)
 
@@ -259,10 +263,10 @@ class Exports:
         log.warning("export %s failed: %s", kept.export.id, error, exc_info=bug(error))
         with suppress(OSError, _StoppedError):
             (kept.folder / _DRAFT).unlink(missing_ok=True)
-            self._turn(kept, state=FAILED, error=_said(error), ended=self._clock())
+            self._turn(kept, state=FAILED, error=_public_message(error), ended=self._clock())
 
     def _turn(self, kept: _StoredExport, **changed: Any) -> None:
-        """Say what became of an export, unless it was deleted meanwhile."""
+        """Update an export's state, unless it was deleted meanwhile."""
         with self._lock:
             if kept.stop.is_set():
                 raise _StoppedError
@@ -300,7 +304,7 @@ class Exports:
     def _batches(self, kept: _StoredExport) -> Iterator[list[bytes]]:
         """What matches, a few thousand at a time: a scan to its end."""
         wanted, scope = kept.export.wanted, Scope(kept.export.tenant)
-        query: Query | None = self._query(wanted, wanted.filters, kept.export.asked)
+        query: Query | None = self._query(wanted, wanted.filters, kept.export.requested)
         while query is not None:
             self._look(kept)
             page = self._store.scan(query, scope)
@@ -309,11 +313,11 @@ class Exports:
             while batch := list(islice(page.records, _TOGETHER)):
                 yield batch
             following = None if page.boundary is None else continuation(query, page.boundary)
-            query = None if following is None else self._query(wanted, following, kept.export.asked)
+            query = None if following is None else self._query(wanted, following, kept.export.requested)
 
     def _query(self, wanted: ExportRequest, filters: Mapping[str, Any], now: int) -> Query:
-        asked = {"isScan": True, "sortField": wanted.sort, "sortDirection": wanted.direction}
-        return replace(parse({**asked, "filters": filters}, now=now, bounds=_CHECKED), limit=_SCAN_PAGE)
+        parameters = {"isScan": True, "sortField": wanted.sort, "sortDirection": wanted.direction}
+        return replace(parse({**parameters, "filters": filters}, now=now, bounds=_CHECKED), limit=_SCAN_PAGE)
 
 
 class _Sink(RawIOBase):
@@ -351,18 +355,22 @@ _STATE, _DRAFT = "export.json", "draft"
 
 
 def _save(kept: _StoredExport) -> None:
-    write_file(kept.folder / _STATE, json.dumps(asdict(kept.export)).encode())
+    saved = asdict(kept.export)
+    saved["asked"] = saved.pop("requested")
+    write_file(kept.folder / _STATE, json.dumps(saved).encode())
 
 
 def _export(saved: dict[str, Any]) -> Export:
     wanted = saved.pop("wanted")
     if wanted["format"] not in FORMATS or not set(wanted["columns"]) <= set(COLUMNS):
         raise ValueError("a later version's")
-    return Export(wanted=ExportRequest(**{**wanted, "columns": tuple(wanted["columns"])}), **saved)
+    requested = saved.pop("asked")
+    request = ExportRequest(**{**wanted, "columns": tuple(wanted["columns"])})
+    return Export(wanted=request, requested=requested, **saved)
 
 
-def _said(error: Exception) -> str:
-    """What is told of an error: what we raised on purpose, or the system did; of anything else that it happened."""
+def _public_message(error: Exception) -> str:
+    """The public message of an error: its own text if expected, else a generic one."""
     if isinstance(error, CasbahError):
         return str(error)
     if isinstance(error, OSError) and is_disk_error(error):

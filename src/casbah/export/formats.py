@@ -1,6 +1,6 @@
-"""The forms in which an export is written, one row each.
+"""The export formats, one row each.
 
-A writer is given records a few thousand at a time and holds no more of them than one row group.
+A writer gets a few thousand records at a time and holds at most one row group of them.
 """
 
 import csv
@@ -88,8 +88,11 @@ class _Csv:
         self._put([[column.name for column in columns]])
 
     def write(self, records: Sequence[bytes]) -> None:
-        found = values(self._columns, records, list(map(jsontext.parse_object, records)))
-        cells = [list(map(_cell_of(column), each)) for column, each in zip(self._columns, found, strict=True)]
+        columns = values(self._columns, records, list(map(jsontext.parse_object, records)))
+        cells = [
+            list(map(_cell_of(column), column_values))
+            for column, column_values in zip(self._columns, columns, strict=True)
+        ]
         self._put(zip(*cells, strict=True))
 
     def close(self) -> None:
@@ -102,7 +105,7 @@ class _Csv:
 
 
 class _Lines:
-    """One JSON object a line: the record itself, or an object of columns, whose moments are ms."""
+    """One JSON object per line: the record itself, or an object of columns, whose moments are ms."""
 
     def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
         self._file, self._columns = file, columns
@@ -142,7 +145,7 @@ class _Arrow:
     """Arrow's table, as a Parquet or an Arrow file: row groups of one call each, compressed with Zstandard."""
 
     def __init__(self, columns: Sequence[Column], opened: Callable[[Any], Any]) -> None:
-        import pyarrow as pa  # noqa: PLC0415  a tenth of a second and 40 MB, which only who exports in such a form pays
+        import pyarrow as pa  # noqa: PLC0415  a tenth of a second and 40 MB, paid only by exports in these formats
 
         kinds = {
             ColumnType.TEXT: pa.string(),
@@ -157,8 +160,11 @@ class _Arrow:
         self._writer = opened(self._schema)
 
     def write(self, records: Sequence[bytes]) -> None:
-        found = values(self._columns, records, list(map(jsontext.parse_object, records)))
-        arrays = [self._array(each, type=field.type) for each, field in zip(found, self._schema, strict=True)]
+        columns = values(self._columns, records, list(map(jsontext.parse_object, records)))
+        arrays = [
+            self._array(column_values, type=field.type)
+            for column_values, field in zip(columns, self._schema, strict=True)
+        ]
         self._writer.write_batch(self._batch(arrays, schema=self._schema))
 
     def close(self) -> None:
@@ -229,9 +235,9 @@ def _cell_of(column: Column) -> Callable[[Any], str]:
 
 # fmt: off
 FORMATS = {row.name: row for row in (
-    Format("csv",     "text/csv; charset=utf-8",              FLAT,                  _Csv,     "One line an activity, for spreadsheets"),
-    Format("ndjson",  "application/x-ndjson",                 (RECORD,),             _Lines,   "One record a line, as it is stored; or an object of the columns"),
-    Format("cef",     "text/plain; charset=utf-8",            (RECORD,),             _Cef,     "One line an activity, as MDCA's SIEM agent wrote them", fixed=True),
+    Format("csv",     "text/csv; charset=utf-8",              FLAT,                  _Csv,     "One line per activity, for spreadsheets"),
+    Format("ndjson",  "application/x-ndjson",                 (RECORD,),             _Lines,   "One record per line, as stored; or an object of the columns"),
+    Format("cef",     "text/plain; charset=utf-8",            (RECORD,),             _Cef,     "One line per activity, as MDCA's SIEM agent wrote them", fixed=True),
     Format("parquet", "application/vnd.apache.parquet",       tuple(COLUMNS),        _parquet, "Columns, compressed: for DuckDB, pandas, Spark", packed=True),
     Format("arrow",   "application/vnd.apache.arrow.file",    tuple(COLUMNS),        _arrow,   "Arrow's file format (Feather 2), compressed", packed=True),
 )}

@@ -113,7 +113,7 @@ def request_id(request: Request) -> str:
 
 
 async def _respond_traced(request: Request, services: Services) -> Response:
-    with services.traces.span(request.method, asked=request.headers) as span:
+    with services.traces.span(request.method, headers=request.headers) as span:
         response = await _respond(request, services)
         if span is not None:
             route = _route_of(request)

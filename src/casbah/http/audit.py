@@ -64,7 +64,7 @@ def act_of(
         who_id=caller.id,
         name=name,
         about=", ".join(_redacted(name, value) for name, value in (about or {}).items()),
-        asked=getattr(request.state, "parameters", {}),
+        parameters=getattr(request.state, "parameters", {}),
         address=address_of(request),
         agent=request.headers.get("user-agent", "")[:_MOST_TEXT],
     )

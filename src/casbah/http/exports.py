@@ -111,7 +111,7 @@ def _export_json(export: Export) -> dict[str, Any]:
         "sortField": wanted.sort,
         "sortDirection": wanted.direction,
         "owner": export.owner,
-        "asked": export.asked,
+        "asked": export.requested,
         "ended": export.ended,
         "rows": export.rows,
         "total": export.total,

@@ -156,7 +156,7 @@ def _days(body: dict[str, Any]) -> int:
 
 def _applied_json(applied: Applied) -> dict[str, Any]:
     unknown = dict.fromkeys(("matching", "held", "deleted", "exempt"))
-    numbers = unknown if applied.found is None else counts(applied.found)
+    numbers = unknown if applied.result is None else counts(applied.result)
     return {"id": applied.rule.id, "name": applied.rule.name, **numbers, "error": applied.error}
 
 

@@ -118,7 +118,7 @@ def _finish_sign_in(request: Request, services: Services) -> tuple[Caller, str]:
         raise InvalidTokenError("the state does not match this browser's cookie")
     if "code" not in query:
         raise InvalidTokenError(f"the issuer says {query.get('error', '')[:100]!r}")
-    return _issuers(services).finish(state, query["code"], said=query.get("iss"))
+    return _issuers(services).finish(state, query["code"], iss=query.get("iss"))
 
 
 async def whoami(context: RequestContext) -> Response:

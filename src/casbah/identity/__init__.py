@@ -1,1 +1,1 @@
-"""Who is calling, hence which Scope."""
+"""Authentication and permissions: who the caller is, and which tenant's data they may see."""

@@ -23,8 +23,8 @@ _DOTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Who may come in. `local_hash` is that of the key that the owner of the data directory holds while this process runs;
-    JWTs are those of `issuer`, if there is one.
+    """Authenticates requests. `local_hash` is the hash of the local key, which the owner of the data directory holds while this
+    process runs; JWTs must come from `issuer`, if there is one.
     """
 
     tokens: Tokens
@@ -33,15 +33,15 @@ class Authenticator:
     issuer: Issuer | None = None
 
     def may_wait(self, authorization: str | None) -> bool:
-        """Whether finding the caller may mean a request to the issuer, so that it is better done in a thread."""
+        """Whether authentication may send a request to the issuer, and so should run in a thread."""
         scheme, key = _parts(authorization)
         issuer = self._issuer(scheme, key)
         return issuer is not None and issuer.may_wait(key)
 
     def caller(self, authorization: str | None, tenant: str | None, *, address: str) -> Caller:
-        """Who the header speaks for, that came from an address; `tenant` is heeded from the local key alone.
+        """The caller that an Authorization header from `address` identifies; `tenant` counts only with the local key.
 
-        Raises NotAuthenticatedError, InvalidTokenError, ThrottledError, or UnavailableError where that cannot be said now.
+        Raises NotAuthenticatedError, InvalidTokenError, ThrottledError, or UnavailableError.
         """
         scheme, key = _parts(authorization)
         if not scheme:
@@ -55,9 +55,9 @@ class Authenticator:
             return issuer.caller(key) if issuer is not None else self.tokens.caller(key)
 
     def known(self, authorization: str) -> bool:
-        """Whether a header spoke for somebody before, by a token: so that any process which has the tokens can say so again.
+        """Whether a header has authenticated before with a token, so that any process with the tokens can authenticate it.
 
-        Not the owner's key, nor what an issuer vouches for: its keys may be known here alone.
+        False for the local key and for JWTs: only this process may have the keys to check them.
         """
         scheme, key = _parts(authorization)
         hashed = digest(key)
@@ -75,16 +75,16 @@ class Authenticator:
         self.attempts.good(digest(key))
 
     def visitor(self, session: str) -> Caller:
-        """Who signed in to the pages. Raises InvalidTokenError."""
+        """The caller of a page session. Raises InvalidTokenError."""
         return self.tokens.session_caller(session)
 
     def _issuer(self, scheme: str, key: str) -> Issuer | None:
-        """Who judges a key: the issuer, if it is a JWT; our own keys have no dots."""
+        """The issuer, if the key is a JWT; our own keys have no dots."""
         return self.issuer if scheme == _BEARER and key.count(".") == _DOTS else None
 
 
 def new_local_key() -> str:
-    """A key for the command line of whoever owns the data directory."""
+    """A new key for the command line of the data directory's owner."""
     return secrets.token_hex(40)
 
 

@@ -1,9 +1,9 @@
-"""Failed authentications, counted by client address; past the limit they are answered with 429.
+"""Failed authentications, counted by client address; beyond the limit they get 429.
 
 Credentials are always checked first: a key is 320 random bits, so nobody guesses one, and looking up its hash or verifying a
-signature costs less than the rest of a request. So the limit never refuses a good key, whatever others send from the same
-address, an office's or a proxy's. The digests of recent good keys are kept only so that another process can recognise them
-(`Door.known`).
+signature costs less than the rest of a request. So the limit never refuses a valid key, even if others at the
+same address (an office, a proxy) fail. The digests of recent good keys are kept only so that another process can recognise them
+(`Authenticator.known`).
 """
 
 import threading
@@ -32,7 +32,7 @@ class FailedSignIns:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def failed(self, address: str) -> None:
-        """Count a failure of an address. Raises ThrottledError where it has had too many."""
+        """Count a failure of an address. Raises ThrottledError beyond the limit."""
         if self._rate is None or address in self._exempt:
             return
         with self._lock:
@@ -50,7 +50,7 @@ class FailedSignIns:
         raise ThrottledError(seconds)
 
     def good(self, digest: bytes) -> None:
-        """Remember a key that was good."""
+        """Remember a valid key."""
         with self._lock:
             self._seen[digest] = None
             self._seen.move_to_end(digest)
@@ -58,5 +58,5 @@ class FailedSignIns:
                 self._seen.popitem(last=False)
 
     def known(self, digest: bytes) -> bool:
-        """Whether a key was good before."""
+        """Whether a key was valid before."""
         return digest in self._seen

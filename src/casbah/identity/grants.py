@@ -1,4 +1,4 @@
-"""What a caller may do: one row a permission, and the scopes that grant it (`wire.md`, section 2)."""
+"""What a caller may do: one row per permission, and the scopes that grant it (`wire.md`, section 2)."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from casbah.errors import PermissionDeniedError
 
 
 class Permission(Enum):
-    """What a route asks of its caller; the value lists the scopes of which one is enough. Without any, good credentials are."""
+    """What a route requires of its caller. The value lists scopes; one is enough. Empty: any valid credentials."""
 
     SIGNED_IN = ()
     READ = ("Investigation.read", "Investigation.manage")
@@ -24,15 +24,15 @@ class Permission(Enum):
 
 SCOPES = tuple(dict.fromkeys(scope for permission in Permission for scope in permission.value))
 SEPARATED = (*Permission.DELETE.value, *Permission.HOLD.value, *Permission.TOKENS.value)
-"""The scopes for what `Admin.manage` once meant as well: one each for those who delete, who hold and who let others in."""
+"""The scopes that `Admin.manage` used to include: for deletion, legal holds and tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody whose credentials are good: their data, their scopes, an id that nobody else has, and a name for display.
+    """An authenticated caller: tenant, scopes, a unique id, and a name for display.
 
-    The id is a token's, or an issuer's and its subject's. `owner`: whoever owns the data directory, hence every tenant's
-    tokens; anybody else sees those of their own tenant.
+    The id is a token's, or an issuer's and its subject's. `owner`: owns the data directory and so
+    manages every tenant's tokens; other callers manage those of their own tenant.
     """
 
     id: str
@@ -53,7 +53,7 @@ class Caller:
 
     def may_grant(self, scope: str) -> bool:
         """Whether everything that a scope allows is allowed to this caller."""
-        return all(_allowed(each, self.scopes) for each in Permission if scope in each.value)
+        return all(_allowed(permission, self.scopes) for permission in Permission if scope in permission.value)
 
     def governs(self, tenant: str) -> bool:
         """Whether that tenant's tokens are this caller's to see and change."""

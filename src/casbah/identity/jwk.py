@@ -1,4 +1,4 @@
-"""From an issuer's JWK set to the keys that may sign a token, each with the algorithms that it fits. Pure: fetches nothing.
+"""Parses an issuer's JWK set to the keys that may sign a token, each with its algorithms. Fetches nothing.
 
 The algorithm of a token picks nothing by itself: it must be in ALGORITHMS and must fit a key that the issuer published,
 so a public key never serves as a secret (RFC 8725, 3.1 and 3.2).
@@ -21,7 +21,7 @@ _MOST_KEYS = 1_000
 
 
 class BadKeySetError(ValueError):
-    """What an issuer published is not a set of keys that can be used. Caught by whoever fetched it."""
+    """What an issuer published is not a set of keys that can be used. The code that fetches it catches this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ class SigningKey:
 def signing_keys(text: bytes) -> Sequence[SigningKey]:
     """The keys of a JWK set that can sign; those that cannot are left out (RFC 7517, 5). Raises BadKeySetError if none can."""
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         raise BadKeySetError("it is not JSON") from None
-    listed = found.get("keys") if isinstance(found, dict) else None
+    listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
         raise BadKeySetError(f"it is not an object with a list of at most {_MOST_KEYS} `keys`")
-    keys = [key for each in listed if isinstance(each, dict) and (key := _signing_key(each))]
+    keys = [key for jwk in listed if isinstance(jwk, dict) and (key := _signing_key(jwk))]
     if not keys:
         raise BadKeySetError("it has no key that can sign a token")
     return keys

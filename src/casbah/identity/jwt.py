@@ -1,7 +1,7 @@
-"""From the text of a JWT to what it says: read strictly, and not yet believed. `oidc` judges it.
+"""Parses a JWT strictly, without verifying it; `oidc` does that.
 
-Only the compact form of a signed token is read (RFC 7515, section 7.1). One reader serves both the judging and the
-signature, so no two readers can disagree about what was signed.
+Only the compact form of a signed token is read (RFC 7515, section 7.1). The same parse serves the claims and
+the signature, so no two parsers can disagree about what was signed.
 """
 
 import base64
@@ -28,10 +28,10 @@ _REFUSED = {
     "enc": "is encrypted",
     "zip": "is compressed",
 }
-"""Members of a header that make a token one to refuse."""
+"""Header members for which a token is refused."""
 
 _TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
-"""What `typ` may be, if it is there: a token made for something else is none to come in with (RFC 8725, 3.11; RFC 9068, 4)."""
+"""Accepted values of `typ`, if present: tokens made for other purposes are refused (RFC 8725, 3.11; RFC 9068, 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """What a token says. `signed` is what `signature` is about."""
+    """A parsed token. `signature` signs `signed`."""
 
     header: Header
     claims: Mapping[str, Any]
@@ -53,7 +53,7 @@ class Jwt:
 
 
 def parse(token: str) -> Jwt:
-    """What `token` says. Raises InvalidTokenError."""
+    """Parse `token`. Raises InvalidTokenError."""
     head, body, signature = _split(token)
     return Jwt(_header(head), _object(body, "claims"), f"{head}.{body}".encode(), _decoded(signature, "signature"))
 
@@ -68,10 +68,10 @@ def decoded(text: str) -> bytes:
 
     Without that, the last character of a part could change and the token stay good.
     """
-    found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if base64.urlsafe_b64encode(found).rstrip(b"=") != text.encode():
+    content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if base64.urlsafe_b64encode(content).rstrip(b"=") != text.encode():
         raise ValueError("not base64url")
-    return found
+    return content
 
 
 def _split(token: str) -> list[str]:
@@ -84,12 +84,12 @@ def _split(token: str) -> list[str]:
 
 
 def _header(text: str) -> Header:
-    found = _object(text, "header")
+    members = _object(text, "header")
     for name, reason in _REFUSED.items():
-        if name in found:
+        if name in members:
             raise InvalidTokenError(f"its header {reason}: {name}")
-    algorithm, kid, kind = found.get("alg"), found.get("kid"), found.get("typ", "JWT")
-    if not isinstance(algorithm, str) or not isinstance(kid, str | None) or ("kid" in found and kid is None):
+    algorithm, kid, kind = members.get("alg"), members.get("kid"), members.get("typ", "JWT")
+    if not isinstance(algorithm, str) or not isinstance(kid, str | None) or ("kid" in members and kid is None):
         raise InvalidTokenError("its header has no alg, or an alg or kid that is no string")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise InvalidTokenError("its header has a typ that is not JWT or at+jwt")
@@ -98,7 +98,7 @@ def _header(text: str) -> Header:
 
 def _object(text: str, part: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(
+        members = json.loads(
             _decoded(text, part).decode(),
             object_pairs_hook=_without_doubles,
             parse_float=_exact,
@@ -106,9 +106,9 @@ def _object(text: str, part: str) -> Mapping[str, Any]:
         )
     except (ValueError, RecursionError):
         raise InvalidTokenError(f"its {part} cannot be read as JSON, or a key stands there twice") from None
-    if not isinstance(found, dict):
+    if not isinstance(members, dict):
         raise InvalidTokenError(f"its {part} is not an object")
-    return found
+    return members
 
 
 def _decoded(text: str, part: str) -> bytes:
@@ -119,11 +119,11 @@ def _decoded(text: str, part: str) -> bytes:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a key that stands twice, one reader takes the first and another the last (RFC 7519, 4)."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    """Parsers differ on which of two duplicate keys counts (RFC 7519, 4)."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a key stands twice")
-    return found
+    return members
 
 
 def _exact(text: str) -> Decimal:

@@ -1,8 +1,8 @@
-"""An issuer's keys: fetched when they are needed, kept for a while, fetched anew when a token names one that is unknown.
+"""An issuer's keys: fetched when needed, cached, and fetched again when a token names an unknown key.
 
 Where from: a file, an address, or by default what the issuer's discovery document names (OpenID Connect Discovery 1.0,
-section 4). How long: hourly, at an unknown key, and for a day where fetching fails is what a large issuer asks of those who
-check its tokens (learn.microsoft.com/entra/identity-platform/signing-key-rollover).
+section 4). When: hourly and at an unknown key; if fetching fails, cached keys last a day. A large issuer recommends this
+(learn.microsoft.com/entra/identity-platform/signing-key-rollover).
 """
 
 import json
@@ -23,10 +23,10 @@ from casbah.identity.jwk import BadKeySetError, SigningKey, signing_keys
 log = logging.getLogger("casbah.identity")
 
 KEEP_MS = 24 * 3_600_000
-"""How long keys last that cannot be fetched anew."""
+"""How long cached keys last if they cannot be fetched again."""
 
 PAUSE_MS = 60_000
-"""The least time from one fetch to the next: tokens of strangers must not make us pester the issuer."""
+"""Minimum time between fetches: strangers' tokens must not make us flood the issuer."""
 
 PAUSE_WITHOUT_KEYS_MS = 5_000
 """The same while there are no keys at all; it is what the answer's Retry-After says."""
@@ -64,7 +64,7 @@ class IssuerKeys:
         self._tried: int | None = None
 
     def may_wait(self, kid: str | None) -> bool:
-        """Whether asking for a key of that name may fetch, or wait for who fetches."""
+        """Whether looking up that key may fetch, or wait for another thread's fetch."""
         return (self._due() and not self._fresh(kid)) or (self._fetching.locked() and self._lacks(kid))
 
     def fitting(self, algorithm: str, kid: str | None) -> Sequence[SigningKey]:
@@ -80,7 +80,7 @@ class IssuerKeys:
         return [key for key in kept.keys if algorithm in key.algorithms and kid in (None, key.kid)]
 
     def _refresh(self, kid: str | None) -> None:
-        """Fetch. Where another thread does so, go on, unless nothing can be said without what it brings."""
+        """Fetch the keys. If another thread is fetching, wait for it only if the key is not cached."""
         if not self._fetching.acquire(timeout=_SECONDS_FOR_ANOTHER if self._lacks(kid) else 0):
             return
         try:
@@ -104,7 +104,7 @@ class IssuerKeys:
         return self._tried is None or self._age(self._tried) >= pause
 
     def _age(self, moment: int) -> int:
-        """How long ago; a clock that was set back makes whatever it says old, for nothing is known about it."""
+        """Age in ms. If the clock was set back the age is unknown, so it counts as old."""
         age = self._clock() - moment
         return age if age >= 0 else KEEP_MS
 
@@ -147,7 +147,7 @@ def from_file(path: Path) -> Sequence[SigningKey]:
 
 
 def fetched(url: str, *, form: Mapping[str, str] | None = None, credentials: tuple[str, str] | None = None) -> bytes:
-    """What an address answers, no longer than is sensible, in no more time than that, and from nowhere else.
+    """The response body of a URL, with limits on size and time, and no redirects.
 
     A `form` is posted; `credentials` go with it. Raises one of FAILURES.
     """
@@ -179,9 +179,9 @@ def _of(where: str, text: bytes) -> Sequence[SigningKey]:
 
 
 def _as_safe(url: str, issuer: str) -> bool:
-    """Encrypted, or on the very machine that the issuer is on too."""
+    """Encrypted, or on the issuer's own host."""
     try:
-        found, known = urlsplit(url), urlsplit(issuer)
+        parts, known = urlsplit(url), urlsplit(issuer)
     except ValueError:
         return False
-    return bool(found.hostname) and (found.scheme == "https" or found[:2] == known[:2])
+    return bool(parts.hostname) and (parts.scheme == "https" or parts[:2] == known[:2])

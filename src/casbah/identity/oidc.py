@@ -1,7 +1,7 @@
-"""Bearer tokens of an OpenID Connect issuer: from a JWT to a Caller, or refused.
+"""Bearer tokens of an OpenID Connect issuer: verifies a JWT and returns its Caller.
 
-What is checked is in RFC 7519 (section 4.1), RFC 8725 (best practice) and RFC 9068 (access tokens). Why a token was refused
-stands in the log, never in the answer, and nothing of the token stands anywhere.
+What is checked is in RFC 7519 (section 4.1), RFC 8725 (best practice) and RFC 9068 (access tokens). The log says why a
+token was refused, the response never does; the token itself is never logged.
 """
 
 import logging
@@ -25,7 +25,7 @@ from casbah.settings import SETTINGS, Settings
 log = logging.getLogger("casbah.identity")
 
 _GRANTING = ("scp", "scope", "roles")
-"""Where scopes stand: `scp` and `roles` (`wire.md`, 2); `scope` is what RFC 9068, 2.2.3 calls it."""
+"""Claims that hold scopes: `scp` and `roles` (`wire.md`, 2); `scope` is what RFC 9068, 2.2.3 calls it."""
 
 _NAMING = ("preferred_username", "upn", "email", "azp", "appid", "sub")
 """What to call the caller, for display alone: a person first, else the application, else what never changes."""
@@ -49,16 +49,16 @@ class Issuer:
     clock: Callable[[], int]
 
     def caller(self, token: str) -> Caller:
-        """Who bears `token`. Raises InvalidTokenError, or IssuerUnavailableError where there are no keys to judge by."""
+        """The caller of `token`. Raises InvalidTokenError, or IssuerUnavailableError without keys to verify it."""
         try:
-            said = jwt.parse(token)
-            # What it says comes before the signature: a token that would be refused anyway makes nobody fetch keys.
-            self._check_claims(said.claims)
-            subject = _subject(said.claims)
+            parsed = jwt.parse(token)
+            # Claims first: a token that would be refused anyway must not cause a fetch of keys.
+            self._check_claims(parsed.claims)
+            subject = _subject(parsed.claims)
             caller = Caller(
-                f"{self.name}#{subject}", _name(said.claims), self._scope(said.claims), _scopes(said.claims)
+                f"{self.name}#{subject}", _name(parsed.claims), self._scope(parsed.claims), _scopes(parsed.claims)
             )
-            self._check_signature(said)
+            self._check_signature(parsed)
         except InvalidTokenError as error:
             # At level debug: anybody may send tokens, and no stranger shall fill the log.
             log.debug("a JWT was refused: %s", error.reason)
@@ -66,7 +66,7 @@ class Issuer:
         return caller
 
     def may_wait(self, token: str) -> bool:
-        """Whether judging `token` may mean a request to the issuer."""
+        """Whether verifying `token` may send a request to the issuer."""
         try:
             header = jwt.header(token)
         except InvalidTokenError:
@@ -77,7 +77,7 @@ class Issuer:
         if claims.get("iss") != self.name:
             raise InvalidTokenError("its iss is not the issuer's")
         if not self.audiences.intersection(_strings(claims, "aud")):
-            raise InvalidTokenError("its aud is none of ours")
+            raise InvalidTokenError("its aud is not ours")
         now, expires = self.clock(), _moment(claims, "exp")
         if expires is None or _seconds(now - self.leeway_ms) >= expires:
             raise InvalidTokenError("it has expired, or has no exp")
@@ -101,14 +101,14 @@ class Issuer:
         except BadTenantError:
             raise InvalidTokenError(f"the value of its {self.tenant_claim} cannot name a tenant") from None
 
-    def _check_signature(self, said: Jwt) -> None:
-        algorithm, kid = said.header.algorithm, said.header.kid
+    def _check_signature(self, parsed: Jwt) -> None:
+        algorithm, kid = parsed.header.algorithm, parsed.header.kid
         if algorithm not in ALGORITHMS:
             raise InvalidTokenError("its alg is not one that is accepted")
         fitting = self.keys.fitting(algorithm, kid)[:_MOST_KEYS_TRIED]
         if not fitting:
             raise InvalidTokenError("the issuer has no key of its kid and alg")
-        if not any(key.verifies(said.signature, said.signed, algorithm=algorithm) for key in fitting):
+        if not any(key.verifies(parsed.signature, parsed.signed, algorithm=algorithm) for key in fitting):
             raise InvalidTokenError("its signature is not the issuer's")
 
 
@@ -143,10 +143,10 @@ def _moment(claims: Mapping[str, Any], name: str) -> int | Decimal | None:
     """A NumericDate: seconds since 1970, with a fraction or without (RFC 7519, 2)."""
     if name not in claims:
         return None
-    found: int | Decimal = claims[name]
-    if type(found) not in (int, Decimal) or not 0 <= found <= _LAST_SECOND:
+    seconds: int | Decimal = claims[name]
+    if type(seconds) not in (int, Decimal) or not 0 <= seconds <= _LAST_SECOND:
         raise InvalidTokenError(f"its {name} is not a number of seconds since 1970")
-    return found
+    return seconds
 
 
 def _seconds(ms: int) -> Decimal:
@@ -156,9 +156,9 @@ def _seconds(ms: int) -> Decimal:
 
 def _strings(claims: Mapping[str, Any], name: str) -> list[str]:
     """A claim that holds one string or a list of them."""
-    found = claims.get(name, [])
-    listed = [found] if isinstance(found, str) else found
-    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+    value = claims.get(name, [])
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
         raise InvalidTokenError(f"its {name} is neither a string nor a list of strings")
     return listed
 
@@ -177,10 +177,10 @@ def _subject(claims: Mapping[str, Any]) -> str:
 
 
 def _name(claims: Mapping[str, Any]) -> str:
-    names = (_printable(claims[each]) for each in _NAMING if isinstance(claims.get(each), str))
+    names = (_printable(claims[claim]) for claim in _NAMING if isinstance(claims.get(claim), str))
     return next((name for name in names if name and not is_reserved(name)), NAMELESS)
 
 
 def _printable(text: str) -> str:
-    """`text` without what may hide or turn the text around it: control and format characters, lone surrogates."""
-    return "".join(each for each in text if each.isprintable()).strip()[:_MOST_NAME]
+    """`text` without characters that hide or reorder text: control and format characters, lone surrogates."""
+    return "".join(character for character in text if character.isprintable()).strip()[:_MOST_NAME]

@@ -3,8 +3,8 @@
     browser --begin--> issuer --code--> finish --code, verifier--> issuer --access token--> Caller
 
 The browser is sent to the issuer with a state, which comes back with the code, and which the browser that began has in a
-cookie besides; the code is exchanged with a verifier that nobody knows but the servers here. The access token is judged like
-any bearer token: whom it lets in by a header it lets in here, and nobody else.
+cookie besides; the code is exchanged with a verifier that nobody knows but the servers here. The access token is verified like
+any bearer token.
 """
 
 import base64
@@ -26,7 +26,7 @@ from casbah.key_value import KeyValueStore
 log = logging.getLogger("casbah.identity")
 
 PENDING_MS = 10 * 60_000
-"""How long somebody has to sign in at the issuer."""
+"""How long a sign-in at the issuer may take."""
 
 _MOST_PENDING = 10_000
 _SELDOM = 10
@@ -35,7 +35,7 @@ _KEPT_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """Somebody who is at the issuer: what is needed when they come back."""
+    """A sign-in in progress at the issuer."""
 
     verifier: str
     redirect: str
@@ -51,9 +51,9 @@ class _Endpoints:
 
 
 class SignIn:
-    """Sends browsers to an issuer and takes them back. Methods may be called from any thread.
+    """Sends browsers to an issuer and handles their return. Thread-safe.
 
-    Who is at the issuer is on the shelf, so that any server that shares it takes them back.
+    Sign-ins in progress are in the key-value store, so any server that shares it can complete them.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class SignIn:
             self._forget_old()
         pending = _Pending(verifier, redirect, then, self._clock())
         self._key_values.put(_DRAWER, _digest(state).hex(), asdict(pending))
-        asked = {
+        parameters = {
             "response_type": "code",
             "client_id": self._client,
             "redirect_uri": redirect,
@@ -98,16 +98,16 @@ class SignIn:
             "code_challenge": base64.urlsafe_b64encode(_digest(verifier)).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
-        return f"{where}{'&' if '?' in where else '?'}{urlencode(asked)}", state
+        return f"{where}{'&' if '?' in where else '?'}{urlencode(parameters)}", state
 
-    def finish(self, state: str, code: str, *, said: str | None) -> tuple[Caller, str]:
-        """Who came back with `code`, and where they wanted to go; `said` is the issuer that the answer names, if it does.
+    def finish(self, state: str, code: str, *, iss: str | None) -> tuple[Caller, str]:
+        """The caller who returns with `code`, and the page they wanted; `iss` is the issuer that the answer names, if any.
 
-        A state is good once. Raises InvalidTokenError or IssuerUnavailableError.
+        A state is valid once. Raises InvalidTokenError or IssuerUnavailableError.
         """
         pending = self._taken(_digest(state).hex())
         # An answer of another issuer must not be taken to this one (RFC 9207, 2.4).
-        if said is not None and said != self._issuer.name:
+        if iss is not None and iss != self._issuer.name:
             raise InvalidTokenError("the answer is another issuer's")
         return self._issuer.caller(self._exchanged(code, pending)), pending.then
 
@@ -149,18 +149,18 @@ class SignIn:
 
     def _taken(self, name: str) -> _Pending:
         """Who is signing in with a state, for the one who takes it first. Raises InvalidTokenError."""
-        found = self._key_values.get(_DRAWER, name)
-        if found is not None and self._key_values.remove(_DRAWER, name):
-            pending = _Pending(**found.value)
+        entry = self._key_values.get(_DRAWER, name)
+        if entry is not None and self._key_values.remove(_DRAWER, name):
+            pending = _Pending(**entry.value)
             if self._in_time(pending.at):
                 return pending
         raise InvalidTokenError("nobody is signing in with that state, or no longer")
 
     def _forget_old(self) -> None:
-        """Those who took too long, and the oldest where there are too many."""
-        found = sorted(self._key_values.all(_DRAWER), key=lambda kept: (kept.value["at"], kept.version))
-        too_many = len(found) - _MOST_PENDING + 1
-        for position, kept in enumerate(found):
+        """Remove expired sign-ins, and the oldest if there are too many."""
+        entry = sorted(self._key_values.all(_DRAWER), key=lambda kept: (kept.value["at"], kept.version))
+        too_many = len(entry) - _MOST_PENDING + 1
+        for position, kept in enumerate(entry):
             if position < too_many or not self._in_time(kept.value["at"]):
                 self._key_values.remove(_DRAWER, kept.name)
 

@@ -34,7 +34,7 @@ class Quota:
 class Throttle:
     """Counts each tenant's requests in the last `rate.seconds`; a rate of None lets everything pass.
 
-    The moments that count are on the shelf, so that servers that share it count together.
+    The moments that count are in the key-value store, so servers that share it count together.
     """
 
     def __init__(self, rate: Rate | None, key_values: KeyValueStore, *, clock: Callable[[], int]) -> None:
@@ -45,7 +45,7 @@ class Throttle:
 
     @property
     def is_remote(self) -> bool:
-        """Whether asking may mean waiting for a network."""
+        """Whether calls may wait for a network."""
         return self._rate is not None and self._key_values.is_remote
 
     def admit(self, tenant: str) -> Quota | None:

@@ -1,7 +1,6 @@
-"""API tokens: shown once, kept as a hash, revocable at once, for ever or until a moment.
+"""API tokens: shown once, kept as a hash, revocable at once, with or without expiry.
 
-A session is what somebody has who signed in to the pages with a token: a key of its own, for a while, and for no longer than
-the token is good.
+A session is created by signing in to the pages with a token. It has a key of its own and ends with the token at the latest.
 
 A key is found by its hash. That comparison takes longer the more of a hash is right, but nobody can choose a key by what
 its SHA-256 begins with and come closer to one that exists, so the time says nothing.
@@ -47,7 +46,7 @@ _ID_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as an administrator sees it; moments in ms. The key itself is not kept."""
+    """A token as an administrator sees it; times in ms. The key itself is not kept."""
 
     id: str
     name: str
@@ -64,7 +63,7 @@ class Token:
         return cls(**{**value, "scopes": tuple(value["scopes"])})
 
     def expired(self, now: int) -> bool:
-        """Whether its time is over."""
+        """Whether it has expired."""
         return self.expires is not None and now >= self.expires
 
     def status(self, now: int) -> str:
@@ -80,7 +79,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as those see it who may end it; `caller` is the id of who signed in. Moments are ms."""
+    """A session as an administrator sees it; `caller` is the id of the user. Times in ms."""
 
     id: str
     name: str
@@ -92,8 +91,8 @@ class Session:
     @classmethod
     def of(cls, kept: Entry, *, caller: str) -> "Session":
         """A session as it is kept; the key itself is not."""
-        said = kept.value
-        return cls(kept.name[:_ID_LENGTH], said["name"], said["tenant"], caller, said["created"], said["expires"])
+        value = kept.value
+        return cls(kept.name[:_ID_LENGTH], value["name"], value["tenant"], caller, value["created"], value["expires"])
 
 
 class Tokens:
@@ -111,7 +110,7 @@ class Tokens:
 
     @property
     def is_remote(self) -> bool:
-        """Whether asking may mean waiting for a network."""
+        """Whether calls may wait for a network."""
         return self._key_values.is_remote
 
     def separate(self) -> None:
@@ -127,7 +126,7 @@ class Tokens:
     def create(
         self, name: str, *, tenant: str, scopes: Sequence[str] = SCOPES, expires: int | None = None
     ) -> tuple[str, Token]:
-        """A new token, and its key, which is not to be had again; `expires` is the moment in ms from which it is refused.
+        """Create a token; returns its key, which cannot be retrieved again, and the token. `expires` is in ms.
 
         Raises BadTenantError, BadSettingError, BadNameError, or NameTakenError where a token in use has the name.
         """
@@ -154,7 +153,7 @@ class Tokens:
 
     def all(self) -> Sequence[Token]:
         """Every token, expired and revoked ones too, oldest first."""
-        return sorted(map(self._token, self._key_values.all(TOKEN)), key=lambda each: each.created)
+        return sorted(map(self._token, self._key_values.all(TOKEN)), key=lambda token: token.created)
 
     def revoke(self, which: str, *, governs: Callable[[str], bool]) -> Token:
         """Revoke a token of a tenant that `governs` allows, by id, or by name where only one in use has it.
@@ -163,27 +162,27 @@ class Tokens:
         """
         now = self._clock()
         all_kept = [(kept.name, Token.of(kept.value)) for kept in self._key_values.all(TOKEN)]
-        there = [each for each in all_kept if each[1].revoked is None and governs(each[1].tenant)]
-        found = [each for each in there if which == each[1].id]
-        found = found or [each for each in there if which == each[1].name and not each[1].expired(now)]
-        if len(found) != 1:
+        active = [pair for pair in all_kept if pair[1].revoked is None and governs(pair[1].tenant)]
+        matching = [pair for pair in active if which == pair[1].id]
+        matching = matching or [pair for pair in active if which == pair[1].name and not pair[1].expired(now)]
+        if len(matching) != 1:
             raise NoSuchTokenError(which)
-        name, token = found[0]
+        name, token = matching[0]
         change(self._key_values, TOKEN, name, lambda value: {**(value or asdict(token)), "revoked": now})
         return token
 
     def caller(self, key: str) -> Caller:
-        """Who bears `key`. Raises InvalidTokenError."""
+        """The caller of `key`. Raises InvalidTokenError."""
         if not KEY.fullmatch(key):
             raise InvalidTokenError
         return self._caller(self._key_values.get(TOKEN, _name(key)), self._clock())
 
     def begin_session(self, key: str, *, ms: int) -> tuple[str, int]:
-        """A session for whoever bears the token `key`: its own key, and when it ends. Raises InvalidTokenError."""
+        """Create a session for the token `key`; returns the session's key and its end in ms. Raises InvalidTokenError."""
         return self.begin_session_of(self.caller(key), ms=ms, token=_name(key))
 
     def begin_session_of(self, caller: Caller, *, ms: int, token: str | None = None) -> tuple[str, int]:
-        """A session for a caller whom an issuer vouches for, or a token by what it is kept under: its key, and when it ends."""
+        """Create a session for a caller of an issuer, or of the token stored as `token`; returns its key and end in ms."""
         self._separate()
         now, session = self._clock(), secrets.token_urlsafe(48)
         for kept in self._key_values.all(SESSION):
@@ -203,22 +202,22 @@ class Tokens:
         self._key_values.remove(SESSION, _name(session))
 
     def session_caller(self, session: str) -> Caller:
-        """Who signed in. Raises InvalidTokenError."""
+        """The caller of a session. Raises InvalidTokenError."""
         now = self._clock()
-        found = self._key_values.get(SESSION, _name(session))
-        if found is None or found.value["expires"] <= now:
+        entry = self._key_values.get(SESSION, _name(session))
+        if entry is None or entry.value["expires"] <= now:
             raise InvalidTokenError
-        said = found.value
-        if said["token"] is None:
+        value = entry.value
+        if value["token"] is None:
             # An earlier version kept no id: such a session owns nothing that another one, or its own person, does.
-            caller_id = said.get("caller") or f"session {found.name[:_ID_LENGTH]}"
-            return Caller(caller_id, said["name"], Scope(said["tenant"]), frozenset(said["scopes"]))
-        return self._caller(self._key_values.get(TOKEN, said["token"]), now)
+            caller_id = value.get("caller") or f"session {entry.name[:_ID_LENGTH]}"
+            return Caller(caller_id, value["name"], Scope(value["tenant"]), frozenset(value["scopes"]))
+        return self._caller(self._key_values.get(TOKEN, value["token"]), now)
 
     def sessions(self, *, governs: Callable[[str], bool]) -> Sequence[Session]:
         """The sessions under way in tenants that `governs` allows, oldest first."""
-        found = (session for session in self._sessions().values() if governs(session.tenant))
-        return sorted(found, key=lambda session: (session.created, session.id))
+        governed = (session for session in self._sessions().values() if governs(session.tenant))
+        return sorted(governed, key=lambda session: (session.created, session.id))
 
     def end(self, session_id: str, *, governs: Callable[[str], bool]) -> Session:
         """End a session of a tenant that `governs` allows. Raises NoSuchSessionError."""
@@ -228,7 +227,7 @@ class Tokens:
         raise NoSuchSessionError
 
     def _sessions(self) -> dict[str, Session]:
-        """Those whose time is not over and whose token is good, by what they are kept under."""
+        """Unexpired sessions with a valid token, by storage key."""
         now = self._clock()
         good = {
             kept.name: token.id
@@ -242,7 +241,7 @@ class Tokens:
         }
 
     def close(self) -> None:
-        """Write what waits, and close the shelf."""
+        """Write pending changes, and close the key-value store."""
         self._uses.close()
         self._key_values.close()
 
@@ -267,7 +266,7 @@ class Tokens:
                 raise NameTakenError(token.name)
 
     def _forget(self, name: str, token: Token) -> None:
-        """Remove a token that could not be created; whatever is in the way of that, why it could not be is what is raised."""
+        """Remove a token that could not be created. A failure is only logged, so that the original error is raised."""
         try:
             with suppress(ReadOnlyError):  # Then it was never written.
                 self._key_values.remove(TOKEN, name)
@@ -281,7 +280,7 @@ class Tokens:
         return replace(token, used=self._uses.latest(kept.name, token.used))
 
     def _write_uses(self, noted: Mapping[str, int]) -> None:
-        """Keep when tokens were used, to the minute. One that somebody changes at this moment is left for its next use."""
+        """Store when tokens were last used, to the minute. A token changed concurrently is skipped until its next use."""
         for name, used in noted.items():
             kept = self._key_values.get(TOKEN, name)
             if kept is not None:
@@ -294,5 +293,5 @@ def digest(key: str) -> bytes:
 
 
 def _name(key: str) -> str:
-    """What a key is kept under."""
+    """The storage key of a token or session key."""
     return digest(key).hex()

@@ -79,7 +79,7 @@ class PullSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 def read(path: Path) -> dict[str, PullSource]:
     """The pullers of a file, by name. Raises BadPullFileError."""
-    entries = toml_file.read(path, PullSource, wrong=BadPullFileError)
+    entries = toml_file.read(path, PullSource, error=BadPullFileError)
     for name, entry in entries.items():
         _check(f"{path}: [{name}]", entry)
     return entries

@@ -57,7 +57,7 @@ class PushTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 def read(path: Path) -> dict[str, PushTarget]:
     """The destinations of a file, by name. Raises BadPushFileError."""
-    entries = toml_file.read(path, PushTarget, wrong=BadPushFileError)
+    entries = toml_file.read(path, PushTarget, error=BadPushFileError)
     for name, entry in entries.items():
         _check(f"{path}: [{name}]", entry)
     return entries

@@ -4,8 +4,8 @@ Every deletion leaves two acts, whatever CASBAH_AUDIT says: one before it begins
 Acts have a retention of their own. What was deleted leaves the disk in the background, a little at a time.
 
 A hold counts for every deletion that begins after it was saved, on any server. In one process none is under way when it is
-saved: `Retention.add` waits for those of its tenant. On another server of a cluster one may be; it goes on by the holds that it
-read when it began.
+saved: `Retention.add` waits for those of its tenant. On another server of a cluster one may be; it continues with the holds
+that it read when it began.
 """
 
 import logging
@@ -43,9 +43,9 @@ log = logging.getLogger("casbah.retention")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How many activities match, how many of them are held, and hence how many are to go, or have gone.
+    """How many activities match, how many of them are held, and how many are, or would be, deleted.
 
-    `exempt` acts match as well. They are in none of the other counts.
+    `exempt` acts match as well; no other count includes them.
     """
 
     matching: int
@@ -56,16 +56,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A rule and what it finds, or the reason why it could not be applied."""
+    """A rule and its result, or the error that prevented it."""
 
     rule: Rule
-    found: Found | None
+    result: Found | None
     error: str = ""
 
 
 class Retention:
     """Deletes what may be deleted. Methods may be called from any thread; a thread of its own applies the rules. The clock
-    gives ms since the epoch, `monotonic` seconds. `hourly` is what else removes things that were kept for long enough.
+    gives ms since the epoch, `monotonic` seconds. `hourly` are further cleanup jobs to run.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Retention:
             pass
 
     def close(self) -> None:
-        """End after what is under way; the rest is done when the store is opened again."""
+        """Stop after the current work; the rest is done when the store is next opened."""
         self._closing.set()
         self._awake.set()
         if self._thread.is_alive():
@@ -143,19 +143,26 @@ class Retention:
             found_by = p.both(where(rule.filters, now=now), p.Range(FIELDS["date"], high=before - 1))
             if rule.id == TRAIL:
                 target = p.both(found_by, ACTS)
-                found = self._look(target, scope)
+                result = self._look(target, scope)
             else:
                 target = _without_acts(found_by)
-                found = self.look(found_by, scope)
-            if really and found.deleted:
-                asked = {"filters": rule.filters, "days": rule.days, "before": before, "rule": rule.name}
-                act = Act(at=now, who=RETENTION, who_id=RETENTION, name="apply_retention", about=rule.id, asked=asked)
-                found = self._delete(target, scope, act, exempt=found.exempt)
-        except (CasbahError, OSError) as wrong:
-            what = (rule.id, scope.tenant, wrong)
-            log.warning("rule %s of tenant %s could not be applied: %s", *what, exc_info=bug(wrong))
-            return Applied(rule, None, shown(wrong))
-        return Applied(rule, found)
+                result = self.look(found_by, scope)
+            if really and result.deleted:
+                parameters = {"filters": rule.filters, "days": rule.days, "before": before, "rule": rule.name}
+                act = Act(
+                    at=now,
+                    who=RETENTION,
+                    who_id=RETENTION,
+                    name="apply_retention",
+                    about=rule.id,
+                    parameters=parameters,
+                )
+                result = self._delete(target, scope, act, exempt=result.exempt)
+        except (CasbahError, OSError) as error:
+            what = (rule.id, scope.tenant, error)
+            log.warning("rule %s of tenant %s could not be applied: %s", *what, exc_info=bug(error))
+            return Applied(rule, None, shown(error))
+        return Applied(rule, result)
 
     def _look(self, predicate: Predicate, scope: Scope) -> Found:
         return self._counted(predicate, self._unheld(predicate, scope), scope)
@@ -171,8 +178,8 @@ class Retention:
         deletion = secrets.token_hex(8)
 
         def record(name: str, *, done: bool, **result: object) -> None:
-            made = replace(act, id=secrets.token_hex(16), name=name, result={"deletion": deletion, **result})
-            self._trail.record(made, scope, done=done)
+            recorded = replace(act, id=secrets.token_hex(16), name=name, result={"deletion": deletion, **result})
+            self._trail.record(recorded, scope, done=done)
 
         with self._alone(scope):
             unheld = self._unheld(predicate, scope)  # Read once: what is counted is what is deleted.
@@ -183,11 +190,11 @@ class Retention:
             except BaseException as error:  # A part may be gone.
                 record(act.name, done=True, interrupted=shown(error))
                 raise
-            found = Found(planned.held + deleted, planned.held, deleted, exempt)
-            record(act.name, done=True, **counts(found))
+            outcome = Found(planned.held + deleted, planned.held, deleted, exempt)
+            record(act.name, done=True, **counts(outcome))
         if deleted:
             self._awake.set()
-        return found
+        return outcome
 
     def _alone(self, scope: Scope) -> threading.Lock:
         """Held while something of a tenant is deleted, or a rule of it is added."""
@@ -219,22 +226,22 @@ class Retention:
             self._guarded(partial(self.apply, Scope(tenant), really=True), f"retention of tenant {tenant}")
 
     def _compact_slowly(self, scope: Scope) -> None:
-        """With pauses, so that whoever stores something meanwhile gets a turn."""
+        """With pauses, so that concurrent inserts get the lock."""
         while not self._closing.is_set() and self._store.compact(scope):
             self._closing.wait(_PAUSE)
 
     def _guarded(self, work: Callable[[], object], what: str) -> None:
-        """Whatever fails now is tried again later, and said."""
+        """Log failures; the work is retried later."""
         try:
             work()
-        except Exception as wrong:
+        except Exception as error:
             if not self._closing.is_set():
-                log.warning("%s failed and will be retried: %s", what, wrong, exc_info=bug(wrong))
+                log.warning("%s failed and will be retried: %s", what, error, exc_info=bug(error))
 
 
-def counts(found: Found) -> dict[str, int]:
+def counts(result: Found) -> dict[str, int]:
     """The counts by name, as answers and acts have them."""
-    return {"matching": found.matching, "held": found.held, "deleted": found.deleted, "exempt": found.exempt}
+    return {"matching": result.matching, "held": result.held, "deleted": result.deleted, "exempt": result.exempt}
 
 
 def _without_acts(predicate: Predicate) -> Predicate:

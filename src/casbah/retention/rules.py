@@ -1,6 +1,6 @@
 """The rules of each tenant: what is deleted once it is old enough, and what must not be deleted (a legal hold).
 
-They are read from the shelf whenever they count: another server may have changed them.
+They are read from the store on every use: another server may have changed them.
 """
 
 import secrets
@@ -34,8 +34,8 @@ class Rule:
 
 
 class Rules:
-    """All tenants' rules on a shelf. Methods may be called from any thread, and raise as a shelf's do: where nobody can say
-    what the rules are, nothing must be deleted as if there were none.
+    """All tenants' rules in a key-value store. Thread-safe; methods raise as KeyValueStore's do: if the rules
+    cannot be read, nothing may be deleted as if there were no holds.
     """
 
     def __init__(self, key_values: KeyValueStore) -> None:
@@ -48,10 +48,10 @@ class Rules:
 
     def one(self, rule_id: str, scope: Scope) -> Rule:
         """The rule of an id. Raises NoSuchRuleError."""
-        found = next((rule for rule in self.all(scope) if rule.id == rule_id), None)
-        if found is None:
+        rule = next((rule for rule in self.all(scope) if rule.id == rule_id), None)
+        if rule is None:
             raise NoSuchRuleError
-        return found
+        return rule
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have any, or whose acts are not kept for ever."""
@@ -70,22 +70,22 @@ class Rules:
         """Keep a rule; it is on disk on return. Raises LimitExceededError."""
 
         def added(value: Value | None) -> Value:
-            there = _rules(value)
-            if len(there) >= MOST_RULES:
+            existing = _rules(value)
+            if len(existing) >= MOST_RULES:
                 raise LimitExceededError(f"there are {MOST_RULES} rules already; remove some first")
-            return _value([*there, rule])
+            return _value([*existing, rule])
 
         change(self._key_values, _DRAWER, scope.tenant, added)
 
     def remove(self, rule_id: str, scope: Scope) -> Rule:
-        """Forget a rule. Raises NoSuchRuleError."""
-        found = self.one(rule_id, scope)
+        """Delete a rule. Raises NoSuchRuleError."""
+        removed = self.one(rule_id, scope)
 
         def without(value: Value | None) -> Value:
             return _value([rule for rule in _rules(value) if rule.id != rule_id])
 
         change(self._key_values, _DRAWER, scope.tenant, without)
-        return found
+        return removed
 
 
 def new_id() -> str:

@@ -1,1 +1,1 @@
-"""Queries that people keep: their own, those shared within a tenant, and those that everybody is offered."""
+"""Saved queries: private ones, those shared within a tenant, and suggested ones."""

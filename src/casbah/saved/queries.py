@@ -1,7 +1,7 @@
-"""The queries that people keep.
+"""Saved queries.
 
-A query belongs to the principal who saved it, known by an id; a name is kept for display. One that is shared everybody of the
-tenant sees, and its owner alone changes it. An earlier version kept names alone: `earlier` says whose such a query is.
+A query belongs to the principal who saved it, known by an id; a name is kept for display. Everybody in the
+tenant sees a shared query, but only its owner can change it. Earlier versions stored names only: `earlier` maps them to owners.
 """
 
 import json
@@ -47,7 +47,7 @@ class SavedQuery:
 
 
 class Queries:
-    """All tenants' queries on a shelf, a drawer a tenant. Methods may be called from any thread, and raise as a shelf's do."""
+    """All tenants' queries in a key-value store, a namespace per tenant. Thread-safe; methods raise as KeyValueStore's do."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class Queries:
         self._adding = threading.Lock()
 
     def all(self, owner: Principal, scope: Scope) -> Sequence[SavedQuery]:
-        """Somebody's own queries and those that others share with them, by name."""
-        found = [self._query(kept, scope) for kept in self._key_values.all(scope.tenant)]
-        seen = (query for query in found if owner.owns(query.owner_id) or query.written.shared)
-        return sorted(seen, key=lambda each: (each.written.name, each.id))
+        """The owner's queries and the tenant's shared ones, by name."""
+        queries = [self._query(kept, scope) for kept in self._key_values.all(scope.tenant)]
+        seen = (query for query in queries if owner.owns(query.owner_id) or query.written.shared)
+        return sorted(seen, key=lambda query: (query.written.name, query.id))
 
     def add(
         self, written: QueryDefinition, owner: Principal, scope: Scope, *, query_id: str | None = None
@@ -80,33 +80,33 @@ class Queries:
         return kept
 
     def change(self, query_id: str, written: QueryDefinition, owner: Principal, scope: Scope) -> SavedQuery:
-        """Keep a query in place of one's own of that id; one that was nobody's is one's own then.
+        """Replace a query that `owner` owns. A query without an owner becomes theirs.
 
         Raises NoSuchQueryError or LimitExceededError.
         """
         kept = SavedQuery(query_id, owner.name, owner.id, written, self._clock())
 
-        def changed(there: Value | None) -> Value:
-            if there is None or not owner.owns(self._owner_id(there, scope)):
+        def changed(existing: Value | None) -> Value:
+            if existing is None or not owner.owns(self._owner_id(existing, scope)):
                 raise NoSuchQueryError
             return _value(kept)
 
         with self._adding:
-            there = self._key_values.get(scope.tenant, query_id)
-            changed(None if there is None else there.value)
+            existing = self._key_values.get(scope.tenant, query_id)
+            changed(None if existing is None else existing.value)
             self._require_room(kept, scope)
             change(self._key_values, scope.tenant, query_id, changed)
         return kept
 
     def remove(self, query_id: str, owner: Principal, scope: Scope) -> None:
-        """Forget a query of one's own. Raises NoSuchQueryError."""
-        there = self._key_values.get(scope.tenant, query_id)
-        mine = there is not None and owner.owns(self._owner_id(there.value, scope))
+        """Delete a query that `owner` owns. Raises NoSuchQueryError."""
+        existing = self._key_values.get(scope.tenant, query_id)
+        mine = existing is not None and owner.owns(self._owner_id(existing.value, scope))
         if not mine or not self._key_values.remove(scope.tenant, query_id):
             raise NoSuchQueryError
 
     def _require_room(self, new: SavedQuery, scope: Scope) -> None:
-        """Raises LimitExceededError where a query would be one too many, or too large beside the others."""
+        """Raises LimitExceededError if a query would exceed the limit on number or size."""
         stored = (self._query(kept, scope) for kept in self._key_values.all(scope.tenant))
         others = [query for query in stored if query.id != new.id]
         own = [query for query in others if query.owner_id == new.owner_id]
@@ -121,13 +121,13 @@ class Queries:
                 )
 
     def _query(self, kept: Entry, scope: Scope) -> SavedQuery:
-        said = kept.value
-        written = QueryDefinition(said["name"], said["filters"], said["shared"])
-        return SavedQuery(kept.name, said["owner"], self._owner_id(said, scope), written, said["changed"])
+        value = kept.value
+        written = QueryDefinition(value["name"], value["filters"], value["shared"])
+        return SavedQuery(kept.name, value["owner"], self._owner_id(value, scope), written, value["changed"])
 
-    def _owner_id(self, said: Value, scope: Scope) -> str:
-        known: str | None = said.get("ownerId")
-        return self._earlier(said["owner"], scope.tenant, said["changed"]) if known is None else known
+    def _owner_id(self, value: Value, scope: Scope) -> str:
+        known: str | None = value.get("ownerId")
+        return self._earlier(value["owner"], scope.tenant, value["changed"]) if known is None else known
 
 
 def _size(query: SavedQuery) -> int:
@@ -135,6 +135,6 @@ def _size(query: SavedQuery) -> int:
 
 
 def _value(query: SavedQuery) -> Value:
-    said = query.written
-    about = {"name": said.name, "filters": said.filters, "shared": said.shared}
+    definition = query.written
+    about = {"name": definition.name, "filters": definition.filters, "shared": definition.shared}
     return {"owner": query.owner, "ownerId": query.owner_id, **about, "changed": query.changed}

@@ -1,4 +1,4 @@
-"""The queries that everybody is offered: those that MDCA suggests, said in the filters that any source can answer.
+"""Suggested queries: those that MDCA suggests, in filters that any source can answer.
 
 Their names are MDCA's (https://learn.microsoft.com/defender-cloud-apps/activity-filters-queries); its filters are not public.
 """
@@ -28,9 +28,9 @@ SUGGESTED: tuple[Suggested, ...] = (
               {"activity.type": {"eq": [True]}}),
     Suggested("download",      "Download activities",        "Files that were downloaded",
               _category("DOWNLOAD_FILE")),
-    Suggested("failed-logon",  "Failed log-on",              "Sign-ins that were refused",
+    Suggested("failed-logon",  "Failed sign-in",             "Sign-ins that were refused",
               _category("FAILED_LOGIN")),
-    Suggested("file",          "File and folder activities", "Whatever was done to a file or a folder",
+    Suggested("file",          "File and folder activities", "Activities on a file or folder",
               {"fileSelector": {"isset": True}}),
     Suggested("impersonation", "Impersonation activities",   "What was done on behalf of somebody else",
               {"activity.impersonated": {"eq": [True]}}),
@@ -38,7 +38,7 @@ SUGGESTED: tuple[Suggested, ...] = (
               {"actionType": {"contains": ["password"]}}),
     Suggested("sharing",       "Sharing activities",         "Actions that are named after sharing",
               {"actionType": {"contains": ["share", "sharing", "change_user_access", "change_document_", "collaboration_"]}}),
-    Suggested("logon",         "Successful log-on",          "Sign-ins that succeeded",
+    Suggested("logon",         "Successful sign-in",         "Sign-ins that succeeded",
               _category("LOGIN", "SSO_LOGIN")),
 )
 # fmt: on
