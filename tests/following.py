@@ -1,26 +1,42 @@
-"""A store that follows another, and what it leaves to its owner, to hold both together to the same contract."""
+"""A replica, and what it leaves to the store's owner, to hold both together to the same contract."""
 
 from typing import Any
 
+from casbah.activity.scope import Scope
 from casbah.store.embedded.following import FollowingStore
 from casbah.store.embedded.store import EmbeddedStore
 
-APART = ("opening", "find", "scan", "count", "top_values", "histogram", "fetch", "insert", "insert_soon")
+REPLICATED = ("find", "scan", "count", "top_values", "histogram", "fetch", "insert", "insert_soon")
+"""What a replica's tenant does itself."""
 
 
 class Followed:
-    """See `Store`: what `APART` names is `follower`'s, the rest `owner`'s."""
+    """See `Store`: tenants do what `REPLICATED` names in the replica, and the rest in the owner."""
 
     def __init__(self, owner: EmbeddedStore) -> None:
         self.owner = owner
-        self.follower = FollowingStore(owner.followed, owner, cache=10_000_000)
-        for name in APART:
-            setattr(self, name, getattr(self.follower, name))
+        self.replica = FollowingStore(owner.followed, owner, cache=10_000_000)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.owner, name)
 
+    def tenant(self, scope: Scope, /) -> "FollowedTenant":
+        """See `Store.tenant`."""
+        return FollowedTenant(self.replica.tenant(scope), self.owner.tenant(scope))
+
     def close(self) -> None:
         """Both."""
-        self.follower.close()
+        self.replica.close()
         self.owner.close()
+
+
+class FollowedTenant:
+    """See `Tenant`."""
+
+    def __init__(self, replica: Any, owner: Any) -> None:
+        self._owner = owner
+        for name in REPLICATED:
+            setattr(self, name, getattr(replica, name))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._owner, name)

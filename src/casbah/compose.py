@@ -159,13 +159,16 @@ def following(
     key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
     elsewhere = cast("Any", dict.fromkeys(_WRITER_ONLY, WriterOnly()))
     with (
-        closing(FollowingStore(followed, owner, cache=cache)) as store,
+        closing(FollowingStore(followed, owner, cache=cache)) as replica,
         key_value_stores(settings) as key_values,
-        _query_services(settings, store, key_values, issuer, key=key, clock=clock) as query_services,
+        # Its tenants support all that routes with `apart` need.
+        _query_services(
+            settings, store := cast("Store", replica), key_values, issuer, key=key, clock=clock
+        ) as query_services,
         _ingest_services(replace(settings, ingest_processes=0), store, key_values, clock=clock) as ingest_services,
     ):
         services = Services(**query_services, **ingest_services, **elsewhere, leaving=leaving)
-        yield Application(services, application(services), key, apart, keep_up=store.keep_up)
+        yield Application(services, application(services), key, apart, keep_up=replica.keep_up)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Compared:
         for name, operators in filters.items():
             for operator in operators:
                 MATRIX[filter_named(name).name, operator.lower()] += 1
-        total = self.store.count(query.predicate, TENANT)
+        total = self.store.tenant(TENANT).count(query.predicate)
         wrong = {
             "in the store, not in the oracle": sorted(set(found) - wanted),
             "in the oracle, not in the store": sorted(wanted - set(found)),
@@ -72,7 +72,7 @@ class Compared:
         return [self.names[number - 1] for number in _numbers(self.store, query)]
 
     def total(self, filters: Mapping[str, Any]) -> int:
-        return self.store.count(parse({"filters": filters}, now=NOW).predicate, TENANT)
+        return self.store.tenant(TENANT).count(parse({"filters": filters}, now=NOW).predicate)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -96,7 +96,7 @@ def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         else:
             store = stack.enter_context(closing(EmbeddedStore(tmp_path_factory.mktemp("agreement"), clock=lambda: NOW)))
         for start in range(0, len(records), 200):  # Several commits, hence several segments.
-            done = store.insert([arrival(record) for record in records[start : start + 200]], TENANT)
+            done = store.tenant(TENANT).insert([arrival(record) for record in records[start : start + 200]])
             assert (done.duplicates, done.refused) == (0, ())
         names = [record["_id"] for record in records]
         with pytest.MonkeyPatch.context() as patch:  # The words of a record are the same at every question.
@@ -107,9 +107,9 @@ def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def _numbers(store: Store, query: Query) -> list[int]:
     if isinstance(store, OpenSearchStore):
         body = {"sort": [{query.sort.name: "desc"}, {"seq": "desc"}], "size": query.limit, "_source": False}
-        found = store._search(TENANT)._ask(query.predicate, body, NEVER)
+        found = store.tenant(TENANT)._ask(query.predicate, body, NEVER)
         return [hit["sort"][1] for hit in found["hits"]["hits"]]
-    queries = store._tenant(TENANT).search._queries(query.predicate, descending=query.descending)
+    queries = store.tenant(TENANT)._queries(query.predicate, descending=query.descending)
     return [hit.seq for hit in search._first(query, queries, query.limit)]
 
 

@@ -29,7 +29,7 @@ def batch(number: int) -> list[str]:
 
 def store_batch(store: EmbeddedStore, number: int) -> None:
     made = [record(number * 50 + each, timestamp=NOW - each % 3 * MONTH - number) for each in range(50)]
-    store.insert(map(arrival, made), TENANT)
+    store.tenant(TENANT).insert(map(arrival, made))
 
 
 def test_a_snapshot_is_whole_whatever_goes_on_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,8 +46,8 @@ def test_a_snapshot_is_whole_whatever_goes_on_meanwhile(tmp_path: Path, monkeypa
             done.append(number)
             number += 1
             if number % 5 == 0:
-                store.delete(query({"activity.id": {"eq": [batch(number - 1)[0]]}}).predicate, TENANT)
-            store.compact(TENANT)
+                store.tenant(TENANT).delete(query({"activity.id": {"eq": [batch(number - 1)[0]]}}).predicate)
+            store.tenant(TENANT).compact()
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -58,8 +58,8 @@ def test_a_snapshot_is_whole_whatever_goes_on_meanwhile(tmp_path: Path, monkeypa
             totals = store.snapshot(tmp_path / str(each))
             after = len(done) + 1
             copy = EmbeddedStore(tmp_path / str(each), clock=lambda: NOW)
-            found = ids(copy.scan(query(isScan=True, limit=1_000_000), TENANT).records)
-            assert len(found) == len(set(found)) == copy.count(Everything(), TENANT) == totals.get("default", 0)
+            found = ids(copy.tenant(TENANT).scan(query(isScan=True, limit=1_000_000)).records)
+            assert len(found) == len(set(found)) == copy.tenant(TENANT).count(Everything()) == totals.get("default", 0)
             deleted = {batch(number - 1)[0] for number in range(5, after + 1, 5)}
             assert {name for number in range(before) for name in batch(number)} - deleted <= set(found)
             assert set(found) <= {name for number in range(after) for name in batch(number)}

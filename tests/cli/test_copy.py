@@ -50,7 +50,7 @@ def listed(store: str) -> Any:
 
 def total(store: str) -> int:
     with closing(compose.store_of(settings.read({}, store=store))) as opened:
-        return opened.count(p.Everything(), Scope("default"))
+        return opened.tenant(Scope("default")).count(p.Everything())
 
 
 def test_everything_is_there_and_what_was_said_of_it(places: tuple[str, str]) -> None:

@@ -26,8 +26,8 @@ def filled(folder: Path) -> str:
     """A store with activities, feedback and a saved query; the key of a token."""
     with compose.build(settings.read({}, store=str(folder), audit="off"), clock=lambda: NOW) as house:
         store = house.services.store
-        store.insert([arrival(record(n, timestamp=NOW - n * 10**9)) for n in range(20)], TENANT)
-        store.add_feedback("activity-1", FeedbackEntry(NOW, "ada", b'{"feedbackText": "seen"}'), TENANT)
+        store.tenant(TENANT).insert([arrival(record(n, timestamp=NOW - n * 10**9)) for n in range(20)])
+        store.tenant(TENANT).add_feedback("activity-1", FeedbackEntry(NOW, "ada", b'{"feedbackText": "seen"}'))
         ask = Asker(house.app, house.local_key)
         assert ask("POST", f"{EXTENSION}/queries", b'{"name": "mine", "filters": {}, "shared": true}').status == 201
         return house.services.tokens.create("reader", tenant="default")[0]
@@ -110,17 +110,17 @@ def test_commands_read_it(mounted, tmp_path) -> None:
 
 def test_what_a_killed_server_left_in_a_databases_log_is_seen(tmp_path) -> None:
     store = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
-    store.insert([arrival(record(1))], TENANT)
-    store.add_feedback("activity-1", FeedbackEntry(NOW, "ada", b'{"feedbackText": "seen"}'), TENANT)
+    store.tenant(TENANT).insert([arrival(record(1))])
+    store.tenant(TENANT).add_feedback("activity-1", FeedbackEntry(NOW, "ada", b'{"feedbackText": "seen"}'))
     assert (tmp_path / "store/tenants/default/feedback.db-wal").stat().st_size > 0
     with read_only(tmp_path / "store", tmp_path / "mounted") as at:
         reading = EmbeddedStore(at, clock=lambda: NOW)
-        assert len(reading.feedback("activity-1", TENANT)) == 1
+        assert len(reading.tenant(TENANT).feedback("activity-1")) == 1
         # Who writes to it by the other way is not seen, and disturbs nothing.
-        store.insert([arrival(record(n)) for n in range(2, 50)], TENANT)
-        store.delete(Everything(), TENANT)
-        while store.compact(TENANT):
+        store.tenant(TENANT).insert([arrival(record(n)) for n in range(2, 50)])
+        store.tenant(TENANT).delete(Everything())
+        while store.tenant(TENANT).compact():
             pass
-        assert reading.fetch("activity-1", TENANT) is not None
+        assert reading.tenant(TENANT).fetch("activity-1") is not None
         reading.close()
     store.close()

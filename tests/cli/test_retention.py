@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from casbah.cli import app
 from casbah.errors import ServerRefusedError
-from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.embedded.tenant import EmbeddedTenant
 from casbah.testing.records import records
 
 RECORDS = records(300, until=1_760_000_000_000)
@@ -104,7 +104,7 @@ def test_a_rule_that_cannot_be_applied_is_exit_1(monkeypatch: pytest.MonkeyPatch
         raise PermissionError(errno.EACCES, "Permission denied", "/srv/casbah/secret.log")
 
     told("retention", "add", "a year", "--days", "365", "--filter", OURS)
-    monkeypatch.setattr(EmbeddedStore, "delete", delete)
+    monkeypatch.setattr(EmbeddedTenant, "delete", delete)
     (looked,) = shown("retention", "apply")["data"]
     assert looked["error"] == ""
     for words in (["--json"], []):

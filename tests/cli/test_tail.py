@@ -59,11 +59,11 @@ def test_nobody_waits_for_what_cannot_come(folder: Path) -> None:
 
 def test_it_follows_a_running_server(folder: Path) -> None:
     with serving(folder / "store") as (url, house), announced(folder / "store", url=url, key=house.local_key):
-        house.services.store.insert([arrival(record(1))], Scope("default"))
+        house.services.store.tenant(Scope("default")).insert([arrival(record(1))])
         command = [sys.executable, "-m", "casbah", "tail", "--since", "start", "--ndjson"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ}) as process:
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())["_id"] == "activity-1"
-            house.services.store.insert([arrival(record(2))], Scope("default"))
+            house.services.store.tenant(Scope("default")).insert([arrival(record(2))])
             assert json.loads(process.stdout.readline())["_id"] == "activity-2"
             process.terminate()

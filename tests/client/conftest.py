@@ -22,7 +22,7 @@ def script(request):
 def served(tmp_path_factory):
     """The URL and the house of a server with twelve activities."""
     with serving(tmp_path_factory.mktemp("client")) as (url, house):
-        house.services.store.insert([arrival(record(number)) for number in range(12)], Scope("default"))
+        house.services.store.tenant(Scope("default")).insert([arrival(record(number)) for number in range(12)])
         yield url, house
 
 

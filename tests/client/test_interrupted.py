@@ -49,7 +49,7 @@ class Tenant:
             for position, moment in enumerate(moments)
         ]
         self.stored += len(made)
-        assert self.application.services.store.insert(made, self.scope).stored == len(made)
+        assert self.application.services.store.tenant(self.scope).insert(made).stored == len(made)
 
     def add_late(self):
         self.store([self.rng.randrange(MOMENTS) for _ in range(self.rng.randrange(1, 60))])

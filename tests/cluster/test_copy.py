@@ -81,6 +81,6 @@ def test_two_servers_see_what_each_other_stores(place: Place, tmp_path: Path) ->
         ask = Asker(house.app, house.local_key)
         for number, each in enumerate(RECORDS[:10], 1):
             ask("POST", INGEST, json.dumps(each).encode())
-            assert [store.count(p.Everything(), scope) for store in stores] == [number, number]
+            assert [store.tenant(scope).count(p.Everything()) for store in stores] == [number, number]
     for store in stores:
         store.close()

@@ -49,7 +49,7 @@ def stored(store: OpenSearchStore, ledger: Ledger, numbers: range, done: threadi
         names = {each["_id"] for each in made}
         ledger.sent |= names
         try:
-            store.insert([arrival(each) for each in made], TENANT)
+            store.tenant(TENANT).insert([arrival(each) for each in made])
         except UnavailableError:
             ledger.errors += 1
         else:
@@ -61,7 +61,7 @@ def scanned(store: OpenSearchStore, patience: float = 90) -> list[str]:
     asked, found, end = query(isScan=True), [], time.monotonic() + patience
     while True:
         try:
-            page = store.scan(asked, TENANT)
+            page = store.tenant(TENANT).scan(asked)
             names = ids(page.records)
         except UnavailableError:
             assert time.monotonic() < end
@@ -76,7 +76,7 @@ def scanned(store: OpenSearchStore, patience: float = 90) -> list[str]:
 def followed(store: OpenSearchStore) -> list[str]:
     found, after = [], 0
     while True:
-        got = store.changes(p.Everything(), TENANT, after=after, limit=1_000)
+        got = store.tenant(TENANT).changes(p.Everything(), after=after, limit=1_000)
         found += [json.loads(change.record)["_id"] for change in got.changes]
         if got.reached == after:
             return found
@@ -93,11 +93,11 @@ def settle(store: OpenSearchStore, ledger: Ledger, name: str) -> None:
     assert set(seen) <= ledger.sent
     for start in range(0, len(numbers), 40):
         new_activities = [arrival(each) for number in numbers[start : start + 40] for each in batch(number)]
-        store.insert(new_activities, TENANT)
+        store.tenant(TENANT).insert(new_activities)
     again = Counter(scanned(store))
     assert set(again) == ledger.sent
     assert max(again.values()) == 1
-    assert store.count(p.Everything(), TENANT) == len(ledger.sent)
+    assert store.tenant(TENANT).count(p.Everything()) == len(ledger.sent)
     assert sorted(followed(store)) == sorted(ledger.sent)
 
 
@@ -113,7 +113,7 @@ def while_storing(place: Place, disturb: Callable[[], None], *, servers: int = 2
     done = threading.Event()
     stores = [place.opened() for _ in range(servers)]
     ledgers = [Ledger() for _ in range(2 * servers)]
-    stores[0].insert([arrival(each) for each in batch(0)], TENANT)
+    stores[0].tenant(TENANT).insert([arrival(each) for each in batch(0)])
     ledgers[0].sent |= {each["_id"] for each in batch(0)}
     ledgers[0].acknowledged |= ledgers[0].sent
     with ThreadPoolExecutor(len(ledgers)) as pool:
@@ -218,9 +218,9 @@ def test_while_a_part_of_the_data_is_away_no_answer_is_a_part(place: Place) -> N
     node.kill()
     place.nodes.wait(nodes=2, status="red")
     for question in (
-        lambda: store.find(query(), TENANT),
-        lambda: store.count(p.Everything(), TENANT),
-        lambda: list(store.scan(query(isScan=True), TENANT).records),
+        lambda: store.tenant(TENANT).find(query()),
+        lambda: store.tenant(TENANT).count(p.Everything()),
+        lambda: list(store.tenant(TENANT).scan(query(isScan=True)).records),
     ):
         with pytest.raises(ClusterUnreachableError):
             question()
@@ -234,7 +234,7 @@ def test_two_servers_that_store_the_same_store_it_once(place: Place) -> None:
     stores = [place.opened(), place.opened()]
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(stores[at % 2].insert, [arrival(each) for each in batch(number)], TENANT)
+            pool.submit(stores[at % 2].tenant(TENANT).insert, [arrival(each) for each in batch(number)])
             for number in range(20)
             for at in range(4)
         ]
@@ -250,7 +250,7 @@ def test_another_server_goes_on_where_one_died(place: Place, monkeypatch: pytest
     """It died after its activities were written and before it said so: they may or may not be there, and count once."""
     monkeypatch.setattr(lease, "LEASE", 3.0)
     dying, other = place.opened(), place.opened()
-    other.insert([arrival(each) for each in batch(0)], TENANT)
+    other.tenant(TENANT).insert([arrival(each) for each in batch(0)])
     whole = WriteQueue._written
 
     def written(self, fresh, held):
@@ -260,13 +260,13 @@ def test_another_server_goes_on_where_one_died(place: Place, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(WriteQueue, "_written", written)
         with pytest.raises(ClusterUnreachableError):
-            dying.insert([arrival(each) for each in batch(1)], TENANT)
+            dying.tenant(TENANT).insert([arrival(each) for each in batch(1)])
     assert len(followed(other)) == BATCH, "the change feed stops at the high-water mark"
     began = time.monotonic()
-    other.insert([arrival(each) for each in batch(2)], TENANT)
+    other.tenant(TENANT).insert([arrival(each) for each in batch(2)])
     assert time.monotonic() - began > 2, "it waited until the dead one can do no more"
     assert sorted(followed(other)) == sorted(ids(arrival(each).record for n in range(3) for each in batch(n)))
-    assert dying.insert([arrival(each) for each in batch(1)], TENANT).duplicates == BATCH
+    assert dying.tenant(TENANT).insert([arrival(each) for each in batch(1)]).duplicates == BATCH
     for each in (dying, other):
         each.close()
 
@@ -275,14 +275,14 @@ def test_who_holds_a_turn_for_long_is_not_taken_for_dead(place: Place, monkeypat
     """It says the same again to hold it for longer; and whoever waits for it sees that somebody does."""
     monkeypatch.setattr(lease, "LEASE", 2.0)
     one, other = place.opened(), place.opened()
-    one.insert([arrival(each) for each in batch(0)], TENANT)
+    one.tenant(TENANT).insert([arrival(each) for each in batch(0)])
     ends: list[float] = []
 
     def wait() -> None:
-        other.insert([arrival(each) for each in batch(1)], TENANT)
+        other.tenant(TENANT).insert([arrival(each) for each in batch(1)])
         ends.append(time.monotonic())
 
-    with one._leases.lease(TENANT) as held:
+    with one._shared.leases.lease(TENANT) as held:
         waiting = threading.Thread(target=wait)
         waiting.start()
         end = time.monotonic() + 7
@@ -293,6 +293,6 @@ def test_who_holds_a_turn_for_long_is_not_taken_for_dead(place: Place, monkeypat
         released = time.monotonic()
     waiting.join()
     assert ends[0] > released
-    assert one.count(p.Everything(), TENANT) == 2 * BATCH
+    assert one.tenant(TENANT).count(p.Everything()) == 2 * BATCH
     for each in (one, other):
         each.close()

@@ -213,5 +213,5 @@ def test_a_rolling_restart_drops_no_request(place: Place, tmp_path: Path) -> Non
     assert balancer.leaving > 1
     store = place.opened()
     for name in stored:
-        assert store.fetch(name, Scope("default")) is not None
+        assert store.tenant(Scope("default")).fetch(name) is not None
     store.close()

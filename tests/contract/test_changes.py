@@ -34,7 +34,7 @@ def followed(
     """The ids from a number on, and the number reached."""
     found: list[str] = []
     while True:
-        got = store.changes(predicate, scope, after=after, limit=limit)
+        got = store.tenant(scope).changes(predicate, after=after, limit=limit)
         numbers = [change.number for change in got.changes]
         assert numbers == sorted(set(numbers))
         assert all(after < number <= got.reached for number in numbers)
@@ -51,9 +51,9 @@ def test_everything_comes_once_in_the_order_of_storing(store: Store) -> None:
         new_activities = [
             arrival(made(batch * 10 + each, days_late=dice.choice([0, 0.1, 8, 29, 60]))) for each in range(10)
         ]
-        store.insert(new_activities, TENANT)
+        store.tenant(TENANT).insert(new_activities)
         ids += [each.id for each in new_activities]
-    store.insert([arrival(made(999))], OTHER)
+    store.tenant(OTHER).insert([arrival(made(999))])
     for limit in (1, 7, 5_000):
         assert followed(store, limit=limit)[0] == ids
     assert followed(store, scope=OTHER)[0] == [arrival(made(999)).id]
@@ -61,49 +61,49 @@ def test_everything_comes_once_in_the_order_of_storing(store: Store) -> None:
 
 def test_thousands_of_one_ms_are_all_there(store: Store) -> None:
     new_activities = [arrival(made(each, created=NOW)) for each in range(10_000)]
-    store.insert(new_activities, TENANT)
+    store.tenant(TENANT).insert(new_activities)
     assert followed(store, limit=999)[0] == [each.id for each in new_activities]
 
 
 def test_a_reader_goes_on_where_it_was(store: Store) -> None:
-    store.insert([arrival(made(1)), arrival(made(2, days_late=40))], TENANT)
+    store.tenant(TENANT).insert([arrival(made(1)), arrival(made(2, days_late=40))])
     first, number = followed(store)
-    assert store.high_water_mark(TENANT) == number
-    store.insert([arrival(made(3, days_late=300)), arrival(made(1)), arrival(made(4))], TENANT)
+    assert store.tenant(TENANT).high_water_mark() == number
+    store.tenant(TENANT).insert([arrival(made(3, days_late=300)), arrival(made(1)), arrival(made(4))])
     assert followed(store, number)[0] == [made(3)["_id"], made(4)["_id"]]
     assert len(first) == 2
     assert followed(store, 10**9) == ([], 10**9)
 
 
 def test_filters_leave_out_and_nothing_is_looked_at_twice(store: Store) -> None:
-    store.insert([arrival(made(each, appId=each % 3)) for each in range(30)], TENANT)
+    store.tenant(TENANT).insert([arrival(made(each, appId=each % 3)) for each in range(30)])
     wanted = p.Terms(FIELDS["service"], (1,))
     found, number = followed(store, predicate=wanted, limit=4)
     assert found == [made(each)["_id"] for each in range(1, 30, 3)]
-    assert number == store.high_water_mark(TENANT)
+    assert number == store.tenant(TENANT).high_water_mark()
     assert followed(store, predicate=p.Terms(FIELDS["service"], (99,))) == ([], number)
 
 
 def test_what_is_stored_anew_in_its_old_place_does_not_come_again(store: Store) -> None:
-    store.insert([arrival(made(each)) for each in range(5)], TENANT)
+    store.tenant(TENANT).insert([arrival(made(each)) for each in range(5)])
     found, number = followed(store)
-    page = store.find(query(sortDirection="asc"), TENANT)
+    page = store.tenant(TENANT).find(query(sortDirection="asc"))
     anew = [{**json.loads(each), "severity": 3} for each in page.records]
-    assert store.replace([arrival(each) for each in anew], TENANT) == 5
+    assert store.tenant(TENANT).replace([arrival(each) for each in anew]) == 5
     assert followed(store, number)[0] == []
     assert followed(store)[0] == found
-    store.insert([arrival(made(9))], TENANT)
+    store.tenant(TENANT).insert([arrival(made(9))])
     assert followed(store, number)[0] == [made(9)["_id"]]
 
 
 def test_it_is_the_same_after_opening_again(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    store.insert([arrival(made(each, days_late=each * 9)) for each in range(20)], TENANT)
+    store.tenant(TENANT).insert([arrival(made(each, days_late=each * 9)) for each in range(20)])
     found, number = followed(store)
     store.close()
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
     assert followed(store) == (found, number)
-    store.insert([arrival(made(77))], TENANT)
+    store.tenant(TENANT).insert([arrival(made(77))])
     assert followed(store, number)[0] == [made(77)["_id"]]
     store.close()
 
@@ -111,7 +111,7 @@ def test_it_is_the_same_after_opening_again(tmp_path: Path) -> None:
 def test_a_failed_commit_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second period of a batch cannot be written: what it holds comes when it is sent again, also to who has read on."""
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    store.insert([arrival(made(1))], TENANT)
+    store.tenant(TENANT).insert([arrival(made(1))])
     _, number = followed(store)
     batch = [arrival(made(2)), arrival(made(3, days_late=200)), arrival(made(4))]
     write, calls = Writers.write, []
@@ -125,11 +125,11 @@ def test_a_failed_commit_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(Writers, "write", failing)
         with pytest.raises(OSError, match="the disk is gone"):
-            store.insert(batch, TENANT)
+            store.tenant(TENANT).insert(batch)
     first, number = followed(store, number)
     store.close()
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    store.insert(batch, TENANT)
+    store.tenant(TENANT).insert(batch)
     second, _ = followed(store, number)
     assert sorted(first + second) == sorted(each.id for each in batch)
     store.close()
@@ -148,7 +148,7 @@ def test_readers_beside_many_writers_miss_nothing(store: Store) -> None:
         own, found, number = random.Random(seed), [], 0
         while True:
             ended = done.is_set()
-            got = store.changes(ALL, TENANT, after=number, limit=own.choice([1, 3, 50]))
+            got = store.tenant(TENANT).changes(ALL, after=number, limit=own.choice([1, 3, 50]))
             # Whoever crashes before it has kept the number asks from there again.
             if own.random() < 0.2:
                 continue
@@ -159,7 +159,7 @@ def test_readers_beside_many_writers_miss_nothing(store: Store) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         readers = [pool.submit(follow, seed) for seed in range(3)]
-        writers = list(pool.map(lambda batch: store.insert(batch, TENANT), batches))
+        writers = list(pool.map(lambda batch: store.tenant(TENANT).insert(batch), batches))
         done.set()
         found = [reader.result() for reader in readers]
     assert sum(writer.stored for writer in writers) == 200
@@ -188,16 +188,18 @@ def test_the_union_of_what_a_client_saw_is_what_is_stored(
     dice = iter(crashes * 1_000)
     try:
         for batch in batches:
-            store.insert([from_source(f"e{each}", NOW - late, {"other": other}) for each, late, other in batch], TENANT)
+            store.tenant(TENANT).insert(
+                [from_source(f"e{each}", NOW - late, {"other": other}) for each, late, other in batch]
+            )
             while True:
-                got = store.changes(ALL, TENANT, after=kept, limit=limit)
+                got = store.tenant(TENANT).changes(ALL, after=kept, limit=limit)
                 if got.reached == kept:
                     break
                 if next(dice) and not all(crashes):
                     continue
                 seen += [json.loads(change.record)["_id"] for change in got.changes]
                 kept = got.reached
-        scanned = store.scan(query(isScan=True, limit=5_000), TENANT)
+        scanned = store.tenant(TENANT).scan(query(isScan=True, limit=5_000))
         assert sorted(seen) == sorted(json.loads(each)["_id"] for each in scanned.records)
         assert len(set(seen)) == len(seen)
     finally:

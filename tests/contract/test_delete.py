@@ -37,31 +37,33 @@ def by(name: str, number: int, **keys: Any) -> dict[str, Any]:
 def everything(store: Store) -> dict[str, Any]:
     """All that answers show, in each way there is."""
     pages = {
-        order: list(store.find(query(sortField=order[0], sortDirection=order[1], limit=5_000), TENANT).records)
+        order: list(store.tenant(TENANT).find(query(sortField=order[0], sortDirection=order[1], limit=5_000)).records)
         for order in ORDERS
     }
     found = {"pages": pages}
-    found["scan"] = list(store.scan(query(isScan=True, limit=5_000), TENANT).records)
-    found["changes"] = list(store.changes(p.Everything(), TENANT, after=0, limit=5_000).changes)
-    found["total"] = store.count(p.Everything(), TENANT)
-    found["users"] = list(store.top_values(FacetQuery(FIELDS["user_name"], p.Everything(), 50), TENANT))
+    found["scan"] = list(store.tenant(TENANT).scan(query(isScan=True, limit=5_000)).records)
+    found["changes"] = list(store.tenant(TENANT).changes(p.Everything(), after=0, limit=5_000).changes)
+    found["total"] = store.tenant(TENANT).count(p.Everything())
+    found["users"] = list(store.tenant(TENANT).top_values(FacetQuery(FIELDS["user_name"], p.Everything(), 50)))
     spans = HistogramQuery(FIELDS["date"], p.Everything(), NOW - 4 * MONTH, NOW, 86_400_000)
-    found["spans"] = dict(store.histogram(spans, TENANT))
+    found["spans"] = dict(store.tenant(TENANT).histogram(spans))
     found["words"] = {
-        name: store.find(query({"text": {"eq": [name]}}), TENANT).total for name in ("ann", "bob", "told")
+        name: store.tenant(TENANT).find(query({"text": {"eq": [name]}})).total for name in ("ann", "bob", "told")
     }
     return found
 
 
 def compact(store: Store) -> int:
     steps = 1
-    while store.compact(TENANT):
+    while store.tenant(TENANT).compact():
         steps += 1
     return steps
 
 
 def filled(store: Store) -> None:
-    store.insert([arrival(by("ann" if each % 4 else "bob", each, description="told")) for each in range(60)], TENANT)
+    store.tenant(TENANT).insert(
+        [arrival(by("ann" if each % 4 else "bob", each, description="told")) for each in range(60)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,75 +82,75 @@ def filled(store: Store) -> None:
 def test_exactly_what_matches_is_gone(store: Store, filters: dict[str, Any]) -> None:
     filled(store)
     asked = query(filters, limit=100)
-    matching = set(ids(store.find(asked, TENANT).records))
-    everyone = set(ids(store.find(query(limit=100), TENANT).records))
-    assert store.delete(asked.predicate, TENANT) == len(matching)
+    matching = set(ids(store.tenant(TENANT).find(asked).records))
+    everyone = set(ids(store.tenant(TENANT).find(query(limit=100)).records))
+    assert store.tenant(TENANT).delete(asked.predicate) == len(matching)
     left = everyone - matching
     for _ in range(2):
         seen = everything(store)
         assert set(ids(seen["scan"])) == set(ids(seen["pages"]["date", "desc"])) == left
         assert seen["total"] == sum(seen["spans"].values()) == sum(count for _, count in seen["users"]) == len(left)
-        assert store.find(asked, TENANT).total == 0
-        assert [name for name in everyone if store.fetch(name, TENANT) is not None and name in matching] == []
+        assert store.tenant(TENANT).find(asked).total == 0
+        assert [name for name in everyone if store.tenant(TENANT).fetch(name) is not None and name in matching] == []
         compact(store)
 
 
 def test_cleaning_the_disk_changes_no_answer(store: Store) -> None:
     filled(store)
-    store.replace([arrival(by("ann", each, description="told anew")) for each in (1, 5, 7)], TENANT)
-    store.delete(query(user("bob")).predicate, TENANT)
+    store.tenant(TENANT).replace([arrival(by("ann", each, description="told anew")) for each in (1, 5, 7)])
+    store.tenant(TENANT).delete(query(user("bob")).predicate)
     before = everything(store)
     assert compact(store) > 1
     assert everything(store) == before
-    assert not store.compact(TENANT)
+    assert not store.tenant(TENANT).compact()
 
 
 def test_other_tenants_keep_theirs(store: Store) -> None:
     filled(store)
     other = Scope("other")
-    store.insert([arrival(by("bob", 1))], other)
-    store.delete(p.Everything(), TENANT)
+    store.tenant(other).insert([arrival(by("bob", 1))])
+    store.tenant(TENANT).delete(p.Everything())
     compact(store)
-    assert (store.count(p.Everything(), TENANT), store.count(p.Everything(), other)) == (0, 1)
+    assert (store.tenant(TENANT).count(p.Everything()), store.tenant(other).count(p.Everything())) == (0, 1)
 
 
 @pytest.mark.parametrize("cleaned", [False, True])
 def test_what_is_delivered_again_is_stored_again_and_only_that(store: Store, cleaned: bool) -> None:
     source = [from_source(f"event-{each}", NOW - each, {"number": each}) for each in range(10)]
     dedup_key = from_source("event-3", NOW - 3, {"number": "another"})
-    store.insert([*source, dedup_key, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
+    store.tenant(TENANT).insert([*source, dedup_key, arrival(by("bob", 1)), arrival(by("ann", 2))])
     gone = query({"activity.id": {"eq": ["event-1", "activity-1"]}}).predicate
-    assert store.delete(gone, TENANT) == 2
+    assert store.tenant(TENANT).delete(gone) == 2
     if cleaned:
         compact(store)
-    again = store.insert([*source, dedup_key, arrival(by("bob", 1)), arrival(by("ann", 2))], TENANT)
+    again = store.tenant(TENANT).insert([*source, dedup_key, arrival(by("bob", 1)), arrival(by("ann", 2))])
     assert (again.stored, again.duplicates) == (2, 11)
-    assert store.count(p.Everything(), TENANT) == 13
+    assert store.tenant(TENANT).count(p.Everything()) == 13
 
 
 def test_feedback_goes_with_its_activity(store: Store) -> None:
     filled(store)
     for name in ("activity-0", "activity-1"):
-        store.add_feedback(name, FeedbackEntry(NOW, "test", b'{"useful": true}'), TENANT)
-    store.delete(query(user("bob")).predicate, TENANT)
-    store.insert([arrival(by("bob", 0))], TENANT)
-    assert store.feedback("activity-0", TENANT) == ()
-    assert len(store.feedback("activity-1", TENANT)) == 1
+        store.tenant(TENANT).add_feedback(name, FeedbackEntry(NOW, "test", b'{"useful": true}'))
+    store.tenant(TENANT).delete(query(user("bob")).predicate)
+    store.tenant(TENANT).insert([arrival(by("bob", 0))])
+    assert store.tenant(TENANT).feedback("activity-0") == ()
+    assert len(store.tenant(TENANT).feedback("activity-1")) == 1
 
 
 def test_storing_and_replacing_go_on_while_the_disk_is_cleaned(store: Store) -> None:
     filled(store)
-    store.delete(query(user("bob")).predicate, TENANT)
+    store.tenant(TENANT).delete(query(user("bob")).predicate)
     number = 100
-    while store.compact(TENANT):
-        store.insert([arrival(by("bob", number))], TENANT)
-        store.replace([arrival(by("ann", 59, description=f"after {number}"))], TENANT)
+    while store.tenant(TENANT).compact():
+        store.tenant(TENANT).insert([arrival(by("bob", number))])
+        store.tenant(TENANT).replace([arrival(by("ann", 59, description=f"after {number}"))])
         if number < 105:  # Each makes cleaning begin anew.
-            store.delete(query({"activity.id": {"eq": [f"activity-{number}"]}}).predicate, TENANT)
+            store.tenant(TENANT).delete(query({"activity.id": {"eq": [f"activity-{number}"]}}).predicate)
         number += 1
     held = {f"activity-{each}" for each in range(60) if each % 4}
     assert set(ids(everything(store)["scan"])) == held | {f"activity-{each}" for each in range(105, number)}
-    fetched = store.fetch("activity-59", TENANT)
+    fetched = store.tenant(TENANT).fetch("activity-59")
     assert fetched is not None
     assert json.loads(fetched)["description"] == f"after {number - 1}"
 
@@ -172,9 +174,9 @@ def reopened(tmp_path: Path) -> Iterator[Any]:
 def test_a_restart_goes_on_with_cleaning(reopened: Any) -> None:
     filled(reopened())
     store = reopened()
-    store.delete(query(user("bob")).predicate, TENANT)
+    store.tenant(TENANT).delete(query(user("bob")).predicate)
     before = everything(store)
-    assert store.compact(TENANT)
+    assert store.tenant(TENANT).compact()
     store = reopened()
     assert everything(store) == before
     assert compact(store) > 3
@@ -184,22 +186,22 @@ def test_a_restart_goes_on_with_cleaning(reopened: Any) -> None:
 def test_a_cursor_of_the_change_feed_misses_nothing_after_all_was_deleted(reopened: Any) -> None:
     store = reopened()
     filled(store)
-    reached = store.changes(p.Everything(), TENANT, after=0, limit=1_000).reached
-    store.delete(p.Everything(), TENANT)
+    reached = store.tenant(TENANT).changes(p.Everything(), after=0, limit=1_000).reached
+    store.tenant(TENANT).delete(p.Everything())
     compact(store)
     store = reopened()
-    store.insert([arrival(by("cid", 200))], TENANT)
-    found = store.changes(p.Everything(), TENANT, after=reached, limit=10)
+    store.tenant(TENANT).insert([arrival(by("cid", 200))])
+    found = store.tenant(TENANT).changes(p.Everything(), after=reached, limit=10)
     assert ids(change.record for change in found.changes) == ["activity-200"]
 
 
 def test_no_file_of_before_is_left(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
     filled(store)
-    store.insert([arrival(by("bob", 90, description="unutterable"))], TENANT)
+    store.tenant(TENANT).insert([arrival(by("bob", 90, description="unutterable"))])
     segments = {file for file in tmp_path.rglob("*") if file.suffix in {".store", ".term", ".idx", ".pos", ".fast"}}
     assert any(b"unutterable" in file.read_bytes() for file in segments)
-    store.delete(query(user("bob")).predicate, TENANT)
+    store.tenant(TENANT).delete(query(user("bob")).predicate)
     compact(store)
     assert not [file for file in segments if file.exists()]
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and b"unutterable" in file.read_bytes()]
@@ -215,12 +217,12 @@ def test_any_order_of_changes_agrees_with_a_plain_list(reopened: Any) -> None:
         if step < 0.45:
             batch = [by(dice.choice(["ann", "bob", "cid"]), number + each) for each in range(dice.randint(1, 9))]
             number += len(batch)
-            store.insert(map(arrival, batch), TENANT)
+            store.tenant(TENANT).insert(map(arrival, batch))
             held |= {each["_id"]: each for each in batch}
         elif step < 0.6 and held:
             name = dice.choice(sorted(held))
             held[name] = held[name] | {"description": f"anew {dice.random()}"}
-            store.replace([arrival(held[name])], TENANT)
+            store.tenant(TENANT).replace([arrival(held[name])])
         elif step < 0.75:
             name = dice.choice(["ann", "bob", "cid"])
             late = {"date": {"lte": [NOW - dice.randrange(3 * MONTH)]}}
@@ -229,9 +231,9 @@ def test_any_order_of_changes_agrees_with_a_plain_list(reopened: Any) -> None:
             held = {
                 key: each for key, each in held.items() if each["user"]["userName"] != name or each["timestamp"] > cut
             }
-            assert store.delete(query({**user(name), **late}).predicate, TENANT) == before - len(held)
+            assert store.tenant(TENANT).delete(query({**user(name), **late}).predicate) == before - len(held)
         elif step < 0.95:
-            store.compact(TENANT)
+            store.tenant(TENANT).compact()
         else:
             store = reopened()
         seen = everything(store)

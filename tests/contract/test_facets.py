@@ -59,17 +59,17 @@ def ranked(counts: Counter[Any], limit: int) -> list[tuple[Any, int]]:
 @pytest.mark.parametrize("filters", FILTERS)
 def test_every_countable_field_is_counted_exactly(store: Store, filters: dict[str, Any]) -> None:
     records = made()
-    store.insert(map(arrival, records), TENANT)
+    store.tenant(TENANT).insert(map(arrival, records))
     for field in COUNTED:
-        found = store.top_values(FacetQuery(field, query(filters).predicate, 10), TENANT)
+        found = store.tenant(TENANT).top_values(FacetQuery(field, query(filters).predicate, 10))
         assert list(found) == ranked(expected(records, field, filters), 10), field.name
 
 
 @pytest.mark.parametrize("prefix", ["user-1", "user-", "zzz"])
 def test_values_by_their_beginning(store: Store, prefix: str) -> None:
     records = made()
-    store.insert(map(arrival, records), TENANT)
-    found = store.top_values(FacetQuery(FIELDS["user_name"], query().predicate, 5, prefix), TENANT)
+    store.tenant(TENANT).insert(map(arrival, records))
+    found = store.tenant(TENANT).top_values(FacetQuery(FIELDS["user_name"], query().predicate, 5, prefix))
     assert list(found) == ranked(expected(records, FIELDS["user_name"], {}, prefix), 5)
 
 
@@ -81,20 +81,20 @@ def test_places_that_the_first_look_leaves_open_are_settled(
     monkeypatch.setattr(facets, "_SPARE", 1)
     monkeypatch.setattr(facets, "_MORE", 2)
     records = made(900)
-    store.insert(map(arrival, records), TENANT)
+    store.tenant(TENANT).insert(map(arrival, records))
     for name in ("user_name", "user_tag", "policy", "country", "id"):
         field = FIELDS[name]
         for limit in (1, 3, 7):
-            found = store.top_values(FacetQuery(field, query(filters).predicate, limit), TENANT)
+            found = store.tenant(TENANT).top_values(FacetQuery(field, query(filters).predicate, limit))
             assert list(found) == ranked(expected(records, field, filters), limit), (name, limit)
 
 
 def test_counts_hold_after_records_were_replaced(store: Store) -> None:
     records = made()
-    store.insert(map(arrival, records), TENANT)
+    store.tenant(TENANT).insert(map(arrival, records))
     changed = [each | {"location": {"countryCode": "ES"}} for each in records[:50]]
-    store.replace([arrival(each) for each in changed], TENANT)
-    found = store.top_values(FacetQuery(FIELDS["country"], query().predicate, 10), TENANT)
+    store.tenant(TENANT).replace([arrival(each) for each in changed])
+    found = store.tenant(TENANT).top_values(FacetQuery(FIELDS["country"], query().predicate, 10))
     assert list(found) == ranked(expected(changed + records[50:], FIELDS["country"], {}), 10)
 
 
@@ -104,14 +104,14 @@ def test_counts_hold_after_records_were_replaced(store: Store) -> None:
 def test_the_histogram_counts_each_span(store: Store, filters: dict[str, Any], width: int, sort: str) -> None:
     dice = random.Random(3)
     records = [each | {"created": each["timestamp"] + dice.randrange(3 * DAY)} for each in made()]
-    store.insert(map(arrival, records), TENANT)
+    store.tenant(TENANT).insert(map(arrival, records))
     first, last = NOW - 61 * DAY - 12_345, NOW - 5
     asked = query(filters)
     field = FIELDS[sort]
     key = {"date": "timestamp", "created": "created"}[sort]
     moments = [each[key] for each in records if matches(asked.predicate, each) and first <= each[key] <= last]
     wanted = Counter(first + (moment - first) // width * width for moment in moments)
-    found = store.histogram(HistogramQuery(field, asked.predicate, first, last, width), TENANT)
+    found = store.tenant(TENANT).histogram(HistogramQuery(field, asked.predicate, first, last, width))
     assert dict(found) == dict(wanted)
     assert list(found) == sorted(found)
 

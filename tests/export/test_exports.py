@@ -45,9 +45,9 @@ def opener(tmp_path: Path) -> Iterator[Opener]:
 def filled(house: Application, count: int, *, ties: int = 1) -> list[str]:
     """The ids of so many activities that are stored now, the newest first."""
     found = records(count, ties=ties, until=1_760_000_000_000)
-    house.services.store.insert([arrival(each) for each in found], TENANT)
+    house.services.store.tenant(TENANT).insert([arrival(each) for each in found])
     query = parse({"isScan": True, "limit": 5_000}, now=0)
-    return [json.loads(record)["_id"] for record in house.services.store.scan(query, TENANT).records]
+    return [json.loads(record)["_id"] for record in house.services.store.tenant(TENANT).scan(query).records]
 
 
 def ended(house: Application, export: Export) -> Export:

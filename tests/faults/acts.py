@@ -36,17 +36,17 @@ class Act:
         if self.brings:
             # In several batches at once, which share a commit or do not.
             batches = [self.brings[each :: self.batches] for each in range(self.batches)]
-            told = [store.insert_soon([arrival(made(each)) for each in batch], scope) for batch in batches]
+            told = [store.tenant(scope).insert_soon([arrival(made(each)) for each in batch]) for batch in batches]
             answers = [each.result() for each in told]
             assert sum(answer.stored + answer.duplicates for answer in answers) == len(self.brings)
         elif self.replaces is not None:
-            store.replace([arrival(made(self.replaces, version=self.number))], scope)
+            store.tenant(scope).replace([arrival(made(self.replaces, version=self.number))])
         elif self.says is not None:
-            store.add_feedback(self.says[0], FeedbackEntry(NOW, "test", self.says[1]), scope)
+            store.tenant(scope).add_feedback(self.says[0], FeedbackEntry(NOW, "test", self.says[1]))
         elif self.deletes is not None:
-            store.delete(Terms(FIELDS["id"], (self.deletes,)), scope)
+            store.tenant(scope).delete(Terms(FIELDS["id"], (self.deletes,)))
             for _ in range(self.batches):  # Cleaning the disk may end long after the answer, or never.
-                store.compact(scope)
+                store.tenant(scope).compact()
 
 
 @dataclass(slots=True)

@@ -33,8 +33,8 @@ def _wrong(folder: Path, seed: int, sent: Sequence[int], done: Iterable[int]) ->
         everything = {name for number in sent for name in act(seed, number).brings}
         for number in sent:
             brings = act(seed, number).brings
-            store.insert([arrival(made(bring)) for bring in brings], SCOPE)
-        if (total := store.count(Everything(), SCOPE)) != len(everything):
+            store.tenant(SCOPE).insert([arrival(made(bring)) for bring in brings])
+        if (total := store.tenant(SCOPE).count(Everything())) != len(everything):
             yield f"after delivering all again there are {total} activities, not {len(everything)}"
     finally:
         store.close()
@@ -47,16 +47,16 @@ def _wrong(folder: Path, seed: int, sent: Sequence[int], done: Iterable[int]) ->
 
 def _amiss(store: EmbeddedStore, what: Expected, *, whole: Iterable[str] = ()) -> Iterator[str]:
     """`whole`: ids that are there for certain, beside those that are expected."""
-    changes = store.changes(Everything(), SCOPE, after=0, limit=1_000_000)
+    changes = store.tenant(SCOPE).changes(Everything(), after=0, limit=1_000_000)
     listed = {json.loads(change.record)["_id"]: change.record for change in changes.changes}
     yield from _doubled("the change feed", [json.loads(change.record)["_id"] for change in changes.changes])
-    page = store.scan(query(limit=1_000_000, isScan=True), SCOPE)
+    page = store.tenant(SCOPE).scan(query(limit=1_000_000, isScan=True))
     scanned = [json.loads(each)["_id"] for each in page.records]
     yield from _doubled("a scan", scanned)
     if set(scanned) != set(listed):
         yield f"a scan and the change feed differ in {sorted(set(scanned) ^ set(listed))[:5]}"
-    if store.count(Everything(), SCOPE) != len(listed):
-        yield f"the total is {store.count(Everything(), SCOPE)}, {len(listed)} activities are listed"
+    if store.tenant(SCOPE).count(Everything()) != len(listed):
+        yield f"the total is {store.tenant(SCOPE).count(Everything())}, {len(listed)} activities are listed"
     for name in sorted({*what.held, *whole} - set(listed)):
         yield f"{name} was acknowledged and is gone"
     for name in sorted(set(listed) - {*what.held, *what.perhaps, *whole}):
@@ -66,9 +66,9 @@ def _amiss(store: EmbeddedStore, what: Expected, *, whole: Iterable[str] = ()) -
         versions = what.held.get(name) or what.perhaps.get(name, set()) | (
             {0} if whole or name not in what.perhaps else set()
         )
-        yield from _other(name, record, store.fetch(name, SCOPE), versions)
+        yield from _other(name, record, store.tenant(SCOPE).fetch(name), versions)
     for name, said in what.said:
-        if said not in [entry.what for entry in store.feedback(name, SCOPE)]:
+        if said not in [entry.what for entry in store.tenant(SCOPE).feedback(name)]:
             yield f"feedback on {name} was acknowledged and is gone"
 
 

@@ -10,6 +10,7 @@ from casbah import compose, settings
 from casbah.errors import UnavailableError
 from casbah.http.routes import ROUTES, Audit
 from casbah.ingest.apps import CASBAH
+from casbah.store.embedded.tenant import EmbeddedTenant
 from making import record
 from scenarios.inprocess import Asker
 
@@ -163,7 +164,7 @@ def test_an_act_that_cannot_be_stored_is_told_to_the_log(tmp_path, monkeypatch, 
         def full(*_: Any, **__: Any) -> None:
             raise UnavailableError("the disk is full")
 
-        monkeypatch.setattr(house.services.store, "insert_soon", full)
+        monkeypatch.setattr(EmbeddedTenant, "insert_soon", full)
         assert Asker(house.app, house.local_key)("POST", TOKENS, b'{"name": "ci"}').status == 201
     assert any(
         "create_token" in each.getMessage() and "the disk is full" in each.getMessage() for each in caplog.records

@@ -26,7 +26,7 @@ TENANT = Scope("default")
 
 def stored(house: Application, *numbers: int, scope: Scope = TENANT, **more: Any) -> list[str]:
     made = [record(number, **more) for number in numbers]
-    house.services.store.insert([arrival(each) for each in made], scope)
+    house.services.store.tenant(scope).insert([arrival(each) for each in made])
     return [each["_id"] for each in made]
 
 
@@ -132,8 +132,9 @@ def test_cursors_of_another_tenant_and_of_a_later_state_are_refused(house: Appli
     assert "not one of this tenant's" in ask("POST", PATH, json.dumps({"cursor": theirs}).encode()).json["detail"]
     stored(house, 1, 2)
     later = changed(ask)["cursor"]
-    store, high_water_mark = house.services.store, house.services.store.high_water_mark
-    store.high_water_mark = lambda scope: high_water_mark(scope) - 1  # type: ignore[method-assign]
+    tenant = house.services.store.tenant(Scope("default"))
+    mark = tenant.high_water_mark()
+    tenant.high_water_mark = lambda: mark - 1  # type: ignore[method-assign]
     assert "start again" in ask("POST", PATH, json.dumps({"cursor": later}).encode()).json["detail"]
 
 

@@ -108,7 +108,7 @@ def house(watch, tmp_path_factory):  # noqa: ARG001  databases are watched from 
     with compose.build(chosen, clock=lambda: NOW) as first:
         keys = [first.services.tokens.create("token", tenant=f"tenant-{n}")[0] for n in range(len(CASES))]
         for n in range(len(CASES)):
-            first.services.store.insert([arrival(record(1))], Scope(f"tenant-{n}"))
+            first.services.store.tenant(Scope(f"tenant-{n}")).insert([arrival(record(1))])
     with compose.build(chosen, clock=lambda: NOW + 3_600_000) as again:
         yield again, dict(zip(CASES, keys, strict=True))
 

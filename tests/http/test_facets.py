@@ -52,7 +52,7 @@ RECORDS = made()
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory):
     with compose.build(settings.read({}, store=str(tmp_path_factory.mktemp("store")))) as house:
-        house.services.store.insert(map(arrival, RECORDS), Scope("default"))
+        house.services.store.tenant(Scope("default")).insert(map(arrival, RECORDS))
         yield Asker(house.app, house.local_key)
 
 

@@ -140,18 +140,18 @@ def test_wrong_sql_is_a_bug_and_a_full_database_is_not(tmp_path) -> None:
 def test_a_full_disk_is_told_with_its_cause_and_only_until_it_has_room(tmp_path: Path, caplog, size: int) -> None:
     with small_disk(tmp_path / "disk", mebibytes=8) as disk:
         store = EmbeddedStore(disk / "store", clock=lambda: NOW)
-        store.insert([arrival(record(0))], TENANT)
+        store.tenant(TENANT).insert([arrival(record(0))])
         filler = fill(disk)
         more = [arrival(record(n, noise=os.urandom(size // 2).hex())) for n in range(1, 1_500)]
         for _ in range(2):
             with pytest.raises(UnwritableError):
-                store.insert(more, TENANT)
-        assert store.find(query(), TENANT).total == 1
+                store.tenant(TENANT).insert(more)
+        assert store.tenant(TENANT).find(query()).total == 1
         assert "No space left on device" in caplog.text
         assert "killed" not in caplog.text
         filler.unlink()
-        store.insert([arrival(record(2))], TENANT)
-        assert store.find(query(), TENANT).total == 2
+        store.tenant(TENANT).insert([arrival(record(2))])
+        assert store.tenant(TENANT).find(query()).total == 2
         store.close()
 
 

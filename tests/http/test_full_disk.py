@@ -47,7 +47,7 @@ def full(tmp_path_factory) -> Iterator[tuple[Application, str]]:
     chosen = settings.read({}, store=str(folder / "store"))
     with small_disk(folder, mebibytes=24) as disk, compose.build(chosen, clock=lambda: NOW) as house:
         key, _ = house.services.tokens.create("reader", tenant="default")
-        house.services.store.insert((arrival(record(n)) for n in range(HELD)), Scope("default"))
+        house.services.store.tenant(Scope("default")).insert(arrival(record(n)) for n in range(HELD))
         fill(disk)
         yield house, key
 

@@ -12,6 +12,7 @@ import pytest
 
 from casbah.activity.deadline import Deadline
 from casbah.errors import SearchTooLongError
+from casbah.store.embedded.tenant import EmbeddedTenant
 from scenarios.server import serving
 
 
@@ -29,18 +30,18 @@ def test_whoever_leaves_ends_their_search(
 ) -> None:
     begun, ended = threading.Event(), threading.Event()
 
-    def endless(*_: Any, until: Deadline) -> None:
+    def endless(*_: Any, deadline: Deadline) -> None:
         begun.set()
         try:
             while True:
-                until.check()
+                deadline.check()
                 time.sleep(0.005)
         except SearchTooLongError:
             ended.set()
             raise
 
     with serving(tmp_path) as (url, house):
-        monkeypatch.setattr(house.services.store, method, endless)
+        monkeypatch.setattr(EmbeddedTenant, method, endless)
         body = json.dumps({"first": 1, "last": 10, "width": 5}).encode()
         host, port = urlsplit(url).netloc.split(":")
         head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Token {house.local_key}\r\nContent-Length: {len(body)}\r\n\r\n"

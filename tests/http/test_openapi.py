@@ -151,7 +151,7 @@ def seeded(folder, clock=None, *, samples=True, **given):
     chosen = casbah_settings.read({}, store=str(folder), **given)
     with compose.build(chosen, **({"clock": clock} if clock else {})) as house:
         if samples:
-            house.services.store.insert(list(sample_activities()), Scope("default"))
+            house.services.store.tenant(Scope("default")).insert(list(sample_activities()))
         house.services.tokens.create(A_TOKEN, tenant="default")
         guests = RangeDefinition(name="Guests", category=6, networks=("203.0.113.0/24",))
         house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)

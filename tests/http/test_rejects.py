@@ -130,14 +130,14 @@ def replayed(house, **body) -> dict:
 
 def commits(house, monkeypatch) -> list[int]:
     """The number of activities in each commit from here on."""
-    store, sizes = house.services.store, []
-    insert_soon = store.insert_soon
+    tenant, sizes = house.services.store.tenant(TENANT), []
+    insert_soon = tenant.insert_soon
 
     def counted(items, *given, **named):
         sizes.append(len(items := list(items)))
         return insert_soon(items, *given, **named)
 
-    monkeypatch.setattr(store, "insert_soon", counted)
+    monkeypatch.setattr(tenant, "insert_soon", counted)
     return sizes
 
 
@@ -153,7 +153,8 @@ def test_a_batch_of_rejects_is_one_commit(house, monkeypatch):
 
 def test_what_is_stored_before_the_disk_is_full_is_not_replayed_again(house, monkeypatch):
     keep(house, *(event(f"a{number}") for number in range(5)))
-    insert_soon, left = house.services.store.insert_soon, [2]
+    tenant, left = house.services.store.tenant(TENANT), [2]
+    insert_soon = tenant.insert_soon
 
     def failing(*given, **named):
         left[0] -= 1
@@ -161,7 +162,7 @@ def test_what_is_stored_before_the_disk_is_full_is_not_replayed_again(house, mon
             raise UnavailableError("the disk is full")
         return insert_soon(*given, **named)
 
-    monkeypatch.setattr(house.services.store, "insert_soon", failing)
+    monkeypatch.setattr(tenant, "insert_soon", failing)
     assert replayed(house, everything=True) == {"detail": "the disk is full"}
     assert [reject.raw for reject in house.services.rejects.all(TENANT)] == [event("a4")]
 

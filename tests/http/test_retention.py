@@ -9,6 +9,7 @@ from casbah import compose, settings
 from casbah.activity.scope import Scope
 from casbah.errors import ClusterUnreachableError, KeyValueStoreDamagedError
 from casbah.retention.deletion import DAY
+from casbah.store.embedded.tenant import EmbeddedTenant
 from making import NOW, record
 from scenarios.inprocess import Asker, Reply
 
@@ -114,7 +115,7 @@ def test_a_running_house_applies_rules_by_itself(house, ask):
 
 
 def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypatch):
-    whole, away = house.services.store.tenants, [True, True]
+    whole, away = house.services.store.tenants_to_compact, [True, True]
 
     def tenants():
         if away:
@@ -122,7 +123,7 @@ def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypat
             raise ClusterUnreachableError("it is not there")
         return whole()
 
-    monkeypatch.setattr(house.services.store, "tenants", tenants, raising=False)
+    monkeypatch.setattr(house.services.store, "tenants_to_compact", tenants, raising=False)
     monkeypatch.setattr("casbah.retention.deletion._IDLE_SECONDS", 0.05)
     post(ask, RULES, name="a week", days=7, everything=True)
     house.services.retention.begin()
@@ -133,11 +134,11 @@ def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypat
     assert (total(ask), away) == (8, [])
 
 
-def test_a_deletion_that_breaks_off_leaves_an_act_all_the_same(house, ask, monkeypatch):
+def test_a_deletion_that_breaks_off_leaves_an_act_all_the_same(ask, monkeypatch):
     def delete(*_):
         raise ClusterUnreachableError("it is not there")
 
-    monkeypatch.setattr(house.services.store, "delete", delete, raising=False)
+    monkeypatch.setattr(EmbeddedTenant, "delete", delete)
     assert post(ask, DELETE, everything=True, dryRun=False).status == 503
     post(ask, RULES, name="a week", days=7, everything=True)
     assert post(ask, f"{RULES}/apply", dryRun=False).json["data"][0]["error"]

@@ -289,7 +289,7 @@ def no_waiting(monkeypatch):
 @pytest.fixture
 def house(tmp_path):
     with compose.build(settings.read({}, store=str(tmp_path), **BOUNDS)) as opened:
-        opened.services.store.insert(list(islice(sample_activities(), 12)), Scope("default"))
+        opened.services.store.tenant(Scope("default")).insert(list(islice(sample_activities(), 12)))
         yield opened
 
 

@@ -22,7 +22,7 @@ from casbah.activity.scope import Scope
 from casbah.compose import Application
 from casbah.http.examples import EXAMPLES
 from casbah.http.routes import ROUTES
-from casbah.store.contract import Store
+from casbah.store.contract import Tenant
 from making import NOW, arrival, record
 from scenarios.inprocess import Asker, Reply
 
@@ -54,7 +54,7 @@ def house(folder: Path, **also: str) -> Iterator[tuple[Application, Asker]]:
     chosen = settings.read({}, store=str(folder), audit="off", **also)
     with compose.build(chosen, clock=lambda: NOW) as opened:
         key, _ = opened.services.tokens.create("ours", tenant=OURS.tenant)
-        opened.services.store.insert([arrival(each) for each in OURS_MADE], OURS)
+        opened.services.store.tenant(OURS).insert([arrival(each) for each in OURS_MADE])
         yield opened, Asker(opened.app, key)
 
 
@@ -109,8 +109,8 @@ def said(reply: Reply) -> tuple[int, bytes, Mapping[str, str]]:
 
 
 @contextmanager
-def calls(store: Store) -> Iterator[list[str]]:
-    """The names of the store's methods that are called meanwhile: how long an answer takes follows from them."""
+def calls(tenant: Tenant) -> Iterator[list[str]]:
+    """The names of the tenant's methods that are called meanwhile: how long an answer takes follows from them."""
     told: list[str] = []
     names = (
         "find",
@@ -125,18 +125,18 @@ def calls(store: Store) -> Iterator[list[str]]:
         "add_feedback",
     )
     for name in names:
-        whole = getattr(store, name)
+        whole = getattr(tenant, name)
 
         def called(*arguments: Any, _whole: Any = whole, _name: str = name, **more: Any) -> Any:
             told.append(_name)
             return _whole(*arguments, **more)
 
-        setattr(store, name, called)
+        setattr(tenant, name, called)
     try:
         yield told
     finally:
         for name in names:
-            delattr(store, name)
+            delattr(tenant, name)
 
 
 @given(THEIRS_MADE)
@@ -145,10 +145,10 @@ def calls(store: Store) -> Iterator[list[str]]:
 )
 def test_another_tenants_data_changes_no_answer(pair: Any, theirs: list[dict[str, Any]]) -> None:
     one, alone, two, beside_two = pair
-    two.services.store.delete(Everything(), THEIRS)
-    two.services.store.insert([arrival(their) for their in theirs], THEIRS)
+    two.services.store.tenant(THEIRS).delete(Everything())
+    two.services.store.tenant(THEIRS).insert([arrival(their) for their in theirs])
     for method, path, body in questions(theirs):
-        with calls(one.services.store) as here, calls(two.services.store) as there:
+        with calls(one.services.store.tenant(OURS)) as here, calls(two.services.store.tenant(OURS)) as there:
             answers = said(alone(method, path, body)), said(beside_two(method, path, body))
         assert answers[0] == answers[1], (method, path, body)
         assert here == there, (method, path, body)

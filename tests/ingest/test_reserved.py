@@ -61,7 +61,7 @@ def test_records_over_http_are_refused(house, keys: dict[str, Any], says: str, s
     (refused,) = reply.json["refused"]
     # Without a source named, a record whose app is odd text is not recognised as one in MDCA's form.
     assert says in refused["reason"] or (source is None and "source not recognised" in refused["reason"])
-    assert house.services.store.count(ACTS, TENANT) == 0
+    assert house.services.store.tenant(TENANT).count(ACTS) == 0
 
 
 @pytest.mark.parametrize(("keys", "says"), FORGED)
@@ -119,4 +119,4 @@ def test_a_copy_carries_the_trail_as_it_is(tmp_path):
     here, there = (settings.read({}, store=str(tmp_path / name)) for name in ("from", "to"))
     with closing(compose.store_of(here)) as source, closing(compose.store_of(there)) as target:
         list(copied(source, target, TENANT))
-        assert target.count(ACTS, TENANT) == source.count(Everything(), TENANT) == 1
+        assert target.tenant(TENANT).count(ACTS) == source.tenant(TENANT).count(Everything()) == 1

@@ -117,7 +117,9 @@ def pusher(store: Store, letters: Outbox, entry: PushTarget) -> Pusher:
 
 
 def stored(store: Store, first: int, count: int, **keys: Any) -> list[str]:
-    store.insert([arrival(record(each, timestamp=NOW - each, **keys)) for each in range(first, first + count)], TENANT)
+    store.tenant(TENANT).insert(
+        [arrival(record(each, timestamp=NOW - each, **keys)) for each in range(first, first + count)]
+    )
     return [f"activity-{each}" for each in range(first, first + count)]
 
 
@@ -185,7 +187,7 @@ def test_what_is_refused_for_good_is_kept_and_can_be_sent_again(
 
 
 def test_only_what_the_filters_find_of_that_tenant_is_sent(store: Store, letters: Outbox, hook: Hook) -> None:
-    store.insert([arrival(record(500))], Scope("other"))
+    store.tenant(Scope("other")).insert([arrival(record(500))])
     stored(store, 0, 5)
     wanted = stored(store, 10, 5, appId=10980)
     drained(pusher(store, letters, webhook(hook, filters={"service": {"eq": [10980]}})))
@@ -196,12 +198,12 @@ def test_at_first_only_the_last_days_are_sent_and_then_whatever_is_stored(
     store: Store, letters: Outbox, hook: Hook
 ) -> None:
     old = [record(each, timestamp=NOW - 3 * DAY) for each in range(20)]
-    store.insert(map(arrival, old), TENANT)
+    store.tenant(TENANT).insert(map(arrival, old))
     wanted = stored(store, 100, 12)
     sent = pusher(store, letters, webhook(hook))
     sent.step()
     late = [record(each, timestamp=NOW - 30 * DAY) for each in range(200, 205)]
-    store.insert(map(arrival, late), TENANT)
+    store.tenant(TENANT).insert(map(arrival, late))
     drained(sent)
     assert hook.taken() == wanted + [each["_id"] for each in late]
 
@@ -263,7 +265,7 @@ def test_a_private_destination_is_not_connected_to_whatever_it_is_called(store, 
 
 
 def changes(store: Store) -> Any:
-    return store.changes(Everything(), TENANT, after=0, limit=100).changes
+    return store.tenant(TENANT).changes(Everything(), after=0, limit=100).changes
 
 
 class Collector:

@@ -28,7 +28,7 @@ LONG = 60
 def house(tmp_path) -> Iterator[Application]:
     with compose.build(settings.read({}, store=str(tmp_path)), clock=lambda: NOW) as opened:
         for scope in (ONE, OTHER):
-            opened.services.store.insert([arrival(record(number)) for number in range(10)], scope)
+            opened.services.store.tenant(scope).insert([arrival(record(number)) for number in range(10)])
         yield opened
 
 
@@ -45,16 +45,15 @@ class Stopped:
 
     def __init__(self, house: Application, monkeypatch: pytest.MonkeyPatch, *, scope: Scope = ONE) -> None:
         self.there, self.go_on = threading.Event(), threading.Event()
-        store = house.services.store
-        whole = store.delete
+        tenant = house.services.store.tenant(scope)
+        whole = tenant.delete
 
-        def delete(predicate: Any, within: Scope) -> int:
-            if within == scope:
-                self.there.set()
-                assert self.go_on.wait(LONG)
-            return whole(predicate, within)
+        def delete(predicate: Any) -> int:
+            self.there.set()
+            assert self.go_on.wait(LONG)
+            return whole(predicate)
 
-        monkeypatch.setattr(store, "delete", delete, raising=False)
+        monkeypatch.setattr(tenant, "delete", delete, raising=False)
 
 
 def begun(call: Callable[[], object]) -> threading.Thread:
@@ -134,7 +133,7 @@ def test_an_error_is_told_without_the_systems_own_text(
     def delete(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr(house.services.store, "delete", delete, raising=False)
+    monkeypatch.setattr(house.services.store.tenant(ONE), "delete", delete, raising=False)
     retention = house.services.retention
     retention.add(Rule("r", "x", DELETE, {"date": {"lte": NOW}}, 0, owner="", changed=NOW), ONE)
     (applied,) = retention.apply(ONE, really=True)
@@ -169,7 +168,7 @@ def test_rules_are_applied_once_an_hour_however_often_deletions_wake_the_thread(
             done.set()
         return []
 
-    monkeypatch.setattr(services.store, "tenants", tenants, raising=False)
+    monkeypatch.setattr(services.store, "tenants_to_compact", tenants, raising=False)
     monkeypatch.setattr(retention.rules, "tenants", lambda: applied.append(wakes[0]) or [])
     retention.begin()
     assert done.wait(LONG)

@@ -16,6 +16,7 @@ from casbah.audit.trail import ACTS
 from casbah.errors import ClusterUnreachableError, UnwritableError
 from casbah.ingest.apps import CASBAH
 from casbah.retention.deletion import DAY
+from casbah.store.embedded.tenant import EmbeddedTenant
 from making import NOW, record
 from scenarios.inprocess import Asker
 
@@ -216,17 +217,19 @@ def test_the_filter_is_in_the_act_whole_however_long_it_is(ask):
 KILLED = """
 import os, signal, sys
 from casbah import compose, settings
+from casbah.activity.scope import Scope
 from scenarios.inprocess import Asker
 
 with compose.build(settings.read({}, store=sys.argv[1])) as house:
-    delete = house.services.store.delete
+    tenant = house.services.store.tenant(Scope("default"))
+    delete = tenant.delete
 
     def killed(*arguments):
         if sys.argv[2] == "after":
             delete(*arguments)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    house.services.store.delete = killed
+    tenant.delete = killed
     Asker(house.app, house.local_key)("POST", "/api/ext/v1/activities/delete",
         b'{"filters": {"user.username": {"eq": ["bob"]}}, "dryRun": false}')
 """
@@ -247,12 +250,12 @@ def test_a_deletion_that_is_killed_leaves_its_act(opening, tmp_path, when: str, 
     assert begun["result"]["deleted"] == 10
 
 
-def test_nothing_is_deleted_where_its_act_cannot_be_stored(house, ask, monkeypatch):
+def test_nothing_is_deleted_where_its_act_cannot_be_stored(ask, monkeypatch):
     def away(*_: Any, **__: Any) -> None:
         raise ClusterUnreachableError("the cluster is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(house.services.store, "insert_soon", away)
+        patched.setattr(EmbeddedTenant, "insert_soon", away)
         assert ask("POST", DELETE, json.dumps({"filters": BOB, "dryRun": False}).encode()).status == 503
     assert post(ask, "/api/v1/activities/count/", filters=BOB)["total"] == 10
 
@@ -263,8 +266,8 @@ def test_a_full_disk_does_not_keep_from_deleting_and_the_acts_follow(house, ask,
 
     monkeypatch.setattr("casbah.audit.trail._SECONDS", 0.01)
     with monkeypatch.context() as patched:
-        patched.setattr(house.services.store, "insert_soon", full)
-        patched.setattr(house.services.store, "insert", full)
+        patched.setattr(EmbeddedTenant, "insert_soon", full)
+        patched.setattr(EmbeddedTenant, "insert", full)
         assert post(ask, DELETE, filters=BOB, dryRun=False)["deleted"] == 10
     logged = [each.getMessage() for each in caplog.records if "is not in the log of activities" in each.getMessage()]
     assert ["begin_delete_activities" in each for each in logged] == [True, False]
@@ -301,7 +304,7 @@ def test_every_hold_counts_and_not_the_first_alone(ask, clock, way: str):
 
 def test_enriching_again_leaves_acts_as_they_are(house, ask):
     before = acts(ask)
-    total = house.services.store.count(ACTS, TENANT)
+    total = house.services.store.tenant(TENANT).count(ACTS)
     done = post(ask, "/api/ext/v1/activities/enrich", everything=True)
     assert (total, done["examined"]) == (1, 20)
     assert acts(ask)[: len(before)] == before

@@ -116,7 +116,7 @@ The numbers are those of the files in `scenarios/`.
 {sections}
 ## Where Casbah differs from MDCA on purpose
 
-What MDCA does is told as far as it is public. `casbah serve --mimic mdca` is as narrow as MDCA where that is known, for those who
+What MDCA does is told as far as it is public. `casbah serve --mimic mdca` is as narrow as MDCA where that is known, for people who
 test clients.
 
 | MDCA | Casbah | Why | Shown by |

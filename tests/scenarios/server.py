@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import NoReturn
 
@@ -42,12 +41,12 @@ def _without_room(house: Application) -> None:
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    house.services.store._writers._writer = full  # type: ignore[attr-defined]
+    house.services.store._shared.writers._writer = full  # type: ignore[attr-defined]
 
 
 def _read_only(house: Application) -> None:
     """What a store says whose folder could not be written to when it was opened."""
-    house.services.store._shadow = TemporaryDirectory()  # type: ignore[attr-defined]
+    object.__setattr__(house.services.store._shared, "read_only", True)  # type: ignore[attr-defined]
 
 
 def _cluster_away(house: Application) -> None:
@@ -56,8 +55,7 @@ def _cluster_away(house: Application) -> None:
     def away(*_: object, **__: object) -> NoReturn:
         raise ClusterUnreachableError("it is not there")
 
-    for name in ("insert", "insert_soon", "find", "scan", "count", "fetch", "high_water_mark"):
-        setattr(house.services.store, name, away)
+    house.services.store.tenant = away  # type: ignore[method-assign]
 
 
 def _on_a_cluster(house: Application) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from casbah import settings
+from casbah.activity.scope import Scope
 from casbah.errors import UnwritableError
 from casbah.identity.authenticator import Authenticator
 from casbah.identity.failed_sign_ins import FailedSignIns
@@ -166,11 +167,12 @@ def test_what_cannot_be_stored_is_said_where_it_was_brought(served, error, statu
     with served.client() as http:
         assert http.post(LIST, json={}).status_code == 200
         store = served.application.services.store
-        kept, store._tenants.get("default").insert = store._tenants.get("default").insert, refuse
+        tenant = store.tenant(Scope("default"))
+        kept, tenant.insert_soon = tenant.insert_soon, refuse
         answer = http.post(INGEST, json=record(HELD))
         assert (answer.status_code, answer.headers.get("retry-after")) == (status, "5" if status == 503 else None)
         assert says in answer.json()["detail"]
-        store._tenants.get("default").insert = kept
+        tenant.insert_soon = kept
         assert http.post(INGEST, json=record(HELD)).json()["stored"] == 1
         served.await_passed(1)
 
@@ -182,7 +184,7 @@ def test_what_the_writing_thread_raises_is_said_too(served, monkeypatch):
         def fail(*_, **__):
             raise UnwritableError
 
-        monkeypatch.setattr(served.application.services.store._writers, "write", fail)
+        monkeypatch.setattr(served.application.services.store._shared.writers, "write", fail)
         assert http.post(INGEST, json=record(HELD)).status_code == 503
         monkeypatch.undo()
         assert http.post(INGEST, json=record(HELD)).json()["stored"] == 1

@@ -30,13 +30,13 @@ def opened(folder: Path) -> EmbeddedStore:
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    store.insert([arrival(record(n, timestamp=NOW - n * 10**9)) for n in range(30)], TENANT)
-    before = store.find(query(), TENANT)
+    store.tenant(TENANT).insert([arrival(record(n, timestamp=NOW - n * 10**9)) for n in range(30)])
+    before = store.tenant(TENANT).find(query())
     store.close()
     again = opened(tmp_path)
-    assert again.find(query(), TENANT) == before
-    again.insert([arrival(record(99, timestamp=NOW + 5)), arrival(record(98, timestamp=NOW + 5))], TENANT)
-    names = [json.loads(each)["_id"] for each in again.find(query(limit=2), TENANT).records]
+    assert again.tenant(TENANT).find(query()) == before
+    again.tenant(TENANT).insert([arrival(record(99, timestamp=NOW + 5)), arrival(record(98, timestamp=NOW + 5))])
+    names = [json.loads(each)["_id"] for each in again.tenant(TENANT).find(query(limit=2)).records]
     assert names == ["activity-98", "activity-99"]
     again.close()
 
@@ -95,9 +95,9 @@ def test_signs_mean_themselves_where_the_terms_are_too_many_to_be_listed(
     others = ["axb", "aab", "ab", "a", "b", "a5b"]
     agents = [*others, *(f"a{sign}b" for sign in SIGNS)]
     store = opened(tmp_path)
-    store.insert([arrival(record(n, device={"userAgent": agent})) for n, agent in enumerate(agents)], TENANT)
+    store.tenant(TENANT).insert([arrival(record(n, device={"userAgent": agent})) for n, agent in enumerate(agents)])
     for number, sign in enumerate(SIGNS, len(others)):
-        found = store.find(query({"userAgent.userAgent": {operator: f"a{sign}b"}}), TENANT)
+        found = store.tenant(TENANT).find(query({"userAgent.userAgent": {operator: f"a{sign}b"}}))
         assert ids(found.records) == [f"activity-{number}"], sign
     store.close()
 
@@ -109,14 +109,14 @@ def test_patterns_of_any_length(tmp_path: Path, letters: str, size: int) -> None
     text = (letters * size)[:size]
     agents = [text, f"{text}z", f"z{text}", f"z{text}z", text[1:], f"{text[:-1]}-", "-", None]
     store = opened(tmp_path)
-    store.insert([arrival(record(n, device={"userAgent": agent})) for n, agent in enumerate(agents)], TENANT)
+    store.tenant(TENANT).insert([arrival(record(n, device={"userAgent": agent})) for n, agent in enumerate(agents)])
     for operator, holds in (
         ("contains", lambda agent: text in agent),
         ("startswith", lambda agent: agent.startswith(text)),
         ("endswith", lambda agent: agent.endswith(text)),
         ("eq", lambda agent: agent == text),
     ):
-        found = store.find(query({"userAgent.userAgent": {operator: text}}), TENANT)
+        found = store.tenant(TENANT).find(query({"userAgent.userAgent": {operator: text}}))
         expected = [f"activity-{n}" for n, agent in enumerate(agents) if agent and holds(agent)]
         assert ids(found.records) == expected, operator
     store.close()
@@ -124,7 +124,7 @@ def test_patterns_of_any_length(tmp_path: Path, letters: str, size: int) -> None
 
 def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(tmp_path)
-    store.insert([arrival(record(1))], TENANT)
+    store.tenant(TENANT).insert([arrival(record(1))])
     whole = intake_module.document
 
     def breaks(entry: Prepared, sequence: SequenceNumber, **keys: Any) -> str:
@@ -137,12 +137,12 @@ def test_a_failed_write_stores_nothing_and_hinders_nobody(tmp_path: Path, monkey
     caught = []
     for _ in range(2):  # The error is kept, and with it all that its traceback holds.
         try:
-            store.insert(batch, TENANT)
+            store.tenant(TENANT).insert(batch)
         except RuntimeError as error:
             caught.append(error)
     monkeypatch.undo()
     assert len(caught) == 1  # The numbers went on: the second time it is another one that breaks, if any.
-    assert store.find(query(), TENANT).total == 4
+    assert store.tenant(TENANT).find(query()).total == 4
     store.close()
 
 
@@ -151,7 +151,7 @@ def test_more_than_a_sort_key_can_tell_apart_is_refused_not_lost(
 ) -> None:
     store = opened(tmp_path)
     monkeypatch.setattr(sequence, "MOST_TIES", 3)
-    done = store.insert([arrival(record(n, created=NOW)) for n in range(5)], TENANT)
+    done = store.tenant(TENANT).insert([arrival(record(n, created=NOW)) for n in range(5)])
     assert (done.stored, done.duplicates, [position for position, _ in done.refused]) == (3, 0, [3, 4])
-    assert store.find(query(), TENANT).total == 3
+    assert store.tenant(TENANT).find(query()).total == 3
     store.close()

@@ -35,7 +35,7 @@ def test_a_page_amid_commits_is_one_moment_of_the_store(owner):
     def write():
         for n in range(400):
             when = NOW + n + ((n // 50) << PERIOD_BITS)
-            owner.insert([arrival(record(n, timestamp=when, created=NOW + n))], TENANT)
+            owner.tenant(TENANT).insert([arrival(record(n, timestamp=when, created=NOW + n))])
         done.set()
 
     with follower(owner) as store:
@@ -44,20 +44,22 @@ def test_a_page_amid_commits_is_one_moment_of_the_store(owner):
         seen = 0
         while not done.is_set():
             for sort in ("date", "created"):
-                page = store.find(query(sortField=sort), TENANT)
+                page = store.tenant(TENANT).find(query(sortField=sort))
                 assert page.total >= seen
                 seen = page.total
                 wanted = [f"activity-{n}" for n in range(page.total - 1, max(-1, page.total - 101), -1)]
                 assert ids(page.records) == wanted
         writing.join()
-        assert store.count(query().predicate, TENANT) == 400
+        assert store.tenant(TENANT).count(query().predicate) == 400
 
 
 def test_records_are_read_with_dictionaries_trained_since(owner):
     with follower(owner) as store:
         for start in range(0, 2_000, 200):
-            owner.insert([arrival(record(n, text=f"some {n} text" * 9)) for n in range(start, start + 200)], TENANT)
-            assert ids(store.find(query(limit=100, skip=start), TENANT).records) == [
+            owner.tenant(TENANT).insert(
+                [arrival(record(n, text=f"some {n} text" * 9)) for n in range(start, start + 200)]
+            )
+            assert ids(store.tenant(TENANT).find(query(limit=100, skip=start)).records) == [
                 f"activity-{n}" for n in range(start, start + 100)
             ]
 
@@ -66,35 +68,35 @@ def test_what_has_not_changed_is_not_asked_for(owner):
     asked = []
     state = owner.state
     owner.state = lambda tenant: asked.append(tenant) or state(tenant)
-    owner.insert([arrival(record(1))], TENANT)
+    owner.tenant(TENANT).insert([arrival(record(1))])
     with follower(owner) as store:
         for _ in range(5):
-            assert store.find(query(), TENANT).total == 1
+            assert store.tenant(TENANT).find(query()).total == 1
         first = len(asked)
-        owner.insert([arrival(record(2))], TENANT)
-        assert store.fetch("activity-2", TENANT) is not None
+        owner.tenant(TENANT).insert([arrival(record(2))])
+        assert store.tenant(TENANT).fetch("activity-2") is not None
         assert (first, len(asked)) == (2, 4)
 
 
 def test_scans_leave_little_behind(owner, monkeypatch):
     monkeypatch.setattr(following, "MOST_HANDED_OUT", 100)
-    owner.insert([arrival(record(n)) for n in range(300)], TENANT)
+    owner.tenant(TENANT).insert([arrival(record(n)) for n in range(300)])
     with follower(owner) as store:
         for _ in range(3):
-            assert len(list(store.scan(query(isScan=True, limit=300), TENANT).records)) == 300
-        store.count(query().predicate, TENANT)
+            assert len(list(store.tenant(TENANT).scan(query(isScan=True, limit=300)).records)) == 300
+        store.tenant(TENANT).count(query().predicate)
         assert [partition.searcher.handed_out for partition in store._tenants.get("default")._partitions.values()] == [
             0
         ]
 
 
 def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
-    owner.insert([arrival(record(n)) for n in range(50)], TENANT)
+    owner.tenant(TENANT).insert([arrival(record(n)) for n in range(50)])
     with follower(owner) as store:
-        assert store.find(query(), TENANT).total == 50
+        assert store.tenant(TENANT).find(query()).total == 50
         before = store._tenants.get("default")._partitions[NOW >> PERIOD_BITS].searcher.name
-        owner.delete(query({"activity.id": {"eq": "activity-7"}}).predicate, TENANT)
-        while owner.compact(TENANT):
+        owner.tenant(TENANT).delete(query({"activity.id": {"eq": "activity-7"}}).predicate)
+        while owner.tenant(TENANT).compact():
             pass
         store.keep_up()
         assert store._tenants.get("default")._partitions[NOW >> PERIOD_BITS].searcher.name != before
@@ -103,28 +105,28 @@ def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
 def test_it_deletes_nothing_and_ends(owner):
     store = FollowingStore(owner.followed, owner, cache=1_000_000)
     with pytest.raises(NotImplementedError):
-        store.delete(query().predicate, TENANT)
+        store.tenant(TENANT).delete(query().predicate)
     store.close()
     with pytest.raises(StoreClosedError):
-        store.find(query(), TENANT)
+        store.tenant(TENANT).find(query())
     with pytest.raises(StoreClosedError):
-        store.insert([arrival(record(1))], TENANT)
+        store.tenant(TENANT).insert([arrival(record(1))])
 
 
 @pytest.mark.parametrize("change", ["more", "fewer"])
 def test_after_a_scan_totals_and_pages_are_of_one_moment(owner, monkeypatch, change):
     """What the owner has committed and not yet told of may be found when files are opened anew."""
     monkeypatch.setattr(following, "MOST_HANDED_OUT", 100)
-    owner.insert([arrival(record(n)) for n in range(300)], TENANT)
+    owner.tenant(TENANT).insert([arrival(record(n)) for n in range(300)])
     with follower(owner) as store:
-        assert store.find(query(), TENANT).total == 300
-        assert len(list(store.scan(query(isScan=True, limit=300), TENANT).records)) == 300
+        assert store.tenant(TENANT).find(query()).total == 300
+        assert len(list(store.tenant(TENANT).scan(query(isScan=True, limit=300)).records)) == 300
         monkeypatch.setattr(SharedCount, "add", lambda _: None)
         if change == "more":
-            owner.insert([arrival(record(n, timestamp=NOW + n)) for n in range(300, 310)], TENANT)
+            owner.tenant(TENANT).insert([arrival(record(n, timestamp=NOW + n)) for n in range(300, 310)])
         else:
-            owner.delete(query({"activity.id": {"eq": [f"activity-{n}" for n in range(50)]}}).predicate, TENANT)
+            owner.tenant(TENANT).delete(query({"activity.id": {"eq": [f"activity-{n}" for n in range(50)]}}).predicate)
         held = 310 if change == "more" else 250
-        pages = [store.find(query(skip=skip), TENANT) for skip in (0, 100, 200, 300)]
+        pages = [store.tenant(TENANT).find(query(skip=skip)) for skip in (0, 100, 200, 300)]
         assert {page.total for page in pages} == {held}
         assert sum(len(page.records) for page in pages) == held

@@ -52,7 +52,7 @@ def together(store, held, first, batches):
 
     def insert(batch):
         try:
-            return store.insert(batch, TENANT)
+            return store.tenant(TENANT).insert(batch)
         except Exception as error:  # noqa: BLE001  what is raised is the answer
             return error
 
@@ -60,7 +60,7 @@ def together(store, held, first, batches):
         leading = pool.submit(insert, first)
         assert begun.wait(30)
         following = [pool.submit(insert, batch) for batch in batches]
-        intake = store._tenant(TENANT)._write_queue
+        intake = store.tenant(TENANT)._write_queue
         while len(intake._groups.waiting) < len(batches):
             assert not any(each.done() for each in following), "told before it was on disk"
         release.set()
@@ -71,13 +71,13 @@ def test_those_who_wait_share_one_commit(store, held):
     first, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 21)])
     assert (first, set(rest)) == (Inserted(1, 0), {Inserted(1, 0)})
     assert held[2] == [1, 20]
-    assert store.find(query(limit=100), TENANT).total == 21
+    assert store.tenant(TENANT).find(query(limit=100)).total == 21
 
 
 def test_the_same_event_in_batches_that_share_a_commit_is_stored_once(store, held):
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(1)), arrival(record(0))] for _ in range(9)])
     assert sorted(rest, key=lambda each: each.stored) == [Inserted(0, 2)] * 8 + [Inserted(1, 1)]
-    assert store.find(query(), TENANT).total == 2
+    assert store.tenant(TENANT).find(query()).total == 2
 
 
 def test_one_id_with_two_bodies_in_batches_that_share_a_commit_is_two_activities(store, held):
@@ -87,7 +87,7 @@ def test_one_id_with_two_bodies_in_batches_that_share_a_commit_is_two_activities
     assert sum(answer.stored for answer in rest) == 2
     assert sum(answer.duplicates for answer in rest) == 2
     expected = {"i_1_x", f"i_1_x~{two.digest[:8]}", f"i_1_x~{three.digest[:8]}"}
-    assert set(ids(store.find(query(), TENANT).records)) == expected
+    assert set(ids(store.tenant(TENANT).find(query()).records)) == expected
 
 
 def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch)
     _, (bad, *good) = together(store, held, [arrival(record(0))], batches)
     assert isinstance(bad, RuntimeError)
     assert sum(each.stored for each in good) == 3, "what the bad batch brought is not taken for stored"
-    assert store.find(query(), TENANT).total == 4
+    assert store.tenant(TENANT).find(query()).total == 4
 
 
 def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypatch):
@@ -121,7 +121,7 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
     assert first == Inserted(1, 0)
     assert [type(each) for each in rest] == [OSError] * 5
     monkeypatch.undo()
-    assert [store.insert([arrival(record(n))], TENANT) for n in range(1, 6)] == [Inserted(1, 0)] * 5
+    assert [store.tenant(TENANT).insert([arrival(record(n))]) for n in range(1, 6)] == [Inserted(1, 0)] * 5
 
 
 def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeypatch):
@@ -138,22 +138,22 @@ def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeyp
     monkeypatch.setattr(Writers, "write", fails)
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 10)])
     assert sorted(type(each).__name__ for each in rest) == ["Inserted"] * 6 + ["OSError"] * 3
-    assert store.find(query(), TENANT).total == 7
+    assert store.tenant(TENANT).find(query()).total == 7
 
 
 def test_a_batch_that_waited_until_the_store_was_closed_is_not_written(tmp_path):
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    intake = store._tenant(TENANT)._write_queue
+    intake = store.tenant(TENANT)._write_queue
     with ThreadPoolExecutor(1) as pool:
         with intake._writing:
-            waiting = pool.submit(store.insert, [arrival(record(1))], TENANT)
+            waiting = pool.submit(store.tenant(TENANT).insert, [arrival(record(1))])
             while not intake._groups.waiting:
                 pass
             store.close()
         with pytest.raises(StoreClosedError):
             waiting.result()
     again = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    assert again.find(query(), TENANT).total == 0
+    assert again.tenant(TENANT).find(query()).total == 0
     again.close()
 
 
@@ -167,13 +167,13 @@ def test_large_batches_do_not_share(store, held, monkeypatch):
 
 def test_many_threads_at_once_lose_and_double_nothing(store):
     def work(number):
-        return [store.insert([arrival(record(n)), arrival(record(number))], TENANT) for n in range(60)]
+        return [store.tenant(TENANT).insert([arrival(record(n)), arrival(record(number))]) for n in range(60)]
 
     with ThreadPoolExecutor(8) as pool:
         answers = [each for result in pool.map(work, range(100, 108)) for each in result]
     assert sum(answer.stored for answer in answers) == 68
     assert sum(answer.stored + answer.duplicates for answer in answers) == 8 * 60 * 2
-    assert store.find(query(), TENANT).total == 68
+    assert store.tenant(TENANT).find(query()).total == 68
 
 
 class Panic(BaseException):
@@ -191,9 +191,9 @@ def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
     monkeypatch.setattr(intake_module._KnownKeys, "add", panics)
     with pytest.raises(Panic):
         together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in (1, 2, 3)])
-    assert store._tenant(TENANT)._write_queue._groups.waiting == deque()
+    assert store.tenant(TENANT)._write_queue._groups.waiting == deque()
     monkeypatch.undo()
-    assert store.insert([arrival(record(n)) for n in (1, 2, 3)], TENANT) == Inserted(3, 0)
+    assert store.tenant(TENANT).insert([arrival(record(n)) for n in (1, 2, 3)]) == Inserted(3, 0)
 
 
 def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypatch):
@@ -204,7 +204,7 @@ def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypat
     _, (refused, stored) = together(store, held, [arrival(full)], [[arrival(same)], [arrival(later)]])
     assert len(refused.refused) == 1
     assert stored == Inserted(1, 0), "not a duplicate of what was refused"
-    assert store.fetch(record(1)["_id"], TENANT) is not None
+    assert store.tenant(TENANT).fetch(record(1)["_id"]) is not None
 
 
 def test_commits_that_fail_use_up_no_place_in_a_moment(store, monkeypatch):
@@ -218,26 +218,26 @@ def test_commits_that_fail_use_up_no_place_in_a_moment(store, monkeypatch):
         broken.setattr(Writers, "write", fails)
         for _ in range(3):
             with pytest.raises(OSError, match="No space"):
-                store.insert(batch, TENANT)
-    assert store.insert(batch, TENANT) == Inserted(3, 0)
+                store.tenant(TENANT).insert(batch)
+    assert store.tenant(TENANT).insert(batch) == Inserted(3, 0)
 
 
 def test_what_is_on_disk_though_its_call_failed_is_not_stored_again(store, monkeypatch):
-    store.insert([arrival(record(0))], TENANT)
+    store.tenant(TENANT).insert([arrival(record(0))])
 
     def fails(*_):
         raise OSError(24, "Too many open files")
 
-    before = store.high_water_mark(TENANT)
+    before = store.tenant(TENANT).high_water_mark()
 
     with monkeypatch.context() as broken:
         broken.setattr(Partition, "refresh", fails)
         with pytest.raises(OSError, match="Too many"):
-            store.insert([arrival(record(1))], TENANT)
+            store.tenant(TENANT).insert([arrival(record(1))])
     assert (
-        store.high_water_mark(TENANT) == before
+        store.tenant(TENANT).high_water_mark() == before
     )  # It may be there, so that whoever follows what is stored waits for it.
-    assert store.insert([arrival(record(1))], TENANT) == Inserted(0, 1)
-    found = store.changes(query().predicate, TENANT, after=before, limit=10)
+    assert store.tenant(TENANT).insert([arrival(record(1))]) == Inserted(0, 1)
+    found = store.tenant(TENANT).changes(query().predicate, after=before, limit=10)
     assert [each["_id"] for each in map(json.loads, (change.record for change in found.changes))] == ["activity-1"]
-    assert store.find(query(), TENANT).total == 2
+    assert store.tenant(TENANT).find(query()).total == 2

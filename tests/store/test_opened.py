@@ -16,7 +16,7 @@ from casbah.store.embedded import store as store_module
 from casbah.store.embedded.following import FollowingStore
 from casbah.store.embedded.lazy_registry import LazyRegistry
 from casbah.store.embedded.store import EmbeddedStore
-from casbah.store.embedded.tenant import Tenant
+from casbah.store.embedded.tenant import EmbeddedTenant
 from making import NOW, arrival, query, record
 from scenarios.inprocess import send
 
@@ -29,13 +29,13 @@ def slow(monkeypatch):
     """Opening the tenant `slow` waits for `release`; how often it was begun."""
     release, begun = threading.Event(), []
 
-    def opening(folder, **keys):
+    def opening(folder, shared):
         if folder.name == SLOW.tenant:
             begun.append(folder)
             assert release.wait(30)
-        return Tenant(folder, **keys)
+        return EmbeddedTenant(folder, shared)
 
-    monkeypatch.setattr(store_module, "Tenant", opening)
+    monkeypatch.setattr(store_module, "EmbeddedTenant", opening)
     yield release, begun
     release.set()
 
@@ -44,19 +44,19 @@ def slow(monkeypatch):
 def folder(tmp_path):
     with closing(EmbeddedStore(tmp_path, clock=lambda: NOW)) as store:
         for scope in (SLOW, QUICK):
-            store.insert([arrival(record(1))], scope)
+            store.tenant(scope).insert([arrival(record(1))])
     return tmp_path
 
 
 def test_a_slow_tenant_holds_up_no_other(folder, slow) -> None:
     release, begun = slow
     with closing(EmbeddedStore(folder, clock=lambda: NOW)) as store, ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(store.find, query(), SLOW) for _ in range(3)]
-        stored = store.insert_soon([arrival(record(2))], SLOW)
+        waiting = [pool.submit(lambda: store.tenant(SLOW).find(query())) for _ in range(3)]
+        stored = pool.submit(lambda: store.tenant(SLOW).insert([arrival(record(2))]))
         while not begun:
             time.sleep(0.01)
-        assert store.find(query(), QUICK).total == 1
-        assert store.insert([arrival(record(2))], QUICK).stored == 1
+        assert store.tenant(QUICK).find(query()).total == 1
+        assert store.tenant(QUICK).insert([arrival(record(2))]).stored == 1
         assert not any(each.done() for each in (*waiting, stored))
         release.set()
         assert stored.result().stored == 1
@@ -141,7 +141,7 @@ def test_a_follower_opens_each_tenant_by_itself(folder) -> None:
         release = threading.Event()
 
         class Owner:
-            insert_soon = owner.insert_soon
+            tenant = staticmethod(owner.tenant)
 
             def state(self, name: str):
                 if name == SLOW.tenant:
@@ -150,9 +150,9 @@ def test_a_follower_opens_each_tenant_by_itself(folder) -> None:
 
         with closing(FollowingStore(owner.followed, Owner(), cache=1_000_000)) as store:
             opening = store.opening(SLOW)
-            assert store.find(query(), QUICK).total == 1
+            assert store.tenant(QUICK).find(query()).total == 1
             assert store.opening(QUICK) is None
             assert not opening.done()
             release.set()
             opening.result()
-            assert store.find(query(), SLOW).total == 1
+            assert store.tenant(SLOW).find(query()).total == 1

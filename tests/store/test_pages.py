@@ -78,7 +78,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     records = [made(number, chance) for number in range(COUNT)]
     store = EmbeddedStore(tmp_path_factory.mktemp("pages"), clock=lambda: NOW)
     for start in range(0, COUNT, 1_250):
-        assert store.insert([arrival(each) for each in records[start : start + 1_250]], TENANT).stored == 1_250
+        assert store.tenant(TENANT).insert([arrival(each) for each in records[start : start + 1_250]]).stored == 1_250
     yield Filled(store, records)
     store.close()
 
@@ -124,7 +124,7 @@ def test_pages_are_those_of_a_plain_walk(
     order = {"sortField": sort, "sortDirection": "desc" if descending else "asc"}
     expected = filled.expected(query(FILTERS[name], **order))
     for skip in (0, 7, 49, 51, 200, len(expected) // 2, max(0, len(expected) - 3), len(expected)):
-        page = filled.store.find(query(FILTERS[name], skip=skip, limit=10, **order), TENANT)
+        page = filled.store.tenant(TENANT).find(query(FILTERS[name], skip=skip, limit=10, **order))
         assert (page.total, ids(page.records)) == (len(expected), expected[skip : skip + 10]), skip
 
 
@@ -136,7 +136,7 @@ def test_any_window_of_time_holds_what_lies_in_it(filled: Filled, sort: str) -> 
     for _ in range(150):
         start, end = sorted(chance.choice(moments) + chance.choice((-1, 0, 1)) for _ in range(2))
         app = {} if chance.random() < 0.5 else {"service": {"eq": 11161}}
-        found = filled.store.count(query({sort: {"gte": start, "lte": end}, **app}).predicate, TENANT)
+        found = filled.store.tenant(TENANT).count(query({sort: {"gte": start, "lte": end}, **app}).predicate)
         assert found == sum(
             start <= each[key] <= end and (not app or each["appId"] == 11161) for each in filled.records
         )
@@ -152,15 +152,15 @@ def test_short_cuts_are_taken(filled: Filled, monkeypatch) -> None:
     monkeypatch.setattr(
         asked_module, "_window", lambda *given, **named: windows.append(windows_of(*given, **named)) or windows[-1]
     )
-    filled.store._cache.clear()
+    filled.store._shared.cache.clear()
     for name in ("none", "app", "several apps", "country neq", "no country", "not admin", "agent contains", "word"):
-        filled.store.find(query(FILTERS[name], limit=10), TENANT)
+        filled.store.tenant(TENANT).find(query(FILTERS[name], limit=10))
     assert counted == [], "these totals follow from what is known of terms"
     assert len([window for window in windows if window is not None]) >= 8
 
 
 def test_a_query_asked_again_is_not_counted_again(filled: Filled, monkeypatch) -> None:
     asked = query(FILTERS["two words"], limit=10)
-    total = filled.store.find(asked, TENANT).total
+    total = filled.store.tenant(TENANT).find(asked).total
     monkeypatch.setattr(PartitionSearcher, "matching", lambda *_: pytest.fail("it is known"))
-    assert filled.store.find(asked, TENANT).total == total
+    assert filled.store.tenant(TENANT).find(asked).total == total

@@ -101,15 +101,15 @@ def test_a_store_learns_as_it_grows(tmp_path, monkeypatch):
     monkeypatch.setattr(record_codec, "SAMPLES", 300)
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
     for start in range(0, 900, 300):
-        store.insert([arrival(json.loads(like(number))) for number in range(start, start + 300)], TENANT)
+        store.tenant(TENANT).insert([arrival(json.loads(like(number))) for number in range(start, start + 300)])
     assert [each.name for each in tmp_path.glob("tenants/default/dictionaries/*")] == ["0000.zdict"]
     store.close()
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    records = store.scan(query(isScan=True, limit=5_000), TENANT).records
+    records = store.tenant(TENANT).scan(query(isScan=True, limit=5_000)).records
     assert sorted(map(json.loads, records), key=lambda made: -made["timestamp"]) == [
         json.loads(like(n)) for n in range(900)
     ]
-    assert ids([store.fetch("activity-850", TENANT) or b"{}"]) == ["activity-850"]
+    assert ids([store.tenant(TENANT).fetch("activity-850") or b"{}"]) == ["activity-850"]
     store.close()
 
 

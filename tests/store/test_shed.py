@@ -18,7 +18,7 @@ TENANT = Scope("default")
 def walked(store: EmbeddedStore) -> list[str]:
     asked, found = query(isScan=True), []
     while True:
-        page = store.scan(asked, TENANT)
+        page = store.tenant(TENANT).scan(asked)
         found += ids(page.records)
         if page.boundary is None:
             return found
@@ -29,20 +29,20 @@ def walked(store: EmbeddedStore) -> list[str]:
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(partitions, "MOST_HANDED_OUT", 600)
     opened = EmbeddedStore(tmp_path, clock=lambda: NOW)
-    opened.insert([arrival(record(n, timestamp=NOW - n * 1_000)) for n in range(4_000)], TENANT)
+    opened.tenant(TENANT).insert([arrival(record(n, timestamp=NOW - n * 1_000)) for n in range(4_000)])
     yield opened
     opened.close()
 
 
 def test_the_engine_begins_anew_after_so_many_records(store: EmbeddedStore):
-    before = {searcher.tantivy_searcher for searcher in store._tenant(TENANT)._partitions.searchers()}
+    before = {searcher.tantivy_searcher for searcher in store.tenant(TENANT)._partitions.searchers()}
     expected = [f"activity-{n}" for n in range(4_000)]
     assert walked(store) == expected
-    store._writing.submit(lambda: None).result()
-    after = store._tenant(TENANT)._partitions.searchers()
+    store._shared.writing.submit(lambda: None).result()
+    after = store.tenant(TENANT)._partitions.searchers()
     assert not before & {searcher.tantivy_searcher for searcher in after}
     assert max(searcher.handed_out for searcher in after) <= 600 + 1_000
-    assert store.find(query({"date": {"gte": [NOW - 5_500]}}), TENANT).total == 6
+    assert store.tenant(TENANT).find(query({"date": {"gte": [NOW - 5_500]}})).total == 6
 
 
 def test_scans_beside_storing_and_deleting_stay_right(store: EmbeddedStore):
@@ -52,8 +52,8 @@ def test_scans_beside_storing_and_deleting_stay_right(store: EmbeddedStore):
         for n in itertools.count(5_000):
             if done.is_set():
                 return
-            store.insert([arrival(record(n, timestamp=NOW + n))], TENANT)
-            store.delete(query({"activity.id": {"eq": [f"activity-{n}"]}}).predicate, TENANT)
+            store.tenant(TENANT).insert([arrival(record(n, timestamp=NOW + n))])
+            store.tenant(TENANT).delete(query({"activity.id": {"eq": [f"activity-{n}"]}}).predicate)
 
     prepare_pool = threading.Thread(target=disturb)
     prepare_pool.start()

@@ -35,7 +35,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, App
     """The URL and the house of a server with real activities, and made-up ones of the last months."""
     found = [*sample_activities(), *made_up_activities(MADE_UP, until_ms=wall_clock())]
     with serving(tmp_path_factory.mktemp("ui")) as (url, house):
-        house.services.store.insert(found, TENANT)
+        house.services.store.tenant(TENANT).insert(found)
         yield url, house
 
 

@@ -64,7 +64,7 @@ def exact(stocked: Any) -> None:
     plain = activity(
         "no-digits", appId=int(APP) - 1, timestamp=wall_clock() - 60_000, user={"userName": "digits@contoso.example"}
     )
-    house.services.store.insert([arrival(made, raw=raw), arrival(plain)], TENANT)
+    house.services.store.tenant(TENANT).insert([arrival(made, raw=raw), arrival(plain)])
 
 
 def search_of(page: Any) -> str:
@@ -142,7 +142,7 @@ def test_copies_have_every_digit(opened: Callable[..., Any], stocked: Any) -> No
     page.get_by_role("button", name="Copy JSON").click()
     page.get_by_text("JSON copied").wait_for()
     copied = page.evaluate("() => navigator.clipboard.readText()")
-    stored = stocked[1].services.store.fetch(EXACT, TENANT)
+    stored = stocked[1].services.store.tenant(TENANT).fetch(EXACT)
     assert RATIO in copied
     assert json.loads(copied, parse_float=str) == json.loads(stored, parse_float=str)
 

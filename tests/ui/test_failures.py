@@ -89,7 +89,7 @@ def test_a_server_that_is_back_answers_again(chromium: Any, tmp_path: Path) -> N
     context.set_default_timeout(15_000)
     page = context.new_page()
     with serving(tmp_path) as (url, house):
-        house.services.store.insert([arrival(activity("one")), arrival(activity("two", appId=1))], TENANT)
+        house.services.store.tenant(TENANT).insert([arrival(activity("one")), arrival(activity("two", appId=1))])
         key, _ = house.services.tokens.create("analyst", tenant=TENANT.tenant)
         page.goto(f"{url}/#token={key}")
         page.get_by_role("button", name="Sign in", exact=True).click()
@@ -145,7 +145,7 @@ def test_the_table_goes_on_after_a_failed_page(opened: Callable[..., Any]) -> No
 
 
 def test_an_activity_that_cannot_be_fetched_is_tried_again(opened: Callable[..., Any], stocked: Any) -> None:
-    stocked[1].services.store.insert([arrival(activity("far-away"))], TENANT)
+    stocked[1].services.store.tenant(TENANT).insert([arrival(activity("far-away"))])
     page = opened(at(OTHER))
     settled(page)
     page.route("**/far-away/", refused)

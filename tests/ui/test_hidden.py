@@ -115,7 +115,7 @@ def tricky(stocked: Any) -> None:
         )
 
     texts = [NAME, HEBREW, *(f"a{character}b" for character in HIDDEN)]
-    house.services.store.insert(map(arrival, (made(number, text) for number, text in enumerate(texts))), TENANT)
+    house.services.store.tenant(TENANT).insert(map(arrival, (made(number, text) for number, text in enumerate(texts))))
 
 
 def test_the_rule_is_that_of_the_categories(opened: Callable[..., Any]) -> None:

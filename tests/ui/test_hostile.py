@@ -47,7 +47,7 @@ def harmful(stocked: Any) -> None:
     many = {"eventObjects": [{"id": f"o{number}", "name": f"object {number}"} for number in range(10_000)]}
     records = [hostile(number, text) for number, text in enumerate((*SCRIPTS, RTL, *ODD))]
     records += [hostile(1_000, "x" * 1_000_000), activity("hostile-many", appId=APP, mainInfo=many)]
-    house.services.store.insert(map(arrival, records), TENANT)
+    house.services.store.tenant(TENANT).insert(map(arrival, records))
 
 
 @pytest.mark.usefixtures("harmful")

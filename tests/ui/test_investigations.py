@@ -54,7 +54,7 @@ def house(stocked: tuple[str, Application]) -> Application:
         act("delete", 10, "DELETE_OBJECT", "FileDeleted", objects=plan),
         act("alert", 0, "LOGIN", "UserLoggedIn", alertIds=["5f0000000000000000000a1e"]),
     ]
-    house.services.store.insert(map(arrival, made), TENANT)
+    house.services.store.tenant(TENANT).insert(map(arrival, made))
     return house
 
 
@@ -110,7 +110,7 @@ def test_everything_an_address_did_in_the_hour_before_an_alert(opened: Callable[
     press(page, ".drawer a:text-is('Same IP address')")
     page.wait_for_function("() => location.search.includes('range')")
     settled(page)
-    at = json.loads(house.services.store.fetch("incident-alert", TENANT))["timestamp"]
+    at = json.loads(house.services.store.tenant(TENANT).fetch("incident-alert"))["timestamp"]
     press(page, ".chip-open:has-text('Date')")
     for end, moment in (("From", at - HOUR), ("Until", at)):
         field = page.locator(f".float label:has-text('{end}') input")

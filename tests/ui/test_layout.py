@@ -100,7 +100,7 @@ def lengthy(stocked: Any) -> None:
         )
         for number in range(6)
     ]
-    house.services.store.insert(map(arrival, made), TENANT)
+    house.services.store.tenant(TENANT).insert(map(arrival, made))
     house.services.tokens.create("service-account-" + "x" * 60, tenant=TENANT.tenant)
 
 

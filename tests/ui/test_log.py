@@ -37,11 +37,11 @@ def test_paging_goes_on_where_the_table_ends_while_events_arrive(opened: Callabl
     stamp = 1_700_000_000_000
     # Many of one moment, so that pages end within it.
     first = [activity(f"p{number}", appId=77, timestamp=stamp + number // 40) for number in range(330)]
-    house.services.store.insert(map(arrival, first), TENANT)
+    house.services.store.tenant(TENANT).insert(map(arrival, first))
     page = opened(at(filters))
     assert total(page) == 330
     late = [activity(f"q{number}", appId=77, timestamp=stamp + 1_000 + number) for number in range(7)]
-    house.services.store.insert(map(arrival, late), TENANT)
+    house.services.store.tenant(TENANT).insert(map(arrival, late))
     page.wait_for_function(
         "() => { document.querySelector('.rest').scrollIntoView(); "
         "return document.querySelectorAll('.log tbody tr').length >= 330 }"

@@ -25,7 +25,7 @@ def clerks(stocked: Any) -> None:
         for user, total in USERS.items()
         for number in range(total)
     ]
-    house.services.store.insert(map(arrival, made), TENANT)
+    house.services.store.tenant(TENANT).insert(map(arrival, made))
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ class Trail:
 
     def keep(self, act: Act, scope: Scope) -> "Future[Inserted]":
         """Store an act; it is on disk once the answer is there."""
-        return self._store.insert_soon([_arrival(act)], scope, urgent=True)
+        return self._store.tenant(scope).insert_soon([_arrival(act)], urgent=True)
 
     def record(self, act: Act, scope: Scope, *, done: bool) -> None:
         """Store an act, whatever the level; on disk on return. `done`: it has happened, so nothing is raised.
@@ -156,7 +156,7 @@ class Trail:
             except ValueError as error:
                 self.lost(act, error)
         try:
-            self._store.insert(activities, scope)
+            self._store.tenant(scope).insert(activities)
         except (CasbahError, OSError, ValueError) as error:
             log.warning("%d acts wait to be stored again: %s", len(acts), error)
             with self._lock:

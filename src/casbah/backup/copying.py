@@ -47,21 +47,21 @@ def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Ite
     """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
     for reached, changes in _changes(source, scope, after=after):
         new_activities = [new_activity_of(change.record) for change in changes]
-        done = target.insert(new_activities, scope)
+        done = target.tenant(scope).insert(new_activities)
         yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 
 
 def commented(source: Store, target: Store, scope: Scope) -> CopyReport:
     """Copy feedback that the target lacks."""
     brought = 0
-    for activity_id in source.ids_with_feedback(scope):
+    for activity_id in source.tenant(scope).ids_with_feedback():
         try:
-            known, entries = set(target.feedback(activity_id, scope)), source.feedback(activity_id, scope)
+            known, entries = set(target.tenant(scope).feedback(activity_id)), source.tenant(scope).feedback(activity_id)
         except ActivityNotFoundError:  # It was deleted meanwhile, or refused, which is reported.
             continue
         for entry in entries:
             if entry not in known:
-                target.add_feedback(activity_id, entry, scope)
+                target.tenant(scope).add_feedback(activity_id, entry)
                 brought += 1
     return CopyReport(feedback=brought)
 
@@ -79,14 +79,14 @@ def differing(source: Store, target: Store, scope: Scope, *, progress: Told) -> 
             wanted = {_id_of(change.record): change.record for change in part}
             present = {_id_of(record): record for record in _records(target, tuple(wanted), scope)}
             for name, record in wanted.items():
-                if present.get(name) != record and target.fetch(name, scope) != record:
+                if present.get(name) != record and target.tenant(scope).fetch(name) != record:
                     yield name
             progress(len(part))
 
 
 def _changes(source: Store, scope: Scope, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:
     while True:
-        page = source.changes(p.Everything(), scope, after=after, limit=_AT_ONCE)
+        page = source.tenant(scope).changes(p.Everything(), after=after, limit=_AT_ONCE)
         if page.reached == after:
             return
         after = page.reached
@@ -97,7 +97,7 @@ def _records(target: Store, names: tuple[str, ...], scope: Scope) -> Iterator[by
     """The records of these ids, but for ids that a field cannot hold whole."""
     among = p.Terms(FIELDS["id"], names)
     query = Query(among, FIELDS["date"], descending=True, skip=0, limit=5_000, scan=True, now=0)
-    return target.scan(query, scope).records
+    return target.tenant(scope).scan(query).records
 
 
 def _id_of(record: bytes) -> str:

@@ -152,7 +152,7 @@ def _restored(target: BackupTarget, backup: Backup, folder: Path) -> list[str]:
 def _miscounted(folder: Path, totals: Mapping[str, int]) -> Iterator[str]:
     with compose.build(settings.read({}, store=str(folder))) as application:
         for tenant, total in totals.items():
-            count = application.services.store.count(Everything(), Scope(tenant))
+            count = application.services.store.tenant(Scope(tenant)).count(Everything())
             if count != total:
                 yield f"tenant {tenant} has {count:,} activities, the backup says {total:,}"
 

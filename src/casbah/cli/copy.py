@@ -142,7 +142,7 @@ def _ranges(source: RangeBook, target: RangeBook) -> tuple[int, list[str]]:
 
 
 def _tenant(source: Store, target: Store, scope: Scope, progress: _CopyProgress, *, verify: bool) -> dict[str, Any]:
-    total = source.count(Everything(), scope)
+    total = source.tenant(scope).count(Everything())
     report = CopyReport()
     with _bar(f"copying {scope.tenant}", total) as advance:
         for reached, part in copied(source, target, scope, after=progress.after):

@@ -92,7 +92,7 @@ def _listening_somewhere(settings: Settings) -> Any:
 
 def _fill(application: Application, count: int) -> None:
     """Store the samples and generated activities, unless the store already has activities."""
-    existing = application.services.store.count(Everything(), _TENANT)
+    existing = application.services.store.tenant(_TENANT).count(Everything())
     if existing:
         _say(
             f"the store at {application.services.settings.store} already has {existing:,} activities; nothing was added"
@@ -114,7 +114,7 @@ def _stored(application: Application, activities: Iterable[NewActivity], progres
     stored = 0
     remaining = iter(activities)
     while batch := list(islice(remaining, application.services.settings.batch)):
-        stored += application.services.store.insert(batch, _TENANT).stored
+        stored += application.services.store.tenant(_TENANT).insert(batch).stored
         progress.update(task, completed=stored)
     return stored
 

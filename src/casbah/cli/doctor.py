@@ -115,7 +115,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         return
     with compose.build(settings) as application:
         store = application.services.store
-        counts = [store.count(Everything(), Scope(tenant)) for tenant in store.tenants()]
+        counts = [store.tenant(Scope(tenant)).count(Everything()) for tenant in store.tenants()]
         yield Finding("store", "good", f"opens; {sum(counts):,} activities in {len(counts)} tenants")
         live = [token for token in application.services.tokens.all() if token.revoked is None]
         hint = "" if live else "; `casbah token create NAME` makes one"

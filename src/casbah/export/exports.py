@@ -307,7 +307,7 @@ class Exports:
         query: Query | None = self._query(wanted, wanted.filters, kept.export.requested)
         while query is not None:
             self._look(kept)
-            page = self._store.scan(query, scope)
+            page = self._store.tenant(scope).scan(query)
             if kept.export.total is None:
                 kept.export = replace(kept.export, total=page.total)
             while batch := list(islice(page.records, _TOGETHER)):

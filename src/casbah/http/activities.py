@@ -56,7 +56,7 @@ async def count_activities(context: RequestContext) -> Response:
 
 async def fetch_activity(context: RequestContext) -> Response:
     """One activity: the bare record. A request body is ignored (`wire.md`, 1)."""
-    record = await context.quick(context.store.fetch, context.path["pk"], context.scope)
+    record = await context.quick(context.tenant.fetch, context.path["pk"])
     if record is None or not await _is_settled(context, context.path["pk"]):
         raise ActivityNotFoundError
     return Response(record, media_type="application/json")
@@ -73,15 +73,15 @@ async def give_feedback(context: RequestContext) -> Response:
         raise LimitExceededError(
             f"feedback: at most {longest} characters as JSON, got {length} (setting CASBAH_MAX_FEEDBACK_LENGTH)"
         )
-    if not await context.quick(partial(context.store.add_feedback, most=most), activity_id, entry, context.scope):
+    if not await context.quick(partial(context.tenant.add_feedback, most=most), activity_id, entry):
         raise LimitExceededError(f"feedback: at most {most} entries for one activity (setting CASBAH_MAX_FEEDBACK)")
-    record = await context.quick(context.store.fetch, activity_id, context.scope)
+    record = await context.quick(context.tenant.fetch, activity_id)
     return Response(_page([record or b""], more=False, total=1), media_type="application/json")
 
 
 async def list_feedback(context: RequestContext) -> Response:
     """The feedback on one activity, oldest first."""
-    entries = await context.quick(context.store.feedback, context.path["pk"], context.scope)
+    entries = await context.quick(context.tenant.feedback, context.path["pk"])
     data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
@@ -106,19 +106,19 @@ async def _is_settled(context: RequestContext, activity_id: str) -> bool:
     if settled is None:
         return True
     this = p.both(p.Terms(FIELDS["id"], (activity_id,)), settled)
-    return await context.quick(context.store.count, this, context.scope) > 0
+    return await context.quick(context.tenant.count, this) > 0
 
 
 def _find_page(query: Query, context: RequestContext, deadline: Deadline) -> Page:
-    return context.store.find(query, context.scope, deadline=deadline)
+    return context.tenant.find(query, deadline=deadline)
 
 
 def _count_matches(predicate: Predicate, context: RequestContext, deadline: Deadline) -> int:
-    return context.store.count(predicate, context.scope, deadline=deadline)
+    return context.tenant.count(predicate, deadline=deadline)
 
 
 def _scan_page(query: Query, context: RequestContext, deadline: Deadline) -> Response:
-    page, emulation = context.store.scan(query, context.scope, deadline=deadline), context.emulation
+    page, emulation = context.tenant.scan(query, deadline=deadline), context.emulation
     more = page.boundary is not None
     following = continuation(query, page.boundary) if page.boundary is not None else None
     total = emulation.total(page.total)

@@ -107,7 +107,7 @@ def _event(record: bytes, identity: str) -> bytes:
 
 async def _more(context: RequestContext, reached: int, end: float) -> bool:
     """Wait until something after sequence number `reached` is stored. False if `end` (monotonic, s) comes first."""
-    pause = _LOOK_FAR_SECONDS if context.store.is_remote else _LOOK_SECONDS
+    pause = _LOOK_FAR_SECONDS if context.services.store.is_remote else _LOOK_SECONDS
     while await context.high_water_mark() <= reached:
         if time.monotonic() >= end or _leaving(context):
             return False
@@ -121,7 +121,7 @@ def _leaving(context: RequestContext) -> bool:
 
 
 def _changes(context: RequestContext, predicate: Predicate, after: int, limit: int) -> Changes:
-    return context.store.changes(predicate, context.scope, after=after, limit=limit, deadline=context.deadline)
+    return context.tenant.changes(predicate, after=after, limit=limit, deadline=context.deadline)
 
 
 def cursor(number: int, context: RequestContext) -> str:

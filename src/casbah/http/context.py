@@ -34,7 +34,7 @@ from casbah.retention.deletion import Retention
 from casbah.saved.queries import Queries
 from casbah.settings import Settings
 from casbah.shared import SharedFlag
-from casbah.store.contract import Store
+from casbah.store.contract import Store, Tenant
 from casbah.traces import Traces
 
 Answer = TypeVar("Answer")
@@ -99,9 +99,9 @@ class RequestContext:
     """Set once the client has disconnected."""
 
     @property
-    def store(self) -> Store:
-        """The store of activities."""
-        return self.services.store
+    def tenant(self) -> Tenant:
+        """The caller's activities. Returns at once in a handler, which runs once they are open (see `opened`)."""
+        return self.services.store.tenant(self.scope)
 
     @property
     def scope(self) -> Scope:
@@ -143,11 +143,11 @@ class RequestContext:
 
         An error of opening is raised later, by the first call to the store.
         """
-        await opened(self.store, self.scope)
+        await opened(self.services.store, self.scope)
 
     async def high_water_mark(self) -> int:
-        """See `Store.high_water_mark`."""
-        return await self.brief(self.store, self.store.high_water_mark, self.scope)
+        """See `Reader.high_water_mark`."""
+        return await self.brief(self.services.store, self.tenant.high_water_mark)
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Run a call that stores events in the ingest pool."""

@@ -34,11 +34,11 @@ async def enrich_again(context: RequestContext) -> Response:
 def _enrich_page(query: Query, context: RequestContext) -> dict[str, Any]:
     ranges = context.services.ranges.ranges(context.scope)
     known = context.services.enrichment.knowing(ranges)
-    page = context.store.scan(query, context.scope, deadline=context.deadline)
+    page = context.tenant.scan(query, deadline=context.deadline)
     examined = changed = 0
     while chunk := list(islice(page.records, _CHUNK)):
         examined += len(chunk)
-        changed += context.store.replace(list(_changed(chunk, known)), context.scope)
+        changed += context.tenant.replace(list(_changed(chunk, known)))
     more = page.boundary is not None
     result = {"examined": examined, "changed": changed, "total": page.total, "hasNext": more}
     return result if page.boundary is None else {**result, "nextQueryFilters": continuation(query, page.boundary)}

@@ -121,7 +121,7 @@ def counted_filter(name: Any) -> Filter:
 def most_frequent(request: FacetRequest, row: Filter, context: RequestContext) -> Sequence[FieldValue]:
     """The most frequent values of one filter, as stored, with counts."""
     wanted = FacetQuery(row.field, request.predicate, request.limit, _stored_prefix(row.field, request.prefix))
-    return context.store.top_values(wanted, context.scope, deadline=request.deadline)
+    return context.tenant.top_values(wanted, deadline=request.deadline)
 
 
 def shown(field: Field, value: Value) -> Any:
@@ -150,7 +150,7 @@ def _names(value: Any) -> list[Any]:
 
 
 def _count_facets(request: FacetRequest, context: RequestContext) -> dict[str, Any]:
-    total = context.store.count(request.predicate, context.scope, deadline=request.deadline)
+    total = context.tenant.count(request.predicate, deadline=request.deadline)
     return {"facets": [_facet(request, row, context) for row in request.rows], "total": total}
 
 

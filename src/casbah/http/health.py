@@ -1,7 +1,5 @@
 """Liveness, readiness and metrics endpoints."""
 
-from functools import partial
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +13,7 @@ from casbah.http.metrics import CONTENT_TYPE
 from casbah.http.session import address_of
 from casbah.identity.authenticator import DEFAULT_TENANT
 from casbah.identity.grants import Permission
+from casbah.store.contract import Store
 
 _SECONDS = 5
 """A store that takes longer for the simplest query is not ready."""
@@ -50,8 +49,12 @@ async def ready(_: Request, services: Services) -> Response:
         raise ShuttingDownError
     scope = Scope(DEFAULT_TENANT)
     await opened(services.store, scope)
-    count = partial(services.store.count, deadline=Deadline.after(_SECONDS))
-    await services.pools.quick.run(count, Everything(), scope)
+    await services.pools.quick.run(_count, services.store, scope)
     reason = await services.pools.quick.run(services.store.unwritable)
     more = {} if reason is None else {"reason": reason}
     return json_response({"status": "ready", "writable": reason is None, **more})
+
+
+def _count(store: Store, scope: Scope) -> int:
+    """Run a query that reaches the activities, and raise the reason if it cannot."""
+    return store.tenant(scope).count(Everything(), deadline=Deadline.after(_SECONDS))

@@ -132,7 +132,7 @@ def _counts(
 ) -> dict[str, Any]:
     """Total and non-empty spans of the activities that match, narrowed by `further`."""
     narrowed = spans if further is None else replace(spans, predicate=p.both(spans.predicate, further))
-    totals = context.store.histogram(narrowed, context.scope, deadline=interval.deadline)
+    totals = context.tenant.histogram(narrowed, deadline=interval.deadline)
     counted = [{"start": start, "total": total} for start, total in totals.items()]
     return {"total": sum(totals.values()), "spans": counted}
 
@@ -170,7 +170,7 @@ def _ends(interval: Interval, context: RequestContext) -> tuple[int, int] | None
 def _outermost(predicate: Predicate, interval: Interval, context: RequestContext, *, descending: bool) -> int | None:
     """The moment of the oldest or newest match in ms, or None."""
     query = Query(predicate, interval.field, descending, skip=0, limit=1, scan=False, now=0)
-    records: Sequence[bytes] = context.store.find(query, context.scope, deadline=interval.deadline).records
+    records: Sequence[bytes] = context.tenant.find(query, deadline=interval.deadline).records
     return integer(jsontext.parse_object(records[0])[MOMENTS[interval.field.name]]) if records else None
 
 

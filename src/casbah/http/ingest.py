@@ -133,7 +133,7 @@ def store_each(
         items += activities
         positions += [position] * len(activities)
     context.services.metrics.refused(sum(map(len, reasons)))
-    inserted = context.store.insert_soon(items, context.scope).result()
+    inserted = context.tenant.insert_soon(items).result()
     context.services.metrics.stored(inserted)
     for number, reason in inserted.refused:
         reasons[positions[number]].append(reason)
@@ -161,7 +161,7 @@ def _stored(context: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_O
 
 def _storing(context: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]:
     items = list(batch.new_activities())
-    inserting = context.store.insert_soon(items, context.scope)
+    inserting = context.tenant.insert_soon(items)
     return lambda: batch.outcome(items, inserting.result())
 
 
@@ -179,7 +179,7 @@ async def _store_small(
     ranges = await context.brief(book, book.ranges, context.scope)
     batch = _Batch(_items(context, text, source, ranges))
     items = list(batch.new_activities())
-    inserted = await asyncio.wrap_future(context.store.insert_soon(items, context.scope))
+    inserted = await asyncio.wrap_future(context.tenant.insert_soon(items))
     summary = _Summary()
     summary.add(batch.outcome(items, inserted), context)
     if summary.refused:

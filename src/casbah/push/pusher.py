@@ -146,7 +146,7 @@ class Pusher:
         behind = place.reached < place.until
         recent = p.Range(FIELDS["date"], low=place.since)
         predicate = p.both(self._predicate, recent) if behind else self._predicate
-        page = self._store.changes(predicate, self._scope, after=place.reached, limit=self._entry.batch)
+        page = self._store.tenant(self._scope).changes(predicate, after=place.reached, limit=self._entry.batch)
         changes = [change for change in page.changes if not behind or change.number <= place.until]
         if changes:
             self._send(changes, place.reached)
@@ -163,7 +163,7 @@ class Pusher:
         """
         sent, after = 0, letter.first - 1
         while after < letter.last:
-            page = self._store.changes(self._predicate, self._scope, after=after, limit=self._entry.batch)
+            page = self._store.tenant(self._scope).changes(self._predicate, after=after, limit=self._entry.batch)
             changes = [change for change in page.changes if change.number <= letter.last]
             if changes:
                 self._sink.send(changes)
@@ -185,7 +185,7 @@ class Pusher:
 
     def _begin(self) -> DeliveryPosition:
         """The first position: activities of the last `backfill` days, and everything stored from now on."""
-        end = self._store.high_water_mark(self._scope)
+        end = self._store.tenant(self._scope).high_water_mark()
         place = DeliveryPosition(0 if self._entry.backfill_ms else end, end, self._clock() - self._entry.backfill_ms)
         self._outbox.begin(self._name, place)
         return place

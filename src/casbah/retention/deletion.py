@@ -95,12 +95,12 @@ class Retention:
 
     def look(self, predicate: Predicate, scope: Scope) -> Found:
         """What deleting would do: exact, and nothing is done."""
-        exempt = self._store.count(p.both(predicate, ACTS), scope)
+        exempt = self._store.tenant(scope).count(p.both(predicate, ACTS))
         return replace(self._look(_without_acts(predicate), scope), exempt=exempt)
 
     def delete(self, predicate: Predicate, scope: Scope, act: Act) -> Found:
         """Delete what matches, is not held and is no act. `act` says who does so and what they asked for."""
-        exempt = self._store.count(p.both(predicate, ACTS), scope)
+        exempt = self._store.tenant(scope).count(p.both(predicate, ACTS))
         return self._delete(_without_acts(predicate), scope, act, exempt=exempt)
 
     def add(self, rule: Rule, scope: Scope) -> None:
@@ -120,7 +120,7 @@ class Retention:
 
     def compact(self, scope: Scope) -> None:
         """Purge from disk all that was deleted. Returns when done."""
-        while self._store.compact(scope):
+        while self._store.tenant(scope).compact():
             pass
 
     def close(self) -> None:
@@ -168,8 +168,8 @@ class Retention:
         return self._counted(predicate, self._unheld(predicate, scope), scope)
 
     def _counted(self, predicate: Predicate, unheld: Predicate, scope: Scope) -> Found:
-        matching = self._store.count(predicate, scope)
-        free = self._store.count(unheld, scope)
+        matching = self._store.tenant(scope).count(predicate)
+        free = self._store.tenant(scope).count(unheld)
         return Found(matching, matching - free, free)
 
     def _delete(self, predicate: Predicate, scope: Scope, act: Act, *, exempt: int = 0) -> Found:
@@ -186,7 +186,7 @@ class Retention:
             planned = replace(self._counted(predicate, unheld, scope), exempt=exempt)
             record(f"begin_{act.name}", done=False, **counts(planned))
             try:
-                deleted = self._store.delete(unheld, scope)
+                deleted = self._store.tenant(scope).delete(unheld)
             except BaseException as error:  # A part may be gone.
                 record(act.name, done=True, interrupted=shown(error))
                 raise
@@ -218,7 +218,7 @@ class Retention:
             self._awake.clear()
 
     def _compact_all(self) -> None:
-        for tenant in self._store.tenants():
+        for tenant in self._store.tenants_to_compact():
             self._guarded(partial(self._compact_slowly, Scope(tenant)), f"compaction of tenant {tenant}")
 
     def _apply_all(self) -> None:
@@ -227,7 +227,7 @@ class Retention:
 
     def _compact_slowly(self, scope: Scope) -> None:
         """With pauses, so that concurrent inserts get the lock."""
-        while not self._closing.is_set() and self._store.compact(scope):
+        while not self._closing.is_set() and self._store.tenant(scope).compact():
             self._closing.wait(_PAUSE)
 
     def _guarded(self, work: Callable[[], object], what: str) -> None:

@@ -84,9 +84,21 @@ class _Owner:
             raise answer
         return answer
 
-    def insert_soon(self, entries: Sequence[Any], scope: Scope, /) -> Future[Inserted]:
-        """See `Owner.insert_soon`."""
-        return self._brought.add(scope.tenant, entries)
+    def tenant(self, scope: Scope, /) -> "_OwnerTenant":
+        """See `Owner.tenant`."""
+        return _OwnerTenant(scope.tenant, self._brought)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnerTenant:
+    """See `store.embedded.following.OwnerTenant`: in another process."""
+
+    name: str
+    brought: Brought
+
+    def insert_soon(self, entries: Sequence[Any], /) -> Future[Inserted]:
+        """See `OwnerTenant.insert_soon`."""
+        return self.brought.add(self.name, entries)
 
 
 class _Company:

@@ -17,7 +17,7 @@ from typing import Any
 from casbah.activity.scope import Scope
 from casbah.errors import StoreClosedError
 from casbah.failure import bug
-from casbah.store.contract import Inserted
+from casbah.store.contract import Inserted, Writer
 
 _log = logging.getLogger("casbah.serving")
 _MOST_TOGETHER = 200
@@ -27,7 +27,7 @@ Batch = tuple[int, str, Sequence[Any]]
 Outcome = tuple[int, Inserted | None, BaseException | None]
 """What became of the batch of that number: an answer, or an error."""
 
-Insert = Callable[[Sequence[Any], Scope], Future[Inserted]]
+Opened = Callable[[Scope], Writer]
 
 
 class Brought:
@@ -62,13 +62,13 @@ class Brought:
             stored.set_exception(StoreClosedError())
 
 
-def store(line: Connection, insert: Insert) -> None:
+def store(line: Connection, tenant_of: Opened) -> None:
     """The owner's end: store what comes and say what became of it, until the other process is gone."""
     sender = _Sender(line)
     while (batches := _heard(line)) is not None:
-        for number, tenant, entries in batches:
+        for number, name, entries in batches:
             try:
-                stored = insert(entries, Scope(tenant))
+                stored = tenant_of(Scope(name)).insert_soon(entries)
             except Exception as error:  # noqa: BLE001  raised in the process that sent the batch; other batches continue
                 _report(error)
                 sender.send((number, None, _portable(error)))

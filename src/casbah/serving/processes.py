@@ -95,8 +95,8 @@ class _Process:
             for end in (theirs, their_state, their_brought, their_counted):
                 end.close()
         threading.Thread(target=self._tell, args=(state,), name="casbah-state", daemon=True).start()
-        insert = application.services.store.insert_soon
-        threading.Thread(target=store, args=(brought, insert), name="casbah-brought", daemon=True).start()
+        tenant = application.services.store.tenant
+        threading.Thread(target=store, args=(brought, tenant), name="casbah-brought", daemon=True).start()
 
     def await_ready(self) -> None:
         """Wait until it can answer. Raises OSError or EOFError where it has ended instead."""

@@ -121,11 +121,110 @@ class Prepared(Protocol):
         ...
 
 
-class Store(Protocol):
-    """Activities of many tenants, isolated by construction: every call names its tenant and sees no other's data.
+class Reader(Protocol):
+    """Queries over one tenant's activities. Those with a `deadline` raise SearchTooLongError past it."""
 
-    Thread-safe.
-    """
+    def find(self, query: Query, /, *, deadline: Deadline = NEVER) -> Page:
+        """One page of matching activities, with the exact total."""
+        ...
+
+    def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
+        """One page of a scan. Never splits the activities of one millisecond across pages (`wire.md`, 5)."""
+        ...
+
+    def count(self, predicate: Predicate, /, *, deadline: Deadline = NEVER) -> int:
+        """The exact number of matching activities."""
+        ...
+
+    def top_values(self, query: FacetQuery, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
+        """The most frequent values of a field, with exact counts; ties in order of value."""
+        ...
+
+    def histogram(self, query: HistogramQuery, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
+        """Exact counts of the non-empty buckets, in order, by their first ms."""
+        ...
+
+    def fetch(self, activity_id: str, /) -> bytes | None:
+        """The record with this `_id`, or None."""
+        ...
+
+    def changes(self, predicate: Predicate, /, *, after: int, limit: int, deadline: Deadline = NEVER) -> Changes:
+        """The first `limit` matching activities with sequence numbers above `after`, in sequence order. 0 reads from the start.
+
+        Activities stored later get numbers above `reached`, so a reader that continues from there misses nothing.
+        """
+        ...
+
+    def high_water_mark(self) -> int:
+        """High-water mark: every sequence number up to this one is committed and visible. Cheap to poll."""
+        ...
+
+    def feedback(self, activity_id: str, /) -> Sequence[FeedbackEntry]:
+        """The feedback on an activity, oldest first. Raises ActivityNotFoundError."""
+        ...
+
+    def ids_with_feedback(self) -> Sequence[str]:
+        """The ids of the activities that have feedback."""
+        ...
+
+
+class Writer(Protocol):
+    """Adds to one tenant's activities. Raises ReadOnlyError or UnwritableError if nothing can be stored."""
+
+    def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
+        """Store new activities; durable on return. Idempotent: inserting the same batch again changes nothing.
+
+        The iterable is consumed lazily, so it may parse as it goes. If it raises, nothing is stored.
+        """
+        ...
+
+    def insert_soon(
+        self, new_activities: Iterable[NewActivity | Prepared], /, *, urgent: bool = False
+    ) -> Future[Inserted]:
+        """Like `insert`, without waiting: the future completes once the batch is durable.
+
+        On a full disk, an `urgent` batch may use the space reserved for deletions.
+        """
+        ...
+
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
+        """Append an entry; durable on return. Returns False if the activity already has `most` entries.
+
+        On a cluster, servers that add concurrently may exceed `most` by one each. Raises ActivityNotFoundError.
+        """
+        ...
+
+
+class Maintenance(Protocol):
+    """Changes or removes one tenant's stored activities. Raises ReadOnlyError or UnwritableError."""
+
+    def replace(self, new_activities: Sequence[NewActivity], /) -> int:
+        """Replace the records of stored activities; durable on return. Returns how many; ignores ids that are not stored.
+
+        An activity keeps its id, `timestamp`, `created`, position in every order and dedup key. So pass the original
+        `timestamp`, `created` and `digest`, and an empty `adds`.
+        """
+        ...
+
+    def delete(self, predicate: Predicate, /) -> int:
+        """Delete matching activities and their feedback; durable on return. Returns the number of activities deleted.
+
+        Deletes hide an activity immediately; `compact` later removes its bytes from disk. A deleted event that is sent again is
+        stored again.
+        """
+        ...
+
+    def compact(self) -> bool:
+        """One step of compaction: purge deleted activities from disk, indexes included. Returns whether to call it again."""
+        ...
+
+
+class Tenant(Reader, Writer, Maintenance, Protocol):
+    """One tenant's activities. Thread-safe. Methods raise StoreClosedError once the store is closed."""
+
+
+class Store(Protocol):
+    """Activities of many tenants, isolated by construction: a Tenant sees its own data and no other's. Thread-safe."""
 
     @property
     def is_remote(self) -> bool:
@@ -136,103 +235,23 @@ class Store(Protocol):
         """The part of an insert that needs no store access. Thread-safe and picklable, so it can run in a worker process."""
         ...
 
+    def tenant(self, scope: Scope, /) -> Tenant:
+        """A tenant's activities, even if it has none yet. Blocks until they are open (see `opening`)."""
+        ...
+
     def opening(self, scope: Scope, /) -> Future[Any] | None:
         """Open the tenant's data in the background. Returns None if it is open already.
 
-        Callers that must not block await the future first. If opening fails, the next call for the tenant raises the error.
+        Callers that must not block await the future first. If opening fails, `tenant` tries again.
         """
-        ...
-
-    def insert(self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /) -> Inserted:
-        """Store new activities; durable on return. Idempotent: inserting the same batch again changes nothing.
-
-        The iterable is consumed lazily, so it may parse as it goes. If it raises, nothing is stored.
-        """
-        ...
-
-    def insert_soon(
-        self, new_activities: Iterable[NewActivity | Prepared], scope: Scope, /, *, urgent: bool = False
-    ) -> Future[Inserted]:
-        """Like `insert`, without waiting: the future completes once the batch is durable.
-
-        On a full disk, an `urgent` batch may use the space reserved for deletions.
-        """
-        ...
-
-    def replace(self, new_activities: Sequence[NewActivity], scope: Scope, /) -> int:
-        """Replace the records of stored activities; durable on return. Returns how many; ignores ids that are not stored.
-
-        An activity keeps its id, `timestamp`, `created`, position in every order and dedup key. So pass the original
-        `timestamp`, `created` and `digest`, and an empty `adds`.
-        """
-        ...
-
-    def find(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> Page:
-        """One page of matching activities, with the exact total. Raises SearchTooLongError, like all with a `deadline`."""
-        ...
-
-    def scan(self, query: Query, scope: Scope, /, *, deadline: Deadline = NEVER) -> ScanPage:
-        """One page of a scan. Never splits the activities of one millisecond across pages (`wire.md`, 5)."""
-        ...
-
-    def count(self, predicate: Predicate, scope: Scope, /, *, deadline: Deadline = NEVER) -> int:
-        """The exact number of matching activities."""
-        ...
-
-    def top_values(self, query: FacetQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Sequence[FieldValue]:
-        """The most frequent values of a field, with exact counts; ties in order of value."""
-        ...
-
-    def histogram(self, query: HistogramQuery, scope: Scope, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
-        """Exact counts of the non-empty buckets, in order, by their first ms."""
-        ...
-
-    def changes(
-        self, predicate: Predicate, scope: Scope, /, *, after: int, limit: int, deadline: Deadline = NEVER
-    ) -> Changes:
-        """The first `limit` matching activities with sequence numbers above `after`, in sequence order. 0 reads from the start.
-
-        Activities stored later get numbers above `reached`, so a reader that continues from there misses nothing.
-        """
-        ...
-
-    def high_water_mark(self, scope: Scope, /) -> int:
-        """High-water mark: every sequence number up to this one is committed and visible. Cheap to poll."""
-        ...
-
-    def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
-        """The record with this `_id`, or None."""
-        ...
-
-    def add_feedback(self, activity_id: str, entry: FeedbackEntry, scope: Scope, /, *, most: int | None = None) -> bool:
-        """Append an entry; durable on return. Returns False if the activity already has `most` entries.
-
-        On a cluster, servers that add concurrently may exceed `most` by one each. Raises ActivityNotFoundError.
-        """
-        ...
-
-    def feedback(self, activity_id: str, scope: Scope, /) -> Sequence[FeedbackEntry]:
-        """The feedback on an activity, oldest first. Raises ActivityNotFoundError."""
-        ...
-
-    def ids_with_feedback(self, scope: Scope, /) -> Sequence[str]:
-        """The ids of the activities that have feedback."""
-        ...
-
-    def delete(self, predicate: Predicate, scope: Scope, /) -> int:
-        """Delete matching activities and their feedback; durable on return. Returns the number of activities deleted.
-
-        Deletes hide an activity immediately; `compact` later removes its bytes from disk. A deleted event that is sent again is
-        stored again.
-        """
-        ...
-
-    def compact(self, scope: Scope, /) -> bool:
-        """One step of compaction: purge deleted activities from disk, indexes included. Returns whether to call it again."""
         ...
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have, or once had, activities."""
+        ...
+
+    def tenants_to_compact(self) -> Sequence[str]:
+        """The tenants with deleted activities still on disk. Opens none of them, so it is cheap to poll."""
         ...
 
     def unwritable(self) -> str | None:

@@ -6,15 +6,16 @@ ones.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.scope import Scope
+from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
 from casbah.store import contract
 from casbah.store.contract import Inserted
@@ -27,7 +28,6 @@ from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
 from casbah.store.entry import Prepared, ready
-from casbah.store.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,24 @@ class Followed:
 
 
 class Owner(Protocol):
-    """What a replica needs of the owner, which is an `EmbeddedStore`."""
+    """What one who follows needs of the store's owner; an `EmbeddedStore` is one."""
 
     def state(self, tenant: str, /) -> State:
-        """The state of a tenant's partitions."""
+        """How a tenant's periods stand."""
 
-    def insert_soon(self, entries: Sequence[Prepared], scope: Scope, /) -> Future[Inserted]:
-        """See `Store.insert_soon`."""
+    def tenant(self, scope: Scope, /) -> "OwnerTenant":
+        """A tenant's activities, to insert into."""
 
 
-class FollowingStore(Reading):
-    """See `Store`. Supports reads and inserts only; the owner does everything else."""
+class OwnerTenant(Protocol):
+    """What a replica needs of a tenant in the store's owner."""
+
+    def insert_soon(self, entries: Sequence[Prepared], /) -> Future[Inserted]:
+        """See `Writer.insert_soon`."""
+
+
+class FollowingStore:
+    """A replica of a store in another process. Its tenants are Readers of what is visible, and insert through the owner."""
 
     is_remote = False
     prepare = staticmethod(prepared)
@@ -60,71 +67,71 @@ class FollowingStore(Reading):
         self._cache = Cache(cache)
         self._tenants = LazyRegistry(self._open)
 
-    def insert(self, new_activities: Iterable[NewActivity | contract.Prepared], scope: Scope, /) -> Inserted:
-        """See `Store.insert`."""
-        return self.insert_soon(new_activities, scope).result()
-
-    def insert_soon(
-        self,
-        new_activities: Iterable[NewActivity | contract.Prepared],
-        scope: Scope,
-        /,
-        *,
-        urgent: bool = False,  # noqa: ARG002  urgent batches are not inserted here
-    ) -> Future[Inserted]:
-        """See `Store.insert_soon`."""
-        self._tenants.present(scope.tenant)  # Raises StoreClosedError.
-        return self._owner.insert_soon([ready(new_activity, columns) for new_activity in new_activities], scope)
-
-    def fetch(self, activity_id: str, scope: Scope, /) -> bytes | None:
-        """See `Store.fetch`."""
-        return self._search(scope).fetch(activity_id)
-
-    def keep_up(self) -> None:
-        """Reload what has changed in every open tenant, which releases files that compaction removed."""
-        for tenant in self._tenants.all():
-            tenant.searchers()
-
-    def close(self) -> None:
-        """See `Store.close`."""
-        self._tenants.close()
+    def tenant(self, scope: Scope, /) -> "FollowingTenant":
+        """See `Store.tenant`."""
+        return self._tenants.get(scope.tenant)
 
     def opening(self, scope: Scope, /) -> Future[Any] | None:
         """See `Store.opening`."""
         return self._tenants.opening(scope.tenant)
 
-    def _search(self, scope: Scope) -> Search:
-        searchers = self._tenants.get(scope.tenant).searchers()
-        return Search(lambda: searchers)
+    def keep_up(self) -> None:
+        """Make visible what has changed in every open tenant, so that deleted files are released."""
+        for tenant in self._tenants.all():
+            tenant.visible()
 
-    def _open(self, name: str) -> "_Tenant":
-        tenant = _Tenant(name, self._followed, self._owner.state, self._cache)
-        tenant.searchers()
+    def close(self) -> None:
+        """See `Store.close`."""
+        for tenant in self._tenants.close() or ():
+            tenant.close()
+
+    def _open(self, name: str) -> "FollowingTenant":
+        tenant = FollowingTenant(name, self._followed, self._owner, self._cache)
+        tenant.visible()
         return tenant
 
-    def _unsupported(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError("only the process that owns the store does this")
 
-    replace = delete = compact = snapshot = _unsupported
-    changes = high_water_mark = add_feedback = feedback = ids_with_feedback = tenants = unwritable = _unsupported
-
-
-class _Tenant:
+class FollowingTenant(Search):
     """One tenant's partitions, as the owner has them."""
 
-    def __init__(self, name: str, followed: Followed, state: Callable[[str], State], cache: Cache) -> None:
+    def __init__(self, name: str, followed: Followed, owner: Owner, cache: Cache) -> None:
+        super().__init__(self.visible)
         self._name = name
         self._folder = followed.folder / name
         self._changes = followed.changes
-        self._state = state
+        self._owner = owner
         self._cache = cache
         self._codec = RecordCodec(self._folder / DICTIONARIES)
         self._looking = threading.Lock()
         self._looked_at = -1
         self._partitions: dict[int, Partition] = {}
+        self._closed = False
 
-    def searchers(self) -> Sequence[PartitionSearcher]:
+    def insert(self, new_activities: Iterable[NewActivity | contract.Prepared], /) -> Inserted:
+        """See `Writer.insert`."""
+        return self.insert_soon(new_activities).result()
+
+    def insert_soon(
+        self,
+        new_activities: Iterable[NewActivity | contract.Prepared],
+        /,
+        *,
+        urgent: bool = False,  # noqa: ARG002  only the owner inserts what is urgent
+    ) -> Future[Inserted]:
+        """See `Writer.insert_soon`."""
+        if self._closed:
+            raise StoreClosedError
+        entries = [ready(new_activity, columns) for new_activity in new_activities]
+        return self._owner.tenant(Scope(self._name)).insert_soon(entries)
+
+    def close(self) -> None:
+        """Calls after this raise StoreClosedError."""
+        self._closed = True
+
+    def visible(self) -> Sequence[PartitionSearcher]:
         """Every partition as the owner sees it, or later; oldest first."""
+        if self._closed:
+            raise StoreClosedError
         with self._looking:
             changes = self._changes.value  # Read first, so that changes made meanwhile are seen next time.
             if changes != self._looked_at:
@@ -137,7 +144,7 @@ class _Tenant:
             return [self._partitions[number].searcher for number in sorted(self._partitions)]
 
     def _look(self) -> None:
-        for number, generation, _ in self._state(self._name):
+        for number, generation, _ in self._owner.state(self._name):
             limits = partial(self._limits, number)
             partition = self._partitions.get(number)
             if partition is None:
@@ -149,4 +156,4 @@ class _Tenant:
             partition.generation = generation
 
     def _limits(self, number: int) -> Limits:
-        return next(limits for candidate, _, limits in self._state(self._name) if candidate == number)
+        return next(limits for candidate, _, limits in self._owner.state(self._name) if candidate == number)

@@ -34,7 +34,7 @@ class Search:
     def __init__(self, searchers: Callable[[], Sequence[PartitionSearcher]]) -> None:
         self._searchers = searchers
 
-    def find(self, query: Query, deadline: Deadline = NEVER) -> Page:
+    def find(self, query: Query, /, *, deadline: Deadline = NEVER) -> Page:
         """A page with its exact total."""
         queries = self._queries(query.predicate, deadline, descending=query.descending)
         total = sum(bound.count() for bound in queries)
@@ -45,7 +45,7 @@ class Search:
         with _GATHERING:
             return Page(records_of(hits), total)
 
-    def scan(self, query: Query, deadline: Deadline = NEVER) -> ScanPage:
+    def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
         """One page of a scan; the activities of one ms are never split across pages."""
         queries = self._queries(query.predicate, deadline, descending=query.descending)
         total = sum(bound.count() for bound in queries)
@@ -58,16 +58,16 @@ class Search:
             return ScanPage(_in_chunks(kept), total, boundary)
         return _one_moment(query, queries, boundary, total)
 
-    def count(self, predicate: Predicate, deadline: Deadline = NEVER) -> int:
+    def count(self, predicate: Predicate, /, *, deadline: Deadline = NEVER) -> int:
         """The number of matching activities."""
         return sum(bound.count() for bound in self._queries(predicate, deadline))
 
-    def top_values(self, query: FacetQuery, deadline: Deadline = NEVER) -> list[FieldValue]:
+    def top_values(self, query: FacetQuery, /, *, deadline: Deadline = NEVER) -> list[FieldValue]:
         """The most frequent values of a field."""
         queries = self._queries(query.predicate, deadline)
         return most_frequent(queries, query.field, prefix=query.prefix, limit=query.limit)
 
-    def histogram(self, query: HistogramQuery, deadline: Deadline = NEVER) -> dict[int, int]:
+    def histogram(self, query: HistogramQuery, /, *, deadline: Deadline = NEVER) -> dict[int, int]:
         """Counts of the non-empty buckets, in order, by their first ms."""
         counts: Counter[int] = Counter()
         first, last, width = query.first, query.last, query.width
@@ -75,7 +75,7 @@ class Search:
             counts.update(bound.moments(query.field, first=first, last=last, width=width))
         return dict(sorted(counts.items()))
 
-    def changes(
+    def changes_up_to(
         self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline = NEVER
     ) -> Changes:
         """The first matching activities with sequence numbers above `after` and up to `last`, in sequence order."""
@@ -87,7 +87,7 @@ class Search:
         reached = hits[-1].seq if len(hits) == limit else last
         return Changes([Change(hit.seq, record) for hit, record in zip(hits, records_of(hits), strict=True)], reached)
 
-    def fetch(self, activity_id: str) -> bytes | None:
+    def fetch(self, activity_id: str, /) -> bytes | None:
         """The record with this id, or None."""
         records = (searcher.record(activity_id) for searcher in reversed(self._searchers()))
         return next((record for record in records if record is not None), None)

@@ -1,23 +1,26 @@
-"""One tenant's activities: partitions in a folder, a write queue, and readers."""
+"""One tenant's activities in the embedded store: a folder of partitions, one write queue, and searches over what is visible."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from casbah.activity.deadline import Deadline
+from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.errors import CasbahError
-from casbah.store.contract import Inserted, Prepared, ScanPage
+from casbah.errors import ActivityNotFoundError, CasbahError, ReadOnlyError, StoreClosedError
+from casbah.store.contract import Changes, FeedbackEntry, Inserted, Prepared, ScanPage
 from casbah.store.embedded.cache import Cache
-from casbah.store.embedded.compaction import Compaction
+from casbah.store.embedded.compaction import Compaction, waiting
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.feedback import Feedback
 from casbah.store.embedded.partitions import Partitions, State
 from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.search import Search
+from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.sequence import Sequencer
 from casbah.store.embedded.write_queue import WriteQueue
 from casbah.store.embedded.writer import Writers
@@ -25,68 +28,148 @@ from casbah.store.embedded.writer import Writers
 _log = logging.getLogger(__name__)
 
 
-class Tenant:
-    """The activities of one tenant. `search` reads them; `feedback` holds the feedback on them."""
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all tenants of a store share. `changed` is called by the writing thread before a change becomes visible."""
 
-    def __init__(  # noqa: PLR0913  shared by all tenants
-        self,
-        folder: Path,
-        *,
-        writers: Writers,
-        cache: Cache,
-        clock: Callable[[], int],
-        writing: Executor,
-        changed: Callable[[], None],
-        reserve: Reserve,
-    ) -> None:
-        self._partitions = Partitions(folder, cache=cache, changed=changed)
-        sequencer = Sequencer(clock, last=self._partitions.last)
-        self._compaction = Compaction(self._partitions, writers=writers, sequencer=sequencer, reserve=reserve)
-        self._write_queue = WriteQueue(
-            self._partitions, writers=writers, sequencer=sequencer, writing=writing, reserve=reserve
+    writers: Writers
+    writing: Executor
+    reserve: Reserve
+    cache: Cache
+    clock: Callable[[], int]
+    changed: Callable[[], None]
+    read_only: bool
+
+
+class EmbeddedTenant(Search):
+    """See `Tenant`."""
+
+    def __init__(self, folder: Path, shared: Shared) -> None:
+        super().__init__(self._searchers_if_open)
+        self._folder = folder
+        self._shared = shared
+        self._closed = False
+        self._partitions = Partitions(folder, cache=shared.cache, changed=shared.changed)
+        self._feedback = Feedback(folder)
+        sequencer = Sequencer(shared.clock, last=self._partitions.last)
+        self._compaction = Compaction(
+            self._partitions, writers=shared.writers, sequencer=sequencer, reserve=shared.reserve
         )
-        self.search = Search(self._partitions.searchers)
-        self.feedback = Feedback(folder)
+        self._write_queue = WriteQueue(
+            self._partitions,
+            writers=shared.writers,
+            sequencer=sequencer,
+            writing=shared.writing,
+            reserve=shared.reserve,
+        )
 
     @property
     def state(self) -> State:
-        """The state that replicas catch up with."""
+        """What a replica must know to see what this process sees."""
         return self._partitions.state()
 
     @property
-    def held(self) -> int:
-        """The number of activities."""
+    def total(self) -> int:
+        """How many activities there are."""
         return sum(searcher.held for searcher in self._partitions.searchers())
 
-    @property
-    def high_water_mark(self) -> int:
-        """See `Store.high_water_mark`."""
-        return self._write_queue.high_water_mark
-
-    def scan(self, query: Query, deadline: Deadline) -> ScanPage:
-        """One page of a scan."""
+    def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
+        """See `Reader.scan`."""
         if self._partitions.crowded:
             self._write_queue.exclusively(self._shed)
-        return self.search.scan(query, deadline)
+        return super().scan(query, deadline=deadline)
 
-    def insert(self, new_activities: Iterable[NewActivity | Prepared], *, urgent: bool = False) -> Future[Inserted]:
-        """Store new activities. The future completes when all of them are synced to disk."""
+    def changes(self, predicate: Predicate, /, *, after: int, limit: int, deadline: Deadline = NEVER) -> Changes:
+        """See `Reader.changes`."""
+        last = self.high_water_mark()  # Read before the partitions: they hold everything up to it, and perhaps more.
+        return self.changes_up_to(predicate, after=after, last=last, limit=limit, deadline=deadline)
+
+    def high_water_mark(self) -> int:
+        """See `Reader.high_water_mark`."""
+        self._require_open()
+        return self._write_queue.high_water_mark
+
+    def feedback(self, activity_id: str, /) -> Sequence[FeedbackEntry]:
+        """See `Reader.feedback`."""
+        self._require_activity(activity_id)
+        return self._feedback.of(activity_id)
+
+    def ids_with_feedback(self) -> Sequence[str]:
+        """See `Reader.ids_with_feedback`."""
+        self._require_open()
+        return self._feedback.activities()
+
+    def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
+        """See `Writer.insert`."""
+        return self.insert_soon(new_activities).result()
+
+    def insert_soon(
+        self, new_activities: Iterable[NewActivity | Prepared], /, *, urgent: bool = False
+    ) -> Future[Inserted]:
+        """See `Writer.insert_soon`."""
+        self._require_writable()
         return self._write_queue.insert(new_activities, urgent=urgent)
 
-    def replace(self, new_activities: Sequence[NewActivity]) -> int:
-        """Replace records under their ids. Returns how many were replaced."""
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
+        """See `Writer.add_feedback`."""
+        self._require_writable()
+        self._require_activity(activity_id)
+        return self._feedback.add(activity_id, entry, most=most)
+
+    def replace(self, new_activities: Sequence[NewActivity], /) -> int:
+        """See `Maintenance.replace`."""
+        self._require_writable()
         return self._write_queue.replace([prepared(new_activity) for new_activity in new_activities]).result()
 
-    def delete(self, predicate: Predicate) -> int:
-        """Delete matching activities. Returns how many."""
-        return self._write_queue.exclusively(lambda: self._compaction.delete(predicate)).result()
+    def delete(self, predicate: Predicate, /) -> int:
+        """See `Maintenance.delete`."""
+        self._require_writable()
+        count = self._write_queue.exclusively(lambda: self._compaction.delete(predicate)).result()
+        if count:
+            self._delete_stale_feedback()
+        return count
 
     def compact(self) -> bool:
-        """Run one step of compaction. Returns whether there is more to do."""
-        return self._write_queue.exclusively(self._compaction.compact).result()
+        """See `Maintenance.compact`."""
+        self._require_open()
+        if self._shared.read_only or not waiting(self._folder):
+            return False
+        self._shared.reserve.fill()
+        more = self._write_queue.exclusively(self._compaction.compact).result()
+        if not waiting(self._folder):  # The last step. The process that deleted may have stopped before it got here.
+            self._delete_stale_feedback()
+        return more
+
+    def close(self) -> None:
+        """Release the files. Calls after this raise StoreClosedError."""
+        self._closed = True
+        self._feedback.close()
+
+    def _searchers_if_open(self) -> Sequence[PartitionSearcher]:
+        self._require_open()
+        return self._partitions.searchers()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError
+
+    def _require_writable(self) -> None:
+        self._require_open()
+        if self._shared.read_only:
+            raise ReadOnlyError
+
+    def _require_activity(self, activity_id: str) -> None:
+        if self.fetch(activity_id) is None:
+            raise ActivityNotFoundError
+
+    def _delete_stale_feedback(self) -> None:
+        """Delete the feedback on activities that no longer exist."""
+        for activity_id in self._feedback.activities():
+            if self.fetch(activity_id) is None:
+                self._shared.reserve.using(partial(self._feedback.forget, activity_id))
 
     def _shed(self) -> None:
         try:
             self._partitions.shed()
         except CasbahError as error:
-            _log.warning("scans use more memory than usual: a partition cannot be reopened: %s", error)
+            _log.warning("scans use more memory than necessary: a partition cannot be reopened: %s", error)

@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from casbah.activity import predicate as p
@@ -31,26 +30,26 @@ class Hit(NamedTuple):
     record: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class Search:
     """Reads one tenant's activities."""
 
-    cluster: Cluster
-    scope: Scope
+    def __init__(self, cluster: Cluster, scope: Scope) -> None:
+        self._cluster = cluster
+        self._scope = scope
 
-    def find(self, query: Query, deadline: Deadline) -> Page:
+    def find(self, query: Query, /, *, deadline: Deadline = NEVER) -> Page:
         """A page with its exact total."""
         if query.skip + query.limit <= MOST_HITS:
             hits, total = self._page(query.predicate, query, limit=query.limit, skip=query.skip, deadline=deadline)
             return Page([hit.record for hit in hits], total)
-        total = self.count(query.predicate, deadline)
+        total = self.count(query.predicate, deadline=deadline)
         if query.skip >= total:
             return Page([], total)
         predicate, skip = self._skip_spans(query, deadline)
         hits, _ = self._page(predicate, query, limit=query.limit, skip=skip, deadline=deadline)
         return Page([hit.record for hit in hits], total)
 
-    def scan(self, query: Query, deadline: Deadline) -> ScanPage:
+    def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
         """One page of a scan; the activities of one ms are never split. At most MOST_HITS - 1, unless one ms has more."""
         limit = min(query.limit, MOST_HITS - 1)
         hits, total = self._page(query.predicate, query, limit=limit + 1, deadline=deadline)
@@ -63,15 +62,15 @@ class Search:
         here = p.both(query.predicate, p.Range(query.sort, boundary, boundary))
         past = boundary - 1 if query.descending else boundary + 1
         beyond = p.Range(query.sort, high=past) if query.descending else p.Range(query.sort, low=past)
-        more = self.count(p.both(query.predicate, beyond), deadline)
+        more = self.count(p.both(query.predicate, beyond), deadline=deadline)
         return ScanPage(self._stream(here, query), total, past if more else None)
 
-    def count(self, predicate: Predicate, deadline: Deadline = NEVER) -> int:
+    def count(self, predicate: Predicate, /, *, deadline: Deadline = NEVER) -> int:
         """The number of matching activities."""
         answer = self._ask(predicate, {"size": 0, "track_total_hits": True}, deadline)
         return int(answer["hits"]["total"]["value"])
 
-    def top_values(self, query: FacetQuery, deadline: Deadline) -> list[FieldValue]:
+    def top_values(self, query: FacetQuery, /, *, deadline: Deadline = NEVER) -> list[FieldValue]:
         """The most frequent values of a field. If one request does not return all values, every value is counted."""
         if not query.prefix:
             size = max(_FIRST_LOOK, query.limit)
@@ -81,7 +80,7 @@ class Search:
                 return _ranked(((bucket["key"], bucket["doc_count"]) for bucket in counts["buckets"]), query)
         return _ranked(self._tally(query.field, query.predicate, query.prefix, deadline), query)
 
-    def histogram(self, query: HistogramQuery, deadline: Deadline) -> dict[int, int]:
+    def histogram(self, query: HistogramQuery, /, *, deadline: Deadline = NEVER) -> dict[int, int]:
         """Counts of the non-empty buckets, in order, by their first ms."""
         within = p.both(query.predicate, p.Range(query.field, query.first, query.last))
         aggregation = {
@@ -95,19 +94,19 @@ class Search:
         buckets = self._aggregated(within, aggregation, deadline)["buckets"]
         return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
 
-    def changes(self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline) -> Changes:
+    def changes_up_to(self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline) -> Changes:
         """The first matching activities with sequence numbers above `after` and up to `last`, in sequence order."""
         if after >= last:
             return Changes([], after)
         body = {"query": self._numbered(predicate, after, last), "sort": [{_SEQ: "asc"}], "size": limit}
-        hits = self.cluster.search(self.scope, {**body, "track_total_hits": False}, deadline)["hits"]["hits"]
+        hits = self._cluster.search(self._scope, {**body, "track_total_hits": False}, deadline)["hits"]["hits"]
         changes = [Change(hit["sort"][0], _record(hit)) for hit in hits]
         return Changes(changes, changes[-1].number if len(changes) == limit else last)
 
     def places(self, predicate: Predicate, *, after: int, last: int, limit: int) -> list[tuple[int, str, str]]:
         """Sequence number, index and document id of the first matches with numbers above `after` and up to `last`."""
         body = {"query": self._numbered(predicate, after, last), "sort": [{_SEQ: "asc"}], "size": limit}
-        answer = self.cluster.search(self.scope, {**body, "_source": False, "track_total_hits": False}, NEVER)
+        answer = self._cluster.search(self._scope, {**body, "_source": False, "track_total_hits": False}, NEVER)
         return [(hit["sort"][0], hit["_index"], hit["_id"]) for hit in answer["hits"]["hits"]]
 
     def by_index(self, predicate: Predicate) -> Mapping[str, int]:
@@ -115,10 +114,10 @@ class Search:
         counts = self._aggregated(predicate, {"terms": {"field": "_index", "size": MOST_HITS}}, NEVER)
         return {bucket["key"]: int(bucket["doc_count"]) for bucket in counts["buckets"]}
 
-    def fetch(self, activity_id: str) -> bytes | None:
+    def fetch(self, activity_id: str, /) -> bytes | None:
         """The record with this id, or None."""
         body = {"query": {"ids": {"values": [key(activity_id)]}}, "size": 1, "track_total_hits": False}
-        hits = self.cluster.search(self.scope, body, NEVER)["hits"]["hits"]
+        hits = self._cluster.search(self._scope, body, NEVER)["hits"]["hits"]
         return _record(hits[0]) if hits else None
 
     def existing(self, activity_ids: Sequence[str]) -> set[str]:
@@ -132,7 +131,7 @@ class Search:
                 "_source": False,
                 "track_total_hits": False,
             }
-            hits = self.cluster.search(self.scope, body, NEVER)["hits"]["hits"]
+            hits = self._cluster.search(self._scope, body, NEVER)["hits"]["hits"]
             existing.update(part[hit["_id"]] for hit in hits)
         return existing
 
@@ -204,7 +203,7 @@ class Search:
         """The values of a text field that start with `prefix`, or all of an integer field, with counts, in order."""
         source = {"value": {"terms": {"field": field.name}}}
         prefix = "" if field.kind is Kind.INT else prefix
-        if prefix and (alone := self.count(p.both(predicate, p.Terms(field, (prefix,))), deadline)):
+        if prefix and (alone := self.count(p.both(predicate, p.Terms(field, (prefix,))), deadline=deadline)):
             yield prefix, alone
         after = {"after": {"value": prefix}} if prefix else {}
         while True:
@@ -230,7 +229,7 @@ class Search:
 
     def _ask(self, predicate: Predicate, body: Mapping[str, Any], deadline: Deadline) -> Any:
         query = {"bool": {"filter": [self._rendered(predicate, deadline)]}}
-        return self.cluster.search(self.scope, {**body, "query": query}, deadline)
+        return self._cluster.search(self._scope, {**body, "query": query}, deadline)
 
     def _rendered(self, predicate: Predicate, deadline: Deadline) -> Rendered:
         return render(predicate, lambda field, among, matches: self._resolved(field, among, matches, deadline))
@@ -243,7 +242,7 @@ class Search:
         while True:
             aggregation = {"composite": {"sources": [source], "size": MOST_HITS, **after}}
             body = {"size": 0, "track_total_hits": False, "query": among, "aggs": {"found": aggregation}}
-            answer = self.cluster.search(self.scope, body, deadline).get("aggregations", {}).get("found", _NOTHING)
+            answer = self._cluster.search(self._scope, body, deadline).get("aggregations", {}).get("found", _NOTHING)
             terms += [value for bucket in answer["buckets"] if matches(value := bucket["key"]["value"])]
             if "after_key" not in answer:
                 return terms

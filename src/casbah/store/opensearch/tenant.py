@@ -1,0 +1,104 @@
+"""One tenant's activities on the cluster: one write queue, and searches."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+from casbah.activity.deadline import NEVER, Deadline
+from casbah.activity.new_activity import NewActivity
+from casbah.activity.predicate import Predicate
+from casbah.activity.scope import Scope
+from casbah.errors import ActivityNotFoundError
+from casbah.store.contract import Changes, FeedbackEntry, Inserted, Prepared
+from casbah.store.opensearch.cluster import Cluster
+from casbah.store.opensearch.compaction import Compaction
+from casbah.store.opensearch.feedback import Feedback
+from casbah.store.opensearch.lease import Leases
+from casbah.store.opensearch.search import Search
+from casbah.store.opensearch.write_queue import WriteQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all tenants of a store share."""
+
+    cluster: Cluster
+    leases: Leases
+    feedback: Feedback
+    writing: Executor
+    clock: Callable[[], int]
+
+
+class OpenSearchTenant(Search):
+    """See `Tenant`."""
+
+    def __init__(self, scope: Scope, shared: Shared) -> None:
+        super().__init__(shared.cluster, scope)
+        self._leases = shared.leases
+        self._feedback = shared.feedback
+        self._compaction = Compaction(shared.cluster, scope, leases=shared.leases, feedback=shared.feedback)
+        self._write_queue = WriteQueue(
+            shared.cluster, scope, leases=shared.leases, clock=shared.clock, writing=shared.writing
+        )
+
+    def changes(self, predicate: Predicate, /, *, after: int, limit: int, deadline: Deadline = NEVER) -> Changes:
+        """See `Reader.changes`."""
+        last = self.high_water_mark()  # Read before the search: it finds everything up to it, and perhaps more.
+        return self.changes_up_to(predicate, after=after, last=last, limit=limit, deadline=deadline)
+
+    def high_water_mark(self) -> int:
+        """See `Reader.high_water_mark`."""
+        return self._leases.state(self._scope).settled
+
+    def feedback(self, activity_id: str, /) -> Sequence[FeedbackEntry]:
+        """See `Reader.feedback`."""
+        self._require_activity(activity_id)
+        return self._feedback.of(activity_id, self._scope)
+
+    def ids_with_feedback(self) -> Sequence[str]:
+        """See `Reader.ids_with_feedback`."""
+        return self._feedback.activities(self._scope)
+
+    def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
+        """See `Writer.insert`."""
+        return self.insert_soon(new_activities).result()
+
+    def insert_soon(
+        self,
+        new_activities: Iterable[NewActivity | Prepared],
+        /,
+        *,
+        urgent: bool = False,  # noqa: ARG002  a cluster reserves no space
+    ) -> Future[Inserted]:
+        """See `Writer.insert_soon`."""
+        return self._write_queue.insert(new_activities)
+
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
+        """See `Writer.add_feedback`."""
+        self._require_activity(activity_id)
+        if most is not None and self._feedback.count(activity_id, self._scope) >= most:
+            return False
+        self._feedback.add(activity_id, entry, self._scope)
+        return True
+
+    def replace(self, new_activities: Sequence[NewActivity], /) -> int:
+        """See `Maintenance.replace`."""
+        return self._write_queue.replace(new_activities)
+
+    def delete(self, predicate: Predicate, /) -> int:
+        """See `Maintenance.delete`."""
+        return self._compaction.delete(predicate)
+
+    def compact(self) -> bool:
+        """See `Maintenance.compact`."""
+        return self._compaction.compact()
+
+    @property
+    def needs_compaction(self) -> bool:
+        """Whether `compact` has something to do."""
+        state = self._leases.state(self._scope)
+        return bool(state.erasing) or state.forgetting
+
+    def _require_activity(self, activity_id: str) -> None:
+        if self.fetch(activity_id) is None:
+            raise ActivityNotFoundError
