@@ -14,8 +14,10 @@ from casbah.activity.fields import FIELDS
 from casbah.activity.scope import Scope
 from casbah.activity.text import words
 from casbah.errors import BadSettingError, ClusterUnreachableError
+from casbah.store.opensearch import bulk
 from casbah.store.opensearch.cluster import Cluster, ClusterRefusedError, Names
 from casbah.store.opensearch.document import key
+from casbah.store.opensearch.lease import Lease
 from casbah.store.opensearch.render import escape, render
 from casbah.store.opensearch.templates import CHUNK, make, pieces
 
@@ -151,3 +153,22 @@ def test_an_index_that_is_refused_or_never_seen_is_an_error() -> None:
     with pytest.raises(ClusterUnreachableError) as unseen:
         make(cast("Cluster", _Busy(unseen=99)), "new", {}, seconds=0.2)
     assert not isinstance(unseen.value, ClusterRefusedError)
+
+
+class _Refusing:
+    """A cluster too busy for any write; and a lease that lasts."""
+
+    seconds = 5.0
+
+    def ask(self, *_: object, **__: object) -> object:
+        return {"items": [{"create": {"status": 429}}]}
+
+    def renew(self) -> None: ...
+
+
+def test_writes_that_stay_rejected_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_PATIENCE", 0.1)
+    monkeypatch.setattr(bulk, "_PAUSE", 0.01)
+    busy = _Refusing()
+    with pytest.raises(ClusterUnreachableError):
+        bulk.write(cast("Cluster", busy), [bulk.Write("create", "index", "key", b"{}")], cast("Lease", busy))
