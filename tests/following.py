@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.embedded.following import FollowingStore
 from casbah.store.embedded.store import EmbeddedStore
 
@@ -20,9 +20,9 @@ class Followed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.owner, name)
 
-    def tenant(self, scope: Scope, /) -> "FollowedTenant":
+    def tenant(self, tenant_id: TenantId, /) -> "FollowedTenant":
         """See `Store.tenant`."""
-        return FollowedTenant(self.replica.tenant(scope), self.owner.tenant(scope))
+        return FollowedTenant(self.replica.tenant(tenant_id), self.owner.tenant(tenant_id))
 
     def close(self) -> None:
         """Both."""

@@ -25,7 +25,7 @@ ROWS = (
         "activity.record",
         "activity.text",
         "activity.new_activity",
-        "activity.scope",
+        "activity.tenant",
         "activity.deadline",
     ),
     ("activity.fields",),

@@ -19,7 +19,7 @@ from casbah.activity.fields import phrases
 from casbah.activity.language import FILTERS, OPERATORS, filter_named
 from casbah.activity.query import Query, parse
 from casbah.activity.record import Reading
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.contract import Store
 from casbah.store.embedded import search
 from casbah.store.embedded.store import EmbeddedStore
@@ -29,7 +29,7 @@ from conftest import SHARED
 from making import arrival
 from samples import NOW
 
-TENANT = Scope("agreement")
+TENANT = TenantId("agreement")
 RANDOM_RECORDS = 150
 MATRIX: Counter[tuple[str, str]] = Counter()
 

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.backup import archive
 from casbah.backup.place import BackupTarget, BucketTarget, FolderTarget, place_of
 from casbah.errors import BackupError
@@ -19,7 +19,7 @@ from casbah.store.embedded import compaction
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 MONTH = 31 * 86_400_000
 
 

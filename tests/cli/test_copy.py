@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from casbah import compose, settings
 from casbah.activity import predicate as p
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.backup import copying
 from casbah.cli import app
 from casbah.testing.records import records
@@ -50,7 +50,7 @@ def listed(store: str) -> Any:
 
 def total(store: str) -> int:
     with closing(compose.store_of(settings.read({}, store=store))) as opened:
-        return opened.tenant(Scope("default")).count(p.Everything())
+        return opened.tenant(TenantId("default")).count(p.Everything())
 
 
 def test_everything_is_there_and_what_was_said_of_it(places: tuple[str, str]) -> None:
@@ -132,4 +132,4 @@ def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places
     assert {each["name"] for each in drawn} == {"office", "their vpn"}
     with compose.build(settings.read({}, store=target)) as house:
         assert house.services.tokens.caller(token).name == "reader"
-        assert "ours" in house.services.ranges.tags(Scope("default")).values()
+        assert "ours" in house.services.ranges.tags(TenantId("default")).values()

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.cli import app
 from casbah.cli.serve import pushing
 from making import arrival, empty_store, record
@@ -68,7 +68,7 @@ def told(*words: str, code: int = 0) -> str:
 def test_a_server_sends_what_is_stored_and_dead_letters_are_sent_again(tmp_path: Path, receiver: Receiver) -> None:
     chosen = settings.read({}, store=str(tmp_path / "store"), push=str(tmp_path / "push.toml"))
     with compose.build(chosen) as house, pushing(chosen, house):
-        house.services.store.tenant(Scope("default")).insert([arrival(record(each)) for each in range(3)])
+        house.services.store.tenant(TenantId("default")).insert([arrival(record(each)) for each in range(3)])
         for _ in range(300):
             if json.loads(told("status", "--json"))["deadLetters"]:
                 break

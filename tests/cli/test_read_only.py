@@ -11,7 +11,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.contract import FeedbackEntry
 from casbah.store.embedded.store import EmbeddedStore
 from disks import read_only
@@ -19,7 +19,7 @@ from making import NOW, arrival, record
 from scenarios.inprocess import Asker
 
 LIST, EXTENSION, CORE = "/api/v1/activities/", "/api/ext/v1", "/api/v1"
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 def filled(folder: Path) -> str:

@@ -6,14 +6,14 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.cli import app, ingest
 from casbah.cli.ingest import RejectsFile
 from casbah.ingest.contract import Refusal
 from casbah.store.embedded import sequence
 from making import record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 def kept(path, *refusals):
@@ -67,7 +67,7 @@ def test_replaying_everything_takes_as_many_requests_as_it_needs(store, monkeypa
     events = [b"{broken", *(json.dumps(record(number)).encode() for number in range(4)), b"{broken"]
     with opened(store) as house:
         refused = [Refusal("body", line, "r", raw) for line, raw in enumerate(events, 1)]
-        house.services.rejects.keep(refused, source="mdca", sender="s", scope=TENANT)
+        house.services.rejects.keep(refused, source="mdca", sender="s", tenant_id=TENANT)
     ran = casbah(store, "rejects", "replay", "--everything", "--json")
     result = json.loads(ran.stdout)
     assert (ran.exit_code, result["stored"], len(result["refused"]), result["remaining"]) == (1, 4, 2, 0)

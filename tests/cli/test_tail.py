@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.cli import app
 from casbah.cli.connection import announced
 from casbah.cli.tail import NothingToFollowError
@@ -59,11 +59,11 @@ def test_nobody_waits_for_what_cannot_come(folder: Path) -> None:
 
 def test_it_follows_a_running_server(folder: Path) -> None:
     with serving(folder / "store") as (url, house), announced(folder / "store", url=url, key=house.local_key):
-        house.services.store.tenant(Scope("default")).insert([arrival(record(1))])
+        house.services.store.tenant(TenantId("default")).insert([arrival(record(1))])
         command = [sys.executable, "-m", "casbah", "tail", "--since", "start", "--ndjson"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ}) as process:
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())["_id"] == "activity-1"
-            house.services.store.tenant(Scope("default")).insert([arrival(record(2))])
+            house.services.store.tenant(TenantId("default")).insert([arrival(record(2))])
             assert json.loads(process.stdout.readline())["_id"] == "activity-2"
             process.terminate()

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.client import AsyncCasbah, Casbah
 from client.scripted import Script
 from making import arrival, record
@@ -22,7 +22,7 @@ def script(request):
 def served(tmp_path_factory):
     """The URL and the house of a server with twelve activities."""
     with serving(tmp_path_factory.mktemp("client")) as (url, house):
-        house.services.store.tenant(Scope("default")).insert([arrival(record(number)) for number in range(12)])
+        house.services.store.tenant(TenantId("default")).insert([arrival(record(number)) for number in range(12)])
         yield url, house
 
 

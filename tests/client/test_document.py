@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.client import errors, where
 from making import arrival, record
 from scenarios.server import serving
@@ -23,7 +23,7 @@ def test_every_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with serving(tmp_path / "store") as (url, house):
         made = [arrival(record(number, description="Log on", isImpersonated=True)) for number in range(30)]
-        house.services.store.tenant(Scope("default")).insert(made)
+        house.services.store.tenant(TenantId("default")).insert(made)
         names: dict[str, object] = {}
         assert len(BLOCKS) > 8
         for block in [*BLOCKS, *(block for block in BLOCKS if "resume=saved" in block)]:

@@ -14,7 +14,7 @@ import pytest
 
 from casbah import compose
 from casbah import settings as chosen
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.client import AsyncCasbah, ClientError, Retry
 from making import NOW, arrival, record
 
@@ -36,7 +36,7 @@ class Tenant:
     def __init__(self, house, rng, name):
         self.application = house
         self.rng = rng
-        self.scope = Scope(name)
+        self.tenant_id = TenantId(name)
         self.key, _ = house.services.tokens.create(name, tenant=name)
         self.stored = 0
         crowded = rng.randrange(MOMENTS)
@@ -49,7 +49,7 @@ class Tenant:
             for position, moment in enumerate(moments)
         ]
         self.stored += len(made)
-        assert self.application.services.store.tenant(self.scope).insert(made).stored == len(made)
+        assert self.application.services.store.tenant(self.tenant_id).insert(made).stored == len(made)
 
     def add_late(self):
         self.store([self.rng.randrange(MOMENTS) for _ in range(self.rng.randrange(1, 60))])

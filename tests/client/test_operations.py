@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from casbah.activity.language import FILTERS
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.client import AsyncCasbah, Casbah, NotFoundError, Page, ProtocolError, UsageError, where
 from casbah.client.activities import Activities, AsyncActivities
 from client.scripted import ONE_PAGE, TOKEN, URL, Script, drained, settled
@@ -61,7 +61,7 @@ def test_an_id_of_any_letters_stays_one_segment(play, name):
 
 def test_feedback_is_appended(play, served):
     house = served[1]
-    before = len(house.services.store.tenant(Scope("default")).feedback("activity-1"))
+    before = len(house.services.store.tenant(TenantId("default")).feedback("activity-1"))
 
     async def story(activities):
         assert await settled(activities.feedback("activity-1", text="ours", value="0", allow_contact=False)) is None
@@ -70,7 +70,7 @@ def test_feedback_is_appended(play, served):
             await settled(activities.feedback("activity-700", text="ours"))
 
     play(story)
-    entries = house.services.store.tenant(Scope("default")).feedback("activity-1")[before:]
+    entries = house.services.store.tenant(TenantId("default")).feedback("activity-1")[before:]
     assert [json.loads(entry.what) for entry in entries] == [
         {"feedbackText": "ours", "feedbackValue": "0", "allowContact": False, "whoId": "local"},
         {"feedback": "other", "contactEmail": "ann@contoso.com", "whoId": "local"},

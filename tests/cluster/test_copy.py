@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from casbah import compose, settings
 from casbah.activity import predicate as p
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.cli import app
 from casbah.testing.records import records
 from cluster.opening import Place
@@ -76,11 +76,11 @@ def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path
 
 def test_two_servers_see_what_each_other_stores(place: Place, tmp_path: Path) -> None:
     stores = [place.opened(), place.opened()]
-    scope = Scope("default")
+    tenant_id = TenantId("default")
     with compose.build(settings.read({}, cluster=place.address, store=str(tmp_path), audit="off")) as house:
         ask = Asker(house.app, house.local_key)
         for number, each in enumerate(RECORDS[:10], 1):
             ask("POST", INGEST, json.dumps(each).encode())
-            assert [store.tenant(scope).count(p.Everything()) for store in stores] == [number, number]
+            assert [store.tenant(tenant_id).count(p.Everything()) for store in stores] == [number, number]
     for store in stores:
         store.close()

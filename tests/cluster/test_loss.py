@@ -13,7 +13,7 @@ import pytest
 
 from casbah.activity import predicate as p
 from casbah.activity.query import continuation
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ClusterUnreachableError, UnavailableError
 from casbah.store.opensearch import lease
 from casbah.store.opensearch.store import OpenSearchStore
@@ -21,7 +21,7 @@ from casbah.store.opensearch.write_queue import WriteQueue
 from cluster.opening import TOLD, Place
 from making import NOW, arrival, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 MONTH = 31 * 86_400_000
 BATCH = 50
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.cli.connection import running
 from casbah.testing.records import records
 from cluster.opening import Place
@@ -213,5 +213,5 @@ def test_a_rolling_restart_drops_no_request(place: Place, tmp_path: Path) -> Non
     assert balancer.leaving > 1
     store = place.opened()
     for name in stored:
-        assert store.tenant(Scope("default")).fetch(name) is not None
+        assert store.tenant(TenantId("default")).fetch(name) is not None
     store.close()

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.writer import Writers
 from making import NOW, arrival, from_source, query, record
 
-TENANT, OTHER = Scope("default"), Scope("fabrikam")
+TENANT, OTHER = TenantId("default"), TenantId("fabrikam")
 DAY = 86_400_000
 ALL = p.Everything()
 
@@ -29,12 +29,12 @@ def made(number: int, *, days_late: float = 0, **more: Any) -> dict[str, Any]:
 
 
 def followed(
-    store: Store, after: int = 0, *, limit: int = 7, scope: Scope = TENANT, predicate: Any = ALL
+    store: Store, after: int = 0, *, limit: int = 7, tenant_id: TenantId = TENANT, predicate: Any = ALL
 ) -> tuple[list[str], int]:
     """The ids from a number on, and the number reached."""
     found: list[str] = []
     while True:
-        got = store.tenant(scope).changes(predicate, after=after, limit=limit)
+        got = store.tenant(tenant_id).changes(predicate, after=after, limit=limit)
         numbers = [change.number for change in got.changes]
         assert numbers == sorted(set(numbers))
         assert all(after < number <= got.reached for number in numbers)
@@ -56,7 +56,7 @@ def test_everything_comes_once_in_the_order_of_storing(store: Store) -> None:
     store.tenant(OTHER).insert([arrival(made(999))])
     for limit in (1, 7, 5_000):
         assert followed(store, limit=limit)[0] == ids
-    assert followed(store, scope=OTHER)[0] == [arrival(made(999)).id]
+    assert followed(store, tenant_id=OTHER)[0] == [arrival(made(999)).id]
 
 
 def test_thousands_of_one_ms_are_all_there(store: Store) -> None:

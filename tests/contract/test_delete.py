@@ -10,13 +10,13 @@ import pytest
 
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.contract import FacetQuery, FeedbackEntry, HistogramQuery, Store
 from casbah.store.embedded import compaction
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, from_source, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 MONTH = 31 * 86_400_000
 ORDERS = [(sort, direction) for sort in ("date", "created") for direction in ("asc", "desc")]
 
@@ -107,7 +107,7 @@ def test_cleaning_the_disk_changes_no_answer(store: Store) -> None:
 
 def test_other_tenants_keep_theirs(store: Store) -> None:
     filled(store)
-    other = Scope("other")
+    other = TenantId("other")
     store.tenant(other).insert([arrival(by("bob", 1))])
     store.tenant(TENANT).delete(p.Everything())
     compact(store)

@@ -9,13 +9,13 @@ import pytest
 from casbah.activity.fields import FIELDS, Field, Kind, values
 from casbah.activity.matching import matches
 from casbah.activity.record import Reading
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store import contract
 from casbah.store.contract import FacetQuery, HistogramQuery, Store
 from casbah.store.embedded import facets
 from making import NOW, arrival, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 DAY = 86_400_000
 COUNTED = [field for field in FIELDS.values() if field.kind in contract.COUNTED]
 FILTERS: list[Any] = [

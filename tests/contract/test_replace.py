@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.contract import Store
 from making import NOW, arrival, from_source, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 ORDERS = [(sort, direction) for sort in ("date", "created") for direction in ("asc", "desc")]
 
 
@@ -66,7 +66,7 @@ def test_what_is_not_there_is_left_out(store: Store) -> None:
     store.tenant(TENANT).insert([arrival(record(1))])
     elsewhere = [arrival(record(2)), arrival(record(1, timestamp=NOW - 10**10)), arrival(record(1, timestamp=NOW))]
     assert store.tenant(TENANT).replace(elsewhere) == 0
-    assert store.tenant(Scope("other")).replace([arrival(record(1))]) == 0
+    assert store.tenant(TenantId("other")).replace([arrival(record(1))]) == 0
     assert total(store) == 1
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from casbah.activity.query import Query, continuation
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import FeedbackEntry, Inserted, Store
 from making import NOW, SIGNS, arrival, from_source, ids, query, record
 
-TENANT = Scope("default")
-OTHER = Scope("other")
+TENANT = TenantId("default")
+OTHER = TenantId("other")
 DAY = 86_400_000
 ORDERS = [
     pytest.param(sort, direction, id=f"{sort} {direction}")

@@ -14,7 +14,7 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.query import parse
-from casbah.activity.scope import Principal, Scope
+from casbah.activity.tenant import Principal, TenantId
 from casbah.compose import Application
 from casbah.errors import LimitExceededError, NoSuchExportError
 from casbah.export import exports
@@ -24,7 +24,7 @@ from making import arrival
 from scenarios.inprocess import Asker, Reply
 
 PATH = "/api/ext/v1/exports"
-TENANT = Scope("default")
+TENANT = TenantId("default")
 ADA, BOB = Principal("a1", "ada"), Principal("b1", "bob")
 ALL = ExportRequest({}, "date", "desc", "ndjson", ("record",), None)
 Opener = Callable[..., Application]
@@ -52,15 +52,17 @@ def filled(house: Application, count: int, *, ties: int = 1) -> list[str]:
 
 def ended(house: Application, export: Export) -> Export:
     for _ in range(2_000):
-        now = house.services.exports.one(export.id, Principal(export.owner_id, export.owner), Scope(export.tenant))
+        now = house.services.exports.one(export.id, Principal(export.owner_id, export.owner), TenantId(export.tenant))
         if now.state in (READY, FAILED):
             return now
         time.sleep(0.005)
     raise AssertionError(f"it does not end: {now}")
 
 
-def begun(house: Application, wanted: ExportRequest = ALL, owner: Principal = ADA, scope: Scope = TENANT) -> Export:
-    return house.services.exports.begin(wanted, owner, scope)
+def begun(
+    house: Application, wanted: ExportRequest = ALL, owner: Principal = ADA, tenant_id: TenantId = TENANT
+) -> Export:
+    return house.services.exports.begin(wanted, owner, tenant_id)
 
 
 def test_an_export_is_all_that_a_scan_finds(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,11 +85,11 @@ def test_it_is_its_owners_alone(opener: Opener) -> None:
     house = opener()
     export, keeper = begun(house), house.services.exports
     ended(house, export)
-    for owner, scope in ((BOB, TENANT), (ADA, Scope("fabrikam"))):
-        assert keeper.all(owner, scope) == []
+    for owner, tenant_id in ((BOB, TENANT), (ADA, TenantId("fabrikam"))):
+        assert keeper.all(owner, tenant_id) == []
         for call in (keeper.one, keeper.file, keeper.remove):
             with pytest.raises(NoSuchExportError):
-                call(export.id, owner, scope)
+                call(export.id, owner, tenant_id)
     assert [each.id for each in keeper.all(ADA, TENANT)] == [export.id]
 
 

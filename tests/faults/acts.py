@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Terms
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.contract import FeedbackEntry, Store
 from making import NOW, arrival, record
 
-SCOPE = Scope("faults")
+SCOPE = TenantId("faults")
 _DAY = 86_400_000
 _PERIODS = 60 * _DAY
 _YEARS = 20 * 365 * _DAY
@@ -31,22 +31,22 @@ class Act:
     number: int = 0
     batches: int = 1
 
-    def do(self, store: Store, scope: Scope) -> None:
+    def do(self, store: Store, tenant_id: TenantId) -> None:
         """Returns once the store has said that it is done."""
         if self.brings:
             # In several batches at once, which share a commit or do not.
             batches = [self.brings[each :: self.batches] for each in range(self.batches)]
-            told = [store.tenant(scope).insert_soon([arrival(made(each)) for each in batch]) for batch in batches]
+            told = [store.tenant(tenant_id).insert_soon([arrival(made(each)) for each in batch]) for batch in batches]
             answers = [each.result() for each in told]
             assert sum(answer.stored + answer.duplicates for answer in answers) == len(self.brings)
         elif self.replaces is not None:
-            store.tenant(scope).replace([arrival(made(self.replaces, version=self.number))])
+            store.tenant(tenant_id).replace([arrival(made(self.replaces, version=self.number))])
         elif self.says is not None:
-            store.tenant(scope).add_feedback(self.says[0], FeedbackEntry(NOW, "test", self.says[1]))
+            store.tenant(tenant_id).add_feedback(self.says[0], FeedbackEntry(NOW, "test", self.says[1]))
         elif self.deletes is not None:
-            store.tenant(scope).delete(Terms(FIELDS["id"], (self.deletes,)))
+            store.tenant(tenant_id).delete(Terms(FIELDS["id"], (self.deletes,)))
             for _ in range(self.batches):  # Cleaning the disk may end long after the answer, or never.
-                store.tenant(scope).compact()
+                store.tenant(tenant_id).compact()
 
 
 @dataclass(slots=True)

@@ -50,7 +50,7 @@ def _early() -> None:
     """Rules are acknowledged before they are stored."""
     from casbah.retention.rules import Rules  # noqa: PLC0415  where it is planted
 
-    Rules.remove = lambda self, rule_id, scope: self.one(rule_id, scope)
+    Rules.remove = lambda self, rule_id, tenant_id: self.one(rule_id, tenant_id)
 
 
 def _unsynced() -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from casbah.http import changes
 from making import NOW, arrival, record
@@ -21,12 +21,12 @@ from scenarios.inprocess import Asker
 from scenarios.server import serving
 
 PATH, TAIL = "/api/ext/v1/changes", "/api/ext/v1/tail"
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
-def stored(house: Application, *numbers: int, scope: Scope = TENANT, **more: Any) -> list[str]:
+def stored(house: Application, *numbers: int, tenant_id: TenantId = TENANT, **more: Any) -> list[str]:
     made = [record(number, **more) for number in numbers]
-    house.services.store.tenant(scope).insert([arrival(each) for each in made])
+    house.services.store.tenant(tenant_id).insert([arrival(each) for each in made])
     return [each["_id"] for each in made]
 
 
@@ -132,7 +132,7 @@ def test_cursors_of_another_tenant_and_of_a_later_state_are_refused(house: Appli
     assert "not one of this tenant's" in ask("POST", PATH, json.dumps({"cursor": theirs}).encode()).json["detail"]
     stored(house, 1, 2)
     later = changed(ask)["cursor"]
-    tenant = house.services.store.tenant(Scope("default"))
+    tenant = house.services.store.tenant(TenantId("default"))
     mark = tenant.high_water_mark()
     tenant.high_water_mark = lambda: mark - 1  # type: ignore[method-assign]
     assert "start again" in ask("POST", PATH, json.dumps({"cursor": later}).encode()).json["detail"]

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.http.routes import PUBLIC, ROUTES
 from making import NOW, arrival, record
 from scenarios.inprocess import send
@@ -108,7 +108,7 @@ def house(watch, tmp_path_factory):  # noqa: ARG001  databases are watched from 
     with compose.build(chosen, clock=lambda: NOW) as first:
         keys = [first.services.tokens.create("token", tenant=f"tenant-{n}")[0] for n in range(len(CASES))]
         for n in range(len(CASES)):
-            first.services.store.tenant(Scope(f"tenant-{n}")).insert([arrival(record(1))])
+            first.services.store.tenant(TenantId(f"tenant-{n}")).insert([arrival(record(1))])
     with compose.build(chosen, clock=lambda: NOW + 3_600_000) as again:
         yield again, dict(zip(CASES, keys, strict=True))
 

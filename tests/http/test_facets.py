@@ -12,7 +12,7 @@ from casbah.activity.fields import FIELDS, values
 from casbah.activity.language import FILTERS
 from casbah.activity.matching import matches
 from casbah.activity.record import Reading
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.http.facets import COUNTABLE, USUAL
 from casbah.http.histogram import MOST_SPANS, WIDTHS
 from making import NOW, arrival, query, record
@@ -52,7 +52,7 @@ RECORDS = made()
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory):
     with compose.build(settings.read({}, store=str(tmp_path_factory.mktemp("store")))) as house:
-        house.services.store.tenant(Scope("default")).insert(map(arrival, RECORDS))
+        house.services.store.tenant(TenantId("default")).insert(map(arrival, RECORDS))
         yield Asker(house.app, house.local_key)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from casbah import logs
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import KeyValueStoreUnavailableError, StoreClosedError, UnwritableError
 from casbah.failure import bug, is_disk_error
 from casbah.key_value import QUERIES, FolderKeyValueStore
@@ -26,7 +26,7 @@ from casbah.store.embedded.store import EmbeddedStore
 from disks import fill, small_disk
 from making import NOW, arrival, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 BUGS = [
     pytest.param(ValueError("a plain bug of ours"), id="a value error"),

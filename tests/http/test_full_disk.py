@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from casbah.http.routes import ROUTES
 from disks import fill, small_disk
@@ -47,7 +47,7 @@ def full(tmp_path_factory) -> Iterator[tuple[Application, str]]:
     chosen = settings.read({}, store=str(folder / "store"))
     with small_disk(folder, mebibytes=24) as disk, compose.build(chosen, clock=lambda: NOW) as house:
         key, _ = house.services.tokens.create("reader", tenant="default")
-        house.services.store.tenant(Scope("default")).insert(arrival(record(n)) for n in range(HELD))
+        house.services.store.tenant(TenantId("default")).insert(arrival(record(n)) for n in range(HELD))
         fill(disk)
         yield house, key
 
@@ -128,7 +128,7 @@ def test_deleting_works_on_a_full_disk_and_makes_room(tmp_path, filled: str) -> 
             assert total(ask, OURS) > 0, "the deletion is in the trail"
             if filler is not None:
                 filler.unlink()
-            house.services.retention.compact(Scope("default"))
+            house.services.retention.compact(TenantId("default"))
             assert ask("GET", "/readyz").json["writable"]
             assert ask("POST", INGEST, json.dumps(record(10**6)).encode()).json["stored"] == 1
         with compose.build(chosen, clock=lambda: NOW) as house:

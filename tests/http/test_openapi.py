@@ -21,7 +21,7 @@ from casbah import compose, errors
 from casbah import settings as casbah_settings
 from casbah.activity.language import FILTERS, OPERATORS
 from casbah.activity.query import Bounds
-from casbah.activity.scope import Principal, Scope
+from casbah.activity.tenant import Principal, TenantId
 from casbah.connectors import connectors
 from casbah.demo.load import sample_activities
 from casbah.export.exports import READY, ExportRequest
@@ -151,25 +151,25 @@ def seeded(folder, clock=None, *, samples=True, **given):
     chosen = casbah_settings.read({}, store=str(folder), **given)
     with compose.build(chosen, **({"clock": clock} if clock else {})) as house:
         if samples:
-            house.services.store.tenant(Scope("default")).insert(list(sample_activities()))
+            house.services.store.tenant(TenantId("default")).insert(list(sample_activities()))
         house.services.tokens.create(A_TOKEN, tenant="default")
         guests = RangeDefinition(name="Guests", category=6, networks=("203.0.113.0/24",))
-        house.services.ranges.add(guests, Scope("default"), range_id=A_RANGE)
+        house.services.ranges.add(guests, TenantId("default"), range_id=A_RANGE)
         mine = QueryDefinition("Mine", {"service": {"eq": [11161]}})
-        house.services.queries.add(mine, LOCAL_PRINCIPAL, Scope("default"), query_id=A_QUERY)
+        house.services.queries.add(mine, LOCAL_PRINCIPAL, TenantId("default"), query_id=A_QUERY)
         entry = A_REJECT.partition(".")[0]
         refused = [Refusal("body", 1, "not JSON", b"{broken")]
-        house.services.rejects.keep(refused, source=None, sender="shipper", scope=Scope("default"), entry=entry)
+        house.services.rejects.keep(refused, source=None, sender="shipper", tenant_id=TenantId("default"), entry=entry)
         (folder / "snapshots" / A_SNAPSHOT).mkdir(parents=True)
         rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
-        house.services.retention.add(rule, Scope("default"))
+        house.services.retention.add(rule, TenantId("default"))
         wanted = ExportRequest({}, "date", "desc", "csv", ("time", "user"), None)
-        house.services.exports.begin(wanted, LOCAL_PRINCIPAL, Scope("default"), export_id=AN_EXPORT)
-        while house.services.exports.one(AN_EXPORT, LOCAL_PRINCIPAL, Scope("default")).state != READY:
+        house.services.exports.begin(wanted, LOCAL_PRINCIPAL, TenantId("default"), export_id=AN_EXPORT)
+        while house.services.exports.one(AN_EXPORT, LOCAL_PRINCIPAL, TenantId("default")).state != READY:
             sleep(0.01)
         if samples:
             office = RangeDefinition(name="Berlin office", category=1, networks=("192.0.2.0/24",))
-            house.services.ranges.add(office, Scope("default"))
+            house.services.ranges.add(office, TenantId("default"))
         yield house, Asker(house.app, house.local_key)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from scenarios.inprocess import Asker, Reply
 
 PATH = "/api/v1/subnet/"
@@ -199,6 +199,6 @@ def test_activities_stored_afterwards_are_enriched(house, ask, pad):
     assert list(found["enrichment"]) == [f"range {range_id}"]
     filters = {"ip.category": {"eq": 1}, "ip.tags": {"eq": found["location"]["ipTags"]}}
     assert ask("POST", "/api/v1/activities/", json.dumps({"filters": filters}).encode()).json["total"] == 1
-    assert house.services.ranges.ranges(Scope("default")).version == 1
+    assert house.services.ranges.ranges(TenantId("default")).version == 1
     ask("DELETE", f"{PATH}{range_id}/")
     assert "location" not in store("later")

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import UnavailableError
 from casbah.http.rejects import MOST_REPLAYED
 from casbah.ingest.contract import Refusal
@@ -16,7 +16,7 @@ from casbah.store.embedded import sequence
 from scenarios.inprocess import Asker
 
 INGEST, REJECTS = "/api/ext/v1/activities", "/api/ext/v1/rejects"
-TENANT = Scope("default")
+TENANT = TenantId("default")
 DAY = 86_400_000
 
 
@@ -121,7 +121,7 @@ def house(tmp_path):
 
 
 def keep(house, *raws: bytes, source: str | None = "mdca") -> None:
-    house.services.rejects.keep(refusals(*raws), source=source, sender="s", scope=TENANT)
+    house.services.rejects.keep(refusals(*raws), source=source, sender="s", tenant_id=TENANT)
 
 
 def replayed(house, **body) -> dict:
@@ -260,47 +260,47 @@ def test_bytes_of_a_tenant_are_bounded_and_the_oldest_go_first(clock):
     rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=1_000, keep=None)
     for number in range(10):
         clock.now += 1
-        rejects.keep(refusals(b"%d" % number * 150), source=None, sender="s", scope=TENANT)
+        rejects.keep(refusals(b"%d" % number * 150), source=None, sender="s", tenant_id=TENANT)
     assert [reject.raw[:1] for reject in rejects.all(TENANT)] == [b"9", b"8", b"7", b"6"]
 
 
 def test_they_are_kept_for_a_while(clock):
     rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=30 * DAY)
-    rejects.keep(refusals(b"old"), source=None, sender="s", scope=TENANT)
+    rejects.keep(refusals(b"old"), source=None, sender="s", tenant_id=TENANT)
     clock.now += 30 * DAY + 1
     assert rejects.all(TENANT) == []
     key_values = rejects._key_values
-    assert len(key_values.all(TENANT.tenant)) == 1
+    assert len(key_values.all(TENANT.name)) == 1
     rejects.trim()
-    assert key_values.all(TENANT.tenant) == []
-    rejects.keep(refusals(b"new"), source=None, sender="s", scope=TENANT)
+    assert key_values.all(TENANT.name) == []
+    rejects.keep(refusals(b"new"), source=None, sender="s", tenant_id=TENANT)
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"new"]
 
 
 def test_what_is_larger_than_all_that_may_be_kept_is_not_kept_and_said_so(clock):
     rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=100, keep=None)
-    assert rejects.keep(refusals(b"small"), source=None, sender="s", scope=TENANT) == 1
-    assert rejects.keep(refusals(b"x" * 500), source=None, sender="s", scope=TENANT) == 0
+    assert rejects.keep(refusals(b"small"), source=None, sender="s", tenant_id=TENANT) == 1
+    assert rejects.keep(refusals(b"x" * 500), source=None, sender="s", tenant_id=TENANT) == 0
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"small"]
 
 
 def test_what_the_shelf_does_not_take_is_not_kept(clock):
     rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=100, keep=None)
     for kept in (1, 0):
-        assert rejects.keep(refusals(b"x"), source=None, sender="s", scope=TENANT, entry="taken") == kept
+        assert rejects.keep(refusals(b"x"), source=None, sender="s", tenant_id=TENANT, entry="taken") == kept
 
 
 def test_all_tenants_are_trimmed(clock):
     key_values = MemoryKeyValueStore()
     rejects = Rejects(key_values, clock=clock, most=10_000, keep=30 * DAY)
     for tenant in ("a", "b"):
-        rejects.keep(refusals(b"old"), source=None, sender="s", scope=Scope(tenant))
+        rejects.keep(refusals(b"old"), source=None, sender="s", tenant_id=TenantId(tenant))
     clock.now += 15 * DAY
-    rejects.keep(refusals(b"new"), source=None, sender="s", scope=Scope("b"))
+    rejects.keep(refusals(b"new"), source=None, sender="s", tenant_id=TenantId("b"))
     clock.now += 15 * DAY + 1
     rejects.trim()
     assert key_values.drawers() == ["b"]
-    assert [reject.raw for reject in rejects.all(Scope("b"))] == [b"new"]
+    assert [reject.raw for reject in rejects.all(TenantId("b"))] == [b"new"]
 
 
 @pytest.mark.parametrize(
@@ -315,24 +315,24 @@ def test_all_tenants_are_trimmed(clock):
 )
 def test_what_one_request_can_fill_is_bounded(clock, raws, kept, whole):
     rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000_000, keep=None)
-    assert rejects.keep(refusals(*raws), source=None, sender="s", scope=TENANT) == kept
+    assert rejects.keep(refusals(*raws), source=None, sender="s", tenant_id=TENANT) == kept
     assert [reject.whole for reject in rejects.all(TENANT)] == whole
 
 
 def test_one_of_a_request_is_removed_and_the_others_stay(clock):
     rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=None)
-    rejects.keep(refusals(b"a", b"b", b"c"), source="okta", sender="s", scope=TENANT)
+    rejects.keep(refusals(b"a", b"b", b"c"), source="okta", sender="s", tenant_id=TENANT)
     second = rejects.all(TENANT)[1]
     assert rejects.remove([second.id, "unknown.0", f"{second.id}0", second.id.partition(".")[0]], TENANT) == [second.id]
     assert rejects.remove([second.id], TENANT) == []
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"a", b"c"]
     rejects.remove([reject.id for reject in rejects.all(TENANT)], TENANT)
     assert rejects.all(TENANT) == []
-    assert rejects.all(Scope("other")) == []
+    assert rejects.all(TenantId("other")) == []
 
 
 def test_what_was_cut_before_is_known_to_be_missing(clock):
     rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=None)
-    rejects.keep([Refusal("body", 1, "too large", b"begin", cut=95)], source=None, sender="s", scope=TENANT)
+    rejects.keep([Refusal("body", 1, "too large", b"begin", cut=95)], source=None, sender="s", tenant_id=TENANT)
     (reject,) = rejects.all(TENANT)
     assert (reject.raw, reject.size, reject.whole) == (b"begin", 100, False)

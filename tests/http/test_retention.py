@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ClusterUnreachableError, KeyValueStoreDamagedError
 from casbah.retention.deletion import DAY
 from casbah.store.embedded.tenant import EmbeddedTenant
@@ -16,7 +16,7 @@ from scenarios.inprocess import Asker, Reply
 INGEST, COUNT = "/api/ext/v1/activities?source=mdca", "/api/v1/activities/count/"
 DELETE, RULES, APPLY = "/api/ext/v1/activities/delete", "/api/ext/v1/retention", "/api/ext/v1/retention/apply"
 BOB = {"user.username": {"eq": ["bob"]}}
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 @pytest.fixture

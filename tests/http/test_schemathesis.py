@@ -25,7 +25,7 @@ from schemathesis.transport.serialization import serialize_binary
 
 from casbah import compose, settings
 from casbah.activity.query import Bounds
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from casbah.connectors import connectors
 from casbah.demo.load import sample_activities
@@ -289,7 +289,7 @@ def no_waiting(monkeypatch):
 @pytest.fixture
 def house(tmp_path):
     with compose.build(settings.read({}, store=str(tmp_path), **BOUNDS)) as opened:
-        opened.services.store.tenant(Scope("default")).insert(list(islice(sample_activities(), 12)))
+        opened.services.store.tenant(TenantId("default")).insert(list(islice(sample_activities(), 12)))
         yield opened
 
 

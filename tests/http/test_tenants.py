@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from casbah.http.examples import EXAMPLES
 from casbah.http.routes import ROUTES
@@ -26,7 +26,7 @@ from casbah.store.contract import Tenant
 from making import NOW, arrival, record
 from scenarios.inprocess import Asker, Reply
 
-OURS, THEIRS = Scope("contoso"), Scope("fabrikam")
+OURS, THEIRS = TenantId("contoso"), TenantId("fabrikam")
 SECRET = "zzyzxsecret"
 VOLATILE = re.compile(rb'"(created|at|used|expires|begun|ended|id|whoId|token|cursor|next)":\s*("[^"]*"|\d+)')
 
@@ -53,7 +53,7 @@ THEIRS_MADE = st.lists(PARTS, min_size=1, max_size=8).map(
 def house(folder: Path, **also: str) -> Iterator[tuple[Application, Asker]]:
     chosen = settings.read({}, store=str(folder), audit="off", **also)
     with compose.build(chosen, clock=lambda: NOW) as opened:
-        key, _ = opened.services.tokens.create("ours", tenant=OURS.tenant)
+        key, _ = opened.services.tokens.create("ours", tenant=OURS.name)
         opened.services.store.tenant(OURS).insert([arrival(each) for each in OURS_MADE])
         yield opened, Asker(opened.app, key)
 

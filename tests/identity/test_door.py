@@ -52,12 +52,12 @@ def test_credentials_that_are_none(authenticator, tokens, header):
 
 def test_the_local_key_is_the_owner_s(authenticator):
     caller = authenticator.caller(f"Token {LOCAL}", None, address="192.0.2.1")
-    assert (caller.name, caller.scope.tenant, caller.scopes, caller.owner) == ("local", "default", set(SCOPES), True)
+    assert (caller.name, caller.tenant_id.name, caller.scopes, caller.owner) == ("local", "default", set(SCOPES), True)
     assert caller.governs("any")
 
 
 def test_the_local_key_chooses_a_tenant(authenticator):
-    assert authenticator.caller(f"Token {LOCAL}", "t2", address="192.0.2.1").scope.tenant == "t2"
+    assert authenticator.caller(f"Token {LOCAL}", "t2", address="192.0.2.1").tenant_id.name == "t2"
 
 
 @pytest.mark.parametrize("tenant", ["../x", "A", "a/b", "é", "x" * 65], ids=repr)
@@ -68,8 +68,8 @@ def test_a_tenant_that_cannot_be_is_refused(authenticator, tenant):
 
 def test_a_token_does_not_choose_its_tenant(authenticator, tokens):
     key, _ = tokens.create("a", tenant="t")
-    assert authenticator.caller(f"Token {key}", "t2", address="192.0.2.1").scope.tenant == "t"
-    assert authenticator.caller(f"Token {key}", "../x", address="192.0.2.1").scope.tenant == "t"
+    assert authenticator.caller(f"Token {key}", "t2", address="192.0.2.1").tenant_id.name == "t"
+    assert authenticator.caller(f"Token {key}", "../x", address="192.0.2.1").tenant_id.name == "t"
 
 
 def test_local_keys_are_new_each_time_and_look_like_keys():

@@ -74,7 +74,7 @@ def reason(issuer: Issuer, text: str) -> str:
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_every_algorithm_is_accepted(issuer, alg):
     caller = issuer.caller(token(alg=alg, kind=SIGNERS[alg]))
-    assert (caller.name, caller.scope.tenant, caller.scopes, caller.owner) == ("ann@contoso.com", "contoso", {"Investigation.read"}, False)  # fmt: skip
+    assert (caller.name, caller.tenant_id.name, caller.scopes, caller.owner) == ("ann@contoso.com", "contoso", {"Investigation.read"}, False)  # fmt: skip
 
 
 GOOD = [
@@ -113,7 +113,7 @@ GOOD = [
 
 @pytest.mark.parametrize("make", GOOD)
 def test_good_tokens(issuer, make):
-    assert issuer.caller(make()).scope.tenant == "contoso"
+    assert issuer.caller(make()).tenant_id.name == "contoso"
 
 
 def test_without_a_kid_every_fitting_key_is_tried():
@@ -387,12 +387,12 @@ def test_tenants(tenants, value, tenant):
     if tenant is None:
         assert "CASBAH_OIDC_TENANTS" in reason(issuer, text)
     else:
-        assert issuer.caller(text).scope.tenant == tenant
+        assert issuer.caller(text).tenant_id.name == tenant
 
 
 def test_another_claim_may_say_the_tenant():
     issuer = judge(tenant_claim="https://contoso.com/tenant")
-    assert issuer.caller(token(claims(**{"https://contoso.com/tenant": "blue"}))).scope.tenant == "blue"
+    assert issuer.caller(token(claims(**{"https://contoso.com/tenant": "blue"}))).tenant_id.name == "blue"
     assert "https://contoso.com/tenant" in reason(issuer, token())
 
 
@@ -507,5 +507,5 @@ def test_settings_make_the_judge_that_they_say(tmp_path):
         ),
         clock=lambda: NOW,
     )
-    assert made.caller(token(claims(org="17", exp=SECOND - 4))).scope.tenant == "blue"
+    assert made.caller(token(claims(org="17", exp=SECOND - 4))).tenant_id.name == "blue"
     assert "expired" in reason(made, token(claims(org="17", exp=SECOND - 5)))

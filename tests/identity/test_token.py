@@ -99,7 +99,7 @@ def test_a_token_is_found_by_all_of_its_hash(tokens, tmp_path):
 def test_a_caller_has_the_token_s_name_tenant_and_scopes(tokens):
     key, _ = tokens.create("reader", tenant="t1", scopes=["Investigation.read", "Ingest.write"])
     caller = tokens.caller(key)
-    assert (caller.name, caller.scope.tenant, caller.scopes, caller.owner) == ("reader", "t1", {"Investigation.read", "Ingest.write"}, False)  # fmt: skip
+    assert (caller.name, caller.tenant_id.name, caller.scopes, caller.owner) == ("reader", "t1", {"Investigation.read", "Ingest.write"}, False)  # fmt: skip
 
 
 GRANTED = [

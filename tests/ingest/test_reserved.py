@@ -10,7 +10,7 @@ import pytest
 from casbah import compose, settings
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.audit.trail import ACTS
 from casbah.backup.copying import copied
 from casbah.connectors import connectors
@@ -22,7 +22,7 @@ from making import NOW, record
 from scenarios.inprocess import Asker
 
 INGEST = "/api/ext/v1/activities"
-TENANT = Scope("default")
+TENANT = TenantId("default")
 FORGED = [
     pytest.param({"appId": CASBAH}, "appId 900013", id="app"),
     pytest.param({"appId": str(CASBAH)}, "appId 900013", id="app as text"),

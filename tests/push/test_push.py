@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.ingest.cef import parse
 from casbah.push import guard
 from casbah.push.config import BadPushFileError, PushTarget, read, secret
@@ -31,7 +31,7 @@ from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 DAY = 86_400_000
 KEY = b"a secret"
 
@@ -187,7 +187,7 @@ def test_what_is_refused_for_good_is_kept_and_can_be_sent_again(
 
 
 def test_only_what_the_filters_find_of_that_tenant_is_sent(store: Store, letters: Outbox, hook: Hook) -> None:
-    store.tenant(Scope("other")).insert([arrival(record(500))])
+    store.tenant(TenantId("other")).insert([arrival(record(500))])
     stored(store, 0, 5)
     wanted = stored(store, 10, 5, appId=10980)
     drained(pusher(store, letters, webhook(hook, filters={"service": {"eq": [10980]}})))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.audit.trail import Act
 from casbah.compose import Application
 from casbah.errors import BadSettingError, ClusterUnreachableError, UnwritableError
@@ -18,7 +18,7 @@ from casbah.retention.rules import DELETE, HOLD, Rule
 from making import NOW, arrival, query, record
 from scenarios.inprocess import Asker
 
-ONE, OTHER = Scope("default"), Scope("other")
+ONE, OTHER = TenantId("default"), TenantId("other")
 RULES, LIST = "/api/ext/v1/retention", "/api/v1/activities/"
 ALL = query().predicate
 LONG = 60
@@ -27,8 +27,8 @@ LONG = 60
 @pytest.fixture
 def house(tmp_path) -> Iterator[Application]:
     with compose.build(settings.read({}, store=str(tmp_path)), clock=lambda: NOW) as opened:
-        for scope in (ONE, OTHER):
-            opened.services.store.tenant(scope).insert([arrival(record(number)) for number in range(10)])
+        for tenant_id in (ONE, OTHER):
+            opened.services.store.tenant(tenant_id).insert([arrival(record(number)) for number in range(10)])
         yield opened
 
 
@@ -43,9 +43,9 @@ def hold(*ids: str) -> Rule:
 class Stopped:
     """The store stops at its next deletion until it may go on."""
 
-    def __init__(self, house: Application, monkeypatch: pytest.MonkeyPatch, *, scope: Scope = ONE) -> None:
+    def __init__(self, house: Application, monkeypatch: pytest.MonkeyPatch, *, tenant_id: TenantId = ONE) -> None:
         self.there, self.go_on = threading.Event(), threading.Event()
-        tenant = house.services.store.tenant(scope)
+        tenant = house.services.store.tenant(tenant_id)
         whole = tenant.delete
 
         def delete(predicate: Any) -> int:
@@ -95,10 +95,10 @@ def test_what_is_counted_is_what_is_deleted_whatever_another_server_saves_meanwh
     retention.add(hold("activity-0", "activity-1"), ONE)
     read, kept = [], retention.rules.all
 
-    def all_rules(scope: Scope) -> Any:
-        found = kept(scope)
+    def all_rules(tenant_id: TenantId) -> Any:
+        found = kept(tenant_id)
         read.append(len(found))
-        retention.rules.add(hold(f"activity-{len(read) + 1}"), scope)  # As another server would, after every look.
+        retention.rules.add(hold(f"activity-{len(read) + 1}"), tenant_id)  # As another server would, after every look.
         return found
 
     monkeypatch.setattr(retention.rules, "all", all_rules)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.audit.trail import ACTS
 from casbah.errors import ClusterUnreachableError, UnwritableError
 from casbah.ingest.apps import CASBAH
@@ -23,7 +23,7 @@ from scenarios.inprocess import Asker
 INGEST = "/api/ext/v1/activities?source=mdca"
 DELETE, RULES = "/api/ext/v1/activities/delete", "/api/ext/v1/retention"
 APPLY, TRAIL = f"{RULES}/apply", f"{RULES}/trail"
-TENANT = Scope("default")
+TENANT = TenantId("default")
 BOB = {"user.username": {"eq": ["bob"]}}
 OURS = {"service": {"eq": [CASBAH]}}
 
@@ -217,11 +217,11 @@ def test_the_filter_is_in_the_act_whole_however_long_it_is(ask):
 KILLED = """
 import os, signal, sys
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from scenarios.inprocess import Asker
 
 with compose.build(settings.read({}, store=sys.argv[1])) as house:
-    tenant = house.services.store.tenant(Scope("default"))
+    tenant = house.services.store.tenant(TenantId("default"))
     delete = tenant.delete
 
     def killed(*arguments):

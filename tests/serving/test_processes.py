@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from casbah import settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import UnwritableError
 from casbah.identity.authenticator import Authenticator
 from casbah.identity.failed_sign_ins import FailedSignIns
@@ -167,7 +167,7 @@ def test_what_cannot_be_stored_is_said_where_it_was_brought(served, error, statu
     with served.client() as http:
         assert http.post(LIST, json={}).status_code == 200
         store = served.application.services.store
-        tenant = store.tenant(Scope("default"))
+        tenant = store.tenant(TenantId("default"))
         kept, tenant.insert_soon = tenant.insert_soon, refuse
         answer = http.post(INGEST, json=record(HELD))
         assert (answer.status_code, answer.headers.get("retry-after")) == (status, "5" if status == 503 else None)

@@ -11,7 +11,7 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import StoreFormatError, StoreLockedError
 from casbah.store.embedded import rewrite, sequence, term_dictionary
 from casbah.store.embedded import write_queue as intake_module
@@ -21,7 +21,7 @@ from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.entry import Prepared
 from making import NOW, SIGNS, arrival, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 def opened(folder: Path) -> EmbeddedStore:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
 from casbah.store.embedded import following, record_codec
@@ -14,7 +14,7 @@ from casbah.store.embedded.schema import PERIOD_BITS
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 @pytest.fixture

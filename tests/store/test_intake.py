@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.store import group_commit
 from casbah.store.contract import Inserted
@@ -18,7 +18,7 @@ from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.writer import Writers
 from making import NOW, arrival, from_source, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 @pytest.fixture

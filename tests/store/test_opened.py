@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from casbah import compose, settings
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.store.embedded import store as store_module
 from casbah.store.embedded.following import FollowingStore
@@ -20,7 +20,7 @@ from casbah.store.embedded.tenant import EmbeddedTenant
 from making import NOW, arrival, query, record
 from scenarios.inprocess import send
 
-SLOW, QUICK = Scope("slow"), Scope("quick")
+SLOW, QUICK = TenantId("slow"), TenantId("quick")
 LIST, INGEST = b"/api/v1/activities/", b"/api/ext/v1/activities?source=mdca"
 
 
@@ -30,7 +30,7 @@ def slow(monkeypatch):
     release, begun = threading.Event(), []
 
     def opening(folder, shared):
-        if folder.name == SLOW.tenant:
+        if folder.name == SLOW.name:
             begun.append(folder)
             assert release.wait(30)
         return EmbeddedTenant(folder, shared)
@@ -43,8 +43,8 @@ def slow(monkeypatch):
 @pytest.fixture
 def folder(tmp_path):
     with closing(EmbeddedStore(tmp_path, clock=lambda: NOW)) as store:
-        for scope in (SLOW, QUICK):
-            store.tenant(scope).insert([arrival(record(1))])
+        for tenant_id in (SLOW, QUICK):
+            store.tenant(tenant_id).insert([arrival(record(1))])
     return tmp_path
 
 
@@ -69,10 +69,10 @@ def test_requests_of_a_slow_tenant_keep_no_threads_from_others(folder, slow) -> 
     release, begun = slow
     with compose.build(settings.read({}, store=str(folder), search_threads="1"), clock=lambda: NOW) as house:
 
-        def asked(scope: Scope, path: bytes, *body: bytes):
+        def asked(tenant_id: TenantId, path: bytes, *body: bytes):
             headers = [
                 (b"authorization", f"Token {house.local_key}".encode()),
-                (b"casbah-tenant", scope.tenant.encode()),
+                (b"casbah-tenant", tenant_id.name.encode()),
             ]
             return send(house.app, "POST", path, headers, body)
 
@@ -144,7 +144,7 @@ def test_a_follower_opens_each_tenant_by_itself(folder) -> None:
             tenant = staticmethod(owner.tenant)
 
             def state(self, name: str):
-                if name == SLOW.tenant:
+                if name == SLOW.name:
                     assert release.wait(30)
                 return owner.state(name)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from casbah import settings
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.activity.text import words
 from casbah.errors import BadSettingError, ClusterUnreachableError
 from casbah.store.opensearch import bulk
@@ -80,12 +80,12 @@ TENANTS = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)
 @given(TENANTS, TENANTS, st.integers(440, 1_910), st.integers(440, 1_910))
 def test_no_name_of_one_tenant_is_another_ones(one: str, other: str, first: int, second: int) -> None:
     names = Names("casbah")
-    mine = {names.all_of(Scope(one)), names.partition(Scope(one), first)}
+    mine = {names.all_of(TenantId(one)), names.partition(TenantId(one), first)}
     assert not mine & {names.tenants, names.feedback, names.template}
     assert all(not fnmatch.fnmatch(each, names.pattern) for each in (names.tenants, names.feedback))
-    assert fnmatch.fnmatch(names.partition(Scope(one), first), names.pattern)
+    assert fnmatch.fnmatch(names.partition(TenantId(one), first), names.pattern)
     if one != other:
-        assert not mine & {names.all_of(Scope(other)), names.partition(Scope(other), second)}
+        assert not mine & {names.all_of(TenantId(other)), names.partition(TenantId(other), second)}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from casbah.activity import matching
 from casbah.activity.query import Query
 from casbah.activity.record import Reading
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.embedded import bound_query as asked_module
 from casbah.store.embedded import search
 from casbah.store.embedded.schema import PERIOD_BITS
@@ -22,7 +22,7 @@ from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 COUNT = 5_000
 DAY = 86_400_000
 APPS, COUNTRIES = (11161, 20892, 20893, 15600), ("DE", "US", "FR", None)

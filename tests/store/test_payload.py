@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.embedded import record_codec
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.term_dictionary import TermDictionary
 from making import NOW, arrival, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 def like(number: int, kind: str = "download") -> bytes:

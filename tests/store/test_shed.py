@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from casbah.activity.query import continuation
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.embedded import partitions
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 
 
 def walked(store: EmbeddedStore) -> list[str]:

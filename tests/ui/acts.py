@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from casbah.activity.matching import matches
 from casbah.activity.query import parse
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from making import record
 
@@ -60,7 +60,7 @@ def expected(house: Application, filters: dict[str, Any]) -> int:
     """How many match of all that is stored, by the plain meaning of the filters."""
     asked = parse({"filters": filters}, now=house.services.clock())
     scan = parse({"isScan": True, "limit": 5_000}, now=house.services.clock())
-    page = house.services.store.tenant(Scope("default")).scan(scan)
+    page = house.services.store.tenant(TenantId("default")).scan(scan)
     assert page.boundary is None
     return sum(matches(asked.predicate, json.loads(each)) for each in page.records)
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import Application, wall_clock
 from casbah.demo.load import made_up_activities, sample_activities
 from scenarios.server import serving
 
 MADE_UP = 3_000
-TENANT = Scope("default")
+TENANT = TenantId("default")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--disable-gpu",
@@ -89,7 +89,7 @@ def opened(chromium: Any, stocked: tuple[str, Application]) -> Iterator[Callable
 @contextmanager
 def _pages(chromium: Any, url: str, house: Application) -> Iterator[Callable[..., Any]]:
     watched, contexts = Watched(urlsplit(url).netloc), []
-    key, _ = house.services.tokens.create(f"analyst {secrets.token_hex(3)}", tenant=TENANT.tenant)
+    key, _ = house.services.tokens.create(f"analyst {secrets.token_hex(3)}", tenant=TENANT.name)
 
     def opener(path: str = "/", *, signed_in: bool = True, **given: Any) -> Any:
         context = chromium.new_context(base_url=url, **{"viewport": WIDE, "timezone_id": "UTC", **given})

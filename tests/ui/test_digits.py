@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
 from ui.acts import activity, at, settled, total
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 EXACT = "digits"
 pytestmark = pytest.mark.usefixtures("exact")
 APP, INSTANCE, OBJECT = "9007199254740993", "18014398509481985", "822106502566256641"

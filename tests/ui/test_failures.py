@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from making import arrival
 from scenarios.server import serving
 from ui.acts import activity, at, settled, total
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 API = "**/api/**"
 OTHER = {"service": {"eq": [11161]}}
 
@@ -90,7 +90,7 @@ def test_a_server_that_is_back_answers_again(chromium: Any, tmp_path: Path) -> N
     page = context.new_page()
     with serving(tmp_path) as (url, house):
         house.services.store.tenant(TENANT).insert([arrival(activity("one")), arrival(activity("two", appId=1))])
-        key, _ = house.services.tokens.create("analyst", tenant=TENANT.tenant)
+        key, _ = house.services.tokens.create("analyst", tenant=TENANT.name)
         page.goto(f"{url}/#token={key}")
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.locator(".facet-value").first.wait_for()

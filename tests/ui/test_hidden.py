@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
 from ui.acts import activity, at, settled
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 APP = 5_151
 HIDDEN = (
     *(

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from making import arrival
 from ui.acts import activity, at, settled
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 APP = 666
 SCRIPTS = (
     "<script>window.harmed = 1</script>",

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import Application, wall_clock
 from making import arrival
 from ui.acts import activity, expected, filters_of, press, settled, shows, tab_to, total
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 HOUR, DAY = 3_600_000, 86_400_000
 ANONYMOUS = "000000030000000000000000"
 MORE = "button:text-is('More filters')"

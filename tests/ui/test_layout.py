@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
 from ui.acts import activity, at, settled
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 pytestmark = pytest.mark.usefixtures("lengthy")
 APP = 4_242
 WIDTHS = (1440, 1024, 390)
@@ -101,7 +101,7 @@ def lengthy(stocked: Any) -> None:
         for number in range(6)
     ]
     house.services.store.tenant(TENANT).insert(map(arrival, made))
-    house.services.tokens.create("service-account-" + "x" * 60, tenant=TENANT.tenant)
+    house.services.tokens.create("service-account-" + "x" * 60, tenant=TENANT.name)
 
 
 def test_the_log_and_what_it_opens(opened: Callable[..., Any]) -> None:

@@ -12,11 +12,11 @@ from pyarrow import parquet
 
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from making import arrival
 from ui.acts import activity, at, chips, expected, filters_of, ids, settled, shows, total
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 DAY = 86_400_000
 MONTH = 30 * DAY
 
@@ -301,7 +301,7 @@ def test_who_is_not_signed_in_sees_the_form_and_nothing_else(opened: Callable[..
     page.get_by_label("Token").fill("0" * 80)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_text("That token is unknown, expired or revoked.").wait_for()
-    key, token = stocked[1].services.tokens.create("visitor", tenant=TENANT.tenant, scopes=["Investigation.read"])
+    key, token = stocked[1].services.tokens.create("visitor", tenant=TENANT.name, scopes=["Investigation.read"])
     page.get_by_label("Token").fill(key)
     page.get_by_role("button", name="Sign in").click()
     assert total(page) > 0

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
 from ui.acts import activity, chips, filters_of, settled, shows
 
-TENANT = Scope("default")
+TENANT = TenantId("default")
 pytestmark = pytest.mark.usefixtures("clerks")
 BOX = ".float input[type=text]"
 USERS = {"clerk-033@contoso.example": 3, "clerk-0441@contoso.example": 2, "clerk-0442@contoso.example": 1, "044": 4}

@@ -16,7 +16,7 @@ from typing import Any
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.new_activity import NewActivity
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import CasbahError, UnwritableError
 from casbah.failure import bug
 from casbah.ingest import jsontext
@@ -81,7 +81,7 @@ class Trail:
         self._store = store
         self._level = level
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Scope, Act]] = deque()
+        self._waiting: deque[tuple[TenantId, Act]] = deque()
         self._dropped = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="casbah-audit", daemon=True)
@@ -91,36 +91,36 @@ class Trail:
         """Whether such an act is stored."""
         return self._level == ALL or (changes and self._level == CHANGES)
 
-    def keep(self, act: Act, scope: Scope) -> "Future[Inserted]":
+    def keep(self, act: Act, tenant_id: TenantId) -> "Future[Inserted]":
         """Store an act; it is on disk once the answer is there."""
-        return self._store.tenant(scope).insert_soon([_arrival(act)], urgent=True)
+        return self._store.tenant(tenant_id).insert_soon([_arrival(act)], urgent=True)
 
-    def record(self, act: Act, scope: Scope, *, done: bool) -> None:
+    def record(self, act: Act, tenant_id: TenantId, *, done: bool) -> None:
         """Store an act, whatever the level; on disk on return. `done`: it has happened, so nothing is raised.
 
         Where that fails it is logged whole, and stored once that is possible. On a full disk so is what is not done yet: what
         makes room must not wait for it.
         """
         try:
-            self.keep(act, scope).result()
+            self.keep(act, tenant_id).result()
         except (CasbahError, OSError) as error:
             if not done and not isinstance(error, UnwritableError | OSError):
                 raise
             self.lost(act, error)
-            self.note(act, scope)
+            self.note(act, tenant_id)
 
     def lost(self, act: Act, error: Exception) -> None:
         """Write an act that cannot be stored to the log in full: it has happened."""
         log.error("this act was done and is not in the log of activities (%s): %s", error, act, exc_info=bug(error))
 
-    def note(self, act: Act, scope: Scope) -> None:
+    def note(self, act: Act, tenant_id: TenantId) -> None:
         """Store an act soon."""
         with self._lock:
             if not self._begun:
                 self._begun = True
                 self._thread.start()
             if len(self._waiting) < _MOST_WAITING:
-                self._waiting.append((scope, act))
+                self._waiting.append((tenant_id, act))
                 return
             self._dropped += 1
 
@@ -142,13 +142,13 @@ class Trail:
             self._dropped = 0
         if dropped:
             log.error("%d acts of reading are not in the log: too many waited to be stored", dropped)
-        by_scope: defaultdict[Scope, list[Act]] = defaultdict(list)
-        for scope, act in waiting:
-            by_scope[scope].append(act)
-        for scope, acts in by_scope.items():
-            self._stored(acts, scope)
+        by_tenant: defaultdict[TenantId, list[Act]] = defaultdict(list)
+        for tenant_id, act in waiting:
+            by_tenant[tenant_id].append(act)
+        for tenant_id, acts in by_tenant.items():
+            self._stored(acts, tenant_id)
 
-    def _stored(self, acts: Sequence[Act], scope: Scope) -> None:
+    def _stored(self, acts: Sequence[Act], tenant_id: TenantId) -> None:
         activities = []
         for act in acts:
             try:
@@ -156,11 +156,11 @@ class Trail:
             except ValueError as error:
                 self.lost(act, error)
         try:
-            self._store.tenant(scope).insert(activities)
+            self._store.tenant(tenant_id).insert(activities)
         except (CasbahError, OSError, ValueError) as error:
             log.warning("%d acts wait to be stored again: %s", len(acts), error)
             with self._lock:
-                self._waiting.extendleft((scope, act) for act in reversed(acts))
+                self._waiting.extendleft((tenant_id, act) for act in reversed(acts))
 
 
 def _arrival(act: Act) -> NewActivity:

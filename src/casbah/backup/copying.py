@@ -11,7 +11,7 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.query import Query
 from casbah.activity.record import identifier
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ActivityNotFoundError
 from casbah.ingest import jsontext
 from casbah.ingest.stored import new_activity_of
@@ -43,25 +43,28 @@ class CopyReport:
         )
 
 
-def copied(source: Store, target: Store, scope: Scope, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
+def copied(source: Store, target: Store, tenant_id: TenantId, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
     """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
-    for reached, changes in _changes(source, scope, after=after):
+    for reached, changes in _changes(source, tenant_id, after=after):
         new_activities = [new_activity_of(change.record) for change in changes]
-        done = target.tenant(scope).insert(new_activities)
+        done = target.tenant(tenant_id).insert(new_activities)
         yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 
 
-def commented(source: Store, target: Store, scope: Scope) -> CopyReport:
+def commented(source: Store, target: Store, tenant_id: TenantId) -> CopyReport:
     """Copy feedback that the target lacks."""
     brought = 0
-    for activity_id in source.tenant(scope).ids_with_feedback():
+    for activity_id in source.tenant(tenant_id).ids_with_feedback():
         try:
-            known, entries = set(target.tenant(scope).feedback(activity_id)), source.tenant(scope).feedback(activity_id)
+            known, entries = (
+                set(target.tenant(tenant_id).feedback(activity_id)),
+                source.tenant(tenant_id).feedback(activity_id),
+            )
         except ActivityNotFoundError:  # It was deleted meanwhile, or refused, which is reported.
             continue
         for entry in entries:
             if entry not in known:
-                target.tenant(scope).add_feedback(activity_id, entry)
+                target.tenant(tenant_id).add_feedback(activity_id, entry)
                 brought += 1
     return CopyReport(feedback=brought)
 
@@ -71,33 +74,33 @@ def copied_shelf(source: KeyValueStore, target: KeyValueStore) -> int:
     return sum(target.put(namespace, kept.name, kept.value) for namespace, kept in source.everything())
 
 
-def differing(source: Store, target: Store, scope: Scope, *, progress: Told) -> Iterator[str]:
+def differing(source: Store, target: Store, tenant_id: TenantId, *, progress: Told) -> Iterator[str]:
     """The ids of the source's activities that the target does not have byte for byte."""
-    for _, changes in _changes(source, scope, after=0):
+    for _, changes in _changes(source, tenant_id, after=0):
         for start in range(0, len(changes), _COMPARED):
             part = changes[start : start + _COMPARED]
             wanted = {_id_of(change.record): change.record for change in part}
-            present = {_id_of(record): record for record in _records(target, tuple(wanted), scope)}
+            present = {_id_of(record): record for record in _records(target, tuple(wanted), tenant_id)}
             for name, record in wanted.items():
-                if present.get(name) != record and target.tenant(scope).fetch(name) != record:
+                if present.get(name) != record and target.tenant(tenant_id).fetch(name) != record:
                     yield name
             progress(len(part))
 
 
-def _changes(source: Store, scope: Scope, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:
+def _changes(source: Store, tenant_id: TenantId, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:
     while True:
-        page = source.tenant(scope).changes(p.Everything(), after=after, limit=_AT_ONCE)
+        page = source.tenant(tenant_id).changes(p.Everything(), after=after, limit=_AT_ONCE)
         if page.reached == after:
             return
         after = page.reached
         yield after, page.changes
 
 
-def _records(target: Store, names: tuple[str, ...], scope: Scope) -> Iterator[bytes]:
+def _records(target: Store, names: tuple[str, ...], tenant_id: TenantId) -> Iterator[bytes]:
     """The records of these ids, but for ids that a field cannot hold whole."""
     among = p.Terms(FIELDS["id"], names)
     query = Query(among, FIELDS["date"], descending=True, skip=0, limit=5_000, scan=True, now=0)
-    return target.tenant(scope).scan(query).records
+    return target.tenant(tenant_id).scan(query).records
 
 
 def _id_of(record: bytes) -> str:

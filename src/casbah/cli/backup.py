@@ -17,7 +17,7 @@ from rich.table import Table
 
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.backup import archive
 from casbah.backup.archive import Backup
 from casbah.backup.place import BackupTarget, place_of
@@ -152,7 +152,7 @@ def _restored(target: BackupTarget, backup: Backup, folder: Path) -> list[str]:
 def _miscounted(folder: Path, totals: Mapping[str, int]) -> Iterator[str]:
     with compose.build(settings.read({}, store=str(folder))) as application:
         for tenant, total in totals.items():
-            count = application.services.store.tenant(Scope(tenant)).count(Everything())
+            count = application.services.store.tenant(TenantId(tenant)).count(Everything())
             if count != total:
                 yield f"tenant {tenant} has {count:,} activities, the backup says {total:,}"
 

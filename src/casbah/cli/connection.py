@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from casbah import compose
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ServerRefusedError
 from casbah.identity.authenticator import DEFAULT_TENANT, TENANT_HEADER
 from casbah.settings import Settings
@@ -58,7 +58,7 @@ class Api:
 @contextmanager
 def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
     """The API of the store. Raises StoreLockedError if another process holds the store without serving it."""
-    Scope(tenant)
+    TenantId(tenant)
     server = running(settings.store)
     if server is not None:
         with httpx.Client(

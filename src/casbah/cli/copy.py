@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.backup.copying import CopyReport, Told, commented, copied, copied_shelf, differing
 from casbah.cli import options
 from casbah.errors import BackupError, BadRangeError
@@ -58,7 +58,9 @@ def copy(
         _copy_settings(source, target)
     with closing(_opened(source)) as origin, closing(_opened(target)) as destination:
         rows = [
-            _tenant(origin, destination, Scope(name), _CopyProgress(source, target, name, again=again), verify=verify)
+            _tenant(
+                origin, destination, TenantId(name), _CopyProgress(source, target, name, again=again), verify=verify
+            )
             for name in tenant or origin.tenants()
         ]
     different = sum(row["different"] or 0 for row in rows)
@@ -113,10 +115,10 @@ def _rules(source: Rules, target: Rules) -> int:
     """Copy the rules that are missing; returns how many."""
     added = 0
     for tenant in source.tenants():
-        known = {rule.id for rule in target.all(Scope(tenant))}
-        for rule in sorted(source.all(Scope(tenant)), key=lambda rule: rule.action != HOLD):
+        known = {rule.id for rule in target.all(TenantId(tenant))}
+        for rule in sorted(source.all(TenantId(tenant)), key=lambda rule: rule.action != HOLD):
             if rule.id not in known:
-                target.add(rule, Scope(tenant))
+                target.add(rule, TenantId(tenant))
                 added += 1
     return added
 
@@ -126,14 +128,14 @@ def _ranges(source: RangeBook, target: RangeBook) -> tuple[int, list[str]]:
     added: int = 0
     failed: list[str] = []
     for tenant in source.tenants():
-        scope = Scope(tenant)
-        known, names = {entry.id for entry in target.all(scope)}, source.tags(scope)
-        for entry in source.all(scope):
+        tenant_id = TenantId(tenant)
+        known, names = {entry.id for entry in target.all(tenant_id)}, source.tags(tenant_id)
+        for entry in source.all(tenant_id):
             if entry.id in known:
                 continue
             draft = replace(entry.definition, tags=tuple(names.get(tag, tag) for tag in entry.definition.tags))
             try:
-                target.add(draft, scope, range_id=entry.id)
+                target.add(draft, tenant_id, range_id=entry.id)
             except BadRangeError as error:
                 failed.append(f"{tenant}: IP range {draft.name!r}: {error}")
             else:
@@ -141,21 +143,23 @@ def _ranges(source: RangeBook, target: RangeBook) -> tuple[int, list[str]]:
     return added, failed
 
 
-def _tenant(source: Store, target: Store, scope: Scope, progress: _CopyProgress, *, verify: bool) -> dict[str, Any]:
-    total = source.tenant(scope).count(Everything())
+def _tenant(
+    source: Store, target: Store, tenant_id: TenantId, progress: _CopyProgress, *, verify: bool
+) -> dict[str, Any]:
+    total = source.tenant(tenant_id).count(Everything())
     report = CopyReport()
-    with _bar(f"copying {scope.tenant}", total) as advance:
-        for reached, part in copied(source, target, scope, after=progress.after):
+    with _bar(f"copying {tenant_id.name}", total) as advance:
+        for reached, part in copied(source, target, tenant_id, after=progress.after):
             report += part
             advance(part.stored + part.duplicates + part.refused)
             progress.put(reached)
-    report += commented(source, target, scope)
-    with _bar(f"comparing {scope.tenant}", total) as advance:
-        different = list(differing(source, target, scope, progress=advance)) if verify else None
+    report += commented(source, target, tenant_id)
+    with _bar(f"comparing {tenant_id.name}", total) as advance:
+        different = list(differing(source, target, tenant_id, progress=advance)) if verify else None
     for name in islice(different or (), _SHOWN):
-        typer.echo(f"casbah: {scope.tenant}: {name} differs", err=True)
+        typer.echo(f"casbah: {tenant_id.name}: {name} differs", err=True)
     return {
-        "tenant": scope.tenant,
+        "tenant": tenant_id.name,
         "activities": total,
         "stored": report.stored,
         "duplicates": report.duplicates,

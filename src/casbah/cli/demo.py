@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from casbah import compose
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
@@ -36,7 +36,7 @@ _FOLDER = "demo-store"
 _DAY_MS = 86_400_000
 _SHOWN_RECORDS = 3
 _SHOWN_CHARACTERS = 400
-_TENANT = Scope(options.TENANT)
+_TENANT = TenantId(options.TENANT)
 
 FAILED = {
     "filters": {"activity.eventActionType": {"eq": "EVENT_CATEGORY_FAILED_LOGIN"}, "location.country": {"neq": "US"}}

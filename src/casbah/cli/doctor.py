@@ -16,7 +16,7 @@ from rich.table import Table
 
 from casbah import __version__, compose
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.connection import running, trusted
 from casbah.errors import CasbahError
@@ -115,7 +115,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         return
     with compose.build(settings) as application:
         store = application.services.store
-        counts = [store.tenant(Scope(tenant)).count(Everything()) for tenant in store.tenants()]
+        counts = [store.tenant(TenantId(tenant)).count(Everything()) for tenant in store.tenants()]
         yield Finding("store", "good", f"opens; {sum(counts):,} activities in {len(counts)} tenants")
         live = [token for token in application.services.tokens.all() if token.revoked is None]
         hint = "" if live else "; `casbah token create NAME` makes one"

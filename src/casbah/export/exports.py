@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 from casbah.activity.query import Bounds, Query, continuation, parse
-from casbah.activity.scope import NOBODY, Principal, Scope
+from casbah.activity.tenant import NOBODY, Principal, TenantId
 from casbah.errors import CasbahError, LimitExceededError, NoSuchExportError, UnavailableError
 from casbah.export.columns import COLUMNS
 from casbah.export.formats import COMPRESSIONS, FORMATS
@@ -147,15 +147,17 @@ class Exports:
             if kept.export.state == WAITING:
                 self._pool.submit(self._write, kept)
 
-    def begin(self, wanted: ExportRequest, owner: Principal, scope: Scope, *, export_id: str | None = None) -> Export:
+    def begin(
+        self, wanted: ExportRequest, owner: Principal, tenant_id: TenantId, *, export_id: str | None = None
+    ) -> Export:
         """Begin to write an export, under a new id if none is chosen. Raises LimitExceededError."""
         self._sweep()
         export = Export(
-            export_id or secrets.token_hex(8), scope.tenant, owner.name, wanted, self._clock(), owner_id=owner.id
+            export_id or secrets.token_hex(8), tenant_id.name, owner.name, wanted, self._clock(), owner_id=owner.id
         )
         kept = _StoredExport(export, self._folder / export.id)
         with self._lock:
-            if sum(stored.export.owner_id == owner.id for stored in self._own(owner, scope)) >= MOST_EXPORTS:
+            if sum(stored.export.owner_id == owner.id for stored in self._own(owner, tenant_id)) >= MOST_EXPORTS:
                 raise LimitExceededError(f"there are {MOST_EXPORTS} exports already; delete some first")
             make_folder(kept.folder)
             _save(kept)
@@ -163,27 +165,27 @@ class Exports:
         self._pool.submit(self._write, kept)
         return export
 
-    def all(self, owner: Principal, scope: Scope) -> list[Export]:
+    def all(self, owner: Principal, tenant_id: TenantId) -> list[Export]:
         """Somebody's exports, the newest first."""
         self._sweep()
         with self._lock:
-            exports = [stored.export for stored in self._own(owner, scope)]
+            exports = [stored.export for stored in self._own(owner, tenant_id)]
         return sorted(exports, key=lambda stored: (-stored.requested, stored.id))
 
-    def one(self, export_id: str, owner: Principal, scope: Scope) -> Export:
+    def one(self, export_id: str, owner: Principal, tenant_id: TenantId) -> Export:
         """One of somebody's exports. Raises NoSuchExportError."""
-        return self._one(export_id, owner, scope).export
+        return self._one(export_id, owner, tenant_id).export
 
-    def file(self, export_id: str, owner: Principal, scope: Scope) -> Path:
+    def file(self, export_id: str, owner: Principal, tenant_id: TenantId) -> Path:
         """The file of one that is ready. Raises NoSuchExportError."""
-        kept = self._one(export_id, owner, scope)
+        kept = self._one(export_id, owner, tenant_id)
         if kept.export.state != READY:
             raise NoSuchExportError
         return kept.file
 
-    def remove(self, export_id: str, owner: Principal, scope: Scope) -> None:
+    def remove(self, export_id: str, owner: Principal, tenant_id: TenantId) -> None:
         """End one, and delete what was written of it. Raises NoSuchExportError."""
-        kept = self._one(export_id, owner, scope)
+        kept = self._one(export_id, owner, tenant_id)
         with self._lock:
             self._kept.pop(export_id, None)
         self._drop(kept)
@@ -195,13 +197,13 @@ class Exports:
         if self._elsewhere is not None:
             self._elsewhere.cleanup()
 
-    def _own(self, owner: Principal, scope: Scope) -> list[_StoredExport]:
-        return [stored for stored in self._kept.values() if _is_own(stored.export, owner, scope)]
+    def _own(self, owner: Principal, tenant_id: TenantId) -> list[_StoredExport]:
+        return [stored for stored in self._kept.values() if _is_own(stored.export, owner, tenant_id)]
 
-    def _one(self, export_id: str, owner: Principal, scope: Scope) -> _StoredExport:
+    def _one(self, export_id: str, owner: Principal, tenant_id: TenantId) -> _StoredExport:
         with self._lock:
             kept = self._kept.get(export_id)
-        if kept is None or not _is_own(kept.export, owner, scope):
+        if kept is None or not _is_own(kept.export, owner, tenant_id):
             raise NoSuchExportError
         return kept
 
@@ -303,11 +305,11 @@ class Exports:
 
     def _batches(self, kept: _StoredExport) -> Iterator[list[bytes]]:
         """What matches, a few thousand at a time: a scan to its end."""
-        wanted, scope = kept.export.wanted, Scope(kept.export.tenant)
+        wanted, tenant_id = kept.export.wanted, TenantId(kept.export.tenant)
         query: Query | None = self._query(wanted, wanted.filters, kept.export.requested)
         while query is not None:
             self._look(kept)
-            page = self._store.tenant(scope).scan(query)
+            page = self._store.tenant(tenant_id).scan(query)
             if kept.export.total is None:
                 kept.export = replace(kept.export, total=page.total)
             while batch := list(islice(page.records, _TOGETHER)):
@@ -347,8 +349,8 @@ class _Sink(RawIOBase):
         return self._sum.hexdigest()
 
 
-def _is_own(export: Export, owner: Principal, scope: Scope) -> bool:
-    return export.tenant == scope.tenant and owner.owns(export.owner_id)
+def _is_own(export: Export, owner: Principal, tenant_id: TenantId) -> bool:
+    return export.tenant == tenant_id.name and owner.owns(export.owner_id)
 
 
 _STATE, _DRAFT = "export.json", "draft"

@@ -98,7 +98,7 @@ def _log_request(request: Request, response: Response, name: str, *, seconds: fl
         route=_route_of(request),
         status=response.status_code,
         ms=round(seconds * 1_000, 1),
-        **({} if caller is None else {"tenant": caller.scope.tenant, "who": caller.name, "who_id": caller.id}),
+        **({} if caller is None else {"tenant": caller.tenant_id.name, "who": caller.name, "who_id": caller.id}),
     )
 
 
@@ -199,8 +199,8 @@ def _authenticate(request: Request, authorization: str | None, services: Service
 
 async def _admit(caller: Caller, services: Services) -> Quota | None:
     if services.throttle.is_remote:
-        return await services.pools.authenticator.run(services.throttle.admit, caller.scope.tenant)
-    return services.throttle.admit(caller.scope.tenant)
+        return await services.pools.authenticator.run(services.throttle.admit, caller.tenant_id.name)
+    return services.throttle.admit(caller.tenant_id.name)
 
 
 async def _call_handler(context: RequestContext, route: Route) -> Response:

@@ -46,10 +46,10 @@ async def record_in_trail(  # noqa: PLR0913  one per part of a trail entry
         return
     act = replace(act_of(request, services, caller, name=name, about=about), allowed=status != _FORBIDDEN)
     if not changes:
-        services.trail.note(act, caller.scope)
+        services.trail.note(act, caller.tenant_id)
         return
     try:
-        await asyncio.wrap_future(services.trail.keep(act, caller.scope))
+        await asyncio.wrap_future(services.trail.keep(act, caller.tenant_id))
     except (CasbahError, OSError, ValueError) as error:
         services.trail.lost(act, error)
 

@@ -158,4 +158,4 @@ _MOST_CURSOR = 128
 
 
 def _mark(context: RequestContext) -> str:
-    return f"{crc32(context.scope.tenant.encode()):08x}"
+    return f"{crc32(context.tenant_id.name.encode()):08x}"

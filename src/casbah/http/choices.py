@@ -38,7 +38,7 @@ _FIXED: Mapping[str, Mapping[Any, str]] = {
 
 async def list_choices(context: RequestContext) -> Response:
     """The named values of filters: apps, countries, categories, tags. A filter that is not listed takes any value."""
-    tags = await context.quick(context.services.ranges.tags, context.scope)
+    tags = await context.quick(context.services.ranges.tags, context.tenant_id)
     named = {**_FIXED, "location.country": _countries(), "ip.tags": tags}
     data = [{"filter": name, "values": _values(names.items())} for name, names in named.items()]
     return json_response({"data": data, "hasNext": False, "total": len(data)})

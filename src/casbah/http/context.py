@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from casbah.activity.deadline import Deadline
 from casbah.activity.query import Bounds
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.audit.trail import Trail
 from casbah.backup.snapshots import Snapshots
 from casbah.export.exports import Exports
@@ -101,12 +101,12 @@ class RequestContext:
     @property
     def tenant(self) -> Tenant:
         """The caller's activities. Returns at once in a handler, which runs once they are open (see `opened`)."""
-        return self.services.store.tenant(self.scope)
+        return self.services.store.tenant(self.tenant_id)
 
     @property
-    def scope(self) -> Scope:
-        """What the caller may see."""
-        return self.caller.scope
+    def tenant_id(self) -> TenantId:
+        """The caller's tenant, the only one whose data a handler reaches."""
+        return self.caller.tenant_id
 
     @property
     def emulation(self) -> Emulation:
@@ -126,7 +126,7 @@ class RequestContext:
         """
         watching = asyncio.create_task(self._watch())
         try:
-            return await self.services.pools.search.run(self._timed, call, *arguments, tenant=self.scope.tenant)
+            return await self.services.pools.search.run(self._timed, call, *arguments, tenant=self.tenant_id.name)
         finally:
             watching.cancel()
 
@@ -143,7 +143,7 @@ class RequestContext:
 
         An error of opening is raised later, by the first call to the store.
         """
-        await opened(self.services.store, self.scope)
+        await opened(self.services.store, self.tenant_id)
 
     async def high_water_mark(self) -> int:
         """See `Reader.high_water_mark`."""
@@ -151,7 +151,7 @@ class RequestContext:
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Run a call that stores events in the ingest pool."""
-        return await self.services.pools.ingest.run(call, *arguments, tenant=self.scope.tenant)
+        return await self.services.pools.ingest.run(call, *arguments, tenant=self.tenant_id.name)
 
     def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         with self.services.metrics.searching(), self.services.traces.span("search"):
@@ -164,9 +164,9 @@ class RequestContext:
         self.gone.set()
 
 
-async def opened(store: Store, scope: Scope) -> None:
+async def opened(store: Store, tenant_id: TenantId) -> None:
     """See `RequestContext.opened`."""
-    opening = store.opening(scope)
+    opening = store.opening(tenant_id)
     if opening is not None:
         await asyncio.wait([asyncio.wrap_future(opening)])
         opening.exception()

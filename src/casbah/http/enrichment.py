@@ -32,7 +32,7 @@ async def enrich_again(context: RequestContext) -> Response:
 
 
 def _enrich_page(query: Query, context: RequestContext) -> dict[str, Any]:
-    ranges = context.services.ranges.ranges(context.scope)
+    ranges = context.services.ranges.ranges(context.tenant_id)
     known = context.services.enrichment.knowing(ranges)
     page = context.tenant.scan(query, deadline=context.deadline)
     examined = changed = 0

@@ -31,7 +31,7 @@ EXPORT_PARAMETERS = (
 
 async def list_exports(context: RequestContext) -> Response:
     """The caller's exports and their state, newest first."""
-    exports = await context.quick(context.services.exports.all, context.caller.principal, context.scope)
+    exports = await context.quick(context.services.exports.all, context.caller.principal, context.tenant_id)
     return json_response({"data": list(map(_export_json, exports)), "hasNext": False, "total": len(exports)})
 
 
@@ -39,7 +39,7 @@ async def begin_export(context: RequestContext) -> Response:
     """Start writing all matching activities to a file. Poll the export by its id to see when it is ready."""
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     begun = await context.quick(
-        context.services.exports.begin, _export_request(body, context), context.caller.principal, context.scope
+        context.services.exports.begin, _export_request(body, context), context.caller.principal, context.tenant_id
     )
     return json_response(_export_json(begun), status=201)
 
@@ -78,7 +78,7 @@ async def delete_export(context: RequestContext) -> Response:
 
 
 def _own_export(context: RequestContext) -> tuple[Any, ...]:
-    return context.path["export"], context.caller.principal, context.scope
+    return context.path["export"], context.caller.principal, context.tenant_id
 
 
 def _export_request(body: dict[str, Any], context: RequestContext) -> ExportRequest:

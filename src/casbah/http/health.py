@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from casbah.activity.deadline import Deadline
 from casbah.activity.predicate import Everything
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import PermissionDeniedError, RouteNotFoundError, ShuttingDownError
 from casbah.http.context import Services, json_response, opened
 from casbah.http.metrics import CONTENT_TYPE
@@ -34,7 +34,7 @@ async def metrics(request: Request, services: Services) -> Response:
             services.authenticator.caller, authorization, None, address=address_of(request)
         )
         caller.require(Permission.ADMINISTER)
-        if not caller.owner and caller.scope.tenant != DEFAULT_TENANT:  # Metrics cover all tenants.
+        if not caller.owner and caller.tenant_id.name != DEFAULT_TENANT:  # Metrics cover all tenants.
             raise PermissionDeniedError
     return Response(await services.pools.quick.run(services.metrics.shown), media_type=CONTENT_TYPE)
 
@@ -47,14 +47,14 @@ async def ready(_: Request, services: Services) -> Response:
     """
     if services.leaving.is_set():
         raise ShuttingDownError
-    scope = Scope(DEFAULT_TENANT)
-    await opened(services.store, scope)
-    await services.pools.quick.run(_count, services.store, scope)
+    tenant_id = TenantId(DEFAULT_TENANT)
+    await opened(services.store, tenant_id)
+    await services.pools.quick.run(_count, services.store, tenant_id)
     reason = await services.pools.quick.run(services.store.unwritable)
     more = {} if reason is None else {"reason": reason}
     return json_response({"status": "ready", "writable": reason is None, **more})
 
 
-def _count(store: Store, scope: Scope) -> int:
+def _count(store: Store, tenant_id: TenantId) -> int:
     """Run a query that reaches the activities, and raise the reason if it cannot."""
-    return store.tenant(scope).count(Everything(), deadline=Deadline.after(_SECONDS))
+    return store.tenant(tenant_id).count(Everything(), deadline=Deadline.after(_SECONDS))

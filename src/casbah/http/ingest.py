@@ -101,7 +101,7 @@ def named_source(context: RequestContext, name: object, *others: str) -> str | N
 def store_events(context: RequestContext, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
     """Store the events of a body. Returns the answer of `ingest`."""
     text = _plain(body, encodings, limit=context.services.settings.max_ingest_body)
-    items = _items(context, text, source, context.services.ranges.ranges(context.scope))
+    items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
     batches = _batches(items, size=min(context.services.settings.batch, PIECE))
     summary = _Summary()
     for outcome in _stored(context, batches):
@@ -112,7 +112,7 @@ def store_events(context: RequestContext, body: bytes, source: str | None, encod
 
 def refusals(context: RequestContext, text: bytes, source: str | None) -> list[Refusal]:
     """The events of a text that cannot be parsed. Stores nothing."""
-    items = _items(context, text, source, context.services.ranges.ranges(context.scope))
+    items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
     return [item for _, item in items if isinstance(item, Refusal)]
 
 
@@ -120,7 +120,7 @@ def store_each(
     context: RequestContext, events: Iterable[tuple[bytes, str | None]]
 ) -> tuple[Inserted, Sequence[Sequence[str]]]:
     """Store events, each parsed separately with its own source, in one commit. Also returns each event's refusal reasons."""
-    ranges = context.services.ranges.ranges(context.scope)
+    ranges = context.services.ranges.ranges(context.tenant_id)
     items: list[NewActivity | Prepared] = []
     positions: list[int] = []
     reasons: list[list[str]] = []
@@ -176,7 +176,7 @@ async def _store_small(
     if not _is_lines_of_json(text):  # Recovering from errors takes too long for the event loop.
         return None
     book = context.services.ranges
-    ranges = await context.brief(book, book.ranges, context.scope)
+    ranges = await context.brief(book, book.ranges, context.tenant_id)
     batch = _Batch(_items(context, text, source, ranges))
     items = list(batch.new_activities())
     inserted = await asyncio.wrap_future(context.tenant.insert_soon(items))
@@ -208,7 +208,9 @@ def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | No
     if not refused or context.caller.owner:
         return
     try:
-        kept = context.services.rejects.keep(refused, source=source, sender=context.caller.name, scope=context.scope)
+        kept = context.services.rejects.keep(
+            refused, source=source, sender=context.caller.name, tenant_id=context.tenant_id
+        )
     except UnavailableError as error:
         log.warning("%d refused events are not kept: %s", len(refused), error)
         return

@@ -31,7 +31,7 @@ _NAMES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavai
 
 async def interrupted(context: RequestContext) -> Response | None:
     """Apply scheduled events and delays to this request. Returns the response if it is to fail, else None."""
-    emulation, tenant = context.emulation, context.scope.tenant
+    emulation, tenant = context.emulation, context.tenant_id.name
     for event in emulation.arrived(tenant):
         await context.ingest(store_events, context, event.body, event.source)
     interruption = emulation.interruption(tenant)
@@ -57,7 +57,7 @@ async def expect_answers(context: RequestContext) -> Response:
     if not isinstance(answers, list) or not 0 < len(answers) <= _MOST_ANSWERS:
         raise MalformedBodyError(f"answers: expected a list of 1 to {_MOST_ANSWERS} objects, got {describe(answers)}")
     interruptions = [_interruption(item) for item in answers]
-    return json_response({"waiting": context.services.emulation.expect(context.scope.tenant, interruptions)})
+    return json_response({"waiting": context.services.emulation.expect(context.tenant_id.name, interruptions)})
 
 
 async def expect_arrivals(context: RequestContext) -> Response:
@@ -71,14 +71,14 @@ async def expect_arrivals(context: RequestContext) -> Response:
     refused = await context.ingest(refusals, context, text, source)
     if refused:  # Nobody would see a refusal later.
         raise MalformedBodyError(f"body: line {refused[0].line} cannot be stored: {refused[0].reason}")
-    context.services.emulation.arrive(context.scope.tenant, DelayedArrival(after, text, source))
+    context.services.emulation.arrive(context.tenant_id.name, DelayedArrival(after, text, source))
     return json_response({"after": after})
 
 
 async def forget(context: RequestContext) -> Response:
     """Cancel everything scheduled for the tenant's requests."""
     _require_mimic(context)
-    context.services.emulation.forget(context.scope.tenant)
+    context.services.emulation.forget(context.tenant_id.name)
     return json_response({"waiting": 0})
 
 

@@ -18,7 +18,7 @@ MOST_NAME = 200
 
 async def list_queries(context: RequestContext) -> Response:
     """The caller's queries and those shared within the tenant, by name; then the suggested ones."""
-    queries = await context.quick(context.services.queries.all, context.caller.principal, context.scope)
+    queries = await context.quick(context.services.queries.all, context.caller.principal, context.tenant_id)
     data = [_shown(query, context) for query in queries] + _SUGGESTED
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
@@ -26,21 +26,21 @@ async def list_queries(context: RequestContext) -> Response:
 async def save_query(context: RequestContext) -> Response:
     """Save filters under a name."""
     definition = await _definition(context)
-    kept = await context.quick(context.services.queries.add, definition, context.caller.principal, context.scope)
+    kept = await context.quick(context.services.queries.add, definition, context.caller.principal, context.tenant_id)
     return json_response(_shown(kept, context), status=201)
 
 
 async def change_query(context: RequestContext) -> Response:
     """Replace one of the caller's queries. Omitted parameters are reset."""
     definition, change = await _definition(context), context.services.queries.change
-    kept = await context.quick(change, context.path["query"], definition, context.caller.principal, context.scope)
+    kept = await context.quick(change, context.path["query"], definition, context.caller.principal, context.tenant_id)
     return json_response(_shown(kept, context))
 
 
 async def delete_query(context: RequestContext) -> Response:
     """Delete one of the caller's queries."""
     remove = context.services.queries.remove
-    await context.quick(remove, context.path["query"], context.caller.principal, context.scope)
+    await context.quick(remove, context.path["query"], context.caller.principal, context.tenant_id)
     return json_response({"id": context.path["query"]})
 
 

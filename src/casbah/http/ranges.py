@@ -48,8 +48,8 @@ async def list_ranges(context: RequestContext) -> Response:
     filters, page = body.get("filters"), _page(body)
     matches = _matcher({} if filters in (None, "") else filters)
     ranges = context.services.ranges
-    stored_ranges = await context.quick(ranges.all, context.scope)
-    tags = await context.quick(ranges.tags, context.scope)
+    stored_ranges = await context.quick(ranges.all, context.tenant_id)
+    tags = await context.quick(ranges.tags, context.tenant_id)
     matching = sorted(
         filter(matches, stored_ranges), key=_ORDERS[page["sortField"]], reverse=page["sortDirection"] == "desc"
     )
@@ -68,19 +68,19 @@ async def list_range_metadata(_: RequestContext) -> Response:
 async def create_range(context: RequestContext) -> Response:
     """Create an IP range. The answer is its id. It labels activities stored from now on."""
     definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
-    return json_response(await context.quick(context.services.ranges.add, definition, context.scope))
+    return json_response(await context.quick(context.services.ranges.add, definition, context.tenant_id))
 
 
 async def update_range(context: RequestContext) -> Response:
     """Replace an IP range. Omitted parameters are reset. The answer is its id."""
     definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
-    await context.quick(context.services.ranges.change, context.path["range"], definition, context.scope)
+    await context.quick(context.services.ranges.change, context.path["range"], definition, context.tenant_id)
     return json_response(context.path["range"])
 
 
 async def delete_range(context: RequestContext) -> Response:
     """Delete an IP range. The answer is its id. Activities keep its labels until they are re-enriched."""
-    await context.quick(context.services.ranges.remove, context.path["range"], context.scope)
+    await context.quick(context.services.ranges.remove, context.path["range"], context.tenant_id)
     return json_response(context.path["range"])
 
 

@@ -54,7 +54,7 @@ async def list_rejects(context: RequestContext) -> Response:
     skip, limit = count_of(parameters, "skip"), min(count_of(parameters, "limit") or LISTED, MOST_LISTED)
 
     def page() -> tuple[Sequence[Reject], int]:
-        return context.services.rejects.page(context.scope, skip=skip, limit=limit)
+        return context.services.rejects.page(context.tenant_id, skip=skip, limit=limit)
 
     rejects, total = await context.quick(page)
     return json_response({"data": list(map(_shown, rejects)), "hasNext": skip + limit < total, "total": total})
@@ -88,7 +88,7 @@ async def remove_reject(context: RequestContext) -> Response:
     reject_id = context.path["reject"]
 
     def remove() -> None:
-        if not context.services.rejects.remove([reject_id], context.scope):
+        if not context.services.rejects.remove([reject_id], context.tenant_id):
             raise NoSuchRejectError
 
     await context.quick(remove)
@@ -96,12 +96,12 @@ async def remove_reject(context: RequestContext) -> Response:
 
 
 def _replay_newest(context: RequestContext, skip: int, source: str | None) -> dict[str, Any]:
-    rejects, total = context.services.rejects.page(context.scope, skip=skip, limit=MOST_REPLAYED)
+    rejects, total = context.services.rejects.page(context.tenant_id, skip=skip, limit=MOST_REPLAYED)
     return {**_replayed(context, rejects, source), "remaining": max(0, total - skip - len(rejects))}
 
 
 def _replay_named(context: RequestContext, ids: list[str], source: str | None) -> dict[str, Any]:
-    known = context.services.rejects.named(list(dict.fromkeys(ids)), context.scope)
+    known = context.services.rejects.named(list(dict.fromkeys(ids)), context.tenant_id)
     result = _replayed(context, list(known.values()), source)
     unknown = [
         {"id": item_id, "reason": "no refused event has this id"}
@@ -129,7 +129,7 @@ def _replayed(context: RequestContext, rejects: Sequence[Reject], source: str | 
         inserted, refusals = store_each(context, [(reject.raw, source_of(reject)) for reject in usable])
         reasons |= {reject.id: "; ".join(texts) for reject, texts in zip(usable, refusals, strict=True)}
         context.services.rejects.remove(
-            [reject_id for reject_id, reason in reasons.items() if not reason], context.scope
+            [reject_id for reject_id, reason in reasons.items() if not reason], context.tenant_id
         )
         stored += inserted.stored
         duplicates += inserted.duplicates

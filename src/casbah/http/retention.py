@@ -56,19 +56,19 @@ async def delete_activities(context: RequestContext) -> Response:
     retention, predicate = context.services.retention, predicate_of({"filters": filters}, context)
     if _dry(body):
         context.request.state.unchanged = True
-        result = await context.search(retention.look, predicate, context.scope)
+        result = await context.search(retention.look, predicate, context.tenant_id)
         return json_response({"dryRun": True, **counts(result)})
     context.request.state.recorded = True  # The deletion records its own acts, before and after.
     act = act_of(context.request, context.services, context.caller, name="delete_activities")
-    result = await context.ingest(retention.delete, predicate, context.scope, act)
+    result = await context.ingest(retention.delete, predicate, context.tenant_id, act)
     if body.get("wait"):
-        await context.ingest(retention.compact, context.scope)
+        await context.ingest(retention.compact, context.tenant_id)
     return json_response({"dryRun": False, **counts(result)})
 
 
 async def list_rules(context: RequestContext) -> Response:
     """The tenant's rules, by name."""
-    data = [_rule_json(rule) for rule in await context.quick(context.services.retention.rules.all, context.scope)]
+    data = [_rule_json(rule) for rule in await context.quick(context.services.retention.rules.all, context.tenant_id)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
@@ -89,7 +89,7 @@ async def add_rule(context: RequestContext) -> Response:
         owner=context.caller.name,
         changed=context.services.clock(),
     )
-    await context.ingest(context.services.retention.add, rule, context.scope)  # Waits for running deletions.
+    await context.ingest(context.services.retention.add, rule, context.tenant_id)  # Waits for running deletions.
     return json_response(_rule_json(rule), status=201)
 
 
@@ -99,15 +99,15 @@ async def remove_rule(context: RequestContext) -> Response:
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
     """
     rules = context.services.retention.rules
-    rule = await context.quick(rules.one, context.path["rule"], context.scope)
+    rule = await context.quick(rules.one, context.path["rule"], context.tenant_id)
     context.caller.require(_CHANGES[rule.action])
-    removed = await context.quick(rules.remove, context.path["rule"], context.scope)
+    removed = await context.quick(rules.remove, context.path["rule"], context.tenant_id)
     return json_response(_rule_json(removed))
 
 
 async def show_trail(context: RequestContext) -> Response:
     """After how many days the tenant's audit acts are deleted; null: never."""
-    days = await context.quick(context.services.retention.rules.trail_days, context.scope)
+    days = await context.quick(context.services.retention.rules.trail_days, context.tenant_id)
     return json_response({"days": days})
 
 
@@ -119,7 +119,7 @@ async def keep_trail(context: RequestContext) -> Response:
     if "days" not in body:
         raise MalformedBodyError(f"days: expected 1 to {MOST_DAYS}, or null to keep acts forever")
     days = None if body["days"] is None else _days(body)
-    await context.quick(context.services.retention.rules.keep_trail, days, context.scope)
+    await context.quick(context.services.retention.rules.keep_trail, days, context.tenant_id)
     return json_response({"days": days})
 
 
@@ -129,7 +129,7 @@ async def apply_rules(context: RequestContext) -> Response:
     dry, retention = _dry(body), context.services.retention
     context.request.state.unchanged = True  # Each rule that deletes something records its own act.
     run = context.search if dry else context.ingest
-    applied = await run(lambda: retention.apply(context.scope, really=not dry))
+    applied = await run(lambda: retention.apply(context.tenant_id, really=not dry))
     return json_response(
         {"dryRun": dry, "data": list(map(_applied_json, applied)), "hasNext": False, "total": len(applied)}
     )

@@ -238,5 +238,5 @@ def _key(body: dict[str, Any]) -> str:
 
 
 def _session_json(caller: Caller, expires: int | None = None) -> dict[str, Any]:
-    body = {"name": caller.name, "tenant": caller.scope.tenant, "scopes": sorted(caller.scopes)}
+    body = {"name": caller.name, "tenant": caller.tenant_id.name, "scopes": sorted(caller.scopes)}
     return body if expires is None else {**body, "expires": expires}

@@ -21,7 +21,7 @@ async def list_sources(context: RequestContext) -> Response:
 def _pulls(context: RequestContext) -> list[dict[str, Any]]:
     settings = context.services.settings
     entries = read(settings.pull) if settings.pull else {}
-    own = {name: entry for name, entry in entries.items() if entry.into == context.scope.tenant}
+    own = {name: entry for name, entry in entries.items() if entry.into == context.tenant_id.name}
     return report(own, folder=settings.store, now=context.services.clock()) if own else []
 
 

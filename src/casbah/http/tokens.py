@@ -30,7 +30,7 @@ async def create_token(context: RequestContext) -> Response:
     A token never has more scopes than the caller. Default: the caller's scopes.
     """
     body = await read_irreversible(context, known=("name", "tenant", "scopes", "expires"))
-    name, tenant = _string(body, "name"), sound(_string(body, "tenant", context.scope.tenant))
+    name, tenant = _string(body, "name"), sound(_string(body, "tenant", context.tenant_id.name))
     scopes, expires = _scopes(body, context.caller), _expires(body)
     if not context.caller.governs(tenant):
         raise PermissionDeniedError

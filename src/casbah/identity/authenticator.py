@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
 from casbah.identity.failed_sign_ins import FailedSignIns
 from casbah.identity.grants import SCOPES, Caller
@@ -49,7 +49,7 @@ class Authenticator:
         if scheme not in _SCHEMES or not key:
             raise InvalidTokenError
         if hmac.compare_digest(digest(key), self.local_hash):
-            return Caller(LOCAL, LOCAL, _scope(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
+            return Caller(LOCAL, LOCAL, _tenant_id(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
         issuer = self._issuer(scheme, key)
         with self.counted(key, address):
             return issuer.caller(key) if issuer is not None else self.tokens.caller(key)
@@ -94,8 +94,8 @@ def _parts(authorization: str | None) -> tuple[str, str]:
     return scheme.lower(), key.strip()
 
 
-def _scope(tenant: str) -> Scope:
+def _tenant_id(tenant: str) -> TenantId:
     try:
-        return Scope(tenant)
+        return TenantId(tenant)
     except BadTenantError as error:
         raise MalformedBodyError(f"header {TENANT_HEADER}: {error}") from None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from casbah.activity.scope import Principal, Scope
+from casbah.activity.tenant import Principal, TenantId
 from casbah.errors import PermissionDeniedError
 
 
@@ -37,7 +37,7 @@ class Caller:
 
     id: str
     name: str
-    scope: Scope
+    tenant_id: TenantId
     scopes: frozenset[str]
     owner: bool = False
 
@@ -57,7 +57,7 @@ class Caller:
 
     def governs(self, tenant: str) -> bool:
         """Whether that tenant's tokens are this caller's to see and change."""
-        return self.owner or tenant == self.scope.tenant
+        return self.owner or tenant == self.tenant_id.name
 
 
 def _allowed(permission: Permission, scopes: frozenset[str]) -> bool:

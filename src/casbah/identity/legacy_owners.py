@@ -1,6 +1,6 @@
 """Maps owner names stored by earlier versions to token ids."""
 
-from casbah.activity.scope import NOBODY
+from casbah.activity.tenant import NOBODY
 from casbah.identity.name import LOCAL
 from casbah.identity.token import Tokens
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import BadSettingError, BadTenantError, InvalidTokenError
 from casbah.identity import jwt, keys
 from casbah.identity.grants import SCOPES, Caller
@@ -56,7 +56,7 @@ class Issuer:
             self._check_claims(parsed.claims)
             subject = _subject(parsed.claims)
             caller = Caller(
-                f"{self.name}#{subject}", _name(parsed.claims), self._scope(parsed.claims), _scopes(parsed.claims)
+                f"{self.name}#{subject}", _name(parsed.claims), self._tenant_id(parsed.claims), _scopes(parsed.claims)
             )
             self._check_signature(parsed)
         except InvalidTokenError as error:
@@ -86,7 +86,7 @@ class Issuer:
             if begins is not None and _seconds(now + self.leeway_ms) < begins:
                 raise InvalidTokenError(f"its {name} lies in the future")
 
-    def _scope(self, claims: Mapping[str, Any]) -> Scope:
+    def _tenant_id(self, claims: Mapping[str, Any]) -> TenantId:
         value = claims.get(self.tenant_claim)
         # In lower case, letters of other scripts may become those of ASCII: then two values would be one tenant.
         if not isinstance(value, str) or not value.isascii():
@@ -97,7 +97,7 @@ class Issuer:
                 f"the value of its {self.tenant_claim} is not in {SETTINGS['oidc_tenants'].variable}"
             )
         try:
-            return Scope(tenant)
+            return TenantId(tenant)
         except BadTenantError:
             raise InvalidTokenError(f"the value of its {self.tenant_claim} cannot name a tenant") from None
 
@@ -120,7 +120,7 @@ def issuer(settings: Settings, *, clock: Callable[[], int]) -> Issuer | None:
         wanted = f"what `aud` tokens for this server have, such as api://casbah, as {SETTINGS['oidc_issuer'].variable} is set"
         raise BadSettingError(SETTINGS["oidc_audience"].variable, "", wanted)
     for tenant in settings.oidc_tenants.values():
-        Scope(tenant)
+        TenantId(tenant)
     return Issuer(
         name=settings.oidc_issuer,
         audiences=frozenset(settings.oidc_audience),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import (
     BadSettingError,
     InvalidTokenError,
@@ -130,7 +130,7 @@ class Tokens:
 
         Raises BadTenantError, BadSettingError, BadNameError, or NameTakenError where a token in use has the name.
         """
-        Scope(tenant)
+        TenantId(tenant)
         name = checked(name)
         now = self._clock()
         if expires is not None and not now < expires <= LAST_MS:
@@ -190,7 +190,7 @@ class Tokens:
                 self._key_values.remove(SESSION, kept.name)
         about = {
             "name": caller.name,
-            "tenant": caller.scope.tenant,
+            "tenant": caller.tenant_id.name,
             "scopes": sorted(caller.scopes),
             "caller": caller.id,
         }
@@ -211,7 +211,7 @@ class Tokens:
         if value["token"] is None:
             # An earlier version kept no id: such a session owns nothing that another one, or its own person, does.
             caller_id = value.get("caller") or f"session {entry.name[:_ID_LENGTH]}"
-            return Caller(caller_id, value["name"], Scope(value["tenant"]), frozenset(value["scopes"]))
+            return Caller(caller_id, value["name"], TenantId(value["tenant"]), frozenset(value["scopes"]))
         return self._caller(self._key_values.get(TOKEN, value["token"]), now)
 
     def sessions(self, *, governs: Callable[[str], bool]) -> Sequence[Session]:
@@ -256,7 +256,7 @@ class Tokens:
             raise InvalidTokenError
         if token.used is None or now - token.used >= _USE_STEP_MS:
             self._uses.note(kept.name, now)
-        return Caller(token.id, token.name, Scope(token.tenant), frozenset(token.scopes))
+        return Caller(token.id, token.name, TenantId(token.tenant), frozenset(token.scopes))
 
     def _require_free(self, token: Token, now: int) -> None:
         """Raises NameTakenError where another token of the tenant, in use, has a name that counts as the same."""

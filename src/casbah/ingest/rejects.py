@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.ingest.contract import Refusal
 from casbah.key_value import Entry, KeyValueStore
 
@@ -63,7 +63,13 @@ class Rejects:
         self._sizes: dict[str, tuple[float, dict[str, int]]] = {}
 
     def keep(
-        self, refusals: Sequence[Refusal], *, source: str | None, sender: str, scope: Scope, entry: str | None = None
+        self,
+        refusals: Sequence[Refusal],
+        *,
+        source: str | None,
+        sender: str,
+        tenant_id: TenantId,
+        entry: str | None = None,
     ) -> int:
         """Keep the refused events of a request as `entry`, by default a new one. Returns the number kept."""
         events = list(_bounded(refusals))
@@ -75,11 +81,11 @@ class Rejects:
         if (size := _size(value)) > self._most:  # It must not displace others that fit.
             return 0
         with self._lock:
-            sizes = self._known(scope.tenant)
-            if not self._key_values.put(scope.tenant, name, value):
+            sizes = self._known(tenant_id.name)
+            if not self._key_values.put(tenant_id.name, name, value):
                 return 0
             sizes[name] = size
-            self._trim(scope.tenant, sizes, now)
+            self._trim(tenant_id.name, sizes, now)
             return len(events) if name in sizes else 0
 
     def trim(self) -> None:
@@ -88,28 +94,28 @@ class Rejects:
             with self._lock:
                 self._trim(tenant, self._known(tenant), self._clock())
 
-    def all(self, scope: Scope) -> Sequence[Reject]:
+    def all(self, tenant_id: TenantId) -> Sequence[Reject]:
         """All rejects, newest request first, each request's events in order."""
-        return self.page(scope, skip=0, limit=None)[0]
+        return self.page(tenant_id, skip=0, limit=None)[0]
 
-    def page(self, scope: Scope, *, skip: int, limit: int | None) -> tuple[Sequence[Reject], int]:
+    def page(self, tenant_id: TenantId, *, skip: int, limit: int | None) -> tuple[Sequence[Reject], int]:
         """A page of all rejects, and the total number."""
-        places = self._places(scope)
+        places = self._places(tenant_id)
         last = None if limit is None else skip + limit
         return [_reject(entry, position) for entry, position in places[skip:last]], len(places)
 
-    def named(self, ids: Sequence[str], scope: Scope) -> Mapping[str, Reject]:
+    def named(self, ids: Sequence[str], tenant_id: TenantId) -> Mapping[str, Reject]:
         """Rejects by id; unknown ids are ignored."""
-        known = {_id(entry, position): (entry, position) for entry, position in self._places(scope)}
+        known = {_id(entry, position): (entry, position) for entry, position in self._places(tenant_id)}
         return {reject_id: _reject(*known[reject_id]) for reject_id in ids if reject_id in known}
 
-    def remove(self, ids: Iterable[str], scope: Scope) -> Sequence[str]:
+    def remove(self, ids: Iterable[str], tenant_id: TenantId) -> Sequence[str]:
         """Remove rejects by id and return the ids removed; unknown ids are ignored."""
         removed: list[str] = []
         with self._lock:
-            sizes = self._known(scope.tenant)
+            sizes = self._known(tenant_id.name)
             for name, chosen in _by_entry(ids).items():
-                removed += self._without(scope.tenant, name, chosen, sizes)
+                removed += self._without(tenant_id.name, name, chosen, sizes)
         return removed
 
     def _without(self, tenant: str, name: str, ids: set[str], sizes: dict[str, int]) -> Sequence[str]:
@@ -129,10 +135,10 @@ class Rejects:
                 return [_id(entry, position) for position in removed]
         return []
 
-    def _places(self, scope: Scope) -> Sequence[tuple[Entry, int]]:
+    def _places(self, tenant_id: TenantId) -> Sequence[tuple[Entry, int]]:
         """The entry and position of each reject, newest entry first, without expired ones."""
         oldest = 0 if self._keep is None else self._clock() - self._keep
-        entries = [entry for entry in self._key_values.all(scope.tenant) if entry.value["at"] >= oldest]
+        entries = [entry for entry in self._key_values.all(tenant_id.name) if entry.value["at"] >= oldest]
         return [(entry, position) for entry in reversed(entries) for position in _positions(entry)]
 
     def _known(self, tenant: str) -> dict[str, int]:

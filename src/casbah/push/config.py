@@ -11,7 +11,7 @@ import msgspec
 
 from casbah import toml_file
 from casbah.activity.query import where
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import BadTenantError, OperatorError, RequestError
 
 _DAYS = re.compile(r"([0-9]{1,4})d")
@@ -92,7 +92,7 @@ def _check(place: str, entry: PushTarget) -> None:
     if not 1 <= entry.batch <= _MOST_BATCH:
         raise BadPushFileError(f"{place} batch: expected 1 to {_MOST_BATCH}, got {entry.batch}")
     try:
-        Scope(entry.tenant)
+        TenantId(entry.tenant)
         where(entry.filters, now=0)
     except (RequestError, BadTenantError) as error:
         raise BadPushFileError(f"{place} {error}") from None

@@ -16,7 +16,7 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import where
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.failure import bug
 from casbah.fsync import open_database
 from casbah.push.config import PushTarget
@@ -137,7 +137,7 @@ class Pusher:
     ) -> None:
         self._name, self._entry, self._sink = name, entry, sink
         self._store, self._outbox, self._clock = store, outbox, clock
-        self._scope = Scope(entry.tenant)
+        self._tenant_id = TenantId(entry.tenant)
         self._before: int | None = None
 
     def step(self) -> int:
@@ -146,7 +146,7 @@ class Pusher:
         behind = place.reached < place.until
         recent = p.Range(FIELDS["date"], low=place.since)
         predicate = p.both(self._predicate, recent) if behind else self._predicate
-        page = self._store.tenant(self._scope).changes(predicate, after=place.reached, limit=self._entry.batch)
+        page = self._store.tenant(self._tenant_id).changes(predicate, after=place.reached, limit=self._entry.batch)
         changes = [change for change in page.changes if not behind or change.number <= place.until]
         if changes:
             self._send(changes, place.reached)
@@ -163,7 +163,7 @@ class Pusher:
         """
         sent, after = 0, letter.first - 1
         while after < letter.last:
-            page = self._store.tenant(self._scope).changes(self._predicate, after=after, limit=self._entry.batch)
+            page = self._store.tenant(self._tenant_id).changes(self._predicate, after=after, limit=self._entry.batch)
             changes = [change for change in page.changes if change.number <= letter.last]
             if changes:
                 self._sink.send(changes)
@@ -185,7 +185,7 @@ class Pusher:
 
     def _begin(self) -> DeliveryPosition:
         """The first position: activities of the last `backfill` days, and everything stored from now on."""
-        end = self._store.tenant(self._scope).high_water_mark()
+        end = self._store.tenant(self._tenant_id).high_water_mark()
         place = DeliveryPosition(0 if self._entry.backfill_ms else end, end, self._clock() - self._entry.backfill_ms)
         self._outbox.begin(self._name, place)
         return place

@@ -20,7 +20,7 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import where
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.audit.trail import ACTS, Act, Trail
 from casbah.errors import CasbahError, ProtectedActsError
 from casbah.failure import bug, shown
@@ -93,34 +93,34 @@ class Retention:
         """Apply the rules every hour, and compact the store, until closed."""
         self._thread.start()
 
-    def look(self, predicate: Predicate, scope: Scope) -> Found:
+    def look(self, predicate: Predicate, tenant_id: TenantId) -> Found:
         """What deleting would do: exact, and nothing is done."""
-        exempt = self._store.tenant(scope).count(p.both(predicate, ACTS))
-        return replace(self._look(_without_acts(predicate), scope), exempt=exempt)
+        exempt = self._store.tenant(tenant_id).count(p.both(predicate, ACTS))
+        return replace(self._look(_without_acts(predicate), tenant_id), exempt=exempt)
 
-    def delete(self, predicate: Predicate, scope: Scope, act: Act) -> Found:
+    def delete(self, predicate: Predicate, tenant_id: TenantId, act: Act) -> Found:
         """Delete what matches, is not held and is no act. `act` says who does so and what they asked for."""
-        exempt = self._store.tenant(scope).count(p.both(predicate, ACTS))
-        return self._delete(_without_acts(predicate), scope, act, exempt=exempt)
+        exempt = self._store.tenant(tenant_id).count(p.both(predicate, ACTS))
+        return self._delete(_without_acts(predicate), tenant_id, act, exempt=exempt)
 
-    def add(self, rule: Rule, scope: Scope) -> None:
+    def add(self, rule: Rule, tenant_id: TenantId) -> None:
         """Keep a rule; nothing is deleted any more that it holds, once deletions of the tenant that are under way have ended.
 
         Raises LimitExceededError and ProtectedActsError.
         """
         if rule.action == DELETE and _names_acts(where(rule.filters, now=self._clock())):
             raise ProtectedActsError(CASBAH)
-        with self._alone(scope):
-            self.rules.add(rule, scope)
+        with self._alone(tenant_id):
+            self.rules.add(rule, tenant_id)
 
-    def apply(self, scope: Scope, *, really: bool) -> list[Applied]:
+    def apply(self, tenant_id: TenantId, *, really: bool) -> list[Applied]:
         """What the rules of a tenant delete now, and how long its acts are kept; `really` deletes it."""
-        rules = [rule for rule in self.rules.all(scope) if rule.action == DELETE]
-        return [self._applied(rule, scope, really=really) for rule in (*rules, *self._trail_rule(scope))]
+        rules = [rule for rule in self.rules.all(tenant_id) if rule.action == DELETE]
+        return [self._applied(rule, tenant_id, really=really) for rule in (*rules, *self._trail_rule(tenant_id))]
 
-    def compact(self, scope: Scope) -> None:
+    def compact(self, tenant_id: TenantId) -> None:
         """Purge from disk all that was deleted. Returns when done."""
-        while self._store.tenant(scope).compact():
+        while self._store.tenant(tenant_id).compact():
             pass
 
     def close(self) -> None:
@@ -130,23 +130,23 @@ class Retention:
         if self._thread.is_alive():
             self._thread.join(_SECONDS_TO_CLOSE)
 
-    def _trail_rule(self, scope: Scope) -> Sequence[Rule]:
+    def _trail_rule(self, tenant_id: TenantId) -> Sequence[Rule]:
         """The rule by which acts are deleted, if they are not kept for ever."""
-        days = self.rules.trail_days(scope)
+        days = self.rules.trail_days(tenant_id)
         filters = {"service": {"eq": [CASBAH]}}
         return [] if days is None else [Rule(TRAIL, TRAIL, DELETE, filters, days, owner="", changed=0)]
 
-    def _applied(self, rule: Rule, scope: Scope, *, really: bool) -> Applied:
+    def _applied(self, rule: Rule, tenant_id: TenantId, *, really: bool) -> Applied:
         now = self._clock()
         before = now - (rule.days or 0) * DAY
         try:
             found_by = p.both(where(rule.filters, now=now), p.Range(FIELDS["date"], high=before - 1))
             if rule.id == TRAIL:
                 target = p.both(found_by, ACTS)
-                result = self._look(target, scope)
+                result = self._look(target, tenant_id)
             else:
                 target = _without_acts(found_by)
-                result = self.look(found_by, scope)
+                result = self.look(found_by, tenant_id)
             if really and result.deleted:
                 parameters = {"filters": rule.filters, "days": rule.days, "before": before, "rule": rule.name}
                 act = Act(
@@ -157,36 +157,36 @@ class Retention:
                     about=rule.id,
                     parameters=parameters,
                 )
-                result = self._delete(target, scope, act, exempt=result.exempt)
+                result = self._delete(target, tenant_id, act, exempt=result.exempt)
         except (CasbahError, OSError) as error:
-            what = (rule.id, scope.tenant, error)
+            what = (rule.id, tenant_id.name, error)
             log.warning("rule %s of tenant %s could not be applied: %s", *what, exc_info=bug(error))
             return Applied(rule, None, shown(error))
         return Applied(rule, result)
 
-    def _look(self, predicate: Predicate, scope: Scope) -> Found:
-        return self._counted(predicate, self._unheld(predicate, scope), scope)
+    def _look(self, predicate: Predicate, tenant_id: TenantId) -> Found:
+        return self._counted(predicate, self._unheld(predicate, tenant_id), tenant_id)
 
-    def _counted(self, predicate: Predicate, unheld: Predicate, scope: Scope) -> Found:
-        matching = self._store.tenant(scope).count(predicate)
-        free = self._store.tenant(scope).count(unheld)
+    def _counted(self, predicate: Predicate, unheld: Predicate, tenant_id: TenantId) -> Found:
+        matching = self._store.tenant(tenant_id).count(predicate)
+        free = self._store.tenant(tenant_id).count(unheld)
         return Found(matching, matching - free, free)
 
-    def _delete(self, predicate: Predicate, scope: Scope, act: Act, *, exempt: int = 0) -> Found:
+    def _delete(self, predicate: Predicate, tenant_id: TenantId, act: Act, *, exempt: int = 0) -> Found:
         """Delete what is not held. The act of its beginning is on disk before anything is deleted."""
         act = replace(act, whole=True)
         deletion = secrets.token_hex(8)
 
         def record(name: str, *, done: bool, **result: object) -> None:
             recorded = replace(act, id=secrets.token_hex(16), name=name, result={"deletion": deletion, **result})
-            self._trail.record(recorded, scope, done=done)
+            self._trail.record(recorded, tenant_id, done=done)
 
-        with self._alone(scope):
-            unheld = self._unheld(predicate, scope)  # Read once: what is counted is what is deleted.
-            planned = replace(self._counted(predicate, unheld, scope), exempt=exempt)
+        with self._alone(tenant_id):
+            unheld = self._unheld(predicate, tenant_id)  # Read once: what is counted is what is deleted.
+            planned = replace(self._counted(predicate, unheld, tenant_id), exempt=exempt)
             record(f"begin_{act.name}", done=False, **counts(planned))
             try:
-                deleted = self._store.tenant(scope).delete(unheld)
+                deleted = self._store.tenant(tenant_id).delete(unheld)
             except BaseException as error:  # A part may be gone.
                 record(act.name, done=True, interrupted=shown(error))
                 raise
@@ -196,13 +196,13 @@ class Retention:
             self._awake.set()
         return outcome
 
-    def _alone(self, scope: Scope) -> threading.Lock:
+    def _alone(self, tenant_id: TenantId) -> threading.Lock:
         """Held while something of a tenant is deleted, or a rule of it is added."""
-        return self._deleting.setdefault(scope.tenant, threading.Lock())
+        return self._deleting.setdefault(tenant_id.name, threading.Lock())
 
-    def _unheld(self, predicate: Predicate, scope: Scope) -> Predicate:
+    def _unheld(self, predicate: Predicate, tenant_id: TenantId) -> Predicate:
         now = self._clock()
-        holds = [where(rule.filters, now=now) for rule in self.rules.all(scope) if rule.action == HOLD]
+        holds = [where(rule.filters, now=now) for rule in self.rules.all(tenant_id) if rule.action == HOLD]
         return p.both(predicate, p.Not(p.Any(tuple(holds)))) if holds else predicate
 
     def _run(self) -> None:
@@ -219,15 +219,15 @@ class Retention:
 
     def _compact_all(self) -> None:
         for tenant in self._store.tenants_to_compact():
-            self._guarded(partial(self._compact_slowly, Scope(tenant)), f"compaction of tenant {tenant}")
+            self._guarded(partial(self._compact_slowly, TenantId(tenant)), f"compaction of tenant {tenant}")
 
     def _apply_all(self) -> None:
         for tenant in self.rules.tenants():
-            self._guarded(partial(self.apply, Scope(tenant), really=True), f"retention of tenant {tenant}")
+            self._guarded(partial(self.apply, TenantId(tenant), really=True), f"retention of tenant {tenant}")
 
-    def _compact_slowly(self, scope: Scope) -> None:
+    def _compact_slowly(self, tenant_id: TenantId) -> None:
         """With pauses, so that concurrent inserts get the lock."""
-        while not self._closing.is_set() and self._store.tenant(scope).compact():
+        while not self._closing.is_set() and self._store.tenant(tenant_id).compact():
             self._closing.wait(_PAUSE)
 
     def _guarded(self, work: Callable[[], object], what: str) -> None:

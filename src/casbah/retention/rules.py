@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import LimitExceededError, NoSuchRuleError
 from casbah.key_value import KeyValueStore, Value, change
 
@@ -41,14 +41,14 @@ class Rules:
     def __init__(self, key_values: KeyValueStore) -> None:
         self._key_values = key_values
 
-    def all(self, scope: Scope) -> Sequence[Rule]:
+    def all(self, tenant_id: TenantId) -> Sequence[Rule]:
         """A tenant's rules, by name."""
-        kept = self._key_values.get(_DRAWER, scope.tenant)
+        kept = self._key_values.get(_DRAWER, tenant_id.name)
         return sorted(_rules(None if kept is None else kept.value), key=lambda rule: (rule.name, rule.id))
 
-    def one(self, rule_id: str, scope: Scope) -> Rule:
+    def one(self, rule_id: str, tenant_id: TenantId) -> Rule:
         """The rule of an id. Raises NoSuchRuleError."""
-        rule = next((rule for rule in self.all(scope) if rule.id == rule_id), None)
+        rule = next((rule for rule in self.all(tenant_id) if rule.id == rule_id), None)
         if rule is None:
             raise NoSuchRuleError
         return rule
@@ -57,16 +57,16 @@ class Rules:
         """The tenants that have any, or whose acts are not kept for ever."""
         return sorted({kept.name for namespace in (_DRAWER, _TRAIL) for kept in self._key_values.all(namespace)})
 
-    def trail_days(self, scope: Scope) -> int | None:
+    def trail_days(self, tenant_id: TenantId) -> int | None:
         """After how many days acts are deleted; None: never."""
-        kept = self._key_values.get(_TRAIL, scope.tenant)
+        kept = self._key_values.get(_TRAIL, tenant_id.name)
         return None if kept is None else kept.value["days"]
 
-    def keep_trail(self, days: int | None, scope: Scope) -> None:
+    def keep_trail(self, days: int | None, tenant_id: TenantId) -> None:
         """Set after how many days acts are deleted; it is on disk on return."""
-        change(self._key_values, _TRAIL, scope.tenant, lambda _: {"days": days})
+        change(self._key_values, _TRAIL, tenant_id.name, lambda _: {"days": days})
 
-    def add(self, rule: Rule, scope: Scope) -> None:
+    def add(self, rule: Rule, tenant_id: TenantId) -> None:
         """Keep a rule; it is on disk on return. Raises LimitExceededError."""
 
         def added(value: Value | None) -> Value:
@@ -75,16 +75,16 @@ class Rules:
                 raise LimitExceededError(f"there are {MOST_RULES} rules already; remove some first")
             return _value([*existing, rule])
 
-        change(self._key_values, _DRAWER, scope.tenant, added)
+        change(self._key_values, _DRAWER, tenant_id.name, added)
 
-    def remove(self, rule_id: str, scope: Scope) -> Rule:
+    def remove(self, rule_id: str, tenant_id: TenantId) -> Rule:
         """Delete a rule. Raises NoSuchRuleError."""
-        removed = self.one(rule_id, scope)
+        removed = self.one(rule_id, tenant_id)
 
         def without(value: Value | None) -> Value:
             return _value([rule for rule in _rules(value) if rule.id != rule_id])
 
-        change(self._key_values, _DRAWER, scope.tenant, without)
+        change(self._key_values, _DRAWER, tenant_id.name, without)
         return removed
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from casbah.activity.scope import Principal, Scope
+from casbah.activity.tenant import Principal, TenantId
 from casbah.errors import LimitExceededError, NoSuchQueryError
 from casbah.key_value import Entry, KeyValueStore, Value, change
 
@@ -63,23 +63,23 @@ class Queries:
         self._earlier = earlier
         self._adding = threading.Lock()
 
-    def all(self, owner: Principal, scope: Scope) -> Sequence[SavedQuery]:
+    def all(self, owner: Principal, tenant_id: TenantId) -> Sequence[SavedQuery]:
         """The owner's queries and the tenant's shared ones, by name."""
-        queries = [self._query(kept, scope) for kept in self._key_values.all(scope.tenant)]
+        queries = [self._query(kept, tenant_id) for kept in self._key_values.all(tenant_id.name)]
         seen = (query for query in queries if owner.owns(query.owner_id) or query.written.shared)
         return sorted(seen, key=lambda query: (query.written.name, query.id))
 
     def add(
-        self, written: QueryDefinition, owner: Principal, scope: Scope, *, query_id: str | None = None
+        self, written: QueryDefinition, owner: Principal, tenant_id: TenantId, *, query_id: str | None = None
     ) -> SavedQuery:
         """Keep a new query, under a new id if none is chosen. Raises LimitExceededError."""
         kept = SavedQuery(query_id or secrets.token_hex(8), owner.name, owner.id, written, self._clock())
         with self._adding:
-            self._require_room(kept, scope)
-            self._key_values.put(scope.tenant, kept.id, _value(kept))
+            self._require_room(kept, tenant_id)
+            self._key_values.put(tenant_id.name, kept.id, _value(kept))
         return kept
 
-    def change(self, query_id: str, written: QueryDefinition, owner: Principal, scope: Scope) -> SavedQuery:
+    def change(self, query_id: str, written: QueryDefinition, owner: Principal, tenant_id: TenantId) -> SavedQuery:
         """Replace a query that `owner` owns. A query without an owner becomes theirs.
 
         Raises NoSuchQueryError or LimitExceededError.
@@ -87,27 +87,27 @@ class Queries:
         kept = SavedQuery(query_id, owner.name, owner.id, written, self._clock())
 
         def changed(existing: Value | None) -> Value:
-            if existing is None or not owner.owns(self._owner_id(existing, scope)):
+            if existing is None or not owner.owns(self._owner_id(existing, tenant_id)):
                 raise NoSuchQueryError
             return _value(kept)
 
         with self._adding:
-            existing = self._key_values.get(scope.tenant, query_id)
+            existing = self._key_values.get(tenant_id.name, query_id)
             changed(None if existing is None else existing.value)
-            self._require_room(kept, scope)
-            change(self._key_values, scope.tenant, query_id, changed)
+            self._require_room(kept, tenant_id)
+            change(self._key_values, tenant_id.name, query_id, changed)
         return kept
 
-    def remove(self, query_id: str, owner: Principal, scope: Scope) -> None:
+    def remove(self, query_id: str, owner: Principal, tenant_id: TenantId) -> None:
         """Delete a query that `owner` owns. Raises NoSuchQueryError."""
-        existing = self._key_values.get(scope.tenant, query_id)
-        mine = existing is not None and owner.owns(self._owner_id(existing.value, scope))
-        if not mine or not self._key_values.remove(scope.tenant, query_id):
+        existing = self._key_values.get(tenant_id.name, query_id)
+        mine = existing is not None and owner.owns(self._owner_id(existing.value, tenant_id))
+        if not mine or not self._key_values.remove(tenant_id.name, query_id):
             raise NoSuchQueryError
 
-    def _require_room(self, new: SavedQuery, scope: Scope) -> None:
+    def _require_room(self, new: SavedQuery, tenant_id: TenantId) -> None:
         """Raises LimitExceededError if a query would exceed the limit on number or size."""
-        stored = (self._query(kept, scope) for kept in self._key_values.all(scope.tenant))
+        stored = (self._query(kept, tenant_id) for kept in self._key_values.all(tenant_id.name))
         others = [query for query in stored if query.id != new.id]
         own = [query for query in others if query.owner_id == new.owner_id]
         shared = [query for query in others if query.written.shared]
@@ -120,14 +120,14 @@ class Queries:
                     f"at most {size} bytes of saved queries of {whose} (setting CASBAH_MAX_QUERIES_SIZE); delete some first"
                 )
 
-    def _query(self, kept: Entry, scope: Scope) -> SavedQuery:
+    def _query(self, kept: Entry, tenant_id: TenantId) -> SavedQuery:
         value = kept.value
         written = QueryDefinition(value["name"], value["filters"], value["shared"])
-        return SavedQuery(kept.name, value["owner"], self._owner_id(value, scope), written, value["changed"])
+        return SavedQuery(kept.name, value["owner"], self._owner_id(value, tenant_id), written, value["changed"])
 
-    def _owner_id(self, value: Value, scope: Scope) -> str:
+    def _owner_id(self, value: Value, tenant_id: TenantId) -> str:
         known: str | None = value.get("ownerId")
-        return self._earlier(value["owner"], scope.tenant, value["changed"]) if known is None else known
+        return self._earlier(value["owner"], tenant_id.name, value["changed"]) if known is None else known
 
 
 def _size(query: SavedQuery) -> int:

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 from casbah import compose, logs
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.serving.bringing import Brought
 from casbah.serving.passing import ApartHttp, Head, Line
 from casbah.serving.server import Take, server_of, settle
@@ -84,9 +84,9 @@ class _Owner:
             raise answer
         return answer
 
-    def tenant(self, scope: Scope, /) -> "_OwnerTenant":
+    def tenant(self, tenant_id: TenantId, /) -> "_OwnerTenant":
         """See `Owner.tenant`."""
-        return _OwnerTenant(scope.tenant, self._brought)
+        return _OwnerTenant(tenant_id.name, self._brought)
 
 
 @dataclass(frozen=True, slots=True)

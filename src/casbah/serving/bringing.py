@@ -14,7 +14,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.failure import bug
 from casbah.store.contract import Inserted, Writer
@@ -27,7 +27,7 @@ Batch = tuple[int, str, Sequence[Any]]
 Outcome = tuple[int, Inserted | None, BaseException | None]
 """What became of the batch of that number: an answer, or an error."""
 
-Opened = Callable[[Scope], Writer]
+Opened = Callable[[TenantId], Writer]
 
 
 class Brought:
@@ -68,7 +68,7 @@ def store(line: Connection, tenant_of: Opened) -> None:
     while (batches := _heard(line)) is not None:
         for number, name, entries in batches:
             try:
-                stored = tenant_of(Scope(name)).insert_soon(entries)
+                stored = tenant_of(TenantId(name)).insert_soon(entries)
             except Exception as error:  # noqa: BLE001  raised in the process that sent the batch; other batches continue
                 _report(error)
                 sender.send((number, None, _portable(error)))

@@ -11,7 +11,7 @@ from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 
 COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
 """Kinds of fields with facets. Counts of single timestamps, address keys or words would be useless."""
@@ -235,11 +235,11 @@ class Store(Protocol):
         """The part of an insert that needs no store access. Thread-safe and picklable, so it can run in a worker process."""
         ...
 
-    def tenant(self, scope: Scope, /) -> Tenant:
+    def tenant(self, tenant_id: TenantId, /) -> Tenant:
         """A tenant's activities, even if it has none yet. Blocks until they are open (see `opening`)."""
         ...
 
-    def opening(self, scope: Scope, /) -> Future[Any] | None:
+    def opening(self, tenant_id: TenantId, /) -> Future[Any] | None:
         """Open the tenant's data in the background. Returns None if it is open already.
 
         Callers that must not block await the future first. If opening fails, `tenant` tries again.

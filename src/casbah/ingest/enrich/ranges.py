@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from casbah import key_value
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import BadRangeError, NoSuchRangeError
 from casbah.ingest.enrich.networks import IpRange, IpRanges, network, overlap
 from casbah.ingest.enrich.tags import BUILT_IN
@@ -117,29 +117,29 @@ class RangeBook:
         """Whether reading may wait for the network."""
         return self._key_values.is_remote
 
-    def ranges(self, scope: Scope) -> IpRanges:
+    def ranges(self, tenant_id: TenantId) -> IpRanges:
         """A tenant's ranges for enrichment. Cheap: they are decoded again only after a change."""
-        seen, known = self._known.get(scope.tenant, (None, None))
-        kept = self._key_values.get(_NAMESPACE, scope.tenant, seen=seen)
+        seen, known = self._known.get(tenant_id.name, (None, None))
+        kept = self._key_values.get(_NAMESPACE, tenant_id.name, seen=seen)
         if known is None or kept is not seen:
             page = _RangePage.of(None if kept is None else kept.value)
-            known = IpRanges(scope.tenant, page.number, tuple(ip_range.range() for ip_range in page.ranges))
-            self._known[scope.tenant] = kept, known
+            known = IpRanges(tenant_id.name, page.number, tuple(ip_range.range() for ip_range in page.ranges))
+            self._known[tenant_id.name] = kept, known
         return known
 
     def tenants(self) -> Sequence[str]:
         """The tenants that have defined ranges."""
         return [kept.name for kept in self._key_values.all(_NAMESPACE)]
 
-    def all(self, scope: Scope) -> Sequence[StoredRange]:
+    def all(self, tenant_id: TenantId) -> Sequence[StoredRange]:
         """Every range of a tenant, by name."""
-        return self._page(scope).ranges
+        return self._page(tenant_id).ranges
 
-    def tags(self, scope: Scope) -> Mapping[str, str]:
+    def tags(self, tenant_id: TenantId) -> Mapping[str, str]:
         """A tenant's tags by id: the built-in ones and its own."""
-        return {**BUILT_IN, **self._page(scope).tags}
+        return {**BUILT_IN, **self._page(tenant_id).tags}
 
-    def add(self, definition: RangeDefinition, scope: Scope, *, range_id: str | None = None) -> str:
+    def add(self, definition: RangeDefinition, tenant_id: TenantId, *, range_id: str | None = None) -> str:
         """Store a new range. Returns its id, by default a new one. Raises BadRangeError."""
         kept = StoredRange(range_id or secrets.token_hex(12), definition, self._clock())
 
@@ -148,29 +148,29 @@ class RangeBook:
                 raise BadRangeError(f"there are {MOST_RANGES} IP ranges already, which is the maximum")
             return page.with_range(kept)
 
-        self._change(scope, added)
+        self._change(tenant_id, added)
         return kept.id
 
-    def change(self, range_id: str, definition: RangeDefinition, scope: Scope) -> None:
+    def change(self, range_id: str, definition: RangeDefinition, tenant_id: TenantId) -> None:
         """Replace the range with that id. Raises NoSuchRangeError or BadRangeError."""
         kept = StoredRange(range_id, definition, self._clock())
-        self._change(scope, lambda page: _having(page, range_id).with_range(kept, instead_of=range_id))
+        self._change(tenant_id, lambda page: _having(page, range_id).with_range(kept, instead_of=range_id))
 
-    def remove(self, range_id: str, scope: Scope) -> None:
+    def remove(self, range_id: str, tenant_id: TenantId) -> None:
         """Delete a range. Raises NoSuchRangeError."""
 
         def without(page: _RangePage) -> _RangePage:
             left = tuple(ip_range for ip_range in _having(page, range_id).ranges if ip_range.id != range_id)
             return replace(page, number=page.number + 1, ranges=left)
 
-        self._change(scope, without)
+        self._change(tenant_id, without)
 
-    def _page(self, scope: Scope) -> _RangePage:
-        kept = self._key_values.get(_NAMESPACE, scope.tenant)
+    def _page(self, tenant_id: TenantId) -> _RangePage:
+        kept = self._key_values.get(_NAMESPACE, tenant_id.name)
         return _RangePage.of(None if kept is None else kept.value)
 
-    def _change(self, scope: Scope, how: Callable[[_RangePage], _RangePage]) -> None:
-        key_value.change(self._key_values, _NAMESPACE, scope.tenant, lambda value: how(_RangePage.of(value)).value)
+    def _change(self, tenant_id: TenantId, how: Callable[[_RangePage], _RangePage]) -> None:
+        key_value.change(self._key_values, _NAMESPACE, tenant_id.name, lambda value: how(_RangePage.of(value)).value)
 
 
 def tag_id(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from casbah.activity.new_activity import NewActivity
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
 from casbah.store import contract
@@ -44,7 +44,7 @@ class Owner(Protocol):
     def state(self, tenant: str, /) -> State:
         """How a tenant's periods stand."""
 
-    def tenant(self, scope: Scope, /) -> "OwnerTenant":
+    def tenant(self, tenant_id: TenantId, /) -> "OwnerTenant":
         """A tenant's activities, to insert into."""
 
 
@@ -67,13 +67,13 @@ class FollowingStore:
         self._cache = Cache(cache)
         self._tenants = LazyRegistry(self._open)
 
-    def tenant(self, scope: Scope, /) -> "FollowingTenant":
+    def tenant(self, tenant_id: TenantId, /) -> "FollowingTenant":
         """See `Store.tenant`."""
-        return self._tenants.get(scope.tenant)
+        return self._tenants.get(tenant_id.name)
 
-    def opening(self, scope: Scope, /) -> Future[Any] | None:
+    def opening(self, tenant_id: TenantId, /) -> Future[Any] | None:
         """See `Store.opening`."""
-        return self._tenants.opening(scope.tenant)
+        return self._tenants.opening(tenant_id.name)
 
     def keep_up(self) -> None:
         """Make visible what has changed in every open tenant, so that deleted files are released."""
@@ -122,7 +122,7 @@ class FollowingTenant(Search):
         if self._closed:
             raise StoreClosedError
         entries = [ready(new_activity, columns) for new_activity in new_activities]
-        return self._owner.tenant(Scope(self._name)).insert_soon(entries)
+        return self._owner.tenant(TenantId(self._name)).insert_soon(entries)
 
     def close(self) -> None:
         """Calls after this raise StoreClosedError."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ReadOnlyError, StoreClosedError
 from casbah.fsync import make_folder, read_only
 from casbah.shared import SharedCount
@@ -80,13 +80,13 @@ class EmbeddedStore:
     is_remote = False
     prepare = staticmethod(prepared)
 
-    def tenant(self, scope: Scope, /) -> EmbeddedTenant:
+    def tenant(self, tenant_id: TenantId, /) -> EmbeddedTenant:
         """See `Store.tenant`."""
-        return self._tenants.get(scope.tenant)
+        return self._tenants.get(tenant_id.name)
 
-    def opening(self, scope: Scope, /) -> Future[Any] | None:
+    def opening(self, tenant_id: TenantId, /) -> Future[Any] | None:
         """See `Store.opening`."""
-        return self._tenants.opening(scope.tenant)
+        return self._tenants.opening(tenant_id.name)
 
     def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""

@@ -17,7 +17,7 @@ from opensearchpy.exceptions import ConnectionTimeout, ImproperlyConfigured, Ser
 from opensearchpy.serializer import Serializer
 
 from casbah.activity.deadline import Deadline
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import (
     BadSettingError,
     ClusterUnreachableError,
@@ -66,13 +66,13 @@ class Names:
         """The index of a key-value collection."""
         return f"{self._prefix}~_{kind}"
 
-    def all_of(self, scope: Scope) -> str:
+    def all_of(self, tenant_id: TenantId) -> str:
         """The alias of a tenant's activities."""
-        return f"{self._prefix}~{scope.tenant}"
+        return f"{self._prefix}~{tenant_id.name}"
 
-    def partition(self, scope: Scope, number: int) -> str:
+    def partition(self, tenant_id: TenantId, number: int) -> str:
         """The index of one partition of a tenant's activities."""
-        return f"{self._prefix}~{scope.tenant}~{number:04d}"
+        return f"{self._prefix}~{tenant_id.name}~{number:04d}"
 
 
 class Cluster:
@@ -133,13 +133,13 @@ class Cluster:
             time.sleep(_PAUSE)
         raise AssertionError("the last try returns or raises")
 
-    def search(self, scope: Scope, body: Mapping[str, Any], deadline: Deadline) -> Any:
+    def search(self, tenant_id: TenantId, body: Mapping[str, Any], deadline: Deadline) -> Any:
         """The answer to a search over a tenant's activities, never partial. Raises SearchTooLongError."""
         deadline.check()
         left = _SECONDS if deadline.seconds is None else deadline.end - time.monotonic()
         timed = {**body, "timeout": f"{int(left * 1000) + 1}ms"}
         try:
-            answer = self.ask("POST", f"{self.names.all_of(scope)}/_search", timed, asking=_WHOLE, seconds=left + 1)
+            answer = self.ask("POST", f"{self.names.all_of(tenant_id)}/_search", timed, asking=_WHOLE, seconds=left + 1)
         except ClusterRefusedError as refused:
             if refused.kind in _TOO_MANY_CLAUSES:
                 raise LimitExceededError(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from casbah.activity import predicate as p
 from casbah.activity.predicate import Predicate
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ClusterUnreachableError
 from casbah.store.opensearch import bulk
 from casbah.store.opensearch.bulk import Write
@@ -27,19 +27,19 @@ _LOOK_SECONDS = 0.2
 class Compaction:
     """Deletes activities of one tenant and purges them."""
 
-    def __init__(self, cluster: Cluster, scope: Scope, *, leases: Leases, feedback: Feedback) -> None:
+    def __init__(self, cluster: Cluster, tenant_id: TenantId, *, leases: Leases, feedback: Feedback) -> None:
         self._cluster = cluster
-        self._scope = scope
+        self._tenant_id = tenant_id
         self._leases = leases
         self._feedback = feedback
-        self._search = Search(cluster, scope)
+        self._search = Search(cluster, tenant_id)
 
     def delete(self, predicate: Predicate) -> int:
         """Delete matching activities and their feedback. Returns how many activities.
 
         Activities stored meanwhile stay. A large deletion releases the lease in between, so that other writers need not wait.
         """
-        with self._leases.lease(self._scope) as lease:
+        with self._leases.lease(self._tenant_id) as lease:
             last = lease.state.last
             matching = self._search.by_index(predicate)
             held = self._search.by_index(p.Everything())
@@ -60,7 +60,7 @@ class Compaction:
 
     def compact(self) -> bool:
         """Purge one index. Returns whether there is more to do."""
-        state = self._leases.state(self._scope)
+        state = self._leases.state(self._tenant_id)
         if state.forgetting:
             self._forget_feedback()
         if not state.erasing:
@@ -68,7 +68,7 @@ class Compaction:
         index = state.erasing[0].partition("@")[0]
         seen = {mark for mark in state.erasing if mark.partition("@")[0] == index}
         self._expunge(index)
-        with self._leases.lease(self._scope) as lease:
+        with self._leases.lease(self._tenant_id) as lease:
             left = [mark for mark in lease.state.erasing if mark not in seen]
             lease.keep(replace(lease.state, erasing=left))
         return bool(left)
@@ -92,7 +92,7 @@ class Compaction:
         """Delete the remaining matches, in chunks."""
         after = 0
         while after < last:
-            with self._leases.lease(self._scope) as lease:
+            with self._leases.lease(self._tenant_id) as lease:
                 places = self._search.places(predicate, after=after, last=last, limit=_AT_ONCE)
                 writes = [Write("delete", index, name) for _, index, name in places]
                 refused = bulk.write(self._cluster, writes, lease).refused
@@ -103,10 +103,12 @@ class Compaction:
 
     def _forget_feedback(self) -> None:
         """Delete the feedback on activities that no longer exist."""
-        with self._leases.lease(self._scope) as lease:
-            commented = self._feedback.activities(self._scope)
+        with self._leases.lease(self._tenant_id) as lease:
+            commented = self._feedback.activities(self._tenant_id)
             gone = sorted(set(commented) - self._search.existing(commented))
-            writes = [write for activity_id in gone for write in self._feedback.forgetting(activity_id, self._scope)]
+            writes = [
+                write for activity_id in gone for write in self._feedback.forgetting(activity_id, self._tenant_id)
+            ]
             if writes:
                 bulk.write(self._cluster, writes, lease)
                 self._cluster.refresh(self._cluster.names.feedback)

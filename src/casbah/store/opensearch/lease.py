@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ClusterUnreachableError, StoreClosedError
 from casbah.store.opensearch.cluster import Cluster, ClusterRefusedError, within
 
@@ -62,10 +62,10 @@ class Lease:
     """The right to write to a tenant, and to assign the sequence numbers from `first` to `state.last`."""
 
     def __init__(
-        self, leases: "Leases", scope: Scope, *, state: LeaseState, first: int, version: _Version, since: float
+        self, leases: "Leases", tenant_id: TenantId, *, state: LeaseState, first: int, version: _Version, since: float
     ) -> None:
         self._leases = leases
-        self._scope = scope
+        self._tenant_id = tenant_id
         self._version = version
         self._since = since
         self.state = state
@@ -87,7 +87,7 @@ class Lease:
     def keep(self, state: LeaseState) -> None:
         """Write a new state, which also extends the lease."""
         since = time.monotonic()
-        self._version = self._leases.write(self._scope, state, self._version, seconds=self.seconds)
+        self._version = self._leases.write(self._tenant_id, state, self._version, seconds=self.seconds)
         self.state, self._since = state, since
 
 
@@ -99,9 +99,9 @@ class Leases:
         self.closing = False
         """Once set, waiting for a lease raises StoreClosedError."""
 
-    def state(self, scope: Scope) -> LeaseState:
+    def state(self, tenant_id: TenantId) -> LeaseState:
         """The current state of a tenant."""
-        stored = self._stored(scope)
+        stored = self._stored(tenant_id)
         return LeaseState() if stored is None else stored[0]
 
     def tenants(self) -> list[str]:
@@ -115,26 +115,26 @@ class Leases:
         return sorted(hit["_id"] for hit in hits)
 
     @contextmanager
-    def lease(self, scope: Scope, *, numbers: int = 0) -> Iterator[Lease]:
+    def lease(self, tenant_id: TenantId, *, numbers: int = 0) -> Iterator[Lease]:
         """A lease that reserves this many sequence numbers, from `state.last + 1` on. Raises ClusterUnreachableError.
 
         When it ends, the high-water mark covers all its numbers. After a ClusterUnreachableError a write may still be under
         way, so the lease is not released: other servers wait until it expires. After any other error, what was written is
         refreshed first.
         """
-        lease = self._acquire(scope, numbers)
+        lease = self._acquire(tenant_id, numbers)
         try:
             yield lease
         except BaseException as error:
             if not isinstance(error, ClusterUnreachableError) or isinstance(error, ClusterRefusedError):
-                self._cluster.refresh(self._cluster.names.all_of(scope))
+                self._cluster.refresh(self._cluster.names.all_of(tenant_id))
                 _end(lease)
             raise
         _end(lease)
 
-    def write(self, scope: Scope, state: LeaseState, version: _Version | None, *, seconds: float) -> _Version:
+    def write(self, tenant_id: TenantId, state: LeaseState, version: _Version | None, *, seconds: float) -> _Version:
         """Replace that version of a tenant's state, or create it if None. Raises ChangedError."""
-        place = f"{self._cluster.names.tenants}/_doc/{scope.tenant}"
+        place = f"{self._cluster.names.tenants}/_doc/{tenant_id.name}"
         body = {name: getattr(state, name) for name in LeaseState.__slots__}
         condition: dict[str, Any] = (
             {"op_type": "create"}
@@ -145,12 +145,12 @@ class Leases:
         answer = self._cluster.ask("PUT", place, body, seconds=seconds, absent=(_CONFLICT,), asking=asking)
         if answer is not None:
             return _Version(answer["_seq_no"], answer["_primary_term"])
-        stored = self._stored(scope)  # It may be our own write: a request is sent again if its answer got lost.
+        stored = self._stored(tenant_id)  # It may be our own write: a request is sent again if its answer got lost.
         if stored is None or stored[0] != state:
             raise ChangedError("another server has changed it")
         return stored[1]
 
-    def _acquire(self, scope: Scope, numbers: int) -> Lease:
+    def _acquire(self, tenant_id: TenantId, numbers: int) -> Lease:
         """Wait until the lease is free, and take it."""
         name = secrets.token_hex(8)
         end = time.monotonic() + _PATIENCE
@@ -159,29 +159,29 @@ class Leases:
             if self.closing:
                 raise StoreClosedError
             since = time.monotonic()
-            state, version = self._stored(scope) or (LeaseState(), None)
+            state, version = self._stored(tenant_id) or (LeaseState(), None)
             if state.lease_holder and watched.unchanged_seconds(version) > LEASE:
-                self._take_over(scope, state)
+                self._take_over(tenant_id, state)
                 state = replace(state, lease_holder="")
             if not state.lease_holder:
                 acquired = replace(state, lease_holder=name, last=state.last + numbers)
                 with suppress(ChangedError):
-                    held = self.write(scope, acquired, version, seconds=LEASE / 2)
-                    return Lease(self, scope, state=acquired, first=state.last + 1, version=held, since=since)
+                    held = self.write(tenant_id, acquired, version, seconds=LEASE / 2)
+                    return Lease(self, tenant_id, state=acquired, first=state.last + 1, version=held, since=since)
             time.sleep(_PAUSE * (0.5 + random.random()))  # noqa: S311  jitter, so that waiting servers do not all retry at once
-        raise ClusterUnreachableError(f"other servers held the lease on tenant {scope.tenant} all the time")
+        raise ClusterUnreachableError(f"other servers held the lease on tenant {tenant_id.name} all the time")
 
-    def _take_over(self, scope: Scope, state: LeaseState) -> None:
+    def _take_over(self, tenant_id: TenantId, state: LeaseState) -> None:
         """Make visible what a dead server stored last."""
         _log.warning(
             "tenant %s: server %s died while writing; this server takes over",
-            scope.tenant,
+            tenant_id.name,
             state.lease_holder,
         )
-        self._cluster.refresh(self._cluster.names.all_of(scope))
+        self._cluster.refresh(self._cluster.names.all_of(tenant_id))
 
-    def _stored(self, scope: Scope) -> tuple[LeaseState, _Version] | None:
-        answer = self._cluster.ask("GET", f"{self._cluster.names.tenants}/_doc/{scope.tenant}", absent=(_MISSING,))
+    def _stored(self, tenant_id: TenantId) -> tuple[LeaseState, _Version] | None:
+        answer = self._cluster.ask("GET", f"{self._cluster.names.tenants}/_doc/{tenant_id.name}", absent=(_MISSING,))
         if answer is None:
             return None
         return LeaseState(**answer["_source"]), _Version(answer["_seq_no"], answer["_primary_term"])

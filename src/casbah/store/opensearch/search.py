@@ -9,7 +9,7 @@ from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store.contract import Change, Changes, FacetQuery, FieldValue, HistogramQuery, Page, ScanPage
 from casbah.store.opensearch.cluster import MOST_HITS, Cluster
 from casbah.store.opensearch.document import key
@@ -33,9 +33,9 @@ class Hit(NamedTuple):
 class Search:
     """Reads one tenant's activities."""
 
-    def __init__(self, cluster: Cluster, scope: Scope) -> None:
+    def __init__(self, cluster: Cluster, tenant_id: TenantId) -> None:
         self._cluster = cluster
-        self._scope = scope
+        self._tenant_id = tenant_id
 
     def find(self, query: Query, /, *, deadline: Deadline = NEVER) -> Page:
         """A page with its exact total."""
@@ -99,14 +99,14 @@ class Search:
         if after >= last:
             return Changes([], after)
         body = {"query": self._numbered(predicate, after, last), "sort": [{_SEQ: "asc"}], "size": limit}
-        hits = self._cluster.search(self._scope, {**body, "track_total_hits": False}, deadline)["hits"]["hits"]
+        hits = self._cluster.search(self._tenant_id, {**body, "track_total_hits": False}, deadline)["hits"]["hits"]
         changes = [Change(hit["sort"][0], _record(hit)) for hit in hits]
         return Changes(changes, changes[-1].number if len(changes) == limit else last)
 
     def places(self, predicate: Predicate, *, after: int, last: int, limit: int) -> list[tuple[int, str, str]]:
         """Sequence number, index and document id of the first matches with numbers above `after` and up to `last`."""
         body = {"query": self._numbered(predicate, after, last), "sort": [{_SEQ: "asc"}], "size": limit}
-        answer = self._cluster.search(self._scope, {**body, "_source": False, "track_total_hits": False}, NEVER)
+        answer = self._cluster.search(self._tenant_id, {**body, "_source": False, "track_total_hits": False}, NEVER)
         return [(hit["sort"][0], hit["_index"], hit["_id"]) for hit in answer["hits"]["hits"]]
 
     def by_index(self, predicate: Predicate) -> Mapping[str, int]:
@@ -117,7 +117,7 @@ class Search:
     def fetch(self, activity_id: str, /) -> bytes | None:
         """The record with this id, or None."""
         body = {"query": {"ids": {"values": [key(activity_id)]}}, "size": 1, "track_total_hits": False}
-        hits = self._cluster.search(self._scope, body, NEVER)["hits"]["hits"]
+        hits = self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]
         return _record(hits[0]) if hits else None
 
     def existing(self, activity_ids: Sequence[str]) -> set[str]:
@@ -131,7 +131,7 @@ class Search:
                 "_source": False,
                 "track_total_hits": False,
             }
-            hits = self._cluster.search(self._scope, body, NEVER)["hits"]["hits"]
+            hits = self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]
             existing.update(part[hit["_id"]] for hit in hits)
         return existing
 
@@ -229,7 +229,7 @@ class Search:
 
     def _ask(self, predicate: Predicate, body: Mapping[str, Any], deadline: Deadline) -> Any:
         query = {"bool": {"filter": [self._rendered(predicate, deadline)]}}
-        return self._cluster.search(self._scope, {**body, "query": query}, deadline)
+        return self._cluster.search(self._tenant_id, {**body, "query": query}, deadline)
 
     def _rendered(self, predicate: Predicate, deadline: Deadline) -> Rendered:
         return render(predicate, lambda field, among, matches: self._resolved(field, among, matches, deadline))
@@ -242,7 +242,9 @@ class Search:
         while True:
             aggregation = {"composite": {"sources": [source], "size": MOST_HITS, **after}}
             body = {"size": 0, "track_total_hits": False, "query": among, "aggs": {"found": aggregation}}
-            answer = self._cluster.search(self._scope, body, deadline).get("aggregations", {}).get("found", _NOTHING)
+            answer = (
+                self._cluster.search(self._tenant_id, body, deadline).get("aggregations", {}).get("found", _NOTHING)
+            )
             terms += [value for bucket in answer["buckets"] if matches(value := bucket["key"]["value"])]
             if "after_key" not in answer:
                 return terms

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import NotOnClusterError
 from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.document import prepared
@@ -42,14 +42,14 @@ class OpenSearchStore:
     is_remote = True
     prepare = staticmethod(prepared)
 
-    def tenant(self, scope: Scope, /) -> OpenSearchTenant:
+    def tenant(self, tenant_id: TenantId, /) -> OpenSearchTenant:
         """See `Store.tenant`."""
         with self._opening:
-            if scope.tenant not in self._tenants:
-                self._tenants[scope.tenant] = OpenSearchTenant(scope, self._shared)
-            return self._tenants[scope.tenant]
+            if tenant_id.name not in self._tenants:
+                self._tenants[tenant_id.name] = OpenSearchTenant(tenant_id, self._shared)
+            return self._tenants[tenant_id.name]
 
-    def opening(self, _scope: Scope, /) -> None:
+    def opening(self, _tenant_id: TenantId, /) -> None:
         """See `Store.opening`."""
 
     def tenants(self) -> Sequence[str]:
@@ -58,7 +58,7 @@ class OpenSearchStore:
 
     def tenants_to_compact(self) -> Sequence[str]:
         """See `Store.tenants_to_compact`."""
-        return [name for name in self.tenants() if self.tenant(Scope(name)).needs_compaction]
+        return [name for name in self.tenants() if self.tenant(TenantId(name)).needs_compaction]
 
     def unwritable(self) -> None:
         """See `Store.unwritable`. A cluster that is full says so itself, to each request."""

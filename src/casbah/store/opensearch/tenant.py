@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.errors import ActivityNotFoundError
 from casbah.store.contract import Changes, FeedbackEntry, Inserted, Prepared
 from casbah.store.opensearch.cluster import Cluster
@@ -32,13 +32,13 @@ class Shared:
 class OpenSearchTenant(Search):
     """See `Tenant`."""
 
-    def __init__(self, scope: Scope, shared: Shared) -> None:
-        super().__init__(shared.cluster, scope)
+    def __init__(self, tenant_id: TenantId, shared: Shared) -> None:
+        super().__init__(shared.cluster, tenant_id)
         self._leases = shared.leases
         self._feedback = shared.feedback
-        self._compaction = Compaction(shared.cluster, scope, leases=shared.leases, feedback=shared.feedback)
+        self._compaction = Compaction(shared.cluster, tenant_id, leases=shared.leases, feedback=shared.feedback)
         self._write_queue = WriteQueue(
-            shared.cluster, scope, leases=shared.leases, clock=shared.clock, writing=shared.writing
+            shared.cluster, tenant_id, leases=shared.leases, clock=shared.clock, writing=shared.writing
         )
 
     def changes(self, predicate: Predicate, /, *, after: int, limit: int, deadline: Deadline = NEVER) -> Changes:
@@ -48,16 +48,16 @@ class OpenSearchTenant(Search):
 
     def high_water_mark(self) -> int:
         """See `Reader.high_water_mark`."""
-        return self._leases.state(self._scope).settled
+        return self._leases.state(self._tenant_id).settled
 
     def feedback(self, activity_id: str, /) -> Sequence[FeedbackEntry]:
         """See `Reader.feedback`."""
         self._require_activity(activity_id)
-        return self._feedback.of(activity_id, self._scope)
+        return self._feedback.of(activity_id, self._tenant_id)
 
     def ids_with_feedback(self) -> Sequence[str]:
         """See `Reader.ids_with_feedback`."""
-        return self._feedback.activities(self._scope)
+        return self._feedback.activities(self._tenant_id)
 
     def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
         """See `Writer.insert`."""
@@ -76,9 +76,9 @@ class OpenSearchTenant(Search):
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
         """See `Writer.add_feedback`."""
         self._require_activity(activity_id)
-        if most is not None and self._feedback.count(activity_id, self._scope) >= most:
+        if most is not None and self._feedback.count(activity_id, self._tenant_id) >= most:
             return False
-        self._feedback.add(activity_id, entry, self._scope)
+        self._feedback.add(activity_id, entry, self._tenant_id)
         return True
 
     def replace(self, new_activities: Sequence[NewActivity], /) -> int:
@@ -96,7 +96,7 @@ class OpenSearchTenant(Search):
     @property
     def needs_compaction(self) -> bool:
         """Whether `compact` has something to do."""
-        state = self._leases.state(self._scope)
+        state = self._leases.state(self._tenant_id)
         return bool(state.erasing) or state.forgetting
 
     def _require_activity(self, activity_id: str) -> None:

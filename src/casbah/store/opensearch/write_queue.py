@@ -7,7 +7,7 @@ from typing import Any
 
 from casbah.activity.deadline import NEVER
 from casbah.activity.new_activity import NewActivity
-from casbah.activity.scope import Scope
+from casbah.activity.tenant import TenantId
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.entry import Prepared, ready, renamed
@@ -40,10 +40,10 @@ class WriteQueue:
     """Stores new activities. Thread-safe; one thread of `writing` writes for all callers."""
 
     def __init__(
-        self, cluster: Cluster, scope: Scope, *, leases: Leases, clock: Callable[[], int], writing: Executor
+        self, cluster: Cluster, tenant_id: TenantId, *, leases: Leases, clock: Callable[[], int], writing: Executor
     ) -> None:
         self._cluster = cluster
-        self._scope = scope
+        self._tenant_id = tenant_id
         self._leases = leases
         self._clock = clock
         self._groups = GroupCommit(self._store_group, writing=writing)
@@ -57,7 +57,7 @@ class WriteQueue:
         entries = {new_activity.id: prepared(new_activity) for new_activity in new_activities}
         if not entries:
             return 0
-        with self._leases.lease(self._scope) as lease:
+        with self._leases.lease(self._tenant_id) as lease:
             writes = []
             for part in _slices(list(entries.values())):
                 held = {place.key: place for place in self._held(keys=[key(entry.id) for entry in part])}
@@ -72,7 +72,7 @@ class WriteQueue:
     def _store_group(self, group: Sequence[Batch]) -> None:
         """Store a group of batches. An error applies to all of them; if they are sent again, what was stored is a duplicate."""
         entries = [entry for batch in group for entry in batch.entries]
-        with self._leases.lease(self._scope, numbers=len(entries)) as lease:
+        with self._leases.lease(self._tenant_id, numbers=len(entries)) as lease:
             known = _KnownKeys()
             for part in _slices(entries):
                 for place in self._held(
@@ -95,7 +95,7 @@ class WriteQueue:
                 continue
             created = moments.next() if entry.created is None else entry.created
             body = document(named, seq=lease.first + position, created=created, dedup_key=term)
-            index = self._cluster.names.partition(self._scope, period_of(entry.timestamp))
+            index = self._cluster.names.partition(self._tenant_id, period_of(entry.timestamp))
             fresh[position] = Write("create", index, key(named.id), body)
         lease.state = replace(lease.state, moment=moments.last, taken=moments.taken)
         return fresh
@@ -118,7 +118,7 @@ class WriteQueue:
 
     def _make(self, indices: Iterable[str], lease: Lease) -> None:
         """Create missing indices, with the tenant's alias from the start."""
-        alias = self._cluster.names.all_of(self._scope)
+        alias = self._cluster.names.all_of(self._tenant_id)
         existing = self._cluster.ask("GET", f"_alias/{alias}", absent=(404,)) or {}
         for index in sorted(set(indices) - set(existing)):
             lease.renew()
@@ -136,7 +136,7 @@ class WriteQueue:
             "docvalue_fields": ["seq", "date", "created", "twin"],
             "track_total_hits": False,
         }
-        return [_position(hit) for hit in self._cluster.search(self._scope, body, NEVER)["hits"]["hits"]]
+        return [_position(hit) for hit in self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]]
 
 
 class _KnownKeys:

@@ -1,4 +1,4 @@
-"""What a caller may see. `identity` creates one; every store call requires one."""
+"""Tenants, and who owns things in them. `identity` makes a TenantId; `Store.tenant` requires one."""
 
 import re
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ _TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 NOBODY = ""
-"""The id of an owner who is not known."""
+"""The id of an unknown owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, as an owner of things: an id that nobody else has, and a name, which is for display alone.
+    """A caller as the owner of things: a unique id, and a name for display.
 
     Things without a known owner belong to the tenant's administrators.
     """
@@ -24,16 +24,16 @@ class Principal:
     administers: bool = False
 
     def owns(self, owner_id: str) -> bool:
-        """Whether something of that owner's is this principal's to see and change."""
+        """Whether this principal may see and change what belongs to that owner."""
         return self.administers if owner_id == NOBODY else owner_id == self.id
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """One tenant's data. The tenant's name is a directory's name too, so it is kept plain."""
+class TenantId:
+    """Names a tenant. The name is a directory's name too, so only plain characters are allowed. Raises BadTenantError."""
 
-    tenant: str
+    name: str
 
     def __post_init__(self) -> None:
-        if not _TENANT.fullmatch(self.tenant):
-            raise BadTenantError(self.tenant)
+        if not _TENANT.fullmatch(self.name):
+            raise BadTenantError(self.name)
