@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test test-cluster scenarios walk faults check audit fix bench docs lock clean
+.PHONY: help setup demo serve test test-cluster scenarios walk faults check audit fix bench docs demo-data lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -70,11 +70,14 @@ fix: $(READY)  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix
 
 bench: $(BENCH_READY)  ## measure against PostgreSQL, DuckDB and OpenSearch; SCALE=20k, 100k, 1m, 10m or 100m (1m)
-	@SCALE=$(SCALE) $(BIN)/python -m bench $(ARGS)
+	@SCALE=$(SCALE) $(BIN)/python -m tools.bench $(ARGS)
 
 docs: $(READY)  ## write the generated pages of docs/ again from the tables
 	@$(BIN)/python -m casbah.docs
 	@PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility
+
+demo-data: $(READY)  ## generate the activities that `make demo` shows, which the package ships
+	@$(BIN)/python -m tools.demo
 
 lock:  ## choose the newest versions again and write requirements.lock
 	@$(find-python); \
@@ -121,9 +124,9 @@ while read -r word name _; do \
 done; }
 endef
 
-$(BENCH_READY): bench/requirements.lock $(READY)
-	@echo 'bench: fetching the packages of bench/requirements.lock'; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r bench/requirements.lock; \
+$(BENCH_READY): tools/bench/requirements.lock $(READY)
+	@echo 'bench: fetching the packages of tools/bench/requirements.lock'; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tools/bench/requirements.lock; \
 	touch $@
 
 # --no-deps, because the lock names everything: where pip looks for what packages ask for it may come upon a version newer than

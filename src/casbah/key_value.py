@@ -124,28 +124,23 @@ class FolderKeyValueStore:
         """A separate connection for reads, so that readers do not wait for a writer's disk syncs."""
 
     def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
-        """See `KeyValueStore.get`."""
         rows = self._read("select number, value from kept where drawer = ? and name = ?", namespace, name)
         if not rows:
             return None
         return seen if seen is not None and seen.version == (rows[0][0],) else _entry(name, *rows[0])
 
     def all(self, namespace: str) -> Sequence[Entry]:
-        """See `KeyValueStore.all`."""
         rows = self._read("select name, number, value from kept where drawer = ? order by name", namespace)
         return [_entry(*row) for row in rows]
 
     def drawers(self) -> Sequence[str]:
-        """See `KeyValueStore.drawers`."""
         return [namespace for (namespace,) in self._read("select distinct drawer from kept order by drawer")]
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
-        """See `KeyValueStore.everything`."""
         rows = self._read("select drawer, name, number, value from kept order by drawer, name")
         return ((namespace, _entry(*row)) for namespace, *row in rows)
 
     def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
-        """See `KeyValueStore.put`."""
         row = (namespace, name, json.dumps(value))
         with self._using() as database:
             if over is not None:
@@ -157,12 +152,10 @@ class FolderKeyValueStore:
             return database.execute(put, row).rowcount == 1
 
     def remove(self, namespace: str, name: str) -> bool:
-        """See `KeyValueStore.remove`."""
         with self._using() as database:
             return database.execute("delete from kept where drawer = ? and name = ?", (namespace, name)).rowcount == 1
 
     def close(self) -> None:
-        """See `KeyValueStore.close`."""
         with self._lock, self._reading:
             self._closed = True
             self._reader.close()
@@ -207,25 +200,20 @@ class MemoryKeyValueStore:
         self._drawers: dict[str, dict[str, Entry]] = {}
 
     def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:  # noqa: ARG002  it costs nothing here
-        """See `KeyValueStore.get`."""
         return self._drawers.get(namespace, {}).get(name)
 
     def all(self, namespace: str) -> Sequence[Entry]:
-        """See `KeyValueStore.all`."""
         with self._lock:
             return sorted(self._drawers.get(namespace, {}).values(), key=lambda kept: kept.name)
 
     def drawers(self) -> Sequence[str]:
-        """See `KeyValueStore.drawers`."""
         with self._lock:
             return sorted(namespace for namespace, inside in self._drawers.items() if inside)
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
-        """See `KeyValueStore.everything`."""
         return ((namespace, kept) for namespace in sorted(self._drawers) for kept in self.all(namespace))
 
     def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
-        """See `KeyValueStore.put`."""
         with self._lock:
             inside = self._drawers.setdefault(namespace, {})
             existing = inside.get(name)
@@ -235,7 +223,6 @@ class MemoryKeyValueStore:
             return True
 
     def remove(self, namespace: str, name: str) -> bool:
-        """See `KeyValueStore.remove`."""
         with self._lock:
             return self._drawers.get(namespace, {}).pop(name, None) is not None
 

@@ -42,7 +42,6 @@ class NoTraces:
     """See `Traces`: tracing is off."""
 
     def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:  # noqa: ARG002  as the others
-        """See `Traces.span`."""
         return nullcontext()
 
     def close(self) -> None:
@@ -62,7 +61,6 @@ class Collected:
         self._extract = _of("trace.propagation.tracecontext").TraceContextTextMapPropagator().extract
 
     def span(self, name: str, *, headers: Carrier | None = None) -> AbstractContextManager[Span | None]:
-        """See `Traces.span`."""
         more: dict[str, Any] = {}
         if headers is not None:
             context = self._extract({key: headers[key] for key in ("traceparent", "tracestate") if key in headers})
@@ -71,7 +69,6 @@ class Collected:
         return span
 
     def close(self) -> None:
-        """See `Traces.close`."""
         self._provider.shutdown()
 
 

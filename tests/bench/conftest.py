@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 import pytest
-from bench.data import week_of
-from bench.sample import Sample
+from tools.bench.data import week_of
+from tools.bench.sample import Sample
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 import random
 
-from bench import enriching
+from tools.bench import enriching
+
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places
 

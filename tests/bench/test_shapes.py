@@ -4,11 +4,11 @@ from typing import Any
 
 import orjson
 import pytest
-from bench.columns import COLUMNS
-from bench.peers import duck, postgresql_layout
-from bench.shapes import SHAPES
+from tools.bench import dsl, sql
+from tools.bench.columns import COLUMNS
+from tools.bench.peers import duck, postgresql_layout
+from tools.bench.shapes import SHAPES
 
-from bench import dsl, sql
 from casbah.activity.fields import FIELDS
 from casbah.activity.language import FILTERS, filter_named
 from casbah.activity.matching import matches

@@ -17,7 +17,6 @@ from rich.console import Console
 from casbah import settings
 from casbah.cli import condition, connection
 from casbah.cli.printable import cell, plain
-from casbah.demo import load
 from making import empty_store, record
 
 ESCAPE = "\x1b]0;title\x07\x1b[31mred"
@@ -202,15 +201,6 @@ def test_a_signal_at_the_very_start_is_heeded(tmp_path, number, delay):
         finally:
             process.kill()
     assert not (tmp_path / "server.json").exists()
-
-
-def test_made_up_arrivals_come_complete_and_in_order():
-    count = 2 * load._PART + 5
-    prepare_pool = [
-        made_up_arrival.id for made_up_arrival in load.made_up_activities(count, until_ms=1_700_000_000_000)
-    ]
-    here = [each.id for each in load.activities_of(load.made_up(count, until_ms=1_700_000_000_000))]
-    assert prepare_pool == here
 
 
 def test_a_store_that_others_may_look_into_is_reported_and_what_is_written_is_its_owners(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from importlib.resources import files
 
 import orjson
 import pytest
+from tools.demo.clock import DAY
+from tools.demo.generate import SHARES, made_up
 
 from casbah.connectors import cloudtrail, google_workspace, mdca, microsoft365
-from casbah.demo.clock import DAY
-from casbah.demo.generate import SHARES, made_up
 from casbah.ingest.contract import Event
 from casbah.ingest.enrich.agents import classified
 

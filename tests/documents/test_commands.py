@@ -37,7 +37,7 @@ NOT_RUN = {
     "casbah delete": "asks before it deletes; tests/cli/test_retention.py",
     "casbah pull": "needs a hosted API; tests/cli/test_pull.py",
     "casbah session end": "needs somebody who signed in to the pages; tests/cli/test_token.py",
-    "python -m bench": "takes hours",
+    "python -m tools.bench": "takes hours",
     "JWT=": "needs an identity provider; tests/identity/test_bearer.py",
     'curl -H "Authorization: Bearer $JWT"': "the same",
     "export CASBAH_OIDC": "a setting for `casbah serve`; tests/identity/test_bearer.py",

@@ -1,8 +1,8 @@
-"""kill -9 in the middle of an ingest over HTTP; `python -m bench.kill --times 20` is the long run."""
+"""kill -9 in the middle of an ingest over HTTP; `python -m tools.bench.kill --times 20` is the long run."""
 
 from pathlib import Path
 
-from bench import kill
+from tools.bench import kill
 
 
 def test_no_acknowledged_batch_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:

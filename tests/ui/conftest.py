@@ -13,7 +13,7 @@ import pytest
 
 from casbah.activity.tenant import TenantId
 from casbah.compose import Application, wall_clock
-from casbah.demo.load import made_up_activities, sample_activities
+from casbah.demo.load import generated_activities, sample_activities
 from scenarios.server import serving
 
 MADE_UP = 3_000
@@ -33,7 +33,7 @@ WIDE = {"width": 1360, "height": 900}
 @pytest.fixture(scope="session")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Application]]:
     """The URL and the house of a server with real activities, and made-up ones of the last months."""
-    found = [*sample_activities(), *made_up_activities(MADE_UP, until_ms=wall_clock())]
+    found = [*sample_activities(), *generated_activities(MADE_UP, until_ms=wall_clock())]
     with serving(tmp_path_factory.mktemp("ui")) as (url, house):
         house.services.store.tenant(TENANT).insert(found)
         yield url, house

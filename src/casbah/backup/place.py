@@ -48,12 +48,10 @@ class FolderTarget:
         self._folder = folder
 
     def size(self, key: str) -> int | None:
-        """See `BackupTarget.size`."""
         file = self._folder / key
         return file.stat().st_size if file.is_file() else None
 
     def put(self, key: str, file: Path) -> None:
-        """See `BackupTarget.put`."""
         into = self._folder / key
         for folder in (self._folder, *reversed([above for above in into.parents if self._folder in above.parents])):
             make_folder(folder, mode=0o700)
@@ -64,7 +62,6 @@ class FolderTarget:
         sync_folder(into.parent)
 
     def read(self, key: str) -> Iterator[bytes]:
-        """See `BackupTarget.read`."""
         try:
             with (self._folder / key).open("rb") as source:
                 yield from iter(lambda: source.read(_PIECE), b"")
@@ -72,7 +69,6 @@ class FolderTarget:
             raise BackupError(f"{self._folder / key} is missing") from None
 
     def keys(self, beginning: str) -> list[str]:
-        """See `BackupTarget.keys`."""
         folder = self._folder / beginning
         return sorted(f"{beginning}{item.name}" for item in folder.glob("*") if item.suffix != ".new")
 
@@ -86,21 +82,17 @@ class BucketTarget:
         self._client = client or _client(endpoint)
 
     def size(self, key: str) -> int | None:
-        """See `BackupTarget.size`."""
         objects = self._call("list_objects_v2", Prefix=self._prefix + key, MaxKeys=1).get("Contents", [])
         return int(objects[0]["Size"]) if objects and objects[0]["Key"] == self._prefix + key else None
 
     def put(self, key: str, file: Path) -> None:
-        """See `BackupTarget.put`."""
         self._call("upload_file", str(file), Key=self._prefix + key)
 
     def read(self, key: str) -> Iterator[bytes]:
-        """See `BackupTarget.read`."""
         body = cast("BinaryIO", self._call("get_object", Key=self._prefix + key)["Body"])
         yield from iter(lambda: body.read(_PIECE), b"")
 
     def keys(self, beginning: str) -> list[str]:
-        """See `BackupTarget.keys`."""
         names: list[str] = []
         after: Mapping[str, str] = {}
         while True:

@@ -27,7 +27,7 @@ from casbah.cli.connection import announced
 from casbah.cli.printable import plain
 from casbah.cli.serve import Stopping
 from casbah.compose import Application
-from casbah.demo.load import made_up_activities, sample_activities
+from casbah.demo.load import COUNT, generated_activities, sample_activities
 from casbah.serving.processes import server
 from casbah.serving.server import AddressTakenError, address, listening, settle
 from casbah.settings import SETTINGS, Settings
@@ -46,8 +46,8 @@ FAILED = {
 def demo(
     *,
     count: Annotated[
-        int, typer.Option(min=0, help="Number of generated activities, in addition to the real samples.")
-    ] = 100_000,
+        int, typer.Option(min=0, max=COUNT, help="Number of generated activities, in addition to the real samples.")
+    ] = COUNT,
     port: Annotated[str | None, typer.Option(help="The port to listen on; if taken, a free one is used.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Stop after showing the requests.")] = False,
     store: options.Store = None,
@@ -100,7 +100,7 @@ def _fill(application: Application, count: int) -> None:
         return
     end = application.services.clock() // _DAY_MS * _DAY_MS
     # The samples last: they are in many partitions, and each is checked for duplicate ids.
-    activities = chain(made_up_activities(count, until_ms=end), sample_activities())
+    activities = chain(generated_activities(count, until_ms=end), sample_activities())
     started = time.monotonic()
     columns = (TextColumn("storing activities"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:

@@ -1,1 +1,1 @@
-"""Demo activities: real ones in `samples/`, made-up ones from `generate.made_up`."""
+"""Demo activities: real ones in `samples/`, generated ones in `generated.ndjson.zst`."""

@@ -1,18 +1,18 @@
-"""Turns demo data, real samples and made-up events, into new activities through the ordinary connectors."""
+"""Turns the demo data, real samples and generated events, into new activities through the ordinary connectors."""
 
-from collections import deque
+import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import as_file, files
-from itertools import islice
-from multiprocessing import get_context
 from typing import Any
+
+import msgspec
+import zstandard
 
 from casbah.activity.new_activity import NewActivity
 from casbah.connectors import connectors
-from casbah.demo.generate import DemoEvent, made_up
 from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector, Draft, Event, Ready, Recognised, Refusal
 from casbah.ingest.enrich.agents import classified
@@ -20,8 +20,25 @@ from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import pages
 from casbah.ingest.pipeline import new_activities
 
-_PART = 2_000
-_PARTS_AHEAD = 4
+GENERATED = files("casbah.demo") / "generated.ndjson.zst"
+"""Written by `make demo-data`: one JSON object per line (`source`, `event`, `extra`), by time, from the DAYS before END."""
+
+END, DAYS = date(2026, 11, 1), 90
+COUNT = 20_000
+"""Generated events there are."""
+
+_DATE = re.compile(rb"\b20\d\d-\d\d-\d\d(?=T)")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoEvent:
+    """One event: the connector's name, the event's own bytes, and the record keys that no source has (place, organisation,
+    groups, policies), to be merged into its activity key by key. `extra` is shared between events: do not modify it.
+    """
+
+    source: str
+    event: bytes
+    extra: Mapping[str, Any]
 
 
 def sample_activities() -> Iterator[NewActivity]:
@@ -32,8 +49,31 @@ def sample_activities() -> Iterator[NewActivity]:
             yield from (item for item in items if not isinstance(item, Refusal))
 
 
+def generated_activities(count: int, *, until_ms: int) -> Iterator[NewActivity]:
+    """So many of the generated activities (at most COUNT), evenly over the DAYS before `until_ms`, a midnight in UTC."""
+    return activities_of(generated_events(count, until_ms=until_ms))
+
+
+def generated_events(count: int, *, until_ms: int) -> Iterator[DemoEvent]:
+    """The generated events, with every date moved by whole days."""
+    moved = {day.isoformat().encode(): shifted.isoformat().encode() for day, shifted in _days(until_ms)}
+    count = min(count, COUNT)
+    wanted = {number * COUNT // count for number in range(count)}
+    with GENERATED.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as unpacked:
+        for number, line in enumerate(io.BufferedReader(unpacked)):
+            if number in wanted:
+                row = _LINE.decode(_DATE.sub(lambda match: moved.get(match[0], match[0]), line))
+                yield DemoEvent(row.source, bytes(row.event), row.extra)
+
+
+def _days(until_ms: int) -> Iterator[tuple[date, date]]:
+    """Each day of the generated events, and the day it becomes."""
+    end = datetime.fromtimestamp(until_ms / 1_000, UTC).date()
+    return ((END - timedelta(days), end - timedelta(days)) for days in range(DAYS + 1))
+
+
 def activities_of(events: Iterable[DemoEvent]) -> Iterator[NewActivity]:
-    """The new activities of made-up events, with what enrichment would have added."""
+    """The new activities of generated events, with what enrichment would have added."""
     known = {name: _Enriched(connector) for name, connector in connectors().items()}
     for demo in events:
         enriched = known[demo.source]
@@ -42,25 +82,13 @@ def activities_of(events: Iterable[DemoEvent]) -> Iterator[NewActivity]:
         yield from (activity for activity in activities if isinstance(activity, NewActivity))
 
 
-def made_up_activities(count: int, *, until_ms: int) -> Iterator[NewActivity]:
-    """Made-up activities, generated and normalised in a worker process, so that this one is free to store them."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        parts = (executor.submit(_part, count, until_ms, _PART) for _ in range(0, count, _PART))
-        ahead = deque(islice(parts, _PARTS_AHEAD))  # Bounds memory: waiting parts are held there.
-        while ahead:
-            part = ahead.popleft().result()
-            ahead.extend(islice(parts, 1))
-            yield from part
+class _Line(msgspec.Struct):
+    source: str
+    event: msgspec.Raw
+    extra: dict[str, Any]
 
 
-def _part(count: int, until_ms: int, size: int) -> list[NewActivity]:
-    """The next part of the made-up activities: the iterator lives on between calls in the worker process."""
-    return list(islice(_running(count, until_ms), size))
-
-
-@cache
-def _running(count: int, until_ms: int) -> Iterator[NewActivity]:
-    return activities_of(made_up(count, until_ms=until_ms))
+_LINE = msgspec.json.Decoder(_Line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,6 @@ class RequestContext:
         await opened(self.services.store, self.tenant_id)
 
     async def high_water_mark(self) -> int:
-        """See `Reader.high_water_mark`."""
         return await self.brief(self.services.store, self.tenant.high_water_mark)
 
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -165,7 +164,6 @@ class RequestContext:
 
 
 async def opened(store: Store, tenant_id: TenantId) -> None:
-    """See `RequestContext.opened`."""
     opening = store.opening(tenant_id)
     if opening is not None:
         await asyncio.wait([asyncio.wrap_future(opening)])

@@ -95,7 +95,6 @@ class _Skipping:
         self._undecided = False
 
     def run(self, at: int) -> int:
-        """See `next_event`."""
         before = b","
         while (at := self._past_openings(at)) < self._end and (token := _TOKEN.match(self._text, at, self._end)):
             at, start, word = token.end(), at, token.group()

@@ -27,7 +27,6 @@ class Graph:
     moment: str
 
     def read(self, since: int, until: int, token: Any) -> Read:
-        """See `Pages`."""
         if token is None:
             bounds = f"{self.moment} ge {_spelt(since)} and {self.moment} le {_spelt(until + 1_000)}"
             answer = self.web.get(self.path, {"$filter": bounds, "$top": _TOP})

@@ -29,7 +29,6 @@ class Okta:
     connector: str = "okta"
 
     def fetch(self, checkpoint: Checkpoint) -> Fetched:
-        """See `Source`."""
         following, now = checkpoint.get("next"), self.clock()
         read = checkpoint.get("read", now - self.back)
         try:

@@ -54,7 +54,6 @@ class Windowed:
         return self.pages.connector
 
     def fetch(self, checkpoint: Checkpoint) -> Fetched:
-        """See `Source`."""
         now = self.clock()
         if "since" not in checkpoint:
             checkpoint, gap = self._new_round(checkpoint, now)

@@ -62,7 +62,6 @@ class Webhook:
         )
 
     def send(self, changes: Sequence[Change]) -> None:
-        """See `Sink.send`."""
         body = b'{"data":[' + b",".join(change.record for change in changes) + b"]}"
         moment = int(self._clock())
         headers: dict[bytes | str, bytes | str] = {
@@ -86,7 +85,6 @@ class Webhook:
         raise DeliveryRefusedError(reason)
 
     def close(self) -> None:
-        """See `Sink.close`."""
         self._pool.close()
 
 
@@ -105,7 +103,6 @@ class Syslog:
         self._socket: socket.socket | None = None
 
     def send(self, changes: Sequence[Change]) -> None:
-        """See `Sink.send`."""
         messages = [self._message(json.loads(change.record)) for change in changes]
         try:
             wire = self._connected()
@@ -119,7 +116,6 @@ class Syslog:
             raise RetryLaterError(str(error)) from error
 
     def close(self) -> None:
-        """See `Sink.close`."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -73,7 +73,6 @@ class _Owner:
         self._brought = Brought(lines.brought)
 
     def state(self, tenant: str, /) -> Any:
-        """See `Owner.state`."""
         with self._asking:
             try:
                 self._state.send(tenant)
@@ -85,7 +84,6 @@ class _Owner:
         return answer
 
     def tenant(self, tenant_id: TenantId, /) -> "_OwnerTenant":
-        """See `Owner.tenant`."""
         return _OwnerTenant(tenant_id.name, self._brought)
 
 
@@ -97,7 +95,6 @@ class _OwnerTenant:
     brought: Brought
 
     def insert_soon(self, entries: Sequence[Any], /) -> Future[Inserted]:
-        """See `OwnerTenant.insert_soon`."""
         return self.brought.add(self.name, entries)
 
 
@@ -113,12 +110,10 @@ class _Company:
         self._keeping_up = threading.Thread()
 
     def begin(self, take: Take, /) -> None:
-        """See `Company.begin`."""
         self.line.heard(partial(self._taken, take), _gone)
         threading.Thread(target=self._tell, name="casbah-counted", daemon=True).start()
 
     def over(self) -> bool:
-        """See `Company.over`."""
         self._ticks += 1
         if self._ticks % _TICKS == 0 and not self._keeping_up.is_alive():  # Releases files that compaction removed.
             self._keeping_up = threading.Thread(target=self._keep_up, name="casbah-keep-up", daemon=True)

@@ -162,19 +162,15 @@ class Processes:
         """How many connections one may have: as many as it may have files open, but for others."""
 
     def begin(self, take: Take, /) -> None:
-        """See `Company.begin`."""
         self._take, self._loop = take, asyncio.get_running_loop()
 
     def over(self) -> bool:
-        """See `Company.over`."""
         return False
 
     def stop(self) -> None:
-        """See `Company.stop`."""
         self._flags.stopping.set()
 
     def end(self, forced: Callable[[], bool], /) -> None:
-        """See `Company.end`."""
         until = time.monotonic() + SECONDS_TO_FINISH
         for process in list(self._all):
             while process.process.is_alive() and time.monotonic() < until and not forced():
@@ -182,7 +178,6 @@ class Processes:
             process.end()
 
     def passed_on(self, head: Head, connection: int, data: bytes, *, busy: Callable[[], bool]) -> bool:
-        """See `Front.passed_on`."""
         if self._flags.stopping.is_set() or not self._application.apart(head.method, head.target):
             return False
         if not self._application.services.authenticator.known(head.authorization.decode("latin-1")):

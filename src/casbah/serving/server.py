@@ -100,7 +100,6 @@ class Alone:
         """See `Company.begin`."""
 
     def over(self) -> bool:
-        """See `Company.over`."""
         return False
 
     def stop(self) -> None:
@@ -124,20 +123,16 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """See `uvicorn.Server.capture_signals`."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See `uvicorn.Server.startup`."""
         await super().startup(sockets)
         self._company.begin(self._take)
 
     async def on_tick(self, counter: int) -> bool:
-        """See `uvicorn.Server.on_tick`."""
         return await super().on_tick(counter) or self._company.over()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See `uvicorn.Server.shutdown`."""
         self._stopping = True
         self._company.stop()
         await super().shutdown(sockets)

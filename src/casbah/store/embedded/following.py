@@ -68,11 +68,9 @@ class FollowingStore:
         self._tenants = LazyRegistry(self._open)
 
     def tenant(self, tenant_id: TenantId, /) -> "FollowingTenant":
-        """See `Store.tenant`."""
         return self._tenants.get(tenant_id.name)
 
     def opening(self, tenant_id: TenantId, /) -> Future[Any] | None:
-        """See `Store.opening`."""
         return self._tenants.opening(tenant_id.name)
 
     def keep_up(self) -> None:
@@ -81,7 +79,6 @@ class FollowingStore:
             tenant.visible()
 
     def close(self) -> None:
-        """See `Store.close`."""
         for tenant in self._tenants.close() or ():
             tenant.close()
 
@@ -108,7 +105,6 @@ class FollowingTenant(Search):
         self._closed = False
 
     def insert(self, new_activities: Iterable[NewActivity | contract.Prepared], /) -> Inserted:
-        """See `Writer.insert`."""
         return self.insert_soon(new_activities).result()
 
     def insert_soon(
@@ -118,7 +114,6 @@ class FollowingTenant(Search):
         *,
         urgent: bool = False,  # noqa: ARG002  only the owner inserts what is urgent
     ) -> Future[Inserted]:
-        """See `Writer.insert_soon`."""
         if self._closed:
             raise StoreClosedError
         entries = [ready(new_activity, columns) for new_activity in new_activities]

@@ -81,30 +81,24 @@ class EmbeddedStore:
     prepare = staticmethod(prepared)
 
     def tenant(self, tenant_id: TenantId, /) -> EmbeddedTenant:
-        """See `Store.tenant`."""
         return self._tenants.get(tenant_id.name)
 
     def opening(self, tenant_id: TenantId, /) -> Future[Any] | None:
-        """See `Store.opening`."""
         return self._tenants.opening(tenant_id.name)
 
     def tenants(self) -> Sequence[str]:
-        """See `Store.tenants`."""
         return sorted(folder.name for folder in self._folder.iterdir()) if self._folder.is_dir() else []
 
     def tenants_to_compact(self) -> Sequence[str]:
-        """See `Store.tenants_to_compact`."""
         if self._shared.read_only:
             return []
         self._shared.reserve.fill()
         return [name for name in self.tenants() if waiting(self._folder / name)]
 
     def unwritable(self) -> str | None:
-        """See `Store.unwritable`."""
         return str(ReadOnlyError()) if self._shared.read_only else unwritable(self._folder.parent)
 
     def snapshot(self, into: Path, /) -> Mapping[str, int]:
-        """See `Store.snapshot`."""
         if self._shared.read_only:
             raise ReadOnlyError
         tenants = {name: self._tenants.get(name) for name in self.tenants()}
@@ -119,7 +113,6 @@ class EmbeddedStore:
         return self._tenants.get(tenant).state
 
     def close(self) -> None:
-        """See `Store.close`."""
         tenants = self._tenants.close()
         if tenants is None:
             return

@@ -74,55 +74,45 @@ class EmbeddedTenant(Search):
         return sum(searcher.held for searcher in self._partitions.searchers())
 
     def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
-        """See `Reader.scan`."""
         if self._partitions.crowded:
             self._write_queue.exclusively(self._shed)
         return super().scan(query, deadline=deadline)
 
     def changes(self, predicate: Predicate, /, *, after: int, limit: int, deadline: Deadline = NEVER) -> Changes:
-        """See `Reader.changes`."""
         last = self.high_water_mark()  # Read before the partitions: they hold everything up to it, and perhaps more.
         return self.changes_up_to(predicate, after=after, last=last, limit=limit, deadline=deadline)
 
     def high_water_mark(self) -> int:
-        """See `Reader.high_water_mark`."""
         self._require_open()
         return self._write_queue.high_water_mark
 
     def feedback(self, activity_id: str, /) -> Sequence[FeedbackEntry]:
-        """See `Reader.feedback`."""
         self._require_activity(activity_id)
         return self._feedback.of(activity_id)
 
     def ids_with_feedback(self) -> Sequence[str]:
-        """See `Reader.ids_with_feedback`."""
         self._require_open()
         return self._feedback.activities()
 
     def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
-        """See `Writer.insert`."""
         return self.insert_soon(new_activities).result()
 
     def insert_soon(
         self, new_activities: Iterable[NewActivity | Prepared], /, *, urgent: bool = False
     ) -> Future[Inserted]:
-        """See `Writer.insert_soon`."""
         self._require_writable()
         return self._write_queue.insert(new_activities, urgent=urgent)
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
-        """See `Writer.add_feedback`."""
         self._require_writable()
         self._require_activity(activity_id)
         return self._feedback.add(activity_id, entry, most=most)
 
     def replace(self, new_activities: Sequence[NewActivity], /) -> int:
-        """See `Maintenance.replace`."""
         self._require_writable()
         return self._write_queue.replace([prepared(new_activity) for new_activity in new_activities]).result()
 
     def delete(self, predicate: Predicate, /) -> int:
-        """See `Maintenance.delete`."""
         self._require_writable()
         count = self._write_queue.exclusively(lambda: self._compaction.delete(predicate)).result()
         if count:
@@ -130,7 +120,6 @@ class EmbeddedTenant(Search):
         return count
 
     def compact(self) -> bool:
-        """See `Maintenance.compact`."""
         self._require_open()
         if self._shared.read_only or not waiting(self._folder):
             return False

@@ -34,7 +34,6 @@ class ClusterKeyValueStore:
         make(cluster, self._index, {"settings": settings, "mappings": _MAPPINGS})
 
     def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
-        """See `KeyValueStore.get`."""
         if seen is not None:
             current = self._ask("GET", namespace, name, asking={"_source": "false"})
             if current is not None and _version(current) == seen.version:
@@ -43,11 +42,9 @@ class ClusterKeyValueStore:
         return None if hit is None else _entry(hit)
 
     def all(self, namespace: str) -> Sequence[Entry]:
-        """See `KeyValueStore.all`."""
         return [_entry(hit) for hit in self._hits({"bool": {"filter": [{"term": {"drawer": namespace}}]}})]
 
     def drawers(self) -> Sequence[str]:
-        """See `KeyValueStore.drawers`."""
         self._cluster.refresh(self._index)
         namespaces: list[str] = []
         body: dict[str, Any] = {"sort": [{"drawer": "asc"}], "size": 1, "_source": ["drawer"]}
@@ -59,11 +56,9 @@ class ClusterKeyValueStore:
             namespaces.append(hits[0]["_source"]["drawer"])
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
-        """See `KeyValueStore.everything`."""
         return ((hit["_source"]["drawer"], _entry(hit)) for hit in self._hits({"match_all": {}}))
 
     def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
-        """See `KeyValueStore.put`."""
         body = {"drawer": namespace, "name": name, "value": json.dumps(value), "put": secrets.token_hex(8)}
         condition: Mapping[str, Any] = (
             {"op_type": "create"}
@@ -80,7 +75,6 @@ class ClusterKeyValueStore:
         return current is not None and current["_source"]["put"] == body["put"]
 
     def remove(self, namespace: str, name: str) -> bool:
-        """See `KeyValueStore.remove`."""
         return self._ask("DELETE", namespace, name, asking=within(self._seconds)) is not None
 
     def close(self) -> None:

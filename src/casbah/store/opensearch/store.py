@@ -43,7 +43,6 @@ class OpenSearchStore:
     prepare = staticmethod(prepared)
 
     def tenant(self, tenant_id: TenantId, /) -> OpenSearchTenant:
-        """See `Store.tenant`."""
         with self._opening:
             if tenant_id.name not in self._tenants:
                 self._tenants[tenant_id.name] = OpenSearchTenant(tenant_id, self._shared)
@@ -53,11 +52,9 @@ class OpenSearchStore:
         """See `Store.opening`."""
 
     def tenants(self) -> Sequence[str]:
-        """See `Store.tenants`."""
         return self._shared.leases.tenants()
 
     def tenants_to_compact(self) -> Sequence[str]:
-        """See `Store.tenants_to_compact`."""
         return [name for name in self.tenants() if self.tenant(TenantId(name)).needs_compaction]
 
     def unwritable(self) -> None:
@@ -68,7 +65,6 @@ class OpenSearchStore:
         raise NotOnClusterError("a snapshot", "take one with the cluster's own means, or `casbah copy` the activities")
 
     def close(self) -> None:
-        """See `Store.close`."""
         self._shared.leases.closing = True
         self._shared.writing.shutdown()
         self._shared.cluster.close()

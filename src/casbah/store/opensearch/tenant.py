@@ -42,25 +42,20 @@ class OpenSearchTenant(Search):
         )
 
     def changes(self, predicate: Predicate, /, *, after: int, limit: int, deadline: Deadline = NEVER) -> Changes:
-        """See `Reader.changes`."""
         last = self.high_water_mark()  # Read before the search: it finds everything up to it, and perhaps more.
         return self.changes_up_to(predicate, after=after, last=last, limit=limit, deadline=deadline)
 
     def high_water_mark(self) -> int:
-        """See `Reader.high_water_mark`."""
         return self._leases.state(self._tenant_id).settled
 
     def feedback(self, activity_id: str, /) -> Sequence[FeedbackEntry]:
-        """See `Reader.feedback`."""
         self._require_activity(activity_id)
         return self._feedback.of(activity_id, self._tenant_id)
 
     def ids_with_feedback(self) -> Sequence[str]:
-        """See `Reader.ids_with_feedback`."""
         return self._feedback.activities(self._tenant_id)
 
     def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
-        """See `Writer.insert`."""
         return self.insert_soon(new_activities).result()
 
     def insert_soon(
@@ -70,11 +65,9 @@ class OpenSearchTenant(Search):
         *,
         urgent: bool = False,  # noqa: ARG002  a cluster reserves no space
     ) -> Future[Inserted]:
-        """See `Writer.insert_soon`."""
         return self._write_queue.insert(new_activities)
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
-        """See `Writer.add_feedback`."""
         self._require_activity(activity_id)
         if most is not None and self._feedback.count(activity_id, self._tenant_id) >= most:
             return False
@@ -82,15 +75,12 @@ class OpenSearchTenant(Search):
         return True
 
     def replace(self, new_activities: Sequence[NewActivity], /) -> int:
-        """See `Maintenance.replace`."""
         return self._write_queue.replace(new_activities)
 
     def delete(self, predicate: Predicate, /) -> int:
-        """See `Maintenance.delete`."""
         return self._compaction.delete(predicate)
 
     def compact(self) -> bool:
-        """See `Maintenance.compact`."""
         return self._compaction.compact()
 
     @property

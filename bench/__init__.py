@@ -1,1 +1,0 @@
-"""Measurements and endurance runs; they print what they find and keep no verdict, except `bench.kill`, which must find nothing."""

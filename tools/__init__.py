@@ -1,0 +1,1 @@
+"""What is not shipped: the benchmark, and the generator of the demo data."""

@@ -1,0 +1,160 @@
+"""Casbah itself: a real `casbah serve`, loaded over HTTP like by anybody else."""
+
+import json
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from queue import SimpleQueue
+from typing import ClassVar
+
+from rich.console import Console
+from rich.progress import track
+
+import casbah
+from casbah.store.embedded import schema
+from casbah.store.embedded.schema import fingerprint
+from casbah.store.format import FORMAT
+from tools.bench import process
+from tools.bench.data import Data
+from tools.bench.process import Process
+from tools.bench.wire import Connection
+
+BATCH = 5_000
+LOADERS = 4
+"""Connections that load."""
+
+INGEST = "/api/ext/v1/activities?source=mdca"
+
+
+class Casbah:
+    """See `Peer`."""
+
+    name: ClassVar[str] = "casbah"
+    title: ClassVar[str] = "Casbah"
+    layout: ClassVar[str] = json.dumps([FORMAT, fingerprint()]) + Path(schema.__file__).read_text(encoding="utf-8")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.store = folder / "store"
+        self._process: Process | None = None
+
+    @classmethod
+    def lacking(cls) -> str:
+        return ""
+
+    def version(self) -> str:
+        return casbah.__version__
+
+    def start(self) -> None:
+        self._process = self._serving(self.store)
+
+    def load(self, data: Data) -> float:
+        """Over several connections; reading the records goes on meanwhile."""
+        idle: SimpleQueue[Connection] = SimpleQueue()
+        for _ in range(LOADERS):
+            idle.put(self.again())
+
+        def send(connection: Connection, body: bytes) -> None:
+            try:
+                posted(connection, body)
+            finally:
+                idle.put(connection)
+
+        started = time.perf_counter()
+        with ThreadPoolExecutor(LOADERS) as pool:
+            jobs: deque[Future[None]] = deque(maxlen=2 * LOADERS)
+            bodies = _bodies(data.records(), BATCH)
+            for body in track(bodies, "loading", -(-data.count // BATCH), console=Console(stderr=True)):
+                if len(jobs) == jobs.maxlen:
+                    jobs.popleft().result()
+                jobs.append(pool.submit(send, idle.get(), body))
+            for job in jobs:
+                job.result()
+        return time.perf_counter() - started
+
+    def serve(self) -> Connection:
+        return self.again()
+
+    def again(self) -> Connection:
+        return connect(self.store)
+
+    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
+        with self.fresh() as store:
+            connection = connect(store)
+            return sum(posted(connection, body) for body in _bodies(iter(records), batch))
+
+    def disk(self) -> int:
+        return process.size(self.store)
+
+    def processes(self) -> Sequence[Process]:
+        return [self._process] if self._process else []
+
+    def stop(self) -> None:
+        for each in self.processes():
+            each.end()
+        self._process = None
+
+    @contextmanager
+    def fresh(self, **environment: str) -> Iterator[Path]:
+        """A server on an empty store beside the loaded one; gone at the end."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as store:
+            running = self._serving(Path(store), **environment)
+            try:
+                yield Path(store)
+            finally:
+                running.end()
+
+    def _serving(self, store: Path, **more: str) -> Process:
+        log = self._folder / "serve.log"
+        told = store / "server.json"
+        told.unlink(missing_ok=True)
+        environment = {"CASBAH_STORE": str(store), "CASBAH_PORT": "0", "CASBAH_AUDIT": "off", **more}
+        running = process.python("casbah", "serve", log=log, environment=environment)
+        process.wait(running, told.exists, log=log)
+        return running
+
+
+def connect(store: Path) -> Connection:
+    """A connection to the server of a store, with a token as everybody has one."""
+    told = json.loads((store / "server.json").read_text(encoding="utf-8"))
+    return Connection(told["url"], _bearing(_token(told["url"], told["key"])))
+
+
+@cache
+def _token(url: str, owner: str) -> str:
+    """A new token of a server, whose owner's key this is."""
+    made = Connection(url, _bearing(owner)).ask("/api/ext/v1/tokens", {"name": "bench", "tenant": "default"})
+    return str(json.loads(made)["token"])
+
+
+def _bearing(key: str) -> dict[str, str]:
+    return {"Authorization": f"Token {key}"}
+
+
+def pid_of(store: Path) -> int:
+    """The process that serves a store."""
+    return int(json.loads((store / "server.json").read_text(encoding="utf-8"))["pid"])
+
+
+def _bodies(records: Iterator[bytes], batch: int) -> Iterator[bytes]:
+    while lines := list(islice(records, batch)):
+        yield b"\n".join(lines)
+
+
+def posted(connection: Connection, body: bytes, *, path: str = INGEST, again: bool = False) -> float:
+    """Store the lines of a body; the seconds that it took. Raises RuntimeError if not all of them were new, unless some are
+    sent `again`.
+    """
+    started = time.perf_counter()
+    answer = connection.send("POST", path, body, "application/x-ndjson")
+    seconds = time.perf_counter() - started
+    told = json.loads(answer)
+    if (told["duplicates"] and not again) or told["refused"]:
+        raise RuntimeError(f"not all was stored: {answer[:500]!r}")
+    return seconds

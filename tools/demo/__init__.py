@@ -1,0 +1,1 @@
+"""Generates the demo data: events as three sources would log them."""
