@@ -4,8 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-
-from casbah.ingest.enrich.iso3166 import TABLE
+from importlib.resources import files
 
 _WORD = re.compile(r"[a-z0-9]+")
 _DROPPED = str.maketrans("", "", ".'\u2019")
@@ -26,13 +25,13 @@ def code(text: str) -> str | None:
 @cache
 def names() -> Mapping[str, str]:
     """The name of every country by alpha-2 code."""
-    return {short: known[0] for short, _, known in _rows()}
+    return {short: known[0] for short, _, known in rows()}
 
 
 @cache
 def _codes() -> Mapping[str, str]:
     codes = dict(_ALSO)
-    for short, long, _ in _rows():
+    for short, long, _ in rows():
         codes |= {short: short, long: short}
     return codes
 
@@ -41,17 +40,19 @@ def _codes() -> Mapping[str, str]:
 def _names() -> Mapping[str, str]:
     """Codes by plain name. `Korea, Republic of` is also listed as Republic of Korea."""
     codes: dict[str, str] = {}
-    for short, _, names in _rows():
+    for short, _, names in rows():
         for name in names:
             first, _, last = name.partition(", ")
             codes[_plain(name)] = codes[_plain(f"{last} {first}")] = short
     return codes
 
 
-def _rows() -> Iterator[tuple[str, str, list[str]]]:
-    for line in TABLE.splitlines():
-        short, long, names = line.split(" ", 2)
-        yield short, long, names.split(" | ")
+def rows() -> Iterator[tuple[str, str, list[str]]]:
+    """Alpha-2 code, alpha-3 code and names of every country, from `iso3166.txt`."""
+    for line in (files("casbah.ingest.enrich") / "iso3166.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            short, long, names = line.split(maxsplit=2)
+            yield short, long, names.split(" | ")
 
 
 def _plain(name: str) -> str:
