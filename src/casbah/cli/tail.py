@@ -14,6 +14,7 @@ from casbah.cli.answer import Records, read
 from casbah.cli.connection import connected, running
 from casbah.cli.counts import Conditions, Filters
 from casbah.errors import OperatorError
+from casbah.fsync import sync_folder, sync_into
 
 _PATH = "/api/ext/v1/changes"
 _WAIT, _LIMIT = 25, 500
@@ -92,7 +93,8 @@ def _kept(file: Path | None) -> str:
 
 
 def _keep(file: Path, cursor: str) -> None:
-    """Replace the file atomically: after a crash, reading resumes a little earlier, never later."""
+    """Replace the file atomically: after a crash or a power failure, reading resumes a little earlier, never later."""
     draft = file.with_name(f".{file.name}.new")
-    draft.write_text(cursor + "\n", encoding="utf-8")
+    sync_into(draft, [f"{cursor}\n".encode()])
     draft.replace(file)
+    sync_folder(file.parent)
