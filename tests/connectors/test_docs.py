@@ -42,7 +42,7 @@ def test_the_example_is_a_source() -> None:
 
 def test_every_key_of_a_mapping_file_is_explained() -> None:
     parts = [file.MappingFile, *(var for var in vars(file).values() if _is_part(var))]
-    names = {field.name for part in parts for field in msgspec.structs.fields(part)}
+    names = {field.encode_name for part in parts for field in msgspec.structs.fields(part)}
     assert {name for name in names if not re.search(rf"`\[*{name}\b|\b{name}`|`{name}`", TEXT)} == set()
     assert all(name in TEXT for name in typing.get_args(file.Category))
     assert all(name in TEXT for name in typing.get_args(file.Type))

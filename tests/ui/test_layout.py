@@ -71,6 +71,7 @@ BROKEN = """() => {
 
 def fits(page: Any) -> None:
     """Nothing on the page is too wide for its place."""
+    page.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")  # Such as the drawer's.
     assert "\n".join(page.evaluate(TOO_WIDE, ", ".join([*SCROLLING, *CUT]))) == ""
     assert "\n".join(page.evaluate(BROKEN)) == ""
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

@@ -67,7 +67,9 @@ async def replay_rejects(context: RequestContext) -> Response:
     events refused again so far.
     """
     body = await read_irreversible(context, known=("ids", "skip", "source"), flags=("everything",))
-    ids, skip = body.get("ids"), count_of(body, "skip")
+    ids, skip = body.get("ids"), body.get("skip", 0)
+    if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
+        raise MalformedBodyError(f"skip: expected 0 or more, got {describe(skip)}")
     named = named_source(context, body.get("source"))
     source = "" if body.get("source") == "" else named
     if body.get("everything"):
