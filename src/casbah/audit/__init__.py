@@ -1,1 +1,1 @@
-"""Who did what in Casbah itself, as activities beside all others."""
+"""The audit trail: who did what in Casbah itself, stored as activities."""

@@ -1,4 +1,4 @@
-"""The audit trail: what users and programs do here becomes activities of their tenant.
+"""The audit trail: what users and programs do in Casbah becomes activities of the tenant in which they do it.
 
 What changes something is on disk before it is answered. What only reads is noted and stored within a second, many acts in one
 commit: a commit for each would make reading as slow as writing, and a kill within that second costs what was read in it.
@@ -54,8 +54,8 @@ log = logging.getLogger("casbah.audit")
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that somebody did: `name` is its operation; `about` the id of what it was done to; `parameters` are those
-    of the request, `result` what became of it where that is more than done.
+    """One action: `name` is the operation, `about` the id of its object, `parameters` are those of the request, `result` is
+    the outcome, empty if there is no more to say than that it was done.
     """
 
     at: int
@@ -70,7 +70,7 @@ class Act:
     who_id: str = ""
     """The id of who did it; `who` is a name, for display."""
     whole: bool = False
-    """Whether `parameters` are kept in full, however long it is."""
+    """Whether `parameters` are kept in full, however long they are."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
@@ -164,7 +164,7 @@ class Trail:
 
 
 def _arrival(act: Act) -> NewActivity:
-    """The act as an activity, made as those of any other source are. Raises ValueError where it cannot be one."""
+    """The act as an activity, built as for any other source. Raises ValueError if that is impossible."""
     event = {
         "time": act.at,
         "operation": act.name,

@@ -1,1 +1,1 @@
-"""Copies of everything, made while the server runs, checked, and put back."""
+"""Backups: made while the server runs, verified, and restored."""

@@ -119,7 +119,7 @@ def verify(place: BackupTarget, backup: Backup, *, progress: Progress) -> list[s
 
 
 def restore(place: BackupTarget, backup: Backup, into: Path, *, progress: Progress) -> None:
-    """Put a backup into a folder that is empty or not there. Raises BackupError; a damaged file is never used."""
+    """Restore a backup into a new or empty folder. Raises BackupError; a damaged file is never used."""
     if into.exists() and any(into.iterdir()):
         raise BackupError(f"{into} is not empty; restore into a new folder")
     make_folder(into, mode=0o700)

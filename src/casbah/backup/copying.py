@@ -27,7 +27,7 @@ Told = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class CopyReport:
-    """How many activities were stored, how many were there already, how many were refused, and pieces of feedback brought."""
+    """The number of activities stored, already present and refused, and of feedback entries copied."""
 
     stored: int = 0
     duplicates: int = 0
@@ -60,7 +60,7 @@ def commented(source: Store, target: Store, tenant_id: TenantId) -> CopyReport:
                 set(target.tenant(tenant_id).feedback(activity_id)),
                 source.tenant(tenant_id).feedback(activity_id),
             )
-        except ActivityNotFoundError:  # It was deleted meanwhile, or refused, which is reported.
+        except ActivityNotFoundError:  # It was deleted since, or refused, which is reported.
             continue
         for entry in entries:
             if entry not in known:

@@ -32,7 +32,7 @@ class BackupTarget(Protocol):
 
 
 def place_of(text: str, *, endpoint: str | None = None) -> BackupTarget:
-    """The place that somebody names: a folder, or `s3://bucket/prefix`."""
+    """The place with that name: a folder, or `s3://bucket/prefix`. Raises BackupError."""
     if not text.startswith("s3://"):
         return FolderTarget(Path(text).expanduser())
     parts = urlsplit(text)

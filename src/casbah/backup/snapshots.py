@@ -1,6 +1,6 @@
-"""A snapshot: everything that a store's folder holds, as it is at one moment, made while others read and write.
+"""A snapshot: a consistent copy of a store's folder at one moment, made during reads and writes.
 
-It lies in the folder itself and consists mostly of links, so it is made in moments and takes no room until the store changes.
+It is inside the folder and consists mostly of hard links, so it is made in moments and takes no space until the store changes.
 """
 
 import secrets

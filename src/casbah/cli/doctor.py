@@ -141,7 +141,7 @@ def _pushers(path: Path) -> list[str]:
 
 
 def _open_to(settings: Settings) -> Iterator[Finding]:
-    """Network."""
+    """The certificate, and whether other machines can reach the server without TLS."""
     if settings.tls_certificate is not None:
         checked(settings)
         yield Finding("certificate", "good", f"{settings.tls_certificate}")

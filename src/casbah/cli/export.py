@@ -98,7 +98,7 @@ def _check_target(file: Path, guessed: str | None, form: str | None) -> None:
 
 
 def _ready(api: Api, export_id: str, tenant: str) -> dict[str, Any]:
-    """Wait until the export is ready. Raises ServerRefusedError if it failed."""
+    """Wait until the export is ready; returns its state. Raises ServerRefusedError if it failed or does not exist."""
     wait = _POLL_SECONDS
     missing = f"no export {export_id!r} in tenant {tenant!r}; start a new one without --resume"
     with _progress("writing") as progress:

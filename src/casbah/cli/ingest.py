@@ -88,8 +88,9 @@ class FileReport:
 class RejectsFile:
     """The file of refused events with their reasons, created on the first refusal.
 
-    It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL bytes in total; `cut` counts truncated
-    events. If the file cannot be written, `error` says why; reasons are still counted.
+    It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL bytes in total. In the file,
+    `cut` is the number of missing bytes of an event; here it counts truncated events. If the file cannot be written,
+    `error` says why; reasons are still counted.
     """
 
     path: Path

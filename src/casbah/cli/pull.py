@@ -46,7 +46,7 @@ def pull(
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Fetch activities from hosted apps as configured (docs/pull.md), until interrupted or once.
+    """Fetch activities from hosted apps as configured (docs/pull.md), until interrupted, or once with --once.
 
     A running server pulls by itself if CASBAH_PULL names the file.
 

@@ -41,7 +41,7 @@ def delete(  # noqa: PLR0913  one parameter per option
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Delete activities permanently, after confirmation. Activities under a legal hold are not deleted.
+    """Delete activities permanently: shows how many, and asks. Activities under a legal hold are not deleted.
 
     Example: casbah delete --filter 'user.username eq ann@example.com'
     """
@@ -89,7 +89,7 @@ def add(  # noqa: PLR0913  one parameter per option
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """Add a rule that deletes matching activities of that age. A running server applies it every hour.
+    """Add a rule that deletes matching activities from that age on. A running server applies it every hour.
 
     Example: casbah retention add 'Google, 400 days' --filter 'service eq 11770' --days 400
     """

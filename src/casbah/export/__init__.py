@@ -1,1 +1,1 @@
-"""Everything that a query finds as a file: which columns it has, in which forms, and how it comes to be."""
+"""Exports of query results to files: columns, formats, and the background writer."""

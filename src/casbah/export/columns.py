@@ -1,4 +1,4 @@
-"""The columns of an export, one row each: what they are called, what they hold, and where in a record that stands.
+"""The columns of an export, one row each: name, type, and where a record has the value.
 
 Texts are in the source's own spelling, where filters compare what is lower-cased; `docs/export.md` follows from this table.
 """
@@ -14,7 +14,7 @@ from casbah.errors import MalformedBodyError, describe, nearest
 
 
 class ColumnType(Enum):
-    """What a column holds. A moment is whole ms since the epoch, several are a list of texts."""
+    """The type of a column. A moment is integer ms since the epoch, a list has texts."""
 
     TEXT = "text"
     SEVERAL = "list of texts"
@@ -25,7 +25,7 @@ class ColumnType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `read` gives None where the record says nothing."""
+    """One column; `read` returns None if the record has no value."""
 
     name: str
     kind: ColumnType
@@ -34,7 +34,7 @@ class Column:
 
 
 RECORD = "record"
-"""The column of the record itself, as the API gives it: the only one that is not read out of the record."""
+"""The column with the record itself, as the API returns it: the only one not extracted from the record."""
 
 
 def chosen(names: Any, *, usual: Sequence[str]) -> tuple[Column, ...]:

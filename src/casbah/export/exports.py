@@ -1,9 +1,9 @@
 """Exports: all results of a query, written to a file in the background for download.
 
-An export is a folder of its own in the store's `exports/`: `export.json` says what was asked and what came of it, the file
-lies beside it. It is written to a name of its own, synced and only then given its own, so that what is ready is whole. An
-export cut short by a stop or crash is restarted from the beginning when the store is next opened. Memory is that of one
-batch of records, however many there are.
+Each export has a folder in the store's `exports/`: `export.json` holds the request and the state, next to the
+file. The file is written under a temporary name, synced and then renamed, so that a ready file is complete. An export cut
+short by a stop or crash is restarted from the beginning when the store is next opened. Only one batch of records is in
+memory at a time.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ _TOGETHER = 5_000
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What somebody asks for: the query's parameters as they were sent, checked by the caller; names of the tables' rows."""
+    """What to export: the query's parameters as sent, validated by the caller, and names of rows of the tables."""
 
     filters: Mapping[str, Any]
     sort: str
@@ -111,10 +111,10 @@ class _StoredExport:
 
 
 class Exports:
-    """All tenants' exports. Methods may be called from any thread.
+    """All tenants' exports. Thread-safe.
 
-    `keep` is for how many ms they are kept once they are ready, None: for ever; `spare` is how many bytes of the disk they
-    leave free; so many are written at a time as there are `threads`.
+    `keep` is how many ms a ready export is kept, None: forever; `spare` is how many bytes of the disk stay free; `threads`
+    exports are written at a time.
     """
 
     def __init__(  # noqa: PLR0913  it has so many settings
@@ -166,14 +166,14 @@ class Exports:
         return export
 
     def all(self, owner: Principal, tenant_id: TenantId) -> list[Export]:
-        """Somebody's exports, the newest first."""
+        """The owner's exports, newest first."""
         self._sweep()
         with self._lock:
             exports = [stored.export for stored in self._own(owner, tenant_id)]
         return sorted(exports, key=lambda stored: (-stored.requested, stored.id))
 
     def one(self, export_id: str, owner: Principal, tenant_id: TenantId) -> Export:
-        """One of somebody's exports. Raises NoSuchExportError."""
+        """One of the owner's exports. Raises NoSuchExportError."""
         return self._one(export_id, owner, tenant_id).export
 
     def file(self, export_id: str, owner: Principal, tenant_id: TenantId) -> Path:
@@ -220,7 +220,7 @@ class Exports:
             yield _StoredExport(export, folder)
 
     def _read(self, saved: dict[str, Any]) -> Export:
-        """An export as it was saved. An earlier version saved the owner's name alone: `earlier` says whose it is."""
+        """An export as saved. Earlier versions saved only the owner's name: `earlier` maps it to an id."""
         if "owner_id" not in saved:
             saved["owner_id"] = self._earlier(saved["owner"], saved["tenant"], saved["asked"])
         return _export(saved)

@@ -206,7 +206,7 @@ def _cell(value: str | None) -> str:
 
 
 def _json_cell(text: str) -> str:
-    """The same for JSON, which stays what it is: a separator stands in a string there, so the sign is escaped as in any string."""
+    """The same for JSON, which stays equivalent: a separator can only be in a string there, so the sign is escaped."""
     flat = text.replace("\r", " ").replace("\n", " ").replace("\t", " ")
     return _INNER_SIGN.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", flat)
 

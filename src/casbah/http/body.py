@@ -49,7 +49,7 @@ class Incoming:
 
 
 async def read_body(request: Request, *, limit: int, setting: str) -> bytes:
-    """The body's bytes. Raises BodyTooLargeError as soon as they exceed `limit`."""
+    """The body's bytes. Raises BodyTooLargeError once they exceed `limit`, or MalformedBodyError if the client disconnects."""
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:_MOST_DIGITS]) > limit:
         raise BodyTooLargeError(limit, setting)

@@ -68,7 +68,7 @@ async def ingest(context: RequestContext) -> Response:
 
 
 def _require_known_parameters(context: RequestContext) -> None:
-    """Refuse unknown parameters: with a misspelt `source`, the format would silently be detected instead."""
+    """Refuse unknown parameters: with a misspelt `source`, the source would silently be detected instead."""
     names = [name for name, _ in context.request.query_params.multi_items()]
     unknown = next((name for name in names if name != _SOURCE), None)
     if unknown is not None:

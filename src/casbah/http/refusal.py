@@ -1,6 +1,6 @@
-"""The errors that the document names: one row an answer, with the texts that it can have.
+"""The errors in the OpenAPI document: one row per response, with its possible texts.
 
-What a 400 says depends on what is asked, so there is one row for each kind of request.
+The texts of a 400 depend on the request, so it has one row per kind of request.
 """
 
 from collections.abc import Mapping

@@ -66,7 +66,7 @@ async def sign_in(request: Request, services: Services) -> Response:
 
 
 async def ways(_: Request, services: Services) -> Response:
-    """The ways to sign in to the pages: with a token, at an issuer, or neither."""
+    """How to sign in to the pages: with a token, and at `issuer` if one is configured; not at all if sessions are off."""
     may = services.settings.session is not None
     issuer = services.authenticator.issuer.name if may and services.sign_in and services.authenticator.issuer else None
     return json_response({"token": may, "issuer": issuer})

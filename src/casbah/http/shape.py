@@ -83,7 +83,7 @@ MEANINGS = {
 
 
 _RULE: dict[str, Schema] = {"name": {"type": "string", "maxLength": MOST_QUERY_NAME, "pattern": _NOT_BLANK}}
-"""What every retention rule has beside its filters."""
+"""What every retention rule has besides its filters."""
 
 
 _DAYS_OR_NEVER: Schema = {

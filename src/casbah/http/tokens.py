@@ -84,7 +84,7 @@ def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:
 
 
 def _scopes(body: dict[str, Any], caller: Caller) -> tuple[str, ...]:
-    """The token's scopes; by default the caller's. Raises CannotGrantError if they exceed the caller's."""
+    """The token's scopes; default: the caller's. Raises MalformedBodyError, or CannotGrantError if the caller has fewer."""
     requested = body.get("scopes")
     if requested is None:
         return tuple(scope for scope in SCOPES if caller.may_grant(scope))

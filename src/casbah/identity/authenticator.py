@@ -41,7 +41,8 @@ class Authenticator:
     def caller(self, authorization: str | None, tenant: str | None, *, address: str) -> Caller:
         """The caller that an Authorization header from `address` identifies; `tenant` counts only with the local key.
 
-        Raises NotAuthenticatedError, InvalidTokenError, ThrottledError, or UnavailableError.
+        Raises NotAuthenticatedError, InvalidTokenError, ThrottledError, or UnavailableError if the credentials cannot be
+        checked now.
         """
         scheme, key = _parts(authorization)
         if not scheme:

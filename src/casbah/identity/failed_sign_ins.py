@@ -14,7 +14,7 @@ from casbah.errors import ThrottledError
 from casbah.settings import Rate
 
 _MOST = 10_000
-"""Addresses, and digests of good keys, that are remembered; the least recently seen are forgotten first."""
+"""Maximum number of addresses, and of digests of valid keys; the least recently seen are evicted first."""
 
 
 class FailedSignIns:

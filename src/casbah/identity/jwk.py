@@ -102,13 +102,13 @@ def _signing_key(jwk: Mapping[str, Any]) -> SigningKey | None:
 
 
 def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
-    """The algorithms that a key fits by its type and curve, and by its own word if it gives one."""
+    """The algorithms that fit a key's type and curve, and its `alg`, if present."""
     fitting = [row for row in ALGORITHMS.values() if row.kty == jwk.get("kty") and row.curve in (None, jwk.get("crv"))]
     return frozenset(row.name for row in fitting if jwk.get("alg", row.name) == row.name)
 
 
 def _meant_to_sign(jwk: Mapping[str, Any]) -> bool:
-    """Not where it says that it is for something else; nor where its private half is out, so that anybody signs with it."""
+    """False if the key is for another use, or if its private part is published, so that anyone can sign with it."""
     operations = jwk.get("key_ops", ["verify"])
     return jwk.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations and "d" not in jwk
 

@@ -179,7 +179,7 @@ def _of(where: str, text: bytes) -> Sequence[SigningKey]:
 
 
 def _as_safe(url: str, issuer: str) -> bool:
-    """Encrypted, or on the issuer's own host."""
+    """Whether a URL is https, or has the issuer's own scheme, host and port."""
     try:
         parts, known = urlsplit(url), urlsplit(issuer)
     except ValueError:

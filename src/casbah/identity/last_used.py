@@ -1,4 +1,4 @@
-"""When keys were last used, written a moment later and many at once: a commit would hold up the request, and all others."""
+"""When keys were last used, written a moment later in batches: a commit per use would delay the request, and all others."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ SECONDS = 1.0
 
 
 class LastUsed:
-    """Moments by name. `write` puts them on disk; where it raises UnavailableError they wait for the next time."""
+    """Times in ms by name. `write` stores them; if it raises UnavailableError, they are kept for the next write."""
 
     def __init__(self, write: Callable[[Mapping[str, int]], None]) -> None:
         self._write = write

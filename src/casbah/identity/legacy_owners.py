@@ -13,10 +13,9 @@ class LegacyOwners:
         self._known: dict[tuple[str, str], list[tuple[int, str]]] = {}
 
     def __call__(self, name: str, tenant: str, at: int) -> str:
-        """The id of the one token that had that name at a moment, revoked ones included; NOBODY where none or several had.
+        """The id of the only token with that name at `at` (ms), including revoked ones; NOBODY for none or several.
 
-        The owner's key always had the name `local`. A token that was created later is not meant. What was looked up is kept:
-        later tokens change nothing.
+        The local key always had the name `local`. Tokens created after `at` do not count, so lookups are cached.
         """
         known = self._known.get((name, tenant))
         if known is None:

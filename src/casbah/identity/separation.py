@@ -1,7 +1,7 @@
 """One-time migration: tokens and sessions with `Admin.manage` get the scopes it used to include.
 
-It is done when a store is first opened by a version that knows those scopes. An entry beside the tokens says that it has been
-done: a token created later has what it was given, and no more.
+It runs when a version that knows those scopes first opens a store, and then stores an entry next to the tokens: a token
+created later has exactly the scopes that it was given.
 """
 
 from casbah.identity.grants import SEPARATED, Permission

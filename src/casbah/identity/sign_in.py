@@ -4,7 +4,7 @@
 
 The browser is sent to the issuer with a state, which comes back with the code, and which the browser that began has in a
 cookie besides; the code is exchanged with a verifier that nobody knows but the servers here. The access token is verified like
-any bearer token.
+any bearer token, so it admits exactly the callers that it would admit in a header.
 """
 
 import base64
@@ -76,9 +76,9 @@ class SignIn:
         self._begun = 0
 
     def begin(self, redirect: str, *, then: str) -> tuple[str, str]:
-        """Where to send a browser, and the state that it is to keep; `redirect` is where the issuer sends it back.
+        """The URL to send a browser to, and the state for its cookie. The issuer redirects it to `redirect`.
 
-        `then` is where it goes in the end. Raises IssuerUnavailableError.
+        `then` is the page to show after sign-in. Raises IssuerUnavailableError.
         """
         where = self._known().authorize
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)

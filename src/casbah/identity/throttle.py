@@ -61,7 +61,7 @@ class Throttle:
             nonlocal quota
             seen = () if value is None else value[_SEEN]
             now, span = self._clock(), rate.seconds * 1_000
-            # A request of the future was counted before the clock was set back; nobody waits until that comes round again.
+            # A request in the future was counted before the clock was set back; it no longer counts.
             first = next((at for at, moment in enumerate(seen) if 0 <= now - moment < span), len(seen))
             counts = [*seen[first:]]
             if len(counts) >= rate.requests:

@@ -145,7 +145,7 @@ class Tokens:
             self._require_free(token, now)
             try:
                 self._key_values.put(TOKEN, _name(key), asdict(token))
-                self._require_free(token, now)  # Another server may have created one meanwhile; neither is kept then.
+                self._require_free(token, now)  # Another server may have created one meanwhile; then neither is kept.
             except BaseException:  # Nobody is given the key.
                 self._forget(_name(key), token)
                 raise
@@ -209,7 +209,7 @@ class Tokens:
             raise InvalidTokenError
         value = entry.value
         if value["token"] is None:
-            # An earlier version kept no id: such a session owns nothing that another one, or its own person, does.
+            # Earlier versions stored no id: such a session owns only what was created in it.
             caller_id = value.get("caller") or f"session {entry.name[:_ID_LENGTH]}"
             return Caller(caller_id, value["name"], TenantId(value["tenant"]), frozenset(value["scopes"]))
         return self._caller(self._key_values.get(TOKEN, value["token"]), now)

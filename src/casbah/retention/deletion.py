@@ -64,8 +64,8 @@ class Applied:
 
 
 class Retention:
-    """Deletes what may be deleted. Methods may be called from any thread; a thread of its own applies the rules. The clock
-    gives ms since the epoch, `monotonic` seconds. `hourly` are further cleanup jobs to run.
+    """Deletes what may be deleted. Thread-safe; a background thread applies the rules. The clock returns ms since the epoch,
+    `monotonic` seconds. `hourly` are further cleanup jobs to run every hour.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Retention:
             self._thread.join(_SECONDS_TO_CLOSE)
 
     def _trail_rule(self, tenant_id: TenantId) -> Sequence[Rule]:
-        """The rule by which acts are deleted, if they are not kept for ever."""
+        """The rule by which acts are deleted, if they are not kept forever."""
         days = self.rules.trail_days(tenant_id)
         filters = {"service": {"eq": [CASBAH]}}
         return [] if days is None else [Rule(TRAIL, TRAIL, DELETE, filters, days, owner="", changed=0)]

@@ -1,6 +1,6 @@
 """The rules of each tenant: what is deleted once it is old enough, and what must not be deleted (a legal hold).
 
-They are read from the store on every use: another server may have changed them.
+They are read from the key-value store on every use: another server may have changed them.
 """
 
 import secrets
@@ -19,9 +19,9 @@ DELETE, HOLD = ACTIONS = ("delete", "hold")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What `filters` find is deleted once it is older than `days`, or held for as long as the rule is there.
+    """Deletes what matches `filters` once it is older than `days`, or holds it for as long as the rule exists.
 
-    `changed` is when somebody, the `owner`, made it, in ms.
+    `owner` created it at `changed`, in ms.
     """
 
     id: str
@@ -54,7 +54,7 @@ class Rules:
         return rule
 
     def tenants(self) -> Sequence[str]:
-        """The tenants that have any, or whose acts are not kept for ever."""
+        """The tenants that have rules, or whose acts are not kept forever."""
         return sorted({kept.name for namespace in (_DRAWER, _TRAIL) for kept in self._key_values.all(namespace)})
 
     def trail_days(self, tenant_id: TenantId) -> int | None:

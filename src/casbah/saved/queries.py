@@ -28,7 +28,7 @@ class SavedQueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class QueryDefinition:
-    """A query as somebody saves it; `filters` as they were sent."""
+    """A query to save; `filters` as sent."""
 
     name: str
     filters: Mapping[str, Any]
@@ -37,7 +37,7 @@ class QueryDefinition:
 
 @dataclass(frozen=True, slots=True)
 class SavedQuery:
-    """A query as it is kept: `changed` is when, in ms; `owner` is a name."""
+    """A stored query: `changed` is when, in ms; `owner` is a display name, `owner_id` the principal."""
 
     id: str
     owner: str

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """A query under a name, with what it finds."""
+    """A named query with a description."""
 
     id: str
     name: str

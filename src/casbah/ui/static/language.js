@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { isNested, stringify } from "./json.js";
 import { cut } from "./visible.js";
 
-/** Display names of filters, most used first. */
+/** Display names of filters, in the order of the menu, most used first. */
 export const LABELS = {
   "service": "App",
   "user.username": "User",
