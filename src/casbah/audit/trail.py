@@ -92,14 +92,14 @@ class Trail:
         return self._level == ALL or (changes and self._level == CHANGES)
 
     def keep(self, act: Act, tenant_id: TenantId) -> "Future[Inserted]":
-        """Store an act; it is on disk once the answer is there."""
+        """Store an act; it is on disk once the future has a result."""
         return self._store.tenant(tenant_id).insert_soon([_arrival(act)], urgent=True)
 
     def record(self, act: Act, tenant_id: TenantId, *, done: bool) -> None:
         """Store an act, whatever the level; on disk on return. `done`: it has happened, so nothing is raised.
 
-        Where that fails it is logged whole, and stored once that is possible. On a full disk so is what is not done yet: what
-        makes room must not wait for it.
+        If storing fails, the act is logged in full, and stored once that is possible. On a full disk this also applies to
+        acts not done yet: a deletion that frees space must not wait for space.
         """
         try:
             self.keep(act, tenant_id).result()
@@ -114,7 +114,7 @@ class Trail:
         log.error("this act was done and is not in the log of activities (%s): %s", error, act, exc_info=bug(error))
 
     def note(self, act: Act, tenant_id: TenantId) -> None:
-        """Store an act soon."""
+        """Store an act within about a second, without waiting."""
         with self._lock:
             if not self._begun:
                 self._begun = True
@@ -186,7 +186,7 @@ def _arrival(act: Act) -> NewActivity:
 
 
 def _readable(parameters: Mapping[str, Any]) -> Mapping[str, Any] | str:
-    """The parameters, or as much of them as a reader of the log can want."""
+    """The parameters; if they are too long, the beginning of their JSON text."""
     try:
         text = jsontext.dump(parameters).decode()
     except UnusableEventError:

@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ArchivedSnapshot:
-    """A file of a backup: where in the store it belongs, and what it is."""
+    """One file of a backup: its path in the store, its size in bytes and its SHA-256 in hexadecimal."""
 
     path: str
     size: int
@@ -39,13 +39,13 @@ class ArchivedSnapshot:
 
     @property
     def key(self) -> str:
-        """Where its content is kept."""
+        """The key of its content in the place."""
         return f"files/{self.sha256[:2]}/{self.sha256}"
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """`created` is in ms; `totals` are how many activities each tenant has."""
+    """`created` is in ms; `totals` is the number of activities per tenant."""
 
     name: str
     created: int
@@ -54,7 +54,7 @@ class Backup:
 
     @property
     def size(self) -> int:
-        """Bytes of all its files."""
+        """The size of all its files in bytes."""
         return sum(file.size for file in self.files)
 
 
@@ -134,7 +134,7 @@ def restore(place: BackupTarget, backup: Backup, into: Path, *, progress: Progre
 
 
 def _checked(place: BackupTarget, held: ArchivedSnapshot) -> Iterator[bytes]:
-    """A file's content. Raises BackupError at its end if it is not what it was."""
+    """A file's content in chunks. Raises BackupError at the end if its size or SHA-256 is wrong."""
     digest, size = hashlib.sha256(), 0
     for piece in place.read(held.key):
         digest.update(piece)

@@ -44,7 +44,7 @@ class CopyReport:
 
 
 def copied(source: Store, target: Store, tenant_id: TenantId, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
-    """Copy a tenant's activities, some thousand at a time: the number up to which all are there, and what that came to."""
+    """Copy a tenant's activities in batches. Yields the sequence number up to which all are copied, and the batch's report."""
     for reached, changes in _changes(source, tenant_id, after=after):
         new_activities = [new_activity_of(change.record) for change in changes]
         done = target.tenant(tenant_id).insert(new_activities)
@@ -97,7 +97,7 @@ def _changes(source: Store, tenant_id: TenantId, *, after: int) -> Iterator[tupl
 
 
 def _records(target: Store, names: tuple[str, ...], tenant_id: TenantId) -> Iterator[bytes]:
-    """The records of these ids, but for ids that a field cannot hold whole."""
+    """The records with these ids, except ids too long for the field."""
     among = p.Terms(FIELDS["id"], names)
     query = Query(among, FIELDS["date"], descending=True, skip=0, limit=5_000, scan=True, now=0)
     return target.tenant(tenant_id).scan(query).records

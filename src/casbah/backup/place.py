@@ -12,22 +12,22 @@ _PIECE = 1 << 20
 
 
 class BackupTarget(Protocol):
-    """Keeps files under keys such as `files/ab/cdef`. What is kept survives a power failure on return."""
+    """Stores files under keys such as `files/ab/cdef`. On return, a stored file survives a power failure."""
 
     def size(self, key: str) -> int | None:
-        """How many bytes are kept there; None: nothing is."""
+        """The size in bytes of what is stored under the key, or None."""
         ...
 
     def put(self, key: str, file: Path) -> None:
-        """Keep a copy of a file."""
+        """Store a copy of a file."""
         ...
 
     def read(self, key: str) -> Iterator[bytes]:
-        """What is kept, in pieces. Raises BackupError if nothing is."""
+        """The content in chunks. Raises BackupError if there is none."""
         ...
 
     def keys(self, beginning: str) -> list[str]:
-        """All keys that begin so, in order."""
+        """All keys with that prefix, in order."""
         ...
 
 
@@ -42,7 +42,7 @@ def place_of(text: str, *, endpoint: str | None = None) -> BackupTarget:
 
 
 class FolderTarget:
-    """A folder of this machine, or one that is mounted. What is made there is its owner's alone."""
+    """A local or mounted folder. Files and folders created in it are readable by their owner only."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

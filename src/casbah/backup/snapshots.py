@@ -19,7 +19,7 @@ _LEFT_OUT = frozenset({FOLDER, "tenants", "exports", "lock", "server.json", "for
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`created` is in ms; `totals` are how many activities each tenant has in it."""
+    """`created` is in ms; `totals` is the number of activities per tenant."""
 
     id: str
     created: int
@@ -27,7 +27,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """Makes and removes them. Those of a process that was killed are removed when the store is opened again."""
+    """Makes and removes snapshots. Those of a killed process are removed when the store is next opened."""
 
     def __init__(self, folder: Path, store: Store, *, clock: Callable[[], int]) -> None:
         self._store_folder = folder
@@ -37,7 +37,7 @@ class Snapshots:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def make(self) -> Snapshot:
-        """Make one. All that was acknowledged before this is called is in it."""
+        """Make a snapshot. It contains everything acknowledged before the call. Raises ReadOnlyError."""
         if read_only(self._store_folder):
             raise ReadOnlyError
         snapshot_id = secrets.token_hex(8)
@@ -54,7 +54,7 @@ class Snapshots:
         return Snapshot(snapshot_id, self._clock(), totals)
 
     def remove(self, snapshot_id: str) -> None:
-        """Remove one. Raises NoSuchSnapshotError."""
+        """Remove a snapshot. Raises NoSuchSnapshotError."""
         matching = [
             item for item in (self._folder.iterdir() if self._folder.is_dir() else ()) if item.name == snapshot_id
         ]

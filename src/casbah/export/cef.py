@@ -15,7 +15,7 @@ _VERSION = "1.0"
 
 
 def line(activity: Mapping[str, Any], *, portal: str = "", host: str = "") -> str:
-    """An activity as a line; `portal` is where its page is, `host` the machine that says so."""
+    """An activity as a CEF line; `portal` is the base of its `portalURL`, `host` the host name in the line."""
     reading = Reading(activity)
     moment, identity = integer(activity.get("timestamp")) or 0, _text(activity.get("_id"))
     main, device = part(activity, "mainInfo"), part(activity, "device")

@@ -38,7 +38,7 @@ RECORD = "record"
 
 
 def chosen(names: Any, *, usual: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of those names, in that order; the usual ones where none are named. Raises MalformedBodyError."""
+    """The columns with those names, in that order; the usual ones if none are named. Raises MalformedBodyError."""
     if names in (None, ""):
         names = list(usual)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
@@ -52,7 +52,7 @@ def chosen(names: Any, *, usual: Sequence[str]) -> tuple[Column, ...]:
 
 
 def _text(value: Any) -> str | None:
-    """A text as it is, a number as its digits; what UTF-8 cannot hold is replaced."""
+    """A text unchanged, a number as its digits; lone surrogates are replaced."""
     text = identifier(value)
     return None if text is None else sound(text)
 
@@ -135,7 +135,7 @@ _EXAMPLE = '["time", "user", "activity"]'
 
 
 def values(columns: Sequence[Column], records: Sequence[bytes], parsed: Sequence[dict[str, Any]]) -> list[list[Any]]:
-    """The values of each column in `records`, which are given parsed as well."""
+    """The values of each column in `records`, which are also passed in parsed form."""
     readings = [Reading(record) for record in parsed]
     return [
         [record.decode() for record in records]

@@ -61,12 +61,12 @@ class ExportRequest:
 
     @property
     def suffix(self) -> str:
-        """How the file's name ends."""
+        """The suffix of the file's name."""
         return f".{self.format}{COMPRESSIONS[self.compress].suffix if self.compress else ''}"
 
     @property
     def media_type(self) -> str:
-        """What the file is."""
+        """The media type of the file."""
         return COMPRESSIONS[self.compress].media_type if self.compress else FORMATS[self.format].media_type
 
 
@@ -74,8 +74,8 @@ class ExportRequest:
 class Export:
     """An export's state. It belongs to the principal `owner_id`; `owner` is a name, for display.
 
-    Moments are ms; `total` is how many activities matched when it began, None before that. `bytes`, `sha256` (hexadecimal) are
-    those of the file, and of what has been written of it so far.
+    Moments are ms; `total` is how many activities matched when it began, None before that. `bytes` is the
+    number of bytes written so far, `sha256` (hexadecimal) is that of the file.
     """
 
     id: str
@@ -150,7 +150,7 @@ class Exports:
     def begin(
         self, wanted: ExportRequest, owner: Principal, tenant_id: TenantId, *, export_id: str | None = None
     ) -> Export:
-        """Begin to write an export, under a new id if none is chosen. Raises LimitExceededError."""
+        """Start an export, with a new id if none is passed. Raises LimitExceededError."""
         self._sweep()
         export = Export(
             export_id or secrets.token_hex(8), tenant_id.name, owner.name, wanted, self._clock(), owner_id=owner.id
@@ -177,14 +177,14 @@ class Exports:
         return self._one(export_id, owner, tenant_id).export
 
     def file(self, export_id: str, owner: Principal, tenant_id: TenantId) -> Path:
-        """The file of one that is ready. Raises NoSuchExportError."""
+        """The file of a ready export. Raises NoSuchExportError."""
         kept = self._one(export_id, owner, tenant_id)
         if kept.export.state != READY:
             raise NoSuchExportError
         return kept.file
 
     def remove(self, export_id: str, owner: Principal, tenant_id: TenantId) -> None:
-        """End one, and delete what was written of it. Raises NoSuchExportError."""
+        """Stop an export if it is running, and delete its files. Raises NoSuchExportError."""
         kept = self._one(export_id, owner, tenant_id)
         with self._lock:
             self._kept.pop(export_id, None)
@@ -276,7 +276,7 @@ class Exports:
             _save(kept)
 
     def _written(self, kept: _StoredExport) -> str:
-        """Write the file; its SHA-256."""
+        """Write the file; returns its SHA-256 in hexadecimal."""
         wanted, draft = kept.export.wanted, kept.folder / _DRAFT
         with draft.open("wb") as raw:
             file = _Sink(raw)
@@ -304,7 +304,7 @@ class Exports:
             raise UnavailableError(f"the disk has less than {self._spare:,} bytes free (setting CASBAH_EXPORT_SPARE)")
 
     def _batches(self, kept: _StoredExport) -> Iterator[list[bytes]]:
-        """What matches, a few thousand at a time: a scan to its end."""
+        """The matching records, a few thousand at a time: a complete scan."""
         wanted, tenant_id = kept.export.wanted, TenantId(kept.export.tenant)
         query: Query | None = self._query(wanted, wanted.filters, kept.export.requested)
         while query is not None:
@@ -323,7 +323,7 @@ class Exports:
 
 
 class _Sink(RawIOBase):
-    """A file that is only written to, from its beginning to its end; what went through it is summed up."""
+    """A file written sequentially; it counts and hashes the bytes written."""
 
     def __init__(self, raw: BinaryIO) -> None:
         super().__init__()
@@ -345,7 +345,7 @@ class _Sink(RawIOBase):
         return self._size
 
     def digest(self) -> str:
-        """SHA-256 of all of it, in hexadecimal."""
+        """The SHA-256 of everything written, in hexadecimal."""
         return self._sum.hexdigest()
 
 

@@ -22,22 +22,22 @@ from casbah.ingest import jsontext
 
 
 class Writer(Protocol):
-    """What writes one export."""
+    """Writes one export."""
 
     def write(self, records: Sequence[bytes], /) -> None:
-        """Write these, in order."""
+        """Write records, in order."""
         ...
 
     def close(self) -> None:
-        """Write what belongs at the end; the file itself stays open."""
+        """Write the end of the format; the file itself stays open."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One form: how its files end, what they are on the wire, which columns they have unless others are named.
+    """An export format: its name, which is also the file suffix, its media type, and its default columns (`usual`).
 
-    One that is `packed` is compressed inside, and cannot be compressed once more; of one that is `fixed` no columns can be
+    A `packed` format is compressed internally and cannot be compressed again. The columns of a `fixed` format cannot be
     chosen.
     """
 
@@ -52,7 +52,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """How a file is compressed as a whole; `opened` is a file to write into."""
+    """The compression of a whole file; `opened` returns a file that compresses what is written to it."""
 
     name: str
     suffix: str
@@ -61,7 +61,7 @@ class Compression:
 
 
 def format_named(name: Any) -> Format:
-    """The format of that name; the first one where none is named. Raises MalformedBodyError."""
+    """The format with that name; the first one if none is named. Raises MalformedBodyError."""
     if name in (None, ""):
         return next(iter(FORMATS.values()))
     if not isinstance(name, str) or name.lower() not in FORMATS:
@@ -70,7 +70,7 @@ def format_named(name: Any) -> Format:
 
 
 def compression_named(name: Any, form: Format) -> Compression | None:
-    """How to compress, None for not at all. Raises MalformedBodyError."""
+    """The requested compression, or None. Raises MalformedBodyError."""
     if name in (None, "") or (isinstance(name, str) and name.lower() == "none"):
         return None
     if not isinstance(name, str) or name.lower() not in COMPRESSIONS:
@@ -128,7 +128,7 @@ class _Lines:
 
 
 class _Cef:
-    """The lines of MDCA's SIEM agent, which know no columns."""
+    """The lines of MDCA's SIEM agent, which have no columns."""
 
     def __init__(self, file: BinaryIO, _columns: Sequence[Column]) -> None:
         self._file = file
@@ -185,7 +185,7 @@ def _arrow(file: BinaryIO, columns: Sequence[Column]) -> Writer:
 
 
 def _line(record: bytes) -> bytes:
-    """Line ends inside a record are blanks between its keys, since a JSON string cannot hold any."""
+    """One record per line. Line ends in a record can only be whitespace between JSON tokens, so they become spaces."""
     return record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 

@@ -43,7 +43,7 @@ class Caller:
 
     @property
     def principal(self) -> Principal:
-        """The caller as an owner of things."""
+        """The caller as an owner of saved queries and exports."""
         return Principal(self.id, self.name, administers=_allowed(Permission.ADMINISTER, self.scopes))
 
     def require(self, permission: Permission) -> None:
@@ -52,11 +52,11 @@ class Caller:
             raise PermissionDeniedError
 
     def may_grant(self, scope: str) -> bool:
-        """Whether everything that a scope allows is allowed to this caller."""
+        """Whether the caller has every permission that the scope grants."""
         return all(_allowed(permission, self.scopes) for permission in Permission if scope in permission.value)
 
     def governs(self, tenant: str) -> bool:
-        """Whether that tenant's tokens are this caller's to see and change."""
+        """Whether the caller may see and change that tenant's tokens."""
         return self.owner or tenant == self.tenant_id.name
 
 

@@ -59,14 +59,14 @@ def parse(token: str) -> Jwt:
 
 
 def header(token: str) -> Header:
-    """The header of `token`, the rest unread. Raises InvalidTokenError."""
+    """The header of `token`; the rest is not read. Raises InvalidTokenError."""
     return _header(_split(token)[0])
 
 
 def decoded(text: str) -> bytes:
-    """The bytes that base64url `text` spells, by the one spelling that they have; ValueError for any other.
+    """The bytes of base64url `text`. Raises ValueError unless it is their canonical encoding.
 
-    Without that, the last character of a part could change and the token stay good.
+    Otherwise the last character of a part could be changed and the token would stay valid.
     """
     content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if base64.urlsafe_b64encode(content).rstrip(b"=") != text.encode():

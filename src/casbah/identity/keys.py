@@ -70,7 +70,7 @@ class IssuerKeys:
     def fitting(self, algorithm: str, kid: str | None) -> Sequence[SigningKey]:
         """The keys that a token of that algorithm and key name may be signed with.
 
-        Raises IssuerUnavailableError where there are no keys.
+        Raises IssuerUnavailableError if there are no keys.
         """
         if self.may_wait(kid):
             self._refresh(kid)

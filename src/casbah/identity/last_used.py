@@ -29,12 +29,12 @@ class LastUsed:
                 self._timer.start()
 
     def latest(self, name: str, written: int | None) -> int | None:
-        """The last use; `written` is the one on disk."""
+        """The time of the last use in ms; `written` is the one on disk."""
         noted = self._noted.get(name)
         return written if noted is None or (written is not None and written > noted) else noted
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write pending uses."""
         with self._lock:
             self._closed, timer = True, self._timer
         if timer is not None:

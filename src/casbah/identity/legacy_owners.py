@@ -6,7 +6,7 @@ from casbah.identity.token import Tokens
 
 
 class LegacyOwners:
-    """Says who owns what was kept under a name. Methods may be called from any thread."""
+    """Finds the owner of items stored under a name. Thread-safe."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens

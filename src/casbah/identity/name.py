@@ -34,7 +34,7 @@ def checked(name: str) -> str:
 
 
 def compared(name: str) -> str:
-    """What two names have in common that count as the same."""
+    """A key that is equal for names that count as the same."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
 
 

@@ -169,7 +169,7 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _subject(claims: Mapping[str, Any]) -> str:
-    """Whom the issuer speaks of: with it, the one thing that is unique and stays (OpenID Connect Core 1.0, 5.7)."""
+    """The `sub`: together with the issuer, the only unique and stable identifier (OpenID Connect Core 1.0, 5.7)."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or len(subject) > _MOST_SUBJECT or not (subject.isprintable() and subject.strip()):
         raise InvalidTokenError(f"its sub is not there, or no text of 1 to {_MOST_SUBJECT} visible characters")

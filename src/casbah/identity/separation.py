@@ -12,10 +12,10 @@ _NAMESPACE, _DONE = "permissions", "separated"
 
 
 def separate(key_values: KeyValueStore) -> None:
-    """Give what is kept with `Admin.manage` the separated scopes, unless that has been done.
+    """Give stored tokens and sessions with `Admin.manage` the separated scopes, unless that has been done.
 
-    A crash leaves it to be done again. Any number of servers may do it at once: whatever was created after one of them was
-    done is not changed by another, which looks once more after it has listed what there is.
+    After a crash it runs again. Several servers may run it at once: each checks again after listing the entries whether
+    another has finished, so entries created after that are not changed.
     """
     if _done(key_values):
         return

@@ -85,7 +85,7 @@ class SignIn:
         self._begun += 1
         if (
             self._begun % max(1, _MOST_PENDING // _SELDOM) == 0
-        ):  # Anybody may begin, and looking at all of them is dear.
+        ):  # Anybody may begin a sign-in, and listing all of them is expensive.
             self._forget_old()
         pending = _Pending(verifier, redirect, then, self._clock())
         self._key_values.put(_DRAWER, _digest(state).hex(), asdict(pending))
@@ -148,7 +148,7 @@ class SignIn:
         return self._endpoints
 
     def _taken(self, name: str) -> _Pending:
-        """Who is signing in with a state, for the one who takes it first. Raises InvalidTokenError."""
+        """Remove and return the pending sign-in of a state; only the first call gets it. Raises InvalidTokenError."""
         entry = self._key_values.get(_DRAWER, name)
         if entry is not None and self._key_values.remove(_DRAWER, name):
             pending = _Pending(**entry.value)

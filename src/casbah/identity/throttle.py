@@ -13,7 +13,7 @@ from casbah.settings import Rate
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a tenant has left: so many requests within the next `seconds`, after which there are more."""
+    """What a tenant has left: `remaining` requests in the next `seconds`, after which there are more."""
 
     rate: Rate
     remaining: int
@@ -21,9 +21,9 @@ class Quota:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """For the answer: the IETF's draft-ietf-httpapi-ratelimit-headers, edition 08 and later.
+        """Response headers of draft-ietf-httpapi-ratelimit-headers, version 08 and later.
 
-        `q` and `w` are the rate; `r` is what remains, and `t` the seconds until the oldest request that counts is forgotten.
+        `q` and `w` are the rate; `r` is what remains, and `t` the seconds until the oldest counted request expires.
         """
         return {
             "RateLimit-Policy": f'"tenant";q={self.rate.requests};w={self.rate.seconds}',
@@ -49,7 +49,7 @@ class Throttle:
         return self._rate is not None and self._key_values.is_remote
 
     def admit(self, tenant: str) -> Quota | None:
-        """Count one request; what is left after it, or None where there is no rate.
+        """Count one request; returns what is left after it, or None if there is no rate.
 
         Raises ThrottledError with the whole seconds until the next may pass.
         """

@@ -59,7 +59,7 @@ class Token:
 
     @classmethod
     def of(cls, value: Value) -> "Token":
-        """A token as it is kept."""
+        """The token of a stored entry."""
         return cls(**{**value, "scopes": tuple(value["scopes"])})
 
     def expired(self, now: int) -> bool:
@@ -90,7 +90,7 @@ class Session:
 
     @classmethod
     def of(cls, kept: Entry, *, caller: str) -> "Session":
-        """A session as it is kept; the key itself is not."""
+        """The session of a stored entry, which does not contain its key."""
         value = kept.value
         return cls(kept.name[:_ID_LENGTH], value["name"], value["tenant"], caller, value["created"], value["expires"])
 
@@ -114,9 +114,9 @@ class Tokens:
         return self._key_values.is_remote
 
     def separate(self) -> None:
-        """Give tokens and sessions from before permissions were separated what `Admin.manage` meant then: see `separation`.
+        """Give older tokens and sessions the scopes that `Admin.manage` used to include: see `separation`.
 
-        Where that cannot be written now, it is done before the next token is created, or when the store is next opened.
+        If that cannot be written now, it is done before the next token is created, or when the store is next opened.
         """
         try:
             self._separate()
@@ -288,7 +288,7 @@ class Tokens:
 
 
 def digest(key: str) -> bytes:
-    """What is kept of a key. Keys are 320 random bits, so a fast hash is enough."""
+    """The hash of a key, which is stored in its place. Keys are 320 random bits, so a fast hash is enough."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 

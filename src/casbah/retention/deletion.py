@@ -94,17 +94,17 @@ class Retention:
         self._thread.start()
 
     def look(self, predicate: Predicate, tenant_id: TenantId) -> Found:
-        """What deleting would do: exact, and nothing is done."""
+        """The exact result that a deletion would have, without deleting anything."""
         exempt = self._store.tenant(tenant_id).count(p.both(predicate, ACTS))
         return replace(self._look(_without_acts(predicate), tenant_id), exempt=exempt)
 
     def delete(self, predicate: Predicate, tenant_id: TenantId, act: Act) -> Found:
-        """Delete what matches, is not held and is no act. `act` says who does so and what they asked for."""
+        """Delete what matches, except held activities and acts. `act` contains the caller and the request."""
         exempt = self._store.tenant(tenant_id).count(p.both(predicate, ACTS))
         return self._delete(_without_acts(predicate), tenant_id, act, exempt=exempt)
 
     def add(self, rule: Rule, tenant_id: TenantId) -> None:
-        """Keep a rule; nothing is deleted any more that it holds, once deletions of the tenant that are under way have ended.
+        """Save a rule, after waiting for the tenant's running deletions. From then on nothing that it holds is deleted.
 
         Raises LimitExceededError and ProtectedActsError.
         """
@@ -114,7 +114,7 @@ class Retention:
             self.rules.add(rule, tenant_id)
 
     def apply(self, tenant_id: TenantId, *, really: bool) -> list[Applied]:
-        """What the rules of a tenant delete now, and how long its acts are kept; `really` deletes it."""
+        """The result of applying a tenant's deletion rules now, and the retention of its acts; deletes only if `really`."""
         rules = [rule for rule in self.rules.all(tenant_id) if rule.action == DELETE]
         return [self._applied(rule, tenant_id, really=really) for rule in (*rules, *self._trail_rule(tenant_id))]
 
@@ -173,7 +173,7 @@ class Retention:
         return Found(matching, matching - free, free)
 
     def _delete(self, predicate: Predicate, tenant_id: TenantId, act: Act, *, exempt: int = 0) -> Found:
-        """Delete what is not held. The act of its beginning is on disk before anything is deleted."""
+        """Delete what is not held. The first act is on disk before anything is deleted, except on a full disk."""
         act = replace(act, whole=True)
         deletion = secrets.token_hex(8)
 
@@ -197,7 +197,7 @@ class Retention:
         return outcome
 
     def _alone(self, tenant_id: TenantId) -> threading.Lock:
-        """Held while something of a tenant is deleted, or a rule of it is added."""
+        """The lock held while activities of a tenant are deleted, or a rule is added to it."""
         return self._deleting.setdefault(tenant_id.name, threading.Lock())
 
     def _unheld(self, predicate: Predicate, tenant_id: TenantId) -> Predicate:
@@ -226,7 +226,7 @@ class Retention:
             self._guarded(partial(self.apply, TenantId(tenant), really=True), f"retention of tenant {tenant}")
 
     def _compact_slowly(self, tenant_id: TenantId) -> None:
-        """With pauses, so that concurrent inserts get the lock."""
+        """Compact with pauses, so that concurrent inserts get the lock."""
         while not self._closing.is_set() and self._store.tenant(tenant_id).compact():
             self._closing.wait(_PAUSE)
 
@@ -240,7 +240,7 @@ class Retention:
 
 
 def counts(result: Found) -> dict[str, int]:
-    """The counts by name, as answers and acts have them."""
+    """The counts by name, as in answers and acts."""
     return {"matching": result.matching, "held": result.held, "deleted": result.deleted, "exempt": result.exempt}
 
 
@@ -249,7 +249,7 @@ def _without_acts(predicate: Predicate) -> Predicate:
 
 
 def _names_acts(predicate: Predicate) -> bool:
-    """Whether the app of acts is asked for, alone or among others."""
+    """Whether a predicate names the app of acts, alone or among others."""
     match predicate:
         case p.All(parts) | p.Any(parts):
             return any(map(_names_acts, parts))

@@ -47,7 +47,7 @@ class Rules:
         return sorted(_rules(None if kept is None else kept.value), key=lambda rule: (rule.name, rule.id))
 
     def one(self, rule_id: str, tenant_id: TenantId) -> Rule:
-        """The rule of an id. Raises NoSuchRuleError."""
+        """The rule with that id. Raises NoSuchRuleError."""
         rule = next((rule for rule in self.all(tenant_id) if rule.id == rule_id), None)
         if rule is None:
             raise NoSuchRuleError
@@ -67,7 +67,7 @@ class Rules:
         change(self._key_values, _TRAIL, tenant_id.name, lambda _: {"days": days})
 
     def add(self, rule: Rule, tenant_id: TenantId) -> None:
-        """Keep a rule; it is on disk on return. Raises LimitExceededError."""
+        """Save a rule; it is on disk on return. Raises LimitExceededError."""
 
         def added(value: Value | None) -> Value:
             existing = _rules(value)

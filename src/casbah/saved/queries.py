@@ -18,8 +18,8 @@ from casbah.key_value import Entry, KeyValueStore, Value, change
 
 @dataclass(frozen=True, slots=True)
 class SavedQueryLimits:
-    """How many queries one owner may have in a tenant, and how many bytes of JSON; the tenant's shared ones together have
-    the same bound of bytes.
+    """The maximum number of queries per owner in a tenant, and their total size in bytes of JSON. The tenant's shared queries
+    together have the same size limit.
     """
 
     number: int
@@ -72,7 +72,7 @@ class Queries:
     def add(
         self, written: QueryDefinition, owner: Principal, tenant_id: TenantId, *, query_id: str | None = None
     ) -> SavedQuery:
-        """Keep a new query, under a new id if none is chosen. Raises LimitExceededError."""
+        """Save a new query, with a new id if none is passed. Raises LimitExceededError."""
         kept = SavedQuery(query_id or secrets.token_hex(8), owner.name, owner.id, written, self._clock())
         with self._adding:
             self._require_room(kept, tenant_id)
