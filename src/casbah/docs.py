@@ -332,8 +332,8 @@ curl -s -H "$auth" -X DELETE "$api/$id"
 
 `ETag` and `Repr-Digest` contain the file's SHA-256; `Range` fetches a part. An export is visible only to its creator. It contains the
 activities stored before it started. The server's memory use does not grow with its size. After a restart or crash, an unfinished
-export is written again. It is deleted after `CASBAH_EXPORT_KEEP`, and fails if it would leave less free disk space than
-`CASBAH_EXPORT_SPARE` ([settings.md](settings.md)).
+export is written again from the beginning. An export is deleted after `CASBAH_EXPORT_KEEP`, and fails if it would leave less free disk
+space than `CASBAH_EXPORT_SPARE` ([settings.md](settings.md)).
 
 ## Formats
 

@@ -1,7 +1,7 @@
 """The audit trail: what users and programs do in Casbah becomes activities of the tenant in which they do it.
 
 What changes something is on disk before it is answered. What only reads is noted and stored within a second, many acts in one
-commit: a commit for each would make reading as slow as writing, and a kill within that second costs what was read in it.
+commit: a commit for each would make reading as slow as writing, and a kill loses at most the acts of the last second.
 """
 
 import logging

@@ -26,7 +26,7 @@ _LISTS = "backups/"
 _FORMAT = 1
 
 Progress = Callable[[int, int], None]
-"""Called with how many of how many bytes are done."""
+"""Called with the bytes done and the bytes in total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def restore(place: BackupTarget, backup: Backup, into: Path, *, progress: Progre
         raise BackupError(f"{into} is not empty; restore into a new folder")
     make_folder(into, mode=0o700)
     done = 0
-    # The format's file last: without it, nobody takes the folder for a store.
+    # The format file last: without it, the folder does not count as a store.
     for held in sorted(backup.files, key=lambda held: held.path == "format.json"):
         file = into / _inside(held.path)
         make_folder(file.parent)

@@ -22,7 +22,7 @@ _AT_ONCE = 2_000
 _COMPARED = 500
 
 Told = Callable[[int], None]
-"""Called with how many activities more are done."""
+"""Called with the number of activities done since the last call."""
 
 
 @dataclass(frozen=True, slots=True)

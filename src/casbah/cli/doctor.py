@@ -55,7 +55,7 @@ def doctor(*, as_json: options.AsJson = False, store: options.Store = None) -> N
 
 
 def _checked(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
-    """The findings of a check; an exception is a finding too."""
+    """The findings of a check; an exception is a finding too, with the check's docstring as its label."""
     try:
         yield from check(settings)
     except (CasbahError, OSError, httpx.HTTPError) as error:
@@ -141,7 +141,7 @@ def _pushers(path: Path) -> list[str]:
 
 
 def _open_to(settings: Settings) -> Iterator[Finding]:
-    """The certificate, and whether other machines can reach the server without TLS."""
+    """Network."""
     if settings.tls_certificate is not None:
         checked(settings)
         yield Finding("certificate", "good", f"{settings.tls_certificate}")

@@ -1,4 +1,4 @@
-"""Records as the lines that MDCA's SIEM agent wrote, in its exact form: every key always, in its order (`records.md`)."""
+"""Records as lines in the exact format of MDCA's SIEM agent: every key, in its order (`records.md`)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
 """The columns of an export, one row each: name, type, and where a record has the value.
 
-Texts are in the source's own spelling, where filters compare what is lower-cased; `docs/export.md` follows from this table.
+Texts are spelled as in the source, whereas filters compare them in lower case. `docs/export.md` is generated from this table.
 """
 
 from collections.abc import Callable, Sequence

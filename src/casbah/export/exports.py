@@ -36,14 +36,14 @@ log = logging.getLogger("casbah.export")
 
 FOLDER = "exports"
 MOST_EXPORTS = 100
-"""Of one owner in one tenant."""
+"""Maximum number of exports of one owner in one tenant."""
 
 STATES = WAITING, RUNNING, READY, FAILED = ("waiting", "running", "ready", "failed")
 _CHECKED = Bounds(
     filters=1 << 31, values=1 << 31, characters=1 << 31
 )  # The request was checked when it was made; limits may be lower now.
 _SCAN_PAGE = 50_000
-"""Larger than a request's: what a page finds is read bit by bit, and fewer pages leave less in the store's cache."""
+"""Larger than a request's: the records of a page are read gradually, and fewer pages leave less in the store's cache."""
 
 _TOGETHER = 5_000
 
@@ -129,7 +129,7 @@ class Exports:
         threads: int,
     ) -> None:
         self._elsewhere = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
-        """Where they are written, if the folder cannot be written to; they are gone with the process then."""
+        """A temporary folder for exports if the store's is read-only; they are then lost when the process ends."""
 
         self._folder = (folder if self._elsewhere is None else Path(self._elsewhere.name)) / FOLDER
         self._store = store

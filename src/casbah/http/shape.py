@@ -101,7 +101,7 @@ _DELETION: dict[str, Schema] = {
 
 
 def bodies() -> dict[str, Schema]:
-    """Bodies of requests; `...Form` are those of forms, where every value is text and null cannot be said."""
+    """Bodies of requests; `...Form` are those of forms, where every value is text and there is no null."""
     filters = either(ref("Filters"), _BLANK, description=_FILTERS)
     form_filters = either(ref("Filters"), {"const": ""}, description=_FILTERS)
     return {
@@ -498,7 +498,7 @@ def _exactly(properties: dict[str, Schema], *, required: Iterable[str] = ()) -> 
 
 
 def _irreversible(properties: dict[str, Schema], *, required: Iterable[str] = ()) -> Schema:
-    """A body that cannot be undone: it has filters that are not empty, or says `everything`."""
+    """The body of an irreversible request: it has non-empty filters, or `everything`."""
     some = {"allOf": [ref("Filters")], "minProperties": 1, "description": f"{_FILTERS}; no condition may be empty"}
     no_filters: Schema = {"enum": [None, "", {}], "description": "As good as absent"}
     everything = {"const": True, "description": EVERYTHING.help}
@@ -552,7 +552,7 @@ def _feedback(text: Schema, flag: Schema, *, types: list[str]) -> Schema:
 
 
 def _activity() -> Schema:
-    """A record has these for certain; a source vouches for nothing else."""
+    """Every record has these keys; others depend on the source."""
     moment = {**ref("Whole"), "description": "ms since the epoch"}
     named = {"type": ["string", "integer"], "description": "Its id, as its source spelled it; opaque"}
     return {
@@ -743,7 +743,7 @@ def _token(more: dict[str, Schema] | None = None) -> Schema:
 
 
 def _interruptions() -> Schema:
-    """Bounded numbers, and their decimal strings; null and nothing are as good as absent."""
+    """Bounded numbers, and their decimal strings; null and empty count as absent."""
     item = {
         "type": "object",
         "properties": {

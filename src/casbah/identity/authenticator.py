@@ -1,4 +1,4 @@
-"""From the Authorization header to a Caller: `Token <key>`, `Bearer <key or JWT>`, and the local key of the command line."""
+"""Authentication by the Authorization header: `Token <key>`, `Bearer <key or JWT>`, and the local key of the command line."""
 
 import hmac
 import secrets

@@ -48,14 +48,14 @@ ALGORITHMS = {row.name: row for row in (
     Algorithm("EdDSA",   "OKP", "Ed25519", verifier="Ed25519"),  # Two names of one thing (RFC 9864, 2.2).
     Algorithm("Ed25519", "OKP", "Ed25519"),
 )}
-"""Asymmetric ones alone (RFC 7518, 3.1; RFC 8037; RFC 9864)."""
+"""Only asymmetric ones (RFC 7518, 3.1; RFC 8037; RFC 9864)."""
 
 _MEMBERS = {
     "RSA": ("n", "e"),
     "EC":  ("crv", "x", "y"),
     "OKP": ("crv", "x"),
 }
-"""The members that make a public key (RFC 7518, 6; RFC 8037, 2). Whatever else a key has, certificates say, is left unread."""
+"""The members that make a public key (RFC 7518, 6; RFC 8037, 2). Other members, such as certificates, are ignored."""
 # fmt: on
 
 _VERIFIERS = JWSRegistry(algorithms=[row.verifier or row.name for row in ALGORITHMS.values()])

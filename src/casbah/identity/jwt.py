@@ -130,7 +130,7 @@ def _exact(text: str) -> Decimal:
     """A number with a fraction or an exponent, with all of its digits."""
     try:
         return Decimal(text)
-    except InvalidOperation:  # Its exponent has more digits than any machine can count with.
+    except InvalidOperation:  # Its exponent is too large.
         raise ValueError("a number that is too large") from None
 
 

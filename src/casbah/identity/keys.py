@@ -29,7 +29,7 @@ PAUSE_MS = 60_000
 """Minimum time between fetches: strangers' tokens must not make us flood the issuer."""
 
 PAUSE_WITHOUT_KEYS_MS = 5_000
-"""The same while there are no keys at all; it is what the answer's Retry-After says."""
+"""The same while there are no keys at all; also the Retry-After of the response."""
 
 _MOST_BYTES = 1_048_576
 _SECONDS_A_STEP = 5.0
@@ -38,7 +38,7 @@ _SECONDS_FOR_ANOTHER = 2.0
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 Fetch = Callable[[], Sequence[SigningKey]]
-"""Gives the keys as they are now, or raises one of FAILURES."""
+"""Returns the current keys, or raises one of FAILURES."""
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
@@ -153,7 +153,7 @@ def fetched(url: str, *, form: Mapping[str, str] | None = None, credentials: tup
     """
     end = time.monotonic() + _SECONDS
     body = bytearray()
-    # A proxy has no way to this machine.
+    # A proxy cannot reach this machine's loopback address.
     proxied = urlsplit(url).hostname not in _THIS_MACHINE
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     with (

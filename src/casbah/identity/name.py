@@ -14,7 +14,7 @@ LOCAL, RETENTION, NAMELESS = "local", "retention", "nameless"
 
 _RESERVED = frozenset((LOCAL, RETENTION, NAMELESS, "casbah"))
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters that show nothing although they count as letters, marks or symbols (Unicode: Default_Ignorable_Code_Point),
+"""Invisible characters that count as letters, marks or symbols (Unicode: Default_Ignorable_Code_Point),
 and U+2800, the blank pattern of Braille."""
 
 

@@ -28,7 +28,7 @@ _GRANTING = ("scp", "scope", "roles")
 """Claims that hold scopes: `scp` and `roles` (`wire.md`, 2); `scope` is what RFC 9068, 2.2.3 calls it."""
 
 _NAMING = ("preferred_username", "upn", "email", "azp", "appid", "sub")
-"""What to call the caller, for display alone: a person first, else the application, else what never changes."""
+"""Claims for the caller's display name: a person first, else the application, else the stable `sub`."""
 
 _MOST_NAME = 256
 _MOST_SUBJECT = 255  # OpenID Connect Core 1.0, 2.
@@ -60,7 +60,7 @@ class Issuer:
             )
             self._check_signature(parsed)
         except InvalidTokenError as error:
-            # At level debug: anybody may send tokens, and no stranger shall fill the log.
+            # At level debug: anybody may send tokens, and strangers must not be able to fill the log.
             log.debug("a JWT was refused: %s", error.reason)
             raise
         return caller

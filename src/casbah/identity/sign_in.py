@@ -2,8 +2,8 @@
 
     browser --begin--> issuer --code--> finish --code, verifier--> issuer --access token--> Caller
 
-The browser is sent to the issuer with a state, which comes back with the code, and which the browser that began has in a
-cookie besides; the code is exchanged with a verifier that nobody knows but the servers here. The access token is verified like
+The browser is sent to the issuer with a state, which returns with the code and must match a cookie of the browser that
+started the sign-in. The code is exchanged with a verifier that only Casbah's servers know. The access token is verified like
 any bearer token, so it admits exactly the callers that it would admit in a header.
 """
 
@@ -106,7 +106,7 @@ class SignIn:
         A state is valid once. Raises InvalidTokenError or IssuerUnavailableError.
         """
         pending = self._taken(_digest(state).hex())
-        # An answer of another issuer must not be taken to this one (RFC 9207, 2.4).
+        # The code of another issuer must not be sent to this one (RFC 9207, 2.4).
         if iss is not None and iss != self._issuer.name:
             raise InvalidTokenError("the answer is another issuer's")
         return self._issuer.caller(self._exchanged(code, pending)), pending.then
@@ -120,7 +120,7 @@ class SignIn:
             "client_id": self._client,
             "code_verifier": pending.verifier,
         }
-        # RFC 6749, 2.3.1: both are encoded as forms are, and only then joined.
+        # RFC 6749, 2.3.1: both are form-encoded before they are joined.
         credentials = (quote_plus(self._client), quote_plus(self._secret)) if self._secret else None
         try:
             answer = json.loads(fetched(self._known().token, form=form, credentials=credentials))

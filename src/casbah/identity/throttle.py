@@ -1,4 +1,4 @@
-"""How often a tenant may ask: so many requests in any span of so many seconds. The clock is passed in."""
+"""Rate limit per tenant: a number of requests in any span of a number of seconds. The clock is passed in."""
 
 import math
 import threading
@@ -71,7 +71,7 @@ class Throttle:
             quota = Quota(rate, rate.requests - len(counts), _seconds_until(counts[0] + span, now))
             return {_SEEN: counts}
 
-        # Threads of one server wait for each other here, rather than undo each other's work there.
+        # Threads of one server wait for each other here, instead of failing compare-and-set in the key-value store.
         with self._counting[tenant]:
             change(self._key_values, _DRAWER, tenant, counted)
         return quota

@@ -2,8 +2,8 @@
 
 A session is created by signing in to the pages with a token. It has a key of its own and ends with the token at the latest.
 
-A key is found by its hash. That comparison takes longer the more of a hash is right, but nobody can choose a key by what
-its SHA-256 begins with and come closer to one that exists, so the time says nothing.
+A key is found by its hash. That comparison takes longer the more of a hash is right, but nobody can choose keys by the
+prefix of their SHA-256 and so approach an existing one: the time reveals nothing.
 """
 
 import hashlib
@@ -146,7 +146,7 @@ class Tokens:
             try:
                 self._key_values.put(TOKEN, _name(key), asdict(token))
                 self._require_free(token, now)  # Another server may have created one meanwhile; then neither is kept.
-            except BaseException:  # Nobody is given the key.
+            except BaseException:  # The key is not returned.
                 self._forget(_name(key), token)
                 raise
         return key, token

@@ -1,11 +1,11 @@
 """Deleting: by hand, and by rules that are applied every hour; never what is held, and never the trail of acts.
 
 Every deletion leaves two acts, whatever CASBAH_AUDIT says: one before it begins, with its filters, and one with its outcome.
-Acts have a retention of their own. What was deleted leaves the disk in the background, a little at a time.
+Acts have a retention of their own. Compaction removes deleted data from disk in the background, a little at a time.
 
-A hold counts for every deletion that begins after it was saved, on any server. In one process none is under way when it is
-saved: `Retention.add` waits for those of its tenant. On another server of a cluster one may be; it continues with the holds
-that it read when it began.
+A hold counts for every deletion that begins after it was saved, on any server. In one process no deletion is running when it
+is saved: `Retention.add` waits for those of its tenant. On another server of a cluster one may be running; it continues with
+the holds that it read when it began.
 """
 
 import logging
