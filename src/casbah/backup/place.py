@@ -23,7 +23,7 @@ class BackupTarget(Protocol):
         ...
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The content in chunks. Raises BackupError if there is none."""
+        """The content in chunks. Raises BackupError if nothing is stored under the key."""
         ...
 
     def keys(self, beginning: str) -> list[str]:

@@ -36,8 +36,8 @@ async def record_in_trail(  # noqa: PLR0913  one per part of a trail entry
 ) -> None:
     """Add an answered request to the trail if it changed something or was forbidden; reads only if the trail wants them.
 
-    Requests that failed otherwise had no effect. An act that cannot be stored is logged in full, because it has happened.
-    Requests marked `recorded` are in the trail already.
+    Requests that failed otherwise count as having had no effect and are not recorded. An act that cannot be stored is
+    logged in full, because it has happened. Requests marked `recorded` are in the trail already.
     """
     if getattr(request.state, "recorded", False):
         return
