@@ -46,7 +46,7 @@ def copy(
     """Copy all activities and their feedback from one store to another: folder to cluster, or back.
 
     Resumes where it was interrupted; when run again, it copies what is new. Existing activities are not changed.
-    Exits with 1 if a record was refused or differs afterwards. Servers of a cluster may keep running; stop a folder's server first.
+    Exits with 1 if a record was refused or differs. Servers of a cluster may keep running; stop the server of a folder first.
     Without --tenant it also copies tokens, IP ranges, retention rules and saved queries; existing ones are not changed.
 
     Example: casbah copy --from ~/.local/share/casbah --to opensearch+https://casbah@search.example:9200/casbah
