@@ -16,6 +16,8 @@ from casbah.ingest.contract import UnusableEventError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
+_WHITESPACE = b" \t\r\n"
+"""JSON's (RFC 8259, 2). Python counts more bytes as whitespace, such as a form feed."""
 _MOST_DIGITS = 18
 _MOST_DISCARDED = 67_108_864
 _FORM = "application/x-www-form-urlencoded"
@@ -143,7 +145,7 @@ def _object(text: bytes, where: str) -> dict[str, Any]:
 
 
 def _trimmed(body: bytes) -> bytes:
-    return body.removeprefix(_BYTE_ORDER_MARK).strip()
+    return body.removeprefix(_BYTE_ORDER_MARK).strip(_WHITESPACE)
 
 
 def _is_json(body: bytes) -> bool:
