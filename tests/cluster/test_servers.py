@@ -85,7 +85,7 @@ def test_ranges_queries_and_rules_are_everybody_s(place: Place, tmp_path: Path) 
     with houses(place, tmp_path) as (one, two):
         here, there = Asker(one.app, one.local_key), Asker(two.app, two.local_key)
         assert there("POST", RANGES, body()).json["total"] == 0
-        told = there("POST", INGEST, json.dumps(records(1, deadline=NOW)[0]).encode())
+        told = there("POST", INGEST, json.dumps(records(1, until=NOW)[0]).encode())
         assert told.json["stored"] == 1
         assert here("POST", f"{RANGES}create_rule/", body(**drawn)).status == 200
         assert here("POST", QUERIES, body(name="mine", filters={}, shared=True)).status == 201
@@ -94,7 +94,7 @@ def test_ranges_queries_and_rules_are_everybody_s(place: Place, tmp_path: Path) 
         assert "mine" in [each["name"] for each in there("GET", QUERIES).json["data"]]
         assert [each["name"] for each in there("GET", RULES).json["data"]] == ["case"]
         # What the other server drew counts for what is stored here from now on.
-        later = {**records(1, deadline=NOW + 1)[0], "_id": "later", "device": {"clientIP": "198.51.100.7"}}
+        later = {**records(1, until=NOW + 1)[0], "_id": "later", "device": {"clientIP": "198.51.100.7"}}
         there("POST", INGEST, json.dumps(later).encode())
         asked = body(filters={"ip.category": {"eq": [1]}})
         assert [each["_id"] for each in here("POST", LIST, asked).json["data"]] == ["later"]
@@ -168,7 +168,7 @@ def client(number: int, key: str, balancer: Balancer, said: Counter[str], stored
             while not (balancer.ready or balancer.done.is_set()):
                 time.sleep(0.02)
             name = f"roll-{number}-{at}"
-            made = {**records(1, deadline=NOW)[0], "_id": name, "uid": name}
+            made = {**records(1, until=NOW)[0], "_id": name, "uid": name}
             try:
                 url = balancer.ready[(number + at) % len(balancer.ready)]
                 if at % 3:
