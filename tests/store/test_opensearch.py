@@ -17,7 +17,7 @@ from casbah.errors import BadSettingError, ClusterUnreachableError
 from casbah.store.opensearch import bulk
 from casbah.store.opensearch.cluster import Cluster, ClusterRefusedError, Names
 from casbah.store.opensearch.document import key
-from casbah.store.opensearch.lease import Lease
+from casbah.store.opensearch.lease import Lease, LeaseState
 from casbah.store.opensearch.render import escape, render
 from casbah.store.opensearch.templates import CHUNK, make, pieces
 
@@ -172,3 +172,8 @@ def test_writes_that_stay_rejected_are_given_up(monkeypatch: pytest.MonkeyPatch)
     busy = _Refusing()
     with pytest.raises(ClusterUnreachableError):
         bulk.write(cast("Cluster", busy), [bulk.Write("create", "index", "key", b"{}")], cast("Lease", busy))
+
+
+def test_the_keys_of_a_tenants_document_are_those_that_clusters_have_stored() -> None:
+    """Another name would need a migration: every server reads the documents of the ones before it."""
+    assert LeaseState.__slots__ == ("last", "settled", "moment", "taken", "holder", "erasing", "forgetting")

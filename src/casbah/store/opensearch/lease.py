@@ -43,7 +43,7 @@ class LeaseState:
     settled: int = 0
     moment: int = 0
     taken: int = 0
-    lease_holder: str = ""
+    holder: str = ""
     erasing: Sequence[str] = field(default_factory=list)
     forgetting: bool = False
 
@@ -160,11 +160,11 @@ class Leases:
                 raise StoreClosedError
             since = time.monotonic()
             state, version = self._stored(tenant_id) or (LeaseState(), None)
-            if state.lease_holder and watched.unchanged_seconds(version) > LEASE:
+            if state.holder and watched.unchanged_seconds(version) > LEASE:
                 self._take_over(tenant_id, state)
-                state = replace(state, lease_holder="")
-            if not state.lease_holder:
-                acquired = replace(state, lease_holder=name, last=state.last + numbers)
+                state = replace(state, holder="")
+            if not state.holder:
+                acquired = replace(state, holder=name, last=state.last + numbers)
                 with suppress(ChangedError):
                     held = self.write(tenant_id, acquired, version, seconds=LEASE / 2)
                     return Lease(self, tenant_id, state=acquired, first=state.last + 1, version=held, since=since)
@@ -176,7 +176,7 @@ class Leases:
         _log.warning(
             "tenant %s: server %s died while writing; this server takes over",
             tenant_id.name,
-            state.lease_holder,
+            state.holder,
         )
         self._cluster.refresh(self._cluster.names.all_of(tenant_id))
 
@@ -207,4 +207,4 @@ class _WatchedVersions:
 
 def _end(lease: Lease) -> None:
     """Advance the high-water mark to the last assigned number, and release the lease."""
-    lease.keep(replace(lease.state, settled=lease.state.last, lease_holder=""))
+    lease.keep(replace(lease.state, settled=lease.state.last, holder=""))
