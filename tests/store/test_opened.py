@@ -93,6 +93,35 @@ def test_requests_of_a_slow_tenant_keep_no_threads_from_others(folder, slow) -> 
         assert len(begun) == 1
 
 
+TOKENS = b"/api/ext/v1/tokens"
+ASKED = [
+    pytest.param("POST", LIST, b"{}", id="a list"),
+    pytest.param("POST", INGEST, json.dumps(record(3)).encode(), id="a small ingest"),
+    pytest.param("GET", LIST + b"activity-1/", b"", id="one activity"),
+    pytest.param("GET", b"/api/ext/v1/activities/activity-1/feedback", b"", id="feedback"),
+    pytest.param("POST", TOKENS, b'{"name": "x"}', id="an act that is refused"),
+]
+
+
+@pytest.mark.parametrize("method, path, body", ASKED)
+def test_no_tenant_is_opened_on_the_event_loop(folder, monkeypatch, method: str, path: bytes, body: bytes) -> None:
+    """Not even one that could not be opened before, and is tried again."""
+    threads = []
+
+    def opening(*_):
+        threads.append(threading.current_thread())
+        raise OSError("not now")
+
+    with compose.build(settings.read({}, store=str(folder)), clock=lambda: NOW) as house:
+        key, _ = house.services.tokens.create(
+            "reader", tenant=SLOW.name, scopes=["Investigation.manage", "Ingest.write"]
+        )
+        monkeypatch.setattr(store_module, "EmbeddedTenant", opening)
+        asyncio.run(send(house.app, method, path, [(b"authorization", f"Token {key}".encode())], (body,)))
+    assert threads
+    assert threading.main_thread() not in threads
+
+
 def test_an_error_of_opening_goes_to_all_who_wait_and_is_not_kept() -> None:
     tries, release = [], threading.Event()
 

@@ -1,7 +1,6 @@
 """The Activities API: list, scan, fetch, feedback, count, metadata (`wire.md`, sections 1, 4, 5 and 8)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -56,7 +55,7 @@ async def count_activities(context: RequestContext) -> Response:
 
 async def fetch_activity(context: RequestContext) -> Response:
     """One activity: the bare record. A request body is ignored (`wire.md`, 1)."""
-    record = await context.quick(context.tenant.fetch, context.path["pk"])
+    record = await context.quick(lambda: context.tenant.fetch(context.path["pk"]))
     if record is None or not await _is_settled(context, context.path["pk"]):
         raise ActivityNotFoundError
     return Response(record, media_type="application/json")
@@ -73,15 +72,15 @@ async def give_feedback(context: RequestContext) -> Response:
         raise LimitExceededError(
             f"feedback: at most {longest} characters as JSON, got {length} (setting CASBAH_MAX_FEEDBACK_LENGTH)"
         )
-    if not await context.quick(partial(context.tenant.add_feedback, most=most), activity_id, entry):
+    if not await context.quick(lambda: context.tenant.add_feedback(activity_id, entry, most=most)):
         raise LimitExceededError(f"feedback: at most {most} entries for one activity (setting CASBAH_MAX_FEEDBACK)")
-    record = await context.quick(context.tenant.fetch, activity_id)
+    record = await context.quick(lambda: context.tenant.fetch(activity_id))
     return Response(_page([record or b""], more=False, total=1), media_type="application/json")
 
 
 async def list_feedback(context: RequestContext) -> Response:
     """The feedback on one activity, oldest first."""
-    entries = await context.quick(context.tenant.feedback, context.path["pk"])
+    entries = await context.quick(lambda: context.tenant.feedback(context.path["pk"]))
     data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
@@ -106,7 +105,7 @@ async def _is_settled(context: RequestContext, activity_id: str) -> bool:
     if settled is None:
         return True
     this = p.both(p.Terms(FIELDS["id"], (activity_id,)), settled)
-    return await context.quick(context.tenant.count, this) > 0
+    return await context.quick(lambda: context.tenant.count(this)) > 0
 
 
 def _find_page(query: Query, context: RequestContext, deadline: Deadline) -> Page:

@@ -48,7 +48,10 @@ async def record_in_trail(  # noqa: PLR0913  one per part of a trail entry
     if not changes:
         services.trail.note(act, caller.tenant_id)
         return
+    opening = services.store.opening(caller.tenant_id)
     try:
+        if opening is not None:  # Such as after a refusal, for which nobody had to wait.
+            await asyncio.wrap_future(opening)
         await asyncio.wrap_future(services.trail.keep(act, caller.tenant_id))
     except (CasbahError, OSError, ValueError) as error:
         services.trail.lost(act, error)

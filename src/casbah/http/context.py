@@ -100,7 +100,9 @@ class RequestContext:
 
     @property
     def tenant(self) -> Tenant:
-        """The caller's activities. Returns at once in a handler, which runs once they are open (see `opened`)."""
+        """The caller's activities. They are open in a handler (see `opened`); if that failed, this tries again, so call it in a
+        thread.
+        """
         return self.services.store.tenant(self.tenant_id)
 
     @property
@@ -164,6 +166,7 @@ class RequestContext:
 
 
 async def opened(store: Store, tenant_id: TenantId) -> None:
+    """Wait without a thread until a tenant is open. An error is raised by the call that needs the tenant."""
     opening = store.opening(tenant_id)
     if opening is not None:
         await asyncio.wait([asyncio.wrap_future(opening)])

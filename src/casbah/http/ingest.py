@@ -168,12 +168,16 @@ def _storing(context: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]
 async def _store_small(
     context: RequestContext, body: bytes, source: str | None, encodings: str
 ) -> dict[str, Any] | None:
-    """Store a small body's events. None if it is large after decompression, or is not plain lines of JSON."""
+    """Store a small body's events. None if it is large after decompression, is not plain lines of JSON, or the tenant is not
+    open, so that a thread must open it.
+    """
     try:
         text = _plain(body, encodings, limit=min(_SMALL, context.services.settings.max_ingest_body))
     except BodyTooLargeError:
         return None
     if not _is_lines_of_json(text):  # Recovering from errors takes too long for the event loop.
+        return None
+    if context.services.store.opening(context.tenant_id) is not None:
         return None
     book = context.services.ranges
     ranges = await context.brief(book, book.ranges, context.tenant_id)
