@@ -25,13 +25,13 @@ def code(text: str) -> str | None:
 @cache
 def names() -> Mapping[str, str]:
     """The name of every country by alpha-2 code."""
-    return {short: known[0] for short, _, known in rows()}
+    return {short: known[0] for short, _, known in ROWS}
 
 
 @cache
 def _codes() -> Mapping[str, str]:
     codes = dict(_ALSO)
-    for short, long, _ in rows():
+    for short, long, _ in ROWS:
         codes |= {short: short, long: short}
     return codes
 
@@ -40,15 +40,14 @@ def _codes() -> Mapping[str, str]:
 def _names() -> Mapping[str, str]:
     """Codes by plain name. `Korea, Republic of` is also listed as Republic of Korea."""
     codes: dict[str, str] = {}
-    for short, _, names in rows():
+    for short, _, names in ROWS:
         for name in names:
             first, _, last = name.partition(", ")
             codes[_plain(name)] = codes[_plain(f"{last} {first}")] = short
     return codes
 
 
-def rows() -> Iterator[tuple[str, str, list[str]]]:
-    """Alpha-2 code, alpha-3 code and names of every country, from `iso3166.txt`."""
+def _read() -> Iterator[tuple[str, str, list[str]]]:
     for line in (files("casbah.ingest.enrich") / "iso3166.txt").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             short, long, names = line.split(maxsplit=2)
@@ -61,3 +60,7 @@ def _plain(name: str) -> str:
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     words = ("saint" if word == "st" else word for word in _WORD.findall(bare))
     return " ".join(word for word in words if word not in {"the", "and"})
+
+
+ROWS = tuple(_read())
+"""Alpha-2 code, alpha-3 code and names of every country. Read at import, so that no request waits for the file."""
