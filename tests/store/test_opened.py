@@ -133,20 +133,18 @@ def test_an_error_of_opening_goes_to_all_who_wait_and_is_not_kept() -> None:
         return name
 
     opened = LazyRegistry(opening)
-    first = [opened.soon("one") for _ in range(3)]
+    first = [opened.opening("one") for _ in range(3)]
     release.set()
     for each in first:
         with pytest.raises(OSError, match="not now"):
             each.result()
     assert opened.get("one") == "one"
-    assert opened.present("one") == "one"
-    assert opened.soon("one").result() == "one"
+    assert opened.opening("one") is None
     assert tries == ["one", "one"]
     assert opened.close() == ["one"]
     assert opened.close() is None
-    for call in (opened.get, opened.soon, opened.present):
-        with pytest.raises(StoreClosedError):
-            call("one")
+    with pytest.raises(StoreClosedError):
+        opened.get("one")
 
 
 def test_closing_waits_for_what_is_being_opened(folder, slow) -> None:

@@ -16,7 +16,7 @@ from casbah.errors import ActivityNotFoundError
 from casbah.ingest import jsontext
 from casbah.ingest.stored import new_activity_of
 from casbah.key_value import KeyValueStore
-from casbah.store.contract import Change, Store
+from casbah.store.contract import Change, Reader, Store
 
 _AT_ONCE = 2_000
 _COMPARED = 500
@@ -45,26 +45,23 @@ class CopyReport:
 
 def copied(source: Store, target: Store, tenant_id: TenantId, *, after: int = 0) -> Iterator[tuple[int, CopyReport]]:
     """Copy a tenant's activities in batches. Yields the sequence number up to which all are copied, and the batch's report."""
-    for reached, changes in _changes(source, tenant_id, after=after):
-        new_activities = [new_activity_of(change.record) for change in changes]
-        done = target.tenant(tenant_id).insert(new_activities)
+    writer = target.tenant(tenant_id)
+    for reached, changes in _changes(source.tenant(tenant_id), after=after):
+        done = writer.insert([new_activity_of(change.record) for change in changes])
         yield reached, CopyReport(done.stored, done.duplicates, len(done.refused))
 
 
 def commented(source: Store, target: Store, tenant_id: TenantId) -> CopyReport:
     """Copy feedback that the target lacks."""
-    brought = 0
-    for activity_id in source.tenant(tenant_id).ids_with_feedback():
+    original, copy, brought = source.tenant(tenant_id), target.tenant(tenant_id), 0
+    for activity_id in original.ids_with_feedback():
         try:
-            known, entries = (
-                set(target.tenant(tenant_id).feedback(activity_id)),
-                source.tenant(tenant_id).feedback(activity_id),
-            )
+            known, entries = set(copy.feedback(activity_id)), original.feedback(activity_id)
         except ActivityNotFoundError:  # It was deleted since, or refused, which is reported.
             continue
         for entry in entries:
             if entry not in known:
-                target.tenant(tenant_id).add_feedback(activity_id, entry)
+                copy.add_feedback(activity_id, entry)
                 brought += 1
     return CopyReport(feedback=brought)
 
@@ -76,31 +73,32 @@ def copied_shelf(source: KeyValueStore, target: KeyValueStore) -> int:
 
 def differing(source: Store, target: Store, tenant_id: TenantId, *, progress: Told) -> Iterator[str]:
     """The ids of the source's activities that the target does not have byte for byte."""
-    for _, changes in _changes(source, tenant_id, after=0):
+    copy = target.tenant(tenant_id)
+    for _, changes in _changes(source.tenant(tenant_id), after=0):
         for start in range(0, len(changes), _COMPARED):
             part = changes[start : start + _COMPARED]
             wanted = {_id_of(change.record): change.record for change in part}
-            present = {_id_of(record): record for record in _records(target, tuple(wanted), tenant_id)}
+            present = {_id_of(record): record for record in _records(copy, tuple(wanted))}
             for name, record in wanted.items():
-                if present.get(name) != record and target.tenant(tenant_id).fetch(name) != record:
+                if present.get(name) != record and copy.fetch(name) != record:
                     yield name
             progress(len(part))
 
 
-def _changes(source: Store, tenant_id: TenantId, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:
+def _changes(reader: Reader, *, after: int) -> Iterator[tuple[int, Sequence[Change]]]:
     while True:
-        page = source.tenant(tenant_id).changes(p.Everything(), after=after, limit=_AT_ONCE)
+        page = reader.changes(p.Everything(), after=after, limit=_AT_ONCE)
         if page.reached == after:
             return
         after = page.reached
         yield after, page.changes
 
 
-def _records(target: Store, names: tuple[str, ...], tenant_id: TenantId) -> Iterator[bytes]:
+def _records(reader: Reader, names: tuple[str, ...]) -> Iterator[bytes]:
     """The records with these ids, except ids too long for the field."""
     among = p.Terms(FIELDS["id"], names)
     query = Query(among, FIELDS["date"], descending=True, skip=0, limit=5_000, scan=True, now=0)
-    return target.tenant(tenant_id).scan(query).records
+    return reader.scan(query).records
 
 
 def _id_of(record: bytes) -> str:

@@ -103,13 +103,10 @@ def _replay_newest(context: RequestContext, skip: int, source: str | None) -> di
 
 
 def _replay_named(context: RequestContext, ids: list[str], source: str | None) -> dict[str, Any]:
-    known = context.services.rejects.named(list(dict.fromkeys(ids)), context.tenant_id)
+    ids = list(dict.fromkeys(ids))
+    known = context.services.rejects.named(ids, context.tenant_id)
     result = _replayed(context, list(known.values()), source)
-    unknown = [
-        {"id": item_id, "reason": "no refused event has this id"}
-        for item_id in dict.fromkeys(ids)
-        if item_id not in known
-    ]
+    unknown = [{"id": item_id, "reason": "no refused event has this id"} for item_id in ids if item_id not in known]
     return {**result, "refused": [*unknown, *result["refused"]], "remaining": 0}
 
 

@@ -168,8 +168,8 @@ class Retention:
         return self._counted(predicate, self._unheld(predicate, tenant_id), tenant_id)
 
     def _counted(self, predicate: Predicate, unheld: Predicate, tenant_id: TenantId) -> Found:
-        matching = self._store.tenant(tenant_id).count(predicate)
-        free = self._store.tenant(tenant_id).count(unheld)
+        reader = self._store.tenant(tenant_id)
+        matching, free = reader.count(predicate), reader.count(unheld)
         return Found(matching, matching - free, free)
 
     def _delete(self, predicate: Predicate, tenant_id: TenantId, act: Act, *, exempt: int = 0) -> Found:

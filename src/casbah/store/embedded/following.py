@@ -39,10 +39,10 @@ class Followed:
 
 
 class Owner(Protocol):
-    """What one who follows needs of the store's owner; an `EmbeddedStore` is one."""
+    """What a replica needs of the owner, which is an `EmbeddedStore`."""
 
     def state(self, tenant: str, /) -> State:
-        """How a tenant's periods stand."""
+        """The state of a tenant's partitions."""
 
     def tenant(self, tenant_id: TenantId, /) -> "OwnerTenant":
         """A tenant's activities, to insert into."""

@@ -27,16 +27,11 @@ class LazyRegistry(Generic[Item]):
         self._pool = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="casbah-open")
         self._closed = False
 
-    def present(self, name: str) -> Item | None:
-        """The item if it is open, else None."""
-        with self._lock:
-            self._check()
-            return self._items.get(name)
-
     def get(self, name: str) -> Item:
         """The item. Opens it, or waits for a thread that is opening it."""
         with self._lock:
-            self._check()
+            if self._closed:
+                raise StoreClosedError
             if name in self._items:
                 return self._items[name]
             future, ours = self._future(name)
@@ -49,16 +44,11 @@ class LazyRegistry(Generic[Item]):
         the later call for the item reports).
         """
         with self._lock:
-            return None if self._closed or name in self._items else self._opened_by_pool(name)
-
-    def soon(self, name: str) -> Future[Item]:
-        """The item, opened in the background if it is not open."""
-        with self._lock:
-            self._check()
-            if name not in self._items:
-                return self._opened_by_pool(name)
-            future = Future[Item]()
-            future.set_result(self._items[name])
+            if self._closed or name in self._items:
+                return None
+            future, ours = self._future(name)
+            if ours:
+                self._pool.submit(self._open, name, future)
             return future
 
     def all(self) -> list[Item]:
@@ -76,12 +66,6 @@ class LazyRegistry(Generic[Item]):
         self._pool.shutdown()
         wait(pending)
         return self.all()
-
-    def _opened_by_pool(self, name: str) -> Future[Item]:
-        future, ours = self._future(name)
-        if ours:
-            self._pool.submit(self._open, name, future)
-        return future
 
     def _future(self, name: str) -> tuple[Future[Item], bool]:
         """The item's pending future, and whether it is new, in which case the caller must open the item."""
@@ -103,7 +87,3 @@ class LazyRegistry(Generic[Item]):
                 self._items[name] = item
                 del self._pending[name]
             future.set_result(item)
-
-    def _check(self) -> None:
-        if self._closed:
-            raise StoreClosedError

@@ -47,6 +47,11 @@ class LeaseState:
     erasing: Sequence[str] = field(default_factory=list)
     forgetting: bool = False
 
+    @property
+    def needs_compaction(self) -> bool:
+        """Whether something deleted is left, on disk or in the feedback."""
+        return bool(self.erasing) or self.forgetting
+
 
 @dataclass(frozen=True, slots=True)
 class _Version:

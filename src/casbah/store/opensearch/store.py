@@ -55,7 +55,7 @@ class OpenSearchStore:
         return self._shared.leases.tenants()
 
     def tenants_to_compact(self) -> Sequence[str]:
-        return [name for name in self.tenants() if self.tenant(TenantId(name)).needs_compaction]
+        return [name for name in self.tenants() if self._shared.leases.state(TenantId(name)).needs_compaction]
 
     def unwritable(self) -> None:
         """See `Store.unwritable`. A cluster that is full says so itself, to each request."""

@@ -83,12 +83,6 @@ class OpenSearchTenant(Search):
     def compact(self) -> bool:
         return self._compaction.compact()
 
-    @property
-    def needs_compaction(self) -> bool:
-        """Whether `compact` has something to do."""
-        state = self._leases.state(self._tenant_id)
-        return bool(state.erasing) or state.forgetting
-
     def _require_activity(self, activity_id: str) -> None:
         if self.fetch(activity_id) is None:
             raise ActivityNotFoundError
