@@ -1,7 +1,9 @@
 """Exports from begin to file: complete, whole, one's own, and there again after a stop."""
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import threading
 import time
@@ -191,6 +193,39 @@ def test_it_goes_once_it_has_been_there_for_long_enough(opener: Opener) -> None:
     now[0] += 1
     assert house.services.exports.all(ADA, TENANT) == []
     assert not file.parent.exists()
+
+
+def test_an_export_that_the_disk_keeps_is_not_forgotten(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [1_760_000_000_000]
+    house = opener(lambda: now[0], export_keep="1d")
+    export = ended(house, begun(house))
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path), missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(OSError, match="Read-only"):
+            house.services.exports.remove(export.id, ADA, TENANT)
+        now[0] += 86_400_001
+        assert house.services.exports.all(ADA, TENANT) == [export]
+        assert "cannot be deleted" in caplog.text
+    assert house.services.exports.all(ADA, TENANT) == []
+
+
+def test_a_state_that_the_disk_refuses_is_not_reported(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = opener()
+    write_file = exports.write_file
+
+    def refuse(path: Path, content: bytes) -> None:
+        if b'"ready"' in content:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        write_file(path, content)
+
+    monkeypatch.setattr(exports, "write_file", refuse)
+    assert ended(house, begun(house)).state == FAILED
 
 
 def test_only_so_many_are_kept(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,7 @@ class Exports:
             if sum(stored.export.owner_id == owner.id for stored in self._own(owner, tenant_id)) >= MOST_EXPORTS:
                 raise LimitExceededError(f"there are {MOST_EXPORTS} exports already; delete some first")
             make_folder(kept.folder)
-            _save(kept)
+            _save(kept.folder, export)
             self._kept[export.id] = kept
         self._pool.submit(self._write, kept)
         return export
@@ -184,11 +184,11 @@ class Exports:
         return kept.file
 
     def remove(self, export_id: str, owner: Principal, tenant_id: TenantId) -> None:
-        """Stop an export if it is running, and delete its files. Raises NoSuchExportError."""
-        kept = self._one(export_id, owner, tenant_id)
-        with self._lock:
-            self._kept.pop(export_id, None)
-        self._drop(kept)
+        """Stop an export if it is running, and delete its files.
+
+        Raises NoSuchExportError, and OSError if the disk refuses; the export then remains.
+        """
+        self._drop(self._one(export_id, owner, tenant_id))
 
     def close(self) -> None:
         """Stop running exports; they restart when the store is next opened."""
@@ -236,18 +236,23 @@ class Exports:
                 for stored in self._kept.values()
                 if stored.export.ended is not None and stored.export.ended < before
             ]
-            for kept in old:
-                del self._kept[kept.export.id]
         for kept in old:
-            self._drop(kept)
+            try:
+                self._drop(kept)
+            except OSError as error:  # It is tried again at the next request.
+                log.warning("the expired export %s cannot be deleted: %s", kept.export.id, error)
 
     def _drop(self, kept: _StoredExport) -> None:
         with self._lock:  # A state change holds the lock, and would write the state file again.
+            if self._kept.get(kept.export.id) is not kept:
+                return
+            # The state file goes first: a partial deletion then leaves nothing that would be restarted. The export is
+            # forgotten last: one that the disk keeps must not be missing until the next start.
+            with suppress(FileNotFoundError):
+                (kept.folder / _STATE).unlink()
+                sync_folder(kept.folder)
             kept.stop.set()
-        # The state file goes first: a partial deletion then leaves nothing that would be restarted.
-        with suppress(FileNotFoundError):
-            (kept.folder / _STATE).unlink()
-            sync_folder(kept.folder)
+            del self._kept[kept.export.id]
         shutil.rmtree(kept.folder, ignore_errors=True)
 
     def _write(self, kept: _StoredExport) -> None:
@@ -263,17 +268,22 @@ class Exports:
 
     def _failed(self, kept: _StoredExport, error: Exception) -> None:
         log.warning("export %s failed: %s", kept.export.id, error, exc_info=bug(error))
-        with suppress(OSError, _StoppedError):
-            (kept.folder / _DRAFT).unlink(missing_ok=True)
-            self._turn(kept, state=FAILED, error=_public_message(error), ended=self._clock())
+        failed: dict[str, Any] = {"state": FAILED, "error": _public_message(error), "ended": self._clock()}
+        with suppress(_StoppedError):
+            try:
+                (kept.folder / _DRAFT).unlink(missing_ok=True)
+                self._turn(kept, **failed)
+            except OSError:  # The owner is told all the same; the next start writes the export again.
+                kept.export = replace(kept.export, **failed)
 
     def _turn(self, kept: _StoredExport, **changed: Any) -> None:
-        """Update an export's state, unless it was deleted meanwhile."""
+        """Update an export's state, on disk and then in memory, unless it was deleted meanwhile."""
         with self._lock:
             if kept.stop.is_set():
                 raise _StoppedError
-            kept.export = replace(kept.export, **changed)
-            _save(kept)
+            export = replace(kept.export, **changed)
+            _save(kept.folder, export)
+            kept.export = export
 
     def _written(self, kept: _StoredExport) -> str:
         """Write the file; returns its SHA-256 in hexadecimal."""
@@ -356,10 +366,10 @@ def _is_own(export: Export, owner: Principal, tenant_id: TenantId) -> bool:
 _STATE, _DRAFT = "export.json", "draft"
 
 
-def _save(kept: _StoredExport) -> None:
-    saved = asdict(kept.export)
+def _save(folder: Path, export: Export) -> None:
+    saved = asdict(export)
     saved["asked"] = saved.pop("requested")
-    write_file(kept.folder / _STATE, json.dumps(saved).encode())
+    write_file(folder / _STATE, json.dumps(saved).encode())
 
 
 def _export(saved: dict[str, Any]) -> Export:
