@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import certificates
 from cluster import nodes as cluster_nodes
 
 WORK = Path(f"/var/tmp/casbah-cluster-{os.getuid()}")
@@ -26,6 +27,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (specifications and real audit logs) beside the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    """The paths of a certificate that signs itself and of its key."""
+    return certificates.make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="session")

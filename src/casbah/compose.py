@@ -4,10 +4,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
-from typing import Any, NoReturn, cast
+from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -16,15 +16,15 @@ from casbah.backup.snapshots import Snapshots
 from casbah.connectors import connectors
 from casbah.export.exports import Exports
 from casbah.fsync import read_only
-from casbah.http.app import apart, application
-from casbah.http.context import Services
+from casbah.http.app import application
+from casbah.http.context import Services, WriterServices
 from casbah.http.emulation import Emulation
 from casbah.http.metrics import Metrics
 from casbah.http.pools import WorkerPools
 from casbah.http.proxies import Proxies
 from casbah.identity import oidc
 from casbah.identity.authenticator import Authenticator, new_local_key
-from casbah.identity.failed_sign_ins import FailedSignIns
+from casbah.identity.failed_sign_ins import CountedElsewhere, FailedSignIns, Failures
 from casbah.identity.legacy_owners import LegacyOwners
 from casbah.identity.oidc import Issuer
 from casbah.identity.sign_in import SignIn
@@ -53,9 +53,9 @@ from casbah.retention.rules import Rules
 from casbah.saved.queries import Queries, SavedQueryLimits
 from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
-from casbah.shared import SharedFlag
-from casbah.store.contract import Finding, Store
-from casbah.store.embedded.following import Followed, FollowingStore, Owner
+from casbah.shared import SharedCount, SharedFlag
+from casbah.store.contract import Finding, ReplicaStore, Store
+from casbah.store.embedded.replica import EmbeddedReplica, Owner
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.format import FILE as FORMAT_FILE
 from casbah.store.opensearch import health
@@ -65,43 +65,49 @@ from casbah.store.opensearch.store import OpenSearchStore
 from casbah.traces import traces
 from casbah.ui.site import site
 
-_WRITER_ONLY = ("sign_in", "queries", "exports", "retention", "snapshots")
-"""`Services` that only the writer process has."""
-
 
 def wall_clock() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
+def _no_state(_: str) -> Any:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A running application. `local_key` authenticates the owner of the data directory.
-
-    `apart(method, target)` tells whether a replica can answer a request. Replicas are opened with `followed`, and call
-    `owner` for what only the writer can do. Both are None with a cluster.
-    """
+    """A running application. `local_key` authenticates the owner of the data directory."""
 
     services: Services
     app: ASGIApp
     local_key: str
-    apart: Callable[[str, bytes], bool]
-    followed: Followed | None = None
-    owner: Owner | None = None
     keep_up: Callable[[], None] = lambda: None
-    """On a replica: refresh the view of the store even if there are no requests."""
+    """In a worker: look at what has changed in the store, even if there are no requests."""
+
+    state: Callable[[str], Any] = _no_state
+    """In the process that owns an embedded store: what a worker must know of a tenant's partitions."""
+
+    @property
+    def writer(self) -> WriterServices:
+        """What only the process that owns the store has."""
+        return self.services.writer
 
 
-class WriterOnly:
-    """Placeholder for a service that only the writer process has."""
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all processes of one server share."""
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise NotImplementedError(f"{name}: only available in the writer process")
+    local_key: str = field(default_factory=new_local_key)
+    changes: SharedCount = field(default_factory=SharedCount)
+    leaving: SharedFlag = field(default_factory=SharedFlag)
 
 
 @contextmanager
-def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Iterator[Application]:
-    """The application for a data directory; closed on exit.
+def build(
+    settings: Settings, *, clock: Callable[[], int] = wall_clock, common: Common | None = None
+) -> Iterator[Application]:
+    """The application for a data directory, which it owns; closed on exit.
 
     If the directory is read-only, the audit trail, pulls and pushes are off.
 
@@ -110,129 +116,121 @@ def build(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Itera
     """
     if readable_only(settings):
         settings = replace(settings, audit="off", pull=None, push=None)
-    key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
+    common, issuer = common or Common(), oidc.issuer(settings, clock=clock)  # Before anything is opened: it may refuse.
     with (
-        closing(store_of(settings, clock=clock)) as store,
+        closing(store_of(settings, clock=clock, changes=common.changes)) as store,
         key_value_stores(settings) as key_values,
-        _ingest_services(settings, store, key_values, clock=clock) as ingest_services,
-        _query_services(settings, store, key_values, issuer, key=key, clock=clock) as query_services,
-        closing(_exports(settings, store, clock, earlier := LegacyOwners(query_services["tokens"]))) as exports,
+        _services(
+            settings, store, key_values, common, issuer=issuer, clock=clock, failures=_failed_sign_ins(settings, clock)
+        ) as services,
+        closing(_exports(settings, store, clock, earlier := LegacyOwners(services.tokens))) as exports,
         closing(
-            Retention(
-                store,
-                Rules(key_values(RULES)),
-                query_services["trail"],
-                clock=clock,
-                hourly=(ingest_services["rejects"].trim,),
-            )
+            Retention(store, Rules(key_values(RULES)), services.trail, clock=clock, hourly=(services.rejects.trim,))
         ) as retention,
     ):
-        query_services["tokens"].separate()
+        services.tokens.separate()
         bounds = SavedQueryLimits(settings.max_queries, settings.max_queries_size)
-        services = Services(
-            **query_services,
-            **ingest_services,
+        writer = WriterServices(
+            store=store,
             sign_in=_sign_in(settings, issuer, key_values(EPHEMERAL), clock),
             queries=Queries(key_values(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
         )
-        followed, owner = (store.followed, store) if isinstance(store, EmbeddedStore) else (None, None)
-        yield Application(services, site(application(services)), key, apart, followed, owner)
+        owning = replace(services, here=writer)
+        state = store.state if isinstance(store, EmbeddedStore) else _no_state
+        yield Application(owning, site(application(owning)), common.local_key, state=state)
 
 
 @contextmanager
-def following(
+def worker(
     settings: Settings,
-    followed: Followed,
-    owner: Owner,
     *,
-    leaving: SharedFlag,
+    common: Common,
+    owner: Owner,
+    writer: ASGIApp,
     clock: Callable[[], int] = wall_clock,
 ) -> Iterator[Application]:
-    """A read replica of the application, in a process next to the writer. It answers only requests that `apart` accepts."""
-    processes = max(settings.search_processes, 1)
-    cache, queue = settings.cache_memory // processes, settings.tenant_queue
-    if queue is not None:
-        settings = replace(settings, tenant_queue=-(-queue // processes))
-    key, issuer = new_local_key(), oidc.issuer(settings, clock=clock)
-    elsewhere = cast("Any", dict.fromkeys(_WRITER_ONLY, WriterOnly()))
+    """The application in a process that does not own the store: `writer` answers what only the owner can."""
+    issuer = oidc.issuer(settings, clock=clock)
+    processes, queue = settings.workers, settings.tenant_queue
+    settings = replace(
+        settings,
+        cache_memory=settings.cache_memory // processes,
+        tenant_queue=None if queue is None else -(-queue // processes),
+        ingest_processes=0,
+    )
     with (
-        closing(FollowingStore(followed, owner, cache=cache)) as replica,
+        closing(EmbeddedReplica(settings.store, common.changes, owner, cache=settings.cache_memory)) as replica,
         key_value_stores(settings) as key_values,
-        # Its tenants support all that routes with `apart` need.
-        _query_services(
-            settings, store := cast("Store", replica), key_values, issuer, key=key, clock=clock
-        ) as query_services,
-        _ingest_services(replace(settings, ingest_processes=0), store, key_values, clock=clock) as ingest_services,
+        _services(
+            settings, replica, key_values, common, issuer=issuer, clock=clock, failures=CountedElsewhere()
+        ) as services,
     ):
-        services = Services(**query_services, **ingest_services, **elsewhere, leaving=leaving)
-        yield Application(services, application(services), key, apart, keep_up=replica.keep_up)
+        app = site(application(services, writer=writer))
+        yield Application(services, app, common.local_key, keep_up=replica.keep_up)
 
 
 @contextmanager
-def _ingest_services(
-    settings: Settings, store: Store, key_values: Callable[[Collection], KeyValueStore], *, clock: Callable[[], int]
-) -> Iterator[dict[str, Any]]:
-    """The services for ingest, by their names in `Services`."""
-    known = partial(connectors, settings.sources)
-    sources = Sources(settings.agents, settings.places, settings.people)
-    processes, prepare, open_enrichment = settings.ingest_processes, store.prepare, sources.opened
-    with closing(sources.opened()) as enrichment:
-        prepare_pool = PreparePool(
-            processes, connectors=known, prepare=prepare, enrichment=open_enrichment, known=enrichment
-        )
-        with closing(prepare_pool):
-            yield {
-                "connectors": known(),
-                "ranges": RangeBook(key_values(RANGES), clock=clock),
-                "enrichment": enrichment,
-                "prepare_pool": prepare_pool,
-                "rejects": Rejects(
-                    key_values(REJECTS), clock=clock, most=settings.rejects_bytes, keep=settings.rejects_keep
-                ),
-            }
-
-
-@contextmanager
-def _query_services(
+def _services(  # noqa: PLR0913  it puts together what processes have in common
     settings: Settings,
-    store: Store,
+    store: ReplicaStore,
     key_values: Callable[[Collection], KeyValueStore],
-    issuer: Issuer | None,
+    common: Common,
     *,
-    key: str,
+    issuer: Issuer | None,
     clock: Callable[[], int],
-) -> Iterator[dict[str, Any]]:
-    """The services for queries and authentication, by their names in `Services`."""
+    failures: Failures,
+) -> Iterator[Services]:
+    """What handlers need in every process."""
     # It logs a warning for each malformed form, so any caller could fill the log. The caller gets a 400 anyway.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     dice = Random()  # noqa: S311  simulated failures, not a secret
-    ephemeral = key_values(EPHEMERAL)
-    proxies = Proxies(settings.trusted_proxies)
-    failed_sign_ins = FailedSignIns(settings.bad_keys, clock=clock, exempt=proxies)
+    known = partial(connectors, settings.sources)
+    sources = Sources(settings.agents, settings.places, settings.people)
     with (
         closing(Tokens(key_values(TOKENS), clock=clock)) as tokens,
         closing(traces(settings.traces)) as spans,
         closing(WorkerPools(settings)) as pools,
         closing(Trail(store, level=settings.audit)) as trail,
+        closing(sources.opened()) as enrichment,
+        closing(
+            PreparePool(
+                settings.ingest_processes,
+                connectors=known,
+                prepare=store.prepare,
+                enrichment=sources.opened,
+                known=enrichment,
+            )
+        ) as prepare_pool,
     ):
-        yield {
-            "settings": settings,
-            "store": store,
-            "tokens": tokens,
-            "authenticator": Authenticator(tokens, digest(key), failed_sign_ins, issuer),
-            "proxies": proxies,
-            "throttle": Throttle(settings.throttle, ephemeral, clock=clock),
-            "emulation": Emulation(settings, clock=clock, dice=dice),
-            "plain": Emulation(read({}), clock=clock, dice=dice),
-            "trail": trail,
-            "pools": pools,
-            "metrics": _metrics(settings, pools, clock),
-            "traces": spans,
-            "clock": clock,
-        }
+        yield Services(
+            settings=settings,
+            store=store,
+            tokens=tokens,
+            authenticator=Authenticator(tokens, digest(common.local_key), failures, issuer),
+            proxies=Proxies(settings.trusted_proxies),
+            throttle=Throttle(settings.throttle, key_values(EPHEMERAL), clock=clock),
+            emulation=Emulation(settings, clock=clock, dice=dice),
+            plain=Emulation(read({}), clock=clock, dice=dice),
+            connectors=known(),
+            ranges=RangeBook(key_values(RANGES), clock=clock),
+            trail=trail,
+            enrichment=enrichment,
+            prepare_pool=prepare_pool,
+            rejects=Rejects(key_values(REJECTS), clock=clock, most=settings.rejects_bytes, keep=settings.rejects_keep),
+            pools=pools,
+            metrics=_metrics(settings, pools, clock),
+            traces=spans,
+            clock=clock,
+            leaving=common.leaving,
+            here=None,
+        )
+
+
+def _failed_sign_ins(settings: Settings, clock: Callable[[], int]) -> FailedSignIns:
+    return FailedSignIns(settings.bad_keys, clock=clock, exempt=Proxies(settings.trusted_proxies))
 
 
 def _sign_in(
@@ -307,7 +305,7 @@ def readable_only(settings: Settings) -> bool:
     return settings.cluster is None and read_only(settings.store)
 
 
-def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> Store:
+def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock, changes: SharedCount | None = None) -> Store:
     """The configured store, open. The caller closes it. Raises as `build` does."""
     if settings.cluster is not None:
         cluster = _cluster(settings.cluster, settings)
@@ -317,4 +315,5 @@ def store_of(settings: Settings, *, clock: Callable[[], int] = wall_clock) -> St
         clock=clock,
         writer_memory=settings.writer_memory,
         cache=settings.cache_memory,
+        changes=changes,
     )

@@ -20,7 +20,7 @@ _RATE = re.compile(r"(\d{1,9})\s*/\s*(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _MOST_PORT = 65_535
 _MOST_DIGITS = 18
-_MOST_READERS = 8
+_MOST_WORKERS = 8
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 AUDIT_LEVELS = ("off", "changes", "all")
 _SPAN = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
@@ -121,11 +121,16 @@ class Settings:
     batch: int
     rejects_bytes: int
     rejects_keep: int | None
+    max_connections: int | None
+    max_connections_per_address: int | None
+    head_timeout: int | None
+    body_rate: int | None
+    workers: int
+    worker_timeout: int | None
     search_threads: int
     search_queue: int
     tenant_queue: int | None
     search_seconds: int
-    search_processes: int
     ingest_threads: int
     ingest_queue: int
     ingest_processes: int
@@ -162,7 +167,7 @@ class Settings:
 
 
 def read(environment: Mapping[str, str], **options: str | None) -> Settings:
-    """The settings from `given` (command-line options), then `environment`, then what `mimic` sets, then defaults.
+    """The settings from `options` (command-line options), then `environment`, then what `mimic` sets, then defaults.
 
     Raises BadSettingError.
     """
@@ -411,9 +416,11 @@ def _processes(text: str) -> int:
     return _number_or_auto(text, processors() - 1)
 
 
-def _readers(text: str) -> int:
-    most = processors()
-    return _number_or_auto(text, min(most, _MOST_READERS) if most > 1 else 0)
+def _workers(text: str) -> int:
+    count = _number_or_auto(text, min(processors(), _MOST_WORKERS))
+    if not count:
+        raise ValueError("how many processes, at least 1, or auto")
+    return count
 
 
 def _number_or_auto(text: str, automatic: int) -> int:
@@ -481,14 +488,19 @@ SETTINGS = _table(
     Setting("batch",            "5_000",       _whole,  "Activities that ingest commits at a time"),
     Setting("rejects_bytes",    "16_777_216",  _whole,  "Bytes of refused events that ingest over HTTP keeps per tenant; the oldest go first"),
     Setting("rejects_keep",     "30d",         _span,   "How long refused events are kept, such as 30d; off: as long as there is room"),
+    Setting("max_connections",  "off",         _optional_whole, "Connections of clients in total; past that, the one that has waited longest for the head of a request is closed; off: as many as the limit of open files allows"),
+    Setting("max_connections_per_address", "1_000", _optional_whole, "Connections from one address, but for trusted proxies; past that, the same among these; off: no limit"),
+    Setting("head_timeout",     "30s",         _span,   "How long the head of a request may take, such as 30s; past that, 408; off: for ever"),
+    Setting("body_rate",        "500",         _optional_whole, "Bytes per second that a body must come with, over 20 s; below that, 408; off: as slowly as it may"),
+    Setting("workers",          "auto",        _workers, "Processes that accept connections; auto: as many as there are processors, 8 at most. With more than one, another process stores, and a throttle, mimic, a cluster or audit=all mean one (docs/operate.md)"),
+    Setting("worker_timeout",   "30s",         _span,   "How long a process of the server may not react, such as 30s, before it is replaced; off: for ever"),
     Setting("search_threads",   "8",           _whole,  "Searches that are worked on at a time; the engine shares the processors among them"),
     Setting("search_queue",     "256",         _whole,  "Searches that may wait for a thread; past that, 503 with Retry-After"),
-    Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone. Processes beside share it out among themselves"),
+    Setting("tenant_queue",     "off",         _optional_whole, "Searches, and bodies to be stored, that one tenant may have waiting or under way; past that, 503 with Retry-After for this tenant alone. workers share it out among themselves"),
     Setting("search_seconds",   "30",          _whole,  "Seconds that one search may take; past that, 503 with Retry-After"),
-    Setting("search_processes", "auto",        _readers, "Processes that answer questions beside the one that stores, started when requests first overlap; 0: none; auto: as many as there are processors, 8 at most, none for one. None where a throttle, a certificate, mimic, a cluster or audit=all is set"),
     Setting("ingest_threads",   "64",          _whole,  "Ingest requests that are worked on at a time; small ones share a commit"),
     Setting("ingest_queue",     "1_024",       _whole,  "Ingest requests that may wait for a thread; past that, 503 with Retry-After"),
-    Setting("ingest_processes", "auto",        _processes, "Processes that make ingest bodies ready beside the one that stores them; auto: one less than there are processors"),
+    Setting("ingest_processes", "auto",        _processes, "Processes that prepare ingest bodies for a server of one process; workers prepare them themselves; auto: one less than there are processors"),
     Setting("writer_memory",    "64_000_000",  _whole,  "Bytes that each open writer of the store may fill before it writes a segment"),
     Setting("cache_memory",     "134_217_728", _whole,  "Bytes that the store may keep of what it worked out: counts, vocabularies, histograms"),
     Setting("export_threads",   "1",           _whole,  "Exports that are written at a time; others wait"),

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from casbah import settings
 from casbah.cli import app
-from casbah.cli.serve import pulling
 from casbah.errors import OperatorError
 from casbah.pull.config import BadPullFileError
+from casbah.serving.background import pulling
 from scenarios.inprocess import Asker
 from scenarios.server import serving
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
 from casbah.cli import app
-from casbah.cli.serve import pushing
+from casbah.serving.background import pushing
 from making import arrival, empty_store, record
 
 

@@ -9,13 +9,13 @@ import pytest
 from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
 from cluster import opening
-from following import Followed
 from making import NOW
+from replica import Replicated
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames:
-        engines = ["embedded", "followed", *(["opensearch"] if metafunc.config.getoption("--cluster") else [])]
+        engines = ["embedded", "replica", *(["opensearch"] if metafunc.config.getoption("--cluster") else [])]
         metafunc.parametrize("store", engines, indirect=True)
 
 
@@ -26,5 +26,5 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
             yield store
         return
     owner = EmbeddedStore(tmp_path / "store", clock=lambda: NOW)
-    with closing(Followed(owner) if request.param == "followed" else owner) as store:
+    with closing(Replicated(owner) if request.param == "replica" else owner) as store:
         yield store

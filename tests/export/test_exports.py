@@ -54,7 +54,7 @@ def filled(house: Application, count: int, *, ties: int = 1) -> list[str]:
 
 def ended(house: Application, export: Export) -> Export:
     for _ in range(2_000):
-        now = house.services.exports.one(export.id, Principal(export.owner_id, export.owner), TenantId(export.tenant))
+        now = house.writer.exports.one(export.id, Principal(export.owner_id, export.owner), TenantId(export.tenant))
         if now.state in (READY, FAILED):
             return now
         time.sleep(0.005)
@@ -64,7 +64,7 @@ def ended(house: Application, export: Export) -> Export:
 def begun(
     house: Application, wanted: ExportRequest = ALL, owner: Principal = ADA, tenant_id: TenantId = TENANT
 ) -> Export:
-    return house.services.exports.begin(wanted, owner, tenant_id)
+    return house.writer.exports.begin(wanted, owner, tenant_id)
 
 
 def test_an_export_is_all_that_a_scan_finds(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_an_export_is_all_that_a_scan_finds(opener: Opener, monkeypatch: pytest.
     house = opener()
     stored = filled(house, 2_300, ties=700)
     export = ended(house, begun(house))
-    content = house.services.exports.file(export.id, ADA, TENANT).read_bytes()
+    content = house.writer.exports.file(export.id, ADA, TENANT).read_bytes()
     assert [json.loads(line)["_id"] for line in content.splitlines()] == stored
     assert (export.rows, export.total, export.bytes) == (2_300, 2_300, len(content))
     assert export.sha256 == hashlib.sha256(content).hexdigest()
@@ -85,7 +85,7 @@ def test_an_export_is_all_that_a_scan_finds(opener: Opener, monkeypatch: pytest.
 
 def test_it_is_its_owners_alone(opener: Opener) -> None:
     house = opener()
-    export, keeper = begun(house), house.services.exports
+    export, keeper = begun(house), house.writer.exports
     ended(house, export)
     for owner, tenant_id in ((BOB, TENANT), (ADA, TenantId("fabrikam"))):
         assert keeper.all(owner, tenant_id) == []
@@ -104,23 +104,23 @@ def test_what_a_stop_cut_short_is_written_when_the_store_opens_again(
         patch.setitem(exports.FORMATS, "ndjson", _with_writer(exports.FORMATS["ndjson"], slow.opened))
         first, second = begun(house), begun(house)
         assert slow.reached.wait(20)
-        assert [house.services.exports.one(each.id, ADA, TENANT).state for each in (first, second)] == [
+        assert [house.writer.exports.one(each.id, ADA, TENANT).state for each in (first, second)] == [
             RUNNING,
             WAITING,
         ]
         with pytest.raises(NoSuchExportError):
-            house.services.exports.file(first.id, ADA, TENANT)
+            house.writer.exports.file(first.id, ADA, TENANT)
         threading.Timer(0.2, slow.go_on.set).start()
-        house.services.exports.close()
+        house.writer.exports.close()
     house = opener()
     for each in (first, second):
         again = ended(house, each)
         assert (again.state, again.rows) == (READY, 30)
-        content = house.services.exports.file(each.id, ADA, TENANT).read_bytes()
+        content = house.writer.exports.file(each.id, ADA, TENANT).read_bytes()
         assert [json.loads(line)["_id"] for line in content.splitlines()] == stored
         assert again.sha256 == hashlib.sha256(content).hexdigest()
     house = opener()
-    assert house.services.exports.one(first.id, ADA, TENANT).state == READY
+    assert house.writer.exports.one(first.id, ADA, TENANT).state == READY
 
 
 def test_one_that_is_being_written_is_ended_by_its_deletion(
@@ -132,14 +132,14 @@ def test_one_that_is_being_written_is_ended_by_its_deletion(
         patch.setitem(exports.FORMATS, "ndjson", _with_writer(exports.FORMATS["ndjson"], slow.opened))
         export = begun(house)
         assert slow.reached.wait(20)
-        house.services.exports.remove(export.id, ADA, TENANT)
+        house.writer.exports.remove(export.id, ADA, TENANT)
         slow.go_on.set()
     # The one after it is written once the thread has let go of the first.
     assert ended(house, begun(house)).rows == 30
     assert [each.name for each in (house.services.settings.store / "exports").iterdir()] != [export.id]
     assert caplog.text == ""
     house = opener()
-    assert len(house.services.exports.all(ADA, TENANT)) == 1
+    assert len(house.writer.exports.all(ADA, TENANT)) == 1
 
 
 class Slow:
@@ -187,11 +187,11 @@ def test_it_goes_once_it_has_been_there_for_long_enough(opener: Opener) -> None:
     now = [1_760_000_000_000]
     house = opener(clock=lambda: now[0], export_keep="1h")
     export = ended(house, begun(house))
-    file = house.services.exports.file(export.id, ADA, TENANT)
+    file = house.writer.exports.file(export.id, ADA, TENANT)
     now[0] += 3_600_000
-    assert house.services.exports.all(ADA, TENANT) != []
+    assert house.writer.exports.all(ADA, TENANT) != []
     now[0] += 1
-    assert house.services.exports.all(ADA, TENANT) == []
+    assert house.writer.exports.all(ADA, TENANT) == []
     assert not file.parent.exists()
 
 
@@ -208,11 +208,11 @@ def test_an_export_that_the_disk_keeps_is_not_forgotten(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", refuse)
         with pytest.raises(OSError, match="Read-only"):
-            house.services.exports.remove(export.id, ADA, TENANT)
+            house.writer.exports.remove(export.id, ADA, TENANT)
         now[0] += 86_400_001
-        assert house.services.exports.all(ADA, TENANT) == [export]
+        assert house.writer.exports.all(ADA, TENANT) == [export]
         assert "cannot be deleted" in caplog.text
-    assert house.services.exports.all(ADA, TENANT) == []
+    assert house.writer.exports.all(ADA, TENANT) == []
 
 
 def test_a_state_that_the_disk_refuses_is_not_reported(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +236,7 @@ def test_only_so_many_are_kept(opener: Opener, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(LimitExceededError, match="there are 2 exports already"):
         begun(house)
     begun(house, owner=BOB)
-    house.services.exports.remove(first.id, ADA, TENANT)
+    house.writer.exports.remove(first.id, ADA, TENANT)
     begun(house)
 
 
@@ -250,7 +250,7 @@ def test_what_lies_there_and_is_no_export_is_left_alone(
     (tmp_path / "exports" / "half" / "export.json").write_text('{"id": "half"')
     (tmp_path / "exports" / "lost+found").mkdir()
     house = opener()
-    assert [each.id for each in house.services.exports.all(ADA, TENANT)] == [export.id]
+    assert [each.id for each in house.writer.exports.all(ADA, TENANT)] == [export.id]
     assert (tmp_path / "exports" / "half").is_dir()
     assert caplog.text.count("is no export and is left alone") == 2
 

@@ -13,7 +13,8 @@ Kinds, which take turns:
     clock     the clock jumps by years, ahead and back; and the process is killed
 
 Those are of the store in one process. `server-power`, `server-kill`, `server-full`, `server-broken`, `server-frozen` are the same
-for a whole server that is asked over HTTP (`server_cycles.py`); `server-child` kills a process beside the one that owns the store.
+for a whole server that is asked over HTTP (`server_cycles.py`); `server-kill` kills the supervisor or the writer. `server-child` kills
+workers, or stops (SIGSTOP) a worker or the writer, and they are replaced.
 
 A state that cannot be read is a finding of its cycle, whatever exception it ends in. Needs Linux and strace. Exits 1 if anything is amiss.
 """

@@ -21,6 +21,15 @@ from faults.steps import Answer, Step, encoded
 SECONDS = 180
 """After that long without an answer something is wrong, however busy the machine is."""
 
+WORKERS = 2
+"""Workers of a server with several processes."""
+
+TIMEOUT = "30s"
+"""How long a process may not react before it is replaced."""
+
+SECONDS_TO_END = 20
+"""Seconds in which all processes of a server have to end after its supervisor has."""
+
 _TESTS = Path(__file__).parent.parent
 
 
@@ -29,11 +38,21 @@ class ServerError(Exception):
 
 
 class Server:
-    """`children`: with processes that answer and prepare beside the one that owns the store."""
+    """A supervisor, whose children are the writer and the workers; or without `children` a single process.
+
+    `pid` is the supervisor, or the single process. `timeout` is how long a child may not react before it is replaced.
+    """
 
     def __init__(
-        self, store: Path, *, children: bool = True, tracing: Sequence[str] = (), plant: str | None = None
+        self,
+        store: Path,
+        *,
+        children: bool = True,
+        timeout: str = TIMEOUT,
+        tracing: Sequence[str] = (),
+        plant: str | None = None,
     ) -> None:
+        self._lock = store.resolve() / "lock"
         self._told = store / "server.json"
         self._told.unlink(missing_ok=True)
         self._log: list[bytes] = []
@@ -43,8 +62,9 @@ class Server:
         command += ["--", "serve", "--store", str(store), "--host", "127.0.0.1", "--port", "0"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CASBAH_")}
         environment |= {
-            "CASBAH_SEARCH_PROCESSES": "2" if children else "0",
-            "CASBAH_INGEST_PROCESSES": "1" if children else "0",
+            "CASBAH_WORKERS": str(WORKERS) if children else "1",
+            "CASBAH_WORKER_TIMEOUT": timeout,
+            "CASBAH_INGEST_PROCESSES": "0",
             "CASBAH_EXPORT_SPARE": "1",
         }
         self._process = subprocess.Popen(
@@ -99,20 +119,41 @@ class Server:
         return self._clients[0].request("GET" if body is None else "POST", path, json=body, headers=headers)
 
     def children(self) -> list[int]:
-        """The processes beside the owner."""
-        found = []
-        for tasks in Path(f"/proc/{self.pid}/task").glob("*/children"):
+        """The writer and the workers that run."""
+        children: list[int] = []
+        for task in Path(f"/proc/{self.pid}/task").glob("*/children"):
             with suppress(OSError):
-                found += [int(child) for child in tasks.read_text().split()]
-        return [child for child in found if "spawn_main" in _command(child)]
+                children += [int(child) for child in task.read_text().split()]
+        return [child for child in children if _session(child) is not None]
+
+    def owner(self) -> int:
+        """The process that owns the store: the one that has its lock open. Raises ServerError if there is none."""
+        for process in (self.pid, *self.children()):
+            with suppress(OSError):
+                if any(file.readlink() == self._lock for file in Path(f"/proc/{process}/fd").iterdir()):
+                    return process
+        raise ServerError("no process owns the store")
+
+    def workers(self) -> list[int]:
+        """The processes that answer beside the writer."""
+        owner = self.owner()
+        return [child for child in self.children() if child != owner]
+
+    def await_replaced(self, ended: Sequence[int]) -> None:
+        """Wait until other processes have taken the place of these. Raises ServerError."""
+
+        def replaced() -> bool:
+            children = self.children()
+            return len(children) == 1 + WORKERS and not set(ended) & set(children)
+
+        wait(replaced, "processes that died or hang are not replaced")
 
     def kill(self) -> None:
-        """SIGKILL for the owner. Raises ServerError if its children outlive it."""
-        children = self.children()
+        """SIGKILL for the supervisor or the single process. Raises ServerError if another process outlives it."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self._process.wait(SECONDS)
-        wait(lambda: not any("spawn_main" in _command(child) for child in children), "its processes outlive it")
+        self._await_end()
 
     def stop(self) -> None:
         """SIGTERM, and wait for the end."""
@@ -123,6 +164,7 @@ class Server:
             raise ServerError("it does not stop") from None
         if code:
             raise ServerError(f"it stopped with exit code {code}: {self.log[-500:]}")
+        self._await_end()
 
     def end(self) -> None:
         """End whatever of it still runs."""
@@ -132,6 +174,15 @@ class Server:
         self._reader.join(SECONDS)
         for client in getattr(self, "_clients", ()):
             client.close()
+
+    def _await_end(self) -> None:
+        """Wait until no process of its session is left."""
+
+        def ended() -> bool:
+            processes = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+            return all(_session(process) != self._process.pid for process in processes)
+
+        wait(ended, "its processes outlive it", seconds=SECONDS_TO_END)
 
     def _client(self) -> httpx.Client:
         headers = {"Authorization": f"Token {self.key}"}
@@ -162,30 +213,38 @@ class Server:
 
 @contextmanager
 def serving(
-    store: Path, *, children: bool = True, tracing: Sequence[str] = (), plant: str | None = None
+    store: Path,
+    *,
+    children: bool = True,
+    timeout: str = TIMEOUT,
+    tracing: Sequence[str] = (),
+    plant: str | None = None,
 ) -> Iterator[Server]:
     """A running server, ended at the end."""
-    server = Server(store, children=children, tracing=tracing, plant=plant)
+    server = Server(store, children=children, timeout=timeout, tracing=tracing, plant=plant)
     try:
         yield server
     finally:
         server.end()
 
 
-def wait(condition: Callable[[], bool], message: str) -> None:
+def wait(condition: Callable[[], bool], message: str, *, seconds: float = SECONDS) -> None:
     """Until a condition holds. Raises ServerError."""
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
-            raise ServerError(f"{message} after {SECONDS} s")
+            raise ServerError(f"{message} after {seconds} s")
         time.sleep(0.02)
 
 
-def _command(process: int) -> str:
+def _session(process: int) -> int | None:
+    """The session of a process; None if it has ended (proc(5), stat)."""
     try:
-        return Path(f"/proc/{process}/cmdline").read_bytes().decode("utf-8", "replace")
+        stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:
-        return ""
+        return None
+    state, _, _, session = stat.rpartition(")")[2].split()[:4]
+    return None if state in "ZX" else int(session)
 
 
 def _body(answer: httpx.Response) -> Any:

@@ -1,11 +1,13 @@
-"""Faults that happen to a whole server: the process that owns the store, those beside it, and all that it keeps.
+"""Faults that happen to a whole server: its supervisor, the writer that owns the store, the workers, and all that it keeps.
 
 Requests are random (`steps.py`): ingest, feedback, tokens, saved queries, IP ranges, rules, legal holds, exports, deletions.
 After the fault the server is started again and compared with what it acknowledged (`checking.py`).
 
-Under a full, broken or read-only disk the server either runs alone, and every call that changes files meets the fault; or it has
-processes beside it, and `write` is spared, by which processes speak to each other too. A power failure is replayed for a
-server that runs alone: the recorder follows one process.
+Under a full, broken or read-only disk the server is either a single process, and every call that changes files meets the fault; or it
+has several, and `write` is spared, by which processes speak to each other too. Their replacements meet the fault as well.
+A power failure is replayed for a single process: the recorder follows only one.
+
+A request that meets a process which dies, hangs or starts may be left without an answer or refused with 503.
 """
 
 import copy
@@ -15,7 +17,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from os import kill
@@ -27,12 +29,12 @@ from faults.disk import Disk
 from faults.model import Model
 from faults.outcome import Outcome, collected, described
 from faults.recording import CALLS, Call, calls
-from faults.server import Server, ServerError, serving, wait
+from faults.server import TIMEOUT, WORKERS, Server, ServerError, serving, wait
 from faults.steps import CLIENT, Answer, Step, ingest, sign_in, step
 
 STEPS = 24
-_CHILDREN = 3
-"""Two that answer and one that prepares."""
+_TIMEOUT = "3s"
+"""How long a process may not react where processes are stopped. Elsewhere it is longer: on a busy machine all are slow."""
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class ServerKind:
-    """`faults` are what strace puts into calls: of a server that runs alone, and of one with processes beside it."""
+    """`faults` are what strace puts into calls: of a single process, and of a server of several."""
 
     name: str
     faults: tuple[str, str] | None = None
@@ -147,10 +149,11 @@ def _cycle(kind: ServerKind, client: Client, room: Path) -> None:
     store, dice = room / "store", random.Random(client.seed)
     store.mkdir()
     children = kind.faults is None or dice.random() < 0.5
-    with serving(store, children=children) as server:
+    timeout = _TIMEOUT if kind.name == "server-child" else TIMEOUT
+    with serving(store, children=children, timeout=timeout) as server:
         client.sign_in(server)
         if children:
-            _warm(server, client)
+            client.send_together(server)
         client.send(server, dice.randint(4, STEPS))
         if kind.faults is not None:
             _recover(server, client, kind.faults[children], dice)
@@ -173,47 +176,60 @@ def after(store: Path, model: Model, *, log: str = "", disturbed: bool = False) 
     return collected(look)
 
 
-def _warm(server: Server, client: Client) -> None:
-    """Have it start its other processes, which it does once requests overlap."""
-
-    def started() -> bool:
-        client.send_together(server)
-        return len(server.children()) >= _CHILDREN
-
-    wait(started, "no processes beside the server")
-
-
 def _kill(server: Server, client: Client, dice: random.Random) -> None:
-    """SIGKILL of the owner while it has requests."""
+    """SIGKILL of the supervisor, with which all end, or of the writer, which is replaced, while it has requests."""
+    writer = server.owner()
     if dice.random() < 0.5:
         fault = f"{tracing.CHANGING}:signal=KILL:when={dice.randint(1, 60)}"
-        with tracing.under([server.pid], fault):
+        with tracing.under([writer], fault):
             client.send(server, dice.choice([1, 3, 6]))
+        replaced = [] if writer in server.children() else [writer]
+        whole = False
     else:
+        whole = dice.random() < 0.5
         request = client.send if dice.random() < 0.5 else client.send_together
-        sender = threading.Thread(target=request, args=(server,))
-        sender.start()
-        time.sleep(dice.uniform(0, 0.2))
-        with suppress(ProcessLookupError):
-            kill(server.pid, signal.SIGKILL)
-        sender.join()
+        with _sending(request, server, dice):
+            _signal([server.pid if whole else writer], signal.SIGKILL)
+        replaced = [writer]
+    if not whole:
+        server.await_replaced(replaced)
+        _go_on(server, client)
     server.kill()
 
 
 def _kill_child(server: Server, client: Client, dice: random.Random) -> None:
-    """SIGKILL of a process beside the owner, which goes on."""
+    """SIGKILL of workers, or SIGSTOP of a worker or the writer. They are replaced, and the server continues."""
+    first = server.children()
     for _ in range(dice.choice([1, 3])):
-        children = server.children()
-        sender = threading.Thread(target=client.send_together, args=(server,))
-        sender.start()
-        time.sleep(dice.uniform(0, 0.2))
-        for child in dice.sample(children, min(len(children), dice.choice([1, 1, 3]))):
-            with suppress(ProcessLookupError):
-                kill(child, signal.SIGKILL)
-        sender.join()
+        started = [child for child in server.children() if child in first]  # One that is starting may take its time.
+        if started and dice.random() < 0.5:
+            number, children = signal.SIGSTOP, [dice.choice(started)]
+        else:
+            number, children = signal.SIGKILL, dice.sample(server.workers(), dice.choice([1, 1, WORKERS]))
+        with _sending(client.send_together, server, dice):
+            _signal(children, number)
         client.send(server, 3)
-    _go_on(server, client)
+        server.await_replaced(children)
+        _go_on(server, client)
     server.kill()
+
+
+@contextmanager
+def _sending(request: Callable[[Server], object], server: Server, dice: random.Random) -> Iterator[None]:
+    """Requests are under way for a random time when this begins, and are answered, or never will be, when it ends."""
+    sender = threading.Thread(target=request, args=(server,))
+    sender.start()
+    time.sleep(dice.uniform(0, 0.2))
+    try:
+        yield
+    finally:
+        sender.join()
+
+
+def _signal(processes: Sequence[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            kill(process, number)
 
 
 def _recover(server: Server, client: Client, fault: str, dice: random.Random) -> None:
@@ -230,7 +246,7 @@ def _recover(server: Server, client: Client, fault: str, dice: random.Random) ->
 
 
 def _go_on(server: Server, client: Client) -> None:
-    """After a fault the same process stores again."""
+    """After a fault the same server stores again."""
 
     def stored() -> bool:
         client.number += 1

@@ -16,7 +16,9 @@ from collections.abc import Callable, Mapping
 from casbah.export import exports
 from casbah.store.embedded import compaction, record_codec
 
-record_codec.SAMPLES = 100  # So that records are packed with a dictionary after a few requests; in the children too.
+record_codec.SAMPLES = (
+    100  # So that records are packed with a dictionary after a few requests; forked processes have it too.
+)
 compaction._AT_ONCE = 10  # So that cleaning the disk takes several commits.
 
 

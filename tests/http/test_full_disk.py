@@ -128,7 +128,7 @@ def test_deleting_works_on_a_full_disk_and_makes_room(tmp_path, filled: str) -> 
             assert total(ask, OURS) > 0, "the deletion is in the trail"
             if filler is not None:
                 filler.unlink()
-            house.services.retention.compact(TenantId("default"))
+            house.writer.retention.compact(TenantId("default"))
             assert ask("GET", "/readyz").json["writable"]
             assert ask("POST", INGEST, json.dumps(record(10**6)).encode()).json["stored"] == 1
         with compose.build(chosen, clock=lambda: NOW) as house:

@@ -44,7 +44,7 @@ def test_whoever_leaves_ends_their_search(
         monkeypatch.setattr(EmbeddedTenant, method, endless)
         body = json.dumps({"first": 1, "last": 10, "width": 5}).encode()
         host, port = urlsplit(url).netloc.split(":")
-        head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Token {house.local_key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Token {house.local_key}\r\nSec-Fetch-Site: same-origin\r\nContent-Length: {len(body)}\r\n\r\n"
         with socket.create_connection((host, int(port))) as client:
             client.sendall(head.encode() + body)
             assert begun.wait(10)

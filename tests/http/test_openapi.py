@@ -156,16 +156,16 @@ def seeded(folder, clock=None, *, samples=True, **given):
         guests = RangeDefinition(name="Guests", category=6, networks=("203.0.113.0/24",))
         house.services.ranges.add(guests, TenantId("default"), range_id=A_RANGE)
         mine = QueryDefinition("Mine", {"service": {"eq": [11161]}})
-        house.services.queries.add(mine, LOCAL_PRINCIPAL, TenantId("default"), query_id=A_QUERY)
+        house.writer.queries.add(mine, LOCAL_PRINCIPAL, TenantId("default"), query_id=A_QUERY)
         entry = A_REJECT.partition(".")[0]
         refused = [Refusal("body", 1, "not JSON", b"{broken")]
         house.services.rejects.keep(refused, source=None, sender="shipper", tenant_id=TenantId("default"), entry=entry)
         (folder / "snapshots" / A_SNAPSHOT).mkdir(parents=True)
         rule = Rule(A_RULE, "A rule", "delete", {}, 400, "local", NOW)
-        house.services.retention.add(rule, TenantId("default"))
+        house.writer.retention.add(rule, TenantId("default"))
         wanted = ExportRequest({}, "date", "desc", "csv", ("time", "user"), None)
-        house.services.exports.begin(wanted, LOCAL_PRINCIPAL, TenantId("default"), export_id=AN_EXPORT)
-        while house.services.exports.one(AN_EXPORT, LOCAL_PRINCIPAL, TenantId("default")).state != READY:
+        house.writer.exports.begin(wanted, LOCAL_PRINCIPAL, TenantId("default"), export_id=AN_EXPORT)
+        while house.writer.exports.one(AN_EXPORT, LOCAL_PRINCIPAL, TenantId("default")).state != READY:
             sleep(0.01)
         if samples:
             office = RangeDefinition(name="Berlin office", category=1, networks=("192.0.2.0/24",))

@@ -106,11 +106,11 @@ def test_a_rule_deletes_what_is_older_and_nothing_else(ask):
 
 def test_a_running_house_applies_rules_by_itself(house, ask):
     post(ask, RULES, name="a week", days=7, everything=True)
-    house.services.retention.begin()
+    house.writer.retention.begin()
     for _ in range(200):
         if total(ask) == 8:
             break
-        house.services.retention._closing.wait(0.05)
+        house.writer.retention._closing.wait(0.05)
     assert total(ask) == 8
 
 
@@ -126,11 +126,11 @@ def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypat
     monkeypatch.setattr(house.services.store, "tenants_to_compact", tenants, raising=False)
     monkeypatch.setattr("casbah.retention.deletion._IDLE_SECONDS", 0.05)
     post(ask, RULES, name="a week", days=7, everything=True)
-    house.services.retention.begin()
+    house.writer.retention.begin()
     for _ in range(200):
         if total(ask) == 8 and not away:
             break
-        house.services.retention._closing.wait(0.05)
+        house.writer.retention._closing.wait(0.05)
     assert (total(ask), away) == (8, [])
 
 

@@ -575,3 +575,43 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(connected, expected):
             wire.send(asked)
     with connected() as wire:
         assert wire.send(get(b"?limit=1")).answer() == (200, expected(LIMIT))
+
+
+HALF_CLOSED = [
+    pytest.param(get(b"?limit=1"), id="list"),
+    pytest.param(post(chunked(b"c\r\n" + b'{"limit": 1}' + b"\r\n"), CHUNKED), id="list, in chunks"),
+    pytest.param(request(b"POST /api/v1/activities/count/ HTTP/1.1", body=b"{}"), id="count"),
+    pytest.param(request(b"GET /readyz HTTP/1.1", token=b""), id="readiness"),
+    pytest.param(request(b"GET /readyz HTTP/1.0", token=b""), id="HTTP/1.0"),
+    pytest.param(
+        request(b"POST " + INGEST + b" HTTP/1.1", body=b'{"_id": "a1", "uid": "a1", "timestamp": 1000, "appId": 1}'),
+        id="ingest",
+    ),
+    pytest.param(request(b"POST /api/ext/v1/queries HTTP/1.1", body=b'{"name": "q", "filters": {}}'), id="a change"),
+]
+
+
+@pytest.mark.parametrize("asked", HALF_CLOSED)
+def test_a_complete_request_is_answered_though_the_client_sends_no_more(connected, asked):
+    with connected() as wire:
+        wire.send(asked).connection.shutdown(socket.SHUT_WR)
+        status, _ = wire.answer()
+        assert status in (200, 201)
+        assert wire.is_closed()
+
+
+def test_all_complete_requests_are_answered_though_the_client_sends_no_more(connected, expected):
+    with connected() as wire:
+        wire.send(get(b"?limit=1") + get(b"?limit=2") + get(b"?limit=3")).connection.shutdown(socket.SHUT_WR)
+        assert [wire.answer() for _ in range(3)] == [(200, expected({"limit": limit})) for limit in (1, 2, 3)]
+        assert wire.is_closed()
+
+
+def test_an_incomplete_request_is_not_answered_when_the_client_sends_no_more(connected):
+    with connected() as wire:
+        wire.send(request(b"POST " + INGEST + b" HTTP/1.1", body=b'{"_id": "half"}')[:-1]).connection.shutdown(
+            socket.SHUT_WR
+        )
+        assert wire.is_closed()
+    with connected() as wire:
+        assert wire.send(request(b"GET /api/v1/activities/half/ HTTP/1.1")).answer()[0] == 404

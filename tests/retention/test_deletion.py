@@ -63,7 +63,7 @@ def begun(call: Callable[[], object]) -> threading.Thread:
 
 
 def test_a_hold_waits_for_the_deletions_of_its_own_tenant_alone(house: Application, monkeypatch) -> None:
-    retention, stopped = house.services.retention, Stopped(house, monkeypatch)
+    retention, stopped = house.writer.retention, Stopped(house, monkeypatch)
     deleting = begun(lambda: retention.delete(ALL, ONE, act()))
     assert stopped.there.wait(LONG)
     others = begun(lambda: retention.add(hold("activity-1"), OTHER))
@@ -91,7 +91,7 @@ def test_adding_a_hold_takes_none_of_the_threads_that_answer_at_once(house: Appl
 def test_what_is_counted_is_what_is_deleted_whatever_another_server_saves_meanwhile(
     house: Application, monkeypatch
 ) -> None:
-    retention = house.services.retention
+    retention = house.writer.retention
     retention.add(hold("activity-0", "activity-1"), ONE)
     read, kept = [], retention.rules.all
 
@@ -134,7 +134,7 @@ def test_an_error_is_told_without_the_systems_own_text(
         raise error
 
     monkeypatch.setattr(house.services.store.tenant(ONE), "delete", delete, raising=False)
-    retention = house.services.retention
+    retention = house.writer.retention
     retention.add(Rule("r", "x", DELETE, {"date": {"lte": NOW}}, 0, owner="", changed=NOW), ONE)
     (applied,) = retention.apply(ONE, really=True)
     assert (applied.error, applied.result) == (says, None)
@@ -150,7 +150,7 @@ def test_rules_are_applied_once_an_hour_however_often_deletions_wake_the_thread(
     trimmed = []
     retention = Retention(
         services.store,
-        services.retention.rules,
+        services.writer.retention.rules,
         services.trail,
         clock=lambda: NOW,
         monotonic=lambda: now[0],

@@ -147,18 +147,18 @@ def test_acts_are_kept_for_as_long_as_the_owner_says(house, ask, clock):
     assert operations(ask) == ["apply_retention", "begin_apply_retention", "keep_trail"]
     assert post(ask, "/api/v1/activities/count/", filters={"service": {"neq": [CASBAH]}})["total"] == 20
     assert post(ask, TRAIL, days=None) == {"days": None}
-    assert house.services.retention.rules.trail_days(TENANT) is None
+    assert house.writer.retention.rules.trail_days(TENANT) is None
 
 
 def test_a_running_server_deletes_old_acts_by_itself(house, ask, clock, monkeypatch):
     monkeypatch.setattr("casbah.retention.deletion._IDLE_SECONDS", 0.05)
     post(ask, TRAIL, days=1)
     clock.now += 2 * DAY
-    house.services.retention.begin()
+    house.writer.retention.begin()
     for _ in range(200):
         if "apply_retention" in operations(ask):
             break
-        house.services.retention._closing.wait(0.05)
+        house.writer.retention._closing.wait(0.05)
     assert operations(ask) == ["apply_retention", "begin_apply_retention"]
 
 
@@ -274,7 +274,7 @@ def test_a_full_disk_does_not_keep_from_deleting_and_the_acts_follow(house, ask,
     for _ in range(500):
         if "delete_activities" in operations(ask):
             break
-        house.services.retention._closing.wait(0.02)
+        house.writer.retention._closing.wait(0.02)
     assert operations(ask) == ["begin_delete_activities", "delete_activities", "save_query"]
 
 

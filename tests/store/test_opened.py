@@ -13,8 +13,8 @@ from casbah import compose, settings
 from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.store.embedded import store as store_module
-from casbah.store.embedded.following import FollowingStore
 from casbah.store.embedded.lazy_registry import LazyRegistry
+from casbah.store.embedded.replica import EmbeddedReplica
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.embedded.tenant import EmbeddedTenant
 from making import NOW, arrival, query, record
@@ -163,7 +163,7 @@ def test_closing_waits_for_what_is_being_opened(folder, slow) -> None:
     EmbeddedStore(folder, clock=lambda: NOW).close()
 
 
-def test_a_follower_opens_each_tenant_by_itself(folder) -> None:
+def test_a_replica_opens_each_tenant_by_itself(folder) -> None:
     with closing(EmbeddedStore(folder, clock=lambda: NOW)) as owner:
         release = threading.Event()
 
@@ -175,7 +175,7 @@ def test_a_follower_opens_each_tenant_by_itself(folder) -> None:
                     assert release.wait(30)
                 return owner.state(name)
 
-        with closing(FollowingStore(owner.followed, Owner(), cache=1_000_000)) as store:
+        with closing(EmbeddedReplica(owner._folder.parent, owner.changes, Owner(), cache=1_000_000)) as store:
             opening = store.opening(SLOW)
             assert store.tenant(QUICK).find(query()).total == 1
             assert store.opening(QUICK) is None

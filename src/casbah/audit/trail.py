@@ -37,7 +37,7 @@ from casbah.ingest.record_builder import (
 )
 from casbah.ingest.reserved import ID_PREFIX
 from casbah.settings import AUDIT_LEVELS
-from casbah.store.contract import Inserted, Store
+from casbah.store.contract import Inserted, ReplicaStore
 
 _, CHANGES, ALL = AUDIT_LEVELS
 
@@ -77,7 +77,7 @@ class Act:
 class Trail:
     """Stores acts. `level`: none of them, those that change something, or all."""
 
-    def __init__(self, store: Store, *, level: str) -> None:
+    def __init__(self, store: ReplicaStore, *, level: str) -> None:
         self._store = store
         self._level = level
         self._lock = threading.Lock()

@@ -7,7 +7,6 @@ key to the store's `server.json`, which only the store's owner can read.
 import asyncio
 import json
 import os
-import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from casbah import compose
 from casbah.activity.tenant import TenantId
 from casbah.errors import ServerRefusedError
 from casbah.identity.authenticator import DEFAULT_TENANT, TENANT_HEADER
+from casbah.serving.background import trusted
 from casbah.settings import Settings
 
 _FILE = "server.json"
@@ -102,16 +102,6 @@ def running(store: Path) -> Mapping[str, str] | None:
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
     return server if answer.status_code == httpx.codes.OK else None
-
-
-def trusted(certificate: str | Path | None) -> ssl.SSLContext | bool:
-    """TLS verification: exactly that certificate, for any host name, as the server is on the same machine."""
-    if certificate is None:
-        return True
-    context = ssl.create_default_context(cafile=certificate)
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
 
 
 @contextmanager

@@ -28,8 +28,7 @@ from casbah.cli.printable import plain
 from casbah.cli.serve import Stopping
 from casbah.compose import Application
 from casbah.demo.load import COUNT, generated_activities, sample_activities
-from casbah.serving.processes import server
-from casbah.serving.server import AddressTakenError, address, listening, settle
+from casbah.serving.server import AddressTakenError, address, listening, server_of, settle
 from casbah.settings import SETTINGS, Settings
 
 _FOLDER = "demo-store"
@@ -63,7 +62,7 @@ def demo(
         key, _ = application.services.tokens.create(f"demo {secrets.token_hex(3)}", tenant=options.TENANT)
         with _listening_somewhere(settings) as listener:
             url = address(listener)
-            answering = server(settings, application)
+            answering = server_of(application.app, settings)
             Stopping(answering, application.services.leaving, drain=None).on_signals()
             failures: list[Exception] = []
 

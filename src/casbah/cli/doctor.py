@@ -18,10 +18,11 @@ from casbah import __version__, compose
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
 from casbah.cli import options
-from casbah.cli.connection import running, trusted
+from casbah.cli.connection import running
 from casbah.errors import CasbahError
 from casbah.pull import config as pull
 from casbah.push import config as push
+from casbah.serving.background import trusted
 from casbah.serving.server import checked
 from casbah.settings import Settings, processors
 from casbah.store.contract import Finding
@@ -114,7 +115,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     if settings.cluster is None and not settings.store.exists():
         return
     with compose.build(settings) as application:
-        store = application.services.store
+        store = application.writer.store
         counts = [store.tenant(TenantId(tenant)).count(Everything()) for tenant in store.tenants()]
         yield Finding("store", "good", f"opens; {sum(counts):,} activities in {len(counts)} tenants")
         live = [token for token in application.services.tokens.all() if token.revoked is None]

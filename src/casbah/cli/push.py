@@ -76,7 +76,7 @@ def replay(
     sent = letters_sent = 0
     with compose.build(settings) as application, closing(Outbox(settings.store)) as outbox:
         pushers = build.pushers(
-            {name: entries[name]}, store=application.services.store, outbox=outbox, clock=application.services.clock
+            {name: entries[name]}, store=application.writer.store, outbox=outbox, clock=application.services.clock
         )
         with closing(pushers[name]) as pusher:
             for letter in outbox.dead(name):

@@ -5,29 +5,23 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from typing import Annotated
 
-import httpx
 import typer
 import uvicorn
 
 from casbah import compose, logs
 from casbah.cli import options
-from casbah.cli.connection import announced, trusted
-from casbah.identity.authenticator import TENANT_HEADER
-from casbah.pull.config import read
-from casbah.pull.running import Job, Pulling
-from casbah.pull.sinks import sink
-from casbah.push import build as push
-from casbah.push import config as push_config
-from casbah.push.pusher import Outbox, Pushing
-from casbah.serving.processes import server
-from casbah.serving.server import address, checked, listening, settle
+from casbah.cli.connection import announced
+from casbah.serving.background import background
+from casbah.serving.connections import Connections, limits_of, raise_file_limit
+from casbah.serving.processes import several
+from casbah.serving.server import Acceptor, address, checked, listening, server_of, settle
+from casbah.serving.supervisor import supervised
 from casbah.settings import Settings
-from casbah.shared import SharedFlag
+from casbah.shared import SharedFlag, SharedNumbers
 
-_SECONDS = 600.0
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -54,73 +48,38 @@ def serve(
     settings = options.chosen(**options.named(chosen or (), overrides))
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     checked(settings)
-    with compose.build(settings) as application, listening(settings) as listener:
-        url, uvicorn_server = (
-            address(listener, secure=settings.tls_certificate is not None),
-            server(settings, application),
-        )
-        stopping = Stopping(uvicorn_server, application.services.leaving, drain=settings.drain)
-        stopping.on_signals()
-        with ExitStack() as stack:
-            read_only = compose.readable_only(settings)
-            if not read_only:
-                stack.enter_context(
-                    announced(settings.store, url=url, key=application.local_key, certificate=settings.tls_certificate)
-                )
-            note = " (read-only: the folder cannot be written to)" if read_only else ""
-            sys.stderr.write(f"casbah: serving {url} from {settings.store}{note}\n")
-            if not read_only and settings.store.stat().st_mode & _OTHERS:
-                sys.stderr.write(
-                    f"casbah: other users have access to {settings.store}; run chmod 700 {settings.store}\n"
-                )
-            settle()
-            if not read_only:
-                application.services.retention.begin()
-            effective = application.services.settings
-            with pushing(effective, application), pulling(effective, url, application.local_key) as stop:
-                stopping.on_signals(stop)
-                uvicorn_server.run(sockets=[listener])
+    raise_file_limit()
+    with listening(settings) as listener:
+        url = address(listener, secure=settings.tls_certificate is not None)
+        if several(settings) and not compose.readable_only(settings):
+            with supervised(settings, listener, url) as supervisor, _announced(settings, url, supervisor.key):
+                supervisor.watch()
+            return
+        with compose.build(settings) as application:
+            connections = Connections(limits_of(settings, processes=1), exempt=application.services.proxies)
+            uvicorn_server = server_of(application.app, settings, connections=connections)
+            uvicorn_server.accept(Acceptor(listener, SharedNumbers(1), 0))
+            stopping = Stopping(uvicorn_server, application.services.leaving, drain=settings.drain)
+            stopping.on_signals()
+            with _announced(settings, url, application.local_key):
+                settle()
+                with background(application, url) as stop:
+                    stopping.on_signals(stop)
+                    uvicorn_server.run(sockets=[])
 
 
 @contextmanager
-def pushing(settings: Settings, application: compose.Application) -> Iterator[None]:
-    """Push stored activities to the configured destinations, if any, while the server runs."""
-    entries = push_config.read(settings.push) if settings.push else {}
-    if not entries:
+def _announced(settings: Settings, url: str, key: str) -> Iterator[None]:
+    """Say where the server is: on stderr, and in the store for the owner's commands."""
+    if compose.readable_only(settings):
+        sys.stderr.write(f"casbah: serving {url} from {settings.store} (read-only: the folder cannot be written to)\n")
         yield
         return
-    with closing(Outbox(settings.store)) as outbox:
-        pushers = push.pushers(
-            entries, store=application.services.store, outbox=outbox, clock=application.services.clock
-        )
-        with closing(Pushing(pushers, outbox)) as running:
-            running.start()
-            sys.stderr.write(f"casbah: sending to {', '.join(entries)}\n")
-            yield
-
-
-@contextmanager
-def pulling(settings: Settings, url: str, key: str) -> Iterator[Callable[[], None]]:
-    """Pull from the configured sources, if any, while the server runs. Pullers send activities to it like any client.
-
-    Yields a function that stops them; call it before the server stops.
-    """
-    entries = read(settings.pull) if settings.pull else {}
-    with ExitStack() as stack:
-        jobs, stop = [], _do_nothing
-        for name, entry in entries.items():
-            headers = {"Authorization": f"Token {key}", TENANT_HEADER: entry.into}
-            verify = trusted(settings.tls_certificate)
-            client = stack.enter_context(
-                httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=False, verify=verify)
-            )
-            jobs.append(Job(name, entry, sink(client.request, name=name, rejects=settings.store / "rejects")))
-        if jobs:
-            running = stack.enter_context(closing(Pulling(jobs, folder=settings.store, clock=compose.wall_clock)))
-            stop = running.stop
-            running.start()
-            sys.stderr.write(f"casbah: pulling {', '.join(entries)}\n")
-        yield stop
+    with announced(settings.store, url=url, key=key, certificate=settings.tls_certificate):
+        sys.stderr.write(f"casbah: serving {url} from {settings.store}\n")
+        if settings.store.stat().st_mode & _OTHERS:
+            sys.stderr.write(f"casbah: other users have access to {settings.store}; run chmod 700 {settings.store}\n")
+        yield
 
 
 def _do_nothing() -> None:

@@ -15,7 +15,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query, continuation, parse, where
 from casbah.errors import ActivityNotFoundError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import RequestContext, WriterContext, json_response
 from casbah.ingest import jsontext
 from casbah.store.contract import FeedbackEntry, Page
 
@@ -61,7 +61,7 @@ async def fetch_activity(context: RequestContext) -> Response:
     return Response(record, media_type="application/json")
 
 
-async def give_feedback(context: RequestContext) -> Response:
+async def give_feedback(context: WriterContext) -> Response:
     """Append one feedback entry. Returns the activity as a list of one."""
     sent = _feedback(await _parameters(context.request, context))
     activity_id = context.path["pk"]
@@ -78,7 +78,7 @@ async def give_feedback(context: RequestContext) -> Response:
     return Response(_page([record or b""], more=False, total=1), media_type="application/json")
 
 
-async def list_feedback(context: RequestContext) -> Response:
+async def list_feedback(context: WriterContext) -> Response:
     """The feedback on one activity, oldest first."""
     entries = await context.quick(lambda: context.tenant.feedback(context.path["pk"]))
     data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import cast
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -15,12 +16,13 @@ from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
 from casbah.http import manual, mimic
 from casbah.http.audit import record_in_trail
 from casbah.http.body import Incoming
-from casbah.http.context import RequestContext, Services
+from casbah.http.context import RequestContext, Services, WriterContext
 from casbah.http.irreversible import read_irreversible
 from casbah.http.problems import answer
 from casbah.http.routes import ALIASES, CORE, GUARDED, PUBLIC, ROUTES, Audit, PublicRoute, Route
 from casbah.http.session import address_of, session_caller
 from casbah.identity.authenticator import TENANT_HEADER
+from casbah.identity.failed_sign_ins import FailureElsewhereError
 from casbah.identity.grants import Caller
 from casbah.identity.throttle import Quota
 from casbah.logs import of_request
@@ -36,19 +38,27 @@ _SAFE = {False: _PLAIN, True: {**_PLAIN, "Strict-Transport-Security": "max-age=3
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
-def application(services: Services) -> ASGIApp:
-    """The ASGI application."""
+def application(services: Services, *, writer: ASGIApp | None = None) -> ASGIApp:
+    """The ASGI application. In a process that does not own the store, `writer` answers what only the owner can."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _run_lifespan(receive, send)
+        elif scope["type"] == "http" and writer is not None and _needs_writer(scope):
+            await writer(scope, receive, send)
         elif scope["type"] == "http":
             begun = time.perf_counter()
             if scope["method"] == "HEAD":
                 scope["headers"] = _without_ranges(scope["headers"])
             incoming = Incoming(receive)
             request = Request(scope, incoming)
-            response = await _respond_traced(request, services)
+            try:
+                response = await _respond_traced(request, services)
+            except FailureElsewhereError:
+                if writer is None:
+                    raise
+                await writer(scope, receive, send)
+                return
             await incoming.finish(request.headers, version=scope["http_version"])
             name = request_id(request)
             response.headers[REQUEST_ID] = name
@@ -126,6 +136,8 @@ async def _respond_traced(request: Request, services: Services) -> Response:
 async def _respond(request: Request, services: Services) -> Response:
     try:
         return await _dispatch(request, services)
+    except FailureElsewhereError:
+        raise
     except Exception as error:  # noqa: BLE001  the outermost handler: every failure becomes a response
         return answer(error)
 
@@ -165,7 +177,7 @@ async def _respond_permitted(request: Request, services: Services, route: Route,
     quota = None if caller.owner else await _admit(caller, services)
     try:
         caller.require(route.permission)
-        response = await _call_handler(RequestContext(request, services, caller, path), route)
+        response = await _call_handler(_context(request, services, caller, path), route)
     except CasbahError as error:
         response = answer(error)
     if route.audit is not Audit.NOTHING:
@@ -181,6 +193,12 @@ async def _respond_permitted(request: Request, services: Services, route: Route,
     if quota is not None:
         response.headers.update(quota.headers)
     return response
+
+
+def _context(request: Request, services: Services, caller: Caller, path: dict[str, str]) -> WriterContext:
+    """The context for a handler. A process without the store gets only requests whose handlers take a RequestContext."""
+    kind = RequestContext if services.here is None else WriterContext
+    return cast("WriterContext", kind(request, services, caller, path))
 
 
 async def _caller(request: Request, services: Services) -> Caller:
@@ -203,7 +221,7 @@ async def _admit(caller: Caller, services: Services) -> Quota | None:
     return services.throttle.admit(caller.tenant_id.name)
 
 
-async def _call_handler(context: RequestContext, route: Route) -> Response:
+async def _call_handler(context: WriterContext, route: Route) -> Response:
     if route.path.startswith(CORE):
         failed = await mimic.interrupted(context)
         if failed is not None:
@@ -214,17 +232,16 @@ async def _call_handler(context: RequestContext, route: Route) -> Response:
     return await route.handler(context)
 
 
-def apart(method: str, target: bytes) -> bool:
-    """Whether any process of the server may answer a request, not only the writer: see `Route.apart`."""
-    path = target.partition(b"?")[0]
-    return len(path) <= _MOST_PATH and _apart(method, path)
+def _needs_writer(scope: Scope) -> bool:
+    path: bytes = scope["raw_path"].partition(b"?")[0]
+    return len(path) > _MOST_PATH or _route_needs_writer(scope["method"], path)
 
 
 @lru_cache(_MOST_PATHS)
-def _apart(method: str, path: bytes) -> bool:
+def _route_needs_writer(method: str, path: bytes) -> bool:
     matched = _matching_routes(segments_of(_plain_path(path)))
-    route = next((route for route, _ in matched if method in route.methods), None)
-    return isinstance(route, Route) and route.apart
+    route = next((route for route, _ in matched if method in _methods(route)), None)
+    return route is None or route.needs_writer
 
 
 def _raw_path(request: Request) -> str:

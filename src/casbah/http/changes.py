@@ -18,7 +18,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import count_of
 from casbah.errors import CasbahError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext
+from casbah.http.context import WriterContext
 from casbah.http.facets import predicate_of
 from casbah.http.schema import Parameter, ref
 from casbah.ingest import jsontext
@@ -49,7 +49,7 @@ CHANGE_PARAMETERS = (
 TAIL_PARAMETERS = (Parameter("cursor", _CURSOR, "Where to begin. Default: new activities only"),)
 
 
-async def list_changes(context: RequestContext) -> Response:
+async def list_changes(context: WriterContext) -> Response:
     """The activities stored since a cursor: each exactly once, in the order of storing, not of happening.
 
     Continue with the answer's `cursor`, also after an empty answer. With `wait`, the answer comes once something is stored.
@@ -68,7 +68,7 @@ async def list_changes(context: RequestContext) -> Response:
     return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
 
 
-async def tail(context: RequestContext) -> Response:
+async def tail(context: WriterContext) -> Response:
     """The same as server-sent events (WHATWG HTML, 9.2): `data` is a record, `id` the cursor after it.
 
     A stream ends after a few minutes. Browsers reconnect by themselves with `Last-Event-ID` and continue where they were.
@@ -81,7 +81,7 @@ async def tail(context: RequestContext) -> Response:
     return StreamingResponse(_events(context, predicate, after), 200, headers, "text/event-stream")
 
 
-async def _events(context: RequestContext, predicate: Predicate, after: int) -> AsyncIterator[bytes]:
+async def _events(context: WriterContext, predicate: Predicate, after: int) -> AsyncIterator[bytes]:
     end = time.monotonic() + STREAM_SECONDS
     # The first event has no data, so no handler is called, but a client that reconnects knows where to continue.
     yield f": casbah\nid: {cursor(after, context)}\n\n".encode()
@@ -105,7 +105,7 @@ def _event(record: bytes, identity: str) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (identity.encode(), data)
 
 
-async def _more(context: RequestContext, reached: int, end: float) -> bool:
+async def _more(context: WriterContext, reached: int, end: float) -> bool:
     """Wait until something after sequence number `reached` is stored. False if `end` (monotonic, s) comes first."""
     pause = _LOOK_FAR_SECONDS if context.services.store.is_remote else _LOOK_SECONDS
     while await context.high_water_mark() <= reached:
@@ -115,22 +115,22 @@ async def _more(context: RequestContext, reached: int, end: float) -> bool:
     return True
 
 
-def _leaving(context: RequestContext) -> bool:
+def _leaving(context: WriterContext) -> bool:
     """Whether the server is stopping, or already waits for this request (`serving.PlainHttp.shutdown`)."""
     return context.services.leaving.is_set() or bool(getattr(context.request.state, "leaving", False))
 
 
-def _changes(context: RequestContext, predicate: Predicate, after: int, limit: int) -> Changes:
+def _changes(context: WriterContext, predicate: Predicate, after: int, limit: int) -> Changes:
     return context.tenant.changes(predicate, after=after, limit=limit, deadline=context.deadline)
 
 
-def cursor(number: int, context: RequestContext) -> str:
+def cursor(number: int, context: WriterContext) -> str:
     """A sequence number as an opaque cursor, marked with the tenant so that another tenant's cursor is refused."""
     text = f"{_VERSION}.{number}.{_mark(context)}"
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-async def _after(value: Any, context: RequestContext) -> int:
+async def _after(value: Any, context: WriterContext) -> int:
     """The sequence number of a cursor. Raises MalformedBodyError or LimitExceededError."""
     if value in (None, ""):
         return 0
@@ -157,5 +157,5 @@ async def _after(value: Any, context: RequestContext) -> int:
 _MOST_CURSOR = 128
 
 
-def _mark(context: RequestContext) -> str:
+def _mark(context: WriterContext) -> str:
     return f"{crc32(context.tenant_id.name.encode()):08x}"

@@ -34,7 +34,7 @@ from casbah.retention.deletion import Retention
 from casbah.saved.queries import Queries
 from casbah.settings import Settings
 from casbah.shared import SharedFlag
-from casbah.store.contract import Store, Tenant
+from casbah.store.contract import ReplicaStore, ReplicaTenant, Store, Tenant
 from casbah.traces import Traces
 
 Answer = TypeVar("Answer")
@@ -48,6 +48,18 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WriterServices:
+    """What only the process that owns the store has."""
+
+    store: Store
+    sign_in: SignIn | None
+    queries: Queries
+    exports: Exports
+    retention: Retention
+    snapshots: Snapshots
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What HTTP handlers need from the rest of the application; built by `compose`. The clock gives ms since the epoch.
 
@@ -55,21 +67,16 @@ class Services:
     """
 
     settings: Settings
-    store: Store
+    store: ReplicaStore
     tokens: Tokens
     authenticator: Authenticator
     proxies: Proxies
-    sign_in: SignIn | None
     throttle: Throttle
     emulation: Emulation
     plain: Emulation
     connectors: Mapping[str, Connector]
     ranges: RangeBook
-    queries: Queries
-    exports: Exports
     trail: Trail
-    retention: Retention
-    snapshots: Snapshots
     enrichment: Enrichment
     prepare_pool: PreparePool
     rejects: Rejects
@@ -77,8 +84,18 @@ class Services:
     metrics: Metrics
     traces: Traces
     clock: Callable[[], int]
-    leaving: SharedFlag = field(default_factory=SharedFlag)
+    leaving: SharedFlag
     """Set once the server is stopping."""
+
+    here: WriterServices | None
+    """None in a process that does not own the store."""
+
+    @property
+    def writer(self) -> WriterServices:
+        """What only the process that owns the store has; handlers that need it are called there alone (`routes`)."""
+        if self.here is None:
+            raise RuntimeError("a handler that needs the owner of the store was called in another process")
+        return self.here
 
     @property
     def bounds(self) -> Bounds:
@@ -99,7 +116,7 @@ class RequestContext:
     """Set once the client has disconnected."""
 
     @property
-    def tenant(self) -> Tenant:
+    def tenant(self) -> ReplicaTenant:
         """The caller's activities. They are open in a handler (see `opened`); if that failed, this tries again, so call it in a
         thread.
         """
@@ -147,9 +164,6 @@ class RequestContext:
         """
         await opened(self.services.store, self.tenant_id)
 
-    async def high_water_mark(self) -> int:
-        return await self.brief(self.services.store, self.tenant.high_water_mark)
-
     async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         """Run a call that stores events in the ingest pool."""
         return await self.services.pools.ingest.run(call, *arguments, tenant=self.tenant_id.name)
@@ -165,7 +179,25 @@ class RequestContext:
         self.gone.set()
 
 
-async def opened(store: Store, tenant_id: TenantId) -> None:
+@dataclass(frozen=True, slots=True)
+class WriterContext(RequestContext):
+    """A request to a handler that runs only in the process that owns the store."""
+
+    @property
+    def writer(self) -> WriterServices:
+        """What only this process has."""
+        return self.services.writer
+
+    @property
+    def tenant(self) -> Tenant:
+        """The caller's activities, see `RequestContext.tenant`."""
+        return self.writer.store.tenant(self.tenant_id)
+
+    async def high_water_mark(self) -> int:
+        return await self.brief(self.services.store, self.tenant.high_water_mark)
+
+
+async def opened(store: ReplicaStore, tenant_id: TenantId) -> None:
     """Wait without a thread until a tenant is open. An error is raised by the call that needs the tenant."""
     opening = store.opening(tenant_id)
     if opening is not None:

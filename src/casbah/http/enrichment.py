@@ -11,7 +11,7 @@ from casbah.activity import predicate as p
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.query import Query, continuation, parse
 from casbah.audit.trail import ACTS
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import WriterContext, json_response
 from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.ingest.enrich.enrichment import Enrichment
 
@@ -19,7 +19,7 @@ _CHUNK = 1_000
 _SCAN = {"isScan": True, "sortField": "date", "sortDirection": "asc"}
 
 
-async def enrich_again(context: RequestContext) -> Response:
+async def enrich_again(context: WriterContext) -> Response:
     """Re-enrich one page of activities, oldest first: earlier enrichment is replaced by what is known now.
 
     What their sources reported stays, and so do their ids, times and sort order.
@@ -31,7 +31,7 @@ async def enrich_again(context: RequestContext) -> Response:
     return json_response(await context.ingest(_enrich_page, query, context))
 
 
-def _enrich_page(query: Query, context: RequestContext) -> dict[str, Any]:
+def _enrich_page(query: Query, context: WriterContext) -> dict[str, Any]:
     ranges = context.services.ranges.ranges(context.tenant_id)
     known = context.services.enrichment.knowing(ranges)
     page = context.tenant.scan(query, deadline=context.deadline)

@@ -11,7 +11,7 @@ from casbah.export.columns import COLUMNS, chosen
 from casbah.export.exports import Export, ExportRequest
 from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
 from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import WriterContext, json_response
 from casbah.http.schema import Parameter, choice
 
 EXPORT_PARAMETERS = (
@@ -29,33 +29,33 @@ EXPORT_PARAMETERS = (
 )
 
 
-async def list_exports(context: RequestContext) -> Response:
+async def list_exports(context: WriterContext) -> Response:
     """The caller's exports and their state, newest first."""
-    exports = await context.quick(context.services.exports.all, context.caller.principal, context.tenant_id)
+    exports = await context.quick(context.writer.exports.all, context.caller.principal, context.tenant_id)
     return json_response({"data": list(map(_export_json, exports)), "hasNext": False, "total": len(exports)})
 
 
-async def begin_export(context: RequestContext) -> Response:
+async def begin_export(context: WriterContext) -> Response:
     """Start writing all matching activities to a file. Poll the export by its id to see when it is ready."""
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     begun = await context.quick(
-        context.services.exports.begin, _export_request(body, context), context.caller.principal, context.tenant_id
+        context.writer.exports.begin, _export_request(body, context), context.caller.principal, context.tenant_id
     )
     return json_response(_export_json(begun), status=201)
 
 
-async def show_export(context: RequestContext) -> Response:
+async def show_export(context: WriterContext) -> Response:
     """The state of one of the caller's exports. A `ready` one has a file."""
-    return json_response(_export_json(context.services.exports.one(*_own_export(context))))
+    return json_response(_export_json(context.writer.exports.one(*_own_export(context))))
 
 
-async def fetch_export(context: RequestContext) -> Response:
+async def fetch_export(context: WriterContext) -> Response:
     """The file of a ready export. Send `Range` to resume an interrupted download.
 
     `ETag` and `Repr-Digest` (RFC 9530) hold its SHA-256.
     """
     whose = _own_export(context)
-    export, file = context.services.exports.one(*whose), context.services.exports.file(*whose)
+    export, file = context.writer.exports.one(*whose), context.writer.exports.file(*whose)
     digest = bytes.fromhex(export.sha256 or "")
     headers = {
         "ETag": f'"{digest.hex()}"',
@@ -71,17 +71,17 @@ async def fetch_export(context: RequestContext) -> Response:
     )
 
 
-async def delete_export(context: RequestContext) -> Response:
+async def delete_export(context: WriterContext) -> Response:
     """Delete one of the caller's exports and its file. A running export is cancelled."""
-    await context.quick(context.services.exports.remove, *_own_export(context))
+    await context.quick(context.writer.exports.remove, *_own_export(context))
     return json_response({"id": context.path["export"]})
 
 
-def _own_export(context: RequestContext) -> tuple[Any, ...]:
+def _own_export(context: WriterContext) -> tuple[Any, ...]:
     return context.path["export"], context.caller.principal, context.tenant_id
 
 
-def _export_request(body: dict[str, Any], context: RequestContext) -> ExportRequest:
+def _export_request(body: dict[str, Any], context: WriterContext) -> ExportRequest:
     """The requested export, validated. Raises RequestError."""
     parameters: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
     query = parse({**parameters, "isScan": True}, now=context.services.clock(), bounds=context.services.bounds)

@@ -48,9 +48,10 @@ async def ready(_: Request, services: Services) -> Response:
     if services.leaving.is_set():
         raise ShuttingDownError
     tenant_id = TenantId(DEFAULT_TENANT)
-    await opened(services.store, tenant_id)
-    await services.pools.quick.run(_count, services.store, tenant_id)
-    reason = await services.pools.quick.run(services.store.unwritable)
+    store = services.writer.store
+    await opened(store, tenant_id)
+    await services.pools.quick.run(_count, store, tenant_id)
+    reason = await services.pools.quick.run(store.unwritable)
     more = {} if reason is None else {"reason": reason}
     return json_response({"status": "ready", "writable": reason is None, **more})
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from casbah.activity.query import count_of
 from casbah.errors import MalformedBodyError, NotMimickingError, ThrottledError, describe
 from casbah.http.body import read_body, read_parameters
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import RequestContext, WriterContext, json_response
 from casbah.http.emulation import DelayedArrival, Interruption
 from casbah.http.encoding import decoded
 from casbah.http.ingest import SETTING, read_source, refusals, store_events
@@ -49,7 +49,7 @@ def failure(status: int, retry_after: int) -> Response:
     return Response(_PAGE.format(title), status, headers, "text/html")
 
 
-async def expect_answers(context: RequestContext) -> Response:
+async def expect_answers(context: WriterContext) -> Response:
     """Schedule delays or failures for the tenant's next requests: `{"answers": [{"status"?, "slow"?, "retryAfter"?}]}`."""
     _require_mimic(context)
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
@@ -60,7 +60,7 @@ async def expect_answers(context: RequestContext) -> Response:
     return json_response({"waiting": context.services.emulation.expect(context.tenant_id.name, interruptions)})
 
 
-async def expect_arrivals(context: RequestContext) -> Response:
+async def expect_arrivals(context: WriterContext) -> Response:
     """Store the events of the body after `?after=N` more requests to the Activities API."""
     _require_mimic(context)
     source = read_source(context)
@@ -75,14 +75,14 @@ async def expect_arrivals(context: RequestContext) -> Response:
     return json_response({"after": after})
 
 
-async def forget(context: RequestContext) -> Response:
+async def forget(context: WriterContext) -> Response:
     """Cancel everything scheduled for the tenant's requests."""
     _require_mimic(context)
     context.services.emulation.forget(context.tenant_id.name)
     return json_response({"waiting": 0})
 
 
-def _require_mimic(context: RequestContext) -> None:
+def _require_mimic(context: WriterContext) -> None:
     if not context.services.emulation.any:
         raise NotMimickingError
 

@@ -8,7 +8,7 @@ from casbah.activity.query import flag_of, where
 from casbah.activity.text import sound
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
 from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import WriterContext, json_response
 from casbah.http.facets import filters_of
 from casbah.saved.queries import QueryDefinition, SavedQuery
 from casbah.saved.suggested import SUGGESTED
@@ -16,35 +16,35 @@ from casbah.saved.suggested import SUGGESTED
 MOST_NAME = 200
 
 
-async def list_queries(context: RequestContext) -> Response:
+async def list_queries(context: WriterContext) -> Response:
     """The caller's queries and those shared within the tenant, by name; then the suggested ones."""
-    queries = await context.quick(context.services.queries.all, context.caller.principal, context.tenant_id)
+    queries = await context.quick(context.writer.queries.all, context.caller.principal, context.tenant_id)
     data = [_shown(query, context) for query in queries] + _SUGGESTED
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def save_query(context: RequestContext) -> Response:
+async def save_query(context: WriterContext) -> Response:
     """Save filters under a name."""
     definition = await _definition(context)
-    kept = await context.quick(context.services.queries.add, definition, context.caller.principal, context.tenant_id)
+    kept = await context.quick(context.writer.queries.add, definition, context.caller.principal, context.tenant_id)
     return json_response(_shown(kept, context), status=201)
 
 
-async def change_query(context: RequestContext) -> Response:
+async def change_query(context: WriterContext) -> Response:
     """Replace one of the caller's queries. Omitted parameters are reset."""
-    definition, change = await _definition(context), context.services.queries.change
+    definition, change = await _definition(context), context.writer.queries.change
     kept = await context.quick(change, context.path["query"], definition, context.caller.principal, context.tenant_id)
     return json_response(_shown(kept, context))
 
 
-async def delete_query(context: RequestContext) -> Response:
+async def delete_query(context: WriterContext) -> Response:
     """Delete one of the caller's queries."""
-    remove = context.services.queries.remove
+    remove = context.writer.queries.remove
     await context.quick(remove, context.path["query"], context.caller.principal, context.tenant_id)
     return json_response({"id": context.path["query"]})
 
 
-async def _definition(context: RequestContext) -> QueryDefinition:
+async def _definition(context: WriterContext) -> QueryDefinition:
     """The query definition in a request. Raises RequestError for invalid filters."""
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     filters = filters_of(body)
@@ -61,7 +61,7 @@ def name_of(value: Any) -> str:
     return sound(value.strip())
 
 
-def _shown(kept: SavedQuery, context: RequestContext) -> dict[str, Any]:
+def _shown(kept: SavedQuery, context: WriterContext) -> dict[str, Any]:
     return {
         "id": kept.id,
         "name": kept.written.name,

@@ -24,7 +24,7 @@ from casbah.errors import (
     describe,
 )
 from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import RequestContext, WriterContext, json_response
 from casbah.http.schema import Parameter, Schema, choice, either, ref
 from casbah.ingest.enrich import countries
 from casbah.ingest.enrich.networks import CATEGORIES, network
@@ -65,20 +65,20 @@ async def list_range_metadata(_: RequestContext) -> Response:
     return json_response({"filters": [_filter_metadata(name, row) for name, row in FILTERS.items()]})
 
 
-async def create_range(context: RequestContext) -> Response:
+async def create_range(context: WriterContext) -> Response:
     """Create an IP range. The answer is its id. It labels activities stored from now on."""
     definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
     return json_response(await context.quick(context.services.ranges.add, definition, context.tenant_id))
 
 
-async def update_range(context: RequestContext) -> Response:
+async def update_range(context: WriterContext) -> Response:
     """Replace an IP range. Omitted parameters are reset. The answer is its id."""
     definition = _definition(await read_parameters(context.request, limit=context.services.settings.max_body))
     await context.quick(context.services.ranges.change, context.path["range"], definition, context.tenant_id)
     return json_response(context.path["range"])
 
 
-async def delete_range(context: RequestContext) -> Response:
+async def delete_range(context: WriterContext) -> Response:
     """Delete an IP range. The answer is its id. Activities keep its labels until they are re-enriched."""
     await context.quick(context.services.ranges.remove, context.path["range"], context.tenant_id)
     return json_response(context.path["range"])

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from casbah.activity.query import count_of
 from casbah.errors import LimitExceededError, MalformedBodyError, NoSuchRejectError, describe
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import WriterContext, json_response
 from casbah.http.ingest import named_source, store_each
 from casbah.http.irreversible import read_irreversible
 from casbah.http.schema import Parameter, Schema
@@ -48,7 +48,7 @@ REPLAY_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
 """The forms of a replay request: by ids, or everything."""
 
 
-async def list_rejects(context: RequestContext) -> Response:
+async def list_rejects(context: WriterContext) -> Response:
     """The refused events that are kept, with reasons, newest request first. `limit` defaults to 100."""
     parameters = context.request.query_params
     skip, limit = count_of(parameters, "skip"), min(count_of(parameters, "limit") or LISTED, MOST_LISTED)
@@ -60,7 +60,7 @@ async def list_rejects(context: RequestContext) -> Response:
     return json_response({"data": list(map(_shown, rejects)), "hasNext": skip + limit < total, "total": total})
 
 
-async def replay_rejects(context: RequestContext) -> Response:
+async def replay_rejects(context: WriterContext) -> Response:
     """Ingest refused events again, for example with another `source`. Events stored this time are removed from the rejects.
 
     With `everything`, `remaining` counts the older events left for further requests. In these, set `skip` to the number of
@@ -85,7 +85,7 @@ async def replay_rejects(context: RequestContext) -> Response:
     return json_response(await context.ingest(_replay_named, context, ids, source))
 
 
-async def remove_reject(context: RequestContext) -> Response:
+async def remove_reject(context: WriterContext) -> Response:
     """Remove a refused event."""
     reject_id = context.path["reject"]
 
@@ -97,12 +97,12 @@ async def remove_reject(context: RequestContext) -> Response:
     return json_response({"id": reject_id})
 
 
-def _replay_newest(context: RequestContext, skip: int, source: str | None) -> dict[str, Any]:
+def _replay_newest(context: WriterContext, skip: int, source: str | None) -> dict[str, Any]:
     rejects, total = context.services.rejects.page(context.tenant_id, skip=skip, limit=MOST_REPLAYED)
     return {**_replayed(context, rejects, source), "remaining": max(0, total - skip - len(rejects))}
 
 
-def _replay_named(context: RequestContext, ids: list[str], source: str | None) -> dict[str, Any]:
+def _replay_named(context: WriterContext, ids: list[str], source: str | None) -> dict[str, Any]:
     ids = list(dict.fromkeys(ids))
     known = context.services.rejects.named(ids, context.tenant_id)
     result = _replayed(context, list(known.values()), source)
@@ -110,7 +110,7 @@ def _replay_named(context: RequestContext, ids: list[str], source: str | None) -
     return {**result, "refused": [*unknown, *result["refused"]], "remaining": 0}
 
 
-def _replayed(context: RequestContext, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
+def _replayed(context: WriterContext, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
     """Replay rejects in batches. The events of a batch stay rejects until it is stored.
 
     With None as the source, each keeps its own; with "", each is detected.
@@ -136,7 +136,7 @@ def _replayed(context: RequestContext, rejects: Sequence[Reject], source: str | 
     return {"stored": stored, "duplicates": duplicates, "refused": refused}
 
 
-def _unusable(reject: Reject, source: str | None, context: RequestContext) -> str:
+def _unusable(reject: Reject, source: str | None, context: WriterContext) -> str:
     """Why a reject cannot be replayed, or ""."""
     if not reject.whole:
         return f"only the first {len(reject.raw)} of {reject.size} bytes are kept; send it again"

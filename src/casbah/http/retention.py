@@ -8,7 +8,7 @@ from starlette.responses import Response
 from casbah.activity.query import count_of
 from casbah.errors import LimitExceededError, MalformedBodyError, PermissionDeniedError, describe
 from casbah.http.audit import act_of
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import WriterContext, json_response
 from casbah.http.facets import predicate_of
 from casbah.http.irreversible import filters_or_everything, read_irreversible
 from casbah.http.queries import name_of
@@ -46,14 +46,14 @@ _CHANGES = {DELETE: Permission.DELETE, HOLD: Permission.HOLD}
 """Permission to add and remove rules: a rule that deletes is a deferred deletion, so it needs the same one."""
 
 
-async def delete_activities(context: RequestContext) -> Response:
+async def delete_activities(context: WriterContext) -> Response:
     """Delete the matching activities that no legal hold protects. Unless `dryRun` is false, only report how many.
 
     Deleted activities disappear from answers immediately; compaction later removes them from disk.
     """
     body = await read_irreversible(context, known=("filters",), flags=("everything", "dryRun", "wait"))
     filters = filters_or_everything(body, context)
-    retention, predicate = context.services.retention, predicate_of({"filters": filters}, context)
+    retention, predicate = context.writer.retention, predicate_of({"filters": filters}, context)
     if _dry(body):
         context.request.state.unchanged = True
         result = await context.search(retention.look, predicate, context.tenant_id)
@@ -66,13 +66,13 @@ async def delete_activities(context: RequestContext) -> Response:
     return json_response({"dryRun": False, **counts(result)})
 
 
-async def list_rules(context: RequestContext) -> Response:
+async def list_rules(context: WriterContext) -> Response:
     """The tenant's rules, by name."""
-    data = [_rule_json(rule) for rule in await context.quick(context.services.retention.rules.all, context.tenant_id)]
+    data = [_rule_json(rule) for rule in await context.quick(context.writer.retention.rules.all, context.tenant_id)]
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def add_rule(context: RequestContext) -> Response:
+async def add_rule(context: WriterContext) -> Response:
     """Add a rule: hourly, delete matching activities older than `days`; or hold them, so that they cannot be deleted.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
@@ -89,29 +89,29 @@ async def add_rule(context: RequestContext) -> Response:
         owner=context.caller.name,
         changed=context.services.clock(),
     )
-    await context.ingest(context.services.retention.add, rule, context.tenant_id)  # Waits for running deletions.
+    await context.ingest(context.writer.retention.add, rule, context.tenant_id)  # Waits for running deletions.
     return json_response(_rule_json(rule), status=201)
 
 
-async def remove_rule(context: RequestContext) -> Response:
+async def remove_rule(context: WriterContext) -> Response:
     """Remove a rule. Activities that only this hold protected can then be deleted.
 
     A rule that deletes needs the scope Activities.delete, a hold Holds.manage.
     """
-    rules = context.services.retention.rules
+    rules = context.writer.retention.rules
     rule = await context.quick(rules.one, context.path["rule"], context.tenant_id)
     context.caller.require(_CHANGES[rule.action])
     removed = await context.quick(rules.remove, context.path["rule"], context.tenant_id)
     return json_response(_rule_json(removed))
 
 
-async def show_trail(context: RequestContext) -> Response:
+async def show_trail(context: WriterContext) -> Response:
     """After how many days the tenant's audit acts are deleted; null: never."""
-    days = await context.quick(context.services.retention.rules.trail_days, context.tenant_id)
+    days = await context.quick(context.writer.retention.rules.trail_days, context.tenant_id)
     return json_response({"days": days})
 
 
-async def keep_trail(context: RequestContext) -> Response:
+async def keep_trail(context: WriterContext) -> Response:
     """Set how many days the tenant's audit acts are kept; null: forever. Only for the owner of the data directory."""
     if not context.caller.owner:
         raise PermissionDeniedError
@@ -119,14 +119,14 @@ async def keep_trail(context: RequestContext) -> Response:
     if "days" not in body:
         raise MalformedBodyError(f"days: expected 1 to {MOST_DAYS}, or null to keep acts forever")
     days = None if body["days"] is None else _days(body)
-    await context.quick(context.services.retention.rules.keep_trail, days, context.tenant_id)
+    await context.quick(context.writer.retention.rules.keep_trail, days, context.tenant_id)
     return json_response({"days": days})
 
 
-async def apply_rules(context: RequestContext) -> Response:
+async def apply_rules(context: WriterContext) -> Response:
     """Apply each deletion rule now. Unless `dryRun` is false, only report how many activities each would delete."""
     body = await read_irreversible(context, flags=("dryRun",))
-    dry, retention = _dry(body), context.services.retention
+    dry, retention = _dry(body), context.writer.retention
     context.request.state.unchanged = True  # Each rule that deletes something records its own act.
     run = context.search if dry else context.ingest
     applied = await run(lambda: retention.apply(context.tenant_id, really=not dry))

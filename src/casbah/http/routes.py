@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cache
+from typing import get_type_hints
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,10 +31,12 @@ from casbah.http import (
     sources,
     tokens,
 )
-from casbah.http.context import RequestContext, Services
+from casbah.http.context import Services, WriterContext
 from casbah.identity.grants import Permission
 
-Handler = Callable[[RequestContext], Awaitable[Response]]
+Handler = Callable[[WriterContext], Awaitable[Response]]
+"""One that takes a RequestContext runs in every process, any other only in the one that owns the store (`needs_writer`)."""
+
 PublicHandler = Callable[[Request, Services], Awaitable[Response]]
 
 CORE = "/api/v1"
@@ -49,6 +53,11 @@ ALIASES: tuple[tuple[str, str], ...] = (
     (f"{CORE}/archived_activities", f"{CORE}/activities"),
 )
 """Path prefixes and their replacements, applied one after another in this order."""
+
+
+@cache
+def _takes_writer(handler: Handler) -> bool:
+    return WriterContext in get_type_hints(handler).values()
 
 
 class Audit(Enum):
@@ -80,8 +89,11 @@ class Route:
 
     kinds: tuple[str, ...] = ("application/json",)
     audit: Audit = Audit.READS
-    apart: bool = False
-    """Whether any process of the server may answer it, not only the writer: searches, counts, single records, ingest."""
+
+    @property
+    def needs_writer(self) -> bool:
+        """Whether only the process that owns the store can answer it, as the type of the handler's context says."""
+        return _takes_writer(self.handler)
 
     @property
     def takes_nothing(self) -> bool:
@@ -102,29 +114,31 @@ class PublicRoute:
     status: int = 200
     refuses: tuple[str, ...] = ()
     kind: str = "text/html"
+    needs_writer: bool = True
+    """Whether only the process that owns the store can answer it."""
 
 
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them", apart=True),
-    Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities", apart=True),
+    Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them"),
+    Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities"),
     Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators", audit=Audit.NOTHING),
     Route(("GET", "POST"), f"{CORE}/activities/get_activities_threat_scores", activities.threat_scores, Permission.READ,   None,            "ThreatScores", "Threat scores of activities: always empty", audit=Audit.NOTHING),
-    Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity", apart=True),
+    Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity"),
     Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity", audit=Audit.CHANGES),
     Route(("GET", "POST"), f"{CORE}/subnet",                             ranges.list_ranges,           Permission.READ,       "RangeQuery",    "RangePage",    "List IP ranges"),
     Route(("GET",),        f"{CORE}/subnet/metadata",                    ranges.list_range_metadata,   Permission.READ,       None,            "Metadata",     "The filters of IP ranges and their operators", audit=Audit.NOTHING),
     Route(("POST",),       f"{CORE}/subnet/create_rule",                 ranges.create_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Create an IP range", audit=Audit.CHANGES),
     Route(("POST",),       f"{CORE}/subnet/{{range}}/update_rule",       ranges.update_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Change an IP range", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{CORE}/subnet/{{range}}",                   ranges.delete_range,          Permission.MANAGE,     None,            "RangeId",      "Delete an IP range", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk", unusable=ingest.UNUSABLE, audit=Audit.NOTHING, apart=True),
+    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk", unusable=ingest.UNUSABLE, audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/rejects",                       rejects.list_rejects,         Permission.ADMINISTER, None,            "RejectPage",   "List events that ingest refused"),
     Route(("POST",),       f"{EXTENSION}/rejects/replay",                rejects.replay_rejects,       Permission.ADMINISTER, "ReplayQuery",   "Replayed",     "Ingest refused events again", audit=Audit.CHANGES),
     Route(("DELETE",),     f"{EXTENSION}/rejects/{{reject}}",            rejects.remove_reject,        Permission.ADMINISTER, None,            "Deleted",      "Remove a refused event", audit=Audit.CHANGES),
     Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Re-enrich stored activities, one page at a time", audit=Audit.CHANGES),
     Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
-    Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters", apart=True),
-    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "Count activities over time", apart=True),
+    Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters"),
+    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "Count activities over time"),
     Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "List the named values of filters", audit=Audit.NOTHING),
     Route(("GET",),        f"{EXTENSION}/sources",                       sources.list_sources,         Permission.READ,       None,            "SourcePage",   "List sources, and how pulls are doing"),
     Route(("GET",),        f"{EXTENSION}/queries",                       queries.list_queries,         Permission.READ,       None,            "SavedQueryPage", "List saved queries"),
@@ -165,7 +179,7 @@ PUBLIC: tuple[PublicRoute, ...] = (
     PublicRoute(f"{EXTENSION}/session/ways",   session.ways,      "Ways", "List the ways to sign in to the pages"),
     PublicRoute(f"{EXTENSION}/session/begin",  session.begin,     None,   "Start signing in to the pages at an issuer", status=302, refuses=("NotFound", "Unavailable")),
     PublicRoute(f"{EXTENSION}/session/return", session.come_back, None,   "Redirect target of the issuer", status=303, refuses=("NotFound",)),
-    PublicRoute("/livez",  health.alive, "Alive", "Liveness: the process is running"),
+    PublicRoute("/livez",  health.alive, "Alive", "Liveness: the process is running", needs_writer=False),
     PublicRoute("/readyz", health.ready, "Ready", "Readiness: the store answers"),
     PublicRoute("/metrics", health.metrics, None, "Metrics of the server, for Prometheus",
                 refuses=("Unauthenticated", "Forbidden", "NotFound", "Throttled"), kind="text/plain"),

@@ -24,7 +24,7 @@ from casbah.errors import (
     describe,
 )
 from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, Services, json_response
+from casbah.http.context import RequestContext, Services, WriterContext, json_response
 from casbah.identity.grants import Caller
 from casbah.identity.sign_in import PENDING_MS, SignIn
 
@@ -55,7 +55,7 @@ async def sign_in(request: Request, services: Services) -> Response:
     """Sign in with a token. The cookie in the answer replaces it until the session expires or the token is revoked."""
     _require_own_page(request)
     key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _session_ms(services)
-    with services.authenticator.counted(key, address_of(request)):
+    with services.authenticator.counted(address_of(request)):
         session, expires = await services.pools.quick.run(lambda: services.tokens.begin_session(key, ms=length))
     response = json_response(
         _session_json(await services.pools.quick.run(services.authenticator.visitor, session), expires)
@@ -68,7 +68,11 @@ async def sign_in(request: Request, services: Services) -> Response:
 async def ways(_: Request, services: Services) -> Response:
     """How to sign in to the pages: with a token, and at `issuer` if one is configured; not at all if sessions are off."""
     may = services.settings.session is not None
-    issuer = services.authenticator.issuer.name if may and services.sign_in and services.authenticator.issuer else None
+    issuer = (
+        services.authenticator.issuer.name
+        if may and services.writer.sign_in and services.authenticator.issuer
+        else None
+    )
     return json_response({"token": may, "issuer": issuer})
 
 
@@ -126,7 +130,7 @@ async def whoami(context: RequestContext) -> Response:
     return json_response(_session_json(context.caller))
 
 
-async def sign_out(context: RequestContext) -> Response:
+async def sign_out(context: WriterContext) -> Response:
     """Sign out: ends the session and clears the cookie."""
     session = _read_cookie(context.request, COOKIE)
     if session:
@@ -191,9 +195,10 @@ def _session_ms(services: Services) -> int:
 
 
 def _issuers(services: Services) -> SignIn:
-    if services.sign_in is None or services.settings.session is None:
+    sign_in = services.writer.sign_in
+    if sign_in is None or services.settings.session is None:
         raise RouteNotFoundError
-    return services.sign_in
+    return sign_in
 
 
 def _local_path(path: str) -> str:

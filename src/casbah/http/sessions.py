@@ -4,18 +4,18 @@ from typing import Any
 
 from starlette.responses import Response
 
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import WriterContext, json_response
 from casbah.identity.token import Session
 
 
-async def list_sessions(context: RequestContext) -> Response:
+async def list_sessions(context: WriterContext) -> Response:
     """The active sessions of the caller's tenant and who signed in, oldest first."""
     caller, tokens = context.caller, context.services.tokens
     sessions = await context.quick(lambda: tokens.sessions(governs=caller.governs))
     return json_response({"data": list(map(_shown, sessions)), "hasNext": False, "total": len(sessions)})
 
 
-async def end_session(context: RequestContext) -> Response:
+async def end_session(context: WriterContext) -> Response:
     """End a session. Its cookie stops working at once. The token or person can sign in again."""
     caller, tokens = context.caller, context.services.tokens
     ended = await context.quick(lambda: tokens.end(context.path["session"], governs=caller.governs))

@@ -16,7 +16,7 @@ from casbah.errors import (
     RouteNotFoundError,
     describe,
 )
-from casbah.http.context import RequestContext, json_response
+from casbah.http.context import WriterContext, json_response
 from casbah.http.irreversible import read_irreversible
 from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.token import Token
@@ -24,7 +24,7 @@ from casbah.identity.token import Token
 _MOMENT = re.compile(r"[0-9]{1,15}")
 
 
-async def create_token(context: RequestContext) -> Response:
+async def create_token(context: WriterContext) -> Response:
     """Create a token: `{"name", "tenant"?, "scopes"?, "expires"?}`. Its key is shown only in this answer.
 
     A token never has more scopes than the caller. Default: the caller's scopes.
@@ -43,7 +43,7 @@ async def create_token(context: RequestContext) -> Response:
     return json_response({"token": key, **shown(token, context.services.clock())}, status=201)
 
 
-async def list_tokens(context: RequestContext) -> Response:
+async def list_tokens(context: WriterContext) -> Response:
     """Every token and its status."""
     tokens = await context.quick(context.services.tokens.all)
     now = context.services.clock()
@@ -51,7 +51,7 @@ async def list_tokens(context: RequestContext) -> Response:
     return json_response({"data": data, "hasNext": False, "total": len(data)})
 
 
-async def revoke_token(context: RequestContext) -> Response:
+async def revoke_token(context: WriterContext) -> Response:
     """Revoke a token by its id, or by its name if only one has it. It stops working at once."""
     try:
         token = await context.quick(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from casbah.activity.tenant import TenantId
 from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
-from casbah.identity.failed_sign_ins import FailedSignIns
+from casbah.identity.failed_sign_ins import Failures
 from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.name import LOCAL
 from casbah.identity.oidc import Issuer
@@ -23,13 +23,13 @@ _DOTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Authenticates requests. `local_hash` is the hash of the local key, which the owner of the data directory holds while this
-    process runs; JWTs must come from `issuer`, if there is one.
+    """Authenticates requests. `local_hash` is the hash of the local key, which the owner of the data directory holds while the
+    server runs; JWTs must come from `issuer`, if there is one.
     """
 
     tokens: Tokens
     local_hash: bytes
-    attempts: FailedSignIns
+    failures: Failures
     issuer: Issuer | None = None
 
     def may_wait(self, authorization: str | None) -> bool:
@@ -52,28 +52,17 @@ class Authenticator:
         if hmac.compare_digest(digest(key), self.local_hash):
             return Caller(LOCAL, LOCAL, _tenant_id(tenant or DEFAULT_TENANT), frozenset(SCOPES), owner=True)
         issuer = self._issuer(scheme, key)
-        with self.counted(key, address):
+        with self.counted(address):
             return issuer.caller(key) if issuer is not None else self.tokens.caller(key)
 
-    def known(self, authorization: str) -> bool:
-        """Whether a header has authenticated before with a token, so that any process with the tokens can authenticate it.
-
-        False for the local key and for JWTs: only this process may have the keys to check them.
-        """
-        scheme, key = _parts(authorization)
-        hashed = digest(key)
-        here = self._issuer(scheme, key) is not None or hmac.compare_digest(hashed, self.local_hash)
-        return not here and self.attempts.known(hashed)
-
     @contextmanager
-    def counted(self, key: str, address: str) -> Iterator[None]:
+    def counted(self, address: str) -> Iterator[None]:
         """Around checking a key. Raises ThrottledError in place of InvalidTokenError past the limit of an address."""
         try:
             yield
         except InvalidTokenError:
-            self.attempts.failed(address)
+            self.failures.failed(address)
             raise
-        self.attempts.good(digest(key))
 
     def visitor(self, session: str) -> Caller:
         """The caller of a page session. Raises InvalidTokenError."""

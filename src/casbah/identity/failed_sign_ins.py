@@ -2,19 +2,37 @@
 
 Credentials are always checked first: a key is 320 random bits, so nobody guesses one, and looking up its hash or verifying a
 signature costs less than the rest of a request. So the limit never refuses a valid key, even if others at the
-same address (an office, a proxy) fail. The digests of recent good keys are kept only so that another process can recognise them
-(`Authenticator.known`).
+same address (an office, a proxy) fail.
 """
 
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Container
+from typing import NoReturn, Protocol
 
 from casbah.errors import ThrottledError
 from casbah.settings import Rate
 
 _MOST = 10_000
-"""Maximum number of addresses, and of digests of valid keys; the least recently seen are evicted first."""
+"""Maximum number of addresses; the least recently seen are evicted first."""
+
+
+class FailureElsewhereError(Exception):
+    """An authentication failed in a process that does not count failures: the one that does must answer."""
+
+
+class Failures(Protocol):
+    """Where failed authentications are counted."""
+
+    def failed(self, address: str, /) -> None:
+        """Count a failure of an address. Raises ThrottledError beyond the limit."""
+
+
+class CountedElsewhere:
+    """See `Failures`. One process of a server counts for all: its limit is for the whole server."""
+
+    def failed(self, _: str, /) -> NoReturn:
+        raise FailureElsewhereError
 
 
 class FailedSignIns:
@@ -29,9 +47,8 @@ class FailedSignIns:
         self._exempt = exempt
         self._lock = threading.Lock()
         self._failed: OrderedDict[str, deque[int]] = OrderedDict()
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
 
-    def failed(self, address: str) -> None:
+    def failed(self, address: str, /) -> None:
         """Count a failure of an address. Raises ThrottledError beyond the limit."""
         if self._rate is None or address in self._exempt:
             return
@@ -48,15 +65,3 @@ class FailedSignIns:
                 return
             seconds = max(1, -(-(failed[0] + span - now) // 1_000))
         raise ThrottledError(seconds)
-
-    def good(self, digest: bytes) -> None:
-        """Remember a valid key."""
-        with self._lock:
-            self._seen[digest] = None
-            self._seen.move_to_end(digest)
-            if len(self._seen) > _MOST:
-                self._seen.popitem(last=False)
-
-    def known(self, digest: bytes) -> bool:
-        """Whether a key was valid before."""
-        return digest in self._seen

@@ -1,17 +1,21 @@
 """A strict HTTP/1.1 protocol."""
 
+import asyncio
 import json
 import re
+import socket
 from collections.abc import Sequence
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from casbah.serving.connections import Connections
+
 _MOST_HEAD = 1_048_576
 _MOST_FIELDS = 10_000
 _MOST_TARGET = 65_535
-_BAD_REQUEST, _TARGET_TOO_LONG, _HEAD_TOO_LARGE, _NOT_IMPLEMENTED = 400, 414, 431, 501
+_BAD_REQUEST, _TIMEOUT, _TARGET_TOO_LONG, _HEAD_TOO_LARGE, _NOT_IMPLEMENTED, _UNAVAILABLE = 400, 408, 414, 431, 501, 503
 _ONCE = (b"host", b"authorization", b"cookie", b"casbah-tenant", b"content-type", b"origin", b"sec-fetch-site")
 """Headers that may not be repeated: a proxy could check one value while the application uses the other."""
 
@@ -35,6 +39,10 @@ class PlainHttp(HttpToolsProtocol):
     head, without the offer.
     """
 
+    def __init__(self, *arguments: Any, limited: Connections, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._limited = limited
+
     _unread = 0
     """Bytes since the request or its last piece of body: a head, a chunk size, a trailer."""
     _in_request = False
@@ -49,10 +57,36 @@ class PlainHttp(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete
 
     @property
-    def between_requests(self) -> bool:
-        """Whether every request is answered, and nothing of the next has been read."""
-        waiting = self._in_request or bool(self.pipeline) or self._refusal is not None
-        return not self.under_way and not waiting and not self.transport.get_write_buffer_size()
+    def address(self) -> str:
+        """The address of the other end; empty for a Unix socket."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the application does not read, or has not asked for the body yet."""
+        cycle: Any = self.cycle
+        return self.flow.read_paused or bool(self.pipeline) or (cycle is not None and cycle.waiting_for_100_continue)
+
+    def give_up(self, reason: str, /) -> None:
+        """Close the connection, whose request is not complete; with a response if any of it was received."""
+        if self._in_head or (self._in_request and self.under_way):
+            self._refuse(_TIMEOUT, reason)
+        else:
+            self.transport.close()
+
+    def turn_away(self) -> None:
+        """Close the connection: there are too many."""
+        self._refuse(_UNAVAILABLE, "this server has too many connections; try again later")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
+        """Count the connection."""
+        super().connection_made(transport)
+        self._limited.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it no more."""
+        self._limited.closed(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes."""
@@ -74,6 +108,20 @@ class PlainHttp(HttpToolsProtocol):
         self._unread += len(data)
         if self._in_request and self._unread > _MOST_HEAD:
             self._refuse(_HEAD_TOO_LARGE, f"the head of the request is larger than {_MOST_HEAD} bytes")
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # As asyncio has it.
+        """The client sends no more: whether to keep the connection until all complete requests are answered (RFC 9112, 9.6).
+
+        A browser that gives up closes the whole connection, which looks the same, and never closes half of it; nor does another
+        process of this server. So their requests end at once, and a search that nobody waits for stops.
+        """
+        last: Any = self.pipeline[0][0] if self.pipeline else self.cycle
+        if not self.under_way or self._in_request:
+            return False
+        if _is_browsers(last.scope["headers"]) or self.transport.get_extra_info("socket").family == socket.AF_UNIX:
+            return False
+        last.keep_alive = False
+        return True
 
     def on_message_begin(self) -> None:
         """A request begins. Its head's size counts from the read in which it began."""
@@ -106,6 +154,7 @@ class PlainHttp(HttpToolsProtocol):
         if (fault := _fault(self.parser.get_http_version(), self.headers)) is not None:
             self._problem = fault
             raise ValueError(fault)
+        self._limited.await_body(self)
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
@@ -118,11 +167,13 @@ class PlainHttp(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """More of the body. The application limits its size."""
         self._unread = 0
+        self._limited.received(self, len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete, unless the parser is about to stop for an upgrade."""
         self._in_request = False
+        self._limited.complete(self)
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
@@ -132,6 +183,8 @@ class PlainHttp(HttpToolsProtocol):
             self.transport.write(self._refusal)
             self.transport.close()
         super().on_response_complete()
+        if not self._in_request and not self.under_way:
+            self._limited.await_head(self)
 
     def _parse(self, data: memoryview) -> None:
         """Parse all data, with a new parser after every offered upgrade."""
@@ -179,6 +232,10 @@ class PlainHttp(HttpToolsProtocol):
         if not (broken and cycle.response_started):
             self.transport.write(self._refusal)
         self.transport.close()
+
+
+def _is_browsers(headers: Fields) -> bool:
+    return any(name == b"sec-fetch-site" for name, _ in headers)
 
 
 def _fault(version: str, headers: Fields) -> tuple[int, str] | None:

@@ -9,17 +9,23 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from casbah.errors import BadSettingError, OperatorError
+from casbah.serving.connections import Connections, Limits
 from casbah.serving.http1 import PlainHttp
 from casbah.settings import SETTINGS, Settings
+from casbah.shared import SharedNumbers
 
 _log = logging.getLogger("casbah.serving")
 SECONDS_TO_FINISH = 30
+_MOST_HANDSHAKES = 256
+"""TLS handshakes of one process at a time."""
+
+_SECONDS_TO_OTHERS, _SECONDS_TO_RECOVER = 0.005, 1.0
 _GC_THRESHOLDS = (20_000, 50, 100)
 _SWITCH_SECONDS = 0.0002
 """Seconds until a waiting thread gets Python's global lock. The engine releases and reacquires the lock for every record, so
@@ -73,108 +79,144 @@ def settle() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-class Company(Protocol):
-    """The other processes that serve the same socket, as seen by the server in one of them."""
-
-    def begin(self, take: "Take", /) -> None:
-        """The server has started. Pass it connections with `take`."""
-
-    def over(self) -> bool:
-        """Whether the server must stop. Called ten times per second."""
-
-    def stop(self) -> None:
-        """The server is stopping, and finishes running requests."""
-
-    def end(self, forced: Callable[[], bool], /) -> None:
-        """The server has stopped. Waits for the other processes, unless `forced`."""
-
-
-Take = Callable[[socket.socket, bytes], None]
-"""Takes over a connection, of which these bytes have already been read."""
-
-
-class Alone:
-    """See `Company`: a server without other processes."""
-
-    def begin(self, _: Take, /) -> None:
-        """See `Company.begin`."""
-
-    def over(self) -> bool:
-        return False
-
-    def stop(self) -> None:
-        """See `Company.stop`."""
-
-    def end(self, _: Callable[[], bool], /) -> None:
-        """See `Company.end`."""
-
-
-_ALONE = Alone()
-
-
 class Server(uvicorn.Server):
-    """A server that leaves signal handling to its caller; uvicorn's own replaces the handlers while it runs."""
+    """A server that leaves signal handling to its caller; uvicorn's own replaces the handlers while it runs.
 
-    def __init__(self, config: uvicorn.Config, company: Company) -> None:
+    `tick` is called ten times a second.
+    """
+
+    def __init__(self, config: uvicorn.Config, tick: Callable[["Server"], None], limited: Connections) -> None:
         super().__init__(config)
-        self._company = company
-        self._stopping = False
-        self._taking: set[asyncio.Task[Any]] = set()
+        self._tick = tick
+        self._limited = limited
+        self._handshakes: dict[asyncio.Task[Any], None] = {}
+        self._acceptor: Acceptor | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    def accept(self, acceptor: "Acceptor") -> None:
+        """Take connections from `acceptor` once the server runs."""
+        self._acceptor = acceptor
+
+    @property
+    def connections(self) -> int:
+        """The number of connections, those included whose TLS handshake is not complete."""
+        return len(self.server_state.connections) + len(self._handshakes)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._company.begin(self._take)
+        if self._acceptor is not None:
+            self._acceptor.start(self)
 
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._company.over()
+        self._tick(self)
+        self._limited.sweep()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping = True
-        self._company.stop()
+        if self._acceptor is not None:
+            self._acceptor.stop()
         await super().shutdown(sockets)
-        await asyncio.to_thread(self._company.end, lambda: self.force_exit)
 
-    def _take(self, connection: socket.socket, first: bytes) -> None:
-        if self._stopping:
-            connection.close()
-            return
+    def take(self, connection: socket.socket) -> None:
+        """Serve an accepted connection."""
         protocol_class: Any = self.config.http_protocol_class
         protocol = partial(
-            protocol_class,
-            config=self.config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
-            first=first,
+            protocol_class, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         loop = asyncio.get_running_loop()
-        taking = loop.create_task(loop.connect_accepted_socket(protocol, connection))
-        self._taking.add(taking)
-        taking.add_done_callback(self._taken)
+        if len(self._handshakes) >= _MOST_HANDSHAKES:  # The oldest makes room: its client may never complete it.
+            next(iter(self._handshakes)).cancel()
+        handshake = loop.create_task(loop.connect_accepted_socket(protocol, connection, ssl=self.config.ssl))
+        self._handshakes[handshake] = None
+        handshake.add_done_callback(self._taken)
 
-    def _taken(self, taking: "asyncio.Task[Any]") -> None:
-        self._taking.discard(taking)
-        if not taking.cancelled() and (error := taking.exception()) is not None:
-            _log.warning("lost a connection that another process handed over: %s", error)
+    def _taken(self, handshake: "asyncio.Task[Any]") -> None:
+        self._handshakes.pop(handshake, None)
+        if not handshake.cancelled() and (error := handshake.exception()) is not None:
+            _log.debug("a connection failed before its first request: %s", error)
+
+
+class Acceptor:
+    """Accepts connections from a socket that several processes accept from, so that all have about as many.
+
+    The kernel wakes every process for a connection, and the first to accept gets it. One that has more connections than
+    another waits a moment first.
+    """
+
+    def __init__(self, listener: socket.socket, connections: SharedNumbers, place: int) -> None:
+        self._listener = listener
+        self._connections = connections
+        self._place = place
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def start(self, server: Server) -> None:
+        """Begin, in the server's event loop."""
+        self._listener.settimeout(0)
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._listener, self._offered)
+
+    def stop(self) -> None:
+        """Accept no more. Other processes still do."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._loop.remove_reader(self._listener)
+
+    def _offered(self) -> None:
+        mine = self._server.connections
+        self._connections[self._place] = mine
+        if mine > min(self._connections.all()):
+            self._pause(_SECONDS_TO_OTHERS, self._accept)
+        else:
+            self._accept()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:  # Too many open files, most likely. Connections wait until some are closed.
+            _log.warning("no connection can be accepted now: %s", error)
+            self._pause(_SECONDS_TO_RECOVER, lambda: None)
+            return
+        self._server.take(connection)
+
+    def _pause(self, seconds: float, then: Callable[[], None]) -> None:
+        def go_on() -> None:
+            self._waiting = None
+            self._loop.add_reader(self._listener, self._offered)
+            then()
+
+        self._loop.remove_reader(self._listener)
+        self._waiting = self._loop.call_later(seconds, go_on)
+
+
+def _no_tick(_: Server) -> None:
+    pass
 
 
 def server_of(
     app: ASGIApp,
     settings: Settings | None = None,
     *,
-    http: Callable[..., asyncio.Protocol] = PlainHttp,
-    company: Company = _ALONE,
+    tick: Callable[[Server], None] = _no_tick,
+    keep_alive: int = 5,
+    connections: Connections | None = None,
 ) -> Server:
-    """A server of the application, not yet running, with the configured certificate, if any."""
+    """A server of the application, not yet running, with the configured certificate, if any; `connections` limits its clients.
+
+    It closes a connection on which nothing was asked for `keep_alive` seconds.
+    """
+    limited = connections or Connections(Limits())
     certificate = None if settings is None else settings.tls_certificate
     config = uvicorn.Config(
         app,
         ssl_certfile=certificate,
         ssl_keyfile=None if settings is None or certificate is None else settings.tls_key,
-        http=cast("type[asyncio.Protocol]", http),
+        http=cast("type[asyncio.Protocol]", partial(PlainHttp, limited=limited)),
         lifespan="off",
         access_log=False,
         server_header=False,
@@ -182,6 +224,7 @@ def server_of(
         ws="none",
         workers=1,  # Otherwise it reads WEB_CONCURRENCY.
         log_config=None,
+        timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
-    return Server(config, company)
+    return Server(config, tick, limited)

@@ -121,7 +121,7 @@ class Prepared(Protocol):
         ...
 
 
-class Reader(Protocol):
+class Searchable(Protocol):
     """Queries over one tenant's activities. Those with a `deadline` raise SearchTooLongError past it."""
 
     def find(self, query: Query, /, *, deadline: Deadline = NEVER) -> Page:
@@ -148,6 +148,10 @@ class Reader(Protocol):
         """The record with this `_id`, or None."""
         ...
 
+
+class Reader(Searchable, Protocol):
+    """What can be read of one tenant's activities: queries, changes in order, and feedback."""
+
     def changes(self, predicate: Predicate, /, *, after: int, limit: int, deadline: Deadline = NEVER) -> Changes:
         """The first `limit` matching activities with sequence numbers above `after`, in sequence order. 0 reads from the start.
 
@@ -168,8 +172,8 @@ class Reader(Protocol):
         ...
 
 
-class Writer(Protocol):
-    """Adds to one tenant's activities. Raises ReadOnlyError or UnwritableError if nothing can be stored."""
+class Inserter(Protocol):
+    """Stores new activities of one tenant. Raises ReadOnlyError or UnwritableError if nothing can be stored."""
 
     def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
         """Store new activities; durable on return. Idempotent: inserting the same batch again changes nothing.
@@ -186,6 +190,10 @@ class Writer(Protocol):
         On a full disk, an `urgent` batch may use the space reserved for deletions.
         """
         ...
+
+
+class Writer(Inserter, Protocol):
+    """Adds to one tenant's activities. Raises ReadOnlyError or UnwritableError if nothing can be stored."""
 
     def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
         """Append an entry; durable on return. Returns False if the activity already has `most` entries.
@@ -223,8 +231,12 @@ class Tenant(Reader, Writer, Maintenance, Protocol):
     """One tenant's activities. Thread-safe. Methods raise StoreClosedError once the store is closed."""
 
 
-class Store(Protocol):
-    """Activities of many tenants, isolated by construction: a Tenant sees its own data and no other's. Thread-safe."""
+class ReplicaTenant(Searchable, Inserter, Protocol):
+    """What every process of a server can do with one tenant's activities; the rest is for the process that owns the store."""
+
+
+class ReplicaStore(Protocol):
+    """Activities of many tenants, isolated by construction: a tenant sees its own data and no other's. Thread-safe."""
 
     @property
     def is_remote(self) -> bool:
@@ -235,7 +247,7 @@ class Store(Protocol):
         """The part of an insert that needs no store access. Thread-safe and picklable, so it can run in a worker process."""
         ...
 
-    def tenant(self, tenant_id: TenantId, /) -> Tenant:
+    def tenant(self, tenant_id: TenantId, /) -> ReplicaTenant:
         """A tenant's activities, even if it has none yet. Blocks until they are open (see `opening`)."""
         ...
 
@@ -244,6 +256,18 @@ class Store(Protocol):
 
         Callers that must not block await the future first. If opening fails, `tenant` tries again.
         """
+        ...
+
+    def close(self) -> None:
+        """Close the store. Later calls raise StoreClosedError."""
+        ...
+
+
+class Store(ReplicaStore, Protocol):
+    """The whole store, in the process that owns it."""
+
+    def tenant(self, tenant_id: TenantId, /) -> Tenant:
+        """A tenant's activities, even if it has none yet. Blocks until they are open (see `opening`)."""
         ...
 
     def tenants(self) -> Sequence[str]:
@@ -260,8 +284,4 @@ class Store(Protocol):
 
     def snapshot(self, into: Path, /) -> Mapping[str, int]:
         """Write a consistent copy, which can be opened as a store, to a folder on the same disk. Returns counts by tenant."""
-        ...
-
-    def close(self) -> None:
-        """Close the store. Later calls raise StoreClosedError."""
         ...

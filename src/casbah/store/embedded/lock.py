@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from multiprocessing import parent_process
 from pathlib import Path
 
 from casbah.errors import StoreLockedError
@@ -19,8 +20,14 @@ class Lock:
             os.close(self._handle)
             raise StoreLockedError(str(folder), f"process {owner}" if owner else "another process") from None
         os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, f"{os.getpid()}\n".encode("ascii"), 0)
+        os.pwrite(self._handle, f"{_to_stop()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
         """Release the lock."""
         os.close(self._handle)
+
+
+def _to_stop() -> int:
+    """The process to stop so that this one ends: its supervisor, which would start it again, if it has one."""
+    supervisor = parent_process()
+    return os.getpid() if supervisor is None or supervisor.pid is None else supervisor.pid

@@ -1,5 +1,6 @@
 """A partition: the index of one tenant's activities in one period of time. Queries go through its `searcher`."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Partition:
 
     `last` is the largest visible sequence number. `pending` holds the limits of a commit that may be on disk but is not visible
     yet: a commit can succeed and still end in an error. In a process that only reads, `limits` fetches them from the writer;
-    by default they are looked up in the index.
+    by default, and where that has none, they are looked up in the index.
     """
 
     def __init__(
@@ -28,12 +29,12 @@ class Partition:
         *,
         codec: RecordCodec,
         cache: Cache,
-        limits: Callable[[], Limits] | None = None,
+        limits: Callable[[], Limits | None] = lambda: None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder = folder
         self.number = number
-        self.generation = 0
+        self.generation = time.time_ns()  # Never that of another process, which may have owned the store before.
         self._codec = codec
         self._cache = cache
         self._changed = changed
@@ -44,7 +45,7 @@ class Partition:
             self.index.register_tokenizer(s.WORDS, s.analyzer())
             self.index.config_reader("manual", 0)
             self.index.reload()
-        self._limits, self.last = extremes(self.index.searcher()) if limits is None else (limits(), 0)
+        self._limits, self.last = (known, 0) if (known := limits()) is not None else extremes(self.index.searcher())
         self.pending: Limits | None = None
         self.searcher = self._new_searcher()
 
@@ -60,14 +61,14 @@ class Partition:
         before, self.searcher = self.searcher, self._new_searcher()
         self._cache.forget(before.name)
 
-    def follow(self, limits: Callable[[], Limits]) -> None:
+    def follow(self, limits: Callable[[], Limits | None]) -> None:
         """Make visible what another process has committed.
 
         `limits` is called after the reload: earlier limits could be too narrow for commits made in between.
         """
         with translate_io_errors():
             self.index.reload()
-        self._limits = limits()
+        self._limits = known if (known := limits()) is not None else extremes(self.index.searcher())[0]
         before, self.searcher = self.searcher, self._new_searcher()
         self._cache.forget(before.name)
 

@@ -14,7 +14,7 @@ MOST_HANDED_OUT = 50_000
 """After a scan has read this many records, a partition frees tantivy's cached blocks: a scan reads each record only once."""
 
 State = Sequence[tuple[int, int, Limits]]
-"""For each partition: its number, its generation (grows with each visible change), and limits that cover pending commits."""
+"""For each partition: its number, its generation (another after each visible change), and limits that cover pending commits."""
 
 PERIODS, DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
 
@@ -32,7 +32,7 @@ class Partitions:
         self._numbering = tenant / _NUMBERING
         self._remembered = json.loads(self._numbering.read_bytes())["last"] if self._numbering.exists() else 0
         self.codec = RecordCodec(tenant / DICTIONARIES)
-        self._partitions = {number: self._opened(number, name) for number, name in _numbered(folder)}
+        self._partitions = {number: self._opened(number, name) for number, name in numbered(folder)}
         self.codec.held = sum(searcher.held for searcher in self.searchers())
 
     def searchers(self) -> list[PartitionSearcher]:
@@ -93,6 +93,7 @@ class Partitions:
         return Partition(self._folder / name, number, codec=self.codec, cache=self._cache, changed=self._changed)
 
 
-def _numbered(folder: Path) -> Iterator[tuple[int, str]]:
+def numbered(folder: Path) -> Iterator[tuple[int, str]]:
+    """The number and folder name of each partition on disk."""
     if folder.is_dir():
         yield from sorted((int(entry.name), entry.name) for entry in folder.iterdir() if entry.name.isdigit())

@@ -23,7 +23,6 @@ from casbah.shared import SharedCount
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.compaction import waiting
 from casbah.store.embedded.document import prepared
-from casbah.store.embedded.following import Followed
 from casbah.store.embedded.lazy_registry import LazyRegistry
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.partitions import State
@@ -35,9 +34,11 @@ from casbah.store.embedded.tenant import EmbeddedTenant, Shared
 from casbah.store.embedded.writer import Writers
 from casbah.store.format import FILE, claim
 
+TENANTS = "tenants"
+
 
 class EmbeddedStore:
-    """See `Store`. Opens the directory, or raises StoreLockedError or StoreFormatError."""
+    """See `Store`. Opens the directory, or raises StoreLockedError or StoreFormatError. Replicas watch `changes`."""
 
     def __init__(
         self,
@@ -46,14 +47,15 @@ class EmbeddedStore:
         clock: Callable[[], int],
         writer_memory: int = 64_000_000,
         cache: int = 128_000_000,
+        changes: SharedCount | None = None,
     ) -> None:
         self._shadow = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
         """Where a directory that cannot be written to is read: links to its files."""
 
         if self._shadow is not None:
             claim(folder, fingerprint())
-            tenants, folder = folder / "tenants", Path(self._shadow.name)
-            shadow(tenants, folder / "tenants")
+            tenants, folder = folder / TENANTS, Path(self._shadow.name)
+            shadow(tenants, folder / TENANTS)
         make_folder(folder, mode=0o700)
         self._lock = Lock(folder)
         try:
@@ -61,15 +63,16 @@ class EmbeddedStore:
         except BaseException:
             self._lock.release()
             raise
-        self._folder = folder / "tenants"
-        self.followed = Followed(self._folder, SharedCount())
+        self._folder = folder / TENANTS
+        self.changes = changes or SharedCount()
+        self.changes.add()  # Another process may have owned the store before.
         self._shared = Shared(
             writers=Writers(memory=writer_memory),
             writing=ThreadPoolExecutor(1, thread_name_prefix="casbah-writer"),
             reserve=Reserve(folder, tenants=self._folder),
             cache=Cache(cache),
             clock=clock,
-            changed=self.followed.changes.add,
+            changed=self.changes.add,
             read_only=self._shadow is not None,
         )
         self._tenants = LazyRegistry(self._open)
@@ -109,7 +112,7 @@ class EmbeddedStore:
         return copied.result()
 
     def state(self, tenant: str) -> State:
-        """What a replica must know to see what this process sees of a tenant (`followed`). Thread-safe."""
+        """What a replica must know to see what this process sees of a tenant. Thread-safe."""
         return self._tenants.get(tenant).state
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A store that follows another: what the contract does not say of it."""
+"""A replica of a store: what the contract does not say of it."""
 
 import threading
 from contextlib import closing
@@ -8,8 +8,8 @@ import pytest
 from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.shared import SharedCount
-from casbah.store.embedded import following, record_codec
-from casbah.store.embedded.following import FollowingStore
+from casbah.store.embedded import record_codec, replica
+from casbah.store.embedded.replica import EmbeddedReplica
 from casbah.store.embedded.schema import PERIOD_BITS
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
@@ -24,8 +24,8 @@ def owner(tmp_path, monkeypatch):
         yield store
 
 
-def follower(owner):
-    return closing(FollowingStore(owner.followed, owner, cache=1_000_000))
+def replica_of(owner):
+    return closing(EmbeddedReplica(owner._folder.parent, owner.changes, owner, cache=1_000_000))
 
 
 def test_a_page_amid_commits_is_one_moment_of_the_store(owner):
@@ -38,7 +38,7 @@ def test_a_page_amid_commits_is_one_moment_of_the_store(owner):
             owner.tenant(TENANT).insert([arrival(record(n, timestamp=when, created=NOW + n))])
         done.set()
 
-    with follower(owner) as store:
+    with replica_of(owner) as store:
         writing = threading.Thread(target=write)
         writing.start()
         seen = 0
@@ -54,7 +54,7 @@ def test_a_page_amid_commits_is_one_moment_of_the_store(owner):
 
 
 def test_records_are_read_with_dictionaries_trained_since(owner):
-    with follower(owner) as store:
+    with replica_of(owner) as store:
         for start in range(0, 2_000, 200):
             owner.tenant(TENANT).insert(
                 [arrival(record(n, text=f"some {n} text" * 9)) for n in range(start, start + 200)]
@@ -69,7 +69,7 @@ def test_what_has_not_changed_is_not_asked_for(owner):
     state = owner.state
     owner.state = lambda tenant: asked.append(tenant) or state(tenant)
     owner.tenant(TENANT).insert([arrival(record(1))])
-    with follower(owner) as store:
+    with replica_of(owner) as store:
         for _ in range(5):
             assert store.tenant(TENANT).find(query()).total == 1
         first = len(asked)
@@ -79,9 +79,9 @@ def test_what_has_not_changed_is_not_asked_for(owner):
 
 
 def test_scans_leave_little_behind(owner, monkeypatch):
-    monkeypatch.setattr(following, "MOST_HANDED_OUT", 100)
+    monkeypatch.setattr(replica, "MOST_HANDED_OUT", 100)
     owner.tenant(TENANT).insert([arrival(record(n)) for n in range(300)])
-    with follower(owner) as store:
+    with replica_of(owner) as store:
         for _ in range(3):
             assert len(list(store.tenant(TENANT).scan(query(isScan=True, limit=300)).records)) == 300
         store.tenant(TENANT).count(query().predicate)
@@ -92,7 +92,7 @@ def test_scans_leave_little_behind(owner, monkeypatch):
 
 def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
     owner.tenant(TENANT).insert([arrival(record(n)) for n in range(50)])
-    with follower(owner) as store:
+    with replica_of(owner) as store:
         assert store.tenant(TENANT).find(query()).total == 50
         before = store._tenants.get("default")._partitions[NOW >> PERIOD_BITS].searcher.name
         owner.tenant(TENANT).delete(query({"activity.id": {"eq": "activity-7"}}).predicate)
@@ -103,7 +103,7 @@ def test_files_that_were_erased_are_let_go_of_though_nobody_asks(owner):
 
 
 def test_it_reads_and_inserts_alone_and_ends(owner):
-    store = FollowingStore(owner.followed, owner, cache=1_000_000)
+    store = EmbeddedReplica(owner._folder.parent, owner.changes, owner, cache=1_000_000)
     tenant = store.tenant(TENANT)
     assert not any(hasattr(tenant, name) for name in ("replace", "delete", "compact", "add_feedback"))
     store.close()
@@ -116,9 +116,9 @@ def test_it_reads_and_inserts_alone_and_ends(owner):
 @pytest.mark.parametrize("change", ["more", "fewer"])
 def test_after_a_scan_totals_and_pages_are_of_one_moment(owner, monkeypatch, change):
     """What the owner has committed and not yet told of may be found when files are opened anew."""
-    monkeypatch.setattr(following, "MOST_HANDED_OUT", 100)
+    monkeypatch.setattr(replica, "MOST_HANDED_OUT", 100)
     owner.tenant(TENANT).insert([arrival(record(n)) for n in range(300)])
-    with follower(owner) as store:
+    with replica_of(owner) as store:
         assert store.tenant(TENANT).find(query()).total == 300
         assert len(list(store.tenant(TENANT).scan(query(isScan=True, limit=300)).records)) == 300
         monkeypatch.setattr(SharedCount, "add", lambda _: None)

@@ -2,20 +2,20 @@
 
 Whatever the owner acknowledges is visible here from then on. On every change the owner increments a counter in shared memory,
 before it answers anyone. A replica that sees a new count asks the owner for the state of its partitions and reloads the changed
-ones.
+ones. If the owner is gone, the replica reads what is on disk: all that the owner has acknowledged, and what it was about to.
 """
 
+import logging
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.tenant import TenantId
-from casbah.errors import StoreClosedError
+from casbah.errors import StoreClosedError, UnavailableError
 from casbah.shared import SharedCount
 from casbah.store import contract
 from casbah.store.contract import Inserted
@@ -23,26 +23,21 @@ from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import columns, prepared
 from casbah.store.embedded.lazy_registry import LazyRegistry
 from casbah.store.embedded.partition import Partition
-from casbah.store.embedded.partitions import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State
+from casbah.store.embedded.partitions import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State, numbered
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
+from casbah.store.embedded.store import TENANTS
 from casbah.store.entry import Prepared, ready
 
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What a replica needs: the folder of the tenants, and the shared counter of changes."""
-
-    folder: Path
-    changes: SharedCount
+log = logging.getLogger("casbah.store")
 
 
 class Owner(Protocol):
     """What a replica needs of the owner, which is an `EmbeddedStore`."""
 
     def state(self, tenant: str, /) -> State:
-        """The state of a tenant's partitions."""
+        """The state of a tenant's partitions. Raises UnavailableError if the owner is gone."""
 
     def tenant(self, tenant_id: TenantId, /) -> "OwnerTenant":
         """A tenant's activities, to insert into."""
@@ -55,19 +50,20 @@ class OwnerTenant(Protocol):
         """See `Writer.insert_soon`."""
 
 
-class FollowingStore:
-    """A replica of a store in another process. Its tenants are Readers of what is visible, and insert through the owner."""
+class EmbeddedReplica:
+    """A replica of the store in a folder, which another process owns. It inserts through the owner, which counts `changes`."""
 
     is_remote = False
     prepare = staticmethod(prepared)
 
-    def __init__(self, followed: Followed, owner: Owner, *, cache: int) -> None:
-        self._followed = followed
+    def __init__(self, folder: Path, changes: SharedCount, owner: Owner, *, cache: int) -> None:
+        self._folder = folder / TENANTS
+        self._changes = changes
         self._owner = owner
         self._cache = Cache(cache)
         self._tenants = LazyRegistry(self._open)
 
-    def tenant(self, tenant_id: TenantId, /) -> "FollowingTenant":
+    def tenant(self, tenant_id: TenantId, /) -> "EmbeddedReplicaTenant":
         return self._tenants.get(tenant_id.name)
 
     def opening(self, tenant_id: TenantId, /) -> Future[Any] | None:
@@ -82,20 +78,20 @@ class FollowingStore:
         for tenant in self._tenants.close() or ():
             tenant.close()
 
-    def _open(self, name: str) -> "FollowingTenant":
-        tenant = FollowingTenant(name, self._followed, self._owner, self._cache)
+    def _open(self, name: str) -> "EmbeddedReplicaTenant":
+        tenant = EmbeddedReplicaTenant(self._folder / name, self._changes, self._owner, self._cache)
         tenant.visible()
         return tenant
 
 
-class FollowingTenant(Search):
+class EmbeddedReplicaTenant(Search):
     """One tenant's partitions, as the owner has them."""
 
-    def __init__(self, name: str, followed: Followed, owner: Owner, cache: Cache) -> None:
+    def __init__(self, folder: Path, changes: SharedCount, owner: Owner, cache: Cache) -> None:
         super().__init__(self.visible)
-        self._name = name
-        self._folder = followed.folder / name
-        self._changes = followed.changes
+        self._name = folder.name
+        self._folder = folder
+        self._changes = changes
         self._owner = owner
         self._cache = cache
         self._codec = RecordCodec(self._folder / DICTIONARIES)
@@ -139,16 +135,28 @@ class FollowingTenant(Search):
             return [self._partitions[number].searcher for number in sorted(self._partitions)]
 
     def _look(self) -> None:
-        for number, generation, _ in self._owner.state(self._name):
+        try:
+            state: list[tuple[int, int | None]] = [
+                (number, generation) for number, generation, _ in self._owner.state(self._name)
+            ]
+        except UnavailableError as error:
+            log.warning("the store's owner is gone; %s is read as it is on disk: %s", self._name, error)
+            state = [(number, None) for number, _ in numbered(self._folder / PERIODS)]
+        for number, generation in state:
             limits = partial(self._limits, number)
             partition = self._partitions.get(number)
             if partition is None:
                 folder = self._folder / PERIODS / f"{number:04d}"
                 partition = Partition(folder, number, codec=self._codec, cache=self._cache, limits=limits)
                 self._partitions[number] = partition
-            elif partition.generation != generation:
+            elif generation is None or partition.generation != generation:
                 partition.follow(limits)
-            partition.generation = generation
+            partition.generation = generation or 0
 
-    def _limits(self, number: int) -> Limits:
-        return next(limits for candidate, _, limits in self._owner.state(self._name) if candidate == number)
+    def _limits(self, number: int) -> Limits | None:
+        """The owner's limits of a partition; None if it is gone, or has no such partition yet."""
+        try:
+            state = self._owner.state(self._name)
+        except UnavailableError:
+            return None
+        return next((limits for candidate, _, limits in state if candidate == number), None)

@@ -3,26 +3,26 @@
 from typing import Any
 
 from casbah.activity.tenant import TenantId
-from casbah.store.embedded.following import FollowingStore
+from casbah.store.embedded.replica import EmbeddedReplica
 from casbah.store.embedded.store import EmbeddedStore
 
 REPLICATED = ("find", "scan", "count", "top_values", "histogram", "fetch", "insert", "insert_soon")
 """What a replica's tenant does itself."""
 
 
-class Followed:
+class Replicated:
     """See `Store`: tenants do what `REPLICATED` names in the replica, and the rest in the owner."""
 
     def __init__(self, owner: EmbeddedStore) -> None:
         self.owner = owner
-        self.replica = FollowingStore(owner.followed, owner, cache=10_000_000)
+        self.replica = EmbeddedReplica(owner._folder.parent, owner.changes, owner, cache=10_000_000)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.owner, name)
 
-    def tenant(self, tenant_id: TenantId, /) -> "FollowedTenant":
+    def tenant(self, tenant_id: TenantId, /) -> "ReplicatedTenant":
         """See `Store.tenant`."""
-        return FollowedTenant(self.replica.tenant(tenant_id), self.owner.tenant(tenant_id))
+        return ReplicatedTenant(self.replica.tenant(tenant_id), self.owner.tenant(tenant_id))
 
     def close(self) -> None:
         """Both."""
@@ -30,7 +30,7 @@ class Followed:
         self.owner.close()
 
 
-class FollowedTenant:
+class ReplicatedTenant:
     """See `Tenant`."""
 
     def __init__(self, replica: Any, owner: Any) -> None:

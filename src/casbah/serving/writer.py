@@ -1,0 +1,83 @@
+"""The writer: the process that owns the store. It answers workers over a Unix socket and runs what runs in the background."""
+
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from casbah import compose
+from casbah.errors import CasbahError
+from casbah.serving.background import background
+from casbah.serving.internal import internal
+from casbah.serving.processes import WRITER, Shared, begin, heart, stop_on_signal
+from casbah.serving.server import Server, server_of, settle
+
+_BACKLOG = 2_048
+_CALLS = "casbah_calls"
+_SECONDS_KEPT = 60
+"""Longer than a worker keeps a connection, so that it is never closed just as a request is sent on it."""
+
+
+def run(shared: Shared, url: str, ready: Connection) -> None:
+    """The main function of the writer. It reports to `ready`: None once it answers, or the error that keeps it from that."""
+    begin(shared)
+    try:
+        # Workers prepare what is to be stored.
+        settings = replace(shared.settings, ingest_processes=0)
+        with compose.build(settings, common=shared.common) as application:
+            _serve(shared, application, url, ready)
+    except (CasbahError, OSError) as error:
+        if shared.heartbeats[WRITER]:
+            raise
+        ready.send(error)
+
+
+def _serve(shared: Shared, application: compose.Application, url: str, ready: Connection) -> None:
+    store, counts = application.writer.store, dict[int, Sequence[Any]]()
+    application.services.metrics.add(lambda: [_of_process(process, counts[process]) for process in list(counts)])
+    state = application.state
+    with closing(_listening(shared.socket)) as listener, background(application, url) as stop:
+        beat, stopping = heart(shared, WRITER), False
+
+        def tick(server: Server) -> None:
+            nonlocal stopping
+            beat(server)
+            if shared.common.leaving.is_set() and not stopping:
+                stopping = True
+                stop()
+
+        server = server_of(
+            internal(application.app, store, state=state, counts=counts, secret=shared.secret),
+            tick=tick,
+            keep_alive=_SECONDS_KEPT,
+        )
+        server.config.date_header = False  # Workers add theirs.
+        stop_on_signal(server)
+        settle()
+        shared.heartbeats[WRITER] = 0
+        ready.send(None)
+        shared.writer_ready.set()
+        server.run(sockets=[listener])
+
+
+def _of_process(process: int, counted: Sequence[Any]) -> Sequence[Any]:
+    """What a worker has counted. One that has ended has no calls under way."""
+    return counted if Path(f"/proc/{process}").exists() else [sample for sample in counted if sample[0] != _CALLS]
+
+
+def _listening(path: str) -> socket.socket:
+    """A Unix socket that only this user can connect to."""
+    with suppress(FileNotFoundError):
+        Path(path).unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(mask)
+    listener.listen(_BACKLOG)
+    return listener
