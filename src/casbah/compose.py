@@ -19,6 +19,7 @@ from casbah.fsync import read_only
 from casbah.http.app import application
 from casbah.http.context import Services, WriterServices
 from casbah.http.emulation import Emulation
+from casbah.http.memory import MemoryBudget
 from casbah.http.metrics import Metrics
 from casbah.http.pools import WorkerPools
 from casbah.http.proxies import Proxies
@@ -53,7 +54,7 @@ from casbah.retention.rules import Rules
 from casbah.saved.queries import Queries, SavedQueryLimits
 from casbah.settings import Cluster as Place
 from casbah.settings import Settings, read
-from casbah.shared import SharedCount, SharedFlag
+from casbah.shared import SharedCount, SharedFlag, SharedNumbers
 from casbah.store.contract import Finding, ReplicaStore, Store
 from casbah.store.embedded.replica import EmbeddedReplica, Owner
 from casbah.store.embedded.store import EmbeddedStore
@@ -96,11 +97,15 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What all processes of one server share."""
+    """What all processes of one server share, but for `place`, which is that of this one."""
 
     local_key: str = field(default_factory=new_local_key)
     changes: SharedCount = field(default_factory=SharedCount)
     leaving: SharedFlag = field(default_factory=SharedFlag)
+    bodies: SharedNumbers = field(default_factory=lambda: SharedNumbers(1))
+    """Bytes that each process has reserved for bodies under way, at its `place`."""
+
+    place: int = 0
 
 
 @contextmanager
@@ -224,6 +229,7 @@ def _services(  # noqa: PLR0913  it puts together what processes have in common
             metrics=_metrics(settings, pools, clock),
             traces=spans,
             clock=clock,
+            memory=MemoryBudget(max(settings.bodies_memory, settings.max_ingest_body), common.bodies, common.place),
             leaving=common.leaving,
             here=None,
         )

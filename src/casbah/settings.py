@@ -110,6 +110,7 @@ class Settings:
     bad_keys: Rate | None
     max_body: int
     max_ingest_body: int
+    bodies_memory: int
     max_event: int
     max_filters: int
     max_values: int
@@ -477,6 +478,7 @@ SETTINGS = _table(
     Setting("bad_keys",         "60/minute",   _rate,   "Failed authentications of a client address that are answered with 401; more get 429. Good keys are never refused, and trusted proxies are exempt"),
     Setting("max_body",         "1_048_576",   _whole,  "Bytes in the body of a request, ingest apart"),
     Setting("max_ingest_body",  "268_435_456", _whole,  "Bytes in the body of an ingest request, after decompression"),
+    Setting("bodies_memory",    "536_870_912", _whole,  "Bytes that the bodies of all requests under way may take in memory, of all processes; past that, 503 with Retry-After; at least CASBAH_MAX_INGEST_BODY"),
     Setting("max_event",        "16_777_216",  _whole,  "Bytes in one event; a larger one is refused"),
     Setting("max_filters",      "64",          _whole,  "Filters in one request"),
     Setting("max_values",       "1_000",       _whole,  "Values of one operator"),

@@ -50,25 +50,28 @@ def application(services: Services, *, writer: ASGIApp | None = None) -> ASGIApp
             begun = time.perf_counter()
             if scope["method"] == "HEAD":
                 scope["headers"] = _without_ranges(scope["headers"])
-            incoming = Incoming(receive)
-            request = Request(scope, incoming)
+            incoming = Incoming(receive, services.memory)
             try:
-                response = await _respond_traced(request, services)
-            except FailureElsewhereError:
-                if writer is None:
-                    raise
-                await writer(scope, receive, send)
-                return
-            await incoming.finish(request.headers, version=scope["http_version"])
-            name = request_id(request)
-            response.headers[REQUEST_ID] = name
-            for header, value in _SAFE[scope.get("scheme") == "https"].items():
-                response.headers.setdefault(header, value)
-            if services.leaving.is_set():  # The next request then opens a new connection, to another server.
-                response.headers["Connection"] = "close"
-            _record_metrics(request, response, services, seconds=time.perf_counter() - begun)
-            await (_head_of(response) if request.method == "HEAD" else response)(scope, receive, send)
-            _log_request(request, response, name, seconds=time.perf_counter() - begun)
+                request = Request(scope, incoming)
+                try:
+                    response = await _respond_traced(request, services)
+                except FailureElsewhereError:
+                    if writer is None:
+                        raise
+                    await writer(scope, receive, send)
+                    return
+                await incoming.finish(request.headers, version=scope["http_version"])
+                name = request_id(request)
+                response.headers[REQUEST_ID] = name
+                for header, value in _SAFE[scope.get("scheme") == "https"].items():
+                    response.headers.setdefault(header, value)
+                if services.leaving.is_set():  # The next request then opens a new connection, to another server.
+                    response.headers["Connection"] = "close"
+                _record_metrics(request, response, services, seconds=time.perf_counter() - begun)
+                await (_head_of(response) if request.method == "HEAD" else response)(scope, receive, send)
+                _log_request(request, response, name, seconds=time.perf_counter() - begun)
+            finally:
+                incoming.close()
 
     return app
 

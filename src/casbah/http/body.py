@@ -10,7 +10,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
-from casbah.errors import BodyTooLargeError, MalformedBodyError, UnknownParameterError, clip, describe
+from casbah.errors import BodyTooLargeError, BusyError, MalformedBodyError, UnknownParameterError, clip, describe
+from casbah.http.memory import MemoryBudget
 from casbah.ingest import jsontext
 from casbah.ingest.contract import UnusableEventError
 
@@ -25,17 +26,33 @@ _MULTIPART = "multipart/form-data"
 
 
 class Incoming:
-    """Wraps ASGI `receive` and tracks whether the whole body was received."""
+    """Wraps ASGI `receive`: tracks whether the whole body was received, and reserves memory for it until `close`."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, memory: MemoryBudget) -> None:
         self._receive = receive
+        self._memory = memory
+        self._reserved = 0
         self._begun = self._ended = False
 
     async def __call__(self) -> Message:
+        """The next message. Raises BusyError if there is no memory for it."""
+        message = await self._next()
+        size = len(message.get("body", b""))
+        if not self._memory.reserve(size):
+            raise BusyError
+        self._reserved += size
+        return message
+
+    async def _next(self) -> Message:
         message = await self._receive()
         self._begun = True
         self._ended = message["type"] != "http.request" or not message.get("more_body", False)
         return message
+
+    def close(self) -> None:
+        """Release the memory."""
+        self._memory.release(self._reserved)
+        self._reserved = 0
 
     async def finish(self, headers: Mapping[str, str], *, version: str) -> None:
         """Discard the rest of the body, up to a bound, if the connection closes after the response.
@@ -47,7 +64,7 @@ class Incoming:
         waits = "expect" in headers and not self._begun
         size = 0
         while closes and not waits and not self._ended and size < _MOST_DISCARDED:
-            size += len((await self()).get("body", b""))
+            size += len((await self._next()).get("body", b""))
 
 
 async def read_body(request: Request, *, limit: int, setting: str) -> bytes:

@@ -16,6 +16,7 @@ from casbah.audit.trail import Trail
 from casbah.backup.snapshots import Snapshots
 from casbah.export.exports import Exports
 from casbah.http.emulation import Emulation
+from casbah.http.memory import MemoryBudget
 from casbah.http.metrics import Metrics
 from casbah.http.pools import WorkerPools
 from casbah.http.proxies import Proxies
@@ -84,6 +85,7 @@ class Services:
     metrics: Metrics
     traces: Traces
     clock: Callable[[], int]
+    memory: MemoryBudget
     leaving: SharedFlag
     """Set once the server is stopping."""
 

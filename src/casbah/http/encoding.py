@@ -1,9 +1,11 @@
-"""Decodes a body's Content-Encoding (RFC 9110, 8.4). The result is bounded, since a small body may expand enormously."""
+"""Decodes a body's Content-Encoding (RFC 9110, 8.4) as a stream, since a small body may expand enormously."""
 
-import gzip
+import io
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from gzip import GzipFile
 from io import BytesIO
+from typing import cast
 
 import zstandard
 
@@ -12,82 +14,143 @@ from casbah.errors import BodyTooLargeError, MalformedBodyError, UnsupportedEnco
 _STEP = 512
 """Compressed bytes per step where the decompressor has no output limit: they expand to at most 16 MiB."""
 
+_CHUNK = 1 << 16
 _MOST_CODINGS = 4
 _ZSTD_WINDOW = 1 << 27
 _ZLIB_METHOD, _ZLIB_CHECK = 8, 31
 
 
+class EncodedBody:
+    """A body as received, and how to decode it. It can be decoded several times, and is never kept decoded."""
+
+    def __init__(self, body: bytes, encodings: str) -> None:
+        """`encodings` is the Content-Encoding header; without one, the first bytes show. Raises UnsupportedEncodingError."""
+        names = [name for part in encodings.split(",") if (name := part.strip().lower()) not in ("", "identity")]
+        unknown = [name for name in names if name not in CODINGS]
+        if unknown or len(names) > _MOST_CODINGS:
+            raise UnsupportedEncodingError(", ".join(unknown or names), ACCEPTED)
+        if not names:
+            names = [name for magic, name in _MAGIC.items() if body.startswith(magic)]
+        self._body = body
+        self._names = names
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body needs no decoding."""
+        return not (self._names and self._body)
+
+    def size(self, *, limit: int, setting: str) -> int:
+        """The number of decoded bytes, from decoding all of it once.
+
+        Raises BodyTooLargeError past `limit`, or MalformedBodyError if the body is damaged or truncated.
+        """
+        if self.is_plain:
+            size = len(self._body)
+        else:
+            stream, size = self.opened(), 0
+            while size <= limit and (chunk := stream.read1(_CHUNK)):
+                size += len(chunk)
+        if size > limit:
+            raise BodyTooLargeError(limit, setting)
+        return size
+
+    def opened(self) -> io.BufferedReader:
+        """The decoded body as a stream. Reading raises MalformedBodyError if it is damaged or truncated."""
+        stream: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", BytesIO(self._body)), _CHUNK)
+        for name in reversed(self._names if self._body else ()):
+            stream = io.BufferedReader(_Stage(stream, name), _CHUNK)
+        return stream
+
+    def text(self) -> bytes:
+        """The decoded body. Call `size` first, which bounds it."""
+        return self._body if self.is_plain else self.opened().read()
+
+
 def decoded(body: bytes, encodings: str, *, limit: int, setting: str) -> bytes:
-    """The body, decoded as its Content-Encoding header says; without a header, as its first bytes show.
-
-    Raises UnsupportedEncodingError, BodyTooLargeError, or MalformedBodyError if it is damaged or truncated.
-    """
-    names = [name for part in encodings.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    unknown = [name for name in names if name not in CODINGS]
-    if unknown or len(names) > _MOST_CODINGS:
-        raise UnsupportedEncodingError(", ".join(unknown or names), ACCEPTED)
-    if not names:
-        names = [name for magic, name in _MAGIC.items() if body.startswith(magic)]
-    for name in reversed(names):
-        if body:
-            body = _decompressed(body, name, limit=limit, setting=setting)
-    return body
+    """The body, decoded. Raises as EncodedBody and its `size` do."""
+    encoded = EncodedBody(body, encodings)
+    encoded.size(limit=limit, setting=setting)
+    return encoded.text()
 
 
-def _decompressed(body: bytes, name: str, *, limit: int, setting: str) -> bytes:
-    if CODINGS[name] is _gzip and not body.startswith(_GZIP_MAGIC):
+class _Stage(io.RawIOBase):
+    """The stream that one coding decodes."""
+
+    def __init__(self, stream: io.BufferedReader, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._chunks = CODINGS[name](stream)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Fill `buffer` with decoded bytes. Raises MalformedBodyError."""
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
+        try:
+            while not self._rest and (chunk := next(self._chunks, None)) is not None:
+                self._rest = chunk
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError):
+            raise MalformedBodyError(
+                f"body: cannot be decompressed as {self._name}; it is damaged or cut short"
+            ) from None
+        data, self._rest = self._rest[: len(view)], self._rest[len(view) :]
+        view[: len(data)] = data
+        return len(data)
+
+
+def _gzip(stream: io.BufferedReader) -> Iterator[bytes]:
+    if (start := _peek(stream)) and start != _GZIP_MAGIC:
         raise MalformedBodyError("body: it is not gzip, as Content-Encoding says; send it without that header")
-    try:
-        text = CODINGS[name](body, limit + 1)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError):
-        raise MalformedBodyError(f"body: cannot be decompressed as {name}; it is damaged or cut short") from None
-    if len(text) > limit:
-        raise BodyTooLargeError(limit, setting)
-    return text
+    with GzipFile(fileobj=stream) as opened:
+        while chunk := opened.read(_CHUNK):
+            yield chunk
 
 
-def _gzip(body: bytes, most: int) -> bytes:
-    with gzip.open(BytesIO(body)) as opened:
-        return opened.read(most)
-
-
-def _deflate(body: bytes, most: int) -> bytes:
+def _deflate(stream: io.BufferedReader) -> Iterator[bytes]:
     """The zlib format, as specified, or raw deflate, which many clients send under that name."""
-    is_zlib = len(body) > 1 and body[0] & 0xF == _ZLIB_METHOD and int.from_bytes(body[:2]) % _ZLIB_CHECK == 0
+    start = _peek(stream)
+    if not start:
+        return
+    is_zlib = len(start) > 1 and start[0] & 0xF == _ZLIB_METHOD and int.from_bytes(start) % _ZLIB_CHECK == 0
     decompressor = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
-    text = decompressor.decompress(body, most)
-    if len(text) < most and (not decompressor.eof or decompressor.unused_data):
+    while chunk := stream.read(_CHUNK):
+        while text := decompressor.decompress(chunk, _CHUNK):
+            yield text
+            chunk = decompressor.unconsumed_tail
+        if decompressor.eof and (decompressor.unused_data or _peek(stream)):
+            raise EOFError
+    if not decompressor.eof:
         raise EOFError
-    return text
 
 
-def _zstd(body: bytes, most: int) -> bytes:
+def _zstd(stream: io.BufferedReader) -> Iterator[bytes]:
     """Concatenated frames (RFC 8878). Unlike the library's streams, this detects a truncated frame."""
-    parts: list[bytes] = []
-    size = 0
     decompressor = None
-    for start in range(0, len(body), _STEP):
-        rest = body[start : start + _STEP]
-        while rest and size < most:
+    while rest := stream.read(_STEP):
+        while rest:
             decompressor = decompressor or zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
-            parts.append(decompressor.decompress(rest))
-            size += len(parts[-1])
+            yield decompressor.decompress(rest)
             rest = decompressor.unused_data if decompressor.eof else b""
             decompressor = None if decompressor.eof else decompressor
-        if size >= most:
-            return b"".join(parts)[:most]
     if decompressor is not None:
         raise EOFError
-    return b"".join(parts)
 
 
-CODINGS: Mapping[str, Callable[[bytes, int], bytes]] = {
+def _peek(stream: io.BufferedReader) -> bytes:
+    """The next two bytes, without consuming them."""
+    return stream.peek(2)[:2]
+
+
+CODINGS: Mapping[str, Callable[[io.BufferedReader], Iterator[bytes]]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "zstd": _zstd,
     "deflate": _deflate,
 }
-"""Decompressors by coding name. Each takes the bytes and the maximum output size."""
+"""Decoders by coding name."""
 
 ACCEPTED = "gzip, zstd, deflate"
 _GZIP_MAGIC = b"\x1f\x8b"

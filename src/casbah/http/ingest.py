@@ -22,12 +22,12 @@ from casbah.errors import (
 )
 from casbah.http.body import read_body
 from casbah.http.context import RequestContext, json_response
-from casbah.http.encoding import decoded
+from casbah.http.encoding import EncodedBody
 from casbah.ingest import jsontext, wire_encoding
 from casbah.ingest.contract import Refusal, UnusableEventError
 from casbah.ingest.decompress import Limits
 from casbah.ingest.enrich.networks import IpRanges
-from casbah.ingest.prepare_pool import PIECE
+from casbah.ingest.prepare_pool import MOST_TEXT, PIECE, Text
 from casbah.store.contract import Inserted, Prepared
 
 log = logging.getLogger("casbah.http")
@@ -39,6 +39,7 @@ _MOST_UNDER_WAY = 10
 """Batches of one body that may wait for the store."""
 
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
+_MAGIC_BYTES = 4
 SETTING = "CASBAH_MAX_INGEST_BODY"
 """The setting that limits an ingest body."""
 
@@ -100,12 +101,22 @@ def named_source(context: RequestContext, name: object, *others: str) -> str | N
 
 def store_events(context: RequestContext, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
     """Store the events of a body. Returns the answer of `ingest`."""
-    text = _plain(body, encodings, limit=context.services.settings.max_ingest_body)
-    items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
-    batches = _batches(items, size=min(context.services.settings.batch, PIECE))
-    summary = _Summary()
-    for outcome in _stored(context, batches):
-        summary.add(outcome, context)
+    encoded = EncodedBody(body, encodings)
+    # All of it is decoded once before anything is stored: a damaged or truncated body stores nothing.
+    size = encoded.size(limit=context.services.settings.max_ingest_body, setting=SETTING)
+    _require_no_archive(encoded)
+    memory = 0 if encoded.is_plain else size
+    is_text = memory <= MOST_TEXT and context.services.memory.reserve(memory)
+    try:
+        text = encoded.text() if is_text else encoded.opened
+        items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
+        batches = _batches(items, size=min(context.services.settings.batch, PIECE))
+        summary = _Summary()
+        for outcome in _stored(context, batches):
+            summary.add(outcome, context)
+    finally:
+        if is_text:
+            context.services.memory.release(memory)
     _keep_rejects(context, summary, source)
     return summary.answer()
 
@@ -223,7 +234,7 @@ def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | No
         log.warning("%d of %d refused events exceed the limits for kept rejects (docs/sources.md)", count - kept, count)
 
 
-def _items(context: RequestContext, text: bytes, source: str | None, ranges: IpRanges) -> Iterable[tuple[int, Any]]:
+def _items(context: RequestContext, text: Text, source: str | None, ranges: IpRanges) -> Iterable[tuple[int, Any]]:
     """The activities and refusals of a text, each with its line number."""
     chosen = context.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
@@ -296,8 +307,13 @@ def _batches(items: Iterable[tuple[int, NewActivity | Prepared | Refusal]], *, s
 
 
 def _plain(body: bytes, encodings: str, *, limit: int) -> bytes:
-    """The decompressed events. Raises as `decoded` does, and MalformedBodyError for an archive."""
-    text = decoded(body, encodings, limit=limit, setting=SETTING)
-    if text.startswith(_ARCHIVES):
+    """The decompressed events. Raises as EncodedBody does, and MalformedBodyError for an archive."""
+    encoded = EncodedBody(body, encodings)
+    encoded.size(limit=limit, setting=SETTING)
+    _require_no_archive(encoded)
+    return encoded.text()
+
+
+def _require_no_archive(encoded: EncodedBody) -> None:
+    if encoded.opened().read(_MAGIC_BYTES).startswith(_ARCHIVES):
         raise MalformedBodyError("body: an archive; send the events themselves, compressed once or not at all")
-    return text

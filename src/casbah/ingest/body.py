@@ -1,6 +1,7 @@
 """Reads an ingest body, which holds events of a source or encoded new activities."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO
 
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import identifier, integer
@@ -18,7 +19,7 @@ _ADDED = ("_id", "uid", "created")
 
 
 def items(
-    text: bytes,
+    text: bytes | BinaryIO,
     source: str | None,
     *,
     connectors: Mapping[str, Connector],
@@ -29,7 +30,7 @@ def items(
     invalid item.
     """
     if source == wire_encoding.SOURCE:
-        activities = _decoded(text)
+        activities = _decoded(text if isinstance(text, bytes) else text.read())
         return enumerate(activities if enrichment is None else map(enrichment.enriched, activities), 1)
     page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits)
     return with_lines(page.items, enrichment)

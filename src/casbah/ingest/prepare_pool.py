@@ -16,7 +16,7 @@ from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, BinaryIO
 
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.body import items
@@ -33,7 +33,12 @@ Prepare = Callable[[NewActivity], Any]
 PIECE = 1_000
 """Items per chunk of results."""
 
-_LEAST_BYTES, _MOST_BYTES = 200_000, 32_000_000
+_LEAST_BYTES, MOST_TEXT = 200_000, 32_000_000
+"""Bytes of the bodies that a worker prepares."""
+
+Text = bytes | Callable[[], BinaryIO]
+"""A body's text, or what opens it as a stream."""
+
 _GRACE = 5.0
 """Seconds to wait for a killed process."""
 
@@ -81,14 +86,16 @@ class PreparePool:
         self._enabled = processes > 0
         self._closed = False
 
-    def items(
-        self, text: bytes, source: str | None, *, limits: Limits, ranges: IpRanges | None = None
-    ) -> Iterator[Any]:
+    def items(self, text: Text, source: str | None, *, limits: Limits, ranges: IpRanges | None = None) -> Iterator[Any]:
         """The items of a body, each with its line: refusals, new activities, and results of `prepare`; `ranges` are the
         tenant's. Raises MalformedBodyError.
         """
         done = 0
-        if _LEAST_BYTES <= len(text) <= _MOST_BYTES and (worker := self._worker()) is not None:
+        if (
+            isinstance(text, bytes)
+            and _LEAST_BYTES <= len(text) <= MOST_TEXT
+            and (worker := self._worker()) is not None
+        ):
             try:
                 for piece in self._pieces(worker, (text, source, limits, ranges)):
                     yield from piece
@@ -98,7 +105,8 @@ class PreparePool:
             else:
                 return
         enrichment = self._enrichment.knowing(ranges)
-        remaining = items(text, source, connectors=self._connectors, limits=limits, enrichment=enrichment)
+        stream = text if isinstance(text, bytes) else text()
+        remaining = items(stream, source, connectors=self._connectors, limits=limits, enrichment=enrichment)
         yield from islice(remaining, done, None)
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ def shared(settings: Settings, folder: Path) -> Shared:
         settings=settings,
         folder=folder,
         secret=secrets.token_hex(_SECRET_BYTES),
-        common=Common(),
+        common=Common(bodies=SharedNumbers(1 + settings.workers)),
         heartbeats=SharedNumbers(1 + settings.workers),
         connections=SharedNumbers(settings.workers),
         writer_ready=SharedFlag(),

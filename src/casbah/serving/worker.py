@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from casbah import compose
@@ -28,7 +29,7 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
         closing(WriterClient(shared.socket, shared.secret)) as writer,
         compose.worker(
             shared.settings,
-            common=shared.common,
+            common=replace(shared.common, place=place),
             owner=writer,
             writer=Proxy(shared.socket, shared.secret, shared.common.leaving),
         ) as application,
