@@ -56,7 +56,17 @@ def _clean_environment(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home"))
 
 
-SLOW = ("agreement", "bench", "documents", "faults", "ui", "walk", "http/test_fuzz.py", "http/test_schemathesis.py")
+SLOW = (
+    "agreement",
+    "bench",
+    "documents",
+    "faults",
+    "ui",
+    "walk",
+    "http/test_fuzz.py",
+    "http/test_schemathesis.py",
+    "serving/test_memory.py",
+)
 """What takes long, and depends on Casbah and its data rather than on the version of Python."""
 
 

@@ -211,3 +211,21 @@ def test_connections_that_never_complete_their_tls_handshake_make_room(
         with context.wrap_socket(connected(port)) as client:
             client.sendall(WHOLE)
             assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+EARLY = b"POST /api/v1/activities/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "first, after",
+    [
+        pytest.param(EARLY, b"0123456789", id="a body that comes after its answer"),
+        pytest.param(WHOLE + HALF, b"X", id="half of the next head"),
+    ],
+)
+def test_no_connection_waits_for_ever_after_an_answer(tmp_path: Path, first: bytes, after: bytes) -> None:
+    with serving(tmp_path, head_timeout="2s") as (port, _), connected(port) as client:
+        client.sendall(first)
+        assert client.recv(1_000).startswith(b"HTTP/1.1")
+        client.sendall(after)
+        answer(client)  # The end of the connection; without one the socket's own timeout is raised.

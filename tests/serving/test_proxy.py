@@ -94,7 +94,7 @@ def test_headers_of_the_connection_and_forged_ones_are_not_passed_on() -> None:
 
 
 def test_without_a_writer_a_request_is_answered_503(tmp_path: Path) -> None:
-    start, body = respond(Proxy(str(tmp_path / "none.sock"), SECRET, SharedFlag()), scope_of())
+    start, body = respond(Proxy(str(tmp_path / "none.sock"), SECRET, SharedFlag(), most=9, most_body=99), scope_of())
     assert start["status"] == 503
     assert int(dict(start["headers"])[b"retry-after"]) > 0
     assert b"starting again" in body["body"]
@@ -138,7 +138,9 @@ def writer(application: Application, counts: dict[int, Any] | None = None) -> An
             raise ValueError("a bug")
         return f"state of {tenant}"
 
-    return internal(application, Store(), state=state, counts={} if counts is None else counts, secret=SECRET)  # type: ignore[arg-type]
+    return internal(
+        application, Store(), state=state, counts={} if counts is None else counts, secret=SECRET, workers=1
+    )  # type: ignore[arg-type]
 
 
 def test_the_writer_believes_the_address_of_a_worker_alone() -> None:
@@ -214,7 +216,7 @@ def test_each_insert_gets_its_own_result(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     monkeypatch.setattr(client, "_ask", ask)
     names = ["a", "bad", "b", "c", "bad", "d"]
-    waiting = [client.insert_soon((name, [])) for name in names]
+    waiting = [client.insert_soon((name, [name])) for name in names]
     for name, stored in zip(names, waiting, strict=True):
         if name == "bad":
             with pytest.raises(UnwritableError):

@@ -1044,3 +1044,28 @@ def test_tls_works_with_several_workers(opened, certificate):
     with connected(running.port) as plain:
         plain.sendall(LAST)
         assert b"HTTP/1.1 200" not in rest(plain)
+
+
+def test_a_client_without_a_host_is_answered_by_the_writer_too(kept):
+    with socket.create_connection(("127.0.0.1", kept.port), SECONDS) as connection:
+        connection.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+
+
+def test_an_endless_body_of_nobody_known_is_refused_at_once(kept):
+    head = f"POST {TOKENS} HTTP/1.1\r\nHost: x\r\nAuthorization: Token wrong\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", kept.port), SECONDS) as connection:
+        connection.sendall(head.encode() + b"5\r\nbegin\r\n")
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 401")
+
+
+def test_a_body_larger_than_any_may_be_ends_on_its_way_to_the_writer(opened):
+    running = opened(max_ingest_body="200000", max_body="100000")
+    head = (
+        f"POST {TOKENS} HTTP/1.1\r\nHost: x\r\nAuthorization: Token {running.key}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", running.port), SECONDS) as connection:
+        connection.sendall(head.encode())
+        for _ in range(30):
+            connection.sendall(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 413")

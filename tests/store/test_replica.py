@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from casbah.activity.tenant import TenantId
-from casbah.errors import StoreClosedError
+from casbah.errors import StoreClosedError, UnavailableError
 from casbah.shared import SharedCount
 from casbah.store.embedded import record_codec, replica
 from casbah.store.embedded.replica import EmbeddedReplica
@@ -130,3 +130,23 @@ def test_after_a_scan_totals_and_pages_are_of_one_moment(owner, monkeypatch, cha
         pages = [store.tenant(TENANT).find(query(skip=skip)) for skip in (0, 100, 200, 300)]
         assert {page.total for page in pages} == {held}
         assert sum(len(page.records) for page in pages) == held
+
+
+class Gone:
+    """An owner that has ended."""
+
+    def state(self, _: str):
+        raise UnavailableError("gone")
+
+
+def test_without_its_owner_a_replica_reads_what_is_on_disk_and_creates_nothing(owner):
+    owner.tenant(TENANT).insert([arrival(record(n)) for n in range(3)])
+    folder = owner._folder / TENANT.name / "periods"
+    about_to_be_made = folder / "9999"
+    about_to_be_made.mkdir()
+    with closing(EmbeddedReplica(owner._folder.parent, owner.changes, Gone(), cache=1_000_000)) as store:
+        assert store.tenant(TENANT).find(query()).total == 3
+        owner.tenant(TENANT).insert([arrival(record(3, timestamp=NOW - (3 << PERIOD_BITS)))])
+        assert store.tenant(TENANT).find(query()).total == 4
+    assert list(about_to_be_made.iterdir()) == []
+    about_to_be_made.rmdir()

@@ -35,6 +35,7 @@ _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _SAFE = {False: _PLAIN, True: {**_PLAIN, "Strict-Transport-Security": "max-age=31536000"}}
 """Default headers of every response, without and with TLS."""
 
+_FRAMING = (b"content-length", b"transfer-encoding")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
@@ -45,7 +46,8 @@ def application(services: Services, *, writer: ASGIApp | None = None) -> ASGIApp
         if scope["type"] == "lifespan":
             await _run_lifespan(receive, send)
         elif scope["type"] == "http" and writer is not None and _needs_writer(scope):
-            await writer(scope, receive, send)
+            known = not _has_body(scope) or await _is_admitted(scope, services)
+            await writer(scope if known else _without_body(scope), receive, send)
         elif scope["type"] == "http":
             begun = time.perf_counter()
             if scope["method"] == "HEAD":
@@ -58,7 +60,7 @@ def application(services: Services, *, writer: ASGIApp | None = None) -> ASGIApp
                 except FailureElsewhereError:
                     if writer is None:
                         raise
-                    await writer(scope, receive, send)
+                    await writer(_without_body(scope), receive, send)
                     return
                 await incoming.finish(request.headers, version=scope["http_version"])
                 name = request_id(request)
@@ -233,6 +235,30 @@ async def _call_handler(context: WriterContext, route: Route) -> Response:
         await read_irreversible(context)
     await context.opened()
     return await route.handler(context)
+
+
+async def _is_admitted(scope: Scope, services: Services) -> bool:
+    """Whether the body of a request for the writer is worth sending on: not if the writer will refuse its caller."""
+    request = Request(dict(scope))
+    if not _is_below(_raw_path(request), GUARDED):
+        return True
+    matched = _matching_routes(segments_of(_raw_path(request)))
+    if any(isinstance(route, PublicRoute) and request.method in _methods(route) for route, _ in matched):
+        return True
+    try:
+        services.proxies.apply(request.scope)
+        await _caller(request, services)
+    except (CasbahError, FailureElsewhereError):  # The writer says what is wrong.
+        return False
+    return True
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(name in _FRAMING for name, _ in scope["headers"])
+
+
+def _without_body(scope: Scope) -> Scope:
+    return {**scope, "headers": [header for header in scope["headers"] if header[0] not in (*_FRAMING, b"expect")]}
 
 
 def _needs_writer(scope: Scope) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -112,8 +113,9 @@ def store_events(context: RequestContext, body: bytes, source: str | None, encod
         items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
         batches = _batches(items, size=min(context.services.settings.batch, PIECE))
         summary = _Summary()
-        for outcome in _stored(context, batches):
-            summary.add(outcome, context)
+        with nullcontext() if is_text else context.services.memory.one_at_a_time:
+            for outcome in _stored(context, batches):
+                summary.add(outcome, context)
     finally:
         if is_text:
             context.services.memory.release(memory)

@@ -13,6 +13,9 @@ class MemoryBudget:
         self._reserved = reserved
         self._place = place
         self._lock = threading.Lock()
+        self.one_at_a_time = threading.Lock()
+        """To hold while a body too large for memory is parsed as a stream: several at once take as long, and more memory."""
+
         reserved[place] = 0  # A process that was here before may have died with some.
 
     def reserve(self, size: int) -> bool:

@@ -169,6 +169,11 @@ def limits_of(settings: Settings, *, processes: int) -> Limits:
     )
 
 
+def forwards(*, processes: int) -> int:
+    """How many requests each of so many workers may send on at a time: the writer has a file open for each."""
+    return max(_LEAST_CONNECTIONS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES) // processes)
+
+
 def raise_file_limit() -> None:
     """Let this process open as many files as it may: the default is low for programs that cannot cope with more."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -116,7 +116,7 @@ class PlainHttp(HttpToolsProtocol):
         process of this server. So their requests end at once, and a search that nobody waits for stops.
         """
         last: Any = self.pipeline[0][0] if self.pipeline else self.cycle
-        if not self.under_way or self._in_request:
+        if not self.under_way or self._in_request or self.transport.get_extra_info("sslcontext"):  # TLS closes both.
             return False
         if _is_browsers(last.scope["headers"]) or self.transport.get_extra_info("socket").family == socket.AF_UNIX:
             return False
@@ -176,6 +176,7 @@ class PlainHttp(HttpToolsProtocol):
         self._limited.complete(self)
         if not self.parser.should_upgrade():
             super().on_message_complete()
+        self._await_head()
 
     def on_response_complete(self) -> None:
         """Answer the next request, or send the pending refusal after the last response."""
@@ -183,7 +184,11 @@ class PlainHttp(HttpToolsProtocol):
             self.transport.write(self._refusal)
             self.transport.close()
         super().on_response_complete()
-        if not self._in_request and not self.under_way:
+        self._await_head()
+
+    def _await_head(self) -> None:
+        """Expect the next request, or the rest of its head, if there is nothing to answer."""
+        if not self.under_way and (self._in_head or not self._in_request):
             self._limited.await_head(self)
 
     def _parse(self, data: memoryview) -> None:

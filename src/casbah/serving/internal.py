@@ -7,15 +7,17 @@ A worker's own calls (prepared activities, the state of a tenant's partitions) a
 secret that the supervisor gave both: a pickle can run code, and a client's request must never pass for such a call.
 """
 
+import asyncio
 import logging
 import pickle
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from hmac import compare_digest
 from typing import Any
 
 import httpcore
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,11 +35,14 @@ PREFIX = b"casbah-internal-"
 CALL, PROXY = PREFIX + b"call", PREFIX + b"proxy"
 """Hold the secret, on a worker's own calls and on the requests that it sends on."""
 
-PEER, SCHEME = PREFIX + b"peer", PREFIX + b"scheme"
+PEER, SCHEME, HOSTLESS = PREFIX + b"peer", PREFIX + b"scheme", PREFIX + b"hostless"
 INSERT, STATE, COUNTS = "/internal/insert", "/internal/state", "/internal/counts"
-_MOST_TOGETHER = 200
+_MOST_TOGETHER = 1_000
 _INSERTS = 2
 """Inserts of one worker that are under way at a time. What comes meanwhile goes with the next."""
+
+_LOOKS = 4
+"""Other calls of one worker that the writer answers at a time."""
 
 _SECONDS_FOR_STATE = 5.0
 _OK = 200
@@ -63,7 +68,8 @@ class WriterClient:
         self._secret = secret.encode("ascii")
         self._pool = httpcore.ConnectionPool(uds=socket, max_connections=_INSERTS + 32, keepalive_expiry=10)
         self._threads = ThreadPoolExecutor(_INSERTS, thread_name_prefix="casbah-insert")
-        self._waiting: list[tuple[Batch, Future[Inserted]]] = []
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Batch, Future[Inserted]]] = deque()
 
     def state(self, tenant: str, /) -> Any:
         """The state of a tenant's partitions. Raises WriterGoneError, or the writer's error."""
@@ -80,7 +86,8 @@ class WriterClient:
         """Have the writer store a batch. The future has the result once it is durable."""
         stored: Future[Inserted] = Future()
         stored.set_running_or_notify_cancel()  # It is sent soon, so it cannot be cancelled.
-        self._waiting.append((batch, stored))
+        with self._lock:
+            self._waiting.append((batch, stored))
         self._threads.submit(self._send)
         return stored
 
@@ -94,7 +101,7 @@ class WriterClient:
         self._pool.close()
 
     def _send(self) -> None:
-        waiting, self._waiting[:_MOST_TOGETHER] = self._waiting[:_MOST_TOGETHER], []
+        waiting = self._next()
         if not waiting:
             return
         try:
@@ -106,6 +113,17 @@ class WriterClient:
                 stored.set_exception(error or RuntimeError("a batch without an outcome"))
             else:
                 stored.set_result(inserted)
+
+    def _next(self) -> Sequence[tuple[Batch, Future[Inserted]]]:
+        """The batches to send next: all that wait, up to about `_MOST_TOGETHER` activities."""
+        batches: list[tuple[Batch, Future[Inserted]]] = []
+        count = 0
+        with self._lock:
+            while self._waiting and count < _MOST_TOGETHER:
+                batches.append(self._waiting.popleft())
+                (_, entries), _ = batches[-1]
+                count += len(entries)
+        return batches
 
     def _ask(self, path: str, question: Any, *, seconds: float | None = None) -> Any:
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
@@ -134,7 +152,13 @@ class _WriterTenant:
 
 
 def internal(
-    app: ASGIApp, store: Store, *, state: Callable[[str], Any], counts: dict[int, Sequence[Any]], secret: str
+    app: ASGIApp,
+    store: Store,
+    *,
+    state: Callable[[str], Any],
+    counts: dict[int, Sequence[Any]],
+    secret: str,
+    workers: int,
 ) -> ASGIApp:
     """The writer's application as its Unix socket serves it: with the clients' addresses as workers have seen them.
 
@@ -145,28 +169,37 @@ def internal(
         counts[question[0]] = question[1]
 
     known = secret.encode("ascii")
-    calls: dict[str, Callable[[Any], Any]] = {
-        INSERT: lambda batches: _inserted(batches, store),
-        STATE: lambda tenant: _outcome(state, tenant),
-        COUNTS: count,
+    # Threads of their own: one call that waits, for a commit or for a tenant to open, must not keep another kind waiting.
+    inserts = ThreadPoolExecutor(_INSERTS * workers, thread_name_prefix="casbah-insert")
+    looks = ThreadPoolExecutor(_LOOKS * workers, thread_name_prefix="casbah-look")
+    calls: dict[str, tuple[ThreadPoolExecutor, Callable[[Any], Any]]] = {
+        INSERT: (inserts, lambda batches: _inserted(batches, store)),
+        STATE: (looks, lambda tenant: _outcome(state, tenant)),
+        COUNTS: (looks, count),
     }
 
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         ours = {name: value for name, value in scope.get("headers", ()) if name.startswith(PREFIX)}
         call = calls.get(scope.get("path", "")) if compare_digest(ours.get(CALL, b""), known) else None
         if call is not None:
-            question = pickle.loads(await Request(scope, receive).body())  # noqa: S301  from a process of ours
-            answer = await run_in_threadpool(call, question)
-            await Response(pickle.dumps(answer))(scope, receive, send)
+            pool, function = call
+            body = await Request(scope, receive).body()
+            answer = await asyncio.get_running_loop().run_in_executor(pool, _answered, function, body)
+            await Response(answer)(scope, receive, send)
             return
         if scope["type"] == "http":
-            scope["headers"] = [header for header in scope["headers"] if not header[0].startswith(PREFIX)]
+            dropped = (PREFIX, b"host") if HOSTLESS in ours else (PREFIX,)
+            scope["headers"] = [header for header in scope["headers"] if not header[0].startswith(dropped)]
             if compare_digest(ours.get(PROXY, b""), known):
                 address, _, port = ours[PEER].decode("ascii").rpartition(" ")
                 scope["scheme"], scope["client"] = ours[SCHEME].decode("ascii"), (address, int(port))
         await app(scope, receive, send)
 
     return outer
+
+
+def _answered(call: Callable[[Any], Any], body: bytes) -> bytes:
+    return pickle.dumps(call(pickle.loads(body)))  # noqa: S301  from a process of ours
 
 
 def _inserted(batches: Sequence[Batch], store: Store) -> Sequence[Outcome]:

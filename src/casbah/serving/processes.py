@@ -22,6 +22,7 @@ from casbah.shared import SharedFlag, SharedNumbers
 _STEP = 0.02
 _SECRET_BYTES = 32
 _PR_SET_PDEATHSIG = 1
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 WRITER = 0
 """The place of the writer among the processes; workers follow."""
 
@@ -75,7 +76,9 @@ def several(settings: Settings) -> bool:
 def begin(shared: Shared) -> None:
     """Set up a process of a server: it ends with the one that has started it, however that ends."""
     _end_with_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Until there is something to finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The supervisor decides when to stop.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     chosen = shared.settings
     logs.set_up(level=chosen.log_level, form=chosen.log_format, of_requests=chosen.log_requests)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # Each process would say that it begins and ends.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from urllib.parse import quote_from_bytes
@@ -10,8 +11,8 @@ import httpcore
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from casbah.errors import RequestError, UnavailableError
-from casbah.serving.internal import PEER, PREFIX, PROXY, SCHEME, WriterGoneError
+from casbah.errors import BodyTooLargeError, BusyError, RequestError, UnavailableError
+from casbah.serving.internal import HOSTLESS, PEER, PREFIX, PROXY, SCHEME, WriterGoneError
 from casbah.shared import SharedFlag
 
 _log = logging.getLogger("casbah.serving")
@@ -41,16 +42,30 @@ class _GoneError(Exception):
 class Proxy:
     """An ASGI application that the process behind a Unix socket answers. A connection there has one request at a time."""
 
-    def __init__(self, socket: str, secret: str, leaving: SharedFlag) -> None:
+    def __init__(self, socket: str, secret: str, leaving: SharedFlag, *, most: int, most_body: int) -> None:
+        """At most `most` requests at a time, each with a body of at most `most_body` bytes."""
+        self._most = most
+        self._most_body = most_body
+        self._under_way = 0
         self._leaving = leaving
         self._secret = secret.encode("ascii")
         self._socket = socket
-        self._idle: list[httpcore.AsyncHTTPConnection] = []
+        self._idle: deque[httpcore.AsyncHTTPConnection] = deque()
         """Connections that wait for a request. A pool of the library looks at all of them for each request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. The writer's answer ends when the client is gone."""
-        client = _Client(receive, send)
+        client = _Client(receive, send, most_body=self._most_body)
+        if self._under_way >= self._most:
+            await client.refuse(scope, BusyError())
+            return
+        self._under_way += 1
+        try:
+            await self._answer(scope, client)
+        finally:
+            self._under_way -= 1
+
+    async def _answer(self, scope: Scope, client: "_Client") -> None:
         forwarding = asyncio.create_task(self._forward(scope, client))
         watch = asyncio.create_task(client.gone())
         try:
@@ -73,6 +88,9 @@ class Proxy:
         connection = await self._connection()
         try:
             response = await connection.handle_async_request(request)
+        except BodyTooLargeError as error:
+            await client.refuse(scope, error)
+            return
         except httpcore.LocalProtocolError as error:
             await client.refuse(scope, BadHeaderError(str(error)))
             return
@@ -94,6 +112,10 @@ class Proxy:
             await response.aclose()
         if connection.is_idle():
             self._idle.append(connection)
+            while self._idle[0].has_expired():
+                await self._idle.popleft().aclose()
+                if not self._idle:
+                    break
 
     async def _connection(self) -> httpcore.AsyncHTTPConnection:
         """An idle connection to the writer, or else a new one, which connects with its first request."""
@@ -108,7 +130,8 @@ class Proxy:
 class _Client:
     """The client's side of one request."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, *, most_body: int) -> None:
+        self._most_body = most_body
         self._receive = receive
         self._send = send
         self._sent = asyncio.Event()
@@ -124,12 +147,15 @@ class _Client:
         return self._stream()
 
     async def _stream(self) -> AsyncIterator[bytes]:
-        more = True
+        more, size = True, 0
         while more:
             message = await self._receive()
             if message["type"] != "http.request":
                 raise _GoneError
             if chunk := message.get("body", b""):
+                size += len(chunk)
+                if size > self._most_body:
+                    raise BodyTooLargeError(self._most_body, "CASBAH_MAX_INGEST_BODY")
                 yield chunk
             more = message.get("more_body", False)
         self._sent.set()
@@ -176,6 +202,10 @@ def _headers(scope: Scope, secret: bytes) -> _Headers:
         if any(name == b"transfer-encoding" for name, _ in scope["headers"])
         else []
     )
+    if not any(
+        name == b"host" for name, _ in scope["headers"]
+    ):  # HTTP/1.0 may lack it, the request to the writer may not.
+        ours += [(b"host", b"-"), (HOSTLESS, b"1")]
     return [*_without_hops(scope["headers"]), *chunked, *ours]
 
 

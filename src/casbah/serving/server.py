@@ -118,6 +118,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._acceptor is not None:
             self._acceptor.stop()
+        for handshake in list(self._handshakes):
+            handshake.cancel()
         await super().shutdown(sockets)
 
     def take(self, connection: socket.socket) -> None:
@@ -160,10 +162,11 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._offered)
 
     def stop(self) -> None:
-        """Accept no more. Other processes still do."""
+        """Accept no more. Other processes still do, if they have the listener open."""
         if self._waiting is not None:
             self._waiting.cancel()
         self._loop.remove_reader(self._listener)
+        self._listener.close()
 
     def _offered(self) -> None:
         mine = self._server.connections

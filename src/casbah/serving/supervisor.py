@@ -6,6 +6,7 @@ begin with all modules imported, and share their memory. If it ends, however it 
 
 import gc
 import logging
+import math
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from casbah.errors import OperatorError
 from casbah.serving import worker, writer
-from casbah.serving.processes import WRITER, shared
+from casbah.serving.processes import STOPPING, WRITER, shared
 from casbah.serving.server import SECONDS_TO_FINISH
 from casbah.settings import Settings
 
@@ -40,7 +41,11 @@ _SIGNALS_TO_FORCE, _MOST_SIGNALS = 3, 64
 _MOST_PATH = 80
 """Bytes of the runtime folder's path: with a name of ours and the socket's in it, it has to stay below 108 (unix(7))."""
 
-_RUNTIME = "XDG_RUNTIME_DIR"
+_PAUSED = 5.0
+"""Seconds between two looks after which the whole server must have been paused, as a container or a laptop is."""
+
+_RUNTIME = "RUNTIME_DIRECTORY"
+"""What systemd calls a service's runtime folder (systemd.exec(5)). A user's own, XDG_RUNTIME_DIR, is deleted at logout."""
 
 
 class ProcessEndedError(OperatorError):
@@ -66,14 +71,16 @@ class _Slot:
         context = get_context("fork")
         self.ready, theirs = context.Pipe(duplex=False)
         process = context.Process(target=self._main, args=(*self._arguments, theirs), name=f"casbah {self.name}")
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # The new process must not handle them as this one does.
         try:
             process.start()
         finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             theirs.close()
         self.process = process
 
-    def await_ready(self) -> None:
-        """Wait until it is ready. Raises the error that keeps it from that."""
+    def check_ready(self) -> None:
+        """Take note that it is ready. Raises the error that keeps it from that."""
         if self.ready is None:
             return
         try:
@@ -97,7 +104,7 @@ class _Slot:
 
     def _failure(self) -> object:
         """The error that has kept the process from starting, if it reported one."""
-        with suppress(OSError, EOFError):
+        with suppress(Exception):  # Whatever cannot be read says no more than the exit code.
             return self.ready.recv() if self.ready is not None and self.ready.poll() else None
         return None
 
@@ -111,32 +118,32 @@ class Supervisor:
         self._drain = (settings.drain or 0) / 1_000
         self._listener = listener
         self._url = url
-        self._slots = [_Slot("process that stores", writer.run, (self._shared, url))]
+        self._slots = [_Slot("process that stores", writer.run, (self._shared, url, listener))]
         for place in range(1, settings.workers + 1):
             self._slots.append(_Slot(f"worker {place}", worker.run, (self._shared, place, listener)))
         self._wake, self._woken = socket.socketpair()
         self._wake.settimeout(0)
         self._signals: list[int] = []
+        self._looked_at = math.inf
 
     @property
     def key(self) -> str:
         """The key of the owner of the data directory."""
         return self._shared.common.local_key
 
-    @property
-    def socket(self) -> str:
-        """The path of the Unix socket on which the server answers its owner's commands."""
-        return self._shared.socket
-
     def start(self) -> None:
-        """Start all processes and wait until they answer. Raises what keeps the writer from that."""
+        """Start all processes and wait until they answer, or a signal comes. Raises what keeps the writer from that."""
         gc.collect()
         gc.freeze()  # What is imported stays as it is: processes then keep sharing its memory.
         try:
             for slot in self._slots:
                 slot.start()
             for slot in self._slots:
-                slot.await_ready()
+                while not self._signals and slot.ready is not None and not slot.ready.poll():
+                    self._wait([slot.ready.fileno()], _STEP)
+                if self._signals:
+                    return
+                slot.check_ready()
         except BaseException:
             self.kill()
             raise
@@ -149,7 +156,7 @@ class Supervisor:
             with suppress(BlockingIOError):
                 self._wake.send(b".")
 
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPPING:
             signal.signal(number, note)
 
     def watch(self) -> None:
@@ -170,12 +177,16 @@ class Supervisor:
 
     def _replace(self) -> None:
         now = time.monotonic()
+        paused, self._looked_at = now - self._looked_at > _PAUSED, now
         for place, slot in enumerate(self._slots):
             if slot.process is not None:
-                self._kill_hanging(place, slot, now)
+                if not paused:  # All processes were, and have not had time to react.
+                    self._kill_hanging(place, slot, now)
                 if slot.process.exitcode is None:
                     continue
                 slot.end()
+                if place > WRITER:
+                    self._shared.connections[place - 1] = math.inf  # Others need not wait for it to accept.
             if now >= slot.next:
                 self._shared.heartbeats[place] = 0
                 try:
@@ -186,6 +197,11 @@ class Supervisor:
 
     def _kill_hanging(self, place: int, slot: _Slot, now: float) -> None:
         if self._timeout is None or slot.process is None:
+            return
+        if place == WRITER and self._shared.heartbeats[place] and not Path(self._shared.socket).exists():
+            _log.warning("the socket of the %s was deleted; it is killed and makes a new one", slot.name)
+            slot.process.kill()
+            slot.process.join()
             return
         timeout = self._timeout / 1_000
         beat = self._shared.heartbeats[place] or slot.since + _STARTS * timeout
@@ -200,6 +216,7 @@ class Supervisor:
         self._shared.common.leaving.set()
         if self._signals[0] == signal.SIGTERM:
             self._wait_for_signal(self._drain, seen=1)
+        self._listener.close()  # What has not been accepted can go elsewhere.
         for slots in (self._slots[WRITER + 1 :], self._slots[: WRITER + 1]):
             for slot in slots:
                 if slot.process is not None:
@@ -229,7 +246,7 @@ class Supervisor:
 def _runtime_folder() -> str | None:
     """Where to make the folder of the socket; None for the usual temporary folder."""
     place = os.environ.get(_RUNTIME, "")
-    if place and len(os.fsencode(place)) <= _MOST_PATH and Path(place).is_dir():
+    if place and len(os.fsencode(place)) <= _MOST_PATH and os.access(place, os.W_OK | os.X_OK):
         return place
     return None if len(os.fsencode(gettempdir())) <= _MOST_PATH else "/tmp"  # noqa: S108  the folder made there is private
 

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 
 from casbah import compose
 from casbah.errors import UnavailableError
-from casbah.serving.connections import Connections, limits_of
+from casbah.serving.connections import Connections, forwards, limits_of
 from casbah.serving.internal import WriterClient
 from casbah.serving.processes import Shared, begin, heart, stop_on_signal, wait_for_writer
 from casbah.serving.proxy import Proxy
@@ -25,13 +25,22 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
     """The main function of the worker at `place`, counted from 1."""
     begin(shared)
     wait_for_writer(shared)
+    settings = shared.settings
+    limits = limits_of(settings, processes=settings.workers)
+    proxy = Proxy(
+        shared.socket,
+        shared.secret,
+        shared.common.leaving,
+        most=forwards(processes=settings.workers),
+        most_body=max(settings.max_body, settings.max_ingest_body),
+    )
     with (
         closing(WriterClient(shared.socket, shared.secret)) as writer,
         compose.worker(
             shared.settings,
             common=replace(shared.common, place=place),
             owner=writer,
-            writer=Proxy(shared.socket, shared.secret, shared.common.leaving),
+            writer=proxy,
         ) as application,
     ):
         beat = heart(shared, place)
@@ -40,7 +49,6 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
             beat(server)
             shared.connections[place - 1] = server.connections
 
-        limits = limits_of(shared.settings, processes=shared.settings.workers)
         connections = Connections(limits, exempt=application.services.proxies)
         server = server_of(application.app, shared.settings, tick=tick, connections=connections)
         stop_on_signal(server)

@@ -22,9 +22,13 @@ _SECONDS_KEPT = 60
 """Longer than a worker keeps a connection, so that it is never closed just as a request is sent on it."""
 
 
-def run(shared: Shared, url: str, ready: Connection) -> None:
-    """The main function of the writer. It reports to `ready`: None once it answers, or the error that keeps it from that."""
+def run(shared: Shared, url: str, listener: socket.socket, ready: Connection) -> None:
+    """The main function of the writer, which accepts nothing from `listener`.
+
+    It reports to `ready`: None once it answers, or the error that keeps it from that.
+    """
     begin(shared)
+    listener.close()
     try:
         # Workers prepare what is to be stored.
         settings = replace(shared.settings, ingest_processes=0)
@@ -51,7 +55,14 @@ def _serve(shared: Shared, application: compose.Application, url: str, ready: Co
                 stop()
 
         server = server_of(
-            internal(application.app, store, state=state, counts=counts, secret=shared.secret),
+            internal(
+                application.app,
+                store,
+                state=state,
+                counts=counts,
+                secret=shared.secret,
+                workers=shared.settings.workers,
+            ),
             tick=tick,
             keep_alive=_SECONDS_KEPT,
         )
@@ -59,8 +70,8 @@ def _serve(shared: Shared, application: compose.Application, url: str, ready: Co
         stop_on_signal(server)
         settle()
         shared.heartbeats[WRITER] = 0
-        ready.send(None)
         shared.writer_ready.set()
+        ready.send(None)
         server.run(sockets=[listener])
 
 

@@ -18,8 +18,8 @@ class Partition:
     """The index of one partition on disk. One thread writes at a time; any thread may take the `searcher`.
 
     `last` is the largest visible sequence number. `pending` holds the limits of a commit that may be on disk but is not visible
-    yet: a commit can succeed and still end in an error. In a process that only reads, `limits` fetches them from the writer;
-    by default, and where that has none, they are looked up in the index.
+    yet: a commit can succeed and still end in an error. A process that only reads passes `limits`, which fetches them from the
+    writer; it creates nothing, and raises OSError if there is no index. Without them they are looked up in the index.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Partition:
         *,
         codec: RecordCodec,
         cache: Cache,
-        limits: Callable[[], Limits | None] = lambda: None,
+        limits: Callable[[], Limits | None] | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder = folder
@@ -38,14 +38,21 @@ class Partition:
         self._codec = codec
         self._cache = cache
         self._changed = changed
-        make_folder(folder)
         self._schema = s.build()
+        if limits is None:
+            make_folder(folder)
         with translate_io_errors():
-            self.index = tantivy.Index(self._schema, str(folder), reuse=True)
+            # Two processes that create an index at the same time would lose a commit.
+            self.index = (
+                tantivy.Index(self._schema, str(folder), reuse=True)
+                if limits is None
+                else tantivy.Index.open(str(folder))
+            )
             self.index.register_tokenizer(s.WORDS, s.analyzer())
             self.index.config_reader("manual", 0)
             self.index.reload()
-        self._limits, self.last = (known, 0) if (known := limits()) is not None else extremes(self.index.searcher())
+        known = None if limits is None else limits()
+        self._limits, self.last = extremes(self.index.searcher()) if known is None else (known, 0)
         self.pending: Limits | None = None
         self.searcher = self._new_searcher()
 

@@ -7,7 +7,7 @@ ones. If the owner is gone, the replica reads what is on disk: all that the owne
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,8 @@ from casbah.store.embedded.store import TENANTS
 from casbah.store.entry import Prepared, ready
 
 log = logging.getLogger("casbah.store")
+_META = "meta.json"
+"""The file that makes a folder an index of tantivy."""
 
 
 class Owner(Protocol):
@@ -136,14 +138,14 @@ class EmbeddedReplicaTenant(Search):
 
     def _look(self) -> None:
         try:
-            state: list[tuple[int, int | None]] = [
+            known: list[tuple[int, int | None]] = [
                 (number, generation) for number, generation, _ in self._owner.state(self._name)
             ]
         except UnavailableError as error:
             log.warning("the store's owner is gone; %s is read as it is on disk: %s", self._name, error)
-            state = [(number, None) for number, _ in numbered(self._folder / PERIODS)]
-        for number, generation in state:
-            limits = partial(self._limits, number)
+            known = [(number, None) for number in self._on_disk()]
+        for number, generation in known:
+            limits = _no_limits if generation is None else partial(self._limits, number)
             partition = self._partitions.get(number)
             if partition is None:
                 folder = self._folder / PERIODS / f"{number:04d}"
@@ -153,6 +155,12 @@ class EmbeddedReplicaTenant(Search):
                 partition.follow(limits)
             partition.generation = generation or 0
 
+    def _on_disk(self) -> Iterator[int]:
+        """The numbers of the partitions on disk, but for one that the owner was about to create."""
+        for number, name in numbered(self._folder / PERIODS):
+            if (self._folder / PERIODS / name / _META).is_file():
+                yield number
+
     def _limits(self, number: int) -> Limits | None:
         """The owner's limits of a partition; None if it is gone, or has no such partition yet."""
         try:
@@ -160,3 +168,7 @@ class EmbeddedReplicaTenant(Search):
         except UnavailableError:
             return None
         return next((limits for candidate, _, limits in state if candidate == number), None)
+
+
+def _no_limits() -> Limits | None:
+    return None
