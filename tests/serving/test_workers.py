@@ -577,9 +577,9 @@ def test_a_client_that_leaves_a_stream_frees_the_writers_connection(kept, way):
     def freed() -> bool:
         if way == "and is sent more":
             assert other.post(INGEST, json=record(next(serial))).json()["stored"] == 1
-        return kept.at_writer <= most - 30
+        return kept.at_writer <= most - 20  # Of 30; those that what is sent more needs may be new.
 
-    until(freed, 10)
+    until(freed, 12)  # The next sign of life of a stream would come after 15 s.
 
 
 def test_a_client_that_leaves_before_its_body_is_sent_frees_the_writers_connection(kept):
