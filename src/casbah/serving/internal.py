@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
 
@@ -47,6 +48,9 @@ _LOOKS = 4
 _SECONDS_FOR_STATE = 5.0
 _OK = 200
 
+FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
+"""What keeps the writer from answering."""
+
 Batch = tuple[str, Sequence[Any]]
 """A tenant, and what was prepared for it."""
 
@@ -59,6 +63,11 @@ class WriterGoneError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("the process that stores activities is starting again; try again")
+
+
+def writer_url(target: bytes) -> httpcore.URL:
+    """The URL of a request to the writer: `target` as it stands, which a parsed URL would not be."""
+    return httpcore.URL(scheme=b"http", host=b"writer", port=None, target=target)
 
 
 class WriterClient:
@@ -127,13 +136,13 @@ class WriterClient:
 
     def _ask(self, path: str, question: Any, *, seconds: float | None = None) -> Any:
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
-        url = httpcore.URL(scheme=b"http", host=b"writer", port=None, target=path.encode())
+        url = writer_url(path.encode())
         headers = [(b"host", b"writer"), (CALL, self._secret)]
         try:
             answer = self._pool.request(
                 b"POST", url, headers=headers, content=pickle.dumps(question), extensions={"timeout": timeouts}
             )
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+        except FAILURES as error:
             raise WriterGoneError from error
         if answer.status != _OK:
             raise WriterGoneError
@@ -232,9 +241,7 @@ def _portable(error: BaseException | None) -> BaseException:
     if error is not None and bug(error):
         _log.error("the writer failed", exc_info=error)
     if isinstance(error, CasbahError | OSError):
-        try:
+        with suppress(Exception):  # Whatever keeps it from being sent, what it says can be.
             same: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
-        except Exception:  # noqa: BLE001  whatever keeps it from being sent, what it says can be
-            return RuntimeError(f"{type(error).__name__}: {error}")
-        return same
+            return same
     return RuntimeError(f"{type(error).__name__}: {error}")

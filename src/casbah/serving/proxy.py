@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from casbah.errors import BodyTooLargeError, BusyError, RequestError, UnavailableError
-from casbah.serving.internal import HOSTLESS, PEER, PREFIX, PROXY, SCHEME, WriterGoneError
+from casbah.serving.internal import FAILURES, HOSTLESS, PEER, PREFIX, PROXY, SCHEME, WriterGoneError, writer_url
 from casbah.shared import SharedFlag
 
 _log = logging.getLogger("casbah.serving")
@@ -21,7 +21,6 @@ _HOP_BY_HOP = frozenset(
 )
 """Headers that concern one connection (RFC 9110, 7.6.1); a worker has answered `Expect` itself."""
 
-_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
 _PRINTABLE = bytes(range(0x21, 0x7F))
 _SECONDS_KEPT = 10
 _WRITER = httpcore.Origin(b"http", b"writer", 80)
@@ -81,7 +80,7 @@ class Proxy:
                 await watch
 
     async def _forward(self, scope: Scope, client: "_Client") -> None:
-        url = httpcore.URL(scheme=b"http", host=b"writer", port=None, target=_target(scope))
+        url = writer_url(_target(scope))
         request = httpcore.Request(
             scope["method"], url, headers=_headers(scope, self._secret), content=client.body(scope["headers"])
         )
@@ -94,7 +93,7 @@ class Proxy:
         except httpcore.LocalProtocolError as error:
             await client.refuse(scope, BadHeaderError(str(error)))
             return
-        except _FAILURES as error:
+        except FAILURES as error:
             _log.warning("the writer does not answer: %s: %s", type(error).__name__, error)
             await client.refuse(scope, WriterGoneError())
             return
@@ -104,9 +103,8 @@ class Proxy:
             async for chunk in response.aiter_stream():
                 await client.more(chunk)
             await client.end()
-        except (
-            _FAILURES
-        ) as error:  # The server closes the connection: the client must not take this for the whole answer.
+        # The server then closes the connection: the client must not take this for the whole answer.
+        except FAILURES as error:
             _log.warning("the writer broke off an answer: %s: %s", type(error).__name__, error)
         finally:
             await response.aclose()

@@ -90,6 +90,12 @@ class _Slot:
         if error is not None:
             raise error
 
+    def kill(self) -> None:
+        """End its process at once, if it has one."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+
     def end(self) -> None:
         """Note that its process has ended, and when it may be started again."""
         now = time.monotonic()
@@ -117,7 +123,6 @@ class Supervisor:
         self._timeout = settings.worker_timeout
         self._drain = (settings.drain or 0) / 1_000
         self._listener = listener
-        self._url = url
         self._slots = [_Slot("process that stores", writer.run, (self._shared, url, listener))]
         for place in range(1, settings.workers + 1):
             self._slots.append(_Slot(f"worker {place}", worker.run, (self._shared, place, listener)))
@@ -171,9 +176,7 @@ class Supervisor:
     def kill(self) -> None:
         """End all processes at once."""
         for slot in self._slots:
-            if slot.process is not None:
-                slot.process.kill()
-                slot.process.join()
+            slot.kill()
 
     def _replace(self) -> None:
         now = time.monotonic()
@@ -200,16 +203,14 @@ class Supervisor:
             return
         if place == WRITER and self._shared.heartbeats[place] and not Path(self._shared.socket).exists():
             _log.warning("the socket of the %s was deleted; it is killed and makes a new one", slot.name)
-            slot.process.kill()
-            slot.process.join()
+            slot.kill()
             return
         timeout = self._timeout / 1_000
         beat = self._shared.heartbeats[place] or slot.since + _STARTS * timeout
         if now - beat < timeout:
             return
         _log.warning("the %s has not reacted for %.0f s and is killed", slot.name, now - beat)
-        slot.process.kill()
-        slot.process.join()
+        slot.kill()
 
     def _stop(self) -> None:
         """Stop the workers, then the writer, which they need until they have answered their last requests."""
