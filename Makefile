@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test test-cluster scenarios walk faults check audit fix bench docs demo-data lock clean
+.PHONY: help setup demo serve test test-all test-cluster scenarios walk faults mutants check audit fix bench docs demo-data lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -31,8 +31,12 @@ demo: $(READY)  ## fill a store with sample activities, serve it, and show what 
 serve: $(READY)  ## serve the API on 127.0.0.1:8765 until interrupted
 	@$(BIN)/casbah serve $(ARGS)
 
-test: $(READY)  ## run every test
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+# worksteal: each process has half of the files, and takes what the other has not begun once it is done.
+test: $(READY)  ## run the tests but for slow ones; ARGS='tests/http -k scan' for exactly those
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(if $(ARGS),$(ARGS),-m 'not slow')
+
+test-all: $(READY)  ## run every test, slow ones too
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 scenarios: $(READY)  ## play the wire contract; ARGS='--url https://... --token ...' against any server
 	@PYTHONPATH=tests $(BIN)/python -m scenarios.run $(ARGS)
@@ -47,12 +51,15 @@ test-cluster: $(READY)  ## hold the store on a cluster to the same contract, and
 faults: $(READY)  ## 1,000 faults of the store and of whole servers: kill -9, power failures, full and broken disks; ARGS='--times 60'
 	@PYTHONPATH=tests:. $(BIN)/python -m faults.cycles --times 1000 $(ARGS)
 
+mutants: $(READY)  ## plant one bug at a time in a copy of the tree, and report those that no test notices; ARGS='--only csv'
+	@$(BIN)/python -m tools.mutants $(ARGS)
+
 check: $(READY)  ## lint, format, types, architecture, documents: everything but the long tests
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet || { echo 'not formatted; `make fix` does it'; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_architecture.py tests/test_docs.py
-	$(BIN)/python -m casbah.docs --check
+	$(BIN)/python -m tools.docs --check
 	PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility --check
 	@$(MAKE) --no-print-directory audit
 
@@ -73,7 +80,7 @@ bench: $(BENCH_READY)  ## measure against PostgreSQL, DuckDB and OpenSearch; SCA
 	@SCALE=$(SCALE) $(BIN)/python -m tools.bench $(ARGS)
 
 docs: $(READY)  ## write the generated pages of docs/ again from the tables
-	@$(BIN)/python -m casbah.docs
+	@$(BIN)/python -m tools.docs
 	@PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility
 
 demo-data: $(READY)  ## generate the activities that `make demo` shows, which the package ships

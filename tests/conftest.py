@@ -59,6 +59,7 @@ def _clean_environment(monkeypatch, tmp_path_factory):
 SLOW = (
     "agreement",
     "bench",
+    "cli/test_hardening.py",
     "documents",
     "faults",
     "ui",

@@ -138,8 +138,8 @@ def writing_anywhere(dice: random.Random) -> Writing:
 WRITERS = (ingesting, giving_feedback, making_tokens, revoking_tokens, writing_anywhere)
 
 
-def noise(dice: random.Random, most: int = 60) -> bytes:
-    return dice.randbytes(dice.randrange(most))
+def noise(dice: random.Random, maximum: int = 60) -> bytes:
+    return dice.randbytes(dice.randrange(maximum))
 
 
 def parameters(dice: random.Random) -> dict[str, Any]:

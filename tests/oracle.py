@@ -1,7 +1,7 @@
 """Which requests are refused and which records match, read off the specification in plain Python.
 
-It shares no code with the product: it is the second opinion that the product must agree with. Sentences of
-`wire.md` section 6, `filters.md` and `records.md` are written down one by one, for plainness and not for speed.
+It shares no code with the product: it is the second opinion that the product must agree with. The rules
+of docs/compatibility.md, section 6, and of docs/filters.md are written down one by one, for plainness and not for speed.
 
     matches(filters, record, now_ms)   filters: a dict, or parse(filters) once; record: a dict, or values_of(record) once
     check(filters)                     raises Refused where the answer must be 400
@@ -9,14 +9,15 @@ It shares no code with the product: it is the second opinion that the product mu
 
 import ipaddress
 import re
+import unicodedata
 from typing import Any, NamedTuple
 
 DAY = 86_400_000
 LONGEST_VALUE = 8_000  # characters of a record's value that a filter sees
 LONGEST_ASKED = 4_096  # characters of a value in a request
 LONGEST_WORD = 256
-MOST_VALUES = 1_000
-MOST_FILTERS = 64
+MAX_VALUES = 1_000
+MAX_FILTERS = 64
 
 _SET = ("isset", "isnotset")
 _EQUAL = ("eq", "neq", "deq", *_SET)
@@ -154,9 +155,10 @@ def _same(kind: str, value: Any, asked: Any) -> bool:
 def _compare(kind: str, operator: str, value: Any, asked: Any, now_ms: int) -> bool:
     match kind, operator:
         case "words", "text":
-            return asked != [] and value.issuperset(asked)
+            return asked != [] and all(any(f" {' '.join(run)} " in string for string in value) for run in asked)
         case "words", "startswithsingle":
-            return asked != [] and f" {' '.join(asked)}" in value
+            end = " " if asked and is_unspaced(asked[-1][0]) else ""
+            return asked != [] and f" {' '.join(asked)}{end}" in value
         case "entity", "startswith":
             return value[0].startswith(asked[0]) and _same(kind, (None, *value[1:]), (None, *asked[1:]))
         case "int" | "ms", _:
@@ -203,7 +205,7 @@ def _alike(operator: str, value: str, asked: str) -> bool:
 def parse(filters: Any) -> Question:
     if type(filters) is not dict:
         raise Refused("filters is not an object")
-    if len(filters) > MOST_FILTERS:
+    if len(filters) > MAX_FILTERS:
         raise Refused("too many filters")
     return Question(
         _condition(ALIASES.get(name, name), operator, value)
@@ -226,7 +228,7 @@ def _condition(name: str, operator: str, value: Any) -> Condition:
     if operator not in OPERATORS_BY_KIND[kind] and operator not in documented:
         raise Refused(f"{name!r} does not take {operator!r}")
     given = value if type(value) is list else [value]
-    if len(given) > MOST_VALUES:
+    if len(given) > MAX_VALUES:
         raise Refused("too many values")
     field = "text words" if operator == "text" else name
     if name == "user.tags" and operator not in _SET:
@@ -260,8 +262,8 @@ def _asked(name: str, kind: str, operator: str, value: Any) -> Any:
     if kind == "enumeration":
         return _choice(name, value)
     if kind == "ip":
-        return _network(value) if operator in ("eq", "neq", "deq") else _string(value).lower()
-    return READERS[kind](value)
+        return _network(value) if operator in ("eq", "neq", "deq") else text_form(_string(value))
+    return runs(_string(value)) if operator == "text" else READERS[kind](value)
 
 
 def _string(value: Any) -> str:
@@ -274,7 +276,7 @@ def _string(value: Any) -> str:
 
 
 def _lower(value: Any) -> str:
-    return _string(value).lower()
+    return text_form(_string(value))
 
 
 def _identifier(value: Any) -> str:
@@ -412,7 +414,9 @@ def values_of(record: dict) -> Values:
             "location.organizations": lowered([at(record, "location", "organizationSearchable")]),
             "ip.address": addresses([at(record, "device", "clientIP"), *items(at(record, "internals", "otherIPs"))]),
             "fileSelector": [
-                *(one.lower() for one in ids([*(one.get("id") for one in paper), *file_ids])),
+                *lowered(
+                    str(one) if type(one) is int else one for one in [*(one.get("id") for one in paper), *file_ids]
+                ),
                 *lowered(one.get("name") for one in paper),
             ],
             "office365url": lowered(_urls(raw, objects)),
@@ -420,7 +424,7 @@ def values_of(record: dict) -> Values:
             "ip.category": integers(at(record, "location", "category")),
             "ip.tags": ids(items(at(record, "location", "ipTags"))),
             "text": [f" {' '.join(saying)} " for saying in sayings],
-            "text words": [{word for saying in sayings for word in saying}],
+            "text words": [[f" {' '.join(saying)} " for saying in sayings]],
             "date": integers(at(record, "timestamp")),
             "policy": ids(items(at(record, "policies"))),
             "source": _sources(record),
@@ -541,7 +545,12 @@ def said(values: Any) -> list[str]:
 
 
 def lowered(values: Any) -> list[str]:
-    return [value[:LONGEST_VALUE].lower() for value in said(values)]
+    return [text_form(value)[:LONGEST_VALUE] for value in said(values)]
+
+
+def text_form(text: str) -> str:
+    """The form in which texts are compared (amendment A10)."""
+    return unicodedata.normalize("NFC", text).lower()
 
 
 def ids(values: Any) -> list[str]:
@@ -550,7 +559,57 @@ def ids(values: Any) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    return [word[:LONGEST_WORD] for word in re.findall(r"[^\W_]+", clean(text).lower())]
+    return [word for run in runs(text) for word in run]
+
+
+def runs(text: str) -> list[list[str]]:
+    """The words (amendment A11), the letters of a run of a script without spaces together."""
+    found: list[list[str]] = []
+    before = ""  # What the last character was: "unspaced", "other", or nothing that a word goes on after.
+    for char in unicodedata.normalize("NFKC", clean(text)).lower():
+        if char.isalnum():
+            now = "unspaced" if is_unspaced(char) else "other"
+            if now != before:
+                found.append([char])
+            elif now == "unspaced":
+                found[-1].append(char)
+            else:
+                found[-1][-1] += char
+            before = now
+        elif before and unicodedata.category(char) in ("Mn", "Mc"):
+            found[-1][-1] += char
+        else:
+            before = ""
+    return [[word[:LONGEST_WORD] for word in run] for run in found]
+
+
+def is_unspaced(char: str) -> bool:
+    """Whether a letter is of a script without spaces, by its name in Unicode."""
+    name = unicodedata.name(char, "")
+    return char.isalnum() and name.startswith(_UNSPACED) and not name.startswith(_NOT_UNSPACED)
+
+
+_UNSPACED = (
+    "CJK",
+    "HIRAGANA",
+    "HENTAIGANA",
+    "OLD CHINESE",
+    "KATAKANA",
+    "HANGUL",
+    "THAI",
+    "LAO",
+    "KHMER",
+    "MYANMAR",
+    "HALFWIDTH KATAKANA",
+    "HALFWIDTH HANGUL",
+    "IDEOGRAPHIC",
+    "KANGXI",
+    "HANGZHOU",
+    "VERTICAL KANA",
+    "MASU",
+    "VERTICAL IDEOGRAPHIC",
+)
+_NOT_UNSPACED = ("CJK STROKE", "IDEOGRAPHIC ANNOTATION", "IDEOGRAPHIC TALLY")
 
 
 def integer(value: Any) -> int | None:

@@ -23,9 +23,10 @@ KINDS = tuple(OPERATORS_BY_KIND)
 # --- Values that stand in records, and are asked for --------------------------------------------------------------------
 
 LONG_TEXTS = [
-    "x" * 7_999 + "ΣΑ tail",  # cut between the two: the sigma becomes a final one
+    "x" * 7_999 + "ΣΑ tail",  # cut between the two, after lower-casing: the sigma is no final one
     "y" * 7_998 + "zend",  # cut before "nd"
-    "İ" * 8_000 + "tail",  # lower case is twice as long: the cut comes first
+    "İ" * 8_000 + "tail",  # lower case is twice as long: the cut comes after it
+    "e\u0301" * 8_001 + "tail",  # composed letters count
     "ab " * 3_000 + "omega",
     "alpha " + "w" * 256 + "vvv beta",
     "alpha " + "w" * 256 + " beta",
@@ -34,6 +35,10 @@ LONG_TEXTS = [
 ]
 
 TEXTS = [
+    "Jose\u0301",
+    "Jos\u00e9",
+    "J\u030c\u01c4",
+    "\u212bngstro\u0308m",
     "alpha",
     "Alpha",
     "ALPHA",
@@ -631,6 +636,7 @@ def _records_for_words() -> list[dict]:
         "q" * 256 + "a",
         "q" * 255,
         "start " + "long " * 5_000 + "finish",
+        *UNSPACED,
     ]
     return [record_of(f"0 {n}", n, rawDataJson={"body": body}) for n, body in enumerate(bodies)]
 
@@ -760,7 +766,35 @@ _PIECES = [
     ),
 ]
 
+UNSPACED = [
+    "\u64cd\u4f5c\u4eba\u628a\u6a5f\u5668\u63a8\u8ad6\u6d17\u6210\u6b0a\u5a01\u4e8b\u5be6",  # Han
+    "\u6b0a\u5a01 \u4e8b\u5be6",
+    "\u3057\u308a\u3068\u308a\u30b5\u30fc\u30d0\u30fc2",  # Hiragana, Katakana and a digit
+    "\uff7b\uff70\uff8a\uff9e\uff70",  # half-width Katakana
+    "\ub05d\ub9d0\uc787\uae30",  # Hangul
+    "\u0e44\u0e1f\u0e25\u0e4c\u0e17\u0e35\u0e48",  # Thai, with marks
+    "report\u6771\u4eac.docx",
+    "re\u0301sume\u0301 Jose\u0301",  # decomposed
+    "r\u00e9sum\u00e9 Jos\u00e9",
+    "\uff46\uff55\uff4c\uff4c \ufb01le",  # full width, a ligature
+    "\u0939\u093f\u0928\u094d\u0926\u0940",  # Devanagari, with marks
+    "J\u030c x\u0301y \u0301z",
+]
+"""Texts of scripts without spaces, and letters with marks, composed and not (bugs of search: a part of a run is found)."""
+
 _WORDS = [
+    *UNSPACED,
+    "\u6b0a\u5a01\u4e8b\u5be6",
+    "\u6a5f\u5668\u63a8",
+    "\u5be6\u4e8b",
+    "\u30b5\u30fc\u30d0",
+    "\u30fc",
+    "\u0e1f\u0e25\u0e4c",
+    "\u0e1f\u0e25",
+    "\u6771\u4eac report",
+    "r\u00e9s",
+    "FULL",
+    "\u0939\u093f",
     *(
         "",
         " ",

@@ -1,1 +1,1 @@
-"""What is not shipped: the benchmark, and the generator of the demo data."""
+"""What is not shipped: the benchmark, the generator of the demo data, and mutation testing."""

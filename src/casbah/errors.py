@@ -3,55 +3,57 @@
     CasbahError
       RequestError                  the caller's: its message is shown as it is
         MalformedBodyError          400  the body or a parameter cannot be read
-        UnknownParameterError       400  a parameter that the route does not know, where that could lose or destroy something
-        EmptyFilterError            400  a request that cannot be undone names no activities, or a condition that is empty
+          DamagedBodyError          400  a compressed body is damaged or cut short
+        UnknownParameterError       400  an unknown parameter, where ignoring it could lose data
+        EmptyFilterError            400  an irreversible request without a filter, or with an empty condition
         UnknownFilterError          400  no such filter
         UnsupportedOperatorError    400  the filter exists, the operator does not apply to it
         UncountableFilterError      400  the filter exists, its values cannot be counted one by one
         BadValueError               400  the operator applies, the value has the wrong shape
-        LimitExceededError          400  a bound of the request was passed
+        LimitExceededError          400  a limit of the request is exceeded
         UnknownSourceError          400  no connector of that name, or none recognises the data
         ProtectedActsError          400  a retention rule would delete Casbah's own acts
-        BadRangeError               400  an IP range cannot be kept
-        ForwardedHeaderError        400  what a trusted proxy says of its client cannot be read
+        BadRangeError               400  an IP range is not valid
+        ForwardedHeaderError        400  a trusted proxy's header about its client cannot be read
         NotAuthenticatedError       401  no credentials
         InvalidTokenError           401  unknown, expired, revoked or malformed token
-        ForeignPageError            403  a session's cookie on a request of another site's page
+        ForeignPageError            403  a session cookie with a request from another site's page
         PermissionDeniedError       403  the token lacks the scope
         BadNameError                400  a token cannot have that name
         CannotGrantError            403  a token may not have more scopes than its creator
-        NotFoundError               404  what is asked for is not there, or not the caller's to see
+        NotFoundError               404  no such thing, or the caller may not see it
           ActivityNotFoundError     404  no such activity (or another tenant's)
           NoSuchRangeError          404  no IP range of that id (or another tenant's)
-          NoSuchQueryError          404  no saved query of that id (or another tenant's, or somebody else's)
-          NoSuchExportError         404  no export of that id (or another tenant's, or somebody else's, or not ready)
+          NoSuchQueryError          404  no saved query of that id (or another tenant's, or another user's)
+          NoSuchExportError         404  no export of that id (or another tenant's, or another user's, or not ready)
           NoSuchRuleError           404  no retention rule of that id (or another tenant's)
           NoSuchSessionError        404  no session of that id (or another tenant's)
           NoSuchSnapshotError       404  no snapshot of that id
           NoSuchRejectError         404  no refused event of that id (or another tenant's)
           RouteNotFoundError        404  no such path
-        NotMimickingError           404  the path is there for a server that mimics another, and this one does not
+        NotMimickingError           404  the path exists only while the server emulates another
         MethodNotAllowedError       405  the path exists, the method does not
         NameTakenError              409  a token in use has that name
-        NotOnClusterError              409  the activities are on a cluster, and it is the cluster's to do this
-        BodyTooLargeError           413  past the byte limit
-        UnsupportedEncodingError    415  the body has a Content-Encoding that is not read
+        NotOnClusterError           409  the activities are on a cluster, which Casbah cannot snapshot
+        BodyTooLargeError           413  the body is larger than its limit
+        UnsupportedEncodingError    415  the Content-Encoding is not supported
         ThrottledError              429  too many requests
-      UnavailableError              503  the store cannot answer now; the caller may try again
+      UnavailableError              503  the store cannot answer now; the caller may retry
         StoreClosedError            503  the store is shutting down
-        ShuttingDownError                503  the server is about to stop, and is not ready for more
+        ShuttingDownError           503  the server is shutting down
         UnwritableError             503  the disk is full, read-only or broken
-        ReadOnlyError               503  the data directory can be read only, and was opened so
-        ClusterUnreachableError            503  the cluster cannot be reached, or not all of it is there
-        BusyError                   503  more requests wait than may
-        SearchTooLongError          503  a search ran over its limit
-        KeyValueStoreUnavailableError       503  tokens, IP ranges, saved queries or rules cannot be read or written now
-        IssuerUnavailableError      503  no keys of the issuer to judge a JWT by
+        ReadOnlyError               503  the data directory is read-only
+        ClusterUnreachableError     503  the cluster, or a part of it, cannot be reached
+        BusyError                   503  the queue of waiting requests is full
+        SearchTooLongError          503  a search took longer than its limit
+        KeyValueStoreUnavailableError  503  tokens, IP ranges, saved queries or rules cannot be read or written now
+        IssuerUnavailableError      503  the issuer's keys, which verify JWTs, cannot be fetched
       OperatorError                 for the operator: shown by the command line, never on the wire
         StoreLockedError            another process owns the data directory
         StoreFormatError            the data directory was written by another format
-        KeyValueStoreDamagedError           the database of tokens, IP ranges, saved queries or rules cannot be opened
-        BackupError                 a backup cannot be made, read or put back
+        DamagedRecordError          a stored record is not what was stored
+        KeyValueStoreDamagedError   the database of tokens, IP ranges, saved queries or rules cannot be opened
+        BackupError                 a backup cannot be made, read or restored
         BadTenantError              a tenant's name cannot be used
         BadMappingError             a mapping file cannot be used
         BadSettingError             a setting's value cannot be read
@@ -59,7 +61,7 @@
         NoSuchTokenError            no token of that name or id
         ServerRefusedError          a running server answered with an error
 
-Texts of 401, 403, 404, 405 and 429 are those MDCA's clients look for (`wire.md`, section 7).
+Texts of 401, 403, 404, 405 and 429 are those MDCA's clients look for (docs/compatibility.md, section 7).
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +70,7 @@ from typing import Any
 
 
 class CasbahError(Exception):
-    """The root; `status` is the HTTP status, `headers` go out beside the answer."""
+    """The root; `status` and `headers` are those of the response."""
 
     status = 500
 
@@ -96,11 +98,18 @@ class RequestError(CasbahError):
 
 
 class MalformedBodyError(RequestError):
-    """The body or a parameter is not what the route reads."""
+    """The body or a parameter cannot be read."""
+
+
+class DamagedBodyError(MalformedBodyError):
+    """A compressed body that cannot be decompressed to its end."""
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(f"body: cannot be decompressed as {coding}; it is damaged or cut short")
 
 
 class UnknownParameterError(RequestError):
-    """A parameter that the route does not know, on a request that stores events or cannot be undone."""
+    """A parameter that the route does not know, on a request that stores events or is irreversible."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         takes = f"takes {', '.join(known)}" if known else "takes no parameters"
@@ -108,7 +117,7 @@ class UnknownParameterError(RequestError):
 
 
 class EmptyFilterError(RequestError):
-    """No filter, or a condition that restricts nothing, on a request that cannot be undone."""
+    """No filter, or a condition that restricts nothing, on an irreversible request."""
 
 
 class UnknownFilterError(RequestError):
@@ -143,11 +152,11 @@ class BadValueError(RequestError):
 
 
 class LimitExceededError(RequestError):
-    """A bound of the request; the message names the bound and its setting where it has one."""
+    """A limit of the request is exceeded; the message names the limit, and its setting if it has one."""
 
 
 class UnknownSourceError(RequestError):
-    """No connector goes by that name."""
+    """No connector has that name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"unknown source {clip(name)}{nearest(name, known)}; known: {', '.join(known)}")
@@ -158,17 +167,17 @@ class ProtectedActsError(RequestError):
 
     def __init__(self, service: int) -> None:
         super().__init__(
-            f"filters: rules do not delete Casbah's own acts (service {service}); how long these are kept, the owner of the "
-            "data directory says with `casbah retention trail`"
+            f"filters: rules do not delete Casbah's own acts (service {service}); "
+            "the owner of the data directory sets how long these are kept with `casbah retention trail`"
         )
 
 
 class BadRangeError(RequestError):
-    """An IP range that cannot be kept; the message says which key is wrong."""
+    """An IP range that is not valid; the message names the key."""
 
 
 class NotFoundError(RequestError):
-    """What is asked for is not there, or not the caller's to see: which of the two is never said."""
+    """It does not exist, or the caller may not see it; the response does not say which."""
 
     status = 404
 
@@ -185,7 +194,7 @@ class NoSuchRangeError(NotFoundError):
 
 
 class NotAuthenticatedError(RequestError):
-    """The request bears no credentials."""
+    """The request has no credentials."""
 
     status = 401
 
@@ -199,7 +208,7 @@ class NotAuthenticatedError(RequestError):
 
 
 class InvalidTokenError(RequestError):
-    """The credentials are not, or no longer, good; `reason` is for the log, the caller is told nothing of it."""
+    """The credentials are not, or no longer, valid. `reason` is for the log; the response does not have it."""
 
     status = 401
 
@@ -214,12 +223,12 @@ class InvalidTokenError(RequestError):
 
 
 class ForeignPageError(RequestError):
-    """A session's cookie came with a request that another site's page made."""
+    """A session cookie with a request from another site's page."""
 
     status = 403
 
     def __init__(self) -> None:
-        super().__init__("a session counts only for requests of this server's own pages; send a token instead")
+        super().__init__("sessions are accepted only from this server's own pages; send a token instead")
 
 
 class ForwardedHeaderError(RequestError):
@@ -230,7 +239,7 @@ class ForwardedHeaderError(RequestError):
 
 
 class PermissionDeniedError(RequestError):
-    """The token is good, its scopes do not cover the route."""
+    """The token is valid, but its scopes do not cover the route."""
 
     status = 403
 
@@ -251,16 +260,16 @@ class NameTakenError(RequestError):
     status = 409
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"name: there is a token {clip(name)} already; revoke it first, or choose another name")
+        super().__init__(f"name: there is already a token {clip(name)}; revoke it first, or choose another name")
 
 
 class CannotGrantError(RequestError):
-    """A token may do no more than the caller who creates it."""
+    """A token with scopes that its creator lacks."""
 
     status = 403
 
     def __init__(self, scopes: Sequence[str]) -> None:
-        super().__init__(f"scopes: a token cannot be given what its creator does not have: {', '.join(scopes)}")
+        super().__init__(f"scopes: a token cannot have scopes that its creator lacks: {', '.join(scopes)}")
 
 
 class ActivityNotFoundError(NotFoundError):
@@ -268,11 +277,11 @@ class ActivityNotFoundError(NotFoundError):
 
 
 class NoSuchQueryError(NotFoundError):
-    """No saved query of that id, or somebody else's."""
+    """No saved query of that id, or another user's."""
 
 
 class NoSuchExportError(NotFoundError):
-    """No export of that id, or somebody else's; or its file is not there yet."""
+    """No export of that id, or another user's, or it is not ready yet."""
 
 
 class NoSuchRuleError(NotFoundError):
@@ -296,12 +305,12 @@ class RouteNotFoundError(NotFoundError):
 
 
 class NotMimickingError(RequestError):
-    """What is asked for needs a server that mimics another."""
+    """The route needs a server that emulates another."""
 
     status = 404
 
     def __init__(self) -> None:
-        super().__init__("this server mimics none; start it with `casbah serve --mimic mdca`")
+        super().__init__("this server does not emulate another; start it with `casbah serve --mimic mdca`")
 
 
 class MethodNotAllowedError(RequestError):
@@ -315,7 +324,7 @@ class MethodNotAllowedError(RequestError):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What the route takes instead."""
+        """The methods that the route takes."""
         return {"Allow": ", ".join(self.allowed)}
 
 
@@ -329,22 +338,24 @@ class BodyTooLargeError(RequestError):
 
 
 class UnsupportedEncodingError(RequestError):
-    """A Content-Encoding that is not read (RFC 9110, 15.5.16)."""
+    """A Content-Encoding that is not supported (RFC 9110, 15.5.16)."""
 
     status = 415
 
     def __init__(self, encoding: str, accepted: str) -> None:
-        super().__init__(f"Content-Encoding {clip(encoding)} is not supported; send {accepted}, or nothing compressed")
+        super().__init__(
+            f"Content-Encoding {clip(encoding)} is not supported; send {accepted}, or an uncompressed body"
+        )
         self._accepted = accepted
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What would be read."""
+        """The supported encodings."""
         return {"Accept-Encoding": self._accepted}
 
 
 class ThrottledError(RequestError):
-    """The tenant asked more often than its rate; `quota` are headers that say what the rate is."""
+    """The tenant exceeded its rate of requests; `quota` are headers with that rate."""
 
     status = 429
 
@@ -360,7 +371,7 @@ class ThrottledError(RequestError):
 
 
 class UnavailableError(CasbahError):
-    """Nothing is wrong with the request; the store cannot answer it now."""
+    """The request is valid, but the store cannot answer it now."""
 
     status = 503
 
@@ -378,21 +389,21 @@ class StoreClosedError(UnavailableError):
 
 
 class ShuttingDownError(UnavailableError):
-    """The server is told to stop, and says so before it does."""
+    """The server is shutting down, and still answers so that a load balancer notices."""
 
     def __init__(self) -> None:
-        super().__init__("this server is about to stop; ask another, or again")
+        super().__init__("this server is shutting down; retry, or use another server")
 
 
 class UnwritableError(UnavailableError):
-    """The disk refuses what is to be stored; the reason is in the log. Nothing need be repaired once it has room again."""
+    """The disk refuses a write; the log has the reason. No repair is needed once the disk has room again."""
 
     def __init__(self) -> None:
-        super().__init__("the disk does not take what is to be stored now; try again")
+        super().__init__("the store cannot be written to now; try again")
 
 
 class ReadOnlyError(UnavailableError):
-    """The data directory cannot be written to, and was opened to be read."""
+    """The data directory is read-only, and the store was opened only for reading."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -401,16 +412,19 @@ class ReadOnlyError(UnavailableError):
 
 
 class NotOnClusterError(RequestError):
-    """The activities are on a cluster, and it is the cluster's to do this; the message says how."""
+    """A snapshot was requested, but the activities are on a cluster."""
 
     status = 409
 
-    def __init__(self, what: str, instead: str) -> None:
-        super().__init__(f"the activities are on a cluster, of which {what} cannot be made here; {instead}")
+    def __init__(self) -> None:
+        super().__init__(
+            "the activities are on a cluster, which Casbah cannot snapshot; "
+            "use the cluster's own snapshots, or copy the activities with `casbah copy`"
+        )
 
 
 class ClusterUnreachableError(UnavailableError):
-    """The cluster cannot be reached, or not all of it is there; `why` is for the log. What was sent may be done or not."""
+    """The cluster, or a part of it, cannot be reached; `why` is for the log. A write may or may not have been done."""
 
     def __init__(self, why: str) -> None:
         super().__init__("the cluster that holds the activities cannot answer now; try again")
@@ -430,27 +444,27 @@ class BusyError(UnavailableError):
 
 
 class SearchTooLongError(UnavailableError):
-    """A search ran over its limit."""
+    """A search took longer than its limit."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(
             f"the search took more than {seconds} seconds, the most that CASBAH_SEARCH_SECONDS allows; "
-            "ask for less time (date), or for fewer values"
+            "narrow the date range, or use fewer values"
         )
 
 
 class KeyValueStoreUnavailableError(UnavailableError):
-    """A key-value store fails while in use; `what` says which one."""
+    """A key-value store failed; `what` names it."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the {what} cannot be read or written now; try again")
 
 
 class IssuerUnavailableError(UnavailableError):
-    """A JWT cannot be verified without its issuer's keys."""
+    """The issuer's keys, which verify JWTs, cannot be fetched."""
 
     def __init__(self) -> None:
-        super().__init__("the keys of the token issuer cannot be had now; try again")
+        super().__init__("the keys of the token issuer cannot be fetched now; try again")
 
 
 class OperatorError(CasbahError):
@@ -465,7 +479,17 @@ class StoreLockedError(OperatorError):
 
 
 class StoreFormatError(OperatorError):
-    """The files on disk are of a format that this version does not read."""
+    """The files on disk have a format that this version does not read."""
+
+
+class DamagedRecordError(OperatorError):
+    """A stored record whose checksum does not match, or whose dictionary is damaged; `where` says which."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"a stored record is damaged ({where}); restore the store from a backup, or delete the activity"
+        )
 
 
 class KeyValueStoreDamagedError(OperatorError):
@@ -476,15 +500,15 @@ class KeyValueStoreDamagedError(OperatorError):
 
 
 class BackupError(OperatorError):
-    """A backup that cannot be made, is not whole, or cannot be put back; the message says which part and what helps."""
+    """A backup that cannot be made, is incomplete, or cannot be restored; the message names the part and the remedy."""
 
 
 class BadTenantError(OperatorError):
-    """Tenant names become directory names, so they are plain."""
+    """A tenant name that is not valid. It becomes a directory name, hence the rules."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"tenant name {clip(name)} will not do; use 1 to 64 of a-z, 0-9, '.', '_', '-', "
+            f"tenant name {clip(name)} is not valid; use 1 to 64 of a-z, 0-9, '.', '_', '-', "
             "beginning with a letter or digit"
         )
 
@@ -501,14 +525,14 @@ class BadSettingError(OperatorError):
 
 
 class UnknownSettingError(OperatorError):
-    """No setting goes by that name."""
+    """No setting has that name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"--set takes <setting>=<value>; no setting is called {clip(name)}{nearest(name, known)}")
 
 
 class NoSuchTokenError(OperatorError):
-    """The token to revoke is not there."""
+    """There is no token of that name or id to revoke."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no token {clip(name)}; `casbah token list` shows them")
@@ -519,19 +543,19 @@ class ServerRefusedError(OperatorError):
 
 
 def clip(text: str, size: int = 80) -> str:
-    """`text` quoted and cut, so that a message stays a message."""
+    """`text` quoted, and truncated to `size` characters."""
     return repr(text if len(text) <= size else text[:size] + "...")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint at the nearest known name, or nothing."""
+    """A hint with the nearest known name, or an empty string."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = get_close_matches(name.lower()[:200], by_lower, n=1)
     return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
 def describe(value: object) -> str:
-    """The JSON type of a value, and the value itself where it is short."""
+    """The JSON type of a value, with the value itself, truncated, if it is a scalar."""
     name = next((word for kind, word in _JSON_NAMES if type(value) is kind), type(value).__name__)
     if value is None:
         return name

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.language import FILTERS, OPERATORS
-from casbah.activity.query import Bounds, Query, continuation, parse, where
+from casbah.activity.query import Bounds, Query, continuation, filters_of, is_scan, parse, where
 from casbah.errors import (  # fmt: skip
     BadValueError,
     LimitExceededError,
@@ -95,7 +95,7 @@ def test_likely_filters_are_read_or_refused_and_can_go_on(body):
     query = parsed(body)
     if query is None:
         return
-    following = continuation(query, 1_700_000_000_000)
+    following = continuation(filters_of(body), query, 1_700_000_000_000, now=NOW)
     again = parse({**body, "filters": json.loads(json.dumps(following))}, now=NOW + DAY)
     bound = following[query.sort.name]["lte" if query.descending else "gte"]
     assert type(bound) is int
@@ -172,7 +172,7 @@ PARAMETER_ROWS = [
 @pytest.mark.parametrize("body, expected", PARAMETER_ROWS)
 def test_parameters(body, expected):
     query = parse(body, now=NOW)
-    assert (query.skip, query.limit, query.sort.name, query.descending, query.scan) == expected
+    assert (query.skip, query.limit, query.sort.name, query.descending, is_scan(body)) == expected
 
 
 BAD_PARAMETERS = [
@@ -230,12 +230,12 @@ CONTINUED = [
 @pytest.mark.parametrize("filters, parameters, expected", CONTINUED)
 def test_continuation(filters, parameters, expected):
     query = parse({"filters": filters, "isScan": True, **parameters}, now=NOW)
-    assert continuation(query, 50) == expected
+    assert continuation(filters, query, 50, now=NOW) == expected
 
 
 def test_continuation_leaves_the_query_as_it_was():
     filters = {"date": {"gte_ndays": 1}}
-    continuation(parse({"filters": filters}, now=NOW), 50)
+    continuation(filters, parse({"filters": filters}, now=NOW), 50, now=NOW)
     assert filters == {"date": {"gte_ndays": 1}}
 
 

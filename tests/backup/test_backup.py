@@ -4,6 +4,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -12,9 +13,9 @@ from moto import mock_aws
 
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
-from casbah.backup import archive
-from casbah.backup.place import BackupTarget, BucketTarget, FolderTarget, place_of
 from casbah.errors import BackupError
+from casbah.operations.backup import archive
+from casbah.operations.backup.target import BackupTarget, BucketTarget, FolderTarget, open_target
 from casbah.store.embedded import compaction
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, ids, query, record
@@ -127,6 +128,7 @@ def test_a_missing_file_is_found(
     assert len(wrong) == 2  # Two names, one content.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -151,6 +153,25 @@ def test_a_changed_file_is_found_and_its_backup_makes_no_store(
     assert not (tmp_path / "back" / "format.json").exists()
 
 
+def test_a_file_that_was_cut_short_is_copied_again(place: BackupTarget, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(b"x" * 1_000)
+    place.put(saved(place, folder)[0].files[-1].key, tmp_path / "part")
+    backup, new = saved(place, folder)
+    assert new == 3_000_000
+    assert archive.verify(place, backup, progress=lambda _done, _total: None) == []
+
+
+@pytest.mark.parametrize("path", ["../outside", "inner/../../outside", "/outside", ""])
+def test_a_backup_puts_nothing_outside_of_its_folder(
+    place: BackupTarget, folder: Path, tmp_path: Path, path: str
+) -> None:
+    backup, _ = saved(place, folder)
+    forged = replace(backup, files=[replace(backup.files[-1], path=path)])
+    with pytest.raises(BackupError, match="must not hold"):
+        archive.restore(place, forged, tmp_path / "back", progress=lambda _done, _total: None)
+    assert not (tmp_path / "outside").exists()
+
+
 @pytest.fixture
 def remove() -> Callable[[BackupTarget, str], None]:
     def gone(place: BackupTarget, key: str) -> None:
@@ -163,9 +184,9 @@ def remove() -> Callable[[BackupTarget, str], None]:
 
 
 def test_a_place_is_a_folder_or_a_bucket() -> None:
-    assert isinstance(place_of("/backup"), FolderTarget)
+    assert isinstance(open_target("/backup"), FolderTarget)
     with pytest.raises(BackupError, match="expected s3://bucket/prefix"):
-        place_of("s3://")
+        open_target("s3://")
 
 
 def test_a_backup_is_its_owners_alone(tmp_path: Path) -> None:

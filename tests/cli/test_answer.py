@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from casbah.cli import answer, app
+from casbah.cli import answer
+from command_line import app
 
 EVENT = {
     "uuid": "lone-1",
@@ -48,6 +49,7 @@ def told(*words: str) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["list", "tail --no-follow --since start", "show ID"])
 def test_people_see_a_code_for_a_lone_surrogate(stored: str, command: str) -> None:
     shown = told(*command.replace("ID", stored).split())

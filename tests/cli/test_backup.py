@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from casbah.cli import app
 from casbah.testing.records import records
+from command_line import app
 
 RECORDS = records(400, until=1_760_000_000_000)
 
@@ -50,6 +50,7 @@ def listed(store: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_what_is_put_back_is_what_there_was(filled: Path) -> None:
     made = shown("backup", "make", str(filled / "place"))
     assert made["totals"] == {"default": 300}
@@ -59,6 +60,7 @@ def test_what_is_put_back_is_what_there_was(filled: Path) -> None:
     assert list((filled / "store" / "snapshots").glob("*")) == []
 
 
+@pytest.mark.slow
 def test_the_next_one_brings_only_what_is_new(filled: Path) -> None:
     first = shown("backup", "make", str(filled / "place"))
     write(filled, RECORDS[300:])
@@ -71,6 +73,7 @@ def test_the_next_one_brings_only_what_is_new(filled: Path) -> None:
     assert shown("list", "--store", str(filled / "older"), "--limit", "1")["total"] == 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
 def test_damage_is_found_and_never_put_back(filled: Path, damage: str) -> None:
     told("backup", "make", str(filled / "place"))
@@ -86,6 +89,7 @@ def test_damage_is_found_and_never_put_back(filled: Path, damage: str) -> None:
     assert not (filled / "again").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_with_something_in_it_is_left_alone(filled: Path) -> None:
     told("backup", "make", str(filled / "place"))
     told("backup", "restore", str(filled / "place"), code=1)
@@ -97,6 +101,7 @@ def test_a_place_without_a_backup_says_so(tmp_path: Path) -> None:
     assert "there is no backup there" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_a_list_that_leads_out_of_the_folder_is_refused(filled: Path) -> None:
     told("backup", "make", str(filled / "place"))
     (said,) = (filled / "place" / "backups").glob("*.json")

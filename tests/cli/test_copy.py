@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from casbah import compose, settings
 from casbah.activity import predicate as p
 from casbah.activity.tenant import TenantId
-from casbah.backup import copying
-from casbah.cli import app
+from casbah.operations.backup import copying
 from casbah.testing.records import records
+from command_line import app
 from making import empty_store
 
 RECORDS = records(300, until=1_760_000_000_000)
@@ -90,6 +90,7 @@ def test_what_was_interrupted_goes_on(places: tuple[str, str], monkeypatch: pyte
     assert (row["stored"], row["duplicates"], row["different"]) == (100, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_sources_event_is_still_known_where_it_was_copied_to(places: tuple[str, str]) -> None:
     source, target = places
     events = EVENTS / "events.ndjson"
@@ -113,6 +114,7 @@ def test_a_store_is_not_copied_onto_itself(places: tuple[str, str]) -> None:
     told("copy", "--from", places[0], "--to", places[0], code=1)
 
 
+@pytest.mark.slow
 def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places: tuple[str, str]) -> None:
     source, target = places
     empty_store(Path(target))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from casbah.cli import app
+from command_line import app
 
 DAY = 86_400_000
 RECORDS = [

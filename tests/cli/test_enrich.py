@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from casbah.cli import app
 from casbah.errors import BadSettingError, OperatorError, ServerRefusedError
+from command_line import app
 from making import empty_store
 
 RECORD = {"_id": "a1", "timestamp": 1, "appId": 1, "device": {"clientIP": "10.1.2.3"}, "user": {"userName": "ada"}}
@@ -24,6 +24,7 @@ def told(*words: str) -> str:
     return CliRunner().invoke(app, list(words), catch_exceptions=False).stdout
 
 
+@pytest.mark.slow
 def test_a_range_is_added_listed_used_and_removed(store: Path) -> None:
     (store / "a.json").write_text(json.dumps(RECORD))
     told("ingest", str(store / "a.json"))

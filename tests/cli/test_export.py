@@ -8,10 +8,12 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from casbah.cli import app, export
+from casbah.base.backoff import Backoff
+from casbah.cli import export
 from casbah.cli.connection import Api
 from casbah.errors import ServerRefusedError
 from casbah.testing.records import records
+from command_line import app
 
 RECORDS = records(300, until=1_760_000_000_000)
 
@@ -30,6 +32,7 @@ def told(*words: str, code: int = 0) -> str:
     return result.stderr
 
 
+@pytest.mark.slow
 def test_the_ending_says_the_format(folder: Path) -> None:
     said = told("export", str(folder / "all.parquet"))
     assert said.startswith("casbah: 300 activities, ")
@@ -64,6 +67,7 @@ def test_a_file_of_another_format_is_not_replaced(folder: Path) -> None:
     told("export", str(folder / "new.csv"), "--format", "parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "says"), [("no/all.csv", "create it first"), ("store", "is a folder; name a file")])
 def test_where_it_cannot_be_written_no_export_begins(folder: Path, name: str, says: str) -> None:
     assert says in " ".join(told("export", str(folder / name), "--format", "csv", code=2).split())
@@ -88,7 +92,7 @@ def test_what_broke_off_is_gone_on_with(folder: Path, monkeypatch: pytest.Monkey
         return send(self, method, path, **options)
 
     monkeypatch.setattr(export, "_PART", 10_000)
-    monkeypatch.setattr(export, "_PAUSE", 0.001)
+    monkeypatch.setattr(export, "_BACKOFF", Backoff(0.001, 1.0))
     with monkeypatch.context() as patch:
         patch.setattr(Api, "ask", breaking)
         said = told("export", str(folder / "all.ndjson"), code=1)
@@ -109,6 +113,7 @@ def test_what_broke_off_is_gone_on_with(folder: Path, monkeypatch: pytest.Monkey
     assert sum(each.endswith("/file") for each in asked) == -(-len(content) // 10_000) - 2
 
 
+@pytest.mark.slow
 def test_what_came_wrong_is_not_given_the_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     send = Api.ask
 
@@ -123,6 +128,7 @@ def test_what_came_wrong_is_not_given_the_name(folder: Path, monkeypatch: pytest
     assert not (folder / "all.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_failed_export_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASBAH_EXPORT_SPARE", str(10**17))
     result = CliRunner().invoke(app, ["export", str(folder / "all.csv")])

@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from casbah.cli import app
 from casbah.cli.connection import Api
 from casbah.cli.ingest import FileReport, Tally, _table
+from command_line import app
 from making import record
 
 DAY = 86_400_000
@@ -36,6 +36,7 @@ def line(number: int, **keys) -> bytes:
     return json.dumps(record(number, **keys)).encode() + b"\n"
 
 
+@pytest.mark.slow
 def test_special_files_in_a_folder_are_skipped_and_named(tmp_path):
     folder = tmp_path / "exports"
     folder.mkdir()
@@ -59,6 +60,7 @@ def test_special_files_in_a_folder_are_skipped_and_named(tmp_path):
     assert f"skipped {folder / 'socket'}: a socket" in done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_a_pipe_that_is_named_itself_is_read(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -69,6 +71,7 @@ def test_a_pipe_that_is_named_itself_is_read(tmp_path):
     assert json.loads(done.stdout)["stored"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [None, ".hidden", "pipe"])
 def test_a_folder_with_nothing_to_read_is_named(tmp_path, name):
     folder = tmp_path / "exports"
@@ -81,6 +84,7 @@ def test_a_folder_with_nothing_to_read_is_named(tmp_path, name):
     assert f"skipped {folder}: no files in this folder" in done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_an_empty_folder_beside_a_file_is_no_failure(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "events.ndjson").write_bytes(line(1))
@@ -88,6 +92,7 @@ def test_an_empty_folder_beside_a_file_is_no_failure(tmp_path):
     assert b"no files in this folder" in done.stderr
 
 
+@pytest.mark.slow
 def test_odd_times_are_counted_and_stored(tmp_path):
     times = [1_764_000_000, 1_764_000_001, 0, 946_684_799_999, NOW + 2 * DAY, NOW, 946_684_800_000, NOW + DAY // 2]
     body = b"".join(line(number, timestamp=moment) for number, moment in enumerate(times))
@@ -102,6 +107,7 @@ def test_odd_times_are_counted_and_stored(tmp_path):
         assert text in done.stderr.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
 def test_a_signal_ends_it_with_one_line_and_nothing_is_lost_or_doubled(tmp_path, number, code):
     events = tmp_path / "events.ndjson"
@@ -158,6 +164,7 @@ def test_a_second_signal_does_not_wait_and_the_count_says_so(tmp_path, monkeypat
     assert "casbah: stopped: at least 100 stored so far" in signalled(2, tmp_path / "store", monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_rejects_file_that_exists_is_left_as_it_is(tmp_path):
     evidence = tmp_path / "evidence.ndjson"
     evidence.write_bytes(b"kept\n")
@@ -169,12 +176,14 @@ def test_a_rejects_file_that_exists_is_left_as_it_is(tmp_path):
     assert not (tmp_path / "store").exists(), "nothing is read before it is settled where refused events go"
 
 
+@pytest.mark.slow
 def test_a_rejects_file_gets_no_folder_of_its_own(tmp_path):
     done = ingest(tmp_path / "store", "-", "--rejects", str(tmp_path / "no" / "r.ndjson"), stdin=line(1), code=2)
     assert b"create it first" in done.stderr
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
 def test_a_rejects_file_may_be_a_device(tmp_path):
     ingest(tmp_path / "store", "-", "--rejects", os.devnull, stdin=line(1) + b"bad\n", code=1)
 
@@ -184,6 +193,7 @@ def counts(done: subprocess.CompletedProcess[bytes]) -> tuple[int, ...]:
     return tuple(result[name] for name in ("read", "stored", "duplicates", "refused", "skipped"))
 
 
+@pytest.mark.slow
 def test_the_stores_own_files_are_not_read(tmp_path):
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -201,6 +211,7 @@ def test_the_stores_own_files_are_not_read(tmp_path):
         assert counts(ingest(store, str(path), "--json", code=1)) == (0, 0, 0, 0, 1)
 
 
+@pytest.mark.slow
 def test_what_the_store_keeps_of_refused_events_may_be_named(tmp_path):
     store = tmp_path / "store"
     ingest(store, "-", stdin=b"bad\n", code=1)
@@ -208,6 +219,7 @@ def test_what_the_store_keeps_of_refused_events_may_be_named(tmp_path):
     assert counts(ingest(store, str(kept), "--json", code=1)) == (1, 0, 0, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_rejects_file_can_be_ingested(tmp_path):
     store, rejects, again = tmp_path / "store", tmp_path / "rejects.ndjson", tmp_path / "again.ndjson"
     body = line(1) + b"bad\n" + b'{"odd": 1}\n'
@@ -219,6 +231,7 @@ def test_a_rejects_file_can_be_ingested(tmp_path):
     assert counts(ingest(store, str(rejects), "--json", code=1)) == (3, 0, 1, 2, 0)
 
 
+@pytest.mark.slow
 def test_where_the_rejects_file_cannot_be_written_the_reasons_are_said_all_the_same(tmp_path):
     store = tmp_path / "store"
     ingest(store, "-", stdin=line(1))

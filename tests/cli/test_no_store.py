@@ -6,7 +6,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from casbah.cli import app
+from command_line import app
 
 READS = [
     ["list"],
@@ -23,6 +23,7 @@ READS = [
     ["push", "status"],
     ["push", "replay", "x"],
     ["backup", "make", "place"],
+    ["migrate"],
     ["delete", "--everything", "--yes"],
     ["retention", "list"],
     ["retention", "add", "x", "--days", "1", "--everything"],

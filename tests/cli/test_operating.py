@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah import compose, settings
-from casbah.cli import app
 from casbah.cli.connection import announced
 from casbah.settings import SETTINGS
+from command_line import app
 from scenarios.server import serving
 
 

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah import settings
-from casbah.cli import app
 from casbah.errors import OperatorError
-from casbah.pull.config import BadPullFileError
+from casbah.ingest.pull.entry import BadPullFileError
 from casbah.serving.background import pulling
+from command_line import app
 from scenarios.inprocess import Asker
 from scenarios.server import serving
 
@@ -84,6 +84,7 @@ def test_once_fetches_all_there_is_and_says_how_it_went(file: Path, tmp_path: Pa
     assert "okta" in shown
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Okta, "broken", True)
     found = CliRunner().invoke(app, ["pull", "--once", "--json", "--file", str(file)], catch_exceptions=False)

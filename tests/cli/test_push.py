@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
-from casbah.cli import app
 from casbah.serving.background import pushing
+from command_line import app
 from making import arrival, empty_store, record
 
 
@@ -65,6 +65,7 @@ def told(*words: str, code: int = 0) -> str:
     return result.stdout if code == 0 else str(result.exception)
 
 
+@pytest.mark.slow
 def test_a_server_sends_what_is_stored_and_dead_letters_are_sent_again(tmp_path: Path, receiver: Receiver) -> None:
     chosen = settings.read({}, store=str(tmp_path / "store"), push=str(tmp_path / "push.toml"))
     with compose.build(chosen) as house, pushing(chosen, house):

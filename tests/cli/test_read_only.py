@@ -101,6 +101,7 @@ def casbah(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_commands_read_it(mounted, tmp_path) -> None:
     folder, _ = mounted
     assert casbah(folder, "list", "--count").strip() == "20"

@@ -7,10 +7,11 @@ from typer.testing import CliRunner
 
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
-from casbah.cli import app, ingest
+from casbah.cli import ingest
 from casbah.cli.ingest import RejectsFile
 from casbah.ingest.contract import Refusal
 from casbah.store.embedded import sequence
+from command_line import app
 from making import record
 
 TENANT = TenantId("default")
@@ -31,8 +32,8 @@ def test_a_refused_event_is_kept_whole(tmp_path):
 
 
 def test_what_is_too_long_is_cut_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(ingest, "MOST_REFUSED", 10)
-    monkeypatch.setattr(ingest, "MOST_REFUSED_IN_ALL", 25)
+    monkeypatch.setattr(ingest, "MAX_REFUSED", 10)
+    monkeypatch.setattr(ingest, "MAX_REFUSED_IN_ALL", 25)
     rejects, lines = kept(tmp_path, *(Refusal("a", number, "r", b"x" * 12, cut=3) for number in range(4)))
     assert [(len(line["event"]), line["cut"]) for line in lines] == [(10, 5), (10, 5), (5, 10), (0, 15)]
     assert (rejects.cut, rejects.reasons["r"]) == (4, 4)
@@ -56,14 +57,14 @@ def test_what_the_store_refuses_has_the_line_of_its_event_in_the_file(store, tmp
     file, rejects = tmp_path / "events.ndjson", tmp_path / "rejects.ndjson"
     lines = [b"", *(json.dumps(record(number, created=5)).encode() for number in (1, 2)), b"{", b""]
     file.write_bytes(b"\n".join([*lines, json.dumps(record(3, created=5)).encode()]))
-    monkeypatch.setattr(sequence, "MOST_TIES", 1)
+    monkeypatch.setattr(sequence, "MAX_TIES", 1)
     monkeypatch.setenv("CASBAH_BATCH", batch)
     assert casbah(store, "ingest", str(file), "--rejects", str(rejects)).exit_code == 1
     assert sorted(json.loads(line)["line"] for line in rejects.read_text("utf-8").splitlines()) == [3, 4, 6]
 
 
 def test_replaying_everything_takes_as_many_requests_as_it_needs(store, monkeypatch):
-    monkeypatch.setattr("casbah.http.rejects.MOST_REPLAYED", 2)
+    monkeypatch.setattr("casbah.http.rejects.MAX_REPLAYED", 2)
     events = [b"{broken", *(json.dumps(record(number)).encode() for number in range(4)), b"{broken"]
     with opened(store) as house:
         refused = [Refusal("body", line, "r", raw) for line, raw in enumerate(events, 1)]

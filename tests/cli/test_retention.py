@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from casbah.cli import app
 from casbah.errors import ServerRefusedError
 from casbah.store.embedded.tenant import EmbeddedTenant
 from casbah.testing.records import records
+from command_line import app
 
 RECORDS = records(300, until=1_760_000_000_000)
 OURS = "service eq 11161"
@@ -50,6 +50,7 @@ def test_with_yes_they_are_gone() -> None:
     assert (total(), told("delete", "--filter", OURS, "--yes")) == (200, "0 match, 0 are held, 0 deleted\n")
 
 
+@pytest.mark.slow
 def test_everything_must_be_said() -> None:
     for command in (["delete", "--yes"], ["retention", "add", "x", "--days", "1"], ["retention", "hold", "x"]):
         assert "--everything" in told(*command, code=2)
@@ -65,6 +66,7 @@ def test_everything_must_be_said() -> None:
     assert total() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filters", "says"),
     [
@@ -81,6 +83,7 @@ def test_filters_that_restrict_nothing_delete_nothing(filters: str, says: str) -
     assert total() == 300
 
 
+@pytest.mark.slow
 def test_rules_are_added_listed_applied_and_removed() -> None:
     rule = shown("retention", "add", "a year", "--days", "365", "--filter", OURS)
     hold = shown("retention", "hold", "case 7", "--filter", f"activity.id eq {RECORDS[0]['_id']}")
@@ -99,6 +102,7 @@ def test_rules_are_added_listed_applied_and_removed() -> None:
     assert shown("retention", "list") == []
 
 
+@pytest.mark.slow
 def test_a_rule_that_cannot_be_applied_is_exit_1(monkeypatch: pytest.MonkeyPatch) -> None:
     def delete(*_: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied", "/srv/casbah/secret.log")
@@ -109,11 +113,12 @@ def test_a_rule_that_cannot_be_applied_is_exit_1(monkeypatch: pytest.MonkeyPatch
     assert looked["error"] == ""
     for words in (["--json"], []):
         result = CliRunner().invoke(app, ["retention", "apply", "--yes", *words], env={"COLUMNS": "200"})
-        assert (result.exit_code, "the disk does not take" in result.stdout) == (1, True)
+        assert (result.exit_code, "the store cannot be written to now" in result.stdout) == (1, True)
         assert "secret" not in result.output
     assert total() == 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", ["#x", "?x=1", "/", "/../../retention/{id}", "%20"])
 def test_an_id_with_more_to_it_is_another(more: str) -> None:
     rule = shown("retention", "hold", "case 7", "--filter", OURS)["id"]
@@ -122,6 +127,7 @@ def test_an_id_with_more_to_it_is_another(more: str) -> None:
     assert [each["id"] for each in shown("retention", "list")] == [rule]
 
 
+@pytest.mark.slow
 def test_what_is_held_is_not_deleted() -> None:
     told("retention", "hold", "all of it", "--everything")
     done = shown("delete", "--everything", "--yes")
@@ -152,6 +158,7 @@ def warned(*words: str) -> str:
     return result.stderr
 
 
+@pytest.mark.slow
 def test_a_hold_of_a_mistyped_tenant_is_said_to_hold_nothing() -> None:
     empty = "casbah: tenant 'defualt' has no activities; check --tenant\n"
     assert warned("hold", "typo", "--everything", "--tenant", "defualt") == empty
@@ -160,11 +167,13 @@ def test_a_hold_of_a_mistyped_tenant_is_said_to_hold_nothing() -> None:
     assert warned("hold", "all of it", "--everything") == warned("trail") == warned("trail", "--forever") == ""
 
 
+@pytest.mark.slow
 def test_a_hold_that_holds_nothing_now_says_so() -> None:
     said = warned("hold", "case 8", "--filter", "activity.id eq nosuch")
     assert said == "casbah: no activity matches the hold now; check its filters\n"
 
 
+@pytest.mark.slow
 def test_rules_go_by_name_where_one_has_it() -> None:
     first = shown("retention", "hold", "case 1", "--filter", OURS)["id"]
     second = shown("retention", "hold", first, "--filter", OURS)["id"]
@@ -193,6 +202,7 @@ def test_days_are_1_to_9999(words: list[str], days: str, says: str) -> None:
     assert says in told("retention", *words, "--days", days, code=2)
 
 
+@pytest.mark.slow
 def test_how_long_acts_are_kept_is_said_and_set() -> None:
     assert told("retention", "trail") == "acts are kept forever\n"
     assert told("retention", "trail", "--days", "730") == "acts are kept for 730 days\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from casbah.cli import app
 from casbah.errors import BadMappingError, UnknownSourceError
+from command_line import app
 
 OWN = """
 title = "Acme CRM"
@@ -56,6 +56,7 @@ def test_an_unknown_one_is_told_the_nearest() -> None:
         CliRunner().invoke(app, ["sources", "octa"], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_a_bad_mapping_file_is_named_with_the_place(own: Path) -> None:
     (own / "acme.toml").write_text(OWN.replace("operation =", "operatoin ="))
     with pytest.raises(BadMappingError, match=r"acme\.toml: \[activity\].*"):

@@ -33,6 +33,7 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", ["4s"], indirect=True)
 def test_told_to_stop_it_says_so_first_and_answers_meanwhile(served: Served) -> None:
     process, http = served
@@ -48,6 +49,7 @@ def test_told_to_stop_it_says_so_first_and_answers_meanwhile(served: Served) -> 
     assert time.monotonic() - told > 3.5, "it stayed for as long as it was told to"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", ["1h"], indirect=True)
 @pytest.mark.parametrize("first, second", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)])
 def test_a_second_signal_ends_the_waiting(served: Served, first: signal.Signals, second: signal.Signals) -> None:
@@ -59,6 +61,7 @@ def test_a_second_signal_ends_the_waiting(served: Served, first: signal.Signals,
     assert process.wait(30) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", ["1h"], indirect=True)
 def test_an_interrupt_does_not_wait(served: Served) -> None:
     process, _ = served
@@ -66,6 +69,7 @@ def test_an_interrupt_does_not_wait(served: Served) -> None:
     assert process.wait(30) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", ["off"], indirect=True)
 def test_without_a_time_for_it_it_stops_at_once(served: Served) -> None:
     process, _ = served

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah.activity.tenant import TenantId
-from casbah.cli import app
 from casbah.cli.connection import announced
 from casbah.cli.tail import NothingToFollowError
+from command_line import app
 from making import arrival, empty_store, record
 from scenarios.server import serving
 
@@ -35,6 +35,7 @@ def shown(*words: str) -> list[str]:
     return [json.loads(line)["_id"] for line in result.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_the_file(folder: Path) -> None:
     first, kept = ingested(folder, 3, 1, 2), str(folder / "seen")
     assert shown("--since", "start", "--cursor-file", kept) == first
@@ -57,6 +58,7 @@ def test_nobody_waits_for_what_cannot_come(folder: Path) -> None:
     assert "start `casbah serve`" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_it_follows_a_running_server(folder: Path) -> None:
     with serving(folder / "store") as (url, house), announced(folder / "store", url=url, key=house.local_key):
         house.services.store.tenant(TenantId("default")).insert([arrival(record(1))])

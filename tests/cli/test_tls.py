@@ -10,12 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah import settings
-from casbah.cli import app
 from casbah.cli.connection import running
 from casbah.errors import BadSettingError
 from casbah.serving.server import checked
+from command_line import app
 
 
+@pytest.mark.slow
 def test_it_speaks_tls_alone_and_commands_find_it(certificate: tuple[Path, Path], tmp_path: Path) -> None:
     pem, secret = certificate
     chosen = [f"--set=tls_certificate={pem}", f"--set=tls_key={secret}"]

@@ -8,9 +8,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from casbah import compose, settings
-from casbah.cli import app
 from casbah.cli.token import _expiry
 from casbah.errors import CasbahError
+from command_line import app
 from making import NOW, empty_store
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -49,6 +49,7 @@ def run(tmp_path, monkeypatch) -> Run:
     return lambda *arguments: CliRunner().invoke(app, ["token", *arguments])
 
 
+@pytest.mark.slow
 def test_created_and_listed(run):
     made = json.loads(run("create", "dash", "--expires", "30d", "--json").stdout)
     assert abs(made["expires"] - made["created"] - 30 * DAY) < HOUR

@@ -34,7 +34,11 @@ class Script:
 
     def run(self, use: Callable[[Any], Any], **options: Any) -> Any:
         """What `use` makes of the activities of a client that speaks to this script."""
-        given = {"retry": Retry(uniform=lambda _, most: most), "http": httpx.MockTransport(self), "clock": lambda: NOW}
+        given = {
+            "retry": Retry(uniform=lambda _, maximum: maximum),
+            "http": httpx.MockTransport(self),
+            "clock": lambda: NOW,
+        }
         given |= options if "bearer" in options else {"token": TOKEN, **options}
         if not self.awaiting:
             with Casbah(URL, sleep=self.waits.append, **given) as casbah:

@@ -6,7 +6,6 @@ values come from the kinds in the server's table, so a new filter or operator is
 
 import calendar
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
@@ -16,11 +15,11 @@ from hypothesis import strategies as st
 
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, positive
-from casbah.activity.query import parse
+from casbah.activity.query import is_scan, parse
 from casbah.activity.value import Takes
 from casbah.client import Casbah, where
 from casbah.client.condition import Condition, Filter
-from casbah.http.body import parameters
+from casbah.http.request_body import parameters
 from client.scripted import ONE_PAGE, URL
 from making import NOW
 
@@ -118,17 +117,18 @@ def listed(draw, row, method, values):
 
 
 def heard(filters, **given):
-    """The query that the server's parser reads from the bytes that the client sends."""
+    """The query that the server's parser reads from the bytes that the client sends, and whether it is a scan."""
     sent = []
     transport = httpx.MockTransport(lambda request: sent.append(request) or httpx.Response(200, json=ONE_PAGE))
     with Casbah(URL, token="x", http=transport) as casbah:
         casbah.activities.list(filters, **given)
     body = parameters(sent[0].content, sent[0].headers["content-type"])
-    return replace(parse(body, now=NOW), filters={})
+    return parse(body, now=NOW), is_scan(body)
 
 
 def meant(filters, **given):
-    return replace(parse({"filters": filters, **given}, now=NOW), filters={})
+    body = {"filters": filters, **given}
+    return parse(body, now=NOW), is_scan(body)
 
 
 def test_the_client_knows_every_filter_and_no_other():

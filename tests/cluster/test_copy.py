@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 from casbah import compose, settings
 from casbah.activity import predicate as p
 from casbah.activity.tenant import TenantId
-from casbah.cli import app
+from casbah.errors import StoreFormatError
 from casbah.testing.records import records
 from cluster.opening import Place
-from making import NOW
+from command_line import app
+from making import NOW, arrival, record
 from scenarios.inprocess import Asker
 
 RECORDS = records(1_200, until=1_760_000_000_000)
@@ -48,6 +49,26 @@ def test_there_and_back_again(place: Place, tmp_path: Path, monkeypatch: pytest.
     assert [page_of(back, skip) for skip in range(0, 1_200, 100)] == [
         page_of(one, skip) for skip in range(0, 1_200, 100)
     ]
+
+
+def test_a_cluster_of_an_older_format_is_copied_to_another_prefix(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASBAH_CLUSTER_REPLICAS", "0")
+    monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "mine"))
+    store = place.opened()
+    store.tenant(TenantId("default")).insert([arrival(record(n)) for n in range(300)])
+    cluster = store._shared.cluster
+    name = f"_index_template/{cluster.names.template}"
+    template = cluster.ask("GET", name)["index_templates"][0]["index_template"]
+    template["template"]["mappings"]["_meta"]["format"] = 1
+    cluster.ask("PUT", name, template)
+    with pytest.raises(StoreFormatError, match="casbah copy them to another prefix"):
+        place.opened()
+    (row,) = told("copy", "--from", place.address, "--to", f"{place.address}-new")
+    assert (row["stored"], row["different"]) == (300, 0)
+    assert cluster.ask("GET", name)["index_templates"][0]["index_template"] == template, "it is left as it is"
+    store.close()
 
 
 def test_a_server_on_a_cluster_answers_as_one_on_a_folder(place: Place, tmp_path: Path) -> None:

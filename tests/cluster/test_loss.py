@@ -58,9 +58,10 @@ def stored(store: OpenSearchStore, ledger: Ledger, numbers: range, done: threadi
 
 def scanned(store: OpenSearchStore, patience: float = 90) -> list[str]:
     """All there is; a page that cannot be had now is asked for again."""
-    asked, found, end = query(isScan=True), [], time.monotonic() + patience
+    filters, found, end = {}, [], time.monotonic() + patience
     while True:
         try:
+            asked = query(filters, isScan=True)
             page = store.tenant(TENANT).scan(asked)
             names = ids(page.records)
         except UnavailableError:
@@ -70,7 +71,7 @@ def scanned(store: OpenSearchStore, patience: float = 90) -> list[str]:
         found += names
         if page.boundary is None:
             return found
-        asked = query(continuation(asked, page.boundary), isScan=True)
+        filters = continuation(filters, asked, page.boundary, now=NOW)
 
 
 def followed(store: OpenSearchStore) -> list[str]:

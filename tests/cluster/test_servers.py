@@ -103,7 +103,7 @@ def test_ranges_queries_and_rules_are_everybody_s(place: Place, tmp_path: Path) 
 class Server:
     """A real process on the cluster, which can be told to stop and started again."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
+    def __init__(self, place: Place, folder: Path, *, workers: str = "auto") -> None:
         folder.mkdir()
         self._folder = folder
         self._environment = {
@@ -111,6 +111,7 @@ class Server:
             "CASBAH_CLUSTER": place.address,
             "CASBAH_STORE": str(folder),
             "CASBAH_PORT": "0",
+            "CASBAH_WORKERS": workers,
             "CASBAH_DRAIN": "3s",
             "CASBAH_AUDIT": "off",
         }
@@ -127,6 +128,13 @@ class Server:
             assert self._process.poll() is None, (self._folder / "log").read_text()
             time.sleep(0.05)
         self.url = found["url"]
+
+    @property
+    def children(self) -> list[int]:
+        """Its processes: the writer and the workers."""
+        assert self._process is not None
+        parent = self._process.pid
+        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
     def stop(self) -> int:
         assert self._process is not None
@@ -152,7 +160,7 @@ class Balancer:
                     answer = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=5)
                     if answer.status_code == 200:
                         found.append(server.url)
-                    self.leaving += "about to stop" in answer.text
+                    self.leaving += "is shutting down" in answer.text
                 except httpx.HTTPError:
                     continue
             self.ready = found
@@ -182,6 +190,46 @@ def client(number: int, key: str, balancer: Balancer, said: Counter[str], stored
                 time.sleep(0.02)
             except httpx.HTTPError as error:
                 said[repr(error)] += 1
+
+
+def test_all_processes_of_a_server_answer_alike(place: Place, tmp_path: Path) -> None:
+    server = Server(place, tmp_path / "server", workers="2")
+    try:
+        server.start()
+        owner = {"Authorization": f"Token {running(tmp_path / 'server')['key']}"}
+
+        def ask(method: str, path: str, content: bytes | None = None, **headers: str) -> list[httpx.Response]:
+            """The first request on a connection, then a list on each of eight new ones."""
+            made = httpx.request(method, server.url + path, content=content, headers=owner, timeout=60)
+            assert made.status_code in (200, 201, 503), made.text
+            lists = [
+                httpx.get(server.url + LIST, headers={**owner, **headers}, timeout=60, trust_env=False)
+                for _ in range(8)
+            ]
+            return [made, *lists]
+
+        def totals(answers: list[httpx.Response]) -> set[int]:
+            return {answer.json()["total"] for answer in answers[1:]}
+
+        assert len(server.children) == 3
+        lines = b"\n".join(json.dumps(record).encode() for record in records(20, until=NOW))
+        assert totals(ask("POST", INGEST, lines)) == {20}
+        made = ask("POST", TOKENS, body(name="a"))[0].json()
+        token = {"Authorization": f"Token {made['token']}"}
+        assert {answer.status_code for answer in ask("GET", LIST, **token)} == {200}
+        assert {answer.status_code for answer in ask("DELETE", f"{TOKENS}/{made['id']}", **token)[1:]} == {401}
+        gone = ask("POST", "/api/ext/v1/activities/delete", body(everything=True, dryRun=False))
+        assert (gone[0].json()["deleted"], totals(gone)) == (20, {2})  # The acts of the deletion.
+
+        os.kill(server.children[0], signal.SIGKILL)  # The writer.
+        assert totals(ask("GET", LIST)) == {2}
+        end = time.monotonic() + 60
+        while (answers := ask("POST", INGEST, lines))[0].status_code == 503:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert totals(answers) == {22}
+    finally:
+        server.stop()
 
 
 def test_a_rolling_restart_drops_no_request(place: Place, tmp_path: Path) -> None:

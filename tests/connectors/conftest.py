@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from casbah.activity.new_activity import NewActivity
-from casbah.connectors import connectors
+from casbah.ingest.activity_builder import new_activities
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Event, Recognised
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import page_of, pages
-from casbah.ingest.pipeline import new_activities
 
 DATA = Path(__file__).parents[1] / "data"
 

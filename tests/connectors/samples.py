@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from casbah.activity.new_activity import NewActivity
-from casbah.connectors import connectors
+from casbah.ingest.activity_builder import new_activities
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import page_of, pages
-from casbah.ingest.pipeline import new_activities
 
 HERE = Path(__file__).parent
 MOST = 10

@@ -146,6 +146,7 @@ FLAGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fields", "admin"), FLAGS)
 def test_admin(activity, fields, admin):
     assert activity("cloudtrail", **{**TIME, **fields})["isAdminOperation"] is admin

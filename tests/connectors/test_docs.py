@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from casbah.connectors import connectors
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Event
 from casbah.ingest.mapping import file
 from casbah.ingest.mapping.mapped import connector

@@ -4,8 +4,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-import casbah.connectors
-from casbah.connectors import connectors
+import casbah.ingest.connectors
+from casbah.ingest.connectors import connectors
 
 
 def test_the_folder_is_the_registry():
@@ -40,19 +40,19 @@ def test_the_folder_is_the_registry():
 
 
 def test_importing_the_room_imports_no_connector():
-    program = "import casbah.connectors, sys; print([m for m in sys.modules if m.startswith('casbah.connectors.')])"
+    program = "import casbah.ingest.connectors, sys; print([m for m in sys.modules if m.startswith('casbah.ingest.connectors.')])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_another_package_brings_a_connector(monkeypatch):
-    point = EntryPoint("mine", "casbah.connectors.mdca:CONNECTOR", casbah.connectors.GROUP)
-    monkeypatch.setattr(casbah.connectors, "entry_points", lambda **_: [point])
+    point = EntryPoint("mine", "casbah.ingest.connectors.mdca:CONNECTOR", casbah.ingest.connectors.GROUP)
+    monkeypatch.setattr(casbah.ingest.connectors, "entry_points", lambda **_: [point])
     assert "mdca" in connectors()
 
 
 def test_what_is_no_connector_is_refused(monkeypatch):
-    point = EntryPoint("mine", "casbah.connectors.mdca:recognises", casbah.connectors.GROUP)
-    monkeypatch.setattr(casbah.connectors, "entry_points", lambda **_: [point])
+    point = EntryPoint("mine", "casbah.ingest.connectors.mdca:recognises", casbah.ingest.connectors.GROUP)
+    monkeypatch.setattr(casbah.ingest.connectors, "entry_points", lambda **_: [point])
     with pytest.raises(TypeError, match="recognises is not a"):
         connectors()

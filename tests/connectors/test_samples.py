@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from casbah.connectors import connectors
+from casbah.ingest.connectors import connectors
 from connectors import samples
 
 FOLDERS = [pytest.param(folder, id=folder.name) for folder in samples.folders()]

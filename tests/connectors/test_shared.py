@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 
 from casbah.activity.new_activity import NewActivity
-from casbah.connectors import connectors
+from casbah.ingest.activity_builder import new_activities
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import pages
-from casbah.ingest.pipeline import new_activities
 
 # fmt: off
 # file, connectors, read, stored as new (distinct id and body), refused
@@ -76,6 +76,7 @@ def read(shared, file):
     return " ".join(sorted(names)), items
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "connector", "count", "distinct", "refused"), CASES)
 def test_counts(shared, file, connector, count, distinct, refused):
     found, items = read(shared, file)
@@ -85,6 +86,7 @@ def test_counts(shared, file, connector, count, distinct, refused):
     assert all(reason.startswith(("no usable time: ", "source not recognised; ")) for reason in refusals)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [row[0] for row in FILES])
 def test_the_same_file_again_gives_the_same(shared, file):
     assert read(shared, file) == read(shared, file)
@@ -134,7 +136,7 @@ def test_exactly_one_connector_recognises_each_event(shared):
         (path.name, sorted(event), names)
         for path in sorted((shared / "data" / "sources").glob("*/*.ndjson"))
         for event in map(json.loads, path.read_bytes().splitlines())
-        for names in [[connector.name for connector in detector.sources(event)]]
+        for names in [[connector.name for connector in detector.connectors_of(event)]]
         if len(names) != 1
     ]
     assert [row for row in others if row[2] or row[1] not in FRAGMENTS] == []

@@ -15,8 +15,9 @@ from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.tenant import TenantId
 from casbah.store.contract import Store
+from casbah.store.embedded import index_writers
+from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.store import EmbeddedStore
-from casbah.store.embedded.writer import Writers
 from making import NOW, arrival, from_source, query, record
 
 TENANT, OTHER = TenantId("default"), TenantId("fabrikam")
@@ -114,16 +115,16 @@ def test_a_failed_commit_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.
     store.tenant(TENANT).insert([arrival(made(1))])
     _, number = followed(store)
     batch = [arrival(made(2)), arrival(made(3, days_late=200)), arrival(made(4))]
-    write, calls = Writers.write, []
+    write, calls = IndexWriters.write, []
 
-    def failing(self: Writers, *arguments: Any, **more: Any) -> None:
+    def failing(self: IndexWriters, *arguments: Any, **more: Any) -> None:
         calls.append(1)
         if len(calls) == 2:
             raise OSError("the disk is gone")
         write(self, *arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Writers, "write", failing)
+        patch.setattr(IndexWriters, "write", failing)
         with pytest.raises(OSError, match="the disk is gone"):
             store.tenant(TENANT).insert(batch)
     first, number = followed(store, number)
@@ -135,6 +136,34 @@ def test_a_failed_commit_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.
     store.close()
 
 
+def test_a_commit_that_becomes_visible_later_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit of a batch's second period is on disk when its folder cannot be synced: the next insert makes it visible."""
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    store.tenant(TENANT).insert([arrival(made(1))])
+    _, number = followed(store)
+    batch = [arrival(made(2)), arrival(made(3, days_late=200)), arrival(made(4))]
+    sync_folder, calls = index_writers.sync_folder, []
+
+    def failing(folder: Path) -> None:
+        calls.append(folder)
+        if len(calls) == 2:
+            raise OSError("the disk is gone")
+        sync_folder(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(index_writers, "sync_folder", failing)
+        with pytest.raises(OSError, match="the disk is gone"):
+            store.tenant(TENANT).insert(batch)
+    first, number = followed(store, number)
+    store.tenant(TENANT).insert([arrival(made(5))])
+    second, _ = followed(store, number)
+    assert sorted(first + second) == sorted(entry.id for entry in [*batch, arrival(made(5))])
+    store.close()
+
+
+@pytest.mark.slow
 def test_readers_beside_many_writers_miss_nothing(store: Store) -> None:
     """Batches over several periods, committed one period after the other, while readers follow."""
     dice = random.Random(11)
@@ -176,6 +205,7 @@ EVENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(EVENTS, min_size=1, max_size=6), st.lists(st.booleans(), min_size=1, max_size=20), st.integers(1, 9))
 @settings(max_examples=40, deadline=None)
 def test_the_union_of_what_a_client_saw_is_what_is_stored(

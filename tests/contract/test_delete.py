@@ -209,6 +209,7 @@ def test_no_file_of_before_is_left(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_any_order_of_changes_agrees_with_a_plain_list(reopened: Any) -> None:
     dice = random.Random(5)
     store, held, number = reopened(), {}, 0

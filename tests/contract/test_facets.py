@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
+from casbah.activity import fields
 from casbah.activity.fields import FIELDS, Field, Kind, values
 from casbah.activity.matching import matches
 from casbah.activity.record import Reading
 from casbah.activity.tenant import TenantId
-from casbah.store import contract
 from casbah.store.contract import FacetQuery, HistogramQuery, Store
 from casbah.store.embedded import facets
 from making import NOW, arrival, query, record
 
 TENANT = TenantId("default")
 DAY = 86_400_000
-COUNTED = [field for field in FIELDS.values() if field.kind in contract.COUNTED]
+COUNTED = [field for field in FIELDS.values() if field.kind in fields.COUNTED]
 FILTERS: list[Any] = [
     pytest.param({}, id="everything"),
     pytest.param({"location.country": {"eq": ["DE", "FR"]}}, id="two countries"),
@@ -123,4 +123,4 @@ def test_kinds_that_are_not_counted_are_few() -> None:
         "date",
         "created",
     }
-    assert Kind.ENTITY in contract.COUNTED
+    assert Kind.ENTITY in fields.COUNTED

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from casbah.key_value import EPHEMERAL, RULES, Entry, FolderKeyValueStore, KeyValueStore, MemoryKeyValueStore, change
+from casbah.base.key_value import (
+    EPHEMERAL,
+    RULES,
+    Entry,
+    FolderKeyValueStore,
+    KeyValueStore,
+    MemoryKeyValueStore,
+    change,
+)
 from casbah.store.opensearch.key_value import ClusterKeyValueStore
 from cluster import opening
 
@@ -119,11 +127,11 @@ def test_everything_is_all_of_every_drawer(key_values: KeyValueStore, another: O
 
 
 def test_drawers_are_those_in_which_something_is_kept(key_values: KeyValueStore, another: Open) -> None:
-    assert another().drawers() == []
+    assert another().namespaces() == []
     for namespace, name in (("two", "b"), ("one", "b"), ("one", "a"), ("gone", "a")):
         key_values.put(namespace, name, {"in": namespace})
     key_values.remove("gone", "a")
-    assert another().drawers() == ["one", "two"]
+    assert another().namespaces() == ["one", "two"]
 
 
 def test_of_many_who_change_it_at_once_nobody_is_forgotten(another: Open) -> None:
@@ -149,5 +157,5 @@ def test_of_many_who_put_it_there_one_does(another: Open) -> None:
 
 
 def test_what_passes_says_so() -> None:
-    assert EPHEMERAL.passes
-    assert not RULES.passes
+    assert EPHEMERAL.ephemeral
+    assert not RULES.ephemeral

@@ -11,6 +11,7 @@ DAY = 86_400_000
 UNTIL = calendar.timegm(END.timetuple()) * 1_000
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_the_generator_makes():
     """`make demo-data` writes it again."""
     assert list(generated_events(COUNT, until_ms=UNTIL)) == list(made_up(COUNT, until_ms=UNTIL, days=DAYS))

@@ -19,8 +19,8 @@ from casbah.activity.query import parse
 from casbah.activity.tenant import Principal, TenantId
 from casbah.compose import Application
 from casbah.errors import LimitExceededError, NoSuchExportError
-from casbah.export import exports
-from casbah.export.exports import FAILED, READY, RUNNING, WAITING, Export, ExportRequest
+from casbah.outputs.export import exports
+from casbah.outputs.export.exports import FAILED, READY, RUNNING, WAITING, Export, ExportRequest
 from casbah.testing.records import records
 from making import arrival
 from scenarios.inprocess import Asker, Reply
@@ -161,7 +161,7 @@ class Slow:
 
 
 def _with_writer(row: Any, writer: Any) -> Any:
-    return type(row)(row.name, row.media_type, row.usual, writer, row.help, row.packed)
+    return type(row)(row.name, row.media_type, row.default_columns, writer, row.help, row.compressed)
 
 
 def test_a_full_disk_fails_it_with_words(opener: Opener) -> None:
@@ -229,7 +229,7 @@ def test_a_state_that_the_disk_refuses_is_not_reported(opener: Opener, monkeypat
 
 
 def test_only_so_many_are_kept(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "MOST_EXPORTS", 2)
+    monkeypatch.setattr(exports, "MAX_EXPORTS", 2)
     house = opener()
     first = begun(house)
     begun(house)

@@ -295,6 +295,6 @@ def _left(file: File, dice: random.Random) -> bytes:
     return bytes(content)
 
 
-def _some(dice: random.Random, most: int) -> int:
+def _some(dice: random.Random, maximum: int) -> int:
     """How many of so many: often none, often all."""
-    return dice.choice([0, 0, most, dice.randint(0, most)])
+    return dice.choice([0, 0, maximum, dice.randint(0, maximum)])

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 
-from casbah.export import exports
+from casbah.outputs.export import exports
 from casbah.store.embedded import compaction, record_codec
 
 record_codec.SAMPLES = (
@@ -50,7 +50,7 @@ def _relaxed() -> None:
 
 def _early() -> None:
     """Rules are acknowledged before they are stored."""
-    from casbah.retention.rules import Rules  # noqa: PLC0415  where it is planted
+    from casbah.operations.retention.rules import Rules  # noqa: PLC0415  where it is planted
 
     Rules.remove = lambda self, rule_id, tenant_id: self.one(rule_id, tenant_id)
 

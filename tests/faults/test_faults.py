@@ -187,12 +187,12 @@ def recorded(*lines: str) -> list[Call]:
     return list(calls(f"7  {line}" for line in lines))
 
 
-def left(folder: Path, *lines: str, most: bool = False) -> dict[str, bytes]:
+def left(folder: Path, *lines: str, maximum: bool = False) -> dict[str, bytes]:
     """What is there after the power fails: the least, or the most, that the model allows."""
     disk = Disk(ROOT)
     for call in recorded(*lines):
         disk.apply(call)
-    disk.after_power_failure(_Most() if most else _Least(), folder)
+    disk.after_power_failure(_Most() if maximum else _Least(), folder)
     return {str(each.relative_to(folder)): each.read_bytes() for each in sorted(folder.rglob("*")) if each.is_file()}
 
 
@@ -214,7 +214,7 @@ SAFE = [NEW, WRITE, "fdatasync(3) = 0", OPEN, "fsync(4) = 0", "close(4) = 0"]
 
 
 @pytest.mark.parametrize(
-    "lines, least, most",
+    "lines, minimum, maximum",
     [
         pytest.param([NEW, WRITE], {}, {"a": WRITTEN}, id="nothing synced"),
         pytest.param([NEW, WRITE, "fdatasync(3) = 0"], {}, {"a": WRITTEN}, id="a file without its name"),
@@ -263,9 +263,9 @@ SAFE = [NEW, WRITE, "fdatasync(3) = 0", OPEN, "fsync(4) = 0", "close(4) = 0"]
         pytest.param(['openat(AT_FDCWD, "/elsewhere/a", O_WRONLY|O_CREAT) = 3', WRITE], {}, {}, id="somewhere else"),
     ],
 )
-def test_the_disk_forgets_what_was_not_synced(lines: list[str], least: dict, most: dict, tmp_path: Path) -> None:
-    assert left(tmp_path / "1", *lines) == least
-    assert left(tmp_path / "2", *lines, most=True) == most
+def test_the_disk_forgets_what_was_not_synced(lines: list[str], minimum: dict, maximum: dict, tmp_path: Path) -> None:
+    assert left(tmp_path / "1", *lines) == minimum
+    assert left(tmp_path / "2", *lines, maximum=True) == maximum
 
 
 def test_a_sync_saves_what_was_written_before_it_began(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import socket
 import sys
 from pathlib import Path
 
-from casbah.store.embedded import compaction, record_codec, writer
+from casbah.store.embedded import compaction, index_writers, record_codec
 from casbah.store.embedded.store import EmbeddedStore
 from faults.acts import SCOPE, Jumping, act
 
@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--careless", action="store_true", help="leave out the sync after a commit")
     chosen = parser.parse_args()
     if chosen.careless:
-        writer.sync_folder = lambda _folder: None
+        index_writers.sync_folder = lambda _folder: None
     with socket.socket(fileno=chosen.socket) as told, told.makefile("r", encoding="utf-8") as asked:
         store = EmbeddedStore(chosen.store, clock=Jumping(chosen.seed, jumps=chosen.jumps))
         told.send(b"ready\n")

@@ -1,4 +1,4 @@
-"""Real HTTP clients, each in every encoding it can write, with every parameter, over a real socket (`wire.md`, 3).
+"""Real HTTP clients, each in every encoding it can write, with every parameter, over a real socket (docs/compatibility.md, 3).
 
 Whatever a client makes of a request (how it encodes a form, chunks a body, announces a length), the answer is the one that
 the application gives to the plainest request, a POST with JSON.

@@ -65,6 +65,7 @@ def bare(record: dict) -> dict:
     return {key: value for key, value in record.items() if key not in ("enrichment", "userAgent", "location")}
 
 
+@pytest.mark.slow
 def test_what_is_known_now_takes_the_place_of_what_was_known(opened, tmp_path):
     file = mmdb.written(tmp_path / "city.mmdb", {"1.2.3.0/24": {"country": {"iso_code": "DE"}}})
     with opened() as house:

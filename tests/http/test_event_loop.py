@@ -113,6 +113,7 @@ def house(watch, tmp_path_factory):  # noqa: ARG001  databases are watched from 
         yield again, dict(zip(CASES, keys, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method, path", CASES)
 def test_no_route_waits_for_the_disk_on_the_event_loop(house, watch, method: str, path: str) -> None:
     """The first request of a token, and of a tenant that is not open yet."""

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from casbah import logs
 from casbah.activity.tenant import TenantId
+from casbah.base import logs
+from casbah.base.backoff import Backoff
+from casbah.base.failure import bug, is_disk_error
+from casbah.base.key_value import QUERIES, FolderKeyValueStore
 from casbah.errors import KeyValueStoreUnavailableError, StoreClosedError, UnwritableError
-from casbah.failure import bug, is_disk_error
-from casbah.key_value import QUERIES, FolderKeyValueStore
-from casbah.pull.running import Pulling
-from casbah.push import pusher
+from casbah.ingest.pull.running import Pulling
+from casbah.outputs.push import pusher
 from casbah.store.embedded import write_queue
 from casbah.store.embedded.io_errors import translate_io_errors
 from casbah.store.embedded.store import EmbeddedStore
@@ -48,7 +49,9 @@ def test_a_bug_in_making_a_document_is_500_with_its_traceback(opened, monkeypatc
 
     monkeypatch.setattr(write_queue, "document", breaks)
     if together:  # Documents of batches that share a commit are made beforehand.
-        monkeypatch.setattr(write_queue.WriteQueue, "_prepared", partial_alone(write_queue.WriteQueue._prepared))
+        monkeypatch.setattr(
+            write_queue.WriteQueue, "_build_documents", partial_alone(write_queue.WriteQueue._build_documents)
+        )
     with caplog.at_level(logging.ERROR):
         answer = ask("POST", "/api/ext/v1/activities?source=mdca", json.dumps(record(1)).encode())
     assert (answer.status, answer.json) == (500, {"detail": "internal error; the server's log has it"})
@@ -136,6 +139,7 @@ def test_wrong_sql_is_a_bug_and_a_full_database_is_not(tmp_path) -> None:
     key_values.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [100, 40_000], ids=["what a commit writes", "what a writer's thread writes meanwhile"])
 def test_a_full_disk_is_told_with_its_cause_and_only_until_it_has_room(tmp_path: Path, caplog, size: int) -> None:
     with small_disk(tmp_path / "disk", mebibytes=8) as disk:
@@ -199,7 +203,7 @@ def test_a_thread_that_pushes_or_pulls_tries_again_after_any_failure(tmp_path, m
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(pusher, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pusher, "_BACKOFF", Backoff(0.01, 0.01))
     with closing(pusher.Outbox(tmp_path)) as letters:
         pushing = pusher.Pushing({"one": Fails()}, letters)
         pushing.start()

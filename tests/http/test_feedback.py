@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from casbah import compose, settings
+from casbah.activity.tenant import TenantId
+from casbah.store.contract import FeedbackEntry
 from making import record
+from scenarios.inprocess import Asker
 
 FEEDBACK, LIST = "/api/v1/activities/activity-1/feedback", "/api/ext/v1/activities/activity-1/feedback"
 
@@ -34,3 +38,21 @@ def test_an_entry_takes_so_many_characters(ask) -> None:
     assert "(setting CASBAH_MAX_FEEDBACK_LENGTH)" in refused.json["detail"]
     assert give(ask, "é" * 100).status == 200
     assert len(ask("GET", LIST).json["data"]) == 1
+
+
+STORED = [
+    pytest.param({"feedbackText": None, "contactEmail": None, "allowContact": None}, id="null"),
+    pytest.param({"useful": True, "tags": ["x"]}, id="unknown keys"),
+    pytest.param({"feedback": 1.5, "feedbackValue": ["0"], "allowContact": "yes"}, id="other types"),
+]
+
+
+@pytest.mark.parametrize("entry", STORED)
+def test_an_entry_that_nobody_could_send_today_is_answered_as_it_is_stored(tmp_path, entry) -> None:
+    with compose.build(settings.read({}, store=str(tmp_path / "store"))) as built:
+        ask = Asker(built.app, built.local_key)
+        assert ask("POST", "/api/ext/v1/activities?source=mdca", json.dumps(record(1)).encode()).status == 200
+        tenant = built.services.store.tenant(TenantId("default"))
+        assert tenant.add_feedback("activity-1", FeedbackEntry(7, "ada", json.dumps(entry).encode()))
+        reply = ask("GET", LIST)
+    assert (reply.status, reply.json["data"]) == (200, [{"at": 7, "who": "ada", **entry}])

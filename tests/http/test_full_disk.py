@@ -112,6 +112,7 @@ def some(first: int, count: int) -> bytes:
     return b"\n".join(json.dumps(each).encode() for each in made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filled", ["by what is brought", "by somebody else"])
 def test_deleting_works_on_a_full_disk_and_makes_room(tmp_path, filled: str) -> None:
     chosen = settings.read({}, store=str(tmp_path / "disk" / "store"), audit="changes")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
-from casbah.http.routes import EXTENSION, ROUTES
+from casbah.http.route import EXTENSION
+from casbah.http.routes import ROUTES
 from making import NOW, record
 from scenarios.inprocess import Asker
 

@@ -8,9 +8,10 @@ from contextlib import closing
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from casbah import compose, logs, settings
-from casbah.pull.checkpoints import Checkpoints
-from casbah.pull.contract import Status
+from casbah import compose, settings
+from casbah.base import logs
+from casbah.ingest.pull.checkpoints import Checkpoints
+from casbah.ingest.pull.contract import Status
 from making import NOW, record
 from scenarios.inprocess import Asker
 

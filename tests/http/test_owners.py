@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
+from casbah.base.key_value import QUERIES, TOKENS, FolderKeyValueStore
 from casbah.compose import Application
 from casbah.ingest.apps import CASBAH
-from casbah.key_value import QUERIES, TOKENS, FolderKeyValueStore
 from identity.issuing import AUDIENCE, ISSUER, claims, key_set, public, token
 from making import NOW, record
 from scenarios.inprocess import Asker, Reply

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
+from casbah.activity.language import FILTERS, OPERATORS
 from casbah.activity.query import where
-from casbah.saved.suggested import SUGGESTED
+from casbah.http.facets import COUNTABLE, USUAL
+from casbah.operations.saved.suggested import SUGGESTED
 from scenarios.inprocess import Asker, Reply
 
 PATH, CHOICES = "/api/ext/v1/queries", "/api/ext/v1/choices"
@@ -48,6 +50,7 @@ def test_a_query_is_kept_as_it_was_sent(bearer):
     assert (found["name"], found["filters"], found["own"], found["shared"]) == ("Log-ons", LOGINS, True, False)
 
 
+@pytest.mark.slow
 def test_only_shared_ones_are_seen_by_others_of_the_tenant(bearer):
     ada, bob, eve = bearer("ada"), bearer("bob"), bearer("eve", "fabrikam")
     save(ada, name="mine", filters={})
@@ -159,6 +162,29 @@ def test_choices_can_be_asked_for_as_they_stand(bearer):
         assert values
         where({each["filter"]: {"eq": values}}, now=0)
         assert all(found["name"] for found in each["values"])
+
+
+def test_choices_tell_how_to_show_every_filter_and_operator(bearer):
+    answer = bearer("ada")("GET", CHOICES).json
+    shown = {item["name"]: item for item in answer["filters"]}
+    assert set(shown) == set(FILTERS)
+    assert {item["name"] for item in answer["operators"]} == set(OPERATORS)
+    for items in (answer["filters"], answer["operators"]):
+        assert all(item["label"] for item in items)
+    assert len({item["label"] for item in answer["filters"]}) == len(FILTERS), "two filters look the same"
+    assert {name for name, item in shown.items() if item["countable"]} == set(COUNTABLE)
+    assert {name for name, item in shown.items() if item["facet"]} == set(USUAL)
+    complements = {item["name"]: item["complementOf"] for item in answer["operators"]}
+    assert (complements["neq"], complements["eq"]) == ("eq", None)
+
+
+def test_filters_with_a_button_come_first_in_their_order_and_then_the_others_by_label(bearer):
+    filters = bearer("ada")("GET", CHOICES).json["filters"]
+    buttons = [item["name"] for item in filters if item["button"]]
+    assert buttons == sorted(buttons, key=lambda name: FILTERS[name].button)
+    others = [item["label"] for item in filters if not item["button"]]
+    assert filters[: len(buttons)] == [item for item in filters if item["button"]]
+    assert others == sorted(others)
 
 
 def test_choices_have_the_tenants_own_tags(house, bearer):

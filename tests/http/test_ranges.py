@@ -99,6 +99,7 @@ FILTERED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filters, expected", FILTERED)
 def test_filters(ask, filters, expected):
     create(ask, name="a", category=1, subnets=["10.0.0.0/24"])
@@ -139,6 +140,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body, detail", REFUSED)
 def test_what_cannot_be_kept_is_refused_whole(ask, body, detail):
     create(ask, **OFFICE)

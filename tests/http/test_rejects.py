@@ -7,11 +7,11 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
+from casbah.base.key_value import MemoryKeyValueStore
 from casbah.errors import UnavailableError
-from casbah.http.rejects import MOST_REPLAYED
+from casbah.http.rejects import MAX_REPLAYED
 from casbah.ingest.contract import Refusal
-from casbah.ingest.rejects import MOST_EVENT_BYTES, Rejects
-from casbah.key_value import MemoryKeyValueStore
+from casbah.ingest.rejects import MAX_EVENT_BYTES, Rejects
 from casbah.store.embedded import sequence
 from scenarios.inprocess import Asker
 
@@ -88,7 +88,7 @@ BAD = [
     pytest.param({"ids": []}, 400, id="no ids"),
     pytest.param({"ids": "x"}, 400, id="a text for ids"),
     pytest.param({"ids": [1]}, 400, id="ids that are numbers"),
-    pytest.param({"ids": ["x"] * (MOST_REPLAYED + 1)}, 400, id="more ids than one request may name"),
+    pytest.param({"ids": ["x"] * (MAX_REPLAYED + 1)}, 400, id="more ids than one request may name"),
     pytest.param({"ids": ["x"], "skip": 1}, 400, id="ids and how many to leave out"),
     pytest.param({"everything": True, "skip": -1}, 400, id="fewer than none to leave out"),
     pytest.param({"everything": True, "skip": None}, 400, id="null to leave out"),
@@ -168,7 +168,7 @@ def test_what_is_stored_before_the_disk_is_full_is_not_replayed_again(house, mon
 
 
 def test_everything_says_how_many_older_ones_remain_and_skip_goes_on_with_them(house, monkeypatch):
-    monkeypatch.setattr("casbah.http.rejects.MOST_REPLAYED", 3)
+    monkeypatch.setattr("casbah.http.rejects.MAX_REPLAYED", 3)
     keep(house, b"{broken", event("a"), b"{broken", event("b"), b"{broken", event("c"), event("d"))
     results = [replayed(house, everything=True)]
     while results[-1]["remaining"]:
@@ -192,7 +192,7 @@ def test_a_replay_is_counted_by_the_metrics(house):
 
 def test_what_the_store_refuses_stays_a_reject(house, monkeypatch):
     keep(house, event("a", created=5), event("b", created=5), event("c", created=6))
-    monkeypatch.setattr(sequence, "MOST_TIES", 1)
+    monkeypatch.setattr(sequence, "MAX_TIES", 1)
     got = replayed(house, everything=True)
     (left,) = house.services.rejects.all(TENANT)
     assert left.raw == event("b", created=5)
@@ -234,7 +234,7 @@ def test_only_what_is_asked_for_is_decoded(house, monkeypatch):
 
 def test_stored_events_are_never_answered_with_503_because_their_neighbours_cannot_be_kept(house, caplog):
     secret, _ = house.services.tokens.create("shipper", tenant="default", scopes=["Ingest.write"])
-    house.services.pools.quick._most = 0
+    house.services.pools.quick._capacity = 0
     got = Asker(house.app, secret)("POST", f"{INGEST}?source=mdca", event("a") + b"\n{}")
     assert (got.status, got.json["stored"], len(got.json["refused"])) == (200, 1, 1)
     assert "1 refused events are not kept: too many requests are waiting" in caplog.text
@@ -257,7 +257,7 @@ def refusals(*raws: bytes) -> list[Refusal]:
 
 
 def test_bytes_of_a_tenant_are_bounded_and_the_oldest_go_first(clock):
-    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=1_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, maximum=1_000, keep=None)
     for number in range(10):
         clock.now += 1
         rejects.keep(refusals(b"%d" % number * 150), source=None, sender="s", tenant_id=TENANT)
@@ -265,7 +265,7 @@ def test_bytes_of_a_tenant_are_bounded_and_the_oldest_go_first(clock):
 
 
 def test_they_are_kept_for_a_while(clock):
-    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=30 * DAY)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, maximum=10_000, keep=30 * DAY)
     rejects.keep(refusals(b"old"), source=None, sender="s", tenant_id=TENANT)
     clock.now += 30 * DAY + 1
     assert rejects.all(TENANT) == []
@@ -278,49 +278,49 @@ def test_they_are_kept_for_a_while(clock):
 
 
 def test_what_is_larger_than_all_that_may_be_kept_is_not_kept_and_said_so(clock):
-    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=100, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, maximum=100, keep=None)
     assert rejects.keep(refusals(b"small"), source=None, sender="s", tenant_id=TENANT) == 1
     assert rejects.keep(refusals(b"x" * 500), source=None, sender="s", tenant_id=TENANT) == 0
     assert [reject.raw for reject in rejects.all(TENANT)] == [b"small"]
 
 
 def test_what_the_shelf_does_not_take_is_not_kept(clock):
-    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=100, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, maximum=100, keep=None)
     for kept in (1, 0):
         assert rejects.keep(refusals(b"x"), source=None, sender="s", tenant_id=TENANT, entry="taken") == kept
 
 
 def test_all_tenants_are_trimmed(clock):
     key_values = MemoryKeyValueStore()
-    rejects = Rejects(key_values, clock=clock, most=10_000, keep=30 * DAY)
+    rejects = Rejects(key_values, clock=clock, maximum=10_000, keep=30 * DAY)
     for tenant in ("a", "b"):
         rejects.keep(refusals(b"old"), source=None, sender="s", tenant_id=TenantId(tenant))
     clock.now += 15 * DAY
     rejects.keep(refusals(b"new"), source=None, sender="s", tenant_id=TenantId("b"))
     clock.now += 15 * DAY + 1
     rejects.trim()
-    assert key_values.drawers() == ["b"]
+    assert key_values.namespaces() == ["b"]
     assert [reject.raw for reject in rejects.all(TenantId("b"))] == [b"new"]
 
 
 @pytest.mark.parametrize(
     "raws, kept, whole",
     [
-        pytest.param([b"x" * MOST_EVENT_BYTES], 1, [True], id="as large as may be"),
-        pytest.param([b"x" * (MOST_EVENT_BYTES + 1)], 1, [False], id="larger"),
+        pytest.param([b"x" * MAX_EVENT_BYTES], 1, [True], id="as large as may be"),
+        pytest.param([b"x" * (MAX_EVENT_BYTES + 1)], 1, [False], id="larger"),
         pytest.param([b"x"] * 1_001, 1_000, [True] * 1_000, id="more than may be"),
-        pytest.param([b"x" * MOST_EVENT_BYTES] * 20, 16, [True] * 16, id="more bytes than may be"),
+        pytest.param([b"x" * MAX_EVENT_BYTES] * 20, 16, [True] * 16, id="more bytes than may be"),
         pytest.param([b""], 1, [True], id="nothing"),
     ],
 )
 def test_what_one_request_can_fill_is_bounded(clock, raws, kept, whole):
-    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, maximum=10_000_000, keep=None)
     assert rejects.keep(refusals(*raws), source=None, sender="s", tenant_id=TENANT) == kept
     assert [reject.whole for reject in rejects.all(TENANT)] == whole
 
 
 def test_one_of_a_request_is_removed_and_the_others_stay(clock):
-    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, maximum=10_000, keep=None)
     rejects.keep(refusals(b"a", b"b", b"c"), source="okta", sender="s", tenant_id=TENANT)
     second = rejects.all(TENANT)[1]
     assert rejects.remove([second.id, "unknown.0", f"{second.id}0", second.id.partition(".")[0]], TENANT) == [second.id]
@@ -332,7 +332,7 @@ def test_one_of_a_request_is_removed_and_the_others_stay(clock):
 
 
 def test_what_was_cut_before_is_known_to_be_missing(clock):
-    rejects = Rejects(MemoryKeyValueStore(), clock=clock, most=10_000, keep=None)
+    rejects = Rejects(MemoryKeyValueStore(), clock=clock, maximum=10_000, keep=None)
     rejects.keep([Refusal("body", 1, "too large", b"begin", cut=95)], source=None, sender="s", tenant_id=TENANT)
     (reject,) = rejects.all(TENANT)
     assert (reject.raw, reject.size, reject.whole) == (b"begin", 100, False)

@@ -8,7 +8,7 @@ import pytest
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
 from casbah.errors import ClusterUnreachableError, KeyValueStoreDamagedError
-from casbah.retention.deletion import DAY
+from casbah.operations.retention.deletion import DAY
 from casbah.store.embedded.tenant import EmbeddedTenant
 from making import NOW, record
 from scenarios.inprocess import Asker, Reply
@@ -104,6 +104,15 @@ def test_a_rule_deletes_what_is_older_and_nothing_else(ask):
     assert post(ask, APPLY, dryRun=False).json["data"][0]["deleted"] == 0
 
 
+def test_a_rule_is_exact_to_the_ms(house):
+    ask = Asker(house.app, house.local_key)
+    lines = [json.dumps(record(older, timestamp=NOW - 7 * DAY - older)).encode() for older in (0, 1)]
+    ask("POST", INGEST, b"\n".join(lines))
+    post(ask, RULES, name="a week", days=7, everything=True)
+    assert post(ask, APPLY, dryRun=False).json["data"][0]["deleted"] == 1
+    assert total(ask, {"activity.id": {"eq": ["activity-0"]}}) == 1
+
+
 def test_a_running_house_applies_rules_by_itself(house, ask):
     post(ask, RULES, name="a week", days=7, everything=True)
     house.writer.retention.begin()
@@ -124,7 +133,7 @@ def test_a_store_that_is_away_for_a_moment_does_not_end_it(house, ask, monkeypat
         return whole()
 
     monkeypatch.setattr(house.services.store, "tenants_to_compact", tenants, raising=False)
-    monkeypatch.setattr("casbah.retention.deletion._IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("casbah.operations.retention.deletion._IDLE_SECONDS", 0.05)
     post(ask, RULES, name="a week", days=7, everything=True)
     house.writer.retention.begin()
     for _ in range(200):

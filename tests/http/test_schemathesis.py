@@ -27,9 +27,9 @@ from casbah import compose, settings
 from casbah.activity.query import Bounds
 from casbah.activity.tenant import TenantId
 from casbah.compose import Application
-from casbah.connectors import connectors
 from casbah.demo.load import sample_activities
 from casbah.http import changes, manual
+from casbah.ingest.connectors import connectors
 
 SEED = 3
 FEW = 6
@@ -283,7 +283,7 @@ def encodings():
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(changes, "MOST_WAIT", 0)
+    monkeypatch.setattr(changes, "MAX_WAIT", 0)
 
 
 @pytest.fixture

@@ -92,11 +92,12 @@ def test_another_sites_page_cannot_use_a_session(stranger, token, headers):
     session = cookie(sign_in(stranger, token))
     reply = stranger("POST", LIST, b"{}", headers={**session, **headers})
     assert reply.status == 403
-    assert "a session counts only for requests of this server's own pages" in reply.json["detail"]
+    assert "sessions are accepted only from this server's own pages" in reply.json["detail"]
     assert stranger("DELETE", SESSION, headers={**session, **headers}).status == 403
     assert stranger("GET", SESSION, headers=session).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_another_sites_page_cannot_sign_anybody_in(stranger, token, headers):
     body = json.dumps({"token": token}).encode()
@@ -229,6 +230,7 @@ ORIGINS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin, host, status", ORIGINS)
 def test_scheme_host_and_port_of_the_origin_are_compared(browser, origin, host, status):
     secure, _, token = browser

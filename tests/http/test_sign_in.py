@@ -270,6 +270,7 @@ def test_nobody_is_sent_elsewhere_in_the_end(browser: Asker, then: str) -> None:
     assert back(browser, cookie, code="c", state=asked["state"]).headers["location"] == "/"
 
 
+@pytest.mark.slow
 def test_the_pages_know_how_to_sign_in(browser: Asker, issuer: Issuer, tmp_path: Any) -> None:
     assert browser("GET", f"{SESSION}/ways").json == {"token": True, "issuer": issuer.server.url}
     for given, ways in (({}, {"token": True, "issuer": None}), ({"session": "off"}, {"token": False, "issuer": None})):
@@ -280,7 +281,7 @@ def test_the_pages_know_how_to_sign_in(browser: Asker, issuer: Issuer, tmp_path:
 
 
 def test_only_so_many_are_waited_for(browser: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("casbah.identity.sign_in._MOST_PENDING", 3)
+    monkeypatch.setattr("casbah.identity.sign_in._MAX_PENDING", 3)
     first, cookie = begun(browser)
     for _ in range(3):
         begun(browser)

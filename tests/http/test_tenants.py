@@ -139,6 +139,7 @@ def calls(tenant: Tenant) -> Iterator[list[str]]:
             delattr(tenant, name)
 
 
+@pytest.mark.slow
 @given(THEIRS_MADE)
 @drawing(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

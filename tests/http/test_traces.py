@@ -11,8 +11,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from casbah import compose, settings
+from casbah.base.traces import NoTraces, traces
 from casbah.errors import BadSettingError
-from casbah.traces import NoTraces, traces
 from scenarios.inprocess import Asker
 
 LIST = "/api/v1/activities/"

@@ -7,7 +7,7 @@ import pytest
 from casbah import compose, settings
 from casbah.errors import ThrottledError
 from casbah.identity.failed_sign_ins import FailedSignIns
-from casbah.settings import Rate
+from casbah.setting_parsers import Rate
 from identity.issuing import AUDIENCE, ISSUER, key_set, public, token
 from making import NOW
 from scenarios.inprocess import Asker

@@ -115,6 +115,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("credentials", REFUSED)
 def test_what_is_no_good_is_401_in_so_many_words(house, credentials):
     answer = asked(house, "POST", LIST, credentials=credentials())
@@ -146,7 +147,7 @@ def test_an_issuer_that_is_away_is_503_and_not_401(tmp_path):
         with compose.build(chosen, clock=lambda: NOW) as house:
             answer = asked(house, "GET", LIST, credentials=bearer(iss=server.url))
             assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-            assert answer.json == {"detail": "the keys of the token issuer cannot be had now; try again"}
+            assert answer.json == {"detail": "the keys of the token issuer cannot be fetched now; try again"}
             assert server.asked == ["/.well-known/openid-configuration"]
             assert asked(house, "GET", LIST, credentials=bearer(iss="https://other")).status == 401
             key, _ = house.services.tokens.create("a", tenant="contoso")

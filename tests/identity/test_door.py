@@ -5,12 +5,12 @@ import json
 import pytest
 
 from casbah import compose, settings
+from casbah.base.key_value import TOKENS, FolderKeyValueStore
 from casbah.errors import InvalidTokenError, MalformedBodyError, NotAuthenticatedError
 from casbah.identity.authenticator import Authenticator, new_local_key
 from casbah.identity.failed_sign_ins import FailedSignIns
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import KEY, Tokens, digest
-from casbah.key_value import TOKENS, FolderKeyValueStore
 from making import NOW
 from scenarios.inprocess import Asker
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from casbah import compose, settings
+from casbah.base.key_value import Entry, MemoryKeyValueStore, Value
 from casbah.errors import BadNameError, NameTakenError
-from casbah.identity.name import MOST_CHARACTERS, checked
+from casbah.identity.name import MAX_CHARACTERS, checked
 from casbah.identity.token import Tokens
-from casbah.key_value import Entry, MemoryKeyValueStore, Value
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -20,7 +20,7 @@ DAY = 86_400_000
 BAD = [
     pytest.param("", "at least one visible character", id="nothing"),
     pytest.param(" \t ", "at least one visible character", id="blanks"),
-    pytest.param("x" * (MOST_CHARACTERS + 1), "at most 100 characters, got 101", id="too long"),
+    pytest.param("x" * (MAX_CHARACTERS + 1), "at most 100 characters, got 101", id="too long"),
     pytest.param("x" * 200_000, "at most 100 characters", id="far too long"),
     pytest.param("a\nb", "U+000A", id="a line feed"),
     pytest.param("a\x1b[2Jb", "U+001B", id="an escape sequence"),
@@ -139,7 +139,7 @@ def test_servers_cannot_have_one_name_either() -> None:
 
 
 WIRE: list[Any] = [
-    pytest.param("reader", 409, "name: there is a token 'reader' already; revoke it first, or choose another name", id="taken"),
+    pytest.param("reader", 409, "name: there is already a token 'reader'; revoke it first, or choose another name", id="taken"),
     pytest.param("local", 400, "name: 'local' is reserved for Casbah itself; choose another", id="reserved"),
     pytest.param("a\ud800", 400, "name: expected visible characters and spaces, got U+D800", id="a lone surrogate"),
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from casbah.errors import BadSettingError, BadTenantError, InvalidTokenError
 from casbah.identity import oidc
 from casbah.identity.grants import SCOPES
 from casbah.identity.jwk import ALGORITHMS, signing_keys
-from casbah.identity.jwt import MOST_CHARACTERS
+from casbah.identity.jwt import MAX_CHARACTERS
 from casbah.identity.keys import IssuerKeys
 from casbah.identity.oidc import Issuer
 from identity.issuing import (
@@ -240,7 +240,7 @@ ATTACKS = [
     pytest.param(lambda: parts(token(), signature="+" + token().split(".")[2][1:]), "base64url", id="base64 of the other alphabet"),
     pytest.param(lambda: parts(token(), signature=token().split(".")[2][:-2] + "é"), "base64url", id="beyond ASCII"),
     pytest.param(lambda: parts(token(), signature="\ud800"), "base64url", id="a lone surrogate"),
-    pytest.param(lambda: token(claims(pad="x" * MOST_CHARACTERS)), "longer", id="longer than 16 KiB"),
+    pytest.param(lambda: token(claims(pad="x" * MAX_CHARACTERS)), "longer", id="longer than 16 KiB"),
     pytest.param(lambda: parts(token(), signature=""), "signature", id="no signature"),
     pytest.param(lambda: token(alg="ES256", kind="p256", secret=bytes(64)), "signature", id="an ES256 signature of zeros"),
     pytest.param(lambda: token(alg="ES256", kind="p256", secret=b"\xff" * 64), "signature", id="an ES256 signature past the curve's order"),

@@ -4,10 +4,10 @@ from threading import Thread
 
 import pytest
 
+from casbah.base.key_value import MemoryKeyValueStore
 from casbah.errors import ThrottledError
 from casbah.identity.throttle import Throttle
-from casbah.key_value import MemoryKeyValueStore
-from casbah.settings import Rate
+from casbah.setting_parsers import Rate
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""Keys and their hashes, and the states of a token (`wire.md`, 2)."""
+"""Keys and their hashes, and the states of a token (docs/compatibility.md, 2)."""
 
 import hashlib
 import json
@@ -13,6 +13,8 @@ from threading import Thread
 import pytest
 
 from casbah import compose, settings
+from casbah.activity.tenant import TenantId
+from casbah.base.key_value import TOKENS, Entry, FolderKeyValueStore, MemoryKeyValueStore
 from casbah.errors import (
     BadSettingError,
     BadTenantError,
@@ -24,9 +26,8 @@ from casbah.errors import (
     StoreClosedError,
 )
 from casbah.identity import last_used
-from casbah.identity.grants import SCOPES, Permission
+from casbah.identity.grants import SCOPES, Caller, Permission
 from casbah.identity.token import LAST_MS, Token, Tokens, digest
-from casbah.key_value import TOKENS, Entry, FolderKeyValueStore, MemoryKeyValueStore
 from making import NOW
 from scenarios.inprocess import Asker
 
@@ -118,6 +119,18 @@ def test_scope_grants_what_the_table_says_and_no_more(tokens, scope, permissions
     key, _ = tokens.create("a", tenant="t", scopes=[scope])
     assert {each for each in Permission if scope in each.value} == permissions
     assert tokens.caller(key).scopes == {scope}
+
+
+@pytest.mark.parametrize("scope, permissions", GRANTED)
+def test_a_scope_can_be_granted_only_with_all_of_its_permissions(scope, permissions):
+    for held, own in (row.values for row in GRANTED):
+        caller = Caller("id", "name", TenantId("t"), frozenset([held]))
+        assert caller.may_grant(scope) == (permissions <= own), held
+
+
+def test_no_two_permissions_are_one():
+    """Members of an enum with equal values are one member: a permission would be granted with another."""
+    assert list(Permission.__members__) == [permission.name for permission in Permission]
 
 
 def test_every_scope_is_granted_by_default(tokens):
@@ -267,11 +280,11 @@ def test_tokens_outlive_the_process(tmp_path, clock):
 
 def test_two_processes_share_the_tokens(tokens, tmp_path, clock):
     """The command line makes and revokes tokens while a server runs."""
-    prepare_pool = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
-    key, made = prepare_pool.create("a", tenant="t")
+    others = Tokens(FolderKeyValueStore(tmp_path, TOKENS), clock=clock)
+    key, made = others.create("a", tenant="t")
     assert tokens.caller(key).name == "a"
-    prepare_pool.revoke(made.id, governs=anybody)
-    prepare_pool.close()
+    others.revoke(made.id, governs=anybody)
+    others.close()
     with pytest.raises(InvalidTokenError):
         tokens.caller(key)
 
@@ -383,10 +396,10 @@ def test_a_damaged_database_leaves_the_store_unlocked(tmp_path):
 
 def test_a_database_that_fails_later_is_unavailable(tokens, tmp_path):
     key, made = tokens.create("a", tenant="t")
-    with closing(sqlite3.connect(tmp_path / "tokens.db")) as prepare_pool, prepare_pool:
-        prepare_pool.execute("pragma writable_schema = on")
-        prepare_pool.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
-        prepare_pool.execute("pragma schema_version = 99")  # For those who have it open.
+    with closing(sqlite3.connect(tmp_path / "tokens.db")) as database, database:
+        database.execute("pragma writable_schema = on")
+        database.execute("update sqlite_master set rootpage = 99999 where name = 'kept'")
+        database.execute("pragma schema_version = 99")  # For those who have it open.
     for ask in (tokens.all, lambda: tokens.caller(key), lambda: tokens.create("b", tenant="t"), lambda: tokens.revoke(made.id, governs=anybody)):  # fmt: skip
         with pytest.raises(KeyValueStoreUnavailableError) as unavailable:
             ask()

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casbah.activity.new_activity import NewActivity
-from casbah.connectors import connectors
-from casbah.export import cef as export
+from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.cef import CefLine, NoCefError, app_key, emit, is_cef, parse
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.event_pages import page_of
-from casbah.ingest.pipeline import new_activities
+from casbah.outputs.export import cef as export
 from casbah.testing.records import records
 
 EXAMPLE = (
@@ -23,7 +23,7 @@ EXAMPLE = (
     "cs2Label=uniqueServiceAppIds cs2=APPID_SERVICENOW cs3Label=targetObjects cs3=a,b,c cs4Label=policyIDs cs4= "
     'c6a1Label="Device IPv6 Address" c6a1='
 )
-"""In the form that `records.md` gives."""
+"""A line as MDCA's SIEM agent writes it."""
 
 # Every character that means something somewhere, and any other.
 TEXT = st.text(st.one_of(st.sampled_from(" =|\\\n\r\tab_n"), st.characters(exclude_categories=["Cs"])), max_size=40)
@@ -37,6 +37,7 @@ LINES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1_000)
 @given(LINES)
 def test_what_is_emitted_is_parsed_as_it_was(line: CefLine) -> None:

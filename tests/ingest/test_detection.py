@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casbah.connectors import connectors
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Connector, Recognised, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import page_of
@@ -31,7 +31,7 @@ EVENTS = [*SAMPLED, *((None, event) for event in FOREIGN.values())]
 
 
 def names(event: dict[str, Any]) -> list[str]:
-    return sorted(connector.name for connector in KNOWN.sources(event))
+    return sorted(connector.name for connector in KNOWN.connectors_of(event))
 
 
 def verdicts(events: list[dict[str, Any]], source: str | None = None) -> list[str | None]:
@@ -69,7 +69,7 @@ def test_marks_hide_no_event_from_a_connector(marked: Connector) -> None:
     for _, event in EVENTS:
         lowered = {key.lower(): value for key, value in event.items()}
         if marked.recognises(lowered):
-            assert marked in KNOWN.sources(event)
+            assert marked in KNOWN.connectors_of(event)
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from casbah.connectors import connectors
 from casbah.errors import UnknownSourceError
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Event, Recognised, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.event_pages import page_of, pages
@@ -239,6 +239,15 @@ def test_what_unpacks_to_too_much_is_stopped(bomb, tmp_path):
     (tmp_path / "bomb").write_bytes(bomb)
     ((_, _, items),) = of_paths(tmp_path, limits=Limits(unpacked=2_000_000))
     assert items[-1].reason == "cannot be read: unpacks to more than 2000000 bytes"
+
+
+def test_the_members_of_an_archive_share_its_limit(tmp_path):
+    members = {f"m{number}": LINES + b" " * 900_000 for number in range(3)}
+    (tmp_path / "bomb").write_bytes(zipped(**members))
+    last = [items[-1] for _, _, items in of_paths(tmp_path, limits=Limits(unpacked=2_000_000))]
+    first, second, third = (getattr(item, "reason", "") for item in last)
+    assert (first, second) == ("", "")
+    assert "unpacks to more than" in third
 
 
 def test_a_broken_zip_is_refused(tmp_path):

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casbah.ingest import audit_csv, cursor, decompress, grammar, jsontext, line_reader, objects, recovery, wrapping
+from casbah.base import jsontext
+from casbah.base.jsontext import grammar
+from casbah.ingest import audit_csv, cursor, decompress, json_events, line_reader, recovery, wrapping
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.formats import Reader, events
+from casbah.ingest.formats import ReadContext, events
 from casbah.ingest.line_reader import LineReader
 
-READER = Reader("x", frozenset({"Records", "data", "items"}), lambda parsed: "_id" in parsed or "sign" in parsed)
+CONTEXT = ReadContext("x", frozenset({"Records", "data", "items"}), lambda parsed: "_id" in parsed or "sign" in parsed)
 LINE = 1 << 20
 
 
@@ -30,7 +32,7 @@ class Chunks(io.BytesIO):
 
 
 def read(text, *, chunk=1 << 20, line=LINE):
-    return list(events(LineReader(Chunks(text, chunk), most_line=line), READER))
+    return list(events(LineReader(Chunks(text, chunk), max_line=line), CONTEXT))
 
 
 def ids(items):
@@ -269,7 +271,7 @@ def test_the_cost_is_linear(unit, before, after, monkeypatch):
     def counted_indent(text):
         nonlocal visited
         visited += len(text)
-        return recovery.least_indent(text)
+        return recovery.min_indent(text)
 
     def counted_line(text, at, indent):
         nonlocal visited
@@ -282,11 +284,11 @@ def test_the_cost_is_linear(unit, before, after, monkeypatch):
         visited += end - start
         return recovery.has_keys_at(text, start, end, indent)
 
-    monkeypatch.setattr(objects, "scan_tail", counted(grammar.scan_tail))
-    monkeypatch.setattr(cursor, "least_indent", counted_indent)
+    monkeypatch.setattr(json_events, "scan_tail", counted(grammar.scan_tail))
+    monkeypatch.setattr(cursor, "min_indent", counted_indent)
     monkeypatch.setattr(cursor, "next_line", counted_line)
     monkeypatch.setattr(cursor, "has_keys_at", counted_keys)
-    for module in (objects, recovery, wrapping):
+    for module in (json_events, recovery, wrapping):
         monkeypatch.setattr(module, "scan", counted(grammar.scan))
     monkeypatch.setattr(line_reader, "_AHEAD", 10_000)
     text = (before + unit * (40_000 // len(unit)) + after).encode()
@@ -296,7 +298,7 @@ def test_the_cost_is_linear(unit, before, after, monkeypatch):
 
 def test_brackets_at_the_end_are_looked_at_once(monkeypatch):
     visited = 0
-    last = objects._LAST
+    last = json_events._LAST
 
     class Counting:
         def match(self, text, at):
@@ -305,7 +307,7 @@ def test_brackets_at_the_end_are_looked_at_once(monkeypatch):
             visited += (found.end() if found else len(text)) - at
             return found
 
-    monkeypatch.setattr(objects, "_LAST", Counting())
+    monkeypatch.setattr(json_events, "_LAST", Counting())
     for brackets in ("}" * 5_000, "]}\n" * 2_000):
         text = f'"x":1}}\n{A}\n{brackets}'.encode()
         items = read(text)
@@ -322,7 +324,7 @@ def test_wrappers_in_wrappers_with_garbage_cost_no_look_for_each_of_them(monkeyp
         visited += found.at - at
         return found
 
-    for module in (objects, recovery, wrapping):
+    for module in (json_events, recovery, wrapping):
         monkeypatch.setattr(module, "scan", counting)
     monkeypatch.setattr(line_reader, "_AHEAD", 10_000)
     text = '{"Records":[x\n,' * 300 + json.dumps({"_id": "a", "text": "y" * 50_000}) + "]}" * 300
@@ -334,7 +336,7 @@ def test_nesting_is_refused_as_soon_as_it_is_too_deep():
     text = b'{"a":' + b"[" * 2_000_000
     found = grammar.scan(text, 0, len(text))
     assert found.state is grammar.State.DEEP
-    assert found.at < 2 * jsontext.MOST_NESTING
+    assert found.at < 2 * jsontext.MAX_NESTING
     assert [item.reason for item in read(A.encode() + b"\n" + text + b"\n" + B.encode())[1:2]] == ["nested too deeply"]
     assert len(read(b"[" * 2_000_000)) == 1
 
@@ -396,7 +398,7 @@ def test_a_row_that_is_too_long_is_refused_and_never_cut(chunk):
 @pytest.mark.parametrize("chunk", [1 << 20, 50, 7])
 def test_a_line_that_is_cut_says_so_and_is_never_joined_from_parts(chunk):
     text = b"a\n" + b"b" * 70 + b"c" * 70 + b"d\n" + b"e\n" + b"f" * 200
-    got = list(LineReader(Chunks(text, chunk), most_line=100).lines())
+    got = list(LineReader(Chunks(text, chunk), max_line=100).lines())
     assert [len(line.text) + line.cut for line in got] == [2, 142, 2, 200]
     for line, whole in zip(got, text.splitlines(keepends=True), strict=True):
         assert whole.startswith(line.text)
@@ -416,19 +418,19 @@ def test_a_row_over_lines_may_be_as_long_as_any_other():
 
 
 def test_few_lines_are_held_of_a_quote_that_is_never_closed(monkeypatch):
-    most = 0
+    maximum = 0
     original = audit_csv._Lines.more
 
     def counting(lines, count):
-        nonlocal most
-        most = max(most, count)
+        nonlocal maximum
+        maximum = max(maximum, count)
         return original(lines, count)
 
     monkeypatch.setattr(audit_csv._Lines, "more", counting)
-    monkeypatch.setattr(audit_csv, "_MOST_LINES", 100)
+    monkeypatch.setattr(audit_csv, "_MAX_LINES", 100)
     text = HEADER + '1,2022,15,x,a,"{""_id"":""x\n' + "\n" * 20_000 + row("b")
     assert ids(read(text.encode())) == ["b"]
-    assert most <= 101
+    assert maximum <= 101
 
 
 def test_what_follows_the_beginning_of_a_very_long_line_is_no_column():
@@ -457,8 +459,8 @@ def test_a_line_of_cef_that_is_too_long_is_one_refusal():
 def test_the_last_line_of_cef_is_refused_where_the_file_breaks_off():
     lines = [CEF.format(number) for number in range(3_000)]
     packed = gzip.compress("\n".join(lines).encode())
-    (source,) = decompress.sources(io.BytesIO(packed[:-300]), origin="x", size=None, limits=decompress.Limits())
-    *items, cut, broken = events(LineReader(source.stream, most_line=LINE), READER)
+    (opened,) = decompress.input_streams(io.BytesIO(packed[:-300]), origin="x", size=None, limits=decompress.Limits())
+    *items, cut, broken = events(LineReader(opened.stream, max_line=LINE), CONTEXT)
     assert [item.parsed["line"] for item in items] == lines[: len(items)]
     assert (cut.reason, cut.line) == ("cut off before its end", len(items) + 1)
     assert lines[len(items)].startswith(cut.raw.decode())

@@ -11,13 +11,13 @@ from casbah import compose, settings
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
-from casbah.audit.trail import ACTS
-from casbah.backup.copying import copied
-from casbah.connectors import connectors
 from casbah.ingest import wire_encoding
+from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.apps import CASBAH
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Draft, Event, Recognised
-from casbah.ingest.pipeline import new_activities
+from casbah.operations.audit.trail import ACTS
+from casbah.operations.backup.copying import copied
 from making import NOW, record
 from scenarios.inprocess import Asker
 

@@ -18,11 +18,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from casbah.pull.build import Tools, source
-from casbah.pull.checkpoints import Checkpoints
-from casbah.pull.config import PullSource, Secret
-from casbah.pull.contract import PullError
-from casbah.pull.puller import Puller
+from casbah.ingest.pull.checkpoints import Checkpoints
+from casbah.ingest.pull.contract import PullError
+from casbah.ingest.pull.entry import PullEntry, Secret
+from casbah.ingest.pull.kind import Tools
+from casbah.ingest.pull.puller import Puller
+from casbah.ingest.pull.registry import open_fetcher
 from pull.test_vendors import RUNS, Stored
 from pull.vendors import MINUTE, SAMPLES, START, KilledError, iso
 
@@ -121,9 +122,7 @@ def lived(seed: int, folder: Path, *, notifies: bool) -> tuple[Trail, Stored, Co
     trail, befell = Trail(seed, notifies=notifies), Counter[str]()
     weather = {"kills": 0.02, "fails": 0.1}
     stored = Stored(trail.dice, weather["kills"])
-    entry = (
-        PullSource(kind="cloudtrail", queue=trail.queue) if notifies else PullSource(kind="cloudtrail", bucket=BUCKET)
-    )
+    entry = PullEntry(kind="cloudtrail", queue=trail.queue) if notifies else PullEntry(kind="cloudtrail", bucket=BUCKET)
 
     def round_of() -> None:
         kept = Checkpoints(folder)
@@ -137,7 +136,7 @@ def lived(seed: int, folder: Path, *, notifies: bool) -> tuple[Trail, Stored, Co
         )
         try:
             Puller(
-                "trail", source(entry, Secret(""), tools), sink=stored, checkpoints=kept, clock=lambda: trail.now
+                "trail", open_fetcher(entry, Secret(""), tools), sink=stored, checkpoints=kept, clock=lambda: trail.now
             ).once()
         except KilledError:
             befell["killed"] += 1
@@ -159,6 +158,7 @@ def lived(seed: int, folder: Path, *, notifies: bool) -> tuple[Trail, Stored, Co
     return trail, stored, befell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notifies", [False, True], ids=["by listing", "by a queue"])
 def test_whatever_befalls_all_is_stored_once(tmp_path: Path, notifies: bool) -> None:
     befell: Counter[str] = Counter()
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_waiting(tmp_path: Path) -> No
     )
     puller = Puller(
         "trail",
-        source(PullSource(kind="cloudtrail", bucket=BUCKET), Secret(""), tools),
+        open_fetcher(PullEntry(kind="cloudtrail", bucket=BUCKET), Secret(""), tools),
         sink=stored,
         checkpoints=kept,
         clock=lambda: trail.now,

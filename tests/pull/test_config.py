@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from casbah.pull.config import NEEDS, BadPullFileError, PullSource, Secret, read, secret, span
+from casbah.ingest.pull.config import read, secret
+from casbah.ingest.pull.entry import BadPullFileError, PullEntry, Secret, span
+from casbah.ingest.pull.registry import KINDS
 
 GOOD = """
 [okta]
@@ -38,6 +40,8 @@ BAD = [
     pytest.param("[a]\nkind = 'cloudtrail'", r"\[a\] cloudtrail needs bucket, or queue", id="neither of two"),
     pytest.param("[a]\nkind = 'github'\norganisation = 'x'\nsince = 'ever'", r"\[a\] since: 'ever' is not a duration", id="not a duration"),
     pytest.param("[a]\nkind = 'okta'\nurl = 'http://contoso.okta.com'", r"\[a\] url: expected an https:// address", id="an open line"),
+    pytest.param("[a]\nkind = 'cloudtrail'\nbucket = 'b'\nsecret_env = 'S'", r"\[a\] secret_env: cloudtrail takes no secret", id="a secret of a kind that has none"),
+    pytest.param("[a]\nkind = 'cloudtrail'\nbucket = 'b'\nsecret_file = 's'", r"\[a\] secret_file: cloudtrail takes no secret", id="a secret's file of a kind that has none"),
     pytest.param("[a", r"not TOML", id="no TOML"),
 ]  # fmt: skip
 
@@ -54,11 +58,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    entry = PullSource(kind="slack")
+    entry = PullEntry(kind="slack")
     assert secret("my-slack", entry, {"CASBAH_PULL_MY_SLACK_SECRET": "x\n"}) == "x"
-    assert secret("a", PullSource(kind="slack", secret_env="S"), {"S": "y"}) == "y"
+    assert secret("a", PullEntry(kind="slack", secret_env="S"), {"S": "y"}) == "y"
     (tmp_path / "key").write_text("z\n")
-    assert secret("a", PullSource(kind="slack", secret_file=str(tmp_path / "key")), {}) == "z"
+    assert secret("a", PullEntry(kind="slack", secret_file=str(tmp_path / "key")), {}) == "z"
     with pytest.raises(BadPullFileError, match=r"\[my-slack\] has no secret: set CASBAH_PULL_MY_SLACK_SECRET"):
         secret("my-slack", entry, {})
 
@@ -67,8 +71,13 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     assert "hush" not in repr(Secret("hush")) + repr([Secret("hush")])
 
 
-def test_every_kind_says_what_it_needs() -> None:
-    assert set(NEEDS) == set(PullSource.__annotations__["kind"].__args__)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_every_kind_needs_keys_that_an_entry_can_have(kind) -> None:
+    assert {*kind.needs, *kind.any_of} <= set(PullEntry.__struct_fields__)
+
+
+def test_cloudtrail_needs_no_secret() -> None:
+    assert secret("trail", PullEntry(kind="cloudtrail", queue="https://sqs.example/q"), {}) == ""
 
 
 @pytest.mark.parametrize("text, ms", [("30s", 30_000), ("10m", 600_000), ("2h", 7_200_000), ("7d", 604_800_000)])

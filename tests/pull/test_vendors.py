@@ -15,31 +15,32 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
-from casbah.connectors import connectors
-from casbah.ingest.body import items
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import Limits
-from casbah.pull import credentials
-from casbah.pull.build import SPANS, Tools, source
-from casbah.pull.checkpoints import Checkpoints
-from casbah.pull.config import PullSource, Secret
-from casbah.pull.contract import ApiMessage, PullError
-from casbah.pull.puller import Puller
+from casbah.ingest.ingest_body import items
+from casbah.ingest.pull import credentials
+from casbah.ingest.pull.checkpoints import Checkpoints
+from casbah.ingest.pull.contract import IngestCounts, PullError
+from casbah.ingest.pull.entry import PullEntry, Secret
+from casbah.ingest.pull.kind import Tools
+from casbah.ingest.pull.puller import Puller
+from casbah.ingest.pull.registry import KINDS, open_fetcher
 from pull.vendors import MINUTE, VENDORS, KilledError, Vendor, Weather, World
 
 RUNS = int(os.environ.get("CASBAH_PULL_RUNS", "15"))
 KNOWN = connectors()
 ENTRIES = {
-    "okta": PullSource(kind="okta", url="https://contoso.okta.example"),
-    "github": PullSource(kind="github", organisation="contoso"),
-    "slack": PullSource(kind="slack"),
-    "entra_signins": PullSource(kind="entra_signins", tenant="directory", client_id="client"),
-    "entra_audits": PullSource(kind="entra_audits", tenant="directory", client_id="client"),
-    "office365": PullSource(kind="office365", tenant="directory", client_id="client"),
-    "google_workspace": PullSource(
+    "okta": PullEntry(kind="okta", url="https://contoso.okta.example"),
+    "github": PullEntry(kind="github", organisation="contoso"),
+    "slack": PullEntry(kind="slack"),
+    "entra_signins": PullEntry(kind="entra_signins", tenant="directory", client_id="client"),
+    "entra_audits": PullEntry(kind="entra_audits", tenant="directory", client_id="client"),
+    "office365": PullEntry(kind="office365", tenant="directory", client_id="client"),
+    "google_workspace": PullEntry(
         kind="google_workspace", subject="admin@contoso.example", applications=["admin", "login"]
     ),
-    "mdca": PullSource(kind="mdca", url="https://contoso.example"),
+    "mdca": PullEntry(kind="mdca", url="https://contoso.example"),
 }
 
 
@@ -65,7 +66,7 @@ class Stored:
         self._dice = dice
         self.kills = kills
 
-    def __call__(self, events: Sequence[bytes], connector: str) -> ApiMessage:
+    def __call__(self, events: Sequence[bytes], connector: str) -> IngestCounts:
         if self._dice.random() < self.kills:
             raise KilledError
         new = duplicates = 0
@@ -79,13 +80,13 @@ class Stored:
                 new += 1
         if self._dice.random() < self.kills:  # On disk, but nobody was told.
             raise KilledError
-        return ApiMessage(new, duplicates, len(self.refused))
+        return IngestCounts(new, duplicates, len(self.refused))
 
 
 def lived(name: str, seed: int, folder: Path, secret: str, **weather: float) -> tuple[Vendor, Stored, Counter[str]]:
     """A day of a puller; what was stored, and what befell it."""
     dice = random.Random(seed)
-    overlap = SPANS[name].overlap
+    overlap = KINDS[name].overlap
     world = World(dice, late=int(overlap * 0.8), count=60, span=90 * MINUTE, skew=dice.randrange(-60_000, 60_001))
     vendor = VENDORS[name](world)
     sky = Weather(world, vendor.answer, **weather)
@@ -99,7 +100,11 @@ def lived(name: str, seed: int, folder: Path, secret: str, **weather: float) -> 
         tools = Tools(client, world.clock, world.sleep, random.Random(dice.random()), lambda *_, **__: None)
         try:
             Puller(
-                name, source(ENTRIES[name], Secret(secret), tools), sink=stored, checkpoints=kept, clock=world.clock
+                name,
+                open_fetcher(ENTRIES[name], Secret(secret), tools),
+                sink=stored,
+                checkpoints=kept,
+                clock=world.clock,
             ).once()
         except KilledError:
             befell["killed"] += 1
@@ -121,6 +126,7 @@ def lived(name: str, seed: int, folder: Path, secret: str, **weather: float) -> 
     return vendor, stored, befell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENTRIES)
 def test_whatever_befalls_a_puller_all_is_stored_once(name: str, tmp_path: Path, account: str) -> None:
     secret = account if name == "google_workspace" else "secret"

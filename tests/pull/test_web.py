@@ -7,8 +7,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from casbah.pull.contract import ApiRefusedError, ApiUnreachableError
-from casbah.pull.web import Web
+from casbah.ingest.pull.contract import ApiRefusedError, ApiUnreachableError
+from casbah.ingest.pull.web import Web
 
 NOW = 1_767_000_000_000
 BASE = "https://api.example.com"

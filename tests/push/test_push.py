@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
+from casbah.base.backoff import Backoff
 from casbah.ingest.cef import parse
-from casbah.push import guard
-from casbah.push.config import BadPushFileError, PushTarget, read, secret
-from casbah.push.deliver import DeliveryRefusedError, RetryLaterError, Syslog, Webhook
-from casbah.push.pusher import Outbox, Pusher, Pushing
+from casbah.outputs.push import guard
+from casbah.outputs.push.config import BadPushFileError, PushTarget, read, secret
+from casbah.outputs.push.deliver import DeliveryRefusedError, RetryLaterError, Syslog, Webhook
+from casbah.outputs.push.pusher import Outbox, Pusher, Pushing
 from casbah.store.contract import Store
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, record
@@ -220,7 +221,7 @@ def test_without_backfill_only_what_is_stored_from_then_on_is_sent(store: Store,
 def test_a_destination_that_is_away_is_tried_again_by_itself(
     store: Store, letters: Outbox, hook: Hook, monkeypatch
 ) -> None:
-    monkeypatch.setattr("casbah.push.pusher._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("casbah.outputs.push.pusher._BACKOFF", Backoff(0.01, 1.0, jitter=0.5))
     hook.answers = [503] * 4
     wanted = stored(store, 0, 12)
     with closing(Pushing({"soar": pusher(store, letters, webhook(hook))}, letters)) as running:
@@ -333,6 +334,7 @@ def named(lines: list[bytes]) -> list[str]:
     return [dict(parse(line.decode()).pairs)["externalId"] for line in lines]
 
 
+@pytest.mark.slow
 def test_frames_are_those_of_the_rfcs(store: Store, letters: Outbox, collector: Collector) -> None:
     wanted = stored(store, 0, 25, description="a\nb|c=d \\ é")
     drained(pusher(store, letters, syslog(collector, host="casbah.example")))
@@ -344,6 +346,7 @@ def test_frames_are_those_of_the_rfcs(store: Store, letters: Outbox, collector: 
     assert dict(parse(lines[0].decode()).pairs)["msg"] == "a\nb|c=d \\ é"
 
 
+@pytest.mark.slow
 def test_bare_lines_are_those_of_the_agent(store: Store, letters: Outbox, collector: Collector) -> None:
     wanted = stored(store, 0, 3)
     drained(pusher(store, letters, syslog(collector, header="agent", framing="lines", host="agent7")))
@@ -352,6 +355,7 @@ def test_bare_lines_are_those_of_the_agent(store: Store, letters: Outbox, collec
     assert lines[0].startswith(b"2025-10-09T08:53:20.000Z agent7 CEF:0|MCAS|SIEM_Agent|")
 
 
+@pytest.mark.slow
 def test_after_a_broken_connection_the_last_batch_is_sent_once_more(
     store: Store, letters: Outbox, collector: Collector
 ) -> None:
@@ -371,6 +375,7 @@ def test_after_a_broken_connection_the_last_batch_is_sent_once_more(
     assert set(named([b"CEF:0|" + each for each in data.split(b"CEF:0|")[1:]])) == {*wanted, *more}
 
 
+@pytest.mark.slow
 def test_tls_trusts_only_what_it_is_told_to(store: Store, letters: Outbox, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

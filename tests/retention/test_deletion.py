@@ -9,12 +9,12 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
-from casbah.audit.trail import Act
+from casbah.base.failure import INTERNAL
 from casbah.compose import Application
 from casbah.errors import BadSettingError, ClusterUnreachableError, UnwritableError
-from casbah.failure import INTERNAL
-from casbah.retention.deletion import EVERY_SECONDS, Found, Retention
-from casbah.retention.rules import DELETE, HOLD, Rule
+from casbah.operations.audit.trail import Act
+from casbah.operations.retention.deletion import EVERY_SECONDS, Found, Retention
+from casbah.operations.retention.rules import DELETE, HOLD, Rule
 from making import NOW, arrival, query, record
 from scenarios.inprocess import Asker
 
@@ -71,6 +71,8 @@ def test_a_hold_waits_for_the_deletions_of_its_own_tenant_alone(house: Applicati
     assert [rule.id for rule in retention.rules.all(OTHER)] == ["hold-activity-1"]
     assert retention.delete(ALL, OTHER, act()).deleted == 9
     waiting = begun(lambda: retention.add(hold("activity-1"), ONE))
+    waiting.join(0.5)
+    assert waiting.is_alive()
     assert retention.rules.all(ONE) == []
     stopped.go_on.set()
     for thread in (deleting, waiting):

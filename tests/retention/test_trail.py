@@ -12,10 +12,10 @@ import pytest
 
 from casbah import compose, settings
 from casbah.activity.tenant import TenantId
-from casbah.audit.trail import ACTS
 from casbah.errors import ClusterUnreachableError, UnwritableError
 from casbah.ingest.apps import CASBAH
-from casbah.retention.deletion import DAY
+from casbah.operations.audit.trail import ACTS
+from casbah.operations.retention.deletion import DAY
 from casbah.store.embedded.tenant import EmbeddedTenant
 from making import NOW, record
 from scenarios.inprocess import Asker
@@ -120,6 +120,7 @@ def test_no_rule_removes_acts(ask, clock):
     assert operations(ask) == ["add_rule", "apply_retention", "begin_apply_retention", "save_query"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "filters",
     [
@@ -151,7 +152,7 @@ def test_acts_are_kept_for_as_long_as_the_owner_says(house, ask, clock):
 
 
 def test_a_running_server_deletes_old_acts_by_itself(house, ask, clock, monkeypatch):
-    monkeypatch.setattr("casbah.retention.deletion._IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("casbah.operations.retention.deletion._IDLE_SECONDS", 0.05)
     post(ask, TRAIL, days=1)
     clock.now += 2 * DAY
     house.writer.retention.begin()
@@ -208,6 +209,7 @@ def test_every_deletion_leaves_its_acts_at_every_level(opening, level: str):
     }
 
 
+@pytest.mark.slow
 def test_the_filter_is_in_the_act_whole_however_long_it_is(ask):
     filters = {"user.username": {"eq": [*(f"{n:0500}" for n in range(100)), "bob"]}}
     post(ask, DELETE, filters=filters, dryRun=False)
@@ -235,11 +237,12 @@ with compose.build(settings.read({}, store=sys.argv[1])) as house:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("when", "left"), [("before", 10), ("after", 0)])
 def test_a_deletion_that_is_killed_leaves_its_act(opening, tmp_path, when: str, left: int):
     with opening() as house:
         filled(Asker(house.app, house.local_key))
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "store"), when], env=environment, check=False)
     assert ended.returncode == -9
     with opening() as house:
@@ -264,7 +267,7 @@ def test_a_full_disk_does_not_keep_from_deleting_and_the_acts_follow(house, ask,
     def full(*_: Any, **__: Any) -> None:
         raise UnwritableError
 
-    monkeypatch.setattr("casbah.audit.trail._SECONDS", 0.01)
+    monkeypatch.setattr("casbah.operations.audit.trail._SECONDS", 0.01)
     with monkeypatch.context() as patched:
         patched.setattr(EmbeddedTenant, "insert_soon", full)
         patched.setattr(EmbeddedTenant, "insert", full)

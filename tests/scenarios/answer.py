@@ -84,7 +84,7 @@ def _has(value: Any, path: str) -> bool:
 
 
 def _error_shape(answer: Answer, _: Any) -> str:
-    """Every error is JSON and says its detail and nothing else (`wire.md`, 7); ingest of which nothing could be used has its
+    """Every error is JSON and says its detail and nothing else (docs/compatibility.md, 7); ingest of which nothing could be used has its
     usual answer (A6).
     """
     if answer.status < ERROR or (answer.status == UNUSABLE and _is_json(answer) and set(answer.json) == _INGESTED):
@@ -94,7 +94,7 @@ def _error_shape(answer: Answer, _: Any) -> str:
 
 
 def _list_shape(answer: Answer, _: Any) -> str:
-    """A page has all three keys, of which that of changes has a cursor for the total; what says there is more is never empty (`wire.md`, 4)."""
+    """A page has all three keys, of which that of changes has a cursor for the total; what says there is more is never empty (docs/compatibility.md, 4)."""
     page = answer.json if _is_json(answer) else None
     if not isinstance(page, dict) or "data" not in page:
         return ""
@@ -111,7 +111,7 @@ def _is_json(answer: Answer) -> bool:
 
 
 def _documented_page(answer: Answer, wanted: Any) -> str:
-    """A page of data that nobody here knows: shape, order and size (`wire.md`, 4 and 5), in place of the shape alone.
+    """A page of data that nobody here knows: shape, order and size (docs/compatibility.md, 4 and 5), in place of the shape alone.
 
     `wanted` is how it was asked for: scan, limit (None: it cannot be told), sort and descending. Of a scan no total is
     documented.

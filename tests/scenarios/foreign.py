@@ -16,8 +16,8 @@ from scenarios.answer import ERROR
 from scenarios.runner import HOLE
 from scenarios.scenario import FORM, LIST, Scenario, Step, seeded
 
-_MOST_PAGES = 3
-_PAGE, _PAGE_MOST, _SCAN_LEAST, _SCAN_MOST = 100, 250, 500, 5_000
+_MAX_PAGES = 3
+_PAGE, _MAX_PAGE, _MIN_SCAN, _MAX_SCAN = 100, 250, 500, 5_000
 _WORDS = ("status", "detail", "detail_contains", "detail_matches", "headers", "absent_headers")
 _FILLED = re.compile(r"text:\d+|list:\d+|object:\d+|now(-\d+d)?|host|key:default")
 _PATH = re.compile(r"(?:/cas)?/api/v1/activities(?:/(?P<pk>[^/]+)(?P<feedback>/feedback)?)?/?")
@@ -120,7 +120,7 @@ def _weaker(step: Step, asked: Sequence[tuple[dict[str, Any], dict[str, Any]]], 
         page = _page(parameters(asked[0][0]))
         walk = {
             "how": step.walk["how"],
-            "most": _MOST_PAGES,
+            "most": _MAX_PAGES,
             "page": page,
             **({"each_once": True} if page["scan"] else {}),
         }
@@ -146,7 +146,7 @@ def _page(asked: Mapping[str, Any] | None) -> dict[str, Any]:
     found = asked or {}
     scan = str(found.get("isScan")).lower() == "true"
     limit = int(float(found.get("limit") or 0))
-    clamped = max(_SCAN_LEAST, min(limit, _SCAN_MOST)) if scan else min(limit, _PAGE_MOST) or _PAGE
+    clamped = max(_MIN_SCAN, min(limit, _MAX_SCAN)) if scan else min(limit, _MAX_PAGE) or _PAGE
     return {
         "scan": scan,
         "limit": None if asked is None else clamped,

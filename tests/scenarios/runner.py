@@ -21,7 +21,7 @@ from scenarios.scenario import LIST, Scenario, Step, seeded
 DAY_MS = 86_400_000
 BAD_KEY = "0" * 80
 _THROTTLED, _SECONDS_WITHOUT_WORD = 429, 60
-_MOST_PAGES = 200
+_MAX_PAGES = 200
 _ASKS = {"method", "path", "query", "headers", "json", "body", "body_base64", "form", "multipart", "token", "filters"}
 _BROKEN = (httpx.HTTPError, OSError, http.client.HTTPException, LookupError, ValueError, TypeError)
 
@@ -159,7 +159,7 @@ class Play:
         """Every page, the next one found as a client of that habit does."""
         walked = Walked()
         asked = dict(request)
-        while len(walked.sizes) < wanted.get("most", _MOST_PAGES):
+        while len(walked.sizes) < wanted.get("most", _MAX_PAGES):
             answer = self.answered(asked)
             found = [*answers.problems(answer, {"page": wanted["page"]} if "page" in wanted else {}, self.filled)]
             yield from (f"page {len(walked.sizes) + 1}: {problem} {answer.body[:300]!r}" for problem in found)

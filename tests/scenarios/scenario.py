@@ -143,4 +143,4 @@ ENCODINGS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "form": lambda values: {"method": "POST", "form": _texts(values, yes="True", no="False")},
     "multipart": lambda values: {"method": "POST", "multipart": _texts(values, yes="True", no="False")},
 }
-"""The six encodings (`wire.md`, 3), in its order."""
+"""The six encodings (docs/compatibility.md, 3), in its order."""

@@ -11,9 +11,9 @@ from threading import Thread
 from typing import NoReturn
 
 from casbah import compose, settings
+from casbah.base.key_value import QUERIES, RANGES, TOKENS, Collection
 from casbah.compose import Application
 from casbah.errors import ClusterUnreachableError
-from casbah.key_value import QUERIES, RANGES, TOKENS, Collection
 from casbah.serving.server import address, listening, server_of
 from casbah.store.opensearch.store import OpenSearchStore
 from scenarios import issuer
@@ -41,7 +41,7 @@ def _without_room(house: Application) -> None:
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    house.services.store._shared.writers._writer = full  # type: ignore[attr-defined]
+    house.services.store._shared.index_writers._writer = full  # type: ignore[attr-defined]
 
 
 def _read_only(house: Application) -> None:
@@ -77,7 +77,7 @@ _SPOILT: dict[str, Callable[[Application], None] | None] = {
     "without ranges": _without(RANGES),
     "without queries": _without(QUERIES),
     "out of time": lambda house: object.__setattr__(house.services.settings, "search_seconds", 0),
-    "crowded": lambda house: setattr(house.services.pools.search, "_most", 0),
+    "crowded": lambda house: setattr(house.services.pools.search, "_capacity", 0),
 }
 
 

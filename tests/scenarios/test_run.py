@@ -59,6 +59,7 @@ def outcomes(text):
     return {(file, step["name"]): step for file, steps in json.loads(text)["files"].items() for step in steps}
 
 
+@pytest.mark.slow
 def test_an_owner_plays_all_but_what_needs_a_server_of_its_own(capsys, server):
     url, owner = server
     status, said = played(capsys, "--url", url, "--token", owner, "--only", "020,025,040,071,073", "--json")
@@ -70,6 +71,7 @@ def test_an_owner_plays_all_but_what_needs_a_server_of_its_own(capsys, server):
     )
 
 
+@pytest.mark.slow
 def test_a_guest_asks_what_reads_and_changes_nothing(capsys, server):
     url, owner = server
     key = guest_of(server, "guests", 700)
@@ -113,6 +115,7 @@ def test_where_there_is_no_activity_none_is_fetched(capsys, server):
     assert "not asked, there is no activity to ask for:\n  010-routes: fetch answers the bare record" in said
 
 
+@pytest.mark.slow
 def test_a_throttled_request_waits_as_it_is_told(capsys, tmp_path):
     with serving(tmp_path, throttle="3/second") as (url, house):
         key = guest_of((url, house.local_key), "hurried", 2)
@@ -181,6 +184,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page, problem", PAGES)
 def test_what_a_stranger_answers_otherwise_is_told(capsys, page, problem):
     with answering(page) as url:

@@ -22,6 +22,7 @@ STEPS = [
 # fmt: off
 TEXTS = {
     errors.MalformedBodyError:       r"(body|filters|limit|isScan|sortField): .*",
+    errors.DamagedBodyError:         r"body: cannot be decompressed as \w+; it is damaged or cut short",
     errors.UnknownFilterError:       r"unknown filter '.*'; did you mean '.*'\?",
     errors.UnsupportedOperatorError: r"filter '.*' does not take operator '.*'; it takes .*",
     errors.BadValueError:            r"filter '.*', operator '.*': expected .*, got .*",
@@ -39,19 +40,19 @@ TEXTS = {
     errors.BusyError:                r"too many requests are waiting to be answered; try again",
     errors.SearchTooLongError:       r"the search took more than \d+ seconds, the most that CASBAH_SEARCH_SECONDS allows; .+",
     errors.StoreClosedError:         r"the store is shutting down; try again",
-    errors.ShuttingDownError:             r"this server is about to stop; ask another, or again",
-    errors.UnwritableError:          r"the disk does not take what is to be stored now; try again",
+    errors.ShuttingDownError:             r"this server is shutting down; retry, or use another server",
+    errors.UnwritableError:          r"the store cannot be written to now; try again",
     errors.ReadOnlyError:            r"the store is read-only: its data directory cannot be written to, .*",
     errors.ClusterUnreachableError:         r"the cluster that holds the activities cannot answer now; try again",
-    errors.NotOnClusterError:           r"the activities are on a cluster, of which .* cannot be made here; .+",
-    errors.NotMimickingError:        r"this server mimics none; start it with `casbah serve --mimic mdca`",
+    errors.NotOnClusterError:           r"the activities are on a cluster, which Casbah cannot snapshot; .+",
+    errors.NotMimickingError:        r"this server does not emulate another; start it with `casbah serve --mimic mdca`",
     errors.KeyValueStoreUnavailableError:    r"the (tokens|IP ranges|saved queries) cannot be read or written now; try again",
     errors.BadNameError:             r"name: expected .+",
-    errors.NameTakenError:           r"name: there is a token '.+' already; revoke it first, or choose another name",
+    errors.NameTakenError:           r"name: there is already a token '.+'; revoke it first, or choose another name",
     errors.NoSuchSessionError:       r"Not found\.",
     errors.NoSuchRejectError:        r"Not found\.",
-    errors.UnsupportedEncodingError: r"Content-Encoding '\w+' is not supported; send gzip, .+, or nothing compressed",
-    errors.CannotGrantError:         r"scopes: a token cannot be given what its creator does not have: .+",
+    errors.UnsupportedEncodingError: r"Content-Encoding '\w+' is not supported; send gzip, .+, or an uncompressed body",
+    errors.CannotGrantError:         r"scopes: a token cannot have scopes that its creator lacks: .+",
     errors.UnknownParameterError:    r"unknown parameter '.*'(; did you mean '.*'\?)?; this request takes .+",
     errors.EmptyFilterError:         r"filters?[: ].*(expected at least one condition|got an empty object|restrict something).*",
     errors.ProtectedActsError:       r"filters: rules do not delete Casbah's own acts \(service 900013\); .+",
@@ -63,8 +64,8 @@ TEXTS = {
     errors.NoSuchRuleError:          r"Not found\.",
     errors.NoSuchSnapshotError:      r"Not found\.",
     errors.UncountableFilterError:   r"the values of filter '\w+' cannot be counted; those of .* can",
-    errors.ForeignPageError:         r"a session counts only for requests of this server's own pages; send a token instead",
-    errors.IssuerUnavailableError:   r"the keys of the token issuer cannot be had now; try again",
+    errors.ForeignPageError:         r"sessions are accepted only from this server's own pages; send a token instead",
+    errors.IssuerUnavailableError:   r"the keys of the token issuer cannot be fetched now; try again",
 }
 # fmt: on
 
@@ -96,6 +97,7 @@ def _on_the_wire(error: type) -> list[type]:
     return [found for each in below for found in (each, *_on_the_wire(each))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [*_on_the_wire(RequestError), *_on_the_wire(UnavailableError)], ids=lambda e: e.__name__
 )

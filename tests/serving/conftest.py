@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,6 +29,8 @@ INGEST = "/api/ext/v1/activities?source=mdca"
 LIST = "/api/v1/activities/"
 _ESTABLISHED, _CONNECTED = "01", "03"
 
+Item = TypeVar("Item")
+
 
 def until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
     """Wait until the condition is true."""
@@ -36,6 +38,18 @@ def until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.005)
+
+
+def only(found: Callable[[], Collection[Item]]) -> Item:
+    """The one item that there is, as soon as there is one.
+
+    While other sockets open and close, the kernel's tables may show one twice, or leave it out.
+    """
+    end = time.monotonic() + SECONDS
+    while len(items := found()) != 1:
+        assert time.monotonic() < end, f"there is not one, but {items}"
+        time.sleep(0.005)
+    return next(iter(items))
 
 
 @dataclass
@@ -61,8 +75,7 @@ class Running:
 
     @property
     def writer(self) -> int:
-        (pid,) = [pid for pid in self.children if sockets_of(pid) & set(self._unix(listening=True))]
-        return pid
+        return only(lambda: [pid for pid in self.children if sockets_of(pid) & set(self._unix(listening=True))])
 
     @property
     def workers(self) -> list[int]:
@@ -71,7 +84,7 @@ class Running:
     @property
     def connections(self) -> dict[int, int]:
         """Clients' connections, by process."""
-        accepted = set(tcp_sockets(self.port))
+        accepted = tcp_sockets(self.port)
         return {pid: len(sockets_of(pid) & accepted) for pid in self.children}
 
     @property
@@ -82,8 +95,7 @@ class Running:
     @property
     def socket(self) -> Path:
         """The path of the Unix socket."""
-        (path,) = [Path(path) for path in self._unix(listening=True).values()]
-        return path
+        return Path(only(lambda: set(self._unix(listening=True).values())))
 
     def client(self, key: str | None = None, **headers: str) -> httpx.Client:
         """One connection, kept."""
@@ -113,9 +125,7 @@ class Running:
         with client.stream("GET", "/livez") as response:
             local = response.extensions["network_stream"].get_extra_info("socket").getsockname()[1]
             response.read()
-        (inode,) = tcp_sockets(self.port, peer=local)
-        (pid,) = [pid for pid in self.children if inode in sockets_of(pid)]
-        return pid
+        return only(lambda: [pid for pid in self.children if sockets_of(pid) & tcp_sockets(self.port, peer=local)])
 
     def tenant(self, name: str, *, count: int = 0, **more: Any) -> str:
         """The key of a new tenant that has so many activities."""
@@ -133,9 +143,13 @@ class Running:
 
     @cached_property
     def _socket_path(self) -> str:
-        paths = {path for inode, _, path in _unix_sockets() if any(inode in sockets_of(pid) for pid in self.children)}
-        (path,) = [path for path in paths if path.endswith("/writer.sock")]
-        return path
+        return only(
+            lambda: {
+                path
+                for inode, _, path in _unix_sockets()
+                if path.endswith("/writer.sock") and any(inode in sockets_of(pid) for pid in self.children)
+            }
+        )
 
     def _unix(self, *, listening: bool) -> dict[int, str]:
         """The Unix sockets of the path, by inode: the one that listens, or those that it has accepted."""
@@ -180,14 +194,14 @@ def sockets_of(pid: int) -> set[int]:
     return inodes
 
 
-def tcp_sockets(port: int, *, peer: int | None = None) -> list[int]:
+def tcp_sockets(port: int, *, peer: int | None = None) -> set[int]:
     """The inodes of the server's ends of connections to a local port, of all clients or of the one at a port."""
-    inodes = []
+    inodes = set()
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         columns = line.split()
         local, remote = (int(columns[place].partition(":")[2], 16) for place in (1, 2))
         if local == port and columns[3] == _ESTABLISHED and peer in (None, remote) and columns[9] != "0":
-            inodes.append(int(columns[9]))
+            inodes.add(int(columns[9]))
     return inodes
 
 

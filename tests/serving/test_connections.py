@@ -1,5 +1,6 @@
 """How many connections there may be, how long a head may take, and how slowly a body may come."""
 
+import asyncio
 import resource
 import socket
 import ssl
@@ -12,12 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import uvloop
 
 from casbah import compose, settings
+from casbah.base.shared import SharedNumbers
 from casbah.serving import connections as module
 from casbah.serving.connections import Connections, Limits, limits_of, raise_file_limit
 from casbah.serving.server import Acceptor, address, listening, server_of
-from casbah.shared import SharedNumbers
 
 HALF = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 WHOLE = HALF + b"\r\n"
@@ -185,6 +187,7 @@ def test_a_half_sent_head_is_answered_408_and_a_silent_connection_is_closed(tmp_
         assert answer(silent) == b""
 
 
+@pytest.mark.slow
 def test_a_slow_body_is_answered_408(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_WINDOW", 1.0)
     head = "POST /api/v1/activities/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
@@ -201,7 +204,7 @@ def test_a_slow_body_is_answered_408(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_connections_that_never_complete_their_tls_handshake_make_room(
     tmp_path: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("casbah.serving.server._MOST_HANDSHAKES", 20)
+    monkeypatch.setattr("casbah.serving.server._MAX_HANDSHAKES", 20)
     chain, key = certificate
     with serving(tmp_path, tls_certificate=str(chain), tls_key=str(key)) as (port, _), ExitStack() as stack:
         for _ in range(60):
@@ -229,3 +232,30 @@ def test_no_connection_waits_for_ever_after_an_answer(tmp_path: Path, first: byt
         assert client.recv(1_000).startswith(b"HTTP/1.1")
         client.sendall(after)
         answer(client)  # The end of the connection; without one the socket's own timeout is raised.
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    pass
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("iterations", [0, 1, 2, 3])
+def test_a_connection_accepted_just_before_the_end_does_not_delay_it(loop: Any, iterations: int) -> None:
+    server = server_of(_nothing)
+    ours, theirs = socket.socketpair()
+
+    async def scenario() -> None:
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup([])
+        server.take(ours)
+        for _ in range(iterations):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(server.shutdown([]), 10)
+        await asyncio.sleep(0)
+
+    with theirs, asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(scenario())
+        theirs.settimeout(10)
+        assert theirs.recv(1) == b""
+    assert server.connections == 0

@@ -1,22 +1,27 @@
 """What the bodies of all requests under way take in memory."""
 
 import gzip
+import io
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from casbah.base.shared import SharedNumbers
 from casbah.http.memory import MemoryBudget
-from casbah.shared import SharedNumbers
 from making import record
 from serving.conftest import INGEST, Running, until
 
 BODIES, SIZE = 8, 249_000_000
-MOST_ADDED = 200 << 20
+MAX_ADDED = 200 << 20
 
 
 def resident(running: Running) -> int:
@@ -45,7 +50,36 @@ def test_small_bodies_that_expand_enormously_take_little_memory(opened: Any) -> 
     done.set()
     watching.join()
     assert set(statuses) == {422}
-    assert peak - before < MOST_ADDED
+    assert peak - before < MAX_ADDED
+
+
+def zipped(*parts: bytes) -> bytes:
+    archive = io.BytesIO()
+    with (
+        zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made,
+        made.open("inner", "w", force_zip64=True) as member,
+    ):
+        for part in parts:
+            member.write(part)
+    return archive.getvalue()
+
+
+def memory_to_ingest(folder: Path, contents: bytes) -> int:
+    """Bytes that the command has in memory at most."""
+    (folder / "export.zip").write_bytes(contents)
+    command = [sys.executable, "-m", "casbah", "ingest", str(folder / "export.zip"), "--store", str(folder / "store")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 1, "refused"
+    return usage.ru_maxrss << 10
+
+
+def test_a_nested_archive_that_expands_enormously_takes_little_memory(tmp_path: Path) -> None:
+    letters = b"x" * (1 << 20)
+    line = zipped(zipped(zipped(b'{"value": [{"a": "', *[letters] * 500)))
+    assert len(line) < 1_000
+    assert memory_to_ingest(tmp_path, line) - memory_to_ingest(tmp_path, zipped(b"x")) < MAX_ADDED
 
 
 def test_past_the_budget_a_body_is_refused_until_another_is_done(opened: Any) -> None:

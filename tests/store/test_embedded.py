@@ -19,6 +19,7 @@ from casbah.store.embedded.render import escape
 from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.entry import Prepared
+from casbah.store.format import FORMAT
 from making import NOW, SIGNS, arrival, ids, query, record
 
 TENANT = TenantId("default")
@@ -57,7 +58,8 @@ def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
     "content, says",
     [
         pytest.param('{"format": 99, "fields": []}', "has format 99", id="a newer format"),
-        pytest.param('{"format": 4, "fields": ["gone:id"]}', "other fields", id="other fields"),
+        pytest.param('{"format": 4, "fields": []}', "casbah migrate", id="an older format"),
+        pytest.param(f'{{"format": {FORMAT}, "fields": ["gone:id"]}}', "other fields", id="other fields"),
         pytest.param("not json", "cannot be read", id="not ours"),
     ],
 )
@@ -90,8 +92,8 @@ def test_signs_mean_themselves_where_the_terms_are_too_many_to_be_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operator: str
 ) -> None:
     """Only then is a pattern handed to the engine: what a small store answers comes from its list of terms."""
-    monkeypatch.setattr(term_dictionary, "MOST_TERMS", 0)
-    monkeypatch.setattr(rewrite, "_MOST_PREFIXED", 0)
+    monkeypatch.setattr(term_dictionary, "MAX_TERMS", 0)
+    monkeypatch.setattr(rewrite, "_MAX_PREFIXED", 0)
     others = ["axb", "aab", "ab", "a", "b", "a5b"]
     agents = [*others, *(f"a{sign}b" for sign in SIGNS)]
     store = opened(tmp_path)
@@ -150,7 +152,7 @@ def test_more_than_a_sort_key_can_tell_apart_is_refused_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = opened(tmp_path)
-    monkeypatch.setattr(sequence, "MOST_TIES", 3)
+    monkeypatch.setattr(sequence, "MAX_TIES", 3)
     done = store.tenant(TENANT).insert([arrival(record(n, created=NOW)) for n in range(5)])
     assert (done.stored, done.duplicates, [position for position, _ in done.refused]) == (3, 0, [3, 4])
     assert store.tenant(TENANT).find(query()).total == 3

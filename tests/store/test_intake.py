@@ -11,11 +11,11 @@ from casbah.activity.tenant import TenantId
 from casbah.errors import StoreClosedError
 from casbah.store import group_commit
 from casbah.store.contract import Inserted
-from casbah.store.embedded import sequence
+from casbah.store.embedded import deduplication, sequence
 from casbah.store.embedded import write_queue as intake_module
+from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.store import EmbeddedStore
-from casbah.store.embedded.writer import Writers
 from making import NOW, arrival, from_source, ids, query, record
 
 TENANT = TenantId("default")
@@ -32,7 +32,7 @@ def store(tmp_path):
 def held(monkeypatch):
     """Lets one commit begin and not end until `release`, so that others must wait together; counts the commits."""
     begun, release, sizes = threading.Event(), threading.Event(), []
-    whole = Writers.write
+    whole = IndexWriters.write
 
     def write(self, partition, documents, limits, **more):
         listed = list(documents)
@@ -42,7 +42,7 @@ def held(monkeypatch):
             assert release.wait(30)
         whole(self, partition, listed, limits, **more)
 
-    monkeypatch.setattr(Writers, "write", write)
+    monkeypatch.setattr(IndexWriters, "write", write)
     return begun, release, sizes
 
 
@@ -107,7 +107,7 @@ def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch)
 
 
 def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypatch):
-    slow = Writers.write
+    slow = IndexWriters.write
     calls = []
 
     def fails(self, partition, documents, limits, **more):
@@ -116,7 +116,7 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
             raise OSError(28, "No space left on device")
         slow(self, partition, documents, limits, **more)
 
-    monkeypatch.setattr(Writers, "write", fails)
+    monkeypatch.setattr(IndexWriters, "write", fails)
     first, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 6)])
     assert first == Inserted(1, 0)
     assert [type(each) for each in rest] == [OSError] * 5
@@ -125,8 +125,8 @@ def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypat
 
 
 def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeypatch):
-    monkeypatch.setattr(group_commit, "MOST_TOGETHER", 3)
-    slow = Writers.write
+    monkeypatch.setattr(group_commit, "MAX_TOGETHER", 3)
+    slow = IndexWriters.write
     calls = []
 
     def fails(self, partition, documents, limits, **more):
@@ -135,7 +135,7 @@ def test_a_commit_that_fails_is_not_told_to_those_behind_it(store, held, monkeyp
             raise OSError(28, "No space left on device")
         slow(self, partition, documents, limits, **more)
 
-    monkeypatch.setattr(Writers, "write", fails)
+    monkeypatch.setattr(IndexWriters, "write", fails)
     _, rest = together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in range(1, 10)])
     assert sorted(type(each).__name__ for each in rest) == ["Inserted"] * 6 + ["OSError"] * 3
     assert store.tenant(TENANT).find(query()).total == 7
@@ -158,7 +158,7 @@ def test_a_batch_that_waited_until_the_store_was_closed_is_not_written(tmp_path)
 
 
 def test_large_batches_do_not_share(store, held, monkeypatch):
-    monkeypatch.setattr(group_commit, "MOST_TOGETHER", 10)
+    monkeypatch.setattr(group_commit, "MAX_TOGETHER", 10)
     batches = [[arrival(record(10 * n + m)) for m in range(6)] for n in range(1, 4)]
     _, rest = together(store, held, [arrival(record(0))], batches)
     assert rest == [Inserted(6, 0)] * 3
@@ -181,14 +181,14 @@ class Panic(BaseException):
 
 
 def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
-    add = intake_module._KnownKeys.add
+    add = deduplication.TakenTerms.add
 
-    def panics(self, column, term):
+    def panics(self, column, term, *, near):
         if term == record(3)["_id"]:
             raise Panic
-        return add(self, column, term)
+        return add(self, column, term, near=near)
 
-    monkeypatch.setattr(intake_module._KnownKeys, "add", panics)
+    monkeypatch.setattr(deduplication.TakenTerms, "add", panics)
     with pytest.raises(Panic):
         together(store, held, [arrival(record(0))], [[arrival(record(n))] for n in (1, 2, 3)])
     assert store.tenant(TENANT)._write_queue._groups.waiting == deque()
@@ -197,7 +197,7 @@ def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
 
 
 def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypatch):
-    monkeypatch.setattr(sequence, "MOST_TIES", 1)
+    monkeypatch.setattr(sequence, "MAX_TIES", 1)
     full = record(0)
     same = {**record(1), "created": full["created"]}
     later = {**record(1), "created": full["created"] + 1}
@@ -208,14 +208,14 @@ def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypat
 
 
 def test_commits_that_fail_use_up_no_place_in_a_moment(store, monkeypatch):
-    monkeypatch.setattr(sequence, "MOST_TIES", 4)
+    monkeypatch.setattr(sequence, "MAX_TIES", 4)
     batch = [arrival({**record(n), "created": NOW}) for n in range(3)]
 
     def fails(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Writers, "write", fails)
+        broken.setattr(IndexWriters, "write", fails)
         for _ in range(3):
             with pytest.raises(OSError, match="No space"):
                 store.tenant(TENANT).insert(batch)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from tools.bench import kill
 
 
+@pytest.mark.slow
 def test_no_acknowledged_batch_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     assert kill.run(times=2, seed=7, store=tmp_path) == []

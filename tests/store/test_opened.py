@@ -1,6 +1,7 @@
 """Tenants are opened once, off the event loop, and none waits for the opening of another."""
 
 import asyncio
+import gc
 import json
 import threading
 import time
@@ -104,8 +105,10 @@ ASKED = [
 
 
 @pytest.mark.parametrize("method, path, body", ASKED)
-def test_no_tenant_is_opened_on_the_event_loop(folder, monkeypatch, method: str, path: bytes, body: bytes) -> None:
-    """Not even one that could not be opened before, and is tried again."""
+def test_no_tenant_is_opened_on_the_event_loop(
+    folder, monkeypatch, caplog, method: str, path: bytes, body: bytes
+) -> None:
+    """Not even one that could not be opened before, and is tried again. No error is left to the garbage collector."""
     threads = []
 
     def opening(*_):
@@ -120,6 +123,8 @@ def test_no_tenant_is_opened_on_the_event_loop(folder, monkeypatch, method: str,
         asyncio.run(send(house.app, method, path, [(b"authorization", f"Token {key}".encode())], (body,)))
     assert threads
     assert threading.main_thread() not in threads
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 def test_an_error_of_opening_goes_to_all_who_wait_and_is_not_kept() -> None:

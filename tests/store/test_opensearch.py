@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from casbah import settings
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
+from casbah.activity.record import MAX_INT, MIN_INT
 from casbah.activity.tenant import TenantId
 from casbah.activity.text import words
 from casbah.errors import BadSettingError, ClusterUnreachableError
+from casbah.setting_parsers import ClusterAddress
 from casbah.store.opensearch import bulk
 from casbah.store.opensearch.cluster import Cluster, ClusterRefusedError, Names
 from casbah.store.opensearch.document import key
@@ -62,6 +64,27 @@ def test_no_part_of_a_long_word_is_found_by_a_query_for_a_short_one() -> None:
     assert pieces("a" * 256)[0] != "a" * CHUNK
 
 
+@pytest.mark.parametrize("sign", ["*", "?", "\\"])
+def test_what_means_something_in_a_pattern_is_escaped(sign: str) -> None:
+    assert escape(f"a{sign}b") == f"a\\{sign}b"
+
+
+@pytest.mark.parametrize(
+    "bounds, sent",
+    [
+        pytest.param({"low": 5, "high": 9}, {"gte": 5, "lte": 9}, id="included"),
+        pytest.param({"low": 5, "high": 9, "with_low": False, "with_high": False}, {"gte": 6, "lte": 8}, id="excluded"),
+        pytest.param({"low": -(2**70)}, {"gte": MIN_INT, "lte": MAX_INT}, id="open, beyond 64 bits"),
+        pytest.param({"high": 2**70}, {"gte": MIN_INT, "lte": MAX_INT}, id="beyond 64 bits"),
+        pytest.param({"low": 2**70}, None, id="nothing a column can hold"),
+        pytest.param({"low": 5, "high": 6, "with_low": False, "with_high": False}, None, id="between two numbers"),
+    ],
+)
+def test_a_range_is_sent_within_what_a_column_holds(bounds: dict[str, Any], sent: dict[str, int] | None) -> None:
+    query = render(p.Range(FIELDS["date"], **bounds), lambda *_: ())
+    assert query == ({"match_none": {}} if sent is None else {"range": {"date": sent}})
+
+
 @pytest.mark.parametrize("text", ["*", "?", "\\", "a*b"])
 def test_values_travel_as_values(text: str) -> None:
     query = render(p.Infix(FIELDS["user_agent"], text), lambda *_: ())
@@ -100,10 +123,10 @@ def test_no_name_of_one_tenant_is_another_ones(one: str, other: str, first: int,
 )
 def test_addresses(text: str, hosts: tuple[str, ...], user: str, prefix: str, tmp_path) -> None:
     for chosen in (settings.read({"CASBAH_STORE": text}), settings.read({}, store=text)):
-        assert chosen.cluster == settings.Cluster(hosts, user, prefix)
+        assert chosen.cluster == ClusterAddress(hosts, user, prefix)
         assert chosen.store.name == "casbah"
-    prepare_pool = settings.read({"CASBAH_CLUSTER": text, "CASBAH_STORE": str(tmp_path)})
-    assert (prepare_pool.cluster, prepare_pool.store) == (settings.Cluster(hosts, user, prefix), tmp_path)
+    configured = settings.read({"CASBAH_CLUSTER": text, "CASBAH_STORE": str(tmp_path)})
+    assert (configured.cluster, configured.store) == (ClusterAddress(hosts, user, prefix), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from casbah.activity import matching
+from casbah.activity.deadline import Deadline
 from casbah.activity.query import Query
 from casbah.activity.record import Reading
 from casbah.activity.tenant import TenantId
+from casbah.errors import SearchTooLongError
 from casbah.store.embedded import bound_query as asked_module
-from casbah.store.embedded import search
+from casbah.store.embedded import render, search
 from casbah.store.embedded.schema import PERIOD_BITS
 from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.store import EmbeddedStore
@@ -49,6 +51,9 @@ FILTERS: Mapping[str, Mapping[str, Any]] = {
     "tags deq": {"user.tags": {"deq": ["t1"]}},
     "word": {"text": {"text": "contoso"}},
     "two words": {"text": {"text": "windows contoso"}},
+    "many endings": {"text": {"startswithsingle": "user 1"}},
+    "many endings, few of them beside": {"text": {"startswithsingle": "rv 1"}},
+    "many endings, none of them beside": {"text": {"startswithsingle": "windows 1"}},
     "one day": {"date": {"range": [{"start": NOW - 3 * DAY, "end": NOW - 2 * DAY}]}},
     "since": {"date": {"gte": NOW - 7 * DAY - 12_345}},
     "until": {"date": {"lte": NOW - 9 * DAY - 54_321}, "service": {"eq": 11161}},
@@ -70,6 +75,16 @@ class Filled:
             if matching._holds(asked.predicate, Reading(made))
         ]
         return [name for _, _, name in sorted(found, reverse=asked.descending)]
+
+    def key(self, sort: str) -> str:
+        return "timestamp" if sort == "date" else "created"
+
+    def require_count(self, sort: str, start: int, end: int, **app: Any) -> None:
+        """Of a window of time, and of one app or of all, the store counts what a plain walk does."""
+        counted = self.store.tenant(TENANT).count(query({sort: {"gte": start, "lte": end}, **app}).predicate)
+        assert counted == sum(
+            start <= each[self.key(sort)] <= end and (not app or each["appId"] == 11161) for each in self.records
+        ), (sort, start, end)
 
 
 @pytest.fixture(scope="module")
@@ -128,18 +143,57 @@ def test_pages_are_those_of_a_plain_walk(
         assert (page.total, ids(page.records)) == (len(expected), expected[skip : skip + 10]), skip
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_partitions_counted_several_at_a_time_have_the_same_total(filled: Filled, name: str, monkeypatch) -> None:
+    monkeypatch.setattr(search, "_LONG", -1)
+    filled.store._shared.cache.clear()
+    assert filled.store.tenant(TENANT).count(query(FILTERS[name]).predicate) == len(
+        filled.expected(query(FILTERS[name]))
+    )
+
+
+def test_a_deadline_ends_partitions_that_are_counted_several_at_a_time(filled: Filled, monkeypatch) -> None:
+    monkeypatch.setattr(search, "_LONG", -1)
+    deadline = Deadline.after(60)
+    matching_of = PartitionSearcher.matching
+
+    def ended(searcher: PartitionSearcher, engine_query: Any) -> int:
+        deadline.gone.set()
+        return matching_of(searcher, engine_query)
+
+    monkeypatch.setattr(PartitionSearcher, "matching", ended)
+    filled.store._shared.cache.clear()
+    with pytest.raises(SearchTooLongError):
+        filled.store.tenant(TENANT).count(query(FILTERS["two words"]).predicate, deadline=deadline)
+
+
+@pytest.mark.parametrize("free", [(), ("_SPANS", "_SPAN")], ids=["the cheaper query", "spans cost nothing"])
 @pytest.mark.parametrize("sort", ["date", "created"])
-def test_any_window_of_time_holds_what_lies_in_it(filled: Filled, sort: str) -> None:
+def test_any_window_of_time_holds_what_lies_in_it(
+    filled: Filled, sort: str, free: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cost in free:
+        monkeypatch.setattr(render, cost, 0.0)
+    filled.store._shared.cache.clear()
     chance = random.Random(5)
-    key = "timestamp" if sort == "date" else "created"
-    moments = [each[key] for each in filled.records]
+    moments = [each[filled.key(sort)] for each in filled.records]
     for _ in range(150):
         start, end = sorted(chance.choice(moments) + chance.choice((-1, 0, 1)) for _ in range(2))
         app = {} if chance.random() < 0.5 else {"service": {"eq": 11161}}
-        found = filled.store.tenant(TENANT).count(query({sort: {"gte": start, "lte": end}, **app}).predicate)
-        assert found == sum(
-            start <= each[key] <= end and (not app or each["appId"] == 11161) for each in filled.records
-        )
+        filled.require_count(sort, start, end, **app)
+
+
+@pytest.mark.parametrize("sort", ["date", "created"])
+def test_a_window_may_touch_the_first_and_the_last_activity_of_a_partition(filled: Filled, sort: str) -> None:
+    partitions = {each["timestamp"] >> PERIOD_BITS for each in filled.records}
+    assert len(partitions) > 2
+    for number in partitions:
+        held = [each[filled.key(sort)] for each in filled.records if each["timestamp"] >> PERIOD_BITS == number]
+        for edge in (min(held), max(held)):
+            for moment in (edge - 1, edge, edge + 1):
+                filled.require_count(sort, moment, moment)
+                filled.require_count(sort, 0, moment)
+                filled.require_count(sort, moment, 2 * NOW)
 
 
 def test_short_cuts_are_taken(filled: Filled, monkeypatch) -> None:

@@ -3,14 +3,18 @@
 import json
 import random
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from casbah.activity.tenant import TenantId
+from casbah.errors import DamagedRecordError
 from casbah.store.embedded import record_codec
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.store import EmbeddedStore
@@ -18,6 +22,8 @@ from casbah.store.embedded.term_dictionary import TermDictionary
 from making import NOW, arrival, ids, query, record
 
 TENANT = TenantId("default")
+SEAL = 24
+"""Bytes beside a record: layout, checksum, salt, number of added bytes."""
 
 
 def like(number: int, kind: str = "download") -> bytes:
@@ -29,24 +35,26 @@ def like(number: int, kind: str = "download") -> bytes:
 def taught(folder: Path, *, kind: str = "download") -> RecordCodec:
     made = RecordCodec(folder)
     for number in range(record_codec.SAMPLES):
-        assert made.encode(like(number, kind)) == like(number, kind), "as it is until there is a dictionary"
+        assert made.encode(like(number, kind)).endswith(like(number, kind)), "as it is until there is a dictionary"
     made.learn()
     return made
 
 
 def test_a_dictionary_makes_records_small_and_nothing_else(tmp_path):
+    before = RecordCodec(tmp_path).encode(like(1))
     codec = taught(tmp_path)
     packed = [codec.encode(like(number)) for number in range(5_000, 5_100)]
-    assert max(map(len, packed)) < len(like(5_000)) / 2
+    assert max(map(len, packed)) < len(like(5_000)) / 2 + SEAL
     assert [codec.decode(each) for each in packed] == [like(number) for number in range(5_000, 5_100)]
-    assert codec.decode(like(1)) == like(1), "what was stored before still is what it was"
+    assert codec.decode_all(packed) == [like(number) for number in range(5_000, 5_100)]
+    assert codec.decode(before) == like(1), "what was stored before still is what it was"
 
 
 def test_it_outlives_the_process(tmp_path):
     packed = taught(tmp_path).encode(like(9_999))
     again = RecordCodec(tmp_path)
     assert again.decode(packed) == like(9_999)
-    assert len(again.encode(like(9_998))) < len(like(9_998)) / 2
+    assert len(again.encode(like(9_998))) < len(like(9_998)) / 2 + SEAL
 
 
 def test_a_second_dictionary_leaves_the_first_in_use(tmp_path):
@@ -66,6 +74,75 @@ def test_nothing_to_learn_from_is_no_error(tmp_path):
         codec.encode(b"{}")
     codec.learn()
     assert codec.decode(codec.encode(b"{}")) == b"{}"
+
+
+@pytest.mark.parametrize("learned", [False, True], ids=["as it is", "compressed"])
+def test_every_changed_bit_is_noticed(tmp_path, learned):
+    codec = taught(tmp_path) if learned else RecordCodec(tmp_path)
+    stored = codec.encode(like(7), added=5)
+    for place in range(len(stored) * 8):
+        changed = bytearray(stored)
+        changed[place // 8] ^= 1 << place % 8
+        with pytest.raises(DamagedRecordError):
+            codec.decode(bytes(changed))
+        with pytest.raises(DamagedRecordError):
+            codec.decode_all([stored, bytes(changed)])
+    for length in range(len(stored)):
+        with pytest.raises(DamagedRecordError):
+            codec.decode(stored[:length])
+
+
+def test_a_seal_has_a_salt_of_its_own_and_says_how_much_was_added(tmp_path):
+    codec = RecordCodec(tmp_path)
+    stored = [codec.encode(like(1), added=0x010203) for _ in range(5_000)]
+    assert len({data[5:21] for data in stored}) == 5_000
+    assert {data[21:24] for data in stored} == {b"\x03\x02\x01"}
+    assert codec.encode(like(1))[21:24] == b"\xff\xff\xff", "not known"
+
+
+def test_a_frame_that_names_no_dictionary_is_a_damaged_record(tmp_path):
+    sealed = bytes(19) + zstandard.ZstdCompressor().compress(like(1))
+    stored = b"\x01" + zlib.crc32(sealed).to_bytes(4, "little") + sealed
+    with pytest.raises(DamagedRecordError, match="dictionary 0"):
+        RecordCodec(tmp_path).decode(stored)
+
+
+def test_a_damaged_dictionary_is_not_used(tmp_path):
+    packed = taught(tmp_path).encode(like(1))
+    plain = RecordCodec(tmp_path / "none").encode(like(2))
+    (file,) = tmp_path.glob("*.zdict")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    codec = RecordCodec(tmp_path)
+    assert codec.decode(plain) == like(2)
+    with pytest.raises(DamagedRecordError, match="is missing or damaged"):
+        codec.decode(packed)
+    assert codec.decode(codec.encode(like(3))) == like(3)
+
+
+def test_a_damaged_record_is_named_and_never_an_answer(tmp_path, monkeypatch):
+    store = EmbeddedStore(tmp_path, clock=lambda: NOW)
+    tenant = store.tenant(TENANT)
+    tenant.insert([arrival(record(1)), arrival(record(2))])
+    encode = RecordCodec.encode
+
+    def flipped(codec, text, **named):
+        data = bytearray(encode(codec, text, **named))
+        data[-3] ^= 1
+        return bytes(data)
+
+    monkeypatch.setattr(RecordCodec, "encode", flipped)
+    tenant.insert([arrival(record(3))])
+    assert len(tenant.find(query(limit=2)).records) == 2
+    for ask in (
+        lambda: tenant.find(query()),
+        lambda: tenant.fetch("activity-3"),
+        lambda: list(tenant.scan(query(isScan=True)).records),
+    ):
+        with pytest.raises(
+            DamagedRecordError, match=r"partition \d+, (sequence number 3|activity activity-3): its checksum"
+        ):
+            ask()
+    store.close()
 
 
 @given(st.binary(max_size=2_000))
@@ -102,7 +179,8 @@ def test_a_store_learns_as_it_grows(tmp_path, monkeypatch):
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
     for start in range(0, 900, 300):
         store.tenant(TENANT).insert([arrival(json.loads(like(number))) for number in range(start, start + 300)])
-    assert [each.name for each in tmp_path.glob("tenants/default/dictionaries/*")] == ["0000.zdict"]
+    (file,) = tmp_path.glob("tenants/default/dictionaries/*")
+    assert file.name == f"0000-{sha256(file.read_bytes()).hexdigest()}.zdict"
     store.close()
     store = EmbeddedStore(tmp_path, clock=lambda: NOW)
     records = store.tenant(TENANT).scan(query(isScan=True, limit=5_000)).records

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from casbah.activity.tenant import TenantId
+from casbah.base.shared import SharedCount
 from casbah.errors import StoreClosedError, UnavailableError
-from casbah.shared import SharedCount
 from casbah.store.embedded import record_codec, replica
 from casbah.store.embedded.replica import EmbeddedReplica
 from casbah.store.embedded.schema import PERIOD_BITS
@@ -28,6 +28,7 @@ def replica_of(owner):
     return closing(EmbeddedReplica(owner._folder.parent, owner.changes, owner, cache=1_000_000))
 
 
+@pytest.mark.slow
 def test_a_page_amid_commits_is_one_moment_of_the_store(owner):
     """Every activity is newer than all before it: the newest hundred end where the total says, in whatever period that is."""
     done = threading.Event()
@@ -79,7 +80,7 @@ def test_what_has_not_changed_is_not_asked_for(owner):
 
 
 def test_scans_leave_little_behind(owner, monkeypatch):
-    monkeypatch.setattr(replica, "MOST_HANDED_OUT", 100)
+    monkeypatch.setattr(replica, "MAX_HANDED_OUT", 100)
     owner.tenant(TENANT).insert([arrival(record(n)) for n in range(300)])
     with replica_of(owner) as store:
         for _ in range(3):
@@ -116,7 +117,7 @@ def test_it_reads_and_inserts_alone_and_ends(owner):
 @pytest.mark.parametrize("change", ["more", "fewer"])
 def test_after_a_scan_totals_and_pages_are_of_one_moment(owner, monkeypatch, change):
     """What the owner has committed and not yet told of may be found when files are opened anew."""
-    monkeypatch.setattr(replica, "MOST_HANDED_OUT", 100)
+    monkeypatch.setattr(replica, "MAX_HANDED_OUT", 100)
     owner.tenant(TENANT).insert([arrival(record(n)) for n in range(300)])
     with replica_of(owner) as store:
         assert store.tenant(TENANT).find(query()).total == 300

@@ -16,18 +16,19 @@ TENANT = TenantId("default")
 
 
 def walked(store: EmbeddedStore) -> list[str]:
-    asked, found = query(isScan=True), []
+    filters, found = {}, []
     while True:
+        asked = query(filters, isScan=True)
         page = store.tenant(TENANT).scan(asked)
         found += ids(page.records)
         if page.boundary is None:
             return found
-        asked = query(continuation(asked, page.boundary), isScan=True)
+        filters = continuation(filters, asked, page.boundary, now=NOW)
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(partitions, "MOST_HANDED_OUT", 600)
+    monkeypatch.setattr(partitions, "MAX_HANDED_OUT", 600)
     opened = EmbeddedStore(tmp_path, clock=lambda: NOW)
     opened.tenant(TENANT).insert([arrival(record(n, timestamp=NOW - n * 1_000)) for n in range(4_000)])
     yield opened
@@ -55,12 +56,12 @@ def test_scans_beside_storing_and_deleting_stay_right(store: EmbeddedStore):
             store.tenant(TENANT).insert([arrival(record(n, timestamp=NOW + n))])
             store.tenant(TENANT).delete(query({"activity.id": {"eq": [f"activity-{n}"]}}).predicate)
 
-    prepare_pool = threading.Thread(target=disturb)
-    prepare_pool.start()
+    disturbing = threading.Thread(target=disturb)
+    disturbing.start()
     try:
         for _ in range(3):
             found = [each for each in walked(store) if int(each.rpartition("-")[2]) < 4_000]
             assert found == [f"activity-{n}" for n in range(4_000)]
     finally:
         done.set()
-        prepare_pool.join()
+        disturbing.join()

@@ -1,4 +1,4 @@
-"""The server for the tests of clients, and each quirk of other servers: off alone, on alone, and all of them by preset."""
+"""The server for the tests of clients, and each evidence of other servers: off alone, on alone, and all of them by preset."""
 
 import time
 from pathlib import Path
@@ -106,6 +106,7 @@ class Overlapping(Following):
         return [*found, found[-1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "client, error",
     [(Following, None), (Impatient, ClientError), (Backwards, AssertionError), (Overlapping, AssertionError)],
@@ -134,7 +135,7 @@ def test_what_needs_mimic_says_so(casbah_server):
 def test_the_preset_is_what_its_rows_say():
     rows = {row.name: row for row in SETTINGS.values() if row.mdca is not None}
     assert set(rows) == {"throttle", "mimic_page_limit", "mimic_list_end", "mimic_window", "mimic_scan_total"}
-    assert all(row.quirk.startswith(("D: ", "C: ", "O: ")) for row in rows.values())
+    assert all(row.evidence.startswith(("D: ", "C: ", "O: ")) for row in rows.values())
 
 
 @pytest.mark.casbah(mimic="mdca", seed=40)
@@ -226,6 +227,7 @@ def test_totals_that_are_approximate_say_so(casbah_server):
     assert (len(last.json()["data"]), last.json()["hasNext"]) == (23, False), "the page is exact whatever the total"
 
 
+@pytest.mark.slow
 @pytest.mark.casbah(mimic_late="5s")
 def test_activities_that_are_seen_late(casbah_server):
     casbah_server.add([{"_id": "a", "timestamp": 1_000, "appId": 1}])
@@ -246,6 +248,7 @@ def test_slow_answers(casbah_server):
     assert time.monotonic() - begun >= 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.casbah(mimic_fail="429:0.2,502:0.2,504:0.2")
 def test_answers_that_fail_by_chance(casbah_server):
     answers = [ask(casbah_server) for _ in range(100)]

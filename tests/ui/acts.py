@@ -11,7 +11,7 @@ from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from making import record
 
-_MOST_TABS = 150
+_MAX_TABS = 150
 
 
 def activity(name: str, **keys: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def tab_to(page: Any, selector: str) -> None:
     """Go with the Tab key alone until what is meant has the focus."""
     target = page.locator(selector).first
     target.wait_for()
-    for _ in range(_MOST_TABS):
+    for _ in range(_MAX_TABS):
         if target.evaluate("element => element === document.activeElement"):
             return
         page.keyboard.press("Tab")

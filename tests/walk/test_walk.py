@@ -97,6 +97,6 @@ def _names(node: ast.AST) -> list[str]:
 @pytest.mark.parametrize("count", [10, 4_000, 50_000])
 def test_the_activities_are_as_many_as_asked_and_share_moments(count):
     found = timestamps(count)
-    most = max(found.count(NOW + 7 * place) for place in range(len(TIES)))
+    maximum = max(found.count(NOW + 7 * place) for place in range(len(TIES)))
     assert len(found) == count
-    assert most >= max((size for place, size in enumerate(TIES) if sum(TIES[: place + 1]) <= count / 2), default=0)
+    assert maximum >= max((size for place, size in enumerate(TIES) if sum(TIES[: place + 1]) <= count / 2), default=0)

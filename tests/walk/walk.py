@@ -1,4 +1,4 @@
-"""Walks every activity of a server in each way that real clients do, and checks that each came exactly once (`wire.md`, 4, 5).
+"""Walks every activity of a server in each way that real clients do, and checks that each came exactly once (docs/compatibility.md, 4, 5).
 
     python walk.py --url http://127.0.0.1:8765 --token KEY [--limit 5000] [--expect 50000] [--json]
 
@@ -18,7 +18,7 @@ import requests
 PATH = "/api/v1/activities/"
 LIST_LIMIT = 100
 SECONDS = 120
-MOST_WAITS = 100
+MAX_WAITS = 100
 COLUMNS = ("way", "requests", "records", "distinct", "seconds")
 
 Page = dict
@@ -95,7 +95,7 @@ class Server:
         self.session.headers["Authorization"] = f"Token {token}"
 
     def page(self, asked: Body, walked: Walked) -> Page:
-        for _ in range(MOST_WAITS):
+        for _ in range(MAX_WAITS):
             walked.requests += 1
             answer = self.session.post(self.url, json=asked, timeout=SECONDS)
             if answer.status_code == requests.codes.ok:
@@ -104,7 +104,7 @@ class Server:
                 raise WrongAnswerError(f"{answer.status_code} {answer.text[:300]}")
             walked.waits += 1
             time.sleep(int(answer.headers["Retry-After"]))
-        raise WrongAnswerError(f"429, {MOST_WAITS} times in a row")
+        raise WrongAnswerError(f"429, {MAX_WAITS} times in a row")
 
 
 def pages(server: Server, way: Way, walked: Walked, limit: int | None) -> Iterator[Page]:

@@ -11,7 +11,7 @@ import orjson
 from tools.bench.wire import Connection
 
 LIST = "/api/v1/activities/"
-_MOST_SECONDS = 60
+_MAX_SECONDS = 60
 """Who has taken so long for one shape is not asked again: the figures are those of the rounds until then."""
 
 Ask = Callable[[dict[str, Any]], "Answer"]
@@ -101,8 +101,8 @@ def quartiles(times: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _span(totals: Sequence[int]) -> str:
-    least, most = min(totals, default=0), max(totals, default=0)
-    return f"{least:,}" if least == most else f"{least:,}..{most:,}"
+    minimum, maximum = min(totals, default=0), max(totals, default=0)
+    return f"{minimum:,}" if minimum == maximum else f"{minimum:,}..{maximum:,}"
 
 
 def _asked(way: Way, body: dict[str, Any], figures: Figures) -> Answer | None:
@@ -125,7 +125,7 @@ def _timed(way: Way, body: dict[str, Any], figures: Figures, *, keep: bool) -> A
 
 
 def _done(figures: Figures) -> bool:
-    return bool(figures.error) or figures.spent > _MOST_SECONDS
+    return bool(figures.error) or figures.spent > _MAX_SECONDS
 
 
 def _of_json(raw: bytes) -> Answer:

@@ -67,9 +67,9 @@ class Bare:
 
     def _range(self, node: p.Range) -> Engine:
         address = node.field.kind is Kind.ADDRESS
-        least, most = _ADDRESSES if address else _INTS
-        low = least if node.low is None else node.low + (not node.with_low)
-        high = most if node.high is None else node.high - (not node.with_high)
+        minimum, maximum = _ADDRESSES if address else _INTS
+        low = minimum if node.low is None else node.low + (not node.with_low)
+        high = maximum if node.high is None else node.high - (not node.with_high)
         kind = FieldType.IpAddr if address else FieldType.Integer
         ends = (from_key(low), from_key(high)) if address else (low, high)
         return Engine.range_query(self._schema, node.field.name, kind, *ends)

@@ -29,7 +29,18 @@ class Column(Enum):
     WORDS = "words"
 
 
-_ONE_TEXT = ("org_unit", "id", "device_type", "user_agent", "country", "organization", "user_name", "user_domain")
+_ONE_TEXT = (
+    "org_unit",
+    "id",
+    "device_type",
+    "user_agent",
+    "country",
+    "organization",
+    "user_name",
+    "user_domain",
+    "verb",
+    "session",
+)
 _OF_KIND = {
     Kind.INT: Column.NUMBER,
     Kind.MS: Column.NUMBER,

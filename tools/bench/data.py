@@ -33,7 +33,7 @@ _WEEKS = 52
 _WEEK = 7 * 86_400_000
 FROM = UNTIL - _WEEKS * _WEEK
 
-_PER_CELL, _MOST_CELLS = 40_000, 256
+_PER_CELL, _MAX_CELLS = 40_000, 256
 _ACCOUNT = re.compile(
     rb"\b(analyst|engineer|sales|finance|hr|legal|support|marketing|director|designer|operator|consultant|admin)-(\d{2,3})"
 )
@@ -41,7 +41,7 @@ _NET_4 = re.compile(rb"\b(192\.0\.2|203\.0\.113)\.")
 _NET_6 = re.compile(rb"\b2001:db8:([0-9a-f]{1,2}):")
 _BENCHMARK_NET = {b"192.0.2": b"198.18", b"203.0.113": b"198.19"}  # RFC 2544 keeps 198.18.0.0/15 for this.
 
-_MOST_OBJECTS = 4
+_MAX_OBJECTS = 4
 _FILE = 3
 _REPEATED = ("aadTenantId", "entityData", "instanceName", "description_id", "genericEventType", "timestampRaw")
 _RAW = (
@@ -132,7 +132,7 @@ def week_of(week: int, *, size: int, seed: int, cells: int = 1) -> Iterator[byte
 
 def _make(folder: Path, week: int, size: int, count: int, seed: int) -> int:
     """Write one week's file, unless it was written when the rest was not; the bytes of its records."""
-    cells = max(1, min(_MOST_CELLS, count // _PER_CELL))
+    cells = max(1, min(_MAX_CELLS, count // _PER_CELL))
     written = 0
     part = folder / _name(week)
     if part.exists():
@@ -150,8 +150,8 @@ def _trimmed(activity: Mapping[str, Any]) -> dict[str, Any]:
     """The activity with fewer event objects (its actors stand last), and of the raw event what filters read, and a little."""
     main, raw = activity["mainInfo"], activity["rawDataJson"]
     objects = list(map(_labelled, main.get("eventObjects", [])))
-    if len(objects) > _MOST_OBJECTS:
-        objects = [*objects[: _MOST_OBJECTS - 2], *objects[-2:]]
+    if len(objects) > _MAX_OBJECTS:
+        objects = [*objects[: _MAX_OBJECTS - 2], *objects[-2:]]
     kept = {key: value for key, value in activity.items() if key not in _REPEATED}
     return {
         **kept,

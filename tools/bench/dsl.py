@@ -51,7 +51,7 @@ def render(predicate: Predicate) -> Query:  # noqa: C901, PLR0911, PLR0912  one 
 
 
 _NONE: Query = {"match_none": {}}
-_MOST_EXPANSIONS = 1_000_000
+_MAX_EXPANSIONS = 1_000_000
 
 
 def _typed(name: str, values: tuple[Any, ...]) -> list[Any]:
@@ -76,5 +76,5 @@ def _escaped(text: str) -> str:
 
 def _phrase(text: str, *, open_ended: bool) -> Query:
     if open_ended:
-        return {"match_phrase_prefix": {"word": {"query": text, "max_expansions": _MOST_EXPANSIONS}}}
+        return {"match_phrase_prefix": {"word": {"query": text, "max_expansions": _MAX_EXPANSIONS}}}
     return {"match_phrase": {"word": {"query": text}}}

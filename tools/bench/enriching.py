@@ -99,7 +99,7 @@ def _networks(addresses: set[str], dice: random.Random) -> Iterator[tuple[str, d
 
 def _writer() -> Any:
     """What writes small files in MaxMind's format, which is the tests'."""
-    tests = str(Path(__file__).parents[1] / "tests")
+    tests = str(Path(__file__).parents[2] / "tests")
     if tests not in sys.path:
         sys.path.append(tests)
     from ingest.enrich import mmdb  # noqa: PLC0415

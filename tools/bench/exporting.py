@@ -36,7 +36,7 @@ def exported(casbah: Casbah, form: str) -> dict[str, Any]:
     for _ in range(3):
         connection.ask(LIST, {"filters": {}, "limit": 100})
     time.sleep(1)
-    before, most = _memory(casbah), 0
+    before, maximum = _memory(casbah), 0
     name, _, packed = form.partition("+")
     began = time.monotonic()
     asked = {"format": name, **({"compress": packed} if packed else {})}
@@ -44,22 +44,22 @@ def exported(casbah: Casbah, form: str) -> dict[str, Any]:
     place = f"{EXPORTS}/{export['id']}"
     while export["state"] in ("waiting", "running"):
         time.sleep(_LOOK_SECONDS)
-        most = max(most, _memory(casbah))
+        maximum = max(maximum, _memory(casbah))
         export = json.loads(connection.send("GET", place))
-        print(f"\r{form}: {export['rows']:,} rows, grown by {(most - before) >> 20:,} MiB ", end="", file=sys.stderr)
+        print(f"\r{form}: {export['rows']:,} rows, grown by {(maximum - before) >> 20:,} MiB ", end="", file=sys.stderr)
     print(file=sys.stderr)
     if export["state"] != "ready":
         raise RuntimeError(f"the export is {export['state']}: {export['error']}")
     seconds = time.monotonic() - began
     same = _digest(casbah, f"{place}/file") == export["sha256"]
-    most = max(most, _memory(casbah))
+    maximum = max(maximum, _memory(casbah))
     connection.send("DELETE", place)
     return {
         "format": form,
         "rows": export["rows"],
         "bytes": export["bytes"],
         "seconds": round(seconds, 1),
-        "grown_mib": (most - before) >> 20,
+        "grown_mib": (maximum - before) >> 20,
         "digest": same,
     }
 

@@ -34,7 +34,7 @@ class Floor:
     def __init__(self, store: Path) -> None:
         periods = store / _TENANT / "periods"
         folders = sorted((each for each in periods.iterdir() if each.name.isdigit()), reverse=True)
-        self._unpack = RecordCodec(store / _TENANT / "dictionaries").unpack
+        self._decode = RecordCodec(store / _TENANT / "dictionaries").decode
         self._schema = s.build()
         self._searchers = [_opened(folder, self._schema).searcher() for folder in folders]
 
@@ -53,7 +53,7 @@ class Floor:
                     yield self._record(searcher, address)
 
     def _record(self, searcher: Any, address: Any) -> bytes:
-        return self._unpack(searcher.doc(address)["record"][0])
+        return self._decode(searcher.doc(address)["record"][0])
 
     def _by_date(self, query: Query) -> tuple[list[bytes], int]:
         records: list[bytes] = []
@@ -98,8 +98,8 @@ def _document(record: bytes, seq: int, codec: RecordCodec) -> str:
 
 def ingest(made: Sequence[str], *, batch: int, folder: Path) -> float:
     """Index ready documents in one index, a commit a batch; the seconds that it took."""
-    with tempfile.TemporaryDirectory(dir=folder) as prepare_pool:
-        index = _opened(Path(prepare_pool), s.build())
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        index = _opened(Path(scratch), s.build())
         writer = index.writer(_MEMORY, num_threads=1)
         started = time.perf_counter()
         for start in range(0, len(made), batch):

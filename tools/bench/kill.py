@@ -25,7 +25,7 @@ from pathlib import Path
 import httpx
 
 BATCH = 400
-_MOST_WAIT = 60
+_MAX_WAIT = 60
 _DAY = 86_400_000
 _NOW = 1_760_000_000_000
 
@@ -47,7 +47,7 @@ def serving(store: Path) -> Iterator[Server]:
     try:
         told = _told(store / "server.json", process)
         headers = {"Authorization": f"Token {told['key']}"}
-        with httpx.Client(base_url=told["url"], headers=headers, timeout=_MOST_WAIT, trust_env=False) as http:
+        with httpx.Client(base_url=told["url"], headers=headers, timeout=_MAX_WAIT, trust_env=False) as http:
             yield Server(process, http)
     finally:
         process.kill()
@@ -109,7 +109,7 @@ def _held(http: httpx.Client, number: int) -> int:
 
 
 def _told(file: Path, process: subprocess.Popen[bytes]) -> dict[str, str]:
-    patience = time.monotonic() + _MOST_WAIT
+    patience = time.monotonic() + _MAX_WAIT
     while time.monotonic() < patience and process.poll() is None:
         if file.exists():
             found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ _CLIENTS = 8
 _SECONDS, _WARM_SECONDS = 6, 2
 _POSTERS = 64
 _SCAN_LIMIT = 5_000
-_MOST_SCANNED = 300_000
+_MAX_SCANNED = 300_000
 _BATCH = 5_000
 _STORED = 30_000
 
@@ -111,10 +111,10 @@ def posts(casbah: Casbah, records: Sequence[bytes]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with casbah.fresh() as store:
         connection, pid = connect(store), pid_of(store)
-        for count, most in ((1, 500), (_POSTERS, 20_000)):
+        for count, maximum in ((1, 500), (_POSTERS, 20_000)):
             requests = [
                 connection.request("POST", INGEST, record, "application/x-ndjson")
-                for record in itertools.islice(queue, most)
+                for record in itertools.islice(queue, maximum)
             ]
             before = processor(pid)
             ran = swarm(connection.url, requests, connections=count, seconds=_SECONDS, endless=False)
@@ -147,7 +147,7 @@ def _speed(found: Iterable[tuple[int, int]]) -> dict[str, Any]:
     for records, length in found:
         count += records
         size += length
-        if count >= _MOST_SCANNED:
+        if count >= _MAX_SCANNED:
             break
     seconds = time.perf_counter() - started
     return {

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tools.bench.wire import Connection
 
 _VIEWS = 7
-_MOST_FILTERS = 60
+_MAX_FILTERS = 60
 _TIMEOUT_MS = 60_000
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
@@ -90,4 +90,4 @@ def _filtered(page: Any, filters: dict[str, Any]) -> float:
 def _chosen(bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     # No two alike and none empty: the page asks nothing anew where its filters stay as they are.
     distinct = sorted({json.dumps(body["filters"], sort_keys=True) for body in bodies if body.get("filters")})
-    return [json.loads(filters) for filters in distinct[:: max(1, len(distinct) // _MOST_FILTERS)]]
+    return [json.loads(filters) for filters in distinct[:: max(1, len(distinct) // _MAX_FILTERS)]]

@@ -20,16 +20,16 @@ _TOGETHER = 2
 def prepared(data: Data, form: Form, *, folder: Path) -> Iterator[Path]:
     """A file a week, which is removed once the next one is asked for. Nothing is made while the caller works."""
     with (
-        tempfile.TemporaryDirectory(dir=folder) as prepare_pool,
+        tempfile.TemporaryDirectory(dir=folder) as scratch,
         ProcessPoolExecutor(_TOGETHER, mp_context=get_context("spawn")) as pool,
     ):
-        Path(prepare_pool).chmod(0o755)
+        Path(scratch).chmod(0o755)
         first = 0
         weeks = list(zip(data.parts, data.sizes, strict=True))
         for start in track(range(0, len(weeks), _TOGETHER), "loading", console=Console(stderr=True)):
             jobs = []
             for part, count in weeks[start : start + _TOGETHER]:
-                jobs.append(pool.submit(_write, form, part, first, Path(prepare_pool) / part.stem))
+                jobs.append(pool.submit(_write, form, part, first, Path(scratch) / part.stem))
                 first += count
             for file in [job.result() for job in jobs]:
                 yield file

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PATIENCE = 120
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ Grid = tuple[str, Sequence[str], list[Sequence[str]]]
 """A table: its title, the names of its columns, its rows."""
 
 FLOOR, OURS = "floor", "casbah"
-_MOST_MORE, _MORE_MS = 1.25, 2.0
+_MAX_MORE, _MORE_MS = 1.25, 2.0
 _WIDE = 160
 _WORKED = ("server's processor ms", "client's")
 
@@ -171,7 +171,7 @@ def _words(report: Report) -> Iterator[str]:
 
 def _too_dear(ms: Mapping[str, Any]) -> bool:
     ours, bare = (ms.get(name, {}).get("median") for name in (OURS, FLOOR))
-    return bool(ours and bare) and ours > max(bare * _MOST_MORE, bare + _MORE_MS)
+    return bool(ours and bare) and ours > max(bare * _MAX_MORE, bare + _MORE_MS)
 
 
 def _cell(summary: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ class Run:
         }
         if not only:
             mixed = [body for bodies in asked.values() for body in bodies[:_PER_SHAPE]]
-            found |= self._prepare_pool(mixed, connections, ways, bare)
+            found |= self._other_reads(mixed, connections, ways, bare)
             if ingest:
                 found |= self._writing()
         told = {"disagreements": self._disagreements, "failed": self._failed, "left_out": self._left_out}
@@ -106,7 +106,7 @@ class Run:
         self._look()
         return {"totals": totals, "ms": {name: each.summary() for name, each in figures.items()}}
 
-    def _prepare_pool(
+    def _other_reads(
         self,
         bodies: Sequence[dict[str, Any]],
         connections: dict[str, Connection],
@@ -149,10 +149,10 @@ class Run:
     def _look(self) -> None:
         """Remember the most memory that a peer was seen to use."""
         for name, peer in self._peers.items():
-            most = self._memory.setdefault(name, {"held": 0, "seen": 0})
+            maximum = self._memory.setdefault(name, {"held": 0, "seen": 0})
             now = [process.memory() for process in peer.processes()]
-            for kind in most:
-                most[kind] = max(most[kind], sum(each[kind] for each in now))
+            for kind in maximum:
+                maximum[kind] = max(maximum[kind], sum(each[kind] for each in now))
 
     def _facts(self) -> dict[str, Any]:
         return {

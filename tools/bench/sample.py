@@ -81,9 +81,9 @@ class Sample:
         long = [phrase for phrase in phrases(reading) if len(phrase) >= length]
         return list(long[n % len(long)][:length])
 
-    def _between(self, n: int, least: float, most: float) -> str:
+    def _between(self, n: int, minimum: float, maximum: float) -> str:
         size = len(self._readings)
-        found = sorted(word for word, count in self._counts.items() if least * size < count < most * size)
+        found = sorted(word for word, count in self._counts.items() if minimum * size < count < maximum * size)
         return found[(n * 7) % len(found)]
 
     @cached_property

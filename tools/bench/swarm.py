@@ -40,8 +40,8 @@ class _Asking:
 
 def swarm(url: str, requests: Sequence[bytes], *, connections: int, seconds: float, endless: bool) -> Ran:
     """Send requests for some seconds over some connections; over again from the first if `endless`, else until they end."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as prepare_pool:
-        return prepare_pool.submit(_drive, url, requests, connections, seconds, endless).result()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_drive, url, requests, connections, seconds, endless).result()
 
 
 def _drive(url: str, requests: Sequence[bytes], connections: int, seconds: float, endless: bool) -> Ran:

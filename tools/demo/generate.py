@@ -20,8 +20,8 @@ from tools.demo.people import Person, Seat
 from tools.demo.policy import with_policies
 
 _BURSTS_BEGIN_AT = 500
-_MOST_IN_A_BURST = 400
-_MOST_BURSTS = 12
+_MAX_IN_A_BURST = 400
+_MAX_BURSTS = 12
 _IN_BURSTS = 25
 
 
@@ -69,8 +69,8 @@ def _bursts(count: int) -> list[tuple[Burst, int]]:
     """A few bursts with at most about one in twenty-five events; none for a small count."""
     if count < _BURSTS_BEGIN_AT:
         return []
-    number = min(_MOST_BURSTS, max(2, count // 2_000))
-    size = min(_MOST_IN_A_BURST, count // _IN_BURSTS // number)
+    number = min(_MAX_BURSTS, max(2, count // 2_000))
+    size = min(_MAX_IN_A_BURST, count // _IN_BURSTS // number)
     return [(BURSTS[n % len(BURSTS)], size) for n in range(number)]
 
 

@@ -15,7 +15,7 @@ _MAPPED_FIRST, _MAPPED_LAST = 0xFFFF_0000_0000, 0xFFFF_FFFF_FFFF
 def canonical(text: str) -> str | None:
     """The canonical spelling of an address; port and brackets are stripped. None if it is not valid.
 
-    `::ffff:1.2.3.4` is `1.2.3.4` (`filters.md`); a zone such as `%eth0` is local to a host and dropped.
+    `::ffff:1.2.3.4` is `1.2.3.4`; a zone such as `%eth0` is local to a host and dropped.
     """
     address = _address(text)
     return None if address is None else str(address)

@@ -1,8 +1,8 @@
 """One row per indexed field: its kind, and how its values are read out of a record.
 
 A field holds normalised copies (lower-cased text, canonical addresses, lists), made once when a record is stored, so that
-queries compare plainly; the record itself keeps the source's spelling. `filters.md`'s table says where each value is in a record;
-rows are in its order, with the helpers of a filter right after it.
+queries compare plainly; the record itself keeps the source's spelling. Rows are in the order of the filters in `language`, with the helpers of a filter
+right after it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ Value = str | int
 
 
 class Kind(Enum):
-    """What a field's values are, hence which operators apply to it (`wire.md`, 6)."""
+    """What a field's values are, hence which operators apply to it (docs/compatibility.md, 6)."""
 
     INT = "int"
     BOOL = "bool"
@@ -47,6 +47,10 @@ class Kind(Enum):
     WORDS = "words"
     ENTITY = "entity"
     SOURCE = "source"
+
+
+COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
+"""Kinds of fields with facets. Counts of single timestamps, address keys or words would be useless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,10 @@ def _ids(items: Iterable[Any]) -> list[str]:
 def _id(value: Any) -> tuple[str, ...]:
     name = identifier(value)
     return () if name is None else (exact(name),)
+
+
+def _string_id(value: Any) -> tuple[str, ...]:
+    return (exact(value),) if type(value) is str and value else ()
 
 
 def _texts(items: Iterable[Any]) -> list[str]:
@@ -299,5 +307,7 @@ FIELDS = _index(
     Field("user_tag",      Kind.ID,          lambda r: _ids(elements(r.user, "userTags"))),
     Field("object_tag",    Kind.ID,          lambda r: _ids(_under(r.others, "tags"))),
     Field("user_domain",   Kind.TEXT,        lambda r: _text(_domain(r))),
+    Field("verb",          Kind.ID,          lambda r: _string_id(r.record.get("verb"))),
+    Field("session",       Kind.ID,          lambda r: _string_id(r.record.get("session"))),
 )
 # fmt: on

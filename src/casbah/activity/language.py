@@ -4,16 +4,18 @@ An operator defines which wire values it takes and which predicate it means; a n
 complements. A filter says which field it reads. Which operators a filter takes follows from its field's kind;
 the pairs that the public documentation of MDCA's API lists are marked on the filter as documented, and are always taken.
 
-Order: related operators together, filters as the public table has them. Rules: `wire.md` section 6, `filters.md`.
+Order: related operators together, filters as the public table has them. Rules: docs/compatibility.md, section 6.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from casbah.activity import predicate as p
 from casbah.activity import value as v
-from casbah.activity.fields import FIELDS, Field, Kind
+from casbah.activity.fields import COUNTED, FIELDS, Field, Kind, source_type
 from casbah.activity.predicate import Predicate
+from casbah.activity.text import is_unspaced, word_runs, words
 from casbah.activity.value import Takes
 from casbah.errors import UnknownFilterError, UnsupportedOperatorError
 
@@ -22,13 +24,32 @@ Meaning = Callable[[Field, Sequence[v.Parsed]], Predicate]
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What an operator takes and means; one with `complement_of` takes the same values and means the opposite."""
+    """What an operator takes and means; one with `complement_of` takes the same values and means the opposite.
+
+    `label` is what the pages show between a filter and its values; `labels` replaces it for fields of some kinds.
+    """
 
     name: str
+    label: str
     help: str
     takes: Takes = Takes.VALUES
     means: Meaning | None = None
     complement_of: str | None = None
+    labels: tuple[tuple[Kind, str], ...] = ()
+
+
+class Catalog(Enum):
+    """Sources of display names that the language does not have itself; `http/choices.py` has them."""
+
+    APPS = "apps"
+    EVENT_CATEGORIES = "event categories"
+    COUNTRIES = "countries"
+    AGENT_TAGS = "user agent tags"
+    IP_TAGS = "IP tags"
+
+
+Choices = Catalog | tuple[tuple[str | int | None, str], ...]
+"""The display names of a filter's values; empty if they have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +57,26 @@ class Filter:
     """A filter over one field. `documented` are the operators of the public table, in its order.
 
     `nullable`: null, or the text "null", means "has no value". `by_role` gives the fields that a `{"role": n}` modifier
-    chooses instead of `field`.
+    chooses instead of `field`. `countable`: its values can be counted one by one.
+
+    For the pages: `label` is its name, `choices` the names of its values. `button` is its position among the filters that
+    have a button; the others are in the menu. `facet` is its position among the facets that are shown by default, of
+    values that begin with `facet_prefix` only, since the others repeat these.
     """
 
     name: str
+    label: str
     field: Field
     documented: tuple[str, ...]
     help: str
     nullable: bool = False
     by_role: tuple[tuple[int, tuple[Field, ...]], ...] = ()
     aliases: tuple[str, ...] = ()
+    countable: bool = True
+    button: int | None = None
+    facet: int | None = None
+    facet_prefix: str = ""
+    choices: Choices = ()
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -114,22 +145,37 @@ def _between(field: Field, values: Sequence[v.Parsed]) -> Predicate:
     return p.either(*(p.Range(field, *v.ends_of(value)) for value in values))
 
 
-def _words(node: Callable[[tuple[str, ...]], Predicate]) -> Meaning:
+def _words(node: Callable[[str], Predicate]) -> Meaning:
+    """`node` of each value that has words."""
+
     def means(_: Field, values: Sequence[v.Parsed]) -> Predicate:
-        phrases = [v.words_of(value) for value in values]
-        return p.either(*(node(words) for words in phrases if words))
+        return p.either(*(node(text) for text in map(v.text_of, values) if words(text)))
 
     return means
 
 
+def _every_word(text: str) -> Predicate:
+    """Every word; the letters of a run of a script without spaces next to each other."""
+    runs = word_runs(text)
+    single = tuple(run[0] for run in runs if len(run) == 1)
+    together = [p.Phrase(run) for run in runs if len(run) > 1]
+    return p.both(*([p.Words(single)] if single else []), *together)
+
+
+def _beginning(text: str) -> Predicate:
+    """The words next to each other; the last is a prefix, unless it is a letter of a script without spaces."""
+    phrase = words(text)
+    return p.Phrase(phrase, open_ended=not is_unspaced(phrase[-1]))
+
+
 def _equal_words(field: Field, values: Sequence[v.Parsed]) -> Predicate:
-    return _words(p.Phrase)(field, values) if field.kind is Kind.WORDS else _equal(field, values)
+    if field.kind is Kind.WORDS:
+        return _words(lambda text: p.Phrase(words(text)))(field, values)
+    return _equal(field, values)
 
 
 def _starts_single(field: Field, values: Sequence[v.Parsed]) -> Predicate:
-    if field.kind is Kind.WORDS:
-        return _words(lambda words: p.Phrase(words, open_ended=True))(field, values)
-    return _texts(p.Prefix)(field, values)
+    return _words(_beginning)(field, values) if field.kind is Kind.WORDS else _texts(p.Prefix)(field, values)
 
 
 def _operators(*rows: Operator) -> dict[str, Operator]:
@@ -141,28 +187,28 @@ def _operators(*rows: Operator) -> dict[str, Operator]:
 
 # fmt: off
 OPERATORS = _operators(
-    Operator("eq",               "has one of the values",                        means=_equal_words),
-    Operator("neq",              "has none of the values",                       complement_of="eq"),
-    Operator("deq",              "has a value other than those listed",          means=_different),
-    Operator("contains",         "contains one of the texts",                    Takes.TEXTS,  _texts(p.Infix)),
-    Operator("ncontains",        "contains none of the texts",                   complement_of="contains"),
-    Operator("startswith",       "begins with one of the texts",                 Takes.TEXTS,  _texts(p.Prefix)),
-    Operator("doesnotstartwith", "begins with none of the texts",                complement_of="startswith"),
-    Operator("startswithsingle", "begins with the text; for words, a phrase whose last word may be a beginning",
-                                                                                 Takes.TEXTS,  _starts_single),
-    Operator("endswith",         "ends with one of the texts",                   Takes.TEXTS,  _texts(p.Suffix)),
-    Operator("descendantof",     "is one of the paths, or below one",            Takes.TEXTS,  _below),
-    Operator("ndescendantof",    "is not one of the paths, nor below one",       complement_of="descendantof"),
-    Operator("text",             "has every word, in any order",                 Takes.TEXTS,  _words(p.Words)),
-    Operator("isset",            "has a value (true) or has none (false)",       Takes.FLAGS,  _set),
-    Operator("isnotset",         "has no value (true) or has one (false)",       complement_of="isset"),
-    Operator("gt",               "is more than the number",                      Takes.NUMBERS, _beyond(low=True,  included=False)),
-    Operator("gte",              "is the number or more",                        Takes.NUMBERS, _beyond(low=True,  included=True)),
-    Operator("lt",               "is less than the number",                      Takes.NUMBERS, _beyond(low=False, included=False)),
-    Operator("lte",              "is the number or less",                        Takes.NUMBERS, _beyond(low=False, included=True)),
-    Operator("range",            "lies between start and end, both included",    Takes.RANGES, _between),
-    Operator("gte_ndays",        "is at most N days ago",                        Takes.DAYS,   _beyond(low=True,  included=True)),
-    Operator("lte_ndays",        "is at least N days ago",                       Takes.DAYS,   _beyond(low=False, included=True)),
+    Operator("eq",               "is",                         "has one of the values",                        means=_equal_words, labels=((Kind.WORDS, "has the phrase"),)),
+    Operator("neq",              "is not",                     "has none of the values",                       complement_of="eq"),
+    Operator("deq",              "has a value other than",     "has a value other than those listed",          means=_different),
+    Operator("contains",         "contains",                   "contains one of the texts",                    Takes.TEXTS,  _texts(p.Infix)),
+    Operator("ncontains",        "does not contain",           "contains none of the texts",                   complement_of="contains"),
+    Operator("startswith",       "begins with",                "begins with one of the texts",                 Takes.TEXTS,  _texts(p.Prefix)),
+    Operator("doesnotstartwith", "does not begin with",        "begins with none of the texts",                complement_of="startswith"),
+    Operator("startswithsingle", "begins with",                "begins with the text; for words, a phrase whose last word may be a beginning",
+                                                                                                               Takes.TEXTS,  _starts_single, labels=((Kind.WORDS, "has the phrase that begins"),)),
+    Operator("endswith",         "ends with",                  "ends with one of the texts",                   Takes.TEXTS,  _texts(p.Suffix)),
+    Operator("descendantof",     "is under",                   "is one of the paths, or below one",            Takes.TEXTS,  _below),
+    Operator("ndescendantof",    "is not under",               "is not one of the paths, nor below one",       complement_of="descendantof"),
+    Operator("text",             "has the words",              "has every word, in any order",                 Takes.TEXTS,  _words(_every_word)),
+    Operator("isset",            "is known",                   "has a value (true) or has none (false)",       Takes.FLAGS,  _set),
+    Operator("isnotset",         "is not known",               "has no value (true) or has one (false)",       complement_of="isset"),
+    Operator("gt",               "is more than",               "is more than the number",                      Takes.NUMBERS, _beyond(low=True,  included=False), labels=((Kind.MS, "is after"),)),
+    Operator("gte",              "is at least",                "is the number or more",                        Takes.NUMBERS, _beyond(low=True,  included=True), labels=((Kind.MS, "is from"),)),
+    Operator("lt",               "is less than",               "is less than the number",                      Takes.NUMBERS, _beyond(low=False, included=False), labels=((Kind.MS, "is before"),)),
+    Operator("lte",              "is at most",                 "is the number or less",                        Takes.NUMBERS, _beyond(low=False, included=True), labels=((Kind.MS, "is until"),)),
+    Operator("range",            "is between",                 "lies between start and end, both included",    Takes.RANGES, _between),
+    Operator("gte_ndays",        "in the last days",           "is at most N days ago",                        Takes.DAYS,   _beyond(low=True,  included=True)),
+    Operator("lte_ndays",        "before the last days",       "is at least N days ago",                       Takes.DAYS,   _beyond(low=False, included=True)),
 )
 
 _SAME   = ("eq", "neq", "deq", "isset", "isnotset")
@@ -194,50 +240,72 @@ def _filters(*rows: Filter) -> dict[str, Filter]:
         raise AssertionError("two filters share a name or alias")
     if any(set(row.documented) - set(OPERATORS) for row in rows):
         raise AssertionError("a filter documents an operator that does not exist")
+    if any(row.countable and row.field.kind not in COUNTED for row in rows):
+        raise AssertionError("a filter is countable, but stores do not count values of its kind")
     return table
 
 
 _F = FIELDS
 # fmt: off
 FILTERS = _filters(
-    Filter("service",                  _F["service"],       ("eq", "neq"),                                "The app acted on, by its id, for example 11770"),
-    Filter("instance",                 _F["instance"],      ("eq", "neq"),                                "The instance of the app"),
-    Filter("user.orgUnit",             _F["org_unit"],      ("eq", "neq", "isset", "isnotset"),           "The organisational unit of the performing user"),
-    Filter("activity.eventActionType", _F["event_type"],    ("eq", "neq"),                                "The type of event, for example EVENT_CATEGORY_LOGIN",
-           aliases=("activity.eventType",)),
-    Filter("activity.id",              _F["id"],            ("eq",),                                      "The activity's own id"),
-    Filter("activity.impersonated",    _F["impersonated"],  ("eq",),                                      "Done on behalf of somebody else"),
-    Filter("activity.type",            _F["admin"],         ("eq",),                                      "Done as an administrator (true) or not (false)"),
-    Filter("activity.takenAction",     _F["taken_action"],  ("eq", "neq"),                                "Actions taken on it: block, proxy, BypassProxy, encrypt, decrypt, verified, encryptionFailed, protect, verify; null: none",
-           nullable=True),
-    Filter("actionType",               _F["action_type"],   ("contains", "eq", "neq", "isset", "isnotset"), "The specific action: the operation's name, or <appId>:<event type>:<operation>",
-           aliases=("activity.actionType",)),
-    Filter("device.type",              _F["device_type"],   ("eq", "neq"),                                "The device: DESKTOP, MOBILE, TABLET, OTHER; null: no value",
-           nullable=True),
-    Filter("device.tags",              _F["device_tag"],    ("eq", "neq"),                                "Device tag ids"),
-    Filter("userAgent.userAgent",      _F["user_agent"],    ("contains", "ncontains"),                    "The user agent as it was sent"),
-    Filter("userAgent.tags",           _F["agent_tag"],     ("eq", "neq"),                                "User agent tag ids; 000000000000000000000000 is a native client"),
-    Filter("location.country",         _F["country"],       ("eq", "neq", "isset", "isnotset"),           "The country it came from, ISO 3166-1 alpha-2"),
-    Filter("location.organizations",   _F["organization"],  ("eq", "neq", "isset", "isnotset", "contains"), "The organisation (the registered ISP) it came from"),
-    Filter("ip.address",               _F["ip"],            ("eq", "startswith", "doesnotstartwith", "isset", "isnotset", "neq"), "The IP addresses it came from; eq and neq also take CIDR"),
-    Filter("fileSelector",             _F["file_selector"], ("eq", "neq"),                                "Ids and names of its files and folders"),
-    Filter("office365url",             _F["url"],           ("startswith", "eq", "endswith"),             "Its Microsoft 365 URLs"),
-    Filter("fileId",                   _F["file_id"],       ("eq",),                                      "Ids of its files"),
-    Filter("ip.category",              _F["ip_category"],   ("eq", "neq"),                                "The category of its subnet: 1 corporate, 2 administrative, 3 risky, 4 VPN, 5 cloud provider, 6 other"),
-    Filter("ip.tags",                  _F["ip_tag"],        ("eq", "neq"),                                "IP tag ids"),
-    Filter("text",                     _F["word"],          ("eq", "startswithsingle", "text"),           "Free text in any string of the record"),
-    Filter("date",                     _F["date"],          ("lte", "gte", "range", "lte_ndays", "gte_ndays"), "When it happened, ms since the epoch"),
-    Filter("policy",                   _F["policy"],        ("eq", "neq", "isset", "isnotset"),           "Ids of the policies it matched"),
-    Filter("source",                   _F["source"],        ("eq", "neq"),                                "How it was seen: a type (0 access control, 1 session control, 2 app connector, 3 app connector analysis, 5 discovery, 6 MDATP), a stream (s:<id>), or both (s:<id>,t:<type>)"),
-    Filter("activity.alertId",         _F["alert_id"],      ("eq",),                                      "Ids of the alerts it belongs to"),
-    Filter("activityObject",           _F["object_id"],     ("eq", "neq"),                                "Ids of the objects it touched"),
-    Filter("fileLabels",               _F["file_label"],    ("eq", "neq"),                                "Label ids of its files"),
-    Filter("created",                  _F["created"],       ("lte", "gte", "range", "gt", "lt", "eq"),    "When it was stored, ms since the epoch"),
-    Filter("entity",                   _F["entity"],        ("eq", "neq", "isset", "isnotset", "startswith"), "Who performed it, as {id, saas?, inst?}"),
-    Filter("user.username",            _F["user_name"],     ("eq", "neq", "isset", "isnotset", "startswith"), "The name of the user who performed it"),
-    Filter("user.tags",                _F["user_tag"],      ("eq", "neq", "isset", "isnotset", "startswith"), 'Group ids of the performing user; {"role": 2} asks for those acted on, {"role": 3} for either',
+    Filter("service",                  "App",                     _F["service"],       ("eq", "neq"),                                "The app acted on, by its id, for example 11770",
+           button=1, facet=2, choices=Catalog.APPS),
+    Filter("instance",                 "App instance",            _F["instance"],      ("eq", "neq"),                                "The instance of the app"),
+    Filter("user.orgUnit",             "Organizational unit",     _F["org_unit"],      ("eq", "neq", "isset", "isnotset"),           "The organisational unit of the performing user"),
+    Filter("activity.eventActionType", "Activity type",           _F["event_type"],    ("eq", "neq"),                                "The type of event, for example EVENT_CATEGORY_LOGIN",
+           aliases=("activity.eventType",), facet=3, facet_prefix="event_category_", choices=Catalog.EVENT_CATEGORIES),
+    Filter("activity.id",              "Activity ID",             _F["id"],            ("eq",),                                      "The activity's own id",
+           countable=False),
+    Filter("activity.impersonated",    "Impersonated activity",   _F["impersonated"],  ("eq",),                                      "Done on behalf of somebody else",
+           choices=((True, "Impersonated"), (False, "Not impersonated"))),
+    Filter("activity.type",            "Administrative activity", _F["admin"],         ("eq",),                                      "Done as an administrator (true) or not (false)",
+           choices=((True, "Administrative"), (False, "Not administrative"))),
+    Filter("activity.takenAction",     "Action taken",            _F["taken_action"],  ("eq", "neq"),                                "Actions taken on it: block, proxy, BypassProxy, encrypt, decrypt, verified, encryptionFailed, protect, verify; null: none",
+           nullable=True, choices=(
+               ("block", "Blocked"), ("proxy", "Redirected to session control"), ("bypassproxy", "Bypass session control"), ("encrypt", "Encrypted"),
+               ("decrypt", "Decrypted"), ("verified", "Verified"), ("encryptionfailed", "Encryption failed"), ("protect", "Protected"),
+               ("verify", "Require step-up authentication"), (None, "No action"))),
+    Filter("actionType",               "Activity",                _F["action_type"],   ("contains", "eq", "neq", "isset", "isnotset"), "The specific action: the operation's name, or <appId>:<event type>:<operation>",
+           aliases=("activity.actionType",), button=4),
+    Filter("device.type",              "Device type",             _F["device_type"],   ("eq", "neq"),                                "The device: DESKTOP, MOBILE, TABLET, OTHER; null: no value",
+           nullable=True, choices=(
+               ("desktop", "PC"), ("mobile", "Mobile"), ("tablet", "Tablet"), ("other", "Other"), (None, "No value"))),
+    Filter("device.tags",              "Device tags",             _F["device_tag"],    ("eq", "neq"),                                "Device tag ids"),
+    Filter("userAgent.userAgent",      "User agent",              _F["user_agent"],    ("contains", "ncontains"),                    "The user agent as it was sent"),
+    Filter("userAgent.tags",           "User agent tags",         _F["agent_tag"],     ("eq", "neq"),                                "User agent tag ids; 000000000000000000000000 is a native client",
+           choices=Catalog.AGENT_TAGS),
+    Filter("location.country",         "Country",                 _F["country"],       ("eq", "neq", "isset", "isnotset"),           "The country it came from, ISO 3166-1 alpha-2",
+           button=5, facet=4, choices=Catalog.COUNTRIES),
+    Filter("location.organizations",   "Registered ISP",          _F["organization"],  ("eq", "neq", "isset", "isnotset", "contains"), "The organisation (the registered ISP) it came from"),
+    Filter("ip.address",               "IP address",              _F["ip"],            ("eq", "startswith", "doesnotstartwith", "isset", "isnotset", "neq"), "The IP addresses it came from; eq and neq also take CIDR",
+           button=3, facet=5),
+    Filter("fileSelector",             "File or folder",          _F["file_selector"], ("eq", "neq"),                                "Ids and names of its files and folders"),
+    Filter("office365url",             "Microsoft 365 URL",       _F["url"],           ("startswith", "eq", "endswith"),             "Its Microsoft 365 URLs"),
+    Filter("fileId",                   "File ID",                 _F["file_id"],       ("eq",),                                      "Ids of its files"),
+    Filter("ip.category",              "IP category",             _F["ip_category"],   ("eq", "neq"),                                "The category of its subnet: 1 corporate, 2 administrative, 3 risky, 4 VPN, 5 cloud provider, 6 other",
+           choices=(
+               (0, "None"), (1, "Corporate"), (2, "Administrative"), (3, "Risky"), (4, "VPN"), (5, "Cloud provider"), (6, "Other"))),
+    Filter("ip.tags",                  "IP tags",                 _F["ip_tag"],        ("eq", "neq"),                                "IP tag ids",
+           choices=Catalog.IP_TAGS),
+    Filter("text",                     "Free text",               _F["word"],          ("eq", "startswithsingle", "text"),           "Free text in any string of the record",
+           countable=False),
+    Filter("date",                     "Date",                    _F["date"],          ("lte", "gte", "range", "lte_ndays", "gte_ndays"), "When it happened, ms since the epoch",
+           countable=False, button=6),
+    Filter("policy",                   "Matched policy",          _F["policy"],        ("eq", "neq", "isset", "isnotset"),           "Ids of the policies it matched"),
+    Filter("source",                   "Source",                  _F["source"],        ("eq", "neq"),                                "How it was seen: a type (0 access control, 1 session control, 2 app connector, 3 app connector analysis, 5 discovery, 6 MDATP), a stream (s:<id>), or both (s:<id>,t:<type>)",
+           choices=tuple((source_type(number), name) for number, name in (
+               (0, "Access control"), (1, "Session control"), (2, "App connector"), (3, "App connector analysis"), (5, "Discovery"), (6, "MDATP")))),
+    Filter("activity.alertId",         "Alert",                   _F["alert_id"],      ("eq",),                                      "Ids of the alerts it belongs to"),
+    Filter("activityObject",           "Activity object",         _F["object_id"],     ("eq", "neq"),                                "Ids of the objects it touched"),
+    Filter("fileLabels",               "File labels",             _F["file_label"],    ("eq", "neq"),                                "Label ids of its files"),
+    Filter("created",                  "Stored",                  _F["created"],       ("lte", "gte", "range", "gt", "lt", "eq"),    "When it was stored, ms since the epoch",
+           countable=False),
+    Filter("entity",                   "Entity",                  _F["entity"],        ("eq", "neq", "isset", "isnotset", "startswith"), "Who performed it, as {id, saas?, inst?}"),
+    Filter("user.username",            "User",                    _F["user_name"],     ("eq", "neq", "isset", "isnotset", "startswith"), "The name of the user who performed it",
+           button=2, facet=1),
+    Filter("user.tags",                "User groups",             _F["user_tag"],      ("eq", "neq", "isset", "isnotset", "startswith"), 'Group ids of the performing user; {"role": 2} asks for those acted on, {"role": 3} for either',
            by_role=((1, (_F["user_tag"],)), (2, (_F["object_tag"],)), (3, (_F["user_tag"], _F["object_tag"])))),
-    Filter("user.domain",              _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it"),
+    Filter("user.domain",              "User domain",             _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it"),
 )
 # fmt: on
 

@@ -1,4 +1,4 @@
-"""An activity on its way to a store, whichever way it came and whichever store it is."""
+"""An activity that is ready to be stored, independent of its source and of the store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class NewActivity:
-    """One activity at the store's door.
+    """One activity, ready to be stored.
 
     `record` is a JSON object in bytes; `adds` names which of `_id`, `uid`, `created` it lacks, to be spliced in when it is
-    first stored (`records.md`, Bytes). `activity` is the same record parsed (without what `adds` names).
+    first stored. `activity` is the same record parsed (without what `adds` names).
     `digest` is the hex SHA-256 of the source event's canonical body, or None for records that are compared by `_id` alone.
     `created` is ms since the epoch if the record brings it.
     """

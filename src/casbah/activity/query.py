@@ -1,11 +1,11 @@
 """Parses an untrusted request body to a Query, or raises. No other module sees what the client sent.
 
-`parse` reads the parameters of `wire.md` section 3 and the filters of section 6. `continuation` gives the plain filters
-of the next page of a scan (section 5).
+`parse` reads the parameters of a request and its filters. `continuation` gives the plain filters of the next page of a scan.
+The rules are in docs/compatibility.md, sections 3 to 6.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from casbah.activity import predicate as p
@@ -16,8 +16,8 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.value import Parsed, Takes
 from casbah.errors import BadValueError, LimitExceededError, MalformedBodyError
 
-PAGE_LIMIT, PAGE_LIMIT_MOST = 100, 250
-SCAN_LIMIT_LEAST, SCAN_LIMIT_MOST = 500, 5_000
+DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT = 100, 250
+MIN_SCAN_LIMIT, MAX_SCAN_LIMIT = 500, 5_000
 _SORT_FIELDS = ("date", "created")
 _DIRECTIONS = ("desc", "asc")
 
@@ -33,34 +33,37 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A validated query. `filters` is as sent by the client (see `continuation`), `now` in ms."""
+    """A validated query."""
 
     predicate: Predicate
     sort: Field
     descending: bool
     skip: int
     limit: int
-    scan: bool
-    now: int
-    filters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) -> Query:
     """The query in `body`; `now` is ms since the epoch. Raises RequestError and nothing else."""
-    filters = body.get("filters")
-    filters = {} if filters is None or filters == "" else filters
-    scan = flag_of(body, "isScan")
+    scan = is_scan(body)
     sort = choice_of(body, "sortField", _SORT_FIELDS)
     return Query(
-        predicate=where(filters, now=now, bounds=bounds),
+        predicate=where(filters_of(body), now=now, bounds=bounds),
         sort=FIELDS[sort],
         descending=choice_of(body, "sortDirection", _DIRECTIONS) == "desc",
         skip=0 if scan else count_of(body, "skip"),
         limit=_scan_limit(count_of(body, "limit")) if scan else _page_limit(count_of(body, "limit")),
-        scan=scan,
-        now=now,
-        filters=filters,
     )
+
+
+def is_scan(body: Mapping[str, Any]) -> bool:
+    """Whether a body asks for a page of a scan. Raises MalformedBodyError."""
+    return flag_of(body, "isScan")
+
+
+def filters_of(body: Mapping[str, Any]) -> Any:
+    """The `filters` of a body, not validated; an empty object where they are absent."""
+    filters = body.get("filters")
+    return {} if filters is None or filters == "" else filters
 
 
 def where(filters: Any, *, now: int, bounds: Bounds | None = None) -> Predicate:
@@ -75,13 +78,16 @@ def where(filters: Any, *, now: int, bounds: Bounds | None = None) -> Predicate:
     return p.both(*_conditions(filters, now=now, bounds=limits))
 
 
-def continuation(query: Query, boundary: int) -> dict[str, Any]:
-    """The filters of the next page of a scan: the same, from `boundary` (ms, included) on, with one window in time."""
-    filters = {name: dict(operators) for name, operators in query.filters.items()}
-    for operators in filters.values():
-        _freeze(operators, now=query.now)
-    _merge(filters, query.sort.name, "lte" if query.descending else "gte", boundary)
-    return filters
+def continuation(filters: Mapping[str, Any], query: Query, boundary: int, *, now: int) -> dict[str, Any]:
+    """The filters of the next page of a scan: the same, from `boundary` (ms, included) on, with one window in time.
+
+    `query` was parsed from `filters` at `now`.
+    """
+    following = {name: dict(operators) for name, operators in filters.items()}
+    for operators in following.values():
+        _freeze(operators, now=now)
+    _merge(following, query.sort.name, "lte" if query.descending else "gte", boundary)
+    return following
 
 
 def _conditions(filters: Mapping[str, Any], *, now: int, bounds: Bounds) -> Iterator[Predicate]:
@@ -155,7 +161,7 @@ def _merge(filters: dict[str, dict[str, Any]], name: str, operator: str, moment:
 
 
 def _merge_into(operators: dict[str, Any], operator: str, moment: int) -> None:
-    """Let `operator` hold a bound as tight as it and `moment` together; its values were ORed, hence the inner choice."""
+    """Replace the bound of `operator` by the tighter of it and `moment`. Several values are ORed: the loosest counts."""
     loose, tight = (min, max) if operator == "gte" else (max, min)
     for spelling in [name for name in operators if name.lower() == operator]:
         operand = operators.pop(spelling)
@@ -211,8 +217,8 @@ def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> s
 
 
 def _page_limit(requested: int) -> int:
-    return min(requested, PAGE_LIMIT_MOST) or PAGE_LIMIT
+    return min(requested, MAX_PAGE_LIMIT) or DEFAULT_PAGE_LIMIT
 
 
 def _scan_limit(requested: int) -> int:
-    return max(SCAN_LIMIT_LEAST, min(requested, SCAN_LIMIT_MOST))
+    return max(MIN_SCAN_LIMIT, min(requested, MAX_SCAN_LIMIT))

@@ -5,8 +5,8 @@ from typing import Any
 
 Record = Mapping[str, Any]
 
-LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
-MOST_DIGITS = 4_096  # What a value of a request may have; Python itself reads no more than 4,300.
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+MAX_DIGITS = 4_096  # What a value of a request may have; Python itself reads no more than 4,300.
 
 
 def part(record: Any, key: str) -> dict[str, Any]:
@@ -37,20 +37,20 @@ def integer(value: Any) -> int | None:
     """A signed 64-bit integer from an int, a whole float or a decimal string; booleans do not count."""
     kind = type(value)
     if kind is int:
-        return value if LEAST_INT <= value <= MOST_INT else None
+        return value if MIN_INT <= value <= MAX_INT else None
     if value is None:
         return None
     if kind is float and value.is_integer():
         value = int(value)
     elif isinstance(value, str):
         value = decimal(value)
-    return value if type(value) is int and LEAST_INT <= value <= MOST_INT else None
+    return value if type(value) is int and MIN_INT <= value <= MAX_INT else None
 
 
 def decimal(text: str) -> int | None:
     """The integer of a decimal string with an optional sign."""
     digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS else None
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS else None
 
 
 def first_string(*candidates: Any) -> str | None:
@@ -74,9 +74,9 @@ def strings(value: Any) -> list[str]:
 
 
 class Reading:
-    """A record as the fields read it: its parts, each looked up once, and its event objects told apart.
+    """A record as the fields read it: its parts, each looked up once, and its event objects by kind.
 
-    `files`, `folders`: objects of objType 3 and 4, or whose serviceObjectType says so (`filters.md`); `actors`: of role 2 or
+    `files`, `folders`: objects of objType 3 and 4, or whose serviceObjectType says so; `actors`: of role 2 or
     4; `others`: of any other role.
     """
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from casbah.activity import predicate as p
 from casbah.activity.fields import WEB, Field, Kind
 from casbah.activity.predicate import Predicate
-from casbah.activity.record import LEAST_INT, MOST_INT, decimal
+from casbah.activity.record import MAX_INT, MIN_INT, decimal
 
 NOTHING = p.Any(())
 """No activity."""
@@ -116,22 +116,22 @@ def _of_spans(field: Field, spans: Sequence[Span], as_it_was: Predicate) -> Pred
 
 def _spans(part: p.Terms | p.Other | p.Range) -> list[Span]:
     """The spans of possible numbers of which the field must have one."""
-    least, most = _NUMBERS[part.field.kind]
+    minimum, maximum = _NUMBERS[part.field.kind]
     spans: list[Span]
     match part:
         case p.Terms(_, values):
             spans = [(number, number) for number in map(_number, values)]
         case p.Other(_, values):
             edges = [
-                least - 1,
-                *sorted({number for number in map(_number, values) if least <= number <= most}),
-                most + 1,
+                minimum - 1,
+                *sorted({number for number in map(_number, values) if minimum <= number <= maximum}),
+                maximum + 1,
             ]
             spans = [(low + 1, high - 1) for low, high in pairwise(edges)]
         case p.Range(_, low, high, with_low, with_high):
-            first = least if low is None else low + (not with_low)
-            spans = [(first, most if high is None else high - (not with_high))]
-    return union((max(low, least), min(high, most)) for low, high in spans)
+            first = minimum if low is None else low + (not with_low)
+            spans = [(first, maximum if high is None else high - (not with_high))]
+    return union((max(low, minimum), min(high, maximum)) for low, high in spans)
 
 
 def _number(value: str | int) -> int:
@@ -157,17 +157,17 @@ def _possible(kind: Kind, text: str) -> bool:
     if kind is not Kind.SOURCE or not text.startswith("t:"):
         return bool(text)
     number = decimal(text[2:])
-    return number is not None and LEAST_INT <= number <= MOST_INT
+    return number is not None and MIN_INT <= number <= MAX_INT
 
 
 _FLAGS = {"false": 0, "true": 1}
 _NUMBERS: dict[Kind, Span] = {
-    Kind.INT: (LEAST_INT, MOST_INT),
+    Kind.INT: (MIN_INT, MAX_INT),
     Kind.BOOL: (0, 1),
     Kind.MS: (0, 2**43 - 1),
     Kind.ADDRESS: (0, 2**128 - 1),
 }
-"""The numbers that fields of these kinds can have, the two flags among them; of times, see `ingest.times.MOST`."""
+"""The numbers that fields of these kinds can have, the two flags among them; of times, see `ingest.times.MAX_TIMESTAMP`."""
 
 _PART_OF_ADDRESS = re.compile(r"[0-9a-f.:]+")
 """The characters of a canonical address."""

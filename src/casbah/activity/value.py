@@ -10,11 +10,11 @@ from casbah.activity import address
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS, Field, Kind, entity_term, source_stream, source_type
 from casbah.activity.record import decimal
-from casbah.activity.text import exact, folded, sound, words
+from casbah.activity.text import exact, folded, sound
 from casbah.errors import describe
 
 MS_PER_DAY = 86_400_000
-MOST_DAYS = 1_000_000_000
+MAX_DAYS = 1_000_000_000
 _DAYS = re.compile(r"-?[0-9]{1,4096}(\.[0-9]{1,4096})?")
 
 
@@ -83,11 +83,6 @@ def text_of(value: Parsed) -> str:
     return value
 
 
-def words_of(value: Parsed) -> tuple[str, ...]:
-    """The words of a text."""
-    return words(text_of(value))
-
-
 def number_of(value: Parsed) -> int:
     """The number that `Takes.NUMBERS` or `Takes.DAYS` gave."""
     if not isinstance(value, int):
@@ -119,8 +114,8 @@ def parse(value: Any, takes: Takes, kind: Kind, *, now: int, nullable: bool = Fa
 def days_ago(value: Any, *, now: int) -> int:
     """The time `value` days before `now`, in ms. Raises WrongValueError."""
     days = float(value) if isinstance(value, str) and _DAYS.fullmatch(value) else value
-    if type(days) not in (int, float) or not abs(days) <= MOST_DAYS:  # NaN is not, either
-        raise WrongValueError(f"a number of days, at most {MOST_DAYS:,}")
+    if type(days) not in (int, float) or not abs(days) <= MAX_DAYS:  # NaN is not, either
+        raise WrongValueError(f"a number of days, at most {MAX_DAYS:,}")
     return now - int(days * MS_PER_DAY)
 
 

@@ -5,6 +5,8 @@ Data goes to stdout, messages to stderr. Exit codes: 0 success, 1 failure, 2 inv
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -12,66 +14,62 @@ import httpx
 import typer
 
 from casbah import __version__
-from casbah.cli import (
-    activities,
-    backup,
-    copy,
-    counts,
-    demo,
-    doctor,
-    enrich,
-    export,
-    ingest,
-    pull,
-    push,
-    ranges,
-    rejects,
-    retention,
-    serve,
-    session,
-    settings,
-    sources,
-    tail,
-    token,
-)
 from casbah.errors import CasbahError
 
-app = typer.Typer(
-    name="casbah",
-    help="The open, self-hosted activity log for cloud apps.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("serve")(serve.serve)
-app.command("demo")(demo.demo)
-app.command("ingest")(ingest.ingest)
-app.command("doctor")(doctor.doctor)
-app.command("settings")(settings.show)
-app.command("pull")(pull.pull)
-app.command("enrich")(enrich.enrich)
-app.command("sources")(sources.sources)
-app.command("list")(activities.list_activities)
-app.command("show")(activities.show)
-app.command("top")(counts.top)
-app.command("histogram")(counts.histogram)
-app.command("tail")(tail.tail)
-app.command("export")(export.export)
-app.command("feedback")(activities.feedback)
-app.add_typer(push.app, name="push")
-app.add_typer(backup.app, name="backup")
-app.command("copy")(copy.copy)
-app.command("delete")(retention.delete)
-app.add_typer(retention.app, name="retention")
-app.add_typer(ranges.app, name="ranges")
-app.add_typer(rejects.app, name="rejects")
-app.add_typer(token.app, name="token")
-app.add_typer(session.app, name="session")
+# fmt: off
+COMMANDS = {
+    "serve":     "serve.serve",
+    "demo":      "demo.demo",
+    "ingest":    "ingest.ingest",
+    "doctor":    "doctor.doctor",
+    "settings":  "settings.show",
+    "pull":      "pull.pull",
+    "enrich":    "enrich.enrich",
+    "sources":   "sources.sources",
+    "list":      "activities.list_activities",
+    "show":      "activities.show",
+    "top":       "counts.top",
+    "histogram": "counts.histogram",
+    "tail":      "tail.tail",
+    "export":    "export.export",
+    "feedback":  "activities.feedback",
+    "copy":      "copy.copy",
+    "delete":    "retention.delete",
+    "push":      "push.app",
+    "backup":    "backup.app",
+    "migrate":   "migrate.migrate",
+    "retention": "retention.app",
+    "ranges":    "ranges.app",
+    "rejects":   "rejects.app",
+    "token":     "token.app",
+    "session":   "session.app",
+}
+"""The module of `casbah.cli` and the function of a command, or the Typer application of a group of commands."""
+# fmt: on
 
 
-@app.callback(invoke_without_command=True)
-def root(
+def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with these commands."""
+    app = typer.Typer(
+        name="casbah",
+        help="The open, self-hosted activity log for cloud apps.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(".")
+        command = getattr(import_module(f"casbah.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def _root(
     context: typer.Context,
     *,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
@@ -94,7 +92,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # Replace characters that the console cannot show.
             stream.reconfigure(errors="replace")
     try:
-        app(prog_name="casbah")
+        application(_needed(sys.argv[1:]))(prog_name="casbah")
     except CasbahError as error:
         _fail(str(error))
     except httpx.HTTPError as error:
@@ -106,6 +104,14 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _needed(arguments: Sequence[str]) -> Iterable[str]:
+    """The commands that these arguments need: importing all of them takes a second."""
+    first = arguments[0] if arguments else ""
+    if first in COMMANDS:
+        return [first]
+    return [] if first == "--version" else COMMANDS
 
 
 def _fail(message: str) -> None:

@@ -189,7 +189,7 @@ def table_of(records: Iterable[dict[str, Any]], *, width: int) -> Table:
     shown = [column for column in _COLUMNS if column.from_width <= width]
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     for column in shown:
-        table.add_column(column.title, no_wrap=True, overflow="ellipsis", ratio=column.share, min_width=column.least)
+        table.add_column(column.title, no_wrap=True, overflow="ellipsis", ratio=column.share, min_width=column.minimum)
     for record in records:
         table.add_row(*(cell(column.value(record) or "") for column in shown))
     return table
@@ -203,17 +203,17 @@ class _Column:
     value: Callable[[dict[str, Any]], Any]
     from_width: int = 0
     share: int | None = None
-    least: int | None = None
+    minimum: int | None = None
 
 
 # fmt: off
 _COLUMNS = (
-    _Column("time (UTC)", lambda r: _moment(r.get("timestamp")), least=19),
+    _Column("time (UTC)", lambda r: _moment(r.get("timestamp")), minimum=19),
     _Column("user",       lambda r: _in(r, "user", "userName") or _in(r, "failedUserData", "userName"), share=3),
     _Column("app",        lambda r: r.get("appName") or r.get("appId"), 110, share=2),
     _Column("activity",   lambda r: r.get("description") or _in(r, "mainInfo", "rawOperationName"), share=4),
-    _Column("address",    lambda r: _in(r, "device", "clientIP"), least=15),
-    _Column("country",    lambda r: _in(r, "location", "countryCode") or _in(r, "device", "countryCode"), 90, least=7),
+    _Column("address",    lambda r: _in(r, "device", "clientIP"), minimum=15),
+    _Column("country",    lambda r: _in(r, "location", "countryCode") or _in(r, "device", "countryCode"), 90, minimum=7),
     _Column("id",         lambda r: r.get("_id"), 140, share=4),
 )
 # fmt: on

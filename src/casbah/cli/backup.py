@@ -18,13 +18,14 @@ from rich.table import Table
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
-from casbah.backup import archive
-from casbah.backup.archive import Backup
-from casbah.backup.place import BackupTarget, place_of
-from casbah.backup.snapshots import FOLDER
 from casbah.cli import options
 from casbah.cli.connection import connected
+from casbah.cli.migrate import migrate_first
 from casbah.errors import BackupError
+from casbah.operations.backup import archive
+from casbah.operations.backup.archive import Backup
+from casbah.operations.backup.snapshots import FOLDER
+from casbah.operations.backup.target import BackupTarget, open_target
 
 app = typer.Typer(
     help="Online backups, and restoring them (docs/backup.md).",
@@ -46,7 +47,7 @@ def make(
 
     Example: casbah backup make /backup/casbah
     """
-    target, chosen = place_of(place, endpoint=endpoint), options.existing(store=store)
+    target, chosen = open_target(place, endpoint=endpoint), options.existing(store=store)
     with connected(chosen, tenant=options.TENANT) as api:
         snapshot = api.ask("POST", _SNAPSHOTS).json()
         try:
@@ -69,7 +70,7 @@ def list_backups(place: Where, *, endpoint: Endpoint = None, as_json: options.As
 
     Example: casbah backup list /backup/casbah
     """
-    target = place_of(place, endpoint=endpoint)
+    target = open_target(place, endpoint=endpoint)
     backups = [archive.one_of(target, name) for name in archive.all_of(target)]
     if as_json:
         typer.echo(json.dumps([_summary(backup) for backup in backups]))
@@ -96,7 +97,7 @@ def verify(
 
     Example: casbah backup verify /backup/casbah --open
     """
-    target = place_of(place, endpoint=endpoint)
+    target = open_target(place, endpoint=endpoint)
     backup = archive.one_of(target, name)
     with _bar("reading") as progress:
         errors = archive.verify(target, backup, progress=progress)
@@ -126,7 +127,7 @@ def restore(
 
     Example: casbah backup restore /backup/casbah --store /data/casbah
     """
-    target, folder = place_of(place, endpoint=endpoint), options.chosen(store=store).store
+    target, folder = open_target(place, endpoint=endpoint), options.chosen(store=store).store
     backup = archive.one_of(target, name)
     errors = _restored(target, backup, folder)
     if errors:
@@ -150,7 +151,9 @@ def _restored(target: BackupTarget, backup: Backup, folder: Path) -> list[str]:
 
 
 def _miscounted(folder: Path, totals: Mapping[str, int]) -> Iterator[str]:
-    with compose.build(settings.read({}, store=str(folder))) as application:
+    restored = settings.read({}, store=str(folder))
+    migrate_first(restored)
+    with compose.build(restored) as application:
         for tenant, total in totals.items():
             count = application.services.store.tenant(TenantId(tenant)).count(Everything())
             if count != total:

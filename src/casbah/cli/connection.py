@@ -15,11 +15,10 @@ from typing import Any
 
 import httpx
 
-from casbah import compose
 from casbah.activity.tenant import TenantId
 from casbah.errors import ServerRefusedError
-from casbah.identity.authenticator import DEFAULT_TENANT, TENANT_HEADER
-from casbah.serving.background import trusted
+from casbah.identity.grants import DEFAULT_TENANT, TENANT_HEADER
+from casbah.serving.local_tls import trusted
 from casbah.settings import Settings
 
 _FILE = "server.json"
@@ -70,6 +69,8 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
         ) as client:
             yield Api(client.request, settings)
         return
+    from casbah import compose  # noqa: PLC0415  beside a server, no command waits for the whole application
+
     with compose.build(settings) as application, asyncio.Runner() as runner:
         inside = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=application.app),

@@ -18,13 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
-from casbah.backup.copying import CopyReport, Told, commented, copied, copied_shelf, differing
+from casbah.base.fsync import make_folder, write_file
+from casbah.base.key_value import QUERIES, RANGES, RULES, TOKENS
 from casbah.cli import options
 from casbah.errors import BackupError, BadRangeError
-from casbah.fsync import make_folder, write_file
 from casbah.ingest.enrich.ranges import RangeBook
-from casbah.key_value import QUERIES, RANGES, RULES, TOKENS
-from casbah.retention.rules import HOLD, Rules
+from casbah.operations.backup.copying import CopyReport, Told, commented, copied, copied_shelf, differing
+from casbah.operations.retention.rules import HOLD, Rules
 from casbah.store.contract import Store
 
 _SHOWN = 10
@@ -56,7 +56,7 @@ def copy(
     options.require_store(settings.read(os.environ, store=source), hint="--from")
     if tenant is None:
         _copy_settings(source, target)
-    with closing(_opened(source)) as origin, closing(_opened(target)) as destination:
+    with closing(_opened(source, to_copy=True)) as origin, closing(_opened(target)) as destination:
         rows = [
             _tenant(
                 origin, destination, TenantId(name), _CopyProgress(source, target, name, again=again), verify=verify
@@ -91,8 +91,8 @@ class _CopyProgress:
         write_file(self._file, json.dumps({"after": after}).encode())
 
 
-def _opened(address: str) -> Store:
-    return compose.store_of(settings.read(os.environ, store=address))
+def _opened(address: str, *, to_copy: bool = False) -> Store:
+    return compose.store_of(settings.read(os.environ, store=address), to_copy=to_copy)
 
 
 def _copy_settings(source: str, target: str) -> None:

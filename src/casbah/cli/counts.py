@@ -15,7 +15,7 @@ from casbah.cli.printable import cell
 
 _EXTENSION = "/api/ext/v1"
 _DAY, _MINUTE = 86_400_000, 60_000
-_LEAST_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
+_MIN_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 Conditions = Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")]
@@ -90,13 +90,13 @@ def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:
     table.add_column("activities", justify="right")
     table.add_column("share", justify="right")
     table.add_column("")
-    most = max((value["total"] for value in facet["values"]), default=1)
+    maximum = max((value["total"] for value in facet["values"]), default=1)
     for value in facet["values"]:
         table.add_row(
             cell(_text(value["value"])),
             f"{value['total']:,}",
             f"{value['total'] / max(total, 1):.1%}",
-            _bar(value["total"] / most, width // 5),
+            _bar(value["total"] / maximum, width // 5),
         )
     return table
 
@@ -114,15 +114,15 @@ def _histogram_table(result: dict[str, Any], *, width: int) -> Table:
     table.add_column("")
     for row in series:
         table.add_column(cell(_text(row["value"])), justify="right", no_wrap=True, overflow="ellipsis", max_width=20)
-    room = max(_LEAST_BAR, min(width // 4, width - _BESIDE_BAR - _COLUMN * len(columns)))
+    room = max(_MIN_BAR, min(width // 4, width - _BESIDE_BAR - _COLUMN * len(columns)))
     totals = {span["start"]: span["total"] for span in result["spans"]}
-    most = max(totals.values())
+    maximum = max(totals.values())
     for start in range(min(totals), max(totals) + 1, result["width"]):
         total = totals.get(start, 0)
         table.add_row(
             _moment(start, result["width"]),
             f"{total:,}",
-            _bar(total / most, room),
+            _bar(total / maximum, room),
             *(f"{column[start]:,}" if start in column else "" for column in columns),
         )
     return table

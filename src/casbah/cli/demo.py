@@ -24,6 +24,7 @@ from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
+from casbah.cli.migrate import migrate_first
 from casbah.cli.printable import plain
 from casbah.cli.serve import Stopping
 from casbah.compose import Application
@@ -57,6 +58,7 @@ def demo(
     """
     folder = store or os.environ.get(SETTINGS["store"].variable) or _FOLDER
     settings = options.chosen(store=str(Path(folder).resolve()), port=port)
+    migrate_first(settings)
     with compose.build(settings) as application:
         _fill(application, count)
         key, _ = application.services.tokens.create(f"demo {secrets.token_hex(3)}", tenant=options.TENANT)

@@ -20,16 +20,17 @@ from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.connection import running
 from casbah.errors import CasbahError
-from casbah.pull import config as pull
-from casbah.push import config as push
-from casbah.serving.background import trusted
+from casbah.ingest.pull import config as pull
+from casbah.outputs.push import config as push
+from casbah.serving.local_tls import trusted
 from casbah.serving.server import checked
-from casbah.settings import Settings, processors
-from casbah.store.contract import Finding
+from casbah.setting_parsers import processors
+from casbah.settings import Settings
+from casbah.store.contract import CheckState, Finding
 
 _LITTLE, _VERY_LITTLE = 10 * 1 << 30, 1 << 30
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_SHOWN = {"good": "[green]OK[/]", "doubtful": "[yellow]warning[/]", "bad": "[red]error[/]"}
+_SHOWN = {CheckState.OK: "[green]OK[/]", CheckState.WARNING: "[yellow]warning[/]", CheckState.ERROR: "[red]error[/]"}
 _SECONDS = 10.0
 
 
@@ -51,7 +52,7 @@ def doctor(*, as_json: options.AsJson = False, store: options.Store = None) -> N
         for finding in findings:
             table.add_row(finding.what, _SHOWN[finding.state], finding.seen)
         Console().print(table)
-    if any(finding.state == "bad" for finding in findings):
+    if any(finding.state == CheckState.ERROR for finding in findings):
         raise typer.Exit(1)
 
 
@@ -60,12 +61,14 @@ def _checked(check: Callable[[Settings], Iterator[Finding]], settings: Settings)
     try:
         yield from check(settings)
     except (CasbahError, OSError, httpx.HTTPError) as error:
-        yield Finding((check.__doc__ or "").rstrip("."), "bad", str(error))
+        yield Finding((check.__doc__ or "").rstrip("."), CheckState.ERROR, str(error))
 
 
 def _program(_: Settings) -> Iterator[Finding]:
     """Casbah."""
-    yield Finding("Casbah", "good", f"{__version__}, Python {platform.python_version()}, {processors()} processors")
+    yield Finding(
+        "Casbah", CheckState.OK, f"{__version__}, Python {platform.python_version()}, {processors()} processors"
+    )
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
@@ -77,18 +80,24 @@ def _folder(settings: Settings) -> Iterator[Finding]:
         seen = f"{folder} does not exist yet" + (
             "" if writable else f", and {parent} cannot be written to: choose CASBAH_STORE"
         )
-        yield Finding("folder", "good" if writable else "bad", seen)
+        yield Finding("folder", CheckState.OK if writable else CheckState.ERROR, seen)
         return
     writable = os.access(folder, os.W_OK)
-    yield Finding("folder", "good" if writable else "bad", f"{folder}" + ("" if writable else " cannot be written to"))
+    yield Finding(
+        "folder",
+        CheckState.OK if writable else CheckState.ERROR,
+        f"{folder}" + ("" if writable else " cannot be written to"),
+    )
     mode = folder.stat().st_mode
     shared = bool(mode & _OTHERS)
     seen = f"{stat.filemode(mode)}" + (f": other users have access; run chmod 700 {folder}" if shared else "")
-    yield Finding("permissions", "doubtful" if shared else "good", seen)
+    yield Finding("permissions", CheckState.WARNING if shared else CheckState.OK, seen)
     free = shutil.disk_usage(folder).free
-    state = "bad" if free < _VERY_LITTLE else "doubtful" if free < _LITTLE else "good"
+    state = CheckState.ERROR if free < _VERY_LITTLE else CheckState.WARNING if free < _LITTLE else CheckState.OK
     yield Finding(
-        "disk space", state, f"{free / (1 << 30):,.1f} GiB free" + ("" if state == "good" else "; free some space")
+        "disk space",
+        state,
+        f"{free / (1 << 30):,.1f} GiB free" + ("" if state == CheckState.OK else "; free some space"),
     )
 
 
@@ -108,26 +117,28 @@ def _store(settings: Settings) -> Iterator[Finding]:
         ready = answer.status_code == httpx.codes.OK
         elapsed = (time.perf_counter() - started) * 1_000
         yield Finding(
-            "server", "good" if ready else "bad", f"{server['url']}, {answer.status_code} in {elapsed:.0f} ms"
+            "server",
+            CheckState.OK if ready else CheckState.ERROR,
+            f"{server['url']}, {answer.status_code} in {elapsed:.0f} ms",
         )
         return
-    yield Finding("server", "good", "no server runs on this folder; `casbah serve` starts one")
+    yield Finding("server", CheckState.OK, "no server runs on this folder; `casbah serve` starts one")
     if settings.cluster is None and not settings.store.exists():
         return
     with compose.build(settings) as application:
         store = application.writer.store
         counts = [store.tenant(TenantId(tenant)).count(Everything()) for tenant in store.tenants()]
-        yield Finding("store", "good", f"opens; {sum(counts):,} activities in {len(counts)} tenants")
+        yield Finding("store", CheckState.OK, f"opens; {sum(counts):,} activities in {len(counts)} tenants")
         live = [token for token in application.services.tokens.all() if token.revoked is None]
         hint = "" if live else "; `casbah token create NAME` makes one"
-        yield Finding("tokens", "good" if live else "doubtful", f"{len(live)}{hint}")
+        yield Finding("tokens", CheckState.OK if live else CheckState.WARNING, f"{len(live)}{hint}")
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
     """Files that settings name."""
     for what, path, read in (("pull", settings.pull, _pullers), ("push", settings.push, _pushers)):
         if path is not None:
-            yield Finding(f"{what} file", "good", f"{path}: {', '.join(read(path)) or 'no entries'}")
+            yield Finding(f"{what} file", CheckState.OK, f"{path}: {', '.join(read(path)) or 'no entries'}")
 
 
 def _pullers(path: Path) -> list[str]:
@@ -145,12 +156,12 @@ def _open_to(settings: Settings) -> Iterator[Finding]:
     """Network."""
     if settings.tls_certificate is not None:
         checked(settings)
-        yield Finding("certificate", "good", f"{settings.tls_certificate}")
+        yield Finding("certificate", CheckState.OK, f"{settings.tls_certificate}")
     local = settings.tls_certificate is not None or settings.host in ("127.0.0.1", "::1", "localhost")
     seen = f"{settings.host}:{settings.port}" + (
         "" if local else ": reachable from other machines without TLS (docs/operate.md)"
     )
-    yield Finding("listens on", "good" if local else "doubtful", seen)
+    yield Finding("listens on", CheckState.OK if local else CheckState.WARNING, seen)
 
 
 _CHECKS = (_program, _folder, _cluster, _store, _files, _open_to)

@@ -12,7 +12,7 @@ from rich.table import Table
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
-from casbah.ingest.enrich.enrichment import Sources
+from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.settings import Settings
 
 _PATH = "/api/ext/v1/activities/enrich"
@@ -66,8 +66,8 @@ def _again(api: Api, filters: dict[str, object]) -> tuple[int, int]:
 
 def _show(settings: Settings, api: Api, *, as_json: bool) -> None:
     ranges = api.ask("POST", "/api/v1/subnet/", json={"limit": 1}).json()["total"]
-    sources = Sources(settings.agents, settings.places, settings.people)
-    rows = [*sources.describe(), {"what": "IP ranges", "from": "casbah ranges", "knows": f"ranges: {ranges:,}"}]
+    config = EnrichmentConfig(settings.agents, settings.places, settings.people)
+    rows = [*config.describe(), {"what": "IP ranges", "from": "casbah ranges", "knows": f"ranges: {ranges:,}"}]
     if as_json:
         typer.echo(json.dumps(rows))
         return

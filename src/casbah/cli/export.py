@@ -12,16 +12,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from casbah.base.backoff import Backoff
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.counts import Conditions, Filters
 from casbah.errors import ServerRefusedError
-from casbah.export.formats import COMPRESSIONS, FORMATS
+from casbah.outputs.export.formats import COMPRESSIONS, FORMATS
 
 _PATH = "/api/ext/v1/exports"
 _PART = 8 << 20
 _POLL_SECONDS, _POLL_MAX = 0.1, 2.0
-_TRIES, _PAUSE = 8, 0.5
+_TRIES, _BACKOFF = 8, Backoff(0.5, 32.0, jitter=0.0)
 
 
 def export(  # noqa: PLR0913  one parameter per option
@@ -138,13 +139,13 @@ def _fetch(api: Api, done: dict[str, Any], file: Path) -> None:
 
 def _part(api: Api, path: str, start: int, end: int) -> bytes:
     """The bytes from `start` up to, not including, `end`. Connection errors are retried with exponential backoff."""
-    for attempt in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         try:
             return api.ask("GET", path, headers={"Range": f"bytes={start}-{end - 1}"}).content
         except httpx.TransportError:
-            if attempt == _TRIES - 1:
+            if attempt == _TRIES:
                 raise
-            time.sleep(_PAUSE * 2**attempt)
+            time.sleep(_BACKOFF.pause(attempt))
     raise AssertionError
 
 

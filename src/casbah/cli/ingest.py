@@ -17,32 +17,31 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from casbah import compose
 from casbah.activity.new_activity import NewActivity
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
 from casbah.cli.stopping import Stopping
-from casbah.connectors import connectors
 from casbah.errors import ServerRefusedError
 from casbah.ingest import wire_encoding
+from casbah.ingest.activity_builder import with_lines
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.decompress import Limits, message_of
 from casbah.ingest.event_pages import EventPage, pages
-from casbah.ingest.pipeline import with_lines
 from casbah.ingest.times import SUSPICIONS, suspicion
 from casbah.settings import Settings
 
-MOST_REFUSED = 1 << 20
+MAX_REFUSED = 1 << 20
 """Bytes of one refused event kept in the rejects file."""
 
-MOST_REFUSED_IN_ALL = 1 << 30
+MAX_REFUSED_IN_ALL = 1 << 30
 """Bytes of refused events kept in one rejects file. Beyond that, only reasons are written."""
 
 _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
-_MOST_REASONS = 20
-_MOST_FILES = 50
+_MAX_REASONS = 20
+_MAX_FILES = 50
 
 Item = NewActivity | Refusal
 
@@ -88,7 +87,7 @@ class FileReport:
 class RejectsFile:
     """The file of refused events with their reasons, created on the first refusal.
 
-    It keeps the first MOST_REFUSED bytes of each event, and MOST_REFUSED_IN_ALL bytes in total. In the file,
+    It keeps the first MAX_REFUSED bytes of each event, and MAX_REFUSED_IN_ALL bytes in total. In the file,
     `cut` is the number of missing bytes of an event; here it counts truncated events. If the file cannot be written,
     `error` says why; reasons are still counted.
     """
@@ -113,7 +112,7 @@ class RejectsFile:
     def _write(self, refusal: Refusal) -> None:
         if self._file is None:
             self._file = self._opened()
-        raw = refusal.raw[: min(MOST_REFUSED, MOST_REFUSED_IN_ALL - self._size)]
+        raw = refusal.raw[: min(MAX_REFUSED, MAX_REFUSED_IN_ALL - self._size)]
         self._size += len(raw)
         cut = refusal.cut + len(refusal.raw) - len(raw)
         line = {"origin": refusal.origin, "line": refusal.line, "reason": refusal.reason}
@@ -154,7 +153,7 @@ def ingest(
     Example: casbah ingest exports/ cloudtrail.json.gz --tenant acme
     """
     settings = options.new_or_existing(store=store)
-    new = not compose.holds_store(settings)
+    new = not options.holds_store(settings)
     rejects_file = _rejects(rejects, settings)
     files: list[FileReport] = []
     stopping = Stopping()
@@ -170,9 +169,9 @@ def ingest(
                     limits=_limits(settings),
                     unread=settings.store,
                 )
-                for page in _shown(event_pages):
+                for page in _with_progress(event_pages):
                     files.append(FileReport(page.origin, skipped=page.skipped))
-                    _store(api, page, files[-1], rejects_file, stopping)
+                    _send_page(api, page, files[-1], rejects_file, stopping)
             finally:
                 rejects_file.close()
     except KeyboardInterrupt:
@@ -205,8 +204,8 @@ def _device(file: Path) -> bool:
 
 
 def _say_stopped(total: Tally, *, counted: bool) -> None:
-    least = "" if counted else "at least "
-    counts = f"{least}{total.stored:,} stored so far, {total.duplicates:,} duplicates, {total.refused:,} refused"
+    prefix = "" if counted else "at least "
+    counts = f"{prefix}{total.stored:,} stored so far, {total.duplicates:,} duplicates, {total.refused:,} refused"
     sys.stderr.write(f"casbah: stopped: {counts}; run it again to continue; nothing is stored twice\n")
 
 
@@ -238,7 +237,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(line=settings.max_event)
 
 
-def _store(api: Api, page: EventPage, report: FileReport, rejects: RejectsFile, stopping: Stopping) -> None:
+def _send_page(api: Api, page: EventPage, report: FileReport, rejects: RejectsFile, stopping: Stopping) -> None:
     """Send one file's activities in batches; a batch is on disk once it is answered."""
     now = time.time_ns() // 1_000_000
     for batch in _batches(with_lines(_counted(page.items, report.sources)), api.settings.batch):
@@ -259,13 +258,13 @@ def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> It
         yield item
 
 
-def _batches(items: Iterable[tuple[int, Item]], most: int) -> Iterator[list[tuple[int, Item]]]:
+def _batches(items: Iterable[tuple[int, Item]], maximum: int) -> Iterator[list[tuple[int, Item]]]:
     batch: list[tuple[int, Item]] = []
     size = 0
     for line, item in items:
         batch.append((line, item))
         size += len(item.record if isinstance(item, NewActivity) else item.raw)
-        if len(batch) >= most or size >= _BATCH_BYTES:
+        if len(batch) >= maximum or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
@@ -289,17 +288,17 @@ def _sent(api: Api, origin: str, batch: list[tuple[int, NewActivity]], rejects: 
     return tally
 
 
-def _shown(event_pages: Iterable[EventPage]) -> Iterator[EventPage]:
+def _with_progress(event_pages: Iterable[EventPage]) -> Iterator[EventPage]:
     """The pages, with a progress bar for each if stderr is a terminal."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         for page in event_pages:
             task = progress.add_task(plain(Path(page.origin).name[:40]), total=page.size)
-            yield replace(page, items=_watched(page, progress, task))
+            yield replace(page, items=_with_updates(page, progress, task))
             progress.remove_task(task)
 
 
-def _watched(page: EventPage, progress: Progress, task: TaskID) -> Iterator[Recognised | Refusal]:
+def _with_updates(page: EventPage, progress: Progress, task: TaskID) -> Iterator[Recognised | Refusal]:
     for number, item in enumerate(page.items):
         if number % 500 == 0:
             progress.update(task, completed=page.position())
@@ -313,7 +312,7 @@ def _report(files: list[FileReport], total: Tally, rejects: RejectsFile) -> None
     if read:
         console.print(_table(read, total))
     _warn(console, files)
-    for reason, count in rejects.reasons.most_common(_MOST_REASONS):
+    for reason, count in rejects.reasons.most_common(_MAX_REASONS):
         console.print(f"{count:,} refused: {plain(reason)}", style="yellow", markup=False, highlight=False)
     if rejects.error:
         console.print(
@@ -348,7 +347,7 @@ def _table(read: list[FileReport], total: Tally) -> Table:
 
 def _first(files: list[FileReport]) -> list[FileReport]:
     """The files to show individually. All, if the line for the rest would replace a single file."""
-    return files[:_MOST_FILES] if len(files) > _MOST_FILES + 1 else files
+    return files[:_MAX_FILES] if len(files) > _MAX_FILES + 1 else files
 
 
 def _warn(console: Console, files: list[FileReport]) -> None:

@@ -5,15 +5,26 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
+from typer.models import OptionInfo
 
-from casbah import compose, settings
+from casbah import settings
 from casbah.errors import UnknownSettingError
-from casbah.identity.authenticator import DEFAULT_TENANT
+from casbah.identity.grants import DEFAULT_TENANT
 from casbah.settings import PREFIX, SETTINGS, Settings
+from casbah.store import format as store_format
 
 Tenant = Annotated[str, typer.Option(help="The tenant.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
-Store = Annotated[str | None, typer.Option(help=f"{SETTINGS['store'].help} (CASBAH_STORE).", show_default=False)]
+
+
+def setting(name: str) -> OptionInfo:
+    """The option that sets a setting, with the help that the setting declares."""
+    row = SETTINGS[name]
+    option: OptionInfo = typer.Option(help=f"{row.help} ({row.variable}).", show_default=False)
+    return option
+
+
+Store = Annotated[str | None, setting("store")]
 Chosen = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."),
@@ -45,7 +56,7 @@ def new_or_existing(**overrides: str | None) -> Settings:
     """
     settings = chosen(**overrides)
     folder = settings.store
-    if compose.holds_store(settings):
+    if holds_store(settings):
         return settings
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file, not a folder; name the store's folder", param_hint="--store")
@@ -60,10 +71,15 @@ def new_or_existing(**overrides: str | None) -> Settings:
     return settings
 
 
+def holds_store(settings: Settings) -> bool:
+    """Whether a store exists, without opening it. Always true with a cluster, where only opening can tell."""
+    return settings.cluster is not None or store_format.exists(settings.store)
+
+
 def require_store(settings: Settings, *, hint: str) -> None:
     """Raises typer.BadParameter, which exits with 2, if there is no store. A cluster reports that itself."""
     folder = settings.store
-    if not compose.holds_store(settings):
+    if not holds_store(settings):
         seen = "the folder is not a store" if folder.is_dir() else "not a folder" if folder.exists() else "not found"
         raise typer.BadParameter(
             f"no store at {folder}: {seen}; check {hint} and CASBAH_STORE. "

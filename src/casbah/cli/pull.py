@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -19,12 +20,13 @@ from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
 from casbah.compose import wall_clock
 from casbah.errors import OperatorError, nearest
-from casbah.identity.authenticator import TENANT_HEADER
-from casbah.pull.config import BadPullFileError, PullSource, read
-from casbah.pull.contract import PullError
-from casbah.pull.report import report
-from casbah.pull.running import Job, Pulling
-from casbah.pull.sinks import Send, sink
+from casbah.identity.grants import TENANT_HEADER
+from casbah.ingest.pull.config import read
+from casbah.ingest.pull.contract import PullError
+from casbah.ingest.pull.entry import BadPullFileError, PullEntry
+from casbah.ingest.pull.report import report
+from casbah.ingest.pull.running import Job, Pulling
+from casbah.ingest.pull.sinks import Send, sink
 from casbah.settings import Settings
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -63,13 +65,13 @@ def pull(
     raise typer.Exit(1 if failed else 0)
 
 
-def _entry(name: str, entries: dict[str, PullSource]) -> PullSource:
+def _entry(name: str, entries: dict[str, PullEntry]) -> PullEntry:
     if name not in entries:
         raise UnknownPullerError(name, list(entries))
     return entries[name]
 
 
-def _pulled(settings: Settings, chosen: dict[str, PullSource], *, once: bool) -> bool:
+def _pulled(settings: Settings, chosen: dict[str, PullEntry], *, once: bool) -> bool:
     """Run them. Returns whether one failed."""
     with connected(settings, tenant=options.TENANT) as api:
         lock = threading.Lock()
@@ -106,24 +108,24 @@ def _of(send: Send, tenant: str, lock: threading.Lock) -> Send:
     return sent
 
 
-def _show(settings: Settings, chosen: dict[str, PullSource], *, as_json: bool) -> None:
+def _show(settings: Settings, chosen: dict[str, PullEntry], *, as_json: bool) -> None:
     rows = report(chosen, folder=settings.store, now=time.time_ns() // 1_000_000)
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps(msgspec.to_builtins(rows)))
         return
     table = Table("name", "kind", "tenant", "lag", "last success", "events", "stored", "refused", "gaps", "error")
     for row in rows:
-        lag = "never ran" if row["lag_ms"] is None else _span(row["lag_ms"])
-        counts = (f"{row[key]:,}" for key in ("events", "stored", "refused"))
+        lag = "never ran" if row.lag_ms is None else _span(row.lag_ms)
+        counts = (f"{count:,}" for count in (row.events, row.stored, row.refused))
         columns = (
-            row["name"],
-            row["kind"],
-            row["tenant"],
+            row.name,
+            row.kind,
+            row.tenant,
             lag,
-            _moment(row["last_success"]),
+            _moment(row.last_success),
             *counts,
-            str(len(row["gaps"])),
-            row["error"],
+            str(len(row.gaps)),
+            row.error,
         )
         table.add_row(*map(cell, columns))
     Console().print(table)

@@ -14,10 +14,10 @@ from casbah.cli import options
 from casbah.cli.connection import running
 from casbah.cli.printable import cell, plain
 from casbah.errors import OperatorError
-from casbah.push import build
-from casbah.push.config import read
-from casbah.push.deliver import DeliveryRefusedError, RetryLaterError
-from casbah.push.pusher import Outbox
+from casbah.outputs.push import build
+from casbah.outputs.push.config import read
+from casbah.outputs.push.deliver import DeliveryRefusedError, RetryLaterError
+from casbah.outputs.push.pusher import Outbox
 
 app = typer.Typer(
     help="Status and dead letters of push destinations (docs/push.md).",

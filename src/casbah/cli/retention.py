@@ -16,7 +16,7 @@ from casbah.cli.counts import Conditions, Filters
 from casbah.cli.printable import cell, plain
 from casbah.errors import ServerRefusedError
 from casbah.ingest.apps import CASBAH
-from casbah.retention.rules import HOLD, MOST_DAYS
+from casbah.operations.retention.rules import HOLD, MAX_DAYS
 
 app = typer.Typer(
     help="Retention rules and legal holds (docs/retention.md).",
@@ -81,7 +81,7 @@ def list_rules(
 def add(  # noqa: PLR0913  one parameter per option
     name: Name,
     *,
-    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Age in days.")],
+    days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Age in days.")],
     conditions: Conditions = None,
     filters: Filters = None,
     everything: Everything = False,
@@ -162,7 +162,7 @@ def apply(
 def trail(
     *,
     days: Annotated[
-        int | None, typer.Option(min=1, max=MOST_DAYS, help="Delete acts of that age.", show_default=False)
+        int | None, typer.Option(min=1, max=MAX_DAYS, help="Delete acts of that age.", show_default=False)
     ] = None,
     forever: Annotated[bool, typer.Option("--forever", help="Keep acts forever (the default).")] = False,
     tenant: options.Tenant = options.TENANT,

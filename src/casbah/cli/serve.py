@@ -8,34 +8,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import typer
 import uvicorn
 
-from casbah import compose, logs
+from casbah import compose
+from casbah.base import logs
+from casbah.base.shared import SharedFlag, SharedNumbers
 from casbah.cli import options
 from casbah.cli.connection import announced
+from casbah.cli.migrate import migrate_first
 from casbah.serving.background import background
 from casbah.serving.connections import Connections, limits_of, raise_file_limit
 from casbah.serving.processes import several
 from casbah.serving.server import Acceptor, address, checked, listening, server_of, settle
 from casbah.serving.supervisor import supervised
 from casbah.settings import Settings
-from casbah.shared import SharedFlag, SharedNumbers
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="The address to listen on (CASBAH_HOST).")] = None,
-    port: Annotated[str | None, typer.Option(help="The port; 0 takes any free one (CASBAH_PORT).")] = None,
+    host: Annotated[str | None, options.setting("host")] = None,
+    port: Annotated[str | None, options.setting("port")] = None,
     store: options.Store = None,
-    throttle: Annotated[
-        str | None, typer.Option(help="Requests a tenant may make, such as 30/minute (CASBAH_THROTTLE).")
-    ] = None,
-    mimic: Annotated[
-        str | None, typer.Option(help="Have the limits of another server, to test clients: mdca (CASBAH_MIMIC).")
-    ] = None,
+    throttle: Annotated[str | None, options.setting("throttle")] = None,
+    mimic: Annotated[str | None, options.setting("mimic")] = None,
     chosen: options.Chosen = None,
 ) -> None:
     """Serve the API until interrupted.
@@ -49,6 +46,8 @@ def serve(
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     checked(settings)
     raise_file_limit()
+    if not compose.readable_only(settings):
+        migrate_first(settings)
     with listening(settings) as listener:
         url = address(listener, secure=settings.tls_certificate is not None)
         if several(settings) and not compose.readable_only(settings):
@@ -63,8 +62,8 @@ def serve(
             stopping.on_signals()
             with _announced(settings, url, application.local_key):
                 settle()
-                with background(application, url) as stop:
-                    stopping.on_signals(stop)
+                with background(application, url) as stops:
+                    stopping.on_signals(*stops)
                     uvicorn_server.run(sockets=[])
 
 
@@ -82,10 +81,6 @@ def _announced(settings: Settings, url: str, key: str) -> Iterator[None]:
         yield
 
 
-def _do_nothing() -> None:
-    pass
-
-
 class Stopping:
     """Graceful shutdown: at SIGINT at once, at SIGTERM after reporting not ready for `drain` ms; running requests finish.
 
@@ -97,15 +92,16 @@ class Stopping:
         self._leaving = leaving
         self._seconds = (drain or 0) / 1_000
 
-    def on_signals(self, also: Callable[[], None] = _do_nothing) -> None:
-        """Install the signal handlers; `also` is called at once on a signal.
+    def on_signals(self, *also: Callable[[], None]) -> None:
+        """Install the signal handlers; each of `also` is called at once on a signal.
 
         They are also active before and after the server runs: no signal may be lost or end the process while the store is
         open.
         """
 
         def stop(number: int, _: object) -> None:
-            also()
+            for call in also:
+                call()
             if self._server.should_exit:
                 self._server.force_exit = True
             waits = number == signal.SIGTERM and self._seconds > 0 and not self._leaving.is_set()

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.printable import cell
-from casbah.connectors import connectors
 from casbah.errors import UnknownSourceError
 from casbah.ingest.apps import APPS
+from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Connector
 
 

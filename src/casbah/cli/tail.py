@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from casbah.base.fsync import sync_folder, sync_into
 from casbah.cli import condition, options
 from casbah.cli.activities import table_of
 from casbah.cli.answer import Records, read
 from casbah.cli.connection import connected, running
 from casbah.cli.counts import Conditions, Filters
 from casbah.errors import OperatorError
-from casbah.fsync import sync_folder, sync_into
 
 _PATH = "/api/ext/v1/changes"
 _WAIT, _LIMIT = 25, 500

@@ -4,14 +4,11 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
+from casbah.base.backoff import Backoff, http_date, retry_after
 from casbah.client.errors import UsageError
 
-_SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 _AVAILABLE = re.compile(r"Expected available in (\d{1,12}(?:\.\d{1,6})?) seconds?")
-_MAX_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Retry:
 
     def pause(self, number: int) -> float:
         """The wait after attempt `number`, counted from 1, if the server asks for none."""
-        return self.uniform(0.0, min(self.longest, self.first * 2.0 ** min(number - 1, _MAX_DOUBLINGS)))
+        return Backoff(self.first, self.longest).pause(number, self.uniform)
 
 
 def requested_wait(headers: Mapping[str, str], text: str, *, now: float) -> float | None:
@@ -45,24 +42,7 @@ def requested_wait(headers: Mapping[str, str], text: str, *, now: float) -> floa
     `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); a date is compared with the answer's own `Date`, so
     that clock differences do not matter. Without it the seconds are taken from the text, where these servers put them too.
     """
-    header = headers.get("retry-after", "").strip()
-    seconds = float(header) if _SECONDS.fullmatch(header) else _seconds_until(header, headers.get("date", ""), now=now)
+    seconds = retry_after(headers.get("retry-after", ""), now=http_date(headers.get("date", "")) or now)
     if seconds is None and (match := _AVAILABLE.search(text)):
         seconds = float(match[1])
     return seconds if seconds is not None and seconds > 0 else None
-
-
-def _seconds_until(date: str, answered: str, *, now: float) -> float | None:
-    moment = _moment(date)
-    if moment is None:
-        return None
-    return moment - (_moment(answered) or now)
-
-
-def _moment(date: str) -> float | None:
-    """Seconds since the epoch of an HTTP date, which is in GMT."""
-    try:
-        moment: datetime = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

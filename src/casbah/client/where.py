@@ -9,7 +9,175 @@ are ORed; `&` combines conditions. Names are the wire's in snake case: `user.org
 import casbah.client.condition as _c
 
 
-class IntFilter(_c.Filter):
+class PresenceFilter(_c.Filter):
+    """Operators on whether there is a value."""
+
+    __slots__ = ()
+
+    def isset(self, *, value: bool = True) -> _c.Condition:
+        """Has a value (true) or has none (false)."""
+        return self._one("isset", _c.flag, value)
+
+    def isnotset(self, *, value: bool = True) -> _c.Condition:
+        """Has no value (true) or has one (false); the exact complement of `isset`."""
+        return self._one("isnotset", _c.flag, value)
+
+
+class WordsFilter(_c.Filter):
+    """Operators that `text` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.text, values)
+
+    def startswithsingle(self, *values: str) -> _c.Condition:
+        """Begins with the text; for words, a phrase whose last word may be a beginning."""
+        return self._many("startswithsingle", _c.text, values)
+
+    def text(self, *values: str) -> _c.Condition:
+        """Has every word, in any order."""
+        return self._many("text", _c.text, values)
+
+
+class BoolFilter(PresenceFilter):
+    """Operators that `activity.impersonated` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: bool) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.flag, values)
+
+    def neq(self, *values: bool) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.flag, values)
+
+    def deq(self, *values: bool) -> _c.Condition:
+        """Has a value other than those listed."""
+        return self._many("deq", _c.flag, values)
+
+
+class EnumerationFilter(PresenceFilter):
+    """Operators that `activity.takenAction` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str | None) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.text, values, nullable=True)
+
+    def neq(self, *values: str | None) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.text, values, nullable=True)
+
+    def deq(self, *values: str | None) -> _c.Condition:
+        """Has a value other than those listed."""
+        return self._many("deq", _c.text, values, nullable=True)
+
+
+class SourceFilter(PresenceFilter):
+    """Operators that `source` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.source, _c.sources(values, type=type, stream=stream))
+
+    def neq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.source, _c.sources(values, type=type, stream=stream))
+
+    def deq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
+        """Has a value other than those listed."""
+        return self._many("deq", _c.source, _c.sources(values, type=type, stream=stream))
+
+
+class EntityFilter(PresenceFilter):
+    """Operators that `entity` and its like take."""
+
+    __slots__ = ()
+
+    def eq(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+    def neq(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+    def startswith(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+    def doesnotstartwith(
+        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
+    ) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
+
+
+class IdFilter(PresenceFilter):
+    """Operators that `activity.id` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str | int) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.identity, values)
+
+    def neq(self, *values: str | int) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.identity, values)
+
+    def deq(self, *values: str | int) -> _c.Condition:
+        """Has a value other than those listed."""
+        return self._many("deq", _c.identity, values)
+
+    def startswith(self, *values: str | int) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.identity, values)
+
+    def doesnotstartwith(self, *values: str | int) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.identity, values)
+
+
+class UserTagsFilter(PresenceFilter):
+    """Operators that `user.tags` and its like take."""
+
+    __slots__ = ()
+
+    def eq(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Has one of the values."""
+        return self._many("eq", _c.identity, values, role=role)
+
+    def neq(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Has none of the values; the exact complement of `eq`."""
+        return self._many("neq", _c.identity, values, role=role)
+
+    def deq(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Has a value other than those listed."""
+        return self._many("deq", _c.identity, values, role=role)
+
+    def startswith(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Begins with one of the texts."""
+        return self._many("startswith", _c.identity, values, role=role)
+
+    def doesnotstartwith(self, *values: str | int, role: int | None = None) -> _c.Condition:
+        """Begins with none of the texts; the exact complement of `startswith`."""
+        return self._many("doesnotstartwith", _c.identity, values, role=role)
+
+
+class IntFilter(PresenceFilter):
     """Operators that `service` and its like take."""
 
     __slots__ = ()
@@ -25,14 +193,6 @@ class IntFilter(_c.Filter):
     def deq(self, *values: int) -> _c.Condition:
         """Has a value other than those listed."""
         return self._many("deq", _c.whole, values)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
 
     def gt(self, value: int) -> _c.Condition:
         """Is more than the number."""
@@ -55,65 +215,7 @@ class IntFilter(_c.Filter):
         return self._spans("range", _c.whole, spans, (start, end))
 
 
-class PathFilter(_c.Filter):
-    """Operators that `user.orgUnit` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.text, values)
-
-    def neq(self, *values: str) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.text, values)
-
-    def deq(self, *values: str) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.text, values)
-
-    def contains(self, *values: str) -> _c.Condition:
-        """Contains one of the texts."""
-        return self._many("contains", _c.text, values)
-
-    def ncontains(self, *values: str) -> _c.Condition:
-        """Contains none of the texts; the exact complement of `contains`."""
-        return self._many("ncontains", _c.text, values)
-
-    def startswith(self, *values: str) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.text, values)
-
-    def doesnotstartwith(self, *values: str) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.text, values)
-
-    def startswithsingle(self, *values: str) -> _c.Condition:
-        """Begins with the text; for words, a phrase whose last word may be a beginning."""
-        return self._many("startswithsingle", _c.text, values)
-
-    def endswith(self, *values: str) -> _c.Condition:
-        """Ends with one of the texts."""
-        return self._many("endswith", _c.text, values)
-
-    def descendantof(self, *values: str) -> _c.Condition:
-        """Is one of the paths, or below one."""
-        return self._many("descendantof", _c.text, values)
-
-    def ndescendantof(self, *values: str) -> _c.Condition:
-        """Is not one of the paths, nor below one; the exact complement of `descendantof`."""
-        return self._many("ndescendantof", _c.text, values)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class TextFilter(_c.Filter):
+class TextFilter(PresenceFilter):
     """Operators that `activity.eventActionType` and its like take."""
 
     __slots__ = ()
@@ -154,102 +256,8 @@ class TextFilter(_c.Filter):
         """Ends with one of the texts."""
         return self._many("endswith", _c.text, values)
 
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
 
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class IdFilter(_c.Filter):
-    """Operators that `activity.id` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str | int) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.identity, values)
-
-    def neq(self, *values: str | int) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.identity, values)
-
-    def deq(self, *values: str | int) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.identity, values)
-
-    def startswith(self, *values: str | int) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.identity, values)
-
-    def doesnotstartwith(self, *values: str | int) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.identity, values)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class BoolFilter(_c.Filter):
-    """Operators that `activity.impersonated` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: bool) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.flag, values)
-
-    def neq(self, *values: bool) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.flag, values)
-
-    def deq(self, *values: bool) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.flag, values)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class EnumerationFilter(_c.Filter):
-    """Operators that `activity.takenAction` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str | None) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.text, values, nullable=True)
-
-    def neq(self, *values: str | None) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.text, values, nullable=True)
-
-    def deq(self, *values: str | None) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.text, values, nullable=True)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class IpFilter(_c.Filter):
+class IpFilter(PresenceFilter):
     """Operators that `ip.address` and its like take."""
 
     __slots__ = ()
@@ -290,92 +298,8 @@ class IpFilter(_c.Filter):
         """Ends with one of the texts."""
         return self._many("endswith", _c.address, values)
 
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
 
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class UrlFilter(_c.Filter):
-    """Operators that `office365url` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.text, values)
-
-    def neq(self, *values: str) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.text, values)
-
-    def deq(self, *values: str) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.text, values)
-
-    def contains(self, *values: str) -> _c.Condition:
-        """Contains one of the texts."""
-        return self._many("contains", _c.text, values)
-
-    def ncontains(self, *values: str) -> _c.Condition:
-        """Contains none of the texts; the exact complement of `contains`."""
-        return self._many("ncontains", _c.text, values)
-
-    def startswith(self, *values: str) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.text, values)
-
-    def doesnotstartwith(self, *values: str) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.text, values)
-
-    def startswithsingle(self, *values: str) -> _c.Condition:
-        """Begins with the text; for words, a phrase whose last word may be a beginning."""
-        return self._many("startswithsingle", _c.text, values)
-
-    def endswith(self, *values: str) -> _c.Condition:
-        """Ends with one of the texts."""
-        return self._many("endswith", _c.text, values)
-
-    def descendantof(self, *values: str) -> _c.Condition:
-        """Is one of the paths, or below one."""
-        return self._many("descendantof", _c.text, values)
-
-    def ndescendantof(self, *values: str) -> _c.Condition:
-        """Is not one of the paths, nor below one; the exact complement of `descendantof`."""
-        return self._many("ndescendantof", _c.text, values)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class WordsFilter(_c.Filter):
-    """Operators that `text` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.text, values)
-
-    def startswithsingle(self, *values: str) -> _c.Condition:
-        """Begins with the text; for words, a phrase whose last word may be a beginning."""
-        return self._many("startswithsingle", _c.text, values)
-
-    def text(self, *values: str) -> _c.Condition:
-        """Has every word, in any order."""
-        return self._many("text", _c.text, values)
-
-
-class MsFilter(_c.Filter):
+class MsFilter(PresenceFilter):
     """Operators that `date` and its like take."""
 
     __slots__ = ()
@@ -387,14 +311,6 @@ class MsFilter(_c.Filter):
     def neq(self, *values: _c.Moment) -> _c.Condition:
         """Has none of the values; the exact complement of `eq`."""
         return self._many("neq", _c.moment, values)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
 
     def gt(self, value: _c.Moment) -> _c.Condition:
         """Is more than the number."""
@@ -427,102 +343,24 @@ class MsFilter(_c.Filter):
         return self._one("lte_ndays", _c.days, days)
 
 
-class SourceFilter(_c.Filter):
-    """Operators that `source` and its like take."""
+class PathFilter(TextFilter):
+    """Operators that `user.orgUnit` and its like take."""
 
     __slots__ = ()
 
-    def eq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.source, _c.sources(values, type=type, stream=stream))
+    def descendantof(self, *values: str) -> _c.Condition:
+        """Is one of the paths, or below one."""
+        return self._many("descendantof", _c.text, values)
 
-    def neq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.source, _c.sources(values, type=type, stream=stream))
-
-    def deq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.source, _c.sources(values, type=type, stream=stream))
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
+    def ndescendantof(self, *values: str) -> _c.Condition:
+        """Is not one of the paths, nor below one; the exact complement of `descendantof`."""
+        return self._many("ndescendantof", _c.text, values)
 
 
-class EntityFilter(_c.Filter):
-    """Operators that `entity` and its like take."""
+class UrlFilter(PathFilter):
+    """Operators that `office365url` and its like take."""
 
     __slots__ = ()
-
-    def eq(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-    def neq(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-    def startswith(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-    def doesnotstartwith(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class UserTagsFilter(_c.Filter):
-    """Operators that `user.tags` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.identity, values, role=role)
-
-    def neq(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.identity, values, role=role)
-
-    def deq(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.identity, values, role=role)
-
-    def startswith(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.identity, values, role=role)
-
-    def doesnotstartwith(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.identity, values, role=role)
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
 
 
 class UserFilters:

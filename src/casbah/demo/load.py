@@ -12,13 +12,13 @@ import msgspec
 import zstandard
 
 from casbah.activity.new_activity import NewActivity
-from casbah.connectors import connectors
-from casbah.ingest import jsontext
-from casbah.ingest.contract import Connector, Draft, Event, Ready, Recognised, Refusal
+from casbah.base import jsontext
+from casbah.ingest.activity_builder import new_activities
+from casbah.ingest.connectors import connectors
+from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal
 from casbah.ingest.enrich.agents import classified
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import pages
-from casbah.ingest.pipeline import new_activities
 
 GENERATED = files("casbah.demo") / "generated.ndjson.zst"
 """Written by `make demo-data`: one JSON object per line (`source`, `event`, `extra`), by time, from the DAYS before END."""
@@ -98,9 +98,9 @@ class _Enriched:
     connector: Connector
 
     def with_extra(self, extra: Mapping[str, Any]) -> Connector:
-        def drafts(event: Event) -> Iterator[Draft | Ready | NewActivity]:
+        def drafts(event: Event) -> Iterator[Draft | NewActivity]:
             for draft in self.connector.drafts(event):
-                if isinstance(draft, Draft):
+                if isinstance(draft, Draft) and not draft.is_record:
                     agent = draft.keys.get("device", {}).get("userAgent")
                     parsed = {"userAgent": classified(agent)} if agent else {}
                     yield replace(draft, keys=merged(draft.keys, {**parsed, **extra}))

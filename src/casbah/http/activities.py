@@ -1,9 +1,13 @@
-"""The Activities API: list, scan, fetch, feedback, count, metadata (`wire.md`, sections 1, 4, 5 and 8)."""
+"""The Activities API: list, scan, fetch, feedback, count, metadata (docs/compatibility.md, sections 1, 4, 5 and 8)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -12,87 +16,193 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.fields import FIELDS
 from casbah.activity.language import FILTERS
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import Query, continuation, parse, where
+from casbah.activity.query import Query, continuation, filters_of, is_scan, parse, where
+from casbah.base import jsontext
 from casbah.errors import ActivityNotFoundError, LimitExceededError, MalformedBodyError, describe
-from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, WriterContext, json_response
-from casbah.ingest import jsontext
+from casbah.http.answers import (
+    BEFORE_RECORDS,
+    Answer,
+    Count,
+    Filters,
+    Moment,
+    Record,
+    WholeList,
+    after_records,
+    respond,
+    spliced,
+)
+from casbah.http.context import RequestContext, WriterContext
+from casbah.http.filters import Metadata, metadata
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import Schema, either, open_body, ref
 from casbah.store.contract import FeedbackEntry, Page
 
 _CHUNK = 500
-_FEEDBACK_TEXTS = ("feedback", "feedbackValue", "feedbackText", "contactEmail")
+_FEEDBACK_TEXTS = {
+    "feedback": "The text",
+    "feedbackValue": 'A code, such as "0"',
+    "feedbackText": "The text, under the name that some clients use",
+    "contactEmail": "Where to reply",
+}
 _FEEDBACK_NEEDS = ("feedback", "feedbackValue", "feedbackText")
 
 
-async def list_activities(context: RequestContext) -> Response:
-    """One page of a list, or with `isScan` of a scan."""
+def _feedback_body(text: Schema, flag: Schema) -> Schema:
+    texts = {name: {**text, "description": help_text} for name, help_text in _FEEDBACK_TEXTS.items()}
+    types = {"type": ["string", "integer"]}
+    return {
+        **open_body({**texts, "allowContact": {**flag, "description": "Whether you may be contacted"}}),
+        "anyOf": [{"required": [name], "properties": {name: types}} for name in _FEEDBACK_NEEDS],
+        "description": f"At least one of {', '.join(_FEEDBACK_NEEDS[:-1])} and {_FEEDBACK_NEEDS[-1]} is required; "
+        "1.0 is not taken for 1",
+    }
+
+
+BODIES: Mapping[str, Schema] = {
+    "Feedback": _feedback_body({"type": ["string", "integer", "null"]}, either({"type": "null"}, ref("Flag"))),
+    "FeedbackForm": _feedback_body({"type": ["string", "integer"]}, ref("Flag")),
+}
+
+
+_When = Meta(extra_json_schema=ref("Whole"))
+
+
+class Activity(Answer, forbid_unknown_fields=False):
+    """A record, which is never decoded: every one has the first four keys, others depend on the source."""
+
+    activity_id: Annotated[str | int, Meta(description="Its id, as its source spelled it; opaque")] = msgspec.field(
+        name="_id"
+    )
+    uid: Annotated[Any, Meta(description="The same as `_id`, unless the source said something else")]
+    timestamp: Annotated[Any, _When, Meta(description="When it happened: the filter `date`")]
+    created: Annotated[Any, _When, Meta(description="When it was stored: the filter `created`")]
+    app_id: Annotated[Any, Meta(description="The app that it was done in: the filter `service`")] = UNSET
+    app_name: Annotated[Any, Meta(description="The app's name")] = UNSET
+    description: Annotated[Any, Meta(description="A sentence for people")] = UNSET
+    event_type_name: Annotated[Any, Meta(description="Its category: the filter `activity.eventActionType`")] = UNSET
+    entity_data: Annotated[Any, Meta(description="Who performed it, and who or what was acted on")] = UNSET
+    raw_data_json: Annotated[Any, Meta(description="The event as its source wrote it")] = UNSET
+
+
+_Data = Annotated[Sequence[Record], Meta(description="The activities of this page")]
+_HasNext = Annotated[bool, Meta(description="Whether there is more; never with an empty page")]
+_Following = (
+    Annotated[Filters, Meta(description="In a scan, while there is more: send it back as `filters`")] | UnsetType
+)
+
+
+class PageAnswer(Answer):
+    data: _Data
+    has_next: _HasNext
+    total: Annotated[Count, Meta(description="How many match in all; exact")]
+    next_query_filters: _Following = UNSET
+
+
+class UncountedPage(Answer):
+    """A page of a scan that does not say how many match: see `Emulation.scan_total`."""
+
+    data: _Data
+    has_next: _HasNext
+    next_query_filters: _Following = UNSET
+
+
+class Total(Answer):
+    total: Count
+    more_than_total: Annotated[
+        bool,
+        Meta(description="Whether there are more than that: only where the server is told not to say the exact total"),
+    ]
+
+
+class FeedbackEntryAnswer(Answer, forbid_unknown_fields=False):
+    """An entry with the keys that were sent. It is answered as it is stored, since older versions may have stored others."""
+
+    at: Moment
+    who: Annotated[str, Meta(description="The name of who gave it: for display, since names can be equal")]
+    feedback: str | int | UnsetType | None = UNSET
+    feedback_value: str | int | UnsetType | None = UNSET
+    feedback_text: str | int | UnsetType | None = UNSET
+    contact_email: str | int | UnsetType | None = UNSET
+    allow_contact: bool | UnsetType | None = UNSET
+    who_id: Annotated[str, Meta(description="The id of the token, or of the issuer and its subject")] | UnsetType = (
+        UNSET
+    )
+
+
+class FeedbackPage(WholeList[FeedbackEntryAnswer]):
+    """All of the feedback, oldest first."""
+
+
+class ThreatScores(Answer):
+    """No scores."""
+
+
+async def list_activities(context: RequestContext) -> Annotated[Response, PageAnswer]:
     body = await _parameters(context.request, context)
     emulation = context.emulation
-    query = emulation.bounded(parse(body, now=context.services.clock(), bounds=context.services.bounds))
-    if query.scan:
-        return await context.search(_scan_page, query, context, context.deadline)
+    now = context.services.clock()
+    query = parse(body, now=now, bounds=context.services.bounds)
+    if is_scan(body):
+        query = replace(query, predicate=emulation.narrowed(query.predicate))
+        filters_after = partial(continuation, filters_of(body), query, now=now)
+        return await context.search(_scan_page, query, filters_after, context, context.deadline)
+    query = emulation.limited(query)
     page = await context.search(_find_page, query, context, context.deadline)
     more = query.skip + len(page.records) < page.total and bool(page.records)
     total = emulation.total(page.total)
     context.services.metrics.read(len(page.records))
-    text = _page(page.records, more=more, total=total)
+    text = spliced(PageAnswer((), has_next=more, total=total), page.records)
     return Response(text, 200, _total_headers(total, exact=page.total), "application/json")
 
 
-async def count_activities(context: RequestContext) -> Response:
-    """How many activities match the same `filters`."""
+async def count_activities(context: RequestContext) -> Annotated[Response, Total]:
     body = await _parameters(context.request, context)
-    filters = body.get("filters")
-    predicate = where(
-        {} if filters in (None, "") else filters, now=context.services.clock(), bounds=context.services.bounds
-    )
+    predicate = where(filters_of(body), now=context.services.clock(), bounds=context.services.bounds)
     emulation = context.emulation
     exact = await context.search(_count_matches, emulation.narrowed(predicate), context, context.deadline)
     total = emulation.total(exact)
-    answer = {"total": total, "moreThanTotal": total < exact}
-    return Response(jsontext.dump(answer), 200, _total_headers(total, exact=exact), "application/json")
+    response = respond(Total(total, more_than_total=total < exact))
+    response.headers.update(_total_headers(total, exact=exact))
+    return response
 
 
-async def fetch_activity(context: RequestContext) -> Response:
-    """One activity: the bare record. A request body is ignored (`wire.md`, 1)."""
+async def fetch_activity(context: RequestContext) -> Annotated[Response, Record]:
     record = await context.quick(lambda: context.tenant.fetch(context.path["pk"]))
     if record is None or not await _is_settled(context, context.path["pk"]):
         raise ActivityNotFoundError
     return Response(record, media_type="application/json")
 
 
-async def give_feedback(context: WriterContext) -> Response:
-    """Append one feedback entry. Returns the activity as a list of one."""
+async def give_feedback(context: WriterContext) -> Annotated[Response, PageAnswer]:
     sent = _feedback(await _parameters(context.request, context))
     activity_id = context.path["pk"]
     caller = context.caller
     entry = FeedbackEntry(context.services.clock(), caller.name, jsontext.dump({**sent, "whoId": caller.id}))
-    longest, most = context.services.settings.max_feedback_length, context.services.settings.max_feedback
+    longest, maximum = context.services.settings.max_feedback_length, context.services.settings.max_feedback
     if (length := len(entry.what.decode())) > longest:
         raise LimitExceededError(
             f"feedback: at most {longest} characters as JSON, got {length} (setting CASBAH_MAX_FEEDBACK_LENGTH)"
         )
-    if not await context.quick(lambda: context.tenant.add_feedback(activity_id, entry, most=most)):
-        raise LimitExceededError(f"feedback: at most {most} entries for one activity (setting CASBAH_MAX_FEEDBACK)")
+    if not await context.quick(lambda: context.tenant.add_feedback(activity_id, entry, maximum=maximum)):
+        raise LimitExceededError(f"feedback: at most {maximum} entries for one activity (setting CASBAH_MAX_FEEDBACK)")
     record = await context.quick(lambda: context.tenant.fetch(activity_id))
-    return Response(_page([record or b""], more=False, total=1), media_type="application/json")
+    text = spliced(PageAnswer((), has_next=False, total=1), [record or b""])
+    return Response(text, media_type="application/json")
 
 
-async def list_feedback(context: WriterContext) -> Response:
-    """The feedback on one activity, oldest first."""
+async def list_feedback(context: WriterContext) -> Annotated[Response, FeedbackPage]:
     entries = await context.quick(lambda: context.tenant.feedback(context.path["pk"]))
-    data = [{"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)} for entry in entries]
-    return json_response({"data": data, "hasNext": False, "total": len(data)})
+    return respond(WholeList.of(map(_feedback_entry, entries)))
 
 
-async def list_metadata(_: RequestContext) -> Response:
-    """The filters and their operators, from the table."""
-    return json_response({"filters": [_filter_metadata(name) for name in FILTERS]})
+async def list_metadata(_: RequestContext) -> Metadata:
+    return Metadata(
+        [metadata(row.name, row.operators, row.field.kind, documented=row.documented) for row in FILTERS.values()]
+    )
 
 
-async def threat_scores(_: RequestContext) -> Response:
-    """Always empty: Casbah does not score activities. The portal requests scores with each list."""
-    return json_response({})
+async def threat_scores(_: RequestContext) -> ThreatScores:
+    return ThreatScores()
 
 
 async def _parameters(request: Request, context: RequestContext) -> dict[str, Any]:
@@ -116,14 +226,16 @@ def _count_matches(predicate: Predicate, context: RequestContext, deadline: Dead
     return context.tenant.count(predicate, deadline=deadline)
 
 
-def _scan_page(query: Query, context: RequestContext, deadline: Deadline) -> Response:
+def _scan_page(
+    query: Query, filters_after: Callable[[int], dict[str, Any]], context: RequestContext, deadline: Deadline
+) -> Response:
     page, emulation = context.tenant.scan(query, deadline=deadline), context.emulation
     more = page.boundary is not None
-    following = continuation(query, page.boundary) if page.boundary is not None else None
+    following = filters_after(page.boundary) if page.boundary is not None else UNSET
     total = emulation.total(page.total)
-    tail = _tail(more=more, total=total if emulation.scan_total else None, following=following)
+    answer = PageAnswer((), more, total, following) if emulation.scan_total else UncountedPage((), more, following)
     headers = _total_headers(total, exact=page.total) if emulation.scan_total else None
-    pieces = _stream(page.records, tail, read=context.services.metrics.read)
+    pieces = _stream(page.records, after_records(answer), read=context.services.metrics.read)
     if context.request.scope["http_version"] == "1.0":
         # HTTP/1.0 has no chunked encoding (RFC 9112, 6.1), which the server uses for responses of unknown length.
         return Response(b"".join(pieces), 200, headers, "application/json")
@@ -131,13 +243,13 @@ def _scan_page(query: Query, context: RequestContext, deadline: Deadline) -> Res
 
 
 def _total_headers(total: int, *, exact: int) -> dict[str, str]:
-    """The header that marks a total as inexact (`wire.md`, 4)."""
+    """The header that marks a total as inexact (docs/compatibility.md, 4)."""
     return {} if total == exact else {"Casbah-Total": "approximate"}
 
 
 def _stream(records: Iterator[bytes], tail: bytes, *, read: Callable[[int], None]) -> Iterator[bytes]:
     """A page in chunks, since it may be larger than memory."""
-    lead = b'{"data":['
+    lead = BEFORE_RECORDS
     while chunk := list(islice(records, _CHUNK)):
         read(len(chunk))
         yield lead + b",".join(chunk)
@@ -145,21 +257,9 @@ def _stream(records: Iterator[bytes], tail: bytes, *, read: Callable[[int], None
     yield (b"" if lead == b"," else lead) + tail
 
 
-def _page(records: Sequence[bytes], *, more: bool, total: int) -> bytes:
-    """The response body, joined once: at some 400 KB every copy costs measurable time."""
-    pieces = [b'{"data":[']
-    for record in records:
-        pieces += (record, b",")
-    if records:
-        pieces.pop()
-    return b"".join((*pieces, _tail(more=more, total=total)))
-
-
-def _tail(*, more: bool, total: int | None, following: dict[str, Any] | None = None) -> bytes:
-    tail: dict[str, Any] = {"hasNext": more} if total is None else {"hasNext": more, "total": total}
-    if following is not None:
-        tail["nextQueryFilters"] = following
-    return b"]," + jsontext.dump(tail)[1:]
+def _feedback_entry(entry: FeedbackEntry) -> Mapping[str, Any]:
+    """The members of a `FeedbackEntryAnswer`."""
+    return {"at": entry.at, "who": entry.who, **jsontext.parse_object(entry.what)}
 
 
 def _feedback(body: dict[str, Any]) -> dict[str, Any]:
@@ -176,13 +276,3 @@ def _feedback(body: dict[str, Any]) -> dict[str, Any]:
     if not any(key in sent for key in _FEEDBACK_NEEDS):
         raise MalformedBodyError(f"feedback needs at least one of {', '.join(_FEEDBACK_NEEDS)}")
     return sent
-
-
-def _filter_metadata(name: str) -> dict[str, Any]:
-    row = FILTERS[name]
-    return {
-        "name": row.name,
-        "operators": [{"id": operator, "documented": operator in row.documented} for operator in row.operators],
-        "inputType": {"type": row.field.kind.value},
-        "deprecated": False,
-    }

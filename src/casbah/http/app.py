@@ -12,23 +12,24 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from casbah.errors import CasbahError, MethodNotAllowedError, RouteNotFoundError
+from casbah.base.logs import of_request
+from casbah.errors import CasbahError, MethodNotAllowedError, RequestError, RouteNotFoundError, UnavailableError
 from casbah.http import manual, mimic
+from casbah.http.answers import respond
 from casbah.http.audit import record_in_trail
-from casbah.http.body import Incoming
 from casbah.http.context import RequestContext, Services, WriterContext
 from casbah.http.irreversible import read_irreversible
 from casbah.http.problems import answer
-from casbah.http.routes import ALIASES, CORE, GUARDED, PUBLIC, ROUTES, Audit, PublicRoute, Route
+from casbah.http.request_body import Incoming
+from casbah.http.route import CORE, Audit, PublicRoute, Route
+from casbah.http.routes import ALIASES, GUARDED, PUBLIC, ROUTES
 from casbah.http.session import address_of, session_caller
-from casbah.identity.authenticator import TENANT_HEADER
 from casbah.identity.failed_sign_ins import FailureElsewhereError
-from casbah.identity.grants import Caller
+from casbah.identity.grants import TENANT_HEADER, Caller
 from casbah.identity.throttle import Quota
-from casbah.logs import of_request
 
 AnyRoute = Route | PublicRoute
-_MOST_LENGTHS, _MOST_PATHS, _MOST_PATH = 16, 1_024, 500
+_MAX_LENGTHS, _MAX_PATHS, _MAX_PATH = 16, 1_024, 500
 REQUEST_ID = "X-Request-Id"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -36,18 +37,25 @@ _SAFE = {False: _PLAIN, True: {**_PLAIN, "Strict-Transport-Security": "max-age=3
 """Default headers of every response, without and with TLS."""
 
 _FRAMING = (b"content-length", b"transfer-encoding")
+_NO_ROUTE = "none"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
-def application(services: Services, *, writer: ASGIApp | None = None) -> ASGIApp:
-    """The ASGI application. In a process that does not own the store, `writer` answers what only the owner can."""
+def application(services: Services, *, writer_proxy: ASGIApp | None = None) -> ASGIApp:
+    """The ASGI application. In a process that does not own the store, `writer_proxy` forwards the rest to the owner."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _run_lifespan(receive, send)
-        elif scope["type"] == "http" and writer is not None and _needs_writer(scope):
+        elif scope["type"] == "http" and writer_proxy is not None and _needs_writer(scope):
+            begun = time.perf_counter()
             known = not _has_body(scope) or await _is_admitted(scope, services)
-            await writer(scope if known else _without_body(scope), receive, send)
+            failure = await _failure(writer_proxy, scope if known else _without_body(scope), receive, send)
+            if failure is not None:
+                request = Request(scope, receive)
+                services.proxies.apply(scope)
+                request.state.route = _path_of(scope)
+                await _finish(request, failure, services, send, begun=begun)
         elif scope["type"] == "http":
             begun = time.perf_counter()
             if scope["method"] == "HEAD":
@@ -58,24 +66,40 @@ def application(services: Services, *, writer: ASGIApp | None = None) -> ASGIApp
                 try:
                     response = await _respond_traced(request, services)
                 except FailureElsewhereError:
-                    if writer is None:
+                    if writer_proxy is None:
                         raise
-                    await writer(_without_body(scope), receive, send)
-                    return
+                    failure = await _failure(writer_proxy, _without_body(scope), receive, send)
+                    if failure is None:
+                        return
+                    response = failure
                 await incoming.finish(request.headers, version=scope["http_version"])
-                name = request_id(request)
-                response.headers[REQUEST_ID] = name
-                for header, value in _SAFE[scope.get("scheme") == "https"].items():
-                    response.headers.setdefault(header, value)
-                if services.leaving.is_set():  # The next request then opens a new connection, to another server.
-                    response.headers["Connection"] = "close"
-                _record_metrics(request, response, services, seconds=time.perf_counter() - begun)
-                await (_head_of(response) if request.method == "HEAD" else response)(scope, receive, send)
-                _log_request(request, response, name, seconds=time.perf_counter() - begun)
+                await _finish(request, response, services, send, begun=begun)
             finally:
                 incoming.close()
 
     return app
+
+
+async def _failure(writer_proxy: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    """Have the writer answer a request. Returns the response to what kept it from that, if anything did."""
+    try:
+        await writer_proxy(scope, receive, send)
+    except (RequestError, UnavailableError) as error:
+        return answer(error)
+    return None
+
+
+async def _finish(request: Request, response: Response, services: Services, send: Send, *, begun: float) -> None:
+    """Send a response with the headers that all have; count and log it."""
+    name = request_id(request)
+    response.headers[REQUEST_ID] = name
+    for header, value in _SAFE[request.scope.get("scheme") == "https"].items():
+        response.headers.setdefault(header, value)
+    if services.leaving.is_set():  # The next request then opens a new connection, to another server.
+        response.headers["Connection"] = "close"
+    _record_metrics(request, response, services, seconds=time.perf_counter() - begun)
+    await (_head_of(response) if request.method == "HEAD" else response)(request.scope, request.receive, send)
+    _log_request(request, response, name, seconds=time.perf_counter() - begun)
 
 
 def _without_ranges(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -118,7 +142,7 @@ def _log_request(request: Request, response: Response, name: str, *, seconds: fl
 
 
 def _route_of(request: Request) -> str:
-    return getattr(request.state, "route", "none")
+    return getattr(request.state, "route", _NO_ROUTE)
 
 
 def request_id(request: Request) -> str:
@@ -156,7 +180,7 @@ async def _dispatch(request: Request, services: Services) -> Response:
     for route, path in matched:
         if request.method in _methods(route):
             if isinstance(route, PublicRoute):
-                return await route.handler(request, services)
+                return respond(await route.handler(request, services), route.status)
             return await _respond_permitted(request, services, route, path)
     if _is_below(raw, GUARDED):  # Authentication comes before 404 and 405.
         request.state.caller = await _caller(request, services)
@@ -190,7 +214,7 @@ async def _respond_permitted(request: Request, services: Services, route: Route,
             request,
             services,
             caller,
-            name=route.handler.__name__,
+            name=route.operation,
             about=path,
             status=response.status_code,
             changes=route.audit is Audit.CHANGES,
@@ -234,7 +258,7 @@ async def _call_handler(context: WriterContext, route: Route) -> Response:
     if route.takes_nothing:
         await read_irreversible(context)
     await context.opened()
-    return await route.handler(context)
+    return respond(await route.handler(context), route.status)
 
 
 async def _is_admitted(scope: Scope, services: Services) -> bool:
@@ -263,14 +287,20 @@ def _without_body(scope: Scope) -> Scope:
 
 def _needs_writer(scope: Scope) -> bool:
     path: bytes = scope["raw_path"].partition(b"?")[0]
-    return len(path) > _MOST_PATH or _route_needs_writer(scope["method"], path)
+    return len(path) > _MAX_PATH or _route_needs_writer(scope["method"], path)
 
 
-@lru_cache(_MOST_PATHS)
+@lru_cache(_MAX_PATHS)
 def _route_needs_writer(method: str, path: bytes) -> bool:
     matched = _matching_routes(segments_of(_plain_path(path)))
     route = next((route for route, _ in matched if method in _methods(route)), None)
     return route is None or route.needs_writer
+
+
+def _path_of(scope: Scope) -> str:
+    """The path of a request's route, with the names of its parameters."""
+    matched = _matching_routes(segments_of(_plain_path(scope["raw_path"])))
+    return matched[0][0].path if matched else _NO_ROUTE
 
 
 def _raw_path(request: Request) -> str:
@@ -294,7 +324,7 @@ def segments_of(path: str) -> Sequence[str]:
     return path.removesuffix("/").split("/")[1:]
 
 
-@lru_cache(_MOST_LENGTHS)
+@lru_cache(_MAX_LENGTHS)
 def _of_length(count: int) -> Sequence[tuple[AnyRoute, Sequence[str]]]:
     """The routes whose path has `count` segments, each with its segments."""
     routes: Sequence[AnyRoute] = (*ROUTES, *PUBLIC, *manual.PAGES)

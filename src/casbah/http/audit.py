@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from starlette.requests import Request
 
-from casbah.audit.trail import Act
 from casbah.errors import CasbahError
 from casbah.http.context import Services
 from casbah.http.session import address_of
 from casbah.identity.grants import Caller
+from casbah.operations.audit.trail import Act
 
 _REFUSED, _FORBIDDEN = 400, 403
-_MOST_TEXT = 1_000
+_MAX_TEXT = 1_000
 """Characters kept of a path segment and of a user agent. Acts are never deleted, so their size is bounded."""
 
 _KEY = re.compile(r"[0-9a-zA-Z_=-]{40,}")
@@ -69,7 +69,7 @@ def act_of(
         about=", ".join(_redacted(name, value) for name, value in (about or {}).items()),
         parameters=getattr(request.state, "parameters", {}),
         address=address_of(request),
-        agent=request.headers.get("user-agent", "")[:_MOST_TEXT],
+        agent=request.headers.get("user-agent", "")[:_MAX_TEXT],
     )
 
 
@@ -77,4 +77,4 @@ def _redacted(name: str, value: str) -> str:
     """A path parameter as the trail keeps it: never a whole key, which readers of the trail could use."""
     if name in _SECRET and _KEY.fullmatch(value):
         return f"{value[:4]}... ({len(value)} characters)"
-    return value[:_MOST_TEXT]
+    return value[:_MAX_TEXT]

@@ -8,24 +8,25 @@ import asyncio
 import binascii
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
 from zlib import crc32
 
+from msgspec import Meta
 from starlette.responses import Response, StreamingResponse
 
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import count_of
 from casbah.errors import CasbahError, LimitExceededError, MalformedBodyError, describe
-from casbah.http.body import read_parameters
+from casbah.http.answers import Answer, Record, spliced
 from casbah.http.context import WriterContext
 from casbah.http.facets import predicate_of
-from casbah.http.schema import Parameter, ref
-from casbah.ingest import jsontext
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import Parameter, ref
 from casbah.store.contract import Changes
 
-LIMIT, MOST = 500, 5_000
-MOST_WAIT = 30
+DEFAULT_LIMIT, MAX_LIMIT = 500, 5_000
+MAX_WAIT = 30
 """Seconds that a response may wait for new activities."""
 
 STREAM_SECONDS = 300
@@ -43,37 +44,33 @@ CHANGE_PARAMETERS = (
         _CURSOR,
         "Where to continue: an answer's `cursor`, or `now` for new activities only. Default: the beginning",
     ),
-    Parameter("limit", ref("Count"), f"Maximum number of activities: {LIMIT} by default, {MOST} at most"),
-    Parameter("wait", ref("Count"), f"Seconds to wait if there are no changes yet: 0 by default, {MOST_WAIT} at most"),
+    Parameter("limit", ref("Count"), f"Maximum number of activities: {DEFAULT_LIMIT} by default, {MAX_LIMIT} at most"),
+    Parameter("wait", ref("Count"), f"Seconds to wait if there are no changes yet: 0 by default, {MAX_WAIT} at most"),
 )
 TAIL_PARAMETERS = (Parameter("cursor", _CURSOR, "Where to begin. Default: new activities only"),)
 
 
-async def list_changes(context: WriterContext) -> Response:
-    """The activities stored since a cursor: each exactly once, in the order of storing, not of happening.
+class ChangePage(Answer):
+    data: Annotated[Sequence[Record], Meta(description="In the order of storing")]
+    cursor: Annotated[str, Meta(description="Where to continue, also after an empty answer")]
+    has_next: Annotated[bool, Meta(description="Whether more is stored already")]
 
-    Continue with the answer's `cursor`, also after an empty answer. With `wait`, the answer comes once something is stored.
-    """
+
+async def list_changes(context: WriterContext) -> Annotated[Response, ChangePage]:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     predicate, after = predicate_of(body, context), await _after(body.get("cursor"), context)
-    limit = min(count_of(body, "limit") or LIMIT, MOST)
-    end = time.monotonic() + min(count_of(body, "wait"), MOST_WAIT)
+    limit = min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT)
+    end = time.monotonic() + min(count_of(body, "wait"), MAX_WAIT)
     page = await context.search(_changes, context, predicate, after, limit)
     while not page.changes and await _more(context, page.reached, end):
         page = await context.search(_changes, context, predicate, page.reached, limit)
     # An empty page never reports more: what was stored meanwhile is for the next request.
     more = bool(page.changes) and page.reached < await context.high_water_mark()
-    tail = jsontext.dump({"cursor": cursor(page.reached, context), "hasNext": more})
-    records = b",".join(change.record for change in page.changes)
-    return Response(b"".join((b'{"data":[', records, b"],", tail[1:])), media_type="application/json")
+    answer = ChangePage((), cursor(page.reached, context), has_next=more)
+    return Response(spliced(answer, [change.record for change in page.changes]), media_type="application/json")
 
 
 async def tail(context: WriterContext) -> Response:
-    """The same as server-sent events (WHATWG HTML, 9.2): `data` is a record, `id` the cursor after it.
-
-    A stream ends after a few minutes. Browsers reconnect by themselves with `Last-Event-ID` and continue where they were.
-    Without a `cursor`, the first stream sends only new activities.
-    """
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     text = context.request.headers.get("last-event-id") or body.get("cursor") or NOW
     predicate, after = predicate_of(body, context), await _after(text, context)
@@ -138,8 +135,8 @@ async def _after(value: Any, context: WriterContext) -> int:
         return await context.high_water_mark()
     if not isinstance(value, str):
         raise MalformedBodyError(f"cursor: expected an answer's cursor, or {NOW}, got {describe(value)}")
-    if len(value) > _MOST_CURSOR:
-        raise LimitExceededError(f"cursor: at most {_MOST_CURSOR} characters, got {len(value)}")
+    if len(value) > _MAX_CURSOR:
+        raise LimitExceededError(f"cursor: at most {_MAX_CURSOR} characters, got {len(value)}")
     try:
         version, number, mark = urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii").split(".")
         after = int(number)
@@ -154,7 +151,7 @@ async def _after(value: Any, context: WriterContext) -> int:
     return after
 
 
-_MOST_CURSOR = 128
+_MAX_CURSOR = 128
 
 
 def _mark(context: WriterContext) -> str:

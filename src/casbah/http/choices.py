@@ -1,54 +1,96 @@
-"""Choices: the values of filters that have few, each with a display name."""
+"""Choices: the values of filters that have few, each with a display name; and how the pages show filters and operators."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from msgspec import Meta
 
-from casbah.activity.fields import source_type
-from casbah.http.context import RequestContext, json_response
+from casbah.activity.language import FILTERS, OPERATORS, Catalog, Filter, Operator
+from casbah.http.answers import Answer, FilterValue, WholeList
+from casbah.http.context import RequestContext
 from casbah.ingest.apps import APPS
 from casbah.ingest.enrich import agents, countries
 from casbah.ingest.mapping.file import CATEGORIES
 
-# fmt: off
-_FIXED: Mapping[str, Mapping[Any, str]] = {
-    "service": APPS,
-    "activity.eventActionType": {f"event_category_{name.lower()}": name.replace("_", " ").capitalize() for name in CATEGORIES},
-    "activity.impersonated": {True: "Impersonated", False: "Not impersonated"},
-    "activity.type": {True: "Administrative", False: "Not administrative"},
-    "activity.takenAction": {
-        "block": "Blocked", "proxy": "Redirected to session control", "bypassproxy": "Bypass session control",
-        "encrypt": "Encrypted", "decrypt": "Decrypted", "verified": "Verified", "encryptionfailed": "Encryption failed",
-        "protect": "Protected", "verify": "Require step-up authentication", None: "No action",
-    },
-    "device.type": {"desktop": "PC", "mobile": "Mobile", "tablet": "Tablet", "other": "Other", None: "No value"},
-    "userAgent.tags": agents.TAGS,
-    "ip.category": {0: "None", 1: "Corporate", 2: "Administrative", 3: "Risky", 4: "VPN", 5: "Cloud provider", 6: "Other"},
-    "source": {
-        source_type(number): name
-        for number, name in (
-            (0, "Access control"), (1, "Session control"), (2, "App connector"), (3, "App connector analysis"),
-            (5, "Discovery"), (6, "MDATP"),
-        )
-    },
-}
-# fmt: on
+
+class NamedValue(Answer):
+    value: FilterValue
+    name: str
 
 
-async def list_choices(context: RequestContext) -> Response:
-    """The named values of filters: apps, countries, categories, tags. A filter that is not listed takes any value."""
-    tags = await context.quick(context.services.ranges.tags, context.tenant_id)
-    named = {**_FIXED, "location.country": _countries(), "ip.tags": tags}
-    data = [{"filter": name, "values": _values(names.items())} for name, names in named.items()]
-    return json_response({"data": data, "hasNext": False, "total": len(data)})
+class Choice(Answer):
+    filter: str
+    values: Annotated[Sequence[NamedValue], Meta(description="By name")]
 
 
-def _countries() -> Mapping[Any, str]:
-    return {short.lower(): name for short, name in countries.names().items()}
+class FilterDisplay(Answer):
+    name: str
+    label: str
+    countable: Annotated[bool, Meta(description="Whether facets count its values")]
+    button: Annotated[bool, Meta(description="Whether it has a button; the others are in a menu")]
+    facet: Annotated[int | None, Meta(description="Its position among the facets that are shown by default")]
+    facet_prefix: Annotated[str, Meta(description="The prefix of the values that are counted")]
 
 
-def _values(pairs: Iterable[tuple[Any, str]]) -> list[dict[str, Any]]:
+class OperatorDisplay(Answer):
+    name: str
+    label: str
+    labels: Annotated[Mapping[str, str], Meta(description="Instead of `label`, for filters of some types")]
+    complement_of: Annotated[str | None, Meta(description="The operator that it negates")]
+
+
+class Choices(WholeList[Choice]):
+    filters: Annotated[
+        Sequence[FilterDisplay],
+        Meta(description="How to show filters: those with a button of their own, then the others by label"),
+    ]
+    operators: Annotated[Sequence[OperatorDisplay], Meta(description="How to show operators")]
+
+
+async def list_choices(context: RequestContext) -> Choices:
+    catalogs: Mapping[Catalog, Mapping[Any, str]] = {
+        Catalog.APPS: APPS,
+        Catalog.EVENT_CATEGORIES: _EVENT_CATEGORIES,
+        Catalog.COUNTRIES: {short.lower(): name for short, name in countries.names().items()},
+        Catalog.AGENT_TAGS: agents.TAGS,
+        Catalog.IP_TAGS: await context.quick(context.services.ranges.tags, context.tenant_id),
+    }
+    data = [Choice(row.name, _values(_names(row, catalogs))) for row in FILTERS.values() if row.choices]
+    return Choices(data, has_next=False, total=len(data), filters=_FILTERS, operators=_OPERATORS)
+
+
+_EVENT_CATEGORIES = {f"event_category_{name.lower()}": name.replace("_", " ").capitalize() for name in CATEGORIES}
+
+
+def _names(row: Filter, catalogs: Mapping[Catalog, Mapping[Any, str]]) -> Iterable[tuple[Any, str]]:
+    return catalogs[row.choices].items() if isinstance(row.choices, Catalog) else row.choices
+
+
+def _values(pairs: Iterable[tuple[Any, str]]) -> list[NamedValue]:
     """Sorted by name; "no value" comes last."""
     ordered = sorted(pairs, key=lambda pair: (pair[0] is None, pair[1]))
-    return [{"value": value, "name": name} for value, name in ordered]
+    return [NamedValue(value, name) for value, name in ordered]
+
+
+def _filter(row: Filter) -> FilterDisplay:
+    return FilterDisplay(
+        name=row.name,
+        label=row.label,
+        countable=row.countable,
+        button=row.button is not None,
+        facet=row.facet,
+        facet_prefix=row.facet_prefix,
+    )
+
+
+def _operator(row: Operator) -> OperatorDisplay:
+    labels = {kind.value: label for kind, label in row.labels}
+    return OperatorDisplay(row.name, row.label, labels, row.complement_of)
+
+
+def _place(row: Filter) -> tuple[bool, int, str]:
+    return row.button is None, row.button or 0, row.label
+
+
+_FILTERS = [_filter(row) for row in sorted(FILTERS.values(), key=_place)]
+_OPERATORS = [_operator(row) for row in OPERATORS.values()]

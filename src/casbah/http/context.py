@@ -7,38 +7,36 @@ from threading import Event
 from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from casbah.activity.deadline import Deadline
 from casbah.activity.query import Bounds
 from casbah.activity.tenant import TenantId
-from casbah.audit.trail import Trail
-from casbah.backup.snapshots import Snapshots
-from casbah.export.exports import Exports
+from casbah.base.shared import SharedFlag
+from casbah.base.traces import Traces
 from casbah.http.emulation import Emulation
 from casbah.http.memory import MemoryBudget
 from casbah.http.metrics import Metrics
-from casbah.http.pools import WorkerPools
-from casbah.http.proxies import Proxies
+from casbah.http.thread_pools import ThreadPools
+from casbah.http.trusted_proxies import TrustedProxies
 from casbah.identity.authenticator import Authenticator
 from casbah.identity.grants import Caller
 from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens
-from casbah.ingest import jsontext
 from casbah.ingest.contract import Connector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.enrich.ranges import RangeBook
-from casbah.ingest.prepare_pool import PreparePool
+from casbah.ingest.parse_pool import ParsePool
 from casbah.ingest.rejects import Rejects
-from casbah.retention.deletion import Retention
-from casbah.saved.queries import Queries
+from casbah.operations.audit.trail import Trail
+from casbah.operations.backup.snapshots import Snapshots
+from casbah.operations.retention.deletion import Retention
+from casbah.operations.saved.queries import Queries
+from casbah.outputs.export.exports import Exports
 from casbah.settings import Settings
-from casbah.shared import SharedFlag
 from casbah.store.contract import ReplicaStore, ReplicaTenant, Store, Tenant
-from casbah.traces import Traces
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Backend(Protocol):
@@ -71,7 +69,7 @@ class Services:
     store: ReplicaStore
     tokens: Tokens
     authenticator: Authenticator
-    proxies: Proxies
+    proxies: TrustedProxies
     throttle: Throttle
     emulation: Emulation
     plain: Emulation
@@ -79,9 +77,9 @@ class Services:
     ranges: RangeBook
     trail: Trail
     enrichment: Enrichment
-    prepare_pool: PreparePool
+    parse_pool: ParsePool
     rejects: Rejects
-    pools: WorkerPools
+    pools: ThreadPools
     metrics: Metrics
     traces: Traces
     clock: Callable[[], int]
@@ -139,7 +137,7 @@ class RequestContext:
         """The deadline of a search that starts now."""
         return Deadline.after(self.services.settings.search_seconds, gone=self.gone)
 
-    async def search(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def search(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a search in the search pool.
 
         Pages drop the connection of the previous query whenever a filter changes. So the connection is watched, and an
@@ -151,11 +149,11 @@ class RequestContext:
         finally:
             watching.cancel()
 
-    async def quick(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def quick(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a short blocking call in the quick pool."""
         return await self.services.pools.quick.run(call, *arguments)
 
-    async def brief(self, where: "Backend", call: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def brief(self, where: "Backend", call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a call that does not block, unless `where` is remote: then in the quick pool."""
         return await self.quick(call, *arguments) if where.is_remote else call(*arguments)
 
@@ -166,11 +164,11 @@ class RequestContext:
         """
         await opened(self.services.store, self.tenant_id)
 
-    async def ingest(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def ingest(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a call that stores events in the ingest pool."""
         return await self.services.pools.ingest.run(call, *arguments, tenant=self.tenant_id.name)
 
-    def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+    def _timed(self, call: Callable[..., Result], *arguments: Any) -> Result:
         with self.services.metrics.searching(), self.services.traces.span("search"):
             return call(*arguments)
 
@@ -203,10 +201,4 @@ async def opened(store: ReplicaStore, tenant_id: TenantId) -> None:
     """Wait without a thread until a tenant is open. An error is raised by the call that needs the tenant."""
     opening = store.opening(tenant_id)
     if opening is not None:
-        await asyncio.wait([asyncio.wrap_future(opening)])
-        opening.exception()
-
-
-def json_response(value: Any, status: int = 200) -> Response:
-    """A JSON response."""
-    return Response(jsontext.dump(value), status, media_type="application/json")
+        await asyncio.gather(asyncio.wrap_future(opening), return_exceptions=True)

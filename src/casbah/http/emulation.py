@@ -13,9 +13,8 @@ from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.errors import LimitExceededError
-from casbah.settings import SETTINGS, Settings
+from casbah.settings import Settings
 
-_PREFIX = "mimic"
 _TELLING_DIGITS = 2
 
 
@@ -46,21 +45,20 @@ class Emulation:
         self._dice = dice
         self._next: dict[str, deque[Interruption]] = defaultdict(deque)
         self._arriving: dict[str, list[DelayedArrival]] = {}
-        rows = [row for row in SETTINGS.values() if row.name.startswith(_PREFIX)]
-        self.any = any(getattr(settings, row.name) != row.read(row.default) for row in rows)
+        self.any = settings.emulates
         """Whether any emulation option is on."""
 
-    def bounded(self, query: Query) -> Query:
-        """The query, limited as the emulated server would. Raises LimitExceededError past the end of its lists."""
-        predicate = self.narrowed(query.predicate)
-        if query.scan:
-            return replace(query, predicate=predicate)
+    def limited(self, query: Query) -> Query:
+        """A page of a list as the emulated server would answer it: of visible activities, and no longer than its pages.
+
+        Raises LimitExceededError past the end of its lists.
+        """
         limit, end = min(query.limit, self._settings.mimic_page_limit), self._settings.mimic_list_end
         if end is not None and query.skip + limit > end:
             raise LimitExceededError(
                 f"skip: skip + limit is at most {end}, got {query.skip} + {limit}; scan (isScan) to go further"
             )
-        return replace(query, predicate=predicate, limit=limit)
+        return replace(query, predicate=self.narrowed(query.predicate), limit=limit)
 
     def narrowed(self, predicate: Predicate) -> Predicate:
         """The predicate, restricted to visible activities: within the window, and stored long enough ago."""
@@ -74,8 +72,8 @@ class Emulation:
 
     def total(self, exact: int) -> int:
         """The total to report: rounded down above `mimic_total`."""
-        most = self._settings.mimic_total
-        if most is None or exact <= most:
+        maximum = self._settings.mimic_total
+        if maximum is None or exact <= maximum:
             return exact
         digits = str(exact)
         return int(digits[:_TELLING_DIGITS].ljust(len(digits), "0"))

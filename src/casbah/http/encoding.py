@@ -9,13 +9,13 @@ from typing import cast
 
 import zstandard
 
-from casbah.errors import BodyTooLargeError, MalformedBodyError, UnsupportedEncodingError
+from casbah.errors import BodyTooLargeError, DamagedBodyError, MalformedBodyError, UnsupportedEncodingError
 
 _STEP = 512
 """Compressed bytes per step where the decompressor has no output limit: they expand to at most 16 MiB."""
 
 _CHUNK = 1 << 16
-_MOST_CODINGS = 4
+_MAX_CODINGS = 4
 _ZSTD_WINDOW = 1 << 27
 _ZLIB_METHOD, _ZLIB_CHECK = 8, 31
 
@@ -27,7 +27,7 @@ class EncodedBody:
         """`encodings` is the Content-Encoding header; without one, the first bytes show. Raises UnsupportedEncodingError."""
         names = [name for part in encodings.split(",") if (name := part.strip().lower()) not in ("", "identity")]
         unknown = [name for name in names if name not in CODINGS]
-        if unknown or len(names) > _MOST_CODINGS:
+        if unknown or len(names) > _MAX_CODINGS:
             raise UnsupportedEncodingError(", ".join(unknown or names), ACCEPTED)
         if not names:
             names = [name for magic, name in _MAGIC.items() if body.startswith(magic)]
@@ -61,16 +61,12 @@ class EncodedBody:
             stream = io.BufferedReader(_Stage(stream, name), _CHUNK)
         return stream
 
-    def text(self) -> bytes:
-        """The decoded body. Call `size` first, which bounds it."""
-        return self._body if self.is_plain else self.opened().read()
-
-
-def decoded(body: bytes, encodings: str, *, limit: int, setting: str) -> bytes:
-    """The body, decoded. Raises as EncodedBody and its `size` do."""
-    encoded = EncodedBody(body, encodings)
-    encoded.size(limit=limit, setting=setting)
-    return encoded.text()
+    def text(self, *, limit: int, setting: str) -> bytes:
+        """The decoded body, for a `limit` that fits in memory. Raises as `size` does."""
+        text = self._body if self.is_plain else self.opened().read(limit + 1)  # The end is read too, if it fits.
+        if len(text) > limit:
+            raise BodyTooLargeError(limit, setting)
+        return text
 
 
 class _Stage(io.RawIOBase):
@@ -93,9 +89,7 @@ class _Stage(io.RawIOBase):
             while not self._rest and (chunk := next(self._chunks, None)) is not None:
                 self._rest = chunk
         except (OSError, EOFError, zlib.error, zstandard.ZstdError):
-            raise MalformedBodyError(
-                f"body: cannot be decompressed as {self._name}; it is damaged or cut short"
-            ) from None
+            raise DamagedBodyError(self._name) from None
         data, self._rest = self._rest[: len(view)], self._rest[len(view) :]
         view[: len(data)] = data
         return len(data)

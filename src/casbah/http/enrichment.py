@@ -1,37 +1,53 @@
 """Re-enriching stored activities, one scan page at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from msgspec import UNSET, Meta, UnsetType
 
 from casbah.activity import predicate as p
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.query import Query, continuation, parse
-from casbah.audit.trail import ACTS
-from casbah.http.context import WriterContext, json_response
-from casbah.http.irreversible import filters_or_everything, read_irreversible
+from casbah.http.answers import Answer, Count, Filters
+from casbah.http.context import WriterContext
+from casbah.http.irreversible import filters_or_everything, irreversible_body, read_irreversible
+from casbah.http.request_schemas import BLANK, Schema, either, ref
 from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.operations.audit.trail import ACTS
 
 _CHUNK = 1_000
+BODIES: Mapping[str, Schema] = {
+    "AgainQuery": irreversible_body(
+        {"limit": either(ref("Count"), BLANK, description="How many to look at: 500 to 5,000; others are clamped")}
+    )
+}
 _SCAN = {"isScan": True, "sortField": "date", "sortDirection": "asc"}
 
 
-async def enrich_again(context: WriterContext) -> Response:
-    """Re-enrich one page of activities, oldest first: earlier enrichment is replaced by what is known now.
+class Again(Answer):
+    examined: Count
+    changed: Annotated[Count, Meta(description="How many of those were stored again")]
+    total: Annotated[Count, Meta(description="How many match, from this page on")]
+    has_next: bool
+    next_query_filters: (
+        Annotated[Filters, Meta(description="While there is more: send it back as `filters`")] | UnsetType
+    ) = UNSET
 
-    What their sources reported stays, and so do their ids, times and sort order.
-    """
+
+async def enrich_again(context: WriterContext) -> Again:
     body = await read_irreversible(context, known=("filters", "limit"), flags=("everything",))
     parameters = {**body, "filters": filters_or_everything(body, context), **_SCAN}
-    query = parse(parameters, now=context.services.clock(), bounds=context.services.bounds)
+    now = context.services.clock()
+    query = parse(parameters, now=now, bounds=context.services.bounds)
+    filters_after = partial(continuation, parameters["filters"], query, now=now)
     query = replace(query, predicate=p.both(query.predicate, p.Not(ACTS)))  # The trail is never changed.
-    return json_response(await context.ingest(_enrich_page, query, context))
+    return await context.ingest(_enrich_page, query, filters_after, context)
 
 
-def _enrich_page(query: Query, context: WriterContext) -> dict[str, Any]:
+def _enrich_page(query: Query, filters_after: Callable[[int], dict[str, Any]], context: WriterContext) -> Again:
     ranges = context.services.ranges.ranges(context.tenant_id)
     known = context.services.enrichment.knowing(ranges)
     page = context.tenant.scan(query, deadline=context.deadline)
@@ -39,9 +55,8 @@ def _enrich_page(query: Query, context: WriterContext) -> dict[str, Any]:
     while chunk := list(islice(page.records, _CHUNK)):
         examined += len(chunk)
         changed += context.tenant.replace(list(_changed(chunk, known)))
-    more = page.boundary is not None
-    result = {"examined": examined, "changed": changed, "total": page.total, "hasNext": more}
-    return result if page.boundary is None else {**result, "nextQueryFilters": continuation(query, page.boundary)}
+    following = UNSET if page.boundary is None else filters_after(page.boundary)
+    return Again(examined, changed, page.total, has_next=page.boundary is not None, next_query_filters=following)
 
 
 def _changed(records: list[bytes], known: Enrichment) -> Iterator[NewActivity]:

@@ -17,24 +17,29 @@ class Example:
 
 
 NDJSON = "application/x-ndjson"
+
+# Ids as paths show them. That of the record is of an activity of the sample data.
 A_RECORD = "97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7"
-"""The `_id` of an activity of the sample data, as paths show it."""
-
 A_RANGE = "5fd767259cd24bb563567d7c"
-"""The `_id` of an IP range, as paths show it."""
-
 A_QUERY = "5c1f0a9d2b7e4a36"
-"""The id of a saved query, as paths show it."""
-
 AN_EXPORT = "9f2c4b7a1d3e5f60"
 A_SNAPSHOT = "5be01d3c7a2f9468"
 A_RULE = "3f0a51c2d9e8b764"
 A_SESSION = "b1946ac92492"
-"""The id of an export, as paths show it."""
-
 A_REJECT = "17958260000001f3c9a2e.0"
 A_TOKEN = "dashboard"  # noqa: S105  a name, not a secret
-"""The name of a token, as paths show it."""
+SEGMENTS: Mapping[str, tuple[str, str]] = {
+    "pk": ("The activity's `_id`, percent-encoded", A_RECORD),
+    "range": ("The range's `_id`", A_RANGE),
+    "query": ("The query's id", A_QUERY),
+    "export": ("The export's id", AN_EXPORT),
+    "snapshot": ("The snapshot's id", A_SNAPSHOT),
+    "rule": ("The rule's id", A_RULE),
+    "session": ("The session's id", A_SESSION),
+    "reject": ("The refused event's id", A_REJECT),
+    "token": ("The token's id, or its name if only one active token has it", A_TOKEN),
+}
+"""What each parameter of a path is, and an example."""
 
 _RECORD = {
     "_id": "1700000000000_0f8fad5b",
@@ -56,6 +61,8 @@ _CLOUDTRAIL = {
     "userIdentity": {"type": "Root"},
     "recipientAccountId": "111122223333",
 }
+_FAILED_SIGN_INS = {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}}
+_OF_ANN = {"user.username": {"eq": ["ann@example.com"]}}
 _FILTERS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("by-app", "What was done in two apps", {"service": {"eq": [15600, 11161]}}),
     ("by-user", "What one user did", {"user.username": {"eq": ["someone@contoso.com"]}}),
@@ -63,7 +70,7 @@ _FILTERS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     (
         "failed-sign-ins-last-week",
         "Failed sign-ins of the last seven days",
-        {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}, "date": {"gte_ndays": 7}},
+        {**_FAILED_SIGN_INS, "date": {"gte_ndays": 7}},
     ),
     (
         "from-outside",
@@ -94,11 +101,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example(
             "users-and-countries",
             "Whose sign-ins failed, and from where",
-            {
-                "filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}},
-                "facets": ["user.username", "location.country"],
-                "limit": 5,
-            },
+            {"filters": _FAILED_SIGN_INS, "facets": ["user.username", "location.country"], "limit": 5},
         ),
         Example(
             "suggestions", "Users whose names begin with a prefix", {"facets": ["user.username"], "prefix": "adele"}
@@ -113,14 +116,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
     ),
     "NewQuery": (
-        Example(
-            "mine",
-            "For oneself",
-            {
-                "name": "Failed sign-ins",
-                "filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}},
-            },
-        ),
+        Example("mine", "For oneself", {"name": "Failed sign-ins", "filters": _FAILED_SIGN_INS}),
         Example(
             "shared",
             "For the tenant",
@@ -144,7 +140,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "sign-ins",
             "Failed sign-ins as Parquet, with selected columns",
             {
-                "filters": {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}},
+                "filters": _FAILED_SIGN_INS,
                 "format": "parquet",
                 "columns": ["time", "user", "ip", "country"],
                 "sortDirection": "asc",
@@ -153,15 +149,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("records", "The records themselves, compressed", {"format": "ndjson", "compress": "zstd"}),
     ),
     "DeleteQuery": (
-        Example(
-            "dry-run",
-            "How many activities of a user would be deleted",
-            {"filters": {"user.username": {"eq": ["ann@example.com"]}}},
-        ),
+        Example("dry-run", "How many activities of a user would be deleted", {"filters": _OF_ANN}),
         Example(
             "for-good",
             "Delete them, and answer once they are gone from disk",
-            {"filters": {"user.username": {"eq": ["ann@example.com"]}}, "dryRun": False, "wait": True},
+            {"filters": _OF_ANN, "dryRun": False, "wait": True},
         ),
         Example("everything", "How many activities there are in total", {"everything": True}),
     ),
@@ -183,7 +175,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example(
             "hold",
             "Nobody can delete what a user did",
-            {"name": "case 4711", "action": "hold", "filters": {"user.username": {"eq": ["ann@example.com"]}}},
+            {"name": "case 4711", "action": "hold", "filters": _OF_ANN},
         ),
     ),
     "SignIn": (Example("token", "With a token", {"token": "0" * 80}),),

@@ -1,18 +1,21 @@
 """Exports: all results of a query as a file, written in the background and fetched once ready."""
 
 from base64 import b64encode
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
+from msgspec import Meta, field
 from starlette.responses import FileResponse, Response
 
-from casbah.activity.query import parse
+from casbah.activity.query import filters_of, parse
 from casbah.errors import MalformedBodyError
-from casbah.export.columns import COLUMNS, chosen
-from casbah.export.exports import Export, ExportRequest
-from casbah.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
-from casbah.http.body import read_parameters
-from casbah.http.context import WriterContext, json_response
-from casbah.http.schema import Parameter, choice
+from casbah.http.answers import Answer, Count, DeletedAnswer, SentFilters, WholeList
+from casbah.http.context import WriterContext
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import Parameter, choice
+from casbah.outputs.export.columns import COLUMNS, chosen
+from casbah.outputs.export.exports import STATES, Export, ExportRequest
+from casbah.outputs.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
 
 EXPORT_PARAMETERS = (
     Parameter("format", choice(*FORMATS), "; ".join(f"{row.name}: {row.help}" for row in FORMATS.values())),
@@ -29,31 +32,49 @@ EXPORT_PARAMETERS = (
 )
 
 
-async def list_exports(context: WriterContext) -> Response:
-    """The caller's exports and their state, newest first."""
+class ExportAnswer(Answer):
+    id: str
+    state: Annotated[
+        str,
+        Meta(
+            description="Only one that is `ready` has a file; `failed` ones say why",
+            extra_json_schema={"enum": list(STATES)},
+        ),
+    ]
+    format: Annotated[str, Meta(extra_json_schema={"enum": list(FORMATS)})]
+    compress: Annotated[str | None, Meta(extra_json_schema={"enum": [None, *COMPRESSIONS]})]
+    columns: Sequence[Annotated[str, Meta(extra_json_schema={"enum": list(COLUMNS)})]]
+    filters: SentFilters
+    sort_field: Annotated[str, Meta(extra_json_schema={"enum": ["date", "created"]})]
+    sort_direction: Annotated[str, Meta(extra_json_schema={"enum": ["desc", "asc"]})]
+    owner: Annotated[str, Meta(description="The name of the token that asked for it")]
+    requested: Annotated[int, Meta(description="When it was asked for, ms since the epoch")] = field(name="asked")
+    ended: Annotated[int | None, Meta(description="When it was ready or had failed, ms since the epoch")]
+    rows: Annotated[Count, Meta(description="How many activities are written so far")]
+    total: Annotated[int | None, Meta(description="How many matched when it began; null before that")]
+    bytes: Annotated[Count, Meta(description="How large the file is so far")]
+    sha256: Annotated[str | None, Meta(description="Of the file, in hexadecimal; null until it is ready")]
+    error: Annotated[str | None, Meta(description="What went wrong")]
+
+
+async def list_exports(context: WriterContext) -> WholeList[ExportAnswer]:
     exports = await context.quick(context.writer.exports.all, context.caller.principal, context.tenant_id)
-    return json_response({"data": list(map(_export_json, exports)), "hasNext": False, "total": len(exports)})
+    return WholeList.of(map(_export_answer, exports))
 
 
-async def begin_export(context: WriterContext) -> Response:
-    """Start writing all matching activities to a file. Poll the export by its id to see when it is ready."""
+async def begin_export(context: WriterContext) -> ExportAnswer:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     begun = await context.quick(
         context.writer.exports.begin, _export_request(body, context), context.caller.principal, context.tenant_id
     )
-    return json_response(_export_json(begun), status=201)
+    return _export_answer(begun)
 
 
-async def show_export(context: WriterContext) -> Response:
-    """The state of one of the caller's exports. A `ready` one has a file."""
-    return json_response(_export_json(context.writer.exports.one(*_own_export(context))))
+async def show_export(context: WriterContext) -> ExportAnswer:
+    return _export_answer(context.writer.exports.one(*_own_export(context)))
 
 
 async def fetch_export(context: WriterContext) -> Response:
-    """The file of a ready export. Send `Range` to resume an interrupted download.
-
-    `ETag` and `Repr-Digest` (RFC 9530) hold its SHA-256.
-    """
     whose = _own_export(context)
     export, file = context.writer.exports.one(*whose), context.writer.exports.file(*whose)
     digest = bytes.fromhex(export.sha256 or "")
@@ -71,10 +92,9 @@ async def fetch_export(context: WriterContext) -> Response:
     )
 
 
-async def delete_export(context: WriterContext) -> Response:
-    """Delete one of the caller's exports and its file. A running export is cancelled."""
+async def delete_export(context: WriterContext) -> DeletedAnswer:
     await context.quick(context.writer.exports.remove, *_own_export(context))
-    return json_response({"id": context.path["export"]})
+    return DeletedAnswer(context.path["export"])
 
 
 def _own_export(context: WriterContext) -> tuple[Any, ...]:
@@ -86,36 +106,36 @@ def _export_request(body: dict[str, Any], context: WriterContext) -> ExportReque
     parameters: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
     query = parse({**parameters, "isScan": True}, now=context.services.clock(), bounds=context.services.bounds)
     form = format_named(body.get("format"))
-    if form.fixed and body.get("columns") not in (None, ""):
+    if form.fixed_columns and body.get("columns") not in (None, ""):
         raise MalformedBodyError(f"columns: {form.name} has its own; leave them out")
     compression = compression_named(body.get("compress"), form)
     return ExportRequest(
-        filters=query.filters,
+        filters=filters_of(body),
         sort=query.sort.name,
         direction="desc" if query.descending else "asc",
         format=form.name,
-        columns=tuple(column.name for column in chosen(body.get("columns"), usual=form.usual)),
+        columns=tuple(column.name for column in chosen(body.get("columns"), default=form.default_columns)),
         compress=compression.name if compression else None,
     )
 
 
-def _export_json(export: Export) -> dict[str, Any]:
+def _export_answer(export: Export) -> ExportAnswer:
     wanted = export.wanted
-    return {
-        "id": export.id,
-        "state": export.state,
-        "format": wanted.format,
-        "compress": wanted.compress,
-        "columns": list(wanted.columns),
-        "filters": wanted.filters,
-        "sortField": wanted.sort,
-        "sortDirection": wanted.direction,
-        "owner": export.owner,
-        "asked": export.requested,
-        "ended": export.ended,
-        "rows": export.rows,
-        "total": export.total,
-        "bytes": export.bytes,
-        "sha256": export.sha256,
-        "error": export.error,
-    }
+    return ExportAnswer(
+        id=export.id,
+        state=export.state,
+        format=wanted.format,
+        compress=wanted.compress,
+        columns=wanted.columns,
+        filters=wanted.filters,
+        sort_field=wanted.sort,
+        sort_direction=wanted.direction,
+        owner=export.owner,
+        requested=export.requested,
+        ended=export.ended,
+        rows=export.rows,
+        total=export.total,
+        bytes=export.bytes,
+        sha256=export.sha256,
+        error=export.error,
+    )

@@ -6,41 +6,39 @@ A value is in its compared form (`activity/fields.py`), and `eq` takes it unchan
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from msgspec import Meta
 
 from casbah.activity.deadline import Deadline
 from casbah.activity.fields import Field, Kind, Value, entity_term
 from casbah.activity.language import FILTERS, Filter, filter_named
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import count_of, where
+from casbah.activity.query import count_of, filters_of, where
 from casbah.activity.text import exact, folded
 from casbah.errors import LimitExceededError, MalformedBodyError, UncountableFilterError, describe
-from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, json_response
-from casbah.http.schema import Parameter, Schema, either, ref
-from casbah.store.contract import COUNTED, FacetQuery, FieldValue
+from casbah.http.answers import Answer, Count, FilterValue
+from casbah.http.context import RequestContext
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import Parameter, Schema, either, ref
+from casbah.store.contract import FacetQuery, FieldValue
 
-USUAL = ("service", "activity.eventActionType", "user.username", "ip.address", "location.country")
-LIMIT, MOST = 10, 1_000
-MOST_PREFIX = 4_096
+DEFAULT_LIMIT, MAX_LIMIT = 10, 1_000
+MAX_PREFIX = 4_096
 _ANYBODY = entity_term("", None, None)
 _CASED = (Kind.ID, Kind.ENTITY, Kind.SOURCE)
 
 
-def countable(row: Filter) -> bool:
-    """Whether a filter has facets. Activity ids have none, since each occurs once."""
-    return row.field.kind in COUNTED and row.field.name != "id"
-
-
-COUNTABLE: Mapping[str, Filter] = {name: row for name, row in FILTERS.items() if countable(row)}
+COUNTABLE: Mapping[str, Filter] = {name: row for name, row in FILTERS.items() if row.countable}
 """The filters that have facets, in the order of the public table."""
+
+USUAL = ("service", "activity.eventActionType", "user.username", "ip.address", "location.country")
+"""The filters whose values the API counts by default; the pages have a default of their own (`Filter.facet`)."""
 
 _NAMES = sorted(name for row in COUNTABLE.values() for name in (row.name, *row.aliases))
 _ONE = "|".join(map(re.escape, _NAMES))
 COUNTED_NAME: Schema = {"enum": _NAMES}
-PREFIX = Parameter("prefix", {"type": "string", "maxLength": MOST_PREFIX}, "Only values that begin with this")
+PREFIX = Parameter("prefix", {"type": "string", "maxLength": MAX_PREFIX}, "Only values that begin with this")
 _WITH_COMMAS: Schema = {"type": "string", "pattern": f"^(?:{_ONE})(?:,(?:{_ONE})){{0,{len(FILTERS) - 1}}}$"}
 FACET_PARAMETERS = (
     Parameter(
@@ -49,7 +47,9 @@ FACET_PARAMETERS = (
         f"Filters whose values to count: a list, or names separated by commas. Default: {', '.join(USUAL)}",
         text=_WITH_COMMAS,
     ),
-    Parameter("limit", ref("Count"), f"Maximum number of values per filter: {LIMIT} by default, {MOST} at most"),
+    Parameter(
+        "limit", ref("Count"), f"Maximum number of values per filter: {DEFAULT_LIMIT} by default, {MAX_LIMIT} at most"
+    ),
     PREFIX,
 )
 
@@ -65,14 +65,27 @@ class FacetRequest:
     deadline: Deadline
 
 
-async def list_facets(context: RequestContext) -> Response:
-    """The most frequent values of each filter named in `facets` among the matching activities, with exact counts.
+class ValueCount(Answer):
+    value: FilterValue
+    total: Annotated[int, Meta(ge=1)]
 
-    `eq` takes every value unchanged. An activity with several values of a filter counts once for each.
-    """
+
+class Facet(Answer):
+    filter: str
+    values: Annotated[
+        Sequence[ValueCount], Meta(description="The most frequent first, equals in the order of their values")
+    ]
+
+
+class Facets(Answer):
+    facets: Annotated[Sequence[Facet], Meta(description="One per filter, in the order requested")]
+    total: Annotated[Count, Meta(description="How many activities match")]
+
+
+async def list_facets(context: RequestContext) -> Facets:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     request = _facet_request(body, context)
-    return json_response(await context.search(_count_facets, request, context))
+    return await context.search(_count_facets, request, context)
 
 
 def _facet_request(body: Mapping[str, Any], context: RequestContext) -> FacetRequest:
@@ -80,7 +93,7 @@ def _facet_request(body: Mapping[str, Any], context: RequestContext) -> FacetReq
         predicate=predicate_of(body, context),
         rows=[counted_filter(name) for name in _names(body.get("facets"))],
         prefix=prefix_of(body),
-        limit=min(count_of(body, "limit") or LIMIT, MOST),
+        limit=min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT),
         deadline=context.deadline,
     )
 
@@ -90,12 +103,6 @@ def predicate_of(body: Mapping[str, Any], context: RequestContext) -> Predicate:
     return where(filters_of(body), now=context.services.clock(), bounds=context.services.bounds)
 
 
-def filters_of(body: Mapping[str, Any]) -> Any:
-    """`filters` as sent; an empty object if blank."""
-    filters = body.get("filters")
-    return {} if filters in (None, "") else filters
-
-
 def prefix_of(body: Mapping[str, Any]) -> str:
     """The prefix of the values to count. Raises MalformedBodyError or LimitExceededError."""
     prefix = body.get("prefix")
@@ -103,8 +110,8 @@ def prefix_of(body: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(prefix, str):
         raise MalformedBodyError(f"prefix: expected a string, got {describe(prefix)}")
-    if len(prefix) > MOST_PREFIX:
-        raise LimitExceededError(f"prefix: at most {MOST_PREFIX} characters, got {len(prefix)}")
+    if len(prefix) > MAX_PREFIX:
+        raise LimitExceededError(f"prefix: at most {MAX_PREFIX} characters, got {len(prefix)}")
     return prefix
 
 
@@ -149,14 +156,11 @@ def _names(value: Any) -> list[Any]:
     return [name.strip() if isinstance(name, str) else name for name in listed]
 
 
-def _count_facets(request: FacetRequest, context: RequestContext) -> dict[str, Any]:
+def _count_facets(request: FacetRequest, context: RequestContext) -> Facets:
     total = context.tenant.count(request.predicate, deadline=request.deadline)
-    return {"facets": [_facet(request, row, context) for row in request.rows], "total": total}
+    return Facets([_facet(request, row, context) for row in request.rows], total)
 
 
-def _facet(request: FacetRequest, row: Filter, context: RequestContext) -> dict[str, Any]:
+def _facet(request: FacetRequest, row: Filter, context: RequestContext) -> Facet:
     counts = most_frequent(request, row, context)
-    return {
-        "filter": row.name,
-        "values": [{"value": shown(row.field, value), "total": total} for value, total in counts],
-    }
+    return Facet(row.name, [ValueCount(shown(row.field, value), total) for value, total in counts])

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from starlette.responses import Response
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
@@ -12,10 +13,11 @@ from casbah.activity.fields import FIELDS, Field
 from casbah.activity.language import Filter
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query, choice_of, count_of, whole_of
-from casbah.activity.record import integer
+from casbah.activity.record import MAX_DIGITS, integer
+from casbah.base import jsontext
 from casbah.errors import LimitExceededError, MalformedBodyError
-from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, json_response
+from casbah.http.answers import Answer, Count, FilterValue, Moment
+from casbah.http.context import RequestContext
 from casbah.http.facets import (
     COUNTED_NAME,
     PREFIX,
@@ -26,12 +28,12 @@ from casbah.http.facets import (
     prefix_of,
     shown,
 )
-from casbah.http.schema import Parameter, choice, ref
-from casbah.ingest import jsontext
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import Parameter, Schema, choice, either, ref
 from casbah.store.contract import HistogramQuery
 
-SPANS, MOST_SPANS = 60, 1_000
-SERIES, MOST_SERIES = 6, 50
+SPANS, MAX_SPANS = 60, 1_000
+SERIES, MAX_SERIES = 6, 50
 MOMENTS = {"date": "timestamp", "created": "created"}
 """Fields that a histogram can use, and the record key of each."""
 
@@ -54,12 +56,25 @@ SPAN_PARAMETERS = (
     Parameter("sortField", choice(*MOMENTS), "When it happened (the default), or when it was stored"),
     Parameter("first", ref("Moment"), "Start, in ms since the epoch. Default: the oldest match"),
     Parameter("last", ref("Moment"), "End (inclusive), in ms since the epoch. Default: the newest match"),
-    Parameter("spans", ref("Count"), f"Maximum number of spans: {SPANS} by default, {MOST_SPANS} at most"),
+    Parameter("spans", ref("Count"), f"Maximum number of spans: {SPANS} by default, {MAX_SPANS} at most"),
     Parameter("width", ref("Width"), "Width of a span in ms. Default: a readable width that fits `spans`"),
     Parameter("by", COUNTED_NAME, "Split each span by the most frequent values of this filter"),
-    Parameter("series", ref("Count"), f"How many of its values: {SERIES} by default, {MOST_SERIES} at most"),
+    Parameter("series", ref("Count"), f"How many of its values: {SERIES} by default, {MAX_SERIES} at most"),
     PREFIX,
 )
+
+BODIES: Mapping[str, Schema] = {
+    "Moment": either(
+        {"type": "integer"},
+        {"type": "string", "maxLength": MAX_DIGITS, "pattern": "^-?[0-9]+$"},
+        description="ms since the epoch, or their decimal string",
+    ),
+    "Width": either(
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "maxLength": MAX_DIGITS, "pattern": "^0*[1-9][0-9]*$"},
+        description="An integer of 1 or more, or its decimal string",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +93,44 @@ class Interval:
     deadline: Deadline
 
 
-async def histogram(context: RequestContext) -> Response:
-    """Exact counts of matching activities per time span; with `by`, also for each of its most frequent values.
+class Span(Answer):
+    start: Moment
+    total: Annotated[int, Meta(ge=1)]
 
-    Empty spans are omitted. `rest` counts activities without any of the values in `series`. An activity with several of
-    them counts in each. `first` and `last` default to the oldest and the newest match.
-    """
+
+_Total = Annotated[Count, Meta(description="How many there are in all; exact")]
+_Spans = Annotated[Sequence[Span], Meta(description="Every span that has any, by its first ms")]
+
+
+class Counts(Answer):
+    total: _Total
+    spans: _Spans
+
+
+class Series(Answer):
+    value: FilterValue
+    total: _Total
+    spans: _Spans
+
+
+class Histogram(Answer):
+    """All matching activities over time. `by` and what follows are there if a filter was named."""
+
+    first: Annotated[int | None, Meta(description="Where it begins, ms since the epoch; null: nothing matches")]
+    last: Annotated[int | None, Meta(description="Where it ends")]
+    width: Annotated[
+        int | None, Meta(description="How wide a span is, in ms; the first and last may reach beyond the period")
+    ]
+    total: _Total
+    spans: _Spans
+    by: Annotated[str, Meta(description="The filter, if one was named")] | UnsetType = UNSET
+    series: Annotated[Sequence[Series], Meta(description="Its most frequent values")] | UnsetType = UNSET
+    rest: Annotated[Counts, Meta(description="Those that have none of these values")] | UnsetType = UNSET
+
+
+async def histogram(context: RequestContext) -> Histogram:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    return json_response(await context.search(_build_histogram, _interval(body, context), context))
+    return await context.search(_build_histogram, _interval(body, context), context)
 
 
 def _interval(body: Mapping[str, Any], context: RequestContext) -> Interval:
@@ -99,10 +144,10 @@ def _interval(body: Mapping[str, Any], context: RequestContext) -> Interval:
         first=_clamped(whole_of(body, "first")),
         last=_clamped(whole_of(body, "last")),
         width=_clamped(width),
-        spans=min(count_of(body, "spans") or SPANS, MOST_SPANS),
+        spans=min(count_of(body, "spans") or SPANS, MAX_SPANS),
         by=None if by in (None, "") else counted_filter(by),
         prefix=prefix_of(body),
-        series=min(count_of(body, "series") or SERIES, MOST_SERIES),
+        series=min(count_of(body, "series") or SERIES, MAX_SERIES),
         deadline=context.deadline,
     )
 
@@ -112,45 +157,42 @@ def _clamped(ms: int | None) -> int | None:
     return None if ms is None else max(-_ALL_TIME, min(ms, _ALL_TIME))
 
 
-def _build_histogram(interval: Interval, context: RequestContext) -> dict[str, Any]:
+def _build_histogram(interval: Interval, context: RequestContext) -> Histogram:
     ends = _ends(interval, context)
     if ends is None:
-        return {"first": None, "last": None, "width": None, "total": 0, "spans": [], **_nothing_by(interval)}
+        nothing = Histogram(first=None, last=None, width=None, total=0, spans=[])
+        by = interval.by
+        return nothing if by is None else msgspec.structs.replace(nothing, by=by.name, series=[], rest=Counts(0, []))
     first, last = ends
     width = interval.width or _width(last - first, interval.spans)
-    if (last - first) // width >= MOST_SPANS:
-        raise LimitExceededError(f"width: {width} ms makes more than {MOST_SPANS} spans; ask for wider ones")
+    if (last - first) // width >= MAX_SPANS:
+        raise LimitExceededError(f"width: {width} ms makes more than {MAX_SPANS} spans; ask for wider ones")
     within = p.both(interval.predicate, p.Range(interval.field, first, last))
     spans = HistogramQuery(interval.field, within, _begin(first, width), last, width)
     counts = _counts(spans, interval, context)
-    result = {"first": first, "last": last, "width": width, **counts}
-    return result if interval.by is None else {**result, **_by(interval.by, spans, interval, context)}
+    result = Histogram(first=first, last=last, width=width, total=counts.total, spans=counts.spans)
+    return result if interval.by is None else _by(result, interval.by, spans, interval, context)
 
 
 def _counts(
     spans: HistogramQuery, interval: Interval, context: RequestContext, further: Predicate | None = None
-) -> dict[str, Any]:
+) -> Counts:
     """Total and non-empty spans of the activities that match, narrowed by `further`."""
     narrowed = spans if further is None else replace(spans, predicate=p.both(spans.predicate, further))
     totals = context.tenant.histogram(narrowed, deadline=interval.deadline)
-    counted = [{"start": start, "total": total} for start, total in totals.items()]
-    return {"total": sum(totals.values()), "spans": counted}
+    return Counts(sum(totals.values()), [Span(start, total) for start, total in totals.items()])
 
 
-def _by(row: Filter, spans: HistogramQuery, interval: Interval, context: RequestContext) -> dict[str, Any]:
-    """Counts for each of the most frequent values of a filter, and for activities without any of these."""
+def _by(
+    result: Histogram, row: Filter, spans: HistogramQuery, interval: Interval, context: RequestContext
+) -> Histogram:
+    """The histogram, with counts for each of the most frequent values of a filter, and for activities without any of these."""
     request = FacetRequest(spans.predicate, (row,), interval.prefix, interval.series, interval.deadline)
     values = [value for value, _ in most_frequent(request, row, context)]
-    series = [
-        {"value": shown(row.field, value), **_counts(spans, interval, context, p.Terms(row.field, (value,)))}
-        for value in values
-    ]
+    counted = [(value, _counts(spans, interval, context, p.Terms(row.field, (value,)))) for value in values]
+    series = [Series(shown(row.field, value), counts.total, counts.spans) for value, counts in counted]
     others = p.Not(p.Terms(row.field, tuple(values)))
-    return {"by": row.name, "series": series, "rest": _counts(spans, interval, context, others)}
-
-
-def _nothing_by(interval: Interval) -> dict[str, Any]:
-    return {} if interval.by is None else {"by": interval.by.name, "series": [], "rest": {"total": 0, "spans": []}}
+    return msgspec.structs.replace(result, by=row.name, series=series, rest=_counts(spans, interval, context, others))
 
 
 def _ends(interval: Interval, context: RequestContext) -> tuple[int, int] | None:
@@ -169,7 +211,7 @@ def _ends(interval: Interval, context: RequestContext) -> tuple[int, int] | None
 
 def _outermost(predicate: Predicate, interval: Interval, context: RequestContext, *, descending: bool) -> int | None:
     """The moment of the oldest or newest match in ms, or None."""
-    query = Query(predicate, interval.field, descending, skip=0, limit=1, scan=False, now=0)
+    query = Query(predicate, interval.field, descending, skip=0, limit=1)
     records: Sequence[bytes] = context.tenant.find(query, deadline=interval.deadline).records
     return integer(jsontext.parse_object(records[0])[MOMENTS[interval.field.name]]) if records else None
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import UNSET, Meta, UnsetType
 from starlette.responses import Response
 
 from casbah.activity.new_activity import NewActivity
+from casbah.base import jsontext
 from casbah.errors import (
     BodyTooLargeError,
     BusyError,
@@ -21,14 +23,15 @@ from casbah.errors import (
     UnknownSourceError,
     describe,
 )
-from casbah.http.body import read_body
-from casbah.http.context import RequestContext, json_response
+from casbah.http.answers import Answer, Count, respond
+from casbah.http.context import RequestContext
 from casbah.http.encoding import EncodedBody
-from casbah.ingest import jsontext, wire_encoding
-from casbah.ingest.contract import Refusal, UnusableEventError
+from casbah.http.request_body import read_body
+from casbah.ingest import wire_encoding
+from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.enrich.networks import IpRanges
-from casbah.ingest.prepare_pool import MOST_TEXT, PIECE, Text
+from casbah.ingest.parse_pool import MAX_TEXT, PIECE, Text
 from casbah.store.contract import Inserted, Prepared
 
 log = logging.getLogger("casbah.http")
@@ -36,7 +39,7 @@ log = logging.getLogger("casbah.http")
 _SMALL = 16_384
 """Bodies up to this size (bytes) are parsed on the event loop, and no thread waits for their commit, which many share."""
 
-_MOST_UNDER_WAY = 10
+_MAX_UNDER_WAY = 10
 """Batches of one body that may wait for the store."""
 
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
@@ -45,19 +48,29 @@ SETTING = "CASBAH_MAX_INGEST_BODY"
 """The setting that limits an ingest body."""
 
 _SOURCE = "source"
-MOST_LISTED = 1_000
+MAX_LISTED = 1_000
 """Refusals listed in an answer. A small compressed body may hold millions of lines, each shorter than its reason."""
 
-UNUSABLE = 422
+ALL_REFUSED = 422
 """The status if every event of a body was refused."""
 
 
-async def ingest(context: RequestContext) -> Response:
-    """Store the events of the body. Answers `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.
+Duplicates = Annotated[Count, Meta(description="Stored before, so not again")]
 
-    At most 1,000 refusals are listed; `unlisted` counts the rest.
-    If every event was refused, the status is 422, because log shippers only check the status.
-    """
+
+class RefusedLine(Answer):
+    line: Annotated[int, Meta(ge=1)]
+    reason: str
+
+
+class Stored(Answer):
+    stored: Count
+    duplicates: Duplicates
+    refused: Sequence[RefusedLine]
+    unlisted: Annotated[int, Meta(ge=1, description="Refusals beyond the 1,000 that are listed")] | UnsetType = UNSET
+
+
+async def ingest(context: RequestContext) -> Annotated[Response, Stored]:
     _require_known_parameters(context)
     source = read_source(context)
     encodings = ", ".join(context.request.headers.getlist("content-encoding"))
@@ -65,8 +78,8 @@ async def ingest(context: RequestContext) -> Response:
     result = await _store_small(context, body, source, encodings) if len(body) <= _SMALL else None
     if result is None:
         result = await context.ingest(store_events, context, body, source, encodings)
-    unusable = result["refused"] and not (result["stored"] or result["duplicates"])
-    return json_response(result, status=UNUSABLE if unusable else 200)
+    all_refused = result.refused and not (result.stored or result.duplicates)
+    return respond(result, ALL_REFUSED if all_refused else 200)
 
 
 def _require_known_parameters(context: RequestContext) -> None:
@@ -82,7 +95,7 @@ def _require_known_parameters(context: RequestContext) -> None:
 def read_source(context: RequestContext) -> str | None:
     """The source named by the request, or None. Raises UnknownSourceError.
 
-    Only the owner's commands may send prepared records; from other callers, only raw events are trusted.
+    Only the owner's commands may send encoded new activities; from other callers, only raw events are trusted.
     """
     own = (wire_encoding.SOURCE,) if context.caller.owner else ()
     return named_source(context, context.request.query_params.get(_SOURCE), *own)
@@ -100,16 +113,16 @@ def named_source(context: RequestContext, name: object, *others: str) -> str | N
     return name
 
 
-def store_events(context: RequestContext, body: bytes, source: str | None, encodings: str = "") -> dict[str, Any]:
+def store_events(context: RequestContext, body: bytes, source: str | None, encodings: str = "") -> Stored:
     """Store the events of a body. Returns the answer of `ingest`."""
     encoded = EncodedBody(body, encodings)
     # All of it is decoded once before anything is stored: a damaged or truncated body stores nothing.
     size = encoded.size(limit=context.services.settings.max_ingest_body, setting=SETTING)
-    _require_no_archive(encoded)
+    _require_no_archive(encoded.opened().read(_MAGIC_BYTES))
     memory = 0 if encoded.is_plain else size
-    is_text = memory <= MOST_TEXT and context.services.memory.reserve(memory)
+    is_text = memory <= MAX_TEXT and context.services.memory.reserve(memory)
     try:
-        text = encoded.text() if is_text else encoded.opened
+        text = encoded.text(limit=size, setting=SETTING) if is_text else encoded.opened
         items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
         batches = _batches(items, size=min(context.services.settings.batch, PIECE))
         summary = _Summary()
@@ -162,11 +175,11 @@ class _Outcome:
 
 
 def _stored(context: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
-    """The outcome of each batch. Storing overlaps with preparing the next batch; `_MOST_UNDER_WAY` bounds memory."""
+    """The outcome of each batch. Storing overlaps with parsing the next batch; `_MAX_UNDER_WAY` bounds memory."""
     under_way: deque[Callable[[], _Outcome]] = deque()
     for batch in batches:
         under_way.append(_storing(context, batch))
-        while len(under_way) > _MOST_UNDER_WAY:
+        while len(under_way) > _MAX_UNDER_WAY:
             yield under_way.popleft()()
     while under_way:
         yield under_way.popleft()()
@@ -178,9 +191,7 @@ def _storing(context: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]
     return lambda: batch.outcome(items, inserting.result())
 
 
-async def _store_small(
-    context: RequestContext, body: bytes, source: str | None, encodings: str
-) -> dict[str, Any] | None:
+async def _store_small(context: RequestContext, body: bytes, source: str | None, encodings: str) -> Stored | None:
     """Store a small body's events. None if it is large after decompression, is not plain lines of JSON, or the tenant is not
     open, so that a thread must open it.
     """
@@ -211,7 +222,7 @@ def _is_lines_of_json(text: bytes) -> bool:
     try:
         for line in text.splitlines():
             jsontext.parse(line or b"null")
-    except UnusableEventError:
+    except jsontext.InvalidJsonError:
         return False
     return True
 
@@ -240,7 +251,7 @@ def _items(context: RequestContext, text: Text, source: str | None, ranges: IpRa
     """The activities and refusals of a text, each with its line number."""
     chosen = context.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
-    return context.services.prepare_pool.items(text, source, limits=limits, ranges=ranges)
+    return context.services.parse_pool.items(text, source, limits=limits, ranges=ranges)
 
 
 @dataclass(slots=True)
@@ -250,7 +261,7 @@ class _Summary:
     stored: int = 0
     duplicates: int = 0
     refused: list[Refusal] = field(default_factory=list)
-    """The first `MOST_LISTED` of them; all for the owner."""
+    """The first `MAX_LISTED` of them; all for the owner."""
 
     unlisted: int = 0
 
@@ -261,18 +272,15 @@ class _Summary:
         self.stored += outcome.inserted.stored
         self.duplicates += outcome.inserted.duplicates
         # The owner's commands write every refusal to their own file.
-        room = len(outcome.refused) if context.caller.owner else MOST_LISTED - len(self.refused)
+        room = len(outcome.refused) if context.caller.owner else MAX_LISTED - len(self.refused)
         self.refused += outcome.refused[:room]
         self.unlisted += len(outcome.refused[room:])
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Stored:
         """The answer for the sender."""
-        listed = [
-            {"line": refusal.line, "reason": refusal.reason}
-            for refusal in sorted(self.refused, key=lambda refusal: refusal.line)
-        ]
-        more = {"unlisted": self.unlisted} if self.unlisted else {}
-        return {"stored": self.stored, "duplicates": self.duplicates, "refused": listed, **more}
+        refused = sorted(self.refused, key=lambda refusal: refusal.line)
+        listed = [RefusedLine(refusal.line, refusal.reason) for refusal in refused]
+        return Stored(self.stored, self.duplicates, listed, self.unlisted or UNSET)
 
 
 class _Batch:
@@ -310,12 +318,11 @@ def _batches(items: Iterable[tuple[int, NewActivity | Prepared | Refusal]], *, s
 
 def _plain(body: bytes, encodings: str, *, limit: int) -> bytes:
     """The decompressed events. Raises as EncodedBody does, and MalformedBodyError for an archive."""
-    encoded = EncodedBody(body, encodings)
-    encoded.size(limit=limit, setting=SETTING)
-    _require_no_archive(encoded)
-    return encoded.text()
+    text = EncodedBody(body, encodings).text(limit=limit, setting=SETTING)
+    _require_no_archive(text)
+    return text
 
 
-def _require_no_archive(encoded: EncodedBody) -> None:
-    if encoded.opened().read(_MAGIC_BYTES).startswith(_ARCHIVES):
+def _require_no_archive(start: bytes) -> None:
+    if start.startswith(_ARCHIVES):
         raise MalformedBodyError("body: an archive; send the events themselves, compressed once or not at all")

@@ -14,15 +14,31 @@ from casbah.activity.simplification import NOTHING, simplified, union
 from casbah.activity.text import words
 from casbah.activity.value import Takes
 from casbah.errors import EmptyFilterError, MalformedBodyError, describe
-from casbah.http.body import read_exactly
 from casbah.http.context import RequestContext
-from casbah.http.schema import Parameter
+from casbah.http.request_body import read_exactly
+from casbah.http.request_schemas import FILTERS_HELP, Schema, either, ref, strict_body
 
-EVERYTHING = Parameter(
-    "everything",
-    {"type": "boolean"},
-    "True: all activities of the tenant, without filters. Without it, a request without filters is refused",
+_EVERYTHING = "True: all activities of the tenant, without filters. Without it, a request without filters is refused"
+
+
+def irreversible_body(properties: Mapping[str, Schema], *, required: Sequence[str] = ()) -> Schema:
+    """The schema of a body that needs non-empty filters, or `everything`."""
+    some = {"allOf": [ref("Filters")], "minProperties": 1, "description": f"{FILTERS_HELP}; no condition may be empty"}
+    no_filters: Schema = {"enum": [None, "", {}], "description": "As good as absent"}
+    everything = {"const": True, "description": _EVERYTHING}
+    return either(
+        strict_body({**properties, "filters": some, "everything": {"const": False}}, required=(*required, "filters")),
+        strict_body(
+            {**properties, "filters": no_filters, "everything": everything}, required=(*required, "everything")
+        ),
+    )
+
+
+CONDITION_NEEDED = (
+    'expected at least one condition, such as {"user.username": {"eq": ["ann@example.com"]}}; '
+    'for all activities say "everything": true'
 )
+"""What a request without filters is told."""
 
 
 async def read_irreversible(
@@ -38,7 +54,7 @@ def filters_or_everything(body: Mapping[str, Any], context: RequestContext) -> M
     filters: Any = body.get("filters")
     if filters in (None, "", {}):
         if body.get("everything") is not True:
-            raise EmptyFilterError(f"filters: {_NEEDED}")
+            raise EmptyFilterError(f"filters: {CONDITION_NEEDED}")
         return {}
     if body.get("everything"):
         raise MalformedBodyError("everything: true goes without filters; leave one of the two out")
@@ -48,12 +64,6 @@ def filters_or_everything(body: Mapping[str, Any], context: RequestContext) -> M
     for name, operators in conditions.items():
         _require_conditions(name, operators, now=now)
     return conditions
-
-
-_NEEDED = (
-    'expected at least one condition, such as {"user.username": {"eq": ["ann@example.com"]}}; '
-    'for all activities say "everything": true'
-)
 
 
 def _require_conditions(name: str, operators: Mapping[str, Any], *, now: int) -> None:

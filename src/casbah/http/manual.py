@@ -1,43 +1,58 @@
 """The API docs: an OpenAPI document, and an HTML page without external resources. Both are cached."""
 
 import json
+import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from casbah.activity.language import FILTERS, OPERATORS, Filter
 from casbah.activity.query import Bounds
+from casbah.base import jsontext
+from casbah.http.answers import Answer
 from casbah.http.context import Services
 from casbah.http.openapi import Document, document
-from casbah.http.routes import PUBLIC, ROUTES, PublicRoute
-from casbah.ingest import jsontext
+from casbah.http.route import PublicRoute
+from casbah.http.routes import PUBLIC, ROUTES
 
 _ADDRESS = "http://127.0.0.1:8765"
 _BEARER = '-H "Authorization: Token $TOKEN"'
 _FIRST = "list_activities"
+_IN_BACKTICKS = re.compile("`([^`]+)`")
 _POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
-async def openapi_document(_: Request, services: Services) -> Response:
-    """The OpenAPI document."""
+class DocumentAnswer(Answer, forbid_unknown_fields=False):
+    """An OpenAPI document, as `document` makes it."""
+
+    openapi: str
+    info: Mapping[str, Any]
+    paths: Mapping[str, Any]
+    components: Mapping[str, Any]
+
+
+async def openapi_document(_: Request, services: Services) -> Annotated[Response, DocumentAnswer]:
     return Response(_text(services.bounds, tuple(services.connectors)), media_type="application/json")
 
 
 async def manual_page(_: Request, services: Services) -> Response:
-    """The API docs page. It needs no scripts and no external resources."""
     return HTMLResponse(_html(services.bounds, tuple(services.connectors)), headers=_POLICY)
 
 
 # fmt: off
 PAGES: tuple[PublicRoute, ...] = (
-    PublicRoute("/openapi.json", openapi_document, "Document", "This API as OpenAPI"),
-    PublicRoute("/docs",         manual_page,      None,       "This API as a page"),
+    PublicRoute("openapi_document", "manual", "/openapi.json", openapi_document,
+                "This API as OpenAPI",
+                "The OpenAPI document."),
+    PublicRoute("manual_page", "manual", "/docs", manual_page,
+                "This API as a page",
+                "The API docs page. It needs no scripts and no external resources."),
 )
 # fmt: on
 
@@ -68,6 +83,7 @@ def page_of(api: Document) -> str:
     ]
     first = next(operation for operation in shown if operation.definition["operationId"] == _FIRST)
     return _PAGE.format(
+        about=_prose(api["info"]["description"]),
         first=escape(_curl(first)),
         routes="".join(_folded(api, operation) for operation in shown),
         filters="".join(map(_filter_row, FILTERS.values())),
@@ -102,7 +118,7 @@ def _folded(api: Document, operation: _Operation) -> str:
         method=operation.method.upper(),
         path=escape(operation.path),
         summary=escape(definition["summary"]),
-        description=escape(definition["description"]),
+        description=_prose(definition["description"]),
         takes=_rows((_code(name), escape(text)) for name, text in _taken(api, operation)),
         curl=escape(_curl(operation)),
         status=status,
@@ -131,7 +147,7 @@ def _refused(api: Document, answers: Iterable[tuple[str, dict[str, Any]]]) -> It
         resolved = _resolved(api, answer)
         for content in resolved["content"].values():
             for name, example in content.get("examples", {}).items():
-                yield status, name, example["value"]["detail"]
+                yield status, name, _resolved(api, example)["value"]["detail"]
             if "examples" not in content:
                 yield status, "", resolved["description"]
 
@@ -191,11 +207,17 @@ def _rows(rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
 
 
+def _prose(text: str) -> str:
+    """Paragraphs of Markdown as HTML; of its marks the texts of the document use backticks alone."""
+    marked = _IN_BACKTICKS.sub(r"<code>\1</code>", escape(text))
+    return "".join(f"<p>{paragraph}</p>" for paragraph in marked.split("\n\n"))
+
+
 def _code(text: str) -> str:
     return f"<code>{escape(text)}</code>"
 
 
-_OPERATION = """<details><summary><code>{method} {path}</code> {summary}</summary><p>{description}</p>
+_OPERATION = """<details><summary><code>{method} {path}</code> {summary}</summary>{description}
 <table>{takes}</table><pre>{curl}</pre><p>Answer {status}</p><table>{answer}</table><p>Errors</p><table>{errors}</table></details>
 """
 
@@ -210,8 +232,7 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Casbah: t
   td, th {{ border-color: #333 }} pre {{ background: #222 }} a {{ color: #8cf }} }}
 </style>
 <h1>Casbah</h1>
-<p>The activity log for cloud apps. It answers the Activities API of Microsoft Defender for Cloud Apps;
-what that does not have is under <code>/api/ext/v1</code>. Machine-readable: <a href="/openapi.json">/openapi.json</a>.</p>
+{about}<p>Machine-readable: <a href="/openapi.json">/openapi.json</a>.</p>
 <pre>{first}</pre>
 <h2>Routes</h2>
 {routes}

@@ -2,7 +2,7 @@
 
 import threading
 
-from casbah.shared import SharedNumbers
+from casbah.base.shared import SharedNumbers
 
 
 class MemoryBudget:

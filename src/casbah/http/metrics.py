@@ -21,10 +21,10 @@ _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 
 
 class Waiting(Protocol):
-    """A worker pool, as far as metrics need it: `inside` is the number of queued and running calls."""
+    """A thread pool, as far as metrics need it: `in_flight` is the number of queued and running calls."""
 
     @property
-    def inside(self) -> int: ...
+    def in_flight(self) -> int: ...
 
 
 Count = tuple[str, tuple[tuple[str, str], ...], float]
@@ -54,9 +54,9 @@ class Metrics:
         self._brought = _counter(registry, "brought_activities", "Activities received, by outcome", "outcome")
         self._read = _counter(registry, "read_activities", "Activities returned in pages")
         self._stored_at = Gauge(_STORED_AT, "When a new activity was last stored", registry=registry)
-        inside = Gauge(_CALLS, "Queued and running calls, by worker pool", ("lane",), registry=registry)
+        in_flight = Gauge(_CALLS, "Queued and running calls, by thread pool", ("lane",), registry=registry)
         for name, pool in pools.items():
-            inside.labels(name).set_function(_inside(pool))
+            in_flight.labels(name).set_function(_in_flight(pool))
         registry.register(_Pulls(lags))
         disk = Gauge("casbah_disk_bytes", "The disk of the store's folder", ("what",), registry=registry)
         for what in ("free", "total"):
@@ -186,8 +186,8 @@ def _known(filters: Iterable[object]) -> Iterator[str]:
                 continue
 
 
-def _inside(pool: Waiting) -> Callable[[], float]:
-    return lambda: float(pool.inside)
+def _in_flight(pool: Waiting) -> Callable[[], float]:
+    return lambda: float(pool.in_flight)
 
 
 def _disk(folder: Path, what: str) -> Callable[[], float]:

@@ -6,27 +6,70 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
 from starlette.responses import Response
 
 from casbah.activity.query import count_of
 from casbah.errors import MalformedBodyError, NotMimickingError, ThrottledError, describe
-from casbah.http.body import read_body, read_parameters
-from casbah.http.context import RequestContext, WriterContext, json_response
+from casbah.http.answers import Answer, Count
+from casbah.http.context import RequestContext, WriterContext
 from casbah.http.emulation import DelayedArrival, Interruption
-from casbah.http.encoding import decoded
+from casbah.http.encoding import EncodedBody
 from casbah.http.ingest import SETTING, read_source, refusals, store_events
 from casbah.http.problems import answer
+from casbah.http.request_body import read_body, read_parameters
+from casbah.http.request_schemas import Schema, either, open_body
 
-_MOST_SLOW = 600_000
-_MOST_SECONDS = 86_400
-_MOST_ANSWERS = 1_000
-_MOST_AFTER = 1_000_000
+_MAX_SLOW = 600_000
+_MAX_SECONDS = 86_400
+_MAX_ANSWERS = 1_000
+MAX_AFTER = 1_000_000
+"""The most requests that events may wait for."""
+
 _STATUSES = range(400, 600)
 _THROTTLED, _UNAVAILABLE = 429, 503
 _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>"
 _NAMES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
+
+
+_INTERRUPTION: Schema = {
+    "type": "object",
+    "properties": {
+        "status": either(
+            {"enum": [None, 0, *_STATUSES]},
+            {"type": "string", "pattern": "^0*(?:[45][0-9]{2})?$"},
+            description="What the request is answered with: 400 to 599; if left out, it is answered as usual",
+        ),
+        "slow": either(
+            {"type": ["integer", "null"], "minimum": 0, "maximum": _MAX_SLOW},
+            {"type": "string", "pattern": "^0*(?:[0-9]{1,5}|[1-5][0-9]{5}|600000)?$"},
+            description="ms to wait before",
+        ),
+        "retryAfter": either(
+            {"type": ["integer", "null"], "minimum": 0, "maximum": _MAX_SECONDS},
+            {"type": "string", "pattern": "^0*(?:[0-9]{1,4}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)?$"},
+            description="What a 429 or 503 says of it, in seconds",
+        ),
+    },
+}
+_ANSWERS: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": _MAX_ANSWERS,
+    "items": _INTERRUPTION,
+    "description": "What the next requests to the Activities API meet, one each",
+}
+BODIES: Mapping[str, Schema] = {"Interruptions": open_body({"answers": _ANSWERS}, required=("answers",))}
+
+
+class Waiting(Answer):
+    waiting: Annotated[Count, Meta(description="How many requests something awaits")]
+
+
+class Arriving(Answer):
+    after: Count
 
 
 async def interrupted(context: RequestContext) -> Response | None:
@@ -49,37 +92,34 @@ def failure(status: int, retry_after: int) -> Response:
     return Response(_PAGE.format(title), status, headers, "text/html")
 
 
-async def expect_answers(context: WriterContext) -> Response:
-    """Schedule delays or failures for the tenant's next requests: `{"answers": [{"status"?, "slow"?, "retryAfter"?}]}`."""
+async def expect_answers(context: WriterContext) -> Waiting:
     _require_mimic(context)
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     answers = body.get("answers")
-    if not isinstance(answers, list) or not 0 < len(answers) <= _MOST_ANSWERS:
-        raise MalformedBodyError(f"answers: expected a list of 1 to {_MOST_ANSWERS} objects, got {describe(answers)}")
+    if not isinstance(answers, list) or not 0 < len(answers) <= _MAX_ANSWERS:
+        raise MalformedBodyError(f"answers: expected a list of 1 to {_MAX_ANSWERS} objects, got {describe(answers)}")
     interruptions = [_interruption(item) for item in answers]
-    return json_response({"waiting": context.services.emulation.expect(context.tenant_id.name, interruptions)})
+    return Waiting(context.services.emulation.expect(context.tenant_id.name, interruptions))
 
 
-async def expect_arrivals(context: WriterContext) -> Response:
-    """Store the events of the body after `?after=N` more requests to the Activities API."""
+async def expect_arrivals(context: WriterContext) -> Arriving:
     _require_mimic(context)
     source = read_source(context)
-    after = _number(context.request.query_params, "after", most=_MOST_AFTER)
+    after = _number(context.request.query_params, "after", maximum=MAX_AFTER)
     body = await read_body(context.request, limit=context.services.settings.max_ingest_body, setting=SETTING)
     encodings = ", ".join(context.request.headers.getlist("content-encoding"))
-    text = decoded(body, encodings, limit=context.services.settings.max_ingest_body, setting=SETTING)
+    text = EncodedBody(body, encodings).text(limit=context.services.settings.max_ingest_body, setting=SETTING)
     refused = await context.ingest(refusals, context, text, source)
     if refused:  # Nobody would see a refusal later.
         raise MalformedBodyError(f"body: line {refused[0].line} cannot be stored: {refused[0].reason}")
     context.services.emulation.arrive(context.tenant_id.name, DelayedArrival(after, text, source))
-    return json_response({"after": after})
+    return Arriving(after)
 
 
-async def forget(context: WriterContext) -> Response:
-    """Cancel everything scheduled for the tenant's requests."""
+async def forget(context: WriterContext) -> Waiting:
     _require_mimic(context)
     context.services.emulation.forget(context.tenant_id.name)
-    return json_response({"waiting": 0})
+    return Waiting(0)
 
 
 def _require_mimic(context: WriterContext) -> None:
@@ -90,15 +130,15 @@ def _require_mimic(context: WriterContext) -> None:
 def _interruption(body: Any) -> Interruption:
     if not isinstance(body, dict):
         raise MalformedBodyError(f"answers: expected objects with status, slow or retryAfter, got {describe(body)}")
-    status = _number(body, "status", most=_STATUSES[-1])
+    status = _number(body, "status", maximum=_STATUSES[-1])
     if status and status < _STATUSES[0]:
         raise MalformedBodyError(f"status: expected {_STATUSES[0]} to {_STATUSES[-1]}, got {status}")
-    retry_after = _number(body, "retryAfter", most=_MOST_SECONDS)
-    return Interruption(_number(body, "slow", most=_MOST_SLOW), status or None, retry_after or 1)
+    retry_after = _number(body, "retryAfter", maximum=_MAX_SECONDS)
+    return Interruption(_number(body, "slow", maximum=_MAX_SLOW), status or None, retry_after or 1)
 
 
-def _number(parameters: Mapping[str, Any], name: str, *, most: int) -> int:
+def _number(parameters: Mapping[str, Any], name: str, *, maximum: int) -> int:
     number = count_of(parameters, name)
-    if number > most:
-        raise MalformedBodyError(f"{name}: expected at most {most}, got {number}")
+    if number > maximum:
+        raise MalformedBodyError(f"{name}: expected at most {maximum}, got {number}")
     return number

@@ -3,44 +3,34 @@
 Source: the OpenAPI Specification 3.1.0 (spec.openapis.org/oas/v3.1.0), whose schemas are JSON Schema 2020-12.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from inspect import getdoc
 from typing import Any
 
 import casbah
 from casbah.activity.query import Bounds
+from casbah.http import activities, enrichment, histogram, mimic, queries, ranges, rejects, retention, session, tokens
+from casbah.http.activities import Activity, PageAnswer, Total
+from casbah.http.answers import answer_schemas, answer_type
 from casbah.http.changes import CHANGE_PARAMETERS, TAIL_PARAMETERS
-from casbah.http.examples import (
-    A_QUERY,
-    A_RANGE,
-    A_RECORD,
-    A_REJECT,
-    A_RULE,
-    A_SESSION,
-    A_SNAPSHOT,
-    A_TOKEN,
-    AN_EXPORT,
-    EXAMPLES,
-    NDJSON,
-    Example,
-)
+from casbah.http.error_responses import QUOTA, error_responses, header_refs, shared_examples, shared_responses
+from casbah.http.examples import EXAMPLES, NDJSON, SEGMENTS, Example
+from casbah.http.exports import EXPORT_PARAMETERS
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
-from casbah.http.ranges import RANGE_PARAMETERS
-from casbah.http.refusal import REFUSALS, Refusal
-from casbah.http.routes import ALIASES, Handler, PublicHandler, PublicRoute, Route
-from casbah.http.schema import Parameter, Schema, either, language, parameters, ref
+from casbah.http.links import LINKS
+from casbah.http.mimic import MAX_AFTER
+from casbah.http.problems import Problem
+from casbah.http.range_filters import RANGE_PARAMETERS
+from casbah.http.request_schemas import Parameter, Schema, either, language, parameters, query_body, ref
+from casbah.http.route import PublicRoute, Route
+from casbah.http.routes import ALIASES
 from casbah.http.session import COOKIE, HOST_PREFIX
-from casbah.http.shape import MEANINGS, answers, bodies
 from casbah.identity.grants import Permission
 
 Document = dict[str, Any]
 
 _JSON = "application/json"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-_WITH_FORMS = ("Query", "Filtered", "Feedback")
 _OF_EVENTS = ("Events", "Arrivals")
 _OPTIONAL = (
     "Query",
@@ -55,8 +45,32 @@ _OPTIONAL = (
 )
 _BYTES: Schema = {"type": "string", "format": "binary"}
 _REDIRECTS = (302, 303)
-_MOST_AFTER = 1_000_000
-_WIRE_REFERENCE = re.compile(r" \(`wire\.md`[^)]*\)")
+
+_QUERIES: Mapping[str, Sequence[Parameter]] = {
+    "Query": parameters(),
+    "Filtered": (),
+    "FacetQuery": FACET_PARAMETERS,
+    "SpanQuery": SPAN_PARAMETERS,
+    "ChangeQuery": CHANGE_PARAMETERS,
+    "NewExport": EXPORT_PARAMETERS,
+}
+"""Bodies with filters of activities, and their other parameters. The schemas of other bodies are next to their handlers."""
+
+BODIES: Mapping[str, Schema] = {
+    **{name: query_body(rows) for name, rows in _QUERIES.items()},
+    # In forms every value is text, and there is no null.
+    **{f"{name}Form": query_body(_QUERIES[name], blank={"const": ""}) for name in ("Query", "Filtered")},
+    **activities.BODIES,
+    **enrichment.BODIES,
+    **histogram.BODIES,
+    **mimic.BODIES,
+    **queries.BODIES,
+    **ranges.BODIES,
+    **rejects.BODIES,
+    **retention.BODIES,
+    **session.BODIES,
+    **tokens.BODIES,
+}
 
 _TAGS = {
     "activities": "MDCA's Activities API, plus feedback on activities",
@@ -100,8 +114,6 @@ _SECURITY = {
         "description": "A JSON Web Token of the trusted issuer, if one is configured; or a key",
     },
 }
-_QUOTA = ("RateLimit", "RateLimit-Policy")
-_BEFORE_THROTTLE = (401, 405)
 _HEADERS = {
     "RateLimit": '`"tenant";r=<requests left>;t=<seconds>`, if the server has a rate limit '
     "(draft-ietf-httpapi-ratelimit-headers)",
@@ -110,11 +122,11 @@ _HEADERS = {
 }
 _WHAT = """{about}
 
-Every path works with and without a trailing slash. Paths under `/api/v1` are MDCA's and also work under `/cas/api/v1`;
-what MDCA does not have is under `/api/ext/v1`. `/api/subnet` is the same as `/api/v1/subnet`, and
-`/api/v1/archived_activities` as `/api/v1/activities`. Errors are `{{"detail": "..."}}`; a method that a path does not take
-gets 405 with `Allow`, an unknown path 404, and both get 401 if the credentials are missing or invalid.
-Every path that takes GET also takes HEAD.
+Every path works with and without a trailing slash. Paths under `/api/v1` are those of the Activities API of Microsoft
+Defender for Cloud Apps (MDCA), and also work under `/cas/api/v1`; what MDCA does not have is under `/api/ext/v1`.
+`/api/subnet` is the same as `/api/v1/subnet`, and `/api/v1/archived_activities` as `/api/v1/activities`. Errors are
+`{{"detail": "..."}}`; a method that a path does not take gets 405 with `Allow`, an unknown path 404, and both get 401
+if the credentials are missing or invalid. Every path that takes GET also takes HEAD.
 
 Parameters of the Activities API may be in the query string, a JSON body or a form; the body takes precedence. A GET may
 also carry a JSON body, though few tools can send one. A body that begins with `{{` is JSON, whatever its Content-Type.
@@ -123,53 +135,13 @@ refuse unknown and repeated parameters, flags that are not booleans, empty filte
 `filters` may be JSON inside a JSON string."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """A link to a follow-up `operation`; its parameters or body are runtime expressions."""
-
-    name: str
-    operation: str
-    help: str
-    parameters: tuple[tuple[str, str], ...] = ()
-    body: Any = None
-
-
-_FIRST, _SAME = "$response.body#/data/0/_id", "$request.path.pk"
-_LINKS: dict[str, tuple[_Link, ...]] = {
-    "list_activities": (
-        _Link("first", "fetch_activity", "Fetch the first activity of the page", (("pk", _FIRST),)),
-        _Link(
-            "feedback",
-            "give_feedback",
-            "Give feedback on the first activity of the page",
-            (("pk", _FIRST),),
-            {"feedback": "Seen."},
-        ),
-        _Link(
-            "next",
-            "list_activities",
-            "The next page of a scan",
-            body={"isScan": True, "filters": "$response.body#/nextQueryFilters"},
-        ),
-    ),
-    "fetch_activity": (
-        _Link("feedback", "give_feedback", "Give feedback on it", (("pk", _SAME),), {"feedback": "Seen."}),
-        _Link("given", "list_feedback", "The feedback on it", (("pk", _SAME),)),
-    ),
-    "give_feedback": (_Link("given", "list_feedback", "All feedback on it", (("pk", _SAME),)),),
-    "create_range": (_Link("delete", "delete_range", "Delete it", (("range", "$response.body"),)),),
-    "begin_export": (
-        _Link("look", "show_export", "Check its state", (("export", "$response.body#/id"),)),
-        _Link("delete", "delete_export", "Delete it", (("export", "$response.body#/id"),)),
-    ),
-    "create_token": (_Link("revoke", "revoke_token", "Revoke it", (("token", "$response.body#/id"),)),),
-}
-
-
 def document(
     routes: Sequence[Route], public: Sequence[PublicRoute], *, bounds: Bounds, sources: Sequence[str]
 ) -> Document:
     """The OpenAPI document of a server with these routes, bounds and sources."""
+    handlers = [*(route.handler for route in routes), *(route.handler for route in public)]
+    types = [kind for handler in handlers if (kind := answer_type(handler)) is not None]
+    _, answers = answer_schemas([*types, Activity, Problem])
     return {
         "openapi": "3.1.0",
         "info": {
@@ -183,8 +155,9 @@ def document(
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": _public_paths(public, _guarded_paths(routes, sources)),
         "components": {
-            "schemas": {**language(bounds), **bodies(), **answers()},
-            "responses": {name: _refusal(row) for name, row in REFUSALS.items()},
+            "schemas": {**language(bounds), **BODIES, **answers},
+            "responses": shared_responses(),
+            "examples": shared_examples(),
             "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
             "securitySchemes": _SECURITY,
         },
@@ -217,7 +190,7 @@ def _path_item(path: str) -> dict[str, Any]:
 
 
 def _segment(name: str) -> dict[str, Any]:
-    help_text, example = _SEGMENTS[name]
+    help_text, example = SEGMENTS[name]
     return {
         "name": name,
         "in": "path",
@@ -228,38 +201,24 @@ def _segment(name: str) -> dict[str, Any]:
     }
 
 
-_SEGMENTS = {
-    "pk": ("The activity's `_id`, percent-encoded", A_RECORD),
-    "range": ("The range's `_id`", A_RANGE),
-    "query": ("The query's id", A_QUERY),
-    "export": ("The export's id", AN_EXPORT),
-    "snapshot": ("The snapshot's id", A_SNAPSHOT),
-    "rule": ("The rule's id", A_RULE),
-    "session": ("The session's id", A_SESSION),
-    "reject": ("The refused event's id", A_REJECT),
-    "token": ("The token's id, or its name if only one active token has it", A_TOKEN),
-}
-
-
 def _operation(route: Route, method: str, sources: Sequence[str]) -> dict[str, Any]:
-    name = route.handler.__name__
     operation: dict[str, Any] = {
         "operationId": _operation_id(route, method),
-        "tags": [route.handler.__module__.rpartition(".")[2]],
-        "summary": route.help,
-        "description": f"{_description(route.handler)} Needs {_needs(route.permission)}.",
+        "tags": [route.tag],
+        "summary": route.summary,
+        "description": f"{route.description} Needs {_needs(route.permission)}.",
         "security": [{"token": []}, {"bearer": []}, {"session": []}],
     }
-    query = _query_parameters(route.asks, method, sources)
+    query = _query_parameters(route.body_schema, method, sources)
     if query:
         operation["parameters"] = query
-    if route.asks and method == "POST":
-        operation["requestBody"] = _request_body(route.asks)
-    success = {**_success(route), **({"links": _links(name)} if name in _LINKS else {})}
-    refusals = {str(REFUSALS[refusal].status): _response_ref(refusal) for refusal in _refusals_of(route)}
-    operation["responses"] = {str(route.status): success, **refusals}
-    if route.unusable is not None:
-        operation["responses"][str(route.unusable)] = {**success, "description": _UNUSABLE}
+    if route.body_schema and method == "POST":
+        operation["requestBody"] = _request_body(route.body_schema)
+    links = {link.name: link.definition for link in LINKS.get(route.operation, ())}
+    success = {**_success(route), **({"links": links} if links else {})}
+    operation["responses"] = {str(route.status): success, **error_responses(route.errors)}
+    if route.status_if_all_refused is not None:
+        operation["responses"][str(route.status_if_all_refused)] = {**success, "description": _ALL_REFUSED}
     return operation
 
 
@@ -267,43 +226,34 @@ def _needs(permission: Permission) -> str:
     return f"the scope {' or '.join(permission.value)}" if permission.value else "no scope, but valid credentials"
 
 
-def _description(handler: Handler | PublicHandler) -> str:
-    """The handler's docstring, without references to our own specification."""
-    return _WIRE_REFERENCE.sub("", getdoc(handler) or "")
-
-
 def _operation_id(route: Route, method: str) -> str:
-    """The handler's name, with `_by_get` for GET if the route takes two methods."""
-    name = route.handler.__name__
-    return f"{name}_by_get" if method == "GET" and len(route.methods) > 1 else name
+    """The route's operation, with `_by_get` for GET if the route takes two methods."""
+    return f"{route.operation}_by_get" if method == "GET" and len(route.methods) > 1 else route.operation
 
 
-def _query_parameters(asks: str | None, method: str, sources: Sequence[str]) -> list[dict[str, Any]]:
-    if asks in _OPTIONAL and method == "GET":
-        extra = _BESIDE_FILTERS.get(asks, ())
-        return [_filters_parameter(asks), *(_text(row.name, row.help, row.text or row.schema) for row in extra)]
-    if asks not in _OF_EVENTS:
+def _query_parameters(body_schema: str | None, method: str, sources: Sequence[str]) -> list[dict[str, Any]]:
+    if body_schema in _OPTIONAL and method == "GET":
+        extra = _BESIDE_FILTERS.get(body_schema, ())
+        return [_filters_parameter(body_schema), *(_text(row.name, row.help, row.text or row.schema) for row in extra)]
+    if body_schema not in _OF_EVENTS:
         return []
     source = _text("source", "Where the events are from. Default: detected", {"enum": list(sources)})
-    after = {"type": "integer", "minimum": 0, "maximum": _MOST_AFTER}
+    after = {"type": "integer", "minimum": 0, "maximum": MAX_AFTER}
     late = [_text("after", "How many requests are answered first", after)]
-    return [source, *(late if asks == "Arrivals" else [])]
+    return [source, *(late if body_schema == "Arrivals" else [])]
 
 
 _BESIDE_FILTERS: Mapping[str, Sequence[Parameter]] = {
-    "Query": parameters(),
+    **_QUERIES,
     "RangeQuery": RANGE_PARAMETERS,
-    "FacetQuery": FACET_PARAMETERS,
-    "SpanQuery": SPAN_PARAMETERS,
-    "ChangeQuery": CHANGE_PARAMETERS,
     "TailQuery": TAIL_PARAMETERS,
 }
 
 
-def _filters_parameter(asks: str) -> dict[str, Any]:
-    examples = _with_filters(EXAMPLES[asks])
+def _filters_parameter(body_schema: str) -> dict[str, Any]:
+    examples = _with_filters(EXAMPLES[body_schema])
     shown = {example.name: {"summary": example.help, "value": example.value["filters"]} for example in examples}
-    filters = ref("RangeFilters" if asks == "RangeQuery" else "Filters")
+    filters = ref("RangeFilters" if body_schema == "RangeQuery" else "Filters")
     return {
         "name": "filters",
         "in": "query",
@@ -321,17 +271,17 @@ def _text(name: str, help_text: str, schema: Schema) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": help_text, "schema": either(schema, {"const": ""})}
 
 
-def _request_body(asks: str) -> dict[str, Any]:
-    examples = EXAMPLES["Events" if asks in _OF_EVENTS else asks]
-    if asks in _OF_EVENTS:
+def _request_body(body_schema: str) -> dict[str, Any]:
+    examples = EXAMPLES["Events" if body_schema in _OF_EVENTS else body_schema]
+    if body_schema in _OF_EVENTS:
         return {"required": False, "description": _EVENTS, "content": _event_content(examples)}
-    content = {_JSON: {"schema": ref(asks), "examples": _shown(examples)}}
-    if asks in _WITH_FORMS:
-        content |= {form: _form(asks, examples) for form in _FORMS}
-    return {"required": asks not in _OPTIONAL, "content": content}
+    content = {_JSON: {"schema": ref(body_schema), "examples": _shown(examples)}}
+    if f"{body_schema}Form" in BODIES:
+        content |= {form: _form(body_schema, examples) for form in _FORMS}
+    return {"required": body_schema not in _OPTIONAL, "content": content}
 
 
-_UNUSABLE = "Every event was refused, each with a reason"
+_ALL_REFUSED = "Every event was refused, each with a reason"
 
 _EVENTS = (
     "Events in any form that their source writes: one per line, a list, or a whole file; plain, or compressed with "
@@ -349,9 +299,9 @@ def _event_content(examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def _form(asks: str, examples: Sequence[Example]) -> dict[str, Any]:
-    form: dict[str, Any] = {"schema": ref(f"{asks}Form"), "examples": _shown(examples)}
-    return {**form, "encoding": {"filters": {"contentType": _JSON}}} if asks in _OPTIONAL else form
+def _form(body_schema: str, examples: Sequence[Example]) -> dict[str, Any]:
+    form: dict[str, Any] = {"schema": ref(f"{body_schema}Form"), "examples": _shown(examples)}
+    return {**form, "encoding": {"filters": {"contentType": _JSON}}} if body_schema in _OPTIONAL else form
 
 
 def _shown(examples: Sequence[Example]) -> dict[str, Any]:
@@ -359,61 +309,17 @@ def _shown(examples: Sequence[Example]) -> dict[str, Any]:
 
 
 def _success(route: Route) -> dict[str, Any]:
-    totals = ["Casbah-Total"] if route.answers in ("Page", "Total") else []
+    totals = ["Casbah-Total"] if answer_type(route.handler) in (PageAnswer, Total) else []
     return {
-        "description": route.help,
-        "headers": {
-            name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit", "RateLimit-Policy", *totals)
-        },
-        "content": {kind: {"schema": ref(route.answers) if route.answers else _BYTES} for kind in route.kinds},
+        "description": route.summary,
+        "headers": header_refs(*QUOTA, *totals),
+        "content": {media_type: {"schema": _answer_schema(route) or _BYTES} for media_type in route.media_types},
     }
 
 
-def _header_refs(*names: str) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _links(handler: str) -> dict[str, Any]:
-    return {
-        link.name: {
-            "operationId": link.operation,
-            "description": link.help,
-            **({"parameters": dict(link.parameters)} if link.parameters else {}),
-            **({"requestBody": link.body} if link.body is not None else {}),
-        }
-        for link in _LINKS[handler]
-    }
-
-
-def _refusals_of(route: Route) -> Iterator[str]:
-    """The errors that a route can return, depending on its body and path parameters."""
-    if route.asks:
-        yield f"Bad{_KIND_OF_BAD.get(route.asks, route.asks)}"
-        yield "TooLarge"
-    if route.asks in _OF_EVENTS:
-        yield "UnsupportedEncoding"
-    if route.takes_nothing:
-        yield from ("BadParameters", "TooLarge")
-    yield "Unauthenticated"
-    yield "CannotGrant" if route.asks == "NewToken" else "Forbidden"
-    if "{" in route.path:
-        yield "NotFound"
-    if route.asks == "NewToken":
-        yield "NameTaken"
-    if "/mimic" in route.path:
-        yield "NotMimicking"
-    yield from ("MethodNotAllowed", "Throttled", "Unavailable")
-
-
-_KIND_OF_BAD = {
-    "NewToken": "NewToken",
-    "NewQuery": "NewQuery",
-    "NewRange": "Range",
-    "SpanQuery": "Query",
-    "TailQuery": "ChangeQuery",
-    "Filtered": "Filters",
-    "Arrivals": "Events",
-}
+def _answer_schema(route: Route | PublicRoute) -> Schema | None:
+    kind = answer_type(route.handler)
+    return None if kind is None else answer_schemas([kind])[0][0]
 
 
 def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[str, Any]:
@@ -425,50 +331,21 @@ def _public_paths(public: Sequence[PublicRoute], paths: dict[str, Any]) -> dict[
 
 
 def _public_operation(route: PublicRoute) -> dict[str, Any]:
-    kind = _JSON if route.answers else route.kind
-    answer: dict[str, Any] = {"description": MEANINGS[route.answers] if route.answers else route.help}
+    schema = _answer_schema(route)
+    answer: dict[str, Any] = {"description": route.summary}
     if route.status in _REDIRECTS:
         answer["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     else:
-        answer["content"] = {kind: {"schema": ref(route.answers) if route.answers else {"type": "string"}}}
-    unsure = {"503": _response_ref("Unavailable")} if route.answers in ("Ready", "Session") else {}
-    body = {"requestBody": _request_body(route.asks)} if route.asks else {}
+        answer["content"] = (
+            {_JSON: {"schema": schema}} if schema else {route.media_type: {"schema": {"type": "string"}}}
+        )
+    body = {"requestBody": _request_body(route.body_schema)} if route.body_schema else {}
     return {
-        "operationId": route.handler.__name__,
-        "tags": [route.handler.__module__.rpartition(".")[2]],
-        "summary": route.help,
-        "description": _description(route.handler),
+        "operationId": route.operation,
+        "tags": [route.tag],
+        "summary": route.summary,
+        "description": route.description,
         "security": [],
         **body,
-        "responses": {
-            str(route.status): answer,
-            **{str(REFUSALS[refuse].status): _response_ref(refuse) for refuse in route.refuses},
-            "405": _response_ref("MethodNotAllowed"),
-            **unsure,
-        },
+        "responses": {str(route.status): answer, **error_responses(route.errors)},
     }
-
-
-def _response_ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/responses/{name}"}
-
-
-def _refusal(row: Refusal) -> dict[str, Any]:
-    detail = {"type": "object", "properties": {"detail": dict(row.detail)}}
-    quota = _header_refs(*_QUOTA) if row.status not in _BEFORE_THROTTLE else {}
-    headers = {**{name: _required(text, name) for name, text in row.headers.items()}, **quota}
-    return {
-        "description": row.help,
-        **({"headers": headers} if headers else {}),
-        "content": {
-            _JSON: {
-                "schema": {"allOf": [ref("Problem"), detail]},
-                "examples": {name: {"value": {"detail": text}} for name, text in row.examples.items()},
-            }
-        },
-    }
-
-
-def _required(text: str, name: str) -> dict[str, Any]:
-    whole: Schema = {"type": "integer", "minimum": 1}
-    return {"description": text, "required": True, "schema": whole if name == "Retry-After" else {"type": "string"}}

@@ -1,14 +1,20 @@
 """Error responses: `{"detail": "..."}` with the error's status and headers. A stack trace never leaves the process."""
 
 import logging
+from typing import Annotated
 
-import orjson
+from msgspec import Meta
 from starlette.responses import Response
 
+from casbah.base.failure import INTERNAL, is_database_error, is_disk_error
 from casbah.errors import OperatorError, RequestError, UnavailableError, UnwritableError
-from casbah.failure import INTERNAL, is_database_error, is_disk_error
+from casbah.http.answers import Answer, encoded
 
 log = logging.getLogger("casbah.http")
+
+
+class Problem(Answer):
+    detail: Annotated[str, Meta(description="What was wrong, and what would be right")]
 
 
 def answer(error: Exception) -> Response:
@@ -31,4 +37,4 @@ def answer(error: Exception) -> Response:
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """An error response."""
     text = detail.encode("utf-8", "replace").decode()
-    return Response(orjson.dumps({"detail": text}), status, headers, "application/json")
+    return Response(encoded(Problem(text)), status, headers, "application/json")

@@ -1,47 +1,67 @@
 """Saved queries: named filters, private or shared within the tenant, and suggested ones."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from msgspec import Meta
 
-from casbah.activity.query import flag_of, where
+from casbah.activity.query import filters_of, flag_of, where
 from casbah.activity.text import sound
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
-from casbah.http.body import read_parameters
-from casbah.http.context import WriterContext, json_response
-from casbah.http.facets import filters_of
-from casbah.saved.queries import QueryDefinition, SavedQuery
-from casbah.saved.suggested import SUGGESTED
+from casbah.http.answers import Answer, DeletedAnswer, SentFilters, WholeList
+from casbah.http.context import WriterContext
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import BLANK, FILTERS_HELP, NOT_BLANK, Schema, either, open_body, ref
+from casbah.operations.saved.queries import QueryDefinition, SavedQuery
+from casbah.operations.saved.suggested import SUGGESTED
 
-MOST_NAME = 200
+MAX_NAME = 200
+NAME: Schema = {"type": "string", "maxLength": MAX_NAME, "pattern": NOT_BLANK}
+BODIES: Mapping[str, Schema] = {
+    "NewQuery": open_body(
+        {
+            "name": NAME,
+            "filters": either(ref("Filters"), BLANK, description=FILTERS_HELP),
+            "shared": either(ref("Flag"), BLANK, description="Whether everyone in the tenant sees it"),
+        },
+        required=("name",),
+    )
+}
 
 
-async def list_queries(context: WriterContext) -> Response:
-    """The caller's queries and those shared within the tenant, by name; then the suggested ones."""
+class SavedQueryAnswer(Answer):
+    id: str
+    name: str
+    help: Annotated[str, Meta(description="What it finds, where that is said")]
+    filters: SentFilters
+    shared: bool
+    suggested: Annotated[bool, Meta(description="Whether it is one of those that everybody is offered")]
+    owner: Annotated[str | None, Meta(description="The name of the token that it was saved with")]
+    own: Annotated[bool, Meta(description="Whether that is the caller's")]
+    changed: Annotated[int | None, Meta(description="ms since the epoch")]
+
+
+async def list_queries(context: WriterContext) -> WholeList[SavedQueryAnswer]:
     queries = await context.quick(context.writer.queries.all, context.caller.principal, context.tenant_id)
-    data = [_shown(query, context) for query in queries] + _SUGGESTED
-    return json_response({"data": data, "hasNext": False, "total": len(data)})
+    return WholeList.of([*(_shown(query, context) for query in queries), *_SUGGESTED])
 
 
-async def save_query(context: WriterContext) -> Response:
-    """Save filters under a name."""
+async def save_query(context: WriterContext) -> SavedQueryAnswer:
     definition = await _definition(context)
     kept = await context.quick(context.writer.queries.add, definition, context.caller.principal, context.tenant_id)
-    return json_response(_shown(kept, context), status=201)
+    return _shown(kept, context)
 
 
-async def change_query(context: WriterContext) -> Response:
-    """Replace one of the caller's queries. Omitted parameters are reset."""
+async def change_query(context: WriterContext) -> SavedQueryAnswer:
     definition, change = await _definition(context), context.writer.queries.change
     kept = await context.quick(change, context.path["query"], definition, context.caller.principal, context.tenant_id)
-    return json_response(_shown(kept, context))
+    return _shown(kept, context)
 
 
-async def delete_query(context: WriterContext) -> Response:
-    """Delete one of the caller's queries."""
+async def delete_query(context: WriterContext) -> DeletedAnswer:
     remove = context.writer.queries.remove
     await context.quick(remove, context.path["query"], context.caller.principal, context.tenant_id)
-    return json_response({"id": context.path["query"]})
+    return DeletedAnswer(context.path["query"])
 
 
 async def _definition(context: WriterContext) -> QueryDefinition:
@@ -56,36 +76,36 @@ def name_of(value: Any) -> str:
     """A user-chosen name, stripped. Raises MalformedBodyError or LimitExceededError."""
     if not isinstance(value, str) or not value.strip():
         raise MalformedBodyError(f"name: expected a name, got {describe(value)}")
-    if len(value) > MOST_NAME:
-        raise LimitExceededError(f"name: at most {MOST_NAME} characters, got {len(value)}")
+    if len(value) > MAX_NAME:
+        raise LimitExceededError(f"name: at most {MAX_NAME} characters, got {len(value)}")
     return sound(value.strip())
 
 
-def _shown(kept: SavedQuery, context: WriterContext) -> dict[str, Any]:
-    return {
-        "id": kept.id,
-        "name": kept.written.name,
-        "help": "",
-        "filters": kept.written.filters,
-        "shared": kept.written.shared,
-        "suggested": False,
-        "owner": kept.owner,
-        "own": context.caller.principal.owns(kept.owner_id),
-        "changed": kept.changed,
-    }
+def _shown(kept: SavedQuery, context: WriterContext) -> SavedQueryAnswer:
+    return SavedQueryAnswer(
+        id=kept.id,
+        name=kept.written.name,
+        help="",
+        filters=kept.written.filters,
+        shared=kept.written.shared,
+        suggested=False,
+        owner=kept.owner,
+        own=context.caller.principal.owns(kept.owner_id),
+        changed=kept.changed,
+    )
 
 
-_SUGGESTED: list[dict[str, Any]] = [
-    {
-        "id": query.id,
-        "name": query.name,
-        "help": query.help,
-        "filters": query.filters,
-        "shared": True,
-        "suggested": True,
-        "owner": None,
-        "own": False,
-        "changed": None,
-    }
+_SUGGESTED = [
+    SavedQueryAnswer(
+        id=query.id,
+        name=query.name,
+        help=query.help,
+        filters=query.filters,
+        shared=True,
+        suggested=True,
+        owner=None,
+        own=False,
+        changed=None,
+    )
     for query in SUGGESTED
 ]

@@ -1,32 +1,33 @@
 """Refused events: list them with their reasons, replay them, remove them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated
 
-from starlette.responses import Response
+from msgspec import Meta
+from msgspec.structs import replace
 
 from casbah.activity.query import count_of
 from casbah.errors import LimitExceededError, MalformedBodyError, NoSuchRejectError, describe
-from casbah.http.context import WriterContext, json_response
-from casbah.http.ingest import named_source, store_each
+from casbah.http.answers import Answer, Count, DeletedAnswer, Moment
+from casbah.http.context import WriterContext
+from casbah.http.ingest import Duplicates, named_source, store_each
 from casbah.http.irreversible import read_irreversible
-from casbah.http.schema import Parameter, Schema
+from casbah.http.request_schemas import Schema, either, strict_body
 from casbah.ingest.rejects import Reject
 
-MOST_LISTED, LISTED = 1_000, 100
-MOST_REPLAYED = 10_000
+MAX_LISTED, LISTED = 1_000, 100
+MAX_REPLAYED = 10_000
 """Maximum events that one request replays."""
 
-SOURCE = Parameter(
-    "source",
-    {"type": ["string", "null"]},
-    'The source to use instead of the original one; "" to detect each by its content',
-)
+_SOURCE: Schema = {
+    "type": ["string", "null"],
+    "description": 'The source to use instead of the original one; "" to detect each by its content',
+}
 _IDS: Schema = {
     "type": "array",
     "items": {"type": "string"},
     "minItems": 1,
-    "maxItems": MOST_REPLAYED,
+    "maxItems": MAX_REPLAYED,
     "description": "Ids of the events to replay",
 }
 _SKIP: Schema = {
@@ -35,37 +36,57 @@ _SKIP: Schema = {
     "default": 0,
     "description": "How many of the newest to skip, such as those that were refused again",
 }
-REPLAY_FORMS: tuple[tuple[Mapping[str, Schema], Sequence[str]], ...] = (
-    ({"ids": _IDS, "everything": {"const": False}}, ("ids",)),
-    (
-        {
-            "everything": {"const": True, "description": f"Replay all, without ids: the newest {MOST_REPLAYED:,}"},
-            "skip": _SKIP,
-        },
-        ("everything",),
-    ),
-)
-"""The forms of a replay request: by ids, or everything."""
+_EVERYTHING: Schema = {"const": True, "description": f"Replay all, without ids: the newest {MAX_REPLAYED:,}"}
+BODIES: Mapping[str, Schema] = {
+    "ReplayQuery": either(
+        strict_body({"source": _SOURCE, "ids": _IDS, "everything": {"const": False}}, required=("ids",)),
+        strict_body({"source": _SOURCE, "everything": _EVERYTHING, "skip": _SKIP}, required=("everything",)),
+    )
+}
 
 
-async def list_rejects(context: WriterContext) -> Response:
-    """The refused events that are kept, with reasons, newest request first. `limit` defaults to 100."""
+class RejectAnswer(Answer):
+    id: str
+    at: Moment
+    source: Annotated[str | None, Meta(description="The source that its request named")]
+    sender: Annotated[str, Meta(description="The name of who sent it")]
+    line: Annotated[int, Meta(ge=1)]
+    reason: str
+    event: Annotated[str, Meta(description="The event as it came; bytes that are not UTF-8 are escaped")]
+    bytes: Annotated[Count, Meta(description="How large it was")]
+    whole: Annotated[bool, Meta(description="Whether all of it is kept")]
+
+
+class RejectPage(Answer):
+    data: Sequence[RejectAnswer]
+    has_next: bool
+    total: Count
+
+
+class RefusedAgain(Answer):
+    id: str
+    reason: str
+
+
+class Replayed(Answer):
+    stored: Count
+    duplicates: Duplicates
+    refused: Annotated[Sequence[RefusedAgain], Meta(description="Those that are refused again, and stay")]
+    remaining: Annotated[Count, Meta(description="Older ones that were not tried: send the request again, with `skip`")]
+
+
+async def list_rejects(context: WriterContext) -> RejectPage:
     parameters = context.request.query_params
-    skip, limit = count_of(parameters, "skip"), min(count_of(parameters, "limit") or LISTED, MOST_LISTED)
+    skip, limit = count_of(parameters, "skip"), min(count_of(parameters, "limit") or LISTED, MAX_LISTED)
 
     def page() -> tuple[Sequence[Reject], int]:
         return context.services.rejects.page(context.tenant_id, skip=skip, limit=limit)
 
     rejects, total = await context.quick(page)
-    return json_response({"data": list(map(_shown, rejects)), "hasNext": skip + limit < total, "total": total})
+    return RejectPage(list(map(_shown, rejects)), has_next=skip + limit < total, total=total)
 
 
-async def replay_rejects(context: WriterContext) -> Response:
-    """Ingest refused events again, for example with another `source`. Events stored this time are removed from the rejects.
-
-    With `everything`, `remaining` counts the older events left for further requests. In these, set `skip` to the number of
-    events refused again so far.
-    """
+async def replay_rejects(context: WriterContext) -> Replayed:
     body = await read_irreversible(context, known=("ids", "skip", "source"), flags=("everything",))
     ids, skip = body.get("ids"), body.get("skip", 0)
     if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
@@ -75,18 +96,17 @@ async def replay_rejects(context: WriterContext) -> Response:
     if body.get("everything"):
         if "ids" in body:
             raise MalformedBodyError("everything: true goes without ids; leave one of the two out")
-        return json_response(await context.ingest(_replay_newest, context, skip, source))
+        return await context.ingest(_replay_newest, context, skip, source)
     if not isinstance(ids, list) or not ids or not all(isinstance(item_id, str) for item_id in ids):
         raise MalformedBodyError(f'ids: expected a list of ids, or "everything": true, got {describe(ids)}')
     if "skip" in body:
         raise MalformedBodyError("skip: goes with everything: true, not with ids; leave one of the two out")
-    if len(ids) > MOST_REPLAYED:
-        raise LimitExceededError(f"ids: expected up to {MOST_REPLAYED:,}, got {len(ids):,}")
-    return json_response(await context.ingest(_replay_named, context, ids, source))
+    if len(ids) > MAX_REPLAYED:
+        raise LimitExceededError(f"ids: expected up to {MAX_REPLAYED:,}, got {len(ids):,}")
+    return await context.ingest(_replay_named, context, ids, source)
 
 
-async def remove_reject(context: WriterContext) -> Response:
-    """Remove a refused event."""
+async def remove_reject(context: WriterContext) -> DeletedAnswer:
     reject_id = context.path["reject"]
 
     def remove() -> None:
@@ -94,29 +114,29 @@ async def remove_reject(context: WriterContext) -> Response:
             raise NoSuchRejectError
 
     await context.quick(remove)
-    return json_response({"id": reject_id})
+    return DeletedAnswer(reject_id)
 
 
-def _replay_newest(context: WriterContext, skip: int, source: str | None) -> dict[str, Any]:
-    rejects, total = context.services.rejects.page(context.tenant_id, skip=skip, limit=MOST_REPLAYED)
-    return {**_replayed(context, rejects, source), "remaining": max(0, total - skip - len(rejects))}
+def _replay_newest(context: WriterContext, skip: int, source: str | None) -> Replayed:
+    rejects, total = context.services.rejects.page(context.tenant_id, skip=skip, limit=MAX_REPLAYED)
+    return replace(_replayed(context, rejects, source), remaining=max(0, total - skip - len(rejects)))
 
 
-def _replay_named(context: WriterContext, ids: list[str], source: str | None) -> dict[str, Any]:
+def _replay_named(context: WriterContext, ids: list[str], source: str | None) -> Replayed:
     ids = list(dict.fromkeys(ids))
     known = context.services.rejects.named(ids, context.tenant_id)
     result = _replayed(context, list(known.values()), source)
-    unknown = [{"id": item_id, "reason": "no refused event has this id"} for item_id in ids if item_id not in known]
-    return {**result, "refused": [*unknown, *result["refused"]], "remaining": 0}
+    unknown = [RefusedAgain(item_id, "no refused event has this id") for item_id in ids if item_id not in known]
+    return replace(result, refused=[*unknown, *result.refused])
 
 
-def _replayed(context: WriterContext, rejects: Sequence[Reject], source: str | None) -> dict[str, Any]:
+def _replayed(context: WriterContext, rejects: Sequence[Reject], source: str | None) -> Replayed:
     """Replay rejects in batches. The events of a batch stay rejects until it is stored.
 
     With None as the source, each keeps its own; with "", each is detected.
     """
     stored = duplicates = 0
-    refused: list[dict[str, Any]] = []
+    refused: list[RefusedAgain] = []
     size = context.services.settings.batch
 
     def source_of(reject: Reject) -> str | None:
@@ -132,8 +152,8 @@ def _replayed(context: WriterContext, rejects: Sequence[Reject], source: str | N
         )
         stored += inserted.stored
         duplicates += inserted.duplicates
-        refused += [{"id": reject_id, "reason": reason} for reject_id, reason in reasons.items() if reason]
-    return {"stored": stored, "duplicates": duplicates, "refused": refused}
+        refused += [RefusedAgain(reject_id, reason) for reject_id, reason in reasons.items() if reason]
+    return Replayed(stored, duplicates, refused, remaining=0)
 
 
 def _unusable(reject: Reject, source: str | None, context: WriterContext) -> str:
@@ -145,15 +165,15 @@ def _unusable(reject: Reject, source: str | None, context: WriterContext) -> str
     return ""
 
 
-def _shown(reject: Reject) -> dict[str, Any]:
-    return {
-        "id": reject.id,
-        "at": reject.at,
-        "source": reject.source,
-        "sender": reject.sender,
-        "line": reject.line,
-        "reason": reject.reason,
-        "event": reject.raw.decode("utf-8", "backslashreplace"),
-        "bytes": reject.size,
-        "whole": reject.whole,
-    }
+def _shown(reject: Reject) -> RejectAnswer:
+    return RejectAnswer(
+        id=reject.id,
+        at=reject.at,
+        source=reject.source,
+        sender=reject.sender,
+        line=reject.line,
+        reason=reject.reason,
+        event=reject.raw.decode("utf-8", "backslashreplace"),
+        bytes=reject.size,
+        whole=reject.whole,
+    )

@@ -1,15 +1,22 @@
-"""The route table: one line per route. `openapi` and `manual` build `/openapi.json` and `/docs` from it."""
+"""The route table: one row per route. `openapi` and `manual` build `/openapi.json` and `/docs` from it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import Enum, auto
-from functools import cache
-from typing import get_type_hints
-
-from starlette.requests import Request
-from starlette.responses import Response
-
-from casbah.export.formats import MEDIA_TYPES
+from casbah.errors import (
+    BadNameError,
+    BadRangeError,
+    CannotGrantError,
+    ForeignPageError,
+    InvalidTokenError,
+    LimitExceededError,
+    MalformedBodyError,
+    NameTakenError,
+    NotFoundError,
+    NotMimickingError,
+    NotOnClusterError,
+    ProtectedActsError,
+    ThrottledError,
+    UncountableFilterError,
+    UnknownSourceError,
+)
 from casbah.http import (
     activities,
     changes,
@@ -31,18 +38,22 @@ from casbah.http import (
     sources,
     tokens,
 )
-from casbah.http.context import Services, WriterContext
+from casbah.http.error_responses import (
+    CREDENTIALS,
+    IN_BODY,
+    IN_EVENTS,
+    IN_FILTERS,
+    IN_STRICT_BODY,
+    IN_STRICT_FILTERS,
+    PERMISSION,
+    UNAVAILABLE,
+)
+from casbah.http.route import CORE, EXTENSION, Audit, PublicRoute, Route
 from casbah.identity.grants import Permission
+from casbah.outputs.export.formats import MEDIA_TYPES
 
-Handler = Callable[[WriterContext], Awaitable[Response]]
-"""One that takes a RequestContext runs in every process, any other only in the one that owns the store (`needs_writer`)."""
-
-PublicHandler = Callable[[Request, Services], Awaitable[Response]]
-
-CORE = "/api/v1"
-EXTENSION = "/api/ext/v1"
 EVENT_STREAM = "text/event-stream"
-FILES = tuple(kind.partition(";")[0] for kind in MEDIA_TYPES)
+FILES = tuple(media_type.partition(";")[0] for media_type in MEDIA_TYPES)
 GUARDED = ("/api", "/cas")
 """Below these, a request without valid credentials gets 401 on every path, known or not, except sign-in routes."""
 
@@ -55,133 +66,249 @@ ALIASES: tuple[tuple[str, str], ...] = (
 """Path prefixes and their replacements, applied one after another in this order."""
 
 
-@cache
-def _takes_writer(handler: Handler) -> bool:
-    return WriterContext in get_type_hints(handler).values()
-
-
-class Audit(Enum):
-    """How the audit trail classifies a route's requests."""
-
-    NOTHING = auto()
-    READS = auto()
-    CHANGES = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One path. `{name}` matches one segment, percent-decoded. Every path works with and without a trailing slash.
-
-    `asks` and `answers` name body schemas in `shape`. `asks` is None if only the path is read, `answers` if the response
-    is not JSON but one of `kinds`.
-    """
-
-    methods: tuple[str, ...]
-    path: str
-    handler: Handler
-    permission: Permission
-    asks: str | None
-    answers: str | None
-    help: str
-    status: int = 200
-    unusable: int | None = None
-    """The status, with the same body, if every event of the request was refused."""
-
-    kinds: tuple[str, ...] = ("application/json",)
-    audit: Audit = Audit.READS
-
-    @property
-    def needs_writer(self) -> bool:
-        """Whether only the process that owns the store can answer it, as the type of the handler's context says."""
-        return _takes_writer(self.handler)
-
-    @property
-    def takes_nothing(self) -> bool:
-        """Whether parameters are refused: on a deletion by path, ignoring a `dryRun` would be fatal."""
-        return self.methods == ("DELETE",) and self.path.startswith(EXTENSION)
-
-
-@dataclass(frozen=True, slots=True)
-class PublicRoute:
-    """One path without authentication. `answers` names a schema in `shape`, or is None if the response is a `kind`."""
-
-    path: str
-    handler: PublicHandler
-    answers: str | None
-    help: str
-    methods: tuple[str, ...] = ("GET",)
-    asks: str | None = None
-    status: int = 200
-    refuses: tuple[str, ...] = ()
-    kind: str = "text/html"
-    needs_writer: bool = True
-    """Whether only the process that owns the store can answer it."""
-
-
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    Route(("GET", "POST"), f"{CORE}/activities",                         activities.list_activities,   Permission.READ,       "Query",         "Page",         "List activities, or scan them"),
-    Route(("GET", "POST"), f"{CORE}/activities/count",                   activities.count_activities,  Permission.READ,       "Filtered",      "Total",        "Count activities"),
-    Route(("GET",),        f"{CORE}/activities/metadata",                activities.list_metadata,     Permission.READ,       None,            "Metadata",     "The filters and their operators", audit=Audit.NOTHING),
-    Route(("GET", "POST"), f"{CORE}/activities/get_activities_threat_scores", activities.threat_scores, Permission.READ,   None,            "ThreatScores", "Threat scores of activities: always empty", audit=Audit.NOTHING),
-    Route(("GET",),        f"{CORE}/activities/{{pk}}",                  activities.fetch_activity,    Permission.READ,       None,            "Activity",     "Fetch one activity"),
-    Route(("POST",),       f"{CORE}/activities/{{pk}}/feedback",         activities.give_feedback,     Permission.READ,       "Feedback",      "Page",         "Give feedback on one activity", audit=Audit.CHANGES),
-    Route(("GET", "POST"), f"{CORE}/subnet",                             ranges.list_ranges,           Permission.READ,       "RangeQuery",    "RangePage",    "List IP ranges"),
-    Route(("GET",),        f"{CORE}/subnet/metadata",                    ranges.list_range_metadata,   Permission.READ,       None,            "Metadata",     "The filters of IP ranges and their operators", audit=Audit.NOTHING),
-    Route(("POST",),       f"{CORE}/subnet/create_rule",                 ranges.create_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Create an IP range", audit=Audit.CHANGES),
-    Route(("POST",),       f"{CORE}/subnet/{{range}}/update_rule",       ranges.update_range,          Permission.MANAGE,     "NewRange",      "RangeId",      "Change an IP range", audit=Audit.CHANGES),
-    Route(("DELETE",),     f"{CORE}/subnet/{{range}}",                   ranges.delete_range,          Permission.MANAGE,     None,            "RangeId",      "Delete an IP range", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/activities",                    ingest.ingest,                Permission.INGEST,     "Events",        "Stored",       "Store activities in bulk", unusable=ingest.UNUSABLE, audit=Audit.NOTHING),
-    Route(("GET",),        f"{EXTENSION}/rejects",                       rejects.list_rejects,         Permission.ADMINISTER, None,            "RejectPage",   "List events that ingest refused"),
-    Route(("POST",),       f"{EXTENSION}/rejects/replay",                rejects.replay_rejects,       Permission.ADMINISTER, "ReplayQuery",   "Replayed",     "Ingest refused events again", audit=Audit.CHANGES),
-    Route(("DELETE",),     f"{EXTENSION}/rejects/{{reject}}",            rejects.remove_reject,        Permission.ADMINISTER, None,            "Deleted",      "Remove a refused event", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/activities/enrich",             enrichment.enrich_again,      Permission.MANAGE,     "AgainQuery",    "Again",        "Re-enrich stored activities, one page at a time", audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/activities/{{pk}}/feedback",    activities.list_feedback,     Permission.READ,       None,            "FeedbackPage", "List the feedback on one activity"),
-    Route(("GET", "POST"), f"{EXTENSION}/facets",                        facets.list_facets,           Permission.READ,       "FacetQuery",    "Facets",       "The most frequent values of filters"),
-    Route(("GET", "POST"), f"{EXTENSION}/histogram",                     histogram.histogram,          Permission.READ,       "SpanQuery",     "Histogram",    "Count activities over time"),
-    Route(("GET",),        f"{EXTENSION}/choices",                       choices.list_choices,         Permission.READ,       None,            "Choices",      "List the named values of filters", audit=Audit.NOTHING),
-    Route(("GET",),        f"{EXTENSION}/sources",                       sources.list_sources,         Permission.READ,       None,            "SourcePage",   "List sources, and how pulls are doing"),
-    Route(("GET",),        f"{EXTENSION}/queries",                       queries.list_queries,         Permission.READ,       None,            "SavedQueryPage", "List saved queries"),
-    Route(("POST",),       f"{EXTENSION}/queries",                       queries.save_query,           Permission.READ,       "NewQuery",      "SavedQuery",   "Save a query", 201, audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/queries/{{query}}",             queries.change_query,         Permission.READ,       "NewQuery",      "SavedQuery",   "Change a saved query", audit=Audit.CHANGES),
-    Route(("DELETE",),     f"{EXTENSION}/queries/{{query}}",             queries.delete_query,         Permission.READ,       None,            "Deleted",      "Delete a saved query", audit=Audit.CHANGES),
-    Route(("GET", "POST"), f"{EXTENSION}/changes",                       changes.list_changes,         Permission.READ,       "ChangeQuery",   "ChangePage",   "List the activities stored since a cursor"),
-    Route(("GET",),        f"{EXTENSION}/tail",                          changes.tail,                 Permission.READ,       "TailQuery",     None,           "Stream activities as they are stored", kinds=(EVENT_STREAM,)),
-    Route(("GET",),        f"{EXTENSION}/exports",                       exports.list_exports,         Permission.READ,       None,            "ExportPage",   "List exports"),
-    Route(("POST",),       f"{EXTENSION}/exports",                       exports.begin_export,         Permission.READ,       "NewExport",     "Export",       "Start an export", 201, audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/exports/{{export}}",            exports.show_export,          Permission.READ,       None,            "Export",       "Show the state of an export"),
-    Route(("GET",),        f"{EXTENSION}/exports/{{export}}/file",       exports.fetch_export,         Permission.READ,       None,            None,           "Fetch the file of an export", kinds=FILES, audit=Audit.CHANGES),
-    Route(("DELETE",),     f"{EXTENSION}/exports/{{export}}",            exports.delete_export,        Permission.READ,       None,            "Deleted",      "Delete an export", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/activities/delete",             retention.delete_activities,  Permission.DELETE,     "DeleteQuery",   "Deletion",     "Delete activities, or count those that would be", audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/retention",                     retention.list_rules,         Permission.SEE_RULES,  None,            "RulePage",     "List retention rules and legal holds"),
-    Route(("POST",),       f"{EXTENSION}/retention",                     retention.add_rule,           Permission.CHANGE_RULES, "NewRule",       "Rule",         "Add a retention rule or a legal hold", 201, audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/retention/apply",               retention.apply_rules,        Permission.DELETE,     "ApplyQuery",    "Applied",      "Apply the retention rules, or count what they would delete", audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/retention/trail",               retention.show_trail,         Permission.SEE_RULES,  None,            "TrailDays",    "Show how long audit acts are kept"),
-    Route(("POST",),       f"{EXTENSION}/retention/trail",               retention.keep_trail,         Permission.DELETE,     "TrailDays",     "TrailDays",    "Set how long audit acts are kept", audit=Audit.CHANGES),
-    Route(("DELETE",),     f"{EXTENSION}/retention/{{rule}}",            retention.remove_rule,        Permission.CHANGE_RULES, None,            "Rule",         "Remove a retention rule or a legal hold", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/snapshots",                     snapshots.make_snapshot,      Permission.ADMINISTER, None,            "Snapshot",     "Make a snapshot of the whole store", 201, audit=Audit.CHANGES),
-    Route(("DELETE",),     f"{EXTENSION}/snapshots/{{snapshot}}",        snapshots.remove_snapshot,    Permission.ADMINISTER, None,            "Deleted",      "Remove a snapshot", audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/session",                       session.whoami,               Permission.SIGNED_IN,  None,            "Session",      "Show the caller", audit=Audit.NOTHING),
-    Route(("DELETE",),     f"{EXTENSION}/session",                       session.sign_out,             Permission.SIGNED_IN,  None,            "Session",      "Sign out of the pages", audit=Audit.NOTHING),
-    Route(("GET",),        f"{EXTENSION}/tokens",                        tokens.list_tokens,           Permission.TOKENS,     None,            "TokenPage",    "List tokens and their status"),
-    Route(("POST",),       f"{EXTENSION}/tokens",                        tokens.create_token,          Permission.TOKENS,     "NewToken",      "CreatedToken", "Create a token", 201, audit=Audit.CHANGES),
-    Route(("DELETE",),     f"{EXTENSION}/tokens/{{token}}",              tokens.revoke_token,          Permission.TOKENS,     None,            "Token",        "Revoke a token", audit=Audit.CHANGES),
-    Route(("GET",),        f"{EXTENSION}/sessions",                      sessions.list_sessions,       Permission.TOKENS,     None,            "SessionPage",  "List the sessions of the pages"),
-    Route(("DELETE",),     f"{EXTENSION}/sessions/{{session}}",          sessions.end_session,         Permission.TOKENS,     None,            "OpenSession",  "End a session of the pages", audit=Audit.CHANGES),
-    Route(("POST",),       f"{EXTENSION}/mimic/answers",                 mimic.expect_answers,         Permission.ADMINISTER, "Interruptions", "Waiting",      "Make the next requests fail or wait", audit=Audit.NOTHING),
-    Route(("POST",),       f"{EXTENSION}/mimic/arrivals",                mimic.expect_arrivals,        Permission.ADMINISTER, "Arrivals",      "Arriving",     "Store events between the next requests", audit=Audit.NOTHING),
-    Route(("DELETE",),     f"{EXTENSION}/mimic",                         mimic.forget,                 Permission.ADMINISTER, None,            "Waiting",      "Cancel scheduled failures and events", audit=Audit.NOTHING),
+    Route("list_activities", "activities", ("GET", "POST"), f"{CORE}/activities", activities.list_activities, Permission.READ, "Query",
+          "List activities, or scan them",
+          "One page of a list, or with `isScan` of a scan.",
+          raises=IN_FILTERS),
+    Route("count_activities", "activities", ("GET", "POST"), f"{CORE}/activities/count", activities.count_activities, Permission.READ, "Filtered",
+          "Count activities",
+          "How many activities match the same `filters`.",
+          raises=IN_FILTERS),
+    Route("list_metadata", "activities", ("GET",), f"{CORE}/activities/metadata", activities.list_metadata, Permission.READ, None,
+          "The filters and their operators",
+          "The filters and their operators, from the table.",
+          audit=Audit.NOTHING),
+    Route("threat_scores", "activities", ("GET", "POST"), f"{CORE}/activities/get_activities_threat_scores", activities.threat_scores, Permission.READ, None,
+          "Threat scores of activities: always empty",
+          "Always empty: Casbah does not score activities. The portal requests scores with each list.",
+          audit=Audit.NOTHING),
+    Route("fetch_activity", "activities", ("GET",), f"{CORE}/activities/{{pk}}", activities.fetch_activity, Permission.READ, None,
+          "Fetch one activity",
+          "One activity: the bare record. A request body is ignored."),
+    Route("give_feedback", "activities", ("POST",), f"{CORE}/activities/{{pk}}/feedback", activities.give_feedback, Permission.READ, "Feedback",
+          "Give feedback on one activity",
+          "Append one feedback entry. Returns the activity as a list of one.",
+          audit=Audit.CHANGES, raises=(*IN_BODY, LimitExceededError)),
+    Route("list_ranges", "ranges", ("GET", "POST"), f"{CORE}/subnet", ranges.list_ranges, Permission.READ, "RangeQuery",
+          "List IP ranges",
+          "The tenant's IP ranges, by name.",
+          raises=IN_FILTERS),
+    Route("list_range_metadata", "ranges", ("GET",), f"{CORE}/subnet/metadata", ranges.list_range_metadata, Permission.READ, None,
+          "The filters of IP ranges and their operators",
+          "The filters of IP ranges and their operators, in the same form as those of activities.",
+          audit=Audit.NOTHING),
+    Route("create_range", "ranges", ("POST",), f"{CORE}/subnet/create_rule", ranges.create_range, Permission.MANAGE, "NewRange",
+          "Create an IP range",
+          "Create an IP range. The answer is its id. It labels activities stored from now on.",
+          audit=Audit.CHANGES, raises=(*IN_BODY, LimitExceededError, BadRangeError)),
+    Route("update_range", "ranges", ("POST",), f"{CORE}/subnet/{{range}}/update_rule", ranges.update_range, Permission.MANAGE, "NewRange",
+          "Change an IP range",
+          "Replace an IP range. Omitted parameters are reset. The answer is its id.",
+          audit=Audit.CHANGES, raises=(*IN_BODY, LimitExceededError, BadRangeError)),
+    Route("delete_range", "ranges", ("DELETE",), f"{CORE}/subnet/{{range}}", ranges.delete_range, Permission.MANAGE, None,
+          "Delete an IP range",
+          "Delete an IP range. The answer is its id. Activities keep its labels until they are re-enriched.",
+          audit=Audit.CHANGES),
+    Route("ingest", "ingest", ("POST",), f"{EXTENSION}/activities", ingest.ingest, Permission.INGEST, "Events",
+          "Store activities in bulk",
+          'Store the events of the body. Answers `{"stored", "duplicates", "refused": [{"line", "reason"}]}`.\n\n'
+          "At most 1,000 refusals are listed; `unlisted` counts the rest. If every event was refused, the status is 422, because "
+          "log shippers only check the status.",
+          status_if_all_refused=ingest.ALL_REFUSED, audit=Audit.NOTHING, raises=IN_EVENTS),
+    Route("list_rejects", "rejects", ("GET",), f"{EXTENSION}/rejects", rejects.list_rejects, Permission.ADMINISTER, None,
+          "List events that ingest refused",
+          "The refused events that are kept, with reasons, newest request first. `limit` defaults to 100.",
+          raises=(MalformedBodyError,)),
+    Route("replay_rejects", "rejects", ("POST",), f"{EXTENSION}/rejects/replay", rejects.replay_rejects, Permission.ADMINISTER, "ReplayQuery",
+          "Ingest refused events again",
+          "Ingest refused events again, for example with another `source`. Events stored this time are removed from the rejects.\n\n"
+          "With `everything`, `remaining` counts the older events left for further requests. In these, set `skip` to the number of "
+          "events refused again so far.",
+          audit=Audit.CHANGES, raises=(*IN_STRICT_BODY, LimitExceededError, UnknownSourceError)),
+    Route("remove_reject", "rejects", ("DELETE",), f"{EXTENSION}/rejects/{{reject}}", rejects.remove_reject, Permission.ADMINISTER, None,
+          "Remove a refused event",
+          "Remove a refused event.",
+          audit=Audit.CHANGES),
+    Route("enrich_again", "enrichment", ("POST",), f"{EXTENSION}/activities/enrich", enrichment.enrich_again, Permission.MANAGE, "AgainQuery",
+          "Re-enrich stored activities, one page at a time",
+          "Re-enrich one page of activities, oldest first: earlier enrichment is replaced by what is known now.\n\n"
+          "What their sources reported stays, and so do their ids, times and sort order.",
+          audit=Audit.CHANGES, raises=IN_STRICT_FILTERS),
+    Route("list_feedback", "activities", ("GET",), f"{EXTENSION}/activities/{{pk}}/feedback", activities.list_feedback, Permission.READ, None,
+          "List the feedback on one activity",
+          "The feedback on one activity, oldest first."),
+    Route("list_facets", "facets", ("GET", "POST"), f"{EXTENSION}/facets", facets.list_facets, Permission.READ, "FacetQuery",
+          "The most frequent values of filters",
+          "The most frequent values of each filter named in `facets` among the matching activities, with exact counts.\n\n"
+          "`eq` takes every value unchanged. An activity with several values of a filter counts once for each.",
+          raises=(*IN_FILTERS, UncountableFilterError)),
+    Route("histogram", "histogram", ("GET", "POST"), f"{EXTENSION}/histogram", histogram.histogram, Permission.READ, "SpanQuery",
+          "Count activities over time",
+          "Exact counts of matching activities per time span; with `by`, also for each of its most frequent values.\n\n"
+          "Empty spans are omitted. `rest` counts activities without any of the values in `series`. An activity with several of "
+          "them counts in each. `first` and `last` default to the oldest and the newest match.",
+          raises=(*IN_FILTERS, UncountableFilterError)),
+    Route("list_choices", "choices", ("GET",), f"{EXTENSION}/choices", choices.list_choices, Permission.READ, None,
+          "List the named values of filters",
+          "The named values of filters: apps, countries, categories, tags. A filter that is not listed takes any value.",
+          audit=Audit.NOTHING),
+    Route("list_sources", "sources", ("GET",), f"{EXTENSION}/sources", sources.list_sources, Permission.READ, None,
+          "List sources, and how pulls are doing",
+          "Every source that ingest reads, and the caller's tenant's pulls with their progress and errors."),
+    Route("list_queries", "queries", ("GET",), f"{EXTENSION}/queries", queries.list_queries, Permission.READ, None,
+          "List saved queries",
+          "The caller's queries and those shared within the tenant, by name; then the suggested ones."),
+    Route("save_query", "queries", ("POST",), f"{EXTENSION}/queries", queries.save_query, Permission.READ, "NewQuery",
+          "Save a query",
+          "Save filters under a name.",
+          status=201, audit=Audit.CHANGES, raises=IN_FILTERS),
+    Route("change_query", "queries", ("POST",), f"{EXTENSION}/queries/{{query}}", queries.change_query, Permission.READ, "NewQuery",
+          "Change a saved query",
+          "Replace one of the caller's queries. Omitted parameters are reset.",
+          audit=Audit.CHANGES, raises=IN_FILTERS),
+    Route("delete_query", "queries", ("DELETE",), f"{EXTENSION}/queries/{{query}}", queries.delete_query, Permission.READ, None,
+          "Delete a saved query",
+          "Delete one of the caller's queries.",
+          audit=Audit.CHANGES),
+    Route("list_changes", "changes", ("GET", "POST"), f"{EXTENSION}/changes", changes.list_changes, Permission.READ, "ChangeQuery",
+          "List the activities stored since a cursor",
+          "The activities stored since a cursor: each exactly once, in the order of storing, not of happening.\n\n"
+          "Continue with the answer's `cursor`, also after an empty answer. With `wait`, the answer comes once something is stored.",
+          raises=IN_FILTERS),
+    Route("tail", "changes", ("GET",), f"{EXTENSION}/tail", changes.tail, Permission.READ, "TailQuery",
+          "Stream activities as they are stored",
+          "The same as server-sent events (WHATWG HTML, 9.2): `data` is a record, `id` the cursor after it.\n\n"
+          "A stream ends after a few minutes. Browsers reconnect by themselves with `Last-Event-ID` and continue where they were. "
+          "Without a `cursor`, the first stream sends only new activities.",
+          media_types=(EVENT_STREAM,), raises=IN_FILTERS),
+    Route("list_exports", "exports", ("GET",), f"{EXTENSION}/exports", exports.list_exports, Permission.READ, None,
+          "List exports",
+          "The caller's exports and their state, newest first."),
+    Route("begin_export", "exports", ("POST",), f"{EXTENSION}/exports", exports.begin_export, Permission.READ, "NewExport",
+          "Start an export",
+          "Start writing all matching activities to a file. Poll the export by its id to see when it is ready.",
+          status=201, audit=Audit.CHANGES, raises=IN_FILTERS),
+    Route("show_export", "exports", ("GET",), f"{EXTENSION}/exports/{{export}}", exports.show_export, Permission.READ, None,
+          "Show the state of an export",
+          "The state of one of the caller's exports. A `ready` one has a file."),
+    Route("fetch_export", "exports", ("GET",), f"{EXTENSION}/exports/{{export}}/file", exports.fetch_export, Permission.READ, None,
+          "Fetch the file of an export",
+          "The file of a ready export. Send `Range` to resume an interrupted download.\n\n"
+          "`ETag` and `Repr-Digest` (RFC 9530) hold its SHA-256.",
+          media_types=FILES, audit=Audit.CHANGES),
+    Route("delete_export", "exports", ("DELETE",), f"{EXTENSION}/exports/{{export}}", exports.delete_export, Permission.READ, None,
+          "Delete an export",
+          "Delete one of the caller's exports and its file. A running export is cancelled.",
+          audit=Audit.CHANGES),
+    Route("delete_activities", "retention", ("POST",), f"{EXTENSION}/activities/delete", retention.delete_activities, Permission.DELETE, "DeleteQuery",
+          "Delete activities, or count those that would be",
+          "Delete the matching activities that no legal hold protects. Unless `dryRun` is false, only report how many.\n\n"
+          "Deleted activities disappear from answers immediately; compaction later removes them from disk.",
+          audit=Audit.CHANGES, raises=IN_STRICT_FILTERS),
+    Route("list_rules", "retention", ("GET",), f"{EXTENSION}/retention", retention.list_rules, Permission.SEE_RULES, None,
+          "List retention rules and legal holds",
+          "The tenant's rules, by name."),
+    Route("add_rule", "retention", ("POST",), f"{EXTENSION}/retention", retention.add_rule, Permission.CHANGE_RULES, "NewRule",
+          "Add a retention rule or a legal hold",
+          "Add a rule: hourly, delete matching activities older than `days`; or hold them, so that they cannot be deleted.\n\n"
+          "A rule that deletes needs the scope Activities.delete, a hold Holds.manage.",
+          status=201, audit=Audit.CHANGES, raises=(*IN_STRICT_FILTERS, ProtectedActsError)),
+    Route("apply_rules", "retention", ("POST",), f"{EXTENSION}/retention/apply", retention.apply_rules, Permission.DELETE, "ApplyQuery",
+          "Apply the retention rules, or count what they would delete",
+          "Apply each deletion rule now. Unless `dryRun` is false, only report how many activities each would delete.",
+          audit=Audit.CHANGES, raises=IN_STRICT_BODY),
+    Route("show_trail", "retention", ("GET",), f"{EXTENSION}/retention/trail", retention.show_trail, Permission.SEE_RULES, None,
+          "Show how long audit acts are kept",
+          "After how many days the tenant's audit acts are deleted; null: never."),
+    Route("keep_trail", "retention", ("POST",), f"{EXTENSION}/retention/trail", retention.keep_trail, Permission.DELETE, "TrailDays",
+          "Set how long audit acts are kept",
+          "Set how many days the tenant's audit acts are kept; null: forever. Only for the owner of the data directory.",
+          audit=Audit.CHANGES, raises=(*IN_STRICT_BODY, LimitExceededError)),
+    Route("remove_rule", "retention", ("DELETE",), f"{EXTENSION}/retention/{{rule}}", retention.remove_rule, Permission.CHANGE_RULES, None,
+          "Remove a retention rule or a legal hold",
+          "Remove a rule. Activities that only this hold protected can then be deleted.\n\n"
+          "A rule that deletes needs the scope Activities.delete, a hold Holds.manage.",
+          audit=Audit.CHANGES),
+    Route("make_snapshot", "snapshots", ("POST",), f"{EXTENSION}/snapshots", snapshots.make_snapshot, Permission.ADMINISTER, None,
+          "Make a snapshot of the whole store",
+          "Make a snapshot of all tenants' data inside the data directory; only for its owner.",
+          status=201, audit=Audit.CHANGES, raises=(NotOnClusterError,)),
+    Route("remove_snapshot", "snapshots", ("DELETE",), f"{EXTENSION}/snapshots/{{snapshot}}", snapshots.remove_snapshot, Permission.ADMINISTER, None,
+          "Remove a snapshot",
+          "Remove a snapshot.",
+          audit=Audit.CHANGES),
+    Route("whoami", "session", ("GET",), f"{EXTENSION}/session", session.whoami, Permission.SIGNED_IN, None,
+          "Show the caller",
+          "The caller: the name of their token, their tenant and their scopes.",
+          audit=Audit.NOTHING),
+    Route("sign_out", "session", ("DELETE",), f"{EXTENSION}/session", session.sign_out, Permission.SIGNED_IN, None,
+          "Sign out of the pages",
+          "Sign out: ends the session and clears the cookie.",
+          audit=Audit.NOTHING),
+    Route("list_tokens", "tokens", ("GET",), f"{EXTENSION}/tokens", tokens.list_tokens, Permission.TOKENS, None,
+          "List tokens and their status",
+          "Every token and its status."),
+    Route("create_token", "tokens", ("POST",), f"{EXTENSION}/tokens", tokens.create_token, Permission.TOKENS, "NewToken",
+          "Create a token",
+          'Create a token: `{"name", "tenant"?, "scopes"?, "expires"?}`. Its key is shown only in this answer.\n\n'
+          "A token never has more scopes than the caller. Default: the caller's scopes.",
+          status=201, audit=Audit.CHANGES, raises=(*IN_STRICT_BODY, BadNameError, CannotGrantError, NameTakenError)),
+    Route("revoke_token", "tokens", ("DELETE",), f"{EXTENSION}/tokens/{{token}}", tokens.revoke_token, Permission.TOKENS, None,
+          "Revoke a token",
+          "Revoke a token by its id, or by its name if only one has it. It stops working at once.",
+          audit=Audit.CHANGES),
+    Route("list_sessions", "sessions", ("GET",), f"{EXTENSION}/sessions", sessions.list_sessions, Permission.TOKENS, None,
+          "List the sessions of the pages",
+          "The active sessions of the caller's tenant and who signed in, oldest first."),
+    Route("end_session", "sessions", ("DELETE",), f"{EXTENSION}/sessions/{{session}}", sessions.end_session, Permission.TOKENS, None,
+          "End a session of the pages",
+          "End a session. Its cookie stops working at once. The token or person can sign in again.",
+          audit=Audit.CHANGES),
+    Route("expect_answers", "mimic", ("POST",), f"{EXTENSION}/mimic/answers", mimic.expect_answers, Permission.ADMINISTER, "Interruptions",
+          "Make the next requests fail or wait",
+          "Schedule delays or failures for the tenant's next requests: `{\"answers\": [{\"status\"?, \"slow\"?, \"retryAfter\"?}]}`.",
+          audit=Audit.NOTHING, raises=(*IN_BODY, NotMimickingError)),
+    Route("expect_arrivals", "mimic", ("POST",), f"{EXTENSION}/mimic/arrivals", mimic.expect_arrivals, Permission.ADMINISTER, "Arrivals",
+          "Store events between the next requests",
+          "Store the events of the body after `?after=N` more requests to the Activities API.",
+          audit=Audit.NOTHING, raises=(*IN_EVENTS, NotMimickingError)),
+    Route("forget", "mimic", ("DELETE",), f"{EXTENSION}/mimic", mimic.forget, Permission.ADMINISTER, None,
+          "Cancel scheduled failures and events",
+          "Cancel everything scheduled for the tenant's requests.",
+          audit=Audit.NOTHING, raises=(NotMimickingError,)),
 )
 
 PUBLIC: tuple[PublicRoute, ...] = (
-    PublicRoute(f"{EXTENSION}/session", session.sign_in, "Session", "Sign in to the pages", methods=("POST",), asks="SignIn",
-                refuses=("BadSignIn", "BadToken", "Foreign", "TooLarge", "Throttled")),
-    PublicRoute(f"{EXTENSION}/session/ways",   session.ways,      "Ways", "List the ways to sign in to the pages"),
-    PublicRoute(f"{EXTENSION}/session/begin",  session.begin,     None,   "Start signing in to the pages at an issuer", status=302, refuses=("NotFound", "Unavailable")),
-    PublicRoute(f"{EXTENSION}/session/return", session.come_back, None,   "Redirect target of the issuer", status=303, refuses=("NotFound",)),
-    PublicRoute("/livez",  health.alive, "Alive", "Liveness: the process is running", needs_writer=False),
-    PublicRoute("/readyz", health.ready, "Ready", "Readiness: the store answers"),
-    PublicRoute("/metrics", health.metrics, None, "Metrics of the server, for Prometheus",
-                refuses=("Unauthenticated", "Forbidden", "NotFound", "Throttled"), kind="text/plain"),
+    PublicRoute("sign_in", "session", f"{EXTENSION}/session", session.sign_in,
+                "Sign in to the pages",
+                "Sign in with a token. The cookie in the answer replaces it until the session expires or the token is revoked.",
+                methods=("POST",), body_schema="SignIn", raises=(*IN_BODY, InvalidTokenError, ForeignPageError, ThrottledError, *UNAVAILABLE)),
+    PublicRoute("ways", "session", f"{EXTENSION}/session/ways", session.ways,
+                "List the ways to sign in to the pages",
+                "How to sign in to the pages: with a token, and at `issuer` if one is configured; not at all if sessions are off."),
+    PublicRoute("begin", "session", f"{EXTENSION}/session/begin", session.begin,
+                "Start signing in to the pages at an issuer",
+                "Redirect to the issuer. After signing in, the browser returns to `then`, a path of the pages.",
+                status=302, raises=(NotFoundError, *UNAVAILABLE)),
+    PublicRoute("come_back", "session", f"{EXTENSION}/session/return", session.come_back,
+                "Redirect target of the issuer",
+                "Where the issuer redirects the browser after sign-in: starts a session, or redirects to a page that shows the error.",
+                status=303, raises=(NotFoundError,)),
+    PublicRoute("alive", "health", "/livez", health.alive,
+                "Liveness: the process is running",
+                "The process is running.",
+                needs_writer=False),
+    PublicRoute("ready", "health", "/readyz", health.ready,
+                "Readiness: the store answers",
+                "The store answers and the server is not stopping; otherwise 503.\n\n"
+                "A store that is read-only, for example because its disk is full, is ready, so that reads keep working. Then `writable` "
+                "is false, and `reason` says why.",
+                raises=UNAVAILABLE),
+    PublicRoute("metrics", "health", "/metrics", health.metrics,
+                "Metrics of the server, for Prometheus",
+                "Metrics of the server for Prometheus. `CASBAH_METRICS` sets who may read them.",
+                media_type="text/plain", raises=(*CREDENTIALS, *PERMISSION, NotFoundError, ThrottledError)),
 )
 # fmt: on

@@ -7,9 +7,11 @@ sites of one registrable domain and all ports of one host are the same site, but
 
 import hmac
 import logging
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from msgspec import UNSET, Meta, UnsetType
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -23,8 +25,10 @@ from casbah.errors import (
     RouteNotFoundError,
     describe,
 )
-from casbah.http.body import read_parameters
-from casbah.http.context import RequestContext, Services, WriterContext, json_response
+from casbah.http.answers import Answer, respond
+from casbah.http.context import RequestContext, Services, WriterContext
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import Schema, open_body
 from casbah.identity.grants import Caller
 from casbah.identity.sign_in import PENDING_MS, SignIn
 
@@ -39,45 +43,59 @@ HOST_PREFIX = "__Host-"
 no network attacker can plant one (RFC 6265bis, 4.1.3.2).
 """
 
+BODIES: Mapping[str, Schema] = {
+    "SignIn": open_body({"token": {"type": "string", "description": "A token's key"}}, required=("token",))
+}
 _PATH = "/api/ext/v1/session"
 _SAFE = ("GET", "HEAD")
-_MOST_KEY = 192
+_MAX_KEY = 192
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
+class Ways(Answer):
+    token: Annotated[bool, Meta(description="With a token")]
+    issuer: Annotated[str | None, Meta(description="At this issuer; null: at none")]
+
+
+class SessionAnswer(Answer):
+    name: Annotated[str, Meta(description="The token's name")]
+    tenant: str
+    scopes: Sequence[str]
+    expires: (
+        Annotated[int, Meta(description="When a session that has just begun ends, ms since the epoch")] | UnsetType
+    ) = UNSET
+
+
 def address_of(request: Request) -> str:
-    """The client's address: the connection's, or the one reported by a trusted proxy (`Proxies.apply`)."""
+    """The client's address: the connection's, or the one reported by a trusted proxy (`TrustedProxies.apply`)."""
     host = request.client.host if request.client else ""
     return canonical(host) or host
 
 
-async def sign_in(request: Request, services: Services) -> Response:
-    """Sign in with a token. The cookie in the answer replaces it until the session expires or the token is revoked."""
+async def sign_in(request: Request, services: Services) -> Annotated[Response, SessionAnswer]:
     _require_own_page(request)
     key, length = _key(await read_parameters(request, limit=services.settings.max_body)), _session_ms(services)
     with services.authenticator.counted(address_of(request)):
         session, expires = await services.pools.quick.run(lambda: services.tokens.begin_session(key, ms=length))
-    response = json_response(
-        _session_json(await services.pools.quick.run(services.authenticator.visitor, session), expires)
+    response = respond(
+        _session(await services.pools.quick.run(services.authenticator.session_caller, session), expires)
     )
     await _end_before(request, services)
     _set_cookie(response, request, COOKIE, session, seconds=length // 1_000)
     return response
 
 
-async def ways(_: Request, services: Services) -> Response:
-    """How to sign in to the pages: with a token, and at `issuer` if one is configured; not at all if sessions are off."""
+async def ways(_: Request, services: Services) -> Ways:
     may = services.settings.session is not None
     issuer = (
         services.authenticator.issuer.name
         if may and services.writer.sign_in and services.authenticator.issuer
         else None
     )
-    return json_response({"token": may, "issuer": issuer})
+    return Ways(token=may, issuer=issuer)
 
 
 async def begin(request: Request, services: Services) -> Response:
-    """Redirect to the issuer. After signing in, the browser returns to `then`, a path of the pages."""
     sign_in = _issuers(services)
     redirect = f"{_scheme(request)}://{request.headers.get('host', '')}{_PATH}/return"
     where, state = await run_in_threadpool(
@@ -89,7 +107,6 @@ async def begin(request: Request, services: Services) -> Response:
 
 
 async def come_back(request: Request, services: Services) -> Response:
-    """Where the issuer redirects the browser after sign-in: starts a session, or redirects to a page that shows the error."""
     _issuers(services)
     try:
         caller, then = await run_in_threadpool(_finish_sign_in, request, services)
@@ -125,17 +142,15 @@ def _finish_sign_in(request: Request, services: Services) -> tuple[Caller, str]:
     return _issuers(services).finish(state, query["code"], iss=query.get("iss"))
 
 
-async def whoami(context: RequestContext) -> Response:
-    """The caller: the name of their token, their tenant and their scopes."""
-    return json_response(_session_json(context.caller))
+async def whoami(context: RequestContext) -> SessionAnswer:
+    return _session(context.caller)
 
 
-async def sign_out(context: WriterContext) -> Response:
-    """Sign out: ends the session and clears the cookie."""
+async def sign_out(context: WriterContext) -> Annotated[Response, SessionAnswer]:
     session = _read_cookie(context.request, COOKIE)
     if session:
         await context.quick(context.services.tokens.end_session, session)
-    response = json_response(_session_json(context.caller))
+    response = respond(_session(context.caller))
     _clear_cookie(response, context.request, COOKIE)
     return response
 
@@ -147,7 +162,7 @@ def session_caller(request: Request, services: Services) -> Caller | None:
         return None
     if request.method not in _SAFE:
         _require_own_page(request)
-    return services.authenticator.visitor(session)
+    return services.authenticator.session_caller(session)
 
 
 def _scheme(request: Request) -> str:
@@ -237,11 +252,10 @@ def _key(body: dict[str, Any]) -> str:
     key = body.get("token")
     if not isinstance(key, str):
         raise MalformedBodyError(f"token: expected a token, got {describe(key)}")
-    if len(key.strip()) > _MOST_KEY:
+    if len(key.strip()) > _MAX_KEY:
         raise InvalidTokenError
     return key.strip()
 
 
-def _session_json(caller: Caller, expires: int | None = None) -> dict[str, Any]:
-    body = {"name": caller.name, "tenant": caller.tenant_id.name, "scopes": sorted(caller.scopes)}
-    return body if expires is None else {**body, "expires": expires}
+def _session(caller: Caller, expires: int | UnsetType = UNSET) -> SessionAnswer:
+    return SessionAnswer(caller.name, caller.tenant_id.name, sorted(caller.scopes), expires)

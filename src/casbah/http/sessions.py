@@ -1,33 +1,33 @@
 """Administration of the tenant's sessions. The caller's own session is in `session`."""
 
-from typing import Any
+from typing import Annotated
 
-from starlette.responses import Response
+from msgspec import Meta
 
-from casbah.http.context import WriterContext, json_response
-from casbah.identity.token import Session
+from casbah.http.answers import Answer, Moment, WholeList, answer_from
+from casbah.http.context import WriterContext
 
 
-async def list_sessions(context: WriterContext) -> Response:
-    """The active sessions of the caller's tenant and who signed in, oldest first."""
+class OpenSession(Answer):
+    id: str
+    name: Annotated[str, Meta(description="Of who signed in: for display")]
+    tenant: str
+    caller: Annotated[str, Meta(description="The id of the token, or of the issuer and its subject")]
+    created: Moment
+    expires: Moment
+
+
+class SessionPage(WholeList[OpenSession]):
+    """The sessions under way."""
+
+
+async def list_sessions(context: WriterContext) -> SessionPage:
     caller, tokens = context.caller, context.services.tokens
     sessions = await context.quick(lambda: tokens.sessions(governs=caller.governs))
-    return json_response({"data": list(map(_shown, sessions)), "hasNext": False, "total": len(sessions)})
+    return SessionPage.of(answer_from(OpenSession, session) for session in sessions)
 
 
-async def end_session(context: WriterContext) -> Response:
-    """End a session. Its cookie stops working at once. The token or person can sign in again."""
+async def end_session(context: WriterContext) -> OpenSession:
     caller, tokens = context.caller, context.services.tokens
     ended = await context.quick(lambda: tokens.end(context.path["session"], governs=caller.governs))
-    return json_response(_shown(ended))
-
-
-def _shown(session: Session) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "name": session.name,
-        "tenant": session.tenant,
-        "caller": session.caller,
-        "created": session.created,
-        "expires": session.expires,
-    }
+    return answer_from(OpenSession, ended)

@@ -1,23 +1,31 @@
 """Snapshots of the whole store for `casbah backup`. Only the owner of the data directory creates and removes them."""
 
-from starlette.responses import Response
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
 
 from casbah.errors import PermissionDeniedError
-from casbah.http.context import WriterContext, json_response
+from casbah.http.answers import Answer, DeletedAnswer, Moment, answer_from
+from casbah.http.context import WriterContext
 
 
-async def make_snapshot(context: WriterContext) -> Response:
-    """Make a snapshot of all tenants' data inside the data directory; only for its owner."""
+class SnapshotAnswer(Answer):
+    id: str
+    created: Moment
+    totals: Annotated[Mapping[str, int], Meta(description="How many activities each tenant has in it")]
+
+
+async def make_snapshot(context: WriterContext) -> SnapshotAnswer:
     _require_owner(context)
     snapshot = await context.ingest(context.writer.snapshots.make)
-    return json_response({"id": snapshot.id, "created": snapshot.created, "totals": snapshot.totals}, status=201)
+    return answer_from(SnapshotAnswer, snapshot)
 
 
-async def remove_snapshot(context: WriterContext) -> Response:
-    """Remove a snapshot."""
+async def remove_snapshot(context: WriterContext) -> DeletedAnswer:
     _require_owner(context)
     await context.quick(context.writer.snapshots.remove, context.path["snapshot"])
-    return json_response({"id": context.path["snapshot"]})
+    return DeletedAnswer(context.path["snapshot"])
 
 
 def _require_owner(context: WriterContext) -> None:

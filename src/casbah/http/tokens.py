@@ -1,9 +1,11 @@
 """API tokens: create, list with status, revoke; for callers with `Tokens.manage`."""
 
 import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from msgspec import Meta
+from msgspec.structs import astuple
 
 from casbah.activity.text import sound
 from casbah.errors import (
@@ -16,19 +18,77 @@ from casbah.errors import (
     RouteNotFoundError,
     describe,
 )
-from casbah.http.context import WriterContext, json_response
+from casbah.http.answers import Answer, Moment, WholeList
+from casbah.http.context import WriterContext
 from casbah.http.irreversible import read_irreversible
+from casbah.http.request_schemas import BLANK, Schema, either, strict_body
 from casbah.identity.grants import SCOPES, Caller
-from casbah.identity.token import Token
+from casbah.identity.name import MAX_CHARACTERS
+from casbah.identity.token import LAST_MS, Token
 
 _MOMENT = re.compile(r"[0-9]{1,15}")
+_ONE = "|".join(SCOPES).replace(".", r"\.")
+BODIES: Mapping[str, Schema] = {
+    "NewToken": strict_body(
+        {
+            "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_CHARACTERS,
+                "description": "What people call it: unlike the name of any other token in use, without invisible characters",
+            },
+            "tenant": either(
+                {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"},
+                BLANK,
+                description="Whose activities it sees; by default the caller's",
+            ),
+            "scopes": either(
+                {"type": "null"},
+                {"type": "array", "items": {"enum": list(SCOPES)}, "minItems": 1},
+                {"type": "string", "pattern": f"^,*(?:{_ONE})(?:,+(?:{_ONE}))*,*$"},
+                description="What it may do, as a list or with commas between; by default all that the caller may",
+            ),
+            "expires": either(
+                {"type": ["integer", "null"], "minimum": 1, "maximum": LAST_MS},
+                {"type": "string", "pattern": "^0{0,2}[1-9][0-9]{12}$"},
+                description="When it expires, in ms since the epoch: a moment in the future; by default never",
+            ),
+        },
+        required=("name",),
+    )
+}
+_Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
+_Status = Annotated[str, Meta(extra_json_schema={"enum": ["Generated", "Active", "Inactive", "Expired", "Revoked"]})]
+_Used = Annotated[int | None, Meta(description="When it was last used, to the minute")]
+_Expires = Annotated[int | None, Meta(description="When it expires; null: never")]
 
 
-async def create_token(context: WriterContext) -> Response:
-    """Create a token: `{"name", "tenant"?, "scopes"?, "expires"?}`. Its key is shown only in this answer.
+class TokenAnswer(Answer):
+    id: str
+    name: str
+    tenant: str
+    scopes: Sequence[_Scope]
+    status: _Status
+    created: Moment
+    used: _Used
+    expires: _Expires
 
-    A token never has more scopes than the caller. Default: the caller's scopes.
-    """
+
+class CreatedToken(Answer):
+    """A token with its key, which comes first."""
+
+    token: Annotated[str, Meta(pattern="^[0-9a-zA-Z=]{64,192}$", description="The key, shown here and never again")]
+    id: str
+    name: str
+    tenant: str
+    scopes: Sequence[_Scope]
+    status: _Status
+    created: Moment
+    used: _Used
+    expires: _Expires
+
+
+async def create_token(context: WriterContext) -> CreatedToken:
     body = await read_irreversible(context, known=("name", "tenant", "scopes", "expires"))
     name, tenant = _string(body, "name"), sound(_string(body, "tenant", context.tenant_id.name))
     scopes, expires = _scopes(body, context.caller), _expires(body)
@@ -40,40 +100,38 @@ async def create_token(context: WriterContext) -> Response:
         )
     except (BadTenantError, BadSettingError) as error:
         raise MalformedBodyError(str(error)) from None
-    return json_response({"token": key, **shown(token, context.services.clock())}, status=201)
+    return CreatedToken(key, *astuple(_token_answer(token, token.status(context.services.clock()))))
 
 
-async def list_tokens(context: WriterContext) -> Response:
-    """Every token and its status."""
+async def list_tokens(context: WriterContext) -> WholeList[TokenAnswer]:
     tokens = await context.quick(context.services.tokens.all)
     now = context.services.clock()
-    data = [shown(token, now) for token in tokens if context.caller.governs(token.tenant)]
-    return json_response({"data": data, "hasNext": False, "total": len(data)})
+    return WholeList.of(
+        _token_answer(token, token.status(now)) for token in tokens if context.caller.governs(token.tenant)
+    )
 
 
-async def revoke_token(context: WriterContext) -> Response:
-    """Revoke a token by its id, or by its name if only one has it. It stops working at once."""
+async def revoke_token(context: WriterContext) -> TokenAnswer:
     try:
         token = await context.quick(
             lambda: context.services.tokens.revoke(context.path["token"], governs=context.caller.governs)
         )
     except NoSuchTokenError:
         raise RouteNotFoundError from None
-    return json_response({**shown(token, context.services.clock()), "status": "Revoked"})
+    return _token_answer(token, "Revoked")
 
 
-def shown(token: Token, now: int) -> dict[str, Any]:
-    """A token as an administrator sees it."""
-    return {
-        "id": token.id,
-        "name": token.name,
-        "tenant": token.tenant,
-        "scopes": list(token.scopes),
-        "status": token.status(now),
-        "created": token.created,
-        "used": token.used,
-        "expires": token.expires,
-    }
+def _token_answer(token: Token, status: str) -> TokenAnswer:
+    return TokenAnswer(
+        id=token.id,
+        name=token.name,
+        tenant=token.tenant,
+        scopes=token.scopes,
+        status=status,
+        created=token.created,
+        used=token.used,
+        expires=token.expires,
+    )
 
 
 def _string(body: dict[str, Any], key: str, default: str | None = None) -> str:

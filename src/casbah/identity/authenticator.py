@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from casbah.activity.tenant import TenantId
 from casbah.errors import BadTenantError, InvalidTokenError, MalformedBodyError, NotAuthenticatedError
 from casbah.identity.failed_sign_ins import Failures
-from casbah.identity.grants import SCOPES, Caller
+from casbah.identity.grants import DEFAULT_TENANT, SCOPES, TENANT_HEADER, Caller
 from casbah.identity.name import LOCAL
 from casbah.identity.oidc import Issuer
 from casbah.identity.token import Tokens, digest
 
-DEFAULT_TENANT = "default"
-TENANT_HEADER = "casbah-tenant"
 _BEARER = "bearer"
 _SCHEMES = ("token", _BEARER)
 _DOTS = 2
@@ -64,7 +62,7 @@ class Authenticator:
             self.failures.failed(address)
             raise
 
-    def visitor(self, session: str) -> Caller:
+    def session_caller(self, session: str) -> Caller:
         """The caller of a page session. Raises InvalidTokenError."""
         return self.tokens.session_caller(session)
 

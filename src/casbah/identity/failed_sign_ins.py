@@ -11,7 +11,7 @@ from collections.abc import Callable, Container
 from typing import NoReturn, Protocol
 
 from casbah.errors import ThrottledError
-from casbah.settings import Rate
+from casbah.setting_parsers import Rate
 
 _MOST = 10_000
 """Maximum number of addresses; the least recently seen are evicted first."""

@@ -1,10 +1,16 @@
-"""What a caller may do: one row per permission, and the scopes that grant it (`wire.md`, section 2)."""
+"""What a caller may do: one row per permission, and the scopes that grant it (docs/compatibility.md, section 2)."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 from casbah.activity.tenant import Principal, TenantId
 from casbah.errors import PermissionDeniedError
+
+DEFAULT_TENANT = "default"
+"""The tenant of a server's owner who names none."""
+
+TENANT_HEADER = "casbah-tenant"
+"""Names the tenant that a server's owner acts for."""
 
 
 class Permission(Enum):
@@ -23,7 +29,7 @@ class Permission(Enum):
 
 
 SCOPES = tuple(dict.fromkeys(scope for permission in Permission for scope in permission.value))
-SEPARATED = (*Permission.DELETE.value, *Permission.HOLD.value, *Permission.TOKENS.value)
+FORMERLY_ADMIN = (*Permission.DELETE.value, *Permission.HOLD.value, *Permission.TOKENS.value)
 """The scopes that `Admin.manage` used to include: for deletion, legal holds and tokens."""
 
 

@@ -15,9 +15,9 @@ from joserfc.jws import JWSRegistry
 
 from casbah.identity.jwt import decoded
 
-_LEAST_RSA_BITS = 2_048  # RFC 7518, 3.3
-_MOST_RSA_BITS = 8_192
-_MOST_KEYS = 1_000
+_MIN_RSA_BITS = 2_048  # RFC 7518, 3.3
+_MAX_RSA_BITS = 8_192
+_MAX_KEYS = 1_000
 
 
 class BadKeySetError(ValueError):
@@ -82,8 +82,8 @@ def signing_keys(text: bytes) -> Sequence[SigningKey]:
     except (ValueError, RecursionError):
         raise BadKeySetError("it is not JSON") from None
     listed = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
-        raise BadKeySetError(f"it is not an object with a list of at most {_MOST_KEYS} `keys`")
+    if not isinstance(listed, list) or len(listed) > _MAX_KEYS:
+        raise BadKeySetError(f"it is not an object with a list of at most {_MAX_KEYS} `keys`")
     keys = [key for jwk in listed if isinstance(jwk, dict) and (key := _signing_key(jwk))]
     if not keys:
         raise BadKeySetError("it has no key that can sign a token")
@@ -115,6 +115,6 @@ def _meant_to_sign(jwk: Mapping[str, Any]) -> bool:
 
 def _imported(jwk: Mapping[str, Any]) -> Key:
     public = {"kty": jwk["kty"], **{name: jwk[name] for name in _MEMBERS[jwk["kty"]]}}
-    if "n" in public and not _LEAST_RSA_BITS <= int.from_bytes(decoded(public["n"])).bit_length() <= _MOST_RSA_BITS:
+    if "n" in public and not _MIN_RSA_BITS <= int.from_bytes(decoded(public["n"])).bit_length() <= _MAX_RSA_BITS:
         raise BadKeySetError("an RSA key is too short or too long")
     return JWKRegistry.import_key(public)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from casbah.errors import InvalidTokenError
 
-MOST_CHARACTERS = 16_384
+MAX_CHARACTERS = 16_384
 """Real tokens stay below this: web servers bound a header at 8 or 16 KiB."""
 
 _PARTS = 3
@@ -75,8 +75,8 @@ def decoded(text: str) -> bytes:
 
 
 def _split(token: str) -> list[str]:
-    if len(token) > MOST_CHARACTERS:
-        raise InvalidTokenError(f"it is longer than {MOST_CHARACTERS} characters")
+    if len(token) > MAX_CHARACTERS:
+        raise InvalidTokenError(f"it is longer than {MAX_CHARACTERS} characters")
     parts = token.split(".")
     if len(parts) != _PARTS:
         raise InvalidTokenError(f"it has {len(parts)} parts and not {_PARTS}")

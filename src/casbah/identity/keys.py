@@ -31,7 +31,7 @@ PAUSE_MS = 60_000
 PAUSE_WITHOUT_KEYS_MS = 5_000
 """The same while there are no keys at all; also the Retry-After of the response."""
 
-_MOST_BYTES = 1_048_576
+_MAX_BYTES = 1_048_576
 _SECONDS_A_STEP = 5.0
 _SECONDS = 10.0
 _SECONDS_FOR_ANOTHER = 2.0
@@ -143,7 +143,7 @@ def from_address(url: str) -> Sequence[SigningKey]:
 def from_file(path: Path) -> Sequence[SigningKey]:
     """The keys in a file. Raises one of FAILURES."""
     with path.open("rb") as file:
-        return _of(str(path), file.read(_MOST_BYTES + 1))
+        return _of(str(path), file.read(_MAX_BYTES + 1))
 
 
 def fetched(url: str, *, form: Mapping[str, str] | None = None, credentials: tuple[str, str] | None = None) -> bytes:
@@ -164,14 +164,14 @@ def fetched(url: str, *, form: Mapping[str, str] | None = None, credentials: tup
             raise BadKeySetError(f"{url} answered {answer.status_code}, not 200")
         for chunk in answer.iter_raw():
             body += chunk
-            if len(body) > _MOST_BYTES or time.monotonic() > end:
-                raise BadKeySetError(f"{url} sent more than {_MOST_BYTES} bytes, or took longer than {_SECONDS:.0f} s")
+            if len(body) > _MAX_BYTES or time.monotonic() > end:
+                raise BadKeySetError(f"{url} sent more than {_MAX_BYTES} bytes, or took longer than {_SECONDS:.0f} s")
     return bytes(body)
 
 
 def _of(where: str, text: bytes) -> Sequence[SigningKey]:
-    if len(text) > _MOST_BYTES:
-        raise BadKeySetError(f"{where} is longer than {_MOST_BYTES} bytes")
+    if len(text) > _MAX_BYTES:
+        raise BadKeySetError(f"{where} is longer than {_MAX_BYTES} bytes")
     try:
         return signing_keys(text)
     except BadKeySetError as error:

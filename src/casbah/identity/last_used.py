@@ -1,4 +1,4 @@
-"""When keys were last used, written a moment later in batches: a commit per use would delay the request, and all others."""
+"""Records when keys were last used. Writes are batched, because a commit per use would delay every request."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ SECONDS = 1.0
 
 
 class LastUsed:
-    """Times in ms by name. `write` stores them; if it raises UnavailableError, they are kept for the next write."""
+    """Times of last use in ms, by key name. `write` stores them; if it raises UnavailableError, the next write retries them."""
 
     def __init__(self, write: Callable[[Mapping[str, int]], None]) -> None:
         self._write = write
@@ -20,7 +20,7 @@ class LastUsed:
         self._closed = False
 
     def note(self, name: str, moment: int) -> None:
-        """Schedule a write within a second."""
+        """Record a use; it is written within a second."""
         with self._lock:
             self._noted[name] = moment
             if self._timer is None and not self._closed:
@@ -29,7 +29,7 @@ class LastUsed:
                 self._timer.start()
 
     def latest(self, name: str, written: int | None) -> int | None:
-        """The time of the last use in ms; `written` is the one on disk."""
+        """The time of the last use in ms; `written` is the one on disk, which may be older."""
         noted = self._noted.get(name)
         return written if noted is None or (written is not None and written > noted) else noted
 

@@ -1,4 +1,4 @@
-"""Maps owner names stored by earlier versions to token ids."""
+"""Finds the token ids of owners that earlier versions stored by name."""
 
 from casbah.activity.tenant import NOBODY
 from casbah.identity.name import LOCAL
@@ -6,14 +6,14 @@ from casbah.identity.token import Tokens
 
 
 class LegacyOwners:
-    """Finds the owner of items stored under a name. Thread-safe."""
+    """Maps an owner's name to the id of a token. Thread-safe."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
         self._known: dict[tuple[str, str], list[tuple[int, str]]] = {}
 
     def __call__(self, name: str, tenant: str, at: int) -> str:
-        """The id of the only token with that name at `at` (ms), including revoked ones; NOBODY for none or several.
+        """The id of the only token with that name at `at` (ms), revoked ones included; else NOBODY.
 
         The local key always had the name `local`. Tokens created after `at` do not count, so lookups are cached.
         """

@@ -8,7 +8,7 @@ import unicodedata
 
 from casbah.errors import BadNameError
 
-MOST_CHARACTERS = 100
+MAX_CHARACTERS = 100
 LOCAL, RETENTION, NAMELESS = "local", "retention", "nameless"
 """Who acts in the trail without a token: the owner's key, retention rules, and an issuer's JWT that gives no name."""
 
@@ -23,8 +23,8 @@ def checked(name: str) -> str:
     text = unicodedata.normalize("NFC", name).strip()
     if not text:
         raise BadNameError("expected at least one visible character")
-    if len(text) > MOST_CHARACTERS:
-        raise BadNameError(f"expected at most {MOST_CHARACTERS} characters, got {len(text)}")
+    if len(text) > MAX_CHARACTERS:
+        raise BadNameError(f"expected at most {MAX_CHARACTERS} characters, got {len(text)}")
     hidden = next((character for character in text if not _visible(character)), None)
     if hidden is not None:
         raise BadNameError(f"expected visible characters and spaces, got U+{ord(hidden):04X}")

@@ -25,14 +25,14 @@ from casbah.settings import SETTINGS, Settings
 log = logging.getLogger("casbah.identity")
 
 _GRANTING = ("scp", "scope", "roles")
-"""Claims that hold scopes: `scp` and `roles` (`wire.md`, 2); `scope` is what RFC 9068, 2.2.3 calls it."""
+"""Claims that hold scopes: `scp` and `roles` (docs/compatibility.md, 2); `scope` is what RFC 9068, 2.2.3 calls it."""
 
 _NAMING = ("preferred_username", "upn", "email", "azp", "appid", "sub")
 """Claims for the caller's display name: a person first, else the application, else the stable `sub`."""
 
-_MOST_NAME = 256
-_MOST_SUBJECT = 255  # OpenID Connect Core 1.0, 2.
-_MOST_KEYS_TRIED = 16
+_MAX_NAME = 256
+_MAX_SUBJECT = 255  # OpenID Connect Core 1.0, 2.
+_MAX_KEYS_TRIED = 16
 _LAST_SECOND = 253_402_300_799  # The end of the year 9999.
 
 
@@ -105,7 +105,7 @@ class Issuer:
         algorithm, kid = parsed.header.algorithm, parsed.header.kid
         if algorithm not in ALGORITHMS:
             raise InvalidTokenError("its alg is not one that is accepted")
-        fitting = self.keys.fitting(algorithm, kid)[:_MOST_KEYS_TRIED]
+        fitting = self.keys.fitting(algorithm, kid)[:_MAX_KEYS_TRIED]
         if not fitting:
             raise InvalidTokenError("the issuer has no key of its kid and alg")
         if not any(key.verifies(parsed.signature, parsed.signed, algorithm=algorithm) for key in fitting):
@@ -171,8 +171,8 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
 def _subject(claims: Mapping[str, Any]) -> str:
     """The `sub`: together with the issuer, the only unique and stable identifier (OpenID Connect Core 1.0, 5.7)."""
     subject = claims.get("sub")
-    if not isinstance(subject, str) or len(subject) > _MOST_SUBJECT or not (subject.isprintable() and subject.strip()):
-        raise InvalidTokenError(f"its sub is not there, or no text of 1 to {_MOST_SUBJECT} visible characters")
+    if not isinstance(subject, str) or len(subject) > _MAX_SUBJECT or not (subject.isprintable() and subject.strip()):
+        raise InvalidTokenError(f"its sub is not there, or no text of 1 to {_MAX_SUBJECT} visible characters")
     return subject
 
 
@@ -183,4 +183,4 @@ def _name(claims: Mapping[str, Any]) -> str:
 
 def _printable(text: str) -> str:
     """`text` without characters that hide or reorder text: control and format characters, lone surrogates."""
-    return "".join(character for character in text if character.isprintable()).strip()[:_MOST_NAME]
+    return "".join(character for character in text if character.isprintable()).strip()[:_MAX_NAME]

@@ -17,18 +17,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
+from casbah.base.key_value import KeyValueStore
 from casbah.errors import InvalidTokenError, IssuerUnavailableError
 from casbah.identity.grants import Caller
 from casbah.identity.keys import FAILURES, discovered, endpoint, fetched
 from casbah.identity.oidc import Issuer
-from casbah.key_value import KeyValueStore
 
 log = logging.getLogger("casbah.identity")
 
 PENDING_MS = 10 * 60_000
 """How long a sign-in at the issuer may take."""
 
-_MOST_PENDING = 10_000
+_MAX_PENDING = 10_000
 _SELDOM = 10
 _KEPT_MS = 3_600_000
 
@@ -84,7 +84,7 @@ class SignIn:
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
         self._begun += 1
         if (
-            self._begun % max(1, _MOST_PENDING // _SELDOM) == 0
+            self._begun % max(1, _MAX_PENDING // _SELDOM) == 0
         ):  # Anybody may begin a sign-in, and listing all of them is expensive.
             self._forget_old()
         pending = _Pending(verifier, redirect, then, self._clock())
@@ -159,7 +159,7 @@ class SignIn:
     def _forget_old(self) -> None:
         """Remove expired sign-ins, and the oldest if there are too many."""
         entry = sorted(self._key_values.all(_DRAWER), key=lambda kept: (kept.value["at"], kept.version))
-        too_many = len(entry) - _MOST_PENDING + 1
+        too_many = len(entry) - _MAX_PENDING + 1
         for position, kept in enumerate(entry):
             if position < too_many or not self._in_time(kept.value["at"]):
                 self._key_values.remove(_DRAWER, kept.name)

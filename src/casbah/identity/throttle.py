@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from casbah.base.key_value import KeyValueStore, Value, change
 from casbah.errors import ThrottledError
-from casbah.key_value import KeyValueStore, Value, change
-from casbah.settings import Rate
+from casbah.setting_parsers import Rate
 
 
 @dataclass(frozen=True, slots=True)

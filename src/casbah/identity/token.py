@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from casbah.activity.tenant import TenantId
+from casbah.base.key_value import Entry, KeyValueStore, Value, change
 from casbah.errors import (
     BadSettingError,
     InvalidTokenError,
@@ -28,13 +29,12 @@ from casbah.errors import (
 from casbah.identity.grants import SCOPES, Caller
 from casbah.identity.last_used import LastUsed
 from casbah.identity.name import checked, compared
-from casbah.identity.separation import SESSION, TOKEN, separate
-from casbah.key_value import Entry, KeyValueStore, Value, change
+from casbah.identity.scope_migration import SESSION, TOKEN, migrate_scopes
 
 log = logging.getLogger("casbah.identity")
 
 KEY = re.compile(r"[0-9a-zA-Z=]{64,192}")
-"""What a key looks like: a widely used client refuses others (`wire.md`, 2)."""
+"""What a key looks like: a widely used client refuses others (docs/compatibility.md, 2)."""
 
 ACTIVE_MS = 7 * 86_400_000
 LAST_MS = 253_402_300_799_999
@@ -104,7 +104,7 @@ class Tokens:
     def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int]) -> None:
         self._key_values = key_values
         self._clock = clock
-        self._separated = False
+        self._migrated = False
         self._creating = threading.Lock()
         self._uses = LastUsed(self._write_uses)
 
@@ -113,13 +113,13 @@ class Tokens:
         """Whether calls may wait for a network."""
         return self._key_values.is_remote
 
-    def separate(self) -> None:
-        """Give older tokens and sessions the scopes that `Admin.manage` used to include: see `separation`.
+    def migrate_scopes(self) -> None:
+        """Give older tokens and sessions the scopes that `Admin.manage` used to include: see `scope_migration`.
 
         If that cannot be written now, it is done before the next token is created, or when the store is next opened.
         """
         try:
-            self._separate()
+            self._migrate_scopes()
         except UnavailableError as error:
             log.warning("tokens with Admin.manage do not have the permissions yet that it used to include: %s", error)
 
@@ -141,7 +141,7 @@ class Tokens:
         key = secrets.token_hex(40)
         token = Token(secrets.token_hex(6), name, tenant, tuple(scopes), now, None, None, expires)
         with self._creating:
-            self._separate()
+            self._migrate_scopes()
             self._require_free(token, now)
             try:
                 self._key_values.put(TOKEN, _name(key), asdict(token))
@@ -183,7 +183,7 @@ class Tokens:
 
     def begin_session_of(self, caller: Caller, *, ms: int, token: str | None = None) -> tuple[str, int]:
         """Create a session for a caller of an issuer, or of the token stored as `token`; returns its key and end in ms."""
-        self._separate()
+        self._migrate_scopes()
         now, session = self._clock(), secrets.token_urlsafe(48)
         for kept in self._key_values.all(SESSION):
             if kept.value["expires"] <= now:
@@ -245,10 +245,10 @@ class Tokens:
         self._uses.close()
         self._key_values.close()
 
-    def _separate(self) -> None:
-        if not self._separated:
-            separate(self._key_values)
-            self._separated = True
+    def _migrate_scopes(self) -> None:
+        if not self._migrated:
+            migrate_scopes(self._key_values)
+            self._migrated = True
 
     def _caller(self, kept: Entry | None, now: int) -> Caller:
         token = None if kept is None else self._token(kept)

@@ -1,18 +1,14 @@
 """The apps that activities happen in, by MDCA's app id.
 
 Ids below 900,000 are MDCA's, from the enumeration in Microsoft's MCAS PowerShell module and from `appName` in its records.
-The other apps have no public MDCA id, so they get one of ours, from a range that MDCA does not use. A mapping file may add
+The other apps have no public MDCA id, so they get one from 900,000, a range that MDCA does not use. A mapping file may add
 an app that is missing here, preferably with an id from 990,000.
 """
 
 from collections.abc import Mapping
 
-OURS = 900_000
 CASBAH = 900_013
 """The app of activities in Casbah itself."""
-
-YOURS = 990_000
-"""The first id for apps defined in a user's own mapping file."""
 
 # fmt: off
 APPS: Mapping[int, str] = {

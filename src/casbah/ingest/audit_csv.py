@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from casbah.ingest import jsontext
-from casbah.ingest.contract import Event, Refusal, UnusableEventError
+from casbah.base import jsontext
+from casbah.ingest.contract import Event, Refusal, why_no_event
 from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
 from casbah.ingest.recovery import MARK
 
 _COLUMN = "auditdata"
 _DELIMITERS = (",", ";", "\t")
 _AHEAD = 1 << 18
-_MOST_LINES = 1 << 18
+_MAX_LINES = 1 << 18
 """Lines of one row. Together with the byte limit, this bounds memory for an export with unclosed quotes."""
 
 _NO_EVENT = "no AuditData"
@@ -32,13 +32,13 @@ def delimiter_of(header: bytes) -> str | None:
     return next((delimiter for delimiter in _DELIMITERS if _COLUMN in _columns(text, delimiter)), None)
 
 
-def rows(feed: LineReader, delimiter: str, *, origin: str, most_kept: int) -> Iterator[Event | Refusal]:
+def rows(feed: LineReader, delimiter: str, *, origin: str, max_kept: int) -> Iterator[Event | Refusal]:
     """The events, each with the line on which its row begins."""
-    csv.field_size_limit(max(csv.field_size_limit(), feed.most_line))
+    csv.field_size_limit(max(csv.field_size_limit(), feed.max_line))
     lines = _Lines(feed.lines())
     header = next(line.text for line in lines.taken() if line.text.strip())
     names = _columns(header.decode("utf-8", "replace"), delimiter)
-    table = _Table(names.index(_COLUMN), len(names), delimiter, header.strip(), feed.most_line)
+    table = _Table(names.index(_COLUMN), len(names), delimiter, header.strip(), feed.max_line)
     number = lines.number
     while lines.more(1):
         number, row = lines.number + 1, table.row(lines)
@@ -48,8 +48,8 @@ def rows(feed: LineReader, delimiter: str, *, origin: str, most_kept: int) -> It
         elif row.reason:
             # Include the header, so that the row can be read again by itself.
             raw = table.header + b"\n" + b"".join(line.text for line in taken)
-            cut = max(0, len(raw) - most_kept) + taken[-1].cut
-            yield Refusal(origin, number, row.reason, raw[:most_kept].rstrip(b"\r\n"), cut)
+            cut = max(0, len(raw) - max_kept) + taken[-1].cut
+            yield Refusal(origin, number, row.reason, raw[:max_kept].rstrip(b"\r\n"), cut)
 
 
 def _columns(header: str, delimiter: str) -> list[str]:
@@ -113,7 +113,7 @@ class _Table:
     width: int
     delimiter: str
     header: bytes
-    most: int
+    maximum: int
     """Bytes of the longest row."""
 
     spent: int = 0
@@ -139,10 +139,10 @@ class _Table:
         text = [lines[start].text]
         count, size, even = 1, len(text[0]), _is_even(text[0])
         affordable = self.spent < _AHEAD + lines.passed // 16
-        while affordable and not even and count < _MOST_LINES and lines.more(start + count + 1):
+        while affordable and not even and count < _MAX_LINES and lines.more(start + count + 1):
             line = lines[start + count]
             size += len(line.text)
-            if size > self.most or self._is_long(line) or self._read(line.text, 1).event is not None:
+            if size > self.maximum or self._is_long(line) or self._read(line.text, 1).event is not None:
                 break
             text.append(line.text)
             count += 1
@@ -153,7 +153,7 @@ class _Table:
         return row
 
     def _is_long(self, line: Line) -> bool:
-        return line.cut > 0 or len(line.text) > self.most
+        return line.cut > 0 or len(line.text) > self.maximum
 
     def _read(self, text: bytes, lines: int) -> _Row:
         """Parse `text` as a row."""
@@ -173,8 +173,8 @@ class _Table:
         raw = cell.encode("utf-8", "surrogateescape")
         try:
             return _Row(lines, raw, jsontext.parse_object(raw))
-        except UnusableEventError as error:
-            return _Row(lines, reason=str(error))
+        except jsontext.InvalidJsonError as error:
+            return _Row(lines, reason=why_no_event(error))
 
 
 def _is_even(line: bytes) -> bool:

@@ -1,4 +1,4 @@
-r"""Parses and writes lines in the Common Event Format, as MDCA's SIEM agent wrote them (`records.md`).
+r"""Parses and writes lines in the Common Event Format, as MDCA's SIEM agent wrote them.
 
     <time> [host ]CEF:0|vendor|product|version|signature|name|severity|key=value key=value ...
 

@@ -1,6 +1,6 @@
 """The types of the ingest pipeline: an Event as the source wrote it, the Connector that reads it, the Draft of its record.
 
-    file or body --reading--> Event --Connector--> Draft --pipeline--> NewActivity --store--> stored once
+    file or body --reading--> Event --Connector--> Draft --activity_builder--> NewActivity --store--> stored once
 
 Nothing here reads a file, opens a store or depends on a particular source.
 """
@@ -10,10 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from casbah.activity.new_activity import NewActivity
+from casbah.base.jsontext import InvalidJsonError, NotAnObjectError
 
 
 class UnusableEventError(ValueError):
     """The event cannot become an activity. The message is the reason shown in the rejects file and in the response."""
+
+
+def why_no_event(error: InvalidJsonError) -> str:
+    """The reason why a text is not an event, if `jsontext.parse_object` has refused it with this error."""
+    return f"not an event: {error}" if isinstance(error, NotAnObjectError) else str(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A connector's output for one event: a record without the keys that the pipeline and the store add.
+    """What a connector makes of one event: a record without the keys that `activity_builder` and the store add.
 
-    `id` is the event's `_id`, or None if the source has no id; the pipeline then derives one from the event's digest and
+    `id` is the event's `_id`, or None if the source has no id; `activity_builder` then derives one from the event's digest and
     the number of identical events before it in the same file or page. `timestamp` is in ms since the epoch. `keys` are
     the record's own keys in order, without `_id`, `uid`, `created`, `timestamp` and `rawDataJson`. A derived id is
     `scope`, the digest, and `part`: `scope` is `<instance>_<appId>_`, and `part` distinguishes several drafts of one
     event ("" for most sources).
+
+    With `is_record` the event is a record already: it keeps its own bytes, `keys` is empty, and `created` is the time of
+    storing that it brings, if any.
     """
 
     id: str | None
@@ -45,23 +54,8 @@ class Draft:
     keys: Mapping[str, Any]
     part: str = ""
     scope: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A connector's output for an event that is already a record: the record keeps its own bytes.
-
-    `id`, `created` and `adds` are as in NewActivity; if `id` is None the pipeline derives it. `nulls` are keys that are
-    null in the record: `_id` and `uid` are filled in place, others are removed, so that no key occurs twice once it is
-    added. `entities` means that `entityData` is a list or null and must become an object.
-    """
-
-    id: str | None
-    timestamp: int
+    is_record: bool = False
     created: int | None = None
-    adds: tuple[str, ...] = ()
-    nulls: frozenset[str] = frozenset()
-    entities: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +82,15 @@ class Connector:
     top-level keys of one of `marks` (in lower case), or for every event if there are no marks. `accepts` decides the same
     for an event that no connector recognises, if the caller names this source: for events without distinguishing keys.
 
-    `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. An event that is already
-    a record becomes a Ready; a connector that does not need the pipeline may yield a NewActivity. `documents` are links to
-    the vendor's documentation, `apps` the ids of the apps it reports on, `origin` where the connector itself comes from.
+    `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. A connector that does not
+    need the pipeline may yield a NewActivity. `documents` are links to the vendor's documentation, `apps` the ids of the apps
+    it reports on, `origin` where the connector itself comes from.
     """
 
     name: str
     title: str
     recognises: Callable[[Mapping[str, Any]], bool]
-    drafts: Callable[[Event], Iterable[Draft | Ready | NewActivity]]
+    drafts: Callable[[Event], Iterable[Draft | NewActivity]]
     wrapper: str | None = None
     examples: tuple[str, ...] = field(default=())
     documents: tuple[str, ...] = ()

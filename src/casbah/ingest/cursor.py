@@ -7,9 +7,9 @@ from typing import Any
 
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.line_reader import Budget, LineReader, Window
-from casbah.ingest.recovery import MARK, Layout, has_keys_at, least_indent, next_line
+from casbah.ingest.recovery import MARK, Layout, has_keys_at, min_indent, next_line
 
-MOST_KEPT = 1 << 16
+MAX_KEPT = 1 << 16
 """Bytes of an unreadable span that its refusal keeps."""
 
 _BETWEEN = re.compile(rb"(?:[ \t\r\n,]|" + MARK + rb")*+")
@@ -31,7 +31,7 @@ class Cursor:
     def __init__(self, feed: LineReader, origin: str) -> None:
         self.window = Window(feed)
         self.budget = Budget(self.window)
-        self.most = feed.most_line
+        self.maximum = feed.max_line
         self._origin = origin
         beginning = self.window.text.strip()
         self.one_line = b"\n" not in beginning and bool(beginning)
@@ -45,7 +45,7 @@ class Cursor:
         self.event_indent: int | None = None
         """The indentation of the last event that began a line."""
 
-        self._least_indent: int | None = _UNKNOWN
+        self._min_indent: int | None = _UNKNOWN
         self.after_span = self.cut_head = False
         """Whether the last item, and whether the first, was an unreadable span."""
 
@@ -69,7 +69,7 @@ class Cursor:
             if window.ended or (end < len(text) and not MARK.startswith(text[end : end + len(MARK)])):
                 break
             # Keep the line whole, so that its indentation is known.
-            window.move(max(at, text.rfind(b"\n", at, end)) if end - at < MOST_KEPT else end)
+            window.move(max(at, text.rfind(b"\n", at, end)) if end - at < MAX_KEPT else end)
             window.more()
         if end > at:
             self._separate(text[at:end])
@@ -89,7 +89,7 @@ class Cursor:
     def layout(self, end: int) -> Layout:
         """What is around the text up to `end`."""
         window = self.window
-        final = window.ended or end < len(window.text) or end - window.at > self.most
+        final = window.ended or end < len(window.text) or end - window.at > self.maximum
         return Layout(bool(self.open), head=not self.seen and not self.open, final=final)
 
     def enter(self, start: int, *, wrapped: bool) -> None:
@@ -139,31 +139,31 @@ class Cursor:
             end = next_line(window.text, window.at, indent)
             if end is not None or window.ended:
                 end = len(window.text) if end is None else end
-                kept, size = kept + window.text[window.at : end][: MOST_KEPT - len(kept)], size + end - window.at
+                kept, size = kept + window.text[window.at : end][: MAX_KEPT - len(kept)], size + end - window.at
                 return self._refused_span(end, number, kept, size, reason)
             end = max(window.at, window.text.rfind(b"\n", window.at))
-            end = len(window.text) if end == window.at and len(window.text) - end > MOST_KEPT else end
-            kept, size = kept + window.text[window.at : end][: MOST_KEPT - len(kept)], size + end - window.at
+            end = len(window.text) if end == window.at and len(window.text) - end > MAX_KEPT else end
+            kept, size = kept + window.text[window.at : end][: MAX_KEPT - len(kept)], size + end - window.at
             window.move(end)
             window.more()
 
-    def least_indent(self) -> int | None:
+    def min_indent(self) -> int | None:
         """The least indentation of a line that begins an object, within the beginning of the text. Computed once."""
-        if self._least_indent == _UNKNOWN:
-            self._least_indent = least_indent(self.window.text)
-        return self._least_indent
+        if self._min_indent == _UNKNOWN:
+            self._min_indent = min_indent(self.window.text)
+        return self._min_indent
 
     def _garbage_indent(self) -> int:
         """The indentation of the events around unreadable text. The text itself may begin in the middle of a line."""
         if self.event_indent is not None:
             return min(self.indent, self.event_indent)
-        least = None if self.open else self.least_indent()
-        return self.indent if least is None else least
+        minimum = None if self.open else self.min_indent()
+        return self.indent if minimum is None else minimum
 
     def span(self, end: int, reason: str) -> Refusal:
         """An unreadable span up to `end`, which is in memory."""
         text, at = self.window.text, self.window.at
-        return self._refused_span(end, self.number(), text[at : min(end, at + MOST_KEPT)], end - at, reason)
+        return self._refused_span(end, self.number(), text[at : min(end, at + MAX_KEPT)], end - at, reason)
 
     def _refused_span(self, end: int, number: int, kept: bytes, size: int, reason: str) -> Refusal:
         if not self.fresh and not self.one_line:

@@ -17,7 +17,7 @@ _UTF8_MARK = codecs.BOM_UTF8
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 24
-_MOST_NESTING = 3
+_MAX_NESTING = 3
 
 ReadingError = (
     OSError,
@@ -64,18 +64,20 @@ class InputStream:
     position: Callable[[], int]
 
 
-def sources(
+def input_streams(
     stream: BinaryIO, *, origin: str, size: int | None, limits: Limits, nesting: int = 0
 ) -> Iterator[InputStream]:
     """The texts in `stream`: one, or one per member of an archive. Read each before asking for the next."""
     counted = Counted(stream)
     front = io.BufferedReader(counted, _CHUNK)
     magic = front.peek(4)[:4]
-    if magic in (ZIP, _EMPTY_ZIP) and nesting < _MOST_NESTING:
+    if magic in (ZIP, _EMPTY_ZIP) and nesting < _MAX_NESTING:
         yield from _members(front, origin=origin, limits=limits, nesting=nesting)
-    elif magic.startswith(GZIP) and nesting < _MOST_NESTING:
+    elif magic.startswith(GZIP) and nesting < _MAX_NESTING:
         bounded = Counted(cast("BinaryIO", GzipFile(fileobj=front)), limit=limits.unpacked)
-        for inner in sources(cast("BinaryIO", bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1):
+        for inner in input_streams(
+            cast("BinaryIO", bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1
+        ):
             outer = inner.origin == origin
             yield InputStream(
                 inner.origin,
@@ -165,7 +167,7 @@ def _members(front: BinaryIO, *, origin: str, limits: Limits, nesting: int) -> I
                 continue
             with member:
                 bounded = Counted(cast("BinaryIO", member), limit=left)
-                yield from sources(
+                yield from input_streams(
                     cast("BinaryIO", bounded),
                     origin=f"{origin}!{entry.filename}",
                     size=entry.file_size,

@@ -35,7 +35,7 @@ class Detector(Mapping[str, Connector]):
     def __len__(self) -> int:
         return len(self._connectors)
 
-    def sources(self, parsed: Mapping[str, Any], named: Connector | None = None) -> list[Connector]:
+    def connectors_of(self, parsed: Mapping[str, Any], named: Connector | None = None) -> list[Connector]:
         """Every connector that recognises an event, in arbitrary order; if none does, the named one if it accepts it."""
         event = fold(parsed)
         candidates = {
@@ -45,10 +45,10 @@ class Detector(Mapping[str, Connector]):
             if marks <= event.keys()
         }
         candidates |= self._unmarked
-        sources = [connector for connector in candidates.values() if connector.recognises(event)]
-        if not sources and named is not None and named.accepts is not None and named.accepts(event):
+        recognising = [connector for connector in candidates.values() if connector.recognises(event)]
+        if not recognising and named is not None and named.accepts is not None and named.accepts(event):
             return [named]
-        return sources
+        return recognising
 
     def judge(self, named: Connector | None) -> Callable[[Event | Refusal], Recognised | Refusal]:
         """A function that turns each item into an event with its connector, or a refusal; `named` is the caller's source."""
@@ -56,18 +56,18 @@ class Detector(Mapping[str, Connector]):
         def judged(item: Event | Refusal) -> Recognised | Refusal:
             if isinstance(item, Refusal):
                 return item
-            sources = self.sources(item.parsed, named)
-            if named is not None and named in sources:
+            connectors = self.connectors_of(item.parsed, named)
+            if named is not None and named in connectors:
                 return Recognised(item, named)
-            if named is None and len(sources) == 1:
-                return Recognised(item, sources[0])
-            return Refusal(item.origin, item.line, self._reason(item.parsed, sources, named), item.raw)
+            if named is None and len(connectors) == 1:
+                return Recognised(item, connectors[0])
+            return Refusal(item.origin, item.line, self._reason(item.parsed, connectors, named), item.raw)
 
         return judged
 
-    def _reason(self, parsed: Mapping[str, Any], sources: Iterable[Connector], named: Connector | None) -> str:
+    def _reason(self, parsed: Mapping[str, Any], connectors: Iterable[Connector], named: Connector | None) -> str:
         """Why an event is refused, and how to fix it."""
-        names = ", ".join(sorted(source.name for source in sources))
+        names = ", ".join(sorted(connector.name for connector in connectors))
         if named is not None and names:
             return f"not an event of {named.name} but of {names}: name that as the source, or name none"
         if names:

@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 from casbah.errors import UnknownSourceError
 from casbah.ingest.contract import Connector, Recognised, Refusal
-from casbah.ingest.decompress import InputStream, Limits, ReadingError, message_of, sources
+from casbah.ingest.decompress import InputStream, Limits, ReadingError, input_streams, message_of
 from casbah.ingest.detection import Detector
-from casbah.ingest.formats import Reader, events
+from casbah.ingest.formats import ReadContext, events
 from casbah.ingest.line_reader import LineReader
-from casbah.ingest.replaying import reread
+from casbah.ingest.rejects_file import unwrap_rejects
 
 STDIN = "-"
 _STDIN_ORIGIN = "stdin"
@@ -78,7 +78,7 @@ def page_of(
     stream = BytesIO(body) if isinstance(body, bytes) else body
     size = len(body) if isinstance(body, bytes) else None
     try:
-        for opened in sources(stream, origin=origin, size=size, limits=limits):
+        for opened in input_streams(stream, origin=origin, size=size, limits=limits):
             return _page(opened, options)
     except ReadingError as error:
         return _unreadable(origin, error)
@@ -180,7 +180,7 @@ def _size(stream: BinaryIO) -> int | None:
 
 def _file_pages(stream: BinaryIO, origin: str, size: int | None, options: _ReadOptions) -> Iterator[EventPage]:
     try:
-        for opened in sources(stream, origin=origin, size=size, limits=options.limits):
+        for opened in input_streams(stream, origin=origin, size=size, limits=options.limits):
             yield _page(opened, options)
     except ReadingError as error:
         yield _unreadable(origin, error)
@@ -191,10 +191,12 @@ def _unreadable(origin: str, error: BaseException) -> EventPage:
 
 
 def _page(opened: InputStream, options: _ReadOptions) -> EventPage:
-    reader = Reader(
+    context = ReadContext(
         origin=opened.origin,
         wrappers=options.wrappers,
-        recognised=lambda parsed: bool(options.detector.sources(parsed, options.named)),
+        recognised=lambda parsed: bool(options.detector.connectors_of(parsed, options.named)),
     )
-    items = reread(events(LineReader(opened.stream, most_line=options.limits.line), reader), reader, options.limits)
+    items = unwrap_rejects(
+        events(LineReader(opened.stream, max_line=options.limits.line), context), context, options.limits
+    )
     return EventPage(opened.origin, map(options.detector.judge(options.named), items), opened.size, opened.position)

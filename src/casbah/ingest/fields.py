@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Fields = Mapping[str, Any]
-_MOST_DIGITS = 100
+_MAX_DIGITS = 100
 
 
 def folded(value: Any) -> Fields:
@@ -25,7 +25,7 @@ def text(value: Any) -> str:
     """A string, or an integer in decimal; "" for everything else."""
     if type(value) is str:
         return value
-    return str(value) if type(value) is int and abs(value) < 10**_MOST_DIGITS else ""
+    return str(value) if type(value) is int and abs(value) < 10**_MAX_DIGITS else ""
 
 
 def first_text(fields: Fields, *keys: str) -> str:

@@ -4,38 +4,38 @@ from collections.abc import Iterator
 
 from casbah.ingest.audit_csv import delimiter_of, rows
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.cursor import MOST_KEPT
+from casbah.ingest.cursor import MAX_KEPT
+from casbah.ingest.json_events import NO_JSON, JsonEventReader
 from casbah.ingest.line_reader import LineReader
-from casbah.ingest.objects import NO_JSON, Objects
-from casbah.ingest.wrapping import Reader
+from casbah.ingest.wrapping import ReadContext
 
-__all__ = ["Reader", "events"]
+__all__ = ["ReadContext", "events"]
 
 _UNKNOWN_FORMAT = "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
-_MOST_HELD = 1000
+_MAX_HELD = 1000
 
 
-def events(feed: LineReader, reader: Reader) -> Iterator[Event | Refusal]:
+def events(feed: LineReader, context: ReadContext) -> Iterator[Event | Refusal]:
     """The events of one text. If reading fails, the last item is a refusal with the reason."""
     reached = 0
-    for item in _detected(feed, reader):
+    for item in _detected(feed, context):
         reached = item.line
         yield item
     if feed.error:
-        yield Refusal(reader.origin, reached + 1, f"cannot be read: {feed.error}")
+        yield Refusal(context.origin, reached + 1, f"cannot be read: {feed.error}")
 
 
-def _detected(feed: LineReader, reader: Reader) -> Iterator[Event | Refusal]:
+def _detected(feed: LineReader, context: ReadContext) -> Iterator[Event | Refusal]:
     delimiter = delimiter_of(feed.first_line())
     if delimiter:
-        return rows(feed, delimiter, origin=reader.origin, most_kept=MOST_KEPT)
-    return _unless_unknown(Objects(feed, reader).items(), reader.origin)
+        return rows(feed, delimiter, origin=context.origin, max_kept=MAX_KEPT)
+    return _unless_unknown(JsonEventReader(feed, context).items(), context.origin)
 
 
 def _unless_unknown(items: Iterator[Event | Refusal], origin: str) -> Iterator[Event | Refusal]:
     """The items; but a single refusal without bytes if there are no events and some items are not objects.
 
-    To bound memory, refusals beyond `_MOST_HELD` before the first event are replaced by one that counts them.
+    To bound memory, refusals beyond `_MAX_HELD` before the first event are replaced by one that counts them.
     """
     held: list[Refusal] = []
     more, only_objects = 0, True
@@ -44,7 +44,7 @@ def _unless_unknown(items: Iterator[Event | Refusal], origin: str) -> Iterator[E
             yield from _released(held, more)
             yield item
             break
-        if len(held) < _MOST_HELD:
+        if len(held) < _MAX_HELD:
             held.append(item)
             only_objects = only_objects and item.raw.startswith(b"{")
         elif only_objects:

@@ -7,7 +7,7 @@ from casbah.ingest.decompress import ReadingError, message_of
 
 _AHEAD, _SHARE = 1 << 18, 16
 _CHUNK = 1 << 20
-_LEAST_GROWTH = 1 << 16
+_MIN_GROWTH = 1 << 16
 _SPACE = b" \t\r\n"
 TOO_LONG = "the line is longer than a line may be"
 
@@ -22,8 +22,8 @@ class Line(NamedTuple):
 class LineReader:
     """One text. `head` may be called first; then either `lines` or a Window reads the text, once."""
 
-    def __init__(self, stream: BinaryIO, *, most_line: int) -> None:
-        self.most_line = most_line
+    def __init__(self, stream: BinaryIO, *, max_line: int) -> None:
+        self.max_line = max_line
         self.error: str | None = None
         self._stream = stream
         self._head = b""
@@ -49,18 +49,18 @@ class LineReader:
         return head or self._read()
 
     def lines(self) -> Iterator[Line]:
-        """Every line. One longer than `most_line` may be truncated, but not below that length."""
+        """Every line. One longer than `max_line` may be truncated, but not below that length."""
         waiting: list[bytes] = []
         size = 0
         while chunk := self.chunk():
             *complete, last = chunk.split(b"\n")
             for part in complete:
-                if size > self.most_line:  # Do not join the part: bytes before it may be missing.
+                if size > self.max_line:  # Do not join the part: bytes before it may be missing.
                     yield _line(waiting, size + len(part) + 1)
                 else:
                     yield Line(b"".join((*waiting, part, b"\n")) if waiting else part + b"\n")
                 waiting, size = [], 0
-            if last and size <= self.most_line:
+            if last and size <= self.max_line:
                 waiting.append(last)
             size += len(last)
         if waiting:
@@ -106,7 +106,7 @@ class Window:
         if self.ended:
             return False
         parts = [self.text[self.at :]]
-        needed = max(_LEAST_GROWTH, len(parts[0]))
+        needed = max(_MIN_GROWTH, len(parts[0]))
         while needed > 0 and (chunk := self._feed.chunk()):
             parts.append(chunk)
             needed -= len(chunk)

@@ -1,6 +1,6 @@
-"""Builds records in MDCA's layout from the parts that connectors read out of an event.
+"""Builds records in MDCA's layout from the parts that connectors read out of an event. Keys without a value are left out.
 
-`records.md` lists the keys, `filters.md` which filter reads which. Keys without a value are left out.
+`activity.fields` has which filter reads which key.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ TARGET, DIRECTORY_USER, FILE, FOLDER, APPLICATION, PARAMETER, NAMED_ACCOUNT, ACC
     23,
 )
 ROLE_APPLICATION, ROLE_LOGIN_ACTOR, ROLE_CONTEXT, ROLE_ACTOR, ROLE_ACTED_ON = 1, 2, 3, 4, 5
-MOST_OBJECTS = 100
+MAX_OBJECTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +174,8 @@ def _main_info(parts: RecordParts, kind: ActivityKind) -> dict[str, Any]:
 
 
 def _bounded(targets: Iterable[Target]) -> list[Target]:
-    """Distinct targets, at most MOST_OBJECTS; `rawDataJson` holds all of them."""
-    return list(dict.fromkeys(targets))[:MOST_OBJECTS]
+    """Distinct targets, at most MAX_OBJECTS; `rawDataJson` holds all of them."""
+    return list(dict.fromkeys(targets))[:MAX_OBJECTS]
 
 
 def _event_object(target: Target) -> dict[str, Any]:

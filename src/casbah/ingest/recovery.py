@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from casbah.ingest.grammar import CLOSING, SCALAR, STRING, TAIL, State, blank, scan
-from casbah.ingest.jsontext import MOST_NESTING
+from casbah.base.jsontext import MAX_NESTING
+from casbah.base.jsontext.grammar import CLOSING, SCALAR, STRING, TAIL, State, blank, scan
 from casbah.ingest.line_reader import Budget
 
 MARK = b"\xef\xbb\xbf"
 """The UTF-8 byte order mark. In concatenated files it may start any line."""
 
-_MOST_INDENT = 100
+_MAX_INDENT = 100
 _FIRST = re.compile(rb"\n(?:" + MARK + rb")?([ \t]*+)(?:\}[ \t]*+,?[ \t]*+)?\{")
 _FOLLOWS_INSIDE = re.compile(rb"[ \t\r\n]*+(?:[}:]|,[ \t\r\n]*+" + STRING + rb"[ \t\r\n]*+:)")
 _TOKEN = re.compile(rb"[ \t\r\n]++|" + STRING + rb"|\"[^\n]*+|\[++|\]++|[{}:,]|" + SCALAR)
@@ -33,7 +33,7 @@ def next_line(text: bytes, at: int, indent: int) -> int | None:
 
     It ends at the line feed before a line that begins something else, or after its closing bracket on a separate line.
     """
-    line = _line_pattern(min(indent, _MOST_INDENT)).search(text, at)
+    line = _line_pattern(min(indent, _MAX_INDENT)).search(text, at)
     if line is None:
         return None
     return line.end() if line.group(1) else line.start()
@@ -41,10 +41,10 @@ def next_line(text: bytes, at: int, indent: int) -> int | None:
 
 def has_keys_at(text: bytes, start: int, end: int, indent: int) -> bool:
     """Whether keys begin lines at this indentation, so that indentation does not show nesting."""
-    return _key_pattern(min(indent, _MOST_INDENT)).search(text, start, end) is not None
+    return _key_pattern(min(indent, _MAX_INDENT)).search(text, start, end) is not None
 
 
-def least_indent(text: bytes) -> int | None:
+def min_indent(text: bytes) -> int | None:
     """The least indentation of a line that begins an object. The first line, possibly truncated, does not count."""
     return min((len(blanks) for blanks in _FIRST.findall(text)), default=None)
 
@@ -117,7 +117,7 @@ class _Skipping:
 
     def _past_openings(self, at: int) -> int:
         """Skip opening brackets in one step where events are impossible because of the depth."""
-        openings = _OPENINGS.match(self._text, at, self._end) if len(self._missing) > MOST_NESTING else None
+        openings = _OPENINGS.match(self._text, at, self._end) if len(self._missing) > MAX_NESTING else None
         if openings is None:
             return at
         opened = _QUOTED.sub(b"", openings.group()).translate(_CLOSING, _NO_OPENING)
@@ -147,7 +147,7 @@ class _Skipping:
     def _may_begin(self, before: bytes) -> bool:
         """Whether an object here may belong to the layout, judging by what precedes it."""
         if self._missing:
-            return before != b":" and len(self._missing) <= MOST_NESTING
+            return before != b":" and len(self._missing) <= MAX_NESTING
         return before in b",}" if self._layout.in_list or self._layout.head else before != b":"
 
     def _is_event(self, start: int) -> bool:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from casbah.activity.tenant import TenantId
+from casbah.base.key_value import Entry, KeyValueStore
 from casbah.ingest.contract import Refusal
-from casbah.key_value import Entry, KeyValueStore
 
-MOST_EVENT_BYTES = 65_536
+MAX_EVENT_BYTES = 65_536
 """Bytes kept per event; larger ones are truncated."""
 
-_MOST_EVENTS, _MOST_BYTES = 1_000, 1_048_576
+_MAX_EVENTS, _MAX_BYTES = 1_000, 1_048_576
 """Events and bytes kept per request."""
 
 _FRESH_SECONDS = 60
@@ -51,13 +51,13 @@ class Reject:
 class Rejects:
     """All tenants' rejects in a key-value store, a namespace per tenant. Methods may be called from any thread.
 
-    A tenant keeps up to `most` bytes, for up to `keep` ms (None: no time limit); the oldest are removed first.
+    A tenant keeps up to `maximum` bytes, for up to `keep` ms (None: no time limit); the oldest are removed first.
     """
 
-    def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int], most: int, keep: int | None) -> None:
+    def __init__(self, key_values: KeyValueStore, *, clock: Callable[[], int], maximum: int, keep: int | None) -> None:
         self._key_values = key_values
         self._clock = clock
-        self._most = most
+        self._maximum = maximum
         self._keep = keep
         self._lock = threading.Lock()
         self._sizes: dict[str, tuple[float, dict[str, int]]] = {}
@@ -78,7 +78,7 @@ class Rejects:
         now = self._clock()
         name = entry or f"{now:013d}{secrets.token_hex(4)}"
         value = {"at": now, "source": source, "sender": sender, "events": events}
-        if (size := _size(value)) > self._most:  # It must not displace others that fit.
+        if (size := _size(value)) > self._maximum:  # It must not displace others that fit.
             return 0
         with self._lock:
             sizes = self._known(tenant_id.name)
@@ -90,7 +90,7 @@ class Rejects:
 
     def trim(self) -> None:
         """Remove expired events of every tenant, including those that receive no more events."""
-        for tenant in self._key_values.drawers():
+        for tenant in self._key_values.namespaces():
             with self._lock:
                 self._trim(tenant, self._known(tenant), self._clock())
 
@@ -153,7 +153,7 @@ class Rejects:
         total = sum(sizes.values())
         oldest = "" if self._keep is None else f"{now - self._keep:013d}"
         for name in sorted(sizes):
-            if name >= oldest and total <= self._most:
+            if name >= oldest and total <= self._maximum:
                 return
             self._key_values.remove(tenant, name)
             total -= sizes.pop(name)
@@ -164,9 +164,9 @@ class Rejects:
 
 
 def _bounded(refusals: Iterable[Refusal]) -> Iterable[Mapping[str, Any]]:
-    room = _MOST_BYTES
-    for refusal in list(refusals)[:_MOST_EVENTS]:
-        raw = refusal.raw[: min(MOST_EVENT_BYTES, room)]
+    room = _MAX_BYTES
+    for refusal in list(refusals)[:_MAX_EVENTS]:
+        raw = refusal.raw[: min(MAX_EVENT_BYTES, room)]
         room -= len(raw)
         kept = base64.b64encode(raw).decode("ascii")
         yield {"line": refusal.line, "reason": refusal.reason, "raw": kept, "size": len(refusal.raw) + refusal.cut}

@@ -6,11 +6,11 @@ from typing import Any
 
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import identifier, integer
-from casbah.ingest import jsontext
+from casbah.base import jsontext
 
 
 def new_activity_of(record: bytes, activity: Mapping[str, Any] | None = None) -> NewActivity:
-    """The new activity of a whole record; `activity` is the same record parsed. Raises UnusableEventError.
+    """The new activity of a whole record; `activity` is the same record parsed. Raises InvalidJsonError.
 
     Its digest is that of the source event in the record, so that the event is recognised if the source delivers it again. A
     record stored without a digest is still recognised by its id.

@@ -7,7 +7,7 @@ from typing import Any
 
 from casbah.ingest.contract import UnusableEventError
 
-MOST = 2**43 - 1
+MAX_TIMESTAMP = 2**43 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _CALENDAR = re.compile(
@@ -24,10 +24,10 @@ _GLUED = re.compile(r"(:\d\d:\d\d)(\d)", re.ASCII)
 _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
 _AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
 _NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
-_MOST_SHOWN = 60
+_MAX_SHOWN = 60
 _NUMBER_OF_ANY_SIZE = re.compile(r"\d{1,19}(?:\.\d{1,9})?", re.ASCII)
-_MOST_NUMBER = 10**19
-_UNITS = ((10**11, 1_000), (10**14, 1), (10**17, 1e-3), (_MOST_NUMBER, 1e-6))
+_MAX_NUMBER = 10**19
+_UNITS = ((10**11, 1_000), (10**14, 1), (10**17, 1e-3), (_MAX_NUMBER, 1e-6))
 
 
 def calendar(text: str) -> int | None:
@@ -64,9 +64,9 @@ def any_form(value: Any) -> int | None:
         if moment is not None or not _NUMBER_OF_ANY_SIZE.fullmatch(value.strip()):
             return moment
         value = float(value) if "." in value else int(value)
-    if type(value) not in (int, float) or not 0 <= value < _MOST_NUMBER:
+    if type(value) not in (int, float) or not 0 <= value < _MAX_NUMBER:
         return None
-    scale = next(scale for most, scale in _UNITS if value < most)
+    scale = next(scale for maximum, scale in _UNITS if value < maximum)
     return int(value * scale) if scale >= 1 else int(value // round(1 / scale))
 
 
@@ -78,14 +78,14 @@ def required(fields: Mapping[str, Any], *keys: str) -> int:
             continue
         moment = calendar(value) if type(value) is str else None
         if moment is None:
-            raise UnusableEventError(f"no usable time: {key} is {str(value)[:_MOST_SHOWN]!r}")
+            raise UnusableEventError(f"no usable time: {key} is {str(value)[:_MAX_SHOWN]!r}")
         return moment
     raise UnusableEventError(f"no usable time: {keys[0]} is absent")
 
 
 def within_bounds(timestamp: int) -> bool:
-    """Whether a record may have this time (`records.md`, Time)."""
-    return 0 <= timestamp <= MOST
+    """Whether a record may have this time."""
+    return 0 <= timestamp <= MAX_TIMESTAMP
 
 
 def suspicion(timestamp: int, now: int) -> str | None:
@@ -144,4 +144,4 @@ def _scaled(value: Any, factor: int) -> int | None:
         value = float(value) if "." in value else int(value)
     if type(value) is int:
         return value * factor
-    return int(value * factor) if type(value) is float and abs(value) < MOST else None
+    return int(value * factor) if type(value) is float and abs(value) < MAX_TIMESTAMP else None

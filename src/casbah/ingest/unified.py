@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from casbah.ingest import jsontext
-from casbah.ingest.contract import UnusableEventError
+from casbah.base import jsontext
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
 from casbah.ingest.record_builder import (
     APPLICATION,
@@ -43,7 +42,7 @@ def _opened(value: Any) -> Any:
         return value
     try:
         return jsontext.parse(value.encode("utf-8", "surrogatepass"))
-    except UnusableEventError:
+    except jsontext.InvalidJsonError:
         return None
 
 

@@ -7,7 +7,7 @@ UTF-8 are refused earlier.
 from typing import Any, TypeVar
 
 from casbah.activity.new_activity import NewActivity
-from casbah.ingest import jsontext
+from casbah.base import jsontext
 from casbah.ingest.contract import UnusableEventError
 
 SOURCE = "arrivals"
@@ -24,7 +24,7 @@ def pack(new: NewActivity) -> bytes:
 
 
 def unpack(line: bytes) -> NewActivity:
-    """Decode a line. Raises UnusableEventError."""
+    """Decode a line. Raises UnusableEventError or InvalidJsonError."""
     fields = jsontext.parse_object(line)
     try:
         record = fields[_RECORD].encode("utf-8")

@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from casbah.ingest import jsontext
-from casbah.ingest.contract import UnusableEventError
-from casbah.ingest.grammar import KEY, State, blank, scan
+from casbah.base import jsontext
+from casbah.base.jsontext.grammar import KEY, State, blank, scan
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ReadContext:
     """How to read a text: its origin, and which objects are wrappers rather than events.
 
     An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an
@@ -29,37 +28,37 @@ class _Member(NamedTuple):
     value: int
 
 
-def is_wrapper(parsed: Mapping[str, Any], reader: Reader) -> bool:
+def is_wrapper(parsed: Mapping[str, Any], context: ReadContext) -> bool:
     """Whether an object is a wrapper."""
-    return any(type(parsed.get(key)) is list for key in reader.wrappers) and not reader.recognised(parsed)
+    return any(type(parsed.get(key)) is list for key in context.wrappers) and not context.recognised(parsed)
 
 
-def list_in(text: bytes, at: int, end: int, reader: Reader) -> int | None:
+def list_in(text: bytes, at: int, end: int, context: ReadContext) -> int | None:
     """The position after the opening bracket of the list in the wrapper at `at`; None if there is no list."""
-    starts = (member.value for member in _members(text, at, end) if member.key in reader.wrappers)
+    starts = (member.value for member in _members(text, at, end) if member.key in context.wrappers)
     return next((start + 1 for start in starts if text[start : start + 1] == b"["), None)
 
 
-def list_in_large(text: bytes, at: int, end: int, reader: Reader) -> int | None:
+def list_in_large(text: bytes, at: int, end: int, context: ReadContext) -> int | None:
     """The same for a large object that may be a wrapper, without parsing all of it. None if it is not one."""
     shallow = {member.key: _shallow(text, member, end) for member in _members(text, at, end)}
-    return list_in(text, at, end, reader) if is_wrapper(shallow, reader) else None
+    return list_in(text, at, end, context) if is_wrapper(shallow, context) else None
 
 
-def list_in_broken(text: bytes, at: int, end: int, reader: Reader) -> int | None:
+def list_in_broken(text: bytes, at: int, end: int, context: ReadContext) -> int | None:
     """The same for an object that breaks at `end`, judging by the members before the list."""
-    start = list_in(text, at, end, reader)
+    start = list_in(text, at, end, context)
     if start is None:
         return None
     before = {m.key: _shallow(text, m, end) for m in _members(text, at, start - 1)}
-    return None if reader.recognised(before) else start
+    return None if context.recognised(before) else start
 
 
 def parsed_value(text: bytes) -> Any:
     """Parse a JSON value; None if invalid."""
     try:
         return jsontext.parse(text)
-    except UnusableEventError:
+    except jsontext.InvalidJsonError:
         return None
 
 

@@ -19,7 +19,7 @@ _WINDOW = 20.0
 _OTHER_FILES = 300
 """Open files that are not connections of clients: of the store, key-value stores, logs."""
 
-_LEAST_CONNECTIONS = 16
+_MIN_CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class Connections:
 
 def limits_of(settings: Settings, *, processes: int) -> Limits:
     """The limits of one of so many processes. A worker may need another file for each connection, to the writer."""
-    files = max(_LEAST_CONNECTIONS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES) // 2)
+    files = max(_MIN_CONNECTIONS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES) // 2)
     return Limits(
         connections=min(files, _share(settings.max_connections, processes) or files),
         per_address=_share(settings.max_connections_per_address, processes),
@@ -171,13 +171,13 @@ def limits_of(settings: Settings, *, processes: int) -> Limits:
 
 def forwards(*, processes: int) -> int:
     """How many requests each of so many workers may send on at a time: the writer has a file open for each."""
-    return max(_LEAST_CONNECTIONS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES) // processes)
+    return max(_MIN_CONNECTIONS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES) // processes)
 
 
 def raise_file_limit() -> None:
     """Let this process open as many files as it may: the default is low for programs that cannot cope with more."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
 
 
 def _share(limit: int | None, processes: int) -> int | None:

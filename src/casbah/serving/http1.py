@@ -12,9 +12,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from casbah.serving.connections import Connections
 
-_MOST_HEAD = 1_048_576
-_MOST_FIELDS = 10_000
-_MOST_TARGET = 65_535
+_MAX_HEAD = 1_048_576
+_MAX_FIELDS = 10_000
+_MAX_TARGET = 65_535
 _BAD_REQUEST, _TIMEOUT, _TARGET_TOO_LONG, _HEAD_TOO_LARGE, _NOT_IMPLEMENTED, _UNAVAILABLE = 400, 408, 414, 431, 501, 503
 _ONCE = (b"host", b"authorization", b"cookie", b"casbah-tenant", b"content-type", b"origin", b"sec-fetch-site")
 """Headers that may not be repeated: a proxy could check one value while the application uses the other."""
@@ -84,7 +84,7 @@ class PlainHttp(HttpToolsProtocol):
         self._limited.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count it no more."""
+        """Stop counting the connection."""
         self._limited.closed(self)
         super().connection_lost(exc)
 
@@ -106,8 +106,8 @@ class PlainHttp(HttpToolsProtocol):
             self._refuse(_BAD_REQUEST, _VERSION)
             return
         self._unread += len(data)
-        if self._in_request and self._unread > _MOST_HEAD:
-            self._refuse(_HEAD_TOO_LARGE, f"the head of the request is larger than {_MOST_HEAD} bytes")
+        if self._in_request and self._unread > _MAX_HEAD:
+            self._refuse(_HEAD_TOO_LARGE, f"the head of the request is larger than {_MAX_HEAD} bytes")
 
     def eof_received(self) -> bool:  # type: ignore[override]  # As asyncio has it.
         """The client sends no more: whether to keep the connection until all complete requests are answered (RFC 9112, 9.6).
@@ -132,19 +132,19 @@ class PlainHttp(HttpToolsProtocol):
         """A header field. Trailers never join the head (RFC 9110, 6.5.1): they could change who the caller is."""
         if not self._in_head:
             return
-        if len(self.headers) == _MOST_FIELDS:
-            self._problem = (_HEAD_TOO_LARGE, f"the head of the request has more than {_MOST_FIELDS} fields")
+        if len(self.headers) == _MAX_FIELDS:
+            self._problem = (_HEAD_TOO_LARGE, f"the head of the request has more than {_MAX_FIELDS} fields")
             raise ValueError(self._problem)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete. If the parser is about to stop for an upgrade, the request is not started yet."""
         self._in_head = False
-        if len(self.url) > _MOST_TARGET:
+        if len(self.url) > _MAX_TARGET:
             # The target parser has 16-bit offsets, and refuses longer targets without a reason.
             self._problem = (
                 _TARGET_TOO_LONG,
-                f"the target of the request is longer than {_MOST_TARGET} bytes; send a body",
+                f"the target of the request is longer than {_MAX_TARGET} bytes; send a body",
             )
             raise ValueError(self._problem)
         if self.parser.get_method() == b"CONNECT":

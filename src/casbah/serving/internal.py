@@ -12,9 +12,10 @@ import logging
 import pickle
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 
@@ -23,22 +24,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.tenant import TenantId
+from casbah.base.failure import bug
 from casbah.errors import CasbahError, UnavailableError
-from casbah.failure import bug
-from casbah.store.contract import Inserted, Store
+from casbah.store.contract import Inserted, Inserter, Prepared, Store
 
 _log = logging.getLogger("casbah.serving")
 
 PREFIX = b"casbah-internal-"
-"""What the names of all headers begin with that one process sets for another."""
+"""The prefix of all headers that one process sets for another."""
 
 CALL, PROXY = PREFIX + b"call", PREFIX + b"proxy"
 """Hold the secret, on a worker's own calls and on the requests that it sends on."""
 
 PEER, SCHEME, HOSTLESS = PREFIX + b"peer", PREFIX + b"scheme", PREFIX + b"hostless"
 INSERT, STATE, COUNTS = "/internal/insert", "/internal/state", "/internal/counts"
-_MOST_TOGETHER = 1_000
+_MAX_TOGETHER = 1_000
 _INSERTS = 2
 """Inserts of one worker that are under way at a time. What comes meanwhile goes with the next."""
 
@@ -124,11 +126,11 @@ class WriterClient:
                 stored.set_result(inserted)
 
     def _next(self) -> Sequence[tuple[Batch, Future[Inserted]]]:
-        """The batches to send next: all that wait, up to about `_MOST_TOGETHER` activities."""
+        """The batches to send next: all that wait, up to about `_MAX_TOGETHER` activities."""
         batches: list[tuple[Batch, Future[Inserted]]] = []
         count = 0
         with self._lock:
-            while self._waiting and count < _MOST_TOGETHER:
+            while self._waiting and count < _MAX_TOGETHER:
                 batches.append(self._waiting.popleft())
                 (_, entries), _ = batches[-1]
                 count += len(entries)
@@ -149,22 +151,28 @@ class WriterClient:
         return pickle.loads(answer.content)  # noqa: S301  from a process of ours
 
 
-class _WriterTenant:
-    """See `store.embedded.replica.OwnerTenant`."""
+class _WriterTenant(Inserter):
+    """One tenant's activities in the writer. What is urgent does not come from workers."""
 
     def __init__(self, writer: WriterClient, name: str) -> None:
         self._writer = writer
         self._name = name
 
-    def insert_soon(self, entries: Sequence[Any], /) -> Future[Inserted]:
-        return self._writer.insert_soon((self._name, entries))
+    def insert_soon(
+        self,
+        new_activities: Iterable[NewActivity | Prepared],
+        /,
+        *,
+        urgent: bool = False,  # noqa: ARG002  see above
+    ) -> Future[Inserted]:
+        return self._writer.insert_soon((self._name, list(new_activities)))
 
 
 def internal(
     app: ASGIApp,
     store: Store,
     *,
-    state: Callable[[str], Any],
+    state: Callable[[str], Any] | None,
     counts: dict[int, Sequence[Any]],
     secret: str,
     workers: int,
@@ -183,9 +191,10 @@ def internal(
     looks = ThreadPoolExecutor(_LOOKS * workers, thread_name_prefix="casbah-look")
     calls: dict[str, tuple[ThreadPoolExecutor, Callable[[Any], Any]]] = {
         INSERT: (inserts, lambda batches: _inserted(batches, store)),
-        STATE: (looks, lambda tenant: _outcome(state, tenant)),
         COUNTS: (looks, count),
     }
+    if state is not None:
+        calls[STATE] = (looks, partial(_outcome, state))
 
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         ours = {name: value for name, value in scope.get("headers", ()) if name.startswith(PREFIX)}

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
 
-from casbah import logs
-from casbah.audit.trail import ALL
-from casbah.compose import Common
+from casbah.base import logs
+from casbah.base.shared import SharedFlag, SharedNumbers
+from casbah.operations.audit.trail import ALL
+from casbah.services import Common
 from casbah.serving.server import Server
-from casbah.settings import SETTINGS, Settings
-from casbah.shared import SharedFlag, SharedNumbers
+from casbah.settings import Settings
 
 _STEP = 0.02
 _SECRET_BYTES = 32
@@ -64,13 +64,8 @@ def shared(settings: Settings, folder: Path) -> Shared:
 
 def several(settings: Settings) -> bool:
     """Whether a server has several processes. One alone counts what is counted in one place, or emulates another server."""
-    mimics = any(
-        getattr(settings, row.name) != row.read(row.default)
-        for row in SETTINGS.values()
-        if row.name.startswith("mimic")
-    )
-    one_place = settings.throttle is not None or settings.audit == ALL or mimics
-    return settings.workers > 1 and not one_place and settings.cluster is None and sys.platform == "linux"
+    one_place = settings.throttle is not None or settings.audit == ALL or settings.emulates
+    return settings.workers > 1 and not one_place and sys.platform == "linux"
 
 
 def begin(shared: Shared) -> None:

@@ -14,15 +14,15 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from casbah.base.shared import SharedNumbers
 from casbah.errors import BadSettingError, OperatorError
 from casbah.serving.connections import Connections, Limits
 from casbah.serving.http1 import PlainHttp
 from casbah.settings import SETTINGS, Settings
-from casbah.shared import SharedNumbers
 
 _log = logging.getLogger("casbah.serving")
 SECONDS_TO_FINISH = 30
-_MOST_HANDSHAKES = 256
+_MAX_HANDSHAKES = 256
 """TLS handshakes of one process at a time."""
 
 _SECONDS_TO_OTHERS, _SECONDS_TO_RECOVER = 0.005, 1.0
@@ -118,8 +118,11 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._acceptor is not None:
             self._acceptor.stop()
-        for handshake in list(self._handshakes):
-            handshake.cancel()
+        if self.config.ssl is not None:
+            for handshake in list(self._handshakes):
+                handshake.cancel()
+        elif self._handshakes:  # Not cancelled: uvloop would close the connection, but never tell its protocol.
+            await asyncio.wait(list(self._handshakes))
         await super().shutdown(sockets)
 
     def take(self, connection: socket.socket) -> None:
@@ -129,8 +132,8 @@ class Server(uvicorn.Server):
             protocol_class, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         loop = asyncio.get_running_loop()
-        if len(self._handshakes) >= _MOST_HANDSHAKES:  # The oldest makes room: its client may never complete it.
-            next(iter(self._handshakes)).cancel()
+        if self.config.ssl is not None and len(self._handshakes) >= _MAX_HANDSHAKES:
+            next(iter(self._handshakes)).cancel()  # The oldest makes room: its client may never complete it.
         handshake = loop.create_task(loop.connect_accepted_socket(protocol, connection, ssl=self.config.ssl))
         self._handshakes[handshake] = None
         handshake.add_done_callback(self._taken)
@@ -223,7 +226,7 @@ def server_of(
         lifespan="off",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # Our own setting lists the trusted proxies; see `http.proxies`.
+        proxy_headers=False,  # Our own setting lists the trusted proxies; see `http.trusted_proxies`.
         ws="none",
         workers=1,  # Otherwise it reads WEB_CONCURRENCY.
         log_config=None,

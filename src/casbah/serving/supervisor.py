@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
+from casbah.base.backoff import Backoff
 from casbah.errors import OperatorError
 from casbah.serving import worker, writer
 from casbah.serving.processes import STOPPING, WRITER, shared
@@ -28,17 +29,17 @@ from casbah.settings import Settings
 
 _log = logging.getLogger("casbah.serving")
 _STEP = 0.5
-_SHORT_LIFE, _LEAST_PAUSE, _MOST_PAUSE = 10.0, 1.0, 60.0
+_SHORT_LIFE, _BACKOFF = 10.0, Backoff(1.0, 60.0, jitter=0.0)
 """Seconds. A process that lived shorter than that is started again after a pause, a longer one each time."""
 
 _STARTS = 9
-"""Timeouts that a process may take to start in excess of the usual one: opening a large store takes a while."""
+"""How many more timeouts a process has to start: opening a large store takes a while."""
 
 _MARGIN = 5.0
-"""Seconds that a process may take to end in excess of those for requests under way."""
+"""Seconds that a process has to end, after those for requests under way."""
 
-_SIGNALS_TO_FORCE, _MOST_SIGNALS = 3, 64
-_MOST_PATH = 80
+_SIGNALS_TO_FORCE, _MAX_SIGNALS = 3, 64
+_MAX_PATH = 80
 """Bytes of the runtime folder's path: with a name of ours and the socket's in it, it has to stay below 108 (unix(7))."""
 
 _PAUSED = 5.0
@@ -61,7 +62,7 @@ class _Slot:
         self._arguments = arguments
         self.process: BaseProcess | None = None
         self.ready: Connection | None = None
-        self.pause = 0.0
+        self.short_lives = 0
         self.since = 0.0
         self.next = 0.0
 
@@ -100,8 +101,8 @@ class _Slot:
         """Note that its process has ended, and when it may be started again."""
         now = time.monotonic()
         long = now - self.since > _SHORT_LIFE
-        self.pause = 0.0 if long else min(_MOST_PAUSE, max(_LEAST_PAUSE, 2 * self.pause))
-        self.next = now + (0.0 if long else self.pause)
+        self.short_lives = 0 if long else self.short_lives + 1
+        self.next = now + _BACKOFF.pause(self.short_lives)
         code = None if self.process is None else self.process.exitcode
         _log.warning("the %s has ended (%s) and is started again", self.name, self._failure() or code)
         if self.ready is not None:
@@ -196,7 +197,7 @@ class Supervisor:
                     slot.start()
                 except OSError as error:
                     _log.warning("the %s cannot be started now: %s", slot.name, error)
-                    slot.next = now + _LEAST_PAUSE
+                    slot.next = now + _BACKOFF.pause(1)
 
     def _kill_hanging(self, place: int, slot: _Slot, now: float) -> None:
         if self._timeout is None or slot.process is None:
@@ -236,7 +237,7 @@ class Supervisor:
     def _wait(self, sentinels: Sequence[int], seconds: float) -> None:
         """Wait until a process ends or a signal comes, but no longer than `seconds`."""
         if self._woken in pipes.wait([*sentinels, self._woken], seconds):
-            self._woken.recv(_MOST_SIGNALS)
+            self._woken.recv(_MAX_SIGNALS)
 
     def _wait_for_signal(self, seconds: float, *, seen: int) -> None:
         until = time.monotonic() + seconds
@@ -247,9 +248,9 @@ class Supervisor:
 def _runtime_folder() -> str | None:
     """Where to make the folder of the socket; None for the usual temporary folder."""
     place = os.environ.get(_RUNTIME, "")
-    if place and len(os.fsencode(place)) <= _MOST_PATH and os.access(place, os.W_OK | os.X_OK):
+    if place and len(os.fsencode(place)) <= _MAX_PATH and os.access(place, os.W_OK | os.X_OK):
         return place
-    return None if len(os.fsencode(gettempdir())) <= _MOST_PATH else "/tmp"  # noqa: S108  the folder made there is private
+    return None if len(os.fsencode(gettempdir())) <= _MAX_PATH else "/tmp"  # noqa: S108  the folder made there is private
 
 
 @contextmanager

@@ -1,24 +1,26 @@
-"""A worker: accepts connections, answers what needs only reading, prepares what is to be stored, and sends the rest on."""
+"""A worker: accepts connections, answers reads, parses ingest bodies, and sends all other requests to the writer."""
 
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from typing import Any
 
 from casbah import compose
 from casbah.errors import UnavailableError
 from casbah.serving.connections import Connections, forwards, limits_of
 from casbah.serving.internal import WriterClient
 from casbah.serving.processes import Shared, begin, heart, stop_on_signal, wait_for_writer
-from casbah.serving.proxy import Proxy
 from casbah.serving.server import Acceptor, Server, server_of, settle
+from casbah.serving.writer_proxy import WriterProxy
 
 _log = logging.getLogger("casbah.serving")
-_SECONDS_TO_TELL, _SECONDS_TO_KEEP_UP = 1.0, 10.0
+_SECONDS_TO_TELL, _SECONDS_TO_TELL_AGAIN, _SECONDS_TO_KEEP_UP = 1.0, 10.0, 10.0
 
 
 def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) -> None:
@@ -27,20 +29,20 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
     wait_for_writer(shared)
     settings = shared.settings
     limits = limits_of(settings, processes=settings.workers)
-    proxy = Proxy(
+    writer_proxy = WriterProxy(
         shared.socket,
         shared.secret,
         shared.common.leaving,
-        most=forwards(processes=settings.workers),
-        most_body=max(settings.max_body, settings.max_ingest_body),
+        maximum=forwards(processes=settings.workers),
+        max_body=max(settings.max_body, settings.max_ingest_body),
     )
     with (
-        closing(WriterClient(shared.socket, shared.secret)) as writer,
+        closing(WriterClient(shared.socket, shared.secret)) as writer_client,
         compose.worker(
             shared.settings,
             common=replace(shared.common, place=place),
-            owner=writer,
-            writer=proxy,
+            owner=writer_client,
+            writer_proxy=writer_proxy,
         ) as application,
     ):
         beat = heart(shared, place)
@@ -54,7 +56,7 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
         stop_on_signal(server)
         server.accept(Acceptor(listener, shared.connections, place - 1))
         for seconds, call in (
-            (_SECONDS_TO_TELL, Counts(application, writer).tell),
+            (_SECONDS_TO_TELL, Counts(application.services.metrics.counted, writer_client).tell),
             (_SECONDS_TO_KEEP_UP, application.keep_up),
         ):
             threading.Thread(target=_regularly, args=(seconds, call), daemon=True).start()
@@ -65,18 +67,20 @@ def run(shared: Shared, place: int, listener: socket.socket, ready: Connection) 
 
 
 class Counts:
-    """Tells the writer what this process has counted, when that has changed."""
+    """Tells the writer what this process has counted: when that changes, and now and then, as a new writer knows nothing."""
 
-    def __init__(self, application: compose.Application, writer: WriterClient) -> None:
-        self._application = application
+    def __init__(self, counted: Callable[[], Sequence[Any]], writer: WriterClient) -> None:
+        self._counted = counted
         self._writer = writer
         self._last: object = None
+        self._last_time = 0.0
 
     def tell(self) -> None:
-        counted = self._application.services.metrics.counted()
-        if counted != self._last:
+        counted = self._counted()
+        now = time.monotonic()
+        if counted != self._last or now - self._last_time >= _SECONDS_TO_TELL_AGAIN:
             self._writer.tell(os.getpid(), counted)
-            self._last = counted
+            self._last, self._last_time = counted, now
 
 
 def _regularly(seconds: float, call: Callable[[], None]) -> None:

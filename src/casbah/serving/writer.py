@@ -4,7 +4,6 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,7 @@ def run(shared: Shared, url: str, listener: socket.socket, ready: Connection) ->
     begin(shared)
     listener.close()
     try:
-        # Workers prepare what is to be stored.
-        settings = replace(shared.settings, ingest_processes=0)
-        with compose.build(settings, common=shared.common) as application:
+        with compose.writer(shared.settings, common=shared.common) as application:
             _serve(shared, application, url, ready)
     except (CasbahError, OSError) as error:
         if shared.heartbeats[WRITER]:
@@ -40,11 +37,10 @@ def run(shared: Shared, url: str, listener: socket.socket, ready: Connection) ->
         ready.send(error)
 
 
-def _serve(shared: Shared, application: compose.Application, url: str, ready: Connection) -> None:
+def _serve(shared: Shared, application: compose.WriterApplication, url: str, ready: Connection) -> None:
     store, counts = application.writer.store, dict[int, Sequence[Any]]()
     application.services.metrics.add(lambda: [_of_process(process, counts[process]) for process in list(counts)])
-    state = application.state
-    with closing(_listening(shared.socket)) as listener, background(application, url) as stop:
+    with closing(_listening(shared.socket)) as listener, background(application, url) as stops:
         beat, stopping = heart(shared, WRITER), False
 
         def tick(server: Server) -> None:
@@ -52,13 +48,14 @@ def _serve(shared: Shared, application: compose.Application, url: str, ready: Co
             beat(server)
             if shared.common.leaving.is_set() and not stopping:
                 stopping = True
-                stop()
+                for stop in stops:
+                    stop()
 
         server = server_of(
             internal(
                 application.app,
                 store,
-                state=state,
+                state=application.state,
                 counts=counts,
                 secret=shared.secret,
                 workers=shared.settings.workers,

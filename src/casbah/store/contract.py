@@ -3,18 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from casbah.activity.deadline import NEVER, Deadline
-from casbah.activity.fields import Field, Kind, Value
+from casbah.activity.fields import Field, Value
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.tenant import TenantId
-
-COUNTED = frozenset(Kind) - {Kind.MS, Kind.ADDRESS, Kind.WORDS}
-"""Kinds of fields with facets. Counts of single timestamps, address keys or words would be useless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +96,20 @@ class Changes:
     reached: int
 
 
+class CheckState(StrEnum):
+    """How a check ended. The values are those of `casbah doctor --json`."""
+
+    OK = "good"
+    WARNING = "doubtful"
+    ERROR = "bad"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check: what was checked, its state (`good`, `doubtful` or `bad`), and what was seen or how to fix it."""
+    """The result of a check: what was checked, how it ended, and what was seen or how to fix it."""
 
     what: str
-    state: str
+    state: CheckState
     seen: str
 
 
@@ -129,7 +135,7 @@ class Searchable(Protocol):
         ...
 
     def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
-        """One page of a scan. Never splits the activities of one millisecond across pages (`wire.md`, 5)."""
+        """One page of a scan. Never splits the activities of one millisecond across pages (docs/compatibility.md, 5)."""
         ...
 
     def count(self, predicate: Predicate, /, *, deadline: Deadline = NEVER) -> int:
@@ -180,7 +186,7 @@ class Inserter(Protocol):
 
         The iterable is consumed lazily, so it may parse as it goes. If it raises, nothing is stored.
         """
-        ...
+        return self.insert_soon(new_activities).result()
 
     def insert_soon(
         self, new_activities: Iterable[NewActivity | Prepared], /, *, urgent: bool = False
@@ -193,12 +199,12 @@ class Inserter(Protocol):
 
 
 class Writer(Inserter, Protocol):
-    """Adds to one tenant's activities. Raises ReadOnlyError or UnwritableError if nothing can be stored."""
+    """The methods of a tenant that add to its activities. Raises ReadOnlyError or UnwritableError if nothing can be stored."""
 
-    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
-        """Append an entry; durable on return. Returns False if the activity already has `most` entries.
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, maximum: int | None = None) -> bool:
+        """Append an entry; durable on return. Returns False if the activity already has `maximum` entries.
 
-        On a cluster, servers that add concurrently may exceed `most` by one each. Raises ActivityNotFoundError.
+        On a cluster, servers that add concurrently may exceed `maximum` by one each. Raises ActivityNotFoundError.
         """
         ...
 
@@ -244,7 +250,7 @@ class ReplicaStore(Protocol):
         ...
 
     def prepare(self, new_activity: NewActivity, /) -> Prepared:
-        """The part of an insert that needs no store access. Thread-safe and picklable, so it can run in a worker process."""
+        """The part of an insert that needs no store access. Thread-safe and picklable, so it can run in another process."""
         ...
 
     def tenant(self, tenant_id: TenantId, /) -> ReplicaTenant:
@@ -260,6 +266,14 @@ class ReplicaStore(Protocol):
 
     def close(self) -> None:
         """Close the store. Later calls raise StoreClosedError."""
+        ...
+
+
+class InsertingStore(Protocol):
+    """What a replica needs to insert: the store in the process that owns it."""
+
+    def tenant(self, tenant_id: TenantId, /) -> Inserter:
+        """A tenant's activities, to insert into."""
         ...
 
 

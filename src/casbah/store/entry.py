@@ -4,16 +4,16 @@ This runs right after parsing, while the record is still in the CPU cache, and o
 `columns`. What the store adds (an unused id, the time of storing) comes later.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from casbah.activity.new_activity import NewActivity
+from casbah.base import jsontext
 from casbah.store import contract
-from casbah.store.json_patch import with_additions
 
 Columns = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Maps an activity to the columns an engine indexes, except those that the store adds."""
@@ -59,13 +59,34 @@ def ready(entry: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
     raise TypeError(f"{type(entry).__name__} was not prepared by this store")
 
 
+class ReplicaInserter(contract.Inserter, Protocol):
+    """One tenant in a replica: it prepares new activities, and the owner of the store inserts them."""
+
+    columns: Columns
+
+    @property
+    def owner(self) -> contract.Inserter:
+        """The tenant's activities in the process that owns them. Raises StoreClosedError once the replica is closed."""
+        ...
+
+    def insert_soon(
+        self,
+        new_activities: Iterable[NewActivity | contract.Prepared],
+        /,
+        *,
+        urgent: bool = False,  # noqa: ARG002  only the owner inserts what is urgent
+    ) -> Future[contract.Inserted]:
+        owner = self.owner
+        return owner.insert_soon([ready(new_activity, self.columns) for new_activity in new_activities])
+
+
 def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
     """The entry under another id."""
     new_activity = NewActivity(
         id=activity_id,
         timestamp=entry.timestamp,
         record=entry.record,
-        activity=parsed(entry.record),
+        activity=jsontext.parse_accepted(entry.record),
         digest=entry.digest,
         created=entry.created,
         adds=entry.adds,
@@ -76,15 +97,8 @@ def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
 def record_of(entry: Prepared, created: int) -> bytes:
     """The record as stored: with the id and time of storing added where it lacked them."""
     added: dict[str, Any] = {"_id": entry.id, "uid": entry.id, "created": created}
-    return with_additions(entry.record, {key: value for key, value in added.items() if key in entry.adds})
-
-
-def parsed(record: bytes) -> Any:
-    """Parse a record that was valid before. `json` reads integers of any length; orjson reads every depth we accept."""
-    try:
-        return json.loads(record)
-    except RecursionError:
-        return orjson.loads(record)
+    added = {key: value for key, value in added.items() if key in entry.adds}
+    return jsontext.extended(entry.record, jsontext.dump(added)) if added else entry.record
 
 
 def _named(activity_id: str, adds: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from casbah.errors import StoreClosedError
 from casbah.store.contract import Inserted
 from casbah.store.entry import Prepared
 
-MOST_TOGETHER = 5_000
+MAX_TOGETHER = 5_000
 """The most activities in a shared commit. A larger batch gets a commit of its own."""
 
 
@@ -115,7 +115,7 @@ class GroupCommit(Generic[Kind]):
             return []
         group = [self.waiting.popleft()]
         size = len(group[0].entries)
-        while self.waiting and size + len(self.waiting[0].entries) <= MOST_TOGETHER:
+        while self.waiting and size + len(self.waiting[0].entries) <= MAX_TOGETHER:
             group.append(self.waiting.popleft())
             size += len(group[-1].entries)
         return group

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 PER_MS = 1_000
-"""How many activities may share one millisecond of this clock (`records.md`, Time)."""
+"""How many activities may share one millisecond of this clock."""
 
 
 class MonotonicClock:

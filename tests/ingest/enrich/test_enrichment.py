@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casbah.activity.new_activity import NewActivity
-from casbah.ingest import json_patch
+from casbah.base import jsontext
 from casbah.ingest.enrich import agents
-from casbah.ingest.enrich.enrichment import Enrichment, Sources
+from casbah.ingest.enrich.enrichment import Enrichment, EnrichmentConfig
 from casbah.ingest.enrich.networks import IpRange
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places
@@ -214,7 +214,7 @@ def test_again_knows_the_event_by_what_it_was(known: Enrichment) -> None:
 
 def test_a_file_is_opened_where_it_is_needed(tmp_path: Path) -> None:
     people(tmp_path)
-    opened = Sources(people=tmp_path / "staff.csv", agents=False).opened()
+    opened = EnrichmentConfig(people=tmp_path / "staff.csv", agents=False).opened()
     assert added(opened, {"user": {"userName": "ada@contoso.example"}})["user"]["orgUnit"] == "HR/Berlin"
 
 
@@ -256,8 +256,7 @@ def test_all_of_it_can_be_taken_away_again(record: dict[str, Any], indent: int |
 
 
 def _event(record: bytes) -> bytes:
-    span = json_patch.spans(record)["rawDataJson"]
-    return record[span.start : span.end]
+    return jsontext.raw_values(record, ["rawDataJson"])["rawDataJson"]
 
 
 def _keeps(before: Any, after: Any) -> None:

@@ -210,6 +210,7 @@ def test_a_mistake_is_named_with_its_place(change: tuple[str, str], says: str) -
     assert str(refused.value).startswith("acme.toml: ")
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.sampled_from(["act", "who", "things", "ip", "land", "lat", "result", "chain", "client"]), JSON)
 )

@@ -1,6 +1,7 @@
 """Casbah itself: a real `casbah serve`, loaded over HTTP like by anybody else."""
 
 import json
+import secrets
 import tempfile
 import time
 from collections import deque
@@ -129,7 +130,8 @@ def connect(store: Path) -> Connection:
 @cache
 def _token(url: str, owner: str) -> str:
     """A new token of a server, whose owner's key this is."""
-    made = Connection(url, _bearing(owner)).ask("/api/ext/v1/tokens", {"name": "bench", "tenant": "default"})
+    name = f"bench {secrets.token_hex(4)}"  # Names are unique, and a store that is kept has the tokens of earlier runs.
+    made = Connection(url, _bearing(owner)).ask("/api/ext/v1/tokens", {"name": name, "tenant": "default"})
     return str(json.loads(made)["token"])
 
 

@@ -28,7 +28,7 @@ TAGS: Mapping[str, str] = {
 }
 """Display names of the tags, by id."""
 
-_MOST_TEXT = 2_000
+_MAX_TEXT = 2_000
 _NOT_A_DEVICE_OF_ITS_OWN = "OTHER"
 _NEVER = re.compile("(?!)")
 
@@ -58,7 +58,7 @@ _SPIDER = "Spider"
 @lru_cache(maxsize=16_384)
 def classified(raw: str) -> Mapping[str, Any]:
     """The record's `userAgent` for a raw agent. The result is cached and shared: do not modify it."""
-    text = raw[:_MOST_TEXT]
+    text = raw[:_MAX_TEXT]
     program, version = _first_program(text)
     system, release = _first_system(text)
     if program is None or system is None:

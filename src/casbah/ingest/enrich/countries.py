@@ -8,7 +8,7 @@ from importlib.resources import files
 
 _WORD = re.compile(r"[a-z0-9]+")
 _DROPPED = str.maketrans("", "", ".'\u2019")
-_MOST_TEXT = 200
+_MAX_TEXT = 200
 _ALSO = {"UK": "GB", "EL": "GR"}
 """Not in the standard, but reserved by it or used by the European Union."""
 
@@ -17,7 +17,7 @@ _ALSO = {"UK": "GB", "EL": "GR"}
 def code(text: str) -> str | None:
     """The ISO 3166-1 alpha-2 code for a country's code or name, in any case; None if it is unknown."""
     stripped = text.strip()
-    if len(stripped) > _MOST_TEXT:
+    if len(stripped) > _MAX_TEXT:
         return None
     return _codes().get(stripped.upper()) or _names().get(_plain(stripped))
 

@@ -18,7 +18,7 @@ from typing import Any
 from casbah.activity.address import canonical
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.record import first_string, part
-from casbah.ingest import json_patch, jsontext
+from casbah.base import jsontext
 from casbah.ingest.enrich import agents
 from casbah.ingest.enrich.networks import CATEGORIES, IpRange, IpRanges, Networks
 from casbah.ingest.enrich.people import People
@@ -35,21 +35,21 @@ _FILLED = frozenset({"userAgent", "location", "user"})
 """The keys of a record that enrichment adds to. Notes with other keys are not ours and are ignored."""
 
 _REMEMBERED = 65_536
-_MOST_TENANTS = 64
+_MAX_TENANTS = 64
 _NOTHING: Mapping[str, Any] = {}
 Notes = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """The configured sources of enrichment, opened on demand."""
+class EnrichmentConfig:
+    """What enriches records, as configured: user agents, database files of places, a file of people. Opened on demand."""
 
     agents: bool = True
     places: tuple[Path, ...] = ()
     people: Path | None = None
 
     def describe(self) -> list[dict[str, str]]:
-        """Describe the sources: what each adds, where from, and its contents. Raises BadSettingError."""
+        """Describe each: what it adds, where from, and its contents. Raises BadSettingError."""
         rows = [{"what": "user agents", "from": "built in", "knows": agents.origin()}] if self.agents else []
         places = Places(self.places)
         origins = zip(self.places, places.origins, strict=True)
@@ -61,7 +61,7 @@ class Sources:
         return rows
 
     def opened(self) -> "Enrichment":
-        """Open the sources. Raises BadSettingError for an unusable file."""
+        """Open the files. Raises BadSettingError for an unusable file."""
         return Enrichment(
             agents=self.agents,
             places=Places(self.places),
@@ -96,7 +96,7 @@ class Enrichment:
         self._people = people
         listed = tuple(ranges)
         self._networks = Networks(listed) if listed else None
-        self._of_tenant = lru_cache(maxsize=_MOST_TENANTS)(self._for_tenant)
+        self._of_tenant = lru_cache(maxsize=_MAX_TENANTS)(self._for_tenant)
         self._where = lru_cache(maxsize=_REMEMBERED)(self._locate)
 
     def knowing(self, ranges: IpRanges | None) -> "Enrichment":
@@ -239,18 +239,17 @@ class _Additions:
         values = self.values()
         existing = values.keys() & activity.keys()
         if existing:
-            spans = json_patch.spans(record)
-            changes = [(spans[key], self._changed(key, record[spans[key].start : spans[key].end])) for key in existing]
-            record = json_patch.patched(record, changes)
+            raw = jsontext.raw_values(record, existing)
+            record = jsontext.replaced(record, {key: self._changed(key, text) for key, text in raw.items()})
         fresh = {key: value for key, value in values.items() if key not in existing} | {NOTES: self.notes}
-        return json_patch.extended(record, jsontext.dump(fresh)), {**activity, **values, NOTES: self.notes}
+        return jsontext.extended(record, jsontext.dump(fresh)), {**activity, **values, NOTES: self.notes}
 
     def _changed(self, key: str, text: bytes) -> bytes:
         """The new value of an existing key: replaced if empty, extended if an object."""
         if key in self._whole:
             return jsontext.dump(self._whole[key])
         inner = self._inside[key]
-        return json_patch.filled(text, inner) if type(self.activity[key]) is dict else jsontext.dump(inner)
+        return jsontext.filled(text, inner) if type(self.activity[key]) is dict else jsontext.dump(inner)
 
     def _note(self, origin: str, path: str, was: Any) -> None:
         self.notes.setdefault(origin, {})[path] = was
@@ -287,20 +286,18 @@ def _bare(record: bytes, activity: dict[str, Any]) -> tuple[bytes, dict[str, Any
         return record, activity
     undone: dict[str, Any] = {path: was for paths in activity[NOTES].values() for path, was in paths.items()}
     gone = {NOTES} | {key for key in _FILLED if undone.get(key) is _ABSENT}
-    spans = json_patch.spans(record)
-    changes = []
-    for key in _FILLED & activity.keys() - gone:
-        span = spans[key]
+    changes = {}
+    for key, raw in jsontext.raw_values(record, _FILLED - gone).items():
         if key in undone:
-            changes.append((span, jsontext.dump(undone[key])))
+            changes[key] = jsontext.dump(undone[key])
         elif type(activity[key]) is dict:
             inner = {path.partition(".")[2]: was for path, was in undone.items() if path.startswith(f"{key}.")}
-            changes.append((span, _undone(record[span.start : span.end], inner)))
-    record = json_patch.without(json_patch.patched(record, changes), frozenset(gone))
+            changes[key] = _undone(raw, inner)
+    record = jsontext.without(jsontext.replaced(record, changes), gone)
     return record, jsontext.parse_object(record)
 
 
 def _undone(text: bytes, inner: Mapping[str, Any]) -> bytes:
     """An object of a record with these keys restored."""
-    text = json_patch.without(text, frozenset(key for key, was in inner.items() if was is _ABSENT))
-    return json_patch.replaced(text, {key: jsontext.dump(was) for key, was in inner.items() if was is not _ABSENT})
+    text = jsontext.without(text, frozenset(key for key, was in inner.items() if was is _ABSENT))
+    return jsontext.replaced(text, {key: jsontext.dump(was) for key, was in inner.items() if was is not _ABSENT})

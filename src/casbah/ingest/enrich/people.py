@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from casbah.base import jsontext
 from casbah.errors import BadSettingError
-from casbah.ingest import jsontext
-from casbah.ingest.contract import UnusableEventError
 
 _ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _COLUMNS = ("user", "groups", "orgunit")
 _HOLDERS = ("Resources", "Users", "users")
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 _EXPECTED = "a CSV file with the columns user, groups, orgUnit, or a JSON file of SCIM users"
 
 
@@ -53,11 +52,11 @@ class People:
         self._by_name: dict[str, Person] = {}
         try:
             bad = [reason for row in _rows(Path(path)) if (reason := self._take(row))]
-        except (OSError, ValueError, csv.Error, UnusableEventError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise BadSettingError(setting, str(path), f"{_EXPECTED}: {error}") from None
         if bad:
-            more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
-            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {'; '.join(bad[:_MOST_NAMED])}{more}")
+            more = f" and {len(bad) - _MAX_NAMED} more" if len(bad) > _MAX_NAMED else ""
+            raise BadSettingError(setting, str(path), f"{_EXPECTED}: {'; '.join(bad[:_MAX_NAMED])}{more}")
 
     def __len__(self) -> int:
         return len(self._by_name)

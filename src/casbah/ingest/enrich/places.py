@@ -30,7 +30,7 @@ log = logging.getLogger("casbah.enrich")
 _REMEMBERED = 65_536
 _PROBES = 64
 _IPV4_ONLY = 4
-_MOST_DEGREES = 180
+_MAX_DEGREES = 180
 _EXPECTED = "a file in MaxMind's format (.mmdb)"
 Steps = tuple[str | int, ...]
 """The path to a value: keys, and indexes in lists."""
@@ -202,7 +202,7 @@ def _first(entry: Any, places: Iterable[Steps], kind: type) -> Any:
     for place in places:
         value = _at(entry, place)
         if kind is float:
-            if type(value) in (int, float) and -_MOST_DEGREES <= value <= _MOST_DEGREES:
+            if type(value) in (int, float) and -_MAX_DEGREES <= value <= _MAX_DEGREES:
                 return float(value)
         elif type(value) is kind and value:
             return value

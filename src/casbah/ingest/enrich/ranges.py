@@ -13,15 +13,15 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
-from casbah import key_value
 from casbah.activity.tenant import TenantId
+from casbah.base import key_value
+from casbah.base.key_value import KeyValueStore, Value
 from casbah.errors import BadRangeError, NoSuchRangeError
 from casbah.ingest.enrich.networks import IpRange, IpRanges, network, overlap
 from casbah.ingest.enrich.tags import BUILT_IN
-from casbah.key_value import KeyValueStore, Value
 
-MOST_RANGES = 10_000
-MOST_NETWORKS = 1_000
+MAX_RANGES = 10_000
+MAX_NETWORKS = 1_000
 """Networks of one range."""
 
 _TAG_ID = re.compile(r"[0-9a-f]{24}")
@@ -144,8 +144,8 @@ class RangeBook:
         kept = StoredRange(range_id or secrets.token_hex(12), definition, self._clock())
 
         def added(page: _RangePage) -> _RangePage:
-            if len(page.ranges) >= MOST_RANGES:
-                raise BadRangeError(f"there are {MOST_RANGES} IP ranges already, which is the maximum")
+            if len(page.ranges) >= MAX_RANGES:
+                raise BadRangeError(f"there are {MAX_RANGES} IP ranges already, which is the maximum")
             return page.with_range(kept)
 
         self._change(tenant_id, added)

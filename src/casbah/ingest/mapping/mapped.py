@@ -188,7 +188,7 @@ class Mapped:
         name, identity = self._user.text(event), self._user_id.text(event)
         return RecordParts(
             app=app,
-            instance=Instance(instance, int(instance) if instance.isdecimal() and len(instance) < _MOST_NUMBER else 0),
+            instance=Instance(instance, int(instance) if instance.isdecimal() and len(instance) < _MAX_NUMBER else 0),
             actor=Actor(name or identity, identity, app.id),
             operation=operation,
             title=self._title.text(event) or self._titles.get(operation.lower()) or _in_words(operation),
@@ -224,7 +224,7 @@ class Mapped:
             if moment is not None:
                 return moment
             if raw is not None:
-                unusable = unusable or f"{source} is {str(raw)[:_MOST_SHOWN]!r}"
+                unusable = unusable or f"{source} is {str(raw)[:_MAX_SHOWN]!r}"
         raise UnusableEventError(f"no usable time: {unusable or f'{self._time[0][0]} is absent'}")
 
 
@@ -291,8 +291,8 @@ class _Location:
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:[._-]+[a-z0-9]+)+")
 _BETWEEN_WORDS = re.compile(r"[._-]+")
-_MOST_SHOWN = 60
-_MOST_NUMBER = 18
+_MAX_SHOWN = 60
+_MAX_NUMBER = 18
 
 
 def _in_words(operation: str) -> str:

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from casbah.ingest import jsontext
-from casbah.ingest.contract import UnusableEventError
+from casbah.base import jsontext
 
 _STEP = re.compile(
     r"""
@@ -27,7 +26,7 @@ _STEP = re.compile(
     re.VERBOSE,
 )
 _SUFFIXES = (" [utc]", "_dynamic")
-_MOST_OPENED = 250_000
+_MAX_OPENED = 250_000
 _JSON = ("{", "[")
 
 Step = Callable[[Any], Iterator[Any]]
@@ -91,7 +90,7 @@ def fold(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def opened(value: Any) -> Any:
     """The value, parsed if it is a string that holds a JSON object or list."""
-    if type(value) is not str or not value.startswith(_JSON) or len(value) > _MOST_OPENED:
+    if type(value) is not str or not value.startswith(_JSON) or len(value) > _MAX_OPENED:
         return value
     return _parsed(value)
 
@@ -101,7 +100,7 @@ def _parsed(text: str) -> Any:
     """Cached, because several paths lead through the same text."""
     try:
         return jsontext.parse(text.encode("utf-8", "surrogatepass"))
-    except UnusableEventError:
+    except jsontext.InvalidJsonError:
         return text
 
 
@@ -202,7 +201,7 @@ def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
     known = _FOLDED.get(id(inner))
     if known is not None and known[0] is inner:
         return known[1]
-    if len(_FOLDED) > _MOST_FOLDED:
+    if len(_FOLDED) > _MAX_FOLDED:
         _FOLDED.clear()
     folded = {key.lower(): value for key, value in inner.items()}
     if len(folded) < len(inner):
@@ -221,7 +220,7 @@ def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
 _FOLDED: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
 """By id(), which is unique while the object is kept here."""
 
-_MOST_FOLDED = 64
+_MAX_FOLDED = 64
 
 
 def plain(key: str) -> str:

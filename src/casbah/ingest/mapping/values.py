@@ -12,8 +12,8 @@ _PLACE = re.compile(r"\{([^{}]+)\}")
 _LITERAL = "="
 _IF = " ? "
 _COMPARED = re.compile(r"""(?P<path>(?:[^=!\["]|"[^"]*"|\[[^\]]*\])+)(?P<sign>!?=)(?P<glob>.*)""", re.DOTALL)
-_MOST_TEXT = 4_000
-_MOST_DIGITS = 100
+_MAX_TEXT = 4_000
+_MAX_DIGITS = 100
 
 
 class Globs:
@@ -145,9 +145,9 @@ def scalar_text(value: Any) -> str:
     """A scalar as stripped text; "" for everything else."""
     kind = type(value)
     if kind is str:
-        return str(value[:_MOST_TEXT]).strip()
+        return str(value[:_MAX_TEXT]).strip()
     if kind is bool:
         return "true" if value else "false"
     if kind is int:
-        return str(value) if abs(value) < 10**_MOST_DIGITS else ""
+        return str(value) if abs(value) < 10**_MAX_DIGITS else ""
     return repr(value) if kind is float else ""

@@ -30,7 +30,7 @@ _NARROW = 3
 """A window pays off if it holds less than this fraction (1/n) of the partition."""
 
 _WIDER = 8
-_MOST_SPANS = 256
+_MAX_SPANS = 256
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _first_spans(
     first, last = (edge.low or 0) >> bits, (edge.high or 0) >> bits
     spans = range(last, first - 1, -1) if descending else range(first, last + 1)
     total = 0
-    for span in spans[:_MOST_SPANS]:
+    for span in spans[:_MAX_SPANS]:
         size = searcher.freq(column, span)
         total += size
         if total >= need:

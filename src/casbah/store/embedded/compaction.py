@@ -18,18 +18,18 @@ from pathlib import Path
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.record import identifier
-from casbah.fsync import sync_folder, write_file
+from casbah.base import jsontext
+from casbah.base.fsync import sync_folder, write_file
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bound_query import BoundQuery
 from casbah.store.embedded.document import document, prepared
 from casbah.store.embedded.fresh import Fresh
+from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.partitions import PERIODS, Partitions
 from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.searcher import PartitionSearcher, StoredRecord
 from casbah.store.embedded.sequence import Sequencer
-from casbah.store.embedded.writer import Writers
-from casbah.store.entry import parsed
 
 _AT_ONCE = 2_000
 _MARK = "erasing.json"
@@ -38,9 +38,11 @@ _MARK = "erasing.json"
 class Compaction:
     """Deletes from one tenant's partitions and purges them. For the writing thread."""
 
-    def __init__(self, partitions: Partitions, *, writers: Writers, sequencer: Sequencer, reserve: Reserve) -> None:
+    def __init__(
+        self, partitions: Partitions, *, index_writers: IndexWriters, sequencer: Sequencer, reserve: Reserve
+    ) -> None:
         self._partitions = partitions
-        self._writers = writers
+        self._index_writers = index_writers
         self._sequencer = sequencer
         self._reserve = reserve
         self._dedup_keys: tuple[Partition, int, Mapping[int, Sequence[str]]] | None = None
@@ -63,7 +65,7 @@ class Compaction:
 
     def _delete(self, partition: Partition, query: BoundQuery) -> None:
         write_file(partition.folder / _MARK, json.dumps({"through": partition.last}).encode())
-        self._writers.write(partition, (), {}, last=partition.last, matching=query.query)
+        self._index_writers.write(partition, (), {}, last=partition.last, matching=query.query)
 
     def compact(self) -> bool:
         """Run one step of compaction. Returns whether there is more to do."""
@@ -80,38 +82,40 @@ class Compaction:
             self._rewrite(partition, kept, self._dedup_keys_of(partition, through))
             return
         self._dedup_keys = None
-        self._writers.tidy(partition)
+        self._index_writers.tidy(partition)
         mark.unlink()
         sync_folder(mark.parent)
 
     def _rewrite(
         self, partition: Partition, kept: Sequence[StoredRecord], dedup_keys: Mapping[int, Sequence[str]]
     ) -> None:
-        fresh = [
-            (self._fresh(stored, partition.number, dedup_keys), s.of_date_key(stored.date_key, partition.number)[1])
-            for stored in kept
-        ]
-        documents = (self._document(item, order) for item, order in fresh)
-        self._writers.write(
+        fresh = [self._fresh(stored, partition.number, dedup_keys) for stored in kept]
+        documents = (
+            document(
+                item.entry,
+                item.sequence,
+                dedup_keys=item.dedup_keys,
+                packed=stored.packed,  # With its salt: commitments to the record hold.
+                order=s.of_date_key(stored.date_key, partition.number)[1],
+            )
+            for item, stored in zip(fresh, kept, strict=True)
+        )
+        self._index_writers.write(
             partition,
             documents,
             {},
-            last=max(item.sequence.seq for item, _ in fresh),
-            without=[s.identity(item.entry.id) for item, _ in fresh],
+            last=max(item.sequence.seq for item in fresh),
+            without=[s.identity(item.entry.id) for item in fresh],
         )
 
     def _fresh(self, kept: StoredRecord, number: int, dedup_keys: Mapping[int, Sequence[str]]) -> Fresh:
         timestamp, order = s.of_date_key(kept.date_key, number)
-        activity = parsed(kept.record)
+        activity = jsontext.parse_accepted(kept.record)
         created = s.of_created_key(kept.created_key)
         name = identifier(activity["_id"]) or ""
         entry = prepared(NewActivity(name, timestamp, kept.record, activity, created=created))
-        sequence = self._sequencer.again(created, kept.created_key & (s.MOST_TIES - 1))
+        sequence = self._sequencer.again(created, kept.created_key & (s.MAX_TIES - 1))
         return Fresh(entry, tuple(dedup_keys.get(order, ())), sequence)
-
-    def _document(self, fresh: Fresh, order: int) -> str:
-        packed = self._partitions.codec.encode(fresh.entry.record)
-        return document(fresh.entry, fresh.sequence, dedup_keys=fresh.dedup_keys, packed=packed, order=order)
 
     def _dedup_keys_of(self, partition: Partition, through: int) -> Mapping[int, Sequence[str]]:
         """The dedup keys of a partition's activities, by sequence number. Cached, as it takes a search per key."""

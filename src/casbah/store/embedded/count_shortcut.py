@@ -7,15 +7,14 @@ The count of a term is in tantivy's dictionary, and the count of a negation is t
 from collections.abc import Callable
 
 from casbah.activity import predicate as p
-from casbah.activity.fields import FIELDS, Field, Kind
+from casbah.activity.fields import COUNTED, FIELDS, Field
 from casbah.activity.predicate import Predicate
-from casbah.activity.record import LEAST_INT, MOST_INT
+from casbah.activity.record import MAX_INT, MIN_INT
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.rewrite import EVERYTHING, NOTHING, closed, every
 from casbah.store.embedded.searcher import PartitionSearcher
 
 Count = Callable[[Predicate], int]
-_UNCOUNTED = (Kind.MS, Kind.ADDRESS, Kind.WORDS)
 _CHEAPER = 2
 """`A and not B` is counted as `A` minus `A and B` if B matches less than this fraction (1/n) of A."""
 
@@ -34,7 +33,7 @@ def shortcut_count(searcher: PartitionSearcher, predicate: Predicate, count: Cou
 def estimated_count(searcher: PartitionSearcher, predicate: Predicate) -> int:  # noqa: PLR0911  one case a node
     """An upper bound of the number of matches, except for time windows, which are estimated."""
     match predicate:
-        case p.Terms(field) if field.kind not in _UNCOUNTED:
+        case p.Terms(field) if field.kind in COUNTED:
             return min(searcher.held, _sum(searcher, predicate))
         case p.Present(field) | p.Other(field):
             return searcher.freq("has", field.name)
@@ -56,12 +55,12 @@ def estimated_count(searcher: PartitionSearcher, predicate: Predicate) -> int:  
 
 def single(searcher: PartitionSearcher, field: Field) -> bool:
     """Whether every activity of the partition has at most one value in a field, so that counts of its terms add up."""
-    return field.kind not in _UNCOUNTED and not searcher.sizes(field.name)
+    return field.kind in COUNTED and not searcher.sizes(field.name)
 
 
 def _from_terms(searcher: PartitionSearcher, predicate: Predicate, count: Count) -> int | None:  # noqa: PLR0911  one case a node
     match predicate:
-        case p.Terms(field, values) if single(searcher, field) or (len(values) == 1 and field.kind not in _UNCOUNTED):
+        case p.Terms(field, values) if single(searcher, field) or (len(values) == 1 and field.kind in COUNTED):
             return _sum(searcher, predicate)
         case p.Other(field, values) if single(searcher, field):
             return searcher.freq("has", field.name) - _sum(searcher, p.Terms(field, values))
@@ -83,7 +82,7 @@ def _sum(searcher: PartitionSearcher, terms: p.Terms) -> int:
     return sum(
         searcher.freq(terms.field.name, value)
         for value in dict.fromkeys(terms.values)
-        if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT
+        if not isinstance(value, int) or MIN_INT <= value <= MAX_INT
     )
 
 
@@ -101,11 +100,11 @@ def _less(searcher: PartitionSearcher, parts: tuple[Predicate, ...], count: Coun
 def _over_spans(searcher: PartitionSearcher, window: p.Range, count: Count) -> int | None:
     """Whole spans from their terms; the partial spans at both ends by counting."""
     name, bits = window.field.name, s.COARSE_BITS
-    least, most = searcher.limits[name]
+    minimum, maximum = searcher.limits[name]
     low, high = closed(window)
-    begin = least >> bits if low is None else -(-low >> bits)
-    end = (most >> bits) + 1 if high is None else high + 1 >> bits
-    if not 0 < end - begin <= _MOST_SPANS:
+    begin = minimum >> bits if low is None else -(-low >> bits)
+    end = (maximum >> bits) + 1 if high is None else high + 1 >> bits
+    if not 0 < end - begin <= _MAX_SPANS:
         return None
     rests = [
         p.Range(window.field, first, last)
@@ -117,11 +116,11 @@ def _over_spans(searcher: PartitionSearcher, window: p.Range, count: Count) -> i
 
 def _estimated_window(searcher: PartitionSearcher, window: p.Range) -> int:
     """The estimate if activities were spread evenly over the partition's limits."""
-    least, most = searcher.limits[window.field.name]
+    minimum, maximum = searcher.limits[window.field.name]
     low, high = closed(window)
-    first, last = max(least, least if low is None else low), min(most, most if high is None else high)
-    return 0 if first > last else max(1, round(searcher.held * (last - first + 1) / (most - least + 1)))
+    first, last = max(minimum, minimum if low is None else low), min(maximum, maximum if high is None else high)
+    return 0 if first > last else max(1, round(searcher.held * (last - first + 1) / (maximum - minimum + 1)))
 
 
 _WORD = FIELDS["word"].name
-_MOST_SPANS = 4_096
+_MAX_SPANS = 4_096

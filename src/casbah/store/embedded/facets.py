@@ -17,7 +17,7 @@ from casbah.store.embedded.bound_query import BoundQuery
 _NAMED = 1_000
 _MORE = 8
 _SPARE = 4
-_MOST_UNDECIDED = 200
+_MAX_UNDECIDED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ def _candidates(query: BoundQuery, field: Field, prefix: str, reach: int) -> _Ca
 
 def _ranked(candidates: Sequence[_Candidates], field: Field, limit: int) -> list[FieldValue] | None:
     """The result, with a few more counts queried if needed; None if the candidates leave too much undecided."""
-    least: Counter[Value] = Counter()
+    lower_bounds: Counter[Value] = Counter()
     for part in candidates:
-        least.update(part.counts)
+        lower_bounds.update(part.counts)
     unlisted = sum(part.rest for part in candidates)
     if not unlisted:
-        return _first(least.items(), limit)
-    counts = sorted(least.values(), reverse=True)
+        return _first(lower_bounds.items(), limit)
+    counts = sorted(lower_bounds.values(), reverse=True)
     if len(counts) < limit or counts[limit - 1] <= unlisted:
         return None
     enough = counts[limit - 1]
-    undecided = [value for value in least if _at_most(candidates, value) >= enough]
-    if len(undecided) > max(_MOST_UNDECIDED, limit * _SPARE):
+    undecided = [value for value in lower_bounds if _at_most(candidates, value) >= enough]
+    if len(undecided) > max(_MAX_UNDECIDED, limit * _SPARE):
         return None
     return _first(((value, _counted(candidates, field, value)) for value in undecided), limit)
 

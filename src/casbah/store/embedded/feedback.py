@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from casbah.fsync import open_database
+from casbah.base.fsync import open_database
 from casbah.store.contract import FeedbackEntry
 from casbah.store.embedded.io_errors import translate_io_errors
 
@@ -25,13 +25,13 @@ class Feedback:
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
 
-    def add(self, activity_id: str, entry: FeedbackEntry, *, most: int | None = None) -> bool:
-        """Append an entry; durable on return. Returns False if there are `most` entries already."""
+    def add(self, activity_id: str, entry: FeedbackEntry, *, maximum: int | None = None) -> bool:
+        """Append an entry; durable on return. Returns False if there are `maximum` entries already."""
         with self._lock, translate_io_errors():
             added = self._opened().execute(
                 "insert into feedback (activity, at, who, what) select ?, ?, ?, ?"
                 " where ? is null or (select count(*) from feedback where activity = ?) < ?",
-                (activity_id, entry.at, entry.who, entry.what, most, activity_id, most),
+                (activity_id, entry.at, entry.who, entry.what, maximum, activity_id, maximum),
             )
             return added.rowcount == 1
 

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from casbah.base.failure import is_database_error, is_disk_error
 from casbah.errors import UnwritableError
-from casbah.failure import is_database_error, is_disk_error
 
 _log = logging.getLogger("casbah.store")
 _NUMBER = re.compile(r"\(os error (\d+)\)|\bcode: (\d+), kind: ")

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from casbah.errors import StoreClosedError
 
-_MOST_AT_ONCE = 16
+_MAX_AT_ONCE = 16
 """How many items may be opened concurrently in the background."""
 
 Item = TypeVar("Item")
@@ -24,7 +24,7 @@ class LazyRegistry(Generic[Item]):
         self._lock = threading.Lock()  # Never held while something is opened.
         self._items: dict[str, Item] = {}
         self._pending: dict[str, Future[Item]] = {}
-        self._pool = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="casbah-open")
+        self._pool = ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="casbah-open")
         self._closed = False
 
     def get(self, name: str) -> Item:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tantivy
 
-from casbah.fsync import make_folder
+from casbah.base.fsync import make_folder
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.io_errors import translate_io_errors

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from casbah.fsync import write_file
+from casbah.base.fsync import write_file
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
 
-MOST_HANDED_OUT = 50_000
+MAX_HANDED_OUT = 50_000
 """After a scan has read this many records, a partition frees tantivy's cached blocks: a scan reads each record only once."""
 
 State = Sequence[tuple[int, int, Limits]]
@@ -67,12 +67,12 @@ class Partitions:
     @property
     def crowded(self) -> bool:
         """Whether scans have left many unneeded blocks in memory."""
-        return any(partition.searcher.handed_out > MOST_HANDED_OUT for partition in self._partitions.values())
+        return any(partition.searcher.handed_out > MAX_HANDED_OUT for partition in self._partitions.values())
 
     def shed(self) -> None:
         """Free the cached blocks of partitions that scans have read much of."""
         for partition in self._partitions.values():
-            if partition.searcher.handed_out > MOST_HANDED_OUT:
+            if partition.searcher.handed_out > MAX_HANDED_OUT:
                 partition.shed()
 
     def all(self) -> list[Partition]:

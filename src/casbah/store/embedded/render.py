@@ -11,7 +11,7 @@ from tantivy import Query as Engine
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.predicate import Predicate
-from casbah.activity.record import LEAST_INT, MOST_INT
+from casbah.activity.record import MAX_INT, MIN_INT
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.count_shortcut import estimated_count
 from casbah.store.embedded.rewrite import closed
@@ -19,13 +19,13 @@ from casbah.store.embedded.searcher import PartitionSearcher
 
 _FEW_EXPANSIONS = 50
 _ANYTHING = "(?s:.)*"
-_MOST_PATTERN_BYTES = 200
+_MAX_PATTERN_BYTES = 200
 """Tantivy refuses patterns of more than some 500 bytes; half of that compiles quickly."""
 _SHORT = 50
-_MOST_SINGLY = 32
-"""Up to this many terms are candidates up one by one; for a larger set tantivy scans its dictionary."""
+_MAX_SINGLY = 32
+"""Up to this many terms are looked up one by one; for a larger set tantivy scans its dictionary."""
 
-_MOST_ADDRESS = 2**128 - 1
+_MAX_ADDRESS = 2**128 - 1
 
 # The approximate cost of a time window in microseconds. As a column scan: _COLUMN per activity of the partition, but at most
 # _LOOK per candidate. As span terms: _SPANS, plus _SPAN per activity in the window.
@@ -44,7 +44,7 @@ def render(predicate: Predicate, searcher: PartitionSearcher) -> Engine:
 
 
 def _fits(text: str) -> bool:
-    return len(text.encode()) <= _MOST_PATTERN_BYTES
+    return len(text.encode()) <= _MAX_PATTERN_BYTES
 
 
 def _all_of(queries: Iterable[Engine]) -> Engine:
@@ -133,11 +133,11 @@ class _Renderer:
         held, within = self._searcher.held, estimated_count(self._searcher, node)
         if _SPANS + within * _SPAN > min(candidates * _LOOK, held * _COLUMN):
             return self._column(node)
-        least, most = self._searcher.limits[node.field.name]
+        minimum, maximum = self._searcher.limits[node.field.name]
         low, high = closed(node)
         bits = s.COARSE_BITS
-        first = least >> bits << bits if low is None else max(low, least >> bits << bits)
-        last = ((most >> bits) + 1 << bits) - 1 if high is None else min(high, ((most >> bits) + 1 << bits) - 1)
+        first = minimum >> bits << bits if low is None else max(low, minimum >> bits << bits)
+        last = ((maximum >> bits) + 1 << bits) - 1 if high is None else min(high, ((maximum >> bits) + 1 << bits) - 1)
         return _any_of(self._spans(node.field, first, last, _LEVELS)) if first <= last else Engine.empty_query()
 
     def _spans(
@@ -168,8 +168,11 @@ class _Renderer:
     def _column(self, node: p.Range) -> Engine:
         low, high = closed(node)
         address = node.field.kind is Kind.ADDRESS
-        least, most = (0, _MOST_ADDRESS) if address else (LEAST_INT, MOST_INT)
-        first, last = max(low if low is not None else least, least), min(high if high is not None else most, most)
+        minimum, maximum = (0, _MAX_ADDRESS) if address else (MIN_INT, MAX_INT)
+        first, last = (
+            max(low if low is not None else minimum, minimum),
+            min(high if high is not None else maximum, maximum),
+        )
         if first > last:
             return Engine.empty_query()
         kind = FieldType.IpAddr if address else FieldType.Integer
@@ -205,7 +208,7 @@ class _Renderer:
     ) -> tuple[str, ...]:
         """The terms of a field that match a pattern too long for tantivy, optionally only of the activities in `among`."""
         terms = self._tantivy_searcher.terms_with_prefix(field.name, prefix, filter_query=among)
-        return tuple(term for term, _ in terms if matches(term))
+        return tuple(term for term, count in terms if count and matches(term))
 
     def _present(self, field: Field) -> Engine:
         return Engine.term_query(self._schema, "has", field.name)
@@ -218,11 +221,12 @@ class _Renderer:
         return self._open_phrase(node.words)
 
     def _open_phrase(self, words: tuple[str, ...]) -> Engine:
-        """Tantivy's phrase prefix silently stops at 50 expansions; beyond that, query each expansion."""
-        endings = [term for term, _ in self._tantivy_searcher.terms_with_prefix(_WORD.name, words[-1])]
-        if len(endings) <= _FEW_EXPANSIONS:
+        """Tantivy's phrase prefix silently stops at 50 expansions; beyond that, query each that occurs beside the others."""
+        *preceding, start = words
+        if len(self._tantivy_searcher.terms_with_prefix(_WORD.name, start)) <= _FEW_EXPANSIONS:
             return Engine.phrase_prefix_query(self._schema, _WORD.name, list(words))
-        return _any_of(self._exact_phrase((*words[:-1], ending)) for ending in endings)
+        endings = self._terms_where(_WORD, prefix=start, among=self._exact_phrase(tuple(preceding)))
+        return _any_of(self._exact_phrase((*preceding, ending)) for ending in endings)
 
     def _exact_phrase(self, words: tuple[str, ...]) -> Engine:
         if len(words) == 1:
@@ -233,8 +237,8 @@ class _Renderer:
         return Engine.term_query(self._schema, _WORD.name, word)
 
     def _one_of(self, field: Field, values: Sequence[Value]) -> Engine:
-        held = [value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT]
-        if len(held) > _MOST_SINGLY:
+        held = [value for value in values if not isinstance(value, int) or MIN_INT <= value <= MAX_INT]
+        if len(held) > _MAX_SINGLY:
             return Engine.term_set_query(self._schema, field.name, held)
         queries = [Engine.term_query(self._schema, field.name, value) for value in held]
         return queries[0] if len(queries) == 1 else _any_of(queries) if queries else Engine.empty_query()

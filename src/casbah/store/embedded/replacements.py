@@ -32,7 +32,7 @@ class Replacements:
         date_key, created_key = keys
         if s.of_date_key(date_key, partition.number)[0] != entry.timestamp:
             return
-        sequence = self._sequencer.again(s.of_created_key(created_key), created_key & (s.MOST_TIES - 1))
+        sequence = self._sequencer.again(s.of_created_key(created_key), created_key & (s.MAX_TIES - 1))
         order = s.of_date_key(date_key, partition.number)[1]
         self._by_partition[partition][entry.id] = (
             Fresh(entry, (*_dedup_keys(entry, partition.searcher), s.CHANGED), sequence),

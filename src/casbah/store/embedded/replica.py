@@ -7,49 +7,37 @@ ones. If the owner is gone, the replica reads what is on disk: all that the owne
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from casbah.activity.new_activity import NewActivity
 from casbah.activity.tenant import TenantId
+from casbah.base.shared import SharedCount
 from casbah.errors import StoreClosedError, UnavailableError
-from casbah.shared import SharedCount
-from casbah.store import contract
-from casbah.store.contract import Inserted
+from casbah.store.contract import Inserter, InsertingStore
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import columns, prepared
 from casbah.store.embedded.lazy_registry import LazyRegistry
 from casbah.store.embedded.partition import Partition
-from casbah.store.embedded.partitions import DICTIONARIES, MOST_HANDED_OUT, PERIODS, State, numbered
+from casbah.store.embedded.partitions import DICTIONARIES, MAX_HANDED_OUT, PERIODS, State, numbered
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
 from casbah.store.embedded.store import TENANTS
-from casbah.store.entry import Prepared, ready
+from casbah.store.entry import ReplicaInserter
 
 log = logging.getLogger("casbah.store")
 _META = "meta.json"
 """The file that makes a folder an index of tantivy."""
 
 
-class Owner(Protocol):
+class Owner(InsertingStore, Protocol):
     """What a replica needs of the owner, which is an `EmbeddedStore`."""
 
     def state(self, tenant: str, /) -> State:
         """The state of a tenant's partitions. Raises UnavailableError if the owner is gone."""
-
-    def tenant(self, tenant_id: TenantId, /) -> "OwnerTenant":
-        """A tenant's activities, to insert into."""
-
-
-class OwnerTenant(Protocol):
-    """What a replica needs of a tenant in the store's owner."""
-
-    def insert_soon(self, entries: Sequence[Prepared], /) -> Future[Inserted]:
-        """See `Writer.insert_soon`."""
 
 
 class EmbeddedReplica:
@@ -86,8 +74,10 @@ class EmbeddedReplica:
         return tenant
 
 
-class EmbeddedReplicaTenant(Search):
+class EmbeddedReplicaTenant(Search, ReplicaInserter):
     """One tenant's partitions, as the owner has them."""
+
+    columns = staticmethod(columns)
 
     def __init__(self, folder: Path, changes: SharedCount, owner: Owner, cache: Cache) -> None:
         super().__init__(self.visible)
@@ -102,20 +92,11 @@ class EmbeddedReplicaTenant(Search):
         self._partitions: dict[int, Partition] = {}
         self._closed = False
 
-    def insert(self, new_activities: Iterable[NewActivity | contract.Prepared], /) -> Inserted:
-        return self.insert_soon(new_activities).result()
-
-    def insert_soon(
-        self,
-        new_activities: Iterable[NewActivity | contract.Prepared],
-        /,
-        *,
-        urgent: bool = False,  # noqa: ARG002  only the owner inserts what is urgent
-    ) -> Future[Inserted]:
+    @property
+    def owner(self) -> Inserter:
         if self._closed:
             raise StoreClosedError
-        entries = [ready(new_activity, columns) for new_activity in new_activities]
-        return self._owner.tenant(TenantId(self._name)).insert_soon(entries)
+        return self._owner.tenant(TenantId(self._name))
 
     def close(self) -> None:
         """Calls after this raise StoreClosedError."""
@@ -131,7 +112,7 @@ class EmbeddedReplicaTenant(Search):
                 self._look()
                 self._looked_at = changes
             for partition in self._partitions.values():
-                if partition.searcher.handed_out > MOST_HANDED_OUT:
+                if partition.searcher.handed_out > MAX_HANDED_OUT:
                     # A reopened index may hold more, so reload it fully.
                     partition.follow(partial(self._limits, partition.number))
             return [self._partitions[number].searcher for number in sorted(self._partitions)]

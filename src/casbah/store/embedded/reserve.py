@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from casbah.base.failure import is_disk_error, is_full
 from casbah.errors import UnwritableError
-from casbah.failure import is_disk_error, is_full
 from casbah.store.embedded.partitions import PERIODS
 
 FILE = "reserve"

@@ -14,7 +14,7 @@ from casbah.store.embedded.searcher import PartitionSearcher
 NOTHING = p.Any(())
 EVERYTHING = p.Everything()
 
-_MOST_PREFIXED = 64
+_MAX_PREFIXED = 64
 """Up to this many terms with a prefix are queried one by one; beyond, tantivy finds the range in its dictionary."""
 
 _OPPOSITE = {"true": "false", "false": "true"}
@@ -77,12 +77,12 @@ def closed(node: p.Range) -> tuple[int | None, int | None]:
     return low, high
 
 
-def _pruned_range(node: p.Range, least: int, most: int) -> Predicate:
+def _pruned_range(node: p.Range, minimum: int, maximum: int) -> Predicate:
     low, high = closed(node)
-    if (low is not None and low > most) or (high is not None and high < least):
+    if (low is not None and low > maximum) or (high is not None and high < minimum):
         return NOTHING
-    low = None if low is not None and low <= least else low
-    high = None if high is not None and high >= most else high
+    low = None if low is not None and low <= minimum else low
+    high = None if high is not None and high >= maximum else high
     return EVERYTHING if low is None and high is None else p.Range(node.field, low, high)
 
 
@@ -129,7 +129,7 @@ class _Rewriter:
         return p.Terms(node.field, tuple(terms)) if terms else NOTHING
 
     def _prefixed(self, node: p.Prefix) -> list[str] | None:
-        return self._searcher.terms(node.field.name, node.text, most=_MOST_PREFIXED)
+        return self._searcher.terms(node.field.name, node.text, maximum=_MAX_PREFIXED)
 
     def _listed(self, node: p.Infix | p.Suffix) -> list[str] | None:
         term_dictionary = self._searcher.term_dictionary(node.field.name)

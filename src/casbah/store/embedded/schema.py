@@ -17,7 +17,7 @@ import tantivy
 
 from casbah.activity import address
 from casbah.activity.fields import FIELDS, Field, Kind, Value
-from casbah.activity.text import MOST_CHARACTERS, exact
+from casbah.activity.text import MAX_CHARACTERS, exact
 
 WORDS = "words"
 """The tokenizer of the `word` column. Python extracts the words and joins them with spaces; it only splits them again."""
@@ -39,7 +39,7 @@ PERIOD_BITS = 31
 SEQ_BITS = 32
 _SEQ_MASK = (1 << SEQ_BITS) - 1
 TIE_BITS = 20
-MOST_TIES = 1 << TIE_BITS
+MAX_TIES = 1 << TIE_BITS
 
 SORTS = ("date", "created")
 COARSE_BITS, FINE_BITS = 20, 10
@@ -118,7 +118,7 @@ def identity(activity_id: str) -> tuple[str, str]:
     An id that the `id` column cannot hold exactly (too long, or with lone surrogates) is identified by its hash, so that
     different ids never collide.
     """
-    if len(activity_id) <= MOST_CHARACTERS and exact(activity_id) == activity_id:
+    if len(activity_id) <= MAX_CHARACTERS and exact(activity_id) == activity_id:
         return "id", activity_id
     return "twin", f"id:{hashlib.sha256(activity_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 

@@ -1,9 +1,12 @@
 """Read access to a tenant's activities across all partitions: pages, scans, counts, single records."""
 
 import heapq
+import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 
@@ -21,6 +24,9 @@ NEAR = 2_000
 
 _SPANS = 1_024
 _CHUNK = 500
+_LONG = 0.02
+"""Seconds of counting after which it is worth starting threads."""
+_AT_ONCE = min(os.cpu_count() or 1, 8)
 
 
 _GATHERING = threading.Lock()
@@ -37,7 +43,7 @@ class Search:
     def find(self, query: Query, /, *, deadline: Deadline = NEVER) -> Page:
         """A page with its exact total."""
         queries = self._queries(query.predicate, deadline, descending=query.descending)
-        total = sum(bound.count() for bound in queries)
+        total = _total(queries)
         if query.skip >= total:
             return Page([], total)
         by_date = query.sort.name == "date"
@@ -48,7 +54,7 @@ class Search:
     def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
         """One page of a scan; the activities of one ms are never split across pages."""
         queries = self._queries(query.predicate, deadline, descending=query.descending)
-        total = sum(bound.count() for bound in queries)
+        total = _total(queries)
         hits = list(_first(query, queries, query.limit + 1))
         if len(hits) <= query.limit:
             return ScanPage(_in_chunks(hits), total, None)
@@ -60,7 +66,7 @@ class Search:
 
     def count(self, predicate: Predicate, /, *, deadline: Deadline = NEVER) -> int:
         """The number of matching activities."""
-        return sum(bound.count() for bound in self._queries(predicate, deadline))
+        return _total(self._queries(predicate, deadline))
 
     def top_values(self, query: FacetQuery, /, *, deadline: Deadline = NEVER) -> list[FieldValue]:
         """The most frequent values of a field."""
@@ -104,6 +110,19 @@ class Search:
         ]
 
 
+def _total(queries: Iterable[BoundQuery]) -> int:
+    """The number of matches. If counting takes long, several partitions are counted at a time: tantivy releases the GIL."""
+    begin = time.monotonic()
+    rest = iter(queries)
+    total = 0
+    for bound in rest:
+        total += bound.count()
+        if time.monotonic() - begin > _LONG:
+            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="casbah-count") as pool:
+                total += sum(pool.map(BoundQuery.count, rest))
+    return total
+
+
 def _page_by_date(query: Query, queries: Sequence[BoundQuery]) -> Iterator[Hit]:
     """Partitions follow one another in time, so whole ones are skipped by their counts."""
     skip, wanted = query.skip, query.limit
@@ -139,8 +158,8 @@ def _page_merged(query: Query, queries: Sequence[BoundQuery], skip: int) -> list
 
 def _reaches(bound: BoundQuery, moment: int, name: str, *, descending: bool) -> bool:
     """Whether the partition may hold hits before or at a moment in the sort order."""
-    least, most = bound.searcher.limits[name]
-    return most >= moment if descending else least <= moment
+    minimum, maximum = bound.searcher.limits[name]
+    return maximum >= moment if descending else minimum <= moment
 
 
 def _skip_spans(query: Query, queries: Sequence[BoundQuery], skip: int) -> tuple[list[BoundQuery], int]:

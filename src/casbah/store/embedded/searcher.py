@@ -11,6 +11,7 @@ from tantivy import FieldType, Order
 from tantivy import Query as Engine
 
 from casbah.activity.predicate import Predicate
+from casbah.errors import DamagedRecordError
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache, CacheSection
 from casbah.store.embedded.record_codec import RecordCodec
@@ -34,17 +35,23 @@ class Hit(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """A stored activity: its two sort keys and its record."""
+    """A stored activity: its two sort keys, its record, and the bytes that are stored of it."""
 
     date_key: int
     created_key: int
     record: bytes
+    packed: bytes
 
 
 def records_of(hits: Sequence[Hit]) -> list[bytes]:
     """The records of the hits, in order. All hits must belong to one tenant."""
     stored = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
-    return hits[0].searcher.codec.decode_all(stored) if hits else []
+    try:
+        return hits[0].searcher.codec.decode_all(stored) if hits else []
+    except DamagedRecordError:  # Which one?
+        for hit, data in zip(hits, stored, strict=True):
+            hit.searcher.decoded(data, f"sequence number {hit.seq}")
+        raise
 
 
 class PartitionSearcher:
@@ -113,10 +120,10 @@ class PartitionSearcher:
             size=lambda terms: _NO_DICTIONARY_SIZE if terms is None else terms.size,
         )
 
-    def terms(self, name: str, prefix: str, *, most: int) -> list[str] | None:
-        """The terms of a text field that start with `prefix`, or None if there are more than `most`."""
-        terms = self.tantivy_searcher.terms_with_prefix(name, prefix, limit=most + 1)
-        return [term for term, _ in terms] if len(terms) <= most else None
+    def terms(self, name: str, prefix: str, *, maximum: int) -> list[str] | None:
+        """The terms of a text field that start with `prefix`, or None if there are more than `maximum`."""
+        terms = self.tantivy_searcher.terms_with_prefix(name, prefix, limit=maximum + 1)
+        return [term for term, _ in terms] if len(terms) <= maximum else None
 
     def freq_of_prefix(self, name: str, prefix: str) -> int:
         """The number of activities with a term that has this prefix, provided that no activity has more than one term."""
@@ -194,7 +201,18 @@ class PartitionSearcher:
             return None
         query = Engine.term_query(self.schema, column, term)
         hits = self.tantivy_searcher.search(query, limit=1, count=False).hits
-        return self.codec.decode(self.tantivy_searcher.doc(hits[0][1])["record"][0]) if hits else None
+        return (
+            self.decoded(self.tantivy_searcher.doc(hits[0][1])["record"][0], f"activity {activity_id}")
+            if hits
+            else None
+        )
+
+    def decoded(self, stored: bytes, name: str) -> bytes:
+        """A record of this partition. Raises DamagedRecordError with its `name`."""
+        try:
+            return self.codec.decode(stored)
+        except DamagedRecordError as error:
+            raise DamagedRecordError(f"partition {self.number}, {name}: {error.where}") from None
 
     def keys(self, activity_id: str) -> tuple[int, int] | None:
         """The date key and created key of the activity with this id, or None."""
@@ -213,12 +231,6 @@ class PartitionSearcher:
             return False
         return self.untouched or bool(self.numbers_of(column, term))
 
-    def has_any(self, column: str, terms: Sequence[str]) -> bool:
-        """Whether an activity has one of these terms."""
-        query = Engine.term_set_query(self.schema, column, list(terms))
-        result: Any = self.tantivy_searcher.search(query, limit=1, count=True)
-        return bool(result.count)
-
     def numbers_of(self, column: str, term: str) -> list[int]:
         """The sequence numbers (of first storing) of the activities with a term."""
         query = Engine.term_query(self.schema, column, term)
@@ -231,15 +243,15 @@ class PartitionSearcher:
         numbered = self._ordered(query, "stored", descending=False, limit=min(limit, max(self.held, 1)))
         addresses = [address for _, address in numbered]
         columns = [self.tantivy_searcher.fast_field_values(name, addresses) for name in ("date_key", "created_key")]
-        records = self.codec.decode_all([self.tantivy_searcher.doc(address)["record"][0] for address in addresses])
+        packed = [self.tantivy_searcher.doc(address)["record"][0] for address in addresses]
         return [
-            StoredRecord(int(date), int(created), record)
-            for date, created, record in zip(*columns, records, strict=True)
+            StoredRecord(int(date), int(created), self.decoded(data, f"last stored as number {number}"), data)
+            for date, created, data, (number, _) in zip(*columns, packed, numbered, strict=True)
         ]
 
     def ties(self, created: int) -> int:
         """The number of tiebreakers used in one ms of `created`."""
-        low, high = s.created_key(created, 0), s.created_key(created, s.MOST_TIES - 1)
+        low, high = s.created_key(created, 0), s.created_key(created, s.MAX_TIES - 1)
         span = Engine.term_query(self.schema, s.fine("created"), created >> s.FINE_BITS)
         if not self.freq(s.fine("created"), created >> s.FINE_BITS):
             return 0
@@ -275,7 +287,7 @@ def latest(tantivy_searcher: tantivy.Searcher) -> int:
     return int(hits[0][0]) if hits else 0
 
 
-def _around(least: float, most: float) -> tuple[int, int]:
+def _around(minimum: float, maximum: float) -> tuple[int, int]:
     """The bounds as integers, widened beyond 2^53, where tantivy's floats may have been rounded inwards."""
-    slack = 0 if max(abs(least), abs(most)) < 1 << 53 else 1 << 11
-    return int(least) - slack, int(most) + slack
+    slack = 0 if max(abs(minimum), abs(maximum)) < 1 << 53 else 1 << 11
+    return int(minimum) - slack, int(maximum) + slack

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from casbah.errors import UnavailableError
-from casbah.store.embedded.schema import MOST_TIES, SEQ_BITS
+from casbah.store.embedded.schema import MAX_TIES, SEQ_BITS
 from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.monotonic_clock import MonotonicClock
 
@@ -16,9 +16,7 @@ class FullMomentError(Exception):
     """More activities have the same `created` than a sort key can distinguish. The message is the reason for the refusal."""
 
     def __init__(self, created: int) -> None:
-        super().__init__(
-            f"{MOST_TIES} activities are stored with created {created} already, the most that one ms holds"
-        )
+        super().__init__(f"{MAX_TIES} activities are stored with created {created} already, the most that one ms holds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,15 @@ class Sequencer:
         self._moments = MonotonicClock(clock)
         self._seq = last
         self._ties: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    @property
+    def last(self) -> int:
+        """The largest number assigned so far."""
+        return self._seq
+
+    def skip(self, last: int) -> None:
+        """Assign only numbers after `last`."""
+        self._seq = max(self._seq, last)
 
     def next(self, created: int | None, searcher: PartitionSearcher) -> SequenceNumber:
         """The sequence number of the next activity. `created` is that of its record, if it has one. Raises FullMomentError."""
@@ -63,9 +70,9 @@ class Sequencer:
     def _tie(self, created: int, searcher: PartitionSearcher) -> int:
         key = (searcher.number, created)
         tiebreaker = self._ties.pop(key) if key in self._ties else searcher.ties(created)
-        self._ties[key] = min(tiebreaker + 1, MOST_TIES)
+        self._ties[key] = min(tiebreaker + 1, MAX_TIES)
         if len(self._ties) > _REMEMBERED:
             self._ties.popitem(last=False)
-        if tiebreaker >= MOST_TIES:
+        if tiebreaker >= MAX_TIES:
             raise FullMomentError(created)
         return tiebreaker

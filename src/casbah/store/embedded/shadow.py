@@ -7,8 +7,8 @@ commit. The copy shows the store as it is now, even if another process writes to
 import shutil
 from pathlib import Path
 
+from casbah.base.fsync import copy_unlocked
 from casbah.errors import UnavailableError
-from casbah.fsync import copy_unlocked
 from casbah.store.embedded.partitions import PERIODS
 from casbah.store.embedded.snapshot import META, files_of
 

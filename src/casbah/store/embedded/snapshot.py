@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from casbah.base.fsync import copy_beside
 from casbah.errors import UnavailableError
-from casbah.fsync import copy_beside
 from casbah.store.embedded.partitions import PERIODS
 
 META = "meta.json"

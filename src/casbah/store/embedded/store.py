@@ -6,6 +6,7 @@
 <store>/tenants/<tenant>/periods/<number>/   a tantivy index per partition of 2^31 ms
 <store>/tenants/<tenant>/dictionaries/       compression dictionaries for its records
 <store>/tenants/<tenant>/feedback.db         feedback on activities
+<store>/tenants/<tenant>/known.bloom, .log   which ids and dedup keys may be stored, derived from the indexes
 <store>/tenants/<tenant>/numbering.json      the largest sequence number before a deletion
 """
 
@@ -17,12 +18,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from casbah.activity.tenant import TenantId
+from casbah.base.fsync import make_folder, read_only
+from casbah.base.shared import SharedCount
 from casbah.errors import ReadOnlyError, StoreClosedError
-from casbah.fsync import make_folder, read_only
-from casbah.shared import SharedCount
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.compaction import waiting
 from casbah.store.embedded.document import prepared
+from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.lazy_registry import LazyRegistry
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.partitions import State
@@ -31,7 +33,6 @@ from casbah.store.embedded.schema import fingerprint
 from casbah.store.embedded.shadow import shadow
 from casbah.store.embedded.snapshot import copy_tenant
 from casbah.store.embedded.tenant import EmbeddedTenant, Shared
-from casbah.store.embedded.writer import Writers
 from casbah.store.format import FILE, claim
 
 TENANTS = "tenants"
@@ -67,7 +68,7 @@ class EmbeddedStore:
         self.changes = changes or SharedCount()
         self.changes.add()  # Another process may have owned the store before.
         self._shared = Shared(
-            writers=Writers(memory=writer_memory),
+            index_writers=IndexWriters(memory=writer_memory),
             writing=ThreadPoolExecutor(1, thread_name_prefix="casbah-writer"),
             reserve=Reserve(folder, tenants=self._folder),
             cache=Cache(cache),
@@ -119,7 +120,7 @@ class EmbeddedStore:
         tenants = self._tenants.close()
         if tenants is None:
             return
-        self._shared.writers.close()
+        self._shared.index_writers.close()
         self._shared.writing.shutdown()
         for tenant in tenants:
             tenant.close()

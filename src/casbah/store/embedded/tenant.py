@@ -12,18 +12,19 @@ from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.errors import ActivityNotFoundError, CasbahError, ReadOnlyError, StoreClosedError
-from casbah.store.contract import Changes, FeedbackEntry, Inserted, Prepared, ScanPage
+from casbah.store.contract import Changes, FeedbackEntry, Inserted, Inserter, Prepared, ScanPage
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.compaction import Compaction, waiting
 from casbah.store.embedded.document import prepared
 from casbah.store.embedded.feedback import Feedback
+from casbah.store.embedded.index_writers import IndexWriters
+from casbah.store.embedded.known_terms import KnownTerms
 from casbah.store.embedded.partitions import Partitions, State
 from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.sequence import Sequencer
 from casbah.store.embedded.write_queue import WriteQueue
-from casbah.store.embedded.writer import Writers
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 class Shared:
     """What all tenants of a store share. `changed` is called by the writing thread before a change becomes visible."""
 
-    writers: Writers
+    index_writers: IndexWriters
     writing: Executor
     reserve: Reserve
     cache: Cache
@@ -41,7 +42,7 @@ class Shared:
     read_only: bool
 
 
-class EmbeddedTenant(Search):
+class EmbeddedTenant(Search, Inserter):
     """See `Tenant`."""
 
     def __init__(self, folder: Path, shared: Shared) -> None:
@@ -53,14 +54,15 @@ class EmbeddedTenant(Search):
         self._feedback = Feedback(folder)
         sequencer = Sequencer(shared.clock, last=self._partitions.last)
         self._compaction = Compaction(
-            self._partitions, writers=shared.writers, sequencer=sequencer, reserve=shared.reserve
+            self._partitions, index_writers=shared.index_writers, sequencer=sequencer, reserve=shared.reserve
         )
         self._write_queue = WriteQueue(
             self._partitions,
-            writers=shared.writers,
+            index_writers=shared.index_writers,
             sequencer=sequencer,
             writing=shared.writing,
             reserve=shared.reserve,
+            open_known=partial(KnownTerms, folder, self._partitions),
         )
 
     @property
@@ -94,19 +96,16 @@ class EmbeddedTenant(Search):
         self._require_open()
         return self._feedback.activities()
 
-    def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
-        return self.insert_soon(new_activities).result()
-
     def insert_soon(
         self, new_activities: Iterable[NewActivity | Prepared], /, *, urgent: bool = False
     ) -> Future[Inserted]:
         self._require_writable()
         return self._write_queue.insert(new_activities, urgent=urgent)
 
-    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, maximum: int | None = None) -> bool:
         self._require_writable()
         self._require_activity(activity_id)
-        return self._feedback.add(activity_id, entry, most=most)
+        return self._feedback.add(activity_id, entry, maximum=maximum)
 
     def replace(self, new_activities: Sequence[NewActivity], /) -> int:
         self._require_writable()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import tantivy
 
-MOST_TERMS = 50_000
+MAX_TERMS = 50_000
 _EDGE = b"\xff"
 """Separates terms; no UTF-8 text contains this byte."""
 
@@ -46,8 +46,8 @@ class TermDictionary:
 
 def term_dictionary(tantivy_searcher: tantivy.Searcher, column: str) -> TermDictionary | None:
     """The term dictionary of a text column; None if it has too many terms."""
-    terms = tantivy_searcher.terms_with_prefix(column, "", limit=MOST_TERMS + 1)
-    return TermDictionary(terms) if len(terms) <= MOST_TERMS else None
+    terms = tantivy_searcher.terms_with_prefix(column, "", limit=MAX_TERMS + 1)
+    return TermDictionary(terms) if len(terms) <= MAX_TERMS else None
 
 
 def _starts(encoded: Sequence[bytes]) -> Iterator[int]:

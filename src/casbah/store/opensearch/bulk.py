@@ -11,7 +11,7 @@ from casbah.errors import ClusterUnreachableError
 from casbah.store.opensearch.cluster import Cluster, within
 from casbah.store.opensearch.lease import LEASE, Lease
 
-_MOST_BYTES = 8 << 20
+_MAX_BYTES = 8 << 20
 _LATER = (429, 500, 502, 503, 504)
 _CONFLICT, _MISSING, _DONE = 409, 404, 300
 _PAUSE = 0.2
@@ -91,7 +91,7 @@ def _parts(writes: Sequence[Write], waiting: Sequence[int]) -> Iterator[list[int
     for position in waiting:
         body = writes[position].body
         more = len(body) if body else 0
-        if part and size + more > _MOST_BYTES:
+        if part and size + more > _MAX_BYTES:
             yield part
             part, size = [], 0
         part.append(position)

@@ -25,9 +25,9 @@ from casbah.errors import (
     SearchTooLongError,
     StoreClosedError,
 )
-from casbah.settings import Cluster as Place
+from casbah.setting_parsers import ClusterAddress
 
-MOST_HITS = 10_000
+MAX_HITS = 10_000
 """A search can page up to here (`index.max_result_window`)."""
 
 _SECONDS = 30.0
@@ -78,13 +78,13 @@ class Names:
 class Cluster:
     """A client for the cluster. Thread-safe."""
 
-    def __init__(self, place: Place, *, password: str = "", ca: str | None = None) -> None:
-        self.names = Names(place.prefix)
+    def __init__(self, address: ClusterAddress, *, password: str = "", ca: str | None = None) -> None:
+        self.names = Names(address.prefix)
         self.closed = False
         try:
             self._client = OpenSearch(
-                hosts=list(place.hosts),
-                http_auth=(place.user, password) if place.user else None,
+                hosts=list(address.hosts),
+                http_auth=(address.user, password) if address.user else None,
                 verify_certs=True,
                 ca_certs=ca,
                 serializer=_Json(),
@@ -94,7 +94,7 @@ class Cluster:
                 timeout=_SECONDS,
             )
         except (ImproperlyConfigured, OSError) as error:
-            raise BadSettingError("CASBAH_CLUSTER", place.shown, str(error)) from None
+            raise BadSettingError("CASBAH_CLUSTER", address.shown, str(error)) from None
 
     def ask(
         self,

@@ -37,7 +37,7 @@ class Compaction:
     def delete(self, predicate: Predicate) -> int:
         """Delete matching activities and their feedback. Returns how many activities.
 
-        Activities stored meanwhile stay. A large deletion releases the lease in between, so that other writers need not wait.
+        Activities stored meanwhile stay. A large deletion releases the lease in between, so that inserts need not wait.
         """
         with self._leases.lease(self._tenant_id) as lease:
             last = lease.state.last

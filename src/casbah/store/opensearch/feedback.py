@@ -8,7 +8,7 @@ from typing import Any
 from casbah.activity.tenant import TenantId
 from casbah.store.contract import FeedbackEntry
 from casbah.store.opensearch.bulk import Write
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster
+from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.document import key
 
 _ALL = {"allow_partial_search_results": "false"}
@@ -56,12 +56,12 @@ class Feedback:
     def _entries(self, tenant_id: TenantId, query: Any) -> list[tuple[str, Any]]:
         """The document id and source of every entry of a tenant that matches a query."""
         sort = [{"order": "asc"}, {"at": "asc"}]
-        body: dict[str, Any] = {"query": _within(tenant_id, query), "sort": sort, "size": MOST_HITS}
+        body: dict[str, Any] = {"query": _within(tenant_id, query), "sort": sort, "size": MAX_HITS}
         entries: list[tuple[str, Any]] = []
         while True:
             hits = self._cluster.ask("POST", f"{self._index}/_search", body, asking=_ALL)["hits"]["hits"]
             entries += [(hit["_id"], hit["_source"]) for hit in hits]
-            if len(hits) < MOST_HITS:
+            if len(hits) < MAX_HITS:
                 return entries
             body["search_after"] = hits[-1]["sort"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from casbah.store.contract import Finding
+from casbah.store.contract import CheckState, Finding
 from casbah.store.opensearch.cluster import Cluster
 
 _CLAUSES = "indices.query.bool.max_clause_count"
@@ -12,7 +12,7 @@ _OLDEST = {"opensearch": (2, 4), "": (8, 0)}
 
 
 def examined(cluster: Cluster) -> Iterator[Finding]:
-    """The results of all checks. Raises UnreachableError."""
+    """The results of all checks. Raises ClusterUnreachableError."""
     info = cluster.ask("GET", "")
     version = info["version"]
     name, number = version.get("distribution", ""), version["number"]
@@ -20,25 +20,25 @@ def examined(cluster: Cluster) -> Iterator[Finding]:
     label = f"{name or 'elasticsearch'} {number}"
     yield Finding(
         "cluster",
-        "good" if known else "doubtful",
+        CheckState.OK if known else CheckState.WARNING,
         label if known else f"{label}: not tested; older than the tested versions",
     )
     health = cluster.ask("GET", "_cluster/health")
-    states = {"green": "good", "yellow": "doubtful"}
-    helps = {
+    states = {"green": CheckState.OK, "yellow": CheckState.WARNING}
+    hints = {
         "green": "",
         "yellow": "; copies are missing: as many nodes are needed as CASBAH_CLUSTER_REPLICAS says, and one more",
         "red": "; a part of the data is away: start the nodes that hold it",
     }
-    seen = f"{health['status']}, {health['number_of_nodes']} nodes{helps.get(health['status'], '')}"
-    yield Finding("its health", states.get(health["status"], "bad"), seen)
+    seen = f"{health['status']}, {health['number_of_nodes']} nodes{hints.get(health['status'], '')}"
+    yield Finding("its health", states.get(health["status"], CheckState.ERROR), seen)
     yield _alone(cluster, several=health["number_of_nodes"] > 1)
     settings = cluster.ask("GET", "_nodes/settings", asking={"filter_path": f"nodes.*.settings.{_CLAUSES}"})
-    most = [_clauses(node["settings"]) for node in settings.get("nodes", {}).values()]
-    least = min(most, default=_ENOUGH)
-    enough = least > _ENOUGH
-    seen = f"{_CLAUSES} {least:,}" + ("" if enough else ": more words than that in one question are refused")
-    yield Finding("clauses of a question", "good" if enough else "doubtful", seen)
+    maximum = [_clauses(node["settings"]) for node in settings.get("nodes", {}).values()]
+    minimum = min(maximum, default=_ENOUGH)
+    enough = minimum > _ENOUGH
+    seen = f"{_CLAUSES} {minimum:,}" + ("" if enough else ": more words than that in one question are refused")
+    yield Finding("clauses of a question", CheckState.OK if enough else CheckState.WARNING, seen)
 
 
 def _alone(cluster: Cluster, *, several: bool) -> Finding:
@@ -47,9 +47,11 @@ def _alone(cluster: Cluster, *, several: bool) -> Finding:
     settings = cluster.ask("GET", "_cluster/settings", asking=asking)
     chosen = {**settings.get("defaults", {}), **settings.get("persistent", {}), **settings.get("transient", {})}
     block = next((chosen[name] for name in _NO_MANAGER if name in chosen), "write")
-    good = block == "all" or not several
-    helps = "" if good else f": a node cut off from the others answers from the past; set {_NO_MANAGER[0]} to all"
-    return Finding("a node that is alone", "good" if good else "doubtful", f"{_NO_MANAGER[0]} {block}{helps}")
+    refuses = block == "all" or not several
+    hint = "" if refuses else f": a node cut off from the others answers from the past; set {_NO_MANAGER[0]} to all"
+    return Finding(
+        "a node that is alone", CheckState.OK if refuses else CheckState.WARNING, f"{_NO_MANAGER[0]} {block}{hint}"
+    )
 
 
 def _clauses(settings: object) -> int:

@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from casbah.key_value import Collection, Entry, Value
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster, within
+from casbah.base.key_value import Collection, Entry, Value
+from casbah.store.opensearch.cluster import MAX_HITS, Cluster, within
 from casbah.store.opensearch.document import key
 from casbah.store.opensearch.templates import make
 
@@ -20,16 +20,16 @@ _WHOLE = {"allow_partial_search_results": "false"}
 
 
 class ClusterKeyValueStore:
-    """See `KeyValueStore`. Raises UnreachableError."""
+    """See `KeyValueStore`. Raises ClusterUnreachableError."""
 
     is_remote = True
 
     def __init__(self, cluster: Cluster, kind: Collection, *, replicas: int) -> None:
         self._cluster = cluster
         self._index = cluster.names.key_values(kind.name)
-        self._seconds = _EPHEMERAL_SECONDS if kind.passes else _SECONDS
+        self._seconds = _EPHEMERAL_SECONDS if kind.ephemeral else _SECONDS
         settings: dict[str, Any] = {"number_of_shards": 1, "number_of_replicas": replicas}
-        if kind.passes:  # An fsync per request would be expensive.
+        if kind.ephemeral:  # An fsync per request would be expensive.
             settings["translog.durability"] = "async"
         make(cluster, self._index, {"settings": settings, "mappings": _MAPPINGS})
 
@@ -44,7 +44,7 @@ class ClusterKeyValueStore:
     def all(self, namespace: str) -> Sequence[Entry]:
         return [_entry(hit) for hit in self._hits({"bool": {"filter": [{"term": {"drawer": namespace}}]}})]
 
-    def drawers(self) -> Sequence[str]:
+    def namespaces(self) -> Sequence[str]:
         self._cluster.refresh(self._index)
         namespaces: list[str] = []
         body: dict[str, Any] = {"sort": [{"drawer": "asc"}], "size": 1, "_source": ["drawer"]}
@@ -83,11 +83,11 @@ class ClusterKeyValueStore:
     def _hits(self, query: Any) -> Iterator[Any]:
         self._cluster.refresh(self._index)
         order = [{"drawer": "asc"}, {"name": "asc"}]
-        body: dict[str, Any] = {"query": query, "sort": order, "size": MOST_HITS, "seq_no_primary_term": True}
+        body: dict[str, Any] = {"query": query, "sort": order, "size": MAX_HITS, "seq_no_primary_term": True}
         while True:
             hits = self._cluster.ask("POST", f"{self._index}/_search", body, asking=_WHOLE)["hits"]["hits"]
             yield from hits
-            if len(hits) < MOST_HITS:
+            if len(hits) < MAX_HITS:
                 return
             body["search_after"] = hits[-1]["sort"]
 

@@ -11,7 +11,6 @@ cluster within LEASE seconds after it was sent.
 """
 
 import logging
-import random
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -20,13 +19,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from casbah.activity.tenant import TenantId
+from casbah.base.backoff import Backoff
 from casbah.errors import ClusterUnreachableError, StoreClosedError
 from casbah.store.opensearch.cluster import Cluster, ClusterRefusedError, within
 
 LEASE = 30.0
 _PATIENCE = 3 * LEASE
 _CONFLICT, _MISSING = 409, 404
-_PAUSE = 0.02
+_BACKOFF = Backoff(0.03, 0.03, jitter=2 / 3)
+"""Jitter alone: a lease is held for moments, so waiting longer each time would only delay."""
 
 _log = logging.getLogger("casbah.store")
 
@@ -173,7 +174,7 @@ class Leases:
                 with suppress(ChangedError):
                     held = self.write(tenant_id, acquired, version, seconds=LEASE / 2)
                     return Lease(self, tenant_id, state=acquired, first=state.last + 1, version=held, since=since)
-            time.sleep(_PAUSE * (0.5 + random.random()))  # noqa: S311  jitter, so that waiting servers do not all retry at once
+            time.sleep(_BACKOFF.pause(1))
         raise ClusterUnreachableError(f"other servers held the lease on tenant {tenant_id.name} all the time")
 
     def _take_over(self, tenant_id: TenantId, state: LeaseState) -> None:

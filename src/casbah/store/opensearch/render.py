@@ -9,7 +9,7 @@ from typing import Any
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS, Field, Kind, Value
 from casbah.activity.predicate import Predicate
-from casbah.activity.record import LEAST_INT, MOST_INT
+from casbah.activity.record import MAX_INT, MIN_INT
 from casbah.store.opensearch.document import term
 from casbah.store.opensearch.templates import CHUNK, pieces, size_of
 
@@ -19,9 +19,9 @@ Resolve = Callable[[Field, Query, Callable[[str], bool]], Sequence[str]]
 
 _EVERYTHING: Query = {"match_all": {}}
 _NOTHING: Query = {"match_none": {}}
-_MOST_EXPANSIONS = 1_000_000
-_MOST_ADDRESS = 2**128 - 1
-_MOST_PATTERN, _SHORT = 200, 50
+_MAX_EXPANSIONS = 1_000_000
+_MAX_ADDRESS = 2**128 - 1
+_MAX_PATTERN, _SHORT = 200, 50
 """The cluster compiles a pattern to an automaton, and refuses one of some thousand characters."""
 
 
@@ -87,19 +87,19 @@ class _Renderer:
     def _prefix(self, node: p.Prefix) -> Query:
         if not node.text:
             return _present(node.field)
-        if len(node.text) <= _MOST_PATTERN:
+        if len(node.text) <= _MAX_PATTERN:
             return {"prefix": {node.field.name: node.text}}
         part = self._prefix(p.Prefix(node.field, node.text[:_SHORT]))
         return _one_of(node.field, self._resolve(node.field, part, lambda term: term.startswith(node.text)))
 
     def _infix(self, node: p.Infix) -> Query:
-        if len(node.text) <= _MOST_PATTERN:
+        if len(node.text) <= _MAX_PATTERN:
             return _pattern(node.field, node.text, before="*", after="*")
         part = self._infix(p.Infix(node.field, node.text[:_SHORT]))
         return _one_of(node.field, self._resolve(node.field, part, lambda term: node.text in term))
 
     def _suffix(self, node: p.Suffix) -> Query:
-        if len(node.text) <= _MOST_PATTERN:
+        if len(node.text) <= _MAX_PATTERN:
             return _pattern(node.field, node.text, before="*")
         part = self._suffix(p.Suffix(node.field, node.text[-_SHORT:]))
         return _one_of(node.field, self._resolve(node.field, part, lambda term: term.endswith(node.text)))
@@ -112,7 +112,7 @@ def _one_of(field: Field, values: Sequence[Value]) -> Query:
 
 def _terms(field: Field, values: Sequence[Value]) -> list[Value]:
     """The values as terms, without those that no column can hold."""
-    held = (value for value in values if not isinstance(value, int) or LEAST_INT <= value <= MOST_INT)
+    held = (value for value in values if not isinstance(value, int) or MIN_INT <= value <= MAX_INT)
     return [term(field, value) for value in dict.fromkeys(held)]
 
 
@@ -132,8 +132,8 @@ def _range(node: p.Range) -> Query:
     """Bounds are clamped to what the column can hold; an empty range matches nothing."""
     low = None if node.low is None else node.low + (not node.with_low)
     high = None if node.high is None else node.high - (not node.with_high)
-    least, most = (0, _MOST_ADDRESS) if node.field.kind is Kind.ADDRESS else (LEAST_INT, MOST_INT)
-    first, last = max(least if low is None else low, least), min(most if high is None else high, most)
+    minimum, maximum = (0, _MAX_ADDRESS) if node.field.kind is Kind.ADDRESS else (MIN_INT, MAX_INT)
+    first, last = max(minimum if low is None else low, minimum), min(maximum if high is None else high, maximum)
     if first > last:
         return _NOTHING
     return {"range": {node.field.name: {"gte": term(node.field, first), "lte": term(node.field, last)}}}
@@ -159,7 +159,7 @@ def _phrase(node: p.Phrase) -> Query:
         return _in_a_row(row)
     if len(row) == 1:
         return {"prefix": {_WORD: row[0]}}
-    return {"match_phrase_prefix": {_WORD: {"query": " ".join(row), "max_expansions": _MOST_EXPANSIONS}}}
+    return {"match_phrase_prefix": {_WORD: {"query": " ".join(row), "max_expansions": _MAX_EXPANSIONS}}}
 
 
 def _in_a_row(row: Sequence[str]) -> Query:

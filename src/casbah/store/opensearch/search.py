@@ -11,7 +11,7 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.tenant import TenantId
 from casbah.store.contract import Change, Changes, FacetQuery, FieldValue, HistogramQuery, Page, ScanPage
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster
+from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.document import key
 from casbah.store.opensearch.render import Query as Rendered
 from casbah.store.opensearch.render import render
@@ -39,7 +39,7 @@ class Search:
 
     def find(self, query: Query, /, *, deadline: Deadline = NEVER) -> Page:
         """A page with its exact total."""
-        if query.skip + query.limit <= MOST_HITS:
+        if query.skip + query.limit <= MAX_HITS:
             hits, total = self._page(query.predicate, query, limit=query.limit, skip=query.skip, deadline=deadline)
             return Page([hit.record for hit in hits], total)
         total = self.count(query.predicate, deadline=deadline)
@@ -50,8 +50,8 @@ class Search:
         return Page([hit.record for hit in hits], total)
 
     def scan(self, query: Query, /, *, deadline: Deadline = NEVER) -> ScanPage:
-        """One page of a scan; the activities of one ms are never split. At most MOST_HITS - 1, unless one ms has more."""
-        limit = min(query.limit, MOST_HITS - 1)
+        """One page of a scan; the activities of one ms are never split. At most MAX_HITS - 1, unless one ms has more."""
+        limit = min(query.limit, MAX_HITS - 1)
         hits, total = self._page(query.predicate, query, limit=limit + 1, deadline=deadline)
         if len(hits) <= limit:
             return ScanPage(iter([hit.record for hit in hits]), total, None)
@@ -111,7 +111,7 @@ class Search:
 
     def by_index(self, predicate: Predicate) -> Mapping[str, int]:
         """The number of matches in each index that has any."""
-        counts = self._aggregated(predicate, {"terms": {"field": "_index", "size": MOST_HITS}}, NEVER)
+        counts = self._aggregated(predicate, {"terms": {"field": "_index", "size": MAX_HITS}}, NEVER)
         return {bucket["key"]: int(bucket["doc_count"]) for bucket in counts["buckets"]}
 
     def fetch(self, activity_id: str, /) -> bytes | None:
@@ -160,7 +160,7 @@ class Search:
         """
         first, last, skip = self._narrowed(query.predicate, query.sort, query, query.skip, deadline)
         here = p.both(query.predicate, p.Range(query.sort, first, last))
-        if skip + query.limit <= MOST_HITS:
+        if skip + query.limit <= MAX_HITS:
             return p.both(query.predicate, _from(query.sort, first, last, query)), skip
         low, high, skip = self._narrowed(here, _NUMBER, query, skip, deadline)
         past = _from(query.sort, last + 1, first - 1, query)
@@ -171,7 +171,7 @@ class Search:
     ) -> tuple[int, int, int]:
         """The span (first, last) where the page begins, and how far into it: a single value, or short enough for a search."""
         first, last = self._ends(predicate, field.name, deadline)
-        while skip + query.limit > MOST_HITS and first < last:
+        while skip + query.limit > MAX_HITS and first < last:
             spans = _spans(first, last, descending=query.descending)
             counts = self._counted(predicate, field.name, spans, deadline)
             for (low, high), count in zip(spans, counts, strict=True):
@@ -207,7 +207,7 @@ class Search:
             yield prefix, alone
         after = {"after": {"value": prefix}} if prefix else {}
         while True:
-            aggregation = {"composite": {"sources": [source], "size": MOST_HITS, **after}}
+            aggregation = {"composite": {"sources": [source], "size": MAX_HITS, **after}}
             page = self._aggregated(predicate, aggregation, deadline)
             for bucket in page["buckets"]:
                 value = bucket["key"]["value"]
@@ -240,7 +240,7 @@ class Search:
         terms: list[str] = []
         after: dict[str, Any] = {}
         while True:
-            aggregation = {"composite": {"sources": [source], "size": MOST_HITS, **after}}
+            aggregation = {"composite": {"sources": [source], "size": MAX_HITS, **after}}
             body = {"size": 0, "track_total_hits": False, "query": among, "aggs": {"found": aggregation}}
             answer = (
                 self._cluster.search(self._tenant_id, body, deadline).get("aggregations", {}).get("found", _NOTHING)

@@ -25,9 +25,12 @@ _WRITERS = 16
 
 
 class OpenSearchStore:
-    """See `Store`. Opens the cluster, or raises ClusterUnreachableError or StoreFormatError."""
+    """See `Store`. Opens the cluster, or raises ClusterUnreachableError or StoreFormatError.
 
-    def __init__(self, cluster: Cluster, *, clock: Callable[[], int], replicas: int = 1) -> None:
+    If it is opened only `to_copy` it, it may have an older format: records and their order are the same in all.
+    """
+
+    def __init__(self, cluster: Cluster, *, clock: Callable[[], int], replicas: int = 1, to_copy: bool = False) -> None:
         self._shared = Shared(
             cluster=cluster,
             leases=Leases(cluster),
@@ -35,7 +38,7 @@ class OpenSearchStore:
             writing=ThreadPoolExecutor(_WRITERS, thread_name_prefix="casbah-writer"),
             clock=clock,
         )
-        claim(cluster, replicas=replicas)
+        claim(cluster, replicas=replicas, to_copy=to_copy)
         self._opening = threading.Lock()
         self._tenants: dict[str, OpenSearchTenant] = {}
 
@@ -62,7 +65,7 @@ class OpenSearchStore:
 
     def snapshot(self, _into: Path, /) -> Mapping[str, int]:
         """A cluster's data does not fit a folder. Raises NotOnClusterError."""
-        raise NotOnClusterError("a snapshot", "take one with the cluster's own means, or `casbah copy` the activities")
+        raise NotOnClusterError
 
     def close(self) -> None:
         self._shared.leases.closing = True

@@ -10,13 +10,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from casbah.activity.fields import FIELDS, Field, Kind
-from casbah.activity.text import MOST_WORD_CHARACTERS
+from casbah.activity.fields import COUNTED, FIELDS, Field, Kind
+from casbah.activity.text import MAX_WORD_CHARACTERS
 from casbah.errors import ClusterUnreachableError, StoreFormatError
-from casbah.store.opensearch.cluster import MOST_HITS, Cluster, ClusterRefusedError, managed
+from casbah.store.opensearch.cluster import MAX_HITS, Cluster, ClusterRefusedError, managed
 
-FORMAT = 1
+FORMAT = 2
 """Goes up whenever the format changes."""
+
+_OLDER = (1,)
+"""Formats that can be copied to the current one."""
 
 PERIOD_BITS = 31
 FIRST_PERIOD, LAST_PERIOD = 440, 1_910
@@ -36,7 +39,6 @@ _MAPPINGS: Mapping[Kind, Mapping[str, Any]] = {
 }
 _ALREADY_EXISTS = "resource_already_exists_exception"
 _PAUSE = 0.05
-_UNCOUNTED = (Kind.MS, Kind.ADDRESS, Kind.WORDS)
 _STATE = {"dynamic": False, "properties": {}}
 _FEEDBACK = {
     "dynamic": False,
@@ -64,11 +66,17 @@ def pieces(word: str) -> list[str]:
     return [f"{_JOINT if at else ''}{piece}{_JOINT if at < last else ''}" for at, piece in enumerate(cut)]
 
 
-def claim(cluster: Cluster, *, replicas: int) -> None:
-    """Install the template and create the shared indices. Raises StoreFormatError if the cluster has another format."""
+def claim(cluster: Cluster, *, replicas: int, to_copy: bool = False) -> None:
+    """Install the template and create the shared indices. Raises StoreFormatError if the cluster has another format.
+
+    A cluster of an older format that is opened only `to_copy` it is left as it is.
+    """
     existing = cluster.ask("GET", f"_index_template/{cluster.names.template}", absent=(404,))
     if existing is not None:
-        _check(existing["index_templates"][0]["index_template"]["template"]["mappings"].get("_meta", {}), cluster)
+        meta = existing["index_templates"][0]["index_template"]["template"]["mappings"].get("_meta", {})
+        if to_copy and meta.get("format") in _OLDER:
+            return
+        _check(meta, cluster)
     template = {"index_patterns": [cluster.names.pattern], "priority": 500, "template": _template(replicas)}
     cluster.ask("PUT", f"_index_template/{cluster.names.template}", template)
     for name, mappings in ((cluster.names.tenants, _STATE), (cluster.names.feedback, _FEEDBACK)):
@@ -101,7 +109,7 @@ def _template(replicas: int) -> Mapping[str, Any]:
             "codec": "best_compression",
             "sort.field": list(SORTED),
             "sort.order": ["desc"] * len(SORTED),
-            "max_result_window": MOST_HITS,
+            "max_result_window": MAX_HITS,
             "translog.durability": "request",
             "refresh_interval": "-1",
             "merge.policy.expunge_deletes_allowed": 0,
@@ -114,11 +122,7 @@ def _template(replicas: int) -> Mapping[str, Any]:
                 "seq": {"type": "long"},
                 "twin": {"type": "keyword"},
                 **{field.name: _mapping(field) for field in FIELDS.values()},
-                **{
-                    size_of(field.name): {"type": "integer"}
-                    for field in FIELDS.values()
-                    if field.kind not in _UNCOUNTED
-                },
+                **{size_of(field.name): {"type": "integer"} for field in FIELDS.values() if field.kind in COUNTED},
             },
         },
     }
@@ -134,8 +138,11 @@ def _fingerprint() -> list[str]:
 
 def _check(meta: Mapping[str, Any], cluster: Cluster) -> None:
     if meta.get("format") != FORMAT:
+        older = meta.get("format") in _OLDER
+        next_step = "casbah copy them to another prefix (docs/cluster.md)" if older else "install a newer Casbah"
         raise StoreFormatError(
-            f"the cluster's indices {cluster.names.pattern} have format {meta.get('format')}; this Casbah reads {FORMAT}"
+            f"the cluster's indices {cluster.names.pattern} have format {meta.get('format')}; "
+            f"this Casbah reads {FORMAT}: {next_step}"
         )
     if meta.get("fields") != _fingerprint():
         raise StoreFormatError(f"the cluster's indices {cluster.names.pattern} were written with other fields")
@@ -144,5 +151,5 @@ def _check(meta: Mapping[str, Any], cluster: Cluster) -> None:
 _JOINT = "+"
 """Occurs in no word."""
 
-if MOST_WORD_CHARACTERS < CHUNK:
+if MAX_WORD_CHARACTERS < CHUNK:
     raise AssertionError("every word would be one piece")

@@ -9,7 +9,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.tenant import TenantId
 from casbah.errors import ActivityNotFoundError
-from casbah.store.contract import Changes, FeedbackEntry, Inserted, Prepared
+from casbah.store.contract import Changes, FeedbackEntry, Inserted, Inserter, Prepared
 from casbah.store.opensearch.cluster import Cluster
 from casbah.store.opensearch.compaction import Compaction
 from casbah.store.opensearch.feedback import Feedback
@@ -29,7 +29,7 @@ class Shared:
     clock: Callable[[], int]
 
 
-class OpenSearchTenant(Search):
+class OpenSearchTenant(Search, Inserter):
     """See `Tenant`."""
 
     def __init__(self, tenant_id: TenantId, shared: Shared) -> None:
@@ -55,9 +55,6 @@ class OpenSearchTenant(Search):
     def ids_with_feedback(self) -> Sequence[str]:
         return self._feedback.activities(self._tenant_id)
 
-    def insert(self, new_activities: Iterable[NewActivity | Prepared], /) -> Inserted:
-        return self.insert_soon(new_activities).result()
-
     def insert_soon(
         self,
         new_activities: Iterable[NewActivity | Prepared],
@@ -67,9 +64,9 @@ class OpenSearchTenant(Search):
     ) -> Future[Inserted]:
         return self._write_queue.insert(new_activities)
 
-    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, most: int | None = None) -> bool:
+    def add_feedback(self, activity_id: str, entry: FeedbackEntry, /, *, maximum: int | None = None) -> bool:
         self._require_activity(activity_id)
-        if most is not None and self._feedback.count(activity_id, self._tenant_id) >= most:
+        if maximum is not None and self._feedback.count(activity_id, self._tenant_id) >= maximum:
             return False
         self._feedback.add(activity_id, entry, self._tenant_id)
         return True

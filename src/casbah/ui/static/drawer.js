@@ -14,7 +14,7 @@ import { listed, moment } from "./words.js";
 
 const HOUR = 3_600_000;
 const AROUND = 48 * HOUR;
-const MOST_OBJECTS = 20;
+const MAX_OBJECTS = 20;
 
 /** The drawer; `show(record)` draws one, `show(null)` closes it. */
 export function activityDrawer() {
@@ -158,7 +158,7 @@ function actions(filter, value) {
 function objects(record) {
   const all = objectsOf(record).filter((object) => isNested(object) && object.id !== undefined && object.id !== null);
   if (!all.length) return null;
-  const items = all.slice(0, MOST_OBJECTS).map((object) =>
+  const items = all.slice(0, MAX_OBJECTS).map((object) =>
     h(
       "li",
       {},
@@ -166,7 +166,7 @@ function objects(record) {
       isNested(object.id) ? null : actions("activityObject", object.id),
     ),
   );
-  const rest = all.length > MOST_OBJECTS && h("li", { class: "quiet" }, `and ${all.length - MOST_OBJECTS} more, in the record`);
+  const rest = all.length > MAX_OBJECTS && h("li", { class: "quiet" }, `and ${all.length - MAX_OBJECTS} more, in the record`);
   return h("section", { "aria-label": "Objects" }, h("h3", {}, `Objects (${all.length})`), h("ul", { class: "objects" }, items, rest));
 }
 

@@ -9,7 +9,6 @@ import { comparable } from "./place.js";
 import { counted, fromInput, toInput } from "./words.js";
 
 const SUGGESTED = 50;
-const UNCOUNTABLE = new Set(["text", "date", "created", "activity.id"]);
 const WITHOUT_VALUES = new Set(["isset", "isnotset"]);
 const WITH_SUGGESTIONS = new Set(["eq", "neq", "deq"]);
 /** For operators on whole values: the one that matches values containing a text. */
@@ -169,7 +168,7 @@ function several(name, state, change, others, redraw) {
   const suggest = async () => {
     const text = box.value.trim();
     const signal = latest.begin();
-    if (!WITH_SUGGESTIONS.has(state.operator) || UNCOUNTABLE.has(name)) return draw(text, null);
+    if (!WITH_SUGGESTIONS.has(state.operator) || !language.isCountable(name)) return draw(text, null);
     let values;
     try {
       values = await suggested(name, text, others, signal);

@@ -2,12 +2,10 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
-import { filters as known, label, valueLabel } from "./language.js";
+import { facetPrefix, filters as known, isCountable, label, usualFacets, valueLabel } from "./language.js";
 import { go, here, withValue } from "./place.js";
 import { counted } from "./words.js";
 
-const USUAL = ["user.username", "service", "activity.eventActionType", "location.country", "ip.address"];
-const UNCOUNTABLE = new Set(["text", "date", "created", "activity.id"]);
 const SHOWN = 5;
 const MORE = 50;
 const KEY = "facets";
@@ -15,11 +13,11 @@ const KEY = "facets";
 function chosen() {
   try {
     const names = JSON.parse(localStorage.getItem(KEY));
-    if (Array.isArray(names)) return names.filter((name) => typeof name === "string" && !UNCOUNTABLE.has(name));
+    if (Array.isArray(names)) return names.filter((name) => known().includes(name) && isCountable(name));
   } catch {
     // No choice was saved, or it is invalid.
   }
-  return USUAL;
+  return usualFacets();
 }
 
 /** The facets; `load(filters, signal)` fetches and draws them, `clear(content)` replaces them. */
@@ -41,8 +39,8 @@ export function facets() {
   const node = h("section", { class: "facets", "aria-label": "Top values" }, h("div", { class: "row" }, h("h2", {}, "Top values"), h("span", { class: "grow" }), add), list);
   const load = async (filters, signal) => {
     again = () => load(filters, signal);
-    const names = chosen().filter((name) => known().includes(name));
-    put(add, h("option", { value: "" }, "Add …"), known().filter((name) => !names.includes(name) && !UNCOUNTABLE.has(name)).map((name) => h("option", { value: name }, label(name))));
+    const names = chosen();
+    put(add, h("option", { value: "" }, "Add …"), known().filter((name) => !names.includes(name) && isCountable(name)).map((name) => h("option", { value: name }, label(name))));
     if (!names.length) return void put(list);
     const results = await Promise.all(names.map((name) => fetchFacet(filters, name, SHOWN + 1, signal)));
     put(list, results.map((result) => facet(result.facets[0], result.total, filters, again)));
@@ -51,10 +49,9 @@ export function facets() {
   return { node, load, clear };
 }
 
-/** The values of one filter. For activity types only the category: the other types repeat it in other words. */
+/** The values of one filter. */
 function fetchFacet(filters, name, limit, signal) {
-  const prefix = name === "activity.eventActionType" ? "event_category_" : "";
-  return api.facets({ filters, facets: [name], limit, prefix }, { signal });
+  return api.facets({ filters, facets: [name], limit, prefix: facetPrefix(name) }, { signal });
 }
 
 function facet({ filter, values }, total, filters, again) {

@@ -2,7 +2,7 @@
 
 import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
-import { BASIC, filters as known, label } from "./language.js";
+import { filters as known, label, withButton } from "./language.js";
 import { go, here, withCondition, without } from "./place.js";
 import { hasHidden } from "./visible.js";
 import { condition } from "./words.js";
@@ -17,7 +17,7 @@ export function filterBar() {
     onkeydown: (event) => event.key === "Enter" && searched(search.value),
     onsearch: () => searched(search.value),
   });
-  const basic = BASIC.map((name) => opener(name));
+  const basic = withButton().map((name) => opener(name));
   const more = h("button", { class: "add", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(more) }, "More filters");
   const draw = () => {
     const { filters } = here();

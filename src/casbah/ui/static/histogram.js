@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { h, put, svgTitle } from "./dom.js";
-import { label, valueLabel } from "./language.js";
+import { facetPrefix, label, valueLabel } from "./language.js";
 import { go, here, withCondition, withValue } from "./place.js";
 import { counted, plural, spanStart } from "./words.js";
 
@@ -11,7 +11,7 @@ const SPANS = 80;
 const HEIGHT = 110;
 const SERIES = 6;
 const DIVISIONS = ["service", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
-const LEAST_DRAG = 4;
+const MIN_DRAG = 4;
 
 /** The histogram; `load(filters, signal)` fetches and draws it, `clear(content)` replaces it. */
 export function histogram() {
@@ -27,8 +27,7 @@ export function histogram() {
     const { by, sort } = here();
     if (!DIVISIONS.includes(by)) division.append(h("option", { value: by }, `by ${label(by).toLowerCase()}`));
     division.value = by;
-    const prefix = by === "activity.eventActionType" ? "event_category_" : "";
-    const result = await api.histogram({ filters, by, prefix, series: SERIES, spans: SPANS, sortField: sort }, { signal });
+    const result = await api.histogram({ filters, by, prefix: facetPrefix(by), series: SERIES, spans: SPANS, sortField: sort }, { signal });
     put(plot, drawn(result, sort));
     put(legend, legendOf(result));
   };
@@ -104,7 +103,7 @@ function brushing(svg, brush, { begin, width, spans, sort }) {
   });
   svg.addEventListener("pointerup", (event) => {
     if (from === null) return;
-    const dragged = Math.abs(event.clientX - from.x) >= LEAST_DRAG;
+    const dragged = Math.abs(event.clientX - from.x) >= MIN_DRAG;
     const [low, high] = [from.at, at(event)].sort((one, other) => one - other);
     from = null;
     const first = Math.min(Math.floor(low), spans - 1);

@@ -7,7 +7,7 @@ import { choicesOf, valueLabel } from "./language.js";
 import { address } from "./place.js";
 import { counted, listed, moment, sentence } from "./words.js";
 
-const MOST_APPS = 50;
+const MAX_APPS = 50;
 
 /** A page whose content `load()` creates; `again()` reloads it. */
 function page(title, load) {
@@ -63,7 +63,7 @@ export const queriesPage = () =>
 
 export const sourcesPage = () =>
   page("Sources", async () => {
-    const [sources, apps] = await Promise.all([api.sources(), api.facets({ facets: ["service"], limit: MOST_APPS })]);
+    const [sources, apps] = await Promise.all([api.sources(), api.facets({ facets: ["service"], limit: MAX_APPS })]);
     const newest = await Promise.all(
       apps.facets[0].values.map(async ({ value, total }) => {
         const { data } = await api.list({ filters: { service: { eq: [value] } }, limit: 1 });

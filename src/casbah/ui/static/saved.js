@@ -8,14 +8,14 @@ import { go, here } from "./place.js";
 import { sentence } from "./words.js";
 
 const RECENT = "recent";
-const MOST_RECENT = 10;
+const MAX_RECENT = 10;
 
 /** Remember a query as recent. */
 export function remember(filters) {
   if (!Object.keys(filters).length) return;
   const others = recent().filter((other) => stringify(other) !== stringify(filters));
   try {
-    localStorage.setItem(RECENT, stringify([filters, ...others].slice(0, MOST_RECENT)));
+    localStorage.setItem(RECENT, stringify([filters, ...others].slice(0, MAX_RECENT)));
   } catch {
     // The browser's storage is disabled or full.
   }

@@ -54,5 +54,5 @@ export function boundary(text, at) {
   return divides ? at - 1 : at;
 }
 
-/** A text, truncated to `most` characters. */
-export const cut = (text, most) => (text.length > most ? `${text.slice(0, boundary(text, most))}…` : text);
+/** A text, truncated to `maximum` characters. */
+export const cut = (text, maximum) => (text.length > maximum ? `${text.slice(0, boundary(text, maximum))}…` : text);

@@ -1,0 +1,38 @@
+"""JSON text: parsed and written exactly, and changed in place.
+
+Records keep the bytes that their sources sent, so most work on them is on text: `codec` reads and writes values, `patch`
+changes members of an object, `grammar` scans text that may be broken.
+"""
+
+from casbah.base.jsontext.codec import (
+    MAX_NESTING,
+    TOO_DEEP,
+    InvalidJsonError,
+    NotAnObjectError,
+    canonical,
+    dump,
+    joined,
+    parse,
+    parse_accepted,
+    parse_object,
+)
+from casbah.base.jsontext.patch import extended, filled, numbered, raw_values, replaced, without
+
+__all__ = [
+    "MAX_NESTING",
+    "TOO_DEEP",
+    "InvalidJsonError",
+    "NotAnObjectError",
+    "canonical",
+    "dump",
+    "extended",
+    "filled",
+    "joined",
+    "numbered",
+    "parse",
+    "parse_accepted",
+    "parse_object",
+    "raw_values",
+    "replaced",
+    "without",
+]

@@ -1,0 +1,126 @@
+"""casbah migrate, and the migration before a store is opened."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from casbah.cli import options
+from casbah.errors import StoreFormatError
+from casbah.settings import Settings
+from casbah.store.format import FORMAT
+from casbah.store.migration import migration
+from casbah.store.migration.migration import Plan
+
+
+def migrate(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only say what would be done. Changes nothing.")] = False,
+    roll_back: Annotated[bool, typer.Option("--roll-back", help="Put the data of the older format back.")] = False,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Delete the data that was kept.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm --roll-back or --drop-old.")] = False,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Rewrite a store of an older format in the format that this version reads.
+
+    `casbah serve` does it by itself. The data of before is kept below `migrations/` in the store; with --roll-back the older
+    version can use it again, with --drop-old it is deleted. An interrupted migration continues where it was.
+
+    Example: casbah migrate --check && casbah migrate
+    """
+    settings = options.existing(store=store)
+    if settings.cluster is not None:
+        raise StoreFormatError("a cluster is migrated with casbah copy to new indices (docs/cluster.md)")
+    if sum((check, roll_back, drop_old)) > 1:
+        raise typer.BadParameter("give one of --check, --roll-back and --drop-old")
+    if (roll_back or drop_old) and not yes:
+        raise typer.BadParameter(f"{_CONSEQUENCE[roll_back]}; add --yes if that is what you want")
+    if check:
+        plan = migration.plan(settings.store)
+        _say(_numbers(plan), _planned(plan), as_json=as_json)
+    elif roll_back:
+        number = migration.roll_back(settings.store)
+        sentence = f"the store has format {number} again; open it with the version of before"
+        _say({"format": number}, sentence, as_json=as_json)
+    elif drop_old:
+        freed = migration.drop(settings.store)
+        _say({"bytesFreed": freed}, f"{freed:,} bytes of old data are deleted", as_json=as_json)
+    else:
+        done = _migrated(settings)
+        _say(_numbers(done), _done(done), as_json=as_json)
+
+
+def migrate_first(settings: Settings) -> None:
+    """Migrate a store of an older format before it is opened, and say so on stderr. Raises as `migration.migrate` does."""
+    if settings.cluster is None and migration.is_due(settings.store):
+        sys.stderr.write(f"casbah: {settings.store} has an older format; it is rewritten, and the old data is kept\n")
+        done = _migrated(settings)
+        sys.stderr.write(
+            f"casbah: {done.activities:,} activities now have format {done.to_format}; once everything works, "
+            "casbah migrate --drop-old deletes the old data\n"
+        )
+
+
+_CONSEQUENCE = {
+    True: "what was stored since the migration is put aside, and the older version does not see it",
+    False: "the data of before cannot be put back afterwards",
+}
+
+
+def _migrated(settings: Settings) -> Plan:
+    with _bar(settings.store) as advance:
+        return migration.migrate(settings.store, writer_memory=settings.writer_memory, progress=advance)
+
+
+@contextmanager
+def _bar(store: Path) -> Iterator[Callable[[int], None]]:
+    columns = (TextColumn("migrating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        total = migration.plan(store).activities if sys.stderr.isatty() else None
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.update(task, advance=count)
+
+
+def _numbers(plan: Plan) -> dict[str, int]:
+    return {
+        "fromFormat": plan.from_format,
+        "toFormat": plan.to_format,
+        "activities": plan.activities,
+        "bytesNeeded": plan.needed,
+        "bytesFree": plan.free,
+        "interrupted": plan.interrupted,
+    }
+
+
+def _say(numbers: dict[str, int], sentence: str, *, as_json: bool) -> None:
+    typer.echo(json.dumps(numbers) if as_json else sentence)
+
+
+_NOTHING = f"the store has format {FORMAT}, which this Casbah reads; nothing needs to be done"
+
+
+def _planned(plan: Plan) -> str:
+    if plan.interrupted:
+        return "files were changing places when a migration was interrupted; casbah migrate finishes it"
+    if plan.from_format == FORMAT:
+        return _NOTHING
+    return (
+        f"{plan.activities:,} activities would be rewritten from format {plan.from_format} to {plan.to_format}; that needs "
+        f"{plan.needed:,} bytes of disk, {plan.free:,} are free"
+    )
+
+
+def _done(plan: Plan) -> str:
+    if plan.from_format == FORMAT:
+        return _NOTHING
+    return (
+        f"{plan.activities:,} activities of format {plan.from_format} now have format {plan.to_format}; the old data is kept "
+        "until casbah migrate --drop-old"
+    )

@@ -1,0 +1,209 @@
+"""AWS CloudTrail events, from the log files in S3 (`{"Records": [...]}`) or one per line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from casbah.ingest.contract import Connector, Draft, Event
+from casbah.ingest.enrich.addresses import distinct
+from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
+from casbah.ingest.record_builder import (
+    CLOUD_PROVIDER,
+    FAILED_LOGIN,
+    FILE,
+    LOGIN,
+    ROLE_CONTEXT,
+    TARGET,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    Outcome,
+    RecordParts,
+    Target,
+    keys,
+)
+from casbah.ingest.times import required
+
+APP = App(11599, "Amazon Web Services", 11599)
+_SOURCES = (".amazonaws.com", ".amazon.com")
+_INSIGHT = "AwsCloudTrailInsight"
+_PANTHER = "AWS.CloudTrail"
+_KEYS = (("eventname", (str,)), ("useridentity", (dict,)), ("awsregion", (str,)), ("recipientaccountid", (str, int)))
+_MARKS = (
+    frozenset({"eventsource"}),
+    frozenset({"awsregion", "useridentity"}),
+    frozenset({"recipientaccountid", "useridentity"}),
+    frozenset({"awsregion", "recipientaccountid"}),
+    frozenset({"eventname", "p_log_type"}),
+)
+_MAX_ACCOUNT_DIGITS = 15
+_S3_OBJECT = "AWS::S3::Object"
+_NAMING_ENDS = ("id", "arn", "name")
+
+CATEGORIES: Mapping[str, str] = {
+    "CreateUser": "EVENT_CATEGORY_CREATE_USER",
+    "DeleteObject": "EVENT_CATEGORY_DELETE_OBJECT",
+    "DeleteUser": "EVENT_CATEGORY_DELETE_USER",
+    "GetObject": "EVENT_CATEGORY_DOWNLOAD_FILE",
+    "PutObject": "EVENT_CATEGORY_UPLOAD_FILE",
+}
+
+
+def recognises(event: Mapping[str, Any]) -> bool:
+    """An AWS event source and one more key that only CloudTrail has; or, without such a source, three of those keys or
+    Panther's log type.
+
+    Notifications of AWS services spell the source differently (`aws:s3`), and `lookup-events` wraps the event.
+    """
+    source = event.get("eventsource")
+    source = source if type(source) is str else ""
+    if event.get("p_log_type") == _PANTHER:
+        return "eventname" in event
+    if source.startswith("aws:") or "cloudtrailevent" in event or event.get("eventtype") == _INSIGHT:
+        return False
+    others = sum(type(event.get(key)) in kinds for key, kinds in _KEYS)
+    return others >= (1 if source.endswith(_SOURCES) else 3)
+
+
+def drafts(event: Event) -> Iterator[Draft]:
+    """One activity per event."""
+    fields = folded(event.parsed)
+    identity = folded(fields.get("useridentity"))
+    account = text(fields.get("recipientaccountid")) or text(identity.get("accountid"))
+    # Logstash's CloudTrail input moves eventTime to @timestamp; Panther's copy of it is p_event_time.
+    timestamp = required(fields, "eventTime", "@timestamp", "p_event_time")
+    scope = f"{account or 0}_{APP.id}_"
+    native = text(fields.get("eventid"))
+    yield Draft(
+        id=f"{scope}{native}" if native else None,
+        timestamp=timestamp,
+        keys=keys(_parts(fields, identity, account)),
+        scope=scope,
+    )
+
+
+def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
+    operation = text(fields.get("eventname"))
+    outcome = _outcome(fields, operation)
+    source = text(fields.get("sourceipaddress"))
+    addresses = distinct((source,))
+    targets = list(_targets(fields))
+    return RecordParts(
+        app=APP,
+        instance=Instance(account, _number(account)),
+        actor=Actor(_name(identity), first_text(identity, "principalid", "arn"), APP.id),
+        operation=operation,
+        category=_category(operation, outcome),
+        event_type=f"EVENT_AWS_{_service(fields)}_GENERIC",
+        targets=targets,
+        subject=_subject(targets),
+        addresses=addresses,
+        agent=text(fields.get("useragent")).strip("[] "),
+        admin=_is_admin(fields),
+        impersonated=_is_impersonated(identity),
+        outcome=outcome,
+        # A DNS name instead of an address means that an AWS service made the call.
+        location=CLOUD_PROVIDER if not addresses and _is_service(source) else None,
+    )
+
+
+def _subject(targets: Sequence[Target]) -> str:
+    """The name of the first file, else of the first target: a bucket comes before its file."""
+    named = sorted(targets, key=lambda target: target.type != FILE)
+    return named[0].name if named else ""
+
+
+def _number(account: str) -> int:
+    usable = account.isascii() and account.isdigit() and len(account) <= _MAX_ACCOUNT_DIGITS
+    return int(account) if usable else 0
+
+
+def _name(identity: Fields) -> str:
+    """The user, else the session or last part of the ARN, else the calling service."""
+    arn = text(identity.get("arn"))
+    last = arn.rpartition("/" if "/" in arn else ":")[2]
+    return text(identity.get("username")) or last or first_text(identity, "invokedby", "principalid", "accountid")
+
+
+def _service(fields: Fields) -> str:
+    return text(fields.get("eventsource")).partition(".")[0].upper().replace("-", "_") or "UNKNOWN"
+
+
+def _outcome(fields: Fields, operation: str) -> Outcome:
+    """`errorCode` is present "if the request returned an error" (CloudTrail record contents), so its absence means success.
+
+    Sign-in events report the result under their own name: `{"ConsoleLogin": "Failure"}`, in one of two places.
+    """
+    places = (folded(fields.get(key)) for key in ("responseelements", "serviceeventdetails"))
+    answer = next(filter(None, (text(place.get(operation.lower())) for place in places)), "")
+    error = text(fields.get("errorcode"))
+    success = not error and answer.lower() != "failure"
+    return Outcome(success, "" if success else text(fields.get("errormessage")) or error or answer)
+
+
+def _category(operation: str, outcome: Outcome) -> str:
+    if operation == "ConsoleLogin":
+        return LOGIN if outcome.success else FAILED_LOGIN
+    return CATEGORIES.get(operation, UNSPECIFIED)
+
+
+def _is_admin(fields: Fields) -> bool:
+    management = truth(fields.get("managementevent"))
+    if management is None:
+        management = text(fields.get("eventcategory")) == "Management"
+    return management and truth(fields.get("readonly")) is False
+
+
+def _is_impersonated(identity: Fields) -> bool:
+    issuer = folded(folded(identity.get("sessioncontext")).get("sessionissuer"))
+    return text(identity.get("type")) == "AssumedRole" and bool(issuer)
+
+
+def _is_service(source: str) -> bool:
+    return source == "AWS Internal" or source.endswith((".amazonaws.com", ".aws.internal"))
+
+
+def _targets(fields: Fields) -> Iterator[Target]:
+    yield from map(_resource, objects(fields.get("resources")))
+    spelled = fields.get("requestparameters")
+    parameters = folded(spelled)
+    bucket, key = text(parameters.get("bucketname")), text(parameters.get("key"))
+    if bucket and key and text(fields.get("eventsource")).startswith("s3."):
+        yield Target(FILE, ROLE_CONTEXT, f"arn:aws:s3:::{bucket}/{key}", key, service_type=_S3_OBJECT)
+    if type(spelled) is dict:
+        for name, value in spelled.items():
+            yield from _parameter(name, value)
+
+
+def _resource(resource: Fields) -> Target:
+    arn, kind = text(resource.get("arn")), text(resource.get("type"))
+    if kind == _S3_OBJECT:
+        return Target(FILE, ROLE_CONTEXT, arn, arn.partition("/")[2] or arn, service_type=kind)
+    name = arn.rpartition(":")[2]
+    return Target(TARGET, ROLE_CONTEXT, arn, name, service_type=kind)
+
+
+def _parameter(name: str, value: Any) -> Iterator[Target]:
+    """The objects named in a request: `userName`, `roleArn`, `instancesSet.items[].instanceId`."""
+    if name.lower().endswith(_NAMING_ENDS) and type(value) is str and value:
+        yield Target(TARGET, ROLE_CONTEXT, value, value, service_type=name)
+    if type(value) is dict:
+        inner = (pair for item in listed(value.get("items")) if type(item) is dict for pair in item.items())
+        for key, named in inner:
+            if key.lower().endswith(_NAMING_ENDS) and type(named) is str and named:
+                yield Target(TARGET, ROLE_CONTEXT, named, named, service_type=key)
+
+
+CONNECTOR = Connector(
+    name="cloudtrail",
+    title="AWS CloudTrail",
+    recognises=recognises,
+    drafts=drafts,
+    wrapper="Records",
+    examples=("AWSLogs/<account>/CloudTrail/<region>/.../*.json.gz", "one CloudTrail event per line"),
+    documents=(
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html",
+    ),
+    apps=(APP.id,),
+    marks=_MARKS,
+)

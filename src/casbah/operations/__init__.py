@@ -1,0 +1,1 @@
+"""Looking after a store: its audit trail, backups, retention, and what people save in it."""

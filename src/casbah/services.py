@@ -1,0 +1,180 @@
+"""What handlers need, built from the settings: in every process, and in the one that owns the store."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+from casbah.base.key_value import (
+    EPHEMERAL,
+    QUERIES,
+    RANGES,
+    REJECTS,
+    RULES,
+    TOKENS,
+    KeyValueStores,
+)
+from casbah.base.shared import SharedCount, SharedFlag, SharedNumbers
+from casbah.base.traces import traces
+from casbah.http.context import Services, WriterServices
+from casbah.http.emulation import Emulation
+from casbah.http.memory import MemoryBudget
+from casbah.http.metrics import Metrics
+from casbah.http.thread_pools import ThreadPools
+from casbah.http.trusted_proxies import TrustedProxies
+from casbah.identity.authenticator import Authenticator, new_local_key
+from casbah.identity.failed_sign_ins import Failures
+from casbah.identity.legacy_owners import LegacyOwners
+from casbah.identity.oidc import Issuer
+from casbah.identity.sign_in import SignIn
+from casbah.identity.throttle import Throttle
+from casbah.identity.token import Tokens, digest
+from casbah.ingest.connectors import connectors
+from casbah.ingest.enrich.enrichment import EnrichmentConfig
+from casbah.ingest.enrich.ranges import RangeBook
+from casbah.ingest.parse_pool import ParsePool
+from casbah.ingest.pull.config import read as pulls
+from casbah.ingest.pull.report import report
+from casbah.ingest.rejects import Rejects
+from casbah.operations.audit.trail import Trail
+from casbah.operations.backup.snapshots import Snapshots
+from casbah.operations.retention.deletion import Retention
+from casbah.operations.retention.rules import Rules
+from casbah.operations.saved.queries import Queries, SavedQueryLimits
+from casbah.outputs.export.exports import Exports
+from casbah.settings import Settings
+from casbah.store.contract import ReplicaStore, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all processes of one server share, except `place`, which each process has of its own."""
+
+    local_key: str = field(default_factory=new_local_key)
+    changes: SharedCount = field(default_factory=SharedCount)
+    leaving: SharedFlag = field(default_factory=SharedFlag)
+    bodies: SharedNumbers = field(default_factory=lambda: SharedNumbers(1))
+    """Bytes that each process has reserved for bodies under way, at its `place`."""
+
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the services of a process are built from, beside the store."""
+
+    settings: Settings
+    common: Common
+    key_values: KeyValueStores
+    issuer: Issuer | None
+    clock: Callable[[], int]
+
+
+@contextmanager
+def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> Iterator[Services]:
+    """What handlers need in every process. `failures` counts failed authentications."""
+    # It logs a warning for each malformed form, so any caller could fill the log. The caller gets a 400 anyway.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    settings, common, key_values, clock = basis.settings, basis.common, basis.key_values, basis.clock
+    dice = Random()  # noqa: S311  simulated failures, not a secret
+    known = partial(connectors, settings.sources)
+    enrichment_config = EnrichmentConfig(settings.agents, settings.places, settings.people)
+    with (
+        closing(Tokens(key_values(TOKENS), clock=clock)) as tokens,
+        closing(traces(settings.traces)) as spans,
+        closing(ThreadPools(settings)) as pools,
+        closing(Trail(store, level=settings.audit)) as trail,
+        closing(enrichment_config.opened()) as enrichment,
+        closing(
+            ParsePool(
+                settings.ingest_processes,
+                connectors=known,
+                prepare=store.prepare,
+                enrichment=enrichment_config.opened,
+                known=enrichment,
+            )
+        ) as parse_pool,
+    ):
+        yield Services(
+            settings=settings,
+            store=store,
+            tokens=tokens,
+            authenticator=Authenticator(tokens, digest(common.local_key), failures, basis.issuer),
+            proxies=TrustedProxies(settings.trusted_proxies),
+            throttle=Throttle(settings.throttle, key_values(EPHEMERAL), clock=clock),
+            emulation=Emulation(settings, clock=clock, dice=dice),
+            plain=Emulation(Settings(), clock=clock, dice=dice),
+            connectors=known(),
+            ranges=RangeBook(key_values(RANGES), clock=clock),
+            trail=trail,
+            enrichment=enrichment,
+            parse_pool=parse_pool,
+            rejects=Rejects(
+                key_values(REJECTS), clock=clock, maximum=settings.rejects_bytes, keep=settings.rejects_keep
+            ),
+            pools=pools,
+            metrics=_metrics(settings, pools, clock),
+            traces=spans,
+            clock=clock,
+            memory=MemoryBudget(max(settings.bodies_memory, settings.max_ingest_body), common.bodies, common.place),
+            leaving=common.leaving,
+            here=None,
+        )
+
+
+@contextmanager
+def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[WriterServices]:
+    """What handlers need in the process that owns the store, beside the `services` of every process."""
+    settings, key_values, clock = basis.settings, basis.key_values, basis.clock
+    earlier = LegacyOwners(services.tokens)
+    with (
+        closing(
+            Exports(
+                settings.store,
+                store,
+                clock=clock,
+                earlier=earlier,
+                keep=settings.export_keep,
+                spare=settings.export_spare,
+                threads=settings.export_threads,
+            )
+        ) as exports,
+        closing(
+            Retention(store, Rules(key_values(RULES)), services.trail, clock=clock, hourly=(services.rejects.trim,))
+        ) as retention,
+    ):
+        services.tokens.migrate_scopes()
+        bounds = SavedQueryLimits(settings.max_queries, settings.max_queries_size)
+        yield WriterServices(
+            store=store,
+            sign_in=_sign_in(basis),
+            queries=Queries(key_values(QUERIES), clock=clock, earlier=earlier, bounds=bounds),
+            exports=exports,
+            retention=retention,
+            snapshots=Snapshots(settings.store, store, clock=clock),
+        )
+
+
+def _sign_in(basis: Basis) -> SignIn | None:
+    settings = basis.settings
+    if basis.issuer is None or not settings.oidc_client:
+        return None
+    return SignIn(
+        basis.issuer,
+        basis.key_values(EPHEMERAL),
+        client=settings.oidc_client,
+        secret=settings.oidc_secret,
+        scopes=settings.oidc_scopes,
+        clock=basis.clock,
+    )
+
+
+def _metrics(settings: Settings, pools: ThreadPools, clock: Callable[[], int]) -> Metrics:
+    def lags() -> dict[str, float]:
+        entries = pulls(settings.pull) if settings.pull else {}
+        rows = report(entries, folder=settings.store, now=clock()) if entries else []
+        return {row.name: row.lag_ms / 1_000 for row in rows if row.lag_ms is not None}
+
+    return Metrics(settings.store, {"search": pools.search, "ingest": pools.ingest, "quick": pools.quick}, lags)

@@ -1,0 +1,88 @@
+"""Rewrites one tenant of an older format in the current one."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from casbah.activity.new_activity import NewActivity
+from casbah.activity.record import identifier
+from casbah.base import jsontext
+from casbah.base.fsync import make_folder, sync_folder, sync_into
+from casbah.errors import StoreFormatError
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.cache import Cache
+from casbah.store.embedded.document import document, prepared
+from casbah.store.embedded.index_writers import IndexWriters
+from casbah.store.embedded.partition import Partition
+from casbah.store.embedded.partitions import DICTIONARIES, PERIODS, Partitions, numbered
+from casbah.store.embedded.record_codec import RecordCodec
+from casbah.store.embedded.sequence import SequenceNumber
+from casbah.store.embedded.snapshot import META
+from casbah.store.migration.old_partition import OldPartition, OldRecord, OldRecords
+
+AT_ONCE = 10_000
+"""Activities of one commit. What has been committed is not rewritten after an interruption."""
+
+_CHUNK = 1 << 20
+
+Progress = Callable[[int], None]
+"""Is called with how many more activities have been rewritten."""
+
+
+def old_partitions(tenant: Path, *, period_bits: int) -> list[tuple[int, Path]]:
+    """The number and the folder of each partition. Another width than the current one is not supported."""
+    if period_bits != s.PERIOD_BITS:
+        raise StoreFormatError(f"partitions of 2^{period_bits} ms cannot be migrated")
+    folder = tenant / PERIODS
+    return [(number, folder / name) for number, name in numbered(folder) if (folder / name / META).is_file()]
+
+
+def rewrite_tenant(tenant: Path, into: Path, *, period_bits: int, writer_memory: int, progress: Progress) -> None:
+    """Write a tenant's folder in the current format, or the rest of it: every record keeps its bytes and its place."""
+    make_folder(into)
+    _copy_beside(tenant, into)
+    records = OldRecords(tenant / DICTIONARIES)
+    with closing(IndexWriters(maximum=1, memory=writer_memory)) as index_writers:
+        partitions = Partitions(into, cache=Cache(0))
+        for number, folder in old_partitions(tenant, period_bits=period_bits):
+            old = OldPartition(folder, number, period_bits=period_bits, records=records)
+            new = partitions.of(number)
+            progress(new.searcher.held)
+            for batch in old.read(after=new.last, at_once=AT_ONCE):
+                _write(new, batch, index_writers, partitions.codec)
+                partitions.codec.learn()
+                progress(len(batch))
+            if new.searcher.held != old.held:
+                raise StoreFormatError(
+                    f"{folder} holds {old.held:,} activities, {new.searcher.held:,} were rewritten; nothing has changed"
+                )
+
+
+def _copy_beside(tenant: Path, into: Path) -> None:
+    """Copy what is neither an index nor a dictionary, again after an interruption. Nobody writes to it meanwhile."""
+    for file in sorted(tenant.iterdir()):
+        if file.is_file() and not file.name.endswith("-shm"):
+            with file.open("rb") as source:
+                sync_into(into / file.name, iter(partial(source.read, _CHUNK), b""))
+    sync_folder(into)
+
+
+def _write(new: Partition, batch: Sequence[OldRecord], index_writers: IndexWriters, codec: RecordCodec) -> None:
+    columns = {"date": [row.timestamp for row in batch], "created": [row.created for row in batch]}
+    limits = {sort: (min(moments), max(moments)) for sort, moments in columns.items()}
+    index_writers.write(new, (_document(row, codec) for row in batch), limits, last=batch[-1].stored)
+
+
+def _document(old: OldRecord, codec: RecordCodec) -> str:
+    try:
+        activity = jsontext.parse_accepted(old.record)
+        name = identifier(activity["_id"]) or ""
+    except (ValueError, KeyError, TypeError) as error:
+        shown = json.dumps(old.record[:80].decode("utf-8", "replace"))
+        raise StoreFormatError(f"a stored record is damaged ({error!r}): {shown}; restore it from a backup") from None
+    entry = prepared(NewActivity(name, old.timestamp, old.record, activity, created=old.created))
+    sequence = SequenceNumber(old.stored, old.created, old.tiebreaker)
+    packed = codec.encode(old.record)
+    return document(entry, sequence, dedup_keys=tuple(old.dedup_keys), packed=packed, order=old.seq)

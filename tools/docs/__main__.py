@@ -1,0 +1,40 @@
+"""`make docs`: writes the generated pages of `docs/` and the client's `where` from the tables.
+
+With `--check`, only reports which are not current.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.docs.client import where
+from tools.docs.pages import PAGES
+
+_FOLDER = Path("docs")
+_NOTE = "<!-- Written by `make docs` from the tables in src/casbah; change those. -->\n\n"
+MODULES: dict[str, Callable[[], str]] = {"src/casbah/client/where.py": where}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files. With `--check`, only report stale ones and return 1."""
+    files = {f"{_FOLDER}/{name}": _NOTE + page() for name, page in PAGES.items()}
+    files |= {name: module() for name, module in MODULES.items()}
+    stale = [name for name, text in files.items() if _text(name) != text]
+    if "--check" in arguments:
+        for name in stale:
+            sys.stderr.write(f"{name} is not current; `make docs` writes it\n")
+        return 1 if stale else 0
+    for name in stale:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(files[name], encoding="utf-8")
+        sys.stdout.write(f"wrote {name}\n")
+    return 0
+
+
+def _text(name: str) -> str:
+    file = Path(name)
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,313 @@
+"""The generated pages of `docs/`, from the tables."""
+
+from collections.abc import Callable
+
+from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
+from casbah.ingest.pull import kind as pull_kind
+from casbah.ingest.pull.registry import KINDS
+from casbah.outputs.export.columns import COLUMNS, RECORD
+from casbah.outputs.export.formats import FORMATS
+from casbah.settings import SETTINGS
+
+
+def filters() -> str:
+    """docs/filters.md: every filter, every operator, and which go together."""
+    rows = "\n".join(map(_filter_row, FILTERS.values()))
+    operators = "\n".join(f"| `{row.name}` | {operator_help(row.name)} |" for row in OPERATORS.values())
+    kinds = "\n".join(
+        f"| {kind.value} | {', '.join(f'`{name}`' for name in names)} |" for kind, names in OPERATORS_OF.items()
+    )
+    return _FILTERS.format(rows=rows, operators=operators, kinds=kinds)
+
+
+def settings() -> str:
+    """docs/settings.md: every setting, its variable and default."""
+    rows = "\n".join(
+        f"| `{row.variable}` | {f'`{row.default}`' if row.default else ''} | {row.help} |" for row in SETTINGS.values()
+    )
+    return _SETTINGS.format(rows=rows)
+
+
+def mimic() -> str:
+    """docs/mimic.md: emulation options, each with its source."""
+    rows = "\n".join(
+        f"| `{row.name}` | {f'`{row.mdca}`' if row.mdca else ''} | {row.help} | {row.evidence} |"
+        for row in SETTINGS.values()
+        if row.evidence
+    )
+    return _MIMIC.format(rows=rows)
+
+
+def export() -> str:
+    """docs/export.md: how to export, the formats, and the columns."""
+    forms = "\n".join(
+        f"| `{row.name}` | {row.help} | {'all' if len(row.default_columns) == len(COLUMNS) else 'the record' if row.default_columns == (RECORD,) else 'all but the record'} |"
+        for row in FORMATS.values()
+    )
+    columns = "\n".join(f"| `{row.name}` | {row.kind.value} | {row.help} |" for row in COLUMNS.values())
+    return _EXPORT.format(forms=forms, columns=columns)
+
+
+def pull() -> str:
+    """docs/pull.md: how to pull, and every kind of source."""
+    return _PULL.format(rows="\n".join(map(_kind_row, KINDS.values())))
+
+
+def _filter_row(row: Filter) -> str:
+    operators = ", ".join(f"**{name}**" if name in row.documented else name for name in row.operators)
+    names = "<br>".join(f"`{name}`" for name in (row.name, *row.aliases))
+    return f"| {names} | {row.field.kind.value} | {operators} | {row.help} |"
+
+
+def _kind_row(kind: pull_kind.PullKind) -> str:
+    needed = [f"`{key}`" for key in kind.needs] + (
+        [", or ".join(f"`{key}`" for key in kind.any_of)] if kind.any_of else []
+    )
+    overlap = f"{kind.overlap // pull_kind.MINUTE} min" if kind.overlap < pull_kind.DAY else "a day"
+    return f"| `{kind.name}` | {kind.data} | {', '.join(needed)} | {kind.credential} | {kind.permission} | {overlap} |"
+
+
+def operator_help(name: str) -> str:
+    row = OPERATORS[name]
+    return f"{row.help}; the exact complement of `{row.complement_of}`" if row.complement_of else row.help
+
+
+_FILTERS = """# Filters and operators
+
+A query's `filters` is an object: `{{"<filter>": {{"<operator>": <value or list of values>}}}}`. Filters are ANDed, several operators of
+one filter are ANDed, the values of one operator are ORed. A negation is the exact complement of its positive: it matches
+records that lack the field, too. Text comparison ignores case, and whether a letter and its mark are one character or two; id
+comparison does neither. A word of `text` is a run of letters, digits and their marks; full-width letters and ligatures count as the
+letters they stand for. Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese have a word per letter, and several letters in a row
+are found where they stand in that order, within a longer run too.
+
+## Filters
+
+Operators in **bold** are documented by MDCA; the others are Casbah's.
+
+| Filter | Kind | Operators | Description |
+|---|---|---|---|
+{rows}
+
+## Operators
+
+| Operator | An activity matches if the field |
+|---|---|
+{operators}
+
+## Operators by kind of field
+
+| Kind | Operators |
+|---|---|
+{kinds}
+
+## Values
+
+- Integers may be numeric strings; times are milliseconds since the epoch; `range` takes `{{"start": ms, "end": ms}}` or a list of them.
+- `null` or `"null"` as a value of `device.type` or `activity.takenAction` matches records without a value.
+- `ip.address` takes addresses and networks in CIDR form with `eq`, `neq` and `deq`.
+- `user.tags` takes group ids and at most one modifier: `{{"role": 2}}` for the groups of users acted on, `{{"role": 3}}` for either.
+  Without a modifier, or with `{{"role": 1}}`, it compares the groups of the user who performed the activity.
+- `entity` takes `{{"id": "...", "saas": 11161, "inst": 0}}`; `saas` and `inst` are optional.
+- `source` takes a type (`2`, `"2"`, `"t:2"`), a stream (`"s:<id>"`), or both at once (`"s:<id>,t:2"`).
+- Filters compare the first 8,000 characters of a value; the record keeps all of it.
+"""
+
+_SETTINGS = """# Settings
+
+Read once from the environment, at the start. Command line options take precedence.
+
+| Variable | Default | Description |
+|---|---|---|
+{rows}
+"""
+
+_PULL = """# Pulling from hosted apps
+
+A server can pull activities from the APIs of hosted apps. Configure them in a file:
+
+```sh
+export CASBAH_PULL=pull.toml
+casbah serve                       # pulls while it runs
+casbah pull okta --once            # or: fetch what is available now, and stop
+casbah pull --list                 # their status
+```
+
+```toml
+# pull.toml: one table per pull source, with a name of your choice
+[okta]
+kind = "okta"
+url = "https://contoso.okta.com"
+since = "30d"                      # how far back the first round goes; default 7d
+
+[github]
+kind = "github"
+organisation = "contoso"
+into = "engineering"               # the tenant; default `default`
+
+[m365]
+kind = "office365"
+tenant = "ebac1a16-81bf-449b-8d43-5732c3c1d999"
+client_id = "b3d0..."
+every = "5m"                       # wait between rounds; default 1m
+
+[trail]
+kind = "cloudtrail"
+queue = "https://sqs.eu-central-1.amazonaws.com/111122223333/trail"
+```
+
+Secrets are never in the file. They are read from `CASBAH_PULL_<NAME>_SECRET` (`CASBAH_PULL_OKTA_SECRET` above), from the variable
+that `secret_env` names, or from the file that `secret_file` names. No secret is logged, or sent to a host other than
+the API's.
+
+| `kind` | Data | Required keys | Secret | Permission | Overlap |
+|---|---|---|---|---|---|
+{rows}
+
+Optional keys: `overlap`, `applications` (Google), `prefix` and `region` (CloudTrail), `login` (another
+host of the token endpoint), `url` (another host of the API). CloudTrail needs `pip install 'casbah[aws]'`.
+
+## Guarantees
+
+- A page is on disk before its checkpoint is saved. After a failure in between, the page is read again, and known events are not stored
+  again.
+- Vendors return events late, twice and out of order. Each round reads the overlap (last column) again; an event that appears later is
+  missed, so increase `overlap` if necessary. Okta, Office 365, CloudTrail with a queue, and MDCA are queried by storage time, so late
+  events are not missed.
+- 429, 5xx, broken connections and truncated answers are retried, after the requested wait or with exponential backoff and jitter. After
+  eight attempts the round ends, and the next one continues there. After an expired page token, the time range is read again.
+- Events that the vendor no longer keeps are a *gap*: counted, and listed with its time range by `casbah pull --list`. Events that the store
+  refuses go to its `rejects` folder with the reason.
+- `lag` is the age of the point in time up to which everything the vendor returned is stored.
+"""
+
+_EXPORT = """# Export
+
+Export all activities that match a query to a file:
+
+```console
+$ casbah export all.ndjson.zst                                                        # every record, whole
+$ casbah export failed.parquet --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN'
+$ casbah export month.csv --filter 'date gte_ndays 30' --columns time,user,activity,ip
+$ casbah export all.ndjson.zst --resume 9f2c4b7a1d3e5f60                              # resumes an interrupted export
+```
+
+The file's suffix sets format and compression. The download is verified by its SHA-256 before it gets its name. In the web UI, use the
+button *Export*.
+
+## Over HTTP
+
+The server writes the file in the background; fetch it when it is ready:
+
+```sh
+api="$URL/api/ext/v1/exports"; auth="Authorization: Token $TOKEN"
+id=$(curl -s -H "$auth" "$api" -d '{{"format": "parquet", "filters": {{"date": {{"gte_ndays": 30}}}}}}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+curl -s -H "$auth" "$api/$id"                                  # state, rows of total, bytes, sha256
+curl -s -H "$auth" -C - -o activities.parquet "$api/$id/file"  # -C -: resumes a partial download
+curl -s -H "$auth" -X DELETE "$api/$id"
+```
+
+`ETag` and `Repr-Digest` contain the file's SHA-256; `Range` fetches a part. An export is visible only to its creator. It contains the
+activities stored before it started. The server's memory use does not grow with its size. After a restart or crash, an unfinished
+export is written again from the beginning. An export is deleted after `CASBAH_EXPORT_KEEP`, and fails if it would leave less free disk
+space than `CASBAH_EXPORT_SPARE` ([settings.md](settings.md)).
+
+## Formats
+
+| Format | | Default columns |
+|---|---|---|
+{forms}
+
+`csv`, `ndjson` and `cef` can be compressed: `"compress": "gzip"` or `"zstd"`; the others are compressed internally.
+
+- **CSV** follows RFC 4180, in UTF-8. Times are ISO 8601 in UTC, lists are JSON. Text that a spreadsheet would read as a formula is
+  prefixed with an apostrophe; use another format for unchanged text.
+- **NDJSON** has the stored records byte for byte, one per line; with columns, objects of them, times in ms.
+- **CEF** has the exact line format of MDCA's retired SIEM agent: every key, in its order. It holds less than a record.
+  `casbah ingest` reads such lines, including MDCA's own from a syslog collector.
+- **Parquet and Arrow** have times as `timestamp[ms, UTC]`, lists as `list<string>`, numbers as `int64`, and null for missing values.
+
+## Columns
+
+Text is spelled as in the source.
+
+| Column | Type | Description |
+|---|---|---|
+{columns}
+"""
+
+_MIMIC = """# Emulating MDCA, to test clients
+
+Casbah answers MDCA's Activities API without its limits: exact totals, no limit on age, no throttling. To test a client, you want those
+limits. `casbah serve --mimic mdca` turns them on; each has its own setting:
+
+```console
+$ casbah serve --mimic mdca                                # all of them
+$ casbah serve --mimic mdca --set throttle=off             # all but one
+$ casbah serve --set mimic_fail=429:0.05,502:0.01 --set mimic_slow=300ms
+$ CASBAH_MIMIC_LIST_END=5000 casbah serve
+```
+
+## Options
+
+Sources: D is documented by MDCA, C was seen in its clients, O is our decision, as there is no public source.
+
+| Setting | With `--mimic mdca` | Description | Source |
+|---|---|---|---|
+{rows}
+
+In any case, pages of a list have 100 records by default and at most 250, pages of a scan 500 to 5,000, and errors have MDCA's texts
+([compatibility.md](compatibility.md)).
+
+## On demand
+
+With any of these options on, a token with `Admin.manage` can control the answers to requests of its tenant:
+
+| Request | Effect |
+|---|---|
+| `POST /api/ext/v1/mimic/answers` `{{"answers": [{{"status": 502}}, {{"status": 429, "retryAfter": 3}}, {{"slow": 1500}}]}}` | the next three requests to the Activities API get these, one each; `slow` is in ms |
+| `POST /api/ext/v1/mimic/arrivals?after=2&source=mdca`, activities as NDJSON | stored after two more requests have been answered: late events in the middle of a scan |
+| `DELETE /api/ext/v1/mimic` | cancels both |
+
+## In pytest
+
+If Casbah is installed (`pip install ./casbah` from the cloned folder), pytest has the fixture `casbah_server`: a server for one test, on a free port, with its own
+store. It starts in about 0.1 s, the first one in under 2 s.
+
+```python
+import time
+
+import pytest
+
+
+@pytest.mark.casbah(mimic="mdca", seed=1_200, ties=40)  # settings by name; 1,200 activities, 40 in each ms
+def test_my_client_survives(casbah_server):
+    casbah_server.next(502, {{"status": 429, "retryAfter": 1}}, {{"slow": 2_000}})
+    now = time.time_ns() // 1_000_000  # older than 30 days would not match
+    late = {{"_id": "late", "timestamp": now, "appId": 11161}}
+    casbah_server.late([late], after=3)  # stored just before the fourth request is answered
+    result = my_client(casbah_server.url, casbah_server.token).everything()  # ids, oldest first
+    assert sorted(result) == sorted(set(result))
+    assert len(result) == 1_201
+    assert "late" in result
+    assert [request.status for request in casbah_server.requests][:3] == [502, 429, 200]
+```
+
+| Member | Description |
+|---|---|
+| `url`, `token`, `headers` | the address, and a token with all permissions in the tenant `default` |
+| `add(activities)`, `fill(n, ties=, until=, step=)` | store records in MDCA's format, your own or generated |
+| `next(...)`, `late(activities, after=n)` | answers and late events as above (requires an option such as `mimic="mdca"`) |
+| `requests` | the requests of your client: method, path, query, body, status |
+| `create_token(name, tenant=, scopes=)` | other tenants, other scopes |
+
+Without pytest: `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
+"""
+
+PAGES: dict[str, Callable[[], str]] = {
+    "filters.md": filters,
+    "settings.md": settings,
+    "mimic.md": mimic,
+    "export.md": export,
+    "pull.md": pull,
+}

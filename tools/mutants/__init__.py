@@ -1,0 +1,1 @@
+"""Mutation testing of chosen places: see `__main__`."""
