@@ -82,6 +82,23 @@ def test_reading_goes_on_and_readiness_says_what_does_not(full) -> None:
     )
 
 
+@pytest.mark.slow
+def test_the_server_starts_on_a_full_disk_and_deletes(tmp_path) -> None:
+    chosen = settings.read({}, store=str(tmp_path / "disk" / "store"))
+    with small_disk(tmp_path / "disk", mebibytes=24) as disk:
+        with compose.build(chosen, clock=lambda: NOW) as house:
+            house.services.store.tenant(TenantId("default")).insert(arrival(record(n)) for n in range(HELD))
+            fill(disk)
+        for _ in range(2):
+            with compose.build(chosen, clock=lambda: NOW) as house:
+                ask = Asker(house.app, house.local_key)
+                assert ask("POST", LIST, b"{}").json["total"] == HELD
+        with compose.build(chosen, clock=lambda: NOW) as house:
+            ask = Asker(house.app, house.local_key)
+            deleted = ask("POST", f"{EXTENSION}/activities/delete", b'{"everything": true, "dryRun": false}')
+            assert (deleted.status, deleted.json["deleted"]) == (200, HELD), deleted.body
+
+
 def test_every_route_that_writes_is_in_the_table() -> None:
     """Those that remove or change use the same stores as those that add."""
     adding = {route.path for route in ROUTES if route.methods == ("POST",) and "{" not in route.path}

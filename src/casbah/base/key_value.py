@@ -240,7 +240,7 @@ create table if not exists kept (
     unique (drawer, name)
 ) strict;
 """
-_CANNOT_OPEN = "cannot be opened for writing; see whether it is a file, and who may write it and its folder"
+_CANNOT_OPEN = "see whether the disk is full, whether it is a file, and who may write it and its folder"
 
 
 def _opened(file: Path, kind: Collection) -> sqlite3.Connection:
@@ -251,8 +251,8 @@ def _opened(file: Path, kind: Collection) -> sqlite3.Connection:
     try:
         database = open_database(file, _TABLE, isolation_level="DEFERRED")
         _check(database)
-    except sqlite3.OperationalError:
-        raise KeyValueStoreDamagedError(str(file), _CANNOT_OPEN) from None
+    except sqlite3.OperationalError as error:
+        raise KeyValueStoreDamagedError(str(file), f"cannot be opened for writing ({error}); {_CANNOT_OPEN}") from None
     except sqlite3.DatabaseError:
         raise KeyValueStoreDamagedError(str(file), no_database) from None
     return database

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 import tantivy
 
@@ -12,8 +13,12 @@ from casbah.errors import StoreClosedError
 from casbah.store.embedded.io_errors import translate_io_errors
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.searcher import Limits
+from casbah.store.embedded.snapshot import META, files_of
 
 _MIN_BYTES = 15_000_000
+_ID_LENGTH = 32
+"""Characters of a segment's id, with which the names of its files begin."""
+
 _ENDED = "index writer was killed"
 """Tantivy's error for a writer whose thread has died, which hides the cause."""
 
@@ -102,8 +107,19 @@ class IndexWriters:
         return self._open[partition]
 
     def _close_oldest(self) -> None:
-        _, writer = self._open.popitem(last=False)
+        partition, writer = self._open.popitem(last=False)
         writer.wait_merging_threads()
+        with translate_io_errors():
+            if _has_leftovers(partition.folder):
+                cleaner = partition.index.writer(_MIN_BYTES, 1)
+                cleaner.garbage_collect_files()
+                cleaner.wait_merging_threads()
+
+
+def _has_leftovers(folder: Path) -> bool:
+    """Whether a partition has files of no segment. A merge that fails leaves some, which would keep a full disk full."""
+    of_segments = (file for file in folder.iterdir() if len(file.name.partition(".")[0]) == _ID_LENGTH)
+    return not set(of_segments) <= set(files_of(folder, (folder / META).read_bytes()))
 
 
 def _add(writer: tantivy.IndexWriter, document: str) -> None:

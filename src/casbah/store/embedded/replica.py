@@ -25,12 +25,11 @@ from casbah.store.embedded.partitions import DICTIONARIES, MAX_HANDED_OUT, PERIO
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
+from casbah.store.embedded.snapshot import META
 from casbah.store.embedded.store import TENANTS
 from casbah.store.entry import ReplicaInserter
 
 log = logging.getLogger("casbah.store")
-_META = "meta.json"
-"""The file that makes a folder an index of tantivy."""
 
 
 class Owner(InsertingStore, Protocol):
@@ -139,7 +138,7 @@ class EmbeddedReplicaTenant(Search, ReplicaInserter):
     def _on_disk(self) -> Iterator[int]:
         """The numbers of the partitions on disk, but for one that the owner was about to create."""
         for number, name in numbered(self._folder / PERIODS):
-            if (self._folder / PERIODS / name / _META).is_file():
+            if (self._folder / PERIODS / name / META).is_file():
                 yield number
 
     def _limits(self, number: int) -> Limits | None:

@@ -1,4 +1,4 @@
-"""Disk space reserved for deletions, so that they can free space on a full disk."""
+"""Disk space reserved for starts and deletions, so that a full disk can be read and freed."""
 
 import errno
 import os
@@ -13,12 +13,13 @@ from casbah.errors import UnwritableError
 from casbah.store.embedded.partitions import PERIODS
 
 FILE = "reserve"
-_LEAST, _PER_PARTITION = 1 << 20, 1 << 18
+_MIN_ROOM, _PER_PARTITION = 1 << 20, 1 << 18
 """Bytes for any deletion, and for the commit in each partition it may touch."""
 
 _STEP, _PROBE = 1 << 18, 1 << 16
 _SECONDS = 10.0
-"""How often to try to refill the reserve. After use it stays free this long, for the deletion's entry in the trail."""
+"""How often to try to refill the reserve. Once released it stays free this long: for the deletion's entry in the trail, or for
+the databases that are opened at a start."""
 
 Answer = TypeVar("Answer")
 
@@ -31,7 +32,10 @@ class Reserve:
         self._tenants = tenants
         self._lock = threading.Lock()
         self._next = 0.0
-        self.fill()
+        if _lacks_room(folder):
+            self._release()  # On a full disk SQLite could not open the databases without it.
+        else:
+            self.fill()
 
     def fill(self) -> None:
         """Refill the reserve as far as the disk allows. Cheap, call it often."""
@@ -67,7 +71,7 @@ class Reserve:
     def _size(self) -> int:
         """A deletion touches one tenant, so this is enough for the one with the most partitions."""
         partitions = (len(os.listdir(folder)) for folder in self._tenants.glob(f"*/{PERIODS}"))  # noqa: PTH208  names are enough
-        return _LEAST + _PER_PARTITION * max(partitions, default=0)
+        return _MIN_ROOM + _PER_PARTITION * max(partitions, default=0)
 
     def _take(self, size: int) -> None:
         handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
@@ -91,11 +95,15 @@ def unwritable(folder: Path) -> str | None:
                 os.fsync(file.fileno())
         finally:
             probe.unlink(missing_ok=True)
-        state = os.statvfs(folder)
-        if state.f_bavail * state.f_frsize < _LEAST:
+        if _lacks_room(folder):
             return os.strerror(errno.ENOSPC)
     except OSError as error:
         if not is_disk_error(error):
             raise
         return error.strerror
     return None
+
+
+def _lacks_room(folder: Path) -> bool:
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize < _MIN_ROOM

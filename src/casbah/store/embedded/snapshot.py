@@ -11,6 +11,8 @@ from casbah.errors import UnavailableError
 from casbah.store.embedded.partitions import PERIODS
 
 META = "meta.json"
+"""The file that makes a folder an index of tantivy."""
+
 _TRIES = 20
 
 
