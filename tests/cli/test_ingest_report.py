@@ -15,7 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from casbah.cli.connection import Api
-from casbah.cli.ingest import FileReport, Tally, _table
+from casbah.cli.ingest_report import FileReport, Tally, _table
 from command_line import app
 from making import record
 

@@ -22,3 +22,8 @@ class NewActivity:
     digest: str | None = None
     created: int | None = None
     adds: tuple[str, ...] = ()
+
+
+def second_id(activity_id: str, digest: str | None) -> str | None:
+    """The id to use if another event has this one; None if events are identified by id alone (no digest)."""
+    return None if digest is None else f"{activity_id}~{digest[:8]}"

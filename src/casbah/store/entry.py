@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from casbah.activity.new_activity import NewActivity
+from casbah.activity.new_activity import NewActivity, second_id
 from casbah.base import jsontext
 from casbah.store import contract
 
@@ -34,7 +34,7 @@ class Prepared:
     @property
     def second_id(self) -> str | None:
         """The id to use if another event has its own; None if events are identified by id alone (no digest)."""
-        return None if self.digest is None else f"{self.id}~{self.digest[:8]}"
+        return second_id(self.id, self.digest)
 
 
 def prepared(new_activity: NewActivity, columns: Columns) -> Prepared:

@@ -1,0 +1,167 @@
+"""What `casbah ingest` reports: counts per file and source, what was not read, and why."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from casbah.cli.printable import cell, plain
+from casbah.ingest.times import SUSPICIONS
+
+_MAX_REASONS = 20
+_MAX_FILES = 50
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of events; `read` is the sum of the other three."""
+
+    stored: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+    @property
+    def read(self) -> int:
+        """The number of events after unwrapping."""
+        return self.stored + self.duplicates + self.refused
+
+    def add(self, other: "Tally") -> None:
+        """Add the counts of another tally."""
+        self.stored += other.stored
+        self.duplicates += other.duplicates
+        self.refused += other.refused
+
+
+@dataclass(slots=True)
+class FileReport:
+    """The result for one file: its counts, the number of events per source, and of refused ones per reason."""
+
+    origin: str
+    tally: Tally = field(default_factory=Tally)
+    sources: Counter[str] = field(default_factory=Counter)
+    suspicions: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    skipped: str = ""
+
+    def source(self) -> str:
+        """The source, or several sources with their event counts; "?" if no event was recognised."""
+        if len(self.sources) > 1:
+            return ", ".join(f"{name} {count:,}" for name, count in sorted(self.sources.items()))
+        return next(iter(self.sources), "?")
+
+
+def total(files: Iterable[FileReport]) -> Tally:
+    """The counts of all files."""
+    result = Tally()
+    for file in files:
+        result.add(file.tally)
+    return result
+
+
+def counts(files: list[FileReport]) -> dict[str, object]:
+    """The result as JSON values."""
+    in_all = total(files)
+    return {
+        "read": in_all.read,
+        "stored": in_all.stored,
+        "duplicates": in_all.duplicates,
+        "refused": in_all.refused,
+        "skipped": sum(bool(file.skipped) for file in files),
+        "suspicious": _suspicions(files),
+    }
+
+
+def details(files: list[FileReport]) -> dict[str, object]:
+    """The result per source and per file as JSON values. `skipped` of a file is the reason, or ""."""
+    return {
+        "sources": _summed(file.sources for file in files),
+        "reasons": _summed(file.reasons for file in files),
+        "files": [
+            {
+                "file": file.origin,
+                **{name: getattr(file.tally, name) for name in ("read", "stored", "duplicates", "refused")},
+                "sources": file.sources,
+                "reasons": file.reasons,
+                "skipped": file.skipped,
+            }
+            for file in files
+        ],
+    }
+
+
+def show(files: list[FileReport], *, dry: bool) -> None:
+    """Print the result to stderr. Of a dry run, with the reasons of each file."""
+    console = Console(stderr=True)
+    read = [file for file in files if not file.skipped]
+    if read:
+        console.print(_table(read, total(files), dry=dry))
+    for line in (*_warnings(files), *(_refused_by_file(read) if dry else _refused(read))):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if dry:
+        console.print(
+            "dry run: nothing was stored; duplicates are repeated within the input", highlight=False, soft_wrap=True
+        )
+
+
+def _table(read: list[FileReport], in_all: Tally, *, dry: bool = False) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    table.add_column("source")
+    for title in ("read", "would be stored" if dry else "stored", "duplicates", "refused"):
+        table.add_column(title, justify="right")
+    shown = _first(read)
+    for file in shown:
+        table.add_row(cell(file.origin), cell(file.source()), *_cells(file.tally))
+    if len(read) > len(shown):
+        table.add_row(f"and {len(read) - len(shown):,} more files")
+    if len(read) > 1:
+        table.add_row(f"{len(read):,} files", "", *_cells(in_all))
+    return table
+
+
+def _first(files: list[FileReport]) -> list[FileReport]:
+    """The files to show individually. All, if the line for the rest would replace a single file."""
+    return files[:_MAX_FILES] if len(files) > _MAX_FILES + 1 else files
+
+
+def _warnings(files: list[FileReport]) -> list[str]:
+    skipped = [file for file in files if file.skipped]
+    lines = [f"skipped {plain(file.origin)}: {file.skipped}" for file in _first(skipped)]
+    if len(skipped) > len(lines):
+        lines.append(f"and {len(skipped) - len(lines):,} more skipped")
+    return [
+        *lines,
+        *(f"{count:,} activities have times that {SUSPICIONS[name]}" for name, count in _suspicions(files).items()),
+    ]
+
+
+def _refused(files: list[FileReport]) -> Iterator[str]:
+    for reason, count in _summed(file.reasons for file in files).most_common(_MAX_REASONS):
+        yield f"{count:,} refused: {plain(reason)}"
+
+
+def _refused_by_file(files: list[FileReport]) -> Iterator[str]:
+    refusing = [file for file in files if file.reasons]
+    for file in _first(refusing):
+        for reason, count in file.reasons.most_common(_MAX_REASONS):
+            yield f"{plain(file.origin)}: {count:,} refused: {plain(reason)}"
+    if len(refusing) > len(_first(refusing)):
+        yield f"and {len(refusing) - len(_first(refusing)):,} more files with refused events"
+
+
+def _suspicions(files: Iterable[FileReport]) -> dict[str, int]:
+    in_all = _summed(file.suspicions for file in files)
+    return {name: in_all[name] for name in SUSPICIONS if in_all[name]}
+
+
+def _summed(counters: Iterable[Counter[str]]) -> Counter[str]:
+    result = Counter[str]()
+    for counter in counters:
+        result.update(counter)
+    return result
+
+
+def _cells(tally: Tally) -> tuple[str, ...]:
+    return tuple(f"{count:,}" for count in (tally.read, tally.stored, tally.duplicates, tally.refused))
