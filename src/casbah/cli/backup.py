@@ -2,17 +2,14 @@
 
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from casbah import compose, settings
@@ -21,6 +18,7 @@ from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.migrate import migrate_first
+from casbah.cli.progress import progress_of
 from casbah.errors import BackupError
 from casbah.operations.backup import archive
 from casbah.operations.backup.archive import Backup
@@ -52,7 +50,7 @@ def make(
         snapshot = api.ask("POST", _SNAPSHOTS).json()
         try:
             folder = chosen.store / FOLDER / snapshot["id"]
-            with _bar("copying") as progress:
+            with progress_of("copying", in_bytes=True) as progress:
                 created, totals = snapshot["created"], snapshot["totals"]
                 backup, new = archive.save(folder, target, created=created, totals=totals, progress=progress)
         finally:
@@ -99,7 +97,7 @@ def verify(
     """
     target = open_target(place, endpoint=endpoint)
     backup = archive.one_of(target, name)
-    with _bar("reading") as progress:
+    with progress_of("reading", in_bytes=True) as progress:
         errors = archive.verify(target, backup, progress=progress)
     if opened and not errors:
         with tempfile.TemporaryDirectory(prefix="casbah-verify-") as folder:
@@ -141,7 +139,7 @@ def _restored(target: BackupTarget, backup: Backup, folder: Path) -> list[str]:
     """Restore into a folder, open it as a server would, and return the errors. A failed restore leaves no new folder."""
     fresh = not folder.exists()
     try:
-        with _bar("restoring") as progress:
+        with progress_of("restoring", in_bytes=True) as progress:
             archive.restore(target, backup, folder, progress=progress)
     except BaseException:
         if fresh:
@@ -168,12 +166,3 @@ def _summary(backup: Backup) -> dict[str, object]:
         "files": len(backup.files),
         "bytes": backup.size,
     }
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[archive.Progress]:
-    """A progress bar on stderr, if it is a terminal."""
-    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

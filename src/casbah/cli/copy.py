@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
@@ -21,6 +18,7 @@ from casbah.activity.tenant import TenantId
 from casbah.base.fsync import make_folder, write_file
 from casbah.base.key_value import QUERIES, RANGES, RULES, TOKENS
 from casbah.cli import options
+from casbah.cli.progress import progress_bar
 from casbah.errors import BackupError, BadRangeError
 from casbah.ingest.enrich.ranges import RangeBook
 from casbah.operations.backup.copying import CopyReport, Told, commented, copied, copied_shelf, differing
@@ -179,8 +177,6 @@ def _sentence(row: dict[str, Any]) -> str:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Told]:
-    """A progress bar on stderr, if it is a terminal."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with progress_bar() as bar:
         task = bar.add_task(what, total=total)
         yield lambda more: bar.advance(task, more)

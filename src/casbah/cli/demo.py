@@ -15,7 +15,6 @@ from urllib.parse import quote
 import httpx
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from casbah import compose
 from casbah.activity.new_activity import NewActivity
@@ -26,6 +25,7 @@ from casbah.cli.activities import table_of
 from casbah.cli.connection import announced
 from casbah.cli.migrate import migrate_first
 from casbah.cli.printable import plain
+from casbah.cli.progress import progress_of
 from casbah.cli.serve import Stopping
 from casbah.compose import Application
 from casbah.demo.load import COUNT, generated_activities, sample_activities
@@ -103,20 +103,18 @@ def _fill(application: Application, count: int) -> None:
     # The samples last: they are in many partitions, and each is checked for duplicate ids.
     activities = chain(generated_activities(count, until_ms=end), sample_activities())
     started = time.monotonic()
-    columns = (TextColumn("storing activities"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        stored = _stored(application, activities, progress, count)
+    stored = _stored(application, activities, count)
     seconds = time.monotonic() - started
     _say(f"stored {stored:,} activities in {seconds:.0f} s ({stored / max(seconds, 0.001):,.0f} per second)")
 
 
-def _stored(application: Application, activities: Iterable[NewActivity], progress: Progress, count: int) -> int:
-    task = progress.add_task("", total=count)
-    stored = 0
-    remaining = iter(activities)
-    while batch := list(islice(remaining, application.services.settings.batch)):
-        stored += application.services.store.tenant(_TENANT).insert(batch).stored
-        progress.update(task, completed=stored)
+def _stored(application: Application, activities: Iterable[NewActivity], count: int) -> int:
+    stored, remaining = 0, iter(activities)
+    with progress_of("storing activities") as progress:
+        progress(0, count)
+        while batch := list(islice(remaining, application.services.settings.batch)):
+            stored += application.services.store.tenant(_TENANT).insert(batch).stored
+            progress(stored, count)
     return stored
 
 

@@ -1,17 +1,16 @@
 """casbah enrich."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
+from casbah.cli.progress import progress_of
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.settings import Settings
 
@@ -47,18 +46,17 @@ def enrich(
 
 
 def _again(api: Api, filters: dict[str, object]) -> tuple[int, int]:
-    columns = (TextColumn("enriching"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     examined = changed = 0
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("", total=None)
+    total: int | None = None
+    with progress_of("enriching") as progress:
         body: dict[str, object] = {"limit": _PAGE, **({"filters": filters} if filters else {"everything": True})}
         while True:
             page = api.ask("POST", _PATH, json=body).json()
             if not examined:
-                progress.update(task, total=page["total"])
+                total = page["total"]
             examined += page["examined"]
             changed += page["changed"]
-            progress.update(task, completed=examined)
+            progress(examined, total)
             if not page["hasNext"]:
                 return examined, changed
             body = {"limit": _PAGE, "filters": page["nextQueryFilters"]}

@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 import httpx
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from casbah.base.backoff import Backoff
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.counts import Conditions, Filters
+from casbah.cli.progress import progress_of
 from casbah.errors import ServerRefusedError
 from casbah.outputs.export.formats import COMPRESSIONS, FORMATS
 
@@ -102,11 +101,10 @@ def _ready(api: Api, export_id: str, tenant: str) -> dict[str, Any]:
     """Wait until the export is ready; returns its state. Raises ServerRefusedError if it failed or does not exist."""
     wait = _POLL_SECONDS
     missing = f"no export {export_id!r} in tenant {tenant!r}; start a new one without --resume"
-    with _progress("writing") as progress:
-        task = progress.add_task("writing", total=None)
+    with progress_of("writing") as progress:
         while True:
             now: dict[str, Any] = api.ask("GET", f"{_PATH}/{quote(export_id, safe='')}", missing=missing).json()
-            progress.update(task, completed=now["rows"], total=now["total"])
+            progress(now["rows"], now["total"])
             if now["state"] == "failed":
                 raise ServerRefusedError(f"the export failed: {now['error']}")
             if now["state"] == "ready":
@@ -119,18 +117,18 @@ def _fetch(api: Api, done: dict[str, Any], file: Path) -> None:
     """Download the file in parts, resuming an earlier attempt; it gets its name once its SHA-256 is verified."""
     draft = file.with_name(f".{file.name}.{done['id']}.part")
     digest, size = hashlib.sha256(), 0
-    with draft.open("a+b") as out, _progress("fetching") as progress:
+    with draft.open("a+b") as out, progress_of("fetching") as progress:
         out.seek(0)
         while block := out.read(_PART):
             digest.update(block)
             size += len(block)
-        task = progress.add_task("fetching", total=done["bytes"], completed=size)
+        progress(size, done["bytes"])
         while size < done["bytes"]:
             block = _part(api, f"{_PATH}/{done['id']}/file", size, min(size + _PART, done["bytes"]))
             out.write(block)
             digest.update(block)
             size += len(block)
-            progress.update(task, completed=size)
+            progress(size, done["bytes"])
     if digest.hexdigest() != done["sha256"]:
         draft.unlink()
         raise ServerRefusedError("the download is corrupt: its SHA-256 differs; try again")
@@ -147,8 +145,3 @@ def _part(api: Api, path: str, start: int, end: int) -> bytes:
                 raise
             time.sleep(_BACKOFF.pause(attempt))
     raise AssertionError
-
-
-def _progress(what: str) -> Progress:
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

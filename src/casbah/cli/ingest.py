@@ -14,13 +14,14 @@ from typing import IO, Annotated
 import httpx
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from casbah.activity.new_activity import NewActivity
 from casbah.cli import dry_run, ingest_report, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.ingest_report import FileReport, Tally
 from casbah.cli.printable import plain
+from casbah.cli.progress import progress_bar
 from casbah.cli.stopping import Stopping
 from casbah.errors import ServerRefusedError
 from casbah.ingest import wire_encoding
@@ -248,8 +249,7 @@ def _send(api: Api, report: FileReport, batch: list[tuple[int, NewActivity]], re
 
 def _with_progress(event_pages: Iterable[EventPage]) -> Iterator[EventPage]:
     """The pages, with a progress bar for each if stderr is a terminal."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with progress_bar(in_bytes=True) as progress:
         for page in event_pages:
             task = progress.add_task(plain(Path(page.origin).name[:40]), total=page.size)
             yield replace(page, items=_with_updates(page, progress, task))
