@@ -2,16 +2,12 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from casbah.cli import options
+from casbah.cli.progress import progress_of
 from casbah.errors import StoreFormatError
 from casbah.settings import Settings
 from casbah.store.format import FORMAT
@@ -75,17 +71,8 @@ _CONSEQUENCE = {
 
 
 def _migrated(settings: Settings) -> Plan:
-    with _bar(settings.store) as advance:
-        return migration.migrate(settings.store, writer_memory=settings.writer_memory, progress=advance)
-
-
-@contextmanager
-def _bar(store: Path) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("migrating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        total = migration.plan(store).activities if sys.stderr.isatty() else None
-        task = progress.add_task("", total=total)
-        yield lambda count: progress.update(task, advance=count)
+    with progress_of("migrating") as progress:
+        return migration.migrate(settings.store, writer_memory=settings.writer_memory, progress=progress)
 
 
 def _numbers(plan: Plan) -> dict[str, int]:

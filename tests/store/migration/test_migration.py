@@ -138,6 +138,8 @@ def test_texts_and_words_are_those_of_the_new_format(old_store: Unpack, name: st
 
 def test_a_tenant_continues_after_its_last_commit(old_store: Unpack, monkeypatch: pytest.MonkeyPatch) -> None:
     old = old_store("format-3")
+    total = migration.plan(old.folder).activities
+    seen: list[tuple[int, ...]] = []
     monkeypatch.setattr(tenant, "AT_ONCE", 250)
     write, calls = IndexWriters.write, 0
 
@@ -151,8 +153,9 @@ def test_a_tenant_continues_after_its_last_commit(old_store: Unpack, monkeypatch
     monkeypatch.setattr(IndexWriters, "write", interrupted)
     for _ in range(20):  # Each run writes three times at most: one that begins again never ends.
         with suppress(PowerFailureError):
-            migration.migrate(old.folder, writer_memory=MEMORY)
+            migration.migrate(old.folder, writer_memory=MEMORY, progress=lambda *numbers: seen.append(numbers))
             break
+    assert seen[-1] == (total, total)
     assert store_format.format_of(old.folder).number == FORMAT
     with opened(old.folder) as api:
         assert api.ask("POST", LIST, json={"limit": 100}).json()["data"] == old.noted["answers"]["lists"][0]["data"]
@@ -283,7 +286,7 @@ def test_what_changed_meanwhile_is_rewritten_too(old_store: Unpack) -> None:
     source = old.folder / "migrations" / "new" / "source.json"
     source.write_text(json.dumps({**json.loads(source.read_text()), "store": "another commit"}))
     seen: list[int] = []
-    migration.migrate(old.folder, writer_memory=MEMORY, progress=seen.append)
+    migration.migrate(old.folder, writer_memory=MEMORY, progress=lambda done, _: seen.append(done))
     assert len(seen) > 8, "it began again"
     with opened(old.folder) as api:
         assert api.ask("POST", LIST, json={}).json()["total"] == old.noted["answers"]["lists"][0]["total"]

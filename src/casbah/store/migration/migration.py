@@ -12,10 +12,10 @@ that the next `casbah migrate` finishes.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import accumulate, chain, count
 from pathlib import Path
 
 from casbah.base.fsync import make_folder, read_only, sync_folder, write_file
@@ -28,7 +28,7 @@ from casbah.store.embedded.store import TENANTS
 from casbah.store.format import FILE, FORMAT, StoreFormat, exists, format_of, require_readable
 from casbah.store.migration.old_databases import converted
 from casbah.store.migration.old_partition import held_in
-from casbah.store.migration.tenant import Progress, old_partitions, rewrite_tenant
+from casbah.store.migration.tenant import old_partitions, rewrite_tenant
 
 FOLDER = "migrations"
 _NEW, _OLD, _ASIDE = "new", "format-", "rolled-back-"
@@ -53,6 +53,9 @@ _LAYOUTS = {
     4: _Layout(),
 }
 """The formats that can be migrated."""
+
+Progress = Callable[[int, int], None]
+"""Called with the activities done and the activities in total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def plan(store: Path) -> Plan:
         return _plan(store)
 
 
-def migrate(store: Path, *, writer_memory: int, progress: Progress = lambda _: None) -> Plan:
+def migrate(store: Path, *, writer_memory: int, progress: Progress = lambda *_: None) -> Plan:
     """Rewrite a store in the current format, or finish what was interrupted. Returns what was done.
 
     Raises StoreFormatError, also if there is too little space; StoreLockedError or ReadOnlyError.
@@ -105,7 +108,8 @@ def migrate(store: Path, *, writer_memory: int, progress: Progress = lambda _: N
                 f"migrating the store at {store} takes {_megabytes(chosen.needed)} of disk, {_megabytes(chosen.free)} are "
                 "free; make room, or copy the store to a larger disk first"
             )
-        _rewrite(store, _layout(store, chosen.from_format), writer_memory, progress)
+        for done in accumulate(_rewrite(store, _layout(store, chosen.from_format), writer_memory)):
+            progress(done, chosen.activities)
         _switch(store, chosen.from_format)
         return chosen
 
@@ -183,8 +187,11 @@ def _layout(store: Path, number: int) -> _Layout:
     return _LAYOUTS[number]
 
 
-def _rewrite(store: Path, layout: _Layout, writer_memory: int, progress: Progress) -> None:
-    """Write the new data beside the old, or the rest of it, if the store is still what was being rewritten."""
+def _rewrite(store: Path, layout: _Layout, writer_memory: int) -> Iterator[int]:
+    """Write the new data beside the old, or the rest of it, if the store is still what was being rewritten.
+
+    Yields how many more activities have been rewritten.
+    """
     new = store / FOLDER / _NEW
     source = json.dumps({"to": FORMAT, "fields": list(fingerprint()), "store": _state(store)}).encode()
     if not (new / _SOURCE).exists() or (new / _SOURCE).read_bytes() != source:
@@ -193,12 +200,8 @@ def _rewrite(store: Path, layout: _Layout, writer_memory: int, progress: Progres
         write_file(new / _SOURCE, source)
     make_folder(new / TENANTS)
     for tenant in _tenants(store):
-        rewrite_tenant(
-            tenant,
-            new / TENANTS / tenant.name,
-            period_bits=layout.period_bits,
-            writer_memory=writer_memory,
-            progress=progress,
+        yield from rewrite_tenant(
+            tenant, new / TENANTS / tenant.name, period_bits=layout.period_bits, writer_memory=writer_memory
         )
     if layout.databases:
         for file in new.glob("*.db*"):

@@ -1,7 +1,7 @@
 """Rewrites one tenant of an older format in the current one."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -27,9 +27,6 @@ AT_ONCE = 10_000
 
 _CHUNK = 1 << 20
 
-Progress = Callable[[int], None]
-"""Is called with how many more activities have been rewritten."""
-
 
 def old_partitions(tenant: Path, *, period_bits: int) -> list[tuple[int, Path]]:
     """The number and the folder of each partition. Another width than the current one is not supported."""
@@ -39,8 +36,11 @@ def old_partitions(tenant: Path, *, period_bits: int) -> list[tuple[int, Path]]:
     return [(number, folder / name) for number, name in numbered(folder) if (folder / name / META).is_file()]
 
 
-def rewrite_tenant(tenant: Path, into: Path, *, period_bits: int, writer_memory: int, progress: Progress) -> None:
-    """Write a tenant's folder in the current format, or the rest of it: every record keeps its bytes and its place."""
+def rewrite_tenant(tenant: Path, into: Path, *, period_bits: int, writer_memory: int) -> Iterator[int]:
+    """Write a tenant's folder in the current format, or the rest of it: every record keeps its bytes and its place.
+
+    Yields how many more activities have been rewritten, after every commit.
+    """
     make_folder(into)
     _copy_beside(tenant, into)
     records = OldRecords(tenant / DICTIONARIES)
@@ -49,11 +49,11 @@ def rewrite_tenant(tenant: Path, into: Path, *, period_bits: int, writer_memory:
         for number, folder in old_partitions(tenant, period_bits=period_bits):
             old = OldPartition(folder, number, period_bits=period_bits, records=records)
             new = partitions.of(number)
-            progress(new.searcher.held)
+            yield new.searcher.held
             for batch in old.read(after=new.last, at_once=AT_ONCE):
                 _write(new, batch, index_writers, partitions.codec)
                 partitions.codec.learn()
-                progress(len(batch))
+                yield len(batch)
             if new.searcher.held != old.held:
                 raise StoreFormatError(
                     f"{folder} holds {old.held:,} activities, {new.searcher.held:,} were rewritten; nothing has changed"
