@@ -70,6 +70,23 @@ SOURCES = [
 
 
 @pytest.mark.parametrize("body, source", SOURCES)
+def test_an_event_in_a_wrapper_is_the_event(ask, body, source):
+    assert ask("POST", INGEST, body).json == answered(1)
+    wrapped = json.dumps({"detail-type": "t", "source": "s", "detail": json.loads(body)})
+    assert ask("POST", INGEST, wrapped.encode()).json == answered(0, 1)
+    assert ask("POST", f"{INGEST}?source={source}", wrapped.encode()).json == answered(0, 1)
+
+
+def test_what_a_wrapper_holds_is_refused_with_its_place(ask):
+    body = b'{"RecordType":1,"AuditData":"{}"}\n{"RecordType":1,"AuditData":"{"}'
+    got = ask("POST", INGEST, body)
+    assert got.status == 422
+    assert [item["line"] for item in got.json["refused"]] == [1, 2]
+    assert got.json["refused"][0]["reason"].startswith("AuditData: source not recognised; known: ")
+    assert got.json["refused"][1]["reason"] == "AuditData: not JSON: cut off before its end"
+
+
+@pytest.mark.parametrize("body, source", SOURCES)
 def test_source_is_detected_as_it_would_be_told(ask, body, source):
     assert ask("POST", INGEST, body).json == answered(1)
     assert ask("POST", f"{INGEST}?source={source}", body).json == answered(0, 1)

@@ -39,16 +39,6 @@ INSIGHT = {
     },
     "eventCategory": "Insight",
 }
-LOOKUP = {
-    "EventId": "e1",
-    "EventName": "TerminateInstances",
-    "ReadOnly": "false",
-    "EventTime": AT,
-    "EventSource": "ec2.amazonaws.com",
-    "Username": "user",
-    "Resources": [],
-    "CloudTrailEvent": '{"eventVersion":"1.08","eventName":"TerminateInstances","userIdentity":{"type":"Root"}}',
-}
 S3_NOTIFICATION = {
     "eventVersion": "2.1",
     "eventSource": "aws:s3",
@@ -76,13 +66,13 @@ DIGEST = {
 EVENT_BRIDGE = {
     "version": "0",
     "id": "b1",
-    "detail-type": "AWS API Call via CloudTrail",
+    "detail-type": "EC2 Instance State-change Notification",
     "source": "aws.ec2",
     "account": "111111111111",
     "time": AT,
     "region": "us-east-1",
     "resources": [],
-    "detail": {"eventVersion": "1.08", "eventName": "RunInstances", "eventSource": "ec2.amazonaws.com"},
+    "detail": {"instance-id": "i-1", "state": "running"},
 }
 DUO = {
     "access_device": {"browser": "Chrome", "ip": "203.0.113.5", "location": {"city": "X", "country": "Y"}},
@@ -235,7 +225,6 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "published and uuid": {"uuid": "u", "published": AT, "title": "a feed"},
     "CloudTrail Insights": INSIGHT,
     "CloudTrail digest": DIGEST,
-    "lookup-events": LOOKUP,
     "EventBridge": EVENT_BRIDGE,
     "S3 notification": S3_NOTIFICATION,
     "DynamoDB stream": STREAM_RECORD,

@@ -13,7 +13,7 @@ from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Connector, Recognised, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import page_of
-from ingest.foreign import DIGEST, FOREIGN, INSIGHT, LOOKUP, S3_NOTIFICATION
+from ingest.foreign import DIGEST, FOREIGN, INSIGHT, S3_NOTIFICATION
 
 KNOWN = Detector(connectors())
 SAMPLES = Path(__file__).parent.parent / "connectors"
@@ -107,7 +107,6 @@ def test_a_record_of_mdca_may_be_plain_where_the_source_is_named(event: dict[str
 
 
 REASONS = [
-    pytest.param(LOOKUP, "the event itself is the text under CloudTrailEvent", id="lookup-events"),
     pytest.param(INSIGHT, "a CloudTrail Insights event", id="Insights"),
     pytest.param(DIGEST, "a CloudTrail digest file", id="a digest file"),
     pytest.param(S3_NOTIFICATION, "a notification of an AWS service", id="an S3 notification"),

@@ -1,17 +1,19 @@
-"""`make docs`: writes the generated pages of `docs/` and the client's `where` from the tables.
+"""`make docs`: writes the generated pages and sections of `docs/`, and the client's `where`, from the tables.
 
 With `--check`, only reports which are not current.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from tools.docs.client import where
-from tools.docs.pages import PAGES
+from tools.docs.pages import PAGES, SECTIONS
 
 _FOLDER = Path("docs")
 _NOTE = "<!-- Written by `make docs` from the tables in src/casbah; change those. -->\n\n"
+_BEGIN, _END = "<!-- Written by `make docs` from .*? -->", "<!-- End of what `make docs` writes. -->"
 MODULES: dict[str, Callable[[], str]] = {"src/casbah/client/where.py": where}
 
 
@@ -19,6 +21,9 @@ def main(arguments: list[str]) -> int:
     """Write the files. With `--check`, only report stale ones and return 1."""
     files = {f"{_FOLDER}/{name}": _NOTE + page() for name, page in PAGES.items()}
     files |= {name: module() for name, module in MODULES.items()}
+    files |= {
+        f"{_FOLDER}/{name}": _spliced(_text(f"{_FOLDER}/{name}"), section()) for name, section in SECTIONS.items()
+    }
     stale = [name for name, text in files.items() if _text(name) != text]
     if "--check" in arguments:
         for name in stale:
@@ -29,6 +34,11 @@ def main(arguments: list[str]) -> int:
         Path(name).write_text(files[name], encoding="utf-8")
         sys.stdout.write(f"wrote {name}\n")
     return 0
+
+
+def _spliced(text: str, section: str) -> str:
+    """The page with its generated section current; a page without one is unchanged."""
+    return re.sub(f"({_BEGIN}\n).*?({_END})", lambda marks: f"{marks[1]}{section}{marks[2]}", text, flags=re.DOTALL)
 
 
 def _text(name: str) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
+from casbah.ingest.connectors import connectors
 from casbah.ingest.pull import kind as pull_kind
 from casbah.ingest.pull.registry import KINDS
+from casbah.ingest.wrappers import WRAPPERS, Wrapper
 from casbah.outputs.export.columns import COLUMNS, RECORD
 from casbah.outputs.export.formats import FORMATS
 from casbah.settings import SETTINGS
@@ -51,6 +53,21 @@ def export() -> str:
 def pull() -> str:
     """docs/pull.md: how to pull, and every kind of source."""
     return _PULL.format(rows="\n".join(map(_kind_row, KINDS.values())))
+
+
+def wrappers() -> str:
+    """The section of docs/sources.md with every wrapper."""
+    keys = sorted({connector.wrapper for connector in connectors().values() if connector.wrapper})
+    lists = f"| a saved answer of an API | the list | {', '.join(f'`{key}[]`' for key in keys)} | object |"
+    rows = "\n".join((lists, *map(_wrapper_row, WRAPPERS)))
+    return f"\n| Wrapper | Recognised by | Its events | Written as |\n|---|---|---|---|\n{rows}\n\n"
+
+
+def _wrapper_row(row: Wrapper) -> str:
+    alternatives = (" and ".join(f"`{source}`" for source in sources) for sources in row.recognised_by)
+    recognised_by = "; or ".join(alternatives) or "the list"
+    title = row.title.replace("|", "\\|")
+    return f"| [{title}]({row.documents}) | {recognised_by} | `{row.inside}` | {row.holds.value} |"
 
 
 def _filter_row(row: Filter) -> str:
@@ -311,3 +328,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "export.md": export,
     "pull.md": pull,
 }
+
+SECTIONS: dict[str, Callable[[], str]] = {"sources.md": wrappers}
+"""Generated sections of pages that are otherwise written by hand."""

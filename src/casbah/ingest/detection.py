@@ -2,13 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from casbah.ingest.contract import Connector, Event, Recognised, Refusal
 from casbah.ingest.mapping.paths import fold
 from casbah.ingest.unsupported import reason_for
+from casbah.ingest.wrappers import MAX_DEPTH, Inside
 
 Marked = tuple[frozenset[str], Connector]
+Open = Callable[[Event], Iterator[Inside] | None]
+"""What an object holds; None if it is not a wrapper."""
 
 
 class Detector(Mapping[str, Connector]):
@@ -50,20 +54,33 @@ class Detector(Mapping[str, Connector]):
             return [named]
         return recognising
 
-    def judge(self, named: Connector | None) -> Callable[[Event | Refusal], Recognised | Refusal]:
-        """A function that turns each item into an event with its connector, or a refusal; `named` is the caller's source."""
+    def judged(
+        self, items: Iterable[Event | Refusal], named: Connector | None, inside: Open, *, depth: int = 0
+    ) -> Iterator[Recognised | Refusal]:
+        """Each item as an event with its connector, or a refusal; `named` is the caller's source.
 
-        def judged(item: Event | Refusal) -> Recognised | Refusal:
+        An object that no connector recognises is opened by `inside` if it is a wrapper, up to MAX_DEPTH around each other.
+        The reason of a refusal begins with the place in the wrapper.
+        """
+        for item in items:
             if isinstance(item, Refusal):
-                return item
+                yield item
+                continue
             connectors = self.connectors_of(item.parsed, named)
-            if named is not None and named in connectors:
-                return Recognised(item, named)
-            if named is None and len(connectors) == 1:
-                return Recognised(item, connectors[0])
-            return Refusal(item.origin, item.line, self._reason(item.parsed, connectors, named), item.raw)
+            opened = None if connectors or depth == MAX_DEPTH else inside(item)
+            if opened is None:
+                yield self._verdict(item, connectors, named)
+                continue
+            for place, inner in opened:
+                for verdict in self.judged((inner,), named, inside, depth=depth + 1):
+                    yield verdict if isinstance(verdict, Recognised) else _placed(verdict, place)
 
-        return judged
+    def _verdict(self, event: Event, connectors: list[Connector], named: Connector | None) -> Recognised | Refusal:
+        if named is not None and named in connectors:
+            return Recognised(event, named)
+        if named is None and len(connectors) == 1:
+            return Recognised(event, connectors[0])
+        return Refusal(event.origin, event.line, self._reason(event.parsed, connectors, named), event.raw)
 
     def _reason(self, parsed: Mapping[str, Any], connectors: Iterable[Connector], named: Connector | None) -> str:
         """Why an event is refused, and how to fix it."""
@@ -76,6 +93,10 @@ class Detector(Mapping[str, Connector]):
             return unsupported
         begin = "source not recognised" if named is None else f"not an event of {named.name}, and source not recognised"
         return f"{begin}; known: {', '.join(self)}; describe another in a mapping file (docs/sources.md)"
+
+
+def _placed(refusal: Refusal, place: str) -> Refusal:
+    return replace(refusal, reason=f"{place}: {refusal.reason}")
 
 
 def _by_rarest_key(connectors: Iterable[Connector]) -> Mapping[str, list[Marked]]:

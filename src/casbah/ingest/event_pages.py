@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from casbah.errors import UnknownSourceError
-from casbah.ingest.contract import Connector, Recognised, Refusal
+from casbah.ingest.contract import Connector, Event, Recognised, Refusal
 from casbah.ingest.decompress import InputStream, Limits, ReadingError, input_streams, message_of
 from casbah.ingest.detection import Detector
-from casbah.ingest.formats import ReadContext, events
+from casbah.ingest.formats import ReadContext, events, events_inside
 from casbah.ingest.line_reader import LineReader
 from casbah.ingest.rejects_file import unwrap_rejects
+from casbah.ingest.wrappers import LIST_KEYS, Inside, opened, wrapper_of
 
 STDIN = "-"
 _STDIN_ORIGIN = "stdin"
@@ -91,7 +92,7 @@ def _read_options(source: str | None, connectors: Mapping[str, Connector], limit
     return _ReadOptions(
         detector=Detector.of(connectors),
         named=None if source is None else connectors[source],
-        wrappers=frozenset(connector.wrapper for connector in connectors.values() if connector.wrapper),
+        wrappers=LIST_KEYS | {connector.wrapper for connector in connectors.values() if connector.wrapper},
         limits=limits,
     )
 
@@ -117,7 +118,7 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
     A page with a reason stands for what is skipped: a named pipe in a folder would block until it has a writer, and a
     link to a folder may form a cycle.
     """
-    if unread is not None and _inside(path, unread):
+    if unread is not None and _is_inside(path, unread):
         yield _skipped(path, _THE_STORES)
         return
     if not Path(path).is_dir():
@@ -125,7 +126,7 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
         return
     empty = True
     for folder, folders, names in os.walk(path):
-        if unread is not None and _inside(folder, unread):
+        if unread is not None and _is_inside(folder, unread):
             folders.clear()
             empty = False
             yield _skipped(folder, _THE_STORES)
@@ -146,7 +147,7 @@ _THE_STORES = "it belongs to the store, whose files are not logs"
 _REJECTS = "rejects"
 
 
-def _inside(path: str, store: Path) -> bool:
+def _is_inside(path: str, store: Path) -> bool:
     """Whether a path is the store's folder or below it, links followed. Rejects files do not count: they can be re-read."""
     real, whole = Path(os.path.realpath(path)), Path(os.path.realpath(store))
     return real.is_relative_to(whole) and not real.is_relative_to(whole / _REJECTS)
@@ -190,13 +191,21 @@ def _unreadable(origin: str, error: BaseException) -> EventPage:
     return EventPage(origin, iter((Refusal(origin, 1, f"cannot be read: {message_of(error)}"),)), None, lambda: 0)
 
 
-def _page(opened: InputStream, options: _ReadOptions) -> EventPage:
+def _page(stream: InputStream, options: _ReadOptions) -> EventPage:
     context = ReadContext(
-        origin=opened.origin,
+        origin=stream.origin,
         wrappers=options.wrappers,
         recognised=lambda parsed: bool(options.detector.connectors_of(parsed, options.named)),
     )
     items = unwrap_rejects(
-        events(LineReader(opened.stream, max_line=options.limits.line), context), context, options.limits
+        events(LineReader(stream.stream, max_line=options.limits.line), context), context, options.limits
     )
-    return EventPage(opened.origin, map(options.detector.judge(options.named), items), opened.size, opened.position)
+    judged = options.detector.judged(items, options.named, lambda event: _inside(event, context, options.limits))
+    return EventPage(stream.origin, judged, stream.size, stream.position)
+
+
+def _inside(event: Event, context: ReadContext, limits: Limits) -> Iterator[Inside] | None:
+    wrapper = wrapper_of(event.parsed)
+    if wrapper is None:
+        return None
+    return opened(wrapper, event, read=lambda text: events_inside(text, context, max_line=limits.line))

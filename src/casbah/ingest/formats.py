@@ -1,15 +1,16 @@
 """The file formats: JSON text, lines in the Common Event Format, and the portal's CSV."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 from casbah.ingest.audit_csv import delimiter_of, rows
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.cursor import MAX_KEPT
 from casbah.ingest.json_events import NO_JSON, JsonEventReader
 from casbah.ingest.line_reader import LineReader
-from casbah.ingest.wrapping import ReadContext
+from casbah.ingest.wrapping import ReadContext, is_wrapper, parsed_value
 
-__all__ = ["ReadContext", "events"]
+__all__ = ["ReadContext", "events", "events_inside"]
 
 _UNKNOWN_FORMAT = "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
 _MAX_HELD = 1000
@@ -23,6 +24,14 @@ def events(feed: LineReader, context: ReadContext) -> Iterator[Event | Refusal]:
         yield item
     if feed.error:
         yield Refusal(context.origin, reached + 1, f"cannot be read: {feed.error}")
+
+
+def events_inside(text: bytes, context: ReadContext, *, max_line: int) -> Iterator[Event | Refusal]:
+    """The events of a text that is itself part of an object: JSON in any form."""
+    parsed = parsed_value(text)
+    if type(parsed) is dict and not is_wrapper(parsed, context):
+        return iter((Event(text, parsed, context.origin, 1),))
+    return JsonEventReader(LineReader(BytesIO(text), max_line=max_line), context).items()
 
 
 def _detected(feed: LineReader, context: ReadContext) -> Iterator[Event | Refusal]:

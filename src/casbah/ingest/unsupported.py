@@ -5,10 +5,6 @@ from typing import Any
 
 from casbah.ingest.mapping.recognise import Recognition
 
-_LOOKUP = (
-    "an entry of `aws cloudtrail lookup-events`: the event itself is the text under CloudTrailEvent; "
-    "send that (jq -r '.Events[].CloudTrailEvent')"
-)
 _INSIGHT = "a CloudTrail Insights event: it reports an unusual rate of calls, and is not an activity"
 _DIGEST = "a CloudTrail digest file: it lists log files and their hashes, and holds no activities"
 _NOTIFICATION = "a notification of an AWS service, which does not say who did it; send the CloudTrail log"
@@ -17,7 +13,6 @@ _RISK = "a risk detection of Microsoft Entra: no connector reads these; send sig
 
 # fmt: off
 _ROWS = tuple((Recognition(lists), reason) for reason, lists in (
-    (_LOOKUP,       [["CloudTrailEvent", "EventId", "EventName"]]),
     (_INSIGHT,      [["eventType=AwsCloudTrailInsight"], ["insightDetails", "eventCategory=Insight"]]),
     (_DIGEST,       [["digestStartTime", "digestEndTime", "logFiles"]]),
     (_NOTIFICATION, [["eventSource=aws:*", "eventName"]]),

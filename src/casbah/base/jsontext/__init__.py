@@ -16,7 +16,7 @@ from casbah.base.jsontext.codec import (
     parse_accepted,
     parse_object,
 )
-from casbah.base.jsontext.patch import extended, filled, numbered, raw_values, replaced, without
+from casbah.base.jsontext.patch import elements, extended, filled, numbered, raw_values, replaced, without
 
 __all__ = [
     "MAX_NESTING",
@@ -25,6 +25,7 @@ __all__ = [
     "NotAnObjectError",
     "canonical",
     "dump",
+    "elements",
     "extended",
     "filled",
     "joined",

@@ -53,7 +53,7 @@ def recognises(event: Mapping[str, Any]) -> bool:
     """An AWS event source and one more key that only CloudTrail has; or, without such a source, three of those keys or
     Panther's log type.
 
-    Notifications of AWS services spell the source differently (`aws:s3`), and `lookup-events` wraps the event.
+    Notifications of AWS services spell the source differently (`aws:s3`), and `lookup-events` wraps the event (`wrappers`).
     """
     source = event.get("eventsource")
     source = source if type(source) is str else ""

@@ -1,0 +1,32 @@
+"""casbah ingest of one set of events in every wrapper: each event is stored once."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from command_line import app
+from ingest.dressed import DRESSES
+
+SAMPLES = Path(__file__).parent.parent / "connectors"
+
+
+def counts(store: Path, *words: str) -> dict[str, int]:
+    ran = CliRunner().invoke(app, ["ingest", *words, "--store", str(store), "--json"], catch_exceptions=False)
+    return {name: json.loads(ran.stdout)[name] for name in ("read", "stored", "duplicates", "refused", "skipped")}
+
+
+@pytest.mark.parametrize("source", ["microsoft365", "cloudtrail"])
+def test_events_in_every_wrapper_are_stored_once(tmp_path: Path, source: str) -> None:
+    events = (SAMPLES / source / "events.ndjson").read_bytes().splitlines()
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    dresses = [dress for dress in DRESSES.values() if not dress.sources or source in dress.sources]
+    for number, dress in enumerate(dresses):
+        (folder / f"{number:02}.json").write_bytes(dress.dress(events))
+    total, store = len(events) * len(dresses), tmp_path / "store"
+    once = {"read": total, "stored": len(events), "duplicates": total - len(events), "refused": 0, "skipped": 0}
+    assert counts(store, str(folder)) == once
+    again = {"read": total, "stored": 0, "duplicates": total, "refused": 0, "skipped": 0}
+    assert counts(store, str(folder), "--source", source) == again

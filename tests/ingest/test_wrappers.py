@@ -1,0 +1,160 @@
+"""The same event in any wrapper becomes the same record, and what a wrapper holds that is no event is refused with its place."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from casbah.activity.new_activity import NewActivity
+from casbah.ingest.activity_builder import new_activities
+from casbah.ingest.connectors import connectors
+from casbah.ingest.contract import Recognised, Refusal
+from casbah.ingest.detection import Detector
+from casbah.ingest.event_pages import page_of, pages
+from casbah.ingest.wrappers import MAX_DEPTH, WRAPPERS
+from ingest.dressed import DRESSES, Dress, bridged, cmdlet, graph, listed, looked_up, text
+
+KNOWN = Detector(connectors())
+SAMPLES = Path(__file__).parent.parent / "connectors"
+REAL = os.environ.get("CASBAH_REAL_EVENTS")
+"""A folder of real logs, which are not in the repository."""
+
+
+def sampled() -> dict[str, list[bytes]]:
+    """Every sample, by source; those of CEF are not JSON."""
+    return {file.parent.name: file.read_bytes().splitlines() for file in sorted(SAMPLES.glob("*/events.ndjson"))}
+
+
+SAMPLED = sampled()
+CASES = [
+    pytest.param(dress, source, id=f"{source} in {name}")
+    for name, dress in DRESSES.items()
+    for source in SAMPLED
+    if not dress.sources or source in dress.sources
+]
+
+
+def activities(body: bytes, source: str | None = None) -> list[NewActivity | Refusal]:
+    """What becomes of a body, refusals without their lines."""
+    return list(new_activities(page_of(body, origin="x", connectors=KNOWN, source=source).items))
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["detected", "named"])
+@pytest.mark.parametrize(("dress", "source"), CASES)
+def test_an_event_becomes_the_same_record_in_every_wrapper(dress: Dress, source: str, named: bool) -> None:
+    events = SAMPLED[source]
+    plain = activities(b"\n".join(events), source)
+    assert len(plain) >= len(events)
+    assert all(isinstance(one, NewActivity) for one in plain)
+    assert_same(activities(dress.dress(events), source if named else None), plain, exact=dress.exact)
+
+
+def assert_same(results: list[NewActivity | Refusal], plain: list[NewActivity | Refusal], *, exact: bool) -> None:
+    if not exact:
+        results, plain = map(parsed, results), map(parsed, plain)
+    for result, expected in zip(results, plain, strict=True):
+        assert result == expected
+
+
+def parsed(one: NewActivity | Refusal) -> object:
+    """An activity by its values, not by the bytes of its record."""
+    assert isinstance(one, NewActivity)
+    assert json.loads(one.record) == one.activity
+    return replace(one, record=b"")
+
+
+def test_every_row_is_tested() -> None:
+    assert {
+        row.title for row in WRAPPERS if not any(row.title.startswith(dress.row) for dress in DRESSES.values())
+    } == set()
+
+
+def real(folder: str) -> Iterator[tuple[str, list[bytes]]]:
+    """The events of a folder of real logs that are stored, by source."""
+    events: dict[str, list[bytes]] = {}
+    for page in pages([folder], connectors=KNOWN):
+        for item in page.items:
+            if isinstance(item, Recognised) and all(isinstance(one, NewActivity) for one in new_activities([item])):
+                events.setdefault(item.connector.name, []).append(b" ".join(item.event.raw.split(b"\n")))
+    yield from events.items()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(REAL is None, reason="CASBAH_REAL_EVENTS names no folder with real logs")
+def test_real_events_become_the_same_records_in_every_wrapper() -> None:
+    compared = 0
+    for source, events in real(str(REAL)):
+        plain = activities(b"\n".join(events))
+        for dress in DRESSES.values():
+            if not dress.sources or source in dress.sources:
+                assert_same(activities(dress.dress(events)), plain, exact=dress.exact)
+                compared += len(plain)
+    print(f"{compared:,} records compared")
+    assert compared
+
+
+M365, CLOUDTRAIL = SAMPLED["microsoft365"][0], SAMPLED["cloudtrail"][0]
+FOREIGN = b'{"title":"a feed"}'
+BAD = [
+    pytest.param(cmdlet(b'"{\\"Id\\":"'), "AuditData: not JSON: cut off before its end", id="text that breaks off"),
+    pytest.param(cmdlet(b'" "'), "AuditData: no event: the text is empty", id="an empty text"),
+    pytest.param(cmdlet(b"null"), "AuditData: no event: neither an object nor text", id="null"),
+    pytest.param(cmdlet(b"7"), "AuditData: no event: neither an object nor text", id="a number"),
+    pytest.param(cmdlet(b'"x"'), "AuditData: not JSON: no object or list begins here", id="text that is no JSON"),
+    pytest.param(graph(b"[]"), "auditData: no event: neither an object nor text", id="a list for an object"),
+    pytest.param(looked_up(FOREIGN), "CloudTrailEvent: source not recognised; known: ", id="an event that nobody knows"),
+    pytest.param(bridged(b'{"eventType":"x"}'), "detail: source not recognised; known: ", id="a foreign detail"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrapper", "reason"), BAD)
+def test_what_a_wrapper_holds_that_is_no_event_is_refused_with_its_place(wrapper: bytes, reason: str) -> None:
+    body = b"\n".join((M365, wrapper, CLOUDTRAIL))
+    first, refusal, last = page_of(body, origin="x", connectors=KNOWN).items
+    assert isinstance(first, Recognised)
+    assert isinstance(last, Recognised)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason.startswith(reason)
+    assert (refusal.origin, refusal.line) == ("x", 2)
+
+
+@pytest.mark.parametrize("wrapper", [pytest.param(case.values[0], id=case.id) for case in BAD])
+def test_a_refused_wrapper_is_refused_for_the_same_reason_from_the_rejects(wrapper: bytes) -> None:
+    (refusal,) = page_of(wrapper, origin="x", connectors=KNOWN).items
+    assert isinstance(refusal, Refusal)
+    assert refusal.raw in (wrapper, FOREIGN, b'{"eventType":"x"}')
+    (again,) = page_of(refusal.raw, origin="x", connectors=KNOWN).items
+    assert isinstance(again, Refusal)
+    assert refusal.reason.endswith(again.reason)
+
+
+def test_an_event_of_another_source_in_a_wrapper_is_refused_with_its_place() -> None:
+    (refusal,) = page_of(looked_up(CLOUDTRAIL), origin="x", connectors=KNOWN, source="okta").items
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason.startswith("CloudTrailEvent: not an event of okta but of cloudtrail")
+    assert refusal.raw == CLOUDTRAIL
+
+
+def test_an_event_that_holds_the_key_of_a_wrapper_stays_one_event() -> None:
+    event = {**json.loads(CLOUDTRAIL), "detail": {"x": 1}, "source": "s", "detail-type": "t", "AuditData": "{}"}
+    (item,) = page_of(json.dumps(event).encode(), origin="x", connectors=KNOWN).items
+    assert isinstance(item, Recognised)
+    assert item.event.parsed == event
+
+
+def test_wrappers_around_wrappers_are_opened_up_to_a_depth() -> None:
+    nested = CLOUDTRAIL
+    for _ in range(MAX_DEPTH):
+        nested = bridged(nested)
+    assert activities(nested) == activities(CLOUDTRAIL)
+    (refusal,) = activities(bridged(nested))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason.startswith("detail: " * MAX_DEPTH + "source not recognised")
+
+
+def test_a_list_in_a_text_holds_each_of_its_events() -> None:
+    both = listed(SAMPLED["microsoft365"][:2])
+    assert activities(cmdlet(text(both))) == activities(both)
