@@ -12,7 +12,7 @@ that the next `casbah migrate` finishes.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, chain, count
@@ -40,19 +40,11 @@ _SPARE = 64 << 20
 _KEEPING, _PLACING, _REMOVING, _RETURNING = "keep the old data", "place the new data", "remove the new data", "return"
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """What an older format looks like: the width of its partitions, and what beside the activities it has otherwise."""
-
-    period_bits: int = 31
-    databases: Sequence[str] = ()
-
-
-_LAYOUTS = {
-    3: _Layout(databases=("tokens.db", "ranges.db", "queries.db", "retention.json")),
-    4: _Layout(),
+_DATABASES: Mapping[int, Sequence[str]] = {
+    3: ("tokens.db", "ranges.db", "queries.db", "retention.json"),
+    4: (),
 }
-"""The formats that can be migrated."""
+"""The formats that can be migrated, with the files of each that the current format has otherwise."""
 
 Progress = Callable[[int, int], None]
 """Called with the activities done and the activities in total."""
@@ -108,7 +100,7 @@ def migrate(store: Path, *, writer_memory: int, progress: Progress = lambda *_: 
                 f"migrating the store at {store} takes {_megabytes(chosen.needed)} of disk, {_megabytes(chosen.free)} are "
                 "free; make room, or copy the store to a larger disk first"
             )
-        for done in accumulate(_rewrite(store, _layout(store, chosen.from_format), writer_memory)):
+        for done in accumulate(_rewrite(store, _databases(store, chosen.from_format), writer_memory)):
             progress(done, chosen.activities)
         _switch(store, chosen.from_format)
         return chosen
@@ -168,26 +160,24 @@ def _plan(store: Path) -> Plan:
     current, free = format_of(store), shutil.disk_usage(store).free
     if current.number == FORMAT:
         return Plan(FORMAT, FORMAT, 0, 0, free, interrupted=current.step is not None)
-    layout = _layout(store, current.number)
-    folders = [
-        folder for tenant in _tenants(store) for _, folder in old_partitions(tenant, period_bits=layout.period_bits)
-    ]
-    activities = sum(map(held_in, folders))
+    _databases(store, current.number)
+    activities = sum(held_in(folder) for tenant in _tenants(store) for _, folder in old_partitions(tenant))
     rewritten = _size(store / FOLDER / _NEW)
     needed = max(0, int(_size(store / TENANTS) * _SPACE) - rewritten) + _SPARE
     return Plan(current.number, FORMAT, activities, needed, free)
 
 
-def _layout(store: Path, number: int) -> _Layout:
-    if number not in _LAYOUTS:
-        oldest = min(_LAYOUTS)
+def _databases(store: Path, number: int) -> Sequence[str]:
+    """Raises StoreFormatError if the format cannot be migrated."""
+    if number not in _DATABASES:
+        oldest = min(_DATABASES)
         raise StoreFormatError(
             f"the store at {store} has format {number}; the oldest that can be migrated is {oldest}: ingest it again"
         )
-    return _LAYOUTS[number]
+    return _DATABASES[number]
 
 
-def _rewrite(store: Path, layout: _Layout, writer_memory: int) -> Iterator[int]:
+def _rewrite(store: Path, databases: Sequence[str], writer_memory: int) -> Iterator[int]:
     """Write the new data beside the old, or the rest of it, if the store is still what was being rewritten.
 
     Yields how many more activities have been rewritten.
@@ -200,15 +190,13 @@ def _rewrite(store: Path, layout: _Layout, writer_memory: int) -> Iterator[int]:
         write_file(new / _SOURCE, source)
     make_folder(new / TENANTS)
     for tenant in _tenants(store):
-        yield from rewrite_tenant(
-            tenant, new / TENANTS / tenant.name, period_bits=layout.period_bits, writer_memory=writer_memory
-        )
-    if layout.databases:
+        yield from rewrite_tenant(tenant, new / TENANTS / tenant.name, writer_memory=writer_memory)
+    if databases:
         for file in new.glob("*.db*"):
             file.unlink()
         converted(store, new)
     moved = {
-        "old": [TENANTS, *layout.databases],
+        "old": [TENANTS, *databases],
         "new": sorted(path.name for path in new.iterdir() if path.name not in (_SOURCE, _MOVED)),
     }
     write_file(new / _MOVED, json.dumps(moved).encode())

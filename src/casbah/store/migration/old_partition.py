@@ -19,7 +19,7 @@ _FRAME: Final = b"\x28\xb5\x2f\xfd"
 """Magic number of a Zstandard frame (RFC 8878, 3.1.1); a record that does not begin with it is stored as it is."""
 
 _COLUMNS = ("stored", "seq", "date_key", "created_key")
-_SEQ_BITS, _TIE_BITS = 32, 20
+_PERIOD_BITS, _SEQ_BITS, _TIE_BITS = 31, 32, 20
 
 
 class OldRecord(NamedTuple):
@@ -62,9 +62,8 @@ class OldRecords:
 class OldPartition:
     """The index of one partition, at its last commit. It is only read."""
 
-    def __init__(self, folder: Path, number: int, *, period_bits: int, records: OldRecords) -> None:
+    def __init__(self, folder: Path, number: int, *, records: OldRecords) -> None:
         self._number = number
-        self._period_bits = period_bits
         self._records = records
         self._index = _opened(folder)
         self._searcher = self._index.searcher()
@@ -94,7 +93,7 @@ class OldPartition:
         return OldRecord(
             stored=stored,
             seq=seq,
-            timestamp=(self._number << self._period_bits) | (date_key >> _SEQ_BITS),
+            timestamp=(self._number << _PERIOD_BITS) | (date_key >> _SEQ_BITS),
             created=created_key >> _TIE_BITS,
             tiebreaker=created_key & ((1 << _TIE_BITS) - 1),
             dedup_keys=dedup_keys.get(seq, ()),

@@ -11,7 +11,6 @@ from casbah.activity.record import identifier
 from casbah.base import jsontext
 from casbah.base.fsync import make_folder, sync_folder, sync_into
 from casbah.errors import StoreFormatError
-from casbah.store.embedded import schema as s
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import document, prepared
 from casbah.store.embedded.index_writers import IndexWriters
@@ -28,15 +27,13 @@ AT_ONCE = 10_000
 _CHUNK = 1 << 20
 
 
-def old_partitions(tenant: Path, *, period_bits: int) -> list[tuple[int, Path]]:
-    """The number and the folder of each partition. Another width than the current one is not supported."""
-    if period_bits != s.PERIOD_BITS:
-        raise StoreFormatError(f"partitions of 2^{period_bits} ms cannot be migrated")
+def old_partitions(tenant: Path) -> list[tuple[int, Path]]:
+    """The number and the folder of each partition. The current format has partitions of the same width."""
     folder = tenant / PERIODS
     return [(number, folder / name) for number, name in numbered(folder) if (folder / name / META).is_file()]
 
 
-def rewrite_tenant(tenant: Path, into: Path, *, period_bits: int, writer_memory: int) -> Iterator[int]:
+def rewrite_tenant(tenant: Path, into: Path, *, writer_memory: int) -> Iterator[int]:
     """Write a tenant's folder in the current format, or the rest of it: every record keeps its bytes and its place.
 
     Yields how many more activities have been rewritten, after every commit.
@@ -46,8 +43,8 @@ def rewrite_tenant(tenant: Path, into: Path, *, period_bits: int, writer_memory:
     records = OldRecords(tenant / DICTIONARIES)
     with closing(IndexWriters(maximum=1, memory=writer_memory)) as index_writers:
         partitions = Partitions(into, cache=Cache(0))
-        for number, folder in old_partitions(tenant, period_bits=period_bits):
-            old = OldPartition(folder, number, period_bits=period_bits, records=records)
+        for number, folder in old_partitions(tenant):
+            old = OldPartition(folder, number, records=records)
             new = partitions.of(number)
             yield new.searcher.held
             for batch in old.read(after=new.last, at_once=AT_ONCE):
