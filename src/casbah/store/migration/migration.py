@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, chain, count
 from pathlib import Path
+from typing import Any
 
 from casbah.base.fsync import make_folder, read_only, sync_folder, write_file
 from casbah.errors import ReadOnlyError, StoreFormatError
@@ -134,7 +135,7 @@ def roll_back(store: Path) -> int:
         if current.number != FORMAT or not older:
             raise StoreFormatError(f"the store at {store} has no data of an older format to go back to")
         old = store / FOLDER / f"{_OLD}{older[-1]}"
-        moved = {**json.loads((old / _MOVED).read_bytes()), "aside": _free_name(store, f"{_ASIDE}{current.number}")}
+        moved = {**_moved(old), "aside": _free_name(store, f"{_ASIDE}{current.number}")}
         write_file(old / _MOVED, json.dumps(moved).encode())
         StoreFormat(current.number, current.fields, _step(_REMOVING, older[-1])).write(store)
         _finish(store)
@@ -220,26 +221,27 @@ def _finish(store: Path) -> None:
 
 
 def _keep(store: Path, old: Path, current: StoreFormat) -> None:
-    _move(store, old, _moved(old, "old"))
+    _move(store, old, _moved(old)["old"])
     StoreFormat(current.number, current.fields, _step(_PLACING, _number(old))).write(store)
 
 
 def _place(store: Path, old: Path, current: StoreFormat) -> None:
-    _move(store / FOLDER / _NEW, store, _moved(old, "new"))
+    _move(store / FOLDER / _NEW, store, _moved(old)["new"])
     shutil.rmtree(store / FOLDER / _NEW, ignore_errors=True)
     StoreFormat(current.number, current.fields).write(store)
 
 
 def _remove(store: Path, old: Path, current: StoreFormat) -> None:
     """The first step of a roll-back: what the newer format has is put aside."""
-    aside = store / FOLDER / json.loads((old / _MOVED).read_bytes())["aside"]
+    moved = _moved(old)
+    aside = store / FOLDER / moved["aside"]
     make_folder(aside, mode=0o700)
-    _move(store, aside, _moved(old, "new"))
+    _move(store, aside, moved["new"])
     StoreFormat(current.number, current.fields, _step(_RETURNING, _number(old))).write(store)
 
 
 def _return(store: Path, old: Path, _: StoreFormat) -> None:
-    _move(old, store, _moved(old, "old"))
+    _move(old, store, _moved(old)["old"])
     write_file(store / FILE, (old / FILE).read_bytes())
     shutil.rmtree(old)
 
@@ -257,10 +259,10 @@ def _free_name(store: Path, name: str) -> str:
     return next(free for free in names if not (store / FOLDER / free).exists())
 
 
-def _moved(old: Path, which: str) -> Sequence[str]:
-    """The names of the files and folders that changed places: `old` or `new` ones."""
-    names: Sequence[str] = json.loads((old / _MOVED).read_bytes())[which]
-    return names
+def _moved(old: Path) -> Mapping[str, Any]:
+    """What changed places: the files and folders `old` and `new`; in a roll-back also `aside`, the folder for the new ones."""
+    moved: Mapping[str, Any] = json.loads((old / _MOVED).read_bytes())
+    return moved
 
 
 def _move(source: Path, into: Path, names: Sequence[str]) -> None:
