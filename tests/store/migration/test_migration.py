@@ -14,6 +14,7 @@ from casbah import settings
 from casbah.cli.connection import Api, connected
 from casbah.errors import StoreFormatError
 from casbah.store import format as store_format
+from casbah.store.embedded import known_files
 from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.format import FORMAT
@@ -122,6 +123,15 @@ def test_until_the_places_change_the_store_is_as_it_was(old_store: Unpack) -> No
     now = content(rewritten(old).folder)
     assert {name: now[name] for name in before} == before
     assert all(name.startswith("migrations/new/") for name in now.keys() - before.keys())
+
+
+def test_a_filter_of_known_terms_is_not_copied(old_store: Unpack) -> None:
+    """Formats from 5 have one, of the sequence numbers and the terms of their own index."""
+    old = old_store("format-4-first")
+    for name in (known_files.FILTER, known_files.LOG):
+        (old.folder / "tenants" / "default" / name).write_bytes(b"of the older format")
+    migrated(old)
+    assert not list((old.folder / "tenants").glob("*/known.*"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,6 +14,7 @@ from casbah.errors import StoreFormatError
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import document, prepared
 from casbah.store.embedded.index_writers import IndexWriters
+from casbah.store.embedded.known_files import FILTER, LOG
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.partitions import DICTIONARIES, PERIODS, Partitions, numbered
 from casbah.store.embedded.record_codec import RecordCodec
@@ -58,9 +59,9 @@ def rewrite_tenant(tenant: Path, into: Path, *, writer_memory: int) -> Iterator[
 
 
 def _copy_beside(tenant: Path, into: Path) -> None:
-    """Copy what is neither an index nor a dictionary, again after an interruption. Nobody writes to it meanwhile."""
+    """Copy files that are no filter of known terms, again after an interruption. Nobody writes to them meanwhile."""
     for file in sorted(tenant.iterdir()):
-        if file.is_file() and not file.name.endswith("-shm"):
+        if file.is_file() and not file.name.endswith("-shm") and file.name not in (FILTER, LOG):
             with file.open("rb") as source:
                 sync_into(into / file.name, iter(partial(source.read, _CHUNK), b""))
     sync_folder(into)
