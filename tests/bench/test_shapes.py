@@ -1,10 +1,13 @@
 """The query set asks by every filter, what it asks is valid, and the peers' conditions find what they mean."""
 
+from contextlib import closing
+
 import orjson
 import pytest
-from tools.bench import dsl, sql
+from tools.bench import dsl, logsql, sql
+from tools.bench.__main__ import WORK
 from tools.bench.columns import COLUMNS
-from tools.bench.peers import duck, postgresql_layout
+from tools.bench.peers import duck, postgresql_layout, victorialogs, victorialogs_layout
 from tools.bench.shapes import SHAPES
 
 from casbah.activity.fields import FIELDS
@@ -43,10 +46,11 @@ def test_every_peer_can_say_it(shape, sample):
             said = sql.render(query.predicate, dialect)
             assert said.text.count(dialect.mark) == len(said.values)
         assert orjson.dumps(dsl.render(query.predicate))
+        assert logsql.render(query.predicate)
 
 
 @pytest.fixture(scope="session")
-def engine(records, tmp_path_factory):
+def duckdb(records, tmp_path_factory):
     pytest.importorskip("duckdb", reason="`make bench` installs it", exc_type=ImportError)
     folder = tmp_path_factory.mktemp("duck")
     rows = folder / "rows.ndjson"
@@ -58,8 +62,29 @@ def engine(records, tmp_path_factory):
     return duck.DuckEngine(str(file))
 
 
+@pytest.fixture(scope="session")
+def victorialogs_engine(records, tmp_path_factory):
+    built = victorialogs.binary(WORK)
+    if not built.exists():
+        pytest.skip("`make bench` builds it")
+    work = tmp_path_factory.mktemp("bench")
+    victorialogs.binary(work).parent.symlink_to(built.parent)
+    folder = work / "victorialogs" / "data"
+    folder.mkdir(parents=True)
+    peer = victorialogs.VictoriaLogs(folder)
+    peer.start()
+    peer.insert(
+        b"".join(victorialogs_layout.form(record, number) for number, record in enumerate(records)), len(records)
+    )
+    with closing(victorialogs.VictoriaLogsEngine(peer.url)) as engine:
+        yield engine
+    peer.stop()
+
+
+@pytest.mark.parametrize("name", ["duckdb", "victorialogs_engine"])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_sql_finds_what_is_meant(shape, sample, records, activities, engine):
+def test_it_finds_what_is_meant(shape, name, sample, records, activities, request):
+    engine = request.getfixturevalue(name)
     for query in (parse(body, now=NOW) for body in shape.bodies(sample, len(records))[:2]):
         found, total = engine.find(query)
         right = [each for each, activity in zip(records, activities, strict=True) if matches(query.predicate, activity)]

@@ -1,4 +1,4 @@
-"""What a page of activities costs: Casbah, PostgreSQL, DuckDB and OpenSearch over the same records, and the floor.
+"""What a page of activities costs: Casbah, PostgreSQL, DuckDB, OpenSearch and VictoriaLogs over the same records, and the floor.
 
     make bench                                        1 million activities
     make bench SCALE=10m                              10 million
@@ -33,6 +33,7 @@ from tools.bench import data, report
 from tools.bench.peers import table
 from tools.bench.run import Run
 
+WORK = Path(f"/var/tmp/casbah-bench-{os.getuid()}")
 SCALES = {"20k": 20_000, "100k": 100_000, "1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
 
 
@@ -75,9 +76,7 @@ def about_the_data(parser: argparse.ArgumentParser, *, scale: str) -> None:
     """The options of everything that runs on the data: how much, of which seed, where it is, where the report goes."""
     parser.add_argument("--scale", dest="count", type=_count, default=scale, help="20k to 100m, or a number")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--work", type=Path, default=Path(f"/var/tmp/casbah-bench-{os.getuid()}"), help="where everything is kept"
-    )
+    parser.add_argument("--work", type=Path, default=WORK, help="where everything is kept")
     parser.add_argument("--json", type=Path, metavar="FILE")
 
 

@@ -88,7 +88,7 @@ class Run:
         for name, kind in PEERS.items():
             if name not in self._wanted:
                 continue
-            lacking = kind.lacking()
+            lacking = kind.lacking(self._work)
             if lacking:
                 self._left_out[kind.title] = lacking
                 self._console.print(f"{kind.title} is left out; to have it: {lacking}", markup=False)

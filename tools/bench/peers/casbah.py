@@ -46,7 +46,7 @@ class Casbah:
         self._process: Process | None = None
 
     @classmethod
-    def lacking(cls) -> str:
+    def lacking(cls, _work: Path, /) -> str:
         return ""
 
     def version(self) -> str:

@@ -36,8 +36,8 @@ class Peer(Protocol):
     def __init__(self, folder: Path) -> None: ...
 
     @classmethod
-    def lacking(cls) -> str:
-        """What must be installed before it can run; nothing if it can."""
+    def lacking(cls, work: Path, /) -> str:
+        """What must be installed before it can run; nothing if it can. What is fetched for it is kept in `work`."""
         ...
 
     def version(self) -> str:

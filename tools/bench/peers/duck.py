@@ -135,7 +135,7 @@ class Duck:
         self._handler: Behind | None = None
 
     @classmethod
-    def lacking(cls) -> str:
+    def lacking(cls, _work: Path, /) -> str:
         return (
             ""
             if importlib.util.find_spec("duckdb")

@@ -112,7 +112,7 @@ class OpenSearch:
         self._url = ""
 
     @classmethod
-    def lacking(cls) -> str:
+    def lacking(cls, _work: Path, /) -> str:
         missing = [each for each in ("java", "mvn") if shutil.which(each) is None]
         return f"apt install default-jre-headless maven ({' and '.join(missing)} not found)" if missing else ""
 

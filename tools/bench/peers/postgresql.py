@@ -66,7 +66,7 @@ class PostgreSQL:
         self._handler: Behind | None = None
 
     @classmethod
-    def lacking(cls) -> str:
+    def lacking(cls, _work: Path, /) -> str:
         if _binaries() is None:
             return (
                 "apt install postgresql (its server's own commands are looked for in /usr/lib/postgresql and in PATH)"
