@@ -3,6 +3,8 @@
 A dress takes the JSON texts of events and gives the text of one file or body.
 """
 
+import base64
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,8 +80,92 @@ def bridged(event: bytes) -> bytes:
     )
 
 
+def subscribed(events: list[bytes]) -> bytes:
+    """A message of CloudWatch Logs to a subscriber."""
+    messages = (b'{"id": "%d", "timestamp": 1, "message": %b}' % (at, text(event)) for at, event in enumerate(events))
+    return (
+        b'{"messageType": "DATA_MESSAGE", "owner": "111111111111", "logGroup": "CloudTrail", "logStream": "s",'
+        b' "subscriptionFilters": ["f"], "logEvents": [' + b", ".join(messages) + b"]}"
+    )
+
+
+CONTROL = (
+    b'{"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "", "logStream": "",'
+    b' "subscriptionFilters": [], "logEvents": [{"id": "", "timestamp": 1,'
+    b' "message": "CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}'
+)
+
+
+def in_base64(content: bytes) -> bytes:
+    return b'"' + base64.b64encode(content) + b'"'
+
+
+def filtered(event: bytes) -> bytes:
+    """An event of `aws logs filter-log-events`."""
+    return (
+        b'{"logStreamName": "s", "timestamp": 1, "message": ' + text(event) + b', "ingestionTime": 2, "eventId": "3"}'
+    )
+
+
+def firehose(contents: list[bytes]) -> bytes:
+    """A request of Firehose to an HTTP endpoint."""
+    records = (b'{"data": ' + in_base64(content) + b"}" for content in contents)
+    return b'{"requestId": "r", "timestamp": 1578090901599, "records": [' + b", ".join(records) + b"]}"
+
+
+def to_transform(contents: list[bytes]) -> bytes:
+    """A call of Firehose to a transforming function."""
+    records = (
+        b'{"recordId": "%d", "approximateArrivalTimestamp": 1, "data": %b}' % (at, in_base64(content))
+        for at, content in enumerate(contents)
+    )
+    return b'{"invocationId": "i", "deliveryStreamArn": "a", "region": "r", "records": [' + b", ".join(records) + b"]}"
+
+
+def kinesis(content: bytes) -> bytes:
+    """A record of Kinesis, as a function receives it."""
+    return (
+        b'{"kinesis": {"kinesisSchemaVersion": "1.0", "partitionKey": "1", "sequenceNumber": "4", "data": '
+        + in_base64(content)
+        + b', "approximateArrivalTimestamp": 1545084650.987}, "eventSource": "aws:kinesis", "eventVersion": "1.0",'
+        b' "eventID": "e", "eventName": "aws:kinesis:record", "awsRegion": "us-east-2"}'
+    )
+
+
+def message(events: list[bytes]) -> bytes:
+    """A message of Azure Monitor in an event hub."""
+    return b'{"records": [' + b", ".join(events) + b"]}"
+
+
+def captured(body: bytes) -> bytes:
+    """A record of Event Hubs Capture in JSON."""
+    return (
+        b'{"SequenceNumber": 1, "Offset": "2", "EnqueuedTimeUtc": "3/2/2026 10:00:00 AM", "SystemProperties": {},'
+        b' "Properties": {}, "Body": ' + body + b"}"
+    )
+
+
+def pages_of(size: int, events: list[bytes]) -> list[list[bytes]]:
+    return [events[at : at + size] for at in range(0, len(events), size)]
+
+
+def tables(events: list[bytes]) -> bytes:
+    """An answer of the Log Analytics API: every column in every row, null where an event lacks it, JSON as text."""
+    rows = [{name: value for name, value in json.loads(event).items() if value is not None} for event in events]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    nested = {name for row in rows for name, value in row.items() if isinstance(value, dict | list)}
+    columns = [{"name": name, "type": "dynamic" if name in nested else "string"} for name in names]
+    cells = [
+        [json.dumps(row[name]) if name in nested and name in row else row.get(name) for name in names] for row in rows
+    ]
+    return json.dumps({"tables": [{"name": "PrimaryResult", "columns": columns, "rows": cells}]}).encode()
+
+
 MICROSOFT = frozenset({"microsoft365"})
 AWS = frozenset({"cloudtrail"})
+ANALYTICS = frozenset({"azure_activity", "entra_audit", "entra_signin", "microsoft365"})
+CLOUDWATCH, CAPTURE = "a subscription of Amazon CloudWatch Logs", "Azure Event Hubs Capture, as JSON"
+FIREHOSE = "a record of Amazon Data Firehose"
 GRAPH, CMDLET, LOOKUPS, LOOKUP, BRIDGE = (
     "Microsoft Graph",
     "`Search-UnifiedAuditLog",
@@ -101,5 +187,23 @@ DRESSES: Mapping[str, Dress] = {
     "lookup-events, lines":            Dress(LOOKUP, lambda events: lines(list(map(looked_up, events))), AWS),
     "EventBridge":                     Dress(BRIDGE, lambda events: lines(list(map(bridged, events)))),
     "EventBridge, concatenated":       Dress(BRIDGE, lambda events: b"".join(map(bridged, events))),
+    "CloudWatch Logs":                 Dress(CLOUDWATCH, lambda events: lines(list(map(subscribed, pages_of(3, events))))),
+    "CloudWatch Logs through Firehose": Dress("a control message", lambda events: CONTROL + b"".join(map(subscribed, pages_of(3, events)))),
+    "CloudWatch Logs in Lambda":       Dress("AWS Lambda's form", lambda events: b'{"awslogs": {"data": ' + in_base64(gzip.compress(subscribed(events))) + b"}}"),
+    "filter-log-events":               Dress("an event of `aws logs", lambda events: listed(list(map(filtered, events)), b'{"events": ', b', "searchedLogStreams": []}')),
+    "Firehose":                        Dress(FIREHOSE, firehose),
+    "Firehose, gzip":                  Dress(FIREHOSE, lambda events: firehose([gzip.compress(subscribed(events))])),
+    "Firehose to a function":          Dress(FIREHOSE, to_transform),
+    "Firehose, several in one":        Dress(FIREHOSE, lambda events: firehose([lines(page) for page in pages_of(4, events)])),
+    "Kinesis":                         Dress("AWS Lambda's form of a record", lambda events: listed(list(map(kinesis, events)), b'{"Records": ', b"}")),
+    "Kinesis of CloudWatch Logs":      Dress("AWS Lambda's form of a record", lambda events: lines([kinesis(gzip.compress(subscribed(events)))])),
+    "Event Hubs":                      Dress("a message of Azure Event Hubs", lambda events: lines(list(map(message, pages_of(3, events))))),
+    "Event Hubs, in a list":           Dress("a message of Azure Event Hubs", lambda events: listed(list(map(message, pages_of(3, events))))),
+    "Capture, text":                   Dress(CAPTURE, lambda events: lines([captured(text(message(page))) for page in pages_of(3, events)])),
+    "Capture, object":                 Dress(CAPTURE, lambda events: listed([captured(message(page)) for page in pages_of(3, events)])),
+    "Capture, Base64":                 Dress("Azure Event Hubs Capture, as JSON with", lambda events: lines([captured(in_base64(message(page))) for page in pages_of(3, events)])),
+    "Capture, one event":              Dress(CAPTURE, lambda events: lines([captured(text(event)) for event in events])),
+    "the body alone":                  Dress(CAPTURE, lambda events: lines([b'{"body": ' + message(page) + b"}" for page in pages_of(3, events)])),
+    "Log Analytics":                   Dress("an answer of the Log Analytics API", tables, ANALYTICS, exact=False),
 }
 # fmt: on

@@ -1,5 +1,6 @@
 """The same event in any wrapper becomes the same record, and what a wrapper holds that is no event is refused with its place."""
 
+import gzip
 import json
 import os
 from collections.abc import Iterator
@@ -9,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from casbah.activity.new_activity import NewActivity
+from casbah.ingest import wrappers
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Recognised, Refusal
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import page_of, pages
 from casbah.ingest.wrappers import MAX_DEPTH, WRAPPERS
-from ingest.dressed import DRESSES, Dress, bridged, cmdlet, graph, listed, looked_up, text
+from ingest.dressed import CONTROL, DRESSES, Dress, bridged, cmdlet, graph, in_base64, listed, looked_up, text
 
 KNOWN = Detector(connectors())
 SAMPLES = Path(__file__).parent.parent / "connectors"
@@ -106,6 +108,11 @@ BAD = [
     pytest.param(cmdlet(b'"x"'), "AuditData: not JSON: no object or list begins here", id="text that is no JSON"),
     pytest.param(graph(b"[]"), "auditData: no event: neither an object nor text", id="a list for an object"),
     pytest.param(looked_up(FOREIGN), "CloudTrailEvent: source not recognised; known: ", id="an event that nobody knows"),
+    pytest.param(b'{"awslogs":{"data":"%%%"}}', "awslogs.data: not Base64: ", id="text that is not Base64"),
+    pytest.param(b'{"awslogs":{"data":"H4sIAAAA"}}', "awslogs.data: gzip that is cut off", id="gzip that breaks off"),
+    pytest.param(b'{"awslogs":{"data":"Cg=="}}', "awslogs.data: no event: the text is empty", id="Base64 of blanks"),
+    pytest.param(b'{"awslogs":{"data":7}}', "awslogs.data: no text in Base64", id="a number for Base64"),
+    pytest.param(b'{"awslogs":{"data":"/////w=="}}', "awslogs.data: not JSON: no object", id="Base64 of noise"),
     pytest.param(bridged(b'{"eventType":"x"}'), "detail: source not recognised; known: ", id="a foreign detail"),
 ]  # fmt: skip
 
@@ -129,6 +136,54 @@ def test_a_refused_wrapper_is_refused_for_the_same_reason_from_the_rejects(wrapp
     (again,) = page_of(refusal.raw, origin="x", connectors=KNOWN).items
     assert isinstance(again, Refusal)
     assert refusal.reason.endswith(again.reason)
+
+
+LISTS = [
+    pytest.param(
+        b'{"logGroup":"g","logStream":"s","logEvents":[{"message":%b},{"message":"GET /"},{"id":"x"},7]}'
+        % text(CLOUDTRAIL),
+        [
+            (b"GET /", "logEvents[1].message: not JSON: no object or list begins here"),
+            (b'{"id":"x"}', "logEvents[2].message: no event: neither an object nor text"),
+            (b"7", "logEvents[3].message: no event: neither an object nor text"),
+        ],
+        id="log events",
+    ),
+    pytest.param(
+        b'{"Tables":[{"columns":[{"name":"Type"},{"name":"Operation"},{"name":"Id"},{"name":"TimeGenerated"}],'
+        b'"rows":[["OfficeActivity","o","i","2026-03-02T10:00:00Z"],["OfficeActivity"],{"x":1},[null,"o","i",null]]}]}',
+        [
+            (b'["OfficeActivity"]', "tables[0].rows[1]: no event: 1 values for 4 columns"),
+            (b'{"x":1}', "tables[0].rows[2]: no event: 0 values for 4 columns"),
+            (b'{"Operation":"o","Id":"i"}', "tables[0].rows[3]: source not recognised; known: "),
+        ],
+        id="rows of a table",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrapper", "refused"), LISTS)
+def test_what_stands_beside_an_event_in_a_wrapper_is_refused_by_itself(
+    wrapper: bytes, refused: list[tuple[bytes, str]]
+) -> None:
+    first, *rest = page_of(wrapper, origin="x", connectors=KNOWN).items
+    assert isinstance(first, Recognised)
+    for (raw, reason), refusal in zip(refused, rest, strict=True):
+        assert isinstance(refusal, Refusal)
+        assert (refusal.raw, refusal.line) == (raw, 1)
+        assert refusal.reason.startswith(reason)
+
+
+def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrappers, "_MAX_UNPACKED", 1_000)
+    packed = in_base64(gzip.compress(b" " * 1_001))
+    (refusal,) = page_of(b'{"awslogs":{"data":%b}}' % packed, origin="x", connectors=KNOWN).items
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "awslogs.data: unpacks to more than 1000 bytes"
+
+
+def test_a_control_message_holds_no_events() -> None:
+    assert list(page_of(CONTROL, origin="x", connectors=KNOWN).items) == []
 
 
 def test_an_event_of_another_source_in_a_wrapper_is_refused_with_its_place() -> None:

@@ -6,6 +6,9 @@ whatever it came in. `wrapping` finds the lists of saved answers in text; a row 
 its key to those.
 """
 
+import base64
+import binascii
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -13,14 +16,20 @@ from typing import Any, NamedTuple
 
 from casbah.base import jsontext
 from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.decompress import GZIP
+from casbah.ingest.fields import objects, text
 from casbah.ingest.mapping.paths import fold
 from casbah.ingest.mapping.recognise import Recognition
 
 MAX_DEPTH = 8
 """Wrappers around one event."""
 
+_MAX_UNPACKED = 1 << 26
+"""Bytes of one content once decompressed."""
+
 _EACH = "[]"
 _ANNOTATION = "@odata."
+_GZIP_FORMAT = 16
 _BLANKS = b" \t\r\n"
 
 Read = Callable[[bytes], Iterator[Event | Refusal]]
@@ -31,6 +40,9 @@ class Holds(Enum):
     """How a wrapper writes what it holds. The value is shown in the documentation."""
 
     EVENT = "object or text"
+    BASE64 = "text in Base64, with or without gzip"
+    TABLE = "columns and rows"
+    NOTHING = "no events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,36 @@ WRAPPERS = (
     Wrapper("Amazon EventBridge",
             (("detail-type", "detail", "source"),), "detail", Holds.EVENT,
             _AWS + "eventbridge/latest/userguide/eb-service-event-cloudtrail.html"),
+    Wrapper("a control message of Amazon CloudWatch Logs",
+            (("messageType=CONTROL_MESSAGE", "logEvents"),), "logEvents", Holds.NOTHING,
+            _AWS + "AmazonCloudWatch/latest/logs/SubscriptionFilters.html"),
+    Wrapper("a subscription of Amazon CloudWatch Logs",
+            (("logGroup", "logStream", "logEvents"),), "logEvents[].message", Holds.EVENT,
+            _AWS + "AmazonCloudWatch/latest/logs/SubscriptionFilters.html"),
+    Wrapper("AWS Lambda's form of a subscription of Amazon CloudWatch Logs",
+            (("awslogs.data",),), "awslogs.data", Holds.BASE64,
+            _AWS + "lambda/latest/dg/services-cloudwatchlogs.html"),
+    Wrapper("an event of `aws logs filter-log-events`",
+            (("message", "timestamp", "ingestionTime"),), "message", Holds.EVENT,
+            _AWS + "AmazonCloudWatchLogs/latest/APIReference/API_FilteredLogEvent.html"),
+    Wrapper("a record of Amazon Data Firehose",
+            tuple((f"data={start}*",) for start in ("ey", "ew", "W3", "H4sI")), "data", Holds.BASE64,
+            _AWS + "firehose/latest/dev/httpdeliveryrequestresponse.html"),
+    Wrapper("AWS Lambda's form of a record of Amazon Kinesis",
+            (("kinesis.data",),), "kinesis.data", Holds.BASE64,
+            _AWS + "lambda/latest/dg/with-kinesis.html"),
+    Wrapper("Azure Event Hubs Capture, as JSON with the body in Base64",
+            (("Body=ey*", "EnqueuedTimeUtc"),), "Body", Holds.BASE64,
+            _LEARN + "azure/event-hubs/explore-captured-avro-files"),
+    Wrapper("Azure Event Hubs Capture, as JSON",
+            (("Body", "EnqueuedTimeUtc"), ("Body.records",)), "Body", Holds.EVENT,
+            _LEARN + "azure/event-hubs/explore-captured-avro-files"),
+    Wrapper("a message of Azure Event Hubs in a list",
+            (("records[0]",),), "records[]", Holds.EVENT,
+            _LEARN + "azure/azure-monitor/essentials/stream-monitoring-data-event-hubs"),
+    Wrapper("an answer of the Log Analytics API",
+            (("tables[0].columns", "tables[0].rows"),), "tables[]", Holds.TABLE,
+            _LEARN + "azure/azure-monitor/logs/api/response-format"),
 )
 # fmt: on
 
@@ -104,13 +146,14 @@ def opened(wrapper: Wrapper, event: Event, *, read: Read) -> Iterator[Inside]:
     """
     alone = _EACH not in wrapper.inside
     for part in _parts(_Part("", event.parsed, event.raw), _steps(wrapper.inside)):
-        for text in _READERS[wrapper.holds](part):
-            items = [Refusal("", 1, text.reason, text.raw)] if text.reason else read(text.raw)
+        for content in _READERS[wrapper.holds](part):
+            reason = content.reason or ("" if content.raw else "no event: the text is empty")
+            items = [Refusal("", 1, reason, content.raw)] if reason else read(content.raw)
             for item in items:
                 placed = replace(item, origin=event.origin, line=event.line)
                 if alone and isinstance(placed, Refusal):
                     placed = replace(placed, raw=event.raw, cut=0)
-                yield Inside(text.place, placed)
+                yield Inside(content.place, placed)
 
 
 class _Part(NamedTuple):
@@ -158,8 +201,7 @@ def _member(part: _Part, name: str) -> _Part:
 def _event(part: _Part) -> Iterator[_Text]:
     """An object without the annotations of OData, or text."""
     if type(part.value) is str:
-        text = part.value.encode("utf-8", "surrogatepass").strip(_BLANKS)
-        yield _Text(part.place, text, "" if text else "no event: the text is empty")
+        yield _Text(part.place, part.value.encode("utf-8", "surrogatepass").strip(_BLANKS))
     elif type(part.value) is dict:
         annotations = {key for key in part.value if _ANNOTATION in key}
         yield _Text(part.place, jsontext.without(part.raw, annotations) if annotations else part.raw)
@@ -167,4 +209,74 @@ def _event(part: _Part) -> Iterator[_Text]:
         yield _Text(part.place, part.raw, "no event: neither an object nor text")
 
 
-_READERS: Mapping[Holds, Callable[[_Part], Iterator[_Text]]] = {Holds.EVENT: _event}
+def _base64(part: _Part) -> Iterator[_Text]:
+    try:
+        yield _Text(part.place, _decoded(part.value).strip(_BLANKS))
+    except ValueError as error:
+        yield _Text(part.place, part.raw, str(error))
+
+
+def _decoded(value: Any) -> bytes:
+    """Raises ValueError with the reason."""
+    if type(value) is not str:
+        raise ValueError("no text in Base64")
+    try:
+        content = base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"not Base64: {error}") from None
+    return _unpacked(content) if content.startswith(GZIP) else content
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Raises ValueError with the reason."""
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | _GZIP_FORMAT)
+    try:
+        content = decompressor.decompress(packed, _MAX_UNPACKED)
+    except zlib.error as error:
+        raise ValueError(f"not gzip: {error}") from None
+    if decompressor.unconsumed_tail:
+        raise ValueError(f"unpacks to more than {_MAX_UNPACKED} bytes")
+    if not decompressor.eof:
+        raise ValueError("gzip that is cut off before its end")
+    return content
+
+
+def _table(part: _Part) -> Iterator[_Text]:
+    """The rows as objects without nulls. A column of the type `dynamic` holds JSON, as text."""
+    columns = [
+        (text(column.get("name")), text(column.get("type"))) for column in objects(_member(part, "columns").value)
+    ]
+    for row in _parts(part, _steps("rows[]")):
+        values = row.value if type(row.value) is list else []
+        if len(values) != len(columns):
+            yield _Text(row.place, row.raw, f"no event: {len(values)} values for {len(columns)} columns")
+            continue
+        cells = zip(columns, values, jsontext.elements(row.raw), strict=True)
+        members = (
+            jsontext.dump(name) + b":" + (_dynamic(value, raw) if kind == "dynamic" else raw)
+            for (name, kind), value, raw in cells
+            if value is not None
+        )
+        yield _Text(row.place, b"{" + b",".join(members) + b"}")
+
+
+def _dynamic(value: Any, raw: bytes) -> bytes:
+    """The value of a dynamic column: the JSON in its text, if that is JSON."""
+    content = value.encode("utf-8", "surrogatepass") if type(value) is str else raw
+    try:
+        jsontext.parse(content)
+    except jsontext.InvalidJsonError:
+        return raw
+    return content
+
+
+def _nothing(_part: _Part) -> Iterator[_Text]:
+    return iter(())
+
+
+_READERS: Mapping[Holds, Callable[[_Part], Iterator[_Text]]] = {
+    Holds.EVENT: _event,
+    Holds.BASE64: _base64,
+    Holds.TABLE: _table,
+    Holds.NOTHING: _nothing,
+}
