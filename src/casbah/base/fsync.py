@@ -27,9 +27,14 @@ def make_folder(folder: Path, *, mode: int = 0o777) -> None:
 
 def write_file(file: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
+    write_pieces(file, [content])
+
+
+def write_pieces(file: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of these pieces whole or not at all."""
     draft = file.with_suffix(".new")
     try:
-        sync_into(draft, [content])
+        sync_into(draft, pieces)
         draft.replace(file)
     except OSError:
         with suppress(OSError):  # A part of it would take room on a full disk.

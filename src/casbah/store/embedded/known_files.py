@@ -14,12 +14,11 @@ import logging
 import os
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
 
-from casbah.base.fsync import sync_folder, sync_into, write_file
+from casbah.base.fsync import write_file, write_pieces
 from casbah.store.embedded.bloom import HASH_BYTES, GrowingBloom, loaded
 from casbah.store.embedded.io_errors import translate_io_errors
 from casbah.store.format import FORMAT
@@ -99,15 +98,10 @@ class KnownFiles:
         checksum = sha256(head)
         for content in filters:
             checksum.update(content)
-        draft = self._filter.with_suffix(".new")
         try:
-            sync_into(draft, [_MAGIC, checksum.digest(), head, *filters])
-            draft.replace(self._filter)
-            sync_folder(draft.parent)
+            write_pieces(self._filter, [_MAGIC, checksum.digest(), head, *filters])
         except OSError as error:
             self._give_up(error)
-            with suppress(OSError):  # A part of it would take room on a full disk.
-                draft.unlink(missing_ok=True)
         else:
             self._begin(checksum.digest())
 
