@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from casbah.base.fsync import read_only
 from casbah.cli import options
 from casbah.cli.progress import progress_of
 from casbah.errors import StoreFormatError
@@ -54,8 +55,11 @@ def migrate(
 
 
 def migrate_first(settings: Settings) -> None:
-    """Migrate a store of an older format before it is opened, and say so on stderr. Raises as `migration.migrate` does."""
-    if settings.cluster is None and migration.is_due(settings.store):
+    """Migrate a store of an older format before it is opened, and say so on stderr. Raises as `migration.migrate` does.
+
+    One that is read-only is left as it is; opening it says why it cannot be read.
+    """
+    if settings.cluster is None and not read_only(settings.store) and migration.is_due(settings.store):
         sys.stderr.write(f"casbah: {settings.store} has an older format; it is rewritten, and the old data is kept\n")
         done = _migrated(settings)
         sys.stderr.write(

@@ -46,8 +46,7 @@ def serve(
     logs.set_up(level=settings.log_level, form=settings.log_format, of_requests=settings.log_requests)
     checked(settings)
     raise_file_limit()
-    if not compose.readable_only(settings):
-        migrate_first(settings)
+    migrate_first(settings)
     with listening(settings) as listener:
         url = address(listener, secure=settings.tls_certificate is not None)
         if several(settings) and not compose.readable_only(settings):
