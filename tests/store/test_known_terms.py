@@ -66,12 +66,12 @@ class Model:
 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that takes a million activities takes a handful; every third "yes" of the filter is wrong."""
-    monkeypatch.setattr(bloom, "_LEAST", 4)
+    monkeypatch.setattr(bloom, "_MIN_ROOM", 4)
     monkeypatch.setattr(bloom, "_RATE", 0.3)
     monkeypatch.setattr(known_files, "_MAX_UNSYNCED", 6)
     monkeypatch.setattr(known_terms, "MAX_LOG", 500)
     monkeypatch.setattr(known_terms, "READ_AT_ONCE", 1)
-    monkeypatch.setattr(known_terms, "_LEAST_STALE", 12)
+    monkeypatch.setattr(known_terms, "_MIN_STALE", 12)
 
 
 class Tried:

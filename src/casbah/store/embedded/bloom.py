@@ -13,7 +13,7 @@ HASH_BYTES = 16
 _RATE = 0.001
 """False positives of each filter. Together, the seven filters of ten million activities have less than a percent."""
 
-_LEAST = 1 << 14
+_MIN_ROOM = 1 << 14
 _GROWTH = 2
 """The next filter has room for this many times the terms of all before it."""
 
@@ -44,7 +44,7 @@ class GrowingBloom:
     def grow(self, room: int) -> None:
         """Make room for at least that many more terms."""
         if room > self.room:
-            self.room = max(room, self.count * _GROWTH, _LEAST)
+            self.room = max(room, self.count * _GROWTH, _MIN_ROOM)
             self.filters.append(Bloom(self.room, _RATE, int))
 
     def update(self, terms: Collection[int]) -> None:

@@ -48,7 +48,7 @@ class KnownFiles:
     """The files of a filter. A failure is logged and costs time at the next start, never an answer."""
 
     def __init__(self, folder: Path) -> None:
-        self._filter, self._log = folder / FILTER, folder / LOG
+        self._filter_file, self._log_file = folder / FILTER, folder / LOG
         self._head = b""
         """What the log begins with."""
 
@@ -69,11 +69,11 @@ class KnownFiles:
             bloom, last, checksum = self._loaded()
             return bloom, max(last, self._replay(bloom, checksum))
         except OSError as error:
-            _log.warning("%s cannot be read, so the index is read instead: %s", self._filter, error)
+            _log.warning("%s cannot be read, so the index is read instead: %s", self._filter_file, error)
             self._end = None
             with translate_io_errors():  # Sequence numbers that are in them may be assigned again.
-                self._log.unlink(missing_ok=True)
-                self._filter.unlink(missing_ok=True)
+                self._log_file.unlink(missing_ok=True)
+                self._filter_file.unlink(missing_ok=True)
             return GrowingBloom(), 0
 
     def append(self, terms: Collection[int], last: int) -> None:
@@ -99,7 +99,7 @@ class KnownFiles:
         for content in filters:
             checksum.update(content)
         try:
-            write_pieces(self._filter, [_MAGIC, checksum.digest(), head, *filters])
+            write_pieces(self._filter_file, [_MAGIC, checksum.digest(), head, *filters])
         except OSError as error:
             self._give_up(error)
         else:
@@ -111,11 +111,11 @@ class KnownFiles:
 
     def _loaded(self) -> tuple[GrowingBloom, int, bytes]:
         """The saved filter, its sequence number, its checksum; an empty one, 0 and zeros if there is no valid one."""
-        content = self._filter.read_bytes() if self._filter.exists() else b""
+        content = self._filter_file.read_bytes() if self._filter_file.exists() else b""
         checksum, body = content[len(_MAGIC) :][:_CHECKSUM_BYTES], memoryview(content)[len(_MAGIC) + _CHECKSUM_BYTES :]
         if not content.startswith(_MAGIC) or sha256(body).digest() != checksum:
             if content:
-                _log.warning("%s is damaged or of another version, so the index is read instead", self._filter)
+                _log.warning("%s is damaged or of another version, so the index is read instead", self._filter_file)
             return GrowingBloom(), 0, _NONE
         start = content.index(b"\n", len(_MAGIC) + _CHECKSUM_BYTES) + 1
         head = json.loads(content[len(_MAGIC) + _CHECKSUM_BYTES : start])
@@ -127,7 +127,7 @@ class KnownFiles:
 
     def _replay(self, bloom: GrowingBloom, checksum: bytes) -> int:
         """Add the terms in the log. Returns the largest sequence number in it; 0 if it is empty or of another filter."""
-        content = self._log.read_bytes() if self._log.exists() else b""
+        content = self._log_file.read_bytes() if self._log_file.exists() else b""
         self._begin(checksum)
         last, end = 0, len(self._head)
         if not content.startswith(self._head):
@@ -137,7 +137,7 @@ class KnownFiles:
             last, end = entry_last, entry_end
         self._end, self.logged = end, end
         if end < len(content):  # The process was killed while it wrote, or the power failed.
-            with self._log.open("r+b") as file:
+            with self._log_file.open("r+b") as file:
                 file.truncate(end)
                 os.fsync(file.fileno())
         return last
@@ -148,10 +148,10 @@ class KnownFiles:
 
     def _write(self, entry: bytes, terms: int, *, at: int) -> None:
         if not at:
-            write_file(self._log, self._head + entry)
+            write_file(self._log_file, self._head + entry)
             self._end = len(self._head) + len(entry)
             return
-        with self._log.open("r+b", buffering=0) as file:
+        with self._log_file.open("r+b", buffering=0) as file:
             file.seek(at)
             if file.write(entry) != len(entry):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -163,7 +163,7 @@ class KnownFiles:
 
     def _give_up(self, error: OSError) -> None:
         self._end = None
-        _log.warning("the next start reads more of the index: %s cannot be written: %s", self._log, error)
+        _log.warning("the next start reads more of the index: %s cannot be written: %s", self._log_file, error)
 
 
 def _entries(content: bytes, at: int) -> Iterator[tuple[int, list[int], int]]:

@@ -26,7 +26,7 @@ READ_AT_ONCE = 200_000
 """A rebuild reads partitions with this many terms between two commits, which takes a second, or one larger partition."""
 
 _PER_ACTIVITY = 2
-_STALE, _LEAST_STALE = 4, 1_000_000
+_STALE, _MIN_STALE = 4, 1_000_000
 """The filter is rebuilt when it has this many times the terms that the index can have, and at least so many."""
 
 _log = logging.getLogger(__name__)
@@ -87,13 +87,13 @@ class KnownTerms:
             self._files.save(self._bloom, self.last)
 
     @property
-    def _most(self) -> int:
-        """How many terms the index can have."""
+    def _max_terms(self) -> int:
+        """The most terms that the index can have."""
         return sum(searcher.held for searcher in self._partitions.searchers()) * _PER_ACTIVITY
 
     @property
     def _is_stale(self) -> bool:
-        return self._bloom.count > max(_LEAST_STALE, self._most * _STALE)
+        return self._bloom.count > max(_MIN_STALE, self._max_terms * _STALE)
 
     def _includes(self, searcher: PartitionSearcher) -> bool:
         """Whether the filter has the first activity of a partition: not if somebody replaced the partition's folder."""
@@ -106,7 +106,7 @@ class KnownTerms:
 
     def _start_over(self) -> None:
         self._bloom = GrowingBloom()
-        self._bloom.grow(self._most)
+        self._bloom.grow(self._max_terms)
         self._read(partition.number for partition in self._partitions.all())
 
     def _read(self, numbers: Iterable[int]) -> None:

@@ -206,7 +206,7 @@ class _Renderer:
         prefix: str = "",
         among: Engine | None = None,
     ) -> tuple[str, ...]:
-        """The terms of a field that match a pattern too long for tantivy, optionally only of the activities in `among`."""
+        """The terms of a field that start with `prefix` and match, optionally only of the activities in `among`."""
         terms = self._tantivy_searcher.terms_with_prefix(field.name, prefix, filter_query=among)
         return tuple(term for term, count in terms if count and matches(term))
 
