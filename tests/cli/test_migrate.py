@@ -13,10 +13,12 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from casbah.errors import StoreFormatError
 from casbah.operations.backup import archive
 from casbah.operations.backup.target import open_target
 from casbah.store.format import FORMAT, format_of
 from command_line import app
+from disks import read_only
 from making import NOW
 
 ARCHIVES = Path(__file__).parent.parent / "store" / "migration" / "formats"
@@ -56,6 +58,14 @@ def test_a_migration_is_planned_done_rolled_back_and_dropped(old: Path) -> None:
 
 def test_other_commands_name_it(old: Path) -> None:
     result = CliRunner().invoke(app, ["list", "--store", str(old)])
+    assert "casbah migrate" in str(result.exception)
+
+
+@pytest.mark.parametrize("words", [["serve", "--port", "0"], ["demo"]], ids=" ".join)
+def test_one_that_is_read_only_is_not_migrated(old: Path, tmp_path: Path, words: list[str]) -> None:
+    with read_only(old, tmp_path / "mounted") as mounted:
+        result = CliRunner().invoke(app, [*words, "--store", str(mounted)])
+    assert isinstance(result.exception, StoreFormatError)
     assert "casbah migrate" in str(result.exception)
 
 

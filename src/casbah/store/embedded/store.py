@@ -50,11 +50,12 @@ class EmbeddedStore:
         cache: int = 128_000_000,
         changes: SharedCount | None = None,
     ) -> None:
-        self._shadow = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
+        self._shadow: TemporaryDirectory[str] | None = None
         """Where a directory that cannot be written to is read: links to its files."""
 
-        if self._shadow is not None:
+        if read_only(folder):
             claim(folder, fingerprint())
+            self._shadow = TemporaryDirectory(prefix="casbah-")
             tenants, folder = folder / TENANTS, Path(self._shadow.name)
             shadow(tenants, folder / TENANTS)
         make_folder(folder, mode=0o700)
