@@ -35,7 +35,7 @@ ROWS = (
     ("activity.matching",),
     ("activity",),
     ("store.contract", "store.format", "ingest.contract", "identity.*", "operations.saved.*"),
-    ("store.*", "ingest.*", "outputs", "operations"),
+    ("store.*", "ingest.*", "outputs", "operations", "operations.comparison"),
     (
         "ingest.connectors.*",
         "ingest.pull.*",

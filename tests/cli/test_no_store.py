@@ -19,6 +19,7 @@ READS = [
     ["enrich"],
     ["enrich", "--again"],
     ["doctor"],
+    ["reconcile", "events.ndjson"],
     ["pull", "--list", "--file", "pull.toml"],
     ["push", "status"],
     ["push", "replay", "x"],

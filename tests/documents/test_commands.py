@@ -37,6 +37,7 @@ NOT_RUN = {
     "casbah migrate": "needs a store of an older format; tests/cli/test_migrate.py",
     "casbah export all.ndjson.zst --resume": "needs an export that broke off; tests/cli/test_export.py",
     "casbah enrich --again --filter": "comes after the one that enriches all of them",
+    "casbah reconcile": "exits with 1 where the sides differ, as they do here; tests/cli/test_reconcile.py",
     "casbah delete": "asks before it deletes; tests/cli/test_retention.py",
     "casbah pull": "needs a hosted API; tests/cli/test_pull.py",
     "casbah session end": "needs somebody who signed in to the pages; tests/cli/test_token.py",

@@ -21,6 +21,7 @@ COMMANDS = {
     "serve":     "serve.serve",
     "demo":      "demo.demo",
     "ingest":    "ingest.ingest",
+    "reconcile": "reconcile.reconcile",
     "doctor":    "doctor.doctor",
     "settings":  "settings.show",
     "pull":      "pull.pull",

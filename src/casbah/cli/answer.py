@@ -21,6 +21,13 @@ class Records(msgspec.Struct):
         return list(map(bytes, self.data))
 
 
+class ChangePage(Records):
+    """A page of the change feed: activities stored after a cursor."""
+
+    cursor: str
+    hasNext: bool  # noqa: N815  the wire's spelling
+
+
 R = TypeVar("R", bound=Records)
 
 

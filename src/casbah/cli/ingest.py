@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated
@@ -14,14 +14,12 @@ from typing import IO, Annotated
 import httpx
 import typer
 from rich.console import Console
-from rich.progress import Progress, TaskID
 
 from casbah.activity.new_activity import NewActivity
 from casbah.cli import dry_run, ingest_report, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.ingest_report import FileReport, Tally
-from casbah.cli.printable import plain
-from casbah.cli.progress import progress_bar
+from casbah.cli.page_progress import with_progress
 from casbah.cli.stopping import Stopping
 from casbah.errors import ServerRefusedError
 from casbah.ingest import wire_encoding
@@ -135,7 +133,7 @@ def ingest(  # noqa: PLR0913  one parameter per option
                     limits=_limits(settings),
                     unread=settings.store,
                 )
-                for page in _with_progress(event_pages):
+                for page in with_progress(event_pages):
                     files.append(FileReport(page.origin, skipped=page.skipped))
                     _send_page(api, page, files[-1], rejects_file, stopping)
             finally:
@@ -206,8 +204,7 @@ def _send_page(api: Api, page: EventPage, report: FileReport, rejects: RejectsFi
 
 def _refuse(refusal: Refusal, report: FileReport, rejects: RejectsFile) -> None:
     rejects.keep(refusal)
-    report.reasons[refusal.reason] += 1
-    report.tally.refused += 1
+    report.refuse(refusal.reason)
 
 
 def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> Iterator[Recognised | Refusal]:
@@ -245,22 +242,6 @@ def _send(api: Api, report: FileReport, batch: list[tuple[int, NewActivity]], re
         line, activity = batch[refused["line"] - 1]
         _refuse(Refusal(report.origin, line, refused["reason"], activity.record), report, rejects)
     report.tally.add(Tally(answer["stored"], answer["duplicates"]))
-
-
-def _with_progress(event_pages: Iterable[EventPage]) -> Iterator[EventPage]:
-    """The pages, with a progress bar for each if stderr is a terminal."""
-    with progress_bar(in_bytes=True) as progress:
-        for page in event_pages:
-            task = progress.add_task(plain(Path(page.origin).name[:40]), total=page.size)
-            yield replace(page, items=_with_updates(page, progress, task))
-            progress.remove_task(task)
-
-
-def _with_updates(page: EventPage, progress: Progress, task: TaskID) -> Iterator[Recognised | Refusal]:
-    for number, item in enumerate(page.items):
-        if number % 500 == 0:
-            progress.update(task, completed=page.position())
-        yield item
 
 
 def _say_where_refused(rejects: RejectsFile) -> None:

@@ -51,6 +51,11 @@ class FileReport:
             return ", ".join(f"{name} {count:,}" for name, count in sorted(self.sources.items()))
         return next(iter(self.sources), "?")
 
+    def refuse(self, reason: str) -> None:
+        """Count a refused event."""
+        self.reasons[reason] += 1
+        self.tally.refused += 1
+
 
 def total(files: Iterable[FileReport]) -> Tally:
     """The counts of all files."""
@@ -97,12 +102,21 @@ def show(files: list[FileReport], *, dry: bool) -> None:
     read = [file for file in files if not file.skipped]
     if read:
         console.print(_table(read, total(files), dry=dry))
-    for line in (*_warnings(files), *(_refused_by_file(read) if dry else _refused(read))):
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _warn(console, (*_skipped(files), *_odd_times(files), *(_refused_by_file(read) if dry else _refused(read))))
     if dry:
         console.print(
             "dry run: nothing was stored; duplicates are repeated within the input", highlight=False, soft_wrap=True
         )
+
+
+def show_unread(files: list[FileReport]) -> None:
+    """Print to stderr what was not read, and why, per file."""
+    _warn(Console(stderr=True), (*_skipped(files), *_refused_by_file(files)))
+
+
+def _warn(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(read: list[FileReport], in_all: Tally, *, dry: bool = False) -> Table:
@@ -126,15 +140,18 @@ def _first(files: list[FileReport]) -> list[FileReport]:
     return files[:_MAX_FILES] if len(files) > _MAX_FILES + 1 else files
 
 
-def _warnings(files: list[FileReport]) -> list[str]:
+def _skipped(files: list[FileReport]) -> Iterator[str]:
     skipped = [file for file in files if file.skipped]
-    lines = [f"skipped {plain(file.origin)}: {file.skipped}" for file in _first(skipped)]
-    if len(skipped) > len(lines):
-        lines.append(f"and {len(skipped) - len(lines):,} more skipped")
-    return [
-        *lines,
-        *(f"{count:,} activities have times that {SUSPICIONS[name]}" for name, count in _suspicions(files).items()),
-    ]
+    shown = _first(skipped)
+    for file in shown:
+        yield f"skipped {plain(file.origin)}: {file.skipped}"
+    if len(skipped) > len(shown):
+        yield f"and {len(skipped) - len(shown):,} more skipped"
+
+
+def _odd_times(files: list[FileReport]) -> Iterator[str]:
+    for name, count in _suspicions(files).items():
+        yield f"{count:,} activities have times that {SUSPICIONS[name]}"
 
 
 def _refused(files: list[FileReport]) -> Iterator[str]:
@@ -144,11 +161,12 @@ def _refused(files: list[FileReport]) -> Iterator[str]:
 
 def _refused_by_file(files: list[FileReport]) -> Iterator[str]:
     refusing = [file for file in files if file.reasons]
-    for file in _first(refusing):
+    shown = _first(refusing)
+    for file in shown:
         for reason, count in file.reasons.most_common(_MAX_REASONS):
             yield f"{plain(file.origin)}: {count:,} refused: {plain(reason)}"
-    if len(refusing) > len(_first(refusing)):
-        yield f"and {len(refusing) - len(_first(refusing)):,} more files with refused events"
+    if len(refusing) > len(shown):
+        yield f"and {len(refusing) - len(shown):,} more files with refused events"
 
 
 def _suspicions(files: Iterable[FileReport]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from casbah.base.fsync import sync_folder, sync_into
 from casbah.cli import condition, options
 from casbah.cli.activities import table_of
-from casbah.cli.answer import Records, read
+from casbah.cli.answer import ChangePage, read
 from casbah.cli.connection import connected, running
 from casbah.cli.counts import Conditions, Filters
 from casbah.errors import OperatorError
@@ -19,13 +19,6 @@ from casbah.errors import OperatorError
 _PATH = "/api/ext/v1/changes"
 _WAIT, _LIMIT = 25, 500
 NOW = "now"
-
-
-class _Changes(Records):
-    """Activities stored after a cursor."""
-
-    cursor: str
-    hasNext: bool  # noqa: N815  the wire's spelling
 
 
 class NothingToFollowError(OperatorError):
@@ -62,7 +55,7 @@ def tail(  # noqa: PLR0913  one parameter per option
     }
     with connected(chosen, tenant=tenant) as api:
         while True:
-            page = read(api.ask("POST", _PATH, json=query).content, _Changes)
+            page = read(api.ask("POST", _PATH, json=query).content, ChangePage)
             _show(page.records(), ndjson=ndjson)
             query["cursor"] = page.cursor
             if keep is not None and page.data:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from casbah.activity.new_activity import NewActivity
+from casbah.activity.new_activity import NewActivity, second_id
 from casbah.activity.record import identifier, integer
 from casbah.base import jsontext
 
@@ -16,12 +16,23 @@ def new_activity_of(record: bytes, activity: Mapping[str, Any] | None = None) ->
     record stored without a digest is still recognised by its id.
     """
     parsed = jsontext.parse_object(record) if activity is None else activity
-    event = parsed.get("rawDataJson")
     return NewActivity(
         id=identifier(parsed.get("_id")) or "",
         timestamp=integer(parsed.get("timestamp")) or 0,
         record=record,
         activity=parsed,
-        digest=sha256(jsontext.canonical(event)).hexdigest() if type(event) is dict else None,
+        digest=digest_of_record(parsed),
         created=integer(parsed.get("created")),
     )
+
+
+def source_id(activity_id: str, digest: str | None) -> str:
+    """The id that the source gave: without what the store adds to distinguish several events of one id."""
+    first, mark, _ = activity_id.rpartition("~")
+    return first if mark and activity_id == second_id(first, digest) else activity_id
+
+
+def digest_of_record(record: Mapping[str, Any]) -> str | None:
+    """The digest of the source event in a parsed record; None if it holds none."""
+    event = record.get("rawDataJson")
+    return sha256(jsontext.canonical(event)).hexdigest() if type(event) is dict else None
