@@ -76,7 +76,7 @@ fix: $(READY)  ## format, and mend what the linter can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(BENCH_READY)  ## measure against PostgreSQL, DuckDB, OpenSearch and VictoriaLogs; SCALE=20k, 100k, 1m, 10m or 100m (1m)
+bench: $(BENCH_READY)  ## measure against PostgreSQL, DuckDB, ClickHouse, OpenSearch and VictoriaLogs; SCALE=20k, 100k, 1m, 10m or 100m (1m)
 	@SCALE=$(SCALE) $(BIN)/python -m tools.bench $(ARGS)
 
 docs: $(READY)  ## write the generated pages of docs/ again from the tables

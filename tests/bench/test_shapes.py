@@ -7,7 +7,7 @@ import pytest
 from tools.bench import dsl, logsql, sql
 from tools.bench.__main__ import WORK
 from tools.bench.columns import COLUMNS
-from tools.bench.peers import duck, postgresql_layout, victorialogs, victorialogs_layout
+from tools.bench.peers import clickhouse, clickhouse_layout, duck, postgresql_layout, victorialogs, victorialogs_layout
 from tools.bench.shapes import SHAPES
 
 from casbah.activity.fields import FIELDS
@@ -42,7 +42,7 @@ def test_values_occur_in_the_data(shape, sample, activities):
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_every_peer_can_say_it(shape, sample):
     for query in (parse(body, now=NOW) for body in shape.bodies(sample, 600)):
-        for dialect in (duck.DIALECT, postgresql_layout.DIALECT):
+        for dialect in (clickhouse_layout.DIALECT, duck.DIALECT, postgresql_layout.DIALECT):
             said = sql.render(query.predicate, dialect)
             assert said.text.count(dialect.mark) == len(said.values)
         assert orjson.dumps(dsl.render(query.predicate))
@@ -60,6 +60,18 @@ def duckdb(records, tmp_path_factory):
     base.execute(*duck.inserted(rows))
     base.close()
     return duck.DuckEngine(str(file))
+
+
+@pytest.fixture(scope="session")
+def chdb(records, tmp_path_factory):
+    pytest.importorskip("chdb", reason="`make bench` installs it", exc_type=ImportError)
+    folder = tmp_path_factory.mktemp("clickhouse")
+    rows = folder / "rows.ndjson"
+    rows.write_bytes(b"".join(clickhouse_layout.form(record, number) for number, record in enumerate(records)))
+    with closing(clickhouse.opened(folder / "data")) as session:
+        session.query(clickhouse_layout.inserted(rows))
+    with closing(clickhouse.ClickHouseEngine(str(folder / "data"))) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +93,7 @@ def victorialogs_engine(records, tmp_path_factory):
     peer.stop()
 
 
-@pytest.mark.parametrize("name", ["duckdb", "victorialogs_engine"])
+@pytest.mark.parametrize("name", ["chdb", "duckdb", "victorialogs_engine"])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_it_finds_what_is_meant(shape, name, sample, records, activities, request):
     engine = request.getfixturevalue(name)

@@ -1,4 +1,4 @@
-"""What a page of activities costs: Casbah, PostgreSQL, DuckDB, OpenSearch and VictoriaLogs over the same records, and the floor.
+"""What a page of activities costs: Casbah, PostgreSQL, DuckDB, ClickHouse, OpenSearch and VictoriaLogs over the same records, and the floor.
 
     make bench                                        1 million activities
     make bench SCALE=10m                              10 million

@@ -38,6 +38,8 @@ class Dialect:
     phrase: Callable[[tuple[str, ...], bool], Condition]
     address: Callable[[int], Any]
     """An address' key as the parameter that the database compares."""
+    present: Callable[[str], Condition] = lambda name: Condition(f"{name} IS NOT NULL")
+    """The column has a value."""
 
 
 NOTHING, EVERYTHING = Condition("FALSE"), Condition("TRUE")
@@ -68,7 +70,7 @@ def render(predicate: Predicate, dialect: Dialect) -> Condition:  # noqa: C901, 
         case p.Suffix(field, text):
             return _part(field.name, text + SEPARATOR, dialect, lambda name: dialect.ends(name, text))
         case p.Present(field):
-            return Condition(f"{field.name} IS NOT NULL")
+            return dialect.present(field.name)
         case p.Words(words):
             return dialect.words(words)
         case p.Phrase(words, open_ended):
@@ -96,7 +98,7 @@ def _terms(name: str, values: list[Any], dialect: Dialect) -> Condition:
 
 
 def _other(name: str, values: list[Any], dialect: Dialect) -> Condition:
-    present = Condition(f"{name} IS NOT NULL")
+    present = dialect.present(name)
     if not values:
         return present
     known = dialect.within(name, values) if COLUMNS[name] is Column.LIST else _terms(name, values, dialect)
@@ -107,7 +109,7 @@ def _range(node: p.Range, dialect: Dialect) -> Condition:
     if COLUMNS[node.field.name] is not Column.NETWORK:
         return _between(node.field.name, node, dialect)
     rest = dialect.some("ip_rest", lambda name: _between(name, node, dialect))
-    several = Condition(f"(ip_rest IS NOT NULL AND {rest.text})", rest.values)
+    several = _joined(" AND ", (dialect.present("ip_rest"), rest))
     return _joined(" OR ", (_between("ip_first", node, dialect), several))
 
 
@@ -116,7 +118,7 @@ def _between(name: str, node: p.Range, dialect: Dialect) -> Condition:
     low, high = (">=" if node.with_low else ">"), ("<=" if node.with_high else "<")
     ends = [(sign, bound) for sign, bound in ((low, node.low), (high, node.high)) if bound is not None]
     bounds = [Condition(f"{name} {sign} {dialect.mark}", (said(bound),)) for sign, bound in ends]
-    return _joined(" AND ", bounds) if bounds else Condition(f"{name} IS NOT NULL")
+    return _joined(" AND ", bounds) if bounds else dialect.present(name)
 
 
 def _part(name: str, text: str, dialect: Dialect, plain: Callable[[str], Condition]) -> Condition:
