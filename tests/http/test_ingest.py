@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tarfile
 import zipfile
 import zlib
 from io import BytesIO
@@ -318,6 +319,17 @@ def test_an_archive_is_taken_whole_or_refused(ask):
         archive.writestr("two.json", event("b"))
     got = ask("POST", MDCA, packed.getvalue())
     assert got.status == 400 or (got.status, got.json) == (200, answered(2))
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip", "zstd"])
+def test_a_tar_is_refused_with_what_to_send_instead(ask, coding):
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("one.json"), BytesIO())
+    codings = {"identity": bytes, "gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}
+    got = ask("POST", MDCA, codings[coding](packed.getvalue()))
+    assert got.status == 400
+    assert got.json["detail"] == "body: an archive; send the events themselves, compressed once or not at all"
 
 
 def test_records_that_are_ready_are_taken_from_the_owner_alone(shipper):

@@ -93,7 +93,9 @@ class RejectsFile:
 
 
 def ingest(  # noqa: PLR0913  one parameter per option
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, .zip, or - for stdin.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, .zst, .zip, .tar, or - for stdin.")
+    ],
     *,
     source: Annotated[
         str | None,

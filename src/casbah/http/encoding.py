@@ -7,16 +7,11 @@ from gzip import GzipFile
 from io import BytesIO
 from typing import cast
 
-import zstandard
-
+from casbah.base import zstd
 from casbah.errors import BodyTooLargeError, DamagedBodyError, MalformedBodyError, UnsupportedEncodingError
-
-_STEP = 512
-"""Compressed bytes per step where the decompressor has no output limit: they expand to at most 16 MiB."""
 
 _CHUNK = 1 << 16
 _MAX_CODINGS = 4
-_ZSTD_WINDOW = 1 << 27
 _ZLIB_METHOD, _ZLIB_CHECK = 8, 31
 
 
@@ -88,7 +83,7 @@ class _Stage(io.RawIOBase):
         try:
             while not self._rest and (chunk := next(self._chunks, None)) is not None:
                 self._rest = chunk
-        except (OSError, EOFError, zlib.error, zstandard.ZstdError):
+        except (OSError, EOFError, zlib.error, zstd.ZstdError):
             raise DamagedBodyError(self._name) from None
         data, self._rest = self._rest[: len(view)], self._rest[len(view) :]
         view[: len(data)] = data
@@ -120,19 +115,6 @@ def _deflate(stream: io.BufferedReader) -> Iterator[bytes]:
         raise EOFError
 
 
-def _zstd(stream: io.BufferedReader) -> Iterator[bytes]:
-    """Concatenated frames (RFC 8878). Unlike the library's streams, this detects a truncated frame."""
-    decompressor = None
-    while rest := stream.read(_STEP):
-        while rest:
-            decompressor = decompressor or zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
-            yield decompressor.decompress(rest)
-            rest = decompressor.unused_data if decompressor.eof else b""
-            decompressor = None if decompressor.eof else decompressor
-    if decompressor is not None:
-        raise EOFError
-
-
 def _peek(stream: io.BufferedReader) -> bytes:
     """The next two bytes, without consuming them."""
     return stream.peek(2)[:2]
@@ -141,11 +123,11 @@ def _peek(stream: io.BufferedReader) -> bytes:
 CODINGS: Mapping[str, Callable[[io.BufferedReader], Iterator[bytes]]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
-    "zstd": _zstd,
+    "zstd": zstd.chunks,
     "deflate": _deflate,
 }
 """Decoders by coding name."""
 
 ACCEPTED = "gzip, zstd, deflate"
 _GZIP_MAGIC = b"\x1f\x8b"
-_MAGIC = {_GZIP_MAGIC: "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_MAGIC = {_GZIP_MAGIC: "gzip", zstd.MAGIC: "zstd"}

@@ -29,7 +29,7 @@ from casbah.http.encoding import EncodedBody
 from casbah.http.request_body import read_body
 from casbah.ingest import wire_encoding
 from casbah.ingest.contract import Refusal
-from casbah.ingest.decompress import Limits
+from casbah.ingest.decompress import HEAD, Limits, is_packed
 from casbah.ingest.enrich.networks import IpRanges
 from casbah.ingest.parse_pool import MAX_TEXT, PIECE, Text
 from casbah.store.contract import Inserted, Prepared
@@ -42,8 +42,6 @@ _SMALL = 16_384
 _MAX_UNDER_WAY = 10
 """Batches of one body that may wait for the store."""
 
-_ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
-_MAGIC_BYTES = 4
 SETTING = "CASBAH_MAX_INGEST_BODY"
 """The setting that limits an ingest body."""
 
@@ -118,7 +116,7 @@ def store_events(context: RequestContext, body: bytes, source: str | None, encod
     encoded = EncodedBody(body, encodings)
     # All of it is decoded once before anything is stored: a damaged or truncated body stores nothing.
     size = encoded.size(limit=context.services.settings.max_ingest_body, setting=SETTING)
-    _require_no_archive(encoded.opened().read(_MAGIC_BYTES))
+    _require_no_archive(encoded.opened().read(HEAD))
     memory = 0 if encoded.is_plain else size
     is_text = memory <= MAX_TEXT and context.services.memory.reserve(memory)
     try:
@@ -324,5 +322,5 @@ def _plain(body: bytes, encodings: str, *, limit: int) -> bytes:
 
 
 def _require_no_archive(start: bytes) -> None:
-    if start.startswith(_ARCHIVES):
+    if is_packed(start):
         raise MalformedBodyError("body: an archive; send the events themselves, compressed once or not at all")

@@ -1,29 +1,39 @@
-"""Opens plain files, gzip, zip and UTF-16, detected by their first bytes rather than their names."""
+"""Opens plain files, gzip, Zstandard, zip, tar and UTF-16, detected by their first bytes rather than their names."""
 
 import codecs
 import io
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from gzip import GzipFile
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, NamedTuple, Self, cast
 
-GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_EMPTY_ZIP = b"PK\x05\x06"
+from casbah.base import zstd
+
+GZIP = b"\x1f\x8b"
+_ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
+_TAR, _TAR_AT = b"ustar", 257
+HEAD = _TAR_AT + len(_TAR)
+"""Bytes that show whether an input is packed."""
+
 _UTF8_MARK = codecs.BOM_UTF8
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 24
-_MAX_NESTING = 3
+_MAX_NESTING = 5
 
 ReadingError = (
     OSError,
     EOFError,
     zlib.error,
     zipfile.BadZipFile,
+    tarfile.TarError,
+    zstd.ZstdError,
     NotImplementedError,
     RuntimeError,
     UnicodeError,
@@ -70,11 +80,11 @@ def input_streams(
     """The texts in `stream`: one, or one per member of an archive. Read each before asking for the next."""
     counted = Counted(stream)
     front = io.BufferedReader(counted, _CHUNK)
-    magic = front.peek(4)[:4]
-    if magic in (ZIP, _EMPTY_ZIP) and nesting < _MAX_NESTING:
-        yield from _members(front, origin=origin, limits=limits, nesting=nesting)
-    elif magic.startswith(GZIP) and nesting < _MAX_NESTING:
-        bounded = Counted(cast("BinaryIO", GzipFile(fileobj=front)), limit=limits.unpacked)
+    magic = _magic(front.peek(HEAD)) if nesting < _MAX_NESTING else b""
+    if magic in _ARCHIVES:
+        yield from _members(_ARCHIVES[magic](front, limits), origin=origin, limits=limits, nesting=nesting)
+    elif magic in _CODINGS:
+        bounded = Counted(_CODINGS[magic](front), limit=limits.unpacked)
         for inner in input_streams(
             cast("BinaryIO", bounded), origin=origin, size=None, limits=limits, nesting=nesting + 1
         ):
@@ -87,6 +97,18 @@ def input_streams(
             )
     else:
         yield InputStream(origin, _text(front), size, counted.tell)
+
+
+def is_packed(start: bytes) -> bool:
+    """Whether a text with this start, of HEAD bytes, is compressed or an archive."""
+    return _magic(start) != b""
+
+
+def _magic(start: bytes) -> bytes:
+    """The magic bytes of the format of an input; empty if it is not packed."""
+    if start[_TAR_AT:].startswith(_TAR):
+        return _TAR
+    return next((magic for magic in (*_CODINGS, _ZIP, _EMPTY_ZIP) if start.startswith(magic)), b"")
 
 
 class Counted(io.RawIOBase):
@@ -118,13 +140,12 @@ class Counted(io.RawIOBase):
         return self._count
 
 
-class _Recoded(io.RawIOBase):
-    """Recodes UTF-16 with a byte order mark to UTF-8."""
+class _Chunks(io.RawIOBase):
+    """The stream of some chunks."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-16")()
+        self._chunks = chunks
         self._ready = b""
 
     def readable(self) -> bool:
@@ -132,16 +153,21 @@ class _Recoded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: object) -> int:
-        """Fill `buffer` from the stream."""
+        """Fill `buffer` from the next chunk that is not empty. Raises what making it raises."""
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
-        while not self._ready:
-            chunk = self._stream.read(_CHUNK)
-            self._ready = self._decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
-            if not chunk:
-                break
+        while not self._ready and (chunk := next(self._chunks, None)) is not None:
+            self._ready = chunk
         data, self._ready = self._ready[: len(view)], self._ready[len(view) :]
         view[: len(data)] = data
         return len(data)
+
+
+def _recoded(stream: BinaryIO) -> Iterator[bytes]:
+    """UTF-16 with a byte order mark as UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    while chunk := stream.read(_CHUNK):
+        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
 
 
 def _text(front: "io.BufferedReader[Counted]") -> BinaryIO:
@@ -149,32 +175,84 @@ def _text(front: "io.BufferedReader[Counted]") -> BinaryIO:
     if start == _UTF8_MARK:
         front.read(len(_UTF8_MARK))
     elif start[:2] in _UTF16_MARKS:
-        return io.BufferedReader(_Recoded(front), _CHUNK)
+        return io.BufferedReader(_Chunks(_recoded(front)), _CHUNK)
     return front
 
 
-def _members(front: BinaryIO, *, origin: str, limits: Limits, nesting: int) -> Iterator[InputStream]:
+class _Entry(NamedTuple):
+    """A file in an archive: its name, its size in bytes, and how to open it."""
+
+    name: str
+    size: int
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
+
+
+def _members(entries: Iterator[_Entry], *, origin: str, limits: Limits, nesting: int) -> Iterator[InputStream]:
     left = limits.unpacked
-    with _seekable(front, limits.unpacked) as whole, zipfile.ZipFile(whole) as archive:
-        for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
-            name = entry.filename.rpartition("/")[2]
-            if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX/"):
-                continue
-            try:
-                member = archive.open(entry)
-            except ReadingError as error:
-                yield _unreadable(f"{origin}!{entry.filename}", error)
-                continue
-            with member:
+    for entry in entries:
+        if entry.name.rpartition("/")[2].startswith(".") or entry.name.startswith("__MACOSX/"):
+            continue
+        place = f"{origin}!{entry.name}"
+        try:
+            with entry.open() as member:
                 bounded = Counted(cast("BinaryIO", member), limit=left)
                 yield from input_streams(
-                    cast("BinaryIO", bounded),
-                    origin=f"{origin}!{entry.filename}",
-                    size=entry.file_size,
-                    limits=limits,
-                    nesting=nesting + 1,
+                    cast("BinaryIO", bounded), origin=place, size=entry.size, limits=limits, nesting=nesting + 1
                 )
                 left = max(0, left - bounded.tell())
+        except ReadingError as error:
+            yield _unreadable(place, error)
+
+
+def _zip_entries(front: BinaryIO, limits: Limits) -> Iterator[_Entry]:
+    with _seekable(front, limits.unpacked) as whole, zipfile.ZipFile(whole) as archive:
+        for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
+            if not entry.is_dir():
+                yield _Entry(entry.filename, entry.file_size, partial(archive.open, entry))
+
+
+def _tar_entries(front: BinaryIO, _limits: Limits) -> Iterator[_Entry]:
+    """The regular files of a tar archive, in its order, as it is read. Links are names of files that it has as well."""
+    with tarfile.open(fileobj=front, mode="r|", tarinfo=_TarHeader) as archive:
+        while (entry := archive.next()) is not None:
+            archive.members.clear()  # type: ignore[attr-defined]  # Else it remembers every header that it has read.
+            if entry.isfile():
+                yield _Entry(entry.name, entry.size, partial(_opened_in_tar, archive, entry))
+
+
+def _opened_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    opened = archive.extractfile(entry)
+    if opened is None:
+        raise tarfile.ReadError("not a regular file")
+    return opened
+
+
+class _TarHeader(tarfile.TarInfo):
+    """A header. `tarfile` takes a damaged or missing one for the end of the archive; here it is an error."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """Read the next header. Raises tarfile.ReadError."""
+        try:
+            return super().fromtarfile(archive)
+        except (
+            tarfile.EmptyHeaderError,  # type: ignore[attr-defined]
+            tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+            tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+        ) as error:
+            raise tarfile.ReadError(f"the archive is damaged or cut off: {error}") from None
+
+
+_ARCHIVES: Mapping[bytes, Callable[[BinaryIO, Limits], Iterator[_Entry]]] = {
+    _ZIP: _zip_entries,
+    _EMPTY_ZIP: _zip_entries,
+    _TAR: _tar_entries,
+}
+_CODINGS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
+    GZIP: lambda front: cast("BinaryIO", GzipFile(fileobj=front)),
+    zstd.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(zstd.chunks(front)), _CHUNK)),
+}
+"""How to open a format, by its magic bytes."""
 
 
 def _unreadable(origin: str, error: Exception) -> InputStream:

@@ -1,0 +1,165 @@
+"""Archives and compressed files on the command line: tar and Zstandard, whole, damaged and in each other."""
+
+import gzip
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from casbah.ingest.connectors import connectors
+from casbah.ingest.contract import Recognised
+from casbah.ingest.decompress import Limits
+from casbah.ingest.detection import Detector
+from casbah.ingest.event_pages import pages
+
+KNOWN = Detector(connectors())
+A, B = (
+    json.dumps({"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": name}).encode() for name in "AB"
+)
+LINES = A + b"\n" + B + b"\n"
+BLOCK = 512
+
+
+def tarred(members: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=form) as archive:
+        for name, body in members.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(body)
+            archive.addfile(header, io.BytesIO(body))
+    return packed.getvalue()
+
+
+def zipped(name: str, body: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(name, body)
+    return packed.getvalue()
+
+
+def zst(body: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(body)
+
+
+def contents(file: Path, body: bytes, **options: Limits) -> list[tuple[str, list[str]]]:
+    """Each page of a file with that body: its name, and its events' ids or the reasons of refusals."""
+    file.write_bytes(body)
+    return [
+        (
+            page.origin.removeprefix(str(file)),
+            [item.event.parsed["eventID"] if isinstance(item, Recognised) else item.reason for item in page.items],
+        )
+        for page in pages([str(file)], connectors=KNOWN, **options)
+    ]
+
+
+TWO = {"b/one.json": LINES, "a/two.json.gz": gzip.compress(A)}
+BOTH = [("!b/one.json", ["A", "B"]), ("!a/two.json.gz", ["A"])]
+LONG = "x" * 150 + "/" + "y" * 150
+FORMS = [
+    pytest.param(tarred(TWO), BOTH, id="tar"),
+    pytest.param(tarred(TWO, tarfile.GNU_FORMAT), BOTH, id="GNU tar"),
+    pytest.param(tarred(TWO, tarfile.USTAR_FORMAT), BOTH, id="ustar"),
+    pytest.param(gzip.compress(tarred(TWO)), BOTH, id="tar.gz"),
+    pytest.param(zst(tarred(TWO)), BOTH, id="tar.zst"),
+    pytest.param(zst(LINES), [("", ["A", "B"])], id="zst"),
+    pytest.param(zst(A + b"\n") + zst(B), [("", ["A", "B"])], id="zst of two frames"),
+    pytest.param(gzip.compress(zst(LINES)), [("", ["A", "B"])], id="zst in gzip"),
+    pytest.param(tarred({LONG: LINES}), [("!" + LONG, ["A", "B"])], id="a long name"),
+    pytest.param(tarred({LONG: LINES}, tarfile.GNU_FORMAT), [("!" + LONG, ["A", "B"])], id="a long name of GNU tar"),
+    pytest.param(tarred({"._a": b"\0", "d/.b": b"\0", "c": A}), [("!c", ["A"])], id="hidden files"),
+    pytest.param(tarred({"x.tgz": gzip.compress(tarred({"y": A}))}), [("!x.tgz!y", ["A"])], id="tar.gz in tar"),
+    pytest.param(zipped("x.tar", tarred({"y.zst": zst(A)})), [("!x.tar!y.zst", ["A"])], id="zst in tar in zip"),
+    pytest.param(zst(b""), [("", [])], id="zst of nothing"),
+    pytest.param(tarred({"empty": b"", "c": A}), [("!empty", []), ("!c", ["A"])], id="an empty file in a tar"),
+]
+
+
+@pytest.mark.parametrize(("body", "wanted"), FORMS)
+def test_the_files_in_an_archive_are_read_each_by_itself(
+    tmp_path: Path, body: bytes, wanted: list[tuple[str, list[str]]]
+) -> None:
+    assert contents(tmp_path / "x", body) == wanted
+
+
+def test_only_regular_files_of_a_tar_are_read(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, kind in (("d", tarfile.DIRTYPE), ("s", tarfile.SYMTYPE), ("p", tarfile.FIFOTYPE)):
+            header = tarfile.TarInfo(name)
+            header.type, header.linkname = kind, "/etc/passwd"
+            archive.addfile(header)
+        header = tarfile.TarInfo("f")
+        header.size = len(A)
+        archive.addfile(header, io.BytesIO(A))
+    assert contents(tmp_path / "x", packed.getvalue()) == [("!f", ["A"])]
+
+
+def test_a_broken_archive_in_an_archive_is_refused_and_the_other_files_are_read(tmp_path: Path) -> None:
+    body = tarred({"a": A, "b.zip": zipped("x", A)[:40], "c.gz": gzip.compress(A)[:3], "d.zst": zst(A)[:9], "e": B})
+    assert contents(tmp_path / "x", body) == [
+        ("!a", ["A"]),
+        ("!b.zip", ["cannot be read: File is not a zip file"]),
+        ("!c.gz", ["cannot be read: Compressed file ended before the end-of-stream marker was reached"]),
+        ("!d.zst", ["cannot be read: the Zstandard stream ends before its end marker"]),
+        ("!e", ["B"]),
+    ]
+
+
+FILES = {"one": LINES, "two": LINES, "three": LINES}
+WHOLE = tarred(FILES, tarfile.USTAR_FORMAT)
+THIRD = 4 * BLOCK
+"""Where the header of the third file begins: each has one block of header and one of content."""
+
+DAMAGED = [
+    pytest.param(WHOLE[: THIRD + BLOCK + 20], "!three", "unexpected end of data", id="cut off in a file"),
+    pytest.param(WHOLE[: THIRD + 20], "", "cut off: truncated header", id="cut off in a header"),
+    pytest.param(WHOLE[:THIRD], "", "cut off: empty header", id="cut off before a header"),
+    pytest.param(WHOLE[:THIRD] + b"x" * BLOCK + WHOLE[THIRD:], "", "the archive is damaged", id="a damaged header"),
+    pytest.param(gzip.compress(WHOLE)[:-20], None, "ended before the end-of-stream marker", id="gzip cut off"),
+    pytest.param(zst(WHOLE)[:-5], None, "ends before its end marker", id="zst cut off"),
+]
+
+
+@pytest.mark.parametrize(("body", "place", "reason"), DAMAGED)
+def test_what_precedes_the_damage_is_read_and_the_damage_is_told(
+    tmp_path: Path, body: bytes, place: str | None, reason: str
+) -> None:
+    results = contents(tmp_path / "x", body)
+    if place is not None:
+        assert results[:2] == [("!one", ["A", "B"]), ("!two", ["A", "B"])]
+    refused = [(origin, items[-1]) for origin, items in results if items[-1] not in ("A", "B")]
+    assert any(reason in told for _, told in refused)
+    assert place is None or refused[0][0] == place
+
+
+def test_a_truncated_zst_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+    many = b"".join(json.dumps({**json.loads(A), "x": "y" * number}).encode() + b"\n" for number in range(3_000))
+    ((_, items),) = contents(tmp_path / "x", zst(many)[:-100])
+    assert items[0] == "A"
+    assert items[-1] == "cannot be read: the Zstandard stream ends before its end marker"
+
+
+def test_what_unpacks_to_too_much_is_stopped(tmp_path: Path) -> None:
+    for bomb in (zst(LINES + b" " * 10_000_000), gzip.compress(tarred({"f": LINES + b" " * 10_000_000}))):
+        ((_, items),) = contents(tmp_path / "x", bomb, limits=Limits(unpacked=2_000_000))[:1]
+        assert items[-1] == "cannot be read: unpacks to more than 2000000 bytes"
+
+
+def test_a_tar_of_many_files_does_not_keep_their_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a folder of a million log files would not fit in memory."""
+    most: list[int] = []
+    read = tarfile.TarFile.next
+
+    def counting(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        entry = read(archive)
+        most.append(len(archive.members))  # type: ignore[attr-defined]
+        return entry
+
+    monkeypatch.setattr(tarfile.TarFile, "next", counting)
+    assert len(contents(tmp_path / "x", tarred({f"f{number}": A for number in range(50)}))) == 50
+    assert max(most) == 1
