@@ -1,7 +1,7 @@
 """A read-only view of a partition at one commit: tantivy's answers, and cached knowledge of its terms."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from typing import Any, NamedTuple
@@ -45,12 +45,23 @@ class StoredRecord(NamedTuple):
 
 def records_of(hits: Sequence[Hit]) -> list[bytes]:
     """The records of the hits, in order. All hits must belong to one tenant."""
+    if not hits:
+        return []
     stored = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
+    names = (f"partition {hit.searcher.number}, sequence number {hit.seq}" for hit in hits)
+    return _decoded(hits[0].searcher.codec, stored, names)
+
+
+def _decoded(codec: RecordCodec, stored: Sequence[bytes], names: Iterable[str]) -> list[bytes]:
+    """The records. Raises DamagedRecordError with the name of the first damaged one; only then the names are read."""
     try:
-        return hits[0].searcher.codec.decode_all(stored) if hits else []
-    except DamagedRecordError:  # Which one?
-        for hit, data in zip(hits, stored, strict=True):
-            hit.searcher.decoded(data, f"sequence number {hit.seq}")
+        return codec.decode_all(stored)
+    except DamagedRecordError:
+        for data, name in zip(stored, names, strict=True):
+            try:
+                codec.decode(data)
+            except DamagedRecordError as error:
+                raise DamagedRecordError(f"{name}: {error.where}") from None
         raise
 
 
@@ -201,18 +212,10 @@ class PartitionSearcher:
             return None
         query = Engine.term_query(self.schema, column, term)
         hits = self.tantivy_searcher.search(query, limit=1, count=False).hits
-        return (
-            self.decoded(self.tantivy_searcher.doc(hits[0][1])["record"][0], f"activity {activity_id}")
-            if hits
-            else None
-        )
-
-    def decoded(self, stored: bytes, name: str) -> bytes:
-        """A record of this partition. Raises DamagedRecordError with its `name`."""
-        try:
-            return self.codec.decode(stored)
-        except DamagedRecordError as error:
-            raise DamagedRecordError(f"partition {self.number}, {name}: {error.where}") from None
+        if not hits:
+            return None
+        stored = [self.tantivy_searcher.doc(hits[0][1])["record"][0]]
+        return _decoded(self.codec, stored, [f"partition {self.number}, activity {activity_id}"])[0]
 
     def keys(self, activity_id: str) -> tuple[int, int] | None:
         """The date key and created key of the activity with this id, or None."""
@@ -244,9 +247,11 @@ class PartitionSearcher:
         addresses = [address for _, address in numbered]
         columns = [self.tantivy_searcher.fast_field_values(name, addresses) for name in ("date_key", "created_key")]
         packed = [self.tantivy_searcher.doc(address)["record"][0] for address in addresses]
+        names = (f"partition {self.number}, last stored as number {number}" for number, _ in numbered)
+        records = _decoded(self.codec, packed, names)
         return [
-            StoredRecord(int(date), int(created), self.decoded(data, f"last stored as number {number}"), data)
-            for date, created, data, (number, _) in zip(*columns, packed, numbered, strict=True)
+            StoredRecord(int(date), int(created), record, data)
+            for date, created, record, data in zip(*columns, records, packed, strict=True)
         ]
 
     def ties(self, created: int) -> int:
