@@ -15,14 +15,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
-from casbah.activity.record import identifier
-from casbah.base import jsontext
 from casbah.base.fsync import sync_folder, write_file
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bound_query import BoundQuery
-from casbah.store.embedded.document import document, prepared
+from casbah.store.embedded.document import document, prepared, stored_activity
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.partition import Partition
@@ -110,10 +107,8 @@ class Compaction:
 
     def _fresh(self, kept: StoredRecord, number: int, dedup_keys: Mapping[int, Sequence[str]]) -> Fresh:
         timestamp, order = s.of_date_key(kept.date_key, number)
-        activity = jsontext.parse_accepted(kept.record)
         created = s.of_created_key(kept.created_key)
-        name = identifier(activity["_id"]) or ""
-        entry = prepared(NewActivity(name, timestamp, kept.record, activity, created=created))
+        entry = prepared(stored_activity(kept.record, timestamp=timestamp, created=created))
         sequence = self._sequencer.again(created, kept.created_key & (s.MAX_TIES - 1))
         return Fresh(entry, tuple(dedup_keys.get(order, ())), sequence)
 

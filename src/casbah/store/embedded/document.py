@@ -11,8 +11,9 @@ import orjson
 
 from casbah.activity.fields import FIELDS, Kind, Value
 from casbah.activity.new_activity import NewActivity
-from casbah.activity.record import Reading, strings
+from casbah.activity.record import Reading, identifier, strings
 from casbah.activity.text import spaced_words
+from casbah.base import jsontext
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.sequence import SequenceNumber
 from casbah.store.entry import Prepared
@@ -22,6 +23,17 @@ from casbah.store.entry import prepared as prepared_entry
 def prepared(new_activity: NewActivity) -> Prepared:
     """A new activity, prepared for this store."""
     return prepared_entry(new_activity, columns)
+
+
+def stored_activity(record: bytes, *, timestamp: int, created: int) -> NewActivity:
+    """The activity of a stored record, to be written again. Raises ValueError, KeyError or TypeError if it is damaged."""
+    activity = jsontext.parse_accepted(record)
+    return NewActivity(stored_id(activity), timestamp, record, activity, created=created)
+
+
+def stored_id(activity: Mapping[str, Any]) -> str:
+    """The id of a stored activity; empty if the record says so, which ingest does not accept. Raises KeyError without one."""
+    return identifier(activity["_id"]) or ""
 
 
 def document(

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from casbah.activity.record import identifier
 from casbah.base import jsontext
 from casbah.errors import DamagedRecordError, UnwritableError
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bloom import GrowingBloom, hashed
+from casbah.store.embedded.document import stored_id
 from casbah.store.embedded.io_errors import translate_io_errors
 from casbah.store.embedded.known_files import MAX_LOG, KnownFiles
 from casbah.store.embedded.partitions import Partitions
@@ -101,7 +101,7 @@ class KnownTerms:
             first = searcher.stored_until((1 << s.SEQ_BITS) - 1, limit=1)
         except DamagedRecordError:  # The terms can still be read.
             return False
-        names = [identifier(jsontext.parse_accepted(stored.record)["_id"]) or "" for stored in first]
+        names = [stored_id(jsontext.parse_accepted(stored.record)) for stored in first]
         return all(hashed(*s.identity(name)) in self for name in names)
 
     def _start_over(self) -> None:

@@ -6,13 +6,10 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from casbah.activity.new_activity import NewActivity
-from casbah.activity.record import identifier
-from casbah.base import jsontext
 from casbah.base.fsync import make_folder, sync_folder, sync_into
 from casbah.errors import StoreFormatError
 from casbah.store.embedded.cache import Cache
-from casbah.store.embedded.document import document, prepared
+from casbah.store.embedded.document import document, prepared, stored_activity
 from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.known_files import FILTER, LOG
 from casbah.store.embedded.partition import Partition
@@ -75,12 +72,11 @@ def _write(new: Partition, batch: Sequence[OldRecord], index_writers: IndexWrite
 
 def _document(old: OldRecord, codec: RecordCodec) -> str:
     try:
-        activity = jsontext.parse_accepted(old.record)
-        name = identifier(activity["_id"]) or ""
+        activity = stored_activity(old.record, timestamp=old.timestamp, created=old.created)
     except (ValueError, KeyError, TypeError) as error:
         shown = json.dumps(old.record[:80].decode("utf-8", "replace"))
         raise StoreFormatError(f"a stored record is damaged ({error!r}): {shown}; restore it from a backup") from None
-    entry = prepared(NewActivity(name, old.timestamp, old.record, activity, created=old.created))
+    entry = prepared(activity)
     sequence = SequenceNumber(old.stored, old.created, old.tiebreaker)
     packed = codec.encode(old.record)
     return document(entry, sequence, dedup_keys=tuple(old.dedup_keys), packed=packed, order=old.seq)
