@@ -196,6 +196,21 @@ def test_a_panic_is_told_to_all_who_shared_it(store, held, monkeypatch):
     assert store.tenant(TENANT).insert([arrival(record(n)) for n in (1, 2, 3)]) == Inserted(3, 0)
 
 
+def test_what_fails_after_a_commit_stops_no_later_one(caplog):
+    def fails():
+        raise Panic("after the commit")
+
+    def stores(group):
+        for batch in group:
+            batch.answer = Inserted(len(batch.entries), 0)
+
+    with ThreadPoolExecutor(1) as writing:
+        groups = group_commit.GroupCommit(stores, writing=writing, afterwards=fails)
+        for size in (1, 2, 3):
+            assert groups.add(group_commit.Batch([None] * size)).result(timeout=10) == Inserted(size, 0)
+    assert [entry.exc_info[0] for entry in caplog.records] == [Panic] * 3
+
+
 def test_what_is_refused_takes_no_id_from_those_behind_it(store, held, monkeypatch):
     monkeypatch.setattr(sequence, "MAX_TIES", 1)
     full = record(0)

@@ -5,6 +5,7 @@ durable. One thread of `writing` writes for all: if the callers' threads took tu
 find its work done.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from casbah.store.entry import Prepared
 
 MAX_TOGETHER = 5_000
 """The most activities in a shared commit. A larger batch gets a commit of its own."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ Kind = TypeVar("Kind", bound=Batch)
 class GroupCommit(Generic[Kind]):
     """Passes batches to `store` in groups; it sets the answer or the error of each. Thread-safe.
 
-    `afterwards` is called after the futures of a group have completed.
+    `afterwards` is called after the futures of a group have completed. If it fails, that is logged.
     """
 
     def __init__(
@@ -99,7 +102,10 @@ class GroupCommit(Generic[Kind]):
                     batch.error = error
         for batch in group:
             batch.complete()
-        self._afterwards()
+        try:
+            self._afterwards()
+        except BaseException:  # noqa: BLE001  as above; nobody waits for this
+            _log.exception("what follows a commit failed; waiting batches are stored nevertheless")
 
     def _give_up(self) -> None:
         with self._changing:
