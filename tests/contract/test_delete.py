@@ -183,6 +183,18 @@ def test_a_restart_goes_on_with_cleaning(reopened: Any) -> None:
     assert everything(reopened()) == before
 
 
+def test_empty_ids_of_an_older_store_do_not_keep_cleaning_from_ending(reopened: Any) -> None:
+    store = reopened()
+    filled(store)
+    for number in (61, 62):
+        store.tenant(TENANT).insert([arrival(by("ann", number, _id=""))])
+    store.tenant(TENANT).delete(query(user("bob")).predicate)
+    before = everything(store)
+    assert before["total"] == 47
+    assert any(not store.tenant(TENANT).compact() for _ in range(100))
+    assert everything(store) == before
+
+
 def test_a_cursor_of_the_change_feed_misses_nothing_after_all_was_deleted(reopened: Any) -> None:
     store = reopened()
     filled(store)

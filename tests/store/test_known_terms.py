@@ -18,6 +18,7 @@ from casbah.store.embedded.bloom import GrowingBloom, hashed
 from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.known_files import FILTER, LOG, KnownFiles
 from casbah.store.embedded.known_terms import KnownTerms
+from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, from_source, ids, query, record
@@ -251,6 +252,19 @@ def test_new_ids_are_searched_in_no_partition(tried: Tried, monkeypatch: pytest.
     assert len(searched) < 12 * 6, "only those that the filter wrongly takes for known"
 
 
+def test_an_empty_id_of_an_older_store_does_not_keep_the_filter_from_being_complete(
+    tried: Tried, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried.tenant.insert([arrival(record(0, _id="", timestamp=NOW))])
+    tried.restart(removed(LOG))
+    tried.insert(months(2))
+    tried.settle()
+    tried.restart(nothing)
+    searched = searches(monkeypatch)
+    tried.insert([Event(f"new-{number}", None, 0) for number in range(20)])
+    assert searched == []
+
+
 def test_a_duplicate_is_searched_in_its_own_partition(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
     tried.insert(months(12))
     searched = searches(monkeypatch)
@@ -314,7 +328,7 @@ def test_a_damaged_record_stops_no_insert(tried: Tried, monkeypatch: pytest.Monk
 
     tried.insert(months(3))
     with monkeypatch.context() as broken:
-        broken.setattr(PartitionSearcher, "decoded", damaged)
+        broken.setattr(RecordCodec, "decode", damaged)
         tried.restart(nothing)
         tried.insert([*months(3), Event("one", None, 0)])
 

@@ -102,7 +102,7 @@ class Compaction:
             documents,
             {},
             last=max(item.sequence.seq for item in fresh),
-            without=[s.identity(item.entry.id) for item in fresh],
+            matching=partition.searcher.stored_up_to(kept[-1].stored),  # Exactly those of `kept`, whatever their ids.
         )
 
     def _fresh(self, kept: StoredRecord, number: int, dedup_keys: Mapping[int, Sequence[str]]) -> Fresh:

@@ -102,7 +102,7 @@ class KnownTerms:
         except DamagedRecordError:  # The terms can still be read.
             return False
         names = [stored_id(jsontext.parse_accepted(stored.record)) for stored in first]
-        return all(hashed(*s.identity(name)) in self for name in names)
+        return all(hashed(*s.identity(name)) in self for name in names if name)
 
     def _start_over(self) -> None:
         self._bloom = GrowingBloom()

@@ -35,8 +35,9 @@ class Hit(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """A stored activity: its two sort keys, its record, and the bytes that are stored of it."""
+    """A stored activity: the number it was last stored under, its two sort keys, its record, and what is stored of it."""
 
+    stored: int
     date_key: int
     created_key: int
     record: bytes
@@ -242,17 +243,22 @@ class PartitionSearcher:
 
     def stored_until(self, last: int, *, limit: int) -> list["StoredRecord"]:
         """The first activities last stored under sequence numbers up to `last`, in order of those numbers."""
-        query = Engine.range_query(self.schema, "stored", FieldType.Integer, 0, last)
-        numbered = self._ordered(query, "stored", descending=False, limit=min(limit, max(self.held, 1)))
+        numbered = self._ordered(
+            self.stored_up_to(last), "stored", descending=False, limit=min(limit, max(self.held, 1))
+        )
         addresses = [address for _, address in numbered]
         columns = [self.tantivy_searcher.fast_field_values(name, addresses) for name in ("date_key", "created_key")]
         packed = [self.tantivy_searcher.doc(address)["record"][0] for address in addresses]
         names = (f"partition {self.number}, last stored as number {number}" for number, _ in numbered)
         records = _decoded(self.codec, packed, names)
         return [
-            StoredRecord(int(date), int(created), record, data)
-            for date, created, record, data in zip(*columns, records, packed, strict=True)
+            StoredRecord(int(number), int(date), int(created), record, data)
+            for (number, _), date, created, record, data in zip(numbered, *columns, records, packed, strict=True)
         ]
+
+    def stored_up_to(self, last: int) -> Engine:
+        """What was last stored under a sequence number up to `last`."""
+        return Engine.range_query(self.schema, "stored", FieldType.Integer, 0, last)
 
     def ties(self, created: int) -> int:
         """The number of tiebreakers used in one ms of `created`."""
