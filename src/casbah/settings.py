@@ -110,7 +110,7 @@ class Settings:
     search_seconds: int             = setting("30", parse.positive, "Seconds that one search may take; past that, 503 with Retry-After")
     ingest_threads: int             = setting("64", parse.positive, "Ingest requests that are worked on at a time; small ones share a commit")
     ingest_queue: int               = setting("1_024", parse.positive, "Ingest requests that may wait for a thread; past that, 503 with Retry-After")
-    ingest_processes: int           = setting("auto", parse.processes, "Processes that parse ingest bodies for a server of one process; workers parse them themselves; auto: one less than there are processors")
+    ingest_processes: int           = setting("auto", parse.processes, "Processes that read files for casbah ingest, and ingest bodies for a server of one process (workers read them themselves); auto: one less than there are processors")
     writer_memory: int              = setting("64_000_000", parse.positive, "Bytes that each open index writer of the store may buffer before it writes a segment")
     cache_memory: int               = setting("134_217_728", parse.positive, "Bytes that the store may keep of what it worked out: counts, vocabularies, histograms")
     export_threads: int             = setting("1", parse.positive, "Exports that are written at a time; others wait")

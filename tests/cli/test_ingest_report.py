@@ -61,6 +61,20 @@ def test_special_files_in_a_folder_are_skipped_and_named(tmp_path):
 
 
 @pytest.mark.slow
+def test_files_that_share_a_batch_each_have_their_own_counts(tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "a.ndjson").write_bytes(line(1) + line(2) + b"no event\n")
+    (folder / "b.ndjson").write_bytes(line(2) + line(3) + line(1))
+    (folder / "c.ndjson").write_bytes(b"")
+    (folder / "d.ndjson").write_bytes(line(4))
+    done = ingest(tmp_path / "store", str(folder), "--json", code=1)
+    assert counts(done) == (7, 4, 2, 1, 0)
+    rows = [row.split()[-4:] for row in done.stderr.decode().splitlines() if ".ndjson" in row and "refused" not in row]
+    assert rows == [["3", "2", "0", "1"], ["3", "1", "2", "0"], ["0"] * 4, ["1", "1", "0", "0"]]
+
+
+@pytest.mark.slow
 def test_a_pipe_that_is_named_itself_is_read(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

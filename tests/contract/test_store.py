@@ -65,7 +65,8 @@ def test_the_same_batch_twice_is_stored_once(store: Store) -> None:
     batch = [arrival(record(n)) for n in range(50)]
     assert store.tenant(TENANT).insert(batch) == Inserted(50, 0)
     assert store.tenant(TENANT).insert(batch) == Inserted(0, 50)
-    assert store.tenant(TENANT).insert([*batch[:3], arrival(record(99))]) == Inserted(1, 3)
+    mixed = store.tenant(TENANT).insert([*batch[:2], arrival(record(99)), batch[2]])
+    assert (mixed, mixed.repeated) == (Inserted(1, 3), (0, 1, 3))
     assert store.tenant(TENANT).find(query()).total == 51
 
 

@@ -33,8 +33,10 @@ class _Counter:
     def answer(self, method: str, path: str, *, content: bytes, **options: Any) -> httpx.Response:  # noqa: ARG002
         """The answer to a batch of encoded new activities, one per line."""
         new = [self._is_new(jsontext.parse_object(line)) for line in content.split(b"\n") if line]
+        repeated = [number for number, is_new in enumerate(new, 1) if not is_new]
         return httpx.Response(
-            httpx.codes.OK, json={"stored": sum(new), "duplicates": len(new) - sum(new), "refused": []}
+            httpx.codes.OK,
+            json={"stored": sum(new), "duplicates": len(repeated), "refused": [], "duplicateLines": repeated},
         )
 
     def _is_new(self, activity: Mapping[str, Any]) -> bool:

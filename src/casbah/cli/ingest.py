@@ -4,30 +4,31 @@ import json
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
 
 import httpx
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
-from casbah.activity.new_activity import NewActivity
 from casbah.cli import dry_run, ingest_report, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.ingest_report import FileReport, Tally
-from casbah.cli.page_progress import with_progress
+from casbah.cli.printable import plain
+from casbah.cli.progress import progress_bar
 from casbah.cli.stopping import Stopping
 from casbah.errors import ServerRefusedError
 from casbah.ingest import wire_encoding
-from casbah.ingest.activity_builder import with_lines
 from casbah.ingest.connectors import connectors
-from casbah.ingest.contract import Recognised, Refusal
+from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import Limits, message_of
-from casbah.ingest.event_pages import EventPage, pages
+from casbah.ingest.event_pages import EventPage, files_of
+from casbah.ingest.read_ahead import Encoded, FileReader, Piece, read_ahead, size_of
 from casbah.ingest.times import suspicion
 from casbah.settings import Settings
 
@@ -39,8 +40,6 @@ MAX_REFUSED_IN_ALL = 1 << 30
 
 _BATCH_BYTES = 16_000_000
 _PATH = "/api/ext/v1/activities"
-
-Item = NewActivity | Refusal
 
 
 @dataclass(slots=True)
@@ -127,17 +126,10 @@ def ingest(  # noqa: PLR0913  one parameter per option
         with stopping.handled(), reached as api:
             if new:
                 sys.stderr.write(f"casbah: created a new store at {settings.store}\n")
+            sender = _Sender(api, rejects_file, stopping)
             try:
-                event_pages = pages(
-                    paths,
-                    connectors=connectors(settings.sources),
-                    source=source,
-                    limits=_limits(settings),
-                    unread=settings.store,
-                )
-                for page in with_progress(event_pages):
-                    files.append(FileReport(page.origin, skipped=page.skipped))
-                    _send_page(api, page, files[-1], rejects_file, stopping)
+                _read(paths, settings, source, sender, files)
+                sender.flush()
             finally:
                 rejects_file.close()
     except KeyboardInterrupt:
@@ -187,63 +179,110 @@ def _say_stopped(total: Tally, *, counted: bool, dry: bool) -> None:
     sys.stderr.write(f"casbah: stopped: {counts}; run it again to continue; nothing is stored twice\n")
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(line=settings.max_event)
+def _read(
+    paths: list[str], settings: Settings, source: str | None, sender: "_Sender", reports: list[FileReport]
+) -> None:
+    """Pass on what is in the files, and add a report for each file and member of an archive. Raises UnknownSourceError."""
+    reader = FileReader(partial(connectors, settings.sources), source, Limits(line=settings.max_event))
+    reader.require_source()
+    files_and_skipped = list(files_of(paths, unread=settings.store))
+    files = [file for file in files_and_skipped if isinstance(file, str)]
+    with progress_bar(in_bytes=True) as bar, closing(read_ahead(files, reader, settings.ingest_processes)) as read:
+        progress = _Progress(bar, sum(map(size_of, files)))
+        for file in files_and_skipped:
+            if isinstance(file, EventPage):
+                reports.append(FileReport(file.origin, skipped=file.skipped))
+                continue
+            for piece in next(read):
+                if piece.begins:
+                    reports.append(FileReport(piece.origin, skipped=piece.skipped))
+                report = reports[-1]
+                report.sources.update(piece.sources)
+                for line, item in piece.items:
+                    sender.add(report, line, item)
+                progress.show(file, piece)
+            progress.end(file)
 
 
-def _send_page(api: Api, page: EventPage, report: FileReport, rejects: RejectsFile, stopping: Stopping) -> None:
-    """Send one file's activities in batches; a batch is on disk once it is answered."""
-    now = time.time_ns() // 1_000_000
-    for batch in _batches(with_lines(_counted(page.items, report.sources)), api.settings.batch):
-        activities = [(line, item) for line, item in batch if isinstance(item, NewActivity)]
-        with stopping.batch():
-            for _, item in batch:
+@dataclass(slots=True)
+class _Sender:
+    """Sends the items of all files in batches, since a batch of many small files costs as much as one of a large file.
+
+    What is in a batch is on disk and counted in the reports of its files once `flush` or `add` returns.
+    """
+
+    api: Api
+    rejects: RejectsFile
+    stopping: Stopping
+    _batch: list[tuple[FileReport, int, Encoded | Refusal]] = field(default_factory=list)
+    _size: int = 0
+
+    def add(self, report: FileReport, line: int, item: Encoded | Refusal) -> None:
+        """Add an item of a file, with its line."""
+        self._batch.append((report, line, item))
+        self._size += len(item.line if isinstance(item, Encoded) else item.raw)
+        if len(self._batch) >= self.api.settings.batch or self._size >= _BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what has been added."""
+        with self.stopping.batch():
+            batch, self._batch, self._size = self._batch, [], 0
+            for report, _, item in batch:
                 if isinstance(item, Refusal):
-                    _refuse(item, report, rejects)
-            _send(api, report, activities, rejects)
-        report.suspicions.update(filter(None, (suspicion(activity.timestamp, now) for _, activity in activities)))
+                    self._refuse(item, report)
+            self._send([(report, line, item) for report, line, item in batch if isinstance(item, Encoded)])
+
+    def _send(self, batch: list[tuple[FileReport, int, Encoded]]) -> None:
+        if not batch:
+            return
+        answer = self.api.ask(
+            "POST",
+            _PATH,
+            allow=(httpx.codes.UNPROCESSABLE_ENTITY,),
+            params={"source": wire_encoding.SOURCE},
+            content=b"".join(item.line for _, _, item in batch),
+        ).json()
+        # The server's lines are those of the body.
+        reasons = {refused["line"]: refused["reason"] for refused in answer["refused"]}
+        duplicates = set(answer["duplicateLines"])
+        counted = answer["stored"] + len(duplicates) + len(reasons)
+        if counted != len(batch):
+            raise ServerRefusedError(f"the server counted {counted} of {len(batch)} activities")
+        now = time.time_ns() // 1_000_000
+        for number, (report, line, item) in enumerate(batch, 1):
+            if number in reasons:
+                record = wire_encoding.unpack(item.line).record
+                self._refuse(Refusal(report.origin, line, reasons[number], record), report)
+            elif number in duplicates:
+                report.tally.duplicates += 1
+            else:
+                report.tally.stored += 1
+            if (suspicious := suspicion(item.timestamp, now)) is not None:
+                report.suspicions[suspicious] += 1
+
+    def _refuse(self, refusal: Refusal, report: FileReport) -> None:
+        self.rejects.keep(refusal)
+        report.refuse(refusal.reason)
 
 
-def _refuse(refusal: Refusal, report: FileReport, rejects: RejectsFile) -> None:
-    rejects.keep(refusal)
-    report.refuse(refusal.reason)
+class _Progress:
+    """What is shown of reading: the file, events per second, and the bytes of all files."""
 
+    def __init__(self, bar: Progress, size: int) -> None:
+        self._bar, self._task = bar, bar.add_task("", total=size or None)
+        self._begin, self._events, self._before = time.monotonic(), 0, 0
 
-def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> Iterator[Recognised | Refusal]:
-    for item in items:
-        if isinstance(item, Recognised):
-            sources[item.connector.name] += 1
-        yield item
+    def show(self, file: str, piece: Piece) -> None:
+        """A piece of a file is being stored."""
+        self._events += len(piece.items)
+        rate = self._events / max(time.monotonic() - self._begin, 0.001)
+        description = f"{plain(Path(file).name[:40])}, {rate:,.0f} events/s"
+        self._bar.update(self._task, completed=self._before + piece.position, description=description)
 
-
-def _batches(items: Iterable[tuple[int, Item]], maximum: int) -> Iterator[list[tuple[int, Item]]]:
-    batch: list[tuple[int, Item]] = []
-    size = 0
-    for line, item in items:
-        batch.append((line, item))
-        size += len(item.record if isinstance(item, NewActivity) else item.raw)
-        if len(batch) >= maximum or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _send(api: Api, report: FileReport, batch: list[tuple[int, NewActivity]], rejects: RejectsFile) -> None:
-    """Send activities, paired with their line numbers in the file. The server's line numbers count within the batch."""
-    if not batch:
-        return
-    body = b"".join(wire_encoding.pack(activity) for _, activity in batch)
-    answer = api.ask(
-        "POST", _PATH, allow=(httpx.codes.UNPROCESSABLE_ENTITY,), params={"source": wire_encoding.SOURCE}, content=body
-    ).json()
-    counted = answer["stored"] + answer["duplicates"] + len(answer["refused"])
-    if counted != len(batch):
-        raise ServerRefusedError(f"the server counted {counted} of {len(batch)} activities")
-    for refused in answer["refused"]:
-        line, activity = batch[refused["line"] - 1]
-        _refuse(Refusal(report.origin, line, refused["reason"], activity.record), report, rejects)
-    report.tally.add(Tally(answer["stored"], answer["duplicates"]))
+    def end(self, file: str) -> None:
+        """A file has been read."""
+        self._before += size_of(file)
 
 
 def _say_where_refused(rejects: RejectsFile) -> None:

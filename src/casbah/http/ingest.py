@@ -66,6 +66,7 @@ class Stored(Answer):
     duplicates: Duplicates
     refused: Sequence[RefusedLine]
     unlisted: Annotated[int, Meta(ge=1, description="Refusals beyond the 1,000 that are listed")] | UnsetType = UNSET
+    duplicate_lines: Annotated[Sequence[int], Meta(description="For commands of Casbah only")] | UnsetType = UNSET
 
 
 async def ingest(context: RequestContext) -> Annotated[Response, Stored]:
@@ -123,7 +124,7 @@ def store_events(context: RequestContext, body: bytes, source: str | None, encod
         text = encoded.text(limit=size, setting=SETTING) if is_text else encoded.opened
         items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
         batches = _batches(items, size=min(context.services.settings.batch, PIECE))
-        summary = _Summary()
+        summary = _Summary(names_duplicates=source == wire_encoding.SOURCE)
         with nullcontext() if is_text else context.services.memory.one_at_a_time:
             for outcome in _stored(context, batches):
                 summary.add(outcome, context)
@@ -170,6 +171,8 @@ class _Outcome:
 
     inserted: Inserted
     refused: Sequence[Refusal]
+    repeated: Sequence[int]
+    """The lines of duplicates."""
 
 
 def _stored(context: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_Outcome]:
@@ -206,7 +209,7 @@ async def _store_small(context: RequestContext, body: bytes, source: str | None,
     batch = _Batch(_items(context, text, source, ranges))
     items = list(batch.new_activities())
     inserted = await asyncio.wrap_future(context.tenant.insert_soon(items))
-    summary = _Summary()
+    summary = _Summary(names_duplicates=source == wire_encoding.SOURCE)
     summary.add(batch.outcome(items, inserted), context)
     if summary.refused:
         try:
@@ -262,6 +265,8 @@ class _Summary:
     """The first `MAX_LISTED` of them; all for the owner."""
 
     unlisted: int = 0
+    names_duplicates: bool = False
+    repeated: list[int] = field(default_factory=list)
 
     def add(self, outcome: _Outcome, context: RequestContext) -> None:
         """Add a batch's outcome, here and to the metrics."""
@@ -269,6 +274,8 @@ class _Summary:
         context.services.metrics.refused(len(outcome.refused) - len(outcome.inserted.refused))
         self.stored += outcome.inserted.stored
         self.duplicates += outcome.inserted.duplicates
+        if self.names_duplicates:
+            self.repeated += outcome.repeated
         # The owner's commands write every refusal to their own file.
         room = len(outcome.refused) if context.caller.owner else MAX_LISTED - len(self.refused)
         self.refused += outcome.refused[:room]
@@ -278,7 +285,8 @@ class _Summary:
         """The answer for the sender."""
         refused = sorted(self.refused, key=lambda refusal: refusal.line)
         listed = [RefusedLine(refusal.line, refusal.reason) for refusal in refused]
-        return Stored(self.stored, self.duplicates, listed, self.unlisted or UNSET)
+        duplicate_lines = self.repeated if self.names_duplicates else UNSET
+        return Stored(self.stored, self.duplicates, listed, self.unlisted or UNSET, duplicate_lines)
 
 
 class _Batch:
@@ -304,7 +312,8 @@ class _Batch:
             Refusal("body", self._lines[position], reason, items[position].record)
             for position, reason in inserted.refused
         ]
-        return _Outcome(inserted, [*self._refused, *by_store])
+        repeated = [self._lines[position] for position in inserted.repeated]
+        return _Outcome(inserted, [*self._refused, *by_store], repeated)
 
 
 def _batches(items: Iterable[tuple[int, NewActivity | Prepared | Refusal]], *, size: int) -> Iterator[_Batch]:

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -46,7 +46,6 @@ class _ReadOptions:
     named: Connector | None
     wrappers: frozenset[str]
     limits: Limits
-    unread: Path | None = None
 
 
 def pages(
@@ -62,8 +61,14 @@ def pages(
     If a `source` is named, events of other sources are refused. The folder `unread`, the store's own, is skipped except for
     its rejects files. Raises UnknownSourceError.
     """
-    options = replace(_read_options(source, connectors, limits), unread=unread)
-    return (page for path in paths for page in _pages(path, options))
+    options = _read_options(source, connectors, limits)
+    return (page for file in files_of(paths, unread=unread) for page in _pages(file, options))
+
+
+def files_of(paths: Sequence[str], *, unread: Path | None = None) -> Iterator["str | EventPage"]:
+    """The files of paths as `pages` reads them. A page with a reason stands for what is skipped."""
+    for path in paths:
+        yield from (STDIN,) if path == STDIN else _files(path, unread)
 
 
 def page_of(
@@ -97,19 +102,18 @@ def _read_options(source: str | None, connectors: Mapping[str, Connector], limit
     )
 
 
-def _pages(path: str, options: _ReadOptions) -> Iterator[EventPage]:
-    if path == STDIN:
+def _pages(file: str | EventPage, options: _ReadOptions) -> Iterator[EventPage]:
+    if isinstance(file, EventPage):
+        yield file
+        return
+    if file == STDIN:
         yield from _file_pages(sys.stdin.buffer, _STDIN_ORIGIN, None, options)
         return
-    for file in _files(path, options.unread):
-        if isinstance(file, EventPage):
-            yield file
-            continue
-        try:
-            with Path(file).open("rb") as stream:
-                yield from _file_pages(stream, file, _size(stream), options)
-        except OSError as error:
-            yield _unreadable(file, error)
+    try:
+        with Path(file).open("rb") as stream:
+            yield from _file_pages(stream, file, _size(stream), options)
+    except OSError as error:
+        yield _unreadable(file, error)
 
 
 def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -17,11 +17,15 @@ from casbah.activity.tenant import TenantId
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """The result of an insert. Each activity was stored, a duplicate, or refused: (position in the batch, reason)."""
+    """The result of an insert. Each activity was stored, a duplicate, or refused: (position in the batch, reason).
+
+    `repeated` are the positions of the duplicates.
+    """
 
     stored: int
     duplicates: int
     refused: tuple[tuple[int, str], ...] = ()
+    repeated: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

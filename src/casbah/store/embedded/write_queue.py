@@ -186,7 +186,7 @@ class WriteQueue:
         """The batch's result once its documents are written; None (with the batch's error set) if it is invalid."""
         taken.begin()
         try:
-            batch.fresh, refused, duplicates = self._classify(batch.entries, taken)
+            batch.fresh, refused, repeated = self._classify(batch.entries, taken)
             for number, fresh in batch.fresh.items():
                 # Built lazily where possible: tantivy indexes one document while the next is built.
                 documents = map(self._document, fresh)
@@ -196,7 +196,7 @@ class WriteQueue:
             batch.documents.clear()
             batch.error = error
             return None
-        return Inserted(sum(map(len, batch.fresh.values())), duplicates, tuple(refused))
+        return Inserted(sum(map(len, batch.fresh.values())), len(repeated), tuple(refused), tuple(repeated))
 
     def _document(self, fresh: Fresh, order: int | None = None) -> str:
         record = record_of(fresh.entry, fresh.sequence.created)
@@ -207,16 +207,16 @@ class WriteQueue:
 
     def _classify(
         self, entries: Sequence[Prepared], taken: TakenTerms
-    ) -> tuple[dict[int, list[Fresh]], list[tuple[int, str]], int]:
-        """What to store, by partition; refused (position, reason); and the number of duplicates."""
+    ) -> tuple[dict[int, list[Fresh]], list[tuple[int, str]], list[int]]:
+        """What to store, by partition; refused (position, reason); and the positions of duplicates."""
         fresh: defaultdict[int, list[Fresh]] = defaultdict(list)
         refused: list[tuple[int, str]] = []
-        duplicates = 0
+        repeated: list[int] = []
         for position, entry in enumerate(entries):
             mark = taken.mark()
             new = named(entry, taken)
             if new is None:
-                duplicates += 1
+                repeated.append(position)
                 continue
             partition = self._partitions.of(s.period_of(entry.timestamp))
             try:
@@ -226,7 +226,7 @@ class WriteQueue:
                 refused.append((position, str(full)))
             else:
                 fresh[partition.number].append(Fresh(*new, sequence))
-        return fresh, refused, duplicates
+        return fresh, refused, repeated
 
 
 def _limits(fresh: Iterable[Fresh]) -> Limits:

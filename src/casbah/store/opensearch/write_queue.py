@@ -190,5 +190,5 @@ def _starts(group: Sequence[Batch]) -> Iterable[int]:
 def _answer(positions: range, reasons: dict[int, str]) -> Inserted:
     """The result of a batch. Positions missing in `reasons` are duplicates."""
     refused = tuple((at - positions.start, reasons[at]) for at in positions if reasons.get(at))
-    new = sum(at in reasons for at in positions)
-    return Inserted(new - len(refused), len(positions) - new, refused)
+    repeated = tuple(at - positions.start for at in positions if at not in reasons)
+    return Inserted(len(positions) - len(repeated) - len(refused), len(repeated), refused, repeated)

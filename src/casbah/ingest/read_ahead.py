@@ -1,0 +1,196 @@
+"""Reads files in other processes, ahead of who stores their activities, and returns what is in them in the order of the files.
+
+Each process reads every n-th file. It stays `_AHEAD` pieces ahead, so that a large file is read while its beginning is stored,
+and small ones are read several at a time. Processes take a second to start, so few bytes are read in this process.
+"""
+
+import gc
+import queue
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from casbah.activity.new_activity import NewActivity
+from casbah.ingest import wire_encoding
+from casbah.ingest.activity_builder import with_lines
+from casbah.ingest.contract import Connector, Recognised, Refusal
+from casbah.ingest.decompress import Limits
+from casbah.ingest.event_pages import STDIN, EventPage, pages
+
+_MIN_BYTES = 1 << 20
+"""Bytes of the files that are worth starting processes for."""
+
+_PIECE, _PIECE_BYTES = 1_000, 2_000_000
+_AHEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A new activity as a line of `wire_encoding`."""
+
+    line: bytes
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some of the items of a file or archive member, each with its line; a page has at least one piece.
+
+    `sources` counts the events in it by source; `position` is the number of bytes of the file that have been read, of a
+    compressed file its compressed bytes. `skipped` is the reason nothing was read, if that is not an error.
+    """
+
+    origin: str
+    begins: bool
+    items: Sequence[tuple[int, Encoded | Refusal]] = ()
+    sources: Mapping[str, int] = field(default_factory=dict)
+    position: int = 0
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads files into pieces. It can be pickled; each process builds its own connectors."""
+
+    connectors: Callable[[], Mapping[str, Connector]]
+    source: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def pieces(self, path: str) -> Iterator[Piece]:
+        """The pieces of a file, or of standard input. Raises UnknownSourceError."""
+        for page in pages([path], connectors=self._detector, source=self.source, limits=self.limits):
+            yield from _pieces(page)
+
+    def require_source(self) -> None:
+        """Raises UnknownSourceError."""
+        pages((), connectors=self._detector, source=self.source)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {member.name: getattr(self, member.name) for member in fields(self)}
+
+    @cached_property
+    def _detector(self) -> Mapping[str, Connector]:
+        return self.connectors()
+
+
+def read_ahead(files: Sequence[str], reader: FileReader, processes: int) -> Generator[Iterator[Piece], None, None]:
+    """The pieces of each file, in the order of `files`. Read those of one before asking for the next.
+
+    A process that dies, perhaps for lack of memory, is replaced by this one. Raises what `reader` raises.
+    """
+    if STDIN in files or sum(map(size_of, files)) < _MIN_BYTES:
+        processes = 0
+    processes = min(processes, len(files))
+    with ExitStack() as running:
+        others = [_Process(reader, files[first::processes]) for first in range(processes)]
+        for other in others:
+            running.callback(other.stop)
+        for number, file in enumerate(files):
+            yield others[number % processes].pieces(file) if processes else reader.pieces(file)
+
+
+def size_of(file: str) -> int:
+    """The bytes of a file; 0 if it cannot be read, which its pieces will say, and of standard input."""
+    try:
+        return 0 if file == STDIN else Path(file).stat().st_size
+    except OSError:
+        return 0
+
+
+class _Process:
+    """A process that reads these files, and this process's end of the connection to it."""
+
+    def __init__(self, reader: FileReader, files: Sequence[str]) -> None:
+        self._reader = reader
+        spawning = get_context("spawn")
+        self._connection, theirs = spawning.Pipe(duplex=False)
+        self._process = spawning.Process(target=_serve, args=(theirs, reader, files), name="casbah-read", daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def pieces(self, file: str) -> Iterator[Piece]:
+        """The pieces of the next file, which must be this one."""
+        done = 0
+        try:
+            while isinstance(received := self._connection.recv(), Piece):
+                done += 1
+                yield received
+        except (OSError, EOFError):  # The process has died, or did so with an earlier file.
+            yield from islice(self._reader.pieces(file), done, None)
+            return
+        if received is not None:
+            raise received
+
+    def stop(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+
+def _serve(connection: Connection, reader: FileReader, files: Sequence[str]) -> None:
+    """Send the pieces of each file, then None, or the exception that reading it raised."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent process decides when to stop.
+    # Parsed events have no reference cycles, but the default thresholds would collect after every few hundred.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    outbox: queue.Queue[Piece | Exception | None] = queue.Queue(_AHEAD)
+    sending = threading.Thread(target=_send, args=(connection, outbox, len(files)))
+    sending.start()
+    for file in files:
+        end: Exception | None = None
+        try:
+            for piece in reader.pieces(file):
+                outbox.put(piece)
+        except Exception as error:  # noqa: BLE001  sent to the parent process, which raises it
+            end = error
+        outbox.put(end)
+    sending.join()
+
+
+def _send(connection: Connection, outbox: "queue.Queue[Piece | Exception | None]", files: int) -> None:
+    while files:
+        message = outbox.get()
+        connection.send(message)
+        files -= not isinstance(message, Piece)
+
+
+def _pieces(page: EventPage) -> Iterator[Piece]:
+    sources: Counter[str] = Counter()
+    items = with_lines(_counted(page.items, sources))
+    begins = True
+    while (batch := _taken(items)) or begins:
+        yield Piece(page.origin, begins, batch, dict(sources), page.position(), page.skipped)
+        sources.clear()
+        begins = False
+
+
+def _taken(items: Iterator[tuple[int, NewActivity | Refusal]]) -> list[tuple[int, Encoded | Refusal]]:
+    """The next items, encoded: at most `_PIECE`, and no more once they have `_PIECE_BYTES`."""
+    taken: list[tuple[int, Encoded | Refusal]] = []
+    size = 0
+    for line, item in islice(items, _PIECE):
+        if isinstance(item, Refusal):
+            taken.append((line, item))
+            size += len(item.raw)
+        else:
+            encoded = Encoded(wire_encoding.pack(item), item.timestamp)
+            taken.append((line, encoded))
+            size += len(encoded.line)
+        if size >= _PIECE_BYTES:
+            break
+    return taken
+
+
+def _counted(items: Iterable[Recognised | Refusal], sources: Counter[str]) -> Iterator[Recognised | Refusal]:
+    for item in items:
+        if isinstance(item, Recognised):
+            sources[item.connector.name] += 1
+        yield item

@@ -1,0 +1,91 @@
+"""Files that other processes read: the same pieces in the same order as here, whatever becomes of the processes."""
+
+import gzip
+import json
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from casbah.errors import UnknownSourceError
+from casbah.ingest import read_ahead as module
+from casbah.ingest.connectors import connectors
+from casbah.ingest.contract import Connector
+from casbah.ingest.event_pages import STDIN
+from casbah.ingest.read_ahead import FileReader, Piece, read_ahead
+from making import record
+
+FILES, LARGE = 6, module._PIECE * (module._AHEAD + 3)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Small files, one that is larger than what is read ahead, one that is damaged, and one that does not exist."""
+    monkeypatch.setattr(module, "_MIN_BYTES", 0)
+    paths = [tmp_path / f"{number}.ndjson.gz" for number in range(FILES)]
+    for number, path in enumerate(paths):
+        count = LARGE if number == 1 else 3
+        lines = "\n".join(json.dumps(record(1_000_000 * number + event)) for event in range(count))
+        path.write_bytes(gzip.compress(f"{lines}\nno event\n".encode())[: None if number != 2 else -20])
+    return [str(path) for path in (*paths, tmp_path / "missing.json")]
+
+
+def pieces(files: Sequence[str], processes: int, reader: FileReader | None = None) -> Iterator[Piece]:
+    with closing(read_ahead(files, reader or FileReader(connectors), processes)) as read:
+        for file in read:
+            yield from file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2, 20])
+def test_other_processes_read_what_this_one_would(files: list[str], processes: int) -> None:
+    found = list(pieces(files, processes))
+    assert found == list(pieces(files, 0))
+    assert [piece.origin for piece in found if piece.begins] == files
+    assert sum(len(piece.items) for piece in found) > LARGE
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_loses_nothing(files: list[str]) -> None:
+    expected, read = list(pieces(files, 0)), pieces(files, 2)
+    found = [next(read) for _ in range(3)]
+    for process in multiprocessing.active_children():
+        process.kill()
+    assert [*found, *read] == expected
+
+
+def broken() -> Mapping[str, Connector]:
+    raise ValueError("no connectors")
+
+
+@pytest.mark.slow
+def test_what_a_process_raises_is_raised_here(files: list[str]) -> None:
+    with pytest.raises(ValueError, match="no connectors"):
+        list(pieces(files, 2, FileReader(broken)))
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_who_stops_reading_leaves_no_process(files: list[str]) -> None:
+    read = pieces(files, 2)
+    next(read)
+    assert len(multiprocessing.active_children()) == 2
+    read.close()
+    assert not multiprocessing.active_children()
+
+
+def test_few_bytes_and_standard_input_start_no_process(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for several in ([*files, STDIN], files):
+        read = pieces(several, 2)
+        next(read)
+        assert not multiprocessing.active_children()
+        read.close()
+        monkeypatch.setattr(module, "_MIN_BYTES", 1 << 30)
+
+
+def test_an_unknown_source_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(UnknownSourceError):
+        FileReader(connectors, "cloudtrial").require_source()
