@@ -1,10 +1,11 @@
 """The operator `surrounds` works in every layer, for text and nothing else."""
 
 from tools.docs import pages
-from tools.docs.client import where
+from tools.docs.client import operators, where
 
 from additions.application import application, post
 from casbah.activity.matching import matches
+from casbah.client import operators as operators_module
 from casbah.store.opensearch.render import render
 from making import query, record
 
@@ -30,5 +31,6 @@ with application(ADA, BOB, CYD) as (ask, _):
 
 assert "| `surrounds` | begins or ends with one of the texts |" in pages.filters()
 client: dict[str, object] = {"__name__": "where"}
-exec(where(), client)  # noqa: S102  the generated module, as `make docs` would write it
+exec(operators(), vars(operators_module))  # noqa: S102  the generated modules, as `make docs` would write them
+exec(where(), client)  # noqa: S102
 assert client["user"].username.surrounds("ada") == FILTERS  # type: ignore[attr-defined]

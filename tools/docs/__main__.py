@@ -1,4 +1,4 @@
-"""`make docs`: writes the generated pages and sections of `docs/`, and the client's `where`, from the tables.
+"""`make docs`: writes the generated pages and sections of `docs/`, and the client's `operators` and `where`, from the tables.
 
 With `--check`, only reports which are not current.
 """
@@ -8,13 +8,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.docs.client import where
+from tools.docs.client import operators, where
 from tools.docs.pages import PAGES, SECTIONS
 
 _FOLDER = Path("docs")
 _NOTE = "<!-- Written by `make docs` from the tables in src/casbah; change those. -->\n\n"
 _BEGIN, _END = "<!-- Written by `make docs` from .*? -->", "<!-- End of what `make docs` writes. -->"
-MODULES: dict[str, Callable[[], str]] = {"src/casbah/client/where.py": where}
+MODULES: dict[str, Callable[[], str]] = {
+    "src/casbah/client/operators.py": operators,
+    "src/casbah/client/where.py": where,
+}
 
 
 def main(arguments: list[str]) -> int:

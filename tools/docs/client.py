@@ -1,4 +1,4 @@
-"""The generated module of the Python client, `casbah.client.where`, from the tables of filters and operators."""
+"""The generated modules of the Python client, `operators` and `where`, from the tables of filters and operators."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,16 +12,19 @@ from tools.docs.pages import operator_help
 Shape = tuple[Kind, tuple[str, ...], bool, bool]
 
 
+def operators() -> str:
+    """src/casbah/client/operators.py: a class for each kind of filter, with a method per operator."""
+    return _OPERATORS + "".join(_classes(_shapes().values()))
+
+
 def where() -> str:
-    """src/casbah/client/where.py: every filter as a value, with a method per operator."""
+    """src/casbah/client/where.py: every filter as a value."""
     shapes = _shapes()
-    classes = "".join(_classes(shapes.values()))
     groups: dict[str, list[Filter]] = {}
     for row in FILTERS.values():
         groups.setdefault(row.name.rpartition(".")[0], []).append(row)
     single = groups.pop("", [])
     return _WHERE.format(
-        classes=classes,
         groups="".join(_group(name, rows, shapes) for name, rows in groups.items()),
         single="".join(_attribute(row, shapes, indent="") for row in single),
         grouped="".join(f"{_snake(name)} = {_pascal(name)}Filters()\n" for name in groups),
@@ -104,7 +107,7 @@ def _group(name: str, rows: list[Filter], shapes: dict[Shape, tuple[str, Filter]
 def _attribute(row: Filter, shapes: dict[Shape, tuple[str, Filter]], *, indent: str) -> str:
     name = _snake(row.name.rpartition(".")[2])
     lines = list(_docstring(f"{_sentence(row.help)} MDCA documents {', '.join(row.documented)}.", indent))
-    return f'{indent}{name} = {shapes[_shape(row)][0]}("{row.name}")\n' + "\n".join(lines) + "\n"
+    return f'{indent}{name} = _o.{shapes[_shape(row)][0]}("{row.name}")\n' + "\n".join(lines) + "\n"
 
 
 def _docstring(text: str, indent: str) -> Iterator[str]:
@@ -170,15 +173,20 @@ _BY_KIND: dict[Kind, tuple[tuple[str, ...], str]] = {
     ),
 }
 
+_OPERATORS = '''"""The operators of each kind of filter, as methods; written by `make docs` from the tables of `casbah.activity.language`."""
+
+# ruff: noqa: A002  parameters have the wire's names
+
+import casbah.client.condition as _c
+'''
+
 _WHERE = '''"""The filters of the Activities API as typed values; written by `make docs` from the tables of `casbah.activity.language`.
 
 A filter has a method per operator, which returns a Condition: `where.service.eq(11770, 20893)`. The values of one operator
 are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
 """
 
-# ruff: noqa: A002  parameters have the wire's names
-
-import casbah.client.condition as _c
-{classes}{groups}
+import casbah.client.operators as _o
+{groups}
 
 {grouped}{single}'''

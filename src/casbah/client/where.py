@@ -4,363 +4,7 @@ A filter has a method per operator, which returns a Condition: `where.service.eq
 are ORed; `&` combines conditions. Names are the wire's in snake case: `user.orgUnit` is `where.user.org_unit`.
 """
 
-# ruff: noqa: A002  parameters have the wire's names
-
-import casbah.client.condition as _c
-
-
-class PresenceFilter(_c.Filter):
-    """Operators on whether there is a value."""
-
-    __slots__ = ()
-
-    def isset(self, *, value: bool = True) -> _c.Condition:
-        """Has a value (true) or has none (false)."""
-        return self._one("isset", _c.flag, value)
-
-    def isnotset(self, *, value: bool = True) -> _c.Condition:
-        """Has no value (true) or has one (false); the exact complement of `isset`."""
-        return self._one("isnotset", _c.flag, value)
-
-
-class WordsFilter(_c.Filter):
-    """Operators that `text` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.text, values)
-
-    def startswithsingle(self, *values: str) -> _c.Condition:
-        """Begins with the text; for words, a phrase whose last word may be a beginning."""
-        return self._many("startswithsingle", _c.text, values)
-
-    def text(self, *values: str) -> _c.Condition:
-        """Has every word, in any order."""
-        return self._many("text", _c.text, values)
-
-
-class BoolFilter(PresenceFilter):
-    """Operators that `activity.impersonated` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: bool) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.flag, values)
-
-    def neq(self, *values: bool) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.flag, values)
-
-    def deq(self, *values: bool) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.flag, values)
-
-
-class EnumerationFilter(PresenceFilter):
-    """Operators that `activity.takenAction` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str | None) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.text, values, nullable=True)
-
-    def neq(self, *values: str | None) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.text, values, nullable=True)
-
-    def deq(self, *values: str | None) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.text, values, nullable=True)
-
-
-class SourceFilter(PresenceFilter):
-    """Operators that `source` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.source, _c.sources(values, type=type, stream=stream))
-
-    def neq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.source, _c.sources(values, type=type, stream=stream))
-
-    def deq(self, *values: int | str, type: int | None = None, stream: str | None = None) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.source, _c.sources(values, type=type, stream=stream))
-
-
-class EntityFilter(PresenceFilter):
-    """Operators that `entity` and its like take."""
-
-    __slots__ = ()
-
-    def eq(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-    def neq(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-    def startswith(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-    def doesnotstartwith(
-        self, *values: _c.Entity, id: str | int | None = None, saas: int | None = None, inst: int | None = None
-    ) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.entity, _c.entities(values, id=id, saas=saas, inst=inst))
-
-
-class IdFilter(PresenceFilter):
-    """Operators that `activity.id` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str | int) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.identity, values)
-
-    def neq(self, *values: str | int) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.identity, values)
-
-    def deq(self, *values: str | int) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.identity, values)
-
-    def startswith(self, *values: str | int) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.identity, values)
-
-    def doesnotstartwith(self, *values: str | int) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.identity, values)
-
-
-class UserTagsFilter(PresenceFilter):
-    """Operators that `user.tags` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.identity, values, role=role)
-
-    def neq(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.identity, values, role=role)
-
-    def deq(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.identity, values, role=role)
-
-    def startswith(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.identity, values, role=role)
-
-    def doesnotstartwith(self, *values: str | int, role: int | None = None) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.identity, values, role=role)
-
-
-class IntFilter(PresenceFilter):
-    """Operators that `service` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: int) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.whole, values)
-
-    def neq(self, *values: int) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.whole, values)
-
-    def deq(self, *values: int) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.whole, values)
-
-    def gt(self, value: int) -> _c.Condition:
-        """Is more than the number."""
-        return self._one("gt", _c.whole, value)
-
-    def gte(self, value: int) -> _c.Condition:
-        """Is the number or more."""
-        return self._one("gte", _c.whole, value)
-
-    def lt(self, value: int) -> _c.Condition:
-        """Is less than the number."""
-        return self._one("lt", _c.whole, value)
-
-    def lte(self, value: int) -> _c.Condition:
-        """Is the number or less."""
-        return self._one("lte", _c.whole, value)
-
-    def range(self, *spans: _c.Span[int], start: int | None = None, end: int | None = None) -> _c.Condition:
-        """Lies between start and end, both included."""
-        return self._spans("range", _c.whole, spans, (start, end))
-
-
-class TextFilter(PresenceFilter):
-    """Operators that `activity.eventActionType` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: str) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.text, values)
-
-    def neq(self, *values: str) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.text, values)
-
-    def deq(self, *values: str) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.text, values)
-
-    def contains(self, *values: str) -> _c.Condition:
-        """Contains one of the texts."""
-        return self._many("contains", _c.text, values)
-
-    def ncontains(self, *values: str) -> _c.Condition:
-        """Contains none of the texts; the exact complement of `contains`."""
-        return self._many("ncontains", _c.text, values)
-
-    def startswith(self, *values: str) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.text, values)
-
-    def doesnotstartwith(self, *values: str) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.text, values)
-
-    def startswithsingle(self, *values: str) -> _c.Condition:
-        """Begins with the text; for words, a phrase whose last word may be a beginning."""
-        return self._many("startswithsingle", _c.text, values)
-
-    def endswith(self, *values: str) -> _c.Condition:
-        """Ends with one of the texts."""
-        return self._many("endswith", _c.text, values)
-
-
-class IpFilter(PresenceFilter):
-    """Operators that `ip.address` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: _c.Address) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.address, values)
-
-    def neq(self, *values: _c.Address) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.address, values)
-
-    def deq(self, *values: _c.Address) -> _c.Condition:
-        """Has a value other than those listed."""
-        return self._many("deq", _c.address, values)
-
-    def contains(self, *values: _c.Address) -> _c.Condition:
-        """Contains one of the texts."""
-        return self._many("contains", _c.address, values)
-
-    def ncontains(self, *values: _c.Address) -> _c.Condition:
-        """Contains none of the texts; the exact complement of `contains`."""
-        return self._many("ncontains", _c.address, values)
-
-    def startswith(self, *values: _c.Address) -> _c.Condition:
-        """Begins with one of the texts."""
-        return self._many("startswith", _c.address, values)
-
-    def doesnotstartwith(self, *values: _c.Address) -> _c.Condition:
-        """Begins with none of the texts; the exact complement of `startswith`."""
-        return self._many("doesnotstartwith", _c.address, values)
-
-    def startswithsingle(self, *values: _c.Address) -> _c.Condition:
-        """Begins with the text; for words, a phrase whose last word may be a beginning."""
-        return self._many("startswithsingle", _c.address, values)
-
-    def endswith(self, *values: _c.Address) -> _c.Condition:
-        """Ends with one of the texts."""
-        return self._many("endswith", _c.address, values)
-
-
-class MsFilter(PresenceFilter):
-    """Operators that `date` and its like take."""
-
-    __slots__ = ()
-
-    def eq(self, *values: _c.Moment) -> _c.Condition:
-        """Has one of the values."""
-        return self._many("eq", _c.moment, values)
-
-    def neq(self, *values: _c.Moment) -> _c.Condition:
-        """Has none of the values; the exact complement of `eq`."""
-        return self._many("neq", _c.moment, values)
-
-    def gt(self, value: _c.Moment) -> _c.Condition:
-        """Is more than the number."""
-        return self._one("gt", _c.moment, value)
-
-    def gte(self, value: _c.Moment) -> _c.Condition:
-        """Is the number or more."""
-        return self._one("gte", _c.moment, value)
-
-    def lt(self, value: _c.Moment) -> _c.Condition:
-        """Is less than the number."""
-        return self._one("lt", _c.moment, value)
-
-    def lte(self, value: _c.Moment) -> _c.Condition:
-        """Is the number or less."""
-        return self._one("lte", _c.moment, value)
-
-    def range(
-        self, *spans: _c.Span[_c.Moment], start: _c.Moment | None = None, end: _c.Moment | None = None
-    ) -> _c.Condition:
-        """Lies between start and end, both included."""
-        return self._spans("range", _c.moment, spans, (start, end))
-
-    def gte_ndays(self, days: float) -> _c.Condition:
-        """Is at most N days ago."""
-        return self._one("gte_ndays", _c.days, days)
-
-    def lte_ndays(self, days: float) -> _c.Condition:
-        """Is at least N days ago."""
-        return self._one("lte_ndays", _c.days, days)
-
-
-class PathFilter(TextFilter):
-    """Operators that `user.orgUnit` and its like take."""
-
-    __slots__ = ()
-
-    def descendantof(self, *values: str) -> _c.Condition:
-        """Is one of the paths, or below one."""
-        return self._many("descendantof", _c.text, values)
-
-    def ndescendantof(self, *values: str) -> _c.Condition:
-        """Is not one of the paths, nor below one; the exact complement of `descendantof`."""
-        return self._many("ndescendantof", _c.text, values)
-
-
-class UrlFilter(PathFilter):
-    """Operators that `office365url` and its like take."""
-
-    __slots__ = ()
+import casbah.client.operators as _o
 
 
 class UserFilters:
@@ -368,18 +12,18 @@ class UserFilters:
 
     __slots__ = ()
 
-    org_unit = PathFilter("user.orgUnit")
+    org_unit = _o.PathFilter("user.orgUnit")
     """The organisational unit of the performing user. MDCA documents eq, neq, isset, isnotset."""
 
-    username = TextFilter("user.username")
+    username = _o.TextFilter("user.username")
     """The name of the user who performed it. MDCA documents eq, neq, isset, isnotset, startswith."""
 
-    tags = UserTagsFilter("user.tags")
+    tags = _o.UserTagsFilter("user.tags")
     """Group ids of the performing user; {"role": 2} asks for those acted on, {"role": 3} for either. MDCA documents
     eq, neq, isset, isnotset, startswith.
     """
 
-    domain = TextFilter("user.domain")
+    domain = _o.TextFilter("user.domain")
     """The domain of the user who performed it. MDCA documents eq, neq, isset, isnotset."""
 
 
@@ -388,24 +32,24 @@ class ActivityFilters:
 
     __slots__ = ()
 
-    event_action_type = TextFilter("activity.eventActionType")
+    event_action_type = _o.TextFilter("activity.eventActionType")
     """The type of event, for example EVENT_CATEGORY_LOGIN. MDCA documents eq, neq."""
 
-    id = IdFilter("activity.id")
+    id = _o.IdFilter("activity.id")
     """The activity's own id. MDCA documents eq."""
 
-    impersonated = BoolFilter("activity.impersonated")
+    impersonated = _o.BoolFilter("activity.impersonated")
     """Done on behalf of somebody else. MDCA documents eq."""
 
-    type = BoolFilter("activity.type")
+    type = _o.BoolFilter("activity.type")
     """Done as an administrator (true) or not (false). MDCA documents eq."""
 
-    taken_action = EnumerationFilter("activity.takenAction")
+    taken_action = _o.EnumerationFilter("activity.takenAction")
     """Actions taken on it: block, proxy, BypassProxy, encrypt, decrypt, verified, encryptionFailed, protect, verify;
     null: none. MDCA documents eq, neq.
     """
 
-    alert_id = IdFilter("activity.alertId")
+    alert_id = _o.IdFilter("activity.alertId")
     """Ids of the alerts it belongs to. MDCA documents eq."""
 
 
@@ -414,10 +58,10 @@ class DeviceFilters:
 
     __slots__ = ()
 
-    type = EnumerationFilter("device.type")
+    type = _o.EnumerationFilter("device.type")
     """The device: DESKTOP, MOBILE, TABLET, OTHER; null: no value. MDCA documents eq, neq."""
 
-    tags = IdFilter("device.tags")
+    tags = _o.IdFilter("device.tags")
     """Device tag ids. MDCA documents eq, neq."""
 
 
@@ -426,10 +70,10 @@ class UserAgentFilters:
 
     __slots__ = ()
 
-    user_agent = TextFilter("userAgent.userAgent")
+    user_agent = _o.TextFilter("userAgent.userAgent")
     """The user agent as it was sent. MDCA documents contains, ncontains."""
 
-    tags = IdFilter("userAgent.tags")
+    tags = _o.IdFilter("userAgent.tags")
     """User agent tag ids; 000000000000000000000000 is a native client. MDCA documents eq, neq."""
 
 
@@ -438,10 +82,10 @@ class LocationFilters:
 
     __slots__ = ()
 
-    country = TextFilter("location.country")
+    country = _o.TextFilter("location.country")
     """The country it came from, ISO 3166-1 alpha-2. MDCA documents eq, neq, isset, isnotset."""
 
-    organizations = PathFilter("location.organizations")
+    organizations = _o.PathFilter("location.organizations")
     """The organisation (the registered ISP) it came from. MDCA documents eq, neq, isset, isnotset, contains."""
 
 
@@ -450,17 +94,17 @@ class IpFilters:
 
     __slots__ = ()
 
-    address = IpFilter("ip.address")
+    address = _o.IpFilter("ip.address")
     """The IP addresses it came from; eq and neq also take CIDR. MDCA documents eq, startswith, doesnotstartwith,
     isset, isnotset, neq.
     """
 
-    category = IntFilter("ip.category")
+    category = _o.IntFilter("ip.category")
     """The category of its subnet: 1 corporate, 2 administrative, 3 risky, 4 VPN, 5 cloud provider, 6 other. MDCA
     documents eq, neq.
     """
 
-    tags = IdFilter("ip.tags")
+    tags = _o.IdFilter("ip.tags")
     """IP tag ids. MDCA documents eq, neq."""
 
 
@@ -470,35 +114,35 @@ device = DeviceFilters()
 user_agent = UserAgentFilters()
 location = LocationFilters()
 ip = IpFilters()
-service = IntFilter("service")
+service = _o.IntFilter("service")
 """The app acted on, by its id, for example 11770. MDCA documents eq, neq."""
-instance = IntFilter("instance")
+instance = _o.IntFilter("instance")
 """The instance of the app. MDCA documents eq, neq."""
-action_type = TextFilter("actionType")
+action_type = _o.TextFilter("actionType")
 """The specific action: the operation's name, or <appId>:<event type>:<operation>. MDCA documents contains, eq, neq,
 isset, isnotset.
 """
-file_selector = TextFilter("fileSelector")
+file_selector = _o.TextFilter("fileSelector")
 """Ids and names of its files and folders. MDCA documents eq, neq."""
-office365url = UrlFilter("office365url")
+office365url = _o.UrlFilter("office365url")
 """Its Microsoft 365 URLs. MDCA documents startswith, eq, endswith."""
-file_id = IdFilter("fileId")
+file_id = _o.IdFilter("fileId")
 """Ids of its files. MDCA documents eq."""
-text = WordsFilter("text")
+text = _o.WordsFilter("text")
 """Free text in any string of the record. MDCA documents eq, startswithsingle, text."""
-date = MsFilter("date")
+date = _o.MsFilter("date")
 """When it happened, ms since the epoch. MDCA documents lte, gte, range, lte_ndays, gte_ndays."""
-policy = IdFilter("policy")
+policy = _o.IdFilter("policy")
 """Ids of the policies it matched. MDCA documents eq, neq, isset, isnotset."""
-source = SourceFilter("source")
+source = _o.SourceFilter("source")
 """How it was seen: a type (0 access control, 1 session control, 2 app connector, 3 app connector analysis, 5
 discovery, 6 MDATP), a stream (s:<id>), or both (s:<id>,t:<type>). MDCA documents eq, neq.
 """
-activity_object = IdFilter("activityObject")
+activity_object = _o.IdFilter("activityObject")
 """Ids of the objects it touched. MDCA documents eq, neq."""
-file_labels = IdFilter("fileLabels")
+file_labels = _o.IdFilter("fileLabels")
 """Label ids of its files. MDCA documents eq, neq."""
-created = MsFilter("created")
+created = _o.MsFilter("created")
 """When it was stored, ms since the epoch. MDCA documents lte, gte, range, gt, lt, eq."""
-entity = EntityFilter("entity")
+entity = _o.EntityFilter("entity")
 """Who performed it, as {id, saas?, inst?}. MDCA documents eq, neq, isset, isnotset, startswith."""
