@@ -118,6 +118,7 @@ def test_equal_sides_exit_with_0(full: Path, tmp_path: Path) -> None:
     assert (result["a"]["repeated"], result["b"]["repeated"], result["b"]["read"]) == (0, 1, COUNT + 1)
 
 
+@pytest.mark.slow
 def test_an_export_against_the_store(full: Path, partial: Path, dropped: list[int], tmp_path: Path) -> None:
     store = tmp_path / "store"
     run("ingest", full, SAMPLES / "okta" / "events.ndjson", "--store", store)
@@ -129,6 +130,7 @@ def test_an_export_against_the_store(full: Path, partial: Path, dropped: list[in
     assert reconciled(more, "--store", store, code=1)["activities"] == expected([COUNT], "A")
 
 
+@pytest.mark.slow
 def test_a_filter_chooses_the_same_on_both_sides(full: Path, partial: Path, dropped: list[int], tmp_path: Path) -> None:
     store = tmp_path / "store"
     run("ingest", full, SAMPLES / "okta" / "events.ndjson", "--store", store)
@@ -140,6 +142,7 @@ def test_a_filter_chooses_the_same_on_both_sides(full: Path, partial: Path, drop
     assert "unknown filter" in str(CliRunner().invoke(app, ["reconcile", "a", "b", "--filter", "x eq 1"]).exception)
 
 
+@pytest.mark.slow
 def test_records_of_a_store_equal_the_events_they_were_made_of(tmp_path: Path) -> None:
     """Real events of every source, one of them with the id of another."""
     folder, store = tmp_path / "events", tmp_path / "store"
@@ -170,6 +173,19 @@ def test_every_form_of_an_event_has_the_same_source(tmp_path: Path) -> None:
         assert {row["source"] for row in result["activities"]} == {"cloudtrail"}
     records.write_bytes(lines([record(1)]))
     assert {row["source"] for row in reconciled(records, empty, code=1)["activities"]} == {"mdca"}
+
+
+def test_wrappers_make_no_difference(tmp_path: Path) -> None:
+    """The same CloudTrail events as `aws cloudtrail lookup-events` prints them, and as Amazon EventBridge delivers them."""
+    events = [trail_event(number) for number in range(20)]
+    raw, wrapped = tmp_path / "raw.ndjson", tmp_path / "wrapped"
+    raw.write_bytes(lines(events))
+    wrapped.mkdir()
+    looked_up = [{"EventId": event["eventID"], "CloudTrailEvent": json.dumps(event)} for event in events[:10]]
+    (wrapped / "events.json").write_text(json.dumps({"Events": looked_up}))
+    bridge = [{"detail-type": "AWS API Call via CloudTrail", "source": "aws.s3", "detail": e} for e in events[10:-1]]
+    (wrapped / "bridge.ndjson").write_bytes(lines(bridge))
+    assert reconciled(raw, wrapped, code=1)["activities"] == expected([19], "A")
 
 
 def test_sides_with_unreadable_events_are_not_equal(full: Path, tmp_path: Path) -> None:
