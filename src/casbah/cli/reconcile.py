@@ -22,6 +22,7 @@ from casbah.ingest.connectors import connectors
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import STDIN
 from casbah.operations.comparison import A, B, Comparison, Counts, Sum, comparison
+from casbah.settings import Settings
 
 _NAMES = ("A", "B")
 _MAX_HOURS = 50
@@ -60,7 +61,7 @@ def reconcile(  # noqa: PLR0913  one parameter per option
     settings = options.existing(store=store) if b is None else options.chosen()
     chosen = condition.filters(conditions or [], filters)
     detector = Detector.of(connectors(settings.sources))
-    sides = Side(A, a), Side(B, f"the store at {settings.store}" if b is None else b)
+    sides = Side(A, a), Side(B, _store_name(settings) if b is None else b)
     reached = connected(settings, tenant=tenant) if b is None else nullcontext()
     with comparison() as compared, reached as api:
         reader = SideReader(compared, settings, detector, source, _predicate(chosen))
@@ -71,6 +72,10 @@ def reconcile(  # noqa: PLR0913  one parameter per option
             reader.add_stored(sides[B], api, selected)
         equal = _report(compared, sides, as_json=as_json)
     raise typer.Exit(0 if equal else 1)
+
+
+def _store_name(settings: Settings) -> str:
+    return f"the store at {settings.store if settings.cluster is None else settings.cluster.shown}"
 
 
 def _predicate(filters: dict[str, Any]) -> Predicate | None:
