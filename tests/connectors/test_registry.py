@@ -17,6 +17,7 @@ def test_the_folder_is_the_registry():
         "box",
         "cef",
         "cloudtrail",
+        "cloudtrail_insights",
         "docusign",
         "dropbox",
         "entra_audit",

@@ -23,22 +23,6 @@ RISK = {
     "detectedDateTime": AT,
     "userPrincipalName": "user@example.com",
 }
-INSIGHT = {
-    "eventVersion": "1.07",
-    "eventTime": AT,
-    "awsRegion": "us-east-1",
-    "eventID": "i1",
-    "eventType": "AwsCloudTrailInsight",
-    "recipientAccountId": "111111111111",
-    "sharedEventID": "s1",
-    "insightDetails": {
-        "state": "Start",
-        "eventSource": "ssm.amazonaws.com",
-        "eventName": "X",
-        "insightType": "ApiCallRateInsight",
-    },
-    "eventCategory": "Insight",
-}
 S3_NOTIFICATION = {
     "eventVersion": "2.1",
     "eventSource": "aws:s3",
@@ -223,7 +207,6 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "only published": {"published": AT},
     "only eventTime": {"eventTime": AT},
     "published and uuid": {"uuid": "u", "published": AT, "title": "a feed"},
-    "CloudTrail Insights": INSIGHT,
     "CloudTrail digest": DIGEST,
     "EventBridge": EVENT_BRIDGE,
     "S3 notification": S3_NOTIFICATION,

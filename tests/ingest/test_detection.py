@@ -1,5 +1,6 @@
 """Of which source an event is: the same verdict whatever stands beside it."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Connector, Recognised, Refusal
 from casbah.ingest.detection import Detector
-from casbah.ingest.event_pages import page_of
-from ingest.foreign import DIGEST, FOREIGN, INSIGHT, S3_NOTIFICATION
+from casbah.ingest.event_pages import page_of, pages
+from ingest.foreign import DIGEST, FOREIGN, S3_NOTIFICATION
 
 KNOWN = Detector(connectors())
 SAMPLES = Path(__file__).parent.parent / "connectors"
@@ -107,7 +108,6 @@ def test_a_record_of_mdca_may_be_plain_where_the_source_is_named(event: dict[str
 
 
 REASONS = [
-    pytest.param(INSIGHT, "a CloudTrail Insights event", id="Insights"),
     pytest.param(DIGEST, "a CloudTrail digest file", id="a digest file"),
     pytest.param(S3_NOTIFICATION, "a notification of an AWS service", id="an S3 notification"),
     pytest.param(FOREIGN["Graph activity, Event Hub"], "a request to Microsoft Graph", id="Graph activity"),
@@ -124,6 +124,19 @@ def test_a_refusal_says_what_the_object_is(event: dict[str, Any], reason: str, s
     assert isinstance(refusal, Refusal)
     assert reason in refusal.reason
     assert json.loads(refusal.raw) == event
+
+
+def test_a_file_that_is_a_digest_is_skipped_and_others_are_read(tmp_path: Path) -> None:
+    digest, event = json.dumps(DIGEST).encode(), json.dumps(dict(SAMPLED)["cloudtrail"]).encode()
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(digest))
+    (tmp_path / "b.json").write_bytes(event)
+    (tmp_path / "c.json").write_bytes(digest + b"\n" + event)
+    digests, events, both = (
+        (page.skipped, list(page.items)) for page in pages([str(tmp_path)], connectors=KNOWN, source="cloudtrail")
+    )
+    assert digests == ("a CloudTrail digest file: it lists log files and their hashes, and holds no activities", [])
+    assert (events[0], [type(item) for item in events[1]]) == ("", [Recognised])
+    assert (both[0], [type(item) for item in both[1]]) == ("", [Refusal, Recognised])
 
 
 def test_a_plain_record_that_holds_a_list_is_still_one_record() -> None:

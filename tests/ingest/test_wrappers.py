@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +19,6 @@ from ingest.dressed import CONTROL, DRESSES, Dress, bridged, cmdlet, graph, in_b
 
 KNOWN = Detector(connectors())
 SAMPLES = Path(__file__).parent.parent / "connectors"
-REAL = os.environ.get("CASBAH_REAL_EVENTS")
-"""A folder of real logs, which are not in the repository."""
 
 
 def sampled() -> dict[str, list[bytes]]:
@@ -74,28 +70,26 @@ def test_every_row_is_tested() -> None:
     } == set()
 
 
-def real(folder: str) -> Iterator[tuple[str, list[bytes]]]:
-    """The events of a folder of real logs that are stored, by source."""
+@pytest.fixture(scope="module")
+def real(shared: Path) -> dict[str, tuple[list[bytes], list[NewActivity | Refusal]]]:
+    """The real events that are stored, by source, each source with its activities."""
     events: dict[str, list[bytes]] = {}
-    for page in pages([folder], connectors=KNOWN):
+    for page in pages([str(shared / "data" / "sources")], connectors=KNOWN):
         for item in page.items:
             if isinstance(item, Recognised) and all(isinstance(one, NewActivity) for one in new_activities([item])):
                 events.setdefault(item.connector.name, []).append(b" ".join(item.event.raw.split(b"\n")))
-    yield from events.items()
+    return {source: (found, activities(b"\n".join(found))) for source, found in events.items()}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(REAL is None, reason="CASBAH_REAL_EVENTS names no folder with real logs")
-def test_real_events_become_the_same_records_in_every_wrapper() -> None:
-    compared = 0
-    for source, events in real(str(REAL)):
-        plain = activities(b"\n".join(events))
-        for dress in DRESSES.values():
-            if not dress.sources or source in dress.sources:
-                assert_same(activities(dress.dress(events)), plain, exact=dress.exact)
-                compared += len(plain)
-    print(f"{compared:,} records compared")
-    assert compared
+@pytest.mark.parametrize("dress", [pytest.param(dress, id=name) for name, dress in DRESSES.items()])
+def test_real_events_become_the_same_records_in_every_wrapper(
+    real: dict[str, tuple[list[bytes], list[NewActivity | Refusal]]], dress: Dress
+) -> None:
+    carried = [both for source, both in real.items() if not dress.sources or source in dress.sources]
+    assert carried
+    for events, plain in carried:
+        assert_same(activities(dress.dress(events)), plain, exact=dress.exact)
 
 
 M365, CLOUDTRAIL = SAMPLED["microsoft365"][0], SAMPLED["cloudtrail"][0]

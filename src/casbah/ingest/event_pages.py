@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ from casbah.ingest.detection import Detector
 from casbah.ingest.formats import ReadContext, events, events_inside
 from casbah.ingest.line_reader import LineReader
 from casbah.ingest.rejects_file import unwrap_rejects
+from casbah.ingest.unsupported import DIGEST
 from casbah.ingest.wrappers import LIST_KEYS, Inside, opened, wrapper_of
 
 STDIN = "-"
@@ -186,9 +188,19 @@ def _size(stream: BinaryIO) -> int | None:
 def _file_pages(stream: BinaryIO, origin: str, size: int | None, options: _ReadOptions) -> Iterator[EventPage]:
     try:
         for opened in input_streams(stream, origin=origin, size=size, limits=options.limits):
-            yield _page(opened, options)
+            yield _unless_digest(_page(opened, options))
     except ReadingError as error:
         yield _unreadable(origin, error)
+
+
+def _unless_digest(page: EventPage) -> EventPage:
+    """The page, or a skipped one if it holds nothing but a CloudTrail digest: every bucket with logs may have those."""
+    first, second = next(page.items, None), None
+    if isinstance(first, Refusal) and first.reason == DIGEST:
+        second = next(page.items, None)
+        if second is None:
+            return _skipped(page.origin, DIGEST)
+    return replace(page, items=chain(filter(None, (first, second)), page.items))
 
 
 def _unreadable(origin: str, error: BaseException) -> EventPage:

@@ -5,16 +5,14 @@ from typing import Any
 
 from casbah.ingest.mapping.recognise import Recognition
 
-_INSIGHT = "a CloudTrail Insights event: it reports an unusual rate of calls, and is not an activity"
-_DIGEST = "a CloudTrail digest file: it lists log files and their hashes, and holds no activities"
+DIGEST = "a CloudTrail digest file: it lists log files and their hashes, and holds no activities"
 _NOTIFICATION = "a notification of an AWS service, which does not say who did it; send the CloudTrail log"
 _GRAPH = "a request to Microsoft Graph (MicrosoftGraphActivityLogs): no connector reads this log"
 _RISK = "a risk detection of Microsoft Entra: no connector reads these; send sign-ins and directory audits"
 
 # fmt: off
 _ROWS = tuple((Recognition(lists), reason) for reason, lists in (
-    (_INSIGHT,      [["eventType=AwsCloudTrailInsight"], ["insightDetails", "eventCategory=Insight"]]),
-    (_DIGEST,       [["digestStartTime", "digestEndTime", "logFiles"]]),
+    (DIGEST,       [["digestStartTime", "digestEndTime", "logFiles"]]),
     (_NOTIFICATION, [["eventSource=aws:*", "eventName"]]),
     (_GRAPH,        [["category=MicrosoftGraphActivityLogs"], ["Type=MicrosoftGraphActivityLogs"]]),
     (_RISK,         [["category=*RiskEvents"], ["riskEventType", "detectedDateTime"]]),

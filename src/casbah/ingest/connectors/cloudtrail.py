@@ -54,6 +54,7 @@ def recognises(event: Mapping[str, Any]) -> bool:
     Panther's log type.
 
     Notifications of AWS services spell the source differently (`aws:s3`), and `lookup-events` wraps the event (`wrappers`).
+    Insights events have a connector of their own.
     """
     source = event.get("eventsource")
     source = source if type(source) is str else ""
