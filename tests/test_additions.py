@@ -160,7 +160,7 @@ KIND = PullKind(
         "an_error.py",
         (
             (
-                "errors.py",
+                "errors/request.py",
                 "class MalformedBodyError(",
                 'class TeapotError(RequestError):\n    """A request for coffee."""\n\n    status = 418\n\n\n',
             ),

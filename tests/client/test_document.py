@@ -59,7 +59,11 @@ def test_importing_the_client_loads_nothing_of_the_server():
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint({"starlette", "tantivy", "orjson", "msgspec", "uvicorn", "typer", "joserfc"})
     ours = {name for name in loaded if name.startswith("casbah.") and not name.startswith("casbah.client")}
-    assert ours == {"casbah.base", "casbah.base.backoff", "casbah.errors"}
+    assert {name for name in ours if not name.startswith("casbah.errors.")} == {
+        "casbah.base",
+        "casbah.base.backoff",
+        "casbah.errors",
+    }
 
 
 def test_the_generated_modules_are_formatted_and_clean():

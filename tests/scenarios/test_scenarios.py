@@ -93,7 +93,7 @@ def test_wire_answers_as_the_scenario_says(played, scenario, name):
 
 
 def _on_the_wire(error: type) -> list[type]:
-    below = [each for each in error.__subclasses__() if each.__module__ == errors.__name__]
+    below = [each for each in error.__subclasses__() if each.__module__.startswith(f"{errors.__name__}.")]
     return [found for each in below for found in (each, *_on_the_wire(each))]
 
 
