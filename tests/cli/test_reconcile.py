@@ -3,6 +3,8 @@
 import gzip
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -250,3 +252,31 @@ def test_several_events_of_one_id_are_compared_by_content(first: str, second: st
         for side, contents in ((A, first), (B, second)):
             compared.add(side, [Seen("id", content.encode(), "s", 0) for content in contents])
         assert compared.counts() == counts
+
+
+PROGRAM = """
+import re
+from pathlib import Path
+from casbah.operations import comparison
+def peak():
+    return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+comparison._CACHE_KIB = 2_048
+with comparison.comparison() as compared:
+    before = peak()
+    for side in (comparison.A, comparison.B):
+        numbers = range(side, 300_000)
+        compared.add(side, (comparison.Seen(f"{n:040}", b"0123456789abcdef", "source", n) for n in numbers))
+    counts = compared.counts()
+    assert [item.id for item in compared.differences()] == ["0" * 40]
+    print(counts.both, peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_comparison_is_kept_on_disk() -> None:
+    """600,000 activities are 60 MB; with a cache of 2 MB, they take a fraction of that in memory."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    both, kib = map(int, done.stdout.split())
+    assert both == 299_999
+    assert kib < 20_000
