@@ -26,7 +26,7 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
 
 @dataclass(frozen=True, slots=True)
 class _Counter:
-    """Counts activities that repeat, as a store would. Keeps two digests per activity: about 250 bytes in all."""
+    """Counts activities that repeat, as a store would. Keeps two digests per activity: about 300 bytes in all."""
 
     _taken: set[bytes] = field(default_factory=set)
 
