@@ -6,6 +6,7 @@ A dress takes the JSON texts of events and gives the text of one file or body.
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -145,6 +146,45 @@ def captured(body: bytes) -> bytes:
     )
 
 
+CAPTURE_SCHEMA = (
+    b'{"type":"record","name":"EventData","namespace":"Microsoft.ServiceBus.Messaging","fields":['
+    b'{"name":"SequenceNumber","type":"long"},{"name":"Offset","type":"string"},{"name":"EnqueuedTimeUtc","type":"string"},'
+    b'{"name":"SystemProperties","type":{"type":"map","values":["long","double","string","bytes"]}},'
+    b'{"name":"Properties","type":{"type":"map","values":["long","double","string","bytes","null"]}},'
+    b'{"name":"Body","type":["null","bytes"]}]}'
+)
+
+
+def avro_long(number: int) -> bytes:
+    number, digits = (number << 1) ^ (number >> 63), b""
+    while number > 0x7F:
+        digits, number = digits + bytes([number & 0x7F | 0x80]), number >> 7
+    return digits + bytes([number])
+
+
+def avro_bytes(content: bytes) -> bytes:
+    return avro_long(len(content)) + content
+
+
+def avro_file(schema: bytes, blocks: list[tuple[int, bytes]], codec: bytes = b"null") -> bytes:
+    """An Avro object container file of blocks, each with the number of its records."""
+    sync = b"0123456789abcdef"
+    header = avro_long(2) + avro_bytes(b"avro.codec") + avro_bytes(codec) + avro_bytes(b"avro.schema")
+    packed = ((count, data if codec == b"null" else zlib.compress(data)[2:-4]) for count, data in blocks)
+    return (
+        b"Obj\x01" + header + avro_bytes(schema) + avro_long(0) + sync
+        + b"".join(avro_long(count) + avro_bytes(data) + sync for count, data in packed)
+    )  # fmt: skip
+
+
+def avro_capture(bodies: list[bytes], codec: bytes = b"null") -> bytes:
+    """A file of Event Hubs Capture."""
+    properties = avro_long(1) + avro_bytes(b"x-opt-offset") + avro_long(2) + avro_bytes(b"1") + avro_long(0)
+    head = avro_bytes(b"0") + avro_bytes(b"3/2/2026 10:00:00 AM") + properties + avro_long(0) + avro_long(1)
+    records = [avro_long(at) + head + avro_bytes(body) for at, body in enumerate(bodies)]
+    return avro_file(CAPTURE_SCHEMA, [(len(page), b"".join(page)) for page in pages_of(2, records)], codec)
+
+
 def pages_of(size: int, events: list[bytes]) -> list[list[bytes]]:
     return [events[at : at + size] for at in range(0, len(events), size)]
 
@@ -164,7 +204,7 @@ def tables(events: list[bytes]) -> bytes:
 MICROSOFT = frozenset({"microsoft365"})
 AWS = frozenset({"cloudtrail"})
 ANALYTICS = frozenset({"azure_activity", "entra_audit", "entra_signin", "microsoft365"})
-CLOUDWATCH, CAPTURE = "a subscription of Amazon CloudWatch Logs", "Azure Event Hubs Capture, as JSON"
+CLOUDWATCH, CAPTURE = "a subscription of Amazon CloudWatch Logs", "Azure Event Hubs Capture, as"
 FIREHOSE = "a record of Amazon Data Firehose"
 GRAPH, CMDLET, LOOKUPS, LOOKUP, BRIDGE = (
     "Microsoft Graph",
@@ -201,7 +241,10 @@ DRESSES: Mapping[str, Dress] = {
     "Event Hubs, in a list":           Dress("a message of Azure Event Hubs", lambda events: listed(list(map(message, pages_of(3, events))))),
     "Capture, text":                   Dress(CAPTURE, lambda events: lines([captured(text(message(page))) for page in pages_of(3, events)])),
     "Capture, object":                 Dress(CAPTURE, lambda events: listed([captured(message(page)) for page in pages_of(3, events)])),
-    "Capture, Base64":                 Dress("Azure Event Hubs Capture, as JSON with", lambda events: lines([captured(in_base64(message(page))) for page in pages_of(3, events)])),
+    "Capture, Base64":                 Dress("Azure Event Hubs Capture with", lambda events: lines([captured(in_base64(message(page))) for page in pages_of(3, events)])),
+    "Capture, Avro":                   Dress(CAPTURE, lambda events: avro_capture([message(page) for page in pages_of(3, events)])),
+    "Capture, Avro and deflate":       Dress(CAPTURE, lambda events: avro_capture(list(map(message, pages_of(3, events))), b"deflate")),
+    "Capture, Avro and gzip":          Dress("Azure Event Hubs Capture with", lambda events: avro_capture([gzip.compress(message(page)) for page in pages_of(3, events)])),
     "Capture, one event":              Dress(CAPTURE, lambda events: lines([captured(text(event)) for event in events])),
     "the body alone":                  Dress(CAPTURE, lambda events: lines([b'{"body": ' + message(page) + b"}" for page in pages_of(3, events)])),
     "Log Analytics":                   Dress("an answer of the Log Analytics API", tables, ANALYTICS, exact=False),

@@ -1,4 +1,4 @@
-"""Opens plain files, gzip, Zstandard, zip, tar and UTF-16, detected by their first bytes rather than their names."""
+"""Opens plain files, gzip, Zstandard, zip, tar, Avro and UTF-16, detected by their first bytes rather than their names."""
 
 import codecs
 import io
@@ -14,6 +14,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, NamedTuple, Self, cast
 
 from casbah.base import zstd
+from casbah.ingest import avro
 
 GZIP = b"\x1f\x8b"
 _ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
@@ -250,6 +251,7 @@ _ARCHIVES: Mapping[bytes, Callable[[BinaryIO, Limits], Iterator[_Entry]]] = {
 }
 _CODINGS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
     GZIP: lambda front: cast("BinaryIO", GzipFile(fileobj=front)),
+    avro.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(avro.lines(front)), _CHUNK)),
     zstd.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(zstd.chunks(front)), _CHUNK)),
 }
 """How to open a format, by its magic bytes."""
