@@ -15,7 +15,7 @@ Dressing = Callable[[list[bytes]], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Dress:
-    """One form of a wrapper; `row` is the start of that row's title, `sources` the sources it carries, or all if empty.
+    """One form of a wrapper; `row` is the start of that row's title, or empty if it has none, `sources` the sources it carries, or all if empty.
 
     `exact` is whether it keeps the bytes of an event, and not only its values.
     """
@@ -225,6 +225,11 @@ DRESSES: Mapping[str, Dress] = {
     "lookup-events":                   Dress(LOOKUPS, lambda events: listed(list(map(looked_up, events)), b'{"Events": ', b', "NextToken": "n"}'), AWS),
     "lookup-events, as a list":        Dress(LOOKUP, lambda events: listed(list(map(looked_up, events))), AWS),
     "lookup-events, lines":            Dress(LOOKUP, lambda events: lines(list(map(looked_up, events))), AWS),
+    "lookup-events, pretty-printed":   Dress(LOOKUPS, lambda events: json.dumps({"Events": [json.loads(looked_up(event)) for event in events]}, indent=4).encode(), AWS),
+    "--query, a list of texts":        Dress("", lambda events: json.dumps([event.decode() for event in events], indent=4).encode()),
+    "--query, texts on one line":      Dress("", lambda events: b"[" + b", ".join(map(text, events)) + b"]"),
+    "--query, a text per line":        Dress("", lambda events: lines(list(map(text, events)))),
+    "--query --output text":           Dress("", lambda events: b"\t".join(events) + b"\n"),
     "EventBridge":                     Dress(BRIDGE, lambda events: lines(list(map(bridged, events)))),
     "EventBridge, concatenated":       Dress(BRIDGE, lambda events: b"".join(map(bridged, events))),
     "CloudWatch Logs":                 Dress(CLOUDWATCH, lambda events: lines(list(map(subscribed, pages_of(3, events))))),

@@ -66,7 +66,9 @@ def parsed(one: NewActivity | Refusal) -> object:
 
 def test_every_row_is_tested() -> None:
     assert {
-        row.title for row in WRAPPERS if not any(row.title.startswith(dress.row) for dress in DRESSES.values())
+        row.title
+        for row in WRAPPERS
+        if not any(dress.row and row.title.startswith(dress.row) for dress in DRESSES.values())
     } == set()
 
 
@@ -178,6 +180,22 @@ def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_control_message_holds_no_events() -> None:
     assert list(page_of(CONTROL, origin="x", connectors=KNOWN).items) == []
+
+
+def test_texts_without_an_event_are_refused_and_the_others_are_read() -> None:
+    body = b'["7", %b, "{\\"a\\":", "[]", "", %b]' % (text(CLOUDTRAIL), text(M365))
+    items = list(page_of(body, origin="x", connectors=KNOWN).items)
+    assert [type(item) for item in items] == [Refusal, Recognised, Refusal, Refusal, Refusal, Recognised]
+    assert {item.reason for item in items if isinstance(item, Refusal)} == {
+        "not an event: expected a JSON object, got a string"
+    }
+    assert [item.event.line for item in items if isinstance(item, Recognised)] == [2, 6]
+
+
+@pytest.mark.parametrize("size", [1_000, 70_000, 300_000])
+def test_long_texts_in_a_list_of_several_megabytes_are_read(size: int) -> None:
+    events = [json.dumps({**json.loads(CLOUDTRAIL), "eventID": str(at), "x": "y" * size}).encode() for at in range(20)]
+    assert activities(b"[" + b",".join(map(text, events)) + b"]") == activities(listed(events))
 
 
 def test_an_event_of_another_source_in_a_wrapper_is_refused_with_its_place() -> None:

@@ -31,7 +31,7 @@ _ENDS = re.compile(rb"(?:[ \t\r\n]*[]}])++")
 _OBJECT_ENDS = re.compile(rb"(?:[ \t\r\n]*\})++")
 _STRING = re.compile(STRING)
 _END_OF_LINE = b" \t\r,"
-_OBJECT, _OBJECT_END, _LIST, _LIST_END = b"{}[]"
+_OBJECT, _OBJECT_END, _LIST, _LIST_END, _QUOTE = b'{}[]"'
 
 
 class JsonEventReader:
@@ -312,16 +312,37 @@ class JsonEventReader:
             return None
         if window.text[window.at] in b"]}":
             return None if self._is_expected_end() else self._stray()
+        if self._breaks_in_string() and window.more():
+            return None
         end = window.line_end() if cursor.fresh else window.at  # Within a line, do not scan its rest for each span.
         line = window.text[window.at : len(window.text) if end < 0 else end]
         plain = _PLAIN.match(window.text, window.at)
         alone = plain is not None and (not self._by_line() or line.strip(_END_OF_LINE) == plain.group())
         if plain and alone and (reason := _why_plain(plain.group())):
-            return cursor.span(plain.end(), reason)
+            quoted = _object_in(plain.group())
+            return cursor.span(plain.end(), reason) if quoted is None else self._quoted(*quoted, plain.end())
         if cursor.fresh and cef.is_cef(line):
             return self._cef(line) if end >= 0 or len(line) > cursor.maximum or not window.more() else None
         ends_list = not cursor.seen and line.rstrip(_END_OF_LINE).endswith((b"]", b"]}"))
         return cursor.line_span(NO_JSON) if self._by_line() and not ends_list else self._other_span()
+
+    def _breaks_in_string(self) -> bool:
+        """Whether the text in memory ends in a string that begins here and may hold an event."""
+        window, budget = self._cursor.window, self._cursor.budget
+        if window.text[window.at] != _QUOTE or window.line_end() >= 0 or not budget.left():
+            return False
+        if _STRING.match(window.text, window.at):
+            return False
+        size = len(window.text) - window.at
+        if size <= self._cursor.maximum:
+            return True
+        budget.spend(size)
+        return False
+
+    def _quoted(self, raw: bytes, parsed: Mapping[str, Any], end: int) -> Event:
+        """An event as text, as the command lines of AWS and Azure print a list of texts."""
+        self._plain = self._plain or not self._cursor.open
+        return self._cursor.event(raw, parsed, end)
 
     def _by_line(self) -> bool:
         return self._cursor.fresh and not self._cursor.one_line
@@ -373,6 +394,14 @@ class JsonEventReader:
 def _parsed(text: bytes) -> dict[str, Any] | None:
     parsed = parsed_value(text)
     return parsed if type(parsed) is dict else None
+
+
+def _object_in(text: bytes) -> tuple[bytes, dict[str, Any]] | None:
+    """The object that a JSON string holds as text, with its own bytes; None if it holds none."""
+    value = parsed_value(text)
+    raw = value.encode("utf-8", "surrogatepass").strip() if type(value) is str else b""
+    parsed = _parsed(raw) if raw.startswith(b"{") else None
+    return None if parsed is None else (raw, parsed)
 
 
 def _why_plain(text: bytes) -> str | None:
