@@ -95,7 +95,7 @@ class Settings:
     max_feedback_length: int        = setting("4_000", parse.positive, "Characters in one feedback entry, as JSON")
     max_queries: int                = setting("1_000", parse.positive, "Saved queries of one owner")
     max_queries_size: int           = setting("1_000_000", parse.positive, "Bytes of the saved queries of one owner, as JSON; those that a tenant shares have the same bound together")
-    batch: int                      = setting("5_000", parse.positive, "Activities that ingest commits at a time")
+    batch: int                      = setting("10_000", parse.positive, "Activities that ingest commits at a time")
     rejects_bytes: int              = setting("16_777_216", parse.positive, "Bytes of refused events that ingest over HTTP keeps per tenant; the oldest go first")
     rejects_keep: int | None        = setting("30d", parse.duration, "How long refused events are kept, such as 30d; off: as long as there is room")
     max_connections: int | None     = setting("off", parse.optional_positive, "Connections of clients in total; past that, the one that has waited longest for the head of a request is closed; off: as many as the limit of open files allows")

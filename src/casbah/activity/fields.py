@@ -198,7 +198,12 @@ def _urls(r: Reading) -> list[str]:
     candidates = [r.raw.get("ObjectId"), site, *(item.get("name") for item in r.objects)]
     if site is not None and path is not None and name is not None:
         candidates.append(f"{site}{path}/{name}")
-    return [folded(text) for text in candidates if type(text) is str and text[:8].lower().startswith(WEB)]
+    # The first letter decides for most, and an activity has some twenty.
+    return [
+        folded(text)
+        for text in candidates
+        if type(text) is str and text[:1] in "hH" and text[:8].lower().startswith(WEB)
+    ]
 
 
 def _source(r: Reading) -> list[str]:

@@ -31,7 +31,7 @@ from casbah.ingest import wire_encoding
 from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import HEAD, Limits, is_packed
 from casbah.ingest.enrich.networks import IpRanges
-from casbah.ingest.parse_pool import MAX_TEXT, PIECE, Text
+from casbah.ingest.parse_pool import MAX_TEXT, Text
 from casbah.store.contract import Inserted, Prepared
 
 log = logging.getLogger("casbah.http")
@@ -39,7 +39,7 @@ log = logging.getLogger("casbah.http")
 _SMALL = 16_384
 """Bodies up to this size (bytes) are parsed on the event loop, and no thread waits for their commit, which many share."""
 
-_MAX_UNDER_WAY = 10
+_MAX_UNDER_WAY = 1
 """Batches of one body that may wait for the store."""
 
 SETTING = "CASBAH_MAX_INGEST_BODY"
@@ -123,7 +123,7 @@ def store_events(context: RequestContext, body: bytes, source: str | None, encod
     try:
         text = encoded.text(limit=size, setting=SETTING) if is_text else encoded.opened
         items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
-        batches = _batches(items, size=min(context.services.settings.batch, PIECE))
+        batches = _batches(items, size=context.services.settings.batch)
         summary = _Summary(names_duplicates=source == wire_encoding.SOURCE)
         with nullcontext() if is_text else context.services.memory.one_at_a_time:
             for outcome in _stored(context, batches):
@@ -187,9 +187,8 @@ def _stored(context: RequestContext, batches: Iterable["_Batch"]) -> Iterator[_O
 
 
 def _storing(context: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]:
-    items = list(batch.new_activities())
-    inserting = context.tenant.insert_soon(items)
-    return lambda: batch.outcome(items, inserting.result())
+    inserting = context.tenant.insert_soon(batch.new_activities())
+    return lambda: batch.outcome(inserting.result())
 
 
 async def _store_small(context: RequestContext, body: bytes, source: str | None, encodings: str) -> Stored | None:
@@ -207,10 +206,9 @@ async def _store_small(context: RequestContext, body: bytes, source: str | None,
     book = context.services.ranges
     ranges = await context.brief(book, book.ranges, context.tenant_id)
     batch = _Batch(_items(context, text, source, ranges))
-    items = list(batch.new_activities())
-    inserted = await asyncio.wrap_future(context.tenant.insert_soon(items))
+    inserted = await asyncio.wrap_future(context.tenant.insert_soon(batch.new_activities()))
     summary = _Summary(names_duplicates=source == wire_encoding.SOURCE)
-    summary.add(batch.outcome(items, inserted), context)
+    summary.add(batch.outcome(inserted), context)
     if summary.refused:
         try:
             await context.quick(_keep_rejects, context, summary, source)
@@ -290,11 +288,13 @@ class _Summary:
 
 
 class _Batch:
-    """A batch of items with line numbers. Yields activities lazily, and remembers the line of each for `outcome`."""
+    """A batch of items with line numbers. Yields activities lazily, and remembers the line and record of each for `outcome`:
+    a parsed activity takes many times the memory of its record.
+    """
 
     def __init__(self, numbered: Iterable[tuple[int, NewActivity | Prepared | Refusal]]) -> None:
         self._numbered = numbered
-        self._lines: list[int] = []
+        self._sent: list[tuple[int, bytes]] = []
         self._refused: list[Refusal] = []
 
     def new_activities(self) -> Iterator[NewActivity | Prepared]:
@@ -303,16 +303,17 @@ class _Batch:
             if isinstance(item, Refusal):
                 self._refused.append(item)
             else:
-                self._lines.append(line)
+                self._sent.append((line, item.record))
                 yield item
 
-    def outcome(self, items: Sequence[NewActivity | Prepared], inserted: Inserted) -> _Outcome:
-        """The outcome, after the store has inserted or refused `items`."""
+    def outcome(self, inserted: Inserted) -> _Outcome:
+        """The outcome, after the store has inserted or refused the activities."""
         by_store = [
-            Refusal("body", self._lines[position], reason, items[position].record)
+            Refusal("body", line, reason, record)
             for position, reason in inserted.refused
+            for line, record in (self._sent[position],)
         ]
-        repeated = [self._lines[position] for position in inserted.repeated]
+        repeated = [self._sent[position][0] for position in inserted.repeated]
         return _Outcome(inserted, [*self._refused, *by_store], repeated)
 
 

@@ -17,7 +17,7 @@ from casbah.errors import StoreClosedError
 from casbah.store.contract import Inserted
 from casbah.store.entry import Prepared
 
-MAX_TOGETHER = 5_000
+MAX_TOGETHER = 10_000
 """The most activities in a shared commit. A larger batch gets a commit of its own."""
 
 _log = logging.getLogger(__name__)
