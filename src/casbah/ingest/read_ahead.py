@@ -130,9 +130,9 @@ class _Process:
             raise received
 
     def stop(self) -> None:
-        self._connection.close()
-        self._process.kill()
+        self._process.kill()  # Before the connection closes: the process would print that it broke.
         self._process.join()
+        self._connection.close()
 
 
 def _serve(connection: Connection, reader: FileReader, files: Sequence[str]) -> None:
