@@ -137,6 +137,12 @@ def holds(condition: Condition, values: Values, now_ms: int) -> bool:
     if operator == "eq":
         none_asked = any(asked is None for asked in given)
         return (none_asked and not had) or any(_same(kind, value, asked) for asked in given for value in had)
+    if field == "actionType":  # A text without a colon is compared with the operation's own name only.
+        return any(
+            _alike(operator, value, asked)
+            for asked in given
+            for value in (had if ":" in asked else values["operation"])
+        )
     return any(_compare(kind, operator, value, asked, now_ms) for asked in given for value in had)
 
 
@@ -404,6 +410,7 @@ def values_of(record: dict) -> Values:
             "activity.type": [at(record, "isAdminOperation") is True],
             "activity.takenAction": lowered(items(at(record, "takenActions"))),
             "actionType": lowered(_action_types(record, service)),
+            "operation": lowered([at(record, "mainInfo", "rawOperationName")]),
             "device.type": lowered([at(record, "userAgent", "deviceType")]),
             "device.tags": ids(items(at(record, "device", "tags"))),
             "userAgent.userAgent": lowered([at(record, "device", "userAgent")]),

@@ -286,6 +286,7 @@ FIELDS = _index(
     Field("admin",         Kind.BOOL,        lambda r: _flag(r.record.get("isAdminOperation")), always=True),
     Field("taken_action",  Kind.ENUMERATION, lambda r: _texts(elements(r.record, "takenActions"))),
     Field("action_type",   Kind.TEXT,        _actions),
+    Field("operation",     Kind.TEXT,        lambda r: _text(r.main.get("rawOperationName"))),
     Field("device_type",   Kind.ENUMERATION, lambda r: _text(r.agent.get("deviceType"))),
     Field("device_tag",    Kind.ID,          lambda r: _ids(elements(r.device, "tags"))),
     Field("user_agent",    Kind.TEXT,        lambda r: _text(r.device.get("userAgent"))),

@@ -116,9 +116,17 @@ def _gaps(values: Sequence[v.Parsed]) -> Iterator[tuple[int | None, int | None]]
 
 def _texts(node: Callable[[Field, str], Predicate]) -> Meaning:
     def means(field: Field, values: Sequence[v.Parsed]) -> Predicate:
-        return p.either(*(node(field, v.text_of(value)) for value in values))
+        return p.either(*(node(_compared(field, text), text) for text in map(v.text_of, values)))
 
     return means
+
+
+def _compared(field: Field, text: str) -> Field:
+    """The field whose values a text is compared with: without a colon, an operation is compared by its own name only.
+
+    Otherwise "share" would find everything that has SharePoint in the name of its event.
+    """
+    return FIELDS["operation"] if field is FIELDS["action_type"] and ":" not in text else field
 
 
 def _below(field: Field, values: Sequence[v.Parsed]) -> Predicate:
@@ -265,7 +273,7 @@ FILTERS = _filters(
                ("block", "Blocked"), ("proxy", "Redirected to session control"), ("bypassproxy", "Bypass session control"), ("encrypt", "Encrypted"),
                ("decrypt", "Decrypted"), ("verified", "Verified"), ("encryptionfailed", "Encryption failed"), ("protect", "Protected"),
                ("verify", "Require step-up authentication"), (None, "No action"))),
-    Filter("actionType",               "Activity",                _F["action_type"],   ("contains", "eq", "neq", "isset", "isnotset"), "The specific action: the operation's name, or <appId>:<event type>:<operation>",
+    Filter("actionType",               "Activity",                _F["action_type"],   ("contains", "eq", "neq", "isset", "isnotset"), "The specific action: the operation's name, or <appId>:<event type>:<operation>; a part of it without a colon is a part of the operation's name",
            aliases=("activity.actionType",), button=4),
     Filter("device.type",              "Device type",             _F["device_type"],   ("eq", "neq"),                                "The device: DESKTOP, MOBILE, TABLET, OTHER; null: no value",
            nullable=True, choices=(

@@ -119,8 +119,8 @@ service = _o.IntFilter("service")
 instance = _o.IntFilter("instance")
 """The instance of the app. MDCA documents eq, neq."""
 action_type = _o.TextFilter("actionType")
-"""The specific action: the operation's name, or <appId>:<event type>:<operation>. MDCA documents contains, eq, neq,
-isset, isnotset.
+"""The specific action: the operation's name, or <appId>:<event type>:<operation>; a part of it without a colon is a
+part of the operation's name. MDCA documents contains, eq, neq, isset, isnotset.
 """
 file_selector = _o.TextFilter("fileSelector")
 """Ids and names of its files and folders. MDCA documents eq, neq."""
