@@ -31,7 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def reconcile(  # noqa: PLR0913  one parameter per option
     a: Annotated[str, typer.Argument(metavar="A", help="A file, a folder, or - for stdin.")],
-    b: Annotated[str | None, typer.Argument(metavar="[B]", help="The same; by default the store.")] = None,
+    b: Annotated[str | None, typer.Argument(metavar="B", help="The same; by default the store.")] = None,
     *,
     source: Annotated[
         str | None,
