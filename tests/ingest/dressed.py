@@ -133,6 +133,41 @@ def kinesis(content: bytes) -> bytes:
     )
 
 
+def notified(event: bytes) -> bytes:
+    """A notification of SNS."""
+    return (
+        b'{"Type": "Notification", "MessageId": "m", "TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": '
+        + text(event)
+        + b', "Timestamp": "2026-03-02T10:00:00Z", "SignatureVersion": "1"}'
+    )
+
+
+def queued(event: bytes) -> bytes:
+    """A message of SQS, as a function receives it."""
+    head = b'{"messageId": "m", "receiptHandle": "r", "attributes": {"SentTimestamp": "1"}, "body": '
+    return head + text(event) + b', "eventSource": "aws:sqs", "awsRegion": "us-east-1"}'
+
+
+def published(event: bytes) -> bytes:
+    """A message of Pub/Sub to a push endpoint."""
+    head = b'{"message": {"attributes": {"k": "v"}, "data": '
+    return (
+        head
+        + in_base64(event)
+        + b', "messageId": "1", "publishTime": "t"}, "subscription": "projects/p/subscriptions/s"}'
+    )
+
+
+def splunked(event: bytes) -> bytes:
+    """A result of Splunk's export."""
+    head = b'{"preview": false, "offset": 0, "result": {"_time": "2026-03-02T10:00:00", "_raw": '
+    return head + text(event) + b', "host": "h", "sourcetype": "aws:cloudtrail"}}'
+
+
+def hit(source: bytes) -> bytes:
+    return b'{"_index": "logs", "_id": "1", "_score": 1.0, "_source": ' + source + b"}"
+
+
 def message(events: list[bytes]) -> bytes:
     """A message of Azure Monitor in an event hub."""
     return b'{"records": [' + b", ".join(events) + b"]}"
@@ -242,6 +277,19 @@ DRESSES: Mapping[str, Dress] = {
     "Firehose, several in one":        Dress(FIREHOSE, lambda events: firehose([lines(page) for page in pages_of(4, events)])),
     "Kinesis":                         Dress("AWS Lambda's form of a record", lambda events: listed(list(map(kinesis, events)), b'{"Records": ', b"}")),
     "Kinesis of CloudWatch Logs":      Dress("AWS Lambda's form of a record", lambda events: lines([kinesis(gzip.compress(subscribed(events)))])),
+    "SNS":                             Dress("a notification of Amazon SNS", lambda events: lines(list(map(notified, events)))),
+    "SNS in Lambda":                   Dress("AWS Lambda's form of a notification", lambda events: listed([b'{"EventSource": "aws:sns", "Sns": %b}' % notified(event) for event in events], b'{"Records": ', b"}")),
+    "SQS in Lambda":                   Dress("a message of Amazon SQS", lambda events: listed(list(map(queued, events)), b'{"Records": ', b"}")),
+    "EventBridge to SNS to SQS":       Dress("a message of Amazon SQS", lambda events: lines([queued(notified(bridged(event))) for event in events])),
+    "receive-message":                 Dress("`aws sqs receive-message`", lambda events: lines([b'{"Messages": [%b]}' % b",".join(map(queued, page)) for page in pages_of(3, events)])),
+    "Pub/Sub":                         Dress("a message of Google Cloud Pub/Sub", lambda events: lines(list(map(published, events)))),
+    "Splunk, export":                  Dress("a result of a Splunk export", lambda events: lines(list(map(splunked, events)))),
+    "Splunk, results":                 Dress("the results of a Splunk search", lambda events: b'{"preview": false, "results": [' + b",".join(b'{"_raw": %b}' % text(event) for event in events) + b"]}"),
+    "Splunk, collector":               Dress("an event of Splunk's", lambda events: b"".join(b'{"time": 1, "host": "h", "sourcetype": "s", "event": %b}' % event for event in events)),
+    "Elasticsearch, hits":             Dress("the hits of an Elastic", lambda events: b'{"took": 1, "hits": {"total": {"value": 1}, "hits": [' + b",".join(map(hit, events)) + b"]}}"),
+    "Elasticsearch, a hit per line":   Dress("a hit of Elastic", lambda events: lines(list(map(hit, events)))),
+    "an Elastic integration":          Dress("a document of an Elastic", lambda events: lines([hit(b'{"@timestamp": "t", "event": {"action": "a", "original": %b}, "message": "m"}' % text(event)) for event in events])),
+    "Filebeat":                        Dress("a document of Filebeat", lambda events: lines([b'{"@timestamp": "t", "message": %b, "agent": {"type": "filebeat"}}' % text(event) for event in events])),
     "Event Hubs":                      Dress("a message of Azure Event Hubs", lambda events: lines(list(map(message, pages_of(3, events))))),
     "Event Hubs, in a list":           Dress("a message of Azure Event Hubs", lambda events: listed(list(map(message, pages_of(3, events))))),
     "Capture, text":                   Dress(CAPTURE, lambda events: lines([captured(text(message(page))) for page in pages_of(3, events)])),

@@ -66,10 +66,10 @@ class Detector(Mapping[str, Connector]):
             if isinstance(item, Refusal):
                 yield item
                 continue
-            connectors = self.connectors_of(item.parsed, named)
+            connectors = self.connectors_of(item.parsed)
             opened = None if connectors or depth == MAX_DEPTH else inside(item)
             if opened is None:
-                yield self._verdict(item, connectors, named)
+                yield self._verdict(item, connectors or self.connectors_of(item.parsed, named), named)
                 continue
             for place, inner in opened:
                 for verdict in self.judged((inner,), named, inside, depth=depth + 1):

@@ -69,6 +69,8 @@ class Wrapper:
 
 _AWS, _LEARN = "https://docs.aws.amazon.com/", "https://learn.microsoft.com/"
 
+_SPLUNK, _ELASTIC = "https://docs.splunk.com/Documentation/Splunk/latest/", "https://www.elastic.co/guide/en/"
+
 # In this order: the first that recognises an object counts.
 # fmt: off
 WRAPPERS = (
@@ -105,6 +107,40 @@ WRAPPERS = (
     Wrapper("AWS Lambda's form of a record of Amazon Kinesis",
             (("kinesis.data",),), "kinesis.data", Holds.BASE64,
             _AWS + "lambda/latest/dg/with-kinesis.html"),
+    Wrapper("a notification of Amazon SNS",
+            (("Type=Notification", "TopicArn", "Message"),), "Message", Holds.EVENT,
+            _AWS + "sns/latest/dg/sns-message-and-json-formats.html"),
+    Wrapper("AWS Lambda's form of a notification of Amazon SNS",
+            (("Sns.TopicArn", "Sns.Message"),), "Sns.Message", Holds.EVENT,
+            _AWS + "lambda/latest/dg/with-sns.html"),
+    Wrapper("a message of Amazon SQS",
+            (("messageId", "receiptHandle", "body"),), "body", Holds.EVENT,
+            _AWS + "lambda/latest/dg/with-sqs.html"),
+    Wrapper("`aws sqs receive-message`",
+            (("Messages[0].ReceiptHandle",),), "Messages[].Body", Holds.EVENT,
+            _AWS + "AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"),
+    Wrapper("a message of Google Cloud Pub/Sub",
+            (("message.data", "message.messageId"),), "message.data", Holds.BASE64,
+            "https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage"),
+    Wrapper("a result of a Splunk export",
+            (("result._raw",),), "result._raw", Holds.EVENT, _SPLUNK + "RESTREF/RESTsearch"),
+    Wrapper("the results of a Splunk search",
+            (("results[0]._raw",),), "results[]._raw", Holds.EVENT, _SPLUNK + "RESTREF/RESTsearch"),
+    Wrapper("an event of Splunk's HTTP Event Collector",
+            (("event", "sourcetype", "time"), ("event", "sourcetype", "index")), "event", Holds.EVENT,
+            _SPLUNK + "Data/FormateventsforHTTPEventCollector"),
+    Wrapper("the hits of an Elasticsearch or OpenSearch search",
+            (("hits.hits[0]._source",),), "hits.hits[]._source", Holds.EVENT,
+            _ELASTIC + "elasticsearch/reference/current/search-search.html"),
+    Wrapper("a hit of Elasticsearch or OpenSearch",
+            (("_index", "_source"),), "_source", Holds.EVENT,
+            _ELASTIC + "elasticsearch/reference/current/search-search.html"),
+    Wrapper("a document of an Elastic integration with the original event",
+            (("event.original={*",),), "event.original", Holds.EVENT,
+            _ELASTIC + "ecs/current/ecs-event.html"),
+    Wrapper("a document of Filebeat or Logstash",
+            (("@timestamp", "message={*"),), "message", Holds.EVENT,
+            _ELASTIC + "ecs/current/ecs-base.html"),
     Wrapper("Azure Event Hubs Capture with the body in Base64",
             (("Body=ey*", "EnqueuedTimeUtc"), ("Body=H4sI*", "EnqueuedTimeUtc")), "Body", Holds.BASE64,
             _LEARN + "azure/event-hubs/explore-captured-avro-files"),
