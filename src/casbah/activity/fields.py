@@ -315,5 +315,6 @@ FIELDS = _index(
     Field("user_domain",   Kind.TEXT,        lambda r: _text(_domain(r))),
     Field("verb",          Kind.ID,          lambda r: _string_id(r.record.get("verb"))),
     Field("session",       Kind.ID,          lambda r: _string_id(r.record.get("session"))),
+    Field("source_id",     Kind.ID,          lambda r: _string_id(r.record.get("sourceId"))),
 )
 # fmt: on
