@@ -41,7 +41,7 @@ def costs(casbah: Casbah, *, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _seconds(casbah: Casbah, bodies: Sequence[bytes], environment: dict[str, str], *, ranges: bool) -> float:
-    with casbah.fresh(**environment) as store:
+    with casbah.empty(**environment) as store:
         connection = connect(store)
         for number in range(_RANGES if ranges else 0):
             drawn = {

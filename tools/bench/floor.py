@@ -21,6 +21,7 @@ from casbah.store.embedded import schema as s
 from casbah.store.embedded.document import document, prepared
 from casbah.store.embedded.record_codec import SAMPLES, RecordCodec
 from casbah.store.embedded.sequence import SequenceNumber
+from tools.bench import process
 from tools.bench.bare import Bare
 
 _TENANT = Path("tenants") / "default"
@@ -96,8 +97,8 @@ def _document(record: bytes, seq: int, codec: RecordCodec) -> str:
     return document(entry, SequenceNumber(seq, activity["created"], seq), dedup_keys=(), packed=codec.encode(record))
 
 
-def ingest(made: Sequence[str], *, batch: int, folder: Path) -> float:
-    """Index ready documents in one index, a commit a batch; the seconds that it took."""
+def ingest(made: Sequence[str], *, batch: int, folder: Path) -> tuple[float, int]:
+    """Index ready documents in one index, a commit a batch; the seconds that it took, and the bytes of the index."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         index = _opened(Path(scratch), s.build())
         writer = index.writer(_MEMORY, num_threads=1)
@@ -108,7 +109,7 @@ def ingest(made: Sequence[str], *, batch: int, folder: Path) -> float:
             writer.commit()
         seconds = time.perf_counter() - started
         writer.wait_merging_threads()
-    return seconds
+        return seconds, process.size(Path(scratch))
 
 
 def _opened(folder: Path, schema: tantivy.Schema) -> tantivy.Index:

@@ -5,16 +5,13 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from tools.bench import floor
 from tools.bench.asking import LIST, Figures, Way, quartiles
-from tools.bench.data import week_of
 from tools.bench.floor import Floor
-from tools.bench.peers.casbah import INGEST, LOADERS, Casbah, connect, pid_of
+from tools.bench.peers.casbah import INGEST, Casbah, connect, pid_of
 from tools.bench.peers.contract import Peer
 from tools.bench.process import Process, processor
 from tools.bench.swarm import Ran, swarm
@@ -26,8 +23,6 @@ _SECONDS, _WARM_SECONDS = 6, 2
 _POSTERS = 64
 _SCAN_LIMIT = 5_000
 _MAX_SCANNED = 300_000
-_BATCH = 5_000
-_STORED = 30_000
 
 
 def fetches(connections: Mapping[str, Connection], ids: Sequence[str]) -> dict[str, Any]:
@@ -71,45 +66,11 @@ def scans(connection: Connection, bare: Floor) -> dict[str, Any]:
     return found
 
 
-def fresh_records(seed: int) -> list[bytes]:
-    """Records of one week, the same at every scale: what comes in lies close together in time."""
-    return list(week_of(0, size=_STORED, seed=seed + 1))
-
-
-def ingests(peers: Mapping[str, Peer], records: Sequence[bytes], *, folder: Path) -> dict[str, Any]:
-    """Durable bulk ingest into an empty store: records a second, in batches of 5,000."""
-    size = len(records)
-    made = floor.documents(records, folder=folder)
-    found = {"floor": round(size / floor.ingest(made, batch=_BATCH, folder=folder))}
-    for name, peer in peers.items():
-        found[name] = round(size / peer.ingest(records, batch=_BATCH))
-    casbah = peers.get("casbah")
-    if isinstance(casbah, Casbah):
-        seconds, worked = _together(casbah, records)
-        found[f"casbah, {LOADERS} connections"] = round(size / seconds)
-        found["microseconds of processor a record"] = round(worked / size * 1e6)
-    found["floor, again"] = round(size / floor.ingest(made, batch=_BATCH, folder=folder))
-    return found
-
-
-def _together(casbah: Casbah, records: Sequence[bytes]) -> tuple[float, float]:
-    """The seconds that the same batches take over several connections at once, and those that processors worked for it."""
-    bodies = [b"\n".join(records[start : start + _BATCH]) for start in range(0, len(records), _BATCH)]
-    with casbah.fresh() as store:
-        connection = connect(store)
-        requests = [connection.request("POST", INGEST, body, "application/x-ndjson") for body in bodies]
-        ran = swarm(connection.url, requests, connections=LOADERS, seconds=600, endless=False)
-        worked = processor(pid_of(store))
-    if ran.errors:
-        raise RuntimeError(f"{ran.errors} of {len(requests)} batches were refused")
-    return ran.seconds, worked
-
-
 def posts(casbah: Casbah, records: Sequence[bytes]) -> dict[str, Any]:
     """Posts of one event each, one connection and many."""
     queue = iter(records)
     found: dict[str, Any] = {}
-    with casbah.fresh() as store:
+    with casbah.empty() as store:
         connection, pid = connect(store), pid_of(store)
         for count, maximum in ((1, 500), (_POSTERS, 20_000)):
             requests = [

@@ -68,6 +68,22 @@ def python(module: str, *arguments: str, log: Path, environment: Mapping[str, st
     return start([sys.executable, "-m", module, *arguments], log=log, environment=environment)
 
 
+def finished(module: str, *arguments: str, out: Path, log: Path) -> tuple[float, float]:
+    """Run a module of ours to its end: the seconds that it took, and those that processors worked for it and what it started.
+
+    Raises RuntimeError, with the end of its log, if it fails.
+    """
+    started = time.perf_counter()
+    with out.open("wb") as output, log.open("wb") as errors:
+        command = [sys.executable, "-m", module, *arguments]
+        running = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        _, status, used = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise RuntimeError(f"{command} failed:\n{log.read_text(errors='replace')[-2_000:]}")
+    return time.perf_counter() - started, used.ru_utime + used.ru_stime
+
+
 def wait(process: Process, ready: Callable[[], bool], *, log: Path) -> None:
     """Wait until it is ready. Raises RuntimeError, with the end of its log, if it is not to be."""
     patience = time.monotonic() + _PATIENCE

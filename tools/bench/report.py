@@ -86,8 +86,11 @@ def grids(report: Report) -> Iterator[Grid]:
         ]
         yield f"Scan (Casbah at {report['scan']['ratio']} of the floor)", ["", "records/s", "MB/s"], rows
     if "ingest" in report:
-        names = list(report["ingest"])
-        yield "Durable bulk ingest, records/s", names, [[f"{report['ingest'][name]:,}" for name in names]]
+        title = f"Bulk ingest, {report['ingest']['records']:,} records in batches, {report['ingest']['rounds']} rounds"
+        yield _stored(title, ("", "how"), report["ingest"])
+    if "raw" in report:
+        title = f"`casbah ingest`, {report['raw']['records']:,} raw events, {report['raw']['rounds']} rounds"
+        yield _stored(title, ("source", "as"), report["raw"])
     if "posts" in report:
         rows = [[n, *map(str, each.values())] for n, each in report["posts"].items() if n != "ratio"]
         title = f"Posts of one event ({report['posts']['ratio']}x the rate of one connection)"
@@ -145,6 +148,23 @@ def _clients(found: Mapping[str, Any]) -> Grid:
     )
 
 
+def _stored(title: str, names: tuple[str, str], found: Mapping[str, Any]) -> Grid:
+    columns = [*names, "into a store", "records/s", "processors, us/record", "disk, bytes/record", *found["ratios"]]
+    return title, columns, [[*row["what"], *_costs(row, found["ratios"])] for row in found["rows"]]
+
+
+def _costs(row: Mapping[str, Any], ratios: Sequence[str]) -> list[str]:
+    if "error" in row:
+        return ["failed", *[""] * (2 + len(ratios))]
+    figures = [_figure(row[name], "{:,.0f}") for name in ("per_second", "microseconds", "bytes")]
+    return [*figures, *(_figure(row[name], "{:.2f}x") if name in row else "" for name in ratios)]
+
+
+def _figure(spread: Mapping[str, float], form: str) -> str:
+    """The median, and half of the middle half's width as a share of it."""
+    return f"{form.format(spread['median'])} ±{(spread['high'] - spread['low']) / 2 / spread['median']:.0%}"
+
+
 def _about(report: Report) -> str:
     machine = report["machine"]
     return (
@@ -166,6 +186,8 @@ def _words(report: Report) -> Iterator[str]:
     yield f"Disagreements: {len(report['disagreements'])}."
     yield from report["disagreements"][:20]
     yield from (f"Failed: {name} ({error})." for name, error in report["failed"].items())
+    for row in (row for part in ("ingest", "raw") for row in report.get(part, {}).get("rows", ()) if "error" in row):
+        yield f"Failed: {', '.join(row['what'])} ({row['error']})."
     yield from (f"Left out: {title} ({reason})." for title, reason in report["left_out"].items())
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import track
 
-from tools.bench import asking, enriching, load, machine, pages, report
+from tools.bench import asking, enriching, ingesting, load, machine, pages, raw, report
 from tools.bench.asking import Figures, Way
 from tools.bench.data import Data
 from tools.bench.floor import Floor
@@ -27,10 +27,13 @@ _PER_SHAPE = 2
 class Run:
     """The peers that can be run here, up and loaded from entering on."""
 
-    def __init__(self, data: Data, *, work: Path, peers: Sequence[str], rounds: int, anew: Sequence[str]) -> None:
+    def __init__(
+        self, data: Data, *, work: Path, peers: Sequence[str], rounds: int, ingest_rounds: int, anew: Sequence[str]
+    ) -> None:
         self._data = data
         self._work = work
         self._rounds = rounds
+        self._ingest_rounds = ingest_rounds
         self._wanted = peers
         self._anew = anew
         self._peers: dict[str, Peer] = {}
@@ -55,8 +58,8 @@ class Run:
         for peer in self._peers.values():
             peer.stop()
 
-    def report(self, *, only: str, ingest: bool) -> dict[str, Any]:
-        """Everything that is asked for, measured."""
+    def report(self, *, only: str, ask: bool, ingest: bool) -> dict[str, Any]:
+        """Everything that is asked for, measured. `only` is a part of the names of the shapes to ask, and to ask nothing else."""
         connections = {name: peer.serve() for name, peer in self._peers.items()}
         ways = {name: asking.over_http(each) for name, each in connections.items()}
         casbah = self._peers.get("casbah")
@@ -64,7 +67,7 @@ class Run:
         if bare:
             ways[report.FLOOR] = asking.of_floor(bare.ask)
         sample = Sample.of(self._data)
-        asked = {shape.name: shape.bodies(sample, self._data.count) for shape in SHAPES if only in shape.name}
+        asked = {shape.name: shape.bodies(sample, self._data.count) for shape in SHAPES if ask and only in shape.name}
         shapes = {
             name: self._shape(bodies, ways) for name, bodies in track(asked.items(), "asking", console=self._console)
         }
@@ -76,11 +79,11 @@ class Run:
             "shapes": shapes,
             "ratios": report.ratios(shapes),
         }
-        if not only:
+        if ask and not only:
             mixed = [body for bodies in asked.values() for body in bodies[:_PER_SHAPE]]
             found |= self._other_reads(mixed, connections, ways, bare)
-            if ingest:
-                found |= self._writing()
+        if ingest and not only:
+            found |= self._writing()
         told = {"disagreements": self._disagreements, "failed": self._failed, "left_out": self._left_out}
         return {**found, **told, "peers": self._facts()}
 
@@ -129,10 +132,11 @@ class Run:
     def _writing(self) -> dict[str, Any]:
         casbah = self._peers.get("casbah")
         self._console.print("storing")
-        records = load.fresh_records(self._data.seed)
-        found = self._tried("ingest", lambda: load.ingests(self._peers, records, folder=self._work))
+        seed, rounds = self._data.seed, self._ingest_rounds
+        found = self._tried("ingest", lambda: ingesting.bulk(self._peers, seed=seed, folder=self._work, rounds=rounds))
         if isinstance(casbah, Casbah):
-            found |= self._tried("posts", lambda: load.posts(casbah, records))
+            found |= self._tried("raw", lambda: raw.costs(seed=seed, folder=self._work, rounds=rounds))
+            found |= self._tried("posts", lambda: load.posts(casbah, ingesting.fresh_records(seed)))
             costs = partial(enriching.costs, casbah, seed=self._data.seed, folder=self._work)
             found |= self._tried("enrichment", costs)
         return found

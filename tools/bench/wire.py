@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _READ = 1 << 18
+_NO_CONTENT = 204
 _IDLE = 3
 """Seconds after which a connection is opened anew: servers close idle ones after five."""
 
@@ -69,6 +70,8 @@ def _read(connection: socket.socket) -> tuple[int, bytes]:
         text += _more(connection)
     head, _, rest = text.partition(b"\r\n\r\n")
     status = int(head[9:12])
+    if status == _NO_CONTENT:
+        return status, b""
     headers = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:])
     if b"content-length" in headers:
         return status, _counted(connection, rest, int(headers[b"content-length"]))

@@ -5,7 +5,7 @@ import secrets
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -23,6 +23,7 @@ from casbah.store.embedded.schema import fingerprint
 from casbah.store.format import FORMAT
 from tools.bench import process
 from tools.bench.data import Data
+from tools.bench.peers.contract import FreshStore
 from tools.bench.process import Process
 from tools.bench.wire import Connection
 
@@ -38,7 +39,12 @@ class Casbah:
 
     name: ClassVar[str] = "casbah"
     title: ClassVar[str] = "Casbah"
+    durable: ClassVar[bool] = True
     layout: ClassVar[str] = json.dumps([FORMAT, fingerprint()]) + Path(schema.__file__).read_text(encoding="utf-8")
+
+    @staticmethod
+    def form(record: bytes, _seq: int) -> bytes:
+        return record + b"\n"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -57,24 +63,15 @@ class Casbah:
 
     def load(self, data: Data) -> float:
         """Over several connections; reading the records goes on meanwhile."""
-        idle: SimpleQueue[Connection] = SimpleQueue()
-        for _ in range(LOADERS):
-            idle.put(self.again())
-
-        def send(connection: Connection, body: bytes) -> None:
-            try:
-                posted(connection, body)
-            finally:
-                idle.put(connection)
-
+        send = _sending(self.again)
         started = time.perf_counter()
         with ThreadPoolExecutor(LOADERS) as pool:
-            jobs: deque[Future[None]] = deque(maxlen=2 * LOADERS)
+            jobs: deque[Future[float]] = deque(maxlen=2 * LOADERS)
             bodies = _bodies(data.records(), BATCH)
             for body in track(bodies, "loading", -(-data.count // BATCH), console=Console(stderr=True)):
                 if len(jobs) == jobs.maxlen:
                     jobs.popleft().result()
-                jobs.append(pool.submit(send, idle.get(), body))
+                jobs.append(pool.submit(send, body))
             for job in jobs:
                 job.result()
         return time.perf_counter() - started
@@ -85,10 +82,13 @@ class Casbah:
     def again(self) -> Connection:
         return connect(self.store)
 
-    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
-        with self.fresh() as store:
-            connection = connect(store)
-            return sum(posted(connection, body) for body in _bodies(iter(records), batch))
+    @contextmanager
+    def fresh(self) -> Iterator[FreshStore]:
+        with self.empty() as store:
+            send, pid = _sending(lambda: connect(store)), pid_of(store)
+            yield FreshStore(
+                lambda file: send(file.read_bytes()), lambda: process.processor(pid), lambda: process.size(store)
+            )
 
     def disk(self) -> int:
         return process.size(self.store)
@@ -102,7 +102,7 @@ class Casbah:
         self._process = None
 
     @contextmanager
-    def fresh(self, **environment: str) -> Iterator[Path]:
+    def empty(self, **environment: str) -> Iterator[Path]:
         """A server on an empty store beside the loaded one; gone at the end."""
         with tempfile.TemporaryDirectory(dir=self._folder) as store:
             running = self._serving(Path(store), **environment)
@@ -119,6 +119,22 @@ class Casbah:
         running = process.python("casbah", "serve", log=log, environment=environment)
         process.wait(running, told.exists, log=log)
         return running
+
+
+def _sending(connected: Callable[[], Connection]) -> Callable[[bytes], float]:
+    """What stores the lines of a body over a connection that no other thread uses; at most LOADERS threads may."""
+    idle: SimpleQueue[Connection] = SimpleQueue()
+    for _ in range(LOADERS):
+        idle.put(connected())
+
+    def send(body: bytes) -> float:
+        connection = idle.get()
+        try:
+            return posted(connection, body)
+        finally:
+            idle.put(connection)
+
+    return send
 
 
 def connect(store: Path) -> Connection:

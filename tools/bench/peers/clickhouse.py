@@ -1,7 +1,7 @@
 """ClickHouse in a process: its engine as the package `chdb`, and the engine that asks it."""
 
 import importlib.util
-import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +13,14 @@ from tools.bench import prepare, process
 from tools.bench.data import Data
 from tools.bench.peers import clickhouse_layout as layout
 from tools.bench.peers.behind import Behind
+from tools.bench.peers.contract import FreshStore
 from tools.bench.process import Process
 from tools.bench.wire import Connection
 
 _LAZY = "SETTINGS query_plan_max_limit_for_lazy_materialization = 10000"
 """Only the rows of the page are read whole, for pages of more than its default of 10 as well."""
+
+_BYTES = "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'activity'"
 
 
 class ClickHouseEngine:
@@ -51,6 +54,8 @@ class ClickHouse:
 
     name: ClassVar[str] = "clickhouse"
     title: ClassVar[str] = "ClickHouse"
+    form = staticmethod(layout.form)
+    durable: ClassVar[bool] = True
     layout: ClassVar[str] = (
         layout.table() + Path(layout.__file__).read_text(encoding="utf-8").partition("\ndef page")[0]
     )
@@ -66,10 +71,8 @@ class ClickHouse:
         return "" if found else "pip install -r tools/bench/requirements.lock (`make bench` does)"
 
     def version(self) -> str:
-        with _session(self._folder / "version") as session:
-            found: str = session.query("SELECT version()", "TSVRaw").bytes().decode().strip()
-        shutil.rmtree(self._folder / "version")
-        return found
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder, _session(Path(folder)) as session:
+            return str(session.query("SELECT version()", "TSVRaw").bytes().decode().strip())
 
     def start(self) -> None:
         """Nothing to start."""
@@ -90,17 +93,14 @@ class ClickHouse:
         assert self._handler is not None
         return self._handler.connection()
 
-    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
-        folder, lines = self._folder / "ingest", self._folder / "ingest.ndjson"
-        shutil.rmtree(folder, ignore_errors=True)
-        seconds = 0.0
-        with _session(folder) as session:
-            for start in range(0, len(records), batch):
-                rows = enumerate(records[start : start + batch], start)
-                lines.write_bytes(b"".join(layout.form(each, number) for number, each in rows))
-                seconds += _seconds(session, layout.inserted(lines))
-        shutil.rmtree(folder)
-        return seconds
+    @contextmanager
+    def fresh(self) -> Iterator[FreshStore]:
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder, _session(Path(folder)) as session:
+            yield FreshStore(
+                lambda file: session.query(layout.inserted(file)),
+                time.process_time,
+                lambda: int(session.query(_BYTES, "TSVRaw").bytes()),
+            )
 
     def disk(self) -> int:
         return process.size(self._data)

@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -26,12 +28,30 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FreshStore:
+    """A store to ingest into, which is empty at first."""
+
+    insert: Callable[[Path], object]
+    """Store the rows of a file. Returns once they are on disk, or else `flush` has to."""
+    processor: Callable[[], float]
+    """Seconds that processors have worked for it."""
+    disk: Callable[[], int]
+    """Its bytes on disk."""
+    flush: Callable[[], None] = lambda: None
+    """Return once everything is on disk."""
+
+
 class Peer(Protocol):
     """A peer in a folder of its own. `layout` is what its tables depend on: a change of it makes the bench load anew."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     layout: ClassVar[str]
+    form: ClassVar[Callable[[bytes, int], bytes]]
+    """A record and its number of storing, to the bytes of the row or the line that it stores."""
+    durable: ClassVar[bool]
+    """Whether what it acknowledges is on disk."""
 
     def __init__(self, folder: Path) -> None: ...
 
@@ -60,8 +80,8 @@ class Peer(Protocol):
         """One more connection to what serves."""
         ...
 
-    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
-        """Store records in batches, each durable before the next one; the seconds that it took."""
+    def fresh(self) -> AbstractContextManager["FreshStore"]:
+        """An empty store beside the loaded one; gone at the end."""
         ...
 
     def disk(self) -> int:

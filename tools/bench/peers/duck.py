@@ -4,7 +4,8 @@
 import importlib.util
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from tools.bench import columns, prepare
 from tools.bench.columns import COLUMNS, JOINED, Column
 from tools.bench.data import Data
 from tools.bench.peers.behind import Behind
+from tools.bench.peers.contract import FreshStore
 from tools.bench.process import Process
 from tools.bench.sql import Condition, Dialect, render, spaced_phrase, spaced_words
 from tools.bench.wire import Connection
@@ -127,6 +129,8 @@ class Duck:
 
     name: ClassVar[str] = "duckdb"
     title: ClassVar[str] = "DuckDB"
+    form = staticmethod(form)
+    durable: ClassVar[bool] = True
     layout: ClassVar[str] = Path(__file__).read_text(encoding="utf-8").partition("\ndef _one_of")[0]
 
     def __init__(self, folder: Path) -> None:
@@ -169,19 +173,18 @@ class Duck:
         assert self._handler is not None
         return self._handler.connection()
 
-    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
-        file = self._folder / "ingest.duckdb"
+    @contextmanager
+    def fresh(self) -> Iterator[FreshStore]:
+        file = self._folder / "fresh.duckdb"
         file.unlink(missing_ok=True)
-        lines = self._folder / "ingest.ndjson"
-        seconds, base = 0.0, opened(file)
-        for start in range(0, len(records), batch):
-            lines.write_bytes(b"".join(form(each, start + n) for n, each in enumerate(records[start : start + batch])))
-            before = time.perf_counter()
-            base.execute(*inserted(lines))
-            seconds += time.perf_counter() - before
-        base.close()
+        with closing(opened(file)) as base:
+
+            def disk() -> int:
+                base.execute("CHECKPOINT")
+                return file.stat().st_size
+
+            yield FreshStore(lambda lines: base.execute(*inserted(lines)), time.process_time, disk)
         file.unlink()
-        return seconds
 
     def disk(self) -> int:
         return self._file.stat().st_size

@@ -7,6 +7,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from tools.bench import prepare, process
 from tools.bench.data import Data
 from tools.bench.peers import opensearch_layout as layout
 from tools.bench.peers.behind import Behind
+from tools.bench.peers.contract import FreshStore
 from tools.bench.process import Process
 from tools.bench.wire import Connection
 
@@ -102,6 +104,8 @@ class OpenSearch:
 
     name: ClassVar[str] = "opensearch"
     title: ClassVar[str] = "OpenSearch"
+    form = staticmethod(layout.form)
+    durable: ClassVar[bool] = True
     layout: ClassVar[str] = VERSION + layout.LAYOUT
 
     def __init__(self, folder: Path) -> None:
@@ -160,22 +164,19 @@ class OpenSearch:
         assert self._handler is not None
         return self._handler.connection()
 
-    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
-        connection = Connection(self._url)
+    @contextmanager
+    def fresh(self) -> Iterator[FreshStore]:
+        connection, server = Connection(self._url), self._server
+        assert server is not None
         connection.send("DELETE", "/ingest?ignore_unavailable=true")  # One that a run left which was killed.
         connection.send("PUT", "/ingest", _json(layout.INDEX))
-        seconds = 0.0
-        for start in range(0, len(records), batch):
-            block = b"".join(layout.form(each, start + n) for n, each in enumerate(records[start : start + batch]))
-            before = time.perf_counter()
-            _bulk(connection, "ingest", block)
-            seconds += time.perf_counter() - before
+        yield FreshStore(
+            lambda file: _bulk(connection, "ingest", file.read_bytes()), server.processor, lambda: self._size("ingest")
+        )
         connection.send("DELETE", "/ingest")
-        return seconds
 
     def disk(self) -> int:
-        found = msgspec.json.decode(Connection(self._url).send("GET", "/activity/_stats/store"))
-        return int(found["_all"]["total"]["store"]["size_in_bytes"])
+        return self._size("activity")
 
     def processes(self) -> Sequence[Process]:
         found = [self._server, self._handler.process if self._handler else None]
@@ -184,6 +185,12 @@ class OpenSearch:
     def stop(self) -> None:
         for each in reversed(self.processes()):
             each.end()
+
+    def _size(self, index: str) -> int:
+        connection = Connection(self._url)
+        connection.send("POST", f"/{index}/_flush")
+        found = msgspec.json.decode(connection.send("GET", f"/{index}/_stats/store"))
+        return int(found["_all"]["total"]["store"]["size_in_bytes"])
 
     def _unpacked(self) -> Path:
         """The distribution, fetched once with Maven, so that whatever the user's Maven is set to applies."""

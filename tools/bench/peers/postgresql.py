@@ -17,11 +17,13 @@ from tools.bench import prepare, process
 from tools.bench.data import Data
 from tools.bench.peers import postgresql_layout as layout
 from tools.bench.peers.behind import Behind
+from tools.bench.peers.contract import FreshStore
 from tools.bench.process import Process
 from tools.bench.sql import Condition
 from tools.bench.wire import Connection
 
 _BLOCK = 1 << 20
+_SIZE = "SELECT pg_total_relation_size('activity')"
 _PORT = 5_433  # Names the socket's file; nothing listens on the network.
 
 
@@ -55,6 +57,8 @@ class PostgreSQL:
 
     name: ClassVar[str] = "postgresql"
     title: ClassVar[str] = "PostgreSQL"
+    form = staticmethod(layout.form)
+    durable: ClassVar[bool] = True
     layout: ClassVar[str] = layout.LAYOUT
 
     def __init__(self, folder: Path) -> None:
@@ -112,24 +116,24 @@ class PostgreSQL:
         assert self._handler is not None
         return self._handler.connection()
 
-    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
-        seconds = 0.0
-        rows = [layout.form(record, seq) for seq, record in enumerate(records)]
+    @contextmanager
+    def fresh(self) -> Iterator[FreshStore]:
+        server = self._server
+        assert server is not None
         with self._table("ingest") as connection:
             for index in layout.indexes():
                 connection.execute(index)
-            for start in range(0, len(rows), batch):
-                before = time.perf_counter()
-                with connection.cursor().copy("COPY activity FROM STDIN") as copy:
-                    copy.write(b"".join(rows[start : start + batch]))
-                seconds += time.perf_counter() - before
+            yield FreshStore(
+                lambda file: _copy(connection, file),
+                server.processor,
+                lambda: int(connection.execute(_SIZE).fetchone()[0]),
+            )
         with closing(_connected(self._socket)) as connection:
             connection.execute("DROP DATABASE ingest")
-        return seconds
 
     def disk(self) -> int:
         with closing(_connected(self._socket)) as connection:
-            return int(connection.execute("SELECT pg_total_relation_size('activity')").fetchone()[0])
+            return int(connection.execute(_SIZE).fetchone()[0])
 
     def processes(self) -> Sequence[Process]:
         found = [self._server, self._handler.process if self._handler else None]

@@ -22,6 +22,7 @@ from tools.bench import prepare, process
 from tools.bench.data import Data
 from tools.bench.peers import victorialogs_layout as layout
 from tools.bench.peers.behind import Behind
+from tools.bench.peers.contract import FreshStore
 from tools.bench.process import Process
 from tools.bench.wire import Connection
 
@@ -76,6 +77,8 @@ class VictoriaLogs:
 
     name: ClassVar[str] = "victorialogs"
     title: ClassVar[str] = "VictoriaLogs"
+    form = staticmethod(layout.form)
+    durable: ClassVar[bool] = False
     layout: ClassVar[str] = (
         VERSION + layout.INSERT + Path(layout.__file__).read_text(encoding="utf-8").partition("\ndef is_newest")[0]
     )
@@ -134,17 +137,27 @@ class VictoriaLogs:
         assert self._handler is not None
         return self._handler.connection()
 
-    def ingest(self, records: Sequence[bytes], *, batch: int) -> float:
-        """What it acknowledges is not on disk; everything is at the end, by a snapshot of its days."""
-        rows = [layout.form(record, seq) for seq, record in enumerate(records)]
-        with self._fresh() as connection:
-            started = time.perf_counter()
-            for start in range(0, len(rows), batch):
-                _insert(connection, b"".join(rows[start : start + batch]))
-            connection.send("POST", "/internal/partition/snapshot/create")
-            seconds = time.perf_counter() - started
-            _whole(connection, len(rows))
-        return seconds
+    @contextmanager
+    def fresh(self) -> Iterator[FreshStore]:
+        """What it acknowledges is in memory; a snapshot of the months that were stored puts them on disk."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            data, months = Path(folder), set[str]()
+            server, url = self._serving(data)
+            connection = Connection(url)
+
+            def insert(file: Path) -> None:
+                _insert(connection, file.read_bytes())
+                months.update(layout.months(file))
+
+            def flush() -> None:
+                while months:
+                    _snapshot(connection, months.pop())
+
+            try:
+                yield FreshStore(insert, server.processor, lambda: process.size(data), flush)
+            finally:
+                connection.close()
+                server.end()
 
     def insert(self, lines: bytes, count: int) -> None:
         """Store the lines of a body, as the first of its store."""
@@ -163,16 +176,6 @@ class VictoriaLogs:
         for each in reversed(self.processes()):
             each.end()
 
-    @contextmanager
-    def _fresh(self) -> Iterator[Connection]:
-        """A server on an empty folder beside the loaded one; gone at the end."""
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            server, url = self._serving(Path(folder))
-            try:
-                yield Connection(url)
-            finally:
-                server.end()
-
     def _serving(self, data: Path) -> tuple[Process, str]:
         port = process.free_port()
         flags = (f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={data}", "-retentionPeriod=100y")
@@ -190,6 +193,13 @@ def binary(work: Path) -> Path:
 
 def _insert(connection: Connection, lines: bytes) -> None:
     connection.send("POST", layout.INSERT, lines, "application/stream+json")
+
+
+def _snapshot(connection: Connection, month: str) -> None:
+    """Write what is in memory of a month to disk: that is how a snapshot begins. It is not kept."""
+    made = connection.send("POST", f"/internal/partition/snapshot/create?partition_prefix={month}")
+    for path in orjson.loads(made):
+        connection.send("POST", f"/internal/partition/snapshot/delete?path={quote_plus(path)}")
 
 
 def _whole(connection: Connection, count: int) -> None:

@@ -6,6 +6,8 @@ fields are flat, and the record is one of them.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -30,6 +32,13 @@ def form(record: bytes, seq: int) -> bytes:
         row |= {"ip_first": first, "ip_rest": {str(number): each for number, each in enumerate(rest)}}
     row |= {f"{name}_text": columns.joined(row[name]) for name in JOINED if name in row}
     return orjson.dumps(row) + b"\n"
+
+
+def months(file: Path) -> set[str]:
+    """The months that lines in the order of time begin and end in, as the names of partitions begin."""
+    lines = file.read_bytes().splitlines()
+    times = (orjson.loads(line)["_time"] for line in (lines[0], lines[-1]))
+    return {datetime.fromtimestamp(time / 1e9, UTC).strftime("%Y%m") for time in times}
 
 
 def is_newest(query: Query) -> bool:
