@@ -16,6 +16,7 @@ def test_the_folder_is_the_registry():
         "azure_activity",
         "box",
         "cef",
+        "cloud_app_events",
         "cloudtrail",
         "cloudtrail_insights",
         "docusign",

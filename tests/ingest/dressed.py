@@ -236,7 +236,18 @@ def tables(events: list[bytes]) -> bytes:
     return json.dumps({"tables": [{"name": "PrimaryResult", "columns": columns, "rows": cells}]}).encode()
 
 
+def hunted(event: bytes) -> bytes:
+    """A row of the streaming API of Microsoft Defender XDR."""
+    return (
+        b'{"time": "2026-03-02T11:00:07.0526253Z", "tenantId": "t", "operationName": "Publish",'
+        b' "category": "AdvancedHunting-CloudAppEvents", "_TimeReceivedBySvc": "2026-03-02T10:57:49.2390000Z", "properties": '
+        + event
+        + b', "Tenant": "DefaultTenant"}'
+    )
+
+
 MICROSOFT = frozenset({"microsoft365"})
+HUNTING = frozenset({"cloud_app_events"})
 AWS = frozenset({"cloudtrail"})
 ANALYTICS = frozenset({"azure_activity", "entra_audit", "entra_signin", "microsoft365"})
 CLOUDWATCH, CAPTURE = "a subscription of Amazon CloudWatch Logs", "Azure Event Hubs Capture, as"
@@ -300,6 +311,10 @@ DRESSES: Mapping[str, Dress] = {
     "Capture, Avro and gzip":          Dress("Azure Event Hubs Capture with", lambda events: avro_capture([gzip.compress(message(page)) for page in pages_of(3, events)])),
     "Capture, one event":              Dress(CAPTURE, lambda events: lines([captured(text(event)) for event in events])),
     "the body alone":                  Dress(CAPTURE, lambda events: lines([b'{"body": ' + message(page) + b"}" for page in pages_of(3, events)])),
+    "runHuntingQuery of Graph":        Dress("an answer of Microsoft Graph", lambda events: listed(events, b'{"@odata.context": "c", "schema": [{"name": "Timestamp", "type": "DateTime"}], "results": ', b"}")),
+    "the hunting API of Defender":     Dress("an answer of the advanced hunting API", lambda events: listed(events, b'{"Stats": {}, "Schema": [{"Name": "Timestamp", "Type": "DateTime"}], "Results": ', b"}"), HUNTING),
+    "streamed to storage":             Dress("the streaming API", lambda events: lines(list(map(hunted, events))), HUNTING),
+    "streamed to Event Hubs":          Dress("the streaming API", lambda events: lines([message(list(map(hunted, page))) for page in pages_of(3, events)]), HUNTING),
     "Log Analytics":                   Dress("an answer of the Log Analytics API", tables, ANALYTICS, exact=False),
 }
 # fmt: on

@@ -47,6 +47,9 @@ class Draft:
 
     With `is_record` the event is a record already: it keeps its own bytes, `keys` is empty, and `created` is the time of
     storing that it brings, if any.
+
+    With `by_id` the activity is identified by its id alone, for forms of an activity that may carry more or less of it:
+    whichever comes second is a duplicate.
     """
 
     id: str | None
@@ -56,6 +59,7 @@ class Draft:
     scope: str = ""
     is_record: bool = False
     created: int | None = None
+    by_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
