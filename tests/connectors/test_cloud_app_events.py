@@ -1,5 +1,7 @@
 """CloudAppEvents: every form of a row is the same activity, under MDCA's own id, and is stored once."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,7 +32,28 @@ DRESSED = (
     "streamed to Event Hubs",
     "Log Analytics",
 )
-FORMS = {"lines": LINES, **{name: DRESSES[name].dress(LINES.splitlines()) for name in DRESSED}}
+
+
+def exported(rows: list[dict[str, Any]], *, delimiter: str = ",") -> bytes:
+    """The portal's CSV: dynamic columns as JSON, empty cells for nulls."""
+    cells = [
+        {key: json.dumps(value, indent=1) if isinstance(value, dict | list) else value for key, value in row.items()}
+        for row in rows
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(cells)
+    return text.getvalue().encode("utf-8-sig")
+
+
+FORMS = {
+    "lines": LINES,
+    **{name: DRESSES[name].dress(LINES.splitlines()) for name in DRESSED},
+    "the portal's CSV": exported(ROWS),
+    "CSV with semicolons": exported(ROWS, delimiter=";"),
+    "CSV with other columns first": exported([dict(sorted(row.items())) for row in ROWS]),
+}
 
 
 def made(body: bytes) -> list[NewActivity]:
@@ -125,3 +148,19 @@ def test_a_row_of_another_table_is_refused() -> None:
     (refusal,) = new_activities(page_of(json.dumps(logon).encode(), origin="x", connectors=KNOWN).items)
     assert isinstance(refusal, Refusal)
     assert refusal.reason.startswith("source not recognised")
+
+
+def test_rows_of_a_csv_that_cannot_be_read_are_refused_each() -> None:
+    header, *_ = exported(ROWS[:1]).splitlines(keepends=True)
+    few = b"2026-03-02T10:00:00Z,FileAccessed\r\n"
+    body = exported(ROWS[:1]) + few + b"\xff" + b"," * header.count(b",") + b"\r\n" + exported(ROWS[1:])[len(header) :]
+    items = list(new_activities(page_of(body, origin="x", connectors=KNOWN).items))
+    refusals = [item for item in items if isinstance(item, Refusal)]
+    assert [refusal.reason for refusal in refusals] == [
+        f"no event: 2 values for {len(ROWS[0])} columns",
+        "no event: not UTF-8",
+    ]
+    assert len(items) == len(ROWS) + 2
+    (again,) = new_activities(page_of(refusals[0].raw, origin="x", connectors=KNOWN).items)
+    assert isinstance(again, Refusal)
+    assert again.reason == refusals[0].reason

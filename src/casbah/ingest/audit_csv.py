@@ -1,4 +1,4 @@
-"""Rows of a CSV export whose AuditData column holds the event of each row as JSON.
+"""Rows of a CSV export: the column AuditData holds the event of each row as JSON, or the row itself is the event.
 
 A quoted row may span lines. After an unreadable row, reading resumes at the next line that begins a readable one, so that
 an unclosed quote does not swallow the rows after it.
@@ -16,6 +16,9 @@ from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
 from casbah.ingest.recovery import MARK
 
 _COLUMN = "auditdata"
+_WHOLE_ROWS = (frozenset({"reportid", "actiontype", "timestamp"}),)
+"""The columns by which an export is known whose rows are events: a hunting query of Microsoft Defender XDR."""
+
 _DELIMITERS = (",", ";", "\t")
 _AHEAD = 1 << 18
 _MAX_LINES = 1 << 18
@@ -29,7 +32,7 @@ def delimiter_of(header: bytes) -> str | None:
     if header.startswith((b"{", b"[")):
         return None
     text = header.decode("utf-8", "replace")
-    return next((delimiter for delimiter in _DELIMITERS if _COLUMN in _columns(text, delimiter)), None)
+    return next((delimiter for delimiter in _DELIMITERS if _is_known(_folded(_columns(text, delimiter)))), None)
 
 
 def rows(feed: LineReader, delimiter: str, *, origin: str, max_kept: int) -> Iterator[Event | Refusal]:
@@ -38,7 +41,9 @@ def rows(feed: LineReader, delimiter: str, *, origin: str, max_kept: int) -> Ite
     lines = _Lines(feed.lines())
     header = next(line.text for line in lines.taken() if line.text.strip())
     names = _columns(header.decode("utf-8", "replace"), delimiter)
-    table = _Table(names.index(_COLUMN), len(names), delimiter, header.strip(), feed.max_line)
+    folded = _folded(names)
+    column = folded.index(_COLUMN) if _COLUMN in folded else None
+    table = _Table(column, names, delimiter, header.strip(), feed.max_line)
     number = lines.number
     while lines.more(1):
         number, row = lines.number + 1, table.row(lines)
@@ -53,7 +58,15 @@ def rows(feed: LineReader, delimiter: str, *, origin: str, max_kept: int) -> Ite
 
 
 def _columns(header: str, delimiter: str) -> list[str]:
-    return [name.strip().lower() for name in header.replace('"', "").split(delimiter)]
+    return [name.strip() for name in header.replace('"', "").split(delimiter)]
+
+
+def _folded(names: list[str]) -> list[str]:
+    return [name.lower() for name in names]
+
+
+def _is_known(names: list[str]) -> bool:
+    return _COLUMN in names or any(columns <= set(names) for columns in _WHOLE_ROWS)
 
 
 @dataclass(slots=True)
@@ -109,8 +122,10 @@ class _Row:
 class _Table:
     """The layout of the rows."""
 
-    column: int
-    width: int
+    column: int | None
+    """The column with the events; None if each row is one."""
+
+    names: list[str]
     delimiter: str
     header: bytes
     maximum: int
@@ -167,6 +182,8 @@ class _Table:
             )
         except csv.Error as error:
             return _Row(lines, reason=f"not CSV: {error}")
+        if self.column is None:
+            return self._whole(row, lines)
         cell = row[self.column].strip() if len(row) > self.column else ""
         if not cell:
             return _Row(lines, reason=_NO_EVENT)
@@ -175,6 +192,20 @@ class _Table:
             return _Row(lines, raw, jsontext.parse_object(raw))
         except jsontext.InvalidJsonError as error:
             return _Row(lines, reason=why_no_event(error))
+
+    def _whole(self, row: list[str], lines: int) -> _Row:
+        """The row as an event: its cells by column, without the empty ones."""
+        if len(row) != len(self.names):
+            return _Row(lines, reason=f"no event: {len(row)} values for {len(self.names)} columns")
+        event = {name: cell for name, cell in zip(self.names, row, strict=True) if cell}
+        if not all(map(_is_utf8, row)):
+            return _Row(lines, reason="no event: not UTF-8")
+        return _Row(lines, jsontext.dump(event), event)
+
+
+def _is_utf8(cell: str) -> bool:
+    """Whether a cell was decoded without escaping bytes as surrogates."""
+    return cell.isascii() or not any("\ud800" <= character <= "\udfff" for character in cell)
 
 
 def _is_even(line: bytes) -> bool:

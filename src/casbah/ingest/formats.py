@@ -1,4 +1,4 @@
-"""The file formats: JSON text, lines in the Common Event Format, and the portal's CSV."""
+"""The file formats: JSON text, lines in the Common Event Format, and the portals' CSV."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -12,7 +12,7 @@ from casbah.ingest.wrapping import ReadContext, is_wrapper, parsed_value
 
 __all__ = ["ReadContext", "events", "events_inside"]
 
-_UNKNOWN_FORMAT = "the file holds neither JSON, nor a CSV with a column AuditData, nor CEF"
+_UNKNOWN_FORMAT = "the file holds neither JSON, nor a CSV with a column AuditData or of a hunting query, nor CEF"
 _MAX_HELD = 1000
 
 
