@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from casbah import settings
+from casbah.cli.migrate import migrate_first
 from casbah.errors import StoreFormatError
 from casbah.operations.backup import archive
 from casbah.operations.backup.target import open_target
 from casbah.store.format import FORMAT, format_of
+from casbah.store.migration import migration
 from command_line import app
 from disks import read_only
 from making import NOW
@@ -56,6 +60,22 @@ def test_a_migration_is_planned_done_rolled_back_and_dropped(old: Path) -> None:
     assert "give one of" in run("migrate", "--check", "--drop-old", "--yes", store=old, code=2)
 
 
+def test_what_only_finishes_an_interrupted_migration_says_so(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migration, "_finish", lambda _: False)
+        run("migrate", store=old)
+    assert "files were changing places" in run("migrate", "--check", store=old)
+    copy = Path(shutil.copytree(old, old.with_name("copy")))
+    assert "what was interrupted is finished" in run("migrate", store=old)
+    migrate_first(settings.read({}, store=str(copy)))
+    messages = capsys.readouterr().err
+    assert f"what was interrupted is finished, and the store has format {FORMAT}" in messages
+    assert "0 activities" not in messages
+    assert "nothing needs to be done" in run("migrate", store=copy)
+
+
 def test_other_commands_name_it(old: Path) -> None:
     result = CliRunner().invoke(app, ["list", "--store", str(old)])
     assert "casbah migrate" in str(result.exception)
@@ -88,7 +108,7 @@ def test_serve_migrates_first(old: Path, workers: str) -> None:
         finally:
             process.send_signal(signal.SIGTERM)
             _, messages = process.communicate(timeout=60)
-    assert f"{TOTAL + 20:,} activities now have format {FORMAT}" in messages
+    assert f"{TOTAL + 20:,} activities of format 3 now have format {FORMAT}" in messages
 
 
 def test_a_backup_of_an_older_format_is_restored_and_migrated(old: Path, tmp_path: Path) -> None:

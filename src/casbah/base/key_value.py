@@ -252,7 +252,7 @@ def _opened(file: Path, kind: Collection) -> sqlite3.Connection:
         database = open_database(file, _TABLE, isolation_level="DEFERRED")
         _check(database)
     except sqlite3.OperationalError as error:
-        raise KeyValueStoreDamagedError(str(file), f"cannot be opened for writing ({error}); {_CANNOT_OPEN}") from None
+        raise KeyValueStoreDamagedError(str(file), f"cannot be opened for writing ({error}); {_CANNOT_OPEN}") from error
     except sqlite3.DatabaseError:
         raise KeyValueStoreDamagedError(str(file), no_database) from None
     return database

@@ -60,12 +60,8 @@ def migrate_first(settings: Settings) -> None:
     One that is read-only is left as it is; opening it says why it cannot be read.
     """
     if settings.cluster is None and not read_only(settings.store) and migration.is_due(settings.store):
-        sys.stderr.write(f"casbah: {settings.store} has an older format; it is rewritten, and the old data is kept\n")
-        done = _migrated(settings)
-        sys.stderr.write(
-            f"casbah: {done.activities:,} activities now have format {done.to_format}; once everything works, "
-            "casbah migrate --drop-old deletes the old data\n"
-        )
+        sys.stderr.write(f"casbah: {settings.store} is migrated to format {FORMAT}, and the old data is kept\n")
+        sys.stderr.write(f"casbah: {_done(_migrated(settings))}\n")
 
 
 _CONSEQUENCE = {
@@ -94,6 +90,8 @@ def _say(numbers: dict[str, int], sentence: str, *, as_json: bool) -> None:
     typer.echo(json.dumps(numbers) if as_json else sentence)
 
 
+_KEPT = "once everything works, casbah migrate --drop-old deletes the old data"
+_FINISHED = f"what was interrupted is finished, and the store has format {FORMAT}; {_KEPT}"
 _NOTHING = f"the store has format {FORMAT}, which this Casbah reads; nothing needs to be done"
 
 
@@ -110,8 +108,5 @@ def _planned(plan: Plan) -> str:
 
 def _done(plan: Plan) -> str:
     if plan.from_format == FORMAT:
-        return _NOTHING
-    return (
-        f"{plan.activities:,} activities of format {plan.from_format} now have format {plan.to_format}; the old data is kept "
-        "until casbah migrate --drop-old"
-    )
+        return _FINISHED if plan.interrupted else _NOTHING
+    return f"{plan.activities:,} activities of format {plan.from_format} now have format {plan.to_format}; {_KEPT}"

@@ -3,15 +3,14 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from casbah import settings
-from casbah.cli.connection import Api, connected
 from casbah.errors import StoreFormatError
 from casbah.store import format as store_format
 from casbah.store.embedded import known_files
@@ -20,62 +19,22 @@ from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.format import FORMAT
 from casbah.store.migration import migration, tenant
 from making import NOW
-from store.migration.conftest import NAMES, OldStore
-from store.migration.fixture import CHANGES, INGEST, LIST, answers
-
-MEMORY = 64_000_000
-Unpack = Callable[[str], OldStore]
-
-
-@contextmanager
-def opened(store: Path, tenant: str = "default") -> Iterator[Api]:
-    with connected(settings.read({}, store=str(store), audit="off"), tenant=tenant) as api:
-        yield api
-
-
-def migrated(old: OldStore) -> OldStore:
-    migration.migrate(old.folder, writer_memory=MEMORY)
-    return old
-
-
-def rewritten(old: OldStore) -> OldStore:
-    """As if the migration had been interrupted once all was rewritten, so that the rest takes a moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migration, "_switch", lambda *_: None)
-        migration.migrate(old.folder, writer_memory=MEMORY)
-    return old
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file but those of the process that has it open."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock", "reserve"))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+from store.migration.conftest import (
+    MEMORY,
+    NAMES,
+    Unpack,
+    answers_as_before,
+    content,
+    migrated,
+    opened,
+    rewritten,
+)
+from store.migration.fixture import CHANGES, INGEST, LIST
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_migrated_store_answers_as_before(old_store: Unpack, name: str) -> None:
-    old = migrated(old_store(name))
-    with opened(old.folder) as api:
-
-        class Client:
-            """As `fixture.py` wants it."""
-
-            def request(self, method: str, path: str, json: Any = None) -> Any:
-                return api.send(method, path, json=json)
-
-        now = answers(Client())
-    before = old.noted["answers"]
-    for wanted, given in zip(before["lists"], now["lists"], strict=True):
-        assert given == wanted, wanted["body"]
-    assert now["feed"] == before["feed"]
-    assert now["later"] == before["later"]
-    assert now["scan"]["ids"] == before["scan"]["ids"]
-    assert now["beside"]["feedback"] == before["beside"]["feedback"]
-    for path in ("/api/v1/subnet/", "/api/ext/v1/queries", "/api/ext/v1/retention", "/api/ext/v1/tokens"):
-        listed = [{row.get("_id") or row["id"]: row for row in said["beside"][path]["data"]} for said in (now, before)]
-        assert list(listed[0]) == list(listed[1]) != [], path
-    (query,) = [row for row in now["beside"]["/api/ext/v1/queries"]["data"] if row["name"] == "Germany"]
-    assert query["filters"] == {"location.country": {"eq": "DE"}}
+    answers_as_before(migrated(old_store(name)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -300,6 +259,28 @@ def test_what_changed_meanwhile_is_rewritten_too(old_store: Unpack) -> None:
     assert len(seen) > 8, "it began again"
     with opened(old.folder) as api:
         assert api.ask("POST", LIST, json={}).json()["total"] == old.noted["answers"]["lists"][0]["total"]
+
+
+def test_what_is_left_of_a_rewritten_store_that_was_being_deleted_is_not_used(old_store: Unpack) -> None:
+    old = rewritten(old_store("format-3"))
+
+    def interrupted(folder: Path) -> None:
+        for file in folder.glob("tenants/default/periods/*/*.store"):
+            file.unlink()
+        raise PowerFailureError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migration, "shutil", SimpleNamespace(rmtree=interrupted))
+        with pytest.raises(PowerFailureError):
+            migration.drop(old.folder)
+    answers_as_before(migrated(old))
+
+
+def test_a_log_that_an_interrupted_migration_has_copied_is_not_kept(old_store: Unpack) -> None:
+    """The older version may have been used meanwhile: its database has no such log any more, and is another."""
+    old = rewritten(old_store("format-4-first"))
+    (old.folder / "migrations" / "new" / "tenants" / "default" / "feedback.db-wal").write_bytes(b"of before")
+    assert not (migrated(old).folder / "tenants" / "default" / "feedback.db-wal").exists()
 
 
 def test_too_little_room_is_said_before_anything_is_written(old_store: Unpack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,15 +12,17 @@ that the next `casbah migrate` finishes.
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain, count
 from pathlib import Path
 from typing import Any
 
 from casbah.base.fsync import make_folder, read_only, sync_folder, write_file
-from casbah.errors import ReadOnlyError, StoreFormatError
+from casbah.errors import CasbahError, ReadOnlyError, StoreFormatError
+from casbah.store.embedded.io_errors import io_error
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.partitions import PERIODS
 from casbah.store.embedded.schema import fingerprint
@@ -55,7 +57,7 @@ Progress = Callable[[int, int], None]
 class Plan:
     """What a migration would do: formats, activities, bytes of disk that it needs and that are free.
 
-    `interrupted`: files were changing places, which the next migration finishes first.
+    `interrupted`: files were changing places, which the next migration finishes first, or has finished.
     """
 
     from_format: int
@@ -92,8 +94,8 @@ def migrate(store: Path, *, writer_memory: int, progress: Progress = lambda *_: 
     Raises StoreFormatError, also if there is too little space; StoreLockedError or ReadOnlyError.
     """
     with _owned(store):
-        _finish(store)
-        chosen = _plan(store)
+        interrupted = _finish(store)
+        chosen = replace(_plan(store), interrupted=interrupted)
         if chosen.from_format == FORMAT:
             return chosen
         if not chosen.fits:
@@ -119,7 +121,7 @@ def drop(store: Path) -> int:
         folders = [*kept(store), store / FOLDER / _NEW]
         freed = sum(map(_size, folders))
         for folder in folders:
-            shutil.rmtree(folder, ignore_errors=not folder.exists())
+            _delete(folder)
         return freed
 
 
@@ -129,11 +131,15 @@ def roll_back(store: Path) -> int:
     Raises StoreFormatError if there is no such data.
     """
     with _owned(store):
-        _finish(store)
+        interrupted = _finish(store)
         current = format_of(store)
-        older = sorted(map(_number, (store / FOLDER).glob(f"{_OLD}*")))
+        if interrupted and current.number != FORMAT:
+            return current.number
+        older = sorted(_number(file.parent) for file in (store / FOLDER).glob(f"{_OLD}*/{_MOVED}"))
         if current.number != FORMAT or not older:
-            raise StoreFormatError(f"the store at {store} has no data of an older format to go back to")
+            raise StoreFormatError(
+                f"the store at {store} has format {current.number}, and no data of an older format to go back to"
+            )
         old = store / FOLDER / f"{_OLD}{older[-1]}"
         moved = {**_moved(old), "aside": _free_name(store, f"{_ASIDE}{current.number}")}
         write_file(old / _MOVED, json.dumps(moved).encode())
@@ -150,11 +156,28 @@ def _owned(store: Path) -> Iterator[None]:
     require_readable(store, format_of(store))
     if read_only(store):
         raise ReadOnlyError
-    lock = Lock(store)
+    with _disk_errors(store):
+        lock = Lock(store)
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@contextmanager
+def _disk_errors(store: Path) -> Iterator[None]:
+    """Raises StoreFormatError where the disk refuses a write, most often because others have filled it meanwhile."""
     try:
         yield
-    finally:
-        lock.release()
+    except (OSError, ValueError, sqlite3.Error, CasbahError) as error:
+        cause = error.__cause__ if isinstance(error, CasbahError) else io_error(error)
+        if cause is None:
+            raise
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise StoreFormatError(
+            f"the disk of the store at {store} refuses to be written to ({reason}); nothing is lost: make room, or repair "
+            "the disk, and run the command again, which continues"
+        ) from error
 
 
 def _plan(store: Path) -> Plan:
@@ -186,7 +209,7 @@ def _rewrite(store: Path, databases: Sequence[str], writer_memory: int) -> Itera
     new = store / FOLDER / _NEW
     source = json.dumps({"to": FORMAT, "fields": list(fingerprint()), "store": _state(store)}).encode()
     if not (new / _SOURCE).exists() or (new / _SOURCE).read_bytes() != source:
-        shutil.rmtree(new, ignore_errors=True)
+        _delete(new)
         make_folder(new, mode=0o700)
         write_file(new / _SOURCE, source)
     make_folder(new / TENANTS)
@@ -213,11 +236,14 @@ def _switch(store: Path, from_format: int) -> None:
     _finish(store)
 
 
-def _finish(store: Path) -> None:
-    """Repeat the step at which files were changing places, and take those after it."""
+def _finish(store: Path) -> bool:
+    """Repeat the step at which files were changing places, and take those after it. Returns whether there was one."""
+    interrupted = False
     while (current := format_of(store)).step is not None:
+        interrupted = True
         name, _, number = current.step.rpartition(" ")
         _STEPS[name](store, store / FOLDER / f"{_OLD}{number}", current)
+    return interrupted
 
 
 def _keep(store: Path, old: Path, current: StoreFormat) -> None:
@@ -243,10 +269,19 @@ def _remove(store: Path, old: Path, current: StoreFormat) -> None:
 def _return(store: Path, old: Path, _: StoreFormat) -> None:
     _move(old, store, _moved(old)["old"])
     write_file(store / FILE, (old / FILE).read_bytes())
-    shutil.rmtree(old)
+    _delete(old)
 
 
 _STEPS = {_KEEPING: _keep, _PLACING: _place, _REMOVING: _remove, _RETURNING: _return}
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, first the files that say what it holds: the rest of a deletion that is interrupted is not used."""
+    if folder.exists():
+        for name in (_SOURCE, _MOVED):
+            (folder / name).unlink(missing_ok=True)
+        sync_folder(folder)
+        shutil.rmtree(folder)
 
 
 def _step(name: str, number: int) -> str:

@@ -56,7 +56,13 @@ def rewrite_tenant(tenant: Path, into: Path, *, writer_memory: int) -> Iterator[
 
 
 def _copy_beside(tenant: Path, into: Path) -> None:
-    """Copy files that are no filter of known terms, again after an interruption. Nobody writes to them meanwhile."""
+    """Copy files that are no filter of known terms, again after an interruption. Nobody writes to them meanwhile.
+
+    What an earlier run has copied is deleted first: a write-ahead log does not belong to a database that has changed since.
+    """
+    for file in into.iterdir():
+        if file.is_file():
+            file.unlink()
     for file in sorted(tenant.iterdir()):
         if file.is_file() and not file.name.endswith("-shm") and file.name not in (FILTER, LOG):
             with file.open("rb") as source:
