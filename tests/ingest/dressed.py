@@ -295,7 +295,7 @@ DRESSES: Mapping[str, Dress] = {
     "receive-message":                 Dress("`aws sqs receive-message`", lambda events: lines([b'{"Messages": [%b]}' % b",".join(map(queued, page)) for page in pages_of(3, events)])),
     "Pub/Sub":                         Dress("a message of Google Cloud Pub/Sub", lambda events: lines(list(map(published, events)))),
     "Splunk, export":                  Dress("a result of a Splunk export", lambda events: lines(list(map(splunked, events)))),
-    "Splunk, results":                 Dress("the results of a Splunk search", lambda events: b'{"preview": false, "results": [' + b",".join(b'{"_raw": %b}' % text(event) for event in events) + b"]}"),
+    "Splunk, results":                 Dress("a result of a Splunk search", lambda events: b'{"preview": false, "results": [' + b",".join(b'{"_raw": %b}' % text(event) for event in events) + b"]}"),
     "Splunk, collector":               Dress("an event of Splunk's", lambda events: b"".join(b'{"time": 1, "host": "h", "sourcetype": "s", "event": %b}' % event for event in events)),
     "Elasticsearch, hits":             Dress("the hits of an Elastic", lambda events: b'{"took": 1, "hits": {"total": {"value": 1}, "hits": [' + b",".join(map(hit, events)) + b"]}}"),
     "Elasticsearch, a hit per line":   Dress("a hit of Elastic", lambda events: lines(list(map(hit, events)))),

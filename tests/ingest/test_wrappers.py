@@ -12,6 +12,7 @@ from casbah.ingest import wrappers
 from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Recognised, Refusal
+from casbah.ingest.decompress import Limits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import page_of, pages
 from casbah.ingest.wrappers import MAX_DEPTH, WRAPPERS
@@ -176,6 +177,32 @@ def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     (refusal,) = page_of(b'{"awslogs":{"data":%b}}' % packed, origin="x", connectors=KNOWN).items
     assert isinstance(refusal, Refusal)
     assert refusal.reason == "awslogs.data: unpacks to more than 1000 bytes"
+
+
+def test_all_wrappers_of_a_page_share_its_limit() -> None:
+    message = b'{"awslogs":{"data":%b}}' % in_base64(gzip.compress(CLOUDTRAIL))
+    size = len(CLOUDTRAIL)
+    page = page_of(b"\n".join([message] * 3), origin="x", connectors=KNOWN, limits=Limits(unpacked=2 * size + 1))
+    *events, refusal = page.items
+    assert [type(item) for item in events] == [Recognised] * 2
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "awslogs.data: unpacks to more than 1 bytes"
+
+
+def test_compressed_contents_in_each_other_do_not_pass_the_limit() -> None:
+    """A body of 100 KB that would unpack to 100 MB, and each of those to as much."""
+    bomb = b'{"data":%b}' % in_base64(gzip.compress(b" " * 20_000_000))
+    for _ in range(2):
+        bomb = b'{"data":%b}' % in_base64(gzip.compress(b"\n".join([bomb] * 1_000)))
+    (refusal,) = {item.reason for item in page_of(bomb, origin="x", connectors=KNOWN, limits=Limits(unpacked=50_000_000)).items if isinstance(item, Refusal)}  # fmt: skip
+    assert "unpacks to more than" in refusal
+
+
+def test_a_wrapper_is_kept_once_however_much_of_it_cannot_be_read() -> None:
+    wrapper = cmdlet(text(b"x\n" * 1_000))
+    items = list(page_of(wrapper, origin="x", connectors=KNOWN).items)
+    assert all(isinstance(item, Refusal) for item in items)
+    assert sum(len(item.raw) for item in items if isinstance(item, Refusal)) < 2 * len(wrapper)
 
 
 def test_a_control_message_holds_no_events() -> None:

@@ -18,7 +18,7 @@ from casbah.ingest.formats import ReadContext, events, events_inside
 from casbah.ingest.line_reader import LineReader
 from casbah.ingest.rejects_file import unwrap_rejects
 from casbah.ingest.unsupported import DIGEST
-from casbah.ingest.wrappers import LIST_KEYS, Inside, opened, wrapper_of
+from casbah.ingest.wrappers import LIST_KEYS, Inside, Room, opened, wrapper_of
 
 STDIN = "-"
 _STDIN_ORIGIN = "stdin"
@@ -216,12 +216,13 @@ def _page(stream: InputStream, options: _ReadOptions) -> EventPage:
     items = unwrap_rejects(
         events(LineReader(stream.stream, max_line=options.limits.line), context), context, options.limits
     )
-    judged = options.detector.judged(items, options.named, lambda event: _inside(event, context, options.limits))
+    room = Room(options.limits.unpacked)
+    judged = options.detector.judged(items, options.named, lambda event: _inside(event, context, options.limits, room))
     return EventPage(stream.origin, judged, stream.size, stream.position)
 
 
-def _inside(event: Event, context: ReadContext, limits: Limits) -> Iterator[Inside] | None:
+def _inside(event: Event, context: ReadContext, limits: Limits, room: Room) -> Iterator[Inside] | None:
     wrapper = wrapper_of(event.parsed)
     if wrapper is None:
         return None
-    return opened(wrapper, event, read=lambda text: events_inside(text, context, max_line=limits.line))
+    return opened(wrapper, event, read=lambda text: events_inside(text, context, max_line=limits.line), room=room)

@@ -124,8 +124,8 @@ WRAPPERS = (
             "https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage"),
     Wrapper("a result of a Splunk export",
             (("result._raw",),), "result._raw", Holds.EVENT, _SPLUNK + "RESTREF/RESTsearch"),
-    Wrapper("the results of a Splunk search",
-            (("results[0]._raw",),), "results[]._raw", Holds.EVENT, _SPLUNK + "RESTREF/RESTsearch"),
+    Wrapper("a result of a Splunk search, alone",
+            (("_raw={*",),), "_raw", Holds.EVENT, _SPLUNK + "RESTREF/RESTsearch"),
     Wrapper("an event of Splunk's HTTP Event Collector",
             (("event", "sourcetype", "time"), ("event", "sourcetype", "index")), "event", Holds.EVENT,
             _SPLUNK + "Data/FormateventsforHTTPEventCollector"),
@@ -184,20 +184,27 @@ class Inside(NamedTuple):
     item: Event | Refusal
 
 
-def opened(wrapper: Wrapper, event: Event, *, read: Read) -> Iterator[Inside]:
+@dataclass(slots=True)
+class Room:
+    """The bytes to which compressed contents may still unpack, for all wrappers of one page."""
+
+    left: int
+
+
+def opened(wrapper: Wrapper, event: Event, *, read: Read, room: Room) -> Iterator[Inside]:
     """What a wrapper holds, with the line of the wrapper. What cannot be read is a refusal.
 
-    A refusal keeps the wrapper if that holds one event, else only the content that cannot be read.
+    A refusal has the content that cannot be read, or the wrapper if that holds one content and this is its first refusal.
     """
-    alone = _EACH not in wrapper.inside
+    whole = _EACH not in wrapper.inside
     for part in _parts(_Part("", event.parsed, event.raw), _steps(wrapper.inside)):
-        for content in _READERS[wrapper.holds](part):
+        for content in _READERS[wrapper.holds](part, room):
             reason = content.reason or ("" if content.raw else "no event: the text is empty")
             items = [Refusal("", 1, reason, content.raw)] if reason else read(content.raw)
             for item in items:
                 placed = replace(item, origin=event.origin, line=event.line)
-                if alone and isinstance(placed, Refusal):
-                    placed = replace(placed, raw=event.raw, cut=0)
+                if whole and isinstance(placed, Refusal):
+                    placed, whole = replace(placed, raw=event.raw, cut=0), False
                 yield Inside(content.place, placed)
 
 
@@ -243,7 +250,7 @@ def _member(part: _Part, name: str) -> _Part:
     return _Part(place, members[key], jsontext.raw_values(part.raw, [key])[key])
 
 
-def _event(part: _Part) -> Iterator[_Text]:
+def _event(part: _Part, _room: Room) -> Iterator[_Text]:
     """An object without the annotations of OData, or text."""
     if type(part.value) is str:
         yield _Text(part.place, part.value.encode("utf-8", "surrogatepass").strip(_BLANKS))
@@ -254,14 +261,14 @@ def _event(part: _Part) -> Iterator[_Text]:
         yield _Text(part.place, part.raw, "no event: neither an object nor text")
 
 
-def _base64(part: _Part) -> Iterator[_Text]:
+def _base64(part: _Part, room: Room) -> Iterator[_Text]:
     try:
-        yield _Text(part.place, _decoded(part.value).strip(_BLANKS))
+        yield _Text(part.place, _decoded(part.value, room).strip(_BLANKS))
     except ValueError as error:
         yield _Text(part.place, part.raw, str(error))
 
 
-def _decoded(value: Any) -> bytes:
+def _decoded(value: Any, room: Room) -> bytes:
     """Raises ValueError with the reason."""
     if type(value) is not str:
         raise ValueError("no text in Base64")
@@ -269,24 +276,26 @@ def _decoded(value: Any) -> bytes:
         content = base64.b64decode(value, validate=True)
     except binascii.Error as error:
         raise ValueError(f"not Base64: {error}") from None
-    return _unpacked(content) if content.startswith(GZIP) else content
+    return _unpacked(content, room) if content.startswith(GZIP) else content
 
 
-def _unpacked(packed: bytes) -> bytes:
+def _unpacked(packed: bytes, room: Room) -> bytes:
     """Raises ValueError with the reason."""
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | _GZIP_FORMAT)
+    decompressor, maximum = zlib.decompressobj(zlib.MAX_WBITS | _GZIP_FORMAT), min(_MAX_UNPACKED, room.left)
     try:
-        content = decompressor.decompress(packed, _MAX_UNPACKED)
+        # One byte more than may be: the library takes a limit of 0 for no limit.
+        content = decompressor.decompress(packed, maximum + 1)
     except zlib.error as error:
         raise ValueError(f"not gzip: {error}") from None
-    if decompressor.unconsumed_tail:
-        raise ValueError(f"unpacks to more than {_MAX_UNPACKED} bytes")
+    if len(content) > maximum:
+        raise ValueError(f"unpacks to more than {maximum} bytes")
     if not decompressor.eof:
         raise ValueError("gzip that is cut off before its end")
+    room.left -= len(content)
     return content
 
 
-def _table(part: _Part) -> Iterator[_Text]:
+def _table(part: _Part, _room: Room) -> Iterator[_Text]:
     """The rows as objects without nulls. A column of the type `dynamic` holds JSON, as text."""
     columns = [
         (text(column.get("name")), text(column.get("type"))) for column in objects(_member(part, "columns").value)
@@ -315,11 +324,11 @@ def _dynamic(value: Any, raw: bytes) -> bytes:
     return content
 
 
-def _nothing(_part: _Part) -> Iterator[_Text]:
+def _nothing(_part: _Part, _room: Room) -> Iterator[_Text]:
     return iter(())
 
 
-_READERS: Mapping[Holds, Callable[[_Part], Iterator[_Text]]] = {
+_READERS: Mapping[Holds, Callable[[_Part, Room], Iterator[_Text]]] = {
     Holds.EVENT: _event,
     Holds.BASE64: _base64,
     Holds.TABLE: _table,

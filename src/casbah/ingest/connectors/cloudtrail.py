@@ -201,7 +201,11 @@ CONNECTOR = Connector(
     recognises=recognises,
     drafts=drafts,
     wrapper="Records",
-    examples=("AWSLogs/<account>/CloudTrail/<region>/.../*.json.gz", "one CloudTrail event per line"),
+    examples=(
+        "AWSLogs/<account>/CloudTrail/<region>/.../*.json.gz",
+        "one CloudTrail event per line",
+        "aws cloudtrail lookup-events",
+    ),
     documents=(
         "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html",
     ),

@@ -208,6 +208,8 @@ CONNECTOR = Connector(
     examples=(
         "the portal's CSV export",
         "content of the Office 365 Management Activity API",
+        "Search-UnifiedAuditLog | ConvertTo-Json",
+        "records of a Microsoft Graph audit log query (Get-UALGraph)",
         "one event per line",
     ),
     documents=(
