@@ -264,7 +264,7 @@ def test_what_changed_meanwhile_is_rewritten_too(old_store: Unpack) -> None:
 def test_what_is_left_of_a_rewritten_store_that_was_being_deleted_is_not_used(old_store: Unpack) -> None:
     old = rewritten(old_store("format-3"))
 
-    def interrupted(folder: Path) -> None:
+    def interrupted(folder: Path, **_: object) -> None:
         for file in folder.glob("tenants/default/periods/*/*.store"):
             file.unlink()
         raise PowerFailureError
