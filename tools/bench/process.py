@@ -123,9 +123,9 @@ def give(folder: Path, user: str | None) -> None:
             os.chown(each, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
 
 
-def size(folder: Path) -> int:
-    """The bytes of a folder's files."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def size(folder: Path, *, name: str = "*") -> int:
+    """The bytes of a folder's files, or of those of that name."""
+    return sum(file.stat().st_size for file in folder.rglob(name) if file.is_file())
 
 
 def processor(pid: int) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 from tools.bench import process
 from tools.bench.data import FROM
 from tools.bench.ingesting import EMPTY, OLD, Cost, Key, Ratio, before_records, in_rounds
+from tools.bench.peers import casbah
 from tools.demo.generate import made_up
 
 _FILES, _IN_A_FILE = 4_000, 8
@@ -80,12 +81,12 @@ def _ingested(path: Path, before: Path | None, work: Path) -> Cost:
     store, held = work / "store", 0
     if before is not None:
         shutil.copytree(before, store)
-        held = process.size(store)
+        held = casbah.size(store)
     try:
         told, seconds, worked = _run(path, store, work)
         if told["stored"] != _EVENTS:
             raise RuntimeError(f"not all was stored: {told}")
-        return Cost(_EVENTS / seconds, worked / _EVENTS * 1e6, (process.size(store) - held) / _EVENTS)
+        return Cost(_EVENTS / seconds, worked / _EVENTS * 1e6, (casbah.size(store) - held) / _EVENTS)
     finally:
         shutil.rmtree(store)
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 import casbah
-from casbah.store.embedded import schema
+from casbah.store.embedded import reserve, schema
 from casbah.store.embedded.schema import fingerprint
 from casbah.store.format import FORMAT
 from tools.bench import process
@@ -86,9 +86,7 @@ class Casbah:
     def fresh(self) -> Iterator[FreshStore]:
         with self.empty() as store:
             send, pid = _sending(lambda: connect(store)), pid_of(store)
-            yield FreshStore(
-                lambda file: send(file.read_bytes()), lambda: process.processor(pid), lambda: process.size(store)
-            )
+            yield FreshStore(lambda file: send(file.read_bytes()), lambda: process.processor(pid), lambda: size(store))
 
     def disk(self) -> int:
         return process.size(self.store)
@@ -153,6 +151,11 @@ def _token(url: str, owner: str) -> str:
 
 def _bearing(key: str) -> dict[str, str]:
     return {"Authorization": f"Token {key}"}
+
+
+def size(store: Path) -> int:
+    """Bytes of a store without its reserve for a full disk, which grows with the number of partitions and not of activities."""
+    return process.size(store) - process.size(store, name=reserve.FILE)
 
 
 def pid_of(store: Path) -> int:
