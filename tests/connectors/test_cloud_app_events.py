@@ -110,7 +110,7 @@ def test_a_row_and_mdca_s_record_of_it_are_one_activity(tenant: Tenant, row_firs
 def test_the_event_that_the_source_delivers_keeps_its_own_id(tenant: Tenant) -> None:
     native = json.dumps(ROWS[0]["RawEventData"]).encode()
     (row,), (event,) = made(json.dumps(ROWS[0]).encode()), made(native)
-    assert row.activity["sourceId"] == ROWS[0]["RawEventData"]["Id"]
+    assert row.activity["sourceId"] == event.activity["sourceId"] == ROWS[0]["RawEventData"]["Id"]
     assert row.id != event.id
     assert tenant.insert([row, event]).stored == 2
 

@@ -57,7 +57,7 @@ def test_a_made_record_holds_the_event_untouched_and_last():
     (made,) = drafted(raw, native="i_1_n")
     assert (
         made.record
-        == b'{"appId":1,"mainInfo":{"rawOperationName":"done"},"timestamp":5,"timestampRaw":5,"rawDataJson":'
+        == b'{"appId":1,"mainInfo":{"rawOperationName":"done"},"sourceId":"n","timestamp":5,"timestampRaw":5,"rawDataJson":'
         + raw
         + b"}"
     )

@@ -109,7 +109,7 @@ def _new_activity(
 
 def _with_record(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
     """The new activity of a draft: its record is made of the draft's keys and the event's own bytes."""
-    keys = {**draft.keys, "timestamp": draft.timestamp, "timestampRaw": draft.timestamp}
+    keys = {**draft.keys, **_source_id(draft), "timestamp": draft.timestamp, "timestampRaw": draft.timestamp}
     if enrichment is not None:
         keys = enrichment.extended(keys)
     return NewActivity(
@@ -120,6 +120,13 @@ def _with_record(event: Event, draft: Draft, digest: str, seen: Seen, enrichment
         digest=None if draft.by_id else digest,
         adds=_ADDED_LATER,
     )
+
+
+def _source_id(draft: Draft) -> dict[str, str]:
+    """The id that the source gave the event, which other forms of the activity name, too."""
+    if not draft.id or not draft.scope or not draft.id.startswith(draft.scope):
+        return {}
+    return {"sourceId": draft.id.removeprefix(draft.scope)}
 
 
 def _with_own_record(event: Event, draft: Draft, seen: Seen) -> NewActivity:
