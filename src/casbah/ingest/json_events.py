@@ -15,7 +15,16 @@ from casbah.ingest.contract import Event, Refusal, why_no_event
 from casbah.ingest.cursor import MAX_KEPT, Cursor
 from casbah.ingest.line_reader import TOO_LONG, LineReader
 from casbah.ingest.recovery import Runs, next_event
-from casbah.ingest.wrapping import ReadContext, is_wrapper, list_in, list_in_broken, list_in_large, parsed_value
+from casbah.ingest.wrapping import (
+    ReadContext,
+    is_wrapper,
+    list_in,
+    list_in_broken,
+    list_in_large,
+    object_in_string,
+    parsed_object,
+    why_no_object,
+)
 
 NO_JSON = "not JSON: no object or list begins here"
 _NOT_CLOSED = "not JSON: the list is not closed"
@@ -73,7 +82,7 @@ class JsonEventReader:
             return
         while (end := text.find(b"\n", at)) >= 0 and end - at <= self._cursor.maximum:
             raw = text[at:end]
-            if raw[-1:] != b"}" or (parsed := _parsed(raw)) is None or is_wrapper(parsed, context):
+            if raw[-1:] != b"}" or (parsed := parsed_object(raw)) is None or is_wrapper(parsed, context):
                 break
             yield Event(raw, parsed, context.origin, line)
             at, line = end + 1, line + 1
@@ -91,7 +100,7 @@ class JsonEventReader:
         rows = row()
         while match := rows.match(text, at):
             raw = match.group(1)
-            if b"\n" in raw or len(raw) > self._cursor.maximum or (parsed := _parsed(raw)) is None:
+            if b"\n" in raw or len(raw) > self._cursor.maximum or (parsed := parsed_object(raw)) is None:
                 break
             yield Event(raw, parsed, context.origin, self._cursor.items + 1 if self._cursor.one_line else window.line)
             self._cursor.items += 1
@@ -103,7 +112,7 @@ class JsonEventReader:
 
     def _object(self) -> Event | Refusal | None:
         line = self._object_line()
-        parsed = _parsed(line) if line else None
+        parsed = parsed_object(line) if line else None
         if parsed is not None:
             return self._whole(line, parsed)
         if self._is_inside():
@@ -184,7 +193,7 @@ class JsonEventReader:
         window = self._cursor.window
         may_wrap = self._may_wrap()
         large = may_wrap and len(raw) > _LARGE
-        parsed = None if large else _parsed(raw)
+        parsed = None if large else parsed_object(raw)
         if parsed is None and may_wrap:
             start = list_in_large(window.text, window.at, window.at + len(raw), self._context)
             # Refuse an invalid wrapper without events: otherwise it would be dropped silently.
@@ -273,7 +282,11 @@ class JsonEventReader:
         if result.state in {State.OPEN, State.CLOSED}:
             return f"not JSON: {_CUT}"
         byte = text[result.at : result.at + 1].decode("latin-1")
-        what = "an unterminated string" if byte == '"' and _is_open(text, result.at) else f"unexpected {byte!r}"
+        what = (
+            "an unterminated string"
+            if byte == '"' and _STRING.match(text, result.at) is None
+            else f"unexpected {byte!r}"
+        )
         return f"not JSON: {what} at byte {result.at - at + 1}"
 
     def _list(self) -> Refusal | None:
@@ -318,8 +331,8 @@ class JsonEventReader:
         line = window.text[window.at : len(window.text) if end < 0 else end]
         plain = _PLAIN.match(window.text, window.at)
         alone = plain is not None and (not self._by_line() or line.strip(_END_OF_LINE) == plain.group())
-        if plain and alone and (reason := _why_plain(plain.group())):
-            quoted = _object_in(plain.group())
+        if plain and alone and (reason := why_no_object(plain.group())):
+            quoted = object_in_string(plain.group())
             return cursor.span(plain.end(), reason) if quoted is None else self._quoted(*quoted, plain.end())
         if cursor.fresh and cef.is_cef(line):
             return self._cef(line) if end >= 0 or len(line) > cursor.maximum or not window.more() else None
@@ -389,31 +402,3 @@ class JsonEventReader:
         except cef.NoCefError as error:
             return self._cursor.span(end, str(error))
         return self._cursor.event(raw, jsontext.parse_object(raw), end)
-
-
-def _parsed(text: bytes) -> dict[str, Any] | None:
-    parsed = parsed_value(text)
-    return parsed if type(parsed) is dict else None
-
-
-def _object_in(text: bytes) -> tuple[bytes, dict[str, Any]] | None:
-    """The object that a JSON string holds as text, with its own bytes; None if it holds none."""
-    value = parsed_value(text)
-    raw = value.encode("utf-8", "surrogatepass").strip() if type(value) is str else b""
-    parsed = _parsed(raw) if raw.startswith(b"{") else None
-    return None if parsed is None else (raw, parsed)
-
-
-def _why_plain(text: bytes) -> str | None:
-    """Why a plain value is not an event; None if it is not a valid value."""
-    try:
-        jsontext.parse_object(text)
-    except jsontext.NotAnObjectError as error:
-        return why_no_event(error)
-    except jsontext.InvalidJsonError:
-        pass
-    return None
-
-
-def _is_open(text: bytes, at: int) -> bool:
-    return _STRING.match(text, at) is None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from casbah.base import jsontext
 from casbah.base.jsontext.grammar import KEY, State, blank, scan
+from casbah.ingest.contract import why_no_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,31 @@ def parsed_value(text: bytes) -> Any:
         return jsontext.parse(text)
     except jsontext.InvalidJsonError:
         return None
+
+
+def parsed_object(text: bytes) -> dict[str, Any] | None:
+    """Parse a JSON object; None if invalid or another value."""
+    parsed = parsed_value(text)
+    return parsed if type(parsed) is dict else None
+
+
+def object_in_string(text: bytes) -> tuple[bytes, dict[str, Any]] | None:
+    """The object that a JSON string holds as text, with its own bytes; None if it holds none."""
+    value = parsed_value(text)
+    raw = value.encode("utf-8", "surrogatepass").strip() if type(value) is str else b""
+    parsed = parsed_object(raw) if raw.startswith(b"{") else None
+    return None if parsed is None else (raw, parsed)
+
+
+def why_no_object(text: bytes) -> str | None:
+    """Why a plain value is not an event; None if it is not a valid value."""
+    try:
+        jsontext.parse_object(text)
+    except jsontext.NotAnObjectError as error:
+        return why_no_event(error)
+    except jsontext.InvalidJsonError:
+        pass
+    return None
 
 
 def _shallow(text: bytes, member: _Member, end: int) -> Any:
