@@ -332,8 +332,9 @@ class JsonEventReader:
         plain = _PLAIN.match(window.text, window.at)
         alone = plain is not None and (not self._by_line() or line.strip(_END_OF_LINE) == plain.group())
         if plain and alone and (reason := why_no_object(plain.group())):
-            quoted = object_in_string(plain.group())
-            return cursor.span(plain.end(), reason) if quoted is None else self._quoted(*quoted, plain.end())
+            event = object_in_string(plain.group())  # As the command lines of AWS and Azure print a list of texts.
+            self._plain = self._plain or (event is not None and not cursor.open)
+            return cursor.span(plain.end(), reason) if event is None else cursor.event(*event, plain.end())
         if cursor.fresh and cef.is_cef(line):
             return self._cef(line) if end >= 0 or len(line) > cursor.maximum or not window.more() else None
         ends_list = not cursor.seen and line.rstrip(_END_OF_LINE).endswith((b"]", b"]}"))
@@ -351,11 +352,6 @@ class JsonEventReader:
             return True
         budget.spend(size)
         return False
-
-    def _quoted(self, raw: bytes, parsed: Mapping[str, Any], end: int) -> Event:
-        """An event as text, as the command lines of AWS and Azure print a list of texts."""
-        self._plain = self._plain or not self._cursor.open
-        return self._cursor.event(raw, parsed, end)
 
     def _by_line(self) -> bool:
         return self._cursor.fresh and not self._cursor.one_line
