@@ -136,7 +136,7 @@ def test_what_cannot_be_ingested(run: Run, tmp_path: Path) -> None:
         "unknown source 'clodtrail'; did you mean 'cloudtrail'?"
         in run("ingest", str(odd), "--source", "clodtrail", code=1).stderr
     )
-    assert json.loads(run("ingest", str(tmp_path / "absent"), "--json", code=1).stdout)["refused"] == 1
+    assert "absent does not exist" in run("ingest", str(tmp_path / "absent"), code=2).stderr
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from casbah.cli.connection import Api
-from casbah.cli.ingest_report import FileReport, Tally, _table
+from casbah.cli.ingest_report import FileReport, Tally, _refused, _table
 from command_line import app
 from making import record
 
@@ -72,6 +73,19 @@ def test_files_that_share_a_batch_each_have_their_own_counts(tmp_path):
     assert counts(done) == (7, 4, 2, 1, 0)
     rows = [row.split()[-4:] for row in done.stderr.decode().splitlines() if ".ndjson" in row and "refused" not in row]
     assert rows == [["3", "2", "0", "1"], ["3", "1", "2", "0"], ["0"] * 4, ["1", "1", "0", "0"]]
+
+
+def test_a_path_that_does_not_exist_is_an_error_before_anything_is_stored(tmp_path):
+    (tmp_path / "a.ndjson").write_bytes(line(1))
+    done = ingest(tmp_path / "store", str(tmp_path / "a.ndjson"), str(tmp_path / "b.ndjson"), code=2)
+    assert "b.ndjson does not exist" in done.stderr.decode()
+    assert not (tmp_path / "store").exists()
+
+
+def test_reasons_beyond_those_listed_are_counted():
+    file = FileReport("a.json", reasons=Counter({f"reason {number}": number for number in range(1, 24)}))
+    lines = list(_refused([file]))
+    assert (len(lines), lines[0], lines[-1]) == (21, "23 refused: reason 23", "6 refused for 3 other reasons")
 
 
 @pytest.mark.slow

@@ -204,7 +204,10 @@ def test_sides_with_unreadable_events_are_not_equal(full: Path, tmp_path: Path) 
 
 def test_nothing_is_equal_to_nothing(tmp_path: Path) -> None:
     result = reconciled(tmp_path, tmp_path, code=1)
-    assert (result["equal"], list(result["a"]["skipped"].values())) == (False, ["no files in this folder"])
+    assert (result["equal"], list(result["a"]["skipped"].values())) == (
+        False,
+        ["no files in this folder; hidden ones are not read"],
+    )
     run("reconcile", tmp_path / "absent", tmp_path, code=1)
 
 

@@ -103,7 +103,7 @@ def test_a_broken_archive_in_an_archive_is_refused_and_the_other_files_are_read(
     body = tarred({"a": A, "b.zip": zipped("x", A)[:40], "c.gz": gzip.compress(A)[:3], "d.zst": zst(A)[:9], "e": B})
     assert contents(tmp_path / "x", body) == [
         ("!a", ["A"]),
-        ("!b.zip", ["cannot be read: File is not a zip file"]),
+        ("!b.zip", ["cannot be read: the zip archive is cut off or damaged: its list of files is missing"]),
         ("!c.gz", ["cannot be read: Compressed file ended before the end-of-stream marker was reached"]),
         ("!d.zst", ["cannot be read: the Zstandard stream ends before its end marker"]),
         ("!e", ["B"]),

@@ -1,8 +1,11 @@
+import errno
 import gzip
 import io
 import json
+import os
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Event, Recognised, Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.event_pages import page_of, pages
+from making import record
 
 A, B = (
     json.dumps({"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": name}).encode() for name in "AB"
@@ -256,7 +260,7 @@ def test_the_members_of_an_archive_share_its_limit(tmp_path):
 def test_a_broken_zip_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(zipped(one=LINES)[:60])
     ((_, _, (refusal,)),) = of_paths(tmp_path)
-    assert refusal.reason == "cannot be read: File is not a zip file"
+    assert refusal.reason == "cannot be read: the zip archive is cut off or damaged: its list of files is missing"
 
 
 def test_a_line_that_is_too_long_is_refused_and_the_rest_goes_on():
@@ -289,3 +293,24 @@ def test_what_follows_a_megabyte_of_blanks_is_not_lost():
     event = b'{"_id": "a", "timestamp": 1, "appId": 2}'
     _, items = read(b"\n" * (1 << 20) + b" \n" + event, source="mdca")
     assert [(item.line, item.raw) for item in items] == [((1 << 20) + 2, event)]
+
+
+def test_a_folder_that_cannot_be_read_is_refused_and_the_others_are_read(tmp_path, monkeypatch):
+    listed = os.scandir
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "event.json").write_text(json.dumps(record(1)))
+
+    def scandir(path):
+        if str(path).endswith("b"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    reasons = {
+        Path(page.origin).relative_to(tmp_path).as_posix(): [getattr(item, "reason", None) for item in page.items]
+        for page in pages([str(tmp_path)], connectors=connectors())
+    }
+    assert reasons == {"a/event.json": [None], "c/event.json": [None], "b": ["cannot be read: Permission denied"]}
+    (page,) = pages([str(tmp_path / "b")], connectors=connectors())
+    assert [item.reason for item in page.items] == ["cannot be read: Permission denied"]

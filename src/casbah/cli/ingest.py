@@ -27,8 +27,8 @@ from casbah.ingest import wire_encoding
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import Limits, message_of
-from casbah.ingest.event_pages import EventPage, files_of
-from casbah.ingest.read_ahead import Encoded, FileReader, Piece, read_ahead, size_of
+from casbah.ingest.event_pages import STDIN, EventPage, files_of
+from casbah.ingest.read_ahead import Encoded, FileReader, Piece, pieces_of, read_ahead, size_of
 from casbah.ingest.times import suspicion
 from casbah.settings import Settings
 
@@ -116,6 +116,7 @@ def ingest(  # noqa: PLR0913  one parameter per option
 
     Example: casbah ingest exports/ --dry-run
     """
+    _require_paths(paths)
     settings = options.chosen(store=store) if dry else options.new_or_existing(store=store)
     new = not dry and not options.holds_store(settings)
     rejects_file = _no_rejects(rejects) if dry else _rejects(rejects, settings)
@@ -142,6 +143,13 @@ def ingest(  # noqa: PLR0913  one parameter per option
     if as_json:
         typer.echo(json.dumps(ingest_report.counts(files) | (ingest_report.details(files) if dry else {})))
     raise typer.Exit(1 if total.refused or all(file.skipped for file in files) else 0)
+
+
+def _require_paths(paths: list[str]) -> None:
+    """Raises typer.BadParameter for a path that does not exist, before anything is stored."""
+    missing = next((path for path in paths if path != STDIN and not os.path.lexists(path)), None)
+    if missing is not None:
+        raise typer.BadParameter(f"{missing} does not exist", param_hint="PATH")
 
 
 def _rejects(file: Path | None, settings: Settings) -> RejectsFile:
@@ -190,18 +198,15 @@ def _read(
     with progress_bar(in_bytes=True) as bar, closing(read_ahead(files, reader, settings.ingest_processes)) as read:
         progress = _Progress(bar, sum(map(size_of, files)))
         for file in files_and_skipped:
-            if isinstance(file, EventPage):
-                reports.append(FileReport(file.origin, skipped=file.skipped))
-                continue
-            for piece in next(read):
+            for piece in pieces_of(file) if isinstance(file, EventPage) else next(read):
                 if piece.begins:
                     reports.append(FileReport(piece.origin, skipped=piece.skipped))
                 report = reports[-1]
                 report.sources.update(piece.sources)
                 for line, item in piece.items:
                     sender.add(report, line, item)
-                progress.show(file, piece)
-            progress.end(file)
+                progress.show(piece)
+            progress.end(size_of(file) if isinstance(file, str) else 0)
 
 
 @dataclass(slots=True)
@@ -273,16 +278,16 @@ class _Progress:
         self._bar, self._task = bar, bar.add_task("", total=size or None)
         self._begin, self._events, self._before = time.monotonic(), 0, 0
 
-    def show(self, file: str, piece: Piece) -> None:
+    def show(self, piece: Piece) -> None:
         """A piece of a file is being stored."""
         self._events += len(piece.items)
         rate = self._events / max(time.monotonic() - self._begin, 0.001)
-        description = f"{plain(Path(file).name[:40])}, {rate:,.0f} events/s"
+        description = f"{plain(Path(piece.origin).name[:40])}, {rate:,.0f} events/s"
         self._bar.update(self._task, completed=self._before + piece.position, description=description)
 
-    def end(self, file: str) -> None:
-        """A file has been read."""
-        self._before += size_of(file)
+    def end(self, size: int) -> None:
+        """A file of so many bytes has been read."""
+        self._before += size
 
 
 def _say_where_refused(rejects: RejectsFile) -> None:

@@ -1,5 +1,6 @@
 """What `casbah ingest` reports: counts per file and source, what was not read, and why."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from casbah.ingest.times import SUSPICIONS
 
 _MAX_REASONS = 20
 _MAX_FILES = 50
+_WIDTH = 1_000
 
 
 @dataclass(slots=True)
@@ -98,14 +100,17 @@ def details(files: list[FileReport]) -> dict[str, object]:
 
 def show(files: list[FileReport], *, dry: bool) -> None:
     """Print the result to stderr. Of a dry run, with the reasons of each file."""
-    console = Console(stderr=True)
+    # Only a terminal is so narrow that names must be folded; in a file they are searched, and searches want them whole.
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
     read = [file for file in files if not file.skipped]
     if read:
         console.print(_table(read, total(files), dry=dry))
     _warn(console, (*_skipped(files), *_odd_times(files), *(_refused_by_file(read) if dry else _refused(read))))
     if dry:
         console.print(
-            "dry run: nothing was stored; duplicates are repeated within the input", highlight=False, soft_wrap=True
+            "dry run: nothing was stored; duplicates are events that repeat within the input",
+            highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -155,16 +160,22 @@ def _odd_times(files: list[FileReport]) -> Iterator[str]:
 
 
 def _refused(files: list[FileReport]) -> Iterator[str]:
-    for reason, count in _summed(file.reasons for file in files).most_common(_MAX_REASONS):
+    yield from _most_common(_summed(file.reasons for file in files))
+
+
+def _most_common(reasons: Counter[str]) -> Iterator[str]:
+    for reason, count in reasons.most_common(_MAX_REASONS):
         yield f"{count:,} refused: {plain(reason)}"
+    others = sorted(reasons.values(), reverse=True)[_MAX_REASONS:]
+    if others:
+        yield f"{sum(others):,} refused for {len(others):,} other reasons"
 
 
 def _refused_by_file(files: list[FileReport]) -> Iterator[str]:
     refusing = [file for file in files if file.reasons]
     shown = _first(refusing)
     for file in shown:
-        for reason, count in file.reasons.most_common(_MAX_REASONS):
-            yield f"{plain(file.origin)}: {count:,} refused: {plain(reason)}"
+        yield from (f"{plain(file.origin)}: {line}" for line in _most_common(file.reasons))
     if len(refusing) > len(shown):
         yield f"and {len(refusing) - len(shown):,} more files with refused events"
 

@@ -42,9 +42,17 @@ ReadingError = (
 
 
 def message_of(error: BaseException) -> str:
-    """The operating system's message, else the error's own."""
+    """The operating system's message, else the error's own in plain words."""
     message: str | None = getattr(error, "strerror", None)
-    return message or str(error) or type(error).__name__
+    own = str(error)
+    return message or next((text for part, text in _MESSAGES if part in own), own) or type(error).__name__
+
+
+_MESSAGES = (
+    ("File is not a zip file", "the zip archive is cut off or damaged: its list of files is missing"),
+    ("is encrypted, password required", "it is encrypted; decrypt it first"),
+)
+"""What to say where a message of the standard library misleads, by a part of that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,17 +121,18 @@ def _pages(file: str | EventPage, options: _ReadOptions) -> Iterator[EventPage]:
 def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
     """The file itself, or the files below a folder by name, without hidden ones.
 
-    A page with a reason stands for what is skipped: a named pipe in a folder would block until it has a writer, and a
-    link to a folder may form a cycle.
+    A page stands for what is not read: with a reason for what is skipped, since a named pipe in a folder would block until it
+    has a writer, and a link to a folder may form a cycle; with a refusal for a folder that cannot be read.
     """
     if unread is not None and _is_inside(path, unread):
         yield _skipped(path, _THE_STORES)
         return
-    if not Path(path).is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises if the folder may not be searched
         yield path
         return
     empty = True
-    for folder, folders, names in os.walk(path):
+    errors: list[OSError] = []
+    for folder, folders, names in os.walk(path, onerror=errors.append):
         if unread is not None and _is_inside(folder, unread):
             folders.clear()
             empty = False
@@ -145,8 +146,10 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
             kind = _special(file)
             empty = empty and kind is not None
             yield file if kind is None else _skipped(file, f"{kind} is read only if named itself")
-    if empty:
-        yield _skipped(path, "no files in this folder")
+    for error in errors:
+        yield _unreadable(str(error.filename), error)
+    if empty and not errors:
+        yield _skipped(path, "no files in this folder; hidden ones are not read")
 
 
 _THE_STORES = "it belongs to the store, whose files are not logs"

@@ -23,6 +23,7 @@ from casbah.ingest import wire_encoding
 from casbah.ingest.activity_builder import with_lines
 from casbah.ingest.contract import Connector, Recognised, Refusal
 from casbah.ingest.decompress import Limits
+from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import STDIN, EventPage, pages
 
 _MIN_BYTES = 1 << 20
@@ -67,7 +68,7 @@ class FileReader:
     def pieces(self, path: str) -> Iterator[Piece]:
         """The pieces of a file, or of standard input. Raises UnknownSourceError."""
         for page in pages([path], connectors=self._detector, source=self.source, limits=self.limits):
-            yield from _pieces(page)
+            yield from pieces_of(page)
 
     def require_source(self) -> None:
         """Raises UnknownSourceError."""
@@ -77,8 +78,8 @@ class FileReader:
         return {member.name: getattr(self, member.name) for member in fields(self)}
 
     @cached_property
-    def _detector(self) -> Mapping[str, Connector]:
-        return self.connectors()
+    def _detector(self) -> Detector:
+        return Detector.of(self.connectors())
 
 
 def read_ahead(files: Sequence[str], reader: FileReader, processes: int) -> Generator[Iterator[Piece], None, None]:
@@ -162,7 +163,8 @@ def _send(connection: Connection, outbox: "queue.Queue[Piece | Exception | None]
         files -= not isinstance(message, Piece)
 
 
-def _pieces(page: EventPage) -> Iterator[Piece]:
+def pieces_of(page: EventPage) -> Iterator[Piece]:
+    """The pieces of a page."""
     sources: Counter[str] = Counter()
     items = with_lines(_counted(page.items, sources))
     begins = True

@@ -20,6 +20,12 @@ _CACHE_KIB = 65_536
 
 _SCHEMA = "CREATE TABLE activity (side INTEGER, id BLOB, content BLOB, source TEXT, hour INTEGER)"
 _MERGE = (
+    """CREATE TABLE known (id BLOB PRIMARY KEY, content BLOB) WITHOUT ROWID""",
+    """INSERT INTO known
+    SELECT id, min(content) FROM activity
+    WHERE content IS NOT NULL AND id IN (SELECT id FROM activity WHERE content IS NULL) GROUP BY id""",
+    """UPDATE activity SET content = coalesce((SELECT content FROM known WHERE known.id = activity.id), x'')
+    WHERE content IS NULL""",
     """CREATE TABLE event AS
     SELECT id, min(side) AS first, max(side) AS last, min(source) AS source, min(hour) AS hour
     FROM activity GROUP BY id, content""",
@@ -41,10 +47,12 @@ _SUMS = """
 
 
 class Seen(NamedTuple):
-    """An activity of one side. `content` tells events of one id apart; `hour` is in hours since the epoch."""
+    """An activity of one side. `content` tells events of one id apart; None: it is any activity of its id. `hour` is in hours
+    since the epoch.
+    """
 
     id: str
-    content: bytes
+    content: bytes | None
     source: str
     hour: int
 
