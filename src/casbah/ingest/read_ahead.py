@@ -1,7 +1,7 @@
 """Reads files in other processes, ahead of who stores their activities, and returns what is in them in the order of the files.
 
-Each process reads every n-th file. It stays `_AHEAD` pieces ahead, so that a large file is read while its beginning is stored,
-and small ones are read several at a time. Processes take a second to start, so few bytes are read in this process.
+Each process reads every n-th file. It stays `_AHEAD` messages ahead, so that a large file is read while its beginning is
+stored; what is in small files shares messages. Processes take a second to start, so few bytes are read in this process.
 """
 
 import gc
@@ -10,10 +10,10 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -82,6 +82,10 @@ class FileReader:
         return Detector.of(self.connectors())
 
 
+Sent = Piece | Exception | None
+"""What a process sends for a file: its pieces, then None, or the exception that reading it raised."""
+
+
 def read_ahead(files: Sequence[str], reader: FileReader, processes: int) -> Generator[Iterator[Piece], None, None]:
     """The pieces of each file, in the order of `files`. Read those of one before asking for the next.
 
@@ -116,19 +120,25 @@ class _Process:
         self._process = spawning.Process(target=_serve, args=(theirs, reader, files), name="casbah-read", daemon=True)
         self._process.start()
         theirs.close()
+        self._received = self._messages()
 
     def pieces(self, file: str) -> Iterator[Piece]:
         """The pieces of the next file, which must be this one."""
         done = 0
-        try:
-            while isinstance(received := self._connection.recv(), Piece):
-                done += 1
-                yield received
-        except (OSError, EOFError):  # The process has died, or did so with an earlier file.
-            yield from islice(self._reader.pieces(file), done, None)
-            return
-        if received is not None:
-            raise received
+        for received in self._received:
+            if received is None:
+                return
+            if isinstance(received, Exception):
+                raise received
+            done += 1
+            yield received
+        # The process has died, perhaps with an earlier file.
+        yield from islice(self._reader.pieces(file), done, None)
+
+    def _messages(self) -> Iterator[Sent]:
+        with suppress(OSError, EOFError):
+            while True:
+                yield from self._connection.recv()
 
     def stop(self) -> None:
         self._process.kill()  # Before the connection closes: the process would print that it broke.
@@ -137,30 +147,39 @@ class _Process:
 
 
 def _serve(connection: Connection, reader: FileReader, files: Sequence[str]) -> None:
-    """Send the pieces of each file, then None, or the exception that reading it raised."""
+    """Send what there is of each file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent process decides when to stop.
     # Parsed events have no reference cycles, but the default thresholds would collect after every few hundred.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    outbox: queue.Queue[Piece | Exception | None] = queue.Queue(_AHEAD)
-    sending = threading.Thread(target=_send, args=(connection, outbox, len(files)))
+    outbox: queue.Queue[Sequence[Sent]] = queue.Queue(_AHEAD)
+    sending = threading.Thread(target=_send, args=(connection, outbox))
     sending.start()
-    for file in files:
-        end: Exception | None = None
-        try:
-            for piece in reader.pieces(file):
-                outbox.put(piece)
-        except Exception as error:  # noqa: BLE001  sent to the parent process, which raises it
-            end = error
-        outbox.put(end)
+    message: list[Sent] = []
+    size = 0
+    for item in chain.from_iterable(_sent(reader, file) for file in files):
+        message.append(item)
+        size += 1 + (len(item.items) if isinstance(item, Piece) else 0)
+        if size >= _PIECE:
+            outbox.put(message)
+            message, size = [], 0
+    outbox.put(message)
+    outbox.put(())
     sending.join()
 
 
-def _send(connection: Connection, outbox: "queue.Queue[Piece | Exception | None]", files: int) -> None:
-    while files:
-        message = outbox.get()
+def _sent(reader: FileReader, file: str) -> Iterator[Sent]:
+    try:
+        yield from reader.pieces(file)
+    except Exception as error:  # noqa: BLE001  sent to the parent process, which raises it
+        yield error
+    else:
+        yield None
+
+
+def _send(connection: Connection, outbox: "queue.Queue[Sequence[Sent]]") -> None:
+    while message := outbox.get():
         connection.send(message)
-        files -= not isinstance(message, Piece)
 
 
 def pieces_of(page: EventPage) -> Iterator[Piece]:
