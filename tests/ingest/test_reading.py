@@ -106,6 +106,25 @@ def test_the_portals_csv(body):
     assert [item.line for item in items] == [2, 3]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            b"#TYPE Selected.System.Management.Automation.PSCustomObject\r\n" + CSV.encode(), id="a line of Export-Csv"
+        ),
+        pytest.param(
+            b"#TYPE Deserialized.X\r\n".decode().encode("utf-16") + CSV.encode("utf-16-le"), id="the same in UTF-16"
+        ),
+        pytest.param(b"\r\nsep=,\r\n" + CSV.encode(), id="a line of Excel"),
+        pytest.param(b'"sep=,"\n\n' + CSV.encode(), id="a line of Excel in quotes"),
+    ],
+)
+def test_lines_before_the_header_are_passed_over(body):
+    source, items = read(body)
+    assert source == "microsoft365"
+    assert [item.parsed for item in items] == [AUDIT, AUDIT]
+
+
 def test_a_row_without_audit_data_is_refused_and_the_rest_goes_on():
     _, items = read(portal(quoted(json.dumps(AUDIT)), "", "{broken", quoted(json.dumps(AUDIT))).encode())
     assert [(type(item), item.line) for item in items] == [(Event, 2), (Refusal, 3), (Refusal, 4), (Event, 5)]

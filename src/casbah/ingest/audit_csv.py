@@ -27,6 +27,11 @@ _MAX_LINES = 1 << 18
 _NO_EVENT = "no AuditData"
 
 
+def is_before_header(line: bytes) -> bool:
+    """Whether a line only says how to read the rest: `#TYPE` of Windows PowerShell's Export-Csv, `sep=` of Excel."""
+    return line.removeprefix(MARK).lstrip(b'"').lower().startswith((b"#type ", b"sep="))
+
+
 def delimiter_of(header: bytes) -> str | None:
     """The column delimiter if this is the header of such an export, else None."""
     if header.startswith((b"{", b"[")):
@@ -39,7 +44,7 @@ def rows(feed: LineReader, delimiter: str, *, origin: str, max_kept: int) -> Ite
     """The events, each with the line on which its row begins."""
     csv.field_size_limit(max(csv.field_size_limit(), feed.max_line))
     lines = _Lines(feed.lines())
-    header = next(line.text for line in lines.taken() if line.text.strip())
+    header = next(line.text for line in lines.taken() if line.text.strip() and not is_before_header(line.text.lstrip()))
     names = _columns(header.decode("utf-8", "replace"), delimiter)
     folded = _folded(names)
     column = folded.index(_COLUMN) if _COLUMN in folded else None
@@ -173,7 +178,7 @@ class _Table:
     def _read(self, text: bytes, lines: int) -> _Row:
         """Parse `text` as a row."""
         stripped = text.strip().removeprefix(MARK)
-        if not stripped or stripped == self.header:
+        if not stripped or stripped == self.header or is_before_header(stripped):
             return _Row(lines)
         decoded = text.removeprefix(MARK).decode("utf-8", "surrogateescape")
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from io import BytesIO
 
-from casbah.ingest.audit_csv import delimiter_of, rows
+from casbah.ingest.audit_csv import delimiter_of, is_before_header, rows
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.cursor import MAX_KEPT
 from casbah.ingest.json_events import NO_JSON, JsonEventReader
@@ -35,7 +35,7 @@ def events_inside(text: bytes, context: ReadContext, *, max_line: int) -> Iterat
 
 
 def _detected(feed: LineReader, context: ReadContext) -> Iterator[Event | Refusal]:
-    delimiter = delimiter_of(feed.first_line())
+    delimiter = delimiter_of(feed.first_line(skip=is_before_header))
     if delimiter:
         return rows(feed, delimiter, origin=context.origin, max_kept=MAX_KEPT)
     return _unless_unknown(JsonEventReader(feed, context).items(), context.origin)

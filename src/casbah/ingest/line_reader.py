@@ -1,6 +1,6 @@
 """Reads a text stream in chunks, as lines or through a moving window. A read error is kept, not raised."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from casbah.ingest.decompress import ReadingError, message_of
@@ -38,9 +38,11 @@ class LineReader:
         self._head = b"".join(parts)
         return self._head
 
-    def first_line(self) -> bytes:
-        """The first line that is not blank, stripped; empty if the head does not hold all of it."""
-        line, end, _ = self.head().lstrip(_SPACE).partition(b"\n")
+    def first_line(self, skip: Callable[[bytes], bool]) -> bytes:
+        """The first line that is not blank and not to be skipped, stripped; empty if the head does not hold all of it."""
+        line, end, rest = self.head().lstrip(_SPACE).partition(b"\n")
+        while end and skip(line):
+            line, end, rest = rest.lstrip(_SPACE).partition(b"\n")
         return line.strip(_SPACE) if end or self._ended else b""
 
     def chunk(self) -> bytes:
