@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -142,6 +143,23 @@ def test_a_truncated_zst_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
     ((_, items),) = contents(tmp_path / "x", zst(many)[:-100])
     assert items[0] == "A"
     assert items[-1] == "cannot be read: the Zstandard stream ends before its end marker"
+
+
+def test_events_before_the_damage_are_read_however_little_they_are(tmp_path: Path) -> None:
+    many = b"".join(json.dumps({**json.loads(A), "x": os.urandom(40).hex()}).encode() + b"\n" for _ in range(300))
+    packed = gzip.compress(many)
+    damaged = packed[: len(packed) // 2] + bytes(100) + packed[len(packed) // 2 + 100 :]
+    archive = tarred({"f": many})
+    for body, share in ((damaged, 2), (archive[: len(many) // 3], 3)):
+        items = contents(tmp_path / "x", body)[0][1]
+        assert items[: len(many.splitlines()) // share - 10] == ["A"] * (300 // share - 10)
+        assert "cannot be read" in items[-1]
+
+
+def test_members_of_gzip_follow_each_other(tmp_path: Path) -> None:
+    packed = gzip.compress(LINES) + bytes(700) + gzip.compress(b"") + gzip.compress(LINES)
+    assert contents(tmp_path / "x", packed) == [("", ["A", "B", "A", "B"])]
+    assert "cannot be read: the compressed data is damaged" in contents(tmp_path / "x", packed + b"x" * 20)[0][1]
 
 
 def test_what_unpacks_to_too_much_is_stopped(tmp_path: Path) -> None:

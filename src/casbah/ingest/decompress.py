@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from gzip import GzipFile
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, NamedTuple, Self, cast
 
@@ -26,6 +25,8 @@ _UTF8_MARK = codecs.BOM_UTF8
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 24
+_PACKED_CHUNK = 1 << 16
+_GZIP_FORMAT = zlib.MAX_WBITS | 16
 _MAX_NESTING = 5
 
 ReadingError = (
@@ -51,6 +52,7 @@ def message_of(error: BaseException) -> str:
 _MESSAGES = (
     ("File is not a zip file", "the zip archive is cut off or damaged: its list of files is missing"),
     ("is encrypted, password required", "it is encrypted; decrypt it first"),
+    ("while decompressing data", "the compressed data is damaged"),
 )
 """What to say where a message of the standard library misleads, by a part of that."""
 
@@ -230,10 +232,24 @@ def _tar_entries(front: BinaryIO, _limits: Limits) -> Iterator[_Entry]:
 
 
 def _opened_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
-    opened = archive.extractfile(entry)
-    if opened is None:
-        raise tarfile.ReadError("not a regular file")
-    return opened
+    """The content of a file. `tarfile` itself raises if any of what is asked for is missing, and drops what there is."""
+    stream = archive.fileobj
+    if entry.issparse():
+        opened = archive.extractfile(entry)
+        if opened is None:
+            raise tarfile.ReadError("not a regular file")
+        return opened
+    stream.seek(entry.offset_data)
+    return cast("IO[bytes]", io.BufferedReader(_Chunks(_of_tar(cast("BinaryIO", stream), entry.size)), _CHUNK))
+
+
+def _of_tar(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while size:
+        chunk = stream.read(min(size, _CHUNK))
+        if not chunk:
+            raise tarfile.ReadError("unexpected end of data")
+        size -= len(chunk)
+        yield chunk
 
 
 class _TarHeader(tarfile.TarInfo):
@@ -258,11 +274,33 @@ _ARCHIVES: Mapping[bytes, Callable[[BinaryIO, Limits], Iterator[_Entry]]] = {
     _TAR: _tar_entries,
 }
 _CODINGS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
-    GZIP: lambda front: cast("BinaryIO", GzipFile(fileobj=front)),
+    GZIP: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(_gunzipped(front)), _CHUNK)),
     avro.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(avro.lines(front)), _CHUNK)),
     zstd.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(zstd.chunks(front)), _CHUNK)),
 }
 """How to open a format, by its magic bytes."""
+
+
+def _gunzipped(packed: BinaryIO) -> Iterator[bytes]:
+    """The content of gzip members. Of a damaged one, all that precedes the damage, which the `gzip` module would drop."""
+    decompressor = zlib.decompressobj(_GZIP_FORMAT)
+    while chunk := packed.read(_PACKED_CHUNK):
+        while chunk:
+            if decompressor.eof:  # Another member may follow, after zeros that pad.
+                chunk = chunk.lstrip(b"\0")
+                decompressor = zlib.decompressobj(_GZIP_FORMAT) if chunk else decompressor
+                continue
+            before = decompressor.copy()
+            try:
+                content = decompressor.decompress(chunk, _CHUNK)
+            except zlib.error:
+                for byte in chunk:
+                    yield before.decompress(bytes((byte,)))  # Raises at the first byte that is damaged.
+                raise
+            yield content
+            chunk = decompressor.unused_data or decompressor.unconsumed_tail
+    if not decompressor.eof:
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
 
 
 def _unreadable(origin: str, error: Exception) -> InputStream:
