@@ -192,6 +192,23 @@ def test_a_second_signal_does_not_wait_and_the_count_says_so(tmp_path, monkeypat
     assert "casbah: stopped: at least 100 stored so far" in signalled(2, tmp_path / "store", monkeypatch)
 
 
+def test_where_the_server_goes_away_the_count_is_said_too(tmp_path, monkeypatch):
+    send, batches = Api.ask, []
+
+    def failing(self: Api, method: str, path: str, **options: object) -> httpx.Response:
+        batches.append(path)
+        if len(batches) == 3:
+            raise httpx.ConnectError("refused")
+        return send(self, method, path, **options)
+
+    monkeypatch.setenv("CASBAH_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("CASBAH_BATCH", "100")
+    monkeypatch.setattr(Api, "ask", failing)
+    done = CliRunner().invoke(app, ["ingest", "-"], input=b"".join(map(line, range(300))))
+    assert isinstance(done.exception, httpx.ConnectError)
+    assert "casbah: stopped: at least 200 stored so far" in done.stderr
+
+
 @pytest.mark.slow
 def test_a_rejects_file_that_exists_is_left_as_it_is(tmp_path):
     evidence = tmp_path / "evidence.ndjson"

@@ -16,6 +16,9 @@ import typer
 from casbah import __version__
 from casbah.errors import CasbahError
 
+_INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
+
 # fmt: off
 COMMANDS = {
     "serve":     "serve.serve",
@@ -98,6 +101,8 @@ def main() -> None:
         _fail(str(error))
     except httpx.HTTPError as error:
         _fail(f"the server did not answer: {str(error) or type(error).__name__}")
+    except KeyboardInterrupt:  # While modules are imported; a command handles its own.
+        sys.exit(_INTERRUPTED)
     except UnicodeEncodeError:
         _fail("an argument holds bytes that are not UTF-8")
     except BrokenPipeError:  # The reader of our output has exited, as `head` does.

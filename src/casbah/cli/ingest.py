@@ -22,7 +22,7 @@ from casbah.cli.ingest_report import FileReport, Tally
 from casbah.cli.printable import plain
 from casbah.cli.progress import progress_bar
 from casbah.cli.stopping import Stopping
-from casbah.errors import ServerRefusedError
+from casbah.errors import CasbahError, ServerRefusedError
 from casbah.ingest import wire_encoding
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
@@ -136,6 +136,10 @@ def ingest(  # noqa: PLR0913  one parameter per option
     except KeyboardInterrupt:
         _say_stopped(ingest_report.total(files), counted=not stopping.in_batch, dry=dry)
         raise typer.Exit(stopping.code) from None
+    except (CasbahError, httpx.HTTPError):
+        if files:
+            _say_stopped(ingest_report.total(files), counted=not stopping.in_batch, dry=dry)
+        raise
     total = ingest_report.total(files)
     ingest_report.show(files, dry=dry)
     if total.refused and not dry:
