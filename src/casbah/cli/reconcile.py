@@ -43,7 +43,7 @@ def reconcile(  # noqa: PLR0913  one parameter per option
     as_json: options.AsJson = False,
     store: options.Store = None,
 ) -> None:
-    """List the activities that only one of two exports has; without B, compare an export with the store.
+    """List the activities that are in only one of two exports; without B, compare an export with the store.
 
     Activities are the same if their _id is, whatever the file, its format or its compression. The exit code is 0 if both sides
     have the same activities, 1 if they differ or some events cannot be read.

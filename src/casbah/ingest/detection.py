@@ -86,7 +86,7 @@ class Detector(Mapping[str, Connector]):
         """Why an event is refused, and how to fix it."""
         names = ", ".join(sorted(connector.name for connector in connectors))
         if named is not None and names:
-            return f"not an event of {named.name} but of {names}: name that as the source, or name none"
+            return f"not an event of {named.name} but of {names}: name that source, or none"
         if names:
             return f"recognised by several sources: {names}; name one with --source, over HTTP with ?source="
         if (unsupported := reason_for(fold(parsed))) is not None:

@@ -9,7 +9,7 @@ _AHEAD, _SHARE = 1 << 18, 16
 _CHUNK = 1 << 20
 _MIN_GROWTH = 1 << 16
 _SPACE = b" \t\r\n"
-TOO_LONG = "the line is longer than a line may be"
+TOO_LONG = "the line is too long (CASBAH_MAX_EVENT)"
 
 
 class Line(NamedTuple):

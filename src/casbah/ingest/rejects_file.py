@@ -32,7 +32,7 @@ def _event_in(line: Event, context: ReadContext, limits: Limits) -> Iterator[Eve
     """The refused event, with its line in the rejects file. A truncated one is refused again."""
     raw, cut = line.parsed["event"].encode("utf-8", "surrogatepass"), line.parsed.get(_CUT, 0)
     if cut or not raw:
-        reason = "the rejects file does not hold all of this event; ingest it from its source"
+        reason = "the rejects file does not hold all of this event; ingest the original file"
         yield Refusal(line.origin, line.line, reason, raw, cut)
         return
     for item in events(LineReader(BytesIO(raw), max_line=limits.line), context):
