@@ -5,6 +5,7 @@ import json
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -45,16 +46,21 @@ def test_other_processes_read_what_this_one_would(files: list[str], processes: i
     assert found == list(pieces(files, 0))
     assert [piece.origin for piece in found if piece.begins] == files
     assert sum(len(piece.items) for piece in found) > LARGE
-    assert not multiprocessing.active_children()
+    assert not readers()
 
 
 @pytest.mark.slow
 def test_a_process_that_dies_loses_nothing(files: list[str]) -> None:
     expected, read = list(pieces(files, 0)), pieces(files, 2)
     found = [next(read) for _ in range(3)]
-    for process in multiprocessing.active_children():
+    for process in readers():
         process.kill()
     assert [*found, *read] == expected
+
+
+def readers() -> list[BaseProcess]:
+    """The processes that read ahead: other tests of this process may have left processes of their own."""
+    return [process for process in multiprocessing.active_children() if process.name == "casbah-read"]
 
 
 def broken() -> Mapping[str, Connector]:
@@ -65,23 +71,23 @@ def broken() -> Mapping[str, Connector]:
 def test_what_a_process_raises_is_raised_here(files: list[str]) -> None:
     with pytest.raises(ValueError, match="no connectors"):
         list(pieces(files, 2, FileReader(broken)))
-    assert not multiprocessing.active_children()
+    assert not readers()
 
 
 @pytest.mark.slow
 def test_who_stops_reading_leaves_no_process(files: list[str]) -> None:
     read = pieces(files, 2)
     next(read)
-    assert len(multiprocessing.active_children()) == 2
+    assert len(readers()) == 2
     read.close()
-    assert not multiprocessing.active_children()
+    assert not readers()
 
 
 def test_few_bytes_and_standard_input_start_no_process(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for several in ([*files, STDIN], files):
         read = pieces(several, 2)
         next(read)
-        assert not multiprocessing.active_children()
+        assert not readers()
         read.close()
         monkeypatch.setattr(module, "_MIN_BYTES", 1 << 30)
 

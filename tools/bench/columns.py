@@ -38,8 +38,10 @@ _ONE_TEXT = (
     "organization",
     "user_name",
     "user_domain",
+    "operation",
     "verb",
     "session",
+    "source_id",
 )
 _OF_KIND = {
     Kind.INT: Column.NUMBER,

@@ -12,7 +12,7 @@ from casbah.activity.predicate import Predicate
 from tools.bench.columns import COLUMNS, Column
 
 Query = dict[str, Any]
-WILD = ("user_agent", "organization", "action_type", "url")
+WILD = ("user_agent", "organization", "action_type", "operation", "url")
 """Asked for parts of values: they have a second field, `wild`, of the wildcard type, which keeps n-grams."""
 
 

@@ -18,7 +18,9 @@ from tools.bench import columns
 from tools.bench.columns import COLUMNS, JOINED, Column
 from tools.bench.sql import Condition, Dialect, render
 
-_MANY = frozenset({"id", "session", "ip", "file_selector", "url", "file_id", "alert_id", "object_id", "entity"})
+_MANY = frozenset(
+    {"id", "session", "source_id", "ip", "file_selector", "url", "file_id", "alert_id", "object_id", "entity"}
+)
 """Fields with too many different values for dictionaries of them to pay."""
 
 _SORTED = frozenset({"seq", "date", "created"})

@@ -23,7 +23,7 @@ _TYPES = {
     Column.LIST: "text[]",
     Column.WORDS: "tsvector",
 }
-_BY_TRIGRAM = ("user_agent", "organization", *(f"{name}_text" for name in JOINED))
+_BY_TRIGRAM = ("user_agent", "organization", "operation", *(f"{name}_text" for name in JOINED))
 _RARELY_SET = ("policy", "user_tag")
 _NOT_BY_BTREE = ("id", "user_agent", "date", "created")
 _FAR = 1_000
