@@ -49,6 +49,18 @@ def test_it_counts_as_a_run_into_an_empty_store_does(exports: Path, tmp_path: Pa
     assert (run["duplicates"], run["refused"], run["skipped"]) == (lines, 4, 1)
 
 
+def test_an_event_after_the_record_that_was_exported_of_it_is_a_duplicate(tmp_path: Path) -> None:
+    events, store, exported = (tmp_path / name for name in ("events.ndjson", "store", "exported.ndjson"))
+    events.write_bytes((SAMPLES / "cloudtrail" / "events.ndjson").read_bytes())
+    ingest(events, "--store", store)
+    assert CliRunner().invoke(app, ["export", str(exported), "--store", str(store)]).exit_code == 0
+    for number, paths in enumerate([(exported, events), (events, exported)]):
+        dry = json.loads(ingest(*paths, "--dry-run", "--json").stdout)
+        run = json.loads(ingest(*paths, "--json", "--store", tmp_path / f"again-{number}").stdout)
+        assert {name: dry[name] for name in COUNTS} == run
+        assert run["stored"] == run["duplicates"] == len(events.read_bytes().splitlines())
+
+
 def test_it_reports_sources_and_reasons_per_file(exports: Path) -> None:
     done = ingest(exports, "--dry-run", "--json", code=1)
     report = json.loads(done.stdout)

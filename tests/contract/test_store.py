@@ -10,6 +10,7 @@ import pytest
 
 from casbah.activity.query import continuation
 from casbah.activity.tenant import TenantId
+from casbah.base.event_digest import digest_of_record
 from casbah.errors import ActivityNotFoundError, StoreClosedError
 from casbah.store.contract import FeedbackEntry, Inserted, Store
 from making import NOW, SIGNS, arrival, from_source, ids, query, record
@@ -89,6 +90,21 @@ def test_one_source_id_with_two_bodies_is_stored_twice_and_stays_so(store: Store
     assert store.tenant(TENANT).insert([two, one]) == Inserted(0, 2)
     assert store.tenant(TENANT).insert([two]) == Inserted(0, 1)
     assert sorted(ids(store.tenant(TENANT).find(query()).records)) == ["i_1_x", f"i_1_x~{two.digest[:8]}"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_an_event_is_known_by_a_record_that_was_made_of_it(store: Store, together: bool) -> None:
+    event, other = (
+        replace(made, digest=digest_of_record(made.activity))
+        for made in (from_source("i_1_x", NOW, {"name": name}) for name in ("one", "two"))
+    )
+    assert store.tenant(OTHER).insert([event]) == Inserted(1, 0)
+    exported = arrival(json.loads(store.tenant(OTHER).fetch("i_1_x") or b""))
+    batches = [[exported, event, other]] if together else [[exported], [event], [other]]
+    done = [store.tenant(TENANT).insert(batch) for batch in batches]
+    assert (sum(one.stored for one in done), sum(one.duplicates for one in done)) == (2, 1)
+    assert store.tenant(TENANT).insert([event, other, exported]) == Inserted(0, 3)
+    assert sorted(ids(store.tenant(TENANT).find(query()).records)) == ["i_1_x", f"i_1_x~{other.digest[:8]}"]
 
 
 def test_a_source_id_under_another_body_in_another_period(store: Store) -> None:

@@ -11,6 +11,7 @@ import httpx
 from casbah.activity.new_activity import second_id
 from casbah.activity.tenant import TenantId
 from casbah.base import jsontext
+from casbah.base.event_digest import digest_of_record
 from casbah.cli.connection import Api
 from casbah.settings import Settings
 
@@ -42,6 +43,8 @@ class _Counter:
     def _is_new(self, activity: Mapping[str, Any]) -> bool:
         """Whether a store would keep an activity: the same event is not kept twice, another one of the same id is."""
         activity_id, digest = activity["id"], activity["digest"]
+        if digest is None and (own := digest_of_record(jsontext.parse_object(activity["record"].encode()))) is not None:
+            self._take("event", activity_id, own)  # A record that Casbah exported: its event may follow.
         if digest is not None and not self._take("event", activity_id, digest):
             return False
         second = second_id(activity_id, digest)

@@ -10,6 +10,7 @@ from casbah.activity.matching import matches
 from casbah.activity.predicate import Predicate
 from casbah.activity.record import identifier, integer
 from casbah.base import jsontext
+from casbah.base.event_digest import digest_of_record
 from casbah.cli import ingest_report
 from casbah.cli.answer import ChangePage, read
 from casbah.cli.connection import Api
@@ -22,7 +23,7 @@ from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import Limits
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import EventPage, pages
-from casbah.ingest.stored import digest_of_record, source_id
+from casbah.ingest.stored import source_id
 from casbah.operations.comparison import MS_PER_HOUR, Comparison, Seen
 from casbah.settings import Settings
 

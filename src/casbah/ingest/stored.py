@@ -1,12 +1,12 @@
 """Turns a stored record back into a new activity, to store it again or elsewhere."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from casbah.activity.new_activity import NewActivity, second_id
 from casbah.activity.record import identifier, integer
 from casbah.base import jsontext
+from casbah.base.event_digest import digest_of_record
 
 
 def new_activity_of(record: bytes, activity: Mapping[str, Any] | None = None) -> NewActivity:
@@ -30,9 +30,3 @@ def source_id(activity_id: str, digest: str | None) -> str:
     """The id that the source gave: without what the store adds to distinguish several events of one id."""
     first, mark, _ = activity_id.rpartition("~")
     return first if mark and activity_id == second_id(first, digest) else activity_id
-
-
-def digest_of_record(record: Mapping[str, Any]) -> str | None:
-    """The digest of the source event in a parsed record; None if it holds none."""
-    event = record.get("rawDataJson")
-    return sha256(jsontext.canonical(event)).hexdigest() if type(event) is dict else None

@@ -13,6 +13,7 @@ import orjson
 
 from casbah.activity.new_activity import NewActivity, second_id
 from casbah.base import jsontext
+from casbah.base.event_digest import digest_of_record
 from casbah.store import contract
 
 Columns = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -92,6 +93,12 @@ def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
         adds=entry.adds,
     )
     return prepared(new_activity, columns)
+
+
+def holds(record: bytes | None, entry: Prepared) -> bool:
+    """Whether a record holds the event of an entry with a digest."""
+    parsed = None if record is None else jsontext.parse_accepted(record)
+    return type(parsed) is dict and digest_of_record(parsed) == entry.digest
 
 
 def record_of(entry: Prepared, created: int) -> bytes:

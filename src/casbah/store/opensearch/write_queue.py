@@ -10,7 +10,7 @@ from casbah.activity.new_activity import NewActivity
 from casbah.activity.tenant import TenantId
 from casbah.store import contract
 from casbah.store.contract import Inserted
-from casbah.store.entry import Prepared, ready, renamed
+from casbah.store.entry import Prepared, holds, ready, renamed
 from casbah.store.group_commit import Batch, GroupCommit
 from casbah.store.monotonic_clock import MonotonicClock
 from casbah.store.opensearch import bulk
@@ -75,10 +75,13 @@ class WriteQueue:
         with self._leases.lease(self._tenant_id, numbers=len(entries)) as lease:
             known = _KnownKeys()
             for part in _slices(entries):
+                by_key = {key(entry.id): entry for entry in part if entry.digest is not None}
                 for place in self._held(
                     keys=_keys(part), dedup_keys=[term for entry in part if (term := dedup_key(entry))]
                 ):
                     known.take(place.key, place.dedup_key)
+                    if place.dedup_key is None and place.key in by_key:
+                        known.keep(place.key, self._record(place))
             fresh = self._numbered(entries, known, lease)
             reasons = self._written(fresh, lease)
         for batch, first in zip(group, _starts(group), strict=True):
@@ -138,12 +141,24 @@ class WriteQueue:
         }
         return [_position(hit) for hit in self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]]
 
+    def _record(self, place: Position) -> bytes:
+        """The record of a stored activity."""
+        body = {"query": {"ids": {"values": [place.key]}}, "size": 1, "_source": ["record"], "track_total_hits": False}
+        hits = self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]
+        return hits[0]["_source"]["record"].encode() if hits else b"{}"
+
 
 class _KnownKeys:
     """The keys and terms that are in use, in the store or earlier in the same group."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._records: dict[str, bytes] = {}
+        """Records without a dedup key, by key, which may hold an event that comes again."""
+
+    def keep(self, taken_key: str, record: bytes) -> None:
+        """Keep a record, to compare its event."""
+        self._records[taken_key] = record
 
     def take(self, *terms: str | None) -> None:
         """Mark terms as in use."""
@@ -156,8 +171,13 @@ class _KnownKeys:
         named: Prepared | None = entry
         if key(entry.id) in self._taken:
             second_id = entry.second_id
-            named = None if second_id is None or key(second_id) in self._taken else renamed(entry, second_id, columns)
+            is_known = (
+                second_id is None or key(second_id) in self._taken or holds(self._records.get(key(entry.id)), entry)
+            )
+            named = None if second_id is None or is_known else renamed(entry, second_id, columns)
         self.take(term, None if named is None else key(named.id))
+        if named is not None and term is None:
+            self.keep(key(named.id), named.record)
         return named
 
 
