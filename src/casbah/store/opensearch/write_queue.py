@@ -1,6 +1,6 @@
 """One tenant's write queue: assigns ids and sequence numbers, and answers a caller once its activities are visible."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +22,9 @@ from casbah.store.opensearch.templates import make, period_of
 
 _AT_ONCE = 2_000
 """How many activities one search looks up. Each may match by three terms, and a search returns at most 10,000 hits."""
+
+_RECORDS_AT_ONCE = 100
+"""How many records one search returns: each may have megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,13 @@ class WriteQueue:
         with self._leases.lease(self._tenant_id, numbers=len(entries)) as lease:
             known = _KnownKeys()
             for part in _slices(entries):
-                by_key = {key(entry.id): entry for entry in part if entry.digest is not None}
-                for place in self._held(
-                    keys=_keys(part), dedup_keys=[term for entry in part if (term := dedup_key(entry))]
-                ):
+                held = self._held(keys=_keys(part), dedup_keys=[term for entry in part if (term := dedup_key(entry))])
+                for place in held:
                     known.take(place.key, place.dedup_key)
-                    if place.dedup_key is None and place.key in by_key:
-                        known.keep(place.key, self._record(place))
+                of_events = {key(entry.id) for entry in part if entry.digest is not None}
+                compared = [place.key for place in held if place.dedup_key is None and place.key in of_events]
+                for taken_key, record in self._records(compared):
+                    known.keep(taken_key, record)
             fresh = self._numbered(entries, known, lease)
             reasons = self._written(fresh, lease)
         for batch, first in zip(group, _starts(group), strict=True):
@@ -141,11 +144,13 @@ class WriteQueue:
         }
         return [_position(hit) for hit in self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]]
 
-    def _record(self, place: Position) -> bytes:
-        """The record of a stored activity."""
-        body = {"query": {"ids": {"values": [place.key]}}, "size": 1, "_source": ["record"], "track_total_hits": False}
-        hits = self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]
-        return hits[0]["_source"]["record"].encode() if hits else b"{}"
+    def _records(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The document ids and records of stored activities."""
+        for start in range(0, len(keys), _RECORDS_AT_ONCE):
+            some = keys[start : start + _RECORDS_AT_ONCE]
+            body = {"query": {"ids": {"values": some}}, "size": len(some), "_source": ["record"]}
+            for hit in self._cluster.search(self._tenant_id, body, NEVER)["hits"]["hits"]:
+                yield hit["_id"], hit["_source"]["record"].encode()
 
 
 class _KnownKeys:
