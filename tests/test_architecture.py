@@ -21,6 +21,7 @@ ROWS = (
     ("settings", "base.*"),
     (
         "activity.address",
+        "activity.forms",
         "activity.record",
         "activity.text",
         "activity.new_activity",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, TypeGuard
 
+from casbah.activity import forms
 from casbah.activity.new_activity import NewActivity
 from casbah.base import jsontext
 from casbah.ingest.contract import Draft, Event, Recognised, Refusal, UnusableEventError
@@ -109,7 +110,14 @@ def _new_activity(
 
 def _with_record(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
     """The new activity of a draft: its record is made of the draft's keys and the event's own bytes."""
-    keys = {**draft.keys, **_source_id(draft), "timestamp": draft.timestamp, "timestampRaw": draft.timestamp}
+    form = draft.form or event.form
+    keys = {
+        **draft.keys,
+        **_source_id(draft),
+        **({} if form is None else {forms.KEY: form.name}),
+        "timestamp": draft.timestamp,
+        "timestampRaw": draft.timestamp,
+    }
     if enrichment is not None:
         keys = enrichment.extended(keys)
     return NewActivity(
@@ -117,7 +125,7 @@ def _with_record(event: Event, draft: Draft, digest: str, seen: Seen, enrichment
         timestamp=draft.timestamp,
         record=jsontext.joined(keys, last="rawDataJson", raw=event.raw),
         activity={**keys, "rawDataJson": event.parsed},
-        digest=None if draft.by_id else digest,
+        digest=digest if form is None else None,
         adds=_ADDED_LATER,
     )
 

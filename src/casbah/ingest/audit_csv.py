@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from casbah.activity.forms import CSV
 from casbah.base import jsontext
 from casbah.ingest.contract import Event, Refusal, why_no_event
 from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
@@ -54,7 +55,7 @@ def rows(feed: LineReader, delimiter: str, *, origin: str, max_kept: int) -> Ite
         number, row = lines.number + 1, table.row(lines)
         taken = lines.take(row.lines)
         if row.event is not None:
-            yield Event(row.raw, row.event, origin, number)
+            yield Event(row.raw, row.event, origin, number, form=CSV if column is None else None)
         elif row.reason:
             # Include the header, so that the row can be read again by itself.
             raw = table.header + b"\n" + b"".join(line.text for line in taken)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from casbah.activity.forms import Form
 from casbah.activity.new_activity import NewActivity
 from casbah.base.jsontext import InvalidJsonError, NotAnObjectError
 
@@ -26,13 +27,15 @@ def why_no_event(error: InvalidJsonError) -> str:
 class Event:
     """One event of a source: its own bytes (one JSON object), the parsed object, and its position.
 
-    `line` is the 1-based line of a file of lines, or the 1-based element of a document that holds a list.
+    `line` is the 1-based line of a file of lines, or the 1-based element of a document that holds a list. `form` is what it was
+    read from, if that carries less than the source's own event: a row of a CSV export, for one.
     """
 
     raw: bytes
     parsed: Mapping[str, Any]
     origin: str = ""
     line: int = 0
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class Draft:
     With `is_record` the event is a record already: it keeps its own bytes, `keys` is empty, and `created` is the time of
     storing that it brings, if any.
 
-    With `by_id` the activity is identified by its id alone, for forms of an activity that may carry more or less of it:
-    whichever comes second is a duplicate.
+    `form` is that of the event, where the connector knows better what it carries.
     """
 
     id: str | None
@@ -59,7 +61,7 @@ class Draft:
     scope: str = ""
     is_record: bool = False
     created: int | None = None
-    by_id: bool = False
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ A row carries less than MDCA's own record of the activity, and names it by `Repo
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from casbah.activity.forms import CLOUD_APP_EVENTS
 from casbah.base import jsontext
 from casbah.ingest.apps import APPS
 from casbah.ingest.connectors import microsoft365
@@ -99,7 +100,7 @@ def drafts(event: Event) -> Iterator[Draft]:
             **({"sourceId": native} if native else {}),
         },
         scope=f"{text(row.get('appinstanceid')) or 0}_{app.id}_",
-        by_id=bool(report),
+        form=CLOUD_APP_EVENTS,
     )
 
 
