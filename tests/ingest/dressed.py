@@ -246,10 +246,32 @@ def hunted(event: bytes) -> bytes:
     )
 
 
+def diagnosed(event: bytes) -> bytes:
+    """A line of the diagnostic log kube-audit of a cluster of Azure Kubernetes Service."""
+    return (
+        b'{"time": "2026-03-02T11:00:07.052Z", "operationName": "Microsoft.ContainerService/managedClusters/diagnosticLogs/Read",'
+        b' "category": "kube-audit-admin", "ccpNamespace": "5db19e5910fd970001fb355e", "resourceId": "/SUBSCRIPTIONS/S/R",'
+        b' "properties": {"pod": "kube-apiserver-1", "stream": "stdout", "containerID": "c", "log": '
+        + text(event)
+        + b"}}"
+    )
+
+
+def diagnostics(event: bytes) -> bytes:
+    """The same as a row of AzureDiagnostics."""
+    return (
+        b'{"TimeGenerated": "2026-03-02T11:00:07Z", "Category": "kube-audit", "OperationName":'
+        b' "Microsoft.ContainerService/managedClusters/diagnosticLogs/Read", "pod_s": "kube-apiserver-1", "log_s": '
+        + text(event)
+        + b', "Type": "AzureDiagnostics"}'
+    )
+
+
 MICROSOFT = frozenset({"microsoft365"})
 HUNTING = frozenset({"cloud_app_events"})
 AWS = frozenset({"cloudtrail"})
-ANALYTICS = frozenset({"azure_activity", "entra_audit", "entra_signin", "microsoft365"})
+KUBERNETES = frozenset({"kubernetes"})
+ANALYTICS = frozenset({"azure_activity", "entra_audit", "entra_signin", "graph_activity", "kubernetes", "microsoft365"})
 CLOUDWATCH, CAPTURE = "a subscription of Amazon CloudWatch Logs", "Azure Event Hubs Capture, as"
 FIREHOSE = "a record of Amazon Data Firehose"
 GRAPH, CMDLET, LOOKUPS, LOOKUP, BRIDGE = (
@@ -311,6 +333,9 @@ DRESSES: Mapping[str, Dress] = {
     "Capture, Avro and gzip":          Dress("Azure Event Hubs Capture with", lambda events: avro_capture([gzip.compress(message(page)) for page in pages_of(3, events)])),
     "Capture, one event":              Dress(CAPTURE, lambda events: lines([captured(text(event)) for event in events])),
     "the body alone":                  Dress(CAPTURE, lambda events: lines([b'{"body": ' + message(page) + b"}" for page in pages_of(3, events)])),
+    "the diagnostic log of AKS":       Dress("the diagnostic log of a cluster", lambda events: lines(list(map(diagnosed, events))), KUBERNETES),
+    "AKS through Event Hubs":          Dress("the diagnostic log of a cluster", lambda events: lines([message(list(map(diagnosed, page))) for page in pages_of(3, events)]), KUBERNETES),
+    "AKS in AzureDiagnostics":         Dress("the diagnostic log of a cluster", lambda events: lines(list(map(diagnostics, events))), KUBERNETES),
     "runHuntingQuery of Graph":        Dress("an answer of Microsoft Graph", lambda events: listed(events, b'{"@odata.context": "c", "schema": [{"name": "Timestamp", "type": "DateTime"}], "results": ', b"}")),
     "the hunting API of Defender":     Dress("an answer of the advanced hunting API", lambda events: listed(events, b'{"Stats": {}, "Schema": [{"Name": "Timestamp", "Type": "DateTime"}], "Results": ', b"}"), HUNTING),
     "streamed to storage":             Dress("the streaming API", lambda events: lines(list(map(hunted, events))), HUNTING),

@@ -110,8 +110,7 @@ def test_a_record_of_mdca_may_be_plain_where_the_source_is_named(event: dict[str
 REASONS = [
     pytest.param(DIGEST, "a CloudTrail digest file", id="a digest file"),
     pytest.param(S3_NOTIFICATION, "a notification of an AWS service", id="an S3 notification"),
-    pytest.param(FOREIGN["Graph activity, Event Hub"], "a request to Microsoft Graph", id="Graph activity"),
-    pytest.param(FOREIGN["UserRiskEvents"], "a risk detection of Microsoft Entra", id="risk detections"),
+    pytest.param(FOREIGN["RiskyUsers"], "a risky user or service principal of Microsoft Entra", id="risky users"),
     pytest.param(FOREIGN["Duo authentication"], "source not recognised; known: atlassian, auth0, ", id="anything else"),
 ]
 

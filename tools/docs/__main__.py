@@ -5,7 +5,7 @@ With `--check`, only reports which are not current.
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.docs.client import operators, where
@@ -13,7 +13,8 @@ from tools.docs.pages import PAGES, SECTIONS
 
 _FOLDER = Path("docs")
 _NOTE = "<!-- Written by `make docs` from the tables in src/casbah; change those. -->\n\n"
-_BEGIN, _END = "<!-- Written by `make docs` from .*? -->", "<!-- End of what `make docs` writes. -->"
+_BEGIN = "<!-- Written by `make docs` from {origin} -->"
+_END = "<!-- End of what `make docs` writes. -->"
 MODULES: dict[str, Callable[[], str]] = {
     "src/casbah/client/operators.py": operators,
     "src/casbah/client/where.py": where,
@@ -24,9 +25,8 @@ def main(arguments: list[str]) -> int:
     """Write the files. With `--check`, only report stale ones and return 1."""
     files = {f"{_FOLDER}/{name}": _NOTE + page() for name, page in PAGES.items()}
     files |= {name: module() for name, module in MODULES.items()}
-    files |= {
-        f"{_FOLDER}/{name}": _spliced(_text(f"{_FOLDER}/{name}"), section()) for name, section in SECTIONS.items()
-    }
+    for name, sections in SECTIONS.items():
+        files[f"{_FOLDER}/{name}"] = _with_sections(_text(f"{_FOLDER}/{name}"), sections)
     stale = [name for name, text in files.items() if _text(name) != text]
     if "--check" in arguments:
         for name in stale:
@@ -39,9 +39,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _spliced(text: str, section: str) -> str:
-    """The page with its generated section current; a page without one is unchanged."""
-    return re.sub(f"({_BEGIN}\n).*?({_END})", lambda marks: f"{marks[1]}{section}{marks[2]}", text, flags=re.DOTALL)
+def _with_sections(text: str, sections: Mapping[str, Callable[[], str]]) -> str:
+    """The page with its generated sections current; each is named by the file or folder that it is made from."""
+    for origin, section in sections.items():
+        begin = re.escape(_BEGIN.format(origin=origin))
+        content = section()
+        text = re.sub(f"({begin}\n).*?({_END})", lambda marks: f"{marks[1]}{content}{marks[2]}", text, flags=re.DOTALL)  # noqa: B023
+    return text
 
 
 def _text(name: str) -> str:

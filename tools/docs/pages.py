@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
+from casbah.ingest.apps import APPS
 from casbah.ingest.connectors import connectors
 from casbah.ingest.pull import kind as pull_kind
 from casbah.ingest.pull.registry import KINDS
@@ -55,6 +56,21 @@ def pull() -> str:
     return _PULL.format(rows="\n".join(map(_kind_row, KINDS.values())))
 
 
+def sources() -> str:
+    """The section of docs/sources.md with every source."""
+    rows = "\n".join(
+        f"| `{row.name}` | [{row.title}]({row.documents[0]}) | {_apps(row.apps)} | {row.samples} |"
+        for row in connectors().values()
+    )
+    return f"\n| Source | Description | App | Tested with |\n|---|---|---|---|\n{rows}\n\n"
+
+
+def _apps(numbers: tuple[int, ...]) -> str:
+    """The apps of a source; of several, as many as fit into a cell."""
+    names = [f"{APPS[number]} ({number})" for number in numbers[:_MAX_APPS]]
+    return (", ".join(names) + (", ..." if len(numbers) > _MAX_APPS else "")) or "as they say"
+
+
 def wrappers() -> str:
     """The section of docs/sources.md with every wrapper."""
     keys = sorted({connector.wrapper for connector in connectors().values() if connector.wrapper})
@@ -88,6 +104,8 @@ def operator_help(name: str) -> str:
     row = OPERATORS[name]
     return f"{row.help}; the exact complement of `{row.complement_of}`" if row.complement_of else row.help
 
+
+_MAX_APPS = 3
 
 _FILTERS = """# Filters and operators
 
@@ -329,5 +347,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "pull.md": pull,
 }
 
-SECTIONS: dict[str, Callable[[], str]] = {"sources.md": wrappers}
-"""Generated sections of pages that are otherwise written by hand."""
+SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
+    "sources.md": {"src/casbah/ingest/connectors": sources, "src/casbah/ingest/wrappers.py": wrappers},
+}
+"""Generated sections of pages that are otherwise written by hand, by what they are made from."""

@@ -55,6 +55,7 @@ def _in_full(source: Connector) -> None:
         ("reads", source.examples),
         ("its events are under", [source.wrapper] if source.wrapper else []),
         ("the vendor says", source.documents),
+        ("tested with", [source.samples] if source.samples else []),
         ("comes from", [source.origin]),
     )
     for label, lines in rows:
@@ -75,5 +76,6 @@ def _as_json(source: Connector) -> dict[str, Any]:
         "examples": list(source.examples),
         "wrapper": source.wrapper,
         "documents": list(source.documents),
+        "samples": source.samples,
         "origin": source.origin,
     }

@@ -42,5 +42,6 @@ APPS: Mapping[int, str] = {
     900_011: "Notion",
     900_012: "DocuSign",
     900_013: "Casbah",
+    900_014: "Kubernetes",
 }
 # fmt: on

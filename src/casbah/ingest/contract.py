@@ -7,7 +7,7 @@ Nothing here reads a file, opens a store or depends on a particular source.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from casbah.activity.forms import Form
 from casbah.activity.new_activity import NewActivity
@@ -78,6 +78,12 @@ class Refusal:
     cut: int = 0
 
 
+Samples = Literal["real logs", "published examples", "documentation", "Casbah's own export"]
+"""Where the events that a connector is tested with are from: recorded events, examples that others publish and may have
+edited, or events written from the vendor's documentation.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """One source. `connectors/<name>.py` holds exactly one as CONNECTOR; the file is the plugin.
@@ -90,7 +96,7 @@ class Connector:
 
     `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. A connector that does not
     need the pipeline may yield a NewActivity. `documents` are links to the vendor's documentation, `apps` the ids of the apps
-    it reports on, `origin` where the connector itself comes from.
+    it reports on, `samples` where the events are from that it is tested with, `origin` where the connector itself comes from.
     """
 
     name: str
@@ -101,6 +107,7 @@ class Connector:
     examples: tuple[str, ...] = field(default=())
     documents: tuple[str, ...] = ()
     apps: tuple[int, ...] = ()
+    samples: Samples | None = None
     origin: str = "built in"
     marks: tuple[frozenset[str], ...] = ()
     accepts: Callable[[Mapping[str, Any]], bool] | None = None

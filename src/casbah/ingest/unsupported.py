@@ -7,15 +7,13 @@ from casbah.ingest.mapping.recognise import Recognition
 
 DIGEST = "a CloudTrail digest file: it lists log files and their hashes, and holds no activities"
 _NOTIFICATION = "a notification of an AWS service, which does not say who did it; send the CloudTrail log"
-_GRAPH = "a request to Microsoft Graph (MicrosoftGraphActivityLogs): no connector reads this log"
-_RISK = "a risk detection of Microsoft Entra: no connector reads these; send sign-ins and directory audits"
+_RISKY = "a risky user or service principal of Microsoft Entra, which is a state, not an activity; send risk detections"
 
 # fmt: off
 _ROWS = tuple((Recognition(lists), reason) for reason, lists in (
     (DIGEST,       [["digestStartTime", "digestEndTime", "logFiles"]]),
     (_NOTIFICATION, [["eventSource=aws:*", "eventName"]]),
-    (_GRAPH,        [["category=MicrosoftGraphActivityLogs"], ["Type=MicrosoftGraphActivityLogs"]]),
-    (_RISK,         [["category=*RiskEvents"], ["riskEventType", "detectedDateTime"]]),
+    (_RISKY,        [["category=Risky*", "properties.riskState"], ["riskLastUpdatedDateTime", "riskState"]]),
 ))
 # fmt: on
 

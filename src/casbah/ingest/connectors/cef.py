@@ -93,6 +93,7 @@ def _several(extension: Mapping[str, Any], key: str) -> list[str]:
 CONNECTOR = Connector(
     name="cef",
     title="CEF lines of Defender for Cloud Apps' SIEM agent",
+    samples="Casbah's own export",
     recognises=recognises,
     drafts=drafts,
     examples=("a file written by a syslog collector, one activity per line", "casbah export all.cef"),

@@ -275,6 +275,7 @@ def _additions(row: Fields) -> dict[str, Any]:
 CONNECTOR = Connector(
     name="cloud_app_events",
     title="CloudAppEvents of Microsoft Defender XDR",
+    samples="documentation",
     recognises=RECOGNITION,
     drafts=drafts,
     examples=(

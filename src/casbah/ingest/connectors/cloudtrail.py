@@ -198,6 +198,7 @@ def _parameter(name: str, value: Any) -> Iterator[Target]:
 CONNECTOR = Connector(
     name="cloudtrail",
     title="AWS CloudTrail",
+    samples="real logs",
     recognises=recognises,
     drafts=drafts,
     wrapper="Records",

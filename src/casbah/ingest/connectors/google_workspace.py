@@ -208,6 +208,7 @@ def _texts(value: Any) -> Iterator[str]:
 CONNECTOR = Connector(
     name="google_workspace",
     title="Google Workspace (Reports API)",
+    samples="real logs",
     recognises=recognises,
     drafts=drafts,
     wrapper="items",

@@ -83,6 +83,7 @@ _MAX_IDENTITY = 4_000
 CONNECTOR = Connector(
     name="mdca",
     title="Microsoft Defender for Cloud Apps activity records",
+    samples="real logs",
     recognises=recognises,
     accepts=accepts,
     drafts=drafts,

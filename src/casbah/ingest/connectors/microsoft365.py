@@ -203,6 +203,7 @@ def _is_impersonated(fields: Fields, operation: str) -> bool:
 CONNECTOR = Connector(
     name="microsoft365",
     title="Microsoft 365 unified audit log",
+    samples="real logs",
     recognises=recognises,
     drafts=drafts,
     examples=(

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import msgspec
 
 from casbah.errors import BadMappingError
+from casbah.ingest.contract import Samples
 from casbah.ingest.mapping.paths import BadPathError
 
 Words = str | list[str]
@@ -138,6 +139,7 @@ class MappingFile(_Part, frozen=True):
     activity: ActivityPart
     documents: list[str] = []
     examples: list[str] = []
+    samples: Samples | None = None
     wrapper: str | None = None
     categories: dict[str, Category] = {}
     titles: dict[str, str] = {}

@@ -86,6 +86,7 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         examples=tuple(file.examples),
         documents=tuple(file.documents),
         apps=(file.app.id, *dict.fromkeys(file.app.ids.values())),
+        samples=file.samples,
         origin=origin,
     )
 
