@@ -51,7 +51,7 @@ def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) ->
         sort=FIELDS[sort],
         descending=choice_of(body, "sortDirection", _DIRECTIONS) == "desc",
         skip=0 if scan else count_of(body, "skip"),
-        limit=_scan_limit(count_of(body, "limit")) if scan else _page_limit(count_of(body, "limit")),
+        limit=_scan_limit(count_of(body, "limit")) if scan else page_limit_of(body),
     )
 
 
@@ -195,6 +195,11 @@ def count_of(body: Mapping[str, Any], name: str) -> int:
     return count
 
 
+def page_limit_of(body: Mapping[str, Any]) -> int:
+    """The page size of a list. Raises MalformedBodyError."""
+    return min(count_of(body, "limit"), MAX_PAGE_LIMIT) or DEFAULT_PAGE_LIMIT
+
+
 def whole_of(body: Mapping[str, Any], name: str) -> int | None:
     """A parameter that is an integer, None where it is absent. Raises MalformedBodyError."""
     operand = body.get(name)
@@ -214,10 +219,6 @@ def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> s
     if lowered not in choices:
         raise MalformedBodyError(f"{name}: expected one of {', '.join(choices)}, got {v.json_type(value)}")
     return lowered
-
-
-def _page_limit(requested: int) -> int:
-    return min(requested, MAX_PAGE_LIMIT) or DEFAULT_PAGE_LIMIT
 
 
 def _scan_limit(requested: int) -> int:

@@ -30,6 +30,7 @@
         NoSuchSnapshotError       404  no snapshot of that id
         NoSuchRejectError         404  no refused event of that id (or another tenant's)
         RouteNotFoundError        404  no such path
+          NotServedError          404  a part of MDCA's API that Casbah does not have
       NotMimickingError           404  the path exists only while the server emulates another
       MethodNotAllowedError       405  the path exists, the method does not
       NameTakenError              409  a token in use has that name
@@ -258,6 +259,13 @@ class NoSuchRejectError(NotFoundError):
 
 class RouteNotFoundError(NotFoundError):
     """No route at that path."""
+
+
+class NotServedError(RouteNotFoundError):
+    """A path of a part of MDCA's API that Casbah does not have, such as files."""
+
+    def __init__(self, part: str) -> None:
+        RequestError.__init__(self, f"this server does not have {part}; it has activities, and what follows from them")
 
 
 class NotMimickingError(RequestError):

@@ -55,6 +55,15 @@ class WholeList(Answer, Generic[Item]):
         return cls(data, has_next=False, total=len(data))
 
 
+class CountedPage(Answer, kw_only=True):
+    """A page in the shape of MDCA's lists of alerts and entities. Its kinds add `data`."""
+
+    has_next: bool
+    maximum: Annotated[int, Meta(ge=1, description="The page size")] = msgspec.field(name="max")
+    total: Count
+    more_than_total: Annotated[bool, Meta(description="Whether there are more than `total`, of which no list has any")]
+
+
 class DeletedAnswer(Answer):
     id: str
 

@@ -13,7 +13,14 @@ from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casbah.base.logs import of_request
-from casbah.errors import CasbahError, MethodNotAllowedError, RequestError, RouteNotFoundError, UnavailableError
+from casbah.errors import (
+    CasbahError,
+    MethodNotAllowedError,
+    NotServedError,
+    RequestError,
+    RouteNotFoundError,
+    UnavailableError,
+)
 from casbah.http import manual, mimic
 from casbah.http.answers import respond
 from casbah.http.audit import record_in_trail
@@ -22,7 +29,7 @@ from casbah.http.irreversible import read_irreversible
 from casbah.http.problems import answer
 from casbah.http.request_body import Incoming
 from casbah.http.route import CORE, Audit, PublicRoute, Route
-from casbah.http.routes import ALIASES, GUARDED, PUBLIC, ROUTES
+from casbah.http.routes import ALIASES, GUARDED, NOT_SERVED, PUBLIC, ROUTES
 from casbah.http.session import address_of, session_caller
 from casbah.identity.failed_sign_ins import FailureElsewhereError
 from casbah.identity.grants import TENANT_HEADER, Caller
@@ -185,7 +192,7 @@ async def _dispatch(request: Request, services: Services) -> Response:
     if _is_below(raw, GUARDED):  # Authentication comes before 404 and 405.
         request.state.caller = await _caller(request, services)
     if not matched:
-        raise RouteNotFoundError
+        raise _not_found(raw)
     raise MethodNotAllowedError(request.method, sorted({method for route, _ in matched for method in _methods(route)}))
 
 
@@ -313,6 +320,11 @@ def _plain_path(target: bytes) -> str:
         if _is_below(path, (alias,)):
             path = prefix + path[len(alias) :]
     return path
+
+
+def _not_found(path: str) -> RouteNotFoundError:
+    part = next((part for prefix, part in NOT_SERVED.items() if _is_below(path.removesuffix("/"), (prefix,))), None)
+    return RouteNotFoundError() if part is None else NotServedError(part)
 
 
 def _is_below(path: str, prefixes: Sequence[str]) -> bool:

@@ -97,6 +97,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
     ),
     "Filtered": tuple(Example(name, text, {"filters": filters}) for name, text, filters in _FILTERS),
+    "AlertQuery": (
+        Example("test", "What connection tests send", {}),
+        Example("since", "Alerts since a moment", {"filters": {"date": {"gte": 1_704_067_200_000}}, "limit": 50}),
+    ),
     "FacetQuery": (
         Example(
             "users-and-countries",

@@ -8,8 +8,22 @@ from typing import Any
 
 import casbah
 from casbah.activity.query import Bounds
-from casbah.http import activities, enrichment, histogram, mimic, queries, ranges, rejects, retention, session, tokens
+from casbah.http import (
+    activities,
+    alerts,
+    enrichment,
+    histogram,
+    mimic,
+    queries,
+    ranges,
+    rejects,
+    retention,
+    session,
+    tokens,
+)
 from casbah.http.activities import Activity, PageAnswer, Total
+from casbah.http.activity_types import ACTIVITY_TYPE_PARAMETERS
+from casbah.http.alerts import PAGE_PARAMETERS
 from casbah.http.answers import answer_schemas, answer_type
 from casbah.http.changes import CHANGE_PARAMETERS, TAIL_PARAMETERS
 from casbah.http.error_responses import QUOTA, error_responses, header_refs, shared_examples, shared_responses
@@ -35,6 +49,7 @@ _OF_EVENTS = ("Events", "Arrivals")
 _OPTIONAL = (
     "Query",
     "Filtered",
+    "AlertQuery",
     "RangeQuery",
     "FacetQuery",
     "SpanQuery",
@@ -61,6 +76,7 @@ BODIES: Mapping[str, Schema] = {
     # In forms every value is text, and there is no null.
     **{f"{name}Form": query_body(_QUERIES[name], blank={"const": ""}) for name in ("Query", "Filtered")},
     **activities.BODIES,
+    **alerts.BODIES,
     **enrichment.BODIES,
     **histogram.BODIES,
     **mimic.BODIES,
@@ -74,6 +90,8 @@ BODIES: Mapping[str, Schema] = {
 
 _TAGS = {
     "activities": "MDCA's Activities API, plus feedback on activities",
+    "alerts": "MDCA's alerts API: empty",
+    "activity types": "Operations that the filter `actionType` takes",
     "changes": "The change feed: activities in the order of storing",
     "choices": "Names of filter values",
     "sources": "Where activities come from",
@@ -236,15 +254,22 @@ def _query_parameters(body_schema: str | None, method: str, sources: Sequence[st
         extra = _BESIDE_FILTERS.get(body_schema, ())
         return [_filters_parameter(body_schema), *(_text(row.name, row.help, row.text or row.schema) for row in extra)]
     if body_schema not in _OF_EVENTS:
-        return []
+        return [_text(row.name, row.help, row.schema) for row in _IN_QUERY.get(body_schema or "", ())]
     source = _text("source", "Where the events are from. Default: detected", {"enum": list(sources)})
     after = {"type": "integer", "minimum": 0, "maximum": MAX_AFTER}
     late = [_text("after", "How many requests are answered first", after)]
     return [source, *(late if body_schema == "Arrivals" else [])]
 
 
+_IN_QUERY: Mapping[str, Sequence[Parameter]] = {"ActivityTypeQuery": ACTIVITY_TYPE_PARAMETERS}
+"""Parameters of a query string alone."""
+
+_FILTERS_OF: Mapping[str, str] = {"RangeQuery": "RangeFilters", "AlertQuery": "AnyFilters"}
+"""The schema of a query's filters, if they are not those of activities."""
+
 _BESIDE_FILTERS: Mapping[str, Sequence[Parameter]] = {
     **_QUERIES,
+    "AlertQuery": PAGE_PARAMETERS,
     "RangeQuery": RANGE_PARAMETERS,
     "TailQuery": TAIL_PARAMETERS,
 }
@@ -253,7 +278,7 @@ _BESIDE_FILTERS: Mapping[str, Sequence[Parameter]] = {
 def _filters_parameter(body_schema: str) -> dict[str, Any]:
     examples = _with_filters(EXAMPLES[body_schema])
     shown = {example.name: {"summary": example.help, "value": example.value["filters"]} for example in examples}
-    filters = ref("RangeFilters" if body_schema == "RangeQuery" else "Filters")
+    filters = ref(_FILTERS_OF.get(body_schema, "Filters"))
     return {
         "name": "filters",
         "in": "query",

@@ -1,5 +1,7 @@
 """The route table: one row per route. `openapi` and `manual` build `/openapi.json` and `/docs` from it."""
 
+from collections.abc import Mapping
+
 from casbah.errors import (
     BadNameError,
     BadRangeError,
@@ -19,6 +21,8 @@ from casbah.errors import (
 )
 from casbah.http import (
     activities,
+    activity_types,
+    alerts,
     changes,
     choices,
     enrichment,
@@ -60,10 +64,20 @@ GUARDED = ("/api", "/cas")
 ALIASES: tuple[tuple[str, str], ...] = (
     ("/cas/api/v1", CORE),
     ("/cas/api/subnet", "/api/subnet"),
+    ("/cas/api/discovery", "/api/discovery"),
     ("/api/subnet", f"{CORE}/subnet"),
     (f"{CORE}/archived_activities", f"{CORE}/activities"),
 )
 """Path prefixes and their replacements, applied one after another in this order."""
+
+NOT_SERVED: Mapping[str, str] = {
+    f"{CORE}/files": "files",
+    f"{CORE}/policies": "policies",
+    f"{CORE}/discovery": "cloud discovery",
+    "/api/discovery": "cloud discovery",
+    f"{CORE}/governance": "governance",
+}
+"""Path prefixes of MDCA's API, and what they lead to there, that Casbah does not have."""
 
 
 # fmt: off
@@ -91,6 +105,18 @@ ROUTES: tuple[Route, ...] = (
           "Give feedback on one activity",
           "Append one feedback entry. Returns the activity as a list of one.",
           audit=Audit.CHANGES, raises=(*IN_BODY, LimitExceededError)),
+    Route("list_alerts", "alerts", ("GET", "POST"), f"{CORE}/alerts", alerts.list_alerts, Permission.READ, "AlertQuery",
+          "List alerts: always empty",
+          "Always empty: nothing raises alerts in Casbah yet. Collectors ask for alerts to test their connection.",
+          raises=IN_BODY),
+    Route("count_alerts", "alerts", ("GET", "POST"), f"{CORE}/alerts/count", alerts.count_alerts, Permission.READ, "AlertQuery",
+          "Count alerts: always 0",
+          "Always 0: nothing raises alerts in Casbah yet.",
+          raises=IN_BODY),
+    Route("list_activity_types", "activity types", ("GET",), f"{CORE}/autocomplete/activity-types", activity_types.list_activity_types, Permission.READ, "ActivityTypeQuery",
+          "The operations of apps that have activities",
+          "The operations of stored activities, by app. `actionType` takes `category` as it is.",
+          raises=IN_BODY),
     Route("list_ranges", "ranges", ("GET", "POST"), f"{CORE}/subnet", ranges.list_ranges, Permission.READ, "RangeQuery",
           "List IP ranges",
           "The tenant's IP ranges, by name.",

@@ -1,0 +1,45 @@
+"""MDCA's alerts API. Nothing raises alerts here yet, so its lists are empty, whatever the filters.
+
+Collectors ask for alerts to test their connection. Shape: learn.microsoft.com/defender-cloud-apps/api-alerts-list.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from casbah.activity.query import DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, count_of, page_limit_of
+from casbah.http.activities import Total
+from casbah.http.answers import CountedPage
+from casbah.http.context import RequestContext
+from casbah.http.request_body import read_parameters
+from casbah.http.request_schemas import BLANK, Parameter, Schema, either, open_body, ref
+
+PAGE_PARAMETERS = (
+    Parameter("skip", ref("Count"), "How many to skip at the beginning"),
+    Parameter("limit", ref("Count"), f"Page size: {DEFAULT_PAGE_LIMIT} by default, {MAX_PAGE_LIMIT} at most"),
+)
+BODIES: Mapping[str, Schema] = {
+    "AnyFilters": {"type": "object", "description": "Any filters: no alert exists that they could match"},
+    "AlertQuery": open_body(
+        {
+            "filters": either(ref("AnyFilters"), BLANK),
+            **{row.name: either(row.schema, BLANK, description=row.help) for row in PAGE_PARAMETERS},
+        }
+    ),
+}
+
+
+class AlertPage(CountedPage, kw_only=True):
+    data: Annotated[Sequence[Any], Meta(description="Always empty", max_length=0)]
+
+
+async def list_alerts(context: RequestContext) -> AlertPage:
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    count_of(body, "skip")
+    return AlertPage(data=(), has_next=False, maximum=page_limit_of(body), total=0, more_than_total=False)
+
+
+async def count_alerts(context: RequestContext) -> Total:
+    await read_parameters(context.request, limit=context.services.settings.max_body)
+    return Total(0, more_than_total=False)
