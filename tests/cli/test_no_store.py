@@ -20,6 +20,7 @@ READS = [
     ["enrich", "--again"],
     ["doctor"],
     ["reconcile", "events.ndjson"],
+    ["compare", "--mdca", "http://127.0.0.1:9"],
     ["pull", "--list", "--file", "pull.toml"],
     ["push", "status"],
     ["push", "replay", "x"],
@@ -55,6 +56,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pull.toml").write_text('[okta]\nkind = "okta"\nurl = "https://x.example"\ntoken = "x"\n')
     (tmp_path / "ranges.csv").write_text("name,ip_address_ranges,category,tag(id),isp_name\n")
     monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("CASBAH_MDCA_TOKEN", "x")
 
 
 def entries(folder: Path) -> list[str]:

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo":      "demo.demo",
     "ingest":    "ingest.ingest",
     "reconcile": "reconcile.reconcile",
+    "compare":   "compare.compare",
     "doctor":    "doctor.doctor",
     "settings":  "settings.show",
     "pull":      "pull.pull",

@@ -1,0 +1,210 @@
+"""casbah compare."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from casbah.activity.language import FILTERS
+from casbah.activity.query import parse
+from casbah.activity.value import MS_PER_DAY
+from casbah.cli import condition, options
+from casbah.cli.both_servers import BothServers, Pace
+from casbah.cli.connection import connected
+from casbah.cli.counts import Conditions, Filters
+from casbah.cli.page_difference import FieldComparison, PageDifference, page_difference
+from casbah.cli.printable import plain
+from casbah.cli.progress import progress_of
+from casbah.cli.query_set import ComparedQuery, Scope, Values, conditions, orders, parts
+from casbah.cli.token import moment
+from casbah.client import Casbah, Retry
+from casbah.errors import OperatorError
+
+TOKEN = "CASBAH_MDCA_TOKEN"  # noqa: S105  the variable's name
+_MS_PER_MINUTE, _NS_PER_MS = 60_000, 1_000_000
+_MAX_DAYS = 30
+_PATIENCE = 3_600.0
+_SHOWN = 10
+
+
+class NoMdcaTokenError(OperatorError):
+    """There is no token for MDCA."""
+
+    def __init__(self) -> None:
+        super().__init__(f"set {TOKEN} to an API token of MDCA that may read activities")
+
+
+def compare(  # noqa: PLR0913  one parameter per option
+    *,
+    mdca: Annotated[str, typer.Option(metavar="URL", help="The portal's address, or another Activities API.")],
+    days: Annotated[int, typer.Option(min=1, max=_MAX_DAYS, help="How many days back; MDCA lists 30.")] = 7,
+    settled: Annotated[
+        int, typer.Option(min=0, metavar="MINUTES", help="Leave out the last minutes, whose activities still arrive.")
+    ] = 60,
+    own: Conditions = None,
+    filters: Filters = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only list and scan, without testing each filter.")] = False,
+    undocumented: Annotated[
+        bool, typer.Option("--undocumented", help="Also send operators that MDCA does not document.")
+    ] = False,
+    rate: Annotated[int, typer.Option(min=1, help="Requests per minute; MDCA allows 30 for a tenant.")] = 30,
+    tenant: options.Tenant = options.TENANT,
+    as_json: options.AsJson = False,
+    store: options.Store = None,
+) -> None:
+    """Send the same queries to MDCA and to Casbah, and show where the answers differ: totals, activities and fields.
+
+    MDCA's token is read from CASBAH_MDCA_TOKEN. The queries list and scan in each order, and test each filter with each
+    operator that MDCA documents, with values that are stored. --filter narrows every query: if one server has apps that the
+    other lacks, name those of both. The exit code is 0 if the answers are equal, 1 if they differ.
+
+    Example: casbah compare --mdca https://contoso.portal.cloudappsecurity.com
+
+    Example: casbah compare --mdca https://contoso.portal.cloudappsecurity.com --quick --filter 'service eq 11161'
+    """
+    key = os.environ.get(TOKEN, "").strip()
+    if not key:
+        raise NoMdcaTokenError
+    settings = options.existing(store=store)
+    end = time.time_ns() // _NS_PER_MS - settled * _MS_PER_MINUTE
+    scope = Scope(end - days * MS_PER_DAY, end, condition.filters(own or [], filters))
+    parse({"filters": scope.own}, now=end)  # A mistake is reported before anything is sent.
+    with (
+        connected(settings, tenant=tenant) as api,
+        closing(Casbah(mdca, token=key, retry=Retry(patience=_PATIENCE))) as client,
+    ):
+        both = BothServers(client, api, Pace(rate))
+        values = {} if quick else both.stored_values(scope)
+        queries = [*orders(scope), *parts(scope), *conditions(scope, values, undocumented=undocumented)]
+        result = _compared(both, queries, scope, [] if quick else _without_values(values))
+    (_write_json if as_json else _write_lines)(result)
+    _summarise(result)
+    raise typer.Exit(0 if result.equal else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareResult:
+    """What was compared. `untested`: the filters of which no value is stored."""
+
+    scope: Scope
+    pages: Sequence[PageDifference]
+    fields: FieldComparison
+    untested: Sequence[str]
+
+    @property
+    def equal(self) -> bool:
+        return not self.fields.different and all(page.equal for page in self.pages)
+
+
+def _without_values(values: Values) -> list[str]:
+    return [name for name in FILTERS if not values.get(name)]
+
+
+def _compared(
+    both: BothServers, queries: Sequence[ComparedQuery], scope: Scope, untested: Sequence[str]
+) -> CompareResult:
+    pages, fields = [], FieldComparison()
+    with progress_of("queries") as progress:
+        for number, query in enumerate(queries):
+            progress(number, len(queries))
+            mdca, casbah = both.of_mdca(query), both.of_casbah(query)
+            pages.append(page_difference(query, mdca, casbah))
+            fields.add(mdca, casbah)
+    return CompareResult(scope, pages, fields, untested)
+
+
+def _write_lines(result: CompareResult) -> None:
+    for page in result.pages:
+        if not page.equal:
+            typer.echo("\n".join(map(plain, _lines(page))))
+    for path, difference in result.fields.different.items():
+        values = " in MDCA, ".join(_shown(value) for value in (difference.values.mdca, difference.values.casbah))
+        typer.echo(
+            plain(f"field {path}: {values} in Casbah, in {difference.id}; {difference.records:,} records differ")
+        )
+
+
+def _lines(page: PageDifference) -> Iterator[str]:
+    counts = f"{_count(page.totals.mdca)} in MDCA, {_count(page.totals.casbah)} in Casbah"
+    yield f"{page.query.name}: {counts}"
+    for server, message in (("MDCA", page.refused.mdca), ("Casbah", page.refused.casbah)):
+        if message:
+            yield f"  {server} refuses it: {message}"
+    for server, ids in (("MDCA", page.only_mdca), ("Casbah", page.only_casbah)):
+        yield from (f"  only in {server}: {name}" for name in ids[:_SHOWN])
+        if len(ids) > _SHOWN:
+            yield f"  only in {server}: {len(ids) - _SHOWN:,} more on this page"
+
+
+def _count(total: int | None) -> str:
+    return "an unknown number" if total is None else f"{total:,}"
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _write_json(result: CompareResult) -> None:
+    fields = result.fields
+    typer.echo(
+        json.dumps(
+            {
+                "equal": result.equal,
+                "from": result.scope.start,
+                "to": result.scope.end,
+                "queries": list(map(_page_json, result.pages)),
+                "fields": [
+                    {
+                        "path": path,
+                        "records": row.records,
+                        "id": row.id,
+                        "mdca": row.values.mdca,
+                        "casbah": row.values.casbah,
+                    }
+                    for path, row in fields.different.items()
+                ],
+                "addedFields": [{"path": path, "records": count} for path, count in fields.added.most_common()],
+                "recordsCompared": len(fields.seen),
+                "untested": list(result.untested),
+            }
+        )
+    )
+
+
+def _page_json(page: PageDifference) -> dict[str, Any]:
+    return {
+        "name": page.query.name,
+        "filter": page.query.filter,
+        "operator": page.query.operator,
+        "body": page.query.body,
+        "equal": page.equal,
+        "mdca": {"total": page.totals.mdca, "only": page.only_mdca, "refused": page.refused.mdca},
+        "casbah": {"total": page.totals.casbah, "only": page.only_casbah, "refused": page.refused.casbah},
+        "compared": page.compared,
+    }
+
+
+def _summarise(result: CompareResult) -> None:
+    sys.stderr.writelines(f"casbah: {line}\n" for line in _summary(result))
+
+
+def _summary(result: CompareResult) -> Iterator[str]:
+    scope, fields = result.scope, result.fields
+    different = [page for page in result.pages if not page.equal]
+    yield f"activities from {moment(scope.start)} to {moment(scope.end)} (UTC), without Casbah's own acts"
+    if not fields.seen:
+        yield "no activity is on both servers, so no fields were compared"
+    if result.untested:
+        yield f"not tested, as no values are stored: {', '.join(result.untested)}"
+    if names := dict.fromkeys(page.query.filter for page in different if page.query.filter):
+        yield f"filters that differ: {', '.join(names)}"
+    yield (
+        f"{len(result.pages):,} queries, {len(different):,} of them differ; "
+        f"{len(fields.seen):,} records compared, {len(fields.different):,} fields differ"
+    )
