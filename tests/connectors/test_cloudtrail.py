@@ -214,3 +214,17 @@ def test_an_event_without_an_id_goes_by_its_digest(made):
 
 def test_logstash_keeps_the_time_elsewhere(made):
     assert made("cloudtrail", **{"@timestamp": "2020-09-14T00:44:23.000Z"}, eventName="X").timestamp == 1600044263000
+
+
+def test_a_user_of_identity_center_is_named_by_their_id_not_by_the_account(activity):
+    """As the user guide shows `userIdentity` of a request on behalf of such a user."""
+    person = "544894e8-80c1-707f-60e3-3ba6510dfac1"
+    identity = {
+        "type": "IdentityCenterUser",
+        "accountId": "123456789012",
+        "onBehalfOf": {"userId": person, "identityStoreArn": "arn:aws:identitystore::123456789012:identitystore/d-1"},
+        "credentialId": "EXAMPLE",
+    }
+    record = activity("cloudtrail", **TIME, userIdentity=identity)
+    assert record["user"] == {"userName": person}
+    assert record["resolvedActor"]["id"] == person

@@ -296,3 +296,33 @@ def test_the_same_event_twice_is_the_same_activity(made):
 def test_an_event_without_an_id_goes_by_its_digest(made):
     found = made("microsoft365", CreationTime="2022-12-12T15:57:57", Operation="Set-Mailbox", UserId="a")
     assert found.id == f"0_11161_{found.digest}"
+
+
+def test_an_interaction_with_copilot(ingested):
+    """The example of the page that documents the schema CopilotInteraction, with another tenant's names."""
+    record = ingested(
+        "microsoft365",
+        CreationTime="2023-12-13T17:12:36",
+        Id="99b0a960-13a0-461f-8c5c-cb2316ea273d",
+        Operation="CopilotInteraction",
+        OrganizationId="408e31c8-8f05-410a-9221-84335f0ce512",
+        RecordType=261,
+        UserKey="12d24f71-64c7-49b3-821f-f8884f3f373e",
+        UserType=0,
+        Version=1,
+        Workload="Copilot",
+        ClientIP="::ffff:10.11.0.229",
+        UserId="admin@example.com",
+        CopilotEventData={
+            "AccessedResources": [],
+            "AppHost": "appchat",
+            "Contexts": [{"Id": "https://example.sharepoint.com/Doc.aspx?file=Elephants.docx", "Type": "docx"}],
+            "MessageIds": [],
+            "ThreadId": "19:x@thread.v2",
+        },
+    ).activity
+    assert record["mainInfo"]["rawOperationName"] == "CopilotInteraction"
+    assert (record["appId"], record["eventTypeValue"]) == (11161, "EVENT_O365_COPILOT_GENERIC")
+    assert record["user"] == {"userName": "admin@example.com"}
+    assert record["device"]["clientIP"] == "10.11.0.229"
+    assert not record["isAdminOperation"]

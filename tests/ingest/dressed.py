@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Dressing = Callable[[list[bytes]], bytes]
 
@@ -17,13 +18,14 @@ Dressing = Callable[[list[bytes]], bytes]
 class Dress:
     """One form of a wrapper; `row` is the start of that row's title, or empty if it has none, `sources` the sources it carries, or all if empty.
 
-    `exact` is whether it keeps the bytes of an event, and not only its values.
+    `exact` is whether it keeps the bytes of an event, and not only its values; `typed`, whether its numbers stay numbers.
     """
 
     row: str
     dress: Dressing
     sources: frozenset[str] = frozenset()
     exact: bool = True
+    typed: bool = True
 
 
 def text(event: bytes) -> bytes:
@@ -50,7 +52,18 @@ def graph(event: bytes) -> bytes:
 
 
 def annotated(event: bytes) -> bytes:
-    return graph(event.replace(b"{", b'{"@odata.type":"#microsoft.graph.security.defaultAuditData",', 1))
+    """A record whose event has annotations at every level: of the objects themselves, and beside lists."""
+    return graph(json.dumps(with_annotations(json.loads(event))).encode())
+
+
+def with_annotations(value: Any) -> Any:
+    if isinstance(value, list):
+        return [with_annotations(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    lists = {f"{key}@odata.type": "#Collection(String)" for key, item in value.items() if isinstance(item, list)}
+    inner = {key: with_annotations(item) for key, item in value.items()}
+    return {"@odata.type": "#microsoft.graph.security.defaultAuditData", **lists, **inner}
 
 
 def cmdlet(data: bytes) -> bytes:
@@ -236,6 +249,16 @@ def tables(events: list[bytes]) -> bytes:
     return json.dumps({"tables": [{"name": "PrimaryResult", "columns": columns, "rows": cells}]}).encode()
 
 
+def queried(event: bytes) -> bytes:
+    """A row of `az monitor log-analytics query`: every value as text, `None` for null, JSON as text; the keys sorted."""
+    cells = {
+        name: json.dumps(value) if isinstance(value, dict | list) else str(value)
+        for name, value in json.loads(event).items()
+    }
+    moment = {"TimeGenerated": "2026-03-02T10:00:00Z"} | cells
+    return json.dumps(dict(sorted({**moment, "TableName": "PrimaryResult", "Extra": "None"}.items()))).encode()
+
+
 def hunted(event: bytes) -> bytes:
     """A row of the streaming API of Microsoft Defender XDR."""
     return (
@@ -272,6 +295,7 @@ HUNTING = frozenset({"cloud_app_events"})
 AWS = frozenset({"cloudtrail"})
 KUBERNETES = frozenset({"kubernetes"})
 ANALYTICS = frozenset({"azure_activity", "entra_audit", "entra_signin", "graph_activity", "kubernetes", "microsoft365"})
+QUERIED = ANALYTICS - {"azure_activity", "entra_signin"}  # some of whose samples have another time than that of the row
 CLOUDWATCH, CAPTURE = "a subscription of Amazon CloudWatch Logs", "Azure Event Hubs Capture, as"
 FIREHOSE = "a record of Amazon Data Firehose"
 GRAPH, CMDLET, LOOKUPS, LOOKUP, BRIDGE = (
@@ -340,6 +364,7 @@ DRESSES: Mapping[str, Dress] = {
     "the hunting API of Defender":     Dress("an answer of the advanced hunting API", lambda events: listed(events, b'{"Stats": {}, "Schema": [{"Name": "Timestamp", "Type": "DateTime"}], "Results": ', b"}"), HUNTING),
     "streamed to storage":             Dress("the streaming API", lambda events: lines(list(map(hunted, events))), HUNTING),
     "streamed to Event Hubs":          Dress("the streaming API", lambda events: lines([message(list(map(hunted, page))) for page in pages_of(3, events)]), HUNTING),
+    "az monitor log-analytics query":  Dress("a row of `az monitor", lambda events: listed(list(map(queried, events))), QUERIED, exact=False, typed=False),
     "Log Analytics":                   Dress("an answer of the Log Analytics API", tables, ANALYTICS, exact=False),
 }
 # fmt: on

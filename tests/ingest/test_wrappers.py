@@ -48,14 +48,17 @@ def test_an_event_becomes_the_same_record_in_every_wrapper(dress: Dress, source:
     plain = activities(b"\n".join(events), source)
     assert len(plain) >= len(events)
     assert all(isinstance(one, NewActivity) for one in plain)
-    assert_same(activities(dress.dress(events), source if named else None), plain, exact=dress.exact)
+    assert_same(activities(dress.dress(events), source if named else None), plain, dress)
 
 
-def assert_same(results: list[NewActivity | Refusal], plain: list[NewActivity | Refusal], *, exact: bool) -> None:
-    if not exact:
-        results, plain = map(parsed, results), map(parsed, plain)
+def assert_same(results: list[NewActivity | Refusal], plain: list[NewActivity | Refusal], dress: Dress) -> None:
     for result, expected in zip(results, plain, strict=True):
-        assert result == expected
+        if dress.exact:
+            assert result == expected
+        elif dress.typed:
+            assert parsed(result) == parsed(expected)
+        else:
+            assert untyped(result) == untyped(expected)
 
 
 def parsed(one: NewActivity | Refusal) -> object:
@@ -63,6 +66,13 @@ def parsed(one: NewActivity | Refusal) -> object:
     assert isinstance(one, NewActivity)
     assert json.loads(one.record) == one.activity
     return replace(one, record=b"")
+
+
+def untyped(one: NewActivity | Refusal) -> object:
+    """An activity without the event itself, whose numbers are text. Without an id, the event is identified by its content."""
+    assert isinstance(one, NewActivity)
+    native = one.activity.get("sourceId")
+    return native and one.id, one.timestamp, {**one.activity, "rawDataJson": None}
 
 
 def test_every_row_is_tested() -> None:
@@ -93,7 +103,7 @@ def test_real_events_become_the_same_records_in_every_wrapper(
     if not carried:
         pytest.skip(f"no real events of {', '.join(sorted(dress.sources))}")
     for events, plain in carried:
-        assert_same(activities(dress.dress(events)), plain, exact=dress.exact)
+        assert_same(activities(dress.dress(events)), plain, dress)
 
 
 M365, CLOUDTRAIL = SAMPLED["microsoft365"][0], SAMPLED["cloudtrail"][0]

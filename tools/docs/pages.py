@@ -83,7 +83,7 @@ def _wrapper_row(row: Wrapper) -> str:
     alternatives = (" and ".join(f"`{source}`" for source in sources) for sources in row.recognised_by)
     recognised_by = "; or ".join(alternatives) or "the list"
     title = row.title.replace("|", "\\|")
-    return f"| [{title}]({row.documents}) | {recognised_by} | `{row.inside}` | {row.holds.value} |"
+    return f"| [{title}]({row.documents}) | {recognised_by} | {f'`{row.inside}`' if row.inside else 'itself'} | {row.holds.value} |"
 
 
 def _filter_row(row: Filter) -> str:

@@ -11,8 +11,8 @@ from casbah.ingest.unsupported import reason_for
 from casbah.ingest.wrappers import MAX_DEPTH, Inside
 
 Marked = tuple[frozenset[str], Connector]
-Open = Callable[[Event], Iterator[Inside] | None]
-"""What an object holds; None if it is not a wrapper."""
+Open = Callable[[Event, bool], Iterator[Inside] | None]
+"""What an object holds, which a connector recognises or not; None if it is not a wrapper."""
 
 
 class Detector(Mapping[str, Connector]):
@@ -59,7 +59,7 @@ class Detector(Mapping[str, Connector]):
     ) -> Iterator[Recognised | Refusal]:
         """Each item as an event with its connector, or a refusal; `named` is the caller's source.
 
-        An object that no connector recognises is opened by `inside` if it is a wrapper, up to MAX_DEPTH around each other.
+        An object is opened by `inside` if it is a wrapper, up to MAX_DEPTH around each other.
         The reason of a refusal begins with the place in the wrapper.
         """
         for item in items:
@@ -67,7 +67,7 @@ class Detector(Mapping[str, Connector]):
                 yield item
                 continue
             connectors = self.connectors_of(item.parsed)
-            opened = None if connectors or depth == MAX_DEPTH else inside(item)
+            opened = None if depth == MAX_DEPTH else inside(item, bool(connectors))
             if opened is None:
                 yield self._verdict(item, connectors or self.connectors_of(item.parsed, named), named)
                 continue
@@ -96,7 +96,7 @@ class Detector(Mapping[str, Connector]):
 
 
 def _placed(refusal: Refusal, place: str) -> Refusal:
-    return replace(refusal, reason=f"{place}: {refusal.reason}")
+    return replace(refusal, reason=f"{place}: {refusal.reason}") if place else refusal
 
 
 def _by_rarest_key(connectors: Iterable[Connector]) -> Mapping[str, list[Marked]]:

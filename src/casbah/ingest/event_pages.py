@@ -220,12 +220,14 @@ def _page(stream: InputStream, options: _ReadOptions) -> EventPage:
         events(LineReader(stream.stream, max_line=options.limits.line), context), context, options.limits
     )
     room = Room(options.limits.unpacked)
-    judged = options.detector.judged(items, options.named, lambda event: _inside(event, context, options.limits, room))
+    judged = options.detector.judged(
+        items, options.named, lambda event, known: _inside(event, context, options.limits, room, known=known)
+    )
     return EventPage(stream.origin, judged, stream.size, stream.position)
 
 
-def _inside(event: Event, context: ReadContext, limits: Limits, room: Room) -> Iterator[Inside] | None:
-    wrapper = wrapper_of(event.parsed)
+def _inside(event: Event, context: ReadContext, limits: Limits, room: Room, *, known: bool) -> Iterator[Inside] | None:
+    wrapper = wrapper_of(event.parsed, known=known)
     if wrapper is None:
         return None
     return opened(wrapper, event, read=lambda text: events_inside(text, context, max_line=limits.line), room=room)

@@ -1,9 +1,9 @@
 """Wrappers: objects that are not events themselves but hold one or more, as data.
 
-A row says how to recognise a wrapper, where its events are, and how they are written. Only an object that no connector
-recognises can be a wrapper. What a wrapper says about its events is dropped, so that an event becomes the same record
-whatever it came in. `wrapping` finds the lists of saved answers in text; a row here with a list of events at the top adds
-its key to those.
+A row says how to recognise a wrapper, where its events are, and how they are written. An object that a connector
+recognises is no wrapper, except where the row says otherwise. What a wrapper says about its events is dropped, so that an
+event becomes the same record whatever it came in. `wrapping` finds the lists of saved answers in text; a row here with a list
+of events at the top adds its key to those.
 """
 
 import base64
@@ -31,6 +31,8 @@ _EACH = "[]"
 _ANNOTATION = "@odata."
 _GZIP_FORMAT = 16
 _BLANKS = b" \t\r\n"
+_ADDED_COLUMN, _NO_VALUE = "TableName", "None"
+_NESTED = (b'"{', b'"[')
 
 Read = Callable[[bytes], Iterator[Event | Refusal]]
 """Reads the events of a text that a wrapper holds."""
@@ -41,6 +43,7 @@ class Holds(Enum):
 
     EVENT = "object or text"
     BASE64 = "text in Base64, with or without gzip"
+    CELLS = "values as text"
     TABLE = "columns and rows"
     NOTHING = "no events"
 
@@ -51,7 +54,7 @@ class Wrapper:
 
     `recognised_by` has alternative lists of requirements, as `recognise` of a mapping file; without any, the key of
     `inside` suffices. `inside` is the path of the content: keys, any case, and `[]` for each element of a list.
-    `documents` is the vendor's page that shows it.
+    `documents` is the vendor's page that shows it. `always`: it is opened even if a connector recognises it.
     """
 
     title: str
@@ -59,6 +62,7 @@ class Wrapper:
     inside: str
     holds: Holds
     documents: str
+    always: bool = False
 
     @property
     def list_key(self) -> str | None:
@@ -165,6 +169,9 @@ WRAPPERS = (
     Wrapper("the streaming API of Microsoft Defender XDR",
             (("category=AdvancedHunting-*", "properties"),), "properties", Holds.EVENT,
             _LEARN + "defender-xdr/streaming-api"),
+    Wrapper("a row of `az monitor log-analytics query`",
+            (("TableName=PrimaryResult", "TimeGenerated"),), "", Holds.CELLS,
+            _LEARN + "cli/azure/monitor/log-analytics", always=True),
     Wrapper("an answer of the Log Analytics API",
             (("tables[0].columns", "tables[0].rows"),), "tables[]", Holds.TABLE,
             _LEARN + "azure/azure-monitor/logs/api/response-format"),
@@ -173,14 +180,19 @@ WRAPPERS = (
 
 _ROWS = tuple((Recognition(row.recognised_by), row) for row in WRAPPERS if row.recognised_by)
 
+_ALWAYS_KEYS = frozenset(lists[0].partition("=")[0] for row in WRAPPERS if row.always for lists in row.recognised_by)
+"""A key of each wrapper that is always opened, as its vendor writes it: a quick test of events, of which most have none."""
+
 LIST_KEYS = frozenset(filter(None, (row.list_key for row in WRAPPERS)))
 """The keys of lists of events, besides those that connectors name."""
 
 
-def wrapper_of(parsed: Mapping[str, Any]) -> Wrapper | None:
-    """The kind of wrapper that an object is, if no connector recognises it."""
+def wrapper_of(parsed: Mapping[str, Any], *, known: bool = False) -> Wrapper | None:
+    """The kind of wrapper that an object is; `known`: a connector recognises the object."""
+    if known and parsed.keys().isdisjoint(_ALWAYS_KEYS):
+        return None
     event = fold(parsed)
-    return next((row for recognises, row in _ROWS if recognises(event)), None)
+    return next((row for recognises, row in _ROWS if (row.always or not known) and recognises(event)), None)
 
 
 class Inside(NamedTuple):
@@ -235,8 +247,8 @@ def _steps(path: str) -> list[str]:
 
 
 def _parts(part: _Part, steps: list[str]) -> Iterator[_Part]:
-    """The values at the path. Where a value is missing or no list, the branch ends with None."""
-    if not steps:
+    """The values at the path, or the part itself if that is empty. A missing value, or one that is no list, gives None."""
+    if not steps or steps == [""]:
         yield part
     elif steps[0] != _EACH:
         yield from _parts(_member(part, steps[0]), steps[1:])
@@ -261,10 +273,28 @@ def _event(part: _Part, _room: Room) -> Iterator[_Text]:
     if type(part.value) is str:
         yield _Text(part.place, part.value.encode("utf-8", "surrogatepass").strip(_BLANKS))
     elif type(part.value) is dict:
-        annotations = {key for key in part.value if _ANNOTATION in key}
-        yield _Text(part.place, jsontext.without(part.raw, annotations) if annotations else part.raw)
+        annotated = _ANNOTATION.encode() in part.raw
+        yield _Text(part.place, jsontext.dump(_without_annotations(part.value)) if annotated else part.raw)
     else:
         yield _Text(part.place, part.raw, "no event: neither an object nor text")
+
+
+def _without_annotations(value: Any) -> Any:
+    """A value without the members that OData adds, at any depth: `@odata.type`, `parameters@odata.type`."""
+    if type(value) is dict:
+        return {key: _without_annotations(item) for key, item in value.items() if _ANNOTATION not in key}
+    return list(map(_without_annotations, value)) if type(value) is list else value
+
+
+def _cells(part: _Part, _room: Room) -> Iterator[_Text]:
+    """The row without the column that the command line adds, nulls, and empty values; JSON in a text as JSON."""
+    row = part.value if type(part.value) is dict else {}
+    members = (
+        jsontext.dump(name) + b":" + (_dynamic(value, cell) if cell.startswith(_NESTED) else cell)
+        for name, value, cell in ((name, value, jsontext.dump(value)) for name, value in row.items())
+        if name != _ADDED_COLUMN and value not in (None, "", _NO_VALUE)
+    )
+    yield _Text(part.place, b"{" + b",".join(members) + b"}")
 
 
 def _base64(part: _Part, room: Room) -> Iterator[_Text]:
@@ -337,6 +367,7 @@ def _nothing(_part: _Part, _room: Room) -> Iterator[_Text]:
 _READERS: Mapping[Holds, Callable[[_Part, Room], Iterator[_Text]]] = {
     Holds.EVENT: _event,
     Holds.BASE64: _base64,
+    Holds.CELLS: _cells,
     Holds.TABLE: _table,
     Holds.NOTHING: _nothing,
 }

@@ -38,6 +38,7 @@ _MARKS = (
 )
 _MAX_ACCOUNT_DIGITS = 15
 _S3_OBJECT = "AWS::S3::Object"
+_OTHER_NAMES = ("invokedby", "principalid", "accountid")
 _NAMING_ENDS = ("id", "arn", "name")
 
 CATEGORIES: Mapping[str, str] = {
@@ -92,7 +93,7 @@ def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
     return RecordParts(
         app=APP,
         instance=Instance(account, _number(account)),
-        actor=Actor(_name(identity), first_text(identity, "principalid", "arn"), APP.id),
+        actor=Actor(_name(identity), _user_id(identity), APP.id),
         operation=operation,
         category=_category(operation, outcome),
         event_type=f"EVENT_AWS_{_service(fields)}_GENERIC",
@@ -123,7 +124,17 @@ def _name(identity: Fields) -> str:
     """The user, else the session or last part of the ARN, else the calling service."""
     arn = text(identity.get("arn"))
     last = arn.rpartition("/" if "/" in arn else ":")[2]
-    return text(identity.get("username")) or last or first_text(identity, "invokedby", "principalid", "accountid")
+    person = _identity_center_user(identity)
+    return text(identity.get("username")) or last or person or first_text(identity, *_OTHER_NAMES)
+
+
+def _user_id(identity: Fields) -> str:
+    return first_text(identity, "principalid", "arn") or _identity_center_user(identity)
+
+
+def _identity_center_user(identity: Fields) -> str:
+    """The id of the user of IAM Identity Center who made the call, who has no name and no ARN in events."""
+    return text(folded(identity.get("onbehalfof")).get("userid"))
 
 
 def _service(fields: Fields) -> str:

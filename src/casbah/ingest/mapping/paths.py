@@ -8,10 +8,12 @@
     "a.b".c                   a key with a dot in it
 
 Strings that hold JSON are parsed along the path, and the column suffixes of Log Analytics (`_dynamic`, ` [UTC]`) are ignored,
-so that an export reads like a response of the API.
+so that an export reads like a response of the API. A row of a custom table of Log Analytics (`Type` ends with `_CL`) reads like
+the object that it was made from: `actor_id_s` is at `actor.id`.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -213,8 +215,45 @@ def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
         bare = plain(key)
         if folded.get(bare) is None:
             folded[bare] = folded[key]
+    if _is_custom_row(folded):
+        folded |= _nested(_columns(folded))
     _FOLDED[id(inner)] = inner, folded
     return folded
+
+
+_CUSTOM_TABLE = "_cl"
+_COLUMN = re.compile(r"(.+)_[sdbtg]")
+_MAX_COLUMNS = 500
+"""Of a table of Log Analytics."""
+
+_MAX_UNDERSCORES = 6
+
+
+def _is_custom_row(folded: Mapping[str, Any]) -> bool:
+    """Whether an object is a row of a custom table, whose columns end with a letter for their type."""
+    table = folded.get("type")
+    return type(table) is str and table.lower().endswith(_CUSTOM_TABLE) and len(folded) <= 2 * _MAX_COLUMNS
+
+
+def _columns(folded: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by column, without the letter. An empty text stands for a missing value."""
+    matches = ((_COLUMN.fullmatch(key), value) for key, value in folded.items() if value not in (None, ""))
+    return {match[1]: value for match, value in matches if match}
+
+
+def _nested(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns, also as objects in each other. An underscore may separate keys or be part of one, so `created_by_login`
+    is itself, `by_login` of `created`, and `login` of `created_by`.
+    """
+    inner: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for name, value in columns.items():
+        if name.count("_") <= _MAX_UNDERSCORES:
+            for match in _UNDERSCORE.finditer(name):
+                inner[name[: match.start()]][name[match.end() :]] = value
+    return {**{key: _nested(values) for key, values in inner.items()}, **columns}
+
+
+_UNDERSCORE = re.compile("(?<=.)_(?=.)")
 
 
 _FOLDED: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}

@@ -1,0 +1,98 @@
+"""Rows of custom tables of Log Analytics, whose columns are the keys of an event, joined, with a letter for their type."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from casbah.activity.new_activity import NewActivity
+from casbah.ingest.activity_builder import new_activities
+from casbah.ingest.connectors import connectors
+from casbah.ingest.contract import Refusal
+from casbah.ingest.detection import Detector
+from casbah.ingest.event_pages import page_of
+from casbah.ingest.mapping.paths import Path as EventPath
+from casbah.ingest.mapping.paths import fold
+
+KNOWN = Detector(connectors())
+SAMPLES = Path(__file__).parent.parent / "connectors"
+# Sources that Sentinel's solutions have put into custom tables.
+SOURCES = (
+    "atlassian",
+    "auth0",
+    "box",
+    "github",
+    "okta",
+    "onepassword",
+    "salesforce",
+    "slack",
+    "snowflake",
+    "zendesk",
+    "zoom",
+)
+WIDE = {f"a{number}_s": "x" for number in range(1_100)}
+
+
+def row(event: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The columns that the data collector of Log Analytics makes of an event."""
+    columns: dict[str, Any] = {}
+    for key, value in event.items():
+        name = f"{prefix}{key}"
+        match value:
+            case dict():
+                columns |= row(value, f"{name}_")
+            case None:
+                columns[f"{name}_s"] = ""
+            case list():
+                columns[f"{name}_s"] = json.dumps(value)
+            case bool():
+                columns[f"{name}_b"] = value
+            case int() | float():
+                columns[f"{name}_d"] = value
+            case str() if value[4:5] == "-" and value[10:11] == "T":
+                columns[f"{name}_t [UTC]"] = value
+            case _:
+                columns[f"{name}_s"] = value
+    return columns
+
+
+def stored(event: dict[str, Any]) -> list[NewActivity]:
+    found = list(new_activities(page_of(json.dumps(event).encode(), origin="x", connectors=KNOWN).items))
+    assert [item for item in found if isinstance(item, Refusal)] == []
+    return [item for item in found if isinstance(item, NewActivity)]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_row_becomes_the_record_of_its_event(source: str) -> None:
+    for line in (SAMPLES / source / "events.ndjson").read_bytes().splitlines():
+        event = json.loads(line)
+        table = {"TenantId": "w", "SourceSystem": "RestAPI", "TimeGenerated": "2026-03-02T10:00:00Z", "Type": "Any_CL"}
+        for new, plain in zip(stored({**table, **row(event)}), stored(event), strict=True):
+            if "sourceId" in plain.activity:
+                assert new.id == plain.id
+            assert {**new.activity, "rawDataJson": None} == {**plain.activity, "rawDataJson": None}
+
+
+def test_columns_are_read_with_and_without_their_underscores() -> None:
+    event = {"Type": "Box_CL", "created_by_login_s": "ana", "created_at_t [UTC]": "2026-03-02T10:00:00Z", "empty_s": ""}
+    paths = ("created_by_login", "created_by.login", "created.by.login", "created.by_login", "created_at", "empty")
+    assert [EventPath(path).all(event) for path in paths] == [*[["ana"]] * 4, ["2026-03-02T10:00:00Z"], []]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param({"Type": "Box", "actor_id_s": "ana"}, id="another table"),
+        pytest.param({"Type": 7, "actor_id_s": "ana"}, id="no table"),
+        pytest.param({"Type": "Box_CL", "actor_id": "ana"}, id="no letter"),
+        pytest.param({"Type": "Box_CL", "actor_id_s": "ana", **WIDE}, id="more columns than a table may have"),
+    ],
+)
+def test_only_columns_of_custom_tables_are_taken_apart(event: dict[str, Any]) -> None:
+    assert "actor" not in fold(event)
+
+
+def test_a_name_of_many_underscores_stays_one_name() -> None:
+    name = "_".join("abcdefghijklmnopqrstuvwxyz")
+    assert set(fold({"Type": "Box_CL", f"{name}_s": 1})) == {"type", f"{name}_s", name}
