@@ -1,5 +1,7 @@
 """Samples of every source: events, and the records that they become.
 
+`csv/` has CSV exports, named after their source, and beside each the records of its rows.
+
 python tests/connectors/samples.py              what the connectors make of the samples now, where that differs
 python tests/connectors/samples.py --write      take that for what is expected; read the difference before you commit it
 python tests/connectors/samples.py --choose DIR NAME...    choose ten events of a folder with real logs for a source
@@ -27,19 +29,28 @@ def folders() -> list[Path]:
     return sorted(path.parent for path in HERE.glob("*/expected.ndjson"))
 
 
-def made(folder: Path) -> list[dict[str, Any]]:
-    """The records of a source's samples, without the event itself."""
-    (events,) = folder.glob("events.*")
-    body = events.read_bytes()
-    page = page_of(body, origin=folder.name, connectors=connectors(), source=folder.name)
+def made(sample: Path) -> list[dict[str, Any]]:
+    """The records of a source's samples, or of a CSV, without the event itself."""
+    events = sample if sample.is_file() else next(sample.glob("events.*"))
+    source = sample.stem.partition("-")[0]
+    page = page_of(events.read_bytes(), origin=sample.name, connectors=connectors(), source=source)
     return [
         _record(arrival) for arrival in new_activities(page.items, Enrichment()) if isinstance(arrival, NewActivity)
     ]
 
 
-def expected(folder: Path) -> list[dict[str, Any]]:
+def csv_files() -> list[Path]:
+    """Every CSV export."""
+    return sorted(HERE.glob("csv/*.csv"))
+
+
+def expected(sample: Path) -> list[dict[str, Any]]:
     """The records that were reviewed."""
-    return [json.loads(line) for line in (folder / "expected.ndjson").read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in _expected(sample).read_text("utf-8").splitlines()]
+
+
+def _expected(sample: Path) -> Path:
+    return sample / "expected.ndjson" if sample.is_dir() else sample.with_suffix(".ndjson")
 
 
 def _record(arrival: NewActivity) -> dict[str, Any]:
@@ -75,15 +86,15 @@ def _main(arguments: list[str]) -> None:
             (folder / "events.ndjson").write_bytes(b"".join(event + b"\n" for event in events))
             print(f"{name}: {len(events)} events")
         return
-    for folder in folders():
-        now = made(folder)
-        before = expected(folder) if (folder / "expected.ndjson").exists() else []
+    for sample in (*folders(), *csv_files()):
+        now = made(sample)
+        before = expected(sample) if _expected(sample).exists() else []
         if now == before:
             continue
-        print(f"{folder.name}: {sum(a != b for a, b in zip(now, before, strict=False))} records differ")
+        print(f"{sample.name}: {sum(a != b for a, b in zip(now, before, strict=False))} records differ")
         if arguments == ["--write"]:
             lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in now)
-            (folder / "expected.ndjson").write_text(lines, "utf-8")
+            _expected(sample).write_text(lines, "utf-8")
 
 
 if __name__ == "__main__":

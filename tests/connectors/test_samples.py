@@ -7,12 +7,12 @@ import pytest
 from casbah.ingest.connectors import connectors
 from connectors import samples
 
-FOLDERS = [pytest.param(folder, id=folder.name) for folder in samples.folders()]
+SAMPLES = [pytest.param(sample, id=sample.stem) for sample in (*samples.folders(), *samples.csv_files())]
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_events_become_the_records_that_were_reviewed(folder: Path) -> None:
-    found, wanted = samples.made(folder), samples.expected(folder)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_events_become_the_records_that_were_reviewed(sample: Path) -> None:
+    found, wanted = samples.made(sample), samples.expected(sample)
     assert len(found) == len(wanted)
     for record, reviewed in zip(found, wanted, strict=True):
         assert record == reviewed

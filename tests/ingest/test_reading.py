@@ -177,10 +177,7 @@ def test_an_unrecognised_file_is_refused_event_by_event():
 def test_text_that_holds_no_json_is_refused_once():
     source, (refusal,) = read(b"Copyright\nsomeone\n")
     assert (source, refusal.line) == (None, 1)
-    assert (
-        refusal.reason
-        == "the file holds neither JSON, nor a CSV with a column AuditData or of a hunting query, nor CEF"
-    )
+    assert refusal.reason == "the file holds neither JSON, nor a CSV of a known export, nor CEF"
 
 
 def test_a_named_source_takes_its_own_events_and_says_whose_the_others_are():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from casbah.base import jsontext
 from casbah.base.jsontext import grammar
-from casbah.ingest import audit_csv, cursor, decompress, json_events, line_reader, recovery, wrapping
+from casbah.ingest import csv_events, cursor, decompress, json_events, line_reader, recovery, wrapping
 from casbah.ingest.contract import Event, Refusal
 from casbah.ingest.formats import ReadContext, events
 from casbah.ingest.line_reader import LineReader
@@ -419,15 +419,15 @@ def test_a_row_over_lines_may_be_as_long_as_any_other():
 
 def test_few_lines_are_held_of_a_quote_that_is_never_closed(monkeypatch):
     maximum = 0
-    original = audit_csv._Lines.more
+    original = csv_events._Lines.more
 
     def counting(lines, count):
         nonlocal maximum
         maximum = max(maximum, count)
         return original(lines, count)
 
-    monkeypatch.setattr(audit_csv._Lines, "more", counting)
-    monkeypatch.setattr(audit_csv, "_MAX_LINES", 100)
+    monkeypatch.setattr(csv_events._Lines, "more", counting)
+    monkeypatch.setattr(csv_events, "_MAX_LINES", 100)
     text = HEADER + '1,2022,15,x,a,"{""_id"":""x\n' + "\n" * 20_000 + row("b")
     assert ids(read(text.encode())) == ["b"]
     assert maximum <= 101
@@ -469,15 +469,15 @@ def test_the_last_line_of_cef_is_refused_where_the_file_breaks_off():
 
 def test_a_quote_that_is_never_closed_costs_time_and_memory_within_bounds(monkeypatch):
     visited = 0
-    original = audit_csv._Table._read
+    original = csv_events._Table._read
 
     def counting(table, text, lines):
         nonlocal visited
         visited += len(text)
         return original(table, text, lines)
 
-    monkeypatch.setattr(audit_csv._Table, "_read", counting)
-    monkeypatch.setattr(audit_csv, "_AHEAD", 10_000)
+    monkeypatch.setattr(csv_events._Table, "_read", counting)
+    monkeypatch.setattr(csv_events, "_AHEAD", 10_000)
     text = HEADER + '1,2022,15,x,a,"{""_id"":""x\n' + "a line without quotes\n" * 20_000
     items = read(text.encode() + row("b").encode())
     assert ids(items) == ["b"]

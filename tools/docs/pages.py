@@ -5,6 +5,8 @@ from collections.abc import Callable
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
 from casbah.ingest.apps import APPS
 from casbah.ingest.connectors import connectors
+from casbah.ingest.contract import CsvForm
+from casbah.ingest.csv_header import JSON_COLUMNS
 from casbah.ingest.pull import kind as pull_kind
 from casbah.ingest.pull.registry import KINDS
 from casbah.ingest.wrappers import WRAPPERS, Wrapper
@@ -77,6 +79,19 @@ def wrappers() -> str:
     lists = f"| a saved answer of an API | the list | {', '.join(f'`{key}[]`' for key in keys)} | object |"
     rows = "\n".join((lists, *map(_wrapper_row, WRAPPERS)))
     return f"\n| Wrapper | Recognised by | Its events | Written as |\n|---|---|---|---|\n{rows}\n\n"
+
+
+def csv_exports() -> str:
+    """The section of docs/sources.md with every CSV export."""
+    known = [(f"`{row.name}`", form) for row in connectors().values() for form in row.csv]
+    rows = "\n".join(_csv_row(*row) for row in (*(("any", form) for form in JSON_COLUMNS), *known))
+    return f"\n| Source | Export | Columns that it has at least | Known from | Times without a zone |\n|---|---|---|---|---|\n{rows}\n\n"
+
+
+def _csv_row(source: str, form: CsvForm) -> str:
+    columns = ", ".join(f"`{column}`" for column in form.columns)
+    evidence = "an export" if form.seen else "documentation"
+    return f"| {source} | [{form.title}]({form.documents}) | {columns} | {evidence} | {form.times} |"
 
 
 def _wrapper_row(row: Wrapper) -> str:
@@ -348,6 +363,10 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
-    "sources.md": {"src/casbah/ingest/connectors": sources, "src/casbah/ingest/wrappers.py": wrappers},
+    "sources.md": {
+        "src/casbah/ingest/connectors": sources,
+        "src/casbah/ingest/wrappers.py": wrappers,
+        "`csv` of src/casbah/ingest/connectors": csv_exports,
+    },
 }
 """Generated sections of pages that are otherwise written by hand, by what they are made from."""

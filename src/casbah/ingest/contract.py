@@ -85,6 +85,22 @@ edited, or events written from the vendor's documentation.
 
 
 @dataclass(frozen=True, slots=True)
+class CsvForm:
+    """A CSV export of a source, known by the columns that its header has at least, in any order and case.
+
+    `seen` is whether the columns come from a real export, rather than from documentation; `documents` shows them. `times`
+    says what the times are. Rows of a `complete` form are the source's own events; others carry less than those.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    documents: str
+    seen: bool
+    times: str = "UTC"
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """One source. `connectors/<name>.py` holds exactly one as CONNECTOR; the file is the plugin.
 
@@ -93,6 +109,7 @@ class Connector:
     on anything else, nor on a top-level list, which may be a wrapper's. It is called only for events with all the
     top-level keys of one of `marks` (in lower case), or for every event if there are no marks. `accepts` decides the same
     for an event that no connector recognises, if the caller names this source: for events without distinguishing keys.
+    `csv` are its CSV exports, whose rows it recognises like any event: an object with a text for each cell that is not empty.
 
     `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. A connector that does not
     need the pipeline may yield a NewActivity. `documents` are links to the vendor's documentation, `apps` the ids of the apps
@@ -111,6 +128,7 @@ class Connector:
     origin: str = "built in"
     marks: tuple[frozenset[str], ...] = ()
     accepts: Callable[[Mapping[str, Any]], bool] | None = None
+    csv: tuple[CsvForm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ HEAD = _TAR_AT + len(_TAR)
 
 _UTF8_MARK = codecs.BOM_UTF8
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF16_SAMPLE = 8
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 24
 _PACKED_CHUNK = 1 << 16
@@ -173,21 +174,36 @@ class _Chunks(io.RawIOBase):
         return len(data)
 
 
-def _recoded(stream: BinaryIO) -> Iterator[bytes]:
-    """UTF-16 with a byte order mark as UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-16")()
+def _recoded(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """UTF-16 as UTF-8. The encoding `utf-16` has a byte order mark."""
+    decoder = codecs.getincrementaldecoder(encoding)()
     while chunk := stream.read(_CHUNK):
         yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
     yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
 
 
 def _text(front: "io.BufferedReader[Counted]") -> BinaryIO:
-    start = front.peek(3)[:3]
-    if start == _UTF8_MARK:
+    start = front.peek(_UTF16_SAMPLE)[:_UTF16_SAMPLE]
+    if start.startswith(_UTF8_MARK):
         front.read(len(_UTF8_MARK))
-    elif start[:2] in _UTF16_MARKS:
-        return io.BufferedReader(_Chunks(_recoded(front)), _CHUNK)
+    elif encoding := _utf16_of(start):
+        return io.BufferedReader(_Chunks(_recoded(front, encoding)), _CHUNK)
     return front
+
+
+def _utf16_of(start: bytes) -> str:
+    """The encoding of UTF-16 with a byte order mark, or without one if it begins with ASCII; "" for other text."""
+    if start.startswith(_UTF16_MARKS):
+        return "utf-16"
+    zeros = b"\0" * (_UTF16_SAMPLE // 2)
+    return next(
+        (
+            name
+            for name, at in (("utf-16-le", 0), ("utf-16-be", 1))
+            if start[1 - at :: 2] == zeros and all(start[at::2])
+        ),
+        "",
+    )
 
 
 class _Entry(NamedTuple):

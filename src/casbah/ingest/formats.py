@@ -1,10 +1,11 @@
-"""The file formats: JSON text, lines in the Common Event Format, and the portals' CSV."""
+"""The file formats: JSON text, lines in the Common Event Format, and CSV exports."""
 
 from collections.abc import Iterator
 from io import BytesIO
 
-from casbah.ingest.audit_csv import delimiter_of, is_before_header, rows
 from casbah.ingest.contract import Event, Refusal
+from casbah.ingest.csv_events import rows
+from casbah.ingest.csv_header import is_before_header, known_header, unknown_header
 from casbah.ingest.cursor import MAX_KEPT
 from casbah.ingest.json_events import NO_JSON, JsonEventReader
 from casbah.ingest.line_reader import LineReader
@@ -12,7 +13,7 @@ from casbah.ingest.wrapping import ReadContext, is_wrapper, parsed_value
 
 __all__ = ["ReadContext", "events", "events_inside"]
 
-_UNKNOWN_FORMAT = "the file holds neither JSON, nor a CSV with a column AuditData or of a hunting query, nor CEF"
+_UNKNOWN_FORMAT = "the file holds neither JSON, nor a CSV of a known export, nor CEF"
 _MAX_HELD = 1000
 
 
@@ -35,9 +36,12 @@ def events_inside(text: bytes, context: ReadContext, *, max_line: int) -> Iterat
 
 
 def _detected(feed: LineReader, context: ReadContext) -> Iterator[Event | Refusal]:
-    delimiter = delimiter_of(feed.first_line(skip=is_before_header))
-    if delimiter:
-        return rows(feed, delimiter, origin=context.origin, max_kept=MAX_KEPT)
+    first = feed.first_line(skip=is_before_header)
+    header = known_header(first, context.csv_forms)
+    if header is None:
+        header = unknown_header(feed.from_first_line(skip=is_before_header), context.csv_forms)
+    if header is not None:
+        return rows(feed, header, origin=context.origin, max_kept=MAX_KEPT)
     return _unless_unknown(JsonEventReader(feed, context).items(), context.origin)
 
 

@@ -8,6 +8,7 @@ from casbah.ingest.decompress import ReadingError, message_of
 _AHEAD, _SHARE = 1 << 18, 16
 _CHUNK = 1 << 20
 _MIN_GROWTH = 1 << 16
+_MAX_SKIPPED = 64
 _SPACE = b" \t\r\n"
 TOO_LONG = "the line is too long (CASBAH_MAX_EVENT)"
 
@@ -40,10 +41,15 @@ class LineReader:
 
     def first_line(self, skip: Callable[[bytes], bool]) -> bytes:
         """The first line that is not blank and not to be skipped, stripped; empty if the head does not hold all of it."""
-        line, end, rest = self.head().lstrip(_SPACE).partition(b"\n")
-        while end and skip(line):
-            line, end, rest = rest.lstrip(_SPACE).partition(b"\n")
+        line, end, _ = self.from_first_line(skip).partition(b"\n")
         return line.strip(_SPACE) if end or self._ended else b""
+
+    def from_first_line(self, skip: Callable[[bytes], bool]) -> bytes:
+        """The head from that line on."""
+        text = self.head().lstrip(_SPACE)
+        while skip(text[:_MAX_SKIPPED]) and (end := text.find(b"\n")) >= 0:
+            text = text[end:].lstrip(_SPACE)
+        return text
 
     def chunk(self) -> bytes:
         """The next bytes, head included; empty at the end."""

@@ -22,7 +22,9 @@ _GLUED = re.compile(r"(:\d\d:\d\d)(\d)", re.ASCII)
 """A fraction of a second without its decimal point, as in some exports of GitHub's log."""
 
 _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
-_AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))? ([AaPp])[Mm]", re.ASCII)
+_AMERICAN = re.compile(
+    r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))?[ \u202f]([AaPp])[Mm]", re.ASCII
+)
 _NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
 _MAX_SHOWN = 60
 _NUMBER_OF_ANY_SIZE = re.compile(r"\d{1,19}(?:\.\d{1,9})?", re.ASCII)

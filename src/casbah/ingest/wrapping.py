@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from casbah.base import jsontext
 from casbah.base.jsontext.grammar import KEY, State, blank, scan
-from casbah.ingest.contract import why_no_event
+from casbah.ingest.contract import CsvForm, why_no_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,13 @@ class ReadContext:
     """How to read a text: its origin, and which objects are wrappers rather than events.
 
     An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an
-    event itself.
+    event itself. `csv_forms` are the known CSV exports, each with the name of its source.
     """
 
     origin: str
     wrappers: frozenset[str]
     recognised: Callable[[Mapping[str, Any]], bool]
+    csv_forms: tuple[tuple[str, CsvForm], ...] = ()
 
 
 class _Member(NamedTuple):

@@ -10,7 +10,7 @@ from casbah.activity.forms import CLOUD_APP_EVENTS
 from casbah.base import jsontext
 from casbah.ingest.apps import APPS
 from casbah.ingest.connectors import microsoft365
-from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event, UnusableEventError
 from casbah.ingest.enrich import agents, networks, tags
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
@@ -291,4 +291,12 @@ CONNECTOR = Connector(
         "https://learn.microsoft.com/defender-xdr/streaming-api",
     ),
     marks=RECOGNITION.marks,
+    csv=(
+        CsvForm(
+            "a hunting query exported from the portal",
+            ("ReportId", "ActionType", "Timestamp"),
+            "https://learn.microsoft.com/defender-xdr/advanced-hunting-query-results",
+            seen=False,
+        ),
+    ),
 )

@@ -6,7 +6,7 @@ This module has tables of Microsoft's names; `casbah.ingest.unified` reads the o
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from casbah.ingest.contract import Connector, Draft, Event
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, text, truth
 from casbah.ingest.record_builder import (
@@ -97,6 +97,8 @@ def recognises(event: Mapping[str, Any]) -> bool:
     if "operation" not in event:
         return False
     if "creationtime" in event and len(_MARKS & event.keys()) >= _ENOUGH_MARKS:
+        return True
+    if "timegenerated" in event and "officeworkload" in event:
         return True
     return event.get("type") == "OfficeActivity" or ("timegenerated" in event and "parameters" in event)
 
@@ -218,4 +220,12 @@ CONNECTOR = Connector(
     ),
     apps=(OFFICE, *(app.id for app in APPS.values())),
     marks=(frozenset({"operation"}),),
+    csv=(
+        CsvForm(
+            "OfficeActivity of Log Analytics",
+            ("TimeGenerated", "Operation", "OfficeWorkload"),
+            "https://learn.microsoft.com/azure/azure-monitor/reference/tables/officeactivity",
+            seen=True,
+        ),
+    ),
 )

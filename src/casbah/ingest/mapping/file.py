@@ -82,8 +82,9 @@ class OriginPart(_Part, frozen=True):
 
 
 class LocationPart(_Part, frozen=True):
-    """The location that the source reports."""
+    """The location that the source reports. `place` is city, region and country in one text, separated by commas."""
 
+    place: Words = []
     country: Words = []
     region: Words = []
     city: Words = []
@@ -130,6 +131,17 @@ class ObjectPart(_Part, frozen=True):
     labels: Words = []
 
 
+class CsvPart(_Part, frozen=True):
+    """A CSV export, by the columns that it has at least. See `CsvForm`."""
+
+    title: str
+    columns: list[str]
+    documents: str = ""
+    seen: bool = False
+    times: str = "UTC"
+    complete: bool = False
+
+
 class MappingFile(_Part, frozen=True):
     """The whole file."""
 
@@ -141,6 +153,7 @@ class MappingFile(_Part, frozen=True):
     examples: list[str] = []
     samples: Samples | None = None
     wrapper: str | None = None
+    csv: list[CsvPart] = []
     categories: dict[str, Category] = {}
     titles: dict[str, str] = {}
     user: UserPart = UserPart()

@@ -9,7 +9,7 @@ from typing import Any
 from casbah.errors import BadMappingError
 from casbah.ingest import times
 from casbah.ingest.apps import APPS
-from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event, UnusableEventError
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.enrich.countries import code
 from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, Result, When, Words, read_file
@@ -88,6 +88,9 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         apps=(file.app.id, *dict.fromkeys(file.app.ids.values())),
         samples=file.samples,
         origin=origin,
+        csv=tuple(
+            CsvForm(row.title, tuple(row.columns), row.documents, row.seen, row.times, row.complete) for row in file.csv
+        ),
     )
 
 
@@ -259,7 +262,7 @@ class _Location:
     """[location], compiled. A country name becomes its code."""
 
     def __init__(self, part: LocationPart) -> None:
-        self._country = _first(part.country)
+        self._place, self._country = _first(part.place), _first(part.country)
         self._texts = tuple(
             (key, _first(words))
             for key, words in (
@@ -278,8 +281,10 @@ class _Location:
 
     def of(self, event: Any) -> dict[str, Any] | None:
         """The location that the source reports, or None."""
-        country = code(self._country.text(event))
+        place = self._place.text(event)
+        country = code(self._country.text(event) or place.rpartition(_BETWEEN_PARTS)[2])
         location: dict[str, Any] = {"countryCode": country} if country else {}
+        location |= _city_and_region(place)
         location |= {key: text for key, words in self._texts if (text := words.text(event))}
         for key, words in self._numbers:
             number = words.raw(event)
@@ -290,6 +295,13 @@ class _Location:
         return location or None
 
 
+def _city_and_region(place: str) -> dict[str, Any]:
+    """The first two of three parts of a place, such as `Melbourne, Victoria, AU`; nothing if it has another form."""
+    parts = place.split(_BETWEEN_PARTS)
+    return {key: part for key, part in zip(("city", "region"), parts, strict=False) if part} if len(parts) == 3 else {}  # noqa: PLR2004
+
+
+_BETWEEN_PARTS = ", "
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:[._-]+[a-z0-9]+)+")
 _BETWEEN_WORDS = re.compile(r"[._-]+")
 _MAX_SHOWN = 60

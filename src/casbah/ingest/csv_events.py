@@ -1,4 +1,4 @@
-"""Rows of a CSV export: the column AuditData holds the event of each row as JSON, or the row itself is the event.
+"""Rows of a CSV export: a column holds the event of each row as JSON, or the row itself is the event.
 
 A quoted row may span lines. After an unreadable row, reading resumes at the next line that begins a readable one, so that
 an unclosed quote does not swallow the rows after it.
@@ -13,66 +13,33 @@ from typing import Any
 from casbah.activity.forms import CSV
 from casbah.base import jsontext
 from casbah.ingest.contract import Event, Refusal, why_no_event
+from casbah.ingest.csv_header import Header, is_before_header
 from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
 from casbah.ingest.recovery import MARK
 
-_COLUMN = "auditdata"
-_WHOLE_ROWS = (frozenset({"reportid", "actiontype", "timestamp"}),)
-"""The columns by which an export is known whose rows are events: a hunting query of Microsoft Defender XDR."""
-
-_DELIMITERS = (",", ";", "\t")
 _AHEAD = 1 << 18
 _MAX_LINES = 1 << 18
 """Lines of one row. Together with the byte limit, this bounds memory for an export with unclosed quotes."""
 
-_NO_EVENT = "no AuditData"
 
-
-def is_before_header(line: bytes) -> bool:
-    """Whether a line only says how to read the rest: `#TYPE` of Windows PowerShell's Export-Csv, `sep=` of Excel."""
-    return line.removeprefix(MARK).lstrip(b'"').lower().startswith((b"#type ", b"sep="))
-
-
-def delimiter_of(header: bytes) -> str | None:
-    """The column delimiter if this is the header of such an export, else None."""
-    if header.startswith((b"{", b"[")):
-        return None
-    text = header.decode("utf-8", "replace")
-    return next((delimiter for delimiter in _DELIMITERS if _is_known(_folded(_columns(text, delimiter)))), None)
-
-
-def rows(feed: LineReader, delimiter: str, *, origin: str, max_kept: int) -> Iterator[Event | Refusal]:
+def rows(feed: LineReader, header: Header, *, origin: str, max_kept: int) -> Iterator[Event | Refusal]:
     """The events, each with the line on which its row begins."""
     csv.field_size_limit(max(csv.field_size_limit(), feed.max_line))
     lines = _Lines(feed.lines())
-    header = next(line.text for line in lines.taken() if line.text.strip() and not is_before_header(line.text.lstrip()))
-    names = _columns(header.decode("utf-8", "replace"), delimiter)
-    folded = _folded(names)
-    column = folded.index(_COLUMN) if _COLUMN in folded else None
-    table = _Table(column, names, delimiter, header.strip(), feed.max_line)
+    first = next(line.text for line in lines.taken() if line.text.strip() and not is_before_header(line.text.lstrip()))
+    table = _Table(header, first.strip(), feed.max_line)
     number = lines.number
     while lines.more(1):
         number, row = lines.number + 1, table.row(lines)
         taken = lines.take(row.lines)
-        if row.event is not None:
-            yield Event(row.raw, row.event, origin, number, form=CSV if column is None else None)
-        elif row.reason:
+        reason = header.refusal if row.event is not None else row.reason
+        if row.event is not None and not reason:
+            yield Event(row.raw, row.event, origin, number, form=CSV if header.lossy else None)
+        elif reason:
             # Include the header, so that the row can be read again by itself.
-            raw = table.header + b"\n" + b"".join(line.text for line in taken)
+            raw = table.text + b"\n" + b"".join(line.text for line in taken)
             cut = max(0, len(raw) - max_kept) + taken[-1].cut
-            yield Refusal(origin, number, row.reason, raw[:max_kept].rstrip(b"\r\n"), cut)
-
-
-def _columns(header: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in header.replace('"', "").split(delimiter)]
-
-
-def _folded(names: list[str]) -> list[str]:
-    return [name.lower() for name in names]
-
-
-def _is_known(names: list[str]) -> bool:
-    return _COLUMN in names or any(columns <= set(names) for columns in _WHOLE_ROWS)
+            yield Refusal(origin, number, reason, raw[:max_kept].rstrip(b"\r\n"), cut)
 
 
 @dataclass(slots=True)
@@ -128,12 +95,10 @@ class _Row:
 class _Table:
     """The layout of the rows."""
 
-    column: int | None
-    """The column with the events; None if each row is one."""
+    header: Header
+    text: bytes
+    """The header row."""
 
-    names: list[str]
-    delimiter: str
-    header: bytes
     maximum: int
     """Bytes of the longest row."""
 
@@ -163,7 +128,7 @@ class _Table:
         while affordable and not even and count < _MAX_LINES and lines.more(start + count + 1):
             line = lines[start + count]
             size += len(line.text)
-            if size > self.maximum or self._is_long(line) or self._read(line.text, 1).event is not None:
+            if size > self.maximum or self._is_long(line) or self._begins_row(line.text):
                 break
             text.append(line.text)
             count += 1
@@ -173,26 +138,31 @@ class _Table:
             self.spent += size
         return row
 
+    def _begins_row(self, line: bytes) -> bool:
+        """Whether a line is a whole row. If rows are events, one with an odd quote more likely ends a row over lines."""
+        return (self.header.column is not None or _is_even(line)) and self._read(line, 1).event is not None
+
     def _is_long(self, line: Line) -> bool:
         return line.cut > 0 or len(line.text) > self.maximum
 
     def _read(self, text: bytes, lines: int) -> _Row:
         """Parse `text` as a row."""
         stripped = text.strip().removeprefix(MARK)
-        if not stripped or stripped == self.header or is_before_header(stripped):
+        if not stripped or stripped == self.text or is_before_header(stripped):
             return _Row(lines)
         decoded = text.removeprefix(MARK).decode("utf-8", "surrogateescape")
         try:
             row = next(
-                csv.reader(io.StringIO(decoded, newline=""), delimiter=self.delimiter, strict=not _is_even(text))
+                csv.reader(io.StringIO(decoded, newline=""), delimiter=self.header.delimiter, strict=not _is_even(text))
             )
         except csv.Error as error:
             return _Row(lines, reason=f"not CSV: {error}")
-        if self.column is None:
+        column = self.header.column
+        if column is None:
             return self._whole(row, lines)
-        cell = row[self.column].strip() if len(row) > self.column else ""
+        cell = row[column].strip() if len(row) > column else ""
         if not cell:
-            return _Row(lines, reason=_NO_EVENT)
+            return _Row(lines, reason=f"no {self.header.names[column]}")
         raw = cell.encode("utf-8", "surrogateescape")
         try:
             return _Row(lines, raw, jsontext.parse_object(raw))
@@ -201,9 +171,10 @@ class _Table:
 
     def _whole(self, row: list[str], lines: int) -> _Row:
         """The row as an event: its cells by column, without the empty ones."""
-        if len(row) != len(self.names):
-            return _Row(lines, reason=f"no event: {len(row)} values for {len(self.names)} columns")
-        event = {name: cell for name, cell in zip(self.names, row, strict=True) if cell}
+        names = self.header.names
+        if len(row) != len(names):
+            return _Row(lines, reason=f"no event: {len(row)} values for {len(names)} columns")
+        event = {name: cell for name, cell in zip(names, row, strict=True) if cell}
         if not all(map(_is_utf8, row)):
             return _Row(lines, reason="no event: not UTF-8")
         return _Row(lines, jsontext.dump(event), event)
