@@ -164,6 +164,15 @@ def test_an_activity_that_one_server_lacks_is_named_with_the_filters_that_show_i
     assert "8 queries, 8 of them differ" in text.stderr
 
 
+def test_an_activity_that_casbah_lacks_is_named(tmp_path, mdca, activities) -> None:
+    """It is as many, but another."""
+    other = {**activities[0], "_id": "other"}
+    result = compared(filled(tmp_path / "store", [other, *activities[1:]]), mdca, "--quick", code=1)
+    oldest = next(query for query in result["queries"] if query["name"] == "list by date, oldest first")
+    assert (oldest["mdca"]["total"], oldest["casbah"]["total"]) == (COUNT, COUNT)
+    assert (oldest["mdca"]["only"], oldest["casbah"]["only"]) == ([activities[0]["_id"]], ["other"])
+
+
 def test_only_what_both_pages_cover_is_compared_by_id(store, activities) -> None:
     """One more among the newest shifts the end of the page of 100, which is no second difference."""
     with mimicking(activities[:-1]) as mdca:

@@ -217,6 +217,19 @@ the API's.
 Optional keys: `overlap`, `applications` (Google), `prefix` and `region` (CloudTrail), `login` (another
 host of the token endpoint), `url` (another host of the API). CloudTrail needs `pip install 'casbah[aws]'`.
 
+## MDCA
+
+`kind = "mdca"` reads another tenant of Defender for Cloud Apps, for instance to fill Casbah before clients are moved to it (`since = "180d"`):
+
+- The last 30 days come from the Activities API, by when MDCA stored an activity. Older ones, up to 180 days, come from the portal's archive
+  (`archived_activities/`, not documented, but listed by public clients). If a tenant's archive does not answer, its days are a gap.
+- Pages may have 100 or 250 records, whatever is requested, and any number of activities may share one millisecond. Of more than 5,000 in
+  one millisecond, which no list shows, the others are a gap.
+- MDCA allows 30 requests a minute. A throttled request is sent again when the server says; a page of a scan has 500 activities.
+- An activity that reaches MDCA more than 29 days after it happened may be missed.
+
+`casbah compare --mdca` then shows whether both answer alike ([operate.md](operate.md#beside-mdca)).
+
 ## Guarantees
 
 - A page is on disk before its checkpoint is saved. After a failure in between, the page is read again, and known events are not stored
