@@ -43,7 +43,7 @@ OPERATORS_BY_KIND: dict[str, tuple[str, ...]] = {
 
 OPERATORS = tuple(dict.fromkeys(operator for row in OPERATORS_BY_KIND.values() for operator in row))
 
-# In the order of the mission's table: the kind, and the operators which that table documents.
+# In the order of the mission's table: the kind, and the operators which that table documents (none for a filter of ours).
 FILTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "service": ("int", ("eq", "neq")),
     "instance": ("int", ("eq", "neq")),
@@ -78,6 +78,8 @@ FILTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "user.username": ("text", ("eq", "neq", "isset", "isnotset", "startswith")),
     "user.tags": ("id", ("eq", "neq", "isset", "isnotset", "startswith")),
     "user.domain": ("text", ("eq", "neq", "isset", "isnotset")),
+    # Ours.
+    "session": ("id", ()),
 }
 
 ALIASES = {"activity.eventType": "activity.eventActionType", "activity.actionType": "actionType"}
@@ -445,6 +447,9 @@ def values_of(record: dict) -> Values:
             "user.tags of objects": others,
             "user.tags of either": tags + others,
             "user.domain": lowered(one.rpartition("@")[2] for one in name if "@" in one),
+            "session": ids(
+                one for one in [at(record, "session"), *items(at(record, "sessionIds"))] if type(one) is str
+            ),
         }
     )
 

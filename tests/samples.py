@@ -400,6 +400,8 @@ PLACES: list[tuple[str, bool, list]] = [
     ("mainInfo.type", False, ["failedLogin", *TEXTS]),
     ("eventTypeValue", False, ["EVENT_AAD_LOGIN", *TEXTS]),
     ("mainInfo.rawOperationName", False, ["OAuth2:Authorize", *TEXTS]),
+    ("session", False, IDS),
+    ("sessionIds", True, IDS),
     ("isImpersonated", False, FLAGS),
     ("isAdminOperation", False, FLAGS),
     ("takenActions", True, CHOICES),
@@ -1265,7 +1267,8 @@ def _random_operators(rng, name: str, values: dict) -> dict:
     kind, documented = FILTERS[name]
     operators = OPERATORS_BY_KIND[kind]
     chosen = {
-        rng.choice(documented if rng.random() < 0.3 else operators) for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))
+        rng.choice(documented if documented and rng.random() < 0.3 else operators)
+        for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))
     }
     ordered = sorted(chosen)  # a set has no order of its own, and the same seed must give the same request
     return {rng.choice((one, one, one.upper())): _random_value(rng, name, one, values) for one in ordered}

@@ -53,11 +53,13 @@ def documented(shared):
 
 
 def test_the_filters_are_those_of_the_mission_in_its_order(shared):
-    assert [(name, operators) for name, (_, operators) in FILTERS.items()] == list(documented(shared))
+    theirs = [(name, operators) for name, (_, operators) in FILTERS.items() if operators]
+    assert theirs == list(documented(shared))
 
 
 def test_there_are_as_many_as_the_mission_says():
-    assert (len(FILTERS), len(OPERATORS), len(ALIASES)) == (33, 21, 2)
+    theirs = [name for name, (_, operators) in FILTERS.items() if operators]
+    assert (len(theirs), len(OPERATORS), len(ALIASES)) == (33, 21, 2)
 
 
 def test_every_documented_operator_is_one_of_its_kind():
@@ -256,6 +258,9 @@ SENTENCES = [
     row("the last integer", {"ip.category": {"eq": 2**63 - 1}}, record_of(location={"category": 2**63 - 1})),
     no("a boolean is no integer", {"ip.category": {"isset": True}}, record_of(location={"category": True})),
     row("ids compare exactly", {"activityObject": {"eq": "aB"}}, of_objects({"id": "aB"})),
+    row("a session", {"session": {"eq": "s"}}, record_of(session="s")),
+    row("another id of the session", {"session": {"eq": "t"}}, record_of(session="s", sessionIds=["t"])),
+    no("a number is no session", {"session": {"isset": True}}, record_of(session=5)),
     no("ids differ by case", {"activityObject": {"eq": "ab"}}, of_objects({"id": "aB"})),
     row("a number equals its decimal string", {"activityObject": {"eq": 5}}, of_objects({"id": "5"})),
     row("and the other way round", {"activityObject": {"eq": "5"}}, of_objects({"id": 5})),

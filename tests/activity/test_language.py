@@ -22,7 +22,7 @@ def test_the_table_is_the_public_one(shared: Path) -> None:
         for name, operators in public
         if name != "Filter"
     }
-    assert {name: row.documented for name, row in FILTERS.items()} == documented
+    assert {name: row.documented for name, row in FILTERS.items() if row.documented} == documented
 
 
 def test_documented_pairs_are_taken() -> None:

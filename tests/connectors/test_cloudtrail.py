@@ -21,7 +21,15 @@ def test_a_real_console_login(golden):
     assert record.pop("userAgent")["deviceType"] == "OTHER"
     assert record.pop("enrichment") == {origin(): {"userAgent": True}}
     name, identity = "stratus-red-team-nmfalu-gfjyeaypjt", "AIDATFQR7NSCYG26CT6RI"
-    shared = {"name": name, "role": 2, "saasId": 11599, "instanceId": 123837392027, "resolved": False, "tags": []}
+    shared = {
+        "part": "actor",
+        "name": name,
+        "role": 2,
+        "saasId": 11599,
+        "instanceId": 123837392027,
+        "resolved": False,
+        "tags": [],
+    }
     assert record == {
         "appId": 11599,
         "saasId": 11599,

@@ -226,6 +226,7 @@ def test_a_file_and_its_folder(activity):
         {
             "objType": 3,
             "role": 3,
+            "part": "file",
             "id": "item",
             "name": "plan.docx",
             "serviceObjectType": "File",
@@ -235,6 +236,7 @@ def test_a_file_and_its_folder(activity):
         {
             "objType": 4,
             "role": 3,
+            "part": "folder",
             "id": "https://x.sharepoint.com/sites/a/Shared Documents",
             "name": "Shared Documents",
             "serviceObjectType": "Folder",
@@ -274,10 +276,10 @@ def test_people_apps_and_what_was_set(activity):
     }
     found = activity("microsoft365", **EVENT, **fields)["mainInfo"]["eventObjects"]
     assert [(each["objType"], each["role"], each.get("id"), each.get("name")) for each in found] == [
-        (1, 3, "box", None),
+        (1, 3, "box", "box"),
         (2, 2, "guid", "guid"),
         (21, 5, "sam@x.com", "sam@x.com"),
-        (2, 5, "User_1", "User_1"),
+        (2, 5, "1", "sam@x.com"),
         (6, 1, "app", "App"),
         (7, 3, None, "Role"),
         (21, 4, "pat@x.com", "pat@x.com"),

@@ -1,4 +1,4 @@
-"""The query set: a row a shape, in the order of the report. All 33 filters occur.
+"""The query set: a row a shape, in the order of the report. All filters that MDCA has occur.
 
 A shape asks for values that occur in the data, other ones each time (VARIANTS of them), so that no cache of results decides.
 """

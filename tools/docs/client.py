@@ -106,7 +106,8 @@ def _group(name: str, rows: list[Filter], shapes: dict[Shape, tuple[str, Filter]
 
 def _attribute(row: Filter, shapes: dict[Shape, tuple[str, Filter]], *, indent: str) -> str:
     name = _snake(row.name.rpartition(".")[2])
-    lines = list(_docstring(f"{_sentence(row.help)} MDCA documents {', '.join(row.documented)}.", indent))
+    origin = f"MDCA documents {', '.join(row.documented)}." if row.documented else "MDCA has no such filter."
+    lines = list(_docstring(f"{_sentence(row.help)} {origin}", indent))
     return f'{indent}{name} = _o.{shapes[_shape(row)][0]}("{row.name}")\n' + "\n".join(lines) + "\n"
 
 

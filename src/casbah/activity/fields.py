@@ -131,6 +131,10 @@ def _string_id(value: Any) -> tuple[str, ...]:
     return (exact(value),) if type(value) is str and value else ()
 
 
+def _string_ids(items: Iterable[Any]) -> list[str]:
+    return [exact(value) for value in items if type(value) is str and value]
+
+
 def _texts(items: Iterable[Any]) -> list[str]:
     return [folded(text) for text in items if type(text) is str and text]
 
@@ -314,7 +318,7 @@ FIELDS = _index(
     Field("object_tag",    Kind.ID,          lambda r: _ids(_under(r.others, "tags"))),
     Field("user_domain",   Kind.TEXT,        lambda r: _text(_domain(r))),
     Field("verb",          Kind.ID,          lambda r: _string_id(r.record.get("verb"))),
-    Field("session",       Kind.ID,          lambda r: _string_id(r.record.get("session"))),
+    Field("session",       Kind.ID,          lambda r: _string_ids((r.record.get("session"), *elements(r.record, "sessionIds")))),
     Field("source_id",     Kind.ID,          lambda r: _string_id(r.record.get("sourceId"))),
 )
 # fmt: on

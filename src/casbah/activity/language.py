@@ -54,7 +54,7 @@ Choices = Catalog | tuple[tuple[str | int | None, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter over one field. `documented` are the operators of the public table, in its order.
+    """A filter over one field. `documented` are the operators of the public table, in its order; none if the filter is ours.
 
     `nullable`: null, or the text "null", means "has no value". `by_role` gives the fields that a `{"role": n}` modifier
     chooses instead of `field`. `countable`: its values can be counted one by one.
@@ -314,6 +314,7 @@ FILTERS = _filters(
     Filter("user.tags",                "User groups",             _F["user_tag"],      ("eq", "neq", "isset", "isnotset", "startswith"), 'Group ids of the performing user; {"role": 2} asks for those acted on, {"role": 3} for either',
            by_role=((1, (_F["user_tag"],)), (2, (_F["object_tag"],)), (3, (_F["user_tag"], _F["object_tag"])))),
     Filter("user.domain",              "User domain",             _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it"),
+    Filter("session",                  "Session",                 _F["session"],       (),                                           "Ids of the session and of the token or access key that it was done with, as the source gives them"),
 )
 # fmt: on
 

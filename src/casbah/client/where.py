@@ -146,3 +146,7 @@ created = _o.MsFilter("created")
 """When it was stored, ms since the epoch. MDCA documents lte, gte, range, gt, lt, eq."""
 entity = _o.EntityFilter("entity")
 """Who performed it, as {id, saas?, inst?}. MDCA documents eq, neq, isset, isnotset, startswith."""
+session = _o.IdFilter("session")
+"""Ids of the session and of the token or access key that it was done with, as the source gives them. MDCA has no
+such filter.
+"""

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 APP_CONNECTOR = 2
@@ -24,7 +25,16 @@ TARGET, DIRECTORY_USER, FILE, FOLDER, APPLICATION, PARAMETER, NAMED_ACCOUNT, ACC
     23,
 )
 ROLE_APPLICATION, ROLE_LOGIN_ACTOR, ROLE_CONTEXT, ROLE_ACTOR, ROLE_ACTED_ON = 1, 2, 3, 4, 5
-MAX_OBJECTS = 100
+MAX_OBJECTS = MAX_CHANGES = 100
+MAX_TEXT = 4_000
+"""Characters of a changed value; `rawDataJson` has all of it."""
+
+# What an object was to the activity, where MDCA's type of it does not say so.
+GROUP, ROLE, RULE, PERMISSION, ADDRESS, MAIL = "group", "role", "rule", "permission", "address", "mail"
+_ACTOR, _TARGET = "actor", "target"
+_ACTOR_ROLES = (ROLE_LOGIN_ACTOR, ROLE_ACTOR)
+_PARTS = {FILE: "file", FOLDER: "folder", APPLICATION: "application", PARAMETER: ""}
+"""By type; every other type is a target, unless its role is that of an actor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An object of the activity, for `mainInfo.eventObjects`."""
+    """An object of the activity, for `mainInfo.eventObjects`. `part` is needed only if the type does not say it."""
 
     type: int
     role: int
@@ -94,6 +104,16 @@ class Target:
     value: str = ""
     service_type: str = ""
     labels: tuple[str, ...] = ()
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A property that the activity set or changed: "" if the source does not say what it was before, or after."""
+
+    name: str
+    old: str = ""
+    new: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +141,19 @@ class RecordParts:
     sentence: str = ""
     """The source's own description of what happened."""
 
+    sessions: Iterable[str] = ()
+    """Ids of the session, of its token or access key: first the one that joins most activities. Empty ones are left out."""
+
+    changes: Iterable[Change] = ()
+
+
+def by_id(candidates: Iterable[Target]) -> list[Target]:
+    """The first target of each id, for sources whose ids mean one thing wherever they occur."""
+    first: dict[tuple[str, ...], Target] = {}
+    for target in candidates:
+        first.setdefault((target.id,) if target.id else ("", target.name, target.value), target)
+    return list(first.values())
+
 
 def keys(parts: RecordParts) -> dict[str, Any]:
     """The record's own keys, in order. A failed sign-in counts as a failure, whatever outcome the source reports."""
@@ -146,7 +179,28 @@ def keys(parts: RecordParts) -> dict[str, Any]:
         **({"isImpersonated": True} if parts.impersonated else {}),
         "source": APP_CONNECTOR,
         "severity": "INFO",
+        **_session(parts.sessions),
+        **_changes(parts.changes),
     }
+
+
+def _session(ids: Iterable[str]) -> dict[str, Any]:
+    first, *others = dict.fromkeys(filter(None, ids)) or ("",)
+    return {**({"session": first} if first else {}), **({"sessionIds": others} if others else {})}
+
+
+def _changes(changes: Iterable[Change]) -> dict[str, Any]:
+    """Distinct changes that say something, at most MAX_CHANGES."""
+    distinct = dict.fromkeys(change for change in changes if change.name and change.old != change.new)
+    rows = [
+        {
+            "name": change.name,
+            **({"old": change.old[:MAX_TEXT]} if change.old else {}),
+            **({"new": change.new[:MAX_TEXT]} if change.new else {}),
+        }
+        for change in islice(distinct, MAX_CHANGES)
+    ]
+    return {"changes": rows} if rows else {}
 
 
 def _description(parts: RecordParts, kind: ActivityKind) -> dict[str, str]:
@@ -173,17 +227,24 @@ def _main_info(parts: RecordParts, kind: ActivityKind) -> dict[str, Any]:
     return info
 
 
-def _bounded(targets: Iterable[Target]) -> list[Target]:
-    """Distinct targets, at most MAX_OBJECTS; `rawDataJson` holds all of them."""
-    return list(dict.fromkeys(targets))[:MAX_OBJECTS]
+def _bounded(targets: Iterable[Target]) -> Iterable[Target]:
+    """Distinct targets, at most MAX_OBJECTS; `rawDataJson` holds all of them. Of those with one id, the first."""
+    first: dict[Any, Target] = {}
+    for target in targets:
+        same = (target.id, target.type, target.part, target.service_type, target.value)
+        first.setdefault(same if target.id else target, target)
+    return islice(first.values(), MAX_OBJECTS)
 
 
 def _event_object(target: Target) -> dict[str, Any]:
     built: dict[str, Any] = {"objType": target.type, "role": target.role}
+    part = target.part or (_ACTOR if target.role in _ACTOR_ROLES else _PARTS.get(target.type, _TARGET))
+    if part:
+        built["part"] = part
     if target.id:
         built["id"] = target.id
-    if target.name:
-        built["name"] = target.name
+    if target.name or target.id:
+        built["name"] = target.name or target.id
     if target.value:
         built["value"] = target.value
     if target.service_type:
@@ -197,6 +258,7 @@ def _event_object(target: Target) -> dict[str, Any]:
 def _actor_objects(parts: RecordParts, kind: ActivityKind) -> list[dict[str, Any]]:
     actor = parts.actor
     shared = {
+        "part": _ACTOR,
         "name": actor.name or actor.id,
         "role": kind.actor_role,
         "saasId": actor.saas,

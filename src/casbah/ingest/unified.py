@@ -1,35 +1,192 @@
-"""The objects of an event in Microsoft 365's unified audit log: site, file, folder, mailbox, people, app, parameters."""
+"""The objects of an event in Microsoft 365's unified audit log, and what it changed.
 
-from collections.abc import Iterator
+Files, folders and sites, mail, people, groups, roles, permissions, apps, and the parameters of cmdlets. Where these are is in
+the tables; what the log's flags and outcomes mean is in the connector.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from casbah.base import jsontext
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
 from casbah.ingest.record_builder import (
+    ADDRESS,
     APPLICATION,
     DIRECTORY_USER,
     FILE,
     FOLDER,
+    GROUP,
+    MAIL,
     NAMED_ACCOUNT,
     PARAMETER,
+    PERMISSION,
+    ROLE,
     ROLE_ACTED_ON,
     ROLE_APPLICATION,
     ROLE_CONTEXT,
     ROLE_LOGIN_ACTOR,
+    RULE,
     TARGET,
+    Change,
     Target,
 )
 
-_UPN = "5"
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object: the path of what describes it ("": the event), and there the keys of its id and name; the first with a value.
+
+    A mail's `folder` is the key of the folder that it is in.
+    """
+
+    at: str
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    kind: str
+    type: int = TARGET
+    part: str = ""
+    folder: str = ""
+    role: int = ROLE_CONTEXT
 
 
-def targets(fields: Fields) -> Iterator[Target]:
-    """The event's objects, most significant first."""
+_MAIL = ("internetmessageid", "id")
+_FOLDER = ("id", "path")
+_PATH = ("path", "name")
+_OBJECT, _APP = ROLE_ACTED_ON, ROLE_APPLICATION
+
+# fmt: off
+NAMED = (
+    Named("",                           ("mailboxguid",),       ("mailboxownerupn",), "Mailbox"),
+    Named("item",                       _MAIL,                  ("subject",),         "Mail", part=MAIL, folder="parentfolder"),
+    Named("affecteditems",              _MAIL,                  ("subject",),         "Mail", part=MAIL, folder="parentfolder"),
+    Named("folders.folderitems",        _MAIL,                  ("subject",),         "Mail", part=MAIL),
+    Named("exchangemetadata",           ("messageid",),         ("subject",),         "Mail", part=MAIL),
+    Named("",                           ("networkmessageid",),  ("subject",),         "Mail", part=MAIL),
+    Named("folder",                     _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    Named("folders",                    _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    Named("item.parentfolder",          _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    Named("affecteditems.parentfolder", _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    Named("destfolder",                 _FOLDER,                _PATH,                "Mail folder", FOLDER),
+    Named("filedata",                   ("documentid", "filepath", "filename"),    ("filename",), "File", FILE),
+    Named("sharepointmetadata",         ("uniqueid", "filepathurl", "filename"),   ("filename",), "File", FILE),
+    Named("copiloteventdata.accessedresources", ("id", "siteurl", "name"),  ("name", "siteurl"), "Resource", FILE),
+    Named("",                           ("teamguid",),          ("teamname",),        "Team", part=GROUP),
+    Named("",                           ("channelguid",),       ("channelname",),     "Channel"),
+    Named("",                           ("chatthreadid",),      ("chatname",),        "Chat"),
+    Named("members",                    ("upn", "id"),          ("upn", "displayname"), "Member", NAMED_ACCOUNT, role=_OBJECT),
+    Named("",                           ("addonguid",),         ("addonname",),       "Add-on", APPLICATION, role=_APP),
+)
+"""In the order of the record, most significant first."""
+
+# The kinds of a directory's objects, as `Target` names them: "User_<id>".
+DIRECTORY: Mapping[str, tuple[int, str]] = {
+    "application":      (APPLICATION, ""),
+    "group":            (TARGET, GROUP),
+    "policy":           (TARGET, RULE),
+    "role":             (TARGET, ROLE),
+    "serviceprincipal": (APPLICATION, ""),
+    "user":             (DIRECTORY_USER, ""),
+}
+
+# Properties that name an object besides the target: the property with its name, those with its id, and its type.
+PROPERTIES: tuple[tuple[str, tuple[str, ...], int, str], ...] = (
+    ("role.displayname",               ("role.objectid", "role.templateid"), TARGET,      ROLE),
+    ("group.displayname",              ("group.objectid",),                  TARGET,      GROUP),
+    ("serviceprincipal.displayname",   ("serviceprincipal.objectid",),       APPLICATION, ""),
+    ("approle.value",                  ("approle.id",),                      TARGET,      PERMISSION),
+    ("delegatedpermissiongrant.scope", (),                                   TARGET,      PERMISSION),
+    ("consentaction.permissions",      (),                                   TARGET,      PERMISSION),
+)
+
+# Parameters of cmdlets that name objects.
+PARAMETERS: Mapping[str, tuple[int, str]] = {
+    "accessrights":          (TARGET, PERMISSION),
+    "forwardasattachmentto": (TARGET, ADDRESS),
+    "forwardingaddress":     (TARGET, ADDRESS),
+    "forwardingsmtpaddress": (TARGET, ADDRESS),
+    "forwardto":             (TARGET, ADDRESS),
+    "mailbox":               (TARGET, ""),
+    "member":                (DIRECTORY_USER, ""),
+    "members":               (DIRECTORY_USER, ""),
+    "redirectto":            (TARGET, ADDRESS),
+    "role":                  (TARGET, ROLE),
+    "roles":                 (TARGET, ROLE),
+    "trustee":               (DIRECTORY_USER, ""),
+    "user":                  (DIRECTORY_USER, ""),
+}
+
+# What the identity and name of a cmdlet are, by the end of its noun: New-InboxRule. Everything else is a target.
+NOUNS: Mapping[str, str] = {
+    "rule": RULE, "policy": RULE, "rolegroup": ROLE, "managementrole": ROLE, "roleassignment": ROLE, "group": GROUP,
+}
+
+# What the XML in `EventData` of a sharing event says.
+SHARED: Mapping[str, str] = {"group": GROUP, "permissions granted": PERMISSION, "type": PERMISSION}
+# fmt: on
+
+GROUPS = frozenset({"sharepointgroup", "securitygroup", "group"})
+GUEST = "urn:spo:guest#"
+_UPN, _NAME = "5", "1"
+_TAG = re.compile(r"<([^<>/]+)>([^<>]+)</")
+_SCOPE = re.compile(r"Scope: ([^,\]]+)")
+_QUALIFIED = re.compile(r"([A-Za-z]+)_(.+)")
+_LISTED_NAMES = "included updated properties"
+
+
+def targets(fields: Fields) -> list[Target]:
+    """The event's objects, most significant first. What the log calls the object is left out if it is one of the others."""
+    candidates = list(_targets(fields))
+    named = {name for target in candidates if _is_typed(target) for name in (target.id, target.name)}
+    return [target for target in candidates if _is_typed(target) or target.type == PARAMETER or target.id not in named]
+
+
+def _is_typed(target: Target) -> bool:
+    if target.type == TARGET:
+        return bool(target.part or target.service_type)
+    return target.type != PARAMETER
+
+
+def _targets(fields: Fields) -> Iterator[Target]:
     yield from _files(fields)
     yield from _places(fields)
+    yield from _named(fields)
     yield from _people(fields)
     yield from _applications(fields)
+    yield from _properties(fields)
     yield from _parameters(fields)
+
+
+def changes(fields: Fields) -> Iterator[Change]:
+    """What was set: a directory object's properties, a cmdlet's parameters, the parts of an inbox rule."""
+    for item in _listed(fields, "modifiedproperties"):
+        name = text(item.get("name"))
+        if name.lower() != _LISTED_NAMES:
+            yield Change(name, plain(item.get("oldvalue")), plain(item.get("newvalue")))
+    for item in _listed(fields, "parameters"):
+        name = text(item.get("name"))
+        if name.lower() != "identity":
+            yield Change(name, new=plain(item.get("value")))
+    for item in _listed(fields, "operationproperties"):
+        name = text(item.get("name"))
+        if name.startswith("Rule"):
+            yield Change(name, new=plain(item.get("value")))
+
+
+def sessions(fields: Fields) -> Iterator[str]:
+    """Entra's ids of the session and of the token: its sign-ins have the same."""
+    context = folded(_opened(fields.get("appaccesscontext")))
+    yield first_text(fields, "sessionid")
+    yield text(context.get("aadsessionid"))
+    if "deviceproperties" in fields:
+        yield text(named_values(fields["deviceproperties"]).get("sessionid"))
+    yield text(context.get("uniquetokenid"))
+
+
+def person(name: str) -> str:
+    """A user's name: SharePoint writes a guest's address behind a prefix."""
+    return name[len(GUEST) :] if name.lower().startswith(GUEST) else name
 
 
 def named_values(value: Any) -> dict[str, Any]:
@@ -37,13 +194,28 @@ def named_values(value: Any) -> dict[str, Any]:
     return {text(item.get("name")).lower(): item.get("value") for item in objects(_opened(value))}
 
 
+def plain(value: Any) -> str:
+    """The text of a property: a JSON text or list of texts without its quotes and brackets."""
+    if type(value) is str:
+        opened = _opened(value) if value[:1] in '["' else value
+        return value if opened is None else plain(opened) if opened != value else value
+    if type(value) is list and not any(type(item) in (dict, list) for item in value):
+        return "; ".join(filter(None, map(plain, value)))
+    return text(value) if type(value) in (int, str) else jsontext.dump(value).decode() if value is not None else ""
+
+
 def _opened(value: Any) -> Any:
-    if type(value) is not str or not value.startswith("["):
+    """The value, parsed if it is JSON text of a list, an object or a text."""
+    if type(value) is not str or value[:1] not in ("[", "{", '"'):
         return value
     try:
         return jsontext.parse(value.encode("utf-8", "surrogatepass"))
     except jsontext.InvalidJsonError:
         return None
+
+
+def _listed(fields: Fields, key: str) -> Iterator[Fields]:
+    return objects(_opened(fields[key])) if key in fields else iter(())
 
 
 def _files(fields: Fields) -> Iterator[Target]:
@@ -74,31 +246,74 @@ def _labels(fields: Fields) -> tuple[str, ...]:
 
 
 def _places(fields: Fields) -> Iterator[Target]:
+    """The site, and what the log calls the object: the address of a file, or the target itself."""
     site = text(fields.get("site"))
     if site:
         service = "OneDrive" if text(fields.get("workload")) == "OneDrive" else "SharePoint"
         yield Target(TARGET, ROLE_CONTEXT, site, text(fields.get("siteurl")), service_type=f"{service} Site Collection")
     object_id = text(fields.get("objectid"))
     if object_id:
-        yield Target(TARGET, ROLE_CONTEXT, object_id, object_id)
-    mailbox = text(fields.get("mailboxguid"))
-    if mailbox:
-        yield Target(TARGET, ROLE_CONTEXT, mailbox, text(fields.get("mailboxownerupn")), service_type="Mailbox")
+        is_address = "sourcefilename" in fields and object_id[:4].lower() == "http"
+        yield Target(TARGET, ROLE_CONTEXT, object_id, object_id, part=ADDRESS if is_address else "")
+
+
+def _named(fields: Fields) -> Iterator[Target]:
+    for row in NAMED:
+        if (row.at.partition(".")[0] or row.ids[0]) not in fields:
+            continue
+        for item in _under(fields, row.at):
+            identity, name = first_text(item, *row.ids), first_text(item, *row.names)
+            if identity or name:
+                folder = text(folded(item.get(row.folder)).get("path")) if row.folder else ""
+                yield Target(row.type, row.role, identity or name, name, folder, row.kind, part=row.part)
+
+
+def _under(fields: Fields, path: str) -> Iterator[Fields]:
+    """The objects at a path of keys, through lists and JSON text."""
+    if not path:
+        yield fields
+        return
+    key, _, rest = path.partition(".")
+    value = _opened(fields.get(key))
+    for item in objects(value) if type(value) is list else (folded(value),):
+        yield from _under(item, rest)
 
 
 def _people(fields: Fields) -> Iterator[Target]:
     known = {"", text(fields.get("userid")), text(fields.get("userkey"))}
-    for identity in (text(actor.get("id")) for actor in objects(_opened(fields.get("actor")))):
-        if identity not in known:
-            yield Target(DIRECTORY_USER, ROLE_LOGIN_ACTOR, identity, identity)
-    for target in objects(_opened(fields.get("target"))):
-        kind = NAMED_ACCOUNT if text(target.get("type")) == _UPN else DIRECTORY_USER
-        if text(target.get("id")):
-            yield Target(kind, ROLE_ACTED_ON, text(target.get("id")), text(target.get("id")))
-    shared_with = text(fields.get("targetuserorgroupname"))
+    if "actor" in fields:
+        for target in _directory(fields, "actor", ROLE_LOGIN_ACTOR):
+            if target.id not in known and f"ServicePrincipal_{target.id}" not in known:
+                yield target
+    if "target" in fields:
+        yield from _directory(fields, "target", ROLE_ACTED_ON)
+    shared_with = person(text(fields.get("targetuserorgroupname")))
     if shared_with:
-        kind_of = text(fields.get("targetuserorgrouptype"))
-        yield Target(DIRECTORY_USER, ROLE_ACTED_ON, shared_with, shared_with, service_type=kind_of)
+        kind = text(fields.get("targetuserorgrouptype"))
+        part = GROUP if kind.lower() in GROUPS else ""
+        yield Target(DIRECTORY_USER, ROLE_ACTED_ON, shared_with, shared_with, service_type=kind, part=part)
+    if "eventdata" in fields:
+        for tag, value in _TAG.findall(text(fields["eventdata"])):
+            if tag.lower() in SHARED:
+                yield Target(TARGET, ROLE_CONTEXT, value, value, service_type=tag, part=SHARED[tag.lower()])
+
+
+def _directory(fields: Fields, key: str, role: int) -> Iterator[Target]:
+    """The directory's objects in a list of ids: it has several ids of one object, such as User_<id>, <id>, User, the UPN."""
+    items = [(text(item.get("id")), text(item.get("type"))) for item in _listed(fields, key)]
+    qualified = [match for identity, kind in items if kind == "2" and (match := _QUALIFIED.fullmatch(identity))]
+    if len(qualified) != 1 or qualified[0][1].lower() not in DIRECTORY:
+        for identity, kind in items:
+            if identity:
+                yield Target(NAMED_ACCOUNT if kind == _UPN else DIRECTORY_USER, role, identity, identity)
+        return
+    kind, identity = qualified[0].groups()
+    number, part = DIRECTORY[kind.lower()]
+    upn = next((listed_id for listed_id, type_of in items if type_of == _UPN), "")
+    name = upn or next((listed_id for listed_id, type_of in items if type_of == _NAME), "")
+    if upn:
+        yield Target(NAMED_ACCOUNT, role, upn, upn)
+    yield Target(number, role, identity, name, service_type=kind, part=part)
 
 
 def _applications(fields: Fields) -> Iterator[Target]:
@@ -109,11 +324,52 @@ def _applications(fields: Fields) -> Iterator[Target]:
             yield Target(APPLICATION, ROLE_APPLICATION, identity, name)
 
 
+def _properties(fields: Fields) -> Iterator[Target]:
+    """The role, group, app or permissions that the properties of a directory object name."""
+    if "modifiedproperties" not in fields:
+        return
+    properties = {
+        text(item.get("name")).lower(): plain(item.get("newvalue")) or plain(item.get("oldvalue"))
+        for item in _listed(fields, "modifiedproperties")
+    }
+    yield from properties_named(properties)
+
+
+def properties_named(properties: Mapping[str, str]) -> Iterator[Target]:
+    """The objects in values by property's name in lower case. The directory's own audits have the same properties."""
+    for name_key, id_keys, number, part in PROPERTIES:
+        value = properties.get(name_key, "")
+        for name in _permissions(value) if part == PERMISSION else filter(None, [value]):
+            identity = next(filter(None, (properties.get(key, "") for key in id_keys)), name)
+            yield Target(number, ROLE_CONTEXT, identity, name, part=part)
+
+
+def _permissions(value: str) -> list[str]:
+    """Permissions by name, from a list of scopes or the text of a consent, which has such lists."""
+    return " ".join(_SCOPE.findall(value) or [value]).split()
+
+
 def _parameters(fields: Fields) -> Iterator[Target]:
-    """The values that were set: a cmdlet's parameters, a directory object's new values."""
-    for key, value_key in (("parameters", "value"), ("modifiedproperties", "newvalue")):
-        opened = _opened(fields.get(key))
-        for item in objects(opened):
-            value = item.get(value_key)
-            shown = text(value) or "; ".join(filter(None, map(text, listed(value))))
-            yield Target(PARAMETER, ROLE_CONTEXT, name=text(item.get("name")), value=shown)
+    """The values that were set: a cmdlet's parameters, and the objects that they name; a directory object's new values."""
+    noun = text(fields.get("operation")).partition("-")[2].lower()
+    own = next((part for end, part in NOUNS.items() if noun.endswith(end)), "")
+    for item in _listed(fields, "parameters"):
+        name = text(item.get("name"))
+        shown = _shown(item.get("value"))
+        if name.lower() in ("identity", "name") and shown and (own or name.lower() == "identity"):
+            yield Target(TARGET, ROLE_CONTEXT, shown, shown, part=own)
+        elif name.lower() in PARAMETERS:
+            number, part = PARAMETERS[name.lower()]
+            for value in filter(None, map(str.strip, re.split("[;,]", shown))):
+                named = value.removeprefix("smtp:")
+                yield Target(number, ROLE_ACTED_ON, named, named, service_type=name, part=part)
+        yield Target(PARAMETER, ROLE_CONTEXT, name=name, value=shown)
+    for item in _listed(fields, "modifiedproperties"):
+        yield Target(PARAMETER, ROLE_CONTEXT, name=text(item.get("name")), value=_shown(item.get("newvalue")))
+    for item in _listed(fields, "operationproperties"):
+        if text(item.get("name")) == "RuleName" and text(item.get("value")):
+            yield Target(TARGET, ROLE_CONTEXT, text(item["value"]), text(item["value"]), part=RULE)
+
+
+def _shown(value: Any) -> str:
+    return text(value) or "; ".join(filter(None, map(text, listed(value))))

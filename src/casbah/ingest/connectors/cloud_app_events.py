@@ -34,10 +34,11 @@ from casbah.ingest.record_builder import (
     Outcome,
     RecordParts,
     Target,
+    by_id,
     keys,
 )
 from casbah.ingest.times import any_form
-from casbah.ingest.unified import targets
+from casbah.ingest.unified import changes, person, sessions, targets
 
 OFFICE = microsoft365.OFFICE
 _OFFICE_APPS = frozenset(microsoft365.CONNECTOR.apps)
@@ -141,7 +142,8 @@ def _number(value: Any) -> int:
 
 def _parts(row: Fields, source: Fields, app: App) -> RecordParts:
     operation = text(row.get("actiontype"))
-    objects_of_row = _distinct(_targets(row, source))
+    # The row's own objects come first: they say more than those of its event.
+    objects_of_row = by_id(_targets(row, source))
     name = _user_name(row, source)
     directory, account = text(row.get("accountobjectid")), text(row.get("accountid"))
     return RecordParts(
@@ -160,6 +162,8 @@ def _parts(row: Fields, source: Fields, app: App) -> RecordParts:
         impersonated=truth(row.get("isimpersonated")) is True,
         outcome=_outcome(source),
         location=_location(row),
+        sessions=sessions(source) if "operation" in source else (),
+        changes=changes(source) if "operation" in source else (),
     )
 
 
@@ -171,7 +175,8 @@ def _category(row: Fields, operation: str) -> str:
 def _user_name(row: Fields, source: Fields) -> str:
     """What the user signs in with, if the row or the event in it has it; else the displayed name."""
     account = text(row.get("accountid"))
-    return (account if "@" in account else "") or _first(source, NAMES) or text(row.get("accountdisplayname"))
+    name = (account if "@" in account else "") or _first(source, NAMES) or text(row.get("accountdisplayname"))
+    return person(name)
 
 
 def _first(source: Fields, paths: Iterable[str]) -> str:
@@ -207,14 +212,6 @@ def _targets(row: Fields, source: Fields) -> Iterator[Target]:
         yield _target(row, "objecttype", "objectid", "objectname")
     if "operation" in source:
         yield from targets(source)
-
-
-def _distinct(candidates: Iterable[Target]) -> list[Target]:
-    """The first target of each id; the row's own say more than those of its event."""
-    by_id: dict[tuple[str, ...], Target] = {}
-    for target in candidates:
-        by_id.setdefault((target.id,) if target.id else ("", target.name, target.value), target)
-    return list(by_id.values())
 
 
 def _target(fields: Fields, kind_key: str, id_key: str, name_key: str) -> Target:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from casbah.base import jsontext
 from casbah.ingest.contract import Connector, Draft, Event
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
@@ -10,16 +11,24 @@ from casbah.ingest.record_builder import (
     CLOUD_PROVIDER,
     FAILED_LOGIN,
     FILE,
+    GROUP,
     LOGIN,
+    NAMED_ACCOUNT,
+    PERMISSION,
+    ROLE,
+    ROLE_ACTED_ON,
     ROLE_CONTEXT,
+    RULE,
     TARGET,
     UNSPECIFIED,
     Actor,
     App,
+    Change,
     Instance,
     Outcome,
     RecordParts,
     Target,
+    by_id,
     keys,
 )
 from casbah.ingest.times import required
@@ -40,6 +49,29 @@ _MAX_ACCOUNT_DIGITS = 15
 _S3_OBJECT = "AWS::S3::Object"
 _OTHER_NAMES = ("invokedby", "principalid", "accountid")
 _NAMING_ENDS = ("id", "arn", "name")
+_CRITERIA = "filterSet"  # Its names are what a search looks at.
+_SESSIONS = frozenset({"AssumedRole", "FederatedUser", "SAMLUser", "WebIdentityUser"})
+
+# fmt: off
+PARAMETERS: Mapping[str, tuple[int, int, str]] = {
+    "groupname":   (TARGET,        ROLE_CONTEXT,  GROUP),
+    "policyarn":   (TARGET,        ROLE_CONTEXT,  PERMISSION),
+    "policyname":  (TARGET,        ROLE_CONTEXT,  PERMISSION),
+    "rolearn":     (TARGET,        ROLE_CONTEXT,  ROLE),
+    "rolename":    (TARGET,        ROLE_CONTEXT,  ROLE),
+    "rulename":    (TARGET,        ROLE_CONTEXT,  RULE),
+    "username":    (NAMED_ACCOUNT, ROLE_ACTED_ON, ""),
+}
+"""Type, role and part of what a parameter names; what other parameters name is a target."""
+
+RESOURCES: Mapping[str, tuple[int, str]] = {
+    "AWS::IAM::Group":   (TARGET, GROUP),
+    "AWS::IAM::Policy":  (TARGET, PERMISSION),
+    "AWS::IAM::Role":    (TARGET, ROLE),
+    "AWS::IAM::User":    (NAMED_ACCOUNT, ""),
+    _S3_OBJECT:          (FILE, ""),
+}
+# fmt: on
 
 CATEGORIES: Mapping[str, str] = {
     "CreateUser": "EVENT_CATEGORY_CREATE_USER",
@@ -89,7 +121,8 @@ def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
     outcome = _outcome(fields, operation)
     source = text(fields.get("sourceipaddress"))
     addresses = distinct((source,))
-    targets = list(_targets(fields))
+    targets = by_id(_targets(fields))
+    admin = _is_admin(fields)
     return RecordParts(
         app=APP,
         instance=Instance(account, _number(account)),
@@ -101,11 +134,13 @@ def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
         subject=_subject(targets),
         addresses=addresses,
         agent=text(fields.get("useragent")).strip("[] "),
-        admin=_is_admin(fields),
+        admin=admin,
         impersonated=_is_impersonated(identity),
         outcome=outcome,
         # A DNS name instead of an address means that an AWS service made the call.
         location=CLOUD_PROVIDER if not addresses and _is_service(source) else None,
+        sessions=_sessions(fields, identity),
+        changes=_changes(fields) if admin else (),
     )
 
 
@@ -175,6 +210,25 @@ def _is_service(source: str) -> bool:
     return source == "AWS Internal" or source.endswith((".amazonaws.com", ".aws.internal"))
 
 
+def _sessions(fields: Fields, identity: Fields) -> Iterator[str]:
+    """The access key that signed the request, the session of an assumed role, and the key that the event issued."""
+    yield text(identity.get("accesskeyid"))
+    if text(identity.get("type")) in _SESSIONS:
+        yield text(identity.get("principalid"))
+    issued = folded(fields.get("responseelements"))
+    if "credentials" in issued:
+        yield text(folded(issued["credentials"]).get("accesskeyid"))
+        yield text(folded(issued.get("assumedroleuser")).get("assumedroleid"))
+
+
+def _changes(fields: Fields) -> Iterator[Change]:
+    """What the request set; what it was before is not in the log."""
+    parameters = fields.get("requestparameters")
+    for name, value in parameters.items() if type(parameters) is dict else ():
+        shown = text(value) if type(value) in (str, int) else "" if value is None else jsontext.dump(value).decode()
+        yield Change(name, new=shown)
+
+
 def _targets(fields: Fields) -> Iterator[Target]:
     yield from map(_resource, objects(fields.get("resources")))
     spelled = fields.get("requestparameters")
@@ -185,25 +239,32 @@ def _targets(fields: Fields) -> Iterator[Target]:
     if type(spelled) is dict:
         for name, value in spelled.items():
             yield from _parameter(name, value)
+    yield from _created(folded(fields.get("responseelements")))
 
 
 def _resource(resource: Fields) -> Target:
     arn, kind = text(resource.get("arn")), text(resource.get("type"))
-    if kind == _S3_OBJECT:
-        return Target(FILE, ROLE_CONTEXT, arn, arn.partition("/")[2] or arn, service_type=kind)
-    name = arn.rpartition(":")[2]
-    return Target(TARGET, ROLE_CONTEXT, arn, name, service_type=kind)
+    number, part = RESOURCES.get(kind, (TARGET, ""))
+    name = arn.partition("/")[2] if number == FILE else arn.rpartition("/" if part else ":")[2]
+    return Target(number, ROLE_CONTEXT, arn, name, service_type=kind, part=part)
 
 
 def _parameter(name: str, value: Any) -> Iterator[Target]:
     """The objects named in a request: `userName`, `roleArn`, `instancesSet.items[].instanceId`."""
-    if name.lower().endswith(_NAMING_ENDS) and type(value) is str and value:
-        yield Target(TARGET, ROLE_CONTEXT, value, value, service_type=name)
-    if type(value) is dict:
-        inner = (pair for item in listed(value.get("items")) if type(item) is dict for pair in item.items())
-        for key, named in inner:
-            if key.lower().endswith(_NAMING_ENDS) and type(named) is str and named:
-                yield Target(TARGET, ROLE_CONTEXT, named, named, service_type=key)
+    if type(value) is str and value and name.lower().endswith(_NAMING_ENDS):
+        number, role, part = PARAMETERS.get(name.lower(), (TARGET, ROLE_CONTEXT, ""))
+        yield Target(number, role, value, value, service_type=name, part=part)
+    if type(value) is dict and name != _CRITERIA:
+        for item in listed(value.get("items")):
+            for key, named in item.items() if type(item) is dict else ():
+                if type(named) is str:
+                    yield from _parameter(key, named)
+
+
+def _created(answer: Fields) -> Iterator[Target]:
+    """What the request created and cannot name: instances, an access key."""
+    yield from _parameter("instancesSet", answer.get("instancesset"))
+    yield from _parameter("accessKeyId", folded(answer.get("accesskey")).get("accesskeyid"))
 
 
 CONNECTOR = Connector(

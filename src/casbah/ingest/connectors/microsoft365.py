@@ -21,7 +21,7 @@ from casbah.ingest.record_builder import (
     keys,
 )
 from casbah.ingest.times import required
-from casbah.ingest.unified import named_values, targets
+from casbah.ingest.unified import changes, named_values, person, sessions, targets
 
 OFFICE = 11161
 _DIRECTORY = "AzureActiveDirectory"
@@ -130,22 +130,23 @@ def _parts(fields: Fields, app: App, organization: str) -> RecordParts:
     operation = text(fields.get("operation"))
     category = CATEGORIES.get(operation, UNSPECIFIED)
     extended = named_values(fields.get("extendedproperties"))
-    objects = list(targets(fields))
     return RecordParts(
         app=app,
         instance=Instance(organization),
         directory=organization,
-        actor=Actor(text(fields.get("userid")), _user_key(fields), OFFICE),
+        actor=Actor(person(text(fields.get("userid"))), _user_key(fields), OFFICE),
         operation=operation,
         category=category,
         event_type=_event_type(fields, category),
-        targets=objects,
+        targets=targets(fields),
         subject=text(fields.get("sourcefilename")) or text(fields.get("objectid")),
         addresses=distinct(fields.get(key) for key in ("clientip", "clientipaddress", "actoripaddress")),
         agent=_agent(fields, extended),
         admin=_kind(fields, "usertype") in ADMIN_USERS or _kind(fields, "recordtype") in ADMIN_RECORDS,
         impersonated=_is_impersonated(fields, operation),
         outcome=_outcome(fields, category, extended),
+        sessions=sessions(fields),
+        changes=changes(fields),
     )
 
 

@@ -56,11 +56,12 @@ class AppPart(_Part, frozen=True):
 
 
 class ActivityPart(_Part, frozen=True):
-    """What happened, when, and the id of the event."""
+    """What happened, when, and the id of the event. `session` finds every id of the session, not only the first."""
 
     time: Words
     operation: Words
     id: Words = []
+    session: Words = []
     instance: Words = []
     title: Words = []
     description: Words = []

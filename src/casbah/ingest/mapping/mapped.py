@@ -140,6 +140,7 @@ class Mapped:
         activity = file.activity
         self._id, self._instance = _first(activity.id), _first(activity.instance)
         self._time = tuple((source, First((Value.of(source),))) for source in _listed(activity.time))
+        self._session = _first(activity.session)
         self._operation, self._title = _first(activity.operation), _first(activity.title)
         self._description, self._event_type = _first(activity.description), _first(activity.event_type)
         self._titles = {operation.lower(): title for operation, title in file.titles.items()}
@@ -207,6 +208,7 @@ class Mapped:
             impersonated=self._impersonated.holds(event) or self._impersonated_operations.match(operation),
             outcome=outcome,
             location=self._location.of(event),
+            sessions=self._session.every(event),
         )
 
     def _type_of(self, event: Mapping[str, Any], outcome: Outcome | None) -> str:

@@ -47,6 +47,7 @@ function whole(record, close, signal) {
     around(record, at),
     facts(record),
     objects(record),
+    changes(record),
     insights({ user, ip, at }, signal),
     feedback(record, signal),
     h("section", { "aria-label": "Record" }, h("h3", {}, "Record"), tree(record)),
@@ -106,6 +107,7 @@ const FACTS = [
     ["entity", (r) => r.resolvedActor?.id],
     ["activity.type", (r) => r.isAdminOperation],
     ["activity.impersonated", (r) => r.isImpersonated],
+    ["session", (r) => [r.session, ...list(r.sessionIds)].filter(Boolean)],
   ]],
   ["What", [
     ["service", (r) => r.appId ?? r.saasId],
@@ -155,14 +157,40 @@ function actions(filter, value) {
   );
 }
 
+/** The parts that objects have in an activity, in the order of the list; objects of older records have none. */
+const PARTS = ["target", "file", "folder", "mail", "rule", "role", "group", "permission", "address", "application", "actor"];
+const place = (object) => (PARTS.indexOf(object.part) + 1 || PARTS.length + 1);
+
+/** Objects with an id, by part: of those with one name in a part, such as the several accounts of a person, the first. */
+function distinct(record) {
+  const known = new Map();
+  for (const object of objectsOf(record)) {
+    if (!isNested(object) || object.id === undefined || object.id === null) continue;
+    const key = stringify([object.part, object.part ? object.name : object.id]);
+    if (!known.has(key)) known.set(key, object);
+  }
+  return [...known.values()].sort((one, other) => place(one) - place(other));
+}
+
+function changes(record) {
+  const all = list(record.changes).filter(isNested);
+  if (!all.length) return null;
+  const rows = all.slice(0, MAX_OBJECTS).map((change) => [
+    h("dt", {}, short(change.name)),
+    h("dd", { class: "break" }, change.old !== undefined && [h("del", {}, short(change.old)), " "], change.new !== undefined && h("ins", {}, short(change.new))),
+  ]);
+  const rest = all.length > MAX_OBJECTS && h("p", { class: "quiet" }, `and ${all.length - MAX_OBJECTS} more, in the record`);
+  return h("section", { "aria-label": "Changes" }, h("h3", {}, `Changes (${all.length})`), h("dl", { class: "facts" }, rows), rest);
+}
+
 function objects(record) {
-  const all = objectsOf(record).filter((object) => isNested(object) && object.id !== undefined && object.id !== null);
+  const all = distinct(record);
   if (!all.length) return null;
   const items = all.slice(0, MAX_OBJECTS).map((object) =>
     h(
       "li",
       {},
-      h("span", { class: "grow break" }, short(object.name ?? object.id), " ", h("span", { class: "quiet" }, short(object.serviceObjectType ?? object.type ?? ""))),
+      h("span", { class: "grow break" }, object.part && [h("b", {}, short(object.part)), " "], short(object.name ?? object.id), " ", h("span", { class: "quiet" }, short(object.serviceObjectType ?? object.type ?? ""))),
       isNested(object.id) ? null : actions("activityObject", object.id),
     ),
   );
