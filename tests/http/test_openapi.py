@@ -105,9 +105,10 @@ def test_every_operation_has_a_name_of_its_own_that_is_an_identifier():
 
 
 PUBLISHED = """
-    add_rule alive apply_rules begin begin_export change_query come_back count_activities create_range create_token
+    add_rule alive apply_rules begin begin_export change_query come_back count_activities count_alerts create_range create_token
     delete_activities delete_export delete_query delete_range end_session enrich_again expect_answers
-    expect_arrivals fetch_activity fetch_export forget give_feedback histogram ingest keep_trail list_activities
+    expect_arrivals fetch_activity fetch_entity fetch_export forget give_feedback histogram ingest keep_trail list_activities
+    list_activity_types list_alerts list_entities list_locations list_user_tags
     list_changes list_choices list_exports list_facets list_feedback list_metadata list_queries list_range_metadata
     list_ranges list_rejects list_rules list_sessions list_sources list_tokens make_snapshot manual_page metrics
     openapi_document ready remove_reject remove_rule remove_snapshot replay_rejects revoke_token save_query
@@ -214,6 +215,16 @@ def filled(path: str, shared: list) -> str:
     return path
 
 
+def required(operation: dict) -> str:
+    """The query string with the parameters that the operation requires, as their examples say."""
+    samples = {
+        each["name"]: each["examples"]["sample"]["value"]
+        for each in operation.get("parameters", [])
+        if each.get("required")
+    }
+    return f"?{urlencode(samples)}" if samples else ""
+
+
 def encoded(kind: str, value: Any) -> tuple[bytes, str]:
     """A body and its label; objects in forms are JSON, as the document's `encoding` says."""
     if kind == JSON:
@@ -243,7 +254,7 @@ class Shown:
 def shown() -> Iterator[Any]:
     """Every example of every operation; an operation without a body is asked without anything, too."""
     for path, method, operation, shared in operations():
-        name, target = operation["operationId"], filled(path, shared)
+        name, target = operation["operationId"], filled(path, shared) + required(operation)
         if "requestBody" not in operation:
             yield pytest.param(Shown(operation, method, target), id=name)
         for each in operation.get("parameters", []):
@@ -352,7 +363,7 @@ def test_a_scan_goes_on_as_its_link_says(tmp_path):
 
 # --- Errors come as documented --------------------------------------------------------------------------------------------
 
-RANGES, SESSION = "/api/v1/subnet", "/api/ext/v1/session"
+RANGES, ENTITIES, SESSION = "/api/v1/subnet", "/api/v1/entities", "/api/ext/v1/session"
 OURS = {"origin": "http://casbah.example", "host": "casbah.example"}
 
 
@@ -426,6 +437,11 @@ PROVOKED = [
     Provoked(errors.MalformedBodyError("feedback needs at least one of feedback, feedbackValue, feedbackText"), "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b"{}")),
     Provoked(errors.MalformedBodyError("allowContact: expected true or false, got string 'perhaps'"), "give_feedback", ("POST", f"{LIST}/{A_RECORD}/feedback", b'{"feedback": "x", "allowContact": "perhaps"}')),
     Provoked("broken gzip", "ingest", ("POST", "/api/ext/v1/activities", b"\x1f\x8b")),
+    Provoked("no answer in activities", "list_entities", ("POST", ENTITIES, b'{"filters": {"isAdmin": {"eq": true}}}')),
+    Provoked(errors.UnknownFilterError("ap", ["app"]), "list_entities", ("POST", ENTITIES, b'{"filters": {"ap": {"eq": 1}}}')),
+    Provoked(errors.MalformedBodyError("filters: groups have none; expected an empty object, got object"), "list_user_tags", ("POST", "/api/v1/user_tags", b'{"filters": {"ap": {}}}')),
+    Provoked(errors.MalformedBodyError("username: expected an entity's key in base64, or a name, got null"), "list_locations", ("GET", "/api/v1/activities_locations/by_user")),
+    Provoked("unknown or another tenant's", "fetch_entity", ("GET", f"{ENTITIES}/nobody")),
     Provoked(errors.UnknownFilterError("categori", ["category"]), "list_ranges", ("POST", RANGES, b'{"filters": {"categori": {"eq": 1}}}')),
     Provoked(errors.BadRangeError("subnets: '10.0.0.0/33' is neither an address nor a network such as 192.0.2.0/24"), "create_range", ("POST", f"{RANGES}/create_rule", drawn(subnets=["10.0.0.0/33"]))),
     Provoked(errors.BadRangeError("category: expected 1 (corporate), 2 (administrative), 3 (risky), 4 (VPN), 5 (cloud provider) or 6 (other), got integer 7"), "create_range", ("POST", f"{RANGES}/create_rule", drawn(category=7))),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from casbah.activity import address
 from casbah.activity.record import (
@@ -92,6 +92,28 @@ def entity_term(identity: str, saas: str | None, instance: str | None) -> str:
     Parts are length-prefixed, so no two different triples give the same term; `-` means "any".
     """
     return _entity_stem(saas, instance) + exact(identity)
+
+
+class EntityKey(NamedTuple):
+    """Names an account: its id, in an app and an instance of it; None where a record does not say which."""
+
+    id: str
+    saas: int | None
+    instance: int | None
+
+
+def entity_key(term: str) -> EntityKey:
+    """The key of which `entity_term` made a term."""
+    saas, rest = _first_part(term)
+    instance, identity = _first_part(rest)
+    return EntityKey(identity, saas, instance)
+
+
+def _first_part(text: str) -> tuple[int | None, str]:
+    if text.startswith("-"):
+        return None, text[1:]
+    length, _, rest = text.partition(":")
+    return int(rest[: int(length)]), rest[int(length) :]
 
 
 def source_type(number: int) -> str:
@@ -219,14 +241,25 @@ def _source(r: Reading) -> list[str]:
 
 def _entities(r: Reading) -> list[str]:
     """Every term that matches a performer. The record names performers in several places, mostly the same ones."""
-    known = {(identifier(name), integer(saas), integer(instance)): None for name, saas, instance in _performers(r)}
     return [
-        stem + text
-        for name, saas, instance in known
-        if name is not None
-        for text in (exact(name),)
-        for stem in _entity_stems(saas, instance)
+        stem + exact(key.id)
+        for key in dict.fromkeys(key for key, _ in performers(r))
+        for stem in _entity_stems(key.saas, key.instance)
     ]
+
+
+def _accounts(r: Reading) -> list[str]:
+    """A term for each performer. A place that names one by its id alone adds nothing to one that says in which app it is."""
+    keys = dict.fromkeys(key for key, _ in performers(r))
+    whole = {key.id for key in keys if None not in key}
+    return [
+        _account_stem(key.saas, key.instance) + exact(key.id) for key in keys if None not in key or key.id not in whole
+    ]
+
+
+@lru_cache(maxsize=1_024)
+def _account_stem(saas: int | None, instance: int | None) -> str:
+    return _entity_stems(saas, instance)[-1]
 
 
 @lru_cache(maxsize=1_024)
@@ -238,13 +271,20 @@ def _entity_stems(saas: int | None, instance: int | None) -> tuple[str, ...]:
     )
 
 
-def _performers(r: Reading) -> Iterator[tuple[Any, Any, Any]]:
-    """The performers, as (id, saas, instance), from every place in the record that names one."""
+def performers(r: Reading) -> Iterator[tuple[EntityKey, Any]]:
+    """The key and the name of a performer, from every place in the record that names one."""
     for performer in (r.actor, part(r.record, "resolvedActorAccount"), *r.actors):
-        yield performer.get("id"), performer.get("saasId"), performer.get("instanceId")
+        name = identifier(performer.get("id"))
+        if name is not None:
+            yield (
+                EntityKey(name, integer(performer.get("saasId")), integer(performer.get("instanceId"))),
+                performer.get("name"),
+            )
     for performer in _entity_data(r):
         pk = part(performer, "id")
-        yield pk.get("id"), pk.get("saas"), pk.get("inst")
+        name = identifier(pk.get("id"))
+        if name is not None:
+            yield EntityKey(name, integer(pk.get("saas")), integer(pk.get("inst"))), performer.get("displayName")
 
 
 def _entity_data(r: Reading) -> Iterator[Any]:
@@ -256,7 +296,8 @@ def _entity_data(r: Reading) -> Iterator[Any]:
         yield from (data.get(position) for position in ("0", "2"))
 
 
-def _user_name(r: Reading) -> str | None:
+def user_name(r: Reading) -> str | None:
+    """The name of the user who performed it, as its source spells it."""
     return first_string(r.user.get("userName"), part(r.record, "failedUserData").get("userName"), r.actor.get("name"))
 
 
@@ -264,7 +305,7 @@ _SEVERAL = 2
 
 
 def _domain(r: Reading) -> str | None:
-    _, separator, domain = (_user_name(r) or "").rpartition("@")
+    _, separator, domain = (user_name(r) or "").rpartition("@")
     return domain if separator else None
 
 
@@ -313,12 +354,13 @@ FIELDS = _index(
     Field("file_label",    Kind.ID,          lambda r: _ids(_under(r.files, "labels"))),
     Field("created",       Kind.MS,          lambda r: _ints(r.record.get("created")), always=True),
     Field("entity",        Kind.ENTITY,      _entities),
-    Field("user_name",     Kind.TEXT,        lambda r: _text(_user_name(r))),
+    Field("user_name",     Kind.TEXT,        lambda r: _text(user_name(r))),
     Field("user_tag",      Kind.ID,          lambda r: _ids(elements(r.user, "userTags"))),
     Field("object_tag",    Kind.ID,          lambda r: _ids(_under(r.others, "tags"))),
     Field("user_domain",   Kind.TEXT,        lambda r: _text(_domain(r))),
     Field("verb",          Kind.ID,          lambda r: _string_id(r.record.get("verb"))),
     Field("session",       Kind.ID,          lambda r: _string_ids((r.record.get("session"), *elements(r.record, "sessionIds")))),
     Field("source_id",     Kind.ID,          lambda r: _string_id(r.record.get("sourceId"))),
+    Field("account",       Kind.ID,          _accounts),
 )
 # fmt: on

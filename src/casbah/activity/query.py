@@ -4,7 +4,7 @@
 The rules are in docs/compatibility.md, sections 3 to 6.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,14 +68,26 @@ def filters_of(body: Mapping[str, Any]) -> Any:
 
 def where(filters: Any, *, now: int, bounds: Bounds | None = None) -> Predicate:
     """The predicate of a `filters` object: all of its conditions. Raises RequestError."""
-    limits = bounds or Bounds()
+    return p.both(*conditions(filters, now=now, bounds=bounds or Bounds()))
+
+
+def conditions(
+    filters: Any, *, now: int, bounds: Bounds, named: Callable[[str], Filter] = filter_named
+) -> Iterator[Predicate]:
+    """The predicate of each operator of each filter, in order; `named` looks filters up. Raises RequestError."""
     if not isinstance(filters, Mapping):
         raise MalformedBodyError(
             f"filters: expected an object {{filter: {{operator: value}}}}, got {v.json_type(filters)}"
         )
-    if len(filters) > limits.filters:
-        raise LimitExceededError(f"filters: at most {limits.filters} filters in one request, got {len(filters)}")
-    return p.both(*_conditions(filters, now=now, bounds=limits))
+    if len(filters) > bounds.filters:
+        raise LimitExceededError(f"filters: at most {bounds.filters} filters in one request, got {len(filters)}")
+    for name, operators in filters.items():
+        row = named(name)
+        if not isinstance(operators, Mapping):
+            raise BadValueError(row.name, "", operators, 'an object {operator: value}, such as {"eq": [...]}')
+        for operator_name, operand in operators.items():
+            operator = operator_named(row, operator_name)
+            yield _condition(row, operator, operand, now=now, bounds=bounds)
 
 
 def continuation(filters: Mapping[str, Any], query: Query, boundary: int, *, now: int) -> dict[str, Any]:
@@ -88,16 +100,6 @@ def continuation(filters: Mapping[str, Any], query: Query, boundary: int, *, now
         _freeze(operators, now=now)
     _merge(following, query.sort.name, "lte" if query.descending else "gte", boundary)
     return following
-
-
-def _conditions(filters: Mapping[str, Any], *, now: int, bounds: Bounds) -> Iterator[Predicate]:
-    for name, operators in filters.items():
-        row = filter_named(name)
-        if not isinstance(operators, Mapping):
-            raise BadValueError(row.name, "", operators, 'an object {operator: value}, such as {"eq": [...]}')
-        for operator_name, operand in operators.items():
-            operator = operator_named(row, operator_name)
-            yield _condition(row, operator, operand, now=now, bounds=bounds)
 
 
 def _condition(row: Filter, operator: Operator, operand: Any, *, now: int, bounds: Bounds) -> Predicate:

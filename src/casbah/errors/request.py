@@ -8,6 +8,7 @@
       UnknownFilterError          400  no such filter
       UnsupportedOperatorError    400  the filter exists, the operator does not apply to it
       UncountableFilterError      400  the filter exists, its values cannot be counted one by one
+      UnanswerableFilterError     400  MDCA has such a filter of entities, activities do not answer it
       BadValueError               400  the operator applies, the value has the wrong shape
       LimitExceededError          400  a limit of the request is exceeded
       UnknownSourceError          400  no connector of that name, or none recognises the data
@@ -22,6 +23,7 @@
       CannotGrantError            403  a token may not have more scopes than its creator
       NotFoundError               404  no such thing, or the caller may not see it
         ActivityNotFoundError     404  no such activity (or another tenant's)
+        NoSuchEntityError         404  nobody with that key performed an activity (or in another tenant)
         NoSuchRangeError          404  no IP range of that id (or another tenant's)
         NoSuchQueryError          404  no saved query of that id (or another tenant's, or another user's)
         NoSuchExportError         404  no export of that id (or another tenant's, or another user's, or not ready)
@@ -101,6 +103,15 @@ class UncountableFilterError(RequestError):
         super().__init__(f"the values of filter {filter_name!r} cannot be counted; those of {', '.join(countable)} can")
 
 
+class UnanswerableFilterError(RequestError):
+    """A filter of entities that is documented, but not answered by activities."""
+
+    def __init__(self, filter_name: str, answerable: Sequence[str]) -> None:
+        super().__init__(
+            f"activities do not answer the filter {filter_name!r} of entities; they answer {', '.join(answerable)}"
+        )
+
+
 class BadValueError(RequestError):
     """A value of the wrong type or shape."""
 
@@ -140,6 +151,10 @@ class NotFoundError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("Not found.")
+
+
+class NoSuchEntityError(NotFoundError):
+    """No activity of the caller's tenant was performed by an entity with that key."""
 
 
 class NoSuchRangeError(NotFoundError):

@@ -18,9 +18,9 @@ from casbah.errors import MalformedBodyError, describe
 from casbah.http.answers import Answer
 from casbah.http.context import RequestContext
 from casbah.http.distinct import Distinct, distinct
+from casbah.http.entities import app_name
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter
-from casbah.ingest.apps import APPS
 
 _SERVICES = re.compile(r"eq\((?:i:[0-9]{1,18},?)+\)")
 _SERVICE = re.compile(r"i:([0-9]+)")
@@ -82,5 +82,5 @@ def _types(search: str, services: Sequence[int], context: RequestContext, deadli
 
 def _items(operations: Mapping[int, Distinct], search: str) -> Iterator[ActivityType]:
     for app, listed in operations.items():
-        name = APPS.get(app, str(app))
+        name = app_name(app)
         yield from (ActivityType(str(value), app, name) for value in listed.values if search in str(value))

@@ -8,25 +8,16 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from casbah.activity.query import DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, count_of, page_limit_of
+from casbah.activity.query import count_of, page_limit_of
 from casbah.http.activities import Total
 from casbah.http.answers import CountedPage
 from casbah.http.context import RequestContext
 from casbah.http.request_body import read_parameters
-from casbah.http.request_schemas import BLANK, Parameter, Schema, either, open_body, ref
+from casbah.http.request_schemas import PAGE_PARAMETERS, Schema, query_body
 
-PAGE_PARAMETERS = (
-    Parameter("skip", ref("Count"), "How many to skip at the beginning"),
-    Parameter("limit", ref("Count"), f"Page size: {DEFAULT_PAGE_LIMIT} by default, {MAX_PAGE_LIMIT} at most"),
-)
 BODIES: Mapping[str, Schema] = {
     "AnyFilters": {"type": "object", "description": "Any filters: no alert exists that they could match"},
-    "AlertQuery": open_body(
-        {
-            "filters": either(ref("AnyFilters"), BLANK),
-            **{row.name: either(row.schema, BLANK, description=row.help) for row in PAGE_PARAMETERS},
-        }
-    ),
+    "AlertQuery": query_body(PAGE_PARAMETERS, filters="AnyFilters", text="Which alerts"),
 }
 
 

@@ -61,7 +61,9 @@ class CountedPage(Answer, kw_only=True):
     has_next: bool
     maximum: Annotated[int, Meta(ge=1, description="The page size")] = msgspec.field(name="max")
     total: Count
-    more_than_total: Annotated[bool, Meta(description="Whether there are more than `total`, of which no list has any")]
+    more_than_total: Annotated[
+        bool, Meta(description="Whether there are more than `total`, which is then the limit of CASBAH_MAX_DISTINCT")
+    ]
 
 
 class DeletedAnswer(Answer):

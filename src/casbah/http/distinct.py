@@ -3,24 +3,44 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
-from casbah.activity.fields import Field, Value
+from casbah.activity.fields import FIELDS, Field, Value
 from casbah.activity.predicate import Predicate
+from casbah.activity.query import Query
+from casbah.activity.record import Reading
+from casbah.base import jsontext
 from casbah.http.context import RequestContext
-from casbah.store.contract import FacetQuery
+from casbah.store.contract import FacetQuery, FieldValue
 
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """The values, in order. If there are `more`, those that the most activities have."""
+    """The values in order, each with the number of activities that have it. If there are `more`, those with the most."""
 
-    values: Sequence[Value]
+    counts: Sequence[FieldValue]
     more: bool
+
+    @property
+    def values(self) -> Sequence[Value]:
+        return [item.value for item in self.counts]
 
 
 def distinct(field: Field, predicate: Predicate, context: RequestContext, deadline: Deadline) -> Distinct:
     """The values of a field among the visible activities that match: at most CASBAH_MAX_DISTINCT."""
     limit = context.services.settings.max_distinct
     query = FacetQuery(field, context.emulation.narrowed(predicate), limit + 1)
-    values = [item.value for item in context.tenant.top_values(query, deadline=deadline)]
-    return Distinct(sorted(values[:limit]), more=len(values) > limit)
+    counts = context.tenant.top_values(query, deadline=deadline)
+    return Distinct(sorted(counts[:limit]), more=len(counts) > limit)
+
+
+def latest(predicate: Predicate, context: RequestContext, deadline: Deadline) -> Reading | None:
+    """The newest visible activity that matches."""
+    visible = context.emulation.narrowed(predicate)
+    page = context.tenant.find(Query(visible, FIELDS["date"], descending=True, skip=0, limit=1), deadline=deadline)
+    return Reading(jsontext.parse_object(page.records[0])) if page.records else None
+
+
+def having(field: Field, value: Value) -> Predicate:
+    """The activities that have a value."""
+    return p.Terms(field, (value,))

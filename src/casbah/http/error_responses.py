@@ -39,6 +39,7 @@ from casbah.errors import (
     ShuttingDownError,
     StoreClosedError,
     ThrottledError,
+    UnanswerableFilterError,
     UncountableFilterError,
     UnknownFilterError,
     UnknownParameterError,
@@ -48,6 +49,7 @@ from casbah.errors import (
     UnwritableError,
 )
 from casbah.http.encoding import ACCEPTED
+from casbah.http.entity_filters import FILTERS as ENTITY_FILTERS
 from casbah.http.facets import COUNTABLE
 from casbah.http.irreversible import CONDITION_NEEDED
 from casbah.http.request_schemas import Schema, either, ref
@@ -124,6 +126,7 @@ EXAMPLES: Sequence[ErrorExample] = (
     ErrorExample("operator of another kind", UnsupportedOperatorError("text", "neq", FILTERS["text"].operators), None),
     ErrorExample("value of the wrong type", BadValueError("service", "eq", "x", "an integer (or its decimal string)"), None),
     ErrorExample("no values one by one", UncountableFilterError("text", tuple(COUNTABLE)), None),
+    ErrorExample("no answer in activities", UnanswerableFilterError("isAdmin", tuple(ENTITY_FILTERS)), None),
     ErrorExample("no filter", EmptyFilterError(f"filters: {CONDITION_NEEDED}"), None),
     ErrorExample("too many values", LimitExceededError(
         "filter 'service', operator 'eq': at most 1000 values, got 1001"), None),

@@ -1,6 +1,7 @@
 """Example requests for the API document, by body schema. A test runs each against the sample data."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ NDJSON = "application/x-ndjson"
 
 # Ids as paths show them. That of the record is of an activity of the sample data.
 A_RECORD = "97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7"
+AN_ENTITY = b64encode(b'{"id":"3fa9f28b-eb0e-463a-ba7b-8089fe9991e2","saas":11161,"inst":0}').decode()
 A_RANGE = "5fd767259cd24bb563567d7c"
 A_QUERY = "5c1f0a9d2b7e4a36"
 AN_EXPORT = "9f2c4b7a1d3e5f60"
@@ -30,6 +32,7 @@ A_REJECT = "17958260000001f3c9a2e.0"
 A_TOKEN = "dashboard"  # noqa: S105  a name, not a secret
 SEGMENTS: Mapping[str, tuple[str, str]] = {
     "pk": ("The activity's `_id`, percent-encoded", A_RECORD),
+    "entity": ("The entity's key as JSON, in base64", AN_ENTITY),
     "range": ("The range's `_id`", A_RANGE),
     "query": ("The query's id", A_QUERY),
     "export": ("The export's id", AN_EXPORT),
@@ -101,6 +104,16 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("test", "What connection tests send", {}),
         Example("since", "Alerts since a moment", {"filters": {"date": {"gte": 1_704_067_200_000}}, "limit": 50}),
     ),
+    "EntityQuery": (
+        Example("all", "The first 100", {}),
+        Example(
+            "of-an-app",
+            "Accounts of a domain that used an app",
+            {"filters": {"app": {"eq": [15600]}, "domain": {"eq": ["contoso.com"]}}, "limit": 10},
+        ),
+        Example("one", "One account", {"filters": {"entity": {"eq": {"id": "a1", "saas": 11161, "inst": 0}}}}),
+    ),
+    "UserTagQuery": (Example("all", "The first 100, by name", {"filters": {}, "sortField": "name", "limit": 100}),),
     "FacetQuery": (
         Example(
             "users-and-countries",

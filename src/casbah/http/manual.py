@@ -179,8 +179,10 @@ def _curl(operation: _Operation) -> str:
 
 
 def _data(operation: _Operation) -> Iterator[str]:
-    """The data options of curl: filters in the query string, or a body."""
-    for parameter in operation.parameters:
+    """The data options of curl: required parameters and filters in the query string, or a body."""
+    for parameter in operation.definition.get("parameters", []):
+        for sample in parameter.get("examples", {}).values():
+            yield f"-G --data-urlencode {shlex.quote(parameter['name'] + '=' + sample['value'])}"
         for content in parameter.get("content", {}).values():
             filters = json.dumps(_telling(content["examples"]))
             yield f"-G --data-urlencode {shlex.quote(parameter['name'] + '=' + filters)}"

@@ -12,6 +12,7 @@ from casbah.http import (
     activities,
     alerts,
     enrichment,
+    entity_filters,
     histogram,
     mimic,
     queries,
@@ -20,25 +21,37 @@ from casbah.http import (
     retention,
     session,
     tokens,
+    user_tags,
 )
 from casbah.http.activities import Activity, PageAnswer, Total
 from casbah.http.activity_types import ACTIVITY_TYPE_PARAMETERS
-from casbah.http.alerts import PAGE_PARAMETERS
 from casbah.http.answers import answer_schemas, answer_type
 from casbah.http.changes import CHANGE_PARAMETERS, TAIL_PARAMETERS
+from casbah.http.entity_filters import ENTITY_PARAMETERS
 from casbah.http.error_responses import QUOTA, error_responses, header_refs, shared_examples, shared_responses
 from casbah.http.examples import EXAMPLES, NDJSON, SEGMENTS, Example
 from casbah.http.exports import EXPORT_PARAMETERS
 from casbah.http.facets import FACET_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.links import LINKS
+from casbah.http.locations import LOCATION_PARAMETERS
 from casbah.http.mimic import MAX_AFTER
 from casbah.http.problems import Problem
 from casbah.http.range_filters import RANGE_PARAMETERS
-from casbah.http.request_schemas import Parameter, Schema, either, language, parameters, query_body, ref
+from casbah.http.request_schemas import (
+    PAGE_PARAMETERS,
+    Parameter,
+    Schema,
+    either,
+    language,
+    parameters,
+    query_body,
+    ref,
+)
 from casbah.http.route import PublicRoute, Route
 from casbah.http.routes import ALIASES
 from casbah.http.session import COOKIE, HOST_PREFIX
+from casbah.http.user_tags import USER_TAG_PARAMETERS
 from casbah.identity.grants import Permission
 
 Document = dict[str, Any]
@@ -50,6 +63,8 @@ _OPTIONAL = (
     "Query",
     "Filtered",
     "AlertQuery",
+    "EntityQuery",
+    "UserTagQuery",
     "RangeQuery",
     "FacetQuery",
     "SpanQuery",
@@ -78,6 +93,7 @@ BODIES: Mapping[str, Schema] = {
     **activities.BODIES,
     **alerts.BODIES,
     **enrichment.BODIES,
+    **entity_filters.BODIES,
     **histogram.BODIES,
     **mimic.BODIES,
     **queries.BODIES,
@@ -86,11 +102,13 @@ BODIES: Mapping[str, Schema] = {
     **retention.BODIES,
     **session.BODIES,
     **tokens.BODIES,
+    **user_tags.BODIES,
 }
 
 _TAGS = {
     "activities": "MDCA's Activities API, plus feedback on activities",
     "alerts": "MDCA's alerts API: empty",
+    "entities": "MDCA's entities API: accounts that performed activities, their groups and countries",
     "activity types": "Operations that the filter `actionType` takes",
     "changes": "The change feed: activities in the order of storing",
     "choices": "Names of filter values",
@@ -254,22 +272,32 @@ def _query_parameters(body_schema: str | None, method: str, sources: Sequence[st
         extra = _BESIDE_FILTERS.get(body_schema, ())
         return [_filters_parameter(body_schema), *(_text(row.name, row.help, row.text or row.schema) for row in extra)]
     if body_schema not in _OF_EVENTS:
-        return [_text(row.name, row.help, row.schema) for row in _IN_QUERY.get(body_schema or "", ())]
+        return [_alone(row) for row in _IN_QUERY.get(body_schema or "", ())]
     source = _text("source", "Where the events are from. Default: detected", {"enum": list(sources)})
     after = {"type": "integer", "minimum": 0, "maximum": MAX_AFTER}
     late = [_text("after", "How many requests are answered first", after)]
     return [source, *(late if body_schema == "Arrivals" else [])]
 
 
-_IN_QUERY: Mapping[str, Sequence[Parameter]] = {"ActivityTypeQuery": ACTIVITY_TYPE_PARAMETERS}
+_IN_QUERY: Mapping[str, Sequence[Parameter]] = {
+    "ActivityTypeQuery": ACTIVITY_TYPE_PARAMETERS,
+    "LocationQuery": LOCATION_PARAMETERS,
+}
 """Parameters of a query string alone."""
 
-_FILTERS_OF: Mapping[str, str] = {"RangeQuery": "RangeFilters", "AlertQuery": "AnyFilters"}
+_FILTERS_OF: Mapping[str, str] = {
+    "RangeQuery": "RangeFilters",
+    "AlertQuery": "AnyFilters",
+    "EntityQuery": "EntityFilters",
+    "UserTagQuery": "NoFilters",
+}
 """The schema of a query's filters, if they are not those of activities."""
 
 _BESIDE_FILTERS: Mapping[str, Sequence[Parameter]] = {
     **_QUERIES,
     "AlertQuery": PAGE_PARAMETERS,
+    "EntityQuery": ENTITY_PARAMETERS,
+    "UserTagQuery": USER_TAG_PARAMETERS,
     "RangeQuery": RANGE_PARAMETERS,
     "TailQuery": TAIL_PARAMETERS,
 }
@@ -294,6 +322,15 @@ def _with_filters(examples: Sequence[Example]) -> Iterator[Example]:
 def _text(name: str, help_text: str, schema: Schema) -> dict[str, Any]:
     """A query string parameter. An empty one counts as missing."""
     return {"name": name, "in": "query", "description": help_text, "schema": either(schema, {"const": ""})}
+
+
+def _alone(row: Parameter) -> dict[str, Any]:
+    """A query string parameter of an operation without filters. Only those with an example are required."""
+    if row.example is None:
+        return _text(row.name, row.help, row.schema)
+    sample = {"sample": {"value": row.example}}
+    parameter = {"name": row.name, "in": "query", "description": row.help, "schema": row.schema}
+    return {**parameter, "required": True, "examples": sample}
 
 
 def _request_body(body_schema: str) -> dict[str, Any]:

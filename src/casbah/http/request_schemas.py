@@ -49,13 +49,14 @@ _OF_TAKES = {Takes.FLAGS: "Flag", Takes.NUMBERS: "Whole", Takes.RANGES: "Range",
 class Parameter:
     """A parameter besides `filters`, with the `schema` of a non-blank value.
 
-    `text` is the schema in a query string, if it differs.
+    `text` is the schema in a query string, if it differs. One with an `example` is required.
     """
 
     name: str
     schema: Schema
     help: str
     text: Schema | None = None
+    example: str | None = None
 
 
 def ref(name: str) -> Schema:
@@ -90,6 +91,12 @@ def query_body(
 def caseless(*words: str) -> str:
     """A case-insensitive pattern for these words, which consist of letters and underscores."""
     return "^(?:" + "|".join("".join(map(_letter, word)) for word in words) + ")$"
+
+
+PAGE_PARAMETERS = (
+    Parameter("skip", ref("Count"), "How many to skip at the beginning"),
+    Parameter("limit", ref("Count"), f"Page size: {DEFAULT_PAGE_LIMIT} by default, {MAX_PAGE_LIMIT} at most"),
+)
 
 
 def language(bounds: Bounds) -> dict[str, Schema]:
@@ -174,8 +181,13 @@ def _conditions() -> dict[str, Schema]:
 
 
 def _filters(bounds: Bounds) -> Schema:
+    return {**filters_schema(FILTERS), "maxProperties": bounds.filters}
+
+
+def filters_schema(filters: Mapping[str, Filter]) -> Schema:
+    """The schema of an object with these filters, whose operators are those of the query language."""
     properties: dict[str, Schema] = {}
-    for row in FILTERS.values():
+    for row in filters.values():
         properties[row.name] = {**ref(_condition_name(row)), "description": row.help}
         for alias in row.aliases:
             properties[alias] = {**ref(_condition_name(row)), "description": f"Another name for {row.name}"}
@@ -185,7 +197,6 @@ def _filters(bounds: Bounds) -> Schema:
         "Operators are case-insensitive",
         "properties": properties,
         "additionalProperties": False,
-        "maxProperties": bounds.filters,
     }
 
 

@@ -19,7 +19,19 @@ from tools.bench.columns import COLUMNS, JOINED, Column
 from tools.bench.sql import Condition, Dialect, render
 
 _MANY = frozenset(
-    {"id", "session", "source_id", "ip", "file_selector", "url", "file_id", "alert_id", "object_id", "entity"}
+    {
+        "id",
+        "session",
+        "source_id",
+        "ip",
+        "file_selector",
+        "url",
+        "file_id",
+        "alert_id",
+        "object_id",
+        "entity",
+        "account",
+    }
 )
 """Fields with too many different values for dictionaries of them to pay."""
 

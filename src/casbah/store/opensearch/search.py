@@ -73,7 +73,7 @@ class Search:
     def top_values(self, query: FacetQuery, /, *, deadline: Deadline = NEVER) -> list[FieldValue]:
         """The most frequent values of a field. If one request does not return all values, every value is counted."""
         if not query.prefix:
-            size = max(_FIRST_LOOK, query.limit)
+            size = min(max(_FIRST_LOOK, query.limit), MAX_HITS)
             values = {"terms": {"field": query.field.name, "size": size, "shard_size": size}}
             counts = self._aggregated(query.predicate, values, deadline)
             if not counts["sum_other_doc_count"]:
