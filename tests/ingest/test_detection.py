@@ -96,7 +96,7 @@ PLAIN = [
     pytest.param({"_id": "a", "timestamp": 1}, True, id="an id and a moment"),
     pytest.param({"timestamp": 1, "appId": 11161}, True, id="a moment and an app"),
     pytest.param({"timestamp": 1, "level": "info"}, False, id="only a moment"),
-    pytest.param(FOREIGN["Duo authentication"], False, id="an event of Duo"),
+    pytest.param(FOREIGN["JumpCloud"], False, id="an event of JumpCloud"),
     pytest.param(SAMPLED[0][1], False, id="an event of another source"),
 ]
 
@@ -111,7 +111,8 @@ REASONS = [
     pytest.param(DIGEST, "a CloudTrail digest file", id="a digest file"),
     pytest.param(S3_NOTIFICATION, "a notification of an AWS service", id="an S3 notification"),
     pytest.param(FOREIGN["RiskyUsers"], "a risky user or service principal of Microsoft Entra", id="risky users"),
-    pytest.param(FOREIGN["Duo authentication"], "source not recognised; known: atlassian, auth0, ", id="anything else"),
+    pytest.param(FOREIGN["OCSF finding"], "an OCSF event of a class that does not say", id="a finding"),
+    pytest.param(FOREIGN["JumpCloud"], "source not recognised; known: anthropic, atlassian, ", id="anything else"),
 ]
 
 

@@ -43,5 +43,17 @@ APPS: Mapping[int, str] = {
     900_012: "DocuSign",
     900_013: "Casbah",
     900_014: "Kubernetes",
+    900_015: "Duo",
+    900_016: "Databricks",
+    900_017: "Bitbucket",
+    900_018: "GitLab",
+    900_019: "Cloudflare",
+    900_020: "Microsoft Intune",
+    900_021: "Claude",
+    900_022: "OpenAI",
+    900_023: "Jira",
+    900_024: "Confluence",
+    900_025: "OCSF",
+    900_026: "Elastic Common Schema",
 }
 # fmt: on

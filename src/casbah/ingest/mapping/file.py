@@ -56,7 +56,9 @@ class AppPart(_Part, frozen=True):
 
 
 class ActivityPart(_Part, frozen=True):
-    """What happened, when, and the id of the event. `session` finds every id of the session, not only the first."""
+    """What happened, when, and the id of the event. `session` finds every id of the session, not only the first. The category
+    is looked up by `category_by`, by default the operation.
+    """
 
     time: Words
     operation: Words
@@ -66,6 +68,7 @@ class ActivityPart(_Part, frozen=True):
     title: Words = []
     description: Words = []
     event_type: Words = []
+    category_by: Words = []
 
 
 class UserPart(_Part, frozen=True):

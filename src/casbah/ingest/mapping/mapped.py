@@ -143,6 +143,7 @@ class Mapped:
         self._session = _first(activity.session)
         self._operation, self._title = _first(activity.operation), _first(activity.title)
         self._description, self._event_type = _first(activity.description), _first(activity.event_type)
+        self._category_by = _first(activity.category_by or activity.operation)
         self._titles = {operation.lower(): title for operation, title in file.titles.items()}
         self._categories = {pattern.lower(): f"{_CATEGORY}{name}" for pattern, name in file.categories.items()}
         self._patterns = tuple(
@@ -186,7 +187,7 @@ class Mapped:
     def _shape(self, event: Mapping[str, Any], app: App, instance: str) -> RecordParts:
         operation = self._operation.text(event)
         outcome = self._outcome.of(event, operation) if self._outcome else None
-        category = self._category(operation.lower())
+        category = self._category(self._category_by.text(event).lower())
         if category in _BECOMES_FAILED and outcome is not None and not outcome.success:
             category = FAILED_LOGIN
         targets = [target for row in self._objects for target in row.targets(event)]
