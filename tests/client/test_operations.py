@@ -64,7 +64,8 @@ def test_feedback_is_appended(play, served):
     before = len(house.services.store.tenant(TenantId("default")).feedback("activity-1"))
 
     async def story(activities):
-        assert await settled(activities.feedback("activity-1", text="ours", value="0", allow_contact=False)) is None
+        record = await settled(activities.feedback("activity-1", text="ours", value="0", allow_contact=False))
+        assert record == await settled(activities.fetch("activity-1"))
         await settled(activities.feedback("activity-1", kind="other", contact_email="ann@contoso.com"))
         with pytest.raises(NotFoundError):
             await settled(activities.feedback("activity-700", text="ours"))

@@ -118,7 +118,15 @@ def test_feedback_is_not_sent_again_where_it_may_have_been_taken(script, trouble
 
 
 @pytest.mark.parametrize(
-    "answer", [cut, said(200), lambda: httpx.Response(204), lambda: httpx.Response(200, text="ok")]
+    "answer",
+    [
+        cut,
+        said(200),
+        lambda: httpx.Response(204),
+        lambda: httpx.Response(200, text="ok"),
+        lambda: httpx.Response(200, json={"data": []}),
+        lambda: httpx.Response(200, json={"data": ["a"]}),
+    ],
 )
 def test_feedback_that_was_taken_is_taken_whatever_the_answer_holds(script, answer):
     assert script(answer()).run(lambda it: it.feedback("a", text="x")) is None

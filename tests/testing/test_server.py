@@ -1,6 +1,8 @@
 """The server for the tests of clients, and each evidence of other servers: off alone, on alone, and all of them by preset."""
 
+import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -8,6 +10,7 @@ import pytest
 
 from casbah.client import Casbah, ClientError, Retry
 from casbah.settings import SETTINGS
+from casbah.testing.records import records
 from casbah.testing.server import MisuseError
 from casbah.testing.server import casbah_server as serving
 
@@ -41,6 +44,15 @@ def test_records_are_always_the_same(casbah_server):
     assert [each["timestamp"] - 1_700_000_000_000 for each in filled] == [-30, -25, -20, -15, -10, -5, 0]
     stored = ask(casbah_server, sortDirection="asc").json()["data"]
     assert [{key: each[key] for key in filled[0]} for each in stored] == filled
+
+
+def test_samples_are_what_the_documents_say():
+    samples = records(1_200, ties=40, until=1_700_000_000_000)
+    assert set(Counter(row["user"]["userName"] for row in samples).values()) == {240}
+    assert set(Counter(row["appId"] for row in samples).values()) == {400}
+    assert samples[251]["_id"] == f"{samples[251]['timestamp']}_00000251"
+    assert samples[251]["device"]["clientIP"].endswith(".2")
+    assert all(json.dumps(row, ensure_ascii=False).isascii() and row["location"]["countryCode"] for row in samples)
 
 
 def test_two_servers_side_by_side_know_nothing_of_each_other():

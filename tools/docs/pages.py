@@ -1,9 +1,9 @@
 """The generated pages of `docs/`, from the tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
-from casbah.ingest.apps import APPS
+from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import CsvForm
 from casbah.ingest.csv_header import JSON_COLUMNS
@@ -13,6 +13,7 @@ from casbah.ingest.wrappers import WRAPPERS, Wrapper
 from casbah.outputs.export.columns import COLUMNS, RECORD
 from casbah.outputs.export.formats import FORMATS
 from casbah.settings import SETTINGS
+from casbah.testing import records as seed
 
 
 def filters() -> str:
@@ -40,7 +41,26 @@ def mimic() -> str:
         for row in SETTINGS.values()
         if row.evidence
     )
-    return _MIMIC.format(rows=rows)
+    return _MIMIC.format(
+        rows=rows, seeded=_seeded(), networks=_listed(f"{net}0/24" for _, net in seed.PLACES), casbah=CASBAH
+    )
+
+
+def _seeded() -> str:
+    """The rows of the fields whose values sample activities take in turn."""
+    values = {
+        "user.userName": [f"{person}@contoso.com" for person in seed.PEOPLE],
+        "appId, appName": [f"{number}, {name}" for number, name in seed.APPS],
+        "eventTypeValue": [category for category, _, _ in seed.ACTIONS],
+        "actionType": [action for _, action, _ in seed.ACTIONS],
+        "description": [f"{sentence}: user <userName>" for _, _, sentence in seed.ACTIONS],
+        "location.countryCode, device.countryCode": [country for country, _ in seed.PLACES],
+    }
+    return "\n".join(f"| {_listed(names.split(', '))} | {_listed(items)} |" for names, items in values.items())
+
+
+def _listed(items: Iterable[str]) -> str:
+    return ", ".join(f"`{item}`" for item in items)
 
 
 def export() -> str:
@@ -335,7 +355,7 @@ With any of these options on, a token with `Admin.manage` can control the answer
 ## In pytest
 
 If Casbah is installed (`pip install ./casbah` from the cloned folder), pytest has the fixture `casbah_server`: a server for one test, on a free port, with its own
-store. It starts in about 0.1 s, the first one in under 2 s.
+store. What you test may use the [light client](client.md), which can be installed beside it. It starts in about 0.1 s, the first one in under 2 s.
 
 ```python
 import time
@@ -363,6 +383,22 @@ def test_my_client_survives(casbah_server):
 | `next(...)`, `late(activities, after=n)` | answers and late events as above (requires an option such as `mimic="mdca"`) |
 | `requests` | the requests of your client: method, path, query, body, status |
 | `create_token(name, tenant=, scopes=)` | other tenants, other scopes |
+
+What your client does there is not audited. With `audit="changes"`, the default of other servers, each feedback becomes an activity of app {casbah}, which a
+polling client receives as well.
+
+### What `seed` stores
+
+`seed=n` and `fill(n)` store the same activities each time, apart from when they happened: the newest now (`until=`), the others in steps of `step=1_000` ms before, `ties=1` of them in the same millisecond.
+`created` is the time of the call. Activity *i*, counted from the oldest (0), has the *i*-th of these values, starting over after the last one:
+
+| Field | Values |
+|---|---|
+{seeded}
+| `device.clientIP` | an address of the country's network: {networks}; the last number is *i* modulo 250, plus 1 |
+| `_id`, `uid` | `<timestamp>_<i, 8 digits>` |
+
+So with `seed=1_200`, each user has 240 activities and each app 400. Every record has a user, an address and a country, and is ASCII. Add records that lack them, or have other spellings, with `add`.
 
 Without pytest: `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
 """

@@ -145,11 +145,15 @@ def add_feedback(
     kind: str | None = None,
     allow_contact: bool | None = None,
     contact_email: str | None = None,
-) -> Operation[None]:
+) -> Operation[Record | None]:
     """Append feedback on an activity: a text, a value such as "0", a kind, or several of them.
+
+    Returns the activity; None if the server accepted the feedback but did not answer with the activity.
 
     It is retried only if the server certainly did not accept it: no connection, or 429. Any other failure is raised, and
     the feedback may have been stored.
+
+    In Casbah, giving feedback is an act that becomes an activity of its own, of app 900013, unless CASBAH_AUDIT is off.
     """
     parts = {
         "feedback": kind,
@@ -161,7 +165,9 @@ def add_feedback(
     if kind is None and value is None and text is None:
         raise UsageError("feedback: give a text=, a value= or a kind=")
     body = {key: part for key, part in parts.items() if part is not None}
-    yield Call("POST", f"{_path_of(activity_id)}/feedback", body, appends=True)
+    data = (yield Call("POST", f"{_path_of(activity_id)}/feedback", body, appends=True)).get("data")
+    record = data[0] if isinstance(data, list) and data else None
+    return record if isinstance(record, dict) else None
 
 
 def _path_of(activity_id: str) -> str:

@@ -34,7 +34,8 @@ _MAX_DETAIL = 500
 class Call:
     """A request; `path` is relative to the server's address.
 
-    A call that `appends` is retried only if the server certainly did not accept it, and its answer is ignored.
+    A call that `appends` is retried only if the server certainly did not accept it. Once accepted it has succeeded, so an
+    answer that is not JSON is read as an empty object.
     """
 
     method: str
@@ -186,7 +187,8 @@ def _read(call: Call, reply: Reply, *, now: float) -> dict[str, Any] | _Failure:
         return _Failure(_UNSENT if reply.unsent else _CUT, reply.reason)
     if reply.status not in _OK:
         return _refused(reply, now=now)
-    return {} if call.appends else _json(reply)
+    result = _json(reply)
+    return {} if call.appends and isinstance(result, _Failure) else result
 
 
 def _refused(answer: Answer, *, now: float) -> _Failure:

@@ -58,6 +58,7 @@ from casbah.http.error_responses import (
 )
 from casbah.http.route import CORE, EXTENSION, Audit, PublicRoute, Route
 from casbah.identity.grants import Permission
+from casbah.ingest.apps import CASBAH
 from casbah.outputs.export.formats import MEDIA_TYPES
 
 EVENT_STREAM = "text/event-stream"
@@ -107,7 +108,9 @@ ROUTES: tuple[Route, ...] = (
           "One activity: the bare record. A request body is ignored."),
     Route("give_feedback", "activities", ("POST",), f"{CORE}/activities/{{pk}}/feedback", activities.give_feedback, Permission.READ, "Feedback",
           "Give feedback on one activity",
-          "Append one feedback entry. Returns the activity as a list of one.",
+          "Append one feedback entry. Returns the activity as a list of one.\n\nUnless `CASBAH_AUDIT` is `off`, each feedback is an act that becomes an "
+          f"activity of app {CASBAH}. A client that gives feedback on every activity it reads would read and answer those, too: it leaves them out with the filter "
+          f'`{{"service": {{"neq": [{CASBAH}]}}}}`.',
           audit=Audit.CHANGES, raises=(*IN_BODY, LimitExceededError)),
     Route("list_alerts", "alerts", ("GET", "POST"), f"{CORE}/alerts", alerts.list_alerts, Permission.READ, "AlertQuery",
           "List alerts: always empty",

@@ -3,15 +3,15 @@
 import time
 from typing import Any
 
-_PEOPLE = ("ann", "ben", "chloe", "dan", "eva")
-_APPS = ((11161, "Microsoft 365"), (20892, "Microsoft SharePoint Online"), (20893, "Microsoft Exchange Online"))
-_ACTIONS = (
+PEOPLE = ("ann", "ben", "chloe", "dan", "eva")
+APPS = ((11161, "Microsoft 365"), (20892, "Microsoft SharePoint Online"), (20893, "Microsoft Exchange Online"))
+ACTIONS = (
     ("EVENT_CATEGORY_LOGIN", "UserLoggedIn", "Sign in"),
     ("EVENT_CATEGORY_DOWNLOAD", "FileDownloaded", "Download file"),
     ("EVENT_CATEGORY_SHARING_PERMISSIONS_CHANGE", "SharingSet", "Share file"),
     ("EVENT_CATEGORY_DELETE", "FileDeleted", "Delete file"),
 )
-_PLACES = (("NO", "192.0.2."), ("US", "198.51.100."), ("DE", "203.0.113."))  # RFC 5737: addresses for documentation
+PLACES = (("NO", "192.0.2."), ("US", "198.51.100."), ("DE", "203.0.113."))  # RFC 5737: addresses for documentation
 
 
 def records(count: int, *, ties: int = 1, until: int | None = None, step: int = 1_000) -> list[dict[str, Any]]:
@@ -22,10 +22,10 @@ def records(count: int, *, ties: int = 1, until: int | None = None, step: int = 
 
 
 def _record(number: int, timestamp: int) -> dict[str, Any]:
-    person = _PEOPLE[number % len(_PEOPLE)]
-    app, name = _APPS[number % len(_APPS)]
-    category, action, sentence = _ACTIONS[number % len(_ACTIONS)]
-    country, network = _PLACES[number % len(_PLACES)]
+    person = PEOPLE[number % len(PEOPLE)]
+    app, name = APPS[number % len(APPS)]
+    category, action, sentence = ACTIONS[number % len(ACTIONS)]
+    country, network = PLACES[number % len(PLACES)]
     key = f"{timestamp}_{number:08d}"
     user = f"{person}@contoso.com"
     return {
@@ -35,7 +35,7 @@ def _record(number: int, timestamp: int) -> dict[str, Any]:
         "appId": app,
         "appName": name,
         "eventTypeValue": category,
-        "eventType": number % len(_ACTIONS) + 1,
+        "eventType": number % len(ACTIONS) + 1,
         "actionType": action,
         "description": f"{sentence}: user {user}",
         "user": {"userName": user},
