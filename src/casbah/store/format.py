@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from casbah.base.fsync import write_file
+from casbah.base.checked_json import read_json, write_json
 from casbah.errors import StoreFormatError
 
 FORMAT = 5
 FILE = "format.json"
+_FIRST_WITH_DIGEST = 5
+"""The first format whose JSON files have digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class StoreFormat:
         """Make this the format of a store; it is on disk on return."""
         step = {} if self.step is None else {"step": self.step}
         content = {"format": self.number, "fields": list(self.fields), **step}
-        write_file(folder / FILE, json.dumps(content, indent=1).encode())
+        write_json(folder / FILE, content)
 
 
 def exists(folder: Path) -> bool:
@@ -41,6 +43,8 @@ def format_of(folder: Path) -> StoreFormat:
     file = folder / FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        if content["format"] >= _FIRST_WITH_DIGEST or "digest" in content:
+            content = read_json(file)
         return StoreFormat(int(content["format"]), tuple(content["fields"]), content.get("step"))
     except (OSError, ValueError, KeyError, TypeError):
         raise StoreFormatError(f"{file} cannot be read; it does not belong to a store of Casbah") from None

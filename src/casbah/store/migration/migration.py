@@ -26,7 +26,7 @@ from casbah.store.embedded.io_errors import io_error
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.partitions import PERIODS
 from casbah.store.embedded.schema import fingerprint
-from casbah.store.embedded.snapshot import META
+from casbah.store.embedded.segment_files import META
 from casbah.store.embedded.store import TENANTS
 from casbah.store.format import FILE, FORMAT, StoreFormat, exists, format_of, require_readable
 from casbah.store.migration.old_databases import converted

@@ -15,8 +15,8 @@ from casbah.store.embedded.known_files import FILTER, LOG
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.partitions import DICTIONARIES, PERIODS, Partitions, numbered
 from casbah.store.embedded.record_codec import RecordCodec
+from casbah.store.embedded.segment_files import META
 from casbah.store.embedded.sequence import SequenceNumber
-from casbah.store.embedded.snapshot import META
 from casbah.store.migration.old_partition import OldPartition, OldRecord, OldRecords
 
 AT_ONCE = 10_000
