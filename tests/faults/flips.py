@@ -139,11 +139,11 @@ def _damages(store: Path, *, times: int, dice: random.Random) -> Iterator[Damage
         if file.is_file() and file.name not in NO_CONTENT
     }
     kinds: dict[str, list[str]] = {}
-    for name in sizes:
+    for name in filter(sizes.get, sizes):
         kinds.setdefault(kind_of(name), []).append(name)
     turns = list(kinds.values())
     for number in range(times + times // 10):
-        file = dice.choice([name for name in turns[number % len(turns)] if sizes[name]])
+        file = dice.choice(turns[number % len(turns)])
         how, size = ("flip", sizes[file] * 8) if number < times else ("cut", sizes[file])
         yield Damage(how, file, dice.randrange(size))
     for file in sizes:

@@ -14,8 +14,6 @@ from casbah.errors import StoreFormatError
 
 FORMAT = 5
 FILE = "format.json"
-_FIRST_WITH_DIGEST = 5
-"""The first format whose JSON files have digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +37,12 @@ def exists(folder: Path) -> bool:
 
 
 def format_of(folder: Path) -> StoreFormat:
-    """The format of a store. Raises StoreFormatError if its format file cannot be read."""
+    """The format of a store. Raises StoreFormatError if its format file cannot be read, DamagedFileError if it has changed."""
     file = folder / FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        if content["format"] >= _FIRST_WITH_DIGEST or "digest" in content:
-            content = read_json(file)
+        if content["format"] == FORMAT or ("digest" in content and content["format"] < FORMAT):
+            content = read_json(file)  # Formats before 5 had no digests, and those to come may have others.
         return StoreFormat(int(content["format"]), tuple(content["fields"]), content.get("step"))
     except (OSError, ValueError, KeyError, TypeError):
         raise StoreFormatError(f"{file} cannot be read; it does not belong to a store of Casbah") from None

@@ -16,7 +16,7 @@ MAX_HANDED_OUT = 50_000
 State = Sequence[tuple[int, int, Limits]]
 """For each partition: its number, its generation (another after each visible change), and limits that cover pending commits."""
 
-PERIODS, DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
+PERIODS, DICTIONARIES, NUMBERING = "periods", "dictionaries", "numbering.json"
 
 
 class Partitions:
@@ -29,7 +29,7 @@ class Partitions:
         self._folder = folder = tenant / PERIODS
         self._cache = cache
         self._changed = changed
-        self._numbering = tenant / _NUMBERING
+        self._numbering = tenant / NUMBERING
         self._remembered = int(read_json(self._numbering)["last"]) if self._numbering.exists() else 0
         self.codec = RecordCodec(tenant / DICTIONARIES)
         _check_files(tenant, folder)

@@ -4,7 +4,7 @@ The engine ends each file of a segment with a footer that has the CRC-32 of all 
 the file:
 
     ...       the content
-    JSON      {"version": {...}, "crc": <number>}
+    JSON      {"version": {... , "index_format_version": <number>}, "crc": <number>}
     4 bytes   the length of that JSON, little-endian
     4 bytes   1337, little-endian
 
@@ -13,7 +13,6 @@ the columns have, and which of them are deleted.
 """
 
 import json
-import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +36,10 @@ COMPONENTS = (".store", ".fast", ".idx", ".term", ".pos", ".fieldnorm")
 
 _END = Struct("<II")
 _MAGIC = 1337
+_VERSION = ("major", "minor", "patch", "index_format_version")
+_FILE_FORMATS = frozenset({7})
+"""The formats of files that the engine reads and that stores of this version may have."""
+
 _MAX_FOOTER = 1 << 12
 _CHUNK = 1 << 20
 _ROWS = Struct("<III")
@@ -163,13 +166,16 @@ def _footer(file: Path, handle: BinaryIO, size: int) -> tuple[int, int]:
     """How many bytes precede the footer, and the checksum in it."""
     handle.seek(max(0, size - _MAX_FOOTER))
     tail = handle.read()
+    length, magic = _END.unpack(tail[-_END.size :].rjust(_END.size))
+    start = len(tail) - _END.size - length
     try:
-        length, magic = _END.unpack_from(tail, len(tail) - _END.size)
-        start = len(tail) - _END.size - length
-        footer = json.loads(tail[start : len(tail) - _END.size]) if start >= 0 and magic == _MAGIC else {}
-        return size - _END.size - length, int(footer["crc"])
-    except (struct.error, ValueError, KeyError, TypeError):
-        raise DamagedFileError(file, f"its end, at byte {size:,}, is not what the engine writes") from None
+        footer = json.loads(tail[start : len(tail) - _END.size]) if magic == _MAGIC and start >= 0 else {}
+        numbers = [*(footer["version"][name] for name in _VERSION), footer["crc"]]
+    except (ValueError, KeyError, TypeError):
+        numbers = []
+    if not numbers or any(type(number) is not int for number in numbers) or numbers[-2] not in _FILE_FORMATS:
+        raise DamagedFileError(file, f"its end, at byte {size:,}, is not what the engine writes")
+    return size - _END.size - length, numbers[-1]
 
 
 def _checksum(handle: BinaryIO, length: int) -> int:
