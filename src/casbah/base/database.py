@@ -39,15 +39,15 @@ def open_database(file: Path, script: str, *, isolation_level: Literal["DEFERRED
         is_new = not mark.exists()
         try:
             database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {script if is_new else ''}")
-            found = problems(database, script)
+            faults = problems(database, script)
         except UnicodeDecodeError:  # The message about tables that are damaged is no text.
-            found = [_NO_TABLES]
+            faults = [_NO_TABLES]
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY not in _DAMAGED:
                 raise
-            found = [str(error)]
-        if found:
-            raise DamagedFileError(file, "; ".join(found))
+            faults = [str(error)]
+        if faults:
+            raise DamagedFileError(file, "; ".join(faults))
         if is_new:
             sync_into(mark, ())
             sync_folder(mark.parent)
@@ -65,8 +65,8 @@ def problems(database: sqlite3.Connection, script: str) -> list[str]:
     """What is wrong with a database that `script` has created, but for values of rows. Raises sqlite3.Error."""
     if _tables(database) != _tables_of(script):
         return [_NO_TABLES]
-    found = " ".join(str(problem) for (problem,) in database.execute("pragma integrity_check(1)")).split()
-    return [] if found == ["ok"] else [" ".join(found)]
+    faults = " ".join(str(problem) for (problem,) in database.execute("pragma integrity_check(1)")).split()
+    return [] if faults == ["ok"] else [" ".join(faults)]
 
 
 def row_digest(*values: str | int | bytes) -> bytes:

@@ -79,7 +79,7 @@ def checked_segments(folder: Path) -> list[Segment]:
         return []
     try:
         content = json.loads(file.read_bytes())
-        segments = [_segment(each) for each in content.pop("segments")]
+        segments = [_segment(entry) for entry in content.pop("segments")]
         latest = content.pop("opstamp")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DamagedFileError(file, "it is not what the engine writes") from None
@@ -91,7 +91,7 @@ def checked_segments(folder: Path) -> list[Segment]:
 
 
 def check_managed(folder: Path) -> None:
-    """Raises DamagedFileError if the engine's list of files is no list; one that is missing is made anew."""
+    """Raises DamagedFileError if the engine's list of files is no list. A missing one is made again."""
     file = folder / MANAGED
     try:
         names = json.loads(file.read_bytes()) if file.exists() else []
@@ -110,8 +110,8 @@ def check_file(file: Path, segment: Segment, *, read: bool = True) -> int:
         with file.open("rb") as handle:
             size = file.stat().st_size
             length, checksum = _footer(file, handle, size)
-            if read and (found := _checksum(handle, length)) != checksum:
-                shown = f"its bytes 0 to {length:,} have the checksum {found:08x}, and should have {checksum:08x}"
+            if read and (actual := _checksum(handle, length)) != checksum:
+                shown = f"its bytes 0 to {length:,} have the checksum {actual:08x}, and should have {checksum:08x}"
                 raise DamagedFileError(file, shown)
             if file.suffix == ".fast":
                 _check_rows(file, handle, length, segment)
@@ -143,14 +143,14 @@ def unless_replaced(folder: Path, check: Callable[[], Answer]) -> Answer:
     raise UnavailableError(f"period {folder.name} changes too quickly to be checked; try again")
 
 
-def _segment(each: Mapping[str, Any]) -> tuple[Segment, int]:
+def _segment(entry: Mapping[str, Any]) -> tuple[Segment, int]:
     """A segment, and the number of the operation that last deleted from it. Raises ValueError for anything unusual."""
-    stem, deletes = each["segment_id"].replace("-", ""), each["deletes"]
+    stem, deletes = entry["segment_id"].replace("-", ""), entry["deletes"]
     deleted, number = (0, 0) if deletes is None else (deletes["num_deleted_docs"], deletes["opstamp"])
-    if any(type(count) is not int for count in (each["max_doc"], deleted, number)):
+    if any(type(count) is not int for count in (entry["max_doc"], deleted, number)):
         raise ValueError("no number")
     name = None if deletes is None else f"{stem}.{number}.del"
-    return Segment(stem, each["max_doc"], name, deleted), number
+    return Segment(stem, entry["max_doc"], name, deleted), number
 
 
 @cache

@@ -57,7 +57,7 @@ class VerifiedFiles:
 
 
 def _state(file: Path) -> _State | None:
-    """What tells a file from another one under its name; None if there is none."""
+    """What tells a file from another one under its name; None if it does not exist."""
     try:
         state = file.stat()
     except FileNotFoundError:

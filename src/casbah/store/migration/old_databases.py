@@ -69,8 +69,8 @@ def _of_database(file: Path, copy: Path, rows: Callable[[sqlite3.Connection], It
 
 def _entries(database: sqlite3.Connection) -> Iterator[_Row]:
     """The rows of a key-value store of format 4."""
-    for drawer, name, value in database.execute("select drawer, name, value from kept order by number"):
-        yield drawer, name, json.loads(value)
+    for namespace, name, value in database.execute("select drawer, name, value from kept order by number"):
+        yield namespace, name, json.loads(value)
 
 
 def _feedback(database: sqlite3.Connection) -> Iterator[tuple[str, int, str, bytes]]:
