@@ -10,6 +10,7 @@ from typing import Any
 from casbah import compose, settings
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.query import Query, parse
+from casbah.base.event_digest import digest_of_record
 
 NOW = 1_760_000_000_000
 """The tests' clock, in ms."""
@@ -39,6 +40,15 @@ def from_source(activity_id: str, timestamp: int, body: Mapping[str, Any]) -> Ne
     keys = {"timestamp": timestamp, "appId": 1, "rawDataJson": body}
     raw = json.dumps(keys).encode()
     return NewActivity(activity_id, timestamp, raw, keys, digest, None, ("_id", "uid", "created"))
+
+
+def copies_of(activity_id: str, timestamp: int) -> tuple[NewActivity, NewActivity]:
+    """Two arrivals of one activity: from a row of a CSV export, which carries less, and from its source's event."""
+    event = from_source(activity_id, timestamp, {"of": "the source"})
+    keys = {"timestamp": timestamp, "appId": 1, "sourceForm": "csv", "rawDataJson": {"of": "an export"}}
+    digest = digest_of_record(keys)
+    raw = json.dumps(keys).encode()
+    return NewActivity(activity_id, timestamp, raw, keys, digest, None, ("_id", "uid", "created")), event
 
 
 def query(filters: Mapping[str, Any] | None = None, **parameters: Any) -> Query:

@@ -2,7 +2,9 @@
 
 import json
 import os
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -59,6 +61,26 @@ def test_an_event_after_the_record_that_was_exported_of_it_is_a_duplicate(tmp_pa
         run = json.loads(ingest(*paths, "--json", "--store", tmp_path / f"again-{number}").stdout)
         assert {name: dry[name] for name in COUNTS} == run
         assert run["stored"] == run["duplicates"] == len(events.read_bytes().splitlines())
+
+
+ROW = {
+    "ReportId": "r1",
+    "Timestamp": "2024-01-01T00:00:00Z",
+    "ActionType": "FileDownloaded",
+    "ApplicationId": 15600,
+    "AccountId": "ann@contoso.com",
+}
+RECORD = {"_id": "r1", "uid": "r1", "appId": 15600, "timestamp": 1_704_067_200_000, "created": 5}
+
+
+@pytest.mark.parametrize("order", list(permutations([ROW, RECORD, ROW | {"City": ""}])), ids=str)
+def test_copies_of_an_activity_are_counted_as_a_run_counts_them(tmp_path: Path, order: list[dict[str, Any]]) -> None:
+    file = tmp_path / "copies.ndjson"
+    file.write_text("".join(json.dumps(event) + "\n" for event in order))
+    dry = json.loads(ingest(file, "--dry-run", "--json").stdout)
+    run = json.loads(ingest(file, "--json", "--store", tmp_path / "store").stdout)
+    assert {name: dry[name] for name in COUNTS} == {name: run[name] for name in COUNTS}
+    assert run["stored"] + run["duplicates"] == len(order)
 
 
 def test_it_reports_sources_and_reasons_per_file(exports: Path) -> None:

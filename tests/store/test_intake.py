@@ -16,7 +16,7 @@ from casbah.store.embedded import write_queue as intake_module
 from casbah.store.embedded.index_writers import IndexWriters
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.store import EmbeddedStore
-from making import NOW, arrival, from_source, ids, query, record
+from making import NOW, arrival, copies_of, from_source, ids, query, record
 
 TENANT = TenantId("default")
 
@@ -104,6 +104,24 @@ def test_a_batch_that_cannot_be_stored_spoils_no_other(store, held, monkeypatch)
     assert isinstance(bad, RuntimeError)
     assert sum(each.stored for each in good) == 3, "what the bad batch brought is not taken for stored"
     assert store.tenant(TENANT).find(query()).total == 4
+
+
+def test_a_failed_batch_replaces_nothing(store, held, monkeypatch):
+    whole = intake_module.document
+
+    def breaks(entry, sequence, **keys):
+        if entry.id == record(7)["_id"]:
+            raise RuntimeError("something is wrong with this one")
+        return whole(entry, sequence, **keys)
+
+    monkeypatch.setattr(intake_module, "document", breaks)
+    row, event = copies_of("a", NOW)
+    batches = [*[[event, arrival(record(7))]] * 3, [event], [event]]
+    first, (*bad, one, other) = together(store, held, [row], batches)
+    assert [type(each) for each in bad] == [RuntimeError] * 3
+    assert first == Inserted(1, 0)
+    assert sorted([one, other], key=lambda each: each.stored) == [Inserted(0, 1), Inserted(1, 0)]
+    assert event.activity.items() <= json.loads(store.tenant(TENANT).fetch("a")).items()
 
 
 def test_a_commit_that_fails_is_told_to_all_who_shared_it(store, held, monkeypatch):

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from casbah.activity.forms import FORMS
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
-from casbah.activity.search.forms import TARGETS, Target
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import CsvForm
@@ -25,25 +25,6 @@ def filters() -> str:
         f"| {kind.value} | {', '.join(f'`{name}`' for name in names)} |" for kind, names in OPERATORS_OF.items()
     )
     return _FILTERS.format(rows=rows, operators=operators, kinds=kinds)
-
-
-def search_fields() -> str:
-    """The section of docs/search.md with every field."""
-    names: dict[tuple[str, str], list[str]] = {}
-    for name, target in TARGETS.items():
-        row = target.row
-        if row.short and name in {spelled.lower() for spelled in (row.name, *row.aliases)}:
-            continue
-        names.setdefault(_field_help(target), []).append(f"`{name}`")
-    rows = "\n".join(f"| {', '.join(spelled)} | {what} | {text} |" for (what, text), spelled in names.items())
-    return f"\n| Field | Filter | Description |\n|---|---|---|\n{rows}\n\n"
-
-
-def _field_help(target: Target) -> tuple[str, str]:
-    """The filter of a field, with its role or operator if it has one, and what it is."""
-    more = {"role": target.role, "operator": target.bound}
-    said = "".join(f", {what} {value}" for what, value in more.items() if value is not None)
-    return f"`{target.row.name}`{said}", target.row.help
 
 
 def settings() -> str:
@@ -126,6 +107,15 @@ def csv_exports() -> str:
     known = [(f"`{row.name}`", form) for row in connectors().values() for form in row.csv]
     rows = "\n".join(_csv_row(*row) for row in (*(("any", form) for form in JSON_COLUMNS), *known))
     return f"\n| Source | Export | Columns that it has at least | Known from | Times without a zone |\n|---|---|---|---|---|\n{rows}\n\n"
+
+
+def forms() -> str:
+    """The section of docs/sources.md with every form that carries less than the source's event."""
+    rows = "\n".join(
+        f"| `{form.name}` | {form.title} | {form.tolerance / 1_000:g} s | {', '.join(f'`{path}`' for path in form.compared)} |"
+        for form in FORMS.values()
+    )
+    return f"\n| `sourceForm` | Form | Times differ by at most | Compared |\n|---|---|---|---|\n{rows}\n\n"
 
 
 def _csv_row(source: str, form: CsvForm) -> str:
@@ -432,11 +422,11 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
-    "search.md": {"`short` of src/casbah/activity/language.py": search_fields},
     "sources.md": {
         "src/casbah/ingest/connectors": sources,
         "src/casbah/ingest/wrappers.py": wrappers,
         "`csv` of src/casbah/ingest/connectors": csv_exports,
+        "src/casbah/activity/forms.py": forms,
     },
 }
 """Generated sections of pages that are otherwise written by hand, by what they are made from."""

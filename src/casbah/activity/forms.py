@@ -6,6 +6,7 @@ source's event itself, or Defender for Cloud Apps' own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 KEY = "sourceForm"
 """The record's key that names the form."""
@@ -41,3 +42,13 @@ FORMS = _index(
 )
 # fmt: on
 CLOUD_APP_EVENTS, CSV = FORMS["cloud_app_events"], FORMS["csv"]
+
+
+LEFT_OUT = frozenset({"recipientAccountId"})
+"""Keys of events that some deliveries leave out: Amazon EventBridge those of CloudTrail's."""
+
+
+def form_of(record: Mapping[str, Any]) -> Form | None:
+    """The form that a record was made from, if it carries less than the source's event."""
+    name = record.get(KEY)
+    return FORMS.get(name) if type(name) is str else None

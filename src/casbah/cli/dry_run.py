@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from casbah.activity.forms import form_of
 from casbah.activity.new_activity import second_id
 from casbah.activity.tenant import TenantId
 from casbah.base import jsontext
@@ -30,6 +31,8 @@ class _Counter:
     """Counts activities that repeat, as a store would. Keeps two digests per activity: about 300 bytes in all."""
 
     _taken: set[bytes] = field(default_factory=set)
+    _lossy: dict[str, int] = field(default_factory=dict)
+    """The ranks of forms that carry less, by id."""
 
     def answer(self, method: str, path: str, *, content: bytes, **options: Any) -> httpx.Response:  # noqa: ARG002
         """The answer to a batch of encoded new activities, one per line."""
@@ -41,14 +44,24 @@ class _Counter:
         )
 
     def _is_new(self, activity: Mapping[str, Any]) -> bool:
-        """Whether a store would keep an activity: the same event is not kept twice, another one of the same id is."""
+        """Whether a store would keep an activity: the same event is not kept twice, another one of the same id is, and so is a
+        copy that carries more. Copies are taken to agree.
+        """
         activity_id, digest = activity["id"], activity["digest"]
-        if digest is None and (own := digest_of_record(jsontext.parse_object(activity["record"].encode()))) is not None:
+        record = jsontext.parse_object(activity["record"].encode())
+        rank = form.rank if (form := form_of(record)) else 0
+        if digest is None and not rank and (own := digest_of_record(record)) is not None:
             self._take("event", activity_id, own)  # A record that Casbah exported: its event may follow.
         if digest is not None and not self._take("event", activity_id, digest):
             return False
-        second = second_id(activity_id, digest)
-        return self._take("id", activity_id) or (second is not None and self._take("id", second))
+        is_free = self._take("id", activity_id)
+        if is_free or rank < self._lossy.get(activity_id, 0):
+            self._lossy.pop(activity_id, None)
+            if rank:
+                self._lossy[activity_id] = rank
+            return True
+        second = None if rank or activity_id in self._lossy else second_id(activity_id, digest)
+        return second is not None and self._take("id", second)
 
     def _take(self, *names: str) -> bool:
         """Whether a name was free; from now on it is taken."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from casbah.activity.forms import form_of
 from casbah.activity.matching import matches
 from casbah.activity.predicate import Predicate
 from casbah.activity.record import identifier, integer
@@ -31,9 +32,6 @@ _CHANGES, _COUNT = "/api/ext/v1/changes", "/api/v1/activities/count/"
 _PAGE = 2_000
 _HOURS_PER_DAY, _CONTENT_BYTES = 24, 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BY_ID = frozenset({"cloud_app_events"})
-"""Sources whose events are forms of an activity that may carry more or less of it, and have its id."""
-
 _RECORDS = "mdca"
 """The source of a record whose event no other source recognises."""
 
@@ -121,7 +119,7 @@ class SideReader:
         side.files[-1].tally.stored += 1
         digest = digest or digest_of_record(activity)
         source = self._source_of(activity)
-        content = None if source in _BY_ID else bytes.fromhex(digest or "")[:_CONTENT_BYTES]
+        content = None if form_of(activity) else bytes.fromhex(digest or "")[:_CONTENT_BYTES]
         yield Seen(source_id(activity_id, digest), content, source, timestamp // MS_PER_HOUR)
 
     def _source_of(self, activity: Mapping[str, Any]) -> str:

@@ -138,14 +138,10 @@ class ThreatScores(Answer):
 
 
 async def list_activities(context: RequestContext) -> Annotated[Response, PageAnswer]:
-    return await respond_with_page(await _parameters(context.request, context), context)
-
-
-async def respond_with_page(body: Mapping[str, Any], context: RequestContext, *, groups: bool = False) -> Response:
-    """The page that a request asks for; `groups` as for `query.where`."""
+    body = await _parameters(context.request, context)
     emulation = context.emulation
     now = context.services.clock()
-    query = parse(body, now=now, bounds=context.services.bounds, groups=groups)
+    query = parse(body, now=now, bounds=context.services.bounds)
     if is_scan(body):
         query = replace(query, predicate=emulation.narrowed(query.predicate))
         filters_after = partial(continuation, filters_of(body), query, now=now)

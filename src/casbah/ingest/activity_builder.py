@@ -125,7 +125,7 @@ def _with_record(event: Event, draft: Draft, digest: str, seen: Seen, enrichment
         timestamp=draft.timestamp,
         record=jsontext.joined(keys, last="rawDataJson", raw=event.raw),
         activity={**keys, "rawDataJson": event.parsed},
-        digest=digest if form is None else None,
+        digest=digest,
         adds=_ADDED_LATER,
     )
 

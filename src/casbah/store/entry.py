@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 import orjson
 
+from casbah.activity.forms import form_of
 from casbah.activity.new_activity import NewActivity, second_id
+from casbah.activity.record import integer
 from casbah.base import jsontext
-from casbah.base.event_digest import digest_of_record
 from casbah.store import contract
+from casbah.store.copies import Relation, relation
 
 Columns = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Maps an activity to the columns an engine indexes, except those that the store adds."""
@@ -22,7 +24,9 @@ Columns = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A new activity without its parsed record. `columns` is a JSON object."""
+    """A new activity without its parsed record. `columns` is a JSON object; `lossy` says that its form (`activity/forms.py`)
+    carries less than the source's event.
+    """
 
     id: str
     timestamp: int
@@ -31,6 +35,12 @@ class Prepared:
     adds: tuple[str, ...]
     record: bytes
     columns: bytes
+    lossy: bool
+
+    @property
+    def known_by_id(self) -> bool:
+        """Whether only its id identifies it: a record in the shape of Defender for Cloud Apps."""
+        return self.digest is None and not self.lossy
 
     @property
     def second_id(self) -> str | None:
@@ -48,6 +58,7 @@ def prepared(new_activity: NewActivity, columns: Columns) -> Prepared:
         adds=new_activity.adds,
         record=new_activity.record,
         columns=orjson.dumps(columns(_named(new_activity.id, new_activity.adds) | dict(new_activity.activity))),
+        lossy=form_of(new_activity.activity) is not None,
     )
 
 
@@ -58,6 +69,13 @@ def ready(entry: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
     if isinstance(entry, NewActivity):
         return prepared(entry, columns)
     raise TypeError(f"{type(entry).__name__} was not prepared by this store")
+
+
+class TakenIdError(Exception):
+    """An entry that is identified by its id alone, and differs from the activity of that id. The message is the reason."""
+
+    def __init__(self) -> None:
+        super().__init__("its _id is that of a stored activity whose time, user or address differs")
 
 
 class ReplicaInserter(contract.Inserter, Protocol):
@@ -95,10 +113,21 @@ def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
     return prepared(new_activity, columns)
 
 
-def holds(record: bytes | None, entry: Prepared) -> bool:
-    """Whether a record holds the event of an entry with a digest."""
-    parsed = None if record is None else jsontext.parse_accepted(record)
-    return type(parsed) is dict and digest_of_record(parsed) == entry.digest
+def relation_to(stored: bytes | None, entry: Prepared, *, period_of: Callable[[int], int]) -> Relation:
+    """What an entry is to the stored record of its id, which is None if it is damaged. What is known by its id alone is only
+    compared with records that carry less.
+
+    A fuller copy in another partition is another activity: to replace the stored one would take two commits, and a crash
+    between them would leave both.
+    """
+    parsed = None if stored is None else jsontext.parse_accepted(stored)
+    if entry.known_by_id and (type(parsed) is not dict or form_of(parsed) is None):
+        return Relation.COPY
+    if type(parsed) is not dict:
+        return Relation.OTHER
+    result = relation(parsed, jsontext.parse_accepted(entry.record))
+    is_elsewhere = period_of(integer(parsed.get("timestamp")) or 0) != period_of(entry.timestamp)
+    return Relation.OTHER if result is Relation.FULLER and is_elsewhere else result
 
 
 def record_of(entry: Prepared, created: int) -> bytes:

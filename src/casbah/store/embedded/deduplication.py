@@ -1,15 +1,19 @@
 """Which new activities are duplicates, and under which ids the others are stored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 
 from casbah.errors import DamagedRecordError
+from casbah.store.copies import Relation
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bloom import hashed
 from casbah.store.embedded.document import columns
 from casbah.store.embedded.known_terms import KnownTerms
 from casbah.store.embedded.partitions import Partitions
-from casbah.store.entry import Prepared, holds, renamed
+from casbah.store.embedded.searcher import PartitionSearcher
+from casbah.store.entry import Prepared, TakenIdError, relation_to, renamed
 
 
 class TakenTerms:
@@ -21,8 +25,11 @@ class TakenTerms:
         self._unread = known.unread
         self._taken: dict[tuple[str, str], int] = {}
         self._latest: list[tuple[str, str]] = []
-        self._records: dict[str, bytes] = {}
-        """The records of this commit, by id."""
+        self._entries: dict[str, Prepared] = {}
+        """The entries of this commit, by id."""
+
+        self._superseded: list[tuple[str, Prepared | None]] = []
+        """For `forget`: what `_entries` held before the latest entries."""
 
     @property
     def hashes(self) -> Collection[int]:
@@ -32,16 +39,24 @@ class TakenTerms:
     def begin(self) -> None:
         """Start a batch; `forget` can undo what is added from here on."""
         self._latest = []
+        self._superseded = []
 
-    def mark(self) -> int:
+    def mark(self) -> tuple[int, int]:
         """A position for `forget`."""
-        return len(self._latest)
+        return len(self._latest), len(self._superseded)
 
-    def forget(self, mark: int = 0) -> None:
-        """Release the terms added since `begin`, or since a mark."""
-        for key in self._latest[mark:]:
+    def forget(self, mark: tuple[int, int] = (0, 0)) -> None:
+        """Release the terms and entries added since `begin`, or since a mark."""
+        terms, entries = mark
+        for key in self._latest[terms:]:
             del self._taken[key]
-        del self._latest[mark:]
+        del self._latest[terms:]
+        while len(self._superseded) > entries:
+            activity_id, before = self._superseded.pop()
+            if before is None:
+                del self._entries[activity_id]
+            else:
+                self._entries[activity_id] = before
 
     def add(self, column: str, term: str, *, near: int) -> bool:
         """Mark a term as in use. Returns whether it was already; if so, most likely in the partition `near`."""
@@ -55,17 +70,29 @@ class TakenTerms:
         return False
 
     def keep(self, entry: Prepared) -> None:
-        """Keep the record that is about to be stored, for `record`."""
-        self._records[entry.id] = entry.record
+        """Keep an entry that is about to be stored, for `record`."""
+        self._superseded.append((entry.id, self._entries.get(entry.id)))
+        self._entries[entry.id] = entry
 
-    def record(self, activity_id: str) -> bytes | None:
-        """The record with an id, in the store or earlier in the same commit; None also if it is damaged."""
-        if activity_id in self._records:
-            return self._records[activity_id]
+    def record(self, activity_id: str, *, only_lossy: bool = False) -> bytes | None:
+        """The record with an id, in the store or earlier in the same commit; None also if it is damaged.
+
+        With `only_lossy` only a record is of interest whose form carries less, and most partitions need not be searched.
+        """
+        entry = self._entries.get(activity_id)
+        if entry is not None:
+            return entry.record if entry.lossy or not only_lossy else None
+        searchers = self._lossy if only_lossy else self._searchers.values()
         with suppress(DamagedRecordError):  # Reading it says so; what comes now must not be lost.
-            records = (searcher.record(activity_id) for searcher in self._searchers.values())
-            return next((record for record in records if record is not None), None)
+            return next(
+                (record for searcher in searchers if (record := searcher.record(activity_id)) is not None), None
+            )
         return None
+
+    @cached_property
+    def _lossy(self) -> Sequence[PartitionSearcher]:
+        """The partitions with activities whose form carries less."""
+        return [searcher for searcher in self._searchers.values() if searcher.freq("twin", s.LOSSY)]
 
     def _is_stored(self, column: str, term: str, term_hash: int, near: int) -> bool:
         if term_hash not in self._known:
@@ -76,27 +103,39 @@ class TakenTerms:
         return any(searcher.has(column, term) for searcher in self._searchers.values() if searcher is not nearest)
 
 
-def named(entry: Prepared, taken: TakenTerms) -> tuple[Prepared, tuple[str, ...]] | None:
-    """The entry under an unused id, and its dedup keys; None if it is a duplicate."""
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An entry under its final id, and its dedup keys. With `replaces`, it replaces the stored activity of that id."""
+
+    entry: Prepared
+    dedup_keys: tuple[str, ...]
+    replaces: bool = False
+
+
+def named(entry: Prepared, taken: TakenTerms) -> Named | None:
+    """What to store of an entry; None if it is a duplicate. Raises TakenIdError."""
     near = s.period_of(entry.timestamp)
     dedup_key = s.dedup_key(entry.id, entry.digest)
     if dedup_key is not None and taken.add("twin", dedup_key, near=near):
         return None
-    result = _with_free_id(entry, taken, near)
-    if result is None:
-        return None
-    taken.keep(result)
-    column, term = s.identity(result.id)
-    return result, tuple(filter(None, (dedup_key, term if column == "twin" else None)))
-
-
-def _with_free_id(entry: Prepared, taken: TakenTerms, near: int) -> Prepared | None:
-    """The entry under its own id, or else under that id with its digest; None if both are in use, or if the activity of that id
-    holds the same event: a record that Casbah exported is compared by its id alone, and has no dedup key.
-    """
     if not taken.add(*s.identity(entry.id), near=near):
-        return entry
-    second_id = entry.second_id
-    if second_id is None or holds(taken.record(entry.id), entry) or taken.add(*s.identity(second_id), near=near):
+        return _kept(entry, dedup_key, taken)
+    stored = taken.record(entry.id, only_lossy=entry.known_by_id)
+    relation = relation_to(stored, entry, period_of=s.period_of)
+    if relation is Relation.FULLER:
+        return _kept(entry, dedup_key, taken, replaces=True)
+    if relation is Relation.COPY:
         return None
-    return renamed(entry, second_id, columns)
+    second_id = entry.second_id
+    if second_id is None:
+        raise TakenIdError
+    if taken.add(*s.identity(second_id), near=near):
+        return None
+    return _kept(renamed(entry, second_id, columns), dedup_key, taken)
+
+
+def _kept(entry: Prepared, dedup_key: str | None, taken: TakenTerms, *, replaces: bool = False) -> Named:
+    taken.keep(entry)
+    column, term = s.identity(entry.id)
+    terms = (dedup_key, term if column == "twin" else None, s.LOSSY if entry.lossy else None)
+    return Named(entry, tuple(filter(None, terms)), replaces)

@@ -33,6 +33,9 @@ _NUMBERS = (Kind.INT, Kind.MS)
 CHANGED = "changed"
 """The `twin` term of activities whose records were replaced after they were first stored."""
 
+LOSSY = "lossy"
+"""The `twin` term of activities made from forms that carry less than the source's event (`activity/forms.py`)."""
+
 PERIOD_BITS = 31
 """A partition spans 2^31 ms (24 days 20 hours), so with a 32-bit sequence number a sort key fits a signed 64-bit integer."""
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from casbah.base.fsync import copy_beside
 from casbah.errors import UnavailableError
 from casbah.store.embedded.partitions import PERIODS
-from casbah.store.embedded.segment_files import META
+
+META = "meta.json"
+"""The file that makes a folder an index of tantivy."""
 
 _TRIES = 20
 

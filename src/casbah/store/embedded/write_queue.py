@@ -14,7 +14,7 @@ from casbah.errors import StoreClosedError
 from casbah.store import contract
 from casbah.store.contract import Inserted
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.deduplication import TakenTerms, named
+from casbah.store.embedded.deduplication import Named, TakenTerms, named
 from casbah.store.embedded.document import columns, document
 from casbah.store.embedded.fresh import Fresh
 from casbah.store.embedded.index_writers import IndexWriters
@@ -25,7 +25,7 @@ from casbah.store.embedded.replacements import Replacements
 from casbah.store.embedded.reserve import Reserve
 from casbah.store.embedded.searcher import Limits
 from casbah.store.embedded.sequence import FullMomentError, Sequencer
-from casbah.store.entry import Prepared, ready, record_of
+from casbah.store.entry import Prepared, TakenIdError, ready, record_of
 from casbah.store.group_commit import Batch, GroupCommit
 
 _log = logging.getLogger(__name__)
@@ -39,6 +39,9 @@ class _Batch(Batch):
 
     fresh: dict[int, list[Fresh]] = field(default_factory=dict)
     """By partition."""
+
+    fuller: list[Named] = field(default_factory=list)
+    """What replaces copies that carry less, once `fresh` is written."""
 
     documents: dict[int, Iterable[str]] = field(default_factory=dict)
     """The same as documents; built in advance if batches share a commit, so that a failing batch does not fail the others."""
@@ -105,6 +108,11 @@ class WriteQueue:
         replacements = Replacements(self._partitions, self._sequencer)
         for entry in entries:
             replacements.add(entry)
+        count = self._write_replacements(replacements)
+        self._learn()
+        return count
+
+    def _write_replacements(self, replacements: Replacements) -> int:
         by_partition = replacements.by_partition()
         for partition, replaced in by_partition:
             documents = (self._document(fresh, order) for fresh, order in replaced)
@@ -115,7 +123,6 @@ class WriteQueue:
                 last=max(fresh.sequence.seq for fresh, _ in replaced),
                 without=[s.identity(fresh.entry.id) for fresh, _ in replaced],
             )
-        self._learn()
         return sum(len(replaced) for _, replaced in by_partition)
 
     def _store_group(self, group: Sequence[_Batch]) -> None:
@@ -161,6 +168,9 @@ class WriteQueue:
             if taken.hashes:  # Before the commit: what is in the index must never be missing here.
                 known.add(taken.hashes, last=self._sequencer.last)
             self._write([batch for batch, _ in valid])
+            if fuller := [new for batch, _ in valid for new in batch.fuller]:
+                self._write_fuller(fuller)
+                known.note(self._sequencer.last)
         except BaseException as error:  # noqa: BLE001  raised by the callers concerned; later batches proceed
             for batch, _ in valid:
                 batch.error = error
@@ -182,11 +192,18 @@ class WriteQueue:
     def _written(self, number: int, documents: Iterable[str], fresh: Sequence[Fresh], last: int) -> None:
         self._index_writers.write(self._partitions.of(number), documents, _limits(fresh), last=last)
 
+    def _write_fuller(self, fuller: Sequence[Named]) -> None:
+        """Replace copies that carry less, some of which have just been stored. A crash before this leaves them as they were."""
+        replacements = Replacements(self._partitions, self._sequencer)
+        for new in fuller:
+            replacements.add_fuller(new)
+        self._write_replacements(replacements)
+
     def _build_documents(self, batch: _Batch, taken: TakenTerms, *, is_single: bool) -> Inserted | None:
         """The batch's result once its documents are written; None (with the batch's error set) if it is invalid."""
         taken.begin()
         try:
-            batch.fresh, refused, repeated = self._classify(batch.entries, taken)
+            refused, repeated = self._classify(batch, taken)
             for number, fresh in batch.fresh.items():
                 # Built lazily where possible: tantivy indexes one document while the next is built.
                 documents = map(self._document, fresh)
@@ -194,39 +211,41 @@ class WriteQueue:
         except Exception as error:  # noqa: BLE001  goes to the caller of this batch only
             taken.forget()
             batch.documents.clear()
+            batch.fuller.clear()
             batch.error = error
             return None
-        return Inserted(sum(map(len, batch.fresh.values())), len(repeated), tuple(refused), tuple(repeated))
+        stored = sum(map(len, batch.fresh.values())) + len(batch.fuller)
+        return Inserted(stored, len(repeated), tuple(refused), tuple(repeated))
 
     def _document(self, fresh: Fresh, order: int | None = None) -> str:
         record = record_of(fresh.entry, fresh.sequence.created)
-        # What replaces a record was made from it, and has what was added then.
-        added = len(record) - len(fresh.entry.record) if order is None else None
+        # What re-enrichment replaces a record with was made from it, and has what was added then.
+        added = len(record) - len(fresh.entry.record) if order is None or fresh.entry.adds else None
         packed = self._codec.encode(record, added=added)
         return document(fresh.entry, fresh.sequence, dedup_keys=fresh.dedup_keys, packed=packed, order=order)
 
-    def _classify(
-        self, entries: Sequence[Prepared], taken: TakenTerms
-    ) -> tuple[dict[int, list[Fresh]], list[tuple[int, str]], list[int]]:
-        """What to store, by partition; refused (position, reason); and the positions of duplicates."""
+    def _classify(self, batch: _Batch, taken: TakenTerms) -> tuple[list[tuple[int, str]], list[int]]:
+        """Set what to store and to replace. Returns what is refused (position, reason), and the positions of duplicates."""
         fresh: defaultdict[int, list[Fresh]] = defaultdict(list)
         refused: list[tuple[int, str]] = []
         repeated: list[int] = []
-        for position, entry in enumerate(entries):
+        for position, entry in enumerate(batch.entries):
             mark = taken.mark()
-            new = named(entry, taken)
-            if new is None:
-                repeated.append(position)
-                continue
-            partition = self._partitions.of(s.period_of(entry.timestamp))
             try:
-                sequence = self._sequencer.next(entry.created, partition.searcher)
-            except FullMomentError as full:
+                new = named(entry, taken)
+                if new is None:
+                    repeated.append(position)
+                elif new.replaces:
+                    batch.fuller.append(new)
+                else:
+                    partition = self._partitions.of(s.period_of(entry.timestamp))
+                    sequence = self._sequencer.next(entry.created, partition.searcher)
+                    fresh[partition.number].append(Fresh(new.entry, new.dedup_keys, sequence))
+            except (TakenIdError, FullMomentError) as error:
                 taken.forget(mark)
-                refused.append((position, str(full)))
-            else:
-                fresh[partition.number].append(Fresh(*new, sequence))
-        return fresh, refused, repeated
+                refused.append((position, str(error)))
+        batch.fresh = fresh
+        return refused, repeated
 
 
 def _limits(fresh: Iterable[Fresh]) -> Limits:

@@ -19,6 +19,8 @@ from casbah.store.opensearch.templates import CHUNK, pieces, size_of
 
 _LONG_WORD = re.compile(rf"\S{{{CHUNK + 1},}}")
 _KEY_BYTES = 20
+LOSSY = "lossy"
+"""The `twin` term of activities made from forms that carry less than the source's event (`activity/forms.py`)."""
 
 
 def key(activity_id: str) -> str:
@@ -53,8 +55,9 @@ def columns(activity: Mapping[str, Any]) -> dict[str, Any]:
 def document(entry: Prepared, *, seq: int, created: int, dedup_key: str | None) -> bytes:
     """The document's JSON."""
     added: dict[str, Any] = {"date": entry.timestamp, "created": created, "seq": seq}
-    if dedup_key is not None:
-        added["twin"] = dedup_key
+    terms = [term for term in (dedup_key, LOSSY if entry.lossy else None) if term is not None]
+    if terms:
+        added["twin"] = terms
     added["record"] = record_of(entry, created).decode()
     return entry.columns[:-1] + b"," + orjson.dumps(added)[1:]
 

@@ -1,22 +1,23 @@
 """One tenant's write queue: assigns ids and sequence numbers, and answers a caller once its activities are visible."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from casbah.activity.deadline import NEVER
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.tenant import TenantId
 from casbah.store import contract
 from casbah.store.contract import Inserted
-from casbah.store.entry import Prepared, holds, ready, renamed
+from casbah.store.copies import Relation
+from casbah.store.entry import Prepared, TakenIdError, ready, relation_to, renamed
 from casbah.store.group_commit import Batch, GroupCommit
 from casbah.store.monotonic_clock import MonotonicClock
 from casbah.store.opensearch import bulk
 from casbah.store.opensearch.bulk import Write
 from casbah.store.opensearch.cluster import Cluster
-from casbah.store.opensearch.document import columns, dedup_key, document, key, prepared
+from casbah.store.opensearch.document import LOSSY, columns, dedup_key, document, key, prepared
 from casbah.store.opensearch.lease import Lease, Leases
 from casbah.store.opensearch.templates import make, period_of
 
@@ -25,6 +26,11 @@ _AT_ONCE = 2_000
 
 _RECORDS_AT_ONCE = 100
 """How many records one search returns: each may have megabytes."""
+
+_NOT_REPLACED = "the copy of it that carries less was not stored; send it again"
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class Position:
     date: int
     created: int
     dedup_key: str | None
+    lossy: bool
 
 
 class WriteQueue:
@@ -81,30 +88,26 @@ class WriteQueue:
                 held = self._held(keys=_keys(part), dedup_keys=[term for entry in part if (term := dedup_key(entry))])
                 for place in held:
                     known.take(place.key, place.dedup_key)
-                of_events = {key(entry.id) for entry in part if entry.digest is not None}
-                compared = [place.key for place in held if place.dedup_key is None and place.key in of_events]
-                for taken_key, record in self._records(compared):
+                for taken_key, record in self._records(_compared(part, held)):
                     known.keep(taken_key, record)
-            fresh = self._numbered(entries, known, lease)
-            reasons = self._written(fresh, lease)
+            new = known.named(entries)
+            reasons = new.refused | self._written(self._numbered(new.fresh, lease), lease)
+            reasons |= self._replaced(new.fuller, lease)
         for batch, first in zip(group, _starts(group), strict=True):
             batch.answer = _answer(range(first, first + len(batch.entries)), reasons)
 
-    def _numbered(self, entries: Sequence[Prepared], known: "_KnownKeys", lease: Lease) -> dict[int, Write]:
+    def _numbered(self, entries: Mapping[int, "_Named"], lease: Lease) -> dict[int, Write]:
         """The writes of new activities, by position in the group."""
         moments = MonotonicClock(self._clock, last=lease.state.moment, taken=lease.state.taken)
-        fresh: dict[int, Write] = {}
-        for position, entry in enumerate(entries):
-            term = dedup_key(entry)
-            named = known.named(entry, term)
-            if named is None:
-                continue
+        writes: dict[int, Write] = {}
+        for position, named in entries.items():
+            entry = named.entry
             created = moments.next() if entry.created is None else entry.created
-            body = document(named, seq=lease.first + position, created=created, dedup_key=term)
+            body = document(named.entry, seq=lease.first + position, created=created, dedup_key=named.dedup_key)
             index = self._cluster.names.partition(self._tenant_id, period_of(entry.timestamp))
-            fresh[position] = Write("create", index, key(named.id), body)
+            writes[position] = Write("create", index, key(entry.id), body)
         lease.state = replace(lease.state, moment=moments.last, taken=moments.taken)
-        return fresh
+        return writes
 
     def _written(self, fresh: dict[int, Write], lease: Lease) -> dict[int, str]:
         """Write and refresh. Returns by position the reason for a refusal, or an empty string if stored."""
@@ -121,6 +124,26 @@ class WriteQueue:
                 if numbers.get(writes[at].key) != lease.first + positions[at]:
                     del reasons[positions[at]]
         return reasons
+
+    def _replaced(self, fuller: Mapping[int, "_Named"], lease: Lease) -> dict[int, str]:
+        """Replace copies that carry less, some of which have just been written. Returns what `_written` does."""
+        places: dict[str, Position] = {}
+        for part in _slices(list(fuller.values())):
+            places |= {place.key: place for place in self._held(keys=[key(named.entry.id) for named in part])}
+        reasons = dict.fromkeys(fuller, "")
+        writes: dict[int, Write] = {}
+        for position, named in fuller.items():
+            place = places.get(key(named.entry.id))
+            if place is None:
+                reasons[position] = _NOT_REPLACED
+            else:
+                created = place.created if named.entry.created is None else named.entry.created
+                body = document(named.entry, seq=place.seq, created=created, dedup_key=named.dedup_key)
+                writes[position] = Write("index", place.index, place.key, body)
+        result = bulk.write(self._cluster, list(writes.values()), lease)
+        self._cluster.refresh(*{write.index for write in writes.values()})
+        positions = list(writes)
+        return reasons | {positions[at]: reason for at, reason in result.refused}
 
     def _make(self, indices: Iterable[str], lease: Lease) -> None:
         """Create missing indices, with the tenant's alias from the start."""
@@ -153,41 +176,87 @@ class WriteQueue:
                 yield hit["_id"], hit["_source"]["record"].encode()
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An entry under its final id, and its dedup key. With `replaces`, it replaces the stored activity of that id."""
+
+    entry: Prepared
+    dedup_key: str | None
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """The entries of a group that are no duplicates, by position: what to store, what replaces a copy that carries less, and
+    the reasons for refusals.
+    """
+
+    fresh: dict[int, _Named] = field(default_factory=dict)
+    fuller: dict[int, _Named] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
 class _KnownKeys:
     """The keys and terms that are in use, in the store or earlier in the same group."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._records: dict[str, bytes] = {}
-        """Records without a dedup key, by key, which may hold an event that comes again."""
+        """Records by key, to compare with new ones of the same id."""
 
     def keep(self, taken_key: str, record: bytes) -> None:
-        """Keep a record, to compare its event."""
+        """Keep a record, to compare it."""
         self._records[taken_key] = record
 
     def take(self, *terms: str | None) -> None:
         """Mark terms as in use."""
         self._taken.update(filter(None, terms))
 
-    def named(self, entry: Prepared, term: str | None) -> Prepared | None:
-        """The entry under an unused id; None if it is a duplicate."""
+    def named(self, entries: Sequence[Prepared]) -> _New:
+        """What to do with the entries of a group."""
+        new = _New()
+        for position, entry in enumerate(entries):
+            try:
+                named = self._named(entry, dedup_key(entry))
+            except TakenIdError as error:
+                new.refused[position] = str(error)
+                continue
+            if named is not None:
+                (new.fuller if named.replaces else new.fresh)[position] = named
+                self.take(named.dedup_key, key(named.entry.id))
+                self.keep(key(named.entry.id), named.entry.record)
+        return new
+
+    def _named(self, entry: Prepared, term: str | None) -> _Named | None:
+        """The entry under an unused id, or under that of a copy that it replaces; None if it is a duplicate."""
         if term in self._taken:
             return None
-        named: Prepared | None = entry
-        if key(entry.id) in self._taken:
-            second_id = entry.second_id
-            is_known = (
-                second_id is None or key(second_id) in self._taken or holds(self._records.get(key(entry.id)), entry)
-            )
-            named = None if second_id is None or is_known else renamed(entry, second_id, columns)
-        self.take(term, None if named is None else key(named.id))
-        if named is not None and term is None:
-            self.keep(key(named.id), named.record)
-        return named
+        if key(entry.id) not in self._taken:
+            return _Named(entry, term)
+        relation = relation_to(self._records.get(key(entry.id)), entry, period_of=period_of)
+        if relation is Relation.FULLER:
+            return _Named(entry, term, replaces=True)
+        if relation is Relation.COPY:
+            return None
+        if entry.second_id is None:
+            raise TakenIdError
+        return None if key(entry.second_id) in self._taken else _Named(renamed(entry, entry.second_id, columns), term)
 
 
 def _keys(entries: Sequence[Prepared]) -> list[str]:
     return [key(name) for entry in entries for name in (entry.id, entry.second_id) if name is not None]
+
+
+def _compared(entries: Sequence[Prepared], held: Sequence[Position]) -> list[str]:
+    """The keys of stored records that new ones of the same id are compared with: where either carries less, or has an event."""
+    known = {place.dedup_key for place in held}
+    comparable = {
+        key(entry.id)
+        for entry in entries
+        if (entry.digest is not None or entry.lossy) and dedup_key(entry) not in known - {None}
+    }
+    ids = {key(entry.id) for entry in entries}
+    return [place.key for place in held if place.key in (ids if place.lossy else comparable)]
 
 
 def _replacement(entry: Prepared, place: Position) -> Write:
@@ -197,11 +266,20 @@ def _replacement(entry: Prepared, place: Position) -> Write:
 
 def _position(hit: Any) -> Position:
     fields = hit["fields"]
-    term = fields.get("twin", [None])[0]
-    return Position(hit["_index"], hit["_id"], fields["seq"][0], fields["date"][0], fields["created"][0], term)
+    terms = fields.get("twin", [])
+    term = next((term for term in terms if term != LOSSY), None)
+    return Position(
+        index=hit["_index"],
+        key=hit["_id"],
+        seq=fields["seq"][0],
+        date=fields["date"][0],
+        created=fields["created"][0],
+        dedup_key=term,
+        lossy=LOSSY in terms,
+    )
 
 
-def _slices(entries: Sequence[Prepared]) -> Iterable[Sequence[Prepared]]:
+def _slices(entries: Sequence[Item]) -> Iterable[Sequence[Item]]:
     return (entries[start : start + _AT_ONCE] for start in range(0, len(entries), _AT_ONCE))
 
 
