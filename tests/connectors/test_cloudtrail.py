@@ -69,7 +69,7 @@ def test_a_real_console_login(golden):
             "1": None,
             "2": {"displayName": name, "id": {"id": identity, "saas": 11599, "inst": 123837392027}, "resolved": False},
         },
-        "isAdminOperation": True,
+        "isAdminOperation": False,
         "source": 2,
         "severity": "INFO",
         "sourceId": "70e5932e-9022-4b38-837e-ca10dad94eb7",
@@ -145,13 +145,31 @@ def test_where_from(activity, source, address, category):
     assert found.get("location", {}).get("category") == category
 
 
+MANAGED = {"readOnly": False, "managementEvent": True}
 FLAGS = [
     pytest.param({"readOnly": False, "managementEvent": True}, True, id="a change of management"),
     pytest.param({"readOnly": "False", "managementEvent": "True"}, True, id="written as text"),
     pytest.param({"readOnly": False, "eventCategory": "Management"}, True, id="by its category"),
     pytest.param({"readOnly": True, "managementEvent": True}, False, id="reading only"),
     pytest.param({"readOnly": False, "managementEvent": False}, False, id="data"),
-    pytest.param({"managementEvent": True}, False, id="not told"),
+    pytest.param({"managementEvent": True}, True, id="not told, and no name of reading"),
+    pytest.param({"managementEvent": True, "eventName": "GetUser"}, False, id="reading, by its name"),
+    pytest.param({"eventName": "CreateUser", "eventVersion": "1.05"}, True, id="a change, before events said so"),
+    pytest.param({"eventName": "PutObject", "eventVersion": "1.05"}, False, id="data, before events said so"),
+    pytest.param(
+        {**MANAGED, "eventName": "ConsoleLogin", "eventSource": "signin.amazonaws.com"}, False, id="a sign-in"
+    ),
+    pytest.param(
+        {**MANAGED, "eventName": "CredentialChallenge", "eventSource": "signin.amazonaws.com"},
+        False,
+        id="a step of a sign-in",
+    ),
+    pytest.param(
+        {**MANAGED, "eventName": "GetFederationToken", "eventSource": "sts.amazonaws.com"}, False, id="taking a role"
+    ),
+    pytest.param(
+        {**MANAGED, "eventName": "RotateKey", "eventType": "AwsServiceEvent"}, False, id="a service by itself"
+    ),
 ]
 
 
@@ -162,7 +180,13 @@ def test_admin(activity, fields, admin):
 
 
 IMPERSONATED = [
-    pytest.param(SESSION, True, id="a role"),
+    pytest.param(SESSION, None, id="a role"),
+    pytest.param({**SESSION, "principalId": "AROA:i-0abc"}, None, id="an instance's own role"),
+    pytest.param({**SESSION, "invokedBy": "ec2.amazonaws.com"}, None, id="a service with a role of its own"),
+    pytest.param({**SESSION, "onBehalfOf": {"userId": "u"}}, True, id="a role for a user of Identity Center"),
+    pytest.param(
+        {**ALICE, "invokedBy": "cloudformation.amazonaws.com"}, None, id="a service in the course of a user's request"
+    ),
     pytest.param(ALICE, None, id="a user"),
     pytest.param({**SESSION, "type": "Root"}, None, id="root"),
     pytest.param({**SESSION, "sessionContext": {"sessionIssuer": {}}}, None, id="no issuer"),

@@ -57,7 +57,7 @@ def test_sentinels_table(golden):
     assert accessed.id == "2ad3fc79-1859-42fa-9011-6f8df2251b22_15600_fa28f91d-86c4-40a8-f621-08d90a54f336"
     assert accessed.activity["description"] == "FileAccessed: QT1000 Marketing Plan.pptx"
     assert permissions.activity["isImpersonated"]
-    assert permissions.activity["isAdminOperation"]
+    assert not permissions.activity["isAdminOperation"]
 
 
 WORKLOADS = [
@@ -176,9 +176,29 @@ RESULTS = [
 ]
 
 
+INTERRUPTS = [
+    pytest.param({"ErrorNumber": "50140", "ResultStatus": "Failed"}, id="keep me signed in"),
+    pytest.param({"LogonError": "CmsiInterrupt"}, id="are you trying to sign in"),
+]
+
+
+@pytest.mark.parametrize("fields", INTERRUPTS)
+def test_an_interrupt_is_no_failed_sign_in(activity, fields):
+    found = activity("microsoft365", **{**EVENT, "Operation": "UserLoginFailed"}, **fields)
+    assert found["eventTypeName"] == "EVENT_CATEGORY_UNSPECIFIED"
+    assert "activityResult" not in found["mainInfo"]
+
+
 @pytest.mark.parametrize(("status", "expected"), RESULTS)
 def test_result(activity, status, expected):
     assert activity("microsoft365", **EVENT, ResultStatus=status)["mainInfo"].get("activityResult") == expected
+
+
+CONSENT = {"Operation": "Consent to application."}
+
+
+def consented(value):
+    return {"ModifiedProperties": [{"Name": "ConsentContext.IsAdminConsent", "NewValue": f'"{value}"', "OldValue": ""}]}
 
 
 ADMINS = [
@@ -190,12 +210,19 @@ ADMINS = [
     pytest.param({"RecordType": 8}, True, id="the directory"),
     pytest.param({"RecordType": 18}, True, id="the compliance centre"),
     pytest.param({"RecordType": 6}, False, id="files"),
+    pytest.param({"RecordType": 6, "UserType": 2}, False, id="files, by an administrator"),
+    pytest.param({"RecordType": "ExchangeItem", "UserType": "Admin"}, False, id="mail, by an administrator"),
+    pytest.param({"RecordType": 15, "UserType": 2}, False, id="an administrator's sign-in"),
+    pytest.param({"RecordType": 8, "Operation": "Change user password."}, False, id="one's own password"),
+    pytest.param({"RecordType": 8, **CONSENT, **consented("False")}, False, id="a user's consent"),
+    pytest.param({"RecordType": 8, **CONSENT, **consented("True")}, True, id="an administrator's consent"),
+    pytest.param({"Operation": "Set-Mailbox", "Parameters": []}, True, id="a cmdlet without a record type"),
 ]
 
 
 @pytest.mark.parametrize(("fields", "admin"), ADMINS)
 def test_admin(activity, fields, admin):
-    assert activity("microsoft365", **EVENT, **fields)["isAdminOperation"] is admin
+    assert activity("microsoft365", **{**EVENT, **fields})["isAdminOperation"] is admin
 
 
 OWN = {"RecordType": 2, "UserId": "pat@x.com", "MailboxOwnerUPN": "Pat@X.com"}

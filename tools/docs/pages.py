@@ -124,6 +124,20 @@ def _csv_row(source: str, form: CsvForm) -> str:
     return f"| {source} | [{form.title}]({form.documents}) | {columns} | {evidence} | {form.times} |"
 
 
+def rules() -> str:
+    """docs/sources.md, section Flags, outcomes and users: the rules of every source, with their reasons."""
+    rows = "\n".join(
+        f"| `{connector.name}` | {rule.says} | {_cell(rule.when)} | {_cell(rule.reason)} |"
+        for connector in connectors().values()
+        for rule in connector.rules
+    )
+    return f"\n| Source | A record says | When | Why |\n|---|---|---|---|\n{rows}\n\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def _wrapper_row(row: Wrapper) -> str:
     alternatives = (" and ".join(f"`{source}`" for source in sources) for sources in row.recognised_by)
     recognised_by = "; or ".join(alternatives) or "the list"
@@ -424,6 +438,7 @@ PAGES: dict[str, Callable[[], str]] = {
 SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
     "sources.md": {
         "src/casbah/ingest/connectors": sources,
+        "`rules` of src/casbah/ingest/connectors": rules,
         "src/casbah/ingest/wrappers.py": wrappers,
         "`csv` of src/casbah/ingest/connectors": csv_exports,
         "src/casbah/activity/forms.py": forms,

@@ -101,6 +101,19 @@ class CsvForm:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """What a record says of events, when, and why; docs/sources.md has the rules of every connector.
+
+    `when` is in words, or patterns of a mapping file. A connector in Python decides by `holds`, if the rule has it.
+    """
+
+    says: str
+    when: str
+    reason: str
+    holds: Callable[[Mapping[str, Any]], bool] = lambda _: False
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """One source. `connectors/<name>.py` holds exactly one as CONNECTOR; the file is the plugin.
 
@@ -113,7 +126,8 @@ class Connector:
 
     `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. A connector that does not
     need the pipeline may yield a NewActivity. `documents` are links to the vendor's documentation, `apps` the ids of the apps
-    it reports on, `samples` where the events are from that it is tested with, `origin` where the connector itself comes from.
+    it reports on, `samples` where the events are from that it is tested with, `rules` the reasons for its
+    flags, outcomes and user names, `origin` where the connector itself comes from.
     """
 
     name: str
@@ -125,6 +139,7 @@ class Connector:
     documents: tuple[str, ...] = ()
     apps: tuple[int, ...] = ()
     samples: Samples | None = None
+    rules: tuple[Rule, ...] = ()
     origin: str = "built in"
     marks: tuple[frozenset[str], ...] = ()
     accepts: Callable[[Mapping[str, Any]], bool] | None = None

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from casbah.base import jsontext
+
 Fields = Mapping[str, Any]
 _MAX_DIGITS = 100
 
@@ -48,6 +50,26 @@ def listed(value: Any) -> Iterator[Any]:
 def objects(value: Any) -> Iterator[Fields]:
     """The objects of a list, keys in lower case."""
     return (folded(item) for item in listed(value) if type(item) is dict)
+
+
+def plain(value: Any) -> str:
+    """The text of a property: a JSON text or list of texts without its quotes and brackets."""
+    if type(value) is str:
+        inner = opened(value) if value[:1] in ("[", '"') else value
+        return value if inner is None or inner == value else plain(inner)
+    if type(value) is list and not any(type(item) in (dict, list) for item in value):
+        return "; ".join(filter(None, map(plain, value)))
+    return text(value) if type(value) in (int, str) else jsontext.dump(value).decode() if value is not None else ""
+
+
+def opened(value: Any) -> Any:
+    """The value, parsed if it is JSON text of a list, an object or a text."""
+    if type(value) is not str or value[:1] not in ("[", "{", '"'):
+        return value
+    try:
+        return jsontext.parse(value.encode("utf-8", "surrogatepass"))
+    except jsontext.InvalidJsonError:
+        return None
 
 
 _TRUTHS: Mapping[str, bool] = {"true": True, "false": False}

@@ -6,7 +6,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 APP_CONNECTOR = 2
 UNSPECIFIED = "EVENT_CATEGORY_UNSPECIFIED"
@@ -93,8 +93,7 @@ class Outcome:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An object of the activity, for `mainInfo.eventObjects`. `part` is needed only if the type does not say it."""
 
     type: int
@@ -107,8 +106,7 @@ class Target:
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A property that the activity set or changed: "" if the source does not say what it was before, or after."""
 
     name: str

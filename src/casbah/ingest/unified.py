@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from casbah.base import jsontext
-from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
+from casbah.ingest.fields import Fields, first_text, folded, listed, objects, opened, plain, text
 from casbah.ingest.record_builder import (
     ADDRESS,
     APPLICATION,
@@ -126,6 +125,16 @@ NOUNS: Mapping[str, str] = {
 SHARED: Mapping[str, str] = {"group": GROUP, "permissions granted": PERMISSION, "type": PERMISSION}
 # fmt: on
 
+_BY_KEY = tuple((row.at.partition(".")[0] or row.ids[0], row) for row in NAMED)
+_TEXTS = (
+    "actor",
+    "target",
+    "parameters",
+    "modifiedproperties",
+    "operationproperties",
+    "appaccesscontext",
+    "deviceproperties",
+)
 GROUPS = frozenset({"sharepointgroup", "securitygroup", "group"})
 GUEST = "urn:spo:guest#"
 _UPN, _NAME = "5", "1"
@@ -133,6 +142,12 @@ _TAG = re.compile(r"<([^<>/]+)>([^<>]+)</")
 _SCOPE = re.compile(r"Scope: ([^,\]]+)")
 _QUALIFIED = re.compile(r"([A-Za-z]+)_(.+)")
 _LISTED_NAMES = "included updated properties"
+
+
+def with_values(fields: Fields) -> Fields:
+    """The event with its lists as values: Sentinel has them as JSON text."""
+    texts = {key: opened(fields[key]) for key in _TEXTS if type(fields.get(key)) is str}
+    return {**fields, **texts} if texts else fields
 
 
 def targets(fields: Fields) -> list[Target]:
@@ -176,7 +191,7 @@ def changes(fields: Fields) -> Iterator[Change]:
 
 def sessions(fields: Fields) -> Iterator[str]:
     """Entra's ids of the session and of the token: its sign-ins have the same."""
-    context = folded(_opened(fields.get("appaccesscontext")))
+    context = folded(opened(fields.get("appaccesscontext")))
     yield first_text(fields, "sessionid")
     yield text(context.get("aadsessionid"))
     if "deviceproperties" in fields:
@@ -191,31 +206,19 @@ def person(name: str) -> str:
 
 def named_values(value: Any) -> dict[str, Any]:
     """A `[{"Name": ..., "Value": ...}]` list, or JSON text of one as in Sentinel, as values by name in lower case."""
-    return {text(item.get("name")).lower(): item.get("value") for item in objects(_opened(value))}
+    return {text(item.get("name")).lower(): item.get("value") for item in objects(opened(value))}
 
 
-def plain(value: Any) -> str:
-    """The text of a property: a JSON text or list of texts without its quotes and brackets."""
-    if type(value) is str:
-        opened = _opened(value) if value[:1] in '["' else value
-        return value if opened is None else plain(opened) if opened != value else value
-    if type(value) is list and not any(type(item) in (dict, list) for item in value):
-        return "; ".join(filter(None, map(plain, value)))
-    return text(value) if type(value) in (int, str) else jsontext.dump(value).decode() if value is not None else ""
-
-
-def _opened(value: Any) -> Any:
-    """The value, parsed if it is JSON text of a list, an object or a text."""
-    if type(value) is not str or value[:1] not in ("[", "{", '"'):
-        return value
-    try:
-        return jsontext.parse(value.encode("utf-8", "surrogatepass"))
-    except jsontext.InvalidJsonError:
-        return None
+def named_new_values(fields: Fields) -> dict[str, str]:
+    """The changed properties by name in lower case, as they are now; a removed one as it was."""
+    return {
+        text(item.get("name")).lower(): plain(item.get("newvalue")) or plain(item.get("oldvalue"))
+        for item in _listed(fields, "modifiedproperties")
+    }
 
 
 def _listed(fields: Fields, key: str) -> Iterator[Fields]:
-    return objects(_opened(fields[key])) if key in fields else iter(())
+    return objects(opened(fields[key])) if key in fields else iter(())
 
 
 def _files(fields: Fields) -> Iterator[Target]:
@@ -258,8 +261,8 @@ def _places(fields: Fields) -> Iterator[Target]:
 
 
 def _named(fields: Fields) -> Iterator[Target]:
-    for row in NAMED:
-        if (row.at.partition(".")[0] or row.ids[0]) not in fields:
+    for key, row in _BY_KEY:
+        if key not in fields:
             continue
         for item in _under(fields, row.at):
             identity, name = first_text(item, *row.ids), first_text(item, *row.names)
@@ -274,7 +277,7 @@ def _under(fields: Fields, path: str) -> Iterator[Fields]:
         yield fields
         return
     key, _, rest = path.partition(".")
-    value = _opened(fields.get(key))
+    value = opened(fields.get(key))
     for item in objects(value) if type(value) is list else (folded(value),):
         yield from _under(item, rest)
 
@@ -326,13 +329,9 @@ def _applications(fields: Fields) -> Iterator[Target]:
 
 def _properties(fields: Fields) -> Iterator[Target]:
     """The role, group, app or permissions that the properties of a directory object name."""
-    if "modifiedproperties" not in fields:
-        return
-    properties = {
-        text(item.get("name")).lower(): plain(item.get("newvalue")) or plain(item.get("oldvalue"))
-        for item in _listed(fields, "modifiedproperties")
-    }
-    yield from properties_named(properties)
+    properties = named_new_values(fields)
+    if properties:
+        yield from properties_named(properties)
 
 
 def properties_named(properties: Mapping[str, str]) -> Iterator[Target]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from casbah.base import jsontext
-from casbah.ingest.contract import Connector, Draft, Event
+from casbah.ingest.contract import Connector, Draft, Event, Rule
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
 from casbah.ingest.record_builder import (
@@ -31,6 +31,7 @@ from casbah.ingest.record_builder import (
     by_id,
     keys,
 )
+from casbah.ingest.rules import ADMIN, IMPERSONATED, NOT_ADMIN, NOT_IMPERSONATED, OUTCOME, decided
 from casbah.ingest.times import required
 
 APP = App(11599, "Amazon Web Services", 11599)
@@ -50,6 +51,17 @@ _S3_OBJECT = "AWS::S3::Object"
 _OTHER_NAMES = ("invokedby", "principalid", "accountid")
 _NAMING_ENDS = ("id", "arn", "name")
 _CRITERIA = "filterSet"  # Its names are what a search looks at.
+_SIGN_IN_SOURCES = frozenset({"signin.amazonaws.com", "sts.amazonaws.com"})
+_SIGN_INS = frozenset({"Authenticate", "ChangePassword", "ConsoleLogin", "Federate", "UserAuthentication"})
+_READS = (
+    *("BatchGet", "Check", "Decrypt", "Describe", "Encrypt", "Generate", "Get", "Head"),
+    *("List", "Lookup", "Query", "Scan", "Search", "Select", "Simulate", "View"),
+)
+_DATA_OPERATIONS = frozenset({
+    *("AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "DeleteObject"),
+    *("DeleteObjects", "GetObject", "HeadObject", "Invoke", "PutItem", "PutObject", "PutObjectAcl", "PutRecord"),
+    *("PutRecords", "RestoreObject", "SendMessage", "UploadPart"),
+})  # fmt: skip
 _SESSIONS = frozenset({"AssumedRole", "FederatedUser", "SAMLUser", "WebIdentityUser"})
 
 # fmt: off
@@ -122,7 +134,7 @@ def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
     source = text(fields.get("sourceipaddress"))
     addresses = distinct((source,))
     targets = by_id(_targets(fields))
-    admin = _is_admin(fields)
+    admin = decided(ADMIN_RULES, fields, ADMIN)
     return RecordParts(
         app=APP,
         instance=Instance(account, _number(account)),
@@ -135,7 +147,7 @@ def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
         addresses=addresses,
         agent=text(fields.get("useragent")).strip("[] "),
         admin=admin,
-        impersonated=_is_impersonated(identity),
+        impersonated=decided(IMPERSONATED_RULES, fields, IMPERSONATED),
         outcome=outcome,
         # A DNS name instead of an address means that an AWS service made the call.
         location=CLOUD_PROVIDER if not addresses and _is_service(source) else None,
@@ -194,16 +206,74 @@ def _category(operation: str, outcome: Outcome) -> str:
     return CATEGORIES.get(operation, UNSPECIFIED)
 
 
-def _is_admin(fields: Fields) -> bool:
-    management = truth(fields.get("managementevent"))
+def _is_sign_in(fields: Fields) -> bool:
+    return (
+        text(fields.get("eventsource")) in _SIGN_IN_SOURCES
+        or text(fields.get("eventtype")) == "AwsConsoleSignIn"
+        or text(fields.get("eventname")) in _SIGN_INS
+    )
+
+
+def _is_change(fields: Fields) -> bool:
+    """Whether it is a management event that is not read-only. Events before version 1.06 do not say which they are."""
+    operation = text(fields.get("eventname"))
+    management, category = truth(fields.get("managementevent")), text(fields.get("eventcategory"))
     if management is None:
-        management = text(fields.get("eventcategory")) == "Management"
-    return management and truth(fields.get("readonly")) is False
+        management = category == "Management" if category else operation not in _DATA_OPERATIONS
+    read_only = truth(fields.get("readonly"))
+    return management and not (operation.startswith(_READS) if read_only is None else read_only)
 
 
-def _is_impersonated(identity: Fields) -> bool:
-    issuer = folded(folded(identity.get("sessioncontext")).get("sessionissuer"))
-    return text(identity.get("type")) == "AssumedRole" and bool(issuer)
+def _identity(fields: Fields) -> Fields:
+    return folded(fields.get("useridentity"))
+
+
+ADMIN_RULES = (
+    Rule(
+        NOT_ADMIN,
+        "an event of `signin.amazonaws.com` or `sts.amazonaws.com`, any console sign-in, `ChangePassword`",
+        "to sign in, to take a role, or to change one's own password is management to CloudTrail, but no administration",
+        _is_sign_in,
+    ),
+    Rule(
+        NOT_ADMIN,
+        "`eventType` is `AwsServiceEvent`",
+        "an AWS service did it by itself, nobody requested it",
+        lambda fields: text(fields.get("eventtype")) == "AwsServiceEvent",
+    ),
+    Rule(
+        ADMIN,
+        "a management event with `readOnly` false; before version 1.06 by the operation's name",
+        "management events are operations on the resources of an account; those that are not read-only change it",
+        _is_change,
+    ),
+)
+IMPERSONATED_RULES = (
+    Rule(
+        IMPERSONATED,
+        "`userIdentity.onBehalfOf` of an assumed role",
+        "the session acts for a user of IAM Identity Center",
+        lambda fields: text(_identity(fields).get("type")) == "AssumedRole" and "onbehalfof" in _identity(fields),
+    ),
+    Rule(
+        NOT_IMPERSONATED,
+        "`userIdentity.invokedBy`",
+        "an AWS service made the call in the course of the user's own request",
+    ),
+    Rule(
+        NOT_IMPERSONATED,
+        "any other assumed role, such as the role of an EC2 instance",
+        "a role is an identity of its own: its session acts for nobody else",
+    ),
+)
+OUTCOME_RULES = (
+    Rule(
+        OUTCOME,
+        "failure if there is an `errorCode`; else success",
+        "AWS: it is present if the request returned an error",
+    ),
+    Rule(OUTCOME, "`ConsoleLogin` by its own result in `responseElements`", "a failed sign-in has no `errorCode`"),
+)
 
 
 def _is_service(source: str) -> bool:
@@ -284,4 +354,5 @@ CONNECTOR = Connector(
     ),
     apps=(APP.id,),
     marks=_MARKS,
+    rules=(*ADMIN_RULES, *IMPERSONATED_RULES, *OUTCOME_RULES),
 )

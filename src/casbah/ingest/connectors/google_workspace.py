@@ -7,30 +7,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from casbah.ingest.contract import Connector, Draft, Event
+from casbah.ingest.contract import Connector, Draft, Event, Rule
 from casbah.ingest.enrich.addresses import distinct
-from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text
+from casbah.ingest.fields import Fields, first_text, folded, listed, objects, plain, text
 from casbah.ingest.record_builder import (
     APPLICATION,
     DIRECTORY_USER,
     FAILED_LOGIN,
     FILE,
     FOLDER,
+    GROUP,
     LOGIN,
     NAMED_ACCOUNT,
+    PERMISSION,
+    ROLE,
     ROLE_ACTED_ON,
     ROLE_APPLICATION,
     ROLE_CONTEXT,
+    RULE,
     TARGET,
     UNSPECIFIED,
     Actor,
     App,
+    Change,
     Instance,
     Outcome,
     RecordParts,
     Target,
     keys,
 )
+from casbah.ingest.rules import ADMIN, OUTCOME
 from casbah.ingest.times import required
 
 APP = App(11770, "Google Workspace", 11770)
@@ -62,12 +68,13 @@ CATEGORIES: Mapping[tuple[str, str], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A parameter that names an object, and the parameter with the object's title."""
+    """A parameter with the id of an object, and the parameter with its title, which may be all that the event has."""
 
     parameter: str
     type: int
     role: int
     title: str = ""
+    part: str = ""
 
 
 NAMED = (
@@ -79,8 +86,27 @@ NAMED = (
     Named("target_user", NAMED_ACCOUNT, ROLE_ACTED_ON),
     Named("affected_email_address", NAMED_ACCOUNT, ROLE_ACTED_ON),
     Named("email_forwarding_destination_address", DIRECTORY_USER, ROLE_ACTED_ON),
-    Named("group_email", TARGET, ROLE_ACTED_ON),
-    Named("role_id", TARGET, ROLE_CONTEXT, "role_name"),
+    Named("grantee_email", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    Named("event_guest", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    Named("new_owner", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    Named("member_id", NAMED_ACCOUNT, ROLE_ACTED_ON),
+    Named("identifier", NAMED_ACCOUNT, ROLE_ACTED_ON, "display_name"),
+    Named("calendar_id", TARGET, ROLE_CONTEXT, "calendar_title"),
+    Named("target_calendar_id", TARGET, ROLE_ACTED_ON),
+    Named("event_id", TARGET, ROLE_CONTEXT, "event_title"),
+    Named("room_id", TARGET, ROLE_CONTEXT, "room_name"),
+    Named("message_id", TARGET, ROLE_CONTEXT),
+    Named("attachment_hash", FILE, ROLE_CONTEXT, "attachment_name"),
+    Named("conference_id", TARGET, ROLE_CONTEXT),
+    Named("meeting_code", TARGET, ROLE_CONTEXT),
+    Named("group_email", TARGET, ROLE_ACTED_ON, part=GROUP),
+    Named("group_id", TARGET, ROLE_ACTED_ON, part=GROUP),
+    Named("role_id", TARGET, ROLE_CONTEXT, "role_name", part=ROLE),
+    Named("member_role", TARGET, ROLE_CONTEXT, part=ROLE),
+    Named("access_level", TARGET, ROLE_CONTEXT, part=PERMISSION),
+    Named("scope", TARGET, ROLE_CONTEXT, part=PERMISSION),
+    Named("api_scopes", TARGET, ROLE_CONTEXT, part=PERMISSION),
+    Named("rule_id", TARGET, ROLE_CONTEXT, "rule_name", part=RULE),
     Named("org_unit_name", TARGET, ROLE_CONTEXT),
     Named("application_name", TARGET, ROLE_CONTEXT),
     Named("setting_name", TARGET, ROLE_CONTEXT),
@@ -145,6 +171,7 @@ def _parts(fields: Fields, identity: Fields, inner: Fields) -> RecordParts:
         admin=application == "admin",
         outcome=_outcome(operation, category, parameters),
         location={"countryCode": region} if region else None,
+        changes=_changes(operation, parameters),
     )
 
 
@@ -179,17 +206,22 @@ def _targets(fields: Fields, inner: Fields, parameters: Fields) -> Iterator[Targ
             labels=tuple(_labels(parameters)),
         )
     for row in NAMED:
-        for identity in _texts(parameters.get(row.parameter)):
-            yield Target(
-                row.type,
-                row.role,
-                identity,
-                text(parameters.get(row.title)) or identity,
-                service_type=row.parameter,
-            )
+        if row.parameter not in parameters and row.title not in parameters:
+            continue
+        title = text(parameters.get(row.title))
+        for identity in _texts(parameters.get(row.parameter)) or filter(None, [title]):
+            yield Target(row.type, row.role, identity, title or identity, service_type=row.parameter, part=row.part)
     for resource in _texts(inner.get("resourceids") or fields.get("resourceids")):
         if resource != document:
             yield Target(TARGET, ROLE_CONTEXT, resource, service_type="resource")
+
+
+def _changes(operation: str, parameters: Fields) -> Iterator[Change]:
+    """What was set: a setting by its name, else what the operation is named after; and how visible a document is."""
+    name = first_text(parameters, "setting_name", "user_defined_setting_name") or operation
+    yield Change(name, plain(parameters.get("old_value")), plain(parameters.get("new_value")))
+    if "old_visibility" in parameters:
+        yield Change("visibility", plain(parameters["old_visibility"]), plain(parameters.get("visibility")))
 
 
 def _labels(parameters: Fields) -> Iterator[str]:
@@ -197,14 +229,21 @@ def _labels(parameters: Fields) -> Iterator[str]:
         yield from _texts(parameters.get(name))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any) -> list[str]:
     """A text, or the texts in a list."""
-    single = text(value)
-    if single:
-        yield single
-    yield from filter(None, map(text, listed(value)))
+    return list(filter(None, [text(value), *map(text, listed(value))]))
 
 
+RULES = (
+    Rule(
+        ADMIN, "the application is `admin`", "it is the log of the Admin console; other applications have what users do"
+    ),
+    Rule(
+        OUTCOME,
+        "failure for `login_failure` and `CHROME_OS_LOGIN_FAILURE_EVENT`, success for `login_success`; else none",
+        "only sign-ins have an outcome",
+    ),
+)
 CONNECTOR = Connector(
     name="google_workspace",
     title="Google Workspace (Reports API)",
@@ -215,5 +254,6 @@ CONNECTOR = Connector(
     documents=("https://developers.google.com/workspace/admin/reports/reference/rest/v1/activities",),
     apps=(APP.id,),
     marks=(frozenset({"id"}), frozenset({"kind"})),
+    rules=RULES,
     examples=("a response of admin.reports.activities.list", "one activity per line"),
 )

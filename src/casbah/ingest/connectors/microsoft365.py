@@ -3,10 +3,11 @@
 This module has tables of Microsoft's names; `casbah.ingest.unified` reads the objects (files, mailboxes, people).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from casbah.ingest.contract import Connector, CsvForm, Draft, Event
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event, Rule
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, text, truth
 from casbah.ingest.record_builder import (
@@ -20,13 +21,17 @@ from casbah.ingest.record_builder import (
     RecordParts,
     keys,
 )
+from casbah.ingest.rules import ADMIN, IMPERSONATED, NOT_ADMIN, OUTCOME, USER, decided
 from casbah.ingest.times import required
-from casbah.ingest.unified import changes, named_values, person, sessions, targets
+from casbah.ingest.unified import changes, named_new_values, named_values, person, sessions, targets, with_values
 
 OFFICE = 11161
 _DIRECTORY = "AzureActiveDirectory"
 _MARKS = frozenset({"recordtype", "workload", "userid", "organizationid", "usertype", "officeworkload", "resultstatus"})
 _ENOUGH_MARKS = 2
+_CMDLET = re.compile(r"[A-Z][a-z]+-[A-Z]\w+$")
+_ADMIN_CONSENT = "consentcontext.isadminconsent"
+INTERRUPTS = frozenset({"50140", "50199", "kmsiinterrupt", "cmsiinterrupt"})
 
 # fmt: off
 APPS: Mapping[str, App] = {
@@ -67,6 +72,13 @@ MAILBOX_RECORDS = frozenset({
     "19", "exchangeaggregatedoperation",
     "50", "exchangeitemaggregated",
 })
+CONTENT_RECORDS = MAILBOX_RECORDS | {
+    "6",   "sharepointfileoperation",
+    "9",   "azureactivedirectoryaccountlogon",
+    "14",  "sharepointsharingoperation",
+    "15",  "azureactivedirectorystslogon",
+    "261", "copilotinteraction",
+}
 ADMIN_USERS = frozenset({"2", "admin"})
 NOT_THE_OWNER = frozenset({"1", "2", "admin", "delegated"})
 ON_BEHALF = frozenset({"SendAs", "SendOnBehalf"})
@@ -105,7 +117,7 @@ def recognises(event: Mapping[str, Any]) -> bool:
 
 def drafts(event: Event) -> Iterator[Draft]:
     """One activity per event."""
-    fields = _renamed(folded(event.parsed))
+    fields = with_values(_renamed(folded(event.parsed)))
     # `_renamed` maps Sentinel's names for the time to this one.
     timestamp = required(fields, "CreationTime")
     app = APPS.get(text(fields.get("workload")).lower(), OTHER)
@@ -128,7 +140,7 @@ def _renamed(fields: Fields) -> Fields:
 
 def _parts(fields: Fields, app: App, organization: str) -> RecordParts:
     operation = text(fields.get("operation"))
-    category = CATEGORIES.get(operation, UNSPECIFIED)
+    category = UNSPECIFIED if _is_interrupt(fields) else CATEGORIES.get(operation, UNSPECIFIED)
     extended = named_values(fields.get("extendedproperties"))
     return RecordParts(
         app=app,
@@ -142,8 +154,8 @@ def _parts(fields: Fields, app: App, organization: str) -> RecordParts:
         subject=text(fields.get("sourcefilename")) or text(fields.get("objectid")),
         addresses=distinct(fields.get(key) for key in ("clientip", "clientipaddress", "actoripaddress")),
         agent=_agent(fields, extended),
-        admin=_kind(fields, "usertype") in ADMIN_USERS or _kind(fields, "recordtype") in ADMIN_RECORDS,
-        impersonated=_is_impersonated(fields, operation),
+        admin=decided(ADMIN_RULES, fields, ADMIN),
+        impersonated=decided(IMPERSONATED_RULES, fields, IMPERSONATED),
         outcome=_outcome(fields, category, extended),
         sessions=sessions(fields),
         changes=changes(fields),
@@ -178,6 +190,8 @@ def _agent(fields: Fields, extended: Fields) -> str:
 
 def _outcome(fields: Fields, category: str, extended: Fields) -> Outcome | None:
     """The outcome. A failed sign-in is a failure even if its ResultStatus is Success, as in real events."""
+    if _is_interrupt(fields):
+        return None
     status = text(fields.get("resultstatus"))
     success = SUCCESSES.get(status.lower())
     if success is None and truth(fields.get("resultstatus")) is not None:
@@ -193,14 +207,87 @@ def _outcome(fields: Fields, category: str, extended: Fields) -> Outcome | None:
     return Outcome(success, "" if success else message or status)
 
 
-def _is_impersonated(fields: Fields, operation: str) -> bool:
-    """Whether someone uses another's mailbox or sends in another's name."""
-    if operation in ON_BEHALF:
-        return True
+def _is_interrupt(fields: Fields) -> bool:
+    return not INTERRUPTS.isdisjoint((_kind(fields, "errornumber"), _kind(fields, "logonerror")))
+
+
+def _consent_of_a_user(fields: Fields) -> bool:
+    properties = named_new_values(fields)
+    return (
+        text(fields.get("operation")) == "Consent to application."
+        and properties.get(_ADMIN_CONSENT, "").lower() == "false"
+    )
+
+
+def _is_anothers_mailbox(fields: Fields) -> bool:
     if _kind(fields, "recordtype") not in MAILBOX_RECORDS:
         return False
     owner, user = text(fields.get("mailboxownerupn")).lower(), text(fields.get("userid")).lower()
     return _kind(fields, "logontype") in NOT_THE_OWNER or bool(owner and user and owner != user)
+
+
+ADMIN_RULES = (
+    Rule(
+        NOT_ADMIN,
+        "the record is of a file, of mail, of sharing, of a sign-in, or of Copilot",
+        "that an administrator reads a file or mail is not administration",
+        lambda fields: _kind(fields, "recordtype") in CONTENT_RECORDS,
+    ),
+    Rule(
+        NOT_ADMIN,
+        "`Change user password.`, or `Consent to application.` without an administrator's consent",
+        "users do that themselves",
+        lambda fields: text(fields.get("operation")) == "Change user password." or _consent_of_a_user(fields),
+    ),
+    Rule(
+        ADMIN,
+        "the record is of the directory, or of cmdlets of Exchange, Skype, Teams, or security and compliance",
+        "these records are of changes to the organisation's configuration and directory",
+        lambda fields: _kind(fields, "recordtype") in ADMIN_RECORDS,
+    ),
+    Rule(
+        ADMIN,
+        "`UserType` is 2, `Admin`",
+        "Microsoft: an administrator of the organisation",
+        lambda fields: _kind(fields, "usertype") in ADMIN_USERS,
+    ),
+    Rule(
+        ADMIN,
+        "there is no record type, and the operation is a cmdlet, such as `Set-Mailbox`",
+        "exports that leave the type out have the cmdlets of Exchange only",
+        lambda fields: "recordtype" not in fields and _CMDLET.match(text(fields.get("operation"))) is not None,
+    ),
+)
+IMPERSONATED_RULES = (
+    Rule(
+        IMPERSONATED,
+        "`SendAs` and `SendOnBehalf`",
+        "the mail is in another's name",
+        lambda fields: text(fields.get("operation")) in ON_BEHALF,
+    ),
+    Rule(
+        IMPERSONATED,
+        "mail, if `LogonType` is administrator or delegate, or the owner of the mailbox is not the user",
+        "someone else than the owner acted in the mailbox",
+        _is_anothers_mailbox,
+    ),
+)
+OUTCOME_RULES = (
+    Rule(
+        OUTCOME, "by `ResultStatus`; none if it is absent", "some workloads do not say whether an operation succeeded"
+    ),
+    Rule(
+        OUTCOME,
+        "failure for `UserLoginFailed`, whatever `ResultStatus` says",
+        "in real events it is `Success` for sign-ins that failed",
+    ),
+    Rule(
+        OUTCOME,
+        "none, and no failed sign-in, for an error that is an interrupt (50140, 50199)",
+        "Entra: an expected part of the sign-in, in which the user is asked something; the result is an event of its own",
+    ),
+    Rule(USER, "without `urn:spo:guest#`", "SharePoint writes a guest's address behind this prefix"),
+)
 
 
 CONNECTOR = Connector(

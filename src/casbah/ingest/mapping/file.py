@@ -36,7 +36,22 @@ Category = Literal[
 
 CATEGORIES: tuple[str, ...] = get_args(Category)
 
-Type = Literal["target", "user", "file", "folder", "application", "parameter", "account", "account_id"]
+Type = Literal[
+    "target",
+    "user",
+    "file",
+    "folder",
+    "application",
+    "parameter",
+    "account",
+    "account_id",
+    "address",
+    "group",
+    "mail",
+    "permission",
+    "role",
+    "rule",
+]
 Result = Literal["success", "failure", "none"]
 Role = Literal["application", "context", "actor", "acted_on"]
 
@@ -114,14 +129,32 @@ class OutcomePart(_Part, frozen=True):
 
 
 class FlagsPart(_Part, frozen=True):
-    """Whether an administrator did it, and whether someone acted as another user."""
+    """Whether an administrator did it, and whether someone acted as another user. Patterns for `!path` are exceptions."""
 
     admin: When = False
     impersonated: When = False
 
 
+class ReasonsPart(_Part, frozen=True):
+    """Why the flags, the outcome and the user's name are found as they are, for docs/sources.md."""
+
+    admin: str = ""
+    impersonated: str = ""
+    outcome: str = ""
+    user: str = ""
+
+
+class ChangePart(_Part, frozen=True):
+    """What the activity set: a name, and the value before and after."""
+
+    items: str = msgspec.field(name="each", default="")
+    name: Words = []
+    old: Words = []
+    new: Words = []
+
+
 class ObjectPart(_Part, frozen=True):
-    """An object of the activity."""
+    """An object of the activity. `alias` is the name that an account signs in with, which is an object of its own."""
 
     items: str = msgspec.field(name="each", default="")
     type: Type = "target"
@@ -129,6 +162,7 @@ class ObjectPart(_Part, frozen=True):
     types: dict[str, Type] = {}
     role: Role | None = None
     id: Words = []
+    alias: Words = []
     name: Words = []
     value: Words = []
     kind: Words = []
@@ -165,7 +199,9 @@ class MappingFile(_Part, frozen=True):
     location: LocationPart = LocationPart()
     outcome: OutcomePart | None = None
     flags: FlagsPart = FlagsPart()
+    reasons: ReasonsPart = ReasonsPart()
     objects: list[ObjectPart] = []
+    changes: list[ChangePart] = []
 
 
 def read_file(text: str, origin: str) -> MappingFile:

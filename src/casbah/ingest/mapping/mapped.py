@@ -12,25 +12,16 @@ from casbah.ingest.apps import APPS
 from casbah.ingest.contract import Connector, CsvForm, Draft, Event, UnusableEventError
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.enrich.countries import code
-from casbah.ingest.mapping.file import LocationPart, MappingFile, ObjectPart, Result, When, Words, read_file
-from casbah.ingest.mapping.paths import BadPathError, Path, forget
+from casbah.ingest.mapping.file import LocationPart, MappingFile, Result, read_file
+from casbah.ingest.mapping.parts import condition, event_change, event_object, first, flag, listed
+from casbah.ingest.mapping.paths import BadPathError, forget
 from casbah.ingest.mapping.recognise import Recognition
-from casbah.ingest.mapping.values import Condition, First, Globs, Value
+from casbah.ingest.mapping.rules import rules_of
+from casbah.ingest.mapping.values import First, Globs, Value
 from casbah.ingest.record_builder import (
-    ACCOUNT,
-    APPLICATION,
-    DIRECTORY_USER,
     FAILED_LOGIN,
-    FILE,
-    FOLDER,
     LOGIN,
-    NAMED_ACCOUNT,
     PARAMETER,
-    ROLE_ACTED_ON,
-    ROLE_ACTOR,
-    ROLE_APPLICATION,
-    ROLE_CONTEXT,
-    TARGET,
     UNSPECIFIED,
     Actor,
     App,
@@ -43,29 +34,6 @@ from casbah.ingest.record_builder import (
 
 _CATEGORY = "EVENT_CATEGORY_"
 _BECOMES_FAILED = frozenset({LOGIN, f"{_CATEGORY}SSO_LOGIN"})
-_OPERATION = "@operation"
-_TYPES = {
-    "target": TARGET,
-    "user": DIRECTORY_USER,
-    "file": FILE,
-    "folder": FOLDER,
-    "application": APPLICATION,
-    "parameter": PARAMETER,
-    "account": NAMED_ACCOUNT,
-    "account_id": ACCOUNT,
-}
-_ROLES = {
-    "application": ROLE_APPLICATION,
-    "context": ROLE_CONTEXT,
-    "actor": ROLE_ACTOR,
-    "acted_on": ROLE_ACTED_ON,
-}
-_USUAL_ROLES = {
-    APPLICATION: ROLE_APPLICATION,
-    NAMED_ACCOUNT: ROLE_ACTED_ON,
-    ACCOUNT: ROLE_ACTED_ON,
-    DIRECTORY_USER: ROLE_ACTED_ON,
-}
 
 
 def connector(text: str, *, name: str, origin: str) -> Connector:
@@ -86,6 +54,7 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         examples=tuple(file.examples),
         documents=tuple(file.documents),
         apps=(file.app.id, *dict.fromkeys(file.app.ids.values())),
+        rules=tuple(rules_of(file)),
         samples=file.samples,
         origin=origin,
         csv=tuple(
@@ -94,80 +63,46 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
-    """One row of [[objects]], compiled."""
-
-    items: Path | None
-    type: int
-    type_of: First
-    types: Mapping[str, int]
-    role: int | None
-    id: First
-    name: First
-    value: First
-    kind: First
-    labels: First
-
-    def targets(self, event: Any) -> Iterator[Target]:
-        """The targets in an event. If the file defines an id, only those that have one; else those with a value or name."""
-        for item in (event,) if self.items is None else self.items.all(event):
-            identity, name, value = self.id.text(item), self.name.text(item), self.value.text(item)
-            if not (identity if self.id.ways else value if self.value.ways else name):
-                continue
-            kind = self.type_of.text(item)
-            number = self.types.get(kind.lower(), self.type)
-            yield Target(
-                number,
-                self.role or _USUAL_ROLES.get(number, ROLE_CONTEXT),
-                identity,
-                name or identity,
-                value,
-                self.kind.text(item) or kind,
-                tuple(self.labels.every(item)),
-            )
-
-
 class Mapped:
     """Turns events into drafts."""
 
     def __init__(self, file: MappingFile) -> None:
         self._app = App(file.app.id, file.app.name or _app_name(file.app.id), file.app.connector or file.app.id)
-        self._app_by = _first(file.app.by)
+        self._app_by = first(file.app.by)
         self._apps = {
             text.lower(): App(number, _app_name(number), self._app.connector) for text, number in file.app.ids.items()
         }
         activity = file.activity
-        self._id, self._instance = _first(activity.id), _first(activity.instance)
-        self._time = tuple((source, First((Value.of(source),))) for source in _listed(activity.time))
-        self._session = _first(activity.session)
-        self._operation, self._title = _first(activity.operation), _first(activity.title)
-        self._description, self._event_type = _first(activity.description), _first(activity.event_type)
-        self._category_by = _first(activity.category_by or activity.operation)
+        self._id, self._instance = first(activity.id), first(activity.instance)
+        self._time = tuple((source, First((Value.of(source),))) for source in listed(activity.time))
+        self._session = first(activity.session)
+        self._operation, self._title = first(activity.operation), first(activity.title)
+        self._description, self._event_type = first(activity.description), first(activity.event_type)
+        self._category_by = first(activity.category_by or activity.operation)
         self._titles = {operation.lower(): title for operation, title in file.titles.items()}
         self._categories = {pattern.lower(): f"{_CATEGORY}{name}" for pattern, name in file.categories.items()}
         self._patterns = tuple(
             (Globs([pattern]), name) for pattern, name in self._categories.items() if set("*?[") & set(pattern)
         )
         self._category = lru_cache(maxsize=4_096)(self._category_of)
-        self._user, self._user_id = _first(file.user.name), _first(file.user.id)
-        self._addresses, self._agent = _first(file.origin.addresses), _first(file.origin.agent)
+        self._user, self._user_id = first(file.user.name), first(file.user.id)
+        self._addresses, self._agent = first(file.origin.addresses), first(file.origin.agent)
         self._location = _Location(file.location)
         self._outcome = (
             None
             if file.outcome is None
             else _Outcome(
-                _first(file.outcome.of),
+                first(file.outcome.of),
                 Globs(file.outcome.success),
                 Globs(file.outcome.failure),
-                _first(file.outcome.message),
+                first(file.outcome.message),
                 tuple((Globs([name]), result) for name, result in file.outcome.operations.items()),
             )
         )
-        self._failed_type = First() if file.outcome is None else _first(file.outcome.event_type)
-        self._admin, self._admin_operations = _condition(file.flags.admin)
-        self._impersonated, self._impersonated_operations = _condition(file.flags.impersonated)
-        self._objects = tuple(map(_object, file.objects))
+        self._failed_type = First() if file.outcome is None else first(file.outcome.event_type)
+        self._admin, self._impersonated = flag(file.flags.admin), flag(file.flags.impersonated)
+        self._objects = tuple(map(event_object, file.objects))
+        self._changes = tuple(map(event_change, file.changes))
 
     def drafts(self, event: Event) -> Iterator[Draft]:
         """The one record of an event. Raises UnusableEventError if it has no time."""
@@ -201,15 +136,16 @@ class Mapped:
             category=category,
             event_type=self._type_of(event, outcome) or f"EVENT_{_upper(app.name)}_GENERIC",
             targets=targets,
-            subject=(targets[0].name or targets[0].value) if targets else "",
+            subject=_subject(targets[0]) if targets else "",
             sentence=self._description.text(event),
             addresses=distinct(self._addresses.every(event)),
             agent=self._agent.text(event),
-            admin=self._admin.holds(event) or self._admin_operations.match(operation),
-            impersonated=self._impersonated.holds(event) or self._impersonated_operations.match(operation),
+            admin=self._admin.holds(event, operation),
+            impersonated=self._impersonated.holds(event, operation),
             outcome=outcome,
             location=self._location.of(event),
             sessions=self._session.every(event),
+            changes=(change for row in self._changes for change in row.changes(event)),
         )
 
     def _type_of(self, event: Mapping[str, Any], outcome: Outcome | None) -> str:
@@ -265,9 +201,9 @@ class _Location:
     """[location], compiled. A country name becomes its code."""
 
     def __init__(self, part: LocationPart) -> None:
-        self._place, self._country = _first(part.place), _first(part.country)
+        self._place, self._country = first(part.place), first(part.country)
         self._texts = tuple(
-            (key, _first(words))
+            (key, first(words))
             for key, words in (
                 ("city", part.city),
                 ("region", part.region),
@@ -278,9 +214,9 @@ class _Location:
             if words
         )
         self._numbers = tuple(
-            (key, _first(words)) for key, words in (("latitude", part.latitude), ("longitude", part.longitude)) if words
+            (key, first(words)) for key, words in (("latitude", part.latitude), ("longitude", part.longitude)) if words
         )
-        self._proxy, _ = _condition(part.proxy)
+        self._proxy, _ = condition(part.proxy)
 
     def of(self, event: Any) -> dict[str, Any] | None:
         """The location that the source reports, or None."""
@@ -316,35 +252,8 @@ def _in_words(operation: str) -> str:
     return _BETWEEN_WORDS.sub(" ", operation).capitalize() if _CODE.fullmatch(operation) else ""
 
 
-def _object(part: ObjectPart) -> _Object:
-    return _Object(
-        items=Path(part.items) if part.items else None,
-        type=_TYPES[part.type],
-        type_of=_first(part.type_of),
-        types={text.lower(): _TYPES[name] for text, name in part.types.items()},
-        role=_ROLES[part.role] if part.role else None,
-        id=_first(part.id),
-        name=_first(part.name),
-        value=_first(part.value),
-        kind=_first(part.kind),
-        labels=_first(part.labels),
-    )
-
-
-def _condition(when: When) -> tuple[Condition, Globs]:
-    """The condition on the event, and the patterns for the operation."""
-    if isinstance(when, bool):
-        return Condition(when), Globs(())
-    rows = tuple((Value.of(path), Globs(_listed(globs))) for path, globs in when.items() if path != _OPERATION)
-    return Condition(rows=rows), Globs(_listed(when.get(_OPERATION, [])))
-
-
-def _first(words: Words) -> First:
-    return First(tuple(map(Value.of, _listed(words))))
-
-
-def _listed(words: Words) -> list[str]:
-    return [words] if isinstance(words, str) else words
+def _subject(target: Target) -> str:
+    return target.value if target.type == PARAMETER else target.name or target.value
 
 
 def _app_name(number: int) -> str:
