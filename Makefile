@@ -48,7 +48,8 @@ test-cluster: $(READY)  ## hold the store on a cluster to the same contract, and
 	@$(BIN)/python -m pytest --cluster -p no:randomly --timeout 600 -k 'opensearch or cluster' \
 	    tests/contract tests/agreement tests/cluster $(ARGS)
 
-faults: $(READY)  ## 1,000 faults of the store and of whole servers: kill -9, power failures, full and broken disks; ARGS='--times 60'
+faults: $(READY)  ## 1,000 faults of the store and of whole servers, and 1,000 flipped bits; ARGS='--times 60': faults alone
+	@$(if $(ARGS),true,PYTHONPATH=tests:. $(BIN)/python -m faults.flips --times 1000)
 	@PYTHONPATH=tests:. $(BIN)/python -m faults.cycles --times 1000 $(ARGS)
 
 mutants: $(READY)  ## plant one bug at a time in a copy of the tree, and report those that no test notices; ARGS='--only csv'

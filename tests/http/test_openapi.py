@@ -410,6 +410,7 @@ PROVOKED = [
     Provoked("no JSON", "list_activities", ("POST", LIST, b"{'limit': 1}")),
     Provoked("unknown filter", "count_activities", ("POST", f"{LIST}/count", b'{"filters": {"user.domian": {}}}')),
     Provoked(errors.MalformedBodyError('facets: expected a list of filters such as ["user.username"], got boolean True'), "list_facets", ("POST", "/api/ext/v1/facets", b'{"facets": true}')),
+    Provoked("search that is not closed", "search_activities", ("POST", "/api/ext/v1/search", b'{"q": "("}')),
     Provoked("no values one by one", "list_facets_by_get", ("GET", "/api/ext/v1/facets?facets=text")),
     Provoked(errors.MalformedBodyError("name: expected a name, got null"), "save_query", ("POST", "/api/ext/v1/queries", b"{}")),
     Provoked("unknown filter", "list_changes", ("POST", "/api/ext/v1/changes", b'{"filters": {"user.domian": {}}}')),

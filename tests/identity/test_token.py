@@ -379,7 +379,8 @@ def test_a_damaged_database_is_said_with_what_helps(tmp_path, clock, kind):
             tokens.create(f"a{number}", tenant="t")
     damage(tmp_path / "tokens.db", kind)
     with pytest.raises(
-        KeyValueStoreDamagedError, match=r"tokens\.db (cannot be opened.*see whether|is not a database.*move it)"
+        KeyValueStoreDamagedError,
+        match=r"tokens\.db (cannot be opened.*see whether|is not a database.*move it and tokens)",
     ):
         FolderKeyValueStore(tmp_path, TOKENS)
 

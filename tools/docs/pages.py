@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from casbah.activity.forms import FORMS
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
+from casbah.activity.search.forms import TARGETS, Target
 from casbah.ingest.apps import APPS, CASBAH
 from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import CsvForm
@@ -25,6 +26,25 @@ def filters() -> str:
         f"| {kind.value} | {', '.join(f'`{name}`' for name in names)} |" for kind, names in OPERATORS_OF.items()
     )
     return _FILTERS.format(rows=rows, operators=operators, kinds=kinds)
+
+
+def search_fields() -> str:
+    """The section of docs/search.md with every field."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, target in TARGETS.items():
+        row = target.row
+        if row.short and name in {spelled.lower() for spelled in (row.name, *row.aliases)}:
+            continue
+        names.setdefault(_field_help(target), []).append(f"`{name}`")
+    rows = "\n".join(f"| {', '.join(spelled)} | {what} | {text} |" for (what, text), spelled in names.items())
+    return f"\n| Field | Filter | Description |\n|---|---|---|\n{rows}\n\n"
+
+
+def _field_help(target: Target) -> tuple[str, str]:
+    """The filter of a field, with its role or operator if it has one, and what it is."""
+    more = {"role": target.role, "operator": target.bound}
+    said = "".join(f", {what} {value}" for what, value in more.items() if value is not None)
+    return f"`{target.row.name}`{said}", target.row.help
 
 
 def settings() -> str:
@@ -436,6 +456,7 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
+    "search.md": {"`short` of src/casbah/activity/language.py": search_fields},
     "sources.md": {
         "src/casbah/ingest/connectors": sources,
         "`rules` of src/casbah/ingest/connectors": rules,

@@ -59,6 +59,8 @@ class Filter:
     `nullable`: null, or the text "null", means "has no value". `by_role` gives the fields that a `{"role": n}` modifier
     chooses instead of `field`. `countable`: its values can be counted one by one.
 
+    `short` are its names in a search (`activity/search`); the first is used when one is written.
+
     For the pages: `label` is its name, `choices` the names of its values. `button` is its position among the filters that
     have a button; the others are in the menu. `facet` is its position among the facets that are shown by default, of
     values that begin with `facet_prefix` only, since the others repeat these.
@@ -77,6 +79,7 @@ class Filter:
     facet: int | None = None
     facet_prefix: str = ""
     choices: Choices = ()
+    short: tuple[str, ...] = ()
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -257,44 +260,50 @@ _F = FIELDS
 # fmt: off
 FILTERS = _filters(
     Filter("service",                  "App",                     _F["service"],       ("eq", "neq"),                                "The app acted on, by its id, for example 11770",
-           button=1, facet=2, choices=Catalog.APPS),
+           button=1, facet=2, choices=Catalog.APPS, short=("app",)),
     Filter("instance",                 "App instance",            _F["instance"],      ("eq", "neq"),                                "The instance of the app"),
-    Filter("user.orgUnit",             "Organizational unit",     _F["org_unit"],      ("eq", "neq", "isset", "isnotset"),           "The organisational unit of the performing user"),
+    Filter("user.orgUnit",             "Organizational unit",     _F["org_unit"],      ("eq", "neq", "isset", "isnotset"),           "The organisational unit of the performing user",
+           short=("orgunit",)),
     Filter("activity.eventActionType", "Activity type",           _F["event_type"],    ("eq", "neq"),                                "The type of event, for example EVENT_CATEGORY_LOGIN",
-           aliases=("activity.eventType",), facet=3, facet_prefix="event_category_", choices=Catalog.EVENT_CATEGORIES),
+           aliases=("activity.eventType",), facet=3, facet_prefix="event_category_", choices=Catalog.EVENT_CATEGORIES, short=("category", "type")),
     Filter("activity.id",              "Activity ID",             _F["id"],            ("eq",),                                      "The activity's own id",
-           countable=False),
+           countable=False, short=("id",)),
     Filter("activity.impersonated",    "Impersonated activity",   _F["impersonated"],  ("eq",),                                      "Done on behalf of somebody else",
-           choices=((True, "Impersonated"), (False, "Not impersonated"))),
+           choices=((True, "Impersonated"), (False, "Not impersonated")), short=("impersonated",)),
     Filter("activity.type",            "Administrative activity", _F["admin"],         ("eq",),                                      "Done as an administrator (true) or not (false)",
-           choices=((True, "Administrative"), (False, "Not administrative"))),
+           choices=((True, "Administrative"), (False, "Not administrative")), short=("admin",)),
     Filter("activity.takenAction",     "Action taken",            _F["taken_action"],  ("eq", "neq"),                                "Actions taken on it: block, proxy, BypassProxy, encrypt, decrypt, verified, encryptionFailed, protect, verify; null: none",
            nullable=True, choices=(
                ("block", "Blocked"), ("proxy", "Redirected to session control"), ("bypassproxy", "Bypass session control"), ("encrypt", "Encrypted"),
                ("decrypt", "Decrypted"), ("verified", "Verified"), ("encryptionfailed", "Encryption failed"), ("protect", "Protected"),
-               ("verify", "Require step-up authentication"), (None, "No action"))),
+               ("verify", "Require step-up authentication"), (None, "No action")), short=("taken",)),
     Filter("actionType",               "Activity",                _F["action_type"],   ("contains", "eq", "neq", "isset", "isnotset"), "The specific action: the operation's name, or <appId>:<event type>:<operation>; a part of it without a colon is a part of the operation's name",
-           aliases=("activity.actionType",), button=4),
+           aliases=("activity.actionType",), button=4, short=("action", "operation")),
     Filter("device.type",              "Device type",             _F["device_type"],   ("eq", "neq"),                                "The device: DESKTOP, MOBILE, TABLET, OTHER; null: no value",
            nullable=True, choices=(
-               ("desktop", "PC"), ("mobile", "Mobile"), ("tablet", "Tablet"), ("other", "Other"), (None, "No value"))),
-    Filter("device.tags",              "Device tags",             _F["device_tag"],    ("eq", "neq"),                                "Device tag ids"),
-    Filter("userAgent.userAgent",      "User agent",              _F["user_agent"],    ("contains", "ncontains"),                    "The user agent as it was sent"),
+               ("desktop", "PC"), ("mobile", "Mobile"), ("tablet", "Tablet"), ("other", "Other"), (None, "No value")), short=("device",)),
+    Filter("device.tags",              "Device tags",             _F["device_tag"],    ("eq", "neq"),                                "Device tag ids",
+           short=("devicetag",)),
+    Filter("userAgent.userAgent",      "User agent",              _F["user_agent"],    ("contains", "ncontains"),                    "The user agent as it was sent",
+           short=("agent",)),
     Filter("userAgent.tags",           "User agent tags",         _F["agent_tag"],     ("eq", "neq"),                                "User agent tag ids; 000000000000000000000000 is a native client",
-           choices=Catalog.AGENT_TAGS),
+           choices=Catalog.AGENT_TAGS, short=("agenttag",)),
     Filter("location.country",         "Country",                 _F["country"],       ("eq", "neq", "isset", "isnotset"),           "The country it came from, ISO 3166-1 alpha-2",
-           button=5, facet=4, choices=Catalog.COUNTRIES),
-    Filter("location.organizations",   "Registered ISP",          _F["organization"],  ("eq", "neq", "isset", "isnotset", "contains"), "The organisation (the registered ISP) it came from"),
+           button=5, facet=4, choices=Catalog.COUNTRIES, short=("country",)),
+    Filter("location.organizations",   "Registered ISP",          _F["organization"],  ("eq", "neq", "isset", "isnotset", "contains"), "The organisation (the registered ISP) it came from",
+           short=("isp",)),
     Filter("ip.address",               "IP address",              _F["ip"],            ("eq", "startswith", "doesnotstartwith", "isset", "isnotset", "neq"), "The IP addresses it came from; eq and neq also take CIDR",
-           button=3, facet=5),
-    Filter("fileSelector",             "File or folder",          _F["file_selector"], ("eq", "neq"),                                "Ids and names of its files and folders"),
-    Filter("office365url",             "Microsoft 365 URL",       _F["url"],           ("startswith", "eq", "endswith"),             "Its Microsoft 365 URLs"),
+           button=3, facet=5, short=("ip",)),
+    Filter("fileSelector",             "File or folder",          _F["file_selector"], ("eq", "neq"),                                "Ids and names of its files and folders",
+           short=("file",)),
+    Filter("office365url",             "Microsoft 365 URL",       _F["url"],           ("startswith", "eq", "endswith"),             "Its Microsoft 365 URLs",
+           short=("url",)),
     Filter("fileId",                   "File ID",                 _F["file_id"],       ("eq",),                                      "Ids of its files"),
     Filter("ip.category",              "IP category",             _F["ip_category"],   ("eq", "neq"),                                "The category of its subnet: 1 corporate, 2 administrative, 3 risky, 4 VPN, 5 cloud provider, 6 other",
            choices=(
-               (0, "None"), (1, "Corporate"), (2, "Administrative"), (3, "Risky"), (4, "VPN"), (5, "Cloud provider"), (6, "Other"))),
+               (0, "None"), (1, "Corporate"), (2, "Administrative"), (3, "Risky"), (4, "VPN"), (5, "Cloud provider"), (6, "Other")), short=("ipcategory",)),
     Filter("ip.tags",                  "IP tags",                 _F["ip_tag"],        ("eq", "neq"),                                "IP tag ids",
-           choices=Catalog.IP_TAGS),
+           choices=Catalog.IP_TAGS, short=("iptag",)),
     Filter("text",                     "Free text",               _F["word"],          ("eq", "startswithsingle", "text"),           "Free text in any string of the record",
            countable=False),
     Filter("date",                     "Date",                    _F["date"],          ("lte", "gte", "range", "lte_ndays", "gte_ndays"), "When it happened, ms since the epoch",
@@ -303,17 +312,21 @@ FILTERS = _filters(
     Filter("source",                   "Source",                  _F["source"],        ("eq", "neq"),                                "How it was seen: a type (0 access control, 1 session control, 2 app connector, 3 app connector analysis, 5 discovery, 6 MDATP), a stream (s:<id>), or both (s:<id>,t:<type>)",
            choices=tuple((source_type(number), name) for number, name in (
                (0, "Access control"), (1, "Session control"), (2, "App connector"), (3, "App connector analysis"), (5, "Discovery"), (6, "MDATP")))),
-    Filter("activity.alertId",         "Alert",                   _F["alert_id"],      ("eq",),                                      "Ids of the alerts it belongs to"),
-    Filter("activityObject",           "Activity object",         _F["object_id"],     ("eq", "neq"),                                "Ids of the objects it touched"),
-    Filter("fileLabels",               "File labels",             _F["file_label"],    ("eq", "neq"),                                "Label ids of its files"),
+    Filter("activity.alertId",         "Alert",                   _F["alert_id"],      ("eq",),                                      "Ids of the alerts it belongs to",
+           short=("alert",)),
+    Filter("activityObject",           "Activity object",         _F["object_id"],     ("eq", "neq"),                                "Ids of the objects it touched",
+           short=("object",)),
+    Filter("fileLabels",               "File labels",             _F["file_label"],    ("eq", "neq"),                                "Label ids of its files",
+           short=("filelabel",)),
     Filter("created",                  "Stored",                  _F["created"],       ("lte", "gte", "range", "gt", "lt", "eq"),    "When it was stored, ms since the epoch",
-           countable=False),
+           countable=False, short=("stored",)),
     Filter("entity",                   "Entity",                  _F["entity"],        ("eq", "neq", "isset", "isnotset", "startswith"), "Who performed it, as {id, saas?, inst?}"),
     Filter("user.username",            "User",                    _F["user_name"],     ("eq", "neq", "isset", "isnotset", "startswith"), "The name of the user who performed it",
-           button=2, facet=1),
+           button=2, facet=1, short=("user",)),
     Filter("user.tags",                "User groups",             _F["user_tag"],      ("eq", "neq", "isset", "isnotset", "startswith"), 'Group ids of the performing user; {"role": 2} asks for those acted on, {"role": 3} for either',
-           by_role=((1, (_F["user_tag"],)), (2, (_F["object_tag"],)), (3, (_F["user_tag"], _F["object_tag"])))),
-    Filter("user.domain",              "User domain",             _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it"),
+           by_role=((1, (_F["user_tag"],)), (2, (_F["object_tag"],)), (3, (_F["user_tag"], _F["object_tag"]))), short=("group",)),
+    Filter("user.domain",              "User domain",             _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it",
+           short=("domain",)),
     Filter("session",                  "Session",                 _F["session"],       (),                                           "Ids of the session and of the token or access key that it was done with, as the source gives them"),
 )
 # fmt: on

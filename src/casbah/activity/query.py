@@ -18,6 +18,8 @@ from casbah.errors import BadValueError, LimitExceededError, MalformedBodyError
 
 DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT = 100, 250
 MIN_SCAN_LIMIT, MAX_SCAN_LIMIT = 500, 5_000
+GROUPS = ("all", "any", "not")
+MAX_DEPTH = 40
 _SORT_FIELDS = ("date", "created")
 _DIRECTIONS = ("desc", "asc")
 
@@ -42,12 +44,12 @@ class Query:
     limit: int
 
 
-def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None) -> Query:
-    """The query in `body`; `now` is ms since the epoch. Raises RequestError and nothing else."""
+def parse(body: Mapping[str, Any], *, now: int, bounds: Bounds | None = None, groups: bool = False) -> Query:
+    """The query in `body`; `now` is ms since the epoch, `groups` as for `where`. Raises RequestError and nothing else."""
     scan = is_scan(body)
     sort = choice_of(body, "sortField", _SORT_FIELDS)
     return Query(
-        predicate=where(filters_of(body), now=now, bounds=bounds),
+        predicate=where(filters_of(body), now=now, bounds=bounds, groups=groups),
         sort=FIELDS[sort],
         descending=choice_of(body, "sortDirection", _DIRECTIONS) == "desc",
         skip=0 if scan else count_of(body, "skip"),
@@ -66,9 +68,16 @@ def filters_of(body: Mapping[str, Any]) -> Any:
     return {} if filters is None or filters == "" else filters
 
 
-def where(filters: Any, *, now: int, bounds: Bounds | None = None) -> Predicate:
-    """The predicate of a `filters` object: all of its conditions. Raises RequestError."""
-    return p.both(*conditions(filters, now=now, bounds=bounds or Bounds()))
+def where(filters: Any, *, now: int, bounds: Bounds | None = None, groups: bool = False) -> Predicate:
+    """The predicate of a `filters` object: all of its conditions. Raises RequestError.
+
+    `groups`: beside filters, the object may have `all` and `any`, lists of such objects, and `not`, one such object.
+    """
+    limits = bounds or Bounds()
+    if not groups:
+        return p.both(*conditions(filters, now=now, bounds=limits))
+    _check_groups(filters, limits)
+    return _grouped(filters, now=now, bounds=limits)
 
 
 def conditions(
@@ -90,14 +99,48 @@ def conditions(
             yield _condition(row, operator, operand, now=now, bounds=bounds)
 
 
+def _check_groups(filters: Any, bounds: Bounds) -> None:
+    """Refuse groups that are too deep, or have too many filters in all."""
+    level, count = [filters], 0
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return
+        objects = [item for item in level if isinstance(item, Mapping)]
+        count += sum(len(item) for item in objects)
+        if count > bounds.filters:
+            raise LimitExceededError(f"filters: at most {bounds.filters} filters in one request, groups included")
+        level = [part for item in objects for name in GROUPS if name in item for part in _listed(item[name])]
+    raise LimitExceededError(f"filters: all, any and not are nested at most {MAX_DEPTH} deep")
+
+
+def _grouped(filters: Any, *, now: int, bounds: Bounds) -> Predicate:
+    if not isinstance(filters, Mapping):
+        return p.both(*conditions(filters, now=now, bounds=bounds))
+    plain = {name: value for name, value in filters.items() if name not in GROUPS}
+    groups = (_group(name, filters[name], now=now, bounds=bounds) for name in GROUPS if name in filters)
+    return p.both(*conditions(plain, now=now, bounds=bounds), *groups)
+
+
+def _group(name: str, value: Any, *, now: int, bounds: Bounds) -> Predicate:
+    """The predicate of `all`, `any` or `not`."""
+    if name == "not":
+        return p.Not(_grouped(value, now=now, bounds=bounds))
+    if not isinstance(value, list) or not value:
+        raise MalformedBodyError(f"{name}: expected a list of filters objects, at least one, got {v.json_type(value)}")
+    parts = [_grouped(part, now=now, bounds=bounds) for part in value]
+    return p.both(*parts) if name == "all" else p.either(*parts)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def continuation(filters: Mapping[str, Any], query: Query, boundary: int, *, now: int) -> dict[str, Any]:
     """The filters of the next page of a scan: the same, from `boundary` (ms, included) on, with one window in time.
 
     `query` was parsed from `filters` at `now`.
     """
-    following = {name: dict(operators) for name, operators in filters.items()}
-    for operators in following.values():
-        _freeze(operators, now=now)
+    following = _frozen(filters, now=now)
     _merge(following, query.sort.name, "lte" if query.descending else "gte", boundary)
     return following
 
@@ -144,6 +187,20 @@ def _by_role(row: Filter, operator: Operator, values: list[Any], takes: Takes) -
         return roles[v.whole(role)], plain
     except (KeyError, v.WrongValueError):
         raise BadValueError(row.name, operator.name, role, f"a role out of {sorted(roles)}") from None
+
+
+def _frozen(filters: Mapping[str, Any], *, now: int) -> dict[str, Any]:
+    """The same filters with moments for days before now, those inside of groups included."""
+    copy: dict[str, Any] = {}
+    for name, value in filters.items():
+        if name not in GROUPS:
+            copy[name] = dict(value)
+            _freeze(copy[name], now=now)
+        else:
+            copy[name] = (
+                [_frozen(part, now=now) for part in value] if isinstance(value, list) else _frozen(value, now=now)
+            )
+    return copy
 
 
 def _freeze(operators: dict[str, Any], *, now: int) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from casbah.errors import UnavailableError
 
@@ -58,21 +57,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def open_database(file: Path, script: str, *, isolation_level: Literal["DEFERRED"] | None = None) -> sqlite3.Connection:
-    """A SQLite database that any thread may use, after `script` has run in it. Every statement commits by itself, unless there
-    is an isolation level: then what is changed is committed at the end of `with database`.
-
-    Raises sqlite3.Error, and leaves nothing open then.
-    """
-    database = sqlite3.connect(file, check_same_thread=False, isolation_level=isolation_level)
-    try:
-        database.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {script}")
-    except BaseException:
-        database.close()
-        raise
-    return database
 
 
 def read_only(folder: Path) -> bool:

@@ -15,15 +15,22 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from casbah.base.database import open_database, require_database, row_digest, text_of
 from casbah.base.failure import is_database_error
-from casbah.base.fsync import copy_unlocked, make_folder, open_database, read_only
-from casbah.errors import KeyValueStoreDamagedError, KeyValueStoreUnavailableError, ReadOnlyError, StoreClosedError
+from casbah.base.fsync import copy_unlocked, make_folder, read_only
+from casbah.errors import (
+    DamagedFileError,
+    KeyValueStoreDamagedError,
+    KeyValueStoreUnavailableError,
+    ReadOnlyError,
+    StoreClosedError,
+)
 
 log = logging.getLogger("casbah.key_value")
 
@@ -115,44 +122,44 @@ class FolderKeyValueStore:
         self._copy = TemporaryDirectory(prefix="casbah-") if read_only(folder) else None
         """Where it is read, if the folder cannot be written to."""
 
-        file = folder / f"{kind.name}.db"
+        self._file = file = folder / f"{kind.name}.db"
         if self._copy is None:
             make_folder(folder, mode=0o700)
         else:
-            original, file = file, Path(self._copy.name) / file.name
-            copy_unlocked(original, file)
-        self._database = _opened(file, kind)
+            file = Path(self._copy.name) / file.name
+            copy_unlocked(self._file, file)
+        self._database = _opened(file, kind, original=self._file)
         file.chmod(0o600)
         self._reading = threading.Lock()
         self._reader = sqlite3.connect(file, check_same_thread=False)
+        self._reader.text_factory = text_of
         """A separate connection for reads, so that readers do not wait for a writer's disk syncs."""
 
     def get(self, namespace: str, name: str, *, seen: Entry | None = None) -> Entry | None:
-        rows = self._read("select number, value from kept where drawer = ? and name = ?", namespace, name)
+        rows = self._read(f"{_SELECT} where drawer = ? and name = ?", namespace, name)
         if not rows:
             return None
-        return seen if seen is not None and seen.version == (rows[0][0],) else _entry(name, *rows[0])
+        return seen if seen is not None and seen.version == (rows[0][2],) else self._entry(*rows[0])
 
     def all(self, namespace: str) -> Sequence[Entry]:
-        rows = self._read("select name, number, value from kept where drawer = ? order by name", namespace)
-        return [_entry(*row) for row in rows]
+        return [self._entry(*row) for row in self._read(f"{_SELECT} where drawer = ? order by name", namespace)]
 
     def namespaces(self) -> Sequence[str]:
         return [namespace for (namespace,) in self._read("select distinct drawer from kept order by drawer")]
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
-        rows = self._read("select drawer, name, number, value from kept order by drawer, name")
-        return ((namespace, _entry(*row)) for namespace, *row in rows)
+        return ((row[0], self._entry(*row)) for row in self._read(f"{_SELECT} order by drawer, name"))
 
     def put(self, namespace: str, name: str, value: Value, *, over: Entry | None = None) -> bool:
-        row = (namespace, name, json.dumps(value))
+        text = json.dumps(value)
+        row = (namespace, name, text, row_digest(namespace, name, text))
         with self._using() as database:
             if over is not None:
                 place = (namespace, name, *over.version)
                 gone = database.execute("delete from kept where drawer = ? and name = ? and number = ?", place)
                 if not gone.rowcount:
                     return False
-            put = "insert into kept (drawer, name, value) values (?, ?, ?) on conflict do nothing"
+            put = "insert into kept (drawer, name, value, digest) values (?, ?, ?, ?) on conflict do nothing"
             return database.execute(put, row).rowcount == 1
 
     def remove(self, namespace: str, name: str) -> bool:
@@ -171,6 +178,11 @@ class FolderKeyValueStore:
         """All rows: a query that is not read to its end would leave the next one with an old snapshot."""
         with self._reading, self._guarded():
             return self._reader.execute(question, values).fetchall()
+
+    def _entry(self, namespace: str, name: str, number: int, value: str, digest: bytes) -> Entry:
+        if row_digest(namespace, name, value) != digest:
+            raise KeyValueStoreDamagedError(str(self._file), f"is damaged: row {number} does not match its digest")
+        return Entry(name, json.loads(value), (number,))
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
@@ -234,38 +246,28 @@ class MemoryKeyValueStore:
         """See `KeyValueStore.close`."""
 
 
-_TABLE = """
+TABLE = """
 create table if not exists kept (
     number integer primary key autoincrement, drawer text not null, name text not null, value text not null,
-    unique (drawer, name)
+    digest blob not null, unique (drawer, name)
 ) strict;
 """
+_SELECT = "select drawer, name, number, value, digest from kept"
 _CANNOT_OPEN = "see whether the disk is full, whether it is a file, and who may write it and its folder"
 
 
-def _opened(file: Path, kind: Collection) -> sqlite3.Connection:
-    no_database = (
-        f"is not a database of {kind.what}, or is damaged; put a copy of it back, or move it away: "
-        f"a new one is made, and {kind.lost}"
-    )
+def _opened(file: Path, kind: Collection, *, original: Path) -> sqlite3.Connection:
+    """The database in `file`, which is a copy of the original where that cannot be written to."""
     try:
-        database = open_database(file, _TABLE, isolation_level="DEFERRED")
-        _check(database)
-    except sqlite3.OperationalError as error:
-        raise KeyValueStoreDamagedError(str(file), f"cannot be opened for writing ({error}); {_CANNOT_OPEN}") from error
-    except sqlite3.DatabaseError:
-        raise KeyValueStoreDamagedError(str(file), no_database) from None
-    return database
-
-
-def _check(database: sqlite3.Connection) -> None:
-    """Raises sqlite3.DatabaseError for a damaged database, and closes it."""
-    with ExitStack() as damaged:
-        damaged.callback(database.close)
-        if database.execute("pragma quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError
-        damaged.pop_all()
-
-
-def _entry(name: str, number: int, value: str) -> Entry:
-    return Entry(name, json.loads(value), (number,))
+        require_database(original)
+        return open_database(file, TABLE, isolation_level="DEFERRED")
+    except DamagedFileError as error:
+        no_database = (
+            f"is not a database of {kind.what}, or is damaged ({error.problem}); put a copy of it back, or move it and "
+            f"{file.name}.exists away: a new one is made, and {kind.lost}"
+        )
+        raise KeyValueStoreDamagedError(str(original), no_database) from None
+    except sqlite3.DatabaseError as error:
+        raise KeyValueStoreDamagedError(
+            str(original), f"cannot be opened for writing ({error}); {_CANNOT_OPEN}"
+        ) from error

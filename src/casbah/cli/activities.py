@@ -20,6 +20,7 @@ from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
 
 _PATH = "/api/v1/activities"
+_SEARCH = "/api/ext/v1/search"
 _SCAN_PAGE = 5_000
 _PAGE = 100
 
@@ -33,9 +34,11 @@ class _ListPage(Records):
 
 
 def list_activities(  # noqa: PLR0913  one parameter per option
+    search: options.Search = None,
     *,
-    conditions: Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")] = None,
-    filters: Annotated[str | None, typer.Option(help="A filters object as JSON, or @FILE.")] = None,
+    conditions: options.Searches = None,
+    filters: options.Filters = None,
+    zone: options.Zone = None,
     limit: Annotated[int, typer.Option(help="How many to show.")] = 20,
     skip: Annotated[int, typer.Option(help="How many to skip.")] = 0,
     sort: Annotated[str, typer.Option(help="date or created.")] = "date",
@@ -49,10 +52,10 @@ def list_activities(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """List activities, newest first.
 
-    Example: casbah list --filter 'user.domain eq contoso.example' --filter 'date gte_ndays 30'
+    Example: casbah list 'domain:contoso.example -country:DE since:30d'
     """
     body = {
-        "filters": condition.filters(conditions or [], filters),
+        **condition.searched(search, conditions or [], filters, zone),
         "skip": skip,
         "limit": limit,
         "sortField": sort,
@@ -62,12 +65,12 @@ def list_activities(  # noqa: PLR0913  one parameter per option
         raise typer.BadParameter("the API returns one page at a time; use --all with --ndjson", param_hint="--json")
     with connected(options.existing(store=store), tenant=tenant) as api:
         if count:
-            total = api.ask("POST", f"{_PATH}/count/", json={"filters": body["filters"]}).json()["total"]
+            total = api.ask("POST", _SEARCH, json={**body, "skip": 0, "limit": 1}).json()["total"]
             typer.echo(json.dumps({"total": total}) if as_json else f"{total:,}")
         elif everything:
             _write_lines(record for page in _scan(api, body) for record in page)
         elif as_json:
-            typer.echo(api.ask("POST", f"{_PATH}/", json=body).content)
+            typer.echo(api.ask("POST", _SEARCH, json=body).content)
         elif ndjson:
             _write_lines(_pages(api, body)[0])
         else:
@@ -148,7 +151,7 @@ def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
     records: list[bytes] = []
     while True:
         wanted = {**body, "skip": body["skip"] + len(records), "limit": min(body["limit"] - len(records), _PAGE)}
-        page = read(api.ask("POST", f"{_PATH}/", json=wanted).content, _ListPage)
+        page = read(api.ask("POST", _SEARCH, json=wanted).content, _ListPage)
         records += page.records()
         if not page.hasNext or len(records) >= body["limit"]:
             return records[: body["limit"]], page.total
@@ -159,7 +162,7 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
     query = {**body, "isScan": True, "limit": _SCAN_PAGE}
     done = total = 0
     while True:
-        page = read(api.ask("POST", f"{_PATH}/", json=query).content, _ListPage)
+        page = read(api.ask("POST", _SEARCH, json=query).content, _ListPage)
         total = total or page.total
         yield page.records()
         done += len(page.data)
@@ -168,6 +171,7 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
             sys.stderr.write(f"casbah: {done:,} of {total:,} activities" + ("\n" if last else "\r"))
         if last:
             return
+        query.pop("q", None)  # The filters of the next page say it.
         query["filters"] = page.nextQueryFilters
 
 

@@ -17,7 +17,6 @@ from casbah.activity.value import MS_PER_DAY
 from casbah.cli import condition, options
 from casbah.cli.both_servers import BothServers, Pace
 from casbah.cli.connection import connected
-from casbah.cli.counts import Conditions, Filters
 from casbah.cli.page_difference import FieldComparison, PageDifference, page_difference
 from casbah.cli.printable import plain
 from casbah.cli.progress import progress_of
@@ -47,8 +46,8 @@ def compare(  # noqa: PLR0913  one parameter per option
     settled: Annotated[
         int, typer.Option(min=0, metavar="MINUTES", help="Leave out the last minutes, whose activities still arrive.")
     ] = 60,
-    own: Conditions = None,
-    filters: Filters = None,
+    own: options.Conditions = None,
+    filters: options.Filters = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only list and scan, without testing each filter.")] = False,
     undocumented: Annotated[
         bool, typer.Option("--undocumented", help="Also send operators that MDCA does not document.")

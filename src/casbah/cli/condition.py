@@ -1,4 +1,4 @@
-"""Filters as they are typed: `--filter 'user.domain eq contoso.example'`."""
+"""What is typed to find activities: `--filter 'user.domain eq contoso.example'`, or a search such as `user:ann* since:7d`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,27 @@ from typing import Any
 import typer
 
 _PARTS = 3
+_OPENING = ('"', "(", "-")
+"""What a search may begin with, unlike NAME OPERATOR VALUE."""
+
+
+def searched(
+    search: Sequence[str] | None, conditions: Sequence[str], filters_text: str | None, zone: str | None = None
+) -> dict[str, Any]:
+    """The parameters `filters`, `q` and `zone` of a request; searches become `q`. Raises typer.BadParameter."""
+    texts = [text for text in (" ".join(search or ()), *filter(is_search, conditions)) if text.strip()]
+    parameters: dict[str, Any] = {
+        "filters": filters([text for text in conditions if not is_search(text)], filters_text)
+    }
+    if texts:
+        parameters["q"] = texts[0] if len(texts) == 1 else " ".join(f"({text})" for text in texts)
+    return parameters if zone is None else {**parameters, "zone": zone}
+
+
+def is_search(text: str) -> bool:
+    """Whether a `--filter` is a search, not NAME OPERATOR VALUE: its first word has a colon, or begins as no name does."""
+    first = text.split(maxsplit=1)[:1]
+    return bool(first) and (":" in first[0] or first[0].startswith(_OPENING))
 
 
 def filters(conditions: Sequence[str], text: str | None) -> dict[str, Any]:
@@ -32,7 +53,9 @@ def parsed(text: str) -> tuple[str, str, Any]:
     parts = text.split(maxsplit=_PARTS - 1)
     if len(parts) != _PARTS:
         raise typer.BadParameter(
-            f"{text!r}: expected NAME OPERATOR VALUE, such as 'user.domain eq contoso.example'", param_hint="--filter"
+            f"{text!r}: expected NAME OPERATOR VALUE, such as 'user.domain eq contoso.example', "
+            "or a search, such as 'domain:contoso.example'",
+            param_hint="--filter",
         )
     name, operator, value = parts
     return name, operator, _value(value)

@@ -18,15 +18,13 @@ _DAY, _MINUTE = 86_400_000, 60_000
 _MIN_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
-Conditions = Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")]
-Filters = Annotated[str | None, typer.Option(help="A filters object as JSON, or @FILE.")]
-
 
 def top(  # noqa: PLR0913  one parameter per option
     names: Annotated[list[str], typer.Argument(metavar="FILTER...", help="Filters such as user.username or service.")],
     *,
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Searches = None,
+    filters: options.Filters = None,
+    zone: options.Zone = None,
     limit: Annotated[int, typer.Option(help="How many values per filter.")] = 10,
     prefix: Annotated[str, typer.Option(help="Only values with this prefix.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The API's response.")] = False,
@@ -35,9 +33,14 @@ def top(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """Show the most frequent values of filters among the matching activities.
 
-    Example: casbah top user.username location.country --filter 'date gte_ndays 30'
+    Example: casbah top user.username location.country --filter since:30d
     """
-    body = {"filters": condition.filters(conditions or [], filters), "facets": names, "limit": limit, "prefix": prefix}
+    body = {
+        **condition.searched(None, conditions or [], filters, zone),
+        "facets": names,
+        "limit": limit,
+        "prefix": prefix,
+    }
     with connected(options.existing(store=store), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/facets", json=body)
     if as_json:
@@ -50,9 +53,11 @@ def top(  # noqa: PLR0913  one parameter per option
 
 
 def histogram(  # noqa: PLR0913  one parameter per option
+    search: options.Search = None,
     *,
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Searches = None,
+    filters: options.Filters = None,
+    zone: options.Zone = None,
     by: Annotated[str | None, typer.Option(help="Break each span down by the values of a filter.")] = None,
     spans: Annotated[int, typer.Option(help="Maximum number of spans.")] = 24,
     width: Annotated[int | None, typer.Option(help="Width of a span in ms.")] = None,
@@ -63,10 +68,10 @@ def histogram(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """Show how many activities match over time.
 
-    Example: casbah histogram --filter 'activity.type eq true' --by service
+    Example: casbah histogram 'admin:yes since:30d' --by service
     """
     body = {
-        "filters": condition.filters(conditions or [], filters),
+        **condition.searched(search, conditions or [], filters, zone),
         "by": by,
         "spans": spans,
         "width": width,

@@ -13,7 +13,6 @@ import typer
 from casbah.base.backoff import Backoff
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
-from casbah.cli.counts import Conditions, Filters
 from casbah.cli.progress import progress_of
 from casbah.errors import ServerRefusedError
 from casbah.outputs.export.formats import COMPRESSIONS, FORMATS
@@ -28,9 +27,11 @@ def export(  # noqa: PLR0913  one parameter per option
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Output file; its suffix sets the format, as in all.ndjson.zst.")
     ],
+    search: options.Search = None,
     *,
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Searches = None,
+    filters: options.Filters = None,
+    zone: options.Zone = None,
     form: Annotated[
         str | None, typer.Option("--format", help=f"{', '.join(FORMATS)}; default: the file's suffix.")
     ] = None,
@@ -47,11 +48,11 @@ def export(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """Export all matching activities to a file and verify its SHA-256.
 
-    Example: casbah export failed.parquet --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN'
+    Example: casbah export failed.parquet 'category:"Failed log on" since:30d'
     """
     guessed, compress = _by_name(file)
     body = {
-        "filters": condition.filters(conditions or [], filters),
+        **condition.searched(search, conditions or [], filters, zone),
         "format": form or guessed,
         "compress": compress,
         "columns": [name.strip() for name in columns.split(",")] if columns else None,

@@ -29,6 +29,18 @@ Chosen = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."),
 ]
+Conditions = Annotated[list[str] | None, typer.Option("--filter", help="NAME OPERATOR VALUE; repeatable.")]
+Searches = Annotated[
+    list[str] | None, typer.Option("--filter", help="A search such as 'user:ann*', or NAME OPERATOR VALUE; repeatable.")
+]
+Filters = Annotated[str | None, typer.Option(help="A filters object as JSON, or @FILE.")]
+Search = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SEARCH]", help="What to find, such as 'user:ann* since:7d' (docs/search.md)."),
+]
+Zone = Annotated[
+    str | None, typer.Option(help="The time zone of a search's times, such as Europe/Berlin. Default: UTC.")
+]
 TENANT = DEFAULT_TENANT
 _BEGUN = "lock"
 """The first file of a store. A folder with it may be a store whose creation was interrupted."""

@@ -15,7 +15,6 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import parse
 from casbah.cli import condition, ingest_report, options
 from casbah.cli.connection import connected
-from casbah.cli.counts import Conditions, Filters
 from casbah.cli.printable import cell, plain
 from casbah.cli.sides import Side, SideReader, same_period
 from casbah.ingest.connectors import connectors
@@ -37,8 +36,8 @@ def reconcile(  # noqa: PLR0913  one parameter per option
         str | None,
         typer.Option(help="Refuse events of other sources. By default the source of each event is detected."),
     ] = None,
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Conditions = None,
+    filters: options.Filters = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
-from casbah.cli.counts import Conditions, Filters
 from casbah.cli.printable import cell, plain
 from casbah.errors import ServerRefusedError
 from casbah.ingest.apps import CASBAH
@@ -33,8 +32,8 @@ Name = Annotated[str, typer.Argument(help="A name.")]
 
 def delete(  # noqa: PLR0913  one parameter per option
     *,
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Conditions = None,
+    filters: options.Filters = None,
     everything: Everything = False,
     yes: Yes = False,
     tenant: options.Tenant = options.TENANT,
@@ -82,8 +81,8 @@ def add(  # noqa: PLR0913  one parameter per option
     name: Name,
     *,
     days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Age in days.")],
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Conditions = None,
+    filters: options.Filters = None,
     everything: Everything = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
@@ -101,8 +100,8 @@ def add(  # noqa: PLR0913  one parameter per option
 def hold(  # noqa: PLR0913  one parameter per option
     name: Name,
     *,
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Conditions = None,
+    filters: options.Filters = None,
     everything: Everything = False,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,

@@ -13,7 +13,6 @@ from casbah.cli import condition, options
 from casbah.cli.activities import table_of
 from casbah.cli.answer import ChangePage, read
 from casbah.cli.connection import connected, running
-from casbah.cli.counts import Conditions, Filters
 from casbah.errors import OperatorError
 
 _PATH = "/api/ext/v1/changes"
@@ -26,9 +25,11 @@ class NothingToFollowError(OperatorError):
 
 
 def tail(  # noqa: PLR0913  one parameter per option
+    search: options.Search = None,
     *,
-    conditions: Conditions = None,
-    filters: Filters = None,
+    conditions: options.Searches = None,
+    filters: options.Filters = None,
+    zone: options.Zone = None,
     since: Annotated[str, typer.Option(help="now, start, or a cursor.")] = NOW,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Keep waiting for new activities.")] = True,
     keep: Annotated[
@@ -40,7 +41,7 @@ def tail(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """Show activities as they are stored, each once, in storage order.
 
-    Example: casbah tail --filter 'activity.eventActionType eq EVENT_CATEGORY_FAILED_LOGIN' --ndjson --cursor-file seen.txt
+    Example: casbah tail 'category:"Failed log on"' --ndjson --cursor-file seen.txt
     """
     chosen = options.existing(store=store)
     if follow and running(chosen.store) is None:
@@ -48,7 +49,7 @@ def tail(  # noqa: PLR0913  one parameter per option
             "no server runs on this store, so nothing will be stored; start `casbah serve`, or add --no-follow"
         )
     query: dict[str, Any] = {
-        "filters": condition.filters(conditions or [], filters),
+        **condition.searched(search, conditions or [], filters, zone),
         "cursor": _kept(keep) or ("" if since == "start" else since),
         "limit": _LIMIT,
         "wait": _WAIT if follow else 0,

@@ -4,6 +4,7 @@
       StoreLockedError            another process owns the data directory
       StoreFormatError            the data directory was written by another format
       DamagedRecordError          a stored record is not what was stored
+      DamagedFileError            a file of the store is not what was written
       KeyValueStoreDamagedError   the database of tokens, IP ranges, saved queries or rules cannot be opened
       BackupError                 a backup cannot be made, read or restored
       BadTenantError              a tenant's name cannot be used
@@ -44,6 +45,17 @@ class DamagedRecordError(OperatorError):
         self.where = where
         super().__init__(
             f"a stored record is damaged ({where}); restore the store from a backup, or delete the activity"
+        )
+
+
+class DamagedFileError(OperatorError):
+    """A file that is missing, cut short, or whose checksum does not match; `problem` says which, and where in the file."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        self.path = str(path)
+        self.problem = problem
+        super().__init__(
+            f"{path} is damaged: {problem}; restore the store from a backup, or see docs/operate.md (damaged stores)"
         )
 
 

@@ -9,6 +9,7 @@
       UnsupportedOperatorError    400  the filter exists, the operator does not apply to it
       UncountableFilterError      400  the filter exists, its values cannot be counted one by one
       UnanswerableFilterError     400  MDCA has such a filter of entities, activities do not answer it
+      SearchError                 400  a search cannot be read; names the place
       BadValueError               400  the operator applies, the value has the wrong shape
       LimitExceededError          400  a limit of the request is exceeded
       UnknownSourceError          400  no connector of that name, or none recognises the data
@@ -110,6 +111,14 @@ class UnanswerableFilterError(RequestError):
         super().__init__(
             f"activities do not answer the filter {filter_name!r} of entities; they answer {', '.join(answerable)}"
         )
+
+
+class SearchError(RequestError):
+    """A search that cannot be read. `position` and `length` are those of the part at fault, in characters."""
+
+    def __init__(self, message: str, *, position: int, length: int) -> None:
+        super().__init__(f"search, character {position + 1}: {message}")
+        self.position, self.length = position, length
 
 
 class BadValueError(RequestError):

@@ -138,10 +138,14 @@ class ThreatScores(Answer):
 
 
 async def list_activities(context: RequestContext) -> Annotated[Response, PageAnswer]:
-    body = await _parameters(context.request, context)
+    return await respond_with_page(await _parameters(context.request, context), context)
+
+
+async def respond_with_page(body: Mapping[str, Any], context: RequestContext, *, groups: bool = False) -> Response:
+    """The page that a request asks for; `groups` as for `query.where`."""
     emulation = context.emulation
     now = context.services.clock()
-    query = parse(body, now=now, bounds=context.services.bounds)
+    query = parse(body, now=now, bounds=context.services.bounds, groups=groups)
     if is_scan(body):
         query = replace(query, predicate=emulation.narrowed(query.predicate))
         filters_after = partial(continuation, filters_of(body), query, now=now)

@@ -20,9 +20,9 @@ from casbah.activity.query import count_of
 from casbah.errors import CasbahError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.answers import Answer, Record, spliced
 from casbah.http.context import WriterContext
-from casbah.http.facets import predicate_of
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, ref
+from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of
 from casbah.store.contract import Changes
 
 DEFAULT_LIMIT, MAX_LIMIT = 500, 5_000
@@ -46,8 +46,12 @@ CHANGE_PARAMETERS = (
     ),
     Parameter("limit", ref("Count"), f"Maximum number of activities: {DEFAULT_LIMIT} by default, {MAX_LIMIT} at most"),
     Parameter("wait", ref("Count"), f"Seconds to wait if there are no changes yet: 0 by default, {MAX_WAIT} at most"),
+    *SEARCH_PARAMETERS,
 )
-TAIL_PARAMETERS = (Parameter("cursor", _CURSOR, "Where to begin. Default: new activities only"),)
+TAIL_PARAMETERS = (
+    Parameter("cursor", _CURSOR, "Where to begin. Default: new activities only"),
+    *SEARCH_PARAMETERS,
+)
 
 
 class ChangePage(Answer):
@@ -58,7 +62,7 @@ class ChangePage(Answer):
 
 async def list_changes(context: WriterContext) -> Annotated[Response, ChangePage]:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    predicate, after = predicate_of(body, context), await _after(body.get("cursor"), context)
+    predicate, after = await predicate_of(body, context), await _after(body.get("cursor"), context)
     limit = min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT)
     end = time.monotonic() + min(count_of(body, "wait"), MAX_WAIT)
     page = await context.search(_changes, context, predicate, after, limit)
@@ -73,7 +77,7 @@ async def list_changes(context: WriterContext) -> Annotated[Response, ChangePage
 async def tail(context: WriterContext) -> Response:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     text = context.request.headers.get("last-event-id") or body.get("cursor") or NOW
-    predicate, after = predicate_of(body, context), await _after(text, context)
+    predicate, after = await predicate_of(body, context), await _after(text, context)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(context, predicate, after), 200, headers, "text/event-stream")
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from casbah.activity.language import FILTERS, OPERATORS, Catalog, Filter, Operator
+from casbah.activity.search.forms import Names
 from casbah.http.answers import Answer, FilterValue, WholeList
 from casbah.http.context import RequestContext
 from casbah.ingest.apps import APPS
@@ -48,15 +49,29 @@ class Choices(WholeList[Choice]):
 
 
 async def list_choices(context: RequestContext) -> Choices:
-    catalogs: Mapping[Catalog, Mapping[Any, str]] = {
+    catalogs = await _catalogs(context)
+    data = [Choice(row.name, _values(_names(row, catalogs))) for row in FILTERS.values() if row.choices]
+    return Choices(data, has_next=False, total=len(data), filters=_FILTERS, operators=_OPERATORS)
+
+
+async def names_of_values(context: RequestContext) -> Names:
+    """The display names of the values of each filter, as a search takes them."""
+    catalogs = await _catalogs(context)
+
+    def names(filter_name: str) -> Sequence[tuple[Any, str]]:
+        return tuple(_names(FILTERS[filter_name], catalogs))
+
+    return names
+
+
+async def _catalogs(context: RequestContext) -> Mapping[Catalog, Mapping[Any, str]]:
+    return {
         Catalog.APPS: APPS,
         Catalog.EVENT_CATEGORIES: _EVENT_CATEGORIES,
         Catalog.COUNTRIES: {short.lower(): name for short, name in countries.names().items()},
         Catalog.AGENT_TAGS: agents.TAGS,
         Catalog.IP_TAGS: await context.quick(context.services.ranges.tags, context.tenant_id),
     }
-    data = [Choice(row.name, _values(_names(row, catalogs))) for row in FILTERS.values() if row.choices]
-    return Choices(data, has_next=False, total=len(data), filters=_FILTERS, operators=_OPERATORS)
 
 
 _EVENT_CATEGORIES = {f"event_category_{name.lower()}": name.replace("_", " ").capitalize() for name in CATEGORIES}

@@ -35,6 +35,7 @@ from casbah.errors import (
     PermissionDeniedError,
     ProtectedActsError,
     ReadOnlyError,
+    SearchError,
     SearchTooLongError,
     ShuttingDownError,
     StoreClosedError,
@@ -80,6 +81,7 @@ BAD_FILTERS: Errors = (
     LimitExceededError,
 )
 IN_FILTERS: Errors = (*BAD_FILTERS, BodyTooLargeError)
+IN_SEARCH: Errors = (*IN_FILTERS, SearchError)
 IN_STRICT_BODY: Errors = (*IN_BODY, UnknownParameterError)
 IN_STRICT_FILTERS: Errors = (*IN_FILTERS, UnknownParameterError, EmptyFilterError)
 IN_EVENTS: Errors = (
@@ -125,6 +127,7 @@ EXAMPLES: Sequence[ErrorExample] = (
     ErrorExample("unknown filter", UnknownFilterError("user.domian", tuple(FILTERS)), None),
     ErrorExample("operator of another kind", UnsupportedOperatorError("text", "neq", FILTERS["text"].operators), None),
     ErrorExample("value of the wrong type", BadValueError("service", "eq", "x", "an integer (or its decimal string)"), None),
+    ErrorExample("search that is not closed", SearchError('this "(" is not closed', position=0, length=1), None),
     ErrorExample("no values one by one", UncountableFilterError("text", tuple(COUNTABLE)), None),
     ErrorExample("no answer in activities", UnanswerableFilterError("isAdmin", tuple(ENTITY_FILTERS)), None),
     ErrorExample("no filter", EmptyFilterError(f"filters: {CONDITION_NEEDED}"), None),

@@ -132,6 +132,18 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             {"filters": {"ip.address": {"eq": ["203.0.113.0/24"]}}, "by": "service", "width": 3_600_000},
         ),
     ),
+    "SearchQuery": (
+        Example("search", "A search", {"q": "user:adele* -country:DE since:7d invoice", "limit": 10}),
+        Example(
+            "or", "Either of two filters", {"filters": {"any": [_OF_ANN, {"ip.address": {"eq": ["203.0.113.7"]}}]}}
+        ),
+    ),
+    "ExplainQuery": (
+        Example(
+            "search", "What a search means", {"q": 'app:okta category:"Failed log on" since:today', "zone": "+01:00"}
+        ),
+        Example("filters", "Filters as a search", {"filters": _FAILED_SIGN_INS}),
+    ),
     "NewQuery": (
         Example("mine", "For oneself", {"name": "Failed sign-ins", "filters": _FAILED_SIGN_INS}),
         Example(

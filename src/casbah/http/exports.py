@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from msgspec import Meta, field
 from starlette.responses import FileResponse, Response
 
-from casbah.activity.query import filters_of, parse
+from casbah.activity.query import parse
 from casbah.errors import MalformedBodyError
 from casbah.http.answers import Answer, Count, DeletedAnswer, SentFilters, WholeList
 from casbah.http.context import WriterContext
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, choice
+from casbah.http.search_parameters import SEARCH_PARAMETERS, filters_in
 from casbah.outputs.export.columns import COLUMNS, chosen
 from casbah.outputs.export.exports import STATES, Export, ExportRequest
 from casbah.outputs.export.formats import COMPRESSIONS, FORMATS, compression_named, format_named
@@ -29,6 +30,7 @@ EXPORT_PARAMETERS = (
     ),
     Parameter("sortField", choice("date", "created"), "When it happened (the default), or when it was stored"),
     Parameter("sortDirection", choice("desc", "asc"), "Newest first (the default), or oldest first"),
+    *SEARCH_PARAMETERS,
 )
 
 
@@ -65,7 +67,10 @@ async def list_exports(context: WriterContext) -> WholeList[ExportAnswer]:
 async def begin_export(context: WriterContext) -> ExportAnswer:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     begun = await context.quick(
-        context.writer.exports.begin, _export_request(body, context), context.caller.principal, context.tenant_id
+        context.writer.exports.begin,
+        _export_request(body, await filters_in(body, context), context),
+        context.caller.principal,
+        context.tenant_id,
     )
     return _export_answer(begun)
 
@@ -101,16 +106,17 @@ def _own_export(context: WriterContext) -> tuple[Any, ...]:
     return context.path["export"], context.caller.principal, context.tenant_id
 
 
-def _export_request(body: dict[str, Any], context: WriterContext) -> ExportRequest:
+def _export_request(body: dict[str, Any], filters: Any, context: WriterContext) -> ExportRequest:
     """The requested export, validated. Raises RequestError."""
-    parameters: dict[str, Any] = {key: body[key] for key in ("filters", "sortField", "sortDirection") if key in body}
-    query = parse({**parameters, "isScan": True}, now=context.services.clock(), bounds=context.services.bounds)
+    parameters: dict[str, Any] = {key: body[key] for key in ("sortField", "sortDirection") if key in body}
+    parameters |= {"filters": filters, "isScan": True}
+    query = parse(parameters, now=context.services.clock(), bounds=context.services.bounds, groups=True)
     form = format_named(body.get("format"))
     if form.fixed_columns and body.get("columns") not in (None, ""):
         raise MalformedBodyError(f"columns: {form.name} has its own; leave them out")
     compression = compression_named(body.get("compress"), form)
     return ExportRequest(
-        filters=filters_of(body),
+        filters=filters,
         sort=query.sort.name,
         direction="desc" if query.descending else "asc",
         format=form.name,

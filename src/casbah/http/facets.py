@@ -14,13 +14,14 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.fields import Field, Kind, Value, entity_term
 from casbah.activity.language import FILTERS, Filter, filter_named
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import count_of, filters_of, where
+from casbah.activity.query import count_of
 from casbah.activity.text import exact, folded
 from casbah.errors import LimitExceededError, MalformedBodyError, UncountableFilterError, describe
 from casbah.http.answers import Answer, Count, FilterValue
 from casbah.http.context import RequestContext
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, Schema, either, ref
+from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of
 from casbah.store.contract import FacetQuery, FieldValue
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 1_000
@@ -51,6 +52,7 @@ FACET_PARAMETERS = (
         "limit", ref("Count"), f"Maximum number of values per filter: {DEFAULT_LIMIT} by default, {MAX_LIMIT} at most"
     ),
     PREFIX,
+    *SEARCH_PARAMETERS,
 )
 
 
@@ -84,23 +86,18 @@ class Facets(Answer):
 
 async def list_facets(context: RequestContext) -> Facets:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    request = _facet_request(body, context)
+    request = _facet_request(body, await predicate_of(body, context), context)
     return await context.search(_count_facets, request, context)
 
 
-def _facet_request(body: Mapping[str, Any], context: RequestContext) -> FacetRequest:
+def _facet_request(body: Mapping[str, Any], predicate: Predicate, context: RequestContext) -> FacetRequest:
     return FacetRequest(
-        predicate=predicate_of(body, context),
+        predicate=predicate,
         rows=[counted_filter(name) for name in _names(body.get("facets"))],
         prefix=prefix_of(body),
         limit=min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT),
         deadline=context.deadline,
     )
-
-
-def predicate_of(body: Mapping[str, Any], context: RequestContext) -> Predicate:
-    """The predicate of a body's `filters`."""
-    return where(filters_of(body), now=context.services.clock(), bounds=context.services.bounds)
 
 
 def prefix_of(body: Mapping[str, Any]) -> str:

@@ -24,12 +24,12 @@ from casbah.http.facets import (
     FacetRequest,
     counted_filter,
     most_frequent,
-    predicate_of,
     prefix_of,
     shown,
 )
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter, Schema, choice, either, ref
+from casbah.http.search_parameters import SEARCH_PARAMETERS, predicate_of
 from casbah.store.contract import HistogramQuery
 
 SPANS, MAX_SPANS = 60, 1_000
@@ -61,6 +61,7 @@ SPAN_PARAMETERS = (
     Parameter("by", COUNTED_NAME, "Split each span by the most frequent values of this filter"),
     Parameter("series", ref("Count"), f"How many of its values: {SERIES} by default, {MAX_SERIES} at most"),
     PREFIX,
+    *SEARCH_PARAMETERS,
 )
 
 BODIES: Mapping[str, Schema] = {
@@ -130,16 +131,16 @@ class Histogram(Answer):
 
 async def histogram(context: RequestContext) -> Histogram:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    return await context.search(_build_histogram, _interval(body, context), context)
+    return await context.search(_build_histogram, _interval(body, await predicate_of(body, context), context), context)
 
 
-def _interval(body: Mapping[str, Any], context: RequestContext) -> Interval:
+def _interval(body: Mapping[str, Any], predicate: Predicate, context: RequestContext) -> Interval:
     by = body.get("by")
     width = whole_of(body, "width")
     if width is not None and width < 1:
         raise MalformedBodyError(f"width: expected 1 ms or more, got {width}")
     return Interval(
-        predicate=predicate_of(body, context),
+        predicate=predicate,
         field=FIELDS[choice_of(body, "sortField", tuple(MOMENTS))],
         first=_clamped(whole_of(body, "first")),
         last=_clamped(whole_of(body, "last")),

@@ -50,6 +50,7 @@ from casbah.http.request_schemas import (
 )
 from casbah.http.route import PublicRoute, Route
 from casbah.http.routes import ALIASES
+from casbah.http.search_parameters import SEARCH_PARAMETERS
 from casbah.http.session import COOKIE, HOST_PREFIX
 from casbah.http.user_tags import USER_TAG_PARAMETERS
 from casbah.identity.grants import Permission
@@ -69,6 +70,8 @@ _OPTIONAL = (
     "FacetQuery",
     "SpanQuery",
     "NewExport",
+    "SearchQuery",
+    "ExplainQuery",
     "ApplyQuery",
     "ChangeQuery",
     "TailQuery",
@@ -83,11 +86,25 @@ _QUERIES: Mapping[str, Sequence[Parameter]] = {
     "SpanQuery": SPAN_PARAMETERS,
     "ChangeQuery": CHANGE_PARAMETERS,
     "NewExport": EXPORT_PARAMETERS,
+    "SearchQuery": (*parameters(), *SEARCH_PARAMETERS),
+    "ExplainQuery": SEARCH_PARAMETERS,
 }
 """Bodies with filters of activities, and their other parameters. The schemas of other bodies are next to their handlers."""
 
+_FILTERS_OF: Mapping[str, str] = {
+    "RangeQuery": "RangeFilters",
+    "AlertQuery": "AnyFilters",
+    "EntityQuery": "EntityFilters",
+    "UserTagQuery": "NoFilters",
+    **dict.fromkeys(
+        ("ChangeQuery", "TailQuery", "FacetQuery", "SpanQuery", "NewExport", "SearchQuery", "ExplainQuery"),
+        "GroupedFilters",
+    ),
+}
+"""The schema of the filters of a body, unless it is `Filters`."""
+
 BODIES: Mapping[str, Schema] = {
-    **{name: query_body(rows) for name, rows in _QUERIES.items()},
+    **{name: query_body(rows, filters=_FILTERS_OF.get(name, "Filters")) for name, rows in _QUERIES.items()},
     # In forms every value is text, and there is no null.
     **{f"{name}Form": query_body(_QUERIES[name], blank={"const": ""}) for name in ("Query", "Filtered")},
     **activities.BODIES,
@@ -113,6 +130,7 @@ _TAGS = {
     "changes": "The change feed: activities in the order of storing",
     "choices": "Names of filter values",
     "sources": "Where activities come from",
+    "search": "Activities found with a text that people write",
     "queries": "Saved queries",
     "exports": "All results of a query, as a file",
     "retention": "Deletion, retention rules and legal holds",
@@ -284,14 +302,6 @@ _IN_QUERY: Mapping[str, Sequence[Parameter]] = {
     "LocationQuery": LOCATION_PARAMETERS,
 }
 """Parameters of a query string alone."""
-
-_FILTERS_OF: Mapping[str, str] = {
-    "RangeQuery": "RangeFilters",
-    "AlertQuery": "AnyFilters",
-    "EntityQuery": "EntityFilters",
-    "UserTagQuery": "NoFilters",
-}
-"""The schema of a query's filters, if they are not those of activities."""
 
 _BESIDE_FILTERS: Mapping[str, Sequence[Parameter]] = {
     **_QUERIES,

@@ -101,7 +101,19 @@ PAGE_PARAMETERS = (
 
 def language(bounds: Bounds) -> dict[str, Schema]:
     """Every named schema that filters need, and Filters itself, for a server with these bounds."""
-    return {**_values(bounds), **_lists(bounds), **_conditions(), "Filters": _filters(bounds)}
+    filters = _filters(bounds)
+    return {
+        **_values(bounds),
+        **_lists(bounds),
+        **_conditions(),
+        "Filters": filters,
+        "GroupedFilters": _grouped(filters),
+        "Search": {
+            "type": "string",
+            "maxLength": bounds.characters,
+            "description": "A search: docs/search.md has its grammar",
+        },
+    }
 
 
 def parameters() -> tuple[Parameter, ...]:
@@ -198,6 +210,18 @@ def filters_schema(filters: Mapping[str, Filter]) -> Schema:
         "properties": properties,
         "additionalProperties": False,
     }
+
+
+def _grouped(filters: Schema) -> Schema:
+    """Filters with the groups that Casbah's own routes take."""
+    itself = ref("GroupedFilters")
+    several = {"type": "array", "items": itself, "minItems": 1}
+    groups = {
+        "all": {**several, "description": "All of these hold"},
+        "any": {**several, "description": "Some of these hold"},
+        "not": {**itself, "description": "These do not all hold"},
+    }
+    return {**filters, "properties": {**filters["properties"], **groups}}
 
 
 def _condition(takes: dict[str, str]) -> Schema:

@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from casbah.activity.query import count_of
+from casbah.activity.query import count_of, where
 from casbah.errors import LimitExceededError, MalformedBodyError, PermissionDeniedError, describe
 from casbah.http.answers import Answer, Count, Moment, NoMore, SentFilters, WholeList, answer_from
 from casbah.http.audit import act_of
 from casbah.http.context import WriterContext
-from casbah.http.facets import predicate_of
 from casbah.http.irreversible import filters_or_everything, irreversible_body, read_irreversible
 from casbah.http.queries import NAME, name_of
 from casbah.http.request_schemas import Schema, choice, either, strict_body
@@ -98,7 +97,10 @@ class TrailDays(Answer):
 async def delete_activities(context: WriterContext) -> Deletion:
     body = await read_irreversible(context, known=("filters",), flags=("everything", "dryRun", "wait"))
     filters = filters_or_everything(body, context)
-    retention, predicate = context.writer.retention, predicate_of({"filters": filters}, context)
+    retention, predicate = (
+        context.writer.retention,
+        where(filters, now=context.services.clock(), bounds=context.services.bounds),
+    )
     if _dry(body):
         context.request.state.unchanged = True
         result = await context.search(retention.preview, predicate, context.tenant_id)

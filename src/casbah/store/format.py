@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from casbah.base.fsync import write_file
+from casbah.base.checked_json import read_json, write_json
 from casbah.errors import StoreFormatError
 
 FORMAT = 5
@@ -28,7 +28,7 @@ class StoreFormat:
         """Make this the format of a store; it is on disk on return."""
         step = {} if self.step is None else {"step": self.step}
         content = {"format": self.number, "fields": list(self.fields), **step}
-        write_file(folder / FILE, json.dumps(content, indent=1).encode())
+        write_json(folder / FILE, content)
 
 
 def exists(folder: Path) -> bool:
@@ -37,10 +37,12 @@ def exists(folder: Path) -> bool:
 
 
 def format_of(folder: Path) -> StoreFormat:
-    """The format of a store. Raises StoreFormatError if its format file cannot be read."""
+    """The format of a store. Raises StoreFormatError if its format file cannot be read, DamagedFileError if it has changed."""
     file = folder / FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        if content["format"] == FORMAT or ("digest" in content and content["format"] < FORMAT):
+            content = read_json(file)  # Formats before 5 had no digests, and those to come may have others.
         return StoreFormat(int(content["format"]), tuple(content["fields"]), content.get("step"))
     except (OSError, ValueError, KeyError, TypeError):
         raise StoreFormatError(f"{file} cannot be read; it does not belong to a store of Casbah") from None

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from casbah.base import jsontext
-from casbah.ingest.contract import Connector, Draft, Event, Rule
+from casbah.ingest import hive_text
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event, Rule
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
+from casbah.ingest.mapping.paths import opened
 from casbah.ingest.record_builder import (
     CLOUD_PROVIDER,
     FAILED_LOGIN,
@@ -45,9 +47,31 @@ _MARKS = (
     frozenset({"recipientaccountid", "useridentity"}),
     frozenset({"awsregion", "recipientaccountid"}),
     frozenset({"eventname", "p_log_type"}),
+    frozenset({"event id", "event name", "event time"}),
 )
 _MAX_ACCOUNT_DIGITS = 15
 _S3_OBJECT = "AWS::S3::Object"
+_SIGN_IN = "signin.amazonaws.com"
+_ANSWERS = ("responseelements", "serviceeventdetails")
+_STRUCTS = ("useridentity", "requestparameters", "responseelements", "serviceeventdetails", "resources")
+"""Keys whose values are text in the results of Athena and CloudTrail Lake: JSON, or the text form of structs."""
+
+# The columns of the console's event history.
+CONSOLE: Mapping[str, str] = {
+    "error code": "errorcode",
+    "event category": "eventcategory",
+    "event id": "eventid",
+    "event name": "eventname",
+    "event source": "eventsource",
+    "event time": "eventtime",
+    "event type": "eventtype",
+    "aws region": "awsregion",
+    "read-only": "readonly",
+    "recipient account id": "recipientaccountid",
+    "source ip address": "sourceipaddress",
+    "user agent": "useragent",
+}
+_CONSOLE_MARKS = frozenset({"event id", "event name", "event time"})
 _OTHER_NAMES = ("invokedby", "principalid", "accountid")
 _NAMING_ENDS = ("id", "arn", "name")
 _CRITERIA = "filterSet"  # Its names are what a search looks at.
@@ -101,6 +125,8 @@ def recognises(event: Mapping[str, Any]) -> bool:
     Notifications of AWS services spell the source differently (`aws:s3`), and `lookup-events` wraps the event (`wrappers`).
     Insights events have a connector of their own.
     """
+    if event.keys() >= _CONSOLE_MARKS:
+        return True
     source = event.get("eventsource")
     source = source if type(source) is str else ""
     if event.get("p_log_type") == _PANTHER:
@@ -113,7 +139,7 @@ def recognises(event: Mapping[str, Any]) -> bool:
 
 def drafts(event: Event) -> Iterator[Draft]:
     """One activity per event."""
-    fields = folded(event.parsed)
+    fields = _opened(_renamed(folded(event.parsed)))
     identity = folded(fields.get("useridentity"))
     account = text(fields.get("recipientaccountid")) or text(identity.get("accountid"))
     # Logstash's CloudTrail input moves eventTime to @timestamp; Panther's copy of it is p_event_time.
@@ -126,6 +152,28 @@ def drafts(event: Event) -> Iterator[Draft]:
         keys=keys(_parts(fields, identity, account)),
         scope=scope,
     )
+
+
+def _renamed(fields: Fields) -> Fields:
+    """A row of the console's event history with the keys of an event."""
+    if not fields.keys() >= _CONSOLE_MARKS:
+        return fields
+    identity = {"userName": fields.get("user name"), "accessKeyId": fields.get("aws access key")}
+    return {
+        **{CONSOLE.get(key, key): value for key, value in fields.items()},
+        "useridentity": {key: value for key, value in identity.items() if value},
+    }
+
+
+def _opened(fields: Fields) -> Fields:
+    """The fields, with objects and lists that are written as text."""
+    written = {key: value for key in _STRUCTS if type(value := fields.get(key)) is str}
+    return {**fields, **{key: _value(value) for key, value in written.items()}} if written else fields
+
+
+def _value(written: str) -> Any:
+    value = opened(written)
+    return hive_text.parsed(written) if type(value) is str else value
 
 
 def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
@@ -188,20 +236,23 @@ def _service(fields: Fields) -> str:
     return text(fields.get("eventsource")).partition(".")[0].upper().replace("-", "_") or "UNKNOWN"
 
 
-def _outcome(fields: Fields, operation: str) -> Outcome:
+def _outcome(fields: Fields, operation: str) -> Outcome | None:
     """`errorCode` is present "if the request returned an error" (CloudTrail record contents), so its absence means success.
 
     Sign-in events report the result under their own name: `{"ConsoleLogin": "Failure"}`, in one of two places.
+    Rows of the console's event history have neither place.
     """
-    places = (folded(fields.get(key)) for key in ("responseelements", "serviceeventdetails"))
+    places = (folded(fields.get(key)) for key in _ANSWERS)
     answer = next(filter(None, (text(place.get(operation.lower())) for place in places)), "")
     error = text(fields.get("errorcode"))
+    if text(fields.get("eventsource")) == _SIGN_IN and not error and fields.keys().isdisjoint(_ANSWERS):
+        return None
     success = not error and answer.lower() != "failure"
     return Outcome(success, "" if success else text(fields.get("errormessage")) or error or answer)
 
 
-def _category(operation: str, outcome: Outcome) -> str:
-    if operation == "ConsoleLogin":
+def _category(operation: str, outcome: Outcome | None) -> str:
+    if operation == "ConsoleLogin" and outcome is not None:
         return LOGIN if outcome.success else FAILED_LOGIN
     return CATEGORIES.get(operation, UNSPECIFIED)
 
@@ -313,9 +364,9 @@ def _targets(fields: Fields) -> Iterator[Target]:
 
 
 def _resource(resource: Fields) -> Target:
-    arn, kind = text(resource.get("arn")), text(resource.get("type"))
+    arn, kind = first_text(resource, "arn", "resourcename"), first_text(resource, "type", "resourcetype")
     number, part = RESOURCES.get(kind, (TARGET, ""))
-    name = arn.partition("/")[2] if number == FILE else arn.rpartition("/" if part else ":")[2]
+    name = arn.partition("/")[2] or arn if number == FILE else arn.rpartition("/" if part else ":")[2]
     return Target(number, ROLE_CONTEXT, arn, name, service_type=kind, part=part)
 
 
@@ -355,4 +406,19 @@ CONNECTOR = Connector(
     apps=(APP.id,),
     marks=_MARKS,
     rules=(*ADMIN_RULES, *IMPERSONATED_RULES, *OUTCOME_RULES),
+    csv=(
+        CsvForm(
+            "the console's event history",
+            ("Event ID", "Event time", "Event name", "User name", "Error code"),
+            "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-console.html",
+            seen=True,
+            times="refused: the older console writes local time",
+        ),
+        CsvForm(
+            "results of Athena and CloudTrail Lake",
+            ("eventTime", "eventSource", "eventName", "userIdentity", "errorCode"),
+            "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/query-supported-event-schemas.html",
+            seen=True,
+        ),
+    ),
 )

@@ -1,20 +1,57 @@
-"""Activity records as returned by Defender for Cloud Apps. They are stored unchanged."""
+"""Activity records as returned by Defender for Cloud Apps, which are stored unchanged, and the CSV of its activity log, whose
+rows carry less.
+"""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from casbah.ingest.contract import Connector, Draft, Event, UnusableEventError
-from casbah.ingest.times import MAX_TIMESTAMP, within_bounds
+from casbah.ingest.apps import APPS
+from casbah.ingest.connectors import microsoft365
+from casbah.ingest.contract import Connector, CsvForm, Draft, Event, UnusableEventError
+from casbah.ingest.enrich.addresses import distinct
+from casbah.ingest.enrich.countries import code
+from casbah.ingest.fields import Fields, first_text, folded, text
+from casbah.ingest.record_builder import (
+    FAILED_LOGIN,
+    FILE,
+    FOLDER,
+    LOGIN,
+    ROLE_CONTEXT,
+    TARGET,
+    UNSPECIFIED,
+    Actor,
+    App,
+    Instance,
+    RecordParts,
+    Target,
+    keys,
+)
+from casbah.ingest.times import MAX_TIMESTAMP, required, within_bounds
 
 _NAMES = frozenset({"_id", "uid"})
 _APPS = frozenset({"appid", "saasid"})
 _SHAPE = frozenset({"eventtypename", "eventtypevalue", "entitydata", "maininfo", "saasid", "rawdatajson"})
 _MAX_DIGITS = 20
+_ROW = frozenset({"event id", "category", "description", "app"})
+_EVENT_ID = re.compile(r"\d{1,15}_(\d{1,15})_.+", re.ASCII | re.DOTALL)
+
+CATEGORIES: Mapping[str, str] = {
+    "download file": "EVENT_CATEGORY_DOWNLOAD_FILE",
+    "failed log on": FAILED_LOGIN,
+    "log on":        LOGIN,
+    "upload file":   "EVENT_CATEGORY_UPLOAD_FILE",
+}  # fmt: skip
+"""The categories whose name in records is public, by their name in the activity log."""
+
+_KINDS = {"file": FILE, "folder": FOLDER}
 
 
 def recognises(event: Mapping[str, Any]) -> bool:
     """An app number, plus an id or a timestamp with two of the keys that only these records have."""
     keys = event.keys()
+    if keys >= _ROW:
+        return True
     return _has_app(event) and (bool(_NAMES & keys) or ("timestamp" in keys and len(_SHAPE & keys) > 1))
 
 
@@ -29,9 +66,59 @@ def _has_app(event: Mapping[str, Any]) -> bool:
 
 
 def drafts(event: Event) -> Iterator[Draft]:
-    """One record, which keeps its own bytes."""
+    """One record, which keeps its own bytes, or that of a row."""
+    if folded(event.parsed).keys() >= _ROW:
+        yield _of_row(folded(event.parsed))
+        return
     record = event.parsed
     yield Draft(id=_identity(record), timestamp=_timestamp(record), keys={}, is_record=True, created=_created(record))
+
+
+def _of_row(row: Fields) -> Draft:
+    """The draft of a row. Its id is that of the record; the app's number is a part of it."""
+    identity = text(row.get("event id"))
+    number = _EVENT_ID.fullmatch(identity)
+    app = _app(int(number[1]) if number else 0, text(row.get("app")))
+    return Draft(id=identity, timestamp=required(row, "Date"), keys=keys(_parts(row, app)))
+
+
+def _app(number: int, name: str) -> App:
+    connector = microsoft365.OFFICE if number in microsoft365.CONNECTOR.apps else number
+    return App(number, APPS.get(number, name), connector)
+
+
+def _parts(row: Fields, app: App) -> RecordParts:
+    """An activity without a category is described by the source's name of its operation."""
+    category, description = text(row.get("category")), text(row.get("description"))
+    operation = description if category.lower() == "unspecified" else category
+    country = code(text(row.get("location")))
+    organization = text(row.get("organizations"))
+    location = {"countryCode": country, "organizationSearchable": organization}
+    target = _target(description.removeprefix(f"{category}: ")) if ": " in description else None
+    return RecordParts(
+        app=app,
+        instance=Instance(""),
+        actor=Actor(first_text(row, "user principle name", "user"), "", app.id),
+        operation=operation,
+        category=CATEGORIES.get(category.lower(), UNSPECIFIED),
+        event_type=f"EVENT_{''.join(char if char.isalnum() else '_' for char in app.name.upper())}_GENERIC",
+        targets=[] if target is None else [target],
+        subject="" if target is None else target.name,
+        addresses=distinct([row.get("ip address")]),
+        agent=text(row.get("user agent")),
+        admin=False,
+        location={key: value for key, value in location.items() if value} or None,
+        sentence=description,
+    )
+
+
+def _target(described: str) -> Target:
+    """An object as the description names it, such as `file https://...`."""
+    kind, _, name = described.partition(" ")
+    number = _KINDS.get(kind)
+    if number is None:
+        return Target(TARGET, ROLE_CONTEXT, described, described)
+    return Target(number, ROLE_CONTEXT, name, name, service_type=kind.capitalize())
 
 
 def _identity(record: Mapping[str, Any]) -> str | None:
@@ -90,5 +177,13 @@ CONNECTOR = Connector(
     wrapper="data",
     documents=("https://learn.microsoft.com/defender-cloud-apps/api-activities",),
     examples=("GET /api/v1/activities/ saved to a file", "one activity record per line"),
-    marks=(frozenset({"appid"}), frozenset({"saasid"})),
+    marks=(frozenset({"appid"}), frozenset({"saasid"}), _ROW),
+    csv=(
+        CsvForm(
+            "the activity log exported from the portal",
+            ("Event ID", "Category", "Description", "User Principle Name", "App", "Date"),
+            "https://learn.microsoft.com/defender-cloud-apps/activity-filters",
+            seen=True,
+        ),
+    ),
 )

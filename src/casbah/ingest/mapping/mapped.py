@@ -226,12 +226,19 @@ class _Location:
         location |= _city_and_region(place)
         location |= {key: text for key, words in self._texts if (text := words.text(event))}
         for key, words in self._numbers:
-            number = words.raw(event)
-            if type(number) in (int, float):
+            number = _number(words.raw(event))
+            if number is not None:
                 location[key] = number
         if self._proxy.holds(event):
             location["anonymousProxy"] = True
         return location or None
+
+
+def _number(value: Any) -> int | float | None:
+    """A number, or one written in decimal, as in a CSV; None for everything else."""
+    if type(value) is str and _DECIMAL.fullmatch(value):
+        return float(value)
+    return value if type(value) in (int, float) else None
 
 
 def _city_and_region(place: str) -> dict[str, Any]:
@@ -241,6 +248,7 @@ def _city_and_region(place: str) -> dict[str, Any]:
 
 
 _BETWEEN_PARTS = ", "
+_DECIMAL = re.compile(r"-?\d{1,3}(?:\.\d{1,15})?", re.ASCII)
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:[._-]+[a-z0-9]+)+")
 _BETWEEN_WORDS = re.compile(r"[._-]+")
 _MAX_SHOWN = 60

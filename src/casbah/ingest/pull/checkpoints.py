@@ -5,7 +5,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from casbah.base.fsync import open_database
+from casbah.base.database import open_database
 from casbah.ingest.pull.contract import Checkpoint, Status
 
 _FILE = "pull.db"

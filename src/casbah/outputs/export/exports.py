@@ -331,7 +331,9 @@ class Exports:
 
     def _query(self, wanted: ExportRequest, filters: Mapping[str, Any], now: int) -> Query:
         parameters = {"isScan": True, "sortField": wanted.sort, "sortDirection": wanted.direction}
-        return replace(parse({**parameters, "filters": filters}, now=now, bounds=_CHECKED), limit=_SCAN_PAGE)
+        return replace(
+            parse({**parameters, "filters": filters}, now=now, bounds=_CHECKED, groups=True), limit=_SCAN_PAGE
+        )
 
 
 class _Sink(RawIOBase):

@@ -17,8 +17,8 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.query import where
 from casbah.activity.tenant import TenantId
 from casbah.base.backoff import Backoff
+from casbah.base.database import open_database
 from casbah.base.failure import bug
-from casbah.base.fsync import open_database
 from casbah.outputs.push.config import PushTarget
 from casbah.outputs.push.deliver import DeliveryRefusedError, RetryLaterError, Sink
 from casbah.store.contract import Change, Store

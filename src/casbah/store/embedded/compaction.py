@@ -9,14 +9,14 @@ A sequence number is never reused, even if the activity with the largest is dele
 So the largest is written to disk before anything is deleted.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from casbah.activity.predicate import Predicate
-from casbah.base.fsync import sync_folder, write_file
+from casbah.base.checked_json import read_json, write_json
+from casbah.base.fsync import sync_folder
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.bound_query import BoundQuery
 from casbah.store.embedded.document import document, prepared, stored_activity
@@ -61,7 +61,7 @@ class Compaction:
         return sum(count for _, _, count in counted)
 
     def _delete(self, partition: Partition, query: BoundQuery) -> None:
-        write_file(partition.folder / _MARK, json.dumps({"through": partition.last}).encode())
+        write_json(partition.folder / _MARK, {"through": partition.last})
         self._index_writers.write(partition, (), {}, last=partition.last, matching=query.query)
 
     def compact(self) -> bool:
@@ -73,7 +73,7 @@ class Compaction:
         return False
 
     def _step(self, partition: Partition, mark: Path) -> None:
-        through = int(json.loads(mark.read_bytes())["through"])
+        through = int(read_json(mark)["through"])
         kept = partition.searcher.stored_until(through, limit=_AT_ONCE)
         if kept:
             self._rewrite(partition, kept, self._dedup_keys_of(partition, through))

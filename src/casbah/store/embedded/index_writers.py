@@ -13,7 +13,8 @@ from casbah.errors import StoreClosedError
 from casbah.store.embedded.io_errors import translate_io_errors
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.searcher import Limits
-from casbah.store.embedded.snapshot import META, files_of
+from casbah.store.embedded.segment_files import META
+from casbah.store.embedded.snapshot import files_of
 
 _MIN_BYTES = 15_000_000
 _ID_LENGTH = 32

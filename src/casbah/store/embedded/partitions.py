@@ -1,14 +1,14 @@
 """The partitions of one tenant: a folder of numbered index directories."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from casbah.base.fsync import write_file
+from casbah.base.checked_json import read_json, write_json
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
+from casbah.store.embedded.verified_files import VerifiedFiles
 
 MAX_HANDED_OUT = 50_000
 """After a scan has read this many records, a partition frees tantivy's cached blocks: a scan reads each record only once."""
@@ -16,7 +16,7 @@ MAX_HANDED_OUT = 50_000
 State = Sequence[tuple[int, int, Limits]]
 """For each partition: its number, its generation (another after each visible change), and limits that cover pending commits."""
 
-PERIODS, DICTIONARIES, _NUMBERING = "periods", "dictionaries", "numbering.json"
+PERIODS, DICTIONARIES, NUMBERING = "periods", "dictionaries", "numbering.json"
 
 
 class Partitions:
@@ -29,9 +29,10 @@ class Partitions:
         self._folder = folder = tenant / PERIODS
         self._cache = cache
         self._changed = changed
-        self._numbering = tenant / _NUMBERING
-        self._remembered = json.loads(self._numbering.read_bytes())["last"] if self._numbering.exists() else 0
+        self._numbering = tenant / NUMBERING
+        self._remembered = int(read_json(self._numbering)["last"]) if self._numbering.exists() else 0
         self.codec = RecordCodec(tenant / DICTIONARIES)
+        _check_files(tenant, folder)
         self._partitions = {number: self._opened(number, name) for number, name in numbered(folder)}
         self.codec.held = sum(searcher.held for searcher in self.searchers())
 
@@ -51,7 +52,7 @@ class Partitions:
     def remember(self) -> None:
         """Write the largest sequence number to disk, so that it survives deletions."""
         self._remembered = self.last
-        write_file(self._numbering, json.dumps({"last": self._remembered}).encode())
+        write_json(self._numbering, {"last": self._remembered})
 
     @property
     def pending(self) -> bool:
@@ -91,6 +92,16 @@ class Partitions:
 
     def _opened(self, number: int, name: str) -> Partition:
         return Partition(self._folder / name, number, codec=self.codec, cache=self._cache, changed=self._changed)
+
+
+def _check_files(tenant: Path, folder: Path) -> None:
+    """Check what was not checked before. Raises DamagedFileError; what is good is not read again when it is tried again."""
+    verified = VerifiedFiles(tenant)
+    try:
+        for _, name in numbered(folder):
+            verified.check(folder / name)
+    finally:
+        verified.save()
 
 
 def numbered(folder: Path) -> Iterator[tuple[int, str]]:

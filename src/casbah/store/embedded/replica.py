@@ -25,8 +25,9 @@ from casbah.store.embedded.partitions import DICTIONARIES, MAX_HANDED_OUT, PERIO
 from casbah.store.embedded.record_codec import RecordCodec
 from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import Limits, PartitionSearcher
-from casbah.store.embedded.snapshot import META
+from casbah.store.embedded.segment_files import META
 from casbah.store.embedded.store import TENANTS
+from casbah.store.embedded.verified_files import VerifiedFiles
 from casbah.store.entry import ReplicaInserter
 
 log = logging.getLogger("casbah.store")
@@ -129,6 +130,7 @@ class EmbeddedReplicaTenant(Search, ReplicaInserter):
             partition = self._partitions.get(number)
             if partition is None:
                 folder = self._folder / PERIODS / f"{number:04d}"
+                VerifiedFiles(self._folder).check(folder)
                 partition = Partition(folder, number, codec=self._codec, cache=self._cache, limits=limits)
                 self._partitions[number] = partition
             elif generation is None or partition.generation != generation:

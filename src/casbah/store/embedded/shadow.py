@@ -10,7 +10,8 @@ from pathlib import Path
 from casbah.base.fsync import copy_unlocked
 from casbah.errors import UnavailableError
 from casbah.store.embedded.partitions import PERIODS
-from casbah.store.embedded.snapshot import META, files_of
+from casbah.store.embedded.segment_files import META
+from casbah.store.embedded.snapshot import files_of
 
 _TRIES = 20
 _DATABASE = ".db"

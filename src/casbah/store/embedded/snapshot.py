@@ -9,9 +9,7 @@ from pathlib import Path
 from casbah.base.fsync import copy_beside
 from casbah.errors import UnavailableError
 from casbah.store.embedded.partitions import PERIODS
-
-META = "meta.json"
-"""The file that makes a folder an index of tantivy."""
+from casbah.store.embedded.segment_files import META
 
 _TRIES = 20
 

@@ -7,6 +7,7 @@
 <store>/tenants/<tenant>/dictionaries/       compression dictionaries for its records
 <store>/tenants/<tenant>/feedback.db         feedback on activities
 <store>/tenants/<tenant>/known.bloom, .log   which ids and dedup keys may be stored, derived from the indexes
+<store>/tenants/<tenant>/verified            which files of the indexes were checked, and what they were then
 <store>/tenants/<tenant>/numbering.json      the largest sequence number before a deletion
 """
 

@@ -26,7 +26,7 @@ from casbah.store.embedded.io_errors import io_error
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.partitions import PERIODS
 from casbah.store.embedded.schema import fingerprint
-from casbah.store.embedded.snapshot import META
+from casbah.store.embedded.segment_files import META
 from casbah.store.embedded.store import TENANTS
 from casbah.store.format import FILE, FORMAT, StoreFormat, exists, format_of, require_readable
 from casbah.store.migration.old_databases import converted
@@ -45,7 +45,7 @@ _KEEPING, _PLACING, _REMOVING, _RETURNING = "keep the old data", "place the new 
 
 _DATABASES: Mapping[int, Sequence[str]] = {
     3: ("tokens.db", "ranges.db", "queries.db", "retention.json"),
-    4: (),
+    4: ("tokens.db", "ranges.db", "queries.db", "rules.db", "rejects.db"),
 }
 """The formats that can be migrated, with the files of each that the current format has otherwise."""
 
@@ -103,7 +103,7 @@ def migrate(store: Path, *, writer_memory: int, progress: Progress = lambda *_: 
                 f"migrating the store at {store} takes {_megabytes(chosen.needed)} of disk, {_megabytes(chosen.free)} are "
                 "free; make room, or copy the store to a larger disk first"
             )
-        for done in accumulate(_rewrite(store, _databases(store, chosen.from_format), writer_memory)):
+        for done in accumulate(_rewrite(store, chosen.from_format, writer_memory)):
             progress(done, chosen.activities)
         _switch(store, chosen.from_format)
         return chosen
@@ -201,7 +201,7 @@ def _databases(store: Path, number: int) -> Sequence[str]:
     return _DATABASES[number]
 
 
-def _rewrite(store: Path, databases: Sequence[str], writer_memory: int) -> Iterator[int]:
+def _rewrite(store: Path, from_format: int, writer_memory: int) -> Iterator[int]:
     """Write the new data beside the old, or the rest of it, if the store is still what was being rewritten.
 
     Yields how many more activities have been rewritten.
@@ -215,12 +215,11 @@ def _rewrite(store: Path, databases: Sequence[str], writer_memory: int) -> Itera
     make_folder(new / TENANTS)
     for tenant in _tenants(store):
         yield from rewrite_tenant(tenant, new / TENANTS / tenant.name, writer_memory=writer_memory)
-    if databases:
-        for file in new.glob("*.db*"):
-            file.unlink()
-        converted(store, new)
+    for file in new.glob("*.db*"):
+        file.unlink()
+    converted(store, new, from_format)
     moved = {
-        "old": [TENANTS, *databases],
+        "old": [TENANTS, *_databases(store, from_format)],
         "new": sorted(path.name for path in new.iterdir() if path.name not in (_SOURCE, _MOVED)),
     }
     write_file(new / _MOVED, json.dumps(moved).encode())

@@ -3,26 +3,23 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
-from casbah.base.fsync import make_folder, sync_folder, sync_into
+from casbah.base.fsync import make_folder, sync_folder
 from casbah.errors import StoreFormatError
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.document import document, prepared, stored_activity
 from casbah.store.embedded.index_writers import IndexWriters
-from casbah.store.embedded.known_files import FILTER, LOG
 from casbah.store.embedded.partition import Partition
 from casbah.store.embedded.partitions import DICTIONARIES, PERIODS, Partitions, numbered
 from casbah.store.embedded.record_codec import RecordCodec
+from casbah.store.embedded.segment_files import META
 from casbah.store.embedded.sequence import SequenceNumber
-from casbah.store.embedded.snapshot import META
+from casbah.store.migration.old_databases import converted_feedback, converted_numbering
 from casbah.store.migration.old_partition import OldPartition, OldRecord, OldRecords
 
 AT_ONCE = 10_000
 """Activities of one commit. What has been committed is not rewritten after an interruption."""
-
-_CHUNK = 1 << 20
 
 
 def old_partitions(tenant: Path) -> list[tuple[int, Path]]:
@@ -56,17 +53,12 @@ def rewrite_tenant(tenant: Path, into: Path, *, writer_memory: int) -> Iterator[
 
 
 def _copy_beside(tenant: Path, into: Path) -> None:
-    """Copy files that are no filter of known terms, again after an interruption. Nobody writes to them meanwhile.
-
-    What an earlier run has copied is deleted first: a write-ahead log does not belong to a database that has changed since.
-    """
+    """Write the feedback and the numbering again, also after an interruption. The filter of known terms is not needed."""
     for file in into.iterdir():
         if file.is_file():
             file.unlink()
-    for file in sorted(tenant.iterdir()):
-        if file.is_file() and not file.name.endswith("-shm") and file.name not in (FILTER, LOG):
-            with file.open("rb") as source:
-                sync_into(into / file.name, iter(partial(source.read, _CHUNK), b""))
+    converted_feedback(tenant, into)
+    converted_numbering(tenant, into)
     sync_folder(into)
 
 

@@ -1,0 +1,378 @@
+"""Makes a search the `filters` object of the API.
+
+What plain filters cannot say (one operator twice, OR between filters, NOT of words) is said with `all`, `any` and `not`, which
+Casbah's own routes take. Times relative to now stay relative where an operator for them exists (`gte_ndays`, `lte_ndays`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from fnmatch import fnmatchcase
+from typing import Any
+
+from casbah.activity.fields import Kind
+from casbah.activity.language import FILTERS, OPERATORS, Filter
+from casbah.activity.query import GROUPS
+from casbah.activity.record import decimal
+from casbah.activity.search import moments, syntax
+from casbah.activity.search.forms import (
+    CLOSED,
+    NUMBERS,
+    RELATIVE,
+    SHAPES,
+    SIGNS,
+    TARGETS,
+    YES_OR_NO,
+    Names,
+    Shape,
+    Target,
+)
+from casbah.activity.search.syntax import (
+    Condition,
+    Either,
+    Every,
+    Excluded,
+    Node,
+    Piece,
+    Quotation,
+    Value,
+    Word,
+)
+from casbah.errors import SearchError, nearest
+
+Filters = dict[str, Any]
+_ALL, _ANY, _NOT = GROUPS
+_SHOWN = 5
+_UNION = frozenset(OPERATORS) - {"deq"} - {row.name for row in OPERATORS.values() if row.complement_of}
+"""Operators that hold for several values if they hold for one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a search is read with: the time now (ms since the epoch), the zone of its times, and the names of values."""
+
+    now: int
+    zone: tzinfo
+    names: Names
+
+
+def filters_of(text: str, setting: Setting) -> Filters:
+    """The filters that a search means. Raises SearchError."""
+    return _Compiler(setting).filters(syntax.parse(text, TARGETS))
+
+
+class _Compiler:
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+
+    def filters(self, node: Node) -> Filters:
+        match node:
+            case Every(parts):
+                return self._every(parts)
+            case Either(parts):
+                return _either([self.filters(part) for part in parts])
+            case Excluded(part):
+                return _negated(self.filters(part))
+            case Word(text, _, star_after):
+                return {"text": {"startswithsingle" if star_after else "text": [text]}}
+            case Quotation(text, _, star_after):
+                return {"text": {"startswithsingle" if star_after else "eq": [text]}}
+            case Condition():
+                return self._condition(node)
+
+    def _every(self, parts: Sequence[Node]) -> Filters:
+        """Whole words are one value: every word, in any order."""
+        words = [part.text for part in parts if isinstance(part, Word) and not part.star_after]
+        others = [self.filters(part) for part in parts if not (isinstance(part, Word) and not part.star_after)]
+        return joined([{"text": {"text": [" ".join(words)]}}, *others] if words else others)
+
+    def _condition(self, node: Condition) -> Filters:
+        target = TARGETS[node.field.lower()]
+        tests: dict[str, list[Any]] = {}
+        alternatives: list[Filters] = []
+        for value in node.values:
+            if target.row.field.kind is Kind.MS:
+                alternatives.append(self._moment(target, value))
+                continue
+            operator, operands = self._test(target, value)
+            _check_operator(target.row, operator, value)
+            tests.setdefault(operator, []).extend(operands)
+        modifier = [] if target.role is None else [{"role": target.role}]
+        alternatives += [{target.row.name: {operator: [*operands, *modifier]}} for operator, operands in tests.items()]
+        return _either(alternatives)
+
+    def _test(self, target: Target, value: Value) -> tuple[str, list[Any]]:
+        """The operator and the operands of one value."""
+        row, piece = target.row, value.piece
+        if value.is_range:
+            return "range", [self._range(row, value)]
+        if piece is None:
+            raise AssertionError("only a range has no first piece")
+        if value.sign:
+            if _shape(piece) is not Shape.PLAIN:
+                raise _error_at(
+                    f"after {value.sign} comes a whole value; put a star that belongs to it in quotes", piece
+                )
+            operands = [_plain(row, piece.text)] if value.sign == "=" else self._operands(row, piece, Shape.PLAIN)
+            return SIGNS[value.sign], operands
+        if piece.star_after and not piece.quoted and not piece.text:
+            return "isset", [True]
+        shape = _shape(piece)
+        if row.field.kind in CLOSED and shape is not Shape.PLAIN:
+            return "eq", self._matching_names(row, piece)
+        return SHAPES[shape], self._operands(row, piece, shape)
+
+    def _operands(self, row: Filter, piece: Piece, shape: Shape) -> list[Any]:
+        kind, text = row.field.kind, piece.text
+        if piece.suffix and kind is not Kind.ENTITY:
+            raise _error_at(f"after a closing quote comes white space, a comma or a star, not {piece.suffix!r}", piece)
+        if kind is Kind.ENTITY:
+            return [_entity(piece)]
+        if kind is Kind.BOOL:
+            if text.lower() not in YES_OR_NO:
+                raise _error_at(f"{row.label}: yes or no", piece)
+            return [YES_OR_NO[text.lower()] == "true"]
+        return [self._named(row, piece)] if shape is Shape.PLAIN else [text]
+
+    def _named(self, row: Filter, piece: Piece) -> Any:
+        """The value of that name, or the text itself."""
+        pairs = self._setting.names(row.name)
+        wanted = piece.text.casefold()
+        if any(str(value).casefold() == wanted for value, _ in pairs if value is not None):
+            return _plain(row, piece.text)
+        values = {value for value, name in pairs if name.casefold() == wanted}
+        if len(values) == 1:
+            return values.pop()
+        if values:
+            raise _error_at(
+                f"{piece.text!r} is the name of several values: {_listed(values)}; write one of these", piece
+            )
+        if row.field.kind not in CLOSED or _is_value(row, piece.text):
+            return _plain(row, piece.text)
+        return self._only_containing(row, piece)
+
+    def _only_containing(self, row: Filter, piece: Piece) -> Any:
+        """The value whose name alone contains the text."""
+        pairs = self._setting.names(row.name)
+        names = {name: value for value, name in pairs if piece.text.casefold() in name.casefold() and piece.text}
+        if len(names) == 1:
+            return next(iter(names.values()))
+        if names:
+            raise _error_at(
+                f"{row.label}: {piece.text!r} may be {_listed(names)}; write the whole name in quotes, or a star", piece
+            )
+        known = [name for _, name in pairs]
+        raise _error_at(f"{row.label}: no value is called {piece.text!r}{nearest(piece.text, known)}", piece)
+
+    def _matching_names(self, row: Filter, piece: Piece) -> list[Any]:
+        before, after = "*" * piece.star_before, "*" * piece.star_after
+        pattern = before + _without_wildcards(piece.text.casefold()) + after
+        values = [value for value, name in self._setting.names(row.name) if fnmatchcase(name.casefold(), pattern)]
+        if not values:
+            raise _error_at(f"{row.label}: no value has such a name", piece)
+        return values
+
+    def _range(self, row: Filter, value: Value) -> dict[str, Any]:
+        if row.field.kind not in NUMBERS:
+            span = value.span
+            raise SearchError(
+                f"{row.label} has no ranges, only numbers and times have; to find two dots, put the value in quotes",
+                position=span.start,
+                length=span.end - span.start,
+            )
+        ends = {"start": value.piece, "end": value.end}
+        return {name: self._named(row, piece) for name, piece in ends.items() if piece is not None}
+
+    def _moment(self, target: Target, value: Value) -> Filters:
+        """The condition of a time, or of a span between two."""
+        name, bound, piece = target.row.name, target.bound, value.piece
+        if bound is not None:
+            if value.is_range or value.sign or piece is None or _shape(piece) is not Shape.PLAIN:
+                raise SearchError(
+                    f"expected {moments.EXPECTED}", position=value.span.start, length=value.span.end - value.span.start
+                )
+            return {name: self._bound(bound, piece)}
+        if value.is_range:
+            return self._span(name, value)
+        if piece is None:
+            raise AssertionError("only a range has no first piece")
+        if piece.star_after and not piece.text and not piece.quoted:
+            return {name: {"isset": [True]}}
+        if not value.sign:
+            span = self._read(piece)
+            if isinstance(span, moments.Ago):
+                raise _error_at(f"{piece.text!r} is a moment; write since:{piece.text} or until:{piece.text}", piece)
+            if span.first == span.last:
+                return {name: {"eq": [span.first]}}
+            return {name: {"range": [{"start": span.first, "end": span.last}]}}
+        if value.sign in ("<>", "="):
+            raise _error_at(
+                f"a time has no {value.sign}; write date:... for this time, -date:... for every other", piece
+            )
+        return {name: self._bound(SIGNS[value.sign], piece)}
+
+    def _span(self, name: str, value: Value) -> Filters:
+        ends = [(operator, end) for operator, end in (("gte", value.piece), ("lte", value.end)) if end is not None]
+        bounds = [self._bound(operator, end) for operator, end in ends]
+        if [list(bound) for bound in bounds] == [["gte"], ["lte"]]:
+            return {name: {"range": [{"start": bounds[0]["gte"][0], "end": bounds[1]["lte"][0]}]}}
+        return joined([{name: bound} for bound in bounds])
+
+    def _bound(self, operator: str, piece: Piece) -> dict[str, Any]:
+        """One bound: from the first millisecond of a written time on, until its last, after its last, before its first."""
+        moment = self._read(piece)
+        if isinstance(moment, moments.Ago):
+            if operator in RELATIVE:
+                return {RELATIVE[operator]: [moment.days]}
+            return {operator: [self._setting.now - moment.ms]}
+        return {operator: [moment.first if operator in ("gte", "lt") else moment.last]}
+
+    def _read(self, piece: Piece) -> moments.Moments | moments.Ago:
+        read = moments.read(piece.text, now=self._setting.now, zone=self._setting.zone)
+        if read is None or _shape(piece) is not Shape.PLAIN or piece.suffix:
+            raise _error_at(f"expected {moments.EXPECTED}", piece)
+        return read
+
+
+def _shape(piece: Piece) -> Shape:
+    if piece.below:
+        return Shape.BELOW
+    if piece.star_before:
+        return Shape.MIDDLE if piece.star_after else Shape.ENDING
+    return Shape.BEGINNING if piece.star_after else Shape.PLAIN
+
+
+def _check_operator(row: Filter, operator: str, value: Value) -> None:
+    if operator in row.operators:
+        return
+    span = value.span
+    raise SearchError(
+        f"{row.label} does not take {_CALLED[operator]}; it takes {_takes(row)}",
+        position=span.start,
+        length=span.end - span.start,
+    )
+
+
+def _takes(row: Filter) -> str:
+    return ", ".join(text for operator, text in _CALLED.items() if operator in row.operators)
+
+
+_CALLED = {
+    "eq": "a whole value",
+    "startswith": "a beginning (x*)",
+    "endswith": "an ending (*x)",
+    "contains": "a part (*x*)",
+    "descendantof": "a path and what is below it (x/**)",
+    "isset": "any value (*)",
+    "deq": "another value than (<>x)",
+    "gt": "comparisons (>x)",
+    "gte": "comparisons (>=x)",
+    "lt": "comparisons (<x)",
+    "lte": "comparisons (<=x)",
+    "range": "ranges (x..y)",
+}
+"""How messages call what a filter takes."""
+
+
+def _entity(piece: Piece) -> Any:
+    """An entity: its id, with the app and the instance after the quotes if there are any."""
+    if not piece.suffix:
+        return {"id": piece.text}
+    app, _, instance = piece.suffix.removeprefix("/").partition("/")
+    parts = {name: decimal(text) for name, text in (("saas", app), ("inst", instance)) if text}
+    if None in parts.values():
+        raise _error_at('after the id of an entity come numbers: "id"/app/instance', piece)
+    return {"id": piece.text, **parts}
+
+
+def _plain(row: Filter, text: str) -> Any:
+    if row.nullable and text == "null":
+        return None
+    number = decimal(text) if row.field.kind is Kind.INT else None
+    return text if number is None else number
+
+
+def _is_value(row: Filter, text: str) -> bool:
+    if row.field.kind is Kind.INT:
+        return decimal(text) is not None
+    return decimal(text) is not None or text[:2] in ("t:", "s:")
+
+
+def _without_wildcards(text: str) -> str:
+    """The text as `fnmatch` takes it literally."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in text)
+
+
+def _listed(values: Iterable[Any]) -> str:
+    shown = sorted(map(str, values))
+    return ", ".join(shown[:_SHOWN]) + (" ..." if len(shown) > _SHOWN else "")
+
+
+def _error_at(message: str, piece: Piece) -> SearchError:
+    return SearchError(message, position=piece.span.start, length=piece.span.end - piece.span.start)
+
+
+def _negated(filters: Filters) -> Filters:
+    """The exact complement: with the opposite operator if there is one condition and its operator has one."""
+    single = _single(filters)
+    if single is None:
+        return filters[_NOT] if set(filters) == {_NOT} else {_NOT: filters}
+    name, operator, operands = single
+    opposite = next((row.name for row in OPERATORS.values() if row.complement_of == operator), None)
+    if opposite is None or opposite not in FILTERS[name].operators:
+        return {_NOT: filters}
+    return {name: {opposite: operands}}
+
+
+def _either(alternatives: Sequence[Filters]) -> Filters:
+    """Any of them; conditions of one filter and operator are one condition with all of their values."""
+    united: list[Filters] = []
+    for filters in alternatives:
+        single = _single(filters)
+        known = next((one for one in united if single and _unites(_single(one), single)), None)
+        if known is None or single is None:
+            united.append(filters)
+        else:
+            name, operator, operands = single
+            known[name] = {operator: [*known[name][operator], *operands]}
+    return united[0] if len(united) == 1 else {_ANY: united}
+
+
+def _unites(one: tuple[str, str, list[Any]] | None, other: tuple[str, str, list[Any]]) -> bool:
+    if one is None or one[:2] != other[:2] or one[1] not in _UNION:
+        return False
+    return not any(isinstance(operand, dict) and "role" in operand for operand in (*one[2], *other[2]))
+
+
+def _single(filters: Filters) -> tuple[str, str, list[Any]] | None:
+    """The filter, operator and operands of filters with one condition."""
+    if len(filters) != 1 or set(filters) & set(GROUPS):
+        return None
+    ((name, operators),) = filters.items()
+    if len(operators) != 1:
+        return None
+    ((operator, operands),) = operators.items()
+    return name, operator, operands
+
+
+def joined(parts: Sequence[Mapping[str, Any]]) -> Filters:
+    """All of them, in one object where no condition would hide another."""
+    whole: Filters = {}
+    rest: list[Mapping[str, Any]] = []
+    for filters in parts:
+        nested = filters.get(_ALL, [])
+        plain = {name: value for name, value in filters.items() if name != _ALL}
+        rest += nested
+        if _fits(plain, whole):
+            for name, value in plain.items():
+                whole[name] = value if name in GROUPS else {**whole.get(name, {}), **value}
+        else:
+            rest.append(plain)
+    return {**whole, _ALL: rest} if rest else whole
+
+
+def _fits(filters: Filters, whole: Filters) -> bool:
+    return all(
+        name not in whole or (name not in GROUPS and not set(value) & set(whole[name]))
+        for name, value in filters.items()
+    )

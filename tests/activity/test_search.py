@@ -1,0 +1,206 @@
+"""The query language for people: what a search means, what is refused and where, and that a written search is read back."""
+
+import random
+from datetime import UTC
+from typing import Any
+
+import pytest
+
+import samples
+from casbah.activity import matching
+from casbah.activity.language import FILTERS
+from casbah.activity.query import where
+from casbah.activity.record import Reading
+from casbah.activity.search.compiled import Setting, filters_of
+from casbah.activity.search.moments import zone_named
+from casbah.activity.search.printed import written
+from casbah.activity.simplification import simplified
+from casbah.errors import SearchError
+from samples import NOW
+
+NAMES = {
+    "service": [
+        (10980, "Okta"),
+        (11161, "Microsoft 365"),
+        (15600, "Microsoft OneDrive for Business"),
+        (20595, "Okta Workforce"),
+    ],
+    "ip.category": [(1, "Corporate"), (3, "Risky"), (4, "VPN")],
+    "ip.tags": [("0000ca5b0000000000000001", "Office"), ("0000ca5b0000000000000002", "Twice"), ("x", "twice")],
+    "location.country": [("de", "Germany"), ("us", "United States")],
+    "device.type": [("desktop", "PC"), (None, "No value")],
+}
+
+
+def setting(zone: str = "UTC", now: int = NOW) -> Setting:
+    return Setting(now, zone_named(zone) or UTC, lambda name: NAMES.get(name, ()))
+
+
+# fmt: off
+MEANINGS: list[tuple[str, dict[str, Any]]] = [
+    ("", {}),
+    ("  ", {}),
+    ("invoice 2026", {"text": {"text": ["invoice 2026"]}}),
+    ("invo*", {"text": {"startswithsingle": ["invo"]}}),
+    ('"invoice 2026"', {"text": {"eq": ["invoice 2026"]}}),
+    ('"invoice 20"*', {"text": {"startswithsingle": ["invoice 20"]}}),
+    (r'"a \"quoted\" \\ text"', {"text": {"eq": ['a "quoted" \\ text']}}),
+    ("user:ann@contoso.example", {"user.username": {"eq": ["ann@contoso.example"]}}),
+    ("USER:ann", {"user.username": {"eq": ["ann"]}}),
+    ("user.username:ann", {"user.username": {"eq": ["ann"]}}),
+    ("user:ann,bob", {"user.username": {"eq": ["ann", "bob"]}}),
+    ("user:ann*", {"user.username": {"startswith": ["ann"]}}),
+    ("user:*@contoso.example", {"user.username": {"endswith": ["@contoso.example"]}}),
+    ("user:*ann*", {"user.username": {"contains": ["ann"]}}),
+    ('user:"a, b"*', {"user.username": {"startswith": ["a, b"]}}),
+    ("user:*", {"user.username": {"isset": [True]}}),
+    ('user:"*"', {"user.username": {"eq": ["*"]}}),
+    ("user:ann,bob*", {"any": [{"user.username": {"eq": ["ann"]}}, {"user.username": {"startswith": ["bob"]}}]}),
+    ("-user:ann,bob", {"user.username": {"neq": ["ann", "bob"]}}),
+    ("-user:*ann*", {"user.username": {"ncontains": ["ann"]}}),
+    ("-user:*ann", {"not": {"user.username": {"endswith": ["ann"]}}}),
+    ("-user:*", {"user.username": {"isnotset": [True]}}),
+    ("user:<>ann", {"user.username": {"deq": ["ann"]}}),
+    ("user:a* user:*b", {"user.username": {"startswith": ["a"], "endswith": ["b"]}}),
+    ("user:a* user:b*", {"user.username": {"startswith": ["a"]}, "all": [{"user.username": {"startswith": ["b"]}}]}),
+    ("user:ann OR user:bob", {"user.username": {"eq": ["ann", "bob"]}}),
+    ("user:ann OR ip:10.0.0.1", {"any": [{"user.username": {"eq": ["ann"]}}, {"ip.address": {"eq": ["10.0.0.1"]}}]}),
+    ("a AND b", {"text": {"text": ["a b"]}}),
+    ("a (b OR c) d", {"text": {"text": ["a d"]}, "all": [{"text": {"text": ["b", "c"]}}]}),
+    ('-"invoice"', {"not": {"text": {"eq": ["invoice"]}}}),
+    ("-(user:ann ip:10.0.0.1)", {"not": {"user.username": {"eq": ["ann"]}, "ip.address": {"eq": ["10.0.0.1"]}}}),
+    ("file:report(1).pdf", {"fileSelector": {"eq": ["report(1).pdf"]}}),
+    ("(file:report(1).pdf)", {"fileSelector": {"eq": ["report(1).pdf"]}}),
+    ("ip:10.0.0.0/8,2001:db8::1", {"ip.address": {"eq": ["10.0.0.0/8", "2001:db8::1"]}}),
+    ("url:https://x.example/a/**", {"office365url": {"descendantof": ["https://x.example/a"]}}),
+    ("app:okta", {"service": {"eq": [10980]}}),
+    ("app:onedrive", {"service": {"eq": [15600]}}),
+    ("app:10980,99", {"service": {"eq": [10980, 99]}}),
+    ("app:micro*", {"service": {"eq": [11161, 15600]}}),
+    ("app:=10980", {"service": {"eq": [10980]}}),
+    ("country:germany,US", {"location.country": {"eq": ["de", "US"]}}),
+    ("country:=germany", {"location.country": {"eq": ["germany"]}}),
+    ("iptag:office", {"ip.tags": {"eq": ["0000ca5b0000000000000001"]}}),
+    ("device:null,pc", {"device.type": {"eq": [None, "desktop"]}}),
+    ("admin:yes", {"activity.type": {"eq": [True]}}),
+    ("-admin:true", {"activity.type": {"neq": [True]}}),
+    ("ipcategory:>=3", {"ip.category": {"gte": [3]}}),
+    ("ipcategory:1..vpn", {"ip.category": {"range": [{"start": 1, "end": 4}]}}),
+    ("ipcategory:3..", {"ip.category": {"range": [{"start": 3}]}}),
+    ("group:g1", {"user.tags": {"eq": ["g1"]}}),
+    ("targetgroup:g1", {"user.tags": {"eq": ["g1", {"role": 2}]}}),
+    ('entity:"a/b"/11161/0', {"entity": {"eq": [{"id": "a/b", "saas": 11161, "inst": 0}]}}),
+    ('entity:"a"//3', {"entity": {"eq": [{"id": "a", "inst": 3}]}}),
+    ("since:7d", {"date": {"gte_ndays": [7]}}),
+    ("since:-24h", {"date": {"gte_ndays": [1]}}),
+    ("until:90m", {"date": {"lte_ndays": [0.0625]}}),
+    ("since:2023-11-14", {"date": {"gte": [1_699_920_000_000]}}),
+    ("until:2023-11-14", {"date": {"lte": [1_700_006_399_999]}}),
+    ("since:today", {"date": {"gte": [1_699_920_000_000]}}),
+    ("date:yesterday", {"date": {"range": [{"start": 1_699_833_600_000, "end": 1_699_919_999_999}]}}),
+    ("date:2023-11", {"date": {"range": [{"start": 1_698_796_800_000, "end": 1_701_388_799_999}]}}),
+    ("date:2024", {"date": {"range": [{"start": 1_704_067_200_000, "end": 1_735_689_599_999}]}}),
+    ("date:2023-11-14T22:13", {"date": {"range": [{"start": 1_699_999_980_000, "end": 1_700_000_039_999}]}}),
+    ("date:2023-11-14T22:13:20.123Z", {"date": {"eq": [NOW]}}),
+    ("date:1700000000123", {"date": {"eq": [NOW]}}),
+    ("date:2023-11-14..2023-11-15", {"date": {"range": [{"start": 1_699_920_000_000, "end": 1_700_092_799_999}]}}),
+    ("date:-7d..-1d", {"date": {"gte_ndays": [7], "lte_ndays": [1]}}),
+    ("date:2023-11-14..", {"date": {"gte": [1_699_920_000_000]}}),
+    ("date:>2023-11-14", {"date": {"gt": [1_700_006_399_999]}}),
+    ("date:<2023-11-14", {"date": {"lt": [1_699_920_000_000]}}),
+    ("stored:>=-24h", {"created": {"gte_ndays": [1]}}),
+    ("-date:2023-11-14", {"not": {"date": {"range": [{"start": 1_699_920_000_000, "end": 1_700_006_399_999}]}}}),
+]
+
+REFUSED: list[tuple[str, str, str]] = [
+    # A search, the part at fault, and what the message says.
+    ("users:ann", "users", "there is no field 'users'; did you mean 'user'?"),
+    ("https://x.example/a", "https", 'to find the text itself, write "https://x.example/a"'),
+    ("fe80::1", "fe80", 'write "fe80::1"'),
+    ("ann -invoice", "-invoice", 'write -"invoice"'),
+    ('a "b', '"', "not closed"),
+    ("a (b", "(", "not closed"),
+    ("a)", ")", "closes nothing"),
+    ("()", "()", "nothing stands between"),
+    ("a OR", "", "both sides"),
+    ("user:", "", "a value is missing"),
+    ("user:a,", "", "a value is missing"),
+    ("user:a*b", "*", "a star stands at the end"),
+    ("*b", "*b", "words are found whole"),
+    ("user:a..b", "a..b", "no ranges"),
+    ("admin:maybe", "maybe", "yes or no"),
+    ("app:nothing", "nothing", "no value is called 'nothing'"),
+    ("app:microsoft", "microsoft", "may be Microsoft 365, Microsoft OneDrive for Business"),
+    ("app:oktaa", "oktaa", "did you mean 'Okta'?"),
+    ("iptag:twice", "twice", "the name of several values"),
+    ("since:soon", "soon", "expected a time such as"),
+    ("since:2023-02-30", "2023-02-30", "expected a time such as"),
+    ("date:-24h", "-24h", "write since:-24h"),
+    ("id:*a", "*a", "Activity ID does not take an ending"),
+    ("user:>5", ">5", "does not take comparisons"),
+    ('entity:"a"/x', '"a"/x', "come numbers"),
+    ('user:"a"b', "b", "after a closing quote"),
+    ("(" * 17 + "a" + ")" * 17, "(", "at most 16"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("text", "filters"), MEANINGS)
+def test_a_search_means_these_filters(text: str, filters: dict[str, Any]) -> None:
+    assert filters_of(text, setting()) == filters
+    where(filters, now=NOW, groups=True)
+
+
+@pytest.mark.parametrize(("text", "part", "message"), REFUSED)
+def test_a_search_that_cannot_be_read_is_refused_with_the_place(text: str, part: str, message: str) -> None:
+    with pytest.raises(SearchError) as refusal:
+        filters_of(text, setting())
+    assert message in str(refusal.value)
+    error = refusal.value
+    assert text[error.position : error.position + error.length] == part or (not part and error.position == len(text))
+
+
+def test_days_are_those_of_the_zone() -> None:
+    assert filters_of("since:2023-11-14", setting("+01:00")) == {"date": {"gte": [1_699_916_400_000]}}
+    assert filters_of("since:today", setting("+02:00", now=NOW)) == {"date": {"gte": [1_699_999_200_000]}}
+    assert filters_of("date:2023-11-14T00:00Z", setting("+01:00")) == filters_of("date:2023-11-14T00:00", setting())
+
+
+@pytest.mark.parametrize("text", [text for text, _ in MEANINGS])
+def test_a_written_search_means_the_same_as_the_one_that_was_read(text: str) -> None:
+    filters = filters_of(text, setting())
+    assert where(filters_of(written(filters, setting()), setting()), now=NOW, groups=True) == where(
+        filters, now=NOW, groups=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "operator"), [(row.name, operator) for row in FILTERS.values() for operator in row.operators]
+)
+def test_every_filter_and_operator_is_written_and_read_back(name: str, operator: str, readings: list[Reading]) -> None:
+    """By every value that tells something, alone and together, over records that tell something."""
+    for value in samples.telling_values(name, operator):
+        filters = {name: {operator: value}}
+        text = written(filters, setting())
+        assert not _disagreements(filters, text, readings), (filters, text)
+
+
+def test_random_filters_are_written_and_read_back(readings: list[Reading]) -> None:
+    chance = random.Random(7)
+    for _ in range(200):
+        filters = samples.random_filters(chance, [dict(reading.record) for reading in readings[:200]])
+        text = written(filters, setting())
+        assert not _disagreements(filters, text, readings), (filters, text)
+
+
+@pytest.fixture(scope="module")
+def readings() -> list[Reading]:
+    return [Reading(record) for record in samples.telling_records()]
+
+
+def _disagreements(filters: dict[str, Any], text: str, readings: list[Reading]) -> list[str]:
+    """The ids of records that one of the filters and the written search find, and the other does not."""
+    meant, again = where(filters, now=NOW), where(filters_of(text, setting()), now=NOW, groups=True)
+    if simplified(meant) == simplified(again):
+        return []
+    return [r.record["_id"] for r in readings if matching._holds(again, r) != matching._holds(meant, r)]
