@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from casbah.cli import answer
+from casbah.base import jsontext
+from casbah.cli.answer import Records
 from command_line import app
 
 EVENT = {
@@ -30,7 +31,7 @@ EVENT = {
 )
 def test_a_record_stays_the_bytes_it_is(text: bytes) -> None:
     record = b'{"a": %b, "n": 1.10e2}' % text
-    read = answer.read(b'{"data": [%b, {}, %b], "total": 3}' % (record, record), answer.Records)
+    read = jsontext.decode(b'{"data": [%b, {}, %b], "total": 3}' % (record, record), Records)
     assert read.records() == [record, b"{}", record]
 
 

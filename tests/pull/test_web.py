@@ -1,10 +1,12 @@
 """Requests on a bad day: how long they wait, when they give up, and where credentials never go."""
 
+import json
 import logging
 import random
 from collections.abc import Callable
 
 import httpx
+import msgspec
 import pytest
 
 from casbah.ingest.pull.contract import ApiRefusedError, ApiUnreachableError
@@ -135,3 +137,20 @@ def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         Api(httpx.Response(429), good()).web.get("/x", {"since": 1})
     assert caplog.text
     assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "events"),
+    [
+        pytest.param(
+            rb'[{"a": "\ud83d", "n": 1.10e2}, {}]', [rb'{"a": "\ud83d", "n": 1.10e2}', b"{}"], id="half of a pair"
+        ),
+        pytest.param(rb'[{"a": "\ud83d\ude00"}]', [rb'{"a": "\ud83d\ude00"}'], id="a pair"),
+    ],
+)
+def test_an_event_keeps_its_bytes_whatever_it_holds(body: bytes, events: list[bytes]) -> None:
+    api = Api(httpx.Response(200, content=body))
+    answer = api.web.get("/x")
+    assert [bytes(event) for event in answer.json(list[msgspec.Raw])] == events
+    assert answer.json() == json.loads(body)
+    assert api.waited == []

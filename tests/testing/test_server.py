@@ -1,6 +1,8 @@
 """The server for the tests of clients, and each evidence of other servers: off alone, on alone, and all of them by preset."""
 
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -137,6 +139,19 @@ def test_the_example_of_the_documents_tells_good_clients_from_others(client, err
         else:
             with pytest.raises(error):
                 example(server)
+
+
+def test_a_plain_script_can_fill_a_server(tmp_path):
+    """Without `if __name__ == "__main__"`: no other process may run it again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from casbah.testing.server import casbah_server\n"
+        "print('started')\n"
+        "with casbah_server() as server:\n"
+        "    print(len(server.fill(1_300)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "started\n1300\n", "")
 
 
 def test_what_needs_mimic_says_so(casbah_server):

@@ -14,8 +14,9 @@ from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
+from casbah.base import jsontext
 from casbah.cli import condition, options
-from casbah.cli.answer import Records, read
+from casbah.cli.answer import Records
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
 
@@ -151,7 +152,7 @@ def _pages(api: Api, body: dict[str, Any]) -> tuple[list[bytes], int]:
     records: list[bytes] = []
     while True:
         wanted = {**body, "skip": body["skip"] + len(records), "limit": min(body["limit"] - len(records), _PAGE)}
-        page = read(api.ask("POST", _SEARCH, json=wanted).content, _ListPage)
+        page = jsontext.decode(api.ask("POST", _SEARCH, json=wanted).content, _ListPage)
         records += page.records()
         if not page.hasNext or len(records) >= body["limit"]:
             return records[: body["limit"]], page.total
@@ -162,7 +163,7 @@ def _scan(api: Api, body: dict[str, Any]) -> Iterator[list[bytes]]:
     query = {**body, "isScan": True, "limit": _SCAN_PAGE}
     done = total = 0
     while True:
-        page = read(api.ask("POST", _SEARCH, json=query).content, _ListPage)
+        page = jsontext.decode(api.ask("POST", _SEARCH, json=query).content, _ListPage)
         total = total or page.total
         yield page.records()
         done += len(page.data)

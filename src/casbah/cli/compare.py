@@ -27,7 +27,9 @@ from casbah.errors import OperatorError
 
 TOKEN = "CASBAH_MDCA_TOKEN"  # noqa: S105  the variable's name
 _MS_PER_MINUTE, _NS_PER_MS = 60_000, 1_000_000
-_MAX_DAYS = 30
+_MAX_DAYS = 29
+"""MDCA lists activities of 30 days; those of the first day would leave while they are compared."""
+
 _PATIENCE = 3_600.0
 _SHOWN = 10
 
@@ -42,7 +44,7 @@ class NoMdcaTokenError(OperatorError):
 def compare(  # noqa: PLR0913  one parameter per option
     *,
     mdca: Annotated[str, typer.Option(metavar="URL", help="The portal's address, or another Activities API.")],
-    days: Annotated[int, typer.Option(min=1, max=_MAX_DAYS, help="How many days back; MDCA lists 30.")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=_MAX_DAYS, help="How many days back.")] = 7,
     settled: Annotated[
         int, typer.Option(min=0, metavar="MINUTES", help="Leave out the last minutes, whose activities still arrive.")
     ] = 60,
@@ -71,9 +73,9 @@ def compare(  # noqa: PLR0913  one parameter per option
     if not key:
         raise NoMdcaTokenError
     settings = options.existing(store=store)
-    end = time.time_ns() // _NS_PER_MS - settled * _MS_PER_MINUTE
-    scope = Scope(end - days * MS_PER_DAY, end, condition.filters(own or [], filters))
-    parse({"filters": scope.own}, now=end)  # A mistake is reported before anything is sent.
+    now = time.time_ns() // _NS_PER_MS
+    scope = Scope(now - days * MS_PER_DAY, now - settled * _MS_PER_MINUTE, condition.filters(own or [], filters))
+    parse({"filters": scope.own}, now=now)  # A mistake is reported before anything is sent.
     with (
         connected(settings, tenant=tenant) as api,
         closing(Casbah(mdca, token=key, retry=Retry(patience=_PATIENCE))) as client,

@@ -13,7 +13,7 @@ from casbah.activity.record import identifier, integer
 from casbah.base import jsontext
 from casbah.base.event_digest import digest_of_record
 from casbah.cli import ingest_report
-from casbah.cli.answer import ChangePage, read
+from casbah.cli.answer import ChangePage
 from casbah.cli.connection import Api
 from casbah.cli.ingest_report import FileReport
 from casbah.cli.page_progress import with_progress
@@ -146,7 +146,7 @@ def same_period(comparison: Comparison, side: Side) -> Mapping[str, Any] | None:
 def _pages_of_records(api: Api, filters: Mapping[str, Any]) -> Iterator[list[bytes]]:
     query: dict[str, Any] = {"filters": filters, "limit": _PAGE}
     while True:
-        page = read(api.ask("POST", _CHANGES, json=query).content, ChangePage)
+        page = jsontext.decode(api.ask("POST", _CHANGES, json=query).content, ChangePage)
         yield page.records()
         if not page.hasNext:
             return

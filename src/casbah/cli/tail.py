@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from casbah.base import jsontext
 from casbah.base.fsync import sync_folder, sync_into
 from casbah.cli import condition, options
 from casbah.cli.activities import table_of
-from casbah.cli.answer import ChangePage, read
+from casbah.cli.answer import ChangePage
 from casbah.cli.connection import connected, running
 from casbah.errors import OperatorError
 
@@ -56,7 +57,7 @@ def tail(  # noqa: PLR0913  one parameter per option
     }
     with connected(chosen, tenant=tenant) as api:
         while True:
-            page = read(api.ask("POST", _PATH, json=query).content, ChangePage)
+            page = jsontext.decode(api.ask("POST", _PATH, json=query).content, ChangePage)
             _show(page.records(), ndjson=ndjson)
             query["cursor"] = page.cursor
             if keep is not None and page.data:

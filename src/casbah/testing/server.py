@@ -129,7 +129,9 @@ def casbah_server(folder: Path | None = None, **options: str) -> Iterator[Server
         with TemporaryDirectory(prefix="casbah-") as temporary, casbah_server(Path(temporary), **options) as server:
             yield server
         return
-    chosen = settings.read({}, **{"store": str(folder), "port": "0", "audit": "off", **options})
+    # Another process would run the caller's script again, up to here, if it has no `if __name__ == "__main__"`.
+    alone = {"port": "0", "audit": "off", "ingest_processes": "0"}
+    chosen = settings.read({}, **{"store": str(folder), **alone, **options})
     with compose.build(chosen) as application, listening(chosen) as listener:
         seen: list[Seen] = []
         owner = f"token {application.local_key}".encode()

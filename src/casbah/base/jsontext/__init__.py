@@ -1,7 +1,8 @@
 """JSON text: parsed and written exactly, and changed in place.
 
 Records keep the bytes that their sources sent, so most work on them is on text: `codec` reads and writes values, `patch`
-changes members of an object, `grammar` scans text that may be broken.
+changes members of an object, `grammar` scans text that may be broken,
+`surrogates` decodes as types of msgspec.
 """
 
 from casbah.base.jsontext.codec import (
@@ -17,6 +18,7 @@ from casbah.base.jsontext.codec import (
     parse_object,
 )
 from casbah.base.jsontext.patch import elements, extended, filled, numbered, raw_values, replaced, without
+from casbah.base.jsontext.surrogates import decode
 
 __all__ = [
     "MAX_NESTING",
@@ -24,6 +26,7 @@ __all__ = [
     "InvalidJsonError",
     "NotAnObjectError",
     "canonical",
+    "decode",
     "dump",
     "elements",
     "extended",

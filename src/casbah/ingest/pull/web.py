@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import msgspec
 
+from casbah.base import jsontext
 from casbah.base.backoff import Backoff, retry_after
 from casbah.ingest.pull.contract import ApiRefusedError, ApiUnreachableError
 
@@ -38,7 +39,7 @@ class ApiAnswer:
 
     def json(self, kind: Any = Any) -> Any:
         """Parse the body. It is complete JSON."""
-        return msgspec.json.decode(self.body, type=kind)
+        return jsontext.decode(self.body, kind)
 
     def link(self, relation: str) -> str | None:
         """The address of a Link header's relation (RFC 8288), or None."""
@@ -110,7 +111,7 @@ class Web:
             text = _bounded(response)
         status = response.status_code
         if response.is_success:
-            msgspec.json.decode(text)  # Raises DecodeError for a truncated body.
+            jsontext.decode(text, msgspec.Raw)  # Raises DecodeError for a truncated body.
             return ApiAnswer(text, response.headers)
         if status == _TOO_MANY or response.is_server_error or self._is_out_of_rate(response):
             return response
