@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from casbah.activity.language import FILTERS
 from casbah.activity.query import parse
 from casbah.activity.value import MS_PER_DAY
 from casbah.cli import condition, options
@@ -20,7 +19,7 @@ from casbah.cli.connection import connected
 from casbah.cli.page_difference import FieldComparison, PageDifference, page_difference
 from casbah.cli.printable import plain
 from casbah.cli.progress import progress_of
-from casbah.cli.query_set import ComparedQuery, Scope, Values, conditions, orders, parts
+from casbah.cli.query_set import ComparedQuery, Scope, conditions, orders, parts, untested
 from casbah.cli.token import moment
 from casbah.client import Casbah, Retry
 from casbah.errors import OperatorError
@@ -54,7 +53,7 @@ def compare(  # noqa: PLR0913  one parameter per option
     undocumented: Annotated[
         bool, typer.Option("--undocumented", help="Also send operators that MDCA does not document.")
     ] = False,
-    rate: Annotated[int, typer.Option(min=1, help="Requests per minute; MDCA allows 30 for a tenant.")] = 30,
+    rate: Annotated[int, typer.Option(min=1, help="Requests per minute; MDCA allows a tenant 30.")] = 25,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
@@ -82,8 +81,10 @@ def compare(  # noqa: PLR0913  one parameter per option
     ):
         both = BothServers(client, api, Pace(rate))
         values = {} if quick else both.stored_values(scope)
-        queries = [*orders(scope), *parts(scope), *conditions(scope, values, undocumented=undocumented)]
-        result = _compared(both, queries, scope, [] if quick else _without_values(values))
+        tested = list(conditions(scope, values, undocumented=undocumented))
+        left_out = [] if quick else untested(tested, undocumented=undocumented)
+        pages, fields = _compared(both, [*orders(scope), *parts(scope), *tested])
+    result = CompareResult(scope, pages, fields, left_out)
     (_write_json if as_json else _write_lines)(result)
     _summarise(result)
     raise typer.Exit(0 if result.equal else 1)
@@ -91,7 +92,7 @@ def compare(  # noqa: PLR0913  one parameter per option
 
 @dataclass(frozen=True, slots=True)
 class CompareResult:
-    """What was compared. `untested`: the filters of which no value is stored."""
+    """What was compared, and the filters that no query tested."""
 
     scope: Scope
     pages: Sequence[PageDifference]
@@ -103,13 +104,7 @@ class CompareResult:
         return not self.fields.different and all(page.equal for page in self.pages)
 
 
-def _without_values(values: Values) -> list[str]:
-    return [name for name in FILTERS if not values.get(name)]
-
-
-def _compared(
-    both: BothServers, queries: Sequence[ComparedQuery], scope: Scope, untested: Sequence[str]
-) -> CompareResult:
+def _compared(both: BothServers, queries: Sequence[ComparedQuery]) -> tuple[Sequence[PageDifference], FieldComparison]:
     pages, fields = [], FieldComparison()
     with progress_of("queries") as progress:
         for number, query in enumerate(queries):
@@ -117,7 +112,7 @@ def _compared(
             mdca, casbah = both.of_mdca(query), both.of_casbah(query)
             pages.append(page_difference(query, mdca, casbah))
             fields.add(mdca, casbah)
-    return CompareResult(scope, pages, fields, untested)
+    return pages, fields
 
 
 def _write_lines(result: CompareResult) -> None:
@@ -125,10 +120,9 @@ def _write_lines(result: CompareResult) -> None:
         if not page.equal:
             typer.echo("\n".join(map(plain, _lines(page))))
     for path, difference in result.fields.different.items():
-        values = " in MDCA, ".join(_shown(value) for value in (difference.values.mdca, difference.values.casbah))
-        typer.echo(
-            plain(f"field {path}: {values} in Casbah, in {difference.id}; {difference.records:,} records differ")
-        )
+        mdca, casbah = _shown(difference.values.mdca), _shown(difference.values.casbah)
+        records = f"{difference.records:,} of {len(result.fields.seen):,} records"
+        typer.echo(plain(f"field {path}: {mdca} in MDCA, {casbah} in Casbah ({difference.id}; {records})"))
 
 
 def _lines(page: PageDifference) -> Iterator[str]:

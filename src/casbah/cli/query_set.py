@@ -5,7 +5,7 @@ spells them.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,11 +96,16 @@ def parts(scope: Scope) -> Iterator[ComparedQuery]:
 def conditions(scope: Scope, values: Values, *, undocumented: bool) -> Iterator[ComparedQuery]:
     """A query for each filter of which a value is stored and each of its operators: those that MDCA documents, or all."""
     for row in FILTERS.values():
-        if not values.get(row.name):
-            continue
-        for name in row.operators if undocumented else map(str.lower, row.documented):
-            for operand in _operands(row, OPERATORS[name], values[row.name], scope):
+        known = values.get(row.name)
+        for name in _sent(row, undocumented=undocumented) if known else ():
+            for operand in _operands(row, OPERATORS[name], known or (), scope):
                 yield from _query(scope, row.name, name, operand)
+
+
+def untested(queries: Iterable[ComparedQuery], *, undocumented: bool) -> list[str]:
+    """The filters that could be sent, but that none of the queries tests."""
+    tested = {query.filter for query in queries}
+    return [row.name for row in FILTERS.values() if _sent(row, undocumented=undocumented) and row.name not in tested]
 
 
 def narrowed(filters: Filters, name: str, operator: str, operand: Any) -> Filters | None:
@@ -133,6 +138,11 @@ def values_in(record: Mapping[str, Any]) -> Values:
         "text": " ".join(words[:_WORDS]),
     }
     return {name: [value] for name, value in values.items() if value}
+
+
+def _sent(row: Filter, *, undocumented: bool) -> Sequence[str]:
+    """The operators that a filter is sent with."""
+    return row.operators if undocumented else [name.lower() for name in row.documented]
 
 
 def _query(scope: Scope, name: str, operator: str, operand: Any) -> Iterator[ComparedQuery]:
