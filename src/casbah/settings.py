@@ -142,6 +142,10 @@ class Settings:
         mdca="30d", evidence="O: 30 days can be searched; how a request past them is answered is not public, here as if there were nothing")
     mimic_scan_total: bool          = setting("on", parse.flag, "Whether a scan's answer has `total`",
         mdca="off", evidence="D: api-activities-investigate-script names data, hasNext and nextQueryFilters alone")
+    mimic_list_totals: bool         = setting("off", parse.flag, "Whether a list's answer has `max` and `moreThanTotal`, as a count's always has the latter",
+        mdca="on", evidence="D: api-alerts-list shows both keys. C: they were recorded in lists of entities, and an exporter requires `moreThanTotal` of a count. That lists of activities have them is O")
+    mimic_form_errors: bool         = setting("off", parse.flag, "Whether a 400 is an object with a list of errors for each field, and `error`",
+        mdca="on", evidence="C: a README of XSOAR's integration shows such an answer of the live service, to a request without filters. That all of them are such, and codes other than CONSOLE_FORMS_FIELD_REQUIRED, are O")
     mimic_total: int | None         = setting("off", parse.optional_positive, "Totals past this many are rounded down to two digits, and the answer's header Casbah-Total says approximate",
         evidence="O: large totals are approximate; in which way is not public")
     mimic_late: int | None          = setting("off", parse.duration, "How long after it was stored an activity is not yet seen, such as 30s",

@@ -134,6 +134,13 @@ def test_feedback_that_was_taken_is_taken_whatever_the_answer_holds(script, answ
 
 FAILURES = [
     pytest.param([said(400, detail="unknown filter 'x'")], BadRequestError, 400, "unknown filter 'x'", id="400"),
+    pytest.param(
+        [said(400, filters=[{"error": "This field is required"}], error=True)],
+        BadRequestError,
+        400,
+        "This field is required",
+        id="MDCA's 400",
+    ),
     pytest.param([said(405, detail="no")], BadRequestError, 405, "check the server's address", id="405"),
     pytest.param([said(413, detail="large")], BadRequestError, 413, "fewer values", id="413"),
     pytest.param([said(422)], BadRequestError, 422, "fix the request", id="another 4xx"),

@@ -123,12 +123,12 @@ def test_a_good_jwt_is_let_in_whatever_others_send(tmp_path) -> None:
 
 def test_a_bad_key_counts_at_any_path_below_the_api(tmp_path) -> None:
     """A path that is not there, and a method that a path does not take, are no way to try keys."""
-    asked = [("GET", "/api/v1/alerts/"), ("HEAD", "/cas/api/x"), ("PUT", LIST), ("OPTIONS", "/api"), ("GET", "/cas")]
+    asked = [("GET", "/api/v1/saasdb/"), ("HEAD", "/cas/api/x"), ("PUT", LIST), ("OPTIONS", "/api"), ("GET", "/cas")]
     with compose.build(settings.read({}, store=str(tmp_path), bad_keys="5/hour")) as house:
         key, _ = house.services.tokens.create("late", tenant="default")
         tried = [Asker(house.app, f"{number:080d}")(*request).status for number, request in enumerate(asked * 2)]
         assert tried == [401] * 5 + [429] * 5
-        assert Asker(house.app, key)("GET", "/api/v1/alerts/").status == 404, "a good key is not kept out"
+        assert Asker(house.app, key)("GET", "/api/v1/saasdb/").status == 404, "a good key is not kept out"
         assert Asker(house.app, f"{0:080d}")("GET", "/nowhere").status == 404
 
 
@@ -136,7 +136,7 @@ def test_a_good_key_is_told_what_is_there(tmp_path) -> None:
     with compose.build(settings.read({}, store=str(tmp_path), throttle="1/hour")) as house:
         key, _ = house.services.tokens.create("known", tenant="default")
         ask = Asker(house.app, key)
-        assert [ask("GET", path).status for path in ("/api/v1/alerts/", "/api", "/cas/x")] == [404] * 3
+        assert [ask("GET", path).status for path in ("/api/v1/saasdb/", "/api", "/cas/x")] == [404] * 3
         refused = ask("PUT", LIST)
         assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, POST")
         assert [ask("GET", LIST).status for _ in range(2)] == [200, 429], "what is refused there counts for nothing"

@@ -225,6 +225,7 @@ def _detail(answer: Answer) -> str:
     except (ValueError, RecursionError):
         detail = text if "text/plain" in answer.headers.get("content-type", "") else ""
     if isinstance(detail, dict):
-        detail = detail.get("detail", "")
+        # MDCA's own shape of a 400 has no detail, but an object of errors by field, and `error`.
+        detail = detail.get("detail", detail if detail.get("error") is True else "")
     line = detail if isinstance(detail, str) else json.dumps(detail)
     return " ".join("".join(letter if letter.isprintable() else " " for letter in line[:_MAX_DETAIL]).split())

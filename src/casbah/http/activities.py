@@ -96,6 +96,10 @@ class PageAnswer(Answer):
     has_next: _HasNext
     total: Annotated[Count, Meta(description="How many match in all; exact")]
     next_query_filters: _Following = UNSET
+    maximum: Annotated[int, Meta(description="The page size; only where the server is told to say it")] | UnsetType = (
+        msgspec.field(name="max", default=UNSET)
+    )
+    more_than_total: bool | UnsetType = UNSET
 
 
 class UncountedPage(Answer):
@@ -155,8 +159,10 @@ async def respond_with_page(body: Mapping[str, Any], context: RequestContext, *,
     more = query.skip + len(page.records) < page.total and bool(page.records)
     total = emulation.total(page.total)
     context.services.metrics.read(len(page.records))
-    text = spliced(PageAnswer((), has_next=more, total=total), page.records)
-    return Response(text, 200, _total_headers(total, exact=page.total), "application/json")
+    answer = PageAnswer((), has_next=more, total=total)
+    if emulation.list_totals:
+        answer = msgspec.structs.replace(answer, maximum=query.limit, more_than_total=total < page.total)
+    return Response(spliced(answer, page.records), 200, _total_headers(total, exact=page.total), "application/json")
 
 
 async def count_activities(context: RequestContext) -> Annotated[Response, Total]:

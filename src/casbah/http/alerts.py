@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from casbah.activity.query import count_of, page_limit_of
+from casbah.activity.query import count_of, filters_of, page_limit_of
+from casbah.errors import MalformedBodyError, describe
 from casbah.http.activities import Total
 from casbah.http.answers import CountedPage
 from casbah.http.context import RequestContext
@@ -18,6 +19,7 @@ from casbah.http.request_schemas import PAGE_PARAMETERS, Schema, query_body
 BODIES: Mapping[str, Schema] = {
     "AnyFilters": {"type": "object", "description": "Any filters: no alert exists that they could match"},
     "AlertQuery": query_body(PAGE_PARAMETERS, filters="AnyFilters", text="Which alerts"),
+    "FilteredAlerts": query_body((), filters="AnyFilters", text="Which alerts"),
 }
 
 
@@ -26,11 +28,21 @@ class AlertPage(CountedPage, kw_only=True):
 
 
 async def list_alerts(context: RequestContext) -> AlertPage:
-    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    body = await _parameters(context)
     count_of(body, "skip")
     return AlertPage(data=(), has_next=False, maximum=page_limit_of(body), total=0, more_than_total=False)
 
 
 async def count_alerts(context: RequestContext) -> Total:
-    await read_parameters(context.request, limit=context.services.settings.max_body)
+    await _parameters(context)
     return Total(0, more_than_total=False)
+
+
+async def _parameters(context: RequestContext) -> Mapping[str, Any]:
+    body = await read_parameters(context.request, limit=context.services.settings.max_body)
+    filters = filters_of(body)
+    if not isinstance(filters, Mapping):
+        raise MalformedBodyError(
+            f"filters: expected an object {{filter: {{operator: value}}}}, got {describe(filters)}"
+        )
+    return body

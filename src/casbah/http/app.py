@@ -211,11 +211,12 @@ def _matching_routes(segments: Sequence[str]) -> list[tuple[AnyRoute, dict[str, 
 async def _respond_permitted(request: Request, services: Services, route: Route, path: dict[str, str]) -> Response:
     caller = request.state.caller = await _caller(request, services)
     quota = None if caller.owner else await _admit(caller, services)
+    context = _context(request, services, caller, path)
     try:
         caller.require(route.permission)
-        response = await _call_handler(_context(request, services, caller, path), route)
+        response = await _call_handler(context, route)
     except CasbahError as error:
-        response = answer(error)
+        response = mimic.refusal(error, context.emulation) if route.path.startswith(CORE) else answer(error)
     if route.audit is not Audit.NOTHING:
         await record_in_trail(
             request,

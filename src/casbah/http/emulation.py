@@ -83,6 +83,16 @@ class Emulation:
         """Whether scans report the total."""
         return self._settings.mimic_scan_total
 
+    @property
+    def list_totals(self) -> bool:
+        """Whether lists answer `max` and `moreThanTotal`."""
+        return self._settings.mimic_list_totals
+
+    @property
+    def form_errors(self) -> bool:
+        """Whether a 400 has MDCA's shape."""
+        return self._settings.mimic_form_errors
+
     def expect(self, tenant: str, interruptions: Sequence[Interruption]) -> int:
         """Schedule one interruption for each of the tenant's next requests. Returns how many are pending."""
         self._next[tenant].extend(interruptions)

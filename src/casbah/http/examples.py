@@ -104,6 +104,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("test", "What connection tests send", {}),
         Example("since", "Alerts since a moment", {"filters": {"date": {"gte": 1_704_067_200_000}}, "limit": 50}),
     ),
+    "FilteredAlerts": (Example("since", "Alerts since a moment", {"filters": {"date": {"gte": 1_704_067_200_000}}}),),
     "EntityQuery": (
         Example("all", "The first 100", {}),
         Example(

@@ -34,7 +34,10 @@ LOCATION_PARAMETERS = (
     ),
 )
 CountryRow = Annotated[
-    tuple[str, int, int], Meta(description="A country, the number of activities, and when the last happened (ms)")
+    Sequence[str | int],
+    Meta(
+        description="A country, the number of activities, and when the last happened (ms)", min_length=3, max_length=3
+    ),
 ]
 
 

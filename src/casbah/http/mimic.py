@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,10 +13,10 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from casbah.activity.query import count_of
-from casbah.errors import MalformedBodyError, NotMimickingError, ThrottledError, describe
-from casbah.http.answers import Answer, Count
+from casbah.errors import CasbahError, MalformedBodyError, NotMimickingError, RequestError, ThrottledError, describe
+from casbah.http.answers import Answer, Count, encoded
 from casbah.http.context import RequestContext, WriterContext
-from casbah.http.emulation import DelayedArrival, Interruption
+from casbah.http.emulation import DelayedArrival, Emulation, Interruption
 from casbah.http.encoding import EncodedBody
 from casbah.http.ingest import SETTING, read_source, refusals, store_events
 from casbah.http.problems import answer
@@ -29,7 +30,7 @@ MAX_AFTER = 1_000_000
 """The most requests that events may wait for."""
 
 _STATUSES = range(400, 600)
-_THROTTLED, _UNAVAILABLE = 429, 503
+_BAD_REQUEST, _THROTTLED, _UNAVAILABLE = 400, 429, 503
 _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>"
 _NAMES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
 
@@ -64,6 +65,18 @@ _ANSWERS: Schema = {
 BODIES: Mapping[str, Schema] = {"Interruptions": open_body({"answers": _ANSWERS}, required=("answers",))}
 
 
+_FIELD = re.compile(r"(?P<name>[A-Za-z]+)(?P<lacks> needs |: )")
+_FILTERS = "filters"
+"""The field of errors whose text begins with no field's name."""
+
+
+class FormError(Answer):
+    """An error of one field, in MDCA's shape. `CONSOLE_FORMS_FIELD_REQUIRED` and its text are the only ones that are public."""
+
+    error: str
+    error_message_code: str
+
+
 class Waiting(Answer):
     waiting: Annotated[Count, Meta(description="How many requests something awaits")]
 
@@ -90,6 +103,20 @@ def failure(status: int, retry_after: int) -> Response:
     headers = {"Retry-After": str(retry_after)} if status == _UNAVAILABLE else {}
     title = f"{status} {_NAMES.get(status, 'Error')}"
     return Response(_PAGE.format(title), status, headers, "text/html")
+
+
+def refusal(error: CasbahError, emulation: Emulation) -> Response:
+    """The response to an error of the Activities API. A 400 has MDCA's shape if the server emulates that."""
+    if not (emulation.form_errors and isinstance(error, RequestError) and error.status == _BAD_REQUEST):
+        return answer(error)
+    field = _FIELD.match(str(error))
+    lacks = field is not None and field["lacks"] == " needs "
+    item = _REQUIRED if lacks else FormError(str(error), "CONSOLE_FORMS_FIELD_INVALID")
+    body = {field["name"] if field else _FILTERS: [item], "error": True}
+    return Response(encoded(body), _BAD_REQUEST, media_type="application/json")
+
+
+_REQUIRED = FormError("This field is required", "CONSOLE_FORMS_FIELD_REQUIRED")
 
 
 async def expect_answers(context: WriterContext) -> Waiting:

@@ -64,6 +64,7 @@ _OPTIONAL = (
     "Query",
     "Filtered",
     "AlertQuery",
+    "FilteredAlerts",
     "EntityQuery",
     "UserTagQuery",
     "RangeQuery",
@@ -94,6 +95,7 @@ _QUERIES: Mapping[str, Sequence[Parameter]] = {
 _FILTERS_OF: Mapping[str, str] = {
     "RangeQuery": "RangeFilters",
     "AlertQuery": "AnyFilters",
+    "FilteredAlerts": "AnyFilters",
     "EntityQuery": "EntityFilters",
     "UserTagQuery": "NoFilters",
     **dict.fromkeys(

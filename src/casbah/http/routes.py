@@ -118,7 +118,7 @@ ROUTES: tuple[Route, ...] = (
           "List alerts: always empty",
           "Always empty: nothing raises alerts in Casbah yet. Collectors ask for alerts to test their connection.",
           raises=IN_BODY),
-    Route("count_alerts", "alerts", ("GET", "POST"), f"{CORE}/alerts/count", alerts.count_alerts, Permission.READ, "AlertQuery",
+    Route("count_alerts", "alerts", ("GET", "POST"), f"{CORE}/alerts/count", alerts.count_alerts, Permission.READ, "FilteredAlerts",
           "Count alerts: always 0",
           "Always 0: nothing raises alerts in Casbah yet.",
           raises=IN_BODY),
