@@ -63,6 +63,7 @@ SLOW = (
     "documents",
     "faults",
     "ui",
+    "verbs",
     "walk",
     "http/test_fuzz.py",
     "http/test_schemathesis.py",

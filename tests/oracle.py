@@ -80,6 +80,7 @@ FILTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "user.domain": ("text", ("eq", "neq", "isset", "isnotset")),
     # Ours.
     "session": ("id", ()),
+    "verb": ("enumeration", ()),
 }
 
 ALIASES = {"activity.eventType": "activity.eventActionType", "activity.actionType": "actionType"}
@@ -309,7 +310,7 @@ def _boolean(value: Any) -> bool:
 
 def _choice(name: str, value: Any) -> str | None:
     """A value of an enumeration; None where the request asks for "no value"."""
-    assert name in ("device.type", "activity.takenAction")
+    assert name in ("device.type", "activity.takenAction", "verb")
     word = None if value is None else _lower(value)
     return None if word == "null" else word
 
@@ -450,6 +451,7 @@ def values_of(record: dict) -> Values:
             "session": ids(
                 one for one in [at(record, "session"), *items(at(record, "sessionIds"))] if type(one) is str
             ),
+            "verb": lowered([at(record, "verb")]),
         }
     )
 

@@ -436,6 +436,7 @@ PLACES: list[tuple[str, bool, list]] = [
     ("resolvedActorAccount.saasId", False, [*WHOLES, *NO_WHOLES]),
     ("resolvedActorAccount.instanceId", False, [*WHOLES, *NO_WHOLES]),
     ("description", False, TEXTS),
+    ("verb", False, ["download", "sign-in", *CHOICES]),
 ]
 
 FALLBACKS = (

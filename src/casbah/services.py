@@ -31,7 +31,7 @@ from casbah.identity.oidc import Issuer
 from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
-from casbah.ingest.connectors import connectors
+from casbah.ingest.connectors import connectors, record_verbs
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.ingest.enrich.ranges import RangeBook
 from casbah.ingest.parse_pool import ParsePool
@@ -80,7 +80,9 @@ def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> It
     settings, common, key_values, clock = basis.settings, basis.common, basis.key_values, basis.clock
     dice = Random()  # noqa: S311  simulated failures, not a secret
     known = partial(connectors, settings.sources)
-    enrichment_config = EnrichmentConfig(settings.agents, settings.places, settings.people)
+    enrichment_config = EnrichmentConfig(
+        settings.agents, settings.places, settings.people, partial(record_verbs, settings.sources)
+    )
     with (
         closing(Tokens(key_values(TOKENS), clock=clock)) as tokens,
         closing(traces(settings.traces)) as spans,

@@ -72,6 +72,7 @@ def test_a_real_console_login(golden):
         "isAdminOperation": False,
         "source": 2,
         "severity": "INFO",
+        "verb": "sign-in",
         "sourceId": "70e5932e-9022-4b38-837e-ca10dad94eb7",
         "timestamp": 1688991795000,
         "timestampRaw": 1688991795000,

@@ -1,6 +1,7 @@
 """The generated pages of `docs/`, from the tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from casbah.activity.forms import FORMS
 from casbah.activity.language import FILTERS, OPERATORS, OPERATORS_OF, Filter
@@ -11,6 +12,7 @@ from casbah.ingest.contract import CsvForm
 from casbah.ingest.csv_header import JSON_COLUMNS
 from casbah.ingest.pull import kind as pull_kind
 from casbah.ingest.pull.registry import KINDS
+from casbah.ingest.verbs import VERBS
 from casbah.ingest.wrappers import WRAPPERS, Wrapper
 from casbah.outputs.export.columns import COLUMNS, RECORD
 from casbah.outputs.export.formats import FORMATS
@@ -158,6 +160,25 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def verbs() -> str:
+    """The section of docs/sources.md with every verb, and how many activities of each source have one."""
+    rows = "\n".join(
+        f"| `{row.name}` | {row.meaning} | {', '.join(f'`{name}`' for name in row.categories)} |"
+        for row in VERBS.values()
+    )
+    measured = "\n".join(f"| `{name}` | {total:,} | {having / total:.0%} |" for name, total, having in _measured())
+    return (
+        f"\n| Verb | Meaning | MDCA's categories |\n|---|---|---|\n{rows}\n"
+        f"\n| Source | Activities | With a verb |\n|---|---|---|\n{measured}\n\n"
+    )
+
+
+def _measured() -> Iterator[tuple[str, int, int]]:
+    _, *lines = _MEASURED.read_text("utf-8").splitlines()
+    for name, total, having in (line.split("\t") for line in lines):
+        yield name, int(total), int(having)
+
+
 def _wrapper_row(row: Wrapper) -> str:
     alternatives = (" and ".join(f"`{source}`" for source in sources) for sources in row.recognised_by)
     recognised_by = "; or ".join(alternatives) or "the list"
@@ -185,6 +206,7 @@ def operator_help(name: str) -> str:
 
 
 _MAX_APPS = 3
+_MEASURED = Path(__file__).parents[2] / "tests" / "verbs" / "measured.tsv"
 
 _FILTERS = """# Filters and operators
 
@@ -463,6 +485,7 @@ SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
         "src/casbah/ingest/wrappers.py": wrappers,
         "`csv` of src/casbah/ingest/connectors": csv_exports,
         "src/casbah/activity/forms.py": forms,
+        "src/casbah/ingest/verbs.py": verbs,
     },
 }
 """Generated sections of pages that are otherwise written by hand, by what they are made from."""

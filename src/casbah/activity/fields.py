@@ -358,7 +358,7 @@ FIELDS = _index(
     Field("user_tag",      Kind.ID,          lambda r: _ids(elements(r.user, "userTags"))),
     Field("object_tag",    Kind.ID,          lambda r: _ids(_under(r.others, "tags"))),
     Field("user_domain",   Kind.TEXT,        lambda r: _text(_domain(r))),
-    Field("verb",          Kind.ID,          lambda r: _string_id(r.record.get("verb"))),
+    Field("verb",          Kind.ENUMERATION, lambda r: _text(r.record.get("verb"))),
     Field("session",       Kind.ID,          lambda r: _string_ids((r.record.get("session"), *elements(r.record, "sessionIds")))),
     Field("source_id",     Kind.ID,          lambda r: _string_id(r.record.get("sourceId"))),
     Field("account",       Kind.ID,          _accounts),

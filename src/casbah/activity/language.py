@@ -42,6 +42,7 @@ class Catalog(Enum):
     """Sources of display names that the language does not have itself; `http/choices.py` has them."""
 
     APPS = "apps"
+    VERBS = "verbs"
     EVENT_CATEGORIES = "event categories"
     COUNTRIES = "countries"
     AGENT_TAGS = "user agent tags"
@@ -265,7 +266,7 @@ FILTERS = _filters(
     Filter("user.orgUnit",             "Organizational unit",     _F["org_unit"],      ("eq", "neq", "isset", "isnotset"),           "The organisational unit of the performing user",
            short=("orgunit",)),
     Filter("activity.eventActionType", "Activity type",           _F["event_type"],    ("eq", "neq"),                                "The type of event, for example EVENT_CATEGORY_LOGIN",
-           aliases=("activity.eventType",), facet=3, facet_prefix="event_category_", choices=Catalog.EVENT_CATEGORIES, short=("category", "type")),
+           aliases=("activity.eventType",), facet_prefix="event_category_", choices=Catalog.EVENT_CATEGORIES, short=("category", "type")),
     Filter("activity.id",              "Activity ID",             _F["id"],            ("eq",),                                      "The activity's own id",
            countable=False, short=("id",)),
     Filter("activity.impersonated",    "Impersonated activity",   _F["impersonated"],  ("eq",),                                      "Done on behalf of somebody else",
@@ -328,6 +329,8 @@ FILTERS = _filters(
     Filter("user.domain",              "User domain",             _F["user_domain"],   ("eq", "neq", "isset", "isnotset"),           "The domain of the user who performed it",
            short=("domain",)),
     Filter("session",                  "Session",                 _F["session"],       (),                                           "Ids of the session and of the token or access key that it was done with, as the source gives them"),
+    Filter("verb",                     "Verb",                    _F["verb"],          (),                                           "What was done, in one vocabulary for all sources, for example download (docs/sources.md); null: no verb",
+           nullable=True, facet=3, choices=Catalog.VERBS),
 )
 # fmt: on
 

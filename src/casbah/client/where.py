@@ -150,3 +150,7 @@ session = _o.IdFilter("session")
 """Ids of the session and of the token or access key that it was done with, as the source gives them. MDCA has no
 such filter.
 """
+verb = _o.EnumerationFilter("verb")
+"""What was done, in one vocabulary for all sources, for example download (docs/sources.md); null: no verb. MDCA has
+no such filter.
+"""

@@ -12,6 +12,7 @@ from casbah.http.context import RequestContext
 from casbah.ingest.apps import APPS
 from casbah.ingest.enrich import agents, countries
 from casbah.ingest.mapping.file import CATEGORIES
+from casbah.ingest.verbs import VERBS
 
 
 class NamedValue(Answer):
@@ -67,6 +68,7 @@ async def names_of_values(context: RequestContext) -> Names:
 async def _catalogs(context: RequestContext) -> Mapping[Catalog, Mapping[Any, str]]:
     return {
         Catalog.APPS: APPS,
+        Catalog.VERBS: _VERBS,
         Catalog.EVENT_CATEGORIES: _EVENT_CATEGORIES,
         Catalog.COUNTRIES: {short.lower(): name for short, name in countries.names().items()},
         Catalog.AGENT_TAGS: agents.TAGS,
@@ -75,6 +77,7 @@ async def _catalogs(context: RequestContext) -> Mapping[Catalog, Mapping[Any, st
 
 
 _EVENT_CATEGORIES = {f"event_category_{name.lower()}": name.replace("_", " ").capitalize() for name in CATEGORIES}
+_VERBS: Mapping[str | None, str] = {name: name.replace("-", " ").capitalize() for name in VERBS} | {None: "No verb"}
 
 
 def _names(row: Filter, catalogs: Mapping[Catalog, Mapping[Any, str]]) -> Iterable[tuple[Any, str]]:

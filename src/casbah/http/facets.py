@@ -33,7 +33,7 @@ _CASED = (Kind.ID, Kind.ENTITY, Kind.SOURCE)
 COUNTABLE: Mapping[str, Filter] = {name: row for name, row in FILTERS.items() if row.countable}
 """The filters that have facets, in the order of the public table."""
 
-USUAL = ("service", "activity.eventActionType", "user.username", "ip.address", "location.country")
+USUAL = ("service", "verb", "user.username", "ip.address", "location.country")
 """The filters whose values the API counts by default; the pages have a default of their own (`Filter.facet`)."""
 
 _NAMES = sorted(name for row in COUNTABLE.values() for name in (row.name, *row.aliases))

@@ -85,7 +85,7 @@ def _of_event(item: Recognised, seen: Seen, enrichment: Enrichment | None) -> li
         if _needs_record(draft) and not _operation(draft):
             raise UnusableEventError("no operation: the event does not say what was done")
     digest = digest_of(event) if any(map(_needs_record, drafts)) else ""
-    return [_new_activity(event, draft, digest, seen, enrichment) for draft in drafts]
+    return [_new_activity(item, draft, digest, seen, enrichment) for draft in drafts]
 
 
 def _needs_record(draft: Draft | NewActivity) -> TypeGuard[Draft]:
@@ -100,19 +100,21 @@ def _operation(draft: Draft) -> str:
 
 
 def _new_activity(
-    event: Event, draft: Draft | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
+    item: Recognised, draft: Draft | NewActivity, digest: str, seen: Seen, enrichment: Enrichment | None
 ) -> NewActivity:
     if _needs_record(draft):
-        return _with_record(event, draft, digest, seen, enrichment)
-    new_activity = _with_own_record(event, draft, seen) if isinstance(draft, Draft) else draft
+        return _with_record(item, draft, digest, seen, enrichment)
+    new_activity = _with_own_record(item.event, draft, seen) if isinstance(draft, Draft) else draft
     return new_activity if enrichment is None else enrichment.enriched(new_activity)
 
 
-def _with_record(event: Event, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
+def _with_record(item: Recognised, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
     """The new activity of a draft: its record is made of the draft's keys and the event's own bytes."""
+    event, verb = item.event, item.connector.verb(draft.keys) if item.connector.verb else ""
     form = draft.form or event.form
     keys = {
         **draft.keys,
+        **({"verb": verb} if verb else {}),
         **_source_id(draft),
         **({} if form is None else {forms.KEY: form.name}),
         "timestamp": draft.timestamp,

@@ -127,7 +127,8 @@ class Connector:
     `drafts` turns one event into one or more drafts, or raises UnusableEventError with the reason. A connector that does not
     need the pipeline may yield a NewActivity. `documents` are links to the vendor's documentation, `apps` the ids of the apps
     it reports on, `samples` where the events are from that it is tested with, `rules` the reasons for its
-    flags, outcomes and user names, `origin` where the connector itself comes from.
+    flags, outcomes and user names, `origin` where the connector itself comes from. `verb` gives the verb of a record's keys,
+    or "" (`ingest.verbs`); a connector without it has the verbs of the app that a record names.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Connector:
     marks: tuple[frozenset[str], ...] = ()
     accepts: Callable[[Mapping[str, Any]], bool] | None = None
     csv: tuple[CsvForm, ...] = ()
+    verb: Callable[[Mapping[str, Any]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ additions can be undone:
 Origins and paths are keys, because text search looks at values only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from casbah.ingest.enrich.networks import CATEGORIES, IpRange, IpRanges, Network
 from casbah.ingest.enrich.people import People
 from casbah.ingest.enrich.places import Places, agreeing
 from casbah.ingest.stored import new_activity_of
+from casbah.ingest.verbs import VERBS, VerbOf
 
 NOTES = "enrichment"
 """The key of the notes on what was added to a record."""
@@ -31,8 +32,11 @@ NOTES = "enrichment"
 _ABSENT = True
 """The value in a note for a key that was absent."""
 
-_FILLED = frozenset({"userAgent", "location", "user"})
+_FILLED = frozenset({"userAgent", "location", "user", "verb"})
 """The keys of a record that enrichment adds to. Notes with other keys are not ours and are ignored."""
+
+_VERBS = "verbs"
+"""The origin of a verb that enrichment adds, to records of MDCA and of older versions; connectors give theirs at ingest."""
 
 _REMEMBERED = 65_536
 _MAX_TENANTS = 64
@@ -42,11 +46,14 @@ Notes = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class EnrichmentConfig:
-    """What enriches records, as configured: user agents, database files of places, a file of people. Opened on demand."""
+    """What enriches records, as configured: user agents, database files of places, a file of people, and what opens the
+    verbs. Opened on demand; picklable if `verbs` is.
+    """
 
     agents: bool = True
     places: tuple[Path, ...] = ()
     people: Path | None = None
+    verbs: Callable[[], VerbOf] | None = None
 
     def describe(self) -> list[dict[str, str]]:
         """Describe each: what it adds, where from, and its contents. Raises BadSettingError."""
@@ -58,6 +65,7 @@ class EnrichmentConfig:
         if self.people:
             names = len(People(self.people))
             rows.append({"what": "groups and units", "from": str(self.people), "knows": f"names: {names:,}"})
+        rows.append({"what": "verbs", "from": "built in", "knows": f"verbs: {len(VERBS)}"})
         return rows
 
     def opened(self) -> "Enrichment":
@@ -66,6 +74,7 @@ class EnrichmentConfig:
             agents=self.agents,
             places=Places(self.places),
             people=People(self.people) if self.people else None,
+            verb=self.verbs() if self.verbs else None,
         )
 
 
@@ -90,8 +99,10 @@ class Enrichment:
         places: Places | None = None,
         people: People | None = None,
         ranges: Iterable[IpRange] = (),
+        verb: VerbOf | None = None,
     ) -> None:
         self._agents = agents
+        self._verb = verb
         self._places = places if places is not None and places.origins else None
         self._people = people
         listed = tuple(ranges)
@@ -104,7 +115,9 @@ class Enrichment:
         return self if ranges is None or not ranges.ranges else self._of_tenant(ranges)
 
     def _for_tenant(self, known: IpRanges) -> "Enrichment":
-        return Enrichment(agents=self._agents, places=self._places, people=self._people, ranges=known.ranges)
+        return Enrichment(
+            agents=self._agents, places=self._places, people=self._people, ranges=known.ranges, verb=self._verb
+        )
 
     def close(self) -> None:
         """Close the files. Enrichments for tenants share them."""
@@ -152,6 +165,8 @@ class Enrichment:
                 self._add_place(added, self._where(address), device)
         if self._people is not None:
             self._add_person(added, self._people)
+        if self._verb is not None and not activity.get("verb") and (verb := self._verb(activity)):
+            added.whole("verb", verb, _VERBS)
         return added
 
     def _add_place(self, added: "_Additions", where: _Origin, device: Mapping[str, Any]) -> None:

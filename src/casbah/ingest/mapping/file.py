@@ -193,6 +193,7 @@ class MappingFile(_Part, frozen=True):
     wrapper: str | None = None
     csv: list[CsvPart] = []
     categories: dict[str, Category] = {}
+    verbs: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
     user: UserPart = UserPart()
     origin: OriginPart = OriginPart()

@@ -31,6 +31,7 @@ from casbah.ingest.record_builder import (
     Target,
     keys,
 )
+from casbah.ingest.verbs import VerbTable
 
 _CATEGORY = "EVENT_CATEGORY_"
 _BECOMES_FAILED = frozenset({LOGIN, f"{_CATEGORY}SSO_LOGIN"})
@@ -42,7 +43,8 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
     try:
         mapped = Mapped(file)
         recognition = Recognition(file.recognise)
-    except BadPathError as error:
+        verbs = VerbTable(file.verbs)
+    except (BadPathError, BadMappingError) as error:
         raise BadMappingError(f"{origin}: {error}") from None
     return Connector(
         name=name,
@@ -60,6 +62,7 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         csv=tuple(
             CsvForm(row.title, tuple(row.columns), row.documents, row.seen, row.times, row.complete) for row in file.csv
         ),
+        verb=verbs,
     )
 
 

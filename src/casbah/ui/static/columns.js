@@ -44,6 +44,7 @@ export const COLUMNS = [
   { id: "country", title: "Country", value: (r) => (countryOf(r) ? valueLabel("location.country", countryOf(r)) : ""), filter: "location.country", first: true },
   { id: "device", title: "Device", value: device, filter: "device.type", first: true },
   { id: "action", title: "Operation", value: actionOf, filter: "actionType" },
+  { id: "verb", title: "Verb", value: (r) => (r.verb ? valueLabel("verb", text(r.verb)) : ""), filter: "verb" },
   { id: "category", title: "Activity type", value: category, filter: "activity.eventActionType" },
   { id: "files", title: "Files", value: (r) => files(r).map(text).join(", "), filter: "fileSelector" },
   { id: "isp", title: "ISP", value: (r) => text(r.location?.organizationSearchable), filter: "location.organizations" },

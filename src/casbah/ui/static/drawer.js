@@ -113,6 +113,7 @@ const FACTS = [
     ["service", (r) => r.appId ?? r.saasId],
     ["instance", (r) => r.instanceId],
     ["actionType", (r) => actionOf(r)],
+    ["verb", (r) => r.verb],
     ["activity.eventActionType", (r) => r.eventTypeName],
     ["activity.takenAction", (r) => r.takenActions],
     ["policy", (r) => r.policies],

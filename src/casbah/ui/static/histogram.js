@@ -10,7 +10,7 @@ import { counted, plural, spanStart } from "./words.js";
 const SPANS = 80;
 const HEIGHT = 110;
 const SERIES = 6;
-const DIVISIONS = ["service", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
+const DIVISIONS = ["service", "verb", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
 const MIN_DRAG = 4;
 
 /** The histogram; `load(filters, signal)` fetches and draws it, `clear(content)` replaces it. */

@@ -1,0 +1,91 @@
+"""Reads all real logs, the demo's and the connectors' examples, and counts which activities have a verb.
+
+PYTHONPATH=tests python tests/verbs/measuring.py      writes measured.tsv, from which docs/sources.md has its shares
+"""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from casbah.activity.new_activity import NewActivity
+from casbah.base import jsontext
+from casbah.demo.load import COUNT, END, generated_events
+from casbah.ingest.activity_builder import new_activities
+from casbah.ingest.connectors import connectors, record_verbs
+from casbah.ingest.contract import Event, Recognised
+from casbah.ingest.detection import Detector
+from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.event_pages import pages
+
+CONNECTORS = Detector.of(connectors())
+HERE = Path(__file__).parent
+LABELLED, SHARES = HERE / "labelled.tsv", HERE / "measured.tsv"
+END_MS = int(datetime(END.year, END.month, END.day, tzinfo=UTC).timestamp() * 1_000)
+DEMO = Path(str(files("casbah.demo") / "samples"))
+
+Reference = tuple[str, str, str, str]
+"""Source, file, `_id` and operation: the columns of `labelled.tsv` before the verb."""
+
+
+@dataclass
+class Measured:
+    """By source: how many activities there are, and how many of each operation have no verb. The labelled ones are kept."""
+
+    total: Counter[str] = field(default_factory=Counter)
+    without: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    labelled: dict[Reference, dict[str, Any]] = field(default_factory=dict)
+
+    def rows(self) -> list[tuple[str, int, int]]:
+        """Each source with the numbers of its activities and of those with a verb."""
+        return [(name, total, total - self.without[name].total()) for name, total in sorted(self.total.items())]
+
+
+def labels() -> dict[Reference, str]:
+    """The verbs given by hand."""
+    with LABELLED.open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {(source, name, identity, operation): verb for source, name, identity, operation, verb in rows}
+
+
+def measure(shared: Path, kept: AbstractSet[Reference]) -> Measured:
+    """Reads everything, which takes a minute."""
+    result = Measured()
+    enrichment = Enrichment(verb=record_verbs())
+    for name, item in _events(shared):
+        source = item.connector.name
+        for new in new_activities([item], enrichment):
+            if not isinstance(new, NewActivity):
+                continue
+            operation = new.activity["mainInfo"]["rawOperationName"]
+            result.total[source] += 1
+            if not new.activity.get("verb"):
+                result.without[source][operation] += 1
+            if (reference := (source, name, new.id, operation)) in kept:
+                result.labelled.setdefault(reference, dict(new.activity))
+    return result
+
+
+def _events(shared: Path) -> Iterator[tuple[str, Recognised]]:
+    """Every event, with the name that `labelled.tsv` has for its file."""
+    folders = (("shared", shared / "data" / "sources"), ("demo", DEMO), ("examples", HERE.parent / "connectors"))
+    for name, folder in folders:
+        paths = [folder] if name != "examples" else sorted(folder.glob("*/events.*"))
+        for page in pages([str(path) for path in paths], connectors=CONNECTORS):
+            for item in page.items:
+                if isinstance(item, Recognised):
+                    yield f"{name}:{item.event.origin.removeprefix(f'{folder}/')}", item
+    for demo in generated_events(COUNT, until_ms=END_MS):
+        event = Event(demo.event, jsontext.parse_object(demo.event))
+        yield "demo:generated", Recognised(event, CONNECTORS[demo.source])
+
+
+if __name__ == "__main__":
+    rows = measure(HERE.parents[2] / "shared", frozenset()).rows()
+    lines = (f"{name}\t{total}\t{having}\n" for name, total, having in rows)
+    SHARES.write_text(f"source\tactivities\twith a verb\n{''.join(lines)}", "utf-8")
