@@ -46,7 +46,7 @@ def entries(folder: Path) -> list[str]:
 def test_it_counts_as_a_run_into_an_empty_store_does(exports: Path, tmp_path: Path) -> None:
     dry = json.loads(ingest(exports, "--dry-run", "--json", code=1).stdout)
     run = json.loads(ingest(exports, "--json", "--store", tmp_path / "store", code=1).stdout)
-    assert {name: dry[name] for name in COUNTS} == run
+    assert dry == run
     lines = len((SAMPLES / "cloudtrail" / "events.ndjson").read_bytes().splitlines())
     assert (run["duplicates"], run["refused"], run["skipped"]) == (lines, 4, 1)
 
@@ -59,7 +59,7 @@ def test_an_event_after_the_record_that_was_exported_of_it_is_a_duplicate(tmp_pa
     for number, paths in enumerate([(exported, events), (events, exported)]):
         dry = json.loads(ingest(*paths, "--dry-run", "--json").stdout)
         run = json.loads(ingest(*paths, "--json", "--store", tmp_path / f"again-{number}").stdout)
-        assert {name: dry[name] for name in COUNTS} == run
+        assert {name: dry[name] for name in COUNTS} == {name: run[name] for name in COUNTS}
         assert run["stored"] == run["duplicates"] == len(events.read_bytes().splitlines())
 
 

@@ -109,7 +109,10 @@ def test_a_folder_with_nothing_to_read_is_named(tmp_path, name):
     elif name is not None:
         (folder / name).write_bytes(line(1))
     done = ingest(tmp_path / "store", str(folder), code=1)
-    assert f"skipped {folder}: no files in this folder" in done.stderr.decode()
+    reason = (
+        f"1 hidden, read only if named themselves: {folder / name}" if name == ".hidden" else "no files in this folder"
+    )
+    assert f"skipped {folder}: {reason}" in done.stderr.decode()
 
 
 @pytest.mark.slow
@@ -272,7 +275,10 @@ def test_a_rejects_file_can_be_ingested(tmp_path):
     done = ingest(store, str(rejects), "--json", "--rejects", str(again), code=1)
     assert counts(done) == (3, 1, 0, 2, 0)
     kept = [json.loads(each) for each in again.read_text("utf-8").splitlines()]
-    assert [(each["line"], each["event"]) for each in kept] == [(2, "bad"), (3, '{"odd": 1}')]
+    assert [(each["origin"], each["line"], each["event"]) for each in kept] == [
+        ("stdin", 2, "bad"),
+        ("stdin", 3, '{"odd": 1}'),
+    ]
     assert counts(ingest(store, str(rejects), "--json", code=1)) == (3, 0, 1, 2, 0)
 
 

@@ -165,3 +165,16 @@ def test_rows_of_a_csv_that_cannot_be_read_are_refused_each() -> None:
     (again,) = new_activities(page_of(refusals[0].raw, origin="x", connectors=KNOWN).items)
     assert isinstance(again, Refusal)
     assert again.reason == refusals[0].reason
+
+
+def test_a_refused_row_of_a_csv_is_kept_with_its_header_and_read_again_as_one() -> None:
+    header, row = b"ReportId,ActionType,ApplicationId,Timestamp", b"r1,FileDownloaded,15600,%s"
+    body = b"\n".join((header, row % b"", row % b"yesterday"))
+    refusals = list(new_activities(page_of(body, origin="x", connectors=KNOWN).items))
+    assert [refusal.raw for refusal in refusals if isinstance(refusal, Refusal)] == [
+        header + b"\n" + row % b"",
+        header + b"\n" + row % b"yesterday",
+    ]
+    again = {"origin": "x", "line": 2, "reason": "", "event": (header + b"\n" + row % b"2024-01-01T00:00:00Z").decode()}
+    (activity,) = made(json.dumps(again).encode())
+    assert activity.activity["sourceForm"] == "cloud_app_events"

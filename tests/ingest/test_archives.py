@@ -1,11 +1,14 @@
 """Archives and compressed files on the command line: tar and Zstandard, whole, damaged and in each other."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,6 +88,47 @@ def test_the_files_in_an_archive_are_read_each_by_itself(
     tmp_path: Path, body: bytes, wanted: list[tuple[str, list[str]]]
 ) -> None:
     assert contents(tmp_path / "x", body) == wanted
+
+
+UNREAD = [
+    pytest.param(bz2.compress(LINES), "compressed with bzip2, which is not read; decompress it first", id="bzip2"),
+    pytest.param(lzma.compress(LINES), "compressed with xz, which is not read; decompress it first", id="xz"),
+    pytest.param(b"7z\xbc\xaf\x27\x1c\0\4", "a 7-Zip archive, which is not read; extract it first", id="7-Zip"),
+    pytest.param(b"PAR1\x15\0", "a Parquet file, which is not read; export the events as JSON", id="Parquet"),
+    pytest.param(tarred({}), "begins with zeros, like an empty tar archive", id="an empty tar"),
+]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["alone", "in gzip"])
+@pytest.mark.parametrize(("body", "reason"), UNREAD)
+def test_a_format_that_is_not_read_is_named(
+    tmp_path: Path, body: bytes, reason: str, pack: Callable[[bytes], bytes]
+) -> None:
+    ((_, (refused,)),) = contents(tmp_path / "x", pack(body))
+    assert refused.startswith("cannot be read: it ")
+    assert reason in refused
+
+
+def test_text_that_begins_like_a_format_that_is_not_read_is_read(tmp_path: Path) -> None:
+    assert contents(tmp_path / "x", b"BZh\n" + LINES)[0][1][1:] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"PK\5\6" + bytes(18), id="an empty zip"),
+        pytest.param(zipped(".hidden", A), id="a zip of hidden files"),
+        pytest.param(tarred({"._a": b"x"}), id="a tar of hidden files"),
+    ],
+)
+def test_an_archive_without_files_is_skipped_and_named(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "x").write_bytes(body)
+    (page,) = pages([str(tmp_path / "x")], connectors=KNOWN)
+    assert (page.origin, page.skipped) == (
+        str(tmp_path / "x"),
+        "no files in this archive; hidden ones are not read",
+    )
+    assert list(page.items) == []
 
 
 def test_only_regular_files_of_a_tar_are_read(tmp_path: Path) -> None:

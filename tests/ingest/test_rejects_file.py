@@ -25,6 +25,14 @@ def test_an_event_is_what_it_was_at_the_line_where_it_is_now() -> None:
     assert read(event='{"a": "\u00e9\\ud800"}') == [("Event", 0, '{"a": "\u00e9\\ud800"}'.encode())]
 
 
+@pytest.mark.parametrize("event", ['{"a": 1}', "bad", ""], ids=["an event", "no event", "nothing"])
+def test_where_it_was_refused_first_is_kept(event: str) -> None:
+    line = Event(b"", REJECT | {"event": event}, "r", 4)
+    (item,) = unwrap_rejects(iter([line]), CONTEXT, Limits())
+    refusal = item.refused("why") if isinstance(item, Event) else item
+    assert (refusal.origin, refusal.line, refusal.refused_at) == ("r", 4, ("a.json", 9))
+
+
 def test_what_is_no_event_again_keeps_its_bytes() -> None:
     assert read(event="bad") == [("Refusal", 0, b"bad")]
 

@@ -72,7 +72,8 @@ class RejectsFile:
         raw = refusal.raw[: min(MAX_REFUSED, MAX_REFUSED_IN_ALL - self._size)]
         self._size += len(raw)
         cut = refusal.cut + len(refusal.raw) - len(raw)
-        line = {"origin": refusal.origin, "line": refusal.line, "reason": refusal.reason}
+        origin, number = refusal.refused_at or (refusal.origin, refusal.line)
+        line = {"origin": origin, "line": number, "reason": refusal.reason}
         event = {"event": raw.decode("utf-8", "backslashreplace"), **({"cut": cut} if cut else {})}
         self._file.write(json.dumps({**line, **event}) + "\n")
         self.cut += bool(cut)
@@ -145,7 +146,7 @@ def ingest(  # noqa: PLR0913  one parameter per option
     if total.refused and not dry:
         _say_where_refused(rejects_file)
     if as_json:
-        typer.echo(json.dumps(ingest_report.counts(files) | (ingest_report.details(files) if dry else {})))
+        typer.echo(json.dumps(ingest_report.counts(files) | ingest_report.details(files)))
     raise typer.Exit(1 if total.refused or all(file.skipped for file in files) else 0)
 
 

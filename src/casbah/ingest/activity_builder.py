@@ -53,7 +53,7 @@ def with_lines(
             for activity in activities:
                 yield event.line, activity
         except (UnusableEventError, jsontext.InvalidJsonError) as error:
-            yield event.line, Refusal(event.origin, event.line, str(error), event.raw)
+            yield event.line, event.refused(str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ class Event:
     """One event of a source: its own bytes (one JSON object), the parsed object, and its position.
 
     `line` is the 1-based line of a file of lines, or the 1-based element of a document that holds a list. `form` is what it was
-    read from, if that carries less than the source's own event: a row of a CSV export, for one.
+    read from, if that carries less than the source's own event: a row of a CSV export, for one. `text` is what to keep of it
+    if it is refused, so that it can be read again, if not `raw`. `refused_at` is the origin and the line that a rejects file
+    says it was refused at before.
     """
 
     raw: bytes
@@ -36,6 +38,12 @@ class Event:
     origin: str = ""
     line: int = 0
     form: Form | None = None
+    text: bytes = b""
+    refused_at: tuple[str, int] | None = None
+
+    def refused(self, reason: str) -> "Refusal":
+        """The refusal of this event."""
+        return Refusal(self.origin, self.line, reason, self.text or self.raw, refused_at=self.refused_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Draft:
 class Refusal:
     """An event that was not stored, or an unreadable span of text: its position, the reason, and its own bytes.
 
-    `cut` is the number of bytes of a long span that are missing at the end of `raw`.
+    `cut` is the number of bytes of a long span that are missing at the end of `raw`. `refused_at` is that of its event.
     """
 
     origin: str
@@ -76,6 +84,7 @@ class Refusal:
     reason: str
     raw: bytes = b""
     cut: int = 0
+    refused_at: tuple[str, int] | None = None
 
 
 Samples = Literal["real logs", "published examples", "documentation", "Casbah's own export"]

@@ -33,11 +33,12 @@ def rows(feed: LineReader, header: Header, *, origin: str, max_kept: int) -> Ite
         number, row = lines.number + 1, table.row(lines)
         taken = lines.take(row.lines)
         reason = header.refusal if row.event is not None else row.reason
+        # With the header, the row can be read again by itself.
+        raw = table.text + b"\n" + b"".join(line.text for line in taken)
         if row.event is not None and not reason:
-            yield Event(row.raw, row.event, origin, number, form=CSV if header.lossy else None)
+            form, text = (CSV, raw.rstrip(b"\r\n")) if header.lossy else (None, b"")
+            yield Event(row.raw, row.event, origin, number, form, text)
         elif reason:
-            # Include the header, so that the row can be read again by itself.
-            raw = table.text + b"\n" + b"".join(line.text for line in taken)
             cut = max(0, len(raw) - max_kept) + taken[-1].cut
             yield Refusal(origin, number, reason, raw[:max_kept].rstrip(b"\r\n"), cut)
 

@@ -5,7 +5,7 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -78,12 +78,15 @@ class TooLargeError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class InputStream:
-    """One text in UTF-8 without a byte order mark; `position()` is the number of underlying bytes read."""
+    """One text in UTF-8 without a byte order mark; `position()` is the number of underlying bytes read. `skipped` is the reason
+    why there is none, if that is not an error.
+    """
 
     origin: str
     stream: BinaryIO
     size: int | None
     position: Callable[[], int]
+    skipped: str = ""
 
 
 def input_streams(
@@ -92,8 +95,12 @@ def input_streams(
     """The texts in `stream`: one, or one per member of an archive. Read each before asking for the next."""
     counted = Counted(stream)
     front = io.BufferedReader(counted, _CHUNK)
-    magic = _magic(front.peek(HEAD)) if nesting < _MAX_NESTING else b""
-    if magic in _ARCHIVES:
+    start = front.peek(HEAD)
+    magic = _magic(start) if nesting < _MAX_NESTING else b""
+    unread = next((reason for beginning, reason in _UNREAD if start.startswith(beginning)), "")
+    if unread:
+        yield _unreadable(origin, OSError(unread))
+    elif magic in _ARCHIVES:
         yield from _members(_ARCHIVES[magic](front, limits), origin=origin, limits=limits, nesting=nesting)
     elif magic in _CODINGS:
         bounded = Counted(_CODINGS[magic](front), limit=limits.unpacked)
@@ -106,6 +113,7 @@ def input_streams(
                 inner.stream,
                 size if outer else inner.size,
                 counted.tell if outer else inner.position,
+                inner.skipped,
             )
     else:
         yield InputStream(origin, _text(front), size, counted.tell)
@@ -216,9 +224,11 @@ class _Entry(NamedTuple):
 
 def _members(entries: Iterator[_Entry], *, origin: str, limits: Limits, nesting: int) -> Iterator[InputStream]:
     left = limits.unpacked
+    empty = True
     for entry in entries:
         if entry.name.rpartition("/")[2].startswith(".") or entry.name.startswith("__MACOSX/"):
             continue
+        empty = False
         place = f"{origin}!{entry.name}"
         try:
             with entry.open() as member:
@@ -229,6 +239,8 @@ def _members(entries: Iterator[_Entry], *, origin: str, limits: Limits, nesting:
                 left = max(0, left - bounded.tell())
         except ReadingError as error:
             yield _unreadable(place, error)
+    if empty:
+        yield InputStream(origin, io.BytesIO(), 0, lambda: 0, "no files in this archive; hidden ones are not read")
 
 
 def _zip_entries(front: BinaryIO, limits: Limits) -> Iterator[_Entry]:
@@ -295,6 +307,17 @@ _CODINGS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
     zstd.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(zstd.chunks(front)), _CHUNK)),
 }
 """How to open a format, by its magic bytes."""
+
+_BZIP2 = tuple(b"BZh%d1AY&SY" % level for level in range(1, 10))
+_UNREAD: Sequence[tuple[bytes | tuple[bytes, ...], str]] = (
+    (_BZIP2, "it is compressed with bzip2, which is not read; decompress it first, for instance with bunzip2"),
+    (b"\xfd7zXZ\0", "it is compressed with xz, which is not read; decompress it first, for instance with unxz"),
+    (b"7z\xbc\xaf\x27\x1c", "it is a 7-Zip archive, which is not read; extract it first"),
+    (b"Rar!\x1a\x07", "it is a RAR archive, which is not read; extract it first"),
+    (b"PAR1", "it is a Parquet file, which is not read; export the events as JSON"),
+    (bytes(HEAD), "it begins with zeros, like an empty tar archive, or a file whose content was lost in a crash"),
+)
+"""Formats that are not read, by their magic bytes, and what to do."""
 
 
 def _gunzipped(packed: BinaryIO) -> Iterator[bytes]:

@@ -80,7 +80,7 @@ class Detector(Mapping[str, Connector]):
             return Recognised(event, named)
         if named is None and len(connectors) == 1:
             return Recognised(event, connectors[0])
-        return Refusal(event.origin, event.line, self._reason(event.parsed, connectors, named), event.raw)
+        return event.refused(self._reason(event.parsed, connectors, named))
 
     def _reason(self, parsed: Mapping[str, Any], connectors: Iterable[Connector], named: Connector | None) -> str:
         """Why an event is refused, and how to fix it."""

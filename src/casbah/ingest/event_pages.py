@@ -131,6 +131,7 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
         yield path
         return
     empty = True
+    hidden: list[str] = []
     errors: list[OSError] = []
     for folder, folders, names in os.walk(path, onerror=errors.append):
         if unread is not None and _is_inside(folder, unread):
@@ -138,6 +139,7 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
             empty = False
             yield _skipped(folder, _THE_STORES)
             continue
+        hidden += [str(Path(folder, name)) for name in (*folders, *names) if name.startswith(".")]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for link in (str(Path(folder, name)) for name in folders):
             if Path(link).is_symlink():
@@ -146,10 +148,20 @@ def _files(path: str, unread: Path | None) -> Iterator[str | EventPage]:
             kind = _special(file)
             empty = empty and kind is not None
             yield file if kind is None else _skipped(file, f"{kind} is read only if named itself")
-    for error in errors:
-        yield _unreadable(str(error.filename), error)
-    if empty and not errors:
-        yield _skipped(path, "no files in this folder; hidden ones are not read")
+    yield from (_unreadable(str(error.filename), error) for error in errors)
+    yield from _not_read(path, hidden, empty=empty and not errors)
+
+
+def _not_read(path: str, hidden: Sequence[str], *, empty: bool) -> Iterator[EventPage]:
+    """A page that says which files below a folder are hidden, or that there are no files."""
+    if hidden:
+        shown = ", ".join(sorted(hidden)[:_MAX_HIDDEN]) + (", ..." if len(hidden) > _MAX_HIDDEN else "")
+        yield _skipped(path, f"{len(hidden)} hidden, read only if named themselves: {shown}")
+    elif empty:
+        yield _skipped(path, "no files in this folder")
+
+
+_MAX_HIDDEN = 3
 
 
 _THE_STORES = "it belongs to the store, whose files are not logs"
@@ -191,7 +203,7 @@ def _size(stream: BinaryIO) -> int | None:
 def _file_pages(stream: BinaryIO, origin: str, size: int | None, options: _ReadOptions) -> Iterator[EventPage]:
     try:
         for opened in input_streams(stream, origin=origin, size=size, limits=options.limits):
-            yield _unless_digest(_page(opened, options))
+            yield _skipped(opened.origin, opened.skipped) if opened.skipped else _unless_digest(_page(opened, options))
     except ReadingError as error:
         yield _unreadable(origin, error)
 

@@ -24,19 +24,20 @@ def unwrap_rejects(items: Iterator[Event | Refusal], context: ReadContext, limit
 
 
 def _is_reject(parsed: Mapping[str, Any]) -> bool:
-    whole = parsed.keys() - {_CUT} == _KEYS and type(parsed["event"]) is str
-    return whole and type(parsed.get(_CUT, 0)) is int
+    whole = parsed.keys() - {_CUT} == _KEYS and type(parsed["event"]) is type(parsed["origin"]) is str
+    return whole and type(parsed["line"]) is type(parsed.get(_CUT, 0)) is int
 
 
 def _event_in(line: Event, context: ReadContext, limits: Limits) -> Iterator[Event | Refusal]:
     """The refused event, with its line in the rejects file. A truncated one is refused again."""
+    refused_at = line.parsed["origin"], line.parsed["line"]
     raw, cut = line.parsed["event"].encode("utf-8", "surrogatepass"), line.parsed.get(_CUT, 0)
     if cut or not raw:
         reason = "the rejects file does not hold all of this event; ingest the original file"
-        yield Refusal(line.origin, line.line, reason, raw, cut)
+        yield Refusal(line.origin, line.line, reason, raw, cut, refused_at)
         return
     for item in events(LineReader(BytesIO(raw), max_line=limits.line), context):
         if isinstance(item, Refusal):
-            yield replace(item, line=line.line, raw=item.raw or raw)
+            yield replace(item, line=line.line, raw=item.raw or raw, refused_at=refused_at)
         else:
-            yield replace(item, line=line.line)
+            yield replace(item, line=line.line, refused_at=refused_at)

@@ -232,9 +232,9 @@ def opened(wrapper: Wrapper, event: Event, *, read: Read, room: Room) -> Iterato
             reason = content.reason or ("" if content.raw else "no event: the text is empty")
             items = [Refusal("", 1, reason, content.raw)] if reason else read(content.raw)
             for item in items:
-                placed = replace(item, origin=event.origin, line=event.line)
+                placed = replace(item, origin=event.origin, line=event.line, refused_at=event.refused_at)
                 if whole and isinstance(placed, Refusal):
-                    placed, whole = replace(placed, raw=event.raw, cut=0), False
+                    placed, whole = event.refused(placed.reason), False
                 yield Inside(content.place, placed)
 
 
