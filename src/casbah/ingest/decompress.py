@@ -79,7 +79,7 @@ class TooLargeError(OSError):
 @dataclass(frozen=True, slots=True)
 class InputStream:
     """One text in UTF-8 without a byte order mark; `position()` is the number of underlying bytes read. `skipped` is the reason
-    why there is none, if that is not an error.
+    why it has nothing to read, if that is not an error.
     """
 
     origin: str
