@@ -48,6 +48,7 @@ ROWS = (
         "operations.audit.*",
         "operations.backup.*",
         "store.migration.*",
+        "store.integrity.*",
     ),
     ("operations.retention.*", "outputs.push.*"),
     ("demo.*",),
@@ -67,9 +68,9 @@ ONLY = {
 }
 
 # What `compose` and its `services` put together nobody else opens, but gets from `compose` behind its contract. A migration
-# is what comes before a store can be opened.
+# is what comes before a store can be opened, and a check is what can be done if it cannot.
 OPENED_BY_COMPOSE = {"store.*", "http.*", "ui.*"}
-OPENERS = {"services", "compose", "store.migration.*"}
+OPENERS = {"services", "compose", "store.migration.*", "store.integrity.*"}
 
 
 def modules() -> dict[str, str]:

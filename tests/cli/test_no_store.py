@@ -19,6 +19,7 @@ READS = [
     ["enrich"],
     ["enrich", "--again"],
     ["doctor"],
+    ["verify"],
     ["reconcile", "events.ndjson"],
     ["compare", "--mdca", "http://127.0.0.1:9"],
     ["pull", "--list", "--file", "pull.toml"],

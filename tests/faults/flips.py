@@ -6,7 +6,7 @@ A store has every kind of file: several partitions with several segments, deleti
 dictionary, feedback, and the databases beside the activities. Each cycle damages one file of a copy, opens it, and asks for
 everything: every record in each order, the change feed, filters, facets, histograms, feedback, each row of the databases; then
 what is stored already is delivered again. Either the answers are those of the undamaged store, or there is an error, which
-names what is damaged. The kinds of files take turns. Exits 1 if anything is silently wrong.
+names what is damaged, and `casbah verify` reports damage. The kinds of files take turns. Exits 1 if anything is silently wrong.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from casbah.errors import CasbahError
 from casbah.store.contract import FacetQuery, FeedbackEntry, HistogramQuery, Tenant
 from casbah.store.embedded import record_codec
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.integrity.verification import verify
 from making import NOW, arrival, query, record
 
 TENANT = TenantId("default")
@@ -42,6 +43,7 @@ DAY = 86_400_000
 RECORDS = 600
 NO_CONTENT = frozenset({"lock", "reserve", ".tantivy-meta.lock", ".tantivy-writer.lock"})
 _IMMUTABLE = frozenset({".store", ".idx", ".pos", ".term", ".fast", ".fieldnorm", ".del", ".zdict"})
+BAD = ("wrong", "crash", "unnoticed")
 _CATEGORIES = ("download", "log on", "edit")
 
 
@@ -68,7 +70,10 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What became of it: `wrong` if answers differ, `error` if there was one, else `same`."""
+    """What became of it: `wrong` if answers differ, `error` if there was one, else `same`.
+
+    `crash`: an error that is a bug; `unnoticed`: an error where `casbah verify` reports nothing.
+    """
 
     damage: Damage
     outcome: str
@@ -154,9 +159,10 @@ def _tried(store: Path, damage: Damage, before: Mapping[str, Any], room: Path) -
     copy = _copied(store, room)
     damage.do(copy)
     try:
+        verified = verify(copy)
         after = answers(copy)
     except CasbahError as error:
-        return Seen(damage, "error", str(error))
+        return Seen(damage, "error" if verified.damage else "unnoticed", str(error))
     except BaseException as error:  # A panic of the engine is none of Exception.
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -248,11 +254,11 @@ def main() -> None:
         store, seen = make(Path(folder)), []
         for each in cycles(store, times=chosen.times, seed=chosen.seed, room=Path(folder)):
             seen.append(each)
-            if chosen.json or each.outcome in ("wrong", "crash"):
+            if chosen.json or each.outcome in BAD:
                 print(json.dumps([each.damage.how, each.damage.file, each.damage.at, each.outcome, each.said[:200]]))
     for row in table(seen):
         print(("{:16}" + " {:>6}" * 9).format(*row))
-    bad = [each for each in seen if each.outcome in ("wrong", "crash")]
+    bad = [each for each in seen if each.outcome in BAD]
     print(f"{len(seen)} damaged stores, {len(bad)} silently wrong or without a proper error")
     sys.exit(1 if bad else 0)
 

@@ -6,15 +6,19 @@ that there is one.
 """
 
 import hashlib
+import logging
 import sqlite3
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from casbah.base.failure import is_disk_error
 from casbah.base.fsync import sync_folder, sync_into
 from casbah.errors import DamagedFileError
 
+_log = logging.getLogger("casbah.store")
 _NO_TABLES = "its tables are not those of this version"
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Codes of errors at opening. What is executed then is always the same, so an error in it is one of what the file says."""
@@ -49,10 +53,18 @@ def open_database(file: Path, script: str, *, isolation_level: Literal["DEFERRED
         if faults:
             raise DamagedFileError(file, "; ".join(faults))
         if is_new:
-            sync_into(mark, ())
-            sync_folder(mark.parent)
+            _write_mark(mark)
         failed.pop_all()
     return database
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[sqlite3.Connection]:
+    """A database that is only read, also while another process writes to it. Raises sqlite3.Error or DamagedFileError."""
+    require_database(file)
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        database.text_factory = text_of
+        yield database
 
 
 def require_database(file: Path) -> None:
@@ -62,7 +74,7 @@ def require_database(file: Path) -> None:
 
 
 def problems(database: sqlite3.Connection, script: str) -> list[str]:
-    """What is wrong with a database that `script` has created, but for values of rows. Raises sqlite3.Error."""
+    """What is damaged in a database that `script` has created, but for values of rows. Raises sqlite3.Error."""
     if _tables(database) != _tables_of(script):
         return [_NO_TABLES]
     faults = " ".join(str(problem) for (problem,) in database.execute("pragma integrity_check(1)")).split()
@@ -82,6 +94,16 @@ def row_digest(*values: str | int | bytes) -> bytes:
 def text_of(content: bytes) -> str:
     """For `text_factory`: text that is no UTF-8 any more is read as well, and does not match the digest of its row."""
     return content.decode("utf-8", "replace")
+
+
+def _write_mark(mark: Path) -> None:
+    try:
+        sync_into(mark, ())
+        sync_folder(mark.parent)
+    except OSError as error:
+        if not is_disk_error(error):
+            raise
+        _log.warning("a loss of %s would not be noticed until the disk has room: %s", mark.stem, error)
 
 
 def _mark(file: Path) -> Path:

@@ -179,8 +179,9 @@ class FolderKeyValueStore:
         with self._reading, self._guarded():
             return self._reader.execute(question, values).fetchall()
 
-    def _entry(self, namespace: str, name: str, number: int, value: str, digest: bytes) -> Entry:
-        if row_digest(namespace, name, value) != digest:
+    def _entry(self, *row: Any) -> Entry:
+        _, name, number, value, _ = row
+        if not _is_good(*row):
             raise KeyValueStoreDamagedError(str(self._file), f"is damaged: row {number} does not match its digest")
         return Entry(name, json.loads(value), (number,))
 
@@ -254,6 +255,18 @@ create table if not exists kept (
 """
 _SELECT = "select drawer, name, number, value, digest from kept"
 _CANNOT_OPEN = "see whether the disk is full, whether it is a file, and who may write it and its folder"
+
+
+def rows_of(database: sqlite3.Connection) -> Iterator[tuple[int, str, Entry | None]]:
+    """All rows of a key-value database: number, namespace and entry, which is None if the row does not match its digest."""
+    for row in database.execute(f"{_SELECT} order by number"):
+        namespace, name, number, value, _ = row
+        yield number, namespace, Entry(name, json.loads(value), (number,)) if _is_good(*row) else None
+
+
+def _is_good(namespace: str, name: str, _: int, value: str, digest: bytes) -> bool:
+    """Whether a row is what was written."""
+    return row_digest(namespace, name, value) == digest
 
 
 def _opened(file: Path, kind: Collection, *, original: Path) -> sqlite3.Connection:

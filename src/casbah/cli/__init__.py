@@ -27,6 +27,7 @@ COMMANDS = {
     "reconcile": "reconcile.reconcile",
     "compare":   "compare.compare",
     "doctor":    "doctor.doctor",
+    "verify":    "verify.verify",
     "settings":  "settings.show",
     "pull":      "pull.pull",
     "enrich":    "enrich.enrich",

@@ -29,7 +29,7 @@ from casbah.store.embedded.searcher import PartitionSearcher, StoredRecord
 from casbah.store.embedded.sequence import Sequencer
 
 _AT_ONCE = 2_000
-_MARK = "erasing.json"
+MARK = "erasing.json"
 
 
 class Compaction:
@@ -61,13 +61,13 @@ class Compaction:
         return sum(count for _, _, count in counted)
 
     def _delete(self, partition: Partition, query: BoundQuery) -> None:
-        write_json(partition.folder / _MARK, {"through": partition.last})
+        write_json(partition.folder / MARK, {"through": partition.last})
         self._index_writers.write(partition, (), {}, last=partition.last, matching=query.query)
 
     def compact(self) -> bool:
         """Run one step of compaction. Returns whether there is more to do."""
         for partition in self._partitions.all():
-            if (mark := partition.folder / _MARK).exists():
+            if (mark := partition.folder / MARK).exists():
                 self._step(partition, mark)
                 return True
         return False
@@ -121,7 +121,7 @@ class Compaction:
 
 def waiting(tenant: Path) -> bool:
     """Whether a tenant's folder needs compaction."""
-    return any(tenant.glob(f"{PERIODS}/*/{_MARK}"))
+    return any(tenant.glob(f"{PERIODS}/*/{MARK}"))
 
 
 def _dedup_keys(searcher: PartitionSearcher) -> Mapping[int, Sequence[str]]:

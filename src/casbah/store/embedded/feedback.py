@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from casbah.base.database import open_database, require_database, row_digest, text_of
@@ -97,3 +97,11 @@ class Feedback:
 def _row(activity_id: str, entry: FeedbackEntry) -> tuple[str, int, str, bytes, bytes]:
     digest = row_digest(activity_id, entry.at, entry.who, entry.what)
     return activity_id, entry.at, entry.who, entry.what, digest
+
+
+def rows_of(database: sqlite3.Connection) -> Iterator[tuple[int, str, FeedbackEntry | None]]:
+    """All rows: number, activity and entry, which is None if the row does not match its digest."""
+    rows = database.execute("select number, activity, at, who, what, digest from feedback order by number")
+    for number, activity_id, at, who, what, digest in rows:
+        is_good = row_digest(activity_id, at, who, what) == digest
+        yield number, activity_id, FeedbackEntry(at, who, what) if is_good else None

@@ -169,11 +169,16 @@ def _unsealed(stored: bytes) -> bytes:
     return stored[_SEAL:]
 
 
+def is_dictionary(file: Path, content: bytes) -> bool:
+    """Whether a dictionary has the content that its name says."""
+    return hashlib.sha256(content).hexdigest() == file.stem.partition("-")[2]
+
+
 def _stored(folder: Path) -> Iterator[zstandard.ZstdCompressionDict]:
     """The dictionaries of a folder, oldest first. One that is damaged is left out: only records that need it are lost."""
     for file in sorted(folder.glob("*.zdict")):
         content = file.read_bytes()
-        if hashlib.sha256(content).hexdigest() == file.stem.partition("-")[2]:
+        if is_dictionary(file, content):
             yield zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_FULLDICT)
         else:
             _log.error("%s is damaged; records that were compressed with it cannot be read", file)

@@ -101,16 +101,19 @@ def check_managed(folder: Path) -> None:
         raise DamagedFileError(file, "it is no list of names")
 
 
-def check_file(file: Path, segment: Segment, *, read: bool = True) -> int:
-    """Check one file of a segment. Returns how many bytes it has. Raises DamagedFileError.
+def check_file(
+    file: Path, segment: Segment, *, read: bool = True, progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Check one file of a segment. Raises DamagedFileError.
 
-    `read`: read all of it; else only what is compared with `meta.json`.
+    `read`: read all of it; else only what is compared with `meta.json`. `progress` is called with numbers of bytes just read.
     """
     try:
         with file.open("rb") as handle:
             size = file.stat().st_size
             length, checksum = _footer(file, handle, size)
-            if read and (actual := _checksum(handle, length)) != checksum:
+            progress(size - length)
+            if read and (actual := _checksum(handle, length, progress)) != checksum:
                 shown = f"its bytes 0 to {length:,} have the checksum {actual:08x}, and should have {checksum:08x}"
                 raise DamagedFileError(file, shown)
             if file.suffix == ".fast":
@@ -119,7 +122,6 @@ def check_file(file: Path, segment: Segment, *, read: bool = True) -> int:
                 _check_deletions(file, handle, length, segment)
     except FileNotFoundError:
         raise DamagedFileError(file, "it is missing") from None
-    return size
 
 
 def index_files(folder: Path) -> Iterator[tuple[Path, Segment]]:
@@ -178,12 +180,13 @@ def _footer(file: Path, handle: BinaryIO, size: int) -> tuple[int, int]:
     return size - _END.size - length, numbers[-1]
 
 
-def _checksum(handle: BinaryIO, length: int) -> int:
+def _checksum(handle: BinaryIO, length: int, progress: Callable[[int], None]) -> int:
     handle.seek(0)
     checksum = 0
     while length > 0 and (chunk := handle.read(min(_CHUNK, length))):
         checksum = zlib.crc32(chunk, checksum)
         length -= len(chunk)
+        progress(len(chunk))
     return checksum
 
 

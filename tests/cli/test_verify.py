@@ -1,0 +1,102 @@
+"""casbah verify: it reports every kind of damage, and nothing where there is none, also while a store is written to."""
+
+import json
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from casbah.activity.fields import FIELDS
+from casbah.activity.predicate import Terms
+from casbah.activity.tenant import TenantId
+from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.integrity.verification import verify
+from command_line import app
+from faults import flips
+from making import NOW, arrival, record
+
+
+def asked(store: Path, *more: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["verify", "--store", str(store), *more])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def damaged(file: Path, at: int = 100) -> str:
+    content = bytearray(file.read_bytes())
+    content[at] ^= 4
+    file.write_bytes(content)
+    return file.name
+
+
+def test_a_good_store_is_good(tmp_path: Path) -> None:
+    store = flips.make(tmp_path)
+    assert asked(store)[:2] == (
+        0,
+        f"{verify(store).files} files, {verify(store).bytes:,} bytes, 588 records: nothing is damaged\n",
+    )
+    seen: list[tuple[int, int]] = []
+    result = verify(store, progress=lambda *numbers: seen.append(numbers))
+    assert seen == sorted(seen)
+    assert seen[-1] == (result.bytes, result.total) == (result.total, result.total)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*.store", "*.idx", "*.zdict", "feedback.db", "ranges.db", "meta.json", "numbering.json"]
+)
+def test_damage_is_reported_and_the_rest_is_read(tmp_path: Path, pattern: str) -> None:
+    store = flips.make(tmp_path)
+    file = min(store.rglob(pattern))
+    damaged(file, at=flips_into_a_row(file) if file.suffix == ".db" else 10)
+    code, out, err = asked(store, "--json")
+    result = json.loads(out)
+    assert code == 1
+    assert str(file.relative_to(store)) in {damage["file"] for damage in result["damage"]}
+    assert result["files"] > 50 or pattern == "meta.json"
+    code, out, err = asked(store)
+    assert (code, "damaged" in out) == (1, True)
+    assert f"casbah: {file.relative_to(store)}: " in err
+
+
+def flips_into_a_row(database: Path) -> int:
+    """The place of a value."""
+    return database.read_bytes().rindex(b"value 1" if database.name != "feedback.db" else b"seen 6") + 2
+
+
+def test_what_is_gone_is_reported(tmp_path: Path) -> None:
+    store = flips.make(tmp_path)
+    (store / "rules.db").unlink()
+    min(store.rglob("*.pos")).unlink()
+    assert [damage.problem.partition(";")[0] for damage in verify(store).damage] == ["it is missing"] * 2
+
+
+def test_a_store_that_is_written_to_is_good(tmp_path: Path) -> None:
+    """Segments are merged and deleted, and databases written, while they are read."""
+    tenant_id, stop = TenantId("default"), threading.Event()
+    with closing(EmbeddedStore(tmp_path / "store", clock=lambda: NOW)) as store:
+        tenant = store.tenant(tenant_id)
+
+        def write() -> None:
+            number = 0
+            while not stop.is_set():
+                tenant.insert([arrival(record(number + more)) for more in range(20)])
+                tenant.delete(Terms(FIELDS["id"], (f"activity-{number}",)))
+                tenant.compact()
+                number += 20
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        try:
+            results = [verify(tmp_path / "store") for _ in range(15)]
+        finally:
+            stop.set()
+            writing.join()
+    assert [damage for result in results for damage in result.damage] == []
+    assert results[-1].records > results[0].records
+
+
+def test_a_cluster_is_refused() -> None:
+    result = CliRunner().invoke(app, ["verify", "--store", "opensearch+http://127.0.0.1:9/x"])
+    assert result.exit_code != 0
+    assert "a cluster checks its own files" in str(result.exception) + result.output
