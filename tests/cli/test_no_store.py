@@ -20,6 +20,7 @@ READS = [
     ["enrich", "--again"],
     ["doctor"],
     ["verify"],
+    ["salvage", "saved"],
     ["reconcile", "events.ndjson"],
     ["compare", "--mdca", "http://127.0.0.1:9"],
     ["pull", "--list", "--file", "pull.toml"],

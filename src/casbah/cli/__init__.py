@@ -28,6 +28,7 @@ COMMANDS = {
     "compare":   "compare.compare",
     "doctor":    "doctor.doctor",
     "verify":    "verify.verify",
+    "salvage":   "salvage.salvage",
     "settings":  "settings.show",
     "pull":      "pull.pull",
     "enrich":    "enrich.enrich",

@@ -55,7 +55,7 @@ class DamagedFileError(OperatorError):
         self.path = str(path)
         self.problem = problem
         super().__init__(
-            f"{path} is damaged: {problem}; restore the store from a backup, or see docs/operate.md (damaged stores)"
+            f"{path} is damaged: {problem}; restore the store from a backup, or save the rest with casbah salvage"
         )
 
 

@@ -15,7 +15,8 @@ the columns have, and which of them are deleted.
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from struct import Struct
@@ -83,7 +84,7 @@ def checked_segments(folder: Path) -> list[Segment]:
         latest = content.pop("opstamp")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DamagedFileError(file, "it is not what the engine writes") from None
-    if content != _blank():
+    if content != blank_meta():
         raise DamagedFileError(file, "its schema or its settings are not those of this version")
     if type(latest) is not int or any(number > latest for _, number in segments):
         raise DamagedFileError(file, "its numbers of operations do not agree")
@@ -145,6 +146,36 @@ def unless_replaced(folder: Path, check: Callable[[], Answer]) -> Answer:
     raise UnavailableError(f"period {folder.name} changes too quickly to be checked; try again")
 
 
+def alive_in(folder: Path, segment: Segment) -> list[int]:
+    """The documents of a segment that are not deleted, by number. Its deletions must have been checked."""
+    if segment.deletions is None:
+        return list(range(segment.documents))
+    file = folder / segment.deletions
+    with file.open("rb") as handle:
+        _, alive = _deletions(handle, _footer(file, handle, file.stat().st_size)[0])
+    bits = f"{alive:b}"[::-1]
+    return [document for document, bit in enumerate(bits) if bit == "1"]
+
+
+def segments_on_disk(folder: Path) -> list[Segment]:
+    """The segments that have files, for when `meta.json` cannot be read. Segments that were merged may be among them."""
+    segments = []
+    for file in sorted(folder.glob("*.fast")):
+        with suppress(DamagedFileError), file.open("rb") as handle:
+            rows = _rows(handle, _footer(file, handle, file.stat().st_size)[0])
+            segments.append(_with_deletions(folder, Segment(file.stem, rows, None, 0)))
+    return segments
+
+
+def _with_deletions(folder: Path, segment: Segment) -> Segment:
+    """A segment with its latest deletions."""
+    files = sorted(folder.glob(f"{segment.stem}.*.del"), key=lambda file: int(file.name.split(".")[1]))
+    if not files:
+        return segment
+    latest = replace(segment, deletions=files[-1].name)
+    return replace(latest, deleted=segment.documents - len(alive_in(folder, latest)))
+
+
 def _segment(entry: Mapping[str, Any]) -> tuple[Segment, int]:
     """A segment, and the number of the operation that last deleted from it. Raises ValueError for anything unusual."""
     stem, deletes = entry["segment_id"].replace("-", ""), entry["deletes"]
@@ -156,7 +187,7 @@ def _segment(entry: Mapping[str, Any]) -> tuple[Segment, int]:
 
 
 @cache
-def _blank() -> Mapping[str, Any]:
+def blank_meta() -> Mapping[str, Any]:
     """What `meta.json` says of every index of this version: all but its segments and its last operation."""
     with TemporaryDirectory(prefix="casbah-") as folder:
         tantivy.Index(s.build(), folder)
@@ -191,16 +222,26 @@ def _checksum(handle: BinaryIO, length: int, progress: Callable[[int], None]) ->
 
 
 def _check_rows(file: Path, handle: BinaryIO, length: int, segment: Segment) -> None:
-    handle.seek(max(0, length - _ROWS.size))
-    rows, _, _ = _ROWS.unpack(handle.read(_ROWS.size))
+    rows = _rows(handle, length)
     if rows != segment.documents:
         raise DamagedFileError(file, f"it has {rows:,} documents, {META} says {segment.documents:,}")
 
 
+def _rows(handle: BinaryIO, length: int) -> int:
+    handle.seek(max(0, length - _ROWS.size))
+    return int(_ROWS.unpack(handle.read(_ROWS.size).rjust(_ROWS.size))[0])
+
+
 def _check_deletions(file: Path, handle: BinaryIO, length: int, segment: Segment) -> None:
+    documents, alive = _deletions(handle, length)
+    deleted = documents - alive.bit_count()
+    if (documents, deleted) != (segment.documents, segment.deleted):
+        shown = f"it has {documents:,} documents, of which {deleted:,} are deleted"
+        raise DamagedFileError(file, f"{shown}; {META} says {segment.documents:,} and {segment.deleted:,}")
+
+
+def _deletions(handle: BinaryIO, length: int) -> tuple[int, int]:
+    """The number of documents in a file of deletions, and a number whose bits are set for those that are not deleted."""
     handle.seek(0)
-    content = handle.read(length)
-    documents, alive = _COUNT.unpack_from(content)[0], int.from_bytes(content[_COUNT.size :], "little").bit_count()
-    if (documents, documents - alive) != (segment.documents, segment.deleted):
-        seen = f"it has {documents:,} documents, of which {documents - alive:,} are deleted"
-        raise DamagedFileError(file, f"{seen}; {META} says {segment.documents:,} and {segment.deleted:,}")
+    content = handle.read(length).rjust(_COUNT.size)
+    return _COUNT.unpack_from(content)[0], int.from_bytes(content[_COUNT.size :], "little")

@@ -1,0 +1,249 @@
+"""Saves what checks out of a damaged store, without opening it.
+
+Records are read segment by segment through an index of that segment alone: its file of records, and of its other files those
+that check out. A file that does not is replaced by that of an empty segment, as records are fetched by their place alone.
+Deletions must check out: if it is not known which records of a segment were deleted, none of it is saved.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+from uuid import UUID
+
+import tantivy
+
+from casbah.activity.tenant import TenantId
+from casbah.base import jsontext, key_value
+from casbah.base.database import reading, require_database
+from casbah.base.fsync import read_only
+from casbah.base.key_value import Entry, KeyValueStore, KeyValueStores
+from casbah.errors import ActivityNotFoundError, DamagedFileError, DamagedRecordError
+from casbah.ingest.stored import new_activity_of
+from casbah.store.contract import FeedbackEntry, Store, Tenant
+from casbah.store.embedded import feedback
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.document import stored_id
+from casbah.store.embedded.lock import Lock
+from casbah.store.embedded.partitions import DICTIONARIES, PERIODS, numbered
+from casbah.store.embedded.record_codec import RecordCodec
+from casbah.store.embedded.segment_files import (
+    COMPONENTS,
+    META,
+    Segment,
+    alive_in,
+    blank_meta,
+    check_file,
+    checked_segments,
+    segments_on_disk,
+)
+from casbah.store.embedded.store import TENANTS
+from casbah.store.integrity.verification import COLLECTIONS
+
+_AT_ONCE = 1_000
+_PANIC = "PanicException"
+"""The name of the engine's errors that are bugs of its own, such as reading a damaged file. It cannot be imported."""
+
+Answer = TypeVar("Answer")
+Progress = Callable[[int], None]
+"""Called with the number of records saved since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What could not be saved. Of a tenant's records: the partition, how many, their sequence numbers where known, and why."""
+
+    where: str
+    count: int
+    sequence: Sequence[int]
+    why: str
+
+
+@dataclass(slots=True)
+class Salvage:
+    """How much was saved, and what was lost. `refused` records check out, but the new store did not take them."""
+
+    records: int = 0
+    refused: int = 0
+    feedback: int = 0
+    entries: int = 0
+    lost: list[Loss] = field(default_factory=list)
+
+
+def salvage(store: Path, target: Store, key_values: KeyValueStores, *, progress: Progress) -> Salvage:
+    """Copy all that checks out to a new store. Nothing may use the damaged one meanwhile: raises StoreLockedError."""
+    result = Salvage()
+    with ExitStack() as stack:
+        if not read_only(store):
+            stack.callback(Lock(store).release)
+        for tenant in sorted((store / TENANTS).glob("*")):
+            into = target.tenant(TenantId(tenant.name))
+            for records in _records(tenant, result):
+                inserted = into.insert([new_activity_of(record) for record in records])
+                result.records += inserted.stored
+                result.refused += len(inserted.refused)
+                progress(len(records))
+            _save_feedback(tenant / feedback.FILE, into, result)
+        for collection in COLLECTIONS:
+            _save_entries(store / f"{collection.name}.db", key_values(collection), result)
+    return result
+
+
+def _records(tenant: Path, result: Salvage) -> Iterator[list[bytes]]:
+    """The records of a tenant that check out, in batches. Notes what is lost."""
+    codec = RecordCodec(tenant / DICTIONARIES)
+    for _, name in numbered(tenant / PERIODS):
+        folder = tenant / PERIODS / name
+        where = f"{tenant.name}, partition {name}"
+        try:
+            segments = checked_segments(folder)
+        except DamagedFileError as error:
+            segments = segments_on_disk(folder)
+            why = f"{META}: {error.problem}. What was deleted last may be among what is saved"
+            result.lost.append(Loss(where, 0, (), why))
+        for segment in segments:
+            yield from _segment(folder, segment, codec, where, result)
+
+
+def _segment(folder: Path, segment: Segment, codec: RecordCodec, where: str, result: Salvage) -> Iterator[list[bytes]]:
+    damage = {Path(name).suffix: problem for name in segment.files if (problem := _problem(folder / name, segment))}
+    if ".del" in damage:
+        why = f"{segment.deletions}: {damage['.del']}. Which records were deleted is not known, so none is saved"
+        result.lost.append(Loss(where, segment.documents - segment.deleted, (), why))
+        return
+    alive = alive_in(folder, segment)
+    with TemporaryDirectory(prefix="casbah-") as room:
+        searcher = _attempt(lambda: _searcher(Path(room), folder, segment, damage))
+        addresses = [tantivy.DocAddress(0, document) for document in alive]
+        numbers: Sequence[Any] = [None] * len(alive)
+        if searcher is not None and ".fast" not in damage:
+            numbers = searcher.fast_field_values("seq", addresses)
+        reader = _RecordReader(searcher, codec)
+        lost: list[int | None] = []
+        for start in range(0, len(alive), _AT_ONCE):
+            records = [reader.at(address) for address in addresses[start : start + _AT_ONCE]]
+            lost += [numbers[start + place] for place, record in enumerate(records) if record is None]
+            yield [record for record in records if record is not None]
+    if lost:
+        why = "; ".join(f"{segment.stem}{suffix}: {problem}" for suffix, problem in damage.items())
+        sequence = sorted(number for number in lost if number is not None)
+        result.lost.append(Loss(where, len(lost), sequence, why or "their checksums or their dictionary"))
+
+
+class _RecordReader:
+    """Reads the records of a segment; None without a searcher."""
+
+    def __init__(self, searcher: tantivy.Searcher | None, codec: RecordCodec) -> None:
+        self._searcher = searcher
+        self._codec = codec
+        self._known: set[str] = set()
+
+    def at(self, address: tantivy.DocAddress) -> bytes | None:
+        """The record at a place, or None if it is damaged, or was at another place too: then the file has lost its order."""
+        searcher = self._searcher
+        record = None if searcher is None else _attempt(lambda: self._codec.decode(searcher.doc(address)["record"][0]))
+        name = None if record is None else stored_id(jsontext.parse_accepted(record))
+        if name is None or name in self._known:
+            return None
+        self._known.add(name)
+        return record
+
+
+def _problem(file: Path, segment: Segment) -> str | None:
+    try:
+        check_file(file, segment)
+    except DamagedFileError as error:
+        return error.problem
+    return None
+
+
+def _searcher(room: Path, folder: Path, segment: Segment, damage: Mapping[str, str]) -> tantivy.Searcher:
+    """A searcher over an index of this segment alone, whose damaged files but for its records are those of another one."""
+    spare = _spare_segment(room / "spare") if damage.keys() - {".store"} else {}
+    index = room / "index"
+    index.mkdir()
+    for suffix in COMPONENTS:
+        file = folder / f"{segment.stem}{suffix}"
+        is_replaced = suffix in damage and suffix != ".store"
+        (index / file.name).symlink_to(spare[suffix] if is_replaced else file.absolute())
+    segments = [{"segment_id": str(UUID(segment.stem)), "max_doc": segment.documents, "deletes": None}]
+    (index / META).write_text(json.dumps({**blank_meta(), "segments": segments, "opstamp": 0}))
+    opened = tantivy.Index.open(str(index))
+    opened.register_tokenizer(s.WORDS, s.analyzer())
+    return opened.searcher()
+
+
+def _spare_segment(folder: Path) -> Mapping[str, Path]:
+    """The files of a segment with one empty document, by suffix."""
+    folder.mkdir()
+    index = tantivy.Index(s.build(), str(folder))
+    index.register_tokenizer(s.WORDS, s.analyzer())
+    writer = index.writer(15_000_000, 1)
+    writer.add_document(tantivy.Document())
+    writer.commit()
+    writer.wait_merging_threads()
+    return {file.suffix: file for file in folder.iterdir() if file.suffix in COMPONENTS}
+
+
+def _attempt(read: Callable[[], Answer]) -> Answer | None:
+    """What can be read, or None if it is damaged. The engine ends in an error of its own, or panics."""
+    try:
+        return read()
+    except (ValueError, KeyError, IndexError, DamagedRecordError):
+        return None
+    except BaseException as error:
+        if type(error).__name__ != _PANIC:
+            raise
+        return None
+
+
+def _save_feedback(file: Path, into: Tenant, result: Salvage) -> None:
+    def save(number: int, activity_id: str, entry: FeedbackEntry) -> None:
+        try:
+            into.add_feedback(activity_id, entry)
+        except ActivityNotFoundError:
+            result.lost.append(Loss(file.name, 1, (), f"row {number}: its activity {activity_id} is lost"))
+        else:
+            result.feedback += 1
+
+    _save_rows(file, feedback.rows_of, save, result)
+
+
+def _save_entries(file: Path, into: KeyValueStore, result: Salvage) -> None:
+    def save(_: int, namespace: str, entry: Entry) -> None:
+        result.entries += into.put(namespace, entry.name, entry.value)
+
+    _save_rows(file, key_value.rows_of, save, result)
+
+
+def _save_rows(
+    file: Path,
+    rows: Callable[[sqlite3.Connection], Iterator[tuple[int, str, Answer | None]]],
+    save: Callable[[int, str, Answer], None],
+    result: Salvage,
+) -> None:
+    """Save the rows that match their digests, up to where the database cannot be read any more."""
+    try:
+        with _readable(file) as database:
+            for number, name, entry in rows(database) if database else ():
+                if entry is None:
+                    result.lost.append(Loss(file.name, 1, (), f"row {number} does not match its digest"))
+                else:
+                    save(number, name, entry)
+    except (sqlite3.DatabaseError, DamagedFileError) as error:
+        result.lost.append(Loss(file.name, 0, (), f"the rest cannot be read: {getattr(error, 'problem', error)}"))
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[sqlite3.Connection | None]:
+    """A database, or None if there never was one."""
+    require_database(file)
+    if not file.exists():
+        yield None
+        return
+    with reading(file) as database:
+        yield database
