@@ -61,7 +61,18 @@ def test_damage_to_an_index_loses_no_record(tmp_path: Path, suffix: str) -> None
     assert records(tmp_path / "saved") == before
 
 
-@pytest.mark.parametrize("at", [300, 2_500, -200, -1])
+@pytest.mark.parametrize("at", [-1, -94, -40])
+def test_damage_to_the_end_of_a_file_of_records_loses_nothing(tmp_path: Path, at: int) -> None:
+    """The engine does not open such a file; its records are what they were."""
+    store = flips.make(tmp_path)
+    before = records(store)
+    damage(max(store.rglob("*.store"), key=lambda file: file.stat().st_size), at)
+    code, report = saved(store, tmp_path / "saved")
+    assert (code, report["records"], report["lost"]) == (0, ALIVE, [])
+    assert records(tmp_path / "saved") == before
+
+
+@pytest.mark.parametrize("at", [300, 2_500, -200])
 def test_damage_to_records_loses_those_alone_and_names_them(tmp_path: Path, at: int) -> None:
     store = flips.make(tmp_path)
     before = records(store)

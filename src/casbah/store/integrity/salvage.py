@@ -45,6 +45,12 @@ from casbah.store.embedded.store import TENANTS
 from casbah.store.integrity.verification import COLLECTIONS
 
 _AT_ONCE = 1_000
+_FOOTER = 120
+"""More bytes than a footer of the engine has."""
+
+_FOOTER_SIGNS = ((b'{"version"', 0), (b'"major"', 11))
+"""What a footer begins with, and what it has a few bytes later, if a bit of the beginning has changed."""
+
 _PANIC = "PanicException"
 """The name of the engine's errors that are bugs of its own, such as reading a damaged file. It cannot be imported."""
 
@@ -163,18 +169,29 @@ def _problem(file: Path, segment: Segment) -> str | None:
 
 def _searcher(room: Path, folder: Path, segment: Segment, damage: Mapping[str, str]) -> tantivy.Searcher:
     """A searcher over an index of this segment alone, whose damaged files but for its records are those of another one."""
-    spare = _spare_segment(room / "spare") if damage.keys() - {".store"} else {}
+    spare = _spare_segment(room / "spare") if damage else {}
     index = room / "index"
     index.mkdir()
     for suffix in COMPONENTS:
-        file = folder / f"{segment.stem}{suffix}"
-        is_replaced = suffix in damage and suffix != ".store"
-        (index / file.name).symlink_to(spare[suffix] if is_replaced else file.absolute())
+        file, place = folder / f"{segment.stem}{suffix}", index / f"{segment.stem}{suffix}"
+        if suffix not in damage:
+            place.symlink_to(file.absolute())
+        elif suffix == ".store" and file.exists():
+            place.write_bytes(_with_footer(file.read_bytes(), spare[suffix].read_bytes()))
+        else:
+            place.symlink_to(spare[suffix])
     segments = [{"segment_id": str(UUID(segment.stem)), "max_doc": segment.documents, "deletes": None}]
     (index / META).write_text(json.dumps({**blank_meta(), "segments": segments, "opstamp": 0}))
     opened = tantivy.Index.open(str(index))
     opened.register_tokenizer(s.WORDS, s.analyzer())
     return opened.searcher()
+
+
+def _with_footer(content: bytes, other: bytes) -> bytes:
+    """A file with the footer of another one: the engine does not open a file whose footer is damaged."""
+    starts = [content.rfind(sign, max(0, len(content) - _FOOTER)) - at for sign, at in _FOOTER_SIGNS]
+    start = next((start for start in starts if start > 0), len(content))
+    return content[:start] + other[other.rindex(_FOOTER_SIGNS[0][0]) :]
 
 
 def _spare_segment(folder: Path) -> Mapping[str, Path]:
