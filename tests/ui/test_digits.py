@@ -175,7 +175,7 @@ def test_insights_lead_to_every_digit(opened: Callable[..., Any]) -> None:
 def test_filters_from_the_drawer_have_every_digit(opened: Callable[..., Any], name: str, digits: str) -> None:
     page = opened(at(NEAR, open=EXACT))
     with page.expect_request(
-        lambda request: request.url.endswith("/api/v1/activities/") and digits in (request.post_data or "")
+        lambda request: request.url.endswith("/api/ext/v1/search") and digits in (request.post_data or "")
     ):
         page.get_by_role("button", name=f"Filter by {name} {digits}", exact=True).click()
     asks(page, digits)

@@ -134,12 +134,12 @@ def test_a_part_that_fails_is_emptied_and_tried_again(
 def test_the_table_goes_on_after_a_failed_page(opened: Callable[..., Any]) -> None:
     page = opened()
     settled(page)
-    page.route("**/api/v1/activities/", refused)
+    page.route("**/api/ext/v1/search", refused)
     page.locator(".rest").scroll_into_view_if_needed()
     alert = page.get_by_role("alert")
     alert.get_by_text("Cannot reach the server").wait_for()
     rows = page.locator(".log tbody tr").count()
-    page.unroute("**/api/v1/activities/")
+    page.unroute("**/api/ext/v1/search")
     alert.get_by_role("button", name="Retry").click()
     page.wait_for_function("rows => document.querySelectorAll('.log tbody tr').length > rows", arg=rows)
 

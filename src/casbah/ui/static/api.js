@@ -8,11 +8,13 @@ const EXTENSION = "/api/ext/v1";
 const UNREACHABLE = 0;
 const BAD_GATEWAY = 502;
 
-/** A failed request: the status of the answer, 0 without one, and the server's message. */
+/** A failed request: the status of the answer, 0 without one, the server's message, and the part of a search that it is about. */
 export class RequestFailed extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, { position = null, length = 0 } = {}) {
     super(detail);
     this.status = status;
+    this.position = position;
+    this.length = length;
   }
 }
 
@@ -31,7 +33,7 @@ export async function ask(method, path, body, { signal, signingIn = false, heade
   if (status < 400 && content !== undefined) return content;
   if (status === 401 && !signingIn) signedOut();
   if (status < 400) throw new RequestFailed(BAD_GATEWAY, "the answer is not JSON; something between this page and the server replaced it");
-  throw new RequestFailed(status, content?.detail ?? `the server answered ${status}`);
+  throw new RequestFailed(status, content?.detail ?? `the server answered ${status}`, content);
 }
 
 /** The status and the text of an answer. */
@@ -58,8 +60,8 @@ function read(text) {
 const post = (path) => (body, options) => ask("POST", path, body, options);
 const get = (path) => (options) => ask("GET", path, undefined, options);
 
-export const list = post(`${CORE}/activities/`);
-export const count = post(`${CORE}/activities/count/`);
+export const list = post(`${EXTENSION}/search`);
+export const explain = post(`${EXTENSION}/search/explain`);
 export const metadata = get(`${CORE}/activities/metadata/`);
 export const fetchOne = (id, options) => ask("GET", `${CORE}/activities/${encodeURIComponent(id)}/`, undefined, options);
 export const giveFeedback = (id, body) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, body);

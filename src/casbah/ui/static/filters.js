@@ -1,42 +1,90 @@
 // The filter bar: free text, basic filters, all other filters, and the current filters as chips that read like a sentence.
 
+import * as api from "./api.js";
 import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
-import { filters as known, label, withButton } from "./language.js";
-import { go, here, withCondition, without } from "./place.js";
+import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
+import { conditionsOf, go, groupsOf, here, withCondition, without } from "./place.js";
 import { hasHidden } from "./visible.js";
-import { condition } from "./words.js";
+import { condition, zoneName } from "./words.js";
 
 /** The bar; `draw()` shows the state in the URL. */
 export function filterBar() {
   const chips = h("ul", { class: "chips", "aria-label": "Filters" });
   const search = h("input", {
     type: "search",
-    placeholder: "Search in all text …",
-    "aria-label": "Search in all text",
-    onkeydown: (event) => event.key === "Enter" && searched(search.value),
-    onsearch: () => searched(search.value),
+    placeholder: "user:ann* country:DE since:7d, or words …",
+    "aria-label": "Search",
+    "aria-describedby": "search-help",
+    onkeydown: (event) => event.key === "Enter" && run(),
+    onsearch: () => search.value || run(),
   });
+  const help = h("p", { id: "search-help", class: "quiet small", role: "status" });
+  const run = async (text = search.value, options = {}) => {
+    put(help);
+    try {
+      await searched(text, options);
+    } catch (error) {
+      if (error.position === null) throw error;
+      if (options.replace) go({}, options);
+      search.value = text;
+      put(help, h("span", { class: "wrong" }, error.message));
+      if (document.activeElement === search) search.setSelectionRange(error.position, error.position + error.length);
+    }
+  };
+  /** Take a group out of the filters, into the box. */
+  const edited = ({ group, rest }) => {
+    go({ filters: rest, open: null });
+    search.value = [search.value, groupText(group)].filter(Boolean).join(" ");
+    search.focus();
+  };
+  const howTo = h("button", { class: "add", "aria-label": "How to search", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => popover(howTo, examples(), { label: "How to search" }) }, "?");
   const basic = withButton().map((name) => opener(name));
   const more = h("button", { class: "add", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(more) }, "More filters");
   const draw = () => {
-    const { filters } = here();
+    const { filters, q } = here();
+    if (q !== null) {
+      search.value = q;
+      run(q, { replace: true });
+      return;
+    }
     const words = filters.text?.text;
     search.value = words === undefined ? "" : Array.isArray(words) ? words.join(" ") : String(words);
-    put(chips, drawn(filters));
+    const groups = groupsOf(filters).map(({ group }) => group);
+    put(chips, drawn(filters, edited));
+    if (groups.some((group) => groupText(group) === null)) learnGroups(groups).then(draw);
   };
   const node = h(
     "section",
     { class: "bar", "aria-label": "Filter" },
-    h("div", { class: "row wrap" }, search, basic, more),
+    h("div", { class: "row wrap" }, search, howTo, basic, more),
+    help,
     chips,
   );
   return { node, draw };
 }
 
-function searched(text) {
-  const words = text.trim();
-  go({ filters: withCondition(here().filters, "text", "text", words ? [words] : null), open: null });
+/** What people may type, each with what it finds. */
+const EXAMPLES = [
+  ["invoice 2026", "both words, in any text"],
+  ['"invoice 2026"', "the words next to each other"],
+  ["invo*", "a word that begins so"],
+  ["user:ann*", "users whose names begin so; *ann* contains"],
+  ["app:okta,github", "one of these apps"],
+  ["-country:DE", "not from this country"],
+  ["ip:10.0.0.0/8", "addresses of a network"],
+  ["since:7d until:today", "a time; also 2026-11-28, -24h, date:2026-11"],
+  ["admin:yes OR file:*", "either of the two; * is any value"],
+];
+
+const examples = () =>
+  h("div", { class: "menu" }, h("table", {}, EXAMPLES.map(([text, what]) => h("tr", {}, h("td", {}, h("code", {}, text)), h("td", {}, what)))));
+
+/** Add what a search means to the filters. The box shows words, so these are replaced. */
+async function searched(text, options) {
+  const kept = withCondition(here().filters, "text", "text", null);
+  const meant = await api.explain({ q: text.trim(), filters: kept, zone: zoneName() });
+  go({ filters: meant.filters, open: null }, options);
 }
 
 function opener(name) {
@@ -48,14 +96,14 @@ function opener(name) {
   return button;
 }
 
-/** One chip per operator of each filter, except searched words: the box shows them, unless they have hidden characters. */
-function drawn(filters) {
-  const all = Object.entries(filters).flatMap(([name, operators]) =>
-    Object.entries(operators ?? {}).map(([operator, operands]) => [name, operator, operands]),
-  );
+/** One chip per condition, except searched words: the box shows them, unless they have hidden characters. */
+function drawn(filters, edited) {
+  const all = conditionsOf(filters);
+  const groups = groupsOf(filters);
   const shown = all.filter(([name, operator, operands]) => !(name === "text" && operator === "text" && !hasHidden(String(operands))));
   const items = shown.map(([name, operator, operands]) => h("li", {}, chip(name, operator, operands)));
-  if (all.length) items.push(h("li", {}, h("button", { class: "bare", onclick: () => go({ filters: {}, open: null }) }, "Clear all")));
+  items.push(...groups.map((group) => h("li", {}, groupChip(group, edited))));
+  if (all.length || groups.length) items.push(h("li", {}, h("button", { class: "bare", onclick: () => go({ filters: {}, open: null }) }, "Clear all")));
   return items;
 }
 
@@ -77,6 +125,14 @@ function chip(name, operator, operands) {
     },
     "×",
   );
+  return h("span", { class: "chip" }, open, remove);
+}
+
+/** A group is shown as the search that it is; opening it takes it into the box. */
+function groupChip({ group, rest }, edited) {
+  const text = groupText(group) ?? "…";
+  const open = h("button", { class: "chip-open", title: "Edit in the search box", onclick: () => edited({ group, rest }) }, h("b", {}, text));
+  const remove = h("button", { class: "chip-remove", "aria-label": ["Remove ", text], onclick: () => go({ filters: rest, open: null }) }, "×");
   return h("span", { class: "chip" }, open, remove);
 }
 

@@ -54,7 +54,7 @@ async function load(box, { title, mine, filters, window, facets, filter }, signa
   const [days, counts, admin, first] = await Promise.all([
     api.histogram({ filters, width: DAY, first: window.start, last: window.end }, { signal }),
     api.facets({ filters, facets: facets.map(([, name]) => name), limit: SHOWN }, { signal }),
-    api.count({ filters: administrative }, { signal }),
+    api.list({ filters: administrative, limit: 1 }, { signal }),
     api.list({ filters: mine, sortDirection: "asc", limit: 1 }, { signal }),
   ]);
   const oldest = first.data[0];

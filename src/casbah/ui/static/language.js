@@ -67,6 +67,18 @@ export function valueLabel(name, value) {
   return cut(isNested(value) ? String(value.id ?? stringify(value)) : String(value), LONGEST);
 }
 
+const texts = new Map();
+
+/** The text of a group of filters, as a search; null until `learnGroups` has fetched it. */
+export const groupText = (group) => texts.get(stringify(group)) ?? null;
+
+/** Fetch the texts of the groups of filters that are not known yet. */
+export async function learnGroups(groups) {
+  for (const group of groups.filter((group) => groupText(group) === null)) {
+    texts.set(stringify(group), (await api.explain({ filters: group })).text);
+  }
+}
+
 /** Remember app names from records, for apps that the server's catalogue does not know. */
 export function learnFrom(records) {
   const apps = known.names.get("service") ?? new Map();

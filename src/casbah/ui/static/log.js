@@ -11,7 +11,7 @@ import { filterBar } from "./filters.js";
 import { histogram } from "./histogram.js";
 import { stringify } from "./json.js";
 import { learnFrom } from "./language.js";
-import { address, frozen, go, here, withCondition } from "./place.js";
+import { address, frozen, go, groupsOf, here, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
 import { counted, isLocal, plural, sentence, setLocal } from "./words.js";
 
@@ -138,7 +138,7 @@ export function log() {
     if (state.loading || state.total === null) return;
     const { filters } = state;
     try {
-      const now = await api.count({ filters });
+      const now = await api.list({ filters, limit: 1 });
       if (filters !== state.filters || state.total === null) return;
       const more = now.total - state.total;
       fresh.hidden = more <= 0;
@@ -236,7 +236,7 @@ export function log() {
   function draw() {
     const place = here();
     bar.draw();
-    if (keyOf(place) !== state.key) load();
+    if (keyOf(place) !== state.key && place.q === null) load();
     open(place.open);
   }
 
@@ -258,13 +258,14 @@ function request() {
     const { filters, sort, direction } = here();
     const body = { filters, sortField: sort, sortDirection: direction, limit: PAGE };
     const json = stringify(body, 2);
-    const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}/api/v1/activities/ \\\n  -d '${stringify(body).replaceAll("'", "\\u0027")}'`;
+    const path = groupsOf(filters).length ? "/api/ext/v1/search" : "/api/v1/activities/";
+    const curl = `curl -s -H "Authorization: Token $TOKEN" ${location.origin}${path} \\\n  -d '${stringify(body).replaceAll("'", "\\u0027")}'`;
     dialog("The API request of this view", (done) =>
       h(
         "div",
         {},
         h("pre", { tabindex: "0" }, curl),
-        h("h3", {}, "POST /api/v1/activities/"),
+        h("h3", {}, `POST ${path}`),
         h("pre", { tabindex: "0" }, json),
         h("div", { class: "row end" }, h("button", { onclick: () => copy(json, "JSON") }, "Copy JSON"), h("button", { onclick: () => copy(curl, "curl") }, "Copy curl"), h("button", { class: "primary", onclick: () => done(null) }, "Close")),
       ),

@@ -4,7 +4,7 @@ import { isNested, parse, stringify } from "./json.js";
 
 const listeners = new Set();
 
-/** The state in the URL: filters, order, breakdown of the histogram, and the open activity. */
+/** The state in the URL: filters, order, breakdown of the histogram, the open activity, and a search that is not filters yet. */
 export function here() {
   const parameters = new URLSearchParams(location.search);
   return {
@@ -13,6 +13,7 @@ export function here() {
     direction: parameters.get("direction") === "asc" ? "asc" : "desc",
     by: parameters.get("by") ?? "service",
     open: parameters.get("open"),
+    q: parameters.get("q"),
   };
 }
 
@@ -66,6 +67,26 @@ function tell() {
 }
 
 addEventListener("popstate", tell);
+
+// --- Groups of filters -----------------------------------------------------------------------------------------------------
+
+const GROUPS = ["all", "any", "not"];
+
+/** The conditions of filters, without groups: [name, operator, operands]. */
+export const conditionsOf = (filters) =>
+  Object.entries(filters)
+    .filter(([name]) => !GROUPS.includes(name))
+    .flatMap(([name, operators]) => Object.entries(operators ?? {}).map(([operator, operands]) => [name, operator, operands]));
+
+/** The groups of filters: each as filters of its own, and the filters that remain without it. */
+export const groupsOf = (filters) =>
+  GROUPS.filter((name) => name in filters).flatMap((name) => {
+    if (name !== "all") return [{ group: { [name]: filters[name] }, rest: without(filters, name) }];
+    return filters.all.map((group) => {
+      const others = filters.all.filter((other) => other !== group);
+      return { group, rest: others.length ? { ...filters, all: others } : without(filters, "all") };
+    });
+  });
 
 // --- Filters as values ---------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 // Formats numbers, times and sentences.
 
 import { isNested } from "./json.js";
-import { isMoment, label, operatorLabel, valueLabel } from "./language.js";
+import { groupText, isMoment, label, operatorLabel, valueLabel } from "./language.js";
+import { conditionsOf, groupsOf } from "./place.js";
 
 const MANY = 3;
 const number = new Intl.NumberFormat("en-US");
@@ -10,6 +11,8 @@ export const counted = (value) => number.format(value);
 export const plural = (value, one, many) => `${counted(value)} ${value === 1 ? one : many}`;
 
 const zone = () => localStorage.getItem("zone") ?? "UTC";
+/** The name of the time zone of the times that are shown. */
+export const zoneName = () => (isLocal() ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC");
 export const isLocal = () => zone() === "local";
 export const setLocal = (local) => localStorage.setItem("zone", local ? "local" : "UTC");
 
@@ -85,12 +88,11 @@ function duration(days) {
 
 /** A whole query as one sentence: a list of texts. */
 export function sentence(filters) {
-  const all = Object.entries(filters).flatMap(([name, operators]) =>
-    Object.entries(operators ?? {}).map(([operator, operands]) => {
-      const [what, how, values] = condition(name, operator, operands);
-      return [what, " ", how, values.length > 0 ? " " : "", ...values];
-    }),
-  );
+  const plain = conditionsOf(filters).map(([name, operator, operands]) => {
+    const [what, how, values] = condition(name, operator, operands);
+    return [what, " ", how, values.length > 0 ? " " : "", ...values];
+  });
+  const all = [...plain, ...groupsOf(filters).map(({ group }) => [groupText(group) ?? "more"])];
   if (!all.length) return ["All activities"];
   return ["Activities where ", ...all.flatMap((words, position) => (position === 0 ? words : [", and ", ...words]))];
 }
