@@ -1,5 +1,8 @@
 """A server with a certificate: over TLS alone, and the command line finds it all the same."""
 
+import re
+import shlex
+import ssl
 import subprocess
 import sys
 import time
@@ -37,6 +40,36 @@ def test_it_speaks_tls_alone_and_commands_find_it(certificate: tuple[Path, Path]
             httpx.get(found["url"] + "/livez", trust_env=False)
         answer = httpx.get(found["url"] + "/livez", trust_env=False, verify=False)  # noqa: S501  what it says is the question
         assert answer.headers["strict-transport-security"]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.mark.slow
+def test_a_host_name_of_the_vendor(tmp_path: Path) -> None:
+    """The recipe of docs/clients.md: its certificate, made by its command, and a client that looks for that name."""
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text("utf-8")
+    (make,) = re.findall(r"^ *(openssl req .*?)^ *```", page, re.MULTILINE | re.DOTALL)
+    (host,) = set(re.findall(r"DNS:([a-z.]+)", make))
+    subprocess.run(shlex.split(make.replace("\\\n", "")), cwd=tmp_path, check=True, capture_output=True)
+    chosen = [f"--set=tls_certificate={tmp_path / 'casbah.pem'}", f"--set=tls_key={tmp_path / 'casbah.key'}"]
+    command = [sys.executable, "-m", "casbah", "serve", "--port", "0", "--store", str(tmp_path / "store"), *chosen]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        patience = time.monotonic() + 60
+        while (found := running(tmp_path / "store")) is None and time.monotonic() < patience:
+            time.sleep(0.1)
+        assert found is not None
+        known = ssl.create_default_context(cafile=str(tmp_path / "casbah.pem"))
+        headers = {"Authorization": f"Token {found['key']}", "Host": host}
+        with httpx.Client(trust_env=False, verify=known, base_url=found["url"]) as client:
+            answer = client.post("/cas/api/v1/activities/", headers=headers, extensions={"sni_hostname": host})
+        assert (answer.status_code, answer.json()) == (200, {"data": [], "hasNext": False, "total": 0})
+        with (
+            httpx.Client(trust_env=False, verify=known, base_url=found["url"]) as client,
+            pytest.raises(httpx.ConnectError, match="certificate"),
+        ):
+            client.get("/livez", extensions={"sni_hostname": f"x.{host}"})
     finally:
         server.terminate()
         server.wait(30)

@@ -1,6 +1,6 @@
 """The groups of users, as far as activities name them: where MDCA's users look up values of the filter `user.tags`.
 
-Path and parameters are those of Microsoft's MCAS module for PowerShell (Get-MCASUserGroup) and of XDRInternals.
+Path and parameters are those that two PowerShell modules send: Microsoft's MCAS, and XDRInternals.
 """
 
 from collections.abc import Mapping, Sequence
