@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
 from casbah.ingest.csv_header import known_header
 from casbah.ingest.event_pages import page_of
+from casbah.ingest.mapping.paths import fold
 from command_line import app
 from connectors import samples
 
@@ -191,3 +193,53 @@ def test_a_row_of_an_event_that_is_stored_is_a_duplicate(tmp_path: Path) -> None
     store = tmp_path / "store"
     assert counts(store, str(tmp_path / "a.json")) == [1, 1, 0, 0]
     assert counts(store, str(tmp_path / "b.csv")) == [2, 1, 1, 0]
+
+
+def test_the_event_of_a_row_that_is_stored_takes_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(SIGN_IN), "utf-8")
+    store = tmp_path / "store"
+    assert counts(store, str(SIGN_INS)) == [2, 2, 0, 0]
+    assert counts(store, str(tmp_path / "a.json"))[0] == 1
+    ran = CliRunner().invoke(app, ["export", str(tmp_path / "all.ndjson"), "--store", str(store)])
+    assert ran.exit_code == 0
+    lines = (tmp_path / "all.ndjson").read_text("utf-8").splitlines()
+    forms = {row["_id"]: row.get("sourceForm") for row in map(json.loads, lines)}
+    assert sorted(forms.values(), key=str) == [None, "csv"]
+
+
+def as_row(event: dict[str, object]) -> bytes:
+    """An event with a column for each of its keys, as converters of JSON write it."""
+    cells = {
+        key: value if type(value) is str else json.dumps(value) for key, value in event.items() if value is not None
+    }
+    return text([list(cells), list(cells.values())]).encode()
+
+
+def marked_events() -> list[object]:
+    """An event of each source that three or more keys tell from others."""
+    found = []
+    for folder in samples.folders():
+        marks = [marks for marks in connectors()[folder.name].marks if len(marks) >= 3]
+        lines = folder.joinpath("events.ndjson").read_text("utf-8").splitlines() if marks else []
+        events = (event for line in lines if any(row <= fold(event := json.loads(line)).keys() for row in marks))
+        found += [pytest.param(folder.name, event, id=folder.name) for event in islice(events, 1)]
+    return found
+
+
+@pytest.mark.parametrize(("source", "event"), marked_events())
+def test_a_row_with_the_keys_of_an_event_is_read_like_the_event(source, event):
+    named = {"connectors": connectors(), "source": source}
+    (own,) = new_activities(page_of(json.dumps(event).encode(), origin="x", **named).items)
+    (row,) = new_activities(page_of(as_row(event), origin="x", **named).items)
+    assert isinstance(own, NewActivity)
+    assert isinstance(row, NewActivity)
+    assert row.timestamp == own.timestamp
+    for key in ("sourceId", "eventTypeName", "user", "device", "appId"):
+        assert row.activity.get(key) == own.activity.get(key)
+    assert row.activity["sourceForm"]
+
+
+def test_stray_quotes_of_two_rows_never_join_them():
+    unreadable, third = read(b'when,who,what\n1,"a,b\n2,"c,d\n3,e,f\n')
+    assert (unreadable.line, third.line) == (2, 4)
+    assert unreadable.reason.startswith("not CSV")

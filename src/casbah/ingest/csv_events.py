@@ -152,10 +152,10 @@ class _Table:
         if not stripped or stripped == self.text or is_before_header(stripped):
             return _Row(lines)
         decoded = text.removeprefix(MARK).decode("utf-8", "surrogateescape")
+        # Two rows with a stray quote each would else be taken for one row over lines.
+        strict = not _is_even(text) or (lines > 1 and self.header.column is None)
         try:
-            row = next(
-                csv.reader(io.StringIO(decoded, newline=""), delimiter=self.header.delimiter, strict=not _is_even(text))
-            )
+            row = next(csv.reader(io.StringIO(decoded, newline=""), delimiter=self.header.delimiter, strict=strict))
         except csv.Error as error:
             return _Row(lines, reason=f"not CSV: {error}")
         column = self.header.column

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from casbah.ingest.contract import CsvForm
-from casbah.ingest.mapping.paths import plain
+from casbah.ingest.mapping.paths import fold, plain
 from casbah.ingest.recovery import MARK
 
 JSON_COLUMNS = (
@@ -45,6 +45,7 @@ _MAX_SHOWN = 40
 _MIN_NAMES, _MAX_NAME = 3, 100
 _NO_NAME = frozenset("{}<>=")
 _JOINED = ": "
+_CUSTOM = "_CL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def _known(line: bytes, delimiter: str, forms: Sequence[tuple[str, CsvForm]]) ->
     column = next((columns.index(name) for form in JSON_COLUMNS for name in _plain(form) if name in columns), None)
     if column is not None:
         return Header(names, delimiter, column)
-    form = next((form for _, form in forms if _plain(form) <= set(columns)), None)
+    keys = _keys(names)
+    form = next((form for _, form in forms if _plain(form) <= keys), None)
     return None if form is None else Header(names, delimiter, lossy=not form.complete)
 
 
@@ -115,6 +117,13 @@ def _distinct(row: Sequence[str]) -> tuple[str, ...]:
         count = sum(name == other.partition(" (#")[0] for other in names)
         names.append(f"{name} (#{count + 1})" if count else name)
     return tuple(names)
+
+
+def _keys(names: Sequence[str]) -> set[str]:
+    """The keys that a row has, as paths of mappings see it: also those of custom tables of Log Analytics, which have a Type."""
+    row = dict.fromkeys(names, "")
+    keys = set(fold(row))
+    return keys | fold({**row, "type": _CUSTOM, **dict.fromkeys(names, _CUSTOM)}).keys() if "type" in keys else keys
 
 
 def _plain(form: CsvForm) -> frozenset[str]:
@@ -138,7 +147,7 @@ def _why_unknown(names: Sequence[str], forms: Sequence[tuple[str, CsvForm]]) -> 
 
 def _nearest(names: Sequence[str], forms: Sequence[tuple[str, CsvForm]]) -> str:
     """The known export that has most in common with the columns, if that is half of what it needs."""
-    columns = set(map(plain, names))
+    columns = _keys(names)
     shares = [(len(columns & _plain(form)) / len(form.columns), source, form) for source, form in forms]
     share, source, form = max(shares, key=lambda row: row[0], default=(0, "", None))
     if form is None or share < 1 / 2:

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from casbah.ingest.contract import Connector, Event, Recognised, Refusal
+from casbah.ingest.contract import Connector, CsvForm, Event, Recognised, Refusal
 from casbah.ingest.mapping.paths import fold
 from casbah.ingest.unsupported import reason_for
 from casbah.ingest.wrappers import MAX_DEPTH, Inside
+
+_ENOUGH_MARKS = 3
+"""Fewer keys are columns of other tables, too."""
 
 Marked = tuple[frozenset[str], Connector]
 Open = Callable[[Event, bool], Iterator[Inside] | None]
@@ -29,6 +32,7 @@ class Detector(Mapping[str, Connector]):
         self._connectors = dict(connectors)
         self._unmarked = {name: connector for name, connector in connectors.items() if not connector.marks}
         self._by_key = _by_rarest_key(connectors.values())
+        self.csv_forms = tuple((name, form) for name, source in connectors.items() for form in _csv_forms(source))
 
     def __getitem__(self, name: str) -> Connector:
         return self._connectors[name]
@@ -93,6 +97,14 @@ class Detector(Mapping[str, Connector]):
             return unsupported
         begin = "source not recognised" if named is None else f"not an event of {named.name}, and source not recognised"
         return f"{begin}; known: {', '.join(self)}; describe another in a mapping file (docs/sources.md)"
+
+
+def _csv_forms(source: Connector) -> Iterator[CsvForm]:
+    """The CSV exports of a source, and rows whose columns are the keys that its events are recognised by."""
+    yield from source.csv
+    for marks in source.marks:
+        if len(marks) >= _ENOUGH_MARKS:
+            yield CsvForm("a row for each event", tuple(sorted(marks)), "", seen=False)
 
 
 def _placed(refusal: Refusal, place: str) -> Refusal:

@@ -227,7 +227,7 @@ def _page(stream: InputStream, options: _ReadOptions) -> EventPage:
         origin=stream.origin,
         wrappers=options.wrappers,
         recognised=lambda parsed: bool(options.detector.connectors_of(parsed, options.named)),
-        csv_forms=tuple((name, form) for name, source in options.detector.items() for form in source.csv),
+        csv_forms=options.detector.csv_forms,
     )
     items = unwrap_rejects(
         events(LineReader(stream.stream, max_line=options.limits.line), context), context, options.limits

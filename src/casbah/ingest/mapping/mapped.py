@@ -1,7 +1,7 @@
 """The connector of a mapping file: turns each event into the record that the file describes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.enrich.countries import code
 from casbah.ingest.mapping.file import LocationPart, MappingFile, Result, read_file
 from casbah.ingest.mapping.parts import condition, event_change, event_object, first, flag, listed
-from casbah.ingest.mapping.paths import BadPathError, forget
+from casbah.ingest.mapping.paths import BadPathError, fold
 from casbah.ingest.mapping.recognise import Recognition
 from casbah.ingest.mapping.rules import rules_of
 from casbah.ingest.mapping.values import First, Globs, Value
@@ -104,13 +104,13 @@ class Mapped:
         )
         self._failed_type = First() if file.outcome is None else first(file.outcome.event_type)
         self._admin, self._impersonated = flag(file.flags.admin), flag(file.flags.impersonated)
-        self._objects = tuple(map(event_object, file.objects))
+        self._objects = tuple((row.tops(), row) for row in map(event_object, file.objects))
         self._changes = tuple(map(event_change, file.changes))
 
     def drafts(self, event: Event) -> Iterator[Draft]:
         """The one record of an event. Raises UnusableEventError if it has no time."""
-        forget()
         parsed = event.parsed
+        present = fold(parsed).keys()
         app = self._app_of(parsed)
         instance = self._instance.text(parsed)
         native = self._id.text(parsed)
@@ -118,17 +118,18 @@ class Mapped:
         yield Draft(
             id=f"{scope}{native}" if native else None,
             timestamp=self._moment(parsed),
-            keys=keys(self._shape(parsed, app, instance)),
+            keys=keys(self._shape(parsed, app, instance, present)),
             scope=scope,
         )
 
-    def _shape(self, event: Mapping[str, Any], app: App, instance: str) -> RecordParts:
+    def _shape(self, event: Mapping[str, Any], app: App, instance: str, present: KeysView[str]) -> RecordParts:
         operation = self._operation.text(event)
         outcome = self._outcome.of(event, operation) if self._outcome else None
         category = self._category(self._category_by.text(event).lower())
         if category in _BECOMES_FAILED and outcome is not None and not outcome.success:
             category = FAILED_LOGIN
-        targets = [target for row in self._objects for target in row.targets(event)]
+        rows = (row for tops, row in self._objects if not tops or not present.isdisjoint(tops))
+        targets = [target for row in rows for target in row.targets(event)]
         name, identity = self._user.text(event), self._user_id.text(event)
         return RecordParts(
             app=app,

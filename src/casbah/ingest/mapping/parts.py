@@ -78,9 +78,9 @@ class EventObject:
     def targets(self, event: Any) -> Iterator[Target]:
         """The targets in an event. If the file defines an id, only those that have one; else those with a value or name."""
         for item in (event,) if self.items is None else self.items.all(event):
-            identity, name, value = _bare(self.id.text(item)), _bare(self.name.text(item)), self.value.text(item)
-            if not (identity if self.id.ways else value if self.value.ways else name):
+            if not self._decisive.text(item):
                 continue
+            identity, name, value = _bare(self.id.text(item)), _bare(self.name.text(item)), self.value.text(item)
             kind = self.type_of.text(item)
             number, part = self.types.get(kind.lower(), self.type)
             yield Target(
@@ -96,6 +96,18 @@ class EventObject:
             alias = self.alias.text(item) if number == ACCOUNT else ""
             if alias:
                 yield Target(NAMED_ACCOUNT, ROLE_ACTED_ON, alias, alias, service_type=kind)
+
+    def tops(self) -> frozenset[str]:
+        """The top-level keys of which an event with the object has at least one; empty if it may have none of them. Most
+        events have few of the objects that a file lists.
+        """
+        tops = self._decisive.tops() if self.items is None else {self.items.top}
+        return frozenset() if "" in tops else frozenset(tops)
+
+    @property
+    def _decisive(self) -> First:
+        """What an object has, if there is one."""
+        return self.id if self.id.ways else self.value if self.value.ways else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,11 @@ class First:
         """The text, or ""."""
         return next((text for way in self.ways for text in way.texts(event)), "")
 
+    def tops(self) -> set[str]:
+        """The top-level keys that the ways to find a value begin with; "" stands for any key."""
+        paths = [compared.path.top for way in self.ways for compared in way.paths]
+        return {*paths, *("" for way in self.ways if not way.paths)}
+
     def every(self, event: Any) -> list[str]:
         """The distinct texts that all ways find."""
         return list(dict.fromkeys(text for way in self.ways for text in way.texts(event)))
