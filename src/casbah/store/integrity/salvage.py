@@ -48,7 +48,7 @@ _AT_ONCE = 1_000
 _FOOTER = 120
 """More bytes than a footer of the engine has."""
 
-_FOOTER_SIGNS = ((b'{"version"', 0), (b'"major"', 11))
+_FOOTER_SIGNS = ((b'{"version"', 0), (b'"major"', 12))
 """What a footer begins with, and what it has a few bytes later, if a bit of the beginning has changed."""
 
 _PANIC = "PanicException"
