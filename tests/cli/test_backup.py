@@ -1,6 +1,7 @@
 """casbah backup: made, checked, put back."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,22 @@ def test_damage_is_found_and_never_put_back(filled: Path, damage: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_damaged_store_is_not_copied(filled: Path) -> None:
+    """The damage has come after the file was last checked: as it does on a failing disk, without a change of time."""
+    (file,) = (filled / "store").rglob("*.fieldnorm")
+    times = file.stat()
+    with file.open("r+b") as content:
+        first = content.read(1)
+        content.seek(0)
+        content.write(bytes([first[0] ^ 1]))
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    refused = CliRunner().invoke(app, ["backup", "make", str(filled / "place")])
+    assert refused.exit_code == 1
+    assert f"{file.name}: its bytes 0 to " in str(refused.exception)
+    assert "nothing was copied" in str(refused.exception)
+    assert not (filled / "place").exists()
+
+
 def test_a_folder_with_something_in_it_is_left_alone(filled: Path) -> None:
     told("backup", "make", str(filled / "place"))
     told("backup", "restore", str(filled / "place"), code=1)

@@ -32,12 +32,14 @@ def damaged(file: Path, at: int = 100) -> str:
 
 def test_a_good_store_is_good(tmp_path: Path) -> None:
     store = flips.make(tmp_path)
+    before = {file: file.stat().st_mtime_ns for file in store.rglob("*") if file.is_file()}
     assert asked(store)[:2] == (
         0,
         f"{verify(store).files} files, {verify(store).bytes:,} bytes, 588 records: nothing is damaged\n",
     )
     seen: list[tuple[int, int]] = []
     result = verify(store, progress=lambda *numbers: seen.append(numbers))
+    assert {file: file.stat().st_mtime_ns for file in store.rglob("*") if file.is_file()} == before
     assert seen == sorted(seen)
     assert seen[-1] == (result.bytes, result.total) == (result.total, result.total)
 

@@ -60,9 +60,13 @@ def open_database(file: Path, script: str, *, isolation_level: Literal["DEFERRED
 
 @contextmanager
 def reading(file: Path) -> Iterator[sqlite3.Connection]:
-    """A database that is only read, also while another process writes to it. Raises sqlite3.Error or DamagedFileError."""
+    """A database that is only read, also while another process writes to it. Raises sqlite3.Error or DamagedFileError.
+
+    It has a write-ahead log while a process has it open. Without one SQLite would create it, and leave it there.
+    """
     require_database(file)
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+    how = "mode=ro" if file.with_name(f"{file.name}-wal").exists() else "immutable=1"
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)) as database:
         database.text_factory = text_of
         yield database
 

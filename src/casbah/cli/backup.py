@@ -24,6 +24,7 @@ from casbah.operations.backup import archive
 from casbah.operations.backup.archive import Backup
 from casbah.operations.backup.snapshots import FOLDER
 from casbah.operations.backup.target import BackupTarget, open_target
+from casbah.store.integrity.verification import verify as verify_store
 
 app = typer.Typer(
     help="Online backups, and restoring them (docs/backup.md).",
@@ -43,6 +44,8 @@ def make(
 ) -> None:
     """Back up everything stored, of all tenants, as it is now. Copies only what the place does not have yet.
 
+    All files are checked before any is copied; of a damaged store nothing is.
+
     Example: casbah backup make /backup/casbah
     """
     target, chosen = open_target(place, endpoint=endpoint), options.existing(store=store)
@@ -50,6 +53,7 @@ def make(
         snapshot = api.ask("POST", _SNAPSHOTS).json()
         try:
             folder = chosen.store / FOLDER / snapshot["id"]
+            _require_undamaged(folder, "nothing was copied; casbah verify lists all that is damaged")
             with progress_of("copying", in_bytes=True) as progress:
                 created, totals = snapshot["created"], snapshot["totals"]
                 backup, new = archive.save(folder, target, created=created, totals=totals, progress=progress)
@@ -145,7 +149,18 @@ def _restored(target: BackupTarget, backup: Backup, folder: Path) -> list[str]:
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    return list(_miscounted(folder, backup.totals))
+    errors = list(_miscounted(folder, backup.totals))
+    _require_undamaged(folder, "the backup was made of a damaged store; restore an older one")
+    return errors
+
+
+def _require_undamaged(folder: Path, consequence: str) -> None:
+    """Raises BackupError if a file of a store is damaged."""
+    with progress_of("checking", in_bytes=True) as progress:
+        damage = verify_store(folder, records=False, progress=progress).damage
+    if damage:
+        first = f"{damage[0].file}: {damage[0].problem}"
+        raise BackupError(f"{len(damage):,} files or rows are damaged ({first}); {consequence}")
 
 
 def _miscounted(folder: Path, totals: Mapping[str, int]) -> Iterator[str]:

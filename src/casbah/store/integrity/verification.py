@@ -56,16 +56,17 @@ class Verification:
     damage: list[Damage] = field(default_factory=list)
 
 
-def verify(store: Path, *, progress: Progress = lambda *_: None) -> Verification:
-    """Check all of a store. `progress` may take its time, so that reading is slow."""
-    return _Reading(store, progress).all()
+def verify(store: Path, *, records: bool = True, progress: Progress = lambda *_: None) -> Verification:
+    """Check all of a store. Without `records`, they are checked as a part of their files, and not one by one."""
+    return _Reading(store, progress, records=records).all()
 
 
 class _Reading:
     """One pass over a store."""
 
-    def __init__(self, store: Path, progress: Progress) -> None:
+    def __init__(self, store: Path, progress: Progress, *, records: bool) -> None:
         self._store = store
+        self._with_records = records
         self._progress = progress
         self._result = Verification(total=sum(_sizes(store)))
 
@@ -95,7 +96,7 @@ class _Reading:
         for _ in range(_TRIES):
             meta, known = _content(folder / META), len(self._result.damage)
             self._files(folder)
-            if len(self._result.damage) == known:
+            if self._with_records and len(self._result.damage) == known:
                 self._records(folder, number, codec)
             if len(self._result.damage) == known or meta == _content(folder / META):
                 return
