@@ -126,6 +126,18 @@ def test_without_the_list_of_segments_the_files_are_read(tmp_path: Path) -> None
     assert records(tmp_path / "saved") == before
 
 
+def test_what_cannot_even_be_counted_is_reported(tmp_path: Path) -> None:
+    store = flips.make(tmp_path)
+    meta = min(store.rglob("meta.json"))
+    meta.unlink()
+    (columns,) = meta.parent.glob("*.fast")
+    damage(columns, -1)
+    code, report = saved(store, tmp_path / "saved")
+    assert (code, report["records"]) == (1, len(records(tmp_path / "saved")))
+    assert report["records"] < ALIVE
+    assert any(f"all of {columns.stem}.store: how many" in loss["why"] for loss in report["lost"])
+
+
 def test_rows_that_check_out_are_saved(tmp_path: Path) -> None:
     store = flips.make(tmp_path)
     file = store / "ranges.db"

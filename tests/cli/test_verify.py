@@ -100,6 +100,15 @@ def test_a_store_that_is_written_to_is_good(tmp_path: Path) -> None:
     assert verify(tmp_path / "store").records == written[0] * 19 // 20
 
 
+@pytest.mark.parametrize("words", [["verify"], ["salvage", "new"]], ids=" ".join)
+def test_an_older_format_is_migrated_first(tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "format.json").write_text('{"format": 4, "fields": []}')
+    result = CliRunner().invoke(app, [*words, "--store", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "run casbah migrate first" in str(result.exception)
+
+
 def test_a_cluster_is_refused() -> None:
     result = CliRunner().invoke(app, ["verify", "--store", "opensearch+http://127.0.0.1:9/x"])
     assert result.exit_code != 0

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from casbah.base.fsync import read_only
 from casbah.cli import options
 from casbah.cli.progress import progress_of
-from casbah.errors import StoreFormatError
+from casbah.errors import DamagedFileError, StoreFormatError
 from casbah.settings import Settings
 from casbah.store.format import FORMAT
 from casbah.store.migration import migration
@@ -62,6 +63,15 @@ def migrate_first(settings: Settings) -> None:
     if settings.cluster is None and not read_only(settings.store) and migration.is_due(settings.store):
         sys.stderr.write(f"casbah: {settings.store} is migrated to format {FORMAT}, and the old data is kept\n")
         sys.stderr.write(f"casbah: {_done(_migrated(settings))}\n")
+
+
+def require_current(settings: Settings) -> None:
+    """Raises StoreFormatError for a store of an older format. A damaged format file says nothing about it."""
+    with suppress(DamagedFileError):
+        if migration.is_due(settings.store):
+            raise StoreFormatError(
+                f"the store at {settings.store} has an older format, which has no checksums; run casbah migrate first"
+            )
 
 
 _CONSEQUENCE = {

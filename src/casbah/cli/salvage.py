@@ -11,6 +11,7 @@ import typer
 
 from casbah import compose, settings
 from casbah.cli import options
+from casbah.cli.migrate import require_current
 from casbah.cli.progress import progress_bar
 from casbah.errors import StoreFormatError
 from casbah.store.integrity.salvage import Loss
@@ -34,6 +35,7 @@ def salvage(
     damaged = options.existing(store=store)
     if damaged.cluster is not None:
         raise StoreFormatError("a cluster repairs its own files; casbah salvage is for a store in a folder")
+    require_current(damaged)
     if to.exists() and any(to.iterdir()):
         raise typer.BadParameter(f"{to} is not empty; choose a new folder")
     chosen = settings.read(os.environ, store=str(to))

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import typer
 
 from casbah.cli import options
+from casbah.cli.migrate import require_current
 from casbah.cli.progress import progress_of
 from casbah.errors import StoreFormatError
 from casbah.store.integrity.verification import verify as verified
@@ -22,6 +23,7 @@ def verify(*, as_json: options.AsJson = False, store: options.Store = None) -> N
     settings = options.existing(store=store)
     if settings.cluster is not None:
         raise StoreFormatError("a cluster checks its own files; casbah verify is for a store in a folder")
+    require_current(settings)
     with progress_of("reading", in_bytes=True) as progress:
         result = verified(settings.store, progress=progress)
     if as_json:

@@ -111,6 +111,9 @@ def _records(tenant: Path, result: Salvage) -> Iterator[list[bytes]]:
             segments = segments_on_disk(folder)
             why = f"{META}: {error.problem}. What was deleted last may be among what is saved"
             result.lost.append(Loss(where, 0, (), why))
+            unknown = {file.stem for file in folder.glob("*.store")} - {segment.stem for segment in segments}
+            why = "how many records it has is not known, as its columns are damaged as well"
+            result.lost += [Loss(where, 0, (), f"all of {stem}.store: {why}") for stem in sorted(unknown)]
         for segment in segments:
             yield from _segment(folder, segment, codec, where, result)
 
