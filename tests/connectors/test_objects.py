@@ -17,6 +17,29 @@ DIRECTORY = [
     {"ID": "sam@x.com", "Type": 5},
     {"ID": "10032", "Type": 3},
 ]
+GOOGLE = {
+    "id": {"time": "2026-03-02T10:00:00Z", "customerId": "c", "uniqueQualifier": "1"},
+    "actor": {"email": "pat@x.com"},
+}
+OKTA = {"uuid": "u", "published": "2026-03-02T10:00:00Z", "actor": {"id": "a", "alternateId": "pat@x.com"}}
+ENTRA = {
+    "id": "i",
+    "activityDateTime": "2026-03-02T10:00:00Z",
+    "initiatedBy": {"user": {"userPrincipalName": "pat@x.com"}},
+}
+ROLE = [
+    {"displayName": "Role.ObjectID", "oldValue": None, "newValue": '"62e9"'},
+    {"displayName": "Role.DisplayName", "oldValue": None, "newValue": '"Global Administrator"'},
+    {"displayName": "Included Updated Properties", "oldValue": None, "newValue": '"Role"'},
+]
+BINDING = {"action": "ADD", "role": "roles/owner", "member": "user:sam@x.com"}
+
+
+def google(application, name, **parameters):
+    events = [{"name": name, "parameters": [{"name": key, "value": value} for key, value in parameters.items()]}]
+    return {**GOOGLE, "id": {**GOOGLE["id"], "applicationName": application}, "events": events}
+
+
 ITEM = {
     "Id": "i1",
     "InternetMessageId": "<m1@x>",
@@ -120,6 +143,75 @@ OBJECTS = [
         [("target", "sam", "sam"), ("target", "AKIA2", "AKIA2")],
         id="an access key that was made",
     ),
+    pytest.param(
+        "google_workspace",
+        google("calendar", "create_event", calendar_id="cal@x.com", event_id="ev1", event_title="Board"),
+        [("target", "cal@x.com", "cal@x.com"), ("target", "ev1", "Board")],
+        id="an event of a calendar",
+    ),
+    pytest.param(
+        "google_workspace",
+        google("chat", "attachment_upload", room_id="r1", room_name="Deals", attachment_hash="h", attachment_name="plan.pdf"),
+        [("target", "r1", "Deals"), ("file", "h", "plan.pdf")],
+        id="a file in a room of Chat",
+    ),
+    pytest.param(
+        "google_workspace",
+        google("groups_enterprise", "add_member", group_id="g@x.com", member_id="sam@x.com", member_role="owner"),
+        [("target", "sam@x.com", "sam@x.com"), ("group", "g@x.com", "g@x.com"), ("role", "owner", "owner")],
+        id="a member of a group",
+    ),
+    pytest.param(
+        "google_workspace",
+        google("meet", "call_ended", identifier="sam@x.com", display_name="Sam", meeting_code="abc"),
+        [("target", "sam@x.com", "Sam"), ("target", "abc", "abc")],
+        id="a call",
+    ),
+    pytest.param(
+        "google_workspace",
+        google("rules", "rule_match", rule_name="Credit cards"),
+        [("rule", "Credit cards", "Credit cards")],
+        id="a rule of which only the name is known",
+    ),
+    pytest.param(
+        "onepassword",
+        {
+            "uuid": "u", "timestamp": "2026-03-02T10:00:00Z", "actor_uuid": "a", "object_type": "gm", "action": "join", "object_uuid": "g1",
+            "aux_uuid": "m1", "aux_details": {"uuid": "m1", "name": "Sam", "email": "sam@x.com"}, "aux_info": "R",
+        },
+        [("group", "g1", "g1"), ("target", "m1", "sam@x.com")],
+        id="who joined a group of 1Password",
+    ),
+    pytest.param(
+        "okta",
+        {**OKTA, "eventType": "user.lifecycle.suspend", "target": [{"id": "00u1", "type": "User", "alternateId": "sam@x.com", "displayName": "Sam"}]},
+        [("target", "00u1", "Sam"), ("target", "sam@x.com", "sam@x.com")],
+        id="the name that a user of Okta signs in with",
+    ),
+    pytest.param(
+        "okta",
+        {**OKTA, "eventType": "user.account.privilege.grant", "debugContext": {"debugData": {"privilegeGranted": "Super administrator"}}},
+        [("role", "Super administrator", "Super administrator")],
+        id="a privilege of Okta",
+    ),
+    pytest.param(
+        "entra_audit",
+        {**ENTRA, "activityDisplayName": "Add member to role", "targetResources": [{"type": "User", "id": "8f3e", "userPrincipalName": "sam@x.com", "modifiedProperties": ROLE}]},
+        [("target", "8f3e", "sam@x.com"), ("role", "Global Administrator", "Global Administrator")],
+        id="a role of Entra",
+    ),
+    pytest.param(
+        "gcp",
+        {"insertId": "i", "timestamp": "2026-03-02T10:00:00Z", "protoPayload": {"methodName": "SetIamPolicy", "serviceData": {"policyDelta": {"bindingDeltas": [BINDING]}}}},
+        [("target", "user:sam@x.com", "user:sam@x.com"), ("role", "roles/owner", "roles/owner")],
+        id="a role of Google Cloud",
+    ),
+    pytest.param(
+        "github",
+        {"_document_id": "d", "@timestamp": 1_750_000_000_000, "action": "team.add_repository", "repo": "o/r", "team": "o/t", "permission": "admin"},
+        [("target", "o/r", "o/r"), ("group", "o/t", "o/t"), ("permission", "admin", "admin")],
+        id="a team of GitHub and its permission",
+    ),
 ]  # fmt: skip
 
 
@@ -166,6 +258,36 @@ CHANGES = [
         {**AWS, "eventName": "AuthorizeSecurityGroupIngress", "requestParameters": {"groupId": "sg-1", "ipPermissions": {"items": [{"fromPort": 22}]}}},
         [{"name": "groupId", "new": "sg-1"}, {"name": "ipPermissions", "new": '{"items":[{"fromPort":22}]}'}],
         id="parameters of a request",
+    ),
+    pytest.param(
+        "entra_audit",
+        {**ENTRA, "activityDisplayName": "Add member to role", "targetResources": [{"id": "8f3e", "modifiedProperties": ROLE}]},
+        [{"name": "Role.ObjectID", "new": "62e9"}, {"name": "Role.DisplayName", "new": "Global Administrator"}],
+        id="properties in Entra's own log, without their quotes",
+    ),
+    pytest.param(
+        "google_workspace",
+        google("admin", "CHANGE_APPLICATION_SETTING", SETTING_NAME="Sharing", OLD_VALUE="OFF", NEW_VALUE="ON"),
+        [{"name": "Sharing", "old": "OFF", "new": "ON"}],
+        id="a setting of Google",
+    ),
+    pytest.param(
+        "google_workspace",
+        google("drive", "change_user_access", old_value="none", new_value="can_edit", old_visibility="private", visibility="shared_externally"),
+        [{"name": "change_user_access", "old": "none", "new": "can_edit"}, {"name": "visibility", "old": "private", "new": "shared_externally"}],
+        id="who may see a document",
+    ),
+    pytest.param(
+        "okta",
+        {**OKTA, "eventType": "policy.rule.update", "target": [{"id": "r1", "type": "PolicyRule", "displayName": "Default", "changeDetails": {"from": {"rank": 1}, "to": {"rank": 2}}}]},
+        [{"name": "Default", "old": '{"rank":1}', "new": '{"rank":2}'}],
+        id="a rule of Okta",
+    ),
+    pytest.param(
+        "gcp",
+        {"insertId": "i", "timestamp": "2026-03-02T10:00:00Z", "protoPayload": {"methodName": "SetIamPolicy", "serviceData": {"policyDelta": {"bindingDeltas": [BINDING, {**BINDING, "action": "REMOVE"}]}}}},
+        [{"name": "roles/owner", "new": "user:sam@x.com"}, {"name": "roles/owner", "old": "user:sam@x.com"}],
+        id="who got a role of Google Cloud, and who lost it",
     ),
     pytest.param("cloudtrail", {**AWS, "eventName": "GetUser", "readOnly": True, "requestParameters": {"userName": "sam"}}, None, id="nothing is set by reading"),
 ]  # fmt: skip
@@ -219,6 +341,12 @@ SESSIONS = [
         },
         ["AKIA1", "ASIA1", "AROA:pat"],
         id="the session that a request begins",
+    ),
+    pytest.param(
+        "okta",
+        {**OKTA, "eventType": "x", "authenticationContext": {"externalSessionId": "e1", "rootSessionId": "r1"}},
+        ["e1", "r1"],
+        id="Okta",
     ),
     pytest.param("cloudtrail", {**AWS, "eventName": "X"}, [], id="none"),
 ]

@@ -32,7 +32,11 @@ def text(value: Any) -> str:
 
 def first_text(fields: Fields, *keys: str) -> str:
     """The text of the first of `keys` (in lower case) that has one, or ""."""
-    return next((value for value in (text(fields.get(key)) for key in keys) if value), "")
+    for key in keys:
+        value = text(fields.get(key))
+        if value:
+            return value
+    return ""
 
 
 def truth(value: Any) -> bool | None:

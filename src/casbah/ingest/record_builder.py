@@ -183,8 +183,10 @@ def keys(parts: RecordParts) -> dict[str, Any]:
 
 
 def _session(ids: Iterable[str]) -> dict[str, Any]:
-    first, *others = dict.fromkeys(filter(None, ids)) or ("",)
-    return {**({"session": first} if first else {}), **({"sessionIds": others} if others else {})}
+    distinct = list(dict.fromkeys(filter(None, ids)))
+    if not distinct:
+        return {}
+    return {"session": distinct[0], **({"sessionIds": distinct[1:]} if len(distinct) > 1 else {})}
 
 
 def _changes(changes: Iterable[Change]) -> dict[str, Any]:

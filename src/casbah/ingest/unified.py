@@ -126,7 +126,7 @@ SHARED: Mapping[str, str] = {"group": GROUP, "permissions granted": PERMISSION, 
 # fmt: on
 
 _BY_KEY = tuple((row.at.partition(".")[0] or row.ids[0], row) for row in NAMED)
-_TEXTS = (
+_LISTS = (
     "actor",
     "target",
     "parameters",
@@ -145,9 +145,11 @@ _LISTED_NAMES = "included updated properties"
 
 
 def with_values(fields: Fields) -> Fields:
-    """The event with its lists as values: Sentinel has them as JSON text."""
-    texts = {key: opened(fields[key]) for key in _TEXTS if type(fields.get(key)) is str}
-    return {**fields, **texts} if texts else fields
+    """The event as the functions here take it: lists of objects with keys in lower case, which Sentinel has as JSON text."""
+    values = {key: opened(fields[key]) for key in _LISTS if key in fields}
+    if not values:
+        return fields
+    return {**fields, **{key: list(objects(value)) if type(value) is list else value for key, value in values.items()}}
 
 
 def targets(fields: Fields) -> list[Target]:
@@ -191,8 +193,8 @@ def changes(fields: Fields) -> Iterator[Change]:
 
 def sessions(fields: Fields) -> Iterator[str]:
     """Entra's ids of the session and of the token: its sign-ins have the same."""
-    context = folded(opened(fields.get("appaccesscontext")))
-    yield first_text(fields, "sessionid")
+    yield text(fields.get("sessionid"))
+    context = folded(fields["appaccesscontext"]) if "appaccesscontext" in fields else {}
     yield text(context.get("aadsessionid"))
     if "deviceproperties" in fields:
         yield text(named_values(fields["deviceproperties"]).get("sessionid"))
@@ -218,7 +220,7 @@ def named_new_values(fields: Fields) -> dict[str, str]:
 
 
 def _listed(fields: Fields, key: str) -> Iterator[Fields]:
-    return objects(opened(fields[key])) if key in fields else iter(())
+    return listed(fields.get(key))
 
 
 def _files(fields: Fields) -> Iterator[Target]:

@@ -38,7 +38,7 @@ from casbah.ingest.record_builder import (
     keys,
 )
 from casbah.ingest.times import any_form
-from casbah.ingest.unified import changes, person, sessions, targets
+from casbah.ingest.unified import changes, person, sessions, targets, with_values
 
 OFFICE = microsoft365.OFFICE
 _OFFICE_APPS = frozenset(microsoft365.CONNECTOR.apps)
@@ -88,7 +88,7 @@ NATIVE_IDS = ("id", "eventid", "uuid", "event_id", "id.uniquequalifier", "reques
 def drafts(event: Event) -> Iterator[Draft]:
     """One activity per row."""
     row = _opened(folded(event.parsed))
-    source = folded(row.get("raweventdata"))
+    source = with_values(folded(row.get("raweventdata")))
     app = _app(row)
     report = text(row.get("reportid"))
     native = _first(source, NATIVE_IDS)

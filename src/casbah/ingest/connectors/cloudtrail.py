@@ -178,10 +178,11 @@ def _value(written: str) -> Any:
 
 def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
     operation = text(fields.get("eventname"))
-    outcome = _outcome(fields, operation)
+    answer = folded(fields.get("responseelements"))
+    outcome = _outcome(fields, operation, answer)
     source = text(fields.get("sourceipaddress"))
     addresses = distinct((source,))
-    targets = by_id(_targets(fields))
+    targets = by_id(_targets(fields, answer))
     admin = decided(ADMIN_RULES, fields, ADMIN)
     return RecordParts(
         app=APP,
@@ -195,11 +196,11 @@ def _parts(fields: Fields, identity: Fields, account: str) -> RecordParts:
         addresses=addresses,
         agent=text(fields.get("useragent")).strip("[] "),
         admin=admin,
-        impersonated=decided(IMPERSONATED_RULES, fields, IMPERSONATED),
+        impersonated=decided(IMPERSONATED_RULES, identity, IMPERSONATED),
         outcome=outcome,
         # A DNS name instead of an address means that an AWS service made the call.
         location=CLOUD_PROVIDER if not addresses and _is_service(source) else None,
-        sessions=_sessions(fields, identity),
+        sessions=_sessions(identity, answer),
         changes=_changes(fields) if admin else (),
     )
 
@@ -236,19 +237,19 @@ def _service(fields: Fields) -> str:
     return text(fields.get("eventsource")).partition(".")[0].upper().replace("-", "_") or "UNKNOWN"
 
 
-def _outcome(fields: Fields, operation: str) -> Outcome | None:
+def _outcome(fields: Fields, operation: str, answer: Fields) -> Outcome | None:
     """`errorCode` is present "if the request returned an error" (CloudTrail record contents), so its absence means success.
 
     Sign-in events report the result under their own name: `{"ConsoleLogin": "Failure"}`, in one of two places.
     Rows of the console's event history have neither place.
     """
-    places = (folded(fields.get(key)) for key in _ANSWERS)
-    answer = next(filter(None, (text(place.get(operation.lower())) for place in places)), "")
+    key = operation.lower()
+    result = text(answer.get(key)) or text(folded(fields.get("serviceeventdetails")).get(key))
     error = text(fields.get("errorcode"))
     if text(fields.get("eventsource")) == _SIGN_IN and not error and fields.keys().isdisjoint(_ANSWERS):
         return None
-    success = not error and answer.lower() != "failure"
-    return Outcome(success, "" if success else text(fields.get("errormessage")) or error or answer)
+    success = not error and result.lower() != "failure"
+    return Outcome(success, "" if success else text(fields.get("errormessage")) or error or result)
 
 
 def _category(operation: str, outcome: Outcome | None) -> str:
@@ -273,10 +274,6 @@ def _is_change(fields: Fields) -> bool:
         management = category == "Management" if category else operation not in _DATA_OPERATIONS
     read_only = truth(fields.get("readonly"))
     return management and not (operation.startswith(_READS) if read_only is None else read_only)
-
-
-def _identity(fields: Fields) -> Fields:
-    return folded(fields.get("useridentity"))
 
 
 ADMIN_RULES = (
@@ -304,7 +301,7 @@ IMPERSONATED_RULES = (
         IMPERSONATED,
         "`userIdentity.onBehalfOf` of an assumed role",
         "the session acts for a user of IAM Identity Center",
-        lambda fields: text(_identity(fields).get("type")) == "AssumedRole" and "onbehalfof" in _identity(fields),
+        lambda identity: text(identity.get("type")) == "AssumedRole" and "onbehalfof" in identity,
     ),
     Rule(
         NOT_IMPERSONATED,
@@ -331,15 +328,14 @@ def _is_service(source: str) -> bool:
     return source == "AWS Internal" or source.endswith((".amazonaws.com", ".aws.internal"))
 
 
-def _sessions(fields: Fields, identity: Fields) -> Iterator[str]:
+def _sessions(identity: Fields, answer: Fields) -> Iterator[str]:
     """The access key that signed the request, the session of an assumed role, and the key that the event issued."""
     yield text(identity.get("accesskeyid"))
     if text(identity.get("type")) in _SESSIONS:
         yield text(identity.get("principalid"))
-    issued = folded(fields.get("responseelements"))
-    if "credentials" in issued:
-        yield text(folded(issued["credentials"]).get("accesskeyid"))
-        yield text(folded(issued.get("assumedroleuser")).get("assumedroleid"))
+    if "credentials" in answer:
+        yield text(folded(answer["credentials"]).get("accesskeyid"))
+        yield text(folded(answer.get("assumedroleuser")).get("assumedroleid"))
 
 
 def _changes(fields: Fields) -> Iterator[Change]:
@@ -350,7 +346,7 @@ def _changes(fields: Fields) -> Iterator[Change]:
         yield Change(name, new=shown)
 
 
-def _targets(fields: Fields) -> Iterator[Target]:
+def _targets(fields: Fields, answer: Fields) -> Iterator[Target]:
     yield from map(_resource, objects(fields.get("resources")))
     spelled = fields.get("requestparameters")
     parameters = folded(spelled)
@@ -360,7 +356,8 @@ def _targets(fields: Fields) -> Iterator[Target]:
     if type(spelled) is dict:
         for name, value in spelled.items():
             yield from _parameter(name, value)
-    yield from _created(folded(fields.get("responseelements")))
+    if answer:
+        yield from _created(answer)
 
 
 def _resource(resource: Fields) -> Target:

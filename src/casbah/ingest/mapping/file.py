@@ -145,8 +145,9 @@ class ReasonsPart(_Part, frozen=True):
 
 
 class ChangePart(_Part, frozen=True):
-    """What the activity set: a name, and the value before and after."""
+    """What the activity set, if it is one of the `operations`: a name, and the value before and after."""
 
+    operations: Words = []
     items: str = msgspec.field(name="each", default="")
     name: Words = []
     old: Words = []
@@ -154,8 +155,11 @@ class ChangePart(_Part, frozen=True):
 
 
 class ObjectPart(_Part, frozen=True):
-    """An object of the activity. `alias` is the name that an account signs in with, which is an object of its own."""
+    """An object of the activity, if it is one of the `operations` (default: every one). `alias` is the name that an account
+    signs in with, which is an object of its own.
+    """
 
+    operations: Words = []
     items: str = msgspec.field(name="each", default="")
     type: Type = "target"
     type_of: Words = []

@@ -13,7 +13,16 @@ from casbah.ingest.contract import Connector, CsvForm, Draft, Event, UnusableEve
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.enrich.countries import code
 from casbah.ingest.mapping.file import LocationPart, MappingFile, Result, read_file
-from casbah.ingest.mapping.parts import condition, event_change, event_object, first, flag, listed
+from casbah.ingest.mapping.parts import (
+    EventChange,
+    EventObject,
+    condition,
+    event_change,
+    event_object,
+    first,
+    flag,
+    listed,
+)
 from casbah.ingest.mapping.paths import BadPathError, fold
 from casbah.ingest.mapping.recognise import Recognition
 from casbah.ingest.mapping.rules import rules_of
@@ -104,8 +113,9 @@ class Mapped:
         )
         self._failed_type = First() if file.outcome is None else first(file.outcome.event_type)
         self._admin, self._impersonated = flag(file.flags.admin), flag(file.flags.impersonated)
-        self._objects = tuple((row.tops(), row) for row in map(event_object, file.objects))
-        self._changes = tuple(map(event_change, file.changes))
+        self._objects = tuple((Globs(listed(part.operations) or ["*"]), event_object(part)) for part in file.objects)
+        self._changes = tuple((Globs(listed(part.operations) or ["*"]), event_change(part)) for part in file.changes)
+        self._rows = lru_cache(maxsize=4_096)(self._rows_of)
 
     def drafts(self, event: Event) -> Iterator[Draft]:
         """The one record of an event. Raises UnusableEventError if it has no time."""
@@ -128,8 +138,8 @@ class Mapped:
         category = self._category(self._category_by.text(event).lower())
         if category in _BECOMES_FAILED and outcome is not None and not outcome.success:
             category = FAILED_LOGIN
-        rows = (row for tops, row in self._objects if not tops or not present.isdisjoint(tops))
-        targets = [target for row in rows for target in row.targets(event)]
+        objects, changes = self._rows(operation)
+        targets = [target for row in objects if row.may_be_in(present) for target in row.targets(event)]
         name, identity = self._user.text(event), self._user_id.text(event)
         return RecordParts(
             app=app,
@@ -149,8 +159,13 @@ class Mapped:
             outcome=outcome,
             location=self._location.of(event),
             sessions=self._session.every(event),
-            changes=(change for row in self._changes for change in row.changes(event)),
+            changes=(change for row in changes if row.may_be_in(present) for change in row.changes(event)),
         )
+
+    def _rows_of(self, operation: str) -> tuple[tuple[EventObject, ...], tuple[EventChange, ...]]:
+        """The rows of [[objects]] and [[changes]] for an operation."""
+        objects = tuple(row for operations, row in self._objects if operations.match(operation))
+        return objects, tuple(row for operations, row in self._changes if operations.match(operation))
 
     def _type_of(self, event: Mapping[str, Any], outcome: Outcome | None) -> str:
         failed = self._failed_type.text(event) if outcome is not None and not outcome.success else ""

@@ -1,6 +1,6 @@
 """The parts of a mapping file that say what an event was about, compiled: objects, changes, flags."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class EventObject:
     """One row of [[objects]], compiled."""
 
     items: Path | None
+    tops: frozenset[str]
     type: tuple[int, str]
     type_of: First
     types: Mapping[str, tuple[int, str]]
@@ -74,6 +75,10 @@ class EventObject:
     value: First
     kind: First
     labels: First
+
+    def may_be_in(self, present: Collection[str]) -> bool:
+        """Whether an event with these keys (in `plain` form) may have one."""
+        return not self.tops or not self.tops.isdisjoint(present)
 
     def targets(self, event: Any) -> Iterator[Target]:
         """The targets in an event. If the file defines an id, only those that have one; else those with a value or name."""
@@ -97,13 +102,6 @@ class EventObject:
             if alias:
                 yield Target(NAMED_ACCOUNT, ROLE_ACTED_ON, alias, alias, service_type=kind)
 
-    def tops(self) -> frozenset[str]:
-        """The top-level keys of which an event with the object has at least one; empty if it may have none of them. Most
-        events have few of the objects that a file lists.
-        """
-        tops = self._decisive.tops() if self.items is None else {self.items.top}
-        return frozenset() if "" in tops else frozenset(tops)
-
     @property
     def _decisive(self) -> First:
         """What an object has, if there is one."""
@@ -115,9 +113,14 @@ class EventChange:
     """One row of [[changes]], compiled. A value that is not a scalar is JSON."""
 
     items: Path | None
+    tops: frozenset[str]
     name: First
     old: First
     new: First
+
+    def may_be_in(self, present: Collection[str]) -> bool:
+        """Whether an event with these keys (in `plain` form) may have one."""
+        return not self.tops or not self.tops.isdisjoint(present)
 
     def changes(self, event: Any) -> Iterator[Change]:
         """The changes in an event that have a value."""
@@ -156,6 +159,7 @@ class Flag:
 def event_object(part: ObjectPart) -> EventObject:
     return EventObject(
         items=Path(part.items) if part.items else None,
+        tops=_tops(part.items, part.id or part.value or part.name),
         type=_TYPES[part.type],
         type_of=first(part.type_of),
         types={text.lower(): _TYPES[name] for text, name in part.types.items()},
@@ -170,7 +174,18 @@ def event_object(part: ObjectPart) -> EventObject:
 
 
 def event_change(part: ChangePart) -> EventChange:
-    return EventChange(Path(part.items) if part.items else None, first(part.name), first(part.old), first(part.new))
+    return EventChange(
+        Path(part.items) if part.items else None,
+        _tops(part.items, [*listed(part.old), *listed(part.new)]),
+        first(part.name),
+        first(part.old),
+        first(part.new),
+    )
+
+
+def _tops(items: str, needed: Words) -> frozenset[str]:
+    """The top-level keys of which an event needs one to have such an object or change; empty if any event may have one."""
+    return first(items or needed).tops
 
 
 def flag(when: When) -> Flag:
