@@ -15,7 +15,7 @@ from casbah.activity.search.compiled import Setting, filters_of
 from casbah.activity.search.moments import zone_named
 from casbah.activity.search.printed import written
 from casbah.activity.simplification import simplified
-from casbah.errors import SearchError
+from casbah.errors import RequestError, SearchError
 from samples import NOW
 
 NAMES = {
@@ -92,6 +92,7 @@ MEANINGS: list[tuple[str, dict[str, Any]]] = [
     ('entity:"a/b"/11161/0', {"entity": {"eq": [{"id": "a/b", "saas": 11161, "inst": 0}]}}),
     ('entity:"a"//3', {"entity": {"eq": [{"id": "a", "inst": 3}]}}),
     ("since:7d", {"date": {"gte_ndays": [7]}}),
+    ("since:10y", {"date": {"gte_ndays": [3650]}}),
     ("since:-24h", {"date": {"gte_ndays": [1]}}),
     ("until:90m", {"date": {"lte_ndays": [0.0625]}}),
     ("since:2023-11-14", {"date": {"gte": [1_699_920_000_000]}}),
@@ -204,3 +205,25 @@ def _disagreements(filters: dict[str, Any], text: str, readings: list[Reading]) 
     if simplified(meant) == simplified(again):
         return []
     return [r.record["_id"] for r in readings if matching._holds(again, r) != matching._holds(meant, r)]
+
+
+def test_any_text_is_read_or_refused_with_its_place() -> None:
+    """Nothing but SearchError is raised, and what is read is written and read back as the same."""
+    chance = random.Random(11)
+    parts = ["user:", "app:", "date:", "entity:", "since:", "admin:", "ip:", "ann", '"', '"a b"', "*", "/**", ",", "..", "<>", ">=", "=",
+             "-", "(", ")", " ", " ", " OR ", " AND ", "\\", "2023-11-14", "7d", "10980", "yes", "\u00e9", "\u3042\u3044", "\x00", "null"]  # fmt: skip
+    read = 0
+    for _ in range(4_000):
+        text = "".join(chance.choices(parts, k=chance.randrange(1, 9)))
+        try:
+            filters = filters_of(text, setting())
+            meant = where(filters, now=NOW, groups=True)
+        except SearchError as error:
+            assert 0 <= error.position <= len(text), text
+            continue
+        except RequestError:  # A value that its filter does not take, as in `filters`.
+            continue
+        read += 1
+        again = filters_of(written(filters, setting()), setting())
+        assert simplified(where(again, now=NOW, groups=True)) == simplified(meant), (text, written(filters, setting()))
+    assert read > 500

@@ -4,6 +4,7 @@ Data goes to stdout, messages to stderr. Exit codes: 0 success, 1 failure, 2 inv
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Annotated
 
 import httpx
 import typer
+from typer.core import TyperCommand
 
 from casbah import __version__
 from casbah.errors import CasbahError
@@ -72,8 +74,21 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name, cls=_Command)(command)
     return app
+
+
+class _Command(TyperCommand):
+    """A command whose search may begin with a minus, as `-country:DE` does, which is no option."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer's context
+        """Put a blank before such a search."""
+        return super().parse_args(
+            ctx, [f" {argument}" if _EXCLUDING.match(argument) else argument for argument in args]
+        )
+
+
+_EXCLUDING = re.compile(r'-(?:[A-Za-z][A-Za-z0-9_.-]*:|"|\()')
 
 
 def _root(

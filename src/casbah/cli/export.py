@@ -48,7 +48,7 @@ def export(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """Export all matching activities to a file and verify its SHA-256.
 
-    Example: casbah export failed.parquet 'category:"Failed log on" since:30d'
+    Example: casbah export failed.parquet 'category:"Failed login" since:30d'
     """
     guessed, compress = _by_name(file)
     body = {

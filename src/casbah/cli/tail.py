@@ -42,7 +42,7 @@ def tail(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """Show activities as they are stored, each once, in storage order.
 
-    Example: casbah tail 'category:"Failed log on"' --ndjson --cursor-file seen.txt
+    Example: casbah tail 'category:"Failed login"' --ndjson --cursor-file seen.txt
     """
     chosen = options.existing(store=store)
     if follow and running(chosen.store) is None:

@@ -141,7 +141,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "ExplainQuery": (
         Example(
-            "search", "What a search means", {"q": 'app:okta category:"Failed log on" since:today', "zone": "+01:00"}
+            "search", "What a search means", {"q": 'app:okta category:"Failed login" since:today', "zone": "+01:00"}
         ),
         Example("filters", "Filters as a search", {"filters": _FAILED_SIGN_INS}),
     ),

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MS_PER_DAY = 86_400_000
 _MS = 1_000
-_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY}
-_RELATIVE = re.compile(r"-?([0-9]{1,9})([smhdw])")
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY, "y": 365 * MS_PER_DAY}
+_RELATIVE = re.compile(r"-?([0-9]{1,9})([smhdwy])")
 _NUMBER = re.compile(r"-[0-9]+|[0-9]{5,}")
 _OFFSET = re.compile(r"([+-])([0-9]{2}):([0-9]{2})")
 _WRITTEN = re.compile(
