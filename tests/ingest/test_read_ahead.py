@@ -34,7 +34,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def pieces(files: Sequence[str], processes: int, reader: FileReader | None = None) -> Iterator[Piece]:
-    with closing(read_ahead(files, reader or FileReader(connectors), processes)) as read:
+    with closing(read_ahead(files, reader or FileReader(connectors), processes, size=0)) as read:
         for file in read:
             yield from file
 

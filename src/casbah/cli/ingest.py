@@ -197,11 +197,15 @@ def _read(
 ) -> None:
     """Pass on what is in the files, and add a report for each file and member of an archive. Raises UnknownSourceError."""
     reader = FileReader(partial(connectors, settings.sources), source, Limits(line=settings.max_event))
-    reader.require_source()
+    if source is not None:
+        reader.require_source()
     files_and_skipped = list(files_of(paths, unread=settings.store))
     files = [file for file in files_and_skipped if isinstance(file, str)]
-    with progress_bar(in_bytes=True) as bar, closing(read_ahead(files, reader, settings.ingest_processes)) as read:
-        progress = _Progress(bar, sum(map(size_of, files)))
+    sizes = {file: size_of(file) for file in files}
+    total = sum(sizes[file] for file in files)
+    ahead = read_ahead(files, reader, settings.ingest_processes, size=total)
+    with progress_bar(in_bytes=True) as bar, closing(ahead) as read:
+        progress = _Progress(bar, total)
         for file in files_and_skipped:
             for piece in pieces_of(file) if isinstance(file, EventPage) else next(read):
                 if piece.begins:
@@ -211,7 +215,7 @@ def _read(
                 for line, item in piece.items:
                     sender.add(report, line, item)
                 progress.show(piece)
-            progress.end(size_of(file) if isinstance(file, str) else 0)
+            progress.end(sizes[file] if isinstance(file, str) else 0)
 
 
 @dataclass(slots=True)

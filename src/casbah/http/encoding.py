@@ -3,11 +3,11 @@
 import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from gzip import GzipFile
 from io import BytesIO
 from typing import cast
 
-from casbah.base import zstd
+from casbah.base import gzip, zstd
+from casbah.base.chunk_stream import ChunkStream
 from casbah.errors import BodyTooLargeError, DamagedBodyError, MalformedBodyError, UnsupportedEncodingError
 
 _CHUNK = 1 << 16
@@ -53,7 +53,7 @@ class EncodedBody:
         """The decoded body as a stream. Reading raises MalformedBodyError if it is damaged or truncated."""
         stream: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", BytesIO(self._body)), _CHUNK)
         for name in reversed(self._names if self._body else ()):
-            stream = io.BufferedReader(_Stage(stream, name), _CHUNK)
+            stream = ChunkStream.buffered(_decoded(stream, name), size=_CHUNK)
         return stream
 
     def text(self, *, limit: int, setting: str) -> bytes:
@@ -64,38 +64,19 @@ class EncodedBody:
         return text
 
 
-class _Stage(io.RawIOBase):
-    """The stream that one coding decodes."""
-
-    def __init__(self, stream: io.BufferedReader, name: str) -> None:
-        super().__init__()
-        self._name = name
-        self._chunks = CODINGS[name](stream)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        """Fill `buffer` with decoded bytes. Raises MalformedBodyError."""
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
-        try:
-            while not self._rest and (chunk := next(self._chunks, None)) is not None:
-                self._rest = chunk
-        except (OSError, EOFError, zlib.error, zstd.ZstdError):
-            raise DamagedBodyError(self._name) from None
-        data, self._rest = self._rest[: len(view)], self._rest[len(view) :]
-        view[: len(data)] = data
-        return len(data)
+def _decoded(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+    """What one coding decodes. Raises MalformedBodyError."""
+    try:
+        yield from CODINGS[name](stream)
+    except (OSError, EOFError, zlib.error, zstd.ZstdError):
+        raise DamagedBodyError(name) from None
 
 
 def _gzip(stream: io.BufferedReader) -> Iterator[bytes]:
-    if (start := _peek(stream)) and start != _GZIP_MAGIC:
+    start = _peek(stream)
+    if start and start != gzip.MAGIC:
         raise MalformedBodyError("body: it is not gzip, as Content-Encoding says; send it without that header")
-    with GzipFile(fileobj=stream) as opened:
-        while chunk := opened.read(_CHUNK):
-            yield chunk
+    return gzip.chunks(stream) if start else iter(())
 
 
 def _deflate(stream: io.BufferedReader) -> Iterator[bytes]:
@@ -129,5 +110,4 @@ CODINGS: Mapping[str, Callable[[io.BufferedReader], Iterator[bytes]]] = {
 """Decoders by coding name."""
 
 ACCEPTED = "gzip, zstd, deflate"
-_GZIP_MAGIC = b"\x1f\x8b"
-_MAGIC = {_GZIP_MAGIC: "gzip", zstd.MAGIC: "zstd"}
+_MAGIC = {gzip.MAGIC: "gzip", zstd.MAGIC: "zstd"}

@@ -10,12 +10,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
-from casbah.base import jsontext
+from casbah.base import gzip, jsontext
 from casbah.errors import BodyTooLargeError, BusyError, MalformedBodyError, UnknownParameterError, clip, describe
 from casbah.http.memory import MemoryBudget
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
 _WHITESPACE = b" \t\r\n"
 """JSON's (RFC 8259, 2). Python counts more bytes as whitespace, such as a form feed."""
 _MAX_DIGITS = 18
@@ -137,7 +136,7 @@ def _body_pairs(body: bytes, label: str) -> list[tuple[str, Any]]:
         return []
     if _is_json(body):
         return list(_object(text, "body").items())
-    if text.startswith(_GZIP):
+    if text.startswith(gzip.MAGIC):
         raise MalformedBodyError("body: compressed; send it as it is (ingest alone takes gzip)")
     if kind == _MULTIPART:
         return _multipart(body, label)

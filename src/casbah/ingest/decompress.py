@@ -12,10 +12,10 @@ from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, NamedTuple, Self, cast
 
-from casbah.base import zstd
+from casbah.base import gzip, zstd
+from casbah.base.chunk_stream import ChunkStream
 from casbah.ingest import avro
 
-GZIP = b"\x1f\x8b"
 _ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
 _TAR, _TAR_AT = b"ustar", 257
 HEAD = _TAR_AT + len(_TAR)
@@ -26,8 +26,6 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF16_SAMPLE = 8
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 24
-_PACKED_CHUNK = 1 << 16
-_GZIP_FORMAT = zlib.MAX_WBITS | 16
 _MAX_NESTING = 5
 
 ReadingError = (
@@ -160,28 +158,6 @@ class Counted(io.RawIOBase):
         return self._count
 
 
-class _Chunks(io.RawIOBase):
-    """The stream of some chunks."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._ready = b""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        """Fill `buffer` from the next chunk that is not empty. Raises what making it raises."""
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's buffer protocol needs 3.12
-        while not self._ready and (chunk := next(self._chunks, None)) is not None:
-            self._ready = chunk
-        data, self._ready = self._ready[: len(view)], self._ready[len(view) :]
-        view[: len(data)] = data
-        return len(data)
-
-
 def _recoded(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
     """UTF-16 as UTF-8. The encoding `utf-16` has a byte order mark."""
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -195,7 +171,7 @@ def _text(front: "io.BufferedReader[Counted]") -> BinaryIO:
     if start.startswith(_UTF8_MARK):
         front.read(len(_UTF8_MARK))
     elif encoding := _utf16_of(start):
-        return io.BufferedReader(_Chunks(_recoded(front, encoding)), _CHUNK)
+        return ChunkStream.buffered(_recoded(front, encoding))
     return front
 
 
@@ -268,7 +244,7 @@ def _opened_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes
             raise tarfile.ReadError("not a regular file")
         return opened
     stream.seek(entry.offset_data)
-    return cast("IO[bytes]", io.BufferedReader(_Chunks(_of_tar(cast("BinaryIO", stream), entry.size)), _CHUNK))
+    return ChunkStream.buffered(_of_tar(cast("BinaryIO", stream), entry.size))
 
 
 def _of_tar(stream: BinaryIO, size: int) -> Iterator[bytes]:
@@ -302,9 +278,9 @@ _ARCHIVES: Mapping[bytes, Callable[[BinaryIO, Limits], Iterator[_Entry]]] = {
     _TAR: _tar_entries,
 }
 _CODINGS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
-    GZIP: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(_gunzipped(front)), _CHUNK)),
-    avro.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(avro.lines(front)), _CHUNK)),
-    zstd.MAGIC: lambda front: cast("BinaryIO", io.BufferedReader(_Chunks(zstd.chunks(front)), _CHUNK)),
+    gzip.MAGIC: lambda front: ChunkStream.buffered(gzip.chunks(front)),
+    avro.MAGIC: lambda front: ChunkStream.buffered(avro.lines(front)),
+    zstd.MAGIC: lambda front: ChunkStream.buffered(zstd.chunks(front)),
 }
 """How to open a format, by its magic bytes."""
 
@@ -318,28 +294,6 @@ _UNREAD: Sequence[tuple[bytes | tuple[bytes, ...], str]] = (
     (bytes(HEAD), "it begins with zeros, like an empty tar archive, or a file whose content was lost in a crash"),
 )
 """Formats that are not read, by their magic bytes, and what to do."""
-
-
-def _gunzipped(packed: BinaryIO) -> Iterator[bytes]:
-    """The content of gzip members. Of a damaged one, all that precedes the damage, which the `gzip` module would drop."""
-    decompressor = zlib.decompressobj(_GZIP_FORMAT)
-    while chunk := packed.read(_PACKED_CHUNK):
-        while chunk:
-            if decompressor.eof:  # Another member may follow, after zeros that pad.
-                chunk = chunk.lstrip(b"\0")
-                decompressor = zlib.decompressobj(_GZIP_FORMAT) if chunk else decompressor
-                continue
-            before = decompressor.copy()
-            try:
-                content = decompressor.decompress(chunk, _CHUNK)
-            except zlib.error:
-                for byte in chunk:
-                    yield before.decompress(bytes((byte,)))  # Raises at the first byte that is damaged.
-                raise
-            yield content
-            chunk = decompressor.unused_data or decompressor.unconsumed_tail
-    if not decompressor.eof:
-        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
 
 
 def _unreadable(origin: str, error: Exception) -> InputStream:

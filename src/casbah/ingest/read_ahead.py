@@ -86,12 +86,15 @@ Sent = Piece | Exception | None
 """What a process sends for a file: its pieces, then None, or the exception that reading it raised."""
 
 
-def read_ahead(files: Sequence[str], reader: FileReader, processes: int) -> Generator[Iterator[Piece], None, None]:
-    """The pieces of each file, in the order of `files`. Read those of one before asking for the next.
+def read_ahead(
+    files: Sequence[str], reader: FileReader, processes: int, *, size: int
+) -> Generator[Iterator[Piece], None, None]:
+    """The pieces of each file, in the order of `files`, which have `size` bytes in all. Read those of one before asking for the
+    next.
 
     A process that dies, perhaps for lack of memory, is replaced by this one. Raises what `reader` raises.
     """
-    if STDIN in files or sum(map(size_of, files)) < _MIN_BYTES:
+    if STDIN in files or size < _MIN_BYTES:
         processes = 0
     processes = min(processes, len(files))
     with ExitStack() as running:

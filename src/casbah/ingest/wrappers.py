@@ -12,11 +12,11 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from io import BytesIO
 from typing import Any, NamedTuple
 
-from casbah.base import jsontext
+from casbah.base import gzip, jsontext
 from casbah.ingest.contract import Event, Refusal
-from casbah.ingest.decompress import GZIP
 from casbah.ingest.fields import objects, text
 from casbah.ingest.mapping.paths import fold
 from casbah.ingest.mapping.recognise import Recognition
@@ -29,7 +29,6 @@ _MAX_UNPACKED = 1 << 26
 
 _EACH = "[]"
 _ANNOTATION = "@odata."
-_GZIP_FORMAT = 16
 _BLANKS = b" \t\r\n"
 _ADDED_COLUMN, _NO_VALUE = "TableName", "None"
 _NESTED = (b'"{', b'"[')
@@ -324,23 +323,24 @@ def _decoded(value: Any, room: Room) -> bytes:
         content = base64.b64decode(value, validate=True)
     except binascii.Error as error:
         raise ValueError(f"not Base64: {error}") from None
-    return _unpacked(content, room) if content.startswith(GZIP) else content
+    return _unpacked(content, room) if content.startswith(gzip.MAGIC) else content
 
 
 def _unpacked(packed: bytes, room: Room) -> bytes:
     """Raises ValueError with the reason."""
-    decompressor, maximum = zlib.decompressobj(zlib.MAX_WBITS | _GZIP_FORMAT), min(_MAX_UNPACKED, room.left)
+    maximum = min(_MAX_UNPACKED, room.left)
+    content = bytearray()
     try:
-        # One byte more than may be: the library takes a limit of 0 for no limit.
-        content = decompressor.decompress(packed, maximum + 1)
+        for chunk in gzip.chunks(BytesIO(packed)):
+            content += chunk
+            if len(content) > maximum:
+                raise ValueError(f"unpacks to more than {maximum} bytes")
     except zlib.error as error:
         raise ValueError(f"not gzip: {error}") from None
-    if len(content) > maximum:
-        raise ValueError(f"unpacks to more than {maximum} bytes")
-    if not decompressor.eof:
-        raise ValueError("gzip that is cut off before its end")
+    except EOFError:
+        raise ValueError("gzip that is cut off before its end") from None
     room.left -= len(content)
-    return content
+    return bytes(content)
 
 
 def _table(part: _Part, _room: Room) -> Iterator[_Text]:
