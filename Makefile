@@ -46,7 +46,7 @@ walk: $(READY)  ## walk 50,000 activities in every way that clients do, with not
 
 test-cluster: $(READY)  ## hold the store on a cluster to the same contract, and kill nodes of it; needs Java and Maven
 	@$(BIN)/python -m pytest --cluster -p no:randomly --timeout 600 -k 'opensearch or cluster' \
-	    tests/contract tests/agreement tests/cluster $(ARGS)
+	    tests/contract tests/agreement tests/cluster tests/http/test_entities.py $(ARGS)
 
 faults: $(READY)  ## 1,000 faults of the store and of whole servers, and 1,000 flipped bits; ARGS='--times 60': faults alone
 	@$(if $(ARGS),true,PYTHONPATH=tests:. $(BIN)/python -m faults.flips --times 1000)

@@ -5,6 +5,7 @@ import random
 from base64 import b64encode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from casbah import compose, settings
 from casbah.activity.fields import EntityKey, entity_key, entity_term
 from casbah.http.routes import ROUTES
+from cluster import opening
 from scenarios.inprocess import Asker
 
 ENTITIES, TAGS, LOCATIONS = "/api/v1/entities/", "/api/v1/user_tags/", "/api/v1/activities_locations/by_user/"
@@ -107,9 +109,20 @@ FILTERS: dict[str, tuple[dict[str, Any], set[Key]]] = {
 }  # fmt: skip
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "house" in metafunc.fixturenames:
+        engines = ["embedded", *(["opensearch"] if metafunc.config.getoption("--cluster") else [])]
+        metafunc.parametrize("house", engines, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[compose.Application]:
-    with compose.build(settings.read({}, store=str(tmp_path_factory.mktemp("store")), audit="off")) as built:
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[compose.Application]:
+    """A server with the activities, on every engine."""
+    with ExitStack() as stack:
+        chosen = {"store": str(tmp_path_factory.mktemp("store")), "audit": "off"}
+        if request.param == "opensearch":
+            chosen["cluster"] = stack.enter_context(opening.place(request.getfixturevalue("nodes"))).address
+        built = stack.enter_context(compose.build(settings.read({}, **chosen)))
         store(Asker(built.app, built.local_key))
         yield built
 

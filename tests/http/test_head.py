@@ -1,6 +1,7 @@
 """HEAD answers wherever GET does, with its status and headers and without its body; over sockets that are kept open."""
 
 import time
+from base64 import b64encode
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -20,6 +21,7 @@ VARYING = {"date", "x-request-id"}
 CHANGING = {"/metrics"}
 """Routes whose body, and so its length, changes from one request to the next."""
 
+ENTITY = b64encode(b'{"id": "ann"}').decode()
 PATHS = sorted(
     {
         *(route.path for route in (*ROUTES, *PUBLIC, *PAGES) if "GET" in route.methods),
@@ -44,7 +46,7 @@ class Served:
             yield connection
 
     def path(self, template: str) -> str:
-        return template.replace("{pk}", "a1").replace("{export}", self.export)
+        return template.replace("{pk}", "a1").replace("{export}", self.export).replace("{entity}", ENTITY)
 
     def ask(self, connection, method, path, *, key="owner", **headers):
         """Status, headers and body on a connection that must stay as it is."""
@@ -61,7 +63,8 @@ class Served:
 def served(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("store")) as (url, house):
         ask = Asker(house.app, house.local_key)
-        assert ask("POST", f"{EXT}/activities?source=mdca", b'{"_id": "a1", "timestamp": 1, "appId": 1}').json["stored"]
+        line = b'{"_id": "a1", "timestamp": 1, "appId": 1, "resolvedActor": {"id": "ann"}}'
+        assert ask("POST", f"{EXT}/activities?source=mdca", line).json["stored"]
         export = ask("POST", f"{EXT}/exports", b'{"format": "csv"}').json["id"]
         while ask("GET", f"{EXT}/exports/{export}").json["state"] != "ready":
             time.sleep(0.01)

@@ -53,16 +53,16 @@ async def list_activity_types(context: RequestContext) -> ActivityTypes:
 
 
 def _search(body: Mapping[str, Any]) -> str:
-    search = body.get("search") or ""
-    if not isinstance(search, str):
+    search = body.get("search")
+    if search is not None and not isinstance(search, str):
         raise MalformedBodyError(f"search: expected a string, got {describe(search)}")
-    return folded(search)
+    return folded(search or "")
 
 
 def _services(body: Mapping[str, Any]) -> tuple[int, ...]:
     """The apps of `service`, in the notation of the portal's addresses; none if it is not given."""
-    text = body.get("service") or ""
-    if not text:
+    text = body.get("service")
+    if text in (None, ""):
         return ()
     if not isinstance(text, str) or not _SERVICES.fullmatch(text):
         raise MalformedBodyError(f"service: expected apps such as eq(i:11161,i:15600), got {describe(text)}")
