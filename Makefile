@@ -103,7 +103,7 @@ lock:  ## choose the newest versions again and write requirements.lock
 clean:  ## remove virtual environments and every cache
 	rm -rf .venv .venv.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	find src -maxdepth 1 -name '*.egg-info' -exec rm -rf {} +
+	find src clients -maxdepth 2 \( -name '*.egg-info' -o -name build \) -prune -exec rm -rf {} +
 
 # Sets $python to the first candidate that is new enough and can make virtual environments, or says what is missing.
 define find-python

@@ -136,6 +136,20 @@ def test_servers_with_the_same_activities_are_equal_in_every_documented_conditio
 
 
 @pytest.mark.slow
+def test_a_tenant_that_was_pulled_is_equal(tmp_path, mdca) -> None:
+    """From an empty store to the same answers: `casbah pull`, then `casbah compare`."""
+    file, folder = tmp_path / "pull.toml", tmp_path / "store"
+    file.write_text(f'[mdca]\nkind = "mdca"\nurl = "{mdca.url}"\n')
+    words = ["pull", "--once", "--json", "--file", str(file), "--store", str(folder)]
+    pulled = CliRunner().invoke(app, words, env={"CASBAH_PULL_MDCA_SECRET": mdca.token})
+    (status,) = json.loads(pulled.stdout)
+    assert (status["stored"], status["refused"], status["gaps"], status["error"]) == (COUNT, 0, [], "")
+    result = compared(folder, mdca, code=0)
+    assert result["recordsCompared"] == COUNT
+    assert result["queries"][0]["casbah"]["total"] == COUNT
+
+
+@pytest.mark.slow
 def test_undocumented_operators_are_compared_on_request(store, mdca) -> None:
     result = compared(store, mdca, "--undocumented", code=0)
     assert {(query["filter"], query["operator"]) for query in result["queries"]} - {("", "")} == {
