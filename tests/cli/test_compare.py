@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -236,9 +237,18 @@ def test_fields_that_differ_and_fields_that_casbah_adds(tmp_path, activities) ->
 def test_a_query_that_one_server_refuses_differs(store, activities) -> None:
     with mimicking(activities, mimic_list_end="50") as mdca:
         result = compared(store, mdca, "--quick", code=1)
-        assert "  MDCA refuses it: skip: skip + limit is at most 50" in run(store, mdca, "--quick", code=1).stdout
+        assert re.search(
+            r"  MDCA refuses it: .*skip \+ limit is at most 50", run(store, mdca, "--quick", code=1).stdout
+        )
     assert [bool(query["mdca"]["refused"]) for query in result["queries"]] == [True] * 4 + [False] * 4
     assert [query["equal"] for query in result["queries"]] == [False] * 4 + [True] * 4
+
+
+def test_a_query_that_one_server_fails_at_differs(store, mdca) -> None:
+    mdca.next(500)
+    result = compared(store, mdca, "--quick", code=1)
+    assert [query["equal"] for query in result["queries"]] == [False] + [True] * 7
+    assert "the server answered 500" in result["queries"][0]["mdca"]["refused"]
 
 
 @pytest.mark.slow
@@ -317,6 +327,10 @@ def test_what_is_wrong_is_reported_before_anything_is_sent(store, mdca) -> None:
     with pytest.raises(ServerRefusedError, match="401") as refused:
         CliRunner().invoke(app, words, env={"CASBAH_MDCA_TOKEN": "hush" * 16}, catch_exceptions=False)
     assert "hush" not in str(refused.value)
+    wrong = CliRunner().invoke(
+        app, ["compare", "--mdca", "contoso", "--store", str(store)], env={"CASBAH_MDCA_TOKEN": "x"}
+    )
+    assert (wrong.exit_code, "expected an address such as" in " ".join(wrong.stderr.split())) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from casbah.activity.language import FILTERS
 from casbah.cli.connection import Api
 from casbah.cli.page_difference import Refused, ServerAnswer
 from casbah.cli.query_set import ComparedQuery, Filters, Scope, Values, narrowed, spelled, values_in
-from casbah.client import BadRequestError, Casbah, ClientError
+from casbah.client import BadRequestError, Casbah, ClientError, ServerError
 from casbah.client.page import ACTIVITIES, EXTENSION, Page, Record, page_of
 from casbah.client.request import Call, Operation
 from casbah.errors import ServerRefusedError
@@ -47,11 +47,11 @@ class BothServers:
     pace: Pace
 
     def of_mdca(self, query: ComparedQuery) -> ServerAnswer:
-        """MDCA's answer. Raises ServerRefusedError if the reason is not the query."""
+        """MDCA's answer. Raises ServerRefusedError if it does not answer, or refuses the token."""
         self.pace.wait()
         try:
             return self.mdca.activities.runner.run(_page(query.body))
-        except BadRequestError as error:
+        except (BadRequestError, ServerError) as error:
             return Refused(error.detail or str(error))
         except ClientError as error:
             raise ServerRefusedError(str(error)) from None

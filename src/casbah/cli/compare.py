@@ -21,7 +21,7 @@ from casbah.cli.printable import plain
 from casbah.cli.progress import progress_of
 from casbah.cli.query_set import ComparedQuery, Scope, conditions, orders, parts, untested
 from casbah.cli.token import moment
-from casbah.client import Casbah, Retry
+from casbah.client import Casbah, Retry, UsageError
 from casbah.errors import OperatorError
 
 TOKEN = "CASBAH_MDCA_TOKEN"  # noqa: S105  the variable's name
@@ -75,10 +75,7 @@ def compare(  # noqa: PLR0913  one parameter per option
     now = time.time_ns() // _NS_PER_MS
     scope = Scope(now - days * MS_PER_DAY, now - settled * _MS_PER_MINUTE, condition.filters(own or [], filters))
     parse({"filters": scope.own}, now=now)  # A mistake is reported before anything is sent.
-    with (
-        connected(settings, tenant=tenant) as api,
-        closing(Casbah(mdca, token=key, retry=Retry(patience=_PATIENCE))) as client,
-    ):
+    with connected(settings, tenant=tenant) as api, closing(_client(mdca, key)) as client:
         both = BothServers(client, api, Pace(rate))
         values = {} if quick else both.stored_values(scope)
         tested = list(conditions(scope, values, undocumented=undocumented))
@@ -88,6 +85,13 @@ def compare(  # noqa: PLR0913  one parameter per option
     (_write_json if as_json else _write_lines)(result)
     _summarise(result)
     raise typer.Exit(0 if result.equal else 1)
+
+
+def _client(url: str, key: str) -> Casbah:
+    try:
+        return Casbah(url, token=key, retry=Retry(patience=_PATIENCE))
+    except UsageError as error:
+        raise typer.BadParameter(str(error), param_hint="--mdca") from None
 
 
 @dataclass(frozen=True, slots=True)
