@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from casbah.activity.fields import FIELDS
 from casbah.activity.predicate import Terms
 from casbah.activity.tenant import TenantId
+from casbah.errors import DamagedFileError, KeyValueStoreDamagedError
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.integrity.verification import verify
 from command_line import app
@@ -64,6 +65,19 @@ def test_damage_is_reported_and_the_rest_is_read(tmp_path: Path, pattern: str) -
 def flips_into_a_row(database: Path) -> int:
     """The place of a value."""
     return database.read_bytes().rindex(b"value 1" if database.name != "feedback.db" else b"seen 6") + 2
+
+
+@pytest.mark.parametrize("name", ["tenants/default/feedback.db", "tokens.db"])
+def test_tables_whose_text_is_no_text_are_reported(tmp_path: Path, name: str) -> None:
+    """SQLite's message about them is no text either."""
+    store = flips.make(tmp_path)
+    content = bytearray((store / name).read_bytes())
+    content[content.index(b"not null")] |= 0x80
+    (store / name).write_bytes(content)
+    assert [damage.file for damage in verify(store).damage] == [name]
+    assert CliRunner().invoke(app, ["salvage", str(tmp_path / "saved"), "--store", str(store)]).exit_code == 1
+    with pytest.raises((DamagedFileError, KeyValueStoreDamagedError), match="its tables are not those"):
+        flips.answers(store)
 
 
 def test_what_is_gone_is_reported(tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ def reading(file: Path) -> Iterator[sqlite3.Connection]:
     how = "mode=ro" if file.with_name(f"{file.name}-wal").exists() else "immutable=1"
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)) as database:
         database.text_factory = text_of
-        yield database
+        try:
+            yield database
+        except UnicodeDecodeError:  # As in `open_database`.
+            raise DamagedFileError(file, _NO_TABLES) from None
 
 
 def require_database(file: Path) -> None:
