@@ -141,6 +141,7 @@ NO_CSV = [
     pytest.param(b'some, text\nsome, text\n{"a":1}\n', 3, id="an object after lines with commas"),
     pytest.param(b"2026-03-02 10:00:00,123 INFO x\n2026-03-02 10:00:00,124 INFO y\n", 1, id="a log with commas"),
     pytest.param(b"user: a, host: b\nuser: c, host: d\n", 1, id="pairs"),
+    pytest.param(b"a," * 500_000 + b"\n" + b"a," * 500_000 + b"\n", 1, id="more columns than any table has"),
 ]
 
 

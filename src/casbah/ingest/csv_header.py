@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -42,7 +43,7 @@ JSON_COLUMNS = (
 _DELIMITERS = (",", ";", "\t", "|")
 _EVENT = re.compile(rb"^[{\[]|CEF:\d", re.MULTILINE)
 _MAX_SHOWN = 40
-_MIN_NAMES, _MAX_NAME = 3, 100
+_MIN_NAMES, _MAX_NAME, _MAX_COLUMNS = 3, 100, 2_000
 _NO_NAME = frozenset("{}<>=")
 _JOINED = ": "
 _CUSTOM = "_CL"
@@ -84,14 +85,17 @@ def unknown_header(head: bytes, forms: Sequence[tuple[str, CsvForm]]) -> Header 
         return None
     for delimiter in _DELIMITERS:
         rows = list(islice(_rows(head, delimiter), 2))
-        if len(rows) > 1 and len(rows[0]) == len(rows[1]) >= _MIN_NAMES and _are_names(rows[0]):
+        if len(rows) > 1 and _MIN_NAMES <= len(rows[0]) == len(rows[1]) <= _MAX_COLUMNS and _are_names(rows[0]):
             names = _distinct(rows[0])
             return Header(names, delimiter, refusal=_why_unknown(names, forms))
     return None
 
 
 def _known(line: bytes, delimiter: str, forms: Sequence[tuple[str, CsvForm]]) -> Header | None:
-    names = _distinct(next(_rows(line, delimiter), []))
+    row = next(_rows(line, delimiter), [])
+    if len(row) > _MAX_COLUMNS:
+        return None
+    names = _distinct(row)
     columns = [plain(name) for name in names]
     column = next((columns.index(name) for form in JSON_COLUMNS for name in _plain(form) if name in columns), None)
     if column is not None:
@@ -111,11 +115,12 @@ def _rows(text: bytes, delimiter: str) -> Iterator[list[str]]:
 
 def _distinct(row: Sequence[str]) -> tuple[str, ...]:
     """The names of columns: one that is repeated gets a number, one that is empty its position."""
+    counts = Counter[str]()
     names: list[str] = []
     for position, cell in enumerate(row, 1):
         name = cell.strip() or f"column {position}"
-        count = sum(name == other.partition(" (#")[0] for other in names)
-        names.append(f"{name} (#{count + 1})" if count else name)
+        counts[name] += 1
+        names.append(f"{name} (#{counts[name]})" if counts[name] > 1 else name)
     return tuple(names)
 
 
