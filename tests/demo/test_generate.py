@@ -109,7 +109,7 @@ def test_categories_are_neither_rare_nor_all(drafts, category, low, high):
     [
         pytest.param(lambda d: "Shar" in _operation(d) or "Link" in _operation(d), 0.02, 0.15, id="shares"),
         pytest.param(lambda d: d.keys.get("isAdminOperation"), 0.05, 0.35, id="admin"),
-        pytest.param(lambda d: d.keys.get("isImpersonated"), 0.02, 0.25, id="impersonated"),
+        pytest.param(lambda d: d.keys.get("isImpersonated"), 0.005, 0.25, id="impersonated"),
         pytest.param(lambda d: d.keys.get("device", {}).get("clientIP"), 0.8, 0.97, id="address"),
         pytest.param(
             lambda d: any(each.get("labels") for each in d.keys["mainInfo"]["eventObjects"]),
