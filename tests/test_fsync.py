@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from casbah.activity.tenant import TenantId
-from casbah.base.fsync import make_folder, open_database, write_file
+from casbah.base.database import open_database
+from casbah.base.fsync import make_folder, write_file
 from casbah.store.embedded.store import EmbeddedStore
 from making import NOW, arrival, record
 
