@@ -1,7 +1,7 @@
 """What handlers need, built from the settings: in every process, and in the one that owns the store."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,9 +43,13 @@ from casbah.operations.backup.snapshots import Snapshots
 from casbah.operations.retention.deletion import Retention
 from casbah.operations.retention.rules import Rules
 from casbah.operations.saved.queries import Queries, SavedQueryLimits
+from casbah.operations.scrub import Progress, Scrub
 from casbah.outputs.export.exports import Exports
 from casbah.settings import Settings
 from casbah.store.contract import ReplicaStore, Store
+from casbah.store.integrity.verification import verify
+
+_MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +150,11 @@ def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[
         closing(
             Retention(store, Rules(key_values(RULES)), services.trail, clock=clock, hourly=(services.rejects.trim,))
         ) as retention,
+        _scrubbing(settings, clock) as scrub,
     ):
         services.tokens.migrate_scopes()
+        if scrub is not None:
+            services.metrics.show_scrub(scrub)
         bounds = SavedQueryLimits(settings.max_queries, settings.max_queries_size)
         yield WriterServices(
             store=store,
@@ -156,7 +163,22 @@ def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[
             exports=exports,
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
+            scrub=scrub,
         )
+
+
+@contextmanager
+def _scrubbing(settings: Settings, clock: Callable[[], int]) -> Iterator[Scrub | None]:
+    """The scrub of a store in a folder, not yet begun."""
+    if not settings.scrub or settings.cluster is not None:
+        yield None
+        return
+
+    def read(progress: Progress) -> Sequence[str]:
+        return [f"{damage.file}: {damage.problem}" for damage in verify(settings.store, progress=progress).damage]
+
+    with closing(Scrub(read, rate=settings.scrub * _MEGABYTE, clock=clock)) as scrub:
+        yield scrub
 
 
 def _sign_in(basis: Basis) -> SignIn | None:

@@ -96,6 +96,7 @@ class Settings:
     max_feedback_length: int        = setting("4_000", parse.positive, "Characters in one feedback entry, as JSON")
     max_queries: int                = setting("1_000", parse.positive, "Saved queries of one owner")
     max_queries_size: int           = setting("1_000_000", parse.positive, "Bytes of the saved queries of one owner, as JSON; those that a tenant shares have the same bound together")
+    scrub: int                      = setting("0", parse.count, "Megabytes per second that a server reads in the background to check the whole store against its checksums, again and again; 0: none")
     batch: int                      = setting("10_000", parse.positive, "Activities that ingest commits at a time")
     rejects_bytes: int              = setting("16_777_216", parse.positive, "Bytes of refused events that ingest over HTTP keeps per tenant; the oldest go first")
     rejects_keep: int | None        = setting("30d", parse.duration, "How long refused events are kept, such as 30d; off: as long as there is room")

@@ -32,6 +32,7 @@ from casbah.operations.audit.trail import Trail
 from casbah.operations.backup.snapshots import Snapshots
 from casbah.operations.retention.deletion import Retention
 from casbah.operations.saved.queries import Queries
+from casbah.operations.scrub import Scrub
 from casbah.outputs.export.exports import Exports
 from casbah.settings import Settings
 from casbah.store.contract import ReplicaStore, ReplicaTenant, Store, Tenant
@@ -56,6 +57,8 @@ class WriterServices:
     exports: Exports
     retention: Retention
     snapshots: Snapshots
+    scrub: Scrub | None
+    """None if the setting is off, or a cluster checks its own files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ class Ready(Answer):
     status: Literal["ready"]
     writable: Annotated[bool, Meta(description="Whether activities can be stored now")]
     reason: Annotated[str, Meta(description="Why not, where they cannot")] | UnsetType = UNSET
+    damaged: (
+        Annotated[int, Meta(description="Damage that the last complete scrub found, if one has ended")] | UnsetType
+    ) = UNSET
 
 
 async def alive(_: Request, __: Services) -> Alive:
@@ -58,7 +61,9 @@ async def ready(_: Request, services: Services) -> Ready:
     await opened(store, tenant_id)
     await services.pools.quick.run(_count, store, tenant_id)
     reason = await services.pools.quick.run(store.unwritable)
-    return Ready("ready", writable=reason is None, reason=UNSET if reason is None else reason)
+    scrub = services.writer.scrub
+    damaged = UNSET if scrub is None or scrub.state.finished is None else len(scrub.state.damage)
+    return Ready("ready", writable=reason is None, reason=UNSET if reason is None else reason, damaged=damaged)
 
 
 def _count(store: Store, tenant_id: TenantId) -> int:

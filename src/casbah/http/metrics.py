@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from casbah.activity.language import FILTERS, filter_named
 from casbah.errors import UnknownFilterError
+from casbah.operations.scrub import Scrub, ScrubState
 from casbah.store.contract import Inserted
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -62,6 +64,12 @@ class Metrics:
         for what in ("free", "total"):
             disk.labels(what).set_function(_disk(folder, what))
 
+    def show_scrub(self, scrub: Scrub) -> None:
+        """Include the state of a scrub."""
+        for name, text, value in _OF_SCRUB:
+            gauge = Gauge(f"casbah_scrub_{name}", text, registry=self._registry)
+            gauge.set_function(partial(_scrubbed, scrub, value))
+
     def answered(self, route: str, method: str, status: int, *, seconds: float, filters: Iterable[object]) -> None:
         """Record an answered request. `filters` are filter names as sent; `seconds` is its duration."""
         self._requests.labels(route, method, str(status)).inc()
@@ -105,6 +113,18 @@ class Metrics:
     def add(self, counted: Callable[[], Iterable[Sequence[Count]]]) -> None:
         """Include other processes' samples in `shown`; `counted` fetches them."""
         self._all_processes.counted = counted
+
+
+_OF_SCRUB: tuple[tuple[str, str, Callable[[ScrubState], float]], ...] = (
+    ("read_bytes", "Bytes of the store that the present reading has read", lambda state: state.done),
+    ("total_bytes", "Bytes of the store that it reads in all", lambda state: state.total),
+    ("damaged", "Damage that the last complete reading found", lambda state: len(state.damage)),
+    ("finished_timestamp_seconds", "When the last complete reading ended", lambda state: (state.finished or 0) / 1_000),
+)
+
+
+def _scrubbed(scrub: Scrub, value: Callable[[ScrubState], float]) -> float:
+    return value(scrub.state)
 
 
 class _AllProcesses(Collector):

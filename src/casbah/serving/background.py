@@ -26,6 +26,8 @@ def background(application: compose.Application, url: str) -> Iterator[Sequence[
     settings = application.services.settings
     if not compose.readable_only(settings):
         application.writer.retention.begin()
+    if (scrub := application.writer.scrub) is not None:
+        scrub.begin()
     with pushing(settings, application), pulling(settings, url, application.local_key) as stops:
         yield stops
 
