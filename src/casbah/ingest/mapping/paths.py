@@ -216,7 +216,9 @@ def _folded(inner: Mapping[str, Any]) -> Mapping[str, Any]:
         if folded.get(bare) is None:
             folded[bare] = folded[key]
     if _is_custom_row(folded):
-        folded |= _nested(_columns(folded))
+        columns = _columns(folded)
+        if _ways(columns) <= sum(map(len, columns)):
+            folded |= _nested(columns)
     _FOLDED[id(inner)] = inner, folded
     return folded
 
@@ -239,6 +241,13 @@ def _columns(folded: Mapping[str, Any]) -> dict[str, Any]:
     """The values by column, without the letter. An empty text stands for a missing value."""
     matches = ((_COLUMN.fullmatch(key), value) for key, value in folded.items() if value not in (None, ""))
     return {match[1]: value for match, value in matches if match}
+
+
+def _ways(columns: Mapping[str, Any]) -> int:
+    """The number of paths at which the values of nested columns are found. Of real tables it is far less than the number of
+    characters in their columns, which bounds the work for others.
+    """
+    return sum(2**count for count in (name.count("_") for name in columns) if count <= _MAX_UNDERSCORES)
 
 
 def _nested(columns: Mapping[str, Any]) -> dict[str, Any]:
