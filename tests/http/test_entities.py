@@ -132,9 +132,9 @@ def ask(house: compose.Application) -> Asker:
     return Asker(house.app, house.local_key)
 
 
-def store(ask: Asker) -> None:
-    lines = "\n".join(map(json.dumps, RECORDS)).encode()
-    assert ask("POST", "/api/ext/v1/activities?source=mdca", lines).json["stored"] == len(RECORDS)
+def store(ask: Asker, records: list[Record] = RECORDS) -> None:
+    lines = "\n".join(map(json.dumps, records)).encode()
+    assert ask("POST", "/api/ext/v1/activities?source=mdca", lines).json["stored"] == len(records)
 
 
 def post(ask: Asker, path: str, **body: Any) -> Any:
@@ -295,6 +295,38 @@ def test_past_the_limit_those_with_the_most_activities_are_listed(tmp_path: Any)
             400,
             "filters: a negation excludes more than 5 entities (setting CASBAH_MAX_DISTINCT)",
         )
+
+
+OPERATIONS = [(11161, "act0"), (11161, "act1"), (11161, "act2"), (11770, "act0"), (15600, "act0"), (15600, "act1"), (20892, "act0")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "limit, listed",
+    [("3", OPERATIONS[3:6]), ("4", [OPERATIONS[0], *OPERATIONS[3:6]]), ("7", OPERATIONS)],
+    ids=["ends with an app", "ends within an app", "all"],
+)
+def test_operations_of_all_apps_together_have_one_limit(
+    tmp_path: Any, limit: str, listed: list[tuple[int, str]]
+) -> None:
+    """Those of the apps with the most activities are listed, so that a query per app ends after some apps."""
+    apps = [(15600, 9, 2), (11770, 7, 1), (11161, 4, 3), (20892, 3, 1)]
+    records: list[Record] = [
+        {
+            "_id": f"{app}-{number}",
+            "timestamp": 1_700_000_000_000,
+            "appId": app,
+            "mainInfo": {"rawOperationName": f"act{number % kinds}"},
+        }
+        for app, count, kinds in apps
+        for number in range(count)
+    ]
+    records += [{"_id": f"plain{number}", "timestamp": 1_700_000_000_000, "appId": 12260} for number in range(10)]
+    with compose.build(settings.read({}, store=str(tmp_path), audit="off", max_distinct=limit)) as built:
+        ask = Asker(built.app, built.local_key)
+        store(ask, records)
+        answer = ask("GET", "/api/v1/autocomplete/activity-types/").json["records"]
+    assert [(item["appId"], item["category"]) for item in answer["items"]] == listed
+    assert answer["moreThanTotal"] is (listed is not OPERATIONS)
 
 
 @pytest.mark.parametrize(

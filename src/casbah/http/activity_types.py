@@ -5,6 +5,7 @@ Microsoft's MCAS module for PowerShell (Get-MCASActivityType) sends these parame
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -12,12 +13,12 @@ from msgspec import Meta
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
-from casbah.activity.fields import FIELDS
+from casbah.activity.fields import FIELDS, Value
 from casbah.activity.text import folded
 from casbah.errors import MalformedBodyError, describe
 from casbah.http.answers import Answer
 from casbah.http.context import RequestContext
-from casbah.http.distinct import Distinct, distinct
+from casbah.http.distinct import distinct
 from casbah.http.entities import app_name
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Parameter
@@ -40,7 +41,12 @@ class ActivityType(Answer):
 
 class ActivityTypeItems(Answer):
     items: Annotated[Sequence[ActivityType], Meta(description="By app, then by operation")]
-    more_than_total: Annotated[bool, Meta(description="Whether an app has more operations than CASBAH_MAX_DISTINCT")]
+    more_than_total: Annotated[
+        bool,
+        Meta(
+            description="Whether there are more than CASBAH_MAX_DISTINCT. If so, apps with few activities are left out"
+        ),
+    ]
 
 
 class ActivityTypes(Answer):
@@ -70,17 +76,22 @@ def _services(body: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def _types(search: str, services: Sequence[int], context: RequestContext, deadline: Deadline) -> ActivityTypes:
+    """One query per app, those with the most activities first, until CASBAH_MAX_DISTINCT operations are read."""
     chosen = p.Terms(FIELDS["service"], tuple(services)) if services else p.Everything()
-    apps = distinct(FIELDS["service"], chosen, context, deadline)
-    operations = {
-        int(app): distinct(FIELDS["operation"], p.Terms(FIELDS["service"], (app,)), context, deadline)
-        for app in apps.values
-    }
-    more = apps.more or any(part.more for part in operations.values())
+    apps = distinct(FIELDS["service"], p.both(chosen, p.Present(FIELDS["operation"])), context, deadline)
+    operations: dict[int, Sequence[Value]] = {}
+    more, room = apps.more, context.services.settings.max_distinct
+    for app in sorted(apps.counts, key=attrgetter("total"), reverse=True):
+        if not room:
+            more = True
+            break
+        listed = distinct(FIELDS["operation"], p.Terms(FIELDS["service"], (app.value,)), context, deadline, limit=room)
+        operations[int(app.value)] = listed.values
+        more, room = more or listed.more, room - len(listed.values)
     return ActivityTypes(ActivityTypeItems(list(_items(operations, search)), more_than_total=more))
 
 
-def _items(operations: Mapping[int, Distinct], search: str) -> Iterator[ActivityType]:
-    for app, listed in operations.items():
+def _items(operations: Mapping[int, Sequence[Value]], search: str) -> Iterator[ActivityType]:
+    for app, values in sorted(operations.items()):
         name = app_name(app)
-        yield from (ActivityType(str(value), app, name) for value in listed.values if search in str(value))
+        yield from (ActivityType(str(value), app, name) for value in values if search in str(value))

@@ -26,9 +26,11 @@ class Distinct:
         return [item.value for item in self.counts]
 
 
-def distinct(field: Field, predicate: Predicate, context: RequestContext, deadline: Deadline) -> Distinct:
-    """The values of a field among the visible activities that match: at most CASBAH_MAX_DISTINCT."""
-    limit = context.services.settings.max_distinct
+def distinct(
+    field: Field, predicate: Predicate, context: RequestContext, deadline: Deadline, *, limit: int | None = None
+) -> Distinct:
+    """The values of a field among the visible activities that match: at most `limit`, by default CASBAH_MAX_DISTINCT."""
+    limit = limit or context.services.settings.max_distinct
     query = FacetQuery(field, context.emulation.narrowed(predicate), limit + 1)
     counts = context.tenant.top_values(query, deadline=deadline)
     return Distinct(sorted(counts[:limit]), more=len(counts) > limit)
