@@ -138,9 +138,24 @@ FAILURES = [
         [said(400, filters=[{"error": "This field is required"}], error=True)],
         BadRequestError,
         400,
-        "This field is required",
+        "answered 400: filters: This field is required; fix",
         id="MDCA's 400",
     ),
+    pytest.param(
+        [
+            said(
+                400,
+                limit=[{"error": "limit: too many"}, {"code": 1}, 7],
+                skip=[{"error": "no"}, {"error": "none"}],
+                error=True,
+            )
+        ],
+        BadRequestError,
+        400,
+        "answered 400: limit: too many; skip: no; skip: none; fix",
+        id="MDCA's 400 for two fields",
+    ),
+    pytest.param([said(400, error=True)], BadRequestError, 400, "answered 400; fix", id="a 400 without texts"),
     pytest.param([said(405, detail="no")], BadRequestError, 405, "check the server's address", id="405"),
     pytest.param([said(413, detail="large")], BadRequestError, 413, "fewer values", id="413"),
     pytest.param([said(422)], BadRequestError, 422, "fix the request", id="another 4xx"),

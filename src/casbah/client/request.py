@@ -225,7 +225,15 @@ def _detail(answer: Answer) -> str:
     except (ValueError, RecursionError):
         detail = text if "text/plain" in answer.headers.get("content-type", "") else ""
     if isinstance(detail, dict):
-        # MDCA's own shape of a 400 has no detail, but an object of errors by field, and `error`.
-        detail = detail.get("detail", detail if detail.get("error") is True else "")
+        detail = _form_errors(detail) if detail.get("error") is True else detail.get("detail", "")
     line = detail if isinstance(detail, str) else json.dumps(detail)
     return " ".join("".join(letter if letter.isprintable() else " " for letter in line[:_MAX_DETAIL]).split())
+
+
+def _form_errors(body: Mapping[str, Any]) -> str:
+    """The texts of a 400 in MDCA's form, `{"field": [{"error": "text", ...}], "error": true}`, each after its field's name."""
+    errors = ((name, item) for name, items in body.items() if isinstance(items, list) for item in items)
+    texts = (
+        (name, item["error"]) for name, item in errors if isinstance(item, dict) and isinstance(item.get("error"), str)
+    )
+    return "; ".join(text if text.startswith(name) else f"{name}: {text}" for name, text in texts)
