@@ -139,11 +139,11 @@ class Settings:
         mdca="250", evidence="C: clients page by 250, and observers of the live service report 250; the documentation says 100 (D)")
     mimic_list_end: int | None      = setting("off", parse.optional_positive, "How many activities of a list can be reached: where skip + limit is more, 400",
         mdca="5_000", evidence="D: lists end there, scans are for more (api-activities-investigate-script). C: a client refuses skip + size past it by itself. That the server refuses it is O")
-    mimic_window: int | None        = setting("off", parse.duration, "How long ago an activity may have happened to be listed or counted, such as 30d",
-        mdca="30d", evidence="O: 30 days can be searched; how a request past them is answered is not public, here as if there were nothing")
+    mimic_window: int | None        = setting("off", parse.duration, "How long ago an activity may have happened to be listed or counted, such as 30d; `archived_activities/` has those that happened before, up to 180 days ago",
+        mdca="30d", evidence="O: 30 days can be searched; how a request past them is answered is not public, here as if there were nothing. D: the activity log goes back 180 days. C: an exporter reads older activities from `archived_activities/`; that these are exactly the others is O")
     mimic_scan_total: bool          = setting("on", parse.flag, "Whether a scan's answer has `total`",
         mdca="off", evidence="D: api-activities-investigate-script names data, hasNext and nextQueryFilters alone")
-    mimic_list_totals: bool         = setting("off", parse.flag, "Whether a list's answer has `max` and `moreThanTotal`, as a count's always has the latter",
+    mimic_list_totals: bool         = setting("off", parse.flag, "Whether a list's answer has `max` and `moreThanTotal`; a count's answer always has `moreThanTotal`",
         mdca="on", evidence="D: api-alerts-list shows both keys. C: they were recorded in lists of entities, and an exporter requires `moreThanTotal` of a count. That lists of activities have them is O")
     mimic_form_errors: bool         = setting("off", parse.flag, "Whether a 400 is an object with a list of errors for each field, and `error`",
         mdca="on", evidence="C: a README of XSOAR's integration shows such an answer of the live service, to a request without filters. That all of them are such, and codes other than CONSOLE_FORMS_FIELD_REQUIRED, are O")

@@ -286,9 +286,10 @@ def test_a_checkpoint_of_an_older_version_begins_its_window_again(tmp_path: Path
 
 @pytest.mark.parametrize("largest", ["100", "250"])
 def test_a_server_that_emulates_mdca_is_pulled_whole(largest: str, tmp_path: Path) -> None:
-    """Over a socket, with pages of a second's ties, a throttled request and a failing one."""
+    """Over a socket, with pages of a second's ties, old activities, a throttled request and a failing one."""
     with casbah_server(mimic="mdca", throttle="off", mimic_page_limit=largest) as server:
         stored = server.fill(2_000, ties=IN_ONE_MS, step=30_000)
+        stored += server.fill(40, until=time.time_ns() // 1_000_000 - 41 * DAY // 2, step=2 * DAY)
         server.next({"status": 429, "retryAfter": 1}, 502)
         sent: list[str] = []
 
@@ -300,9 +301,9 @@ def test_a_server_that_emulates_mdca_is_pulled_whole(largest: str, tmp_path: Pat
             tools = Tools(
                 client, lambda: time.time_ns() // 1_000_000, time.sleep, random.Random(1), lambda *_, **__: None
             )
-            entry = PullEntry(kind="mdca", url=server.url, since="2d")
+            entry = PullEntry(kind="mdca", url=server.url, since="100d")
             fetcher = open_fetcher(entry, Secret(server.token), tools)
             status = Puller("mdca", fetcher, sink=sink, checkpoints=kept, clock=tools.clock).once()
-        assert sorted(sent) == sorted(row["_id"] for row in stored)
+        assert set(sent) == {row["_id"] for row in stored}, "windows overlap, so some come twice"
         assert (status.error, status.gaps) == ("", [])
         assert [request.status for request in server.requests][:3] == [429, 502, 200]

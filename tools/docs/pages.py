@@ -75,8 +75,10 @@ def _seeded() -> str:
         "user.userName": [f"{person}@contoso.com" for person in seed.PEOPLE],
         "appId, appName": [f"{number}, {name}" for number, name in seed.APPS],
         "eventTypeValue": [category for category, _, _ in seed.ACTIONS],
+        "eventType": [str(number + 1) for number in range(len(seed.ACTIONS))],
         "actionType": [action for _, action, _ in seed.ACTIONS],
         "description": [f"{sentence}: user <userName>" for _, _, sentence in seed.ACTIONS],
+        "entityData.0.displayName": [person.title() for person in seed.PEOPLE],
         "location.countryCode, device.countryCode": [country for country, _ in seed.PLACES],
     }
     return "\n".join(f"| {_listed(names.split(', '))} | {_listed(items)} |" for names, items in values.items())
@@ -309,10 +311,11 @@ host of the token endpoint), `url` (another host of the API). CloudTrail needs `
 
 - The last 30 days come from the Activities API, by when MDCA stored an activity. Older ones, up to 180 days, come from the portal's archive
   (`archived_activities/`, not documented, but listed by public clients). If a tenant's archive does not answer, its days are a gap.
-- Pages may have 100 or 250 records, whatever is requested, and any number of activities may share one millisecond. Of more than 5,000 in
-  one millisecond, which no list shows, the others are a gap.
+- Pages may have 100 or 250 records, whatever is requested, and any number of activities may share one millisecond. If more than 5,000 share
+  one millisecond, no list shows those past that number, and they are a gap.
 - MDCA allows 30 requests a minute. A throttled request is sent again when the server says; a page of a scan has 500 activities.
 - An activity that reaches MDCA more than 29 days after it happened may be missed.
+- If `url` is another Casbah, activities of its own audit log (app 900013) are refused, and so are in `rejects`: each server writes its own.
 
 `casbah compare --mdca` then shows whether both answer alike ([operate.md](operate.md#beside-mdca)).
 
@@ -462,11 +465,12 @@ polling client receives as well.
 |---|---|
 {seeded}
 | `device.clientIP` | an address of the country's network: {networks}; the last number is *i* modulo 250, plus 1 |
+| `entityData.0.id` | `{{"id": <userName>, "saas": <appId>, "inst": 0}}` |
 | `_id`, `uid` | `<timestamp>_<i, 8 digits>` |
 
 So with `seed=1_200`, each user has 240 activities and each app 400. Every record has a user, an address and a country, and is ASCII. Add records that lack them, or have other spellings, with `add`.
 
-Without pytest: `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
+Without pytest: `import casbah.testing.server`, then `with casbah.testing.server.casbah_server(mimic="mdca") as server:`.
 """
 
 PAGES: dict[str, Callable[[], str]] = {

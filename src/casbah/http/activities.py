@@ -37,6 +37,8 @@ from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Schema, either, open_body, ref
 from casbah.store.contract import FeedbackEntry, Page
 
+ARCHIVE = "archived_activities"
+"""The last part of the path of activities from before the days that `activities` has, in MDCA."""
 _CHUNK = 500
 _FEEDBACK_TEXTS = {
     "feedback": "The text",
@@ -151,10 +153,10 @@ async def respond_with_page(body: Mapping[str, Any], context: RequestContext, *,
     now = context.services.clock()
     query = parse(body, now=now, bounds=context.services.bounds, groups=groups)
     if is_scan(body):
-        query = replace(query, predicate=emulation.narrowed(query.predicate))
+        query = replace(query, predicate=emulation.narrowed(query.predicate, archive=_of_archive(context)))
         filters_after = partial(continuation, filters_of(body), query, now=now)
         return await context.search(_scan_page, query, filters_after, context, context.deadline)
-    query = emulation.limited(query)
+    query = emulation.limited(query, archive=_of_archive(context))
     page = await context.search(_find_page, query, context, context.deadline)
     more = query.skip + len(page.records) < page.total and bool(page.records)
     total = emulation.total(page.total)
@@ -169,7 +171,8 @@ async def count_activities(context: RequestContext) -> Annotated[Response, Total
     body = await _parameters(context.request, context)
     predicate = where(filters_of(body), now=context.services.clock(), bounds=context.services.bounds)
     emulation = context.emulation
-    exact = await context.search(_count_matches, emulation.narrowed(predicate), context, context.deadline)
+    visible = emulation.narrowed(predicate, archive=_of_archive(context))
+    exact = await context.search(_count_matches, visible, context, context.deadline)
     total = emulation.total(exact)
     response = respond(Total(total, more_than_total=total < exact))
     response.headers.update(_total_headers(total, exact=exact))
@@ -217,6 +220,10 @@ async def threat_scores(_: RequestContext) -> ThreatScores:
 
 async def _parameters(request: Request, context: RequestContext) -> dict[str, Any]:
     return await read_parameters(request, limit=context.services.settings.max_body)
+
+
+def _of_archive(context: RequestContext) -> bool:
+    return ARCHIVE in context.request.url.path.split("/")
 
 
 async def _is_settled(context: RequestContext, activity_id: str) -> bool:

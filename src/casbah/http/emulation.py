@@ -16,6 +16,8 @@ from casbah.errors import LimitExceededError
 from casbah.settings import Settings
 
 _TELLING_DIGITS = 2
+_ARCHIVED = 180 * 86_400_000
+"""How long ago an activity of the archive happened at most, in ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Emulation:
         self.any = settings.emulates
         """Whether any emulation option is on."""
 
-    def limited(self, query: Query) -> Query:
+    def limited(self, query: Query, *, archive: bool = False) -> Query:
         """A page of a list as the emulated server would answer it: of visible activities, and no longer than its pages.
 
         Raises LimitExceededError past the end of its lists.
@@ -58,12 +60,14 @@ class Emulation:
             raise LimitExceededError(
                 f"skip: skip + limit is at most {end}, got {query.skip} + {limit}; scan (isScan) to go further"
             )
-        return replace(query, predicate=self.narrowed(query.predicate), limit=limit)
+        return replace(query, predicate=self.narrowed(query.predicate, archive=archive), limit=limit)
 
-    def narrowed(self, predicate: Predicate) -> Predicate:
-        """The predicate, restricted to visible activities: within the window, and stored long enough ago."""
+    def narrowed(self, predicate: Predicate, *, archive: bool = False) -> Predicate:
+        """The predicate, restricted to visible activities: stored long enough ago, and within the window, or of the archive
+        before it.
+        """
         now = self._clock()
-        return p.both(predicate, *self._window(now), *self._settled(now))
+        return p.both(predicate, *self._window(now, archive=archive), *self._settled(now))
 
     @property
     def settled(self) -> Predicate | None:
@@ -127,9 +131,13 @@ class Emulation:
             self._arriving[tenant] = later
         return [event for event in waiting if event.after <= 0]
 
-    def _window(self, now: int) -> Sequence[Predicate]:
-        window = self._settings.mimic_window
-        return () if window is None else (p.Range(FIELDS["date"], low=now - window),)
+    def _window(self, now: int, *, archive: bool) -> Sequence[Predicate]:
+        window, date = self._settings.mimic_window, FIELDS["date"]
+        if window is None:
+            return ()
+        if archive:
+            return (p.Range(date, low=now - _ARCHIVED, high=now - window, with_high=False),)
+        return (p.Range(date, low=now - window),)
 
     def _settled(self, now: int) -> Sequence[Predicate]:
         late = self._settings.mimic_late

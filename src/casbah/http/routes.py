@@ -73,7 +73,7 @@ ALIASES: tuple[tuple[str, str], ...] = (
     ("/cas/api/subnet", "/api/subnet"),
     ("/cas/api/discovery", "/api/discovery"),
     ("/api/subnet", f"{CORE}/subnet"),
-    (f"{CORE}/archived_activities", f"{CORE}/activities"),
+    (f"{CORE}/{activities.ARCHIVE}", f"{CORE}/activities"),
 )
 """Path prefixes and their replacements, applied one after another in this order."""
 
@@ -193,7 +193,7 @@ ROUTES: tuple[Route, ...] = (
     Route("search_activities", "search", ("GET", "POST"), f"{EXTENSION}/search", search.search_activities, Permission.READ, "SearchQuery",
           "Search activities",
           "One page of a list, or with `isScan` of a scan, as `/api/v1/activities` answers it, of activities that the search `q` finds "
-          "and `filters` match. Filters may have the groups `all`, `any` and `not`. `nextQueryFilters` of a scan contain the search: send them without `q`.",
+          "and `filters` match. Filters may have the groups `all`, `any` and `not`.",
           raises=IN_SEARCH),
     Route("explain_search", "search", ("GET", "POST"), f"{EXTENSION}/search/explain", search.explain_search, Permission.READ, "ExplainQuery",
           "What a search means",
