@@ -11,7 +11,7 @@ from casbah.activity import matching
 from casbah.activity.language import FILTERS
 from casbah.activity.query import where
 from casbah.activity.record import Reading
-from casbah.activity.search.compiled import SearchContext, filters_of_search
+from casbah.activity.search.compiled import Setting, filters_of
 from casbah.activity.search.moments import zone_named
 from casbah.activity.search.printed import written
 from casbah.activity.simplification import simplified
@@ -32,8 +32,8 @@ NAMES = {
 }
 
 
-def setting(zone: str = "UTC", now: int = NOW) -> SearchContext:
-    return SearchContext(now, zone_named(zone) or UTC, lambda name: NAMES.get(name, ()))
+def setting(zone: str = "UTC", now: int = NOW) -> Setting:
+    return Setting(now, zone_named(zone) or UTC, lambda name: NAMES.get(name, ()))
 
 
 # fmt: off
@@ -122,11 +122,11 @@ REFUSED: list[tuple[str, str, str]] = [
     ('a "b', '"', "not closed"),
     ("a (b", "(", "not closed"),
     ("a)", ")", "closes nothing"),
-    ("()", "()", "are empty"),
+    ("()", "()", "nothing stands between"),
     ("a OR", "", "both sides"),
     ("user:", "", "a value is missing"),
     ("user:a,", "", "a value is missing"),
-    ("user:a*b", "*", "a star may only begin or end"),
+    ("user:a*b", "*", "a star stands at the end"),
     ("*b", "*b", "words are found whole"),
     ("user:a..b", "a..b", "no ranges"),
     ("admin:maybe", "maybe", "yes or no"),
@@ -148,31 +148,29 @@ REFUSED: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("text", "filters"), MEANINGS)
 def test_a_search_means_these_filters(text: str, filters: dict[str, Any]) -> None:
-    assert filters_of_search(text, setting()) == filters
+    assert filters_of(text, setting()) == filters
     where(filters, now=NOW, groups=True)
 
 
 @pytest.mark.parametrize(("text", "part", "message"), REFUSED)
 def test_a_search_that_cannot_be_read_is_refused_with_the_place(text: str, part: str, message: str) -> None:
     with pytest.raises(SearchError) as refusal:
-        filters_of_search(text, setting())
+        filters_of(text, setting())
     assert message in str(refusal.value)
     error = refusal.value
     assert text[error.position : error.position + error.length] == part or (not part and error.position == len(text))
 
 
 def test_days_are_those_of_the_zone() -> None:
-    assert filters_of_search("since:2023-11-14", setting("+01:00")) == {"date": {"gte": [1_699_916_400_000]}}
-    assert filters_of_search("since:today", setting("+02:00", now=NOW)) == {"date": {"gte": [1_699_999_200_000]}}
-    assert filters_of_search("date:2023-11-14T00:00Z", setting("+01:00")) == filters_of_search(
-        "date:2023-11-14T00:00", setting()
-    )
+    assert filters_of("since:2023-11-14", setting("+01:00")) == {"date": {"gte": [1_699_916_400_000]}}
+    assert filters_of("since:today", setting("+02:00", now=NOW)) == {"date": {"gte": [1_699_999_200_000]}}
+    assert filters_of("date:2023-11-14T00:00Z", setting("+01:00")) == filters_of("date:2023-11-14T00:00", setting())
 
 
 @pytest.mark.parametrize("text", [text for text, _ in MEANINGS])
 def test_a_written_search_means_the_same_as_the_one_that_was_read(text: str) -> None:
-    filters = filters_of_search(text, setting())
-    assert where(filters_of_search(written(filters, setting()), setting()), now=NOW, groups=True) == where(
+    filters = filters_of(text, setting())
+    assert where(filters_of(written(filters, setting()), setting()), now=NOW, groups=True) == where(
         filters, now=NOW, groups=True
     )
 
@@ -203,7 +201,7 @@ def readings() -> list[Reading]:
 
 def _disagreements(filters: dict[str, Any], text: str, readings: list[Reading]) -> list[str]:
     """The ids of records that one of the filters and the written search find, and the other does not."""
-    meant, again = where(filters, now=NOW), where(filters_of_search(text, setting()), now=NOW, groups=True)
+    meant, again = where(filters, now=NOW), where(filters_of(text, setting()), now=NOW, groups=True)
     if simplified(meant) == simplified(again):
         return []
     return [r.record["_id"] for r in readings if matching._holds(again, r) != matching._holds(meant, r)]
@@ -221,7 +219,7 @@ def test_any_text_is_read_or_refused_with_its_place() -> None:
     for _ in range(4_000):
         text = "".join(chance.choices(parts, k=chance.randrange(1, 9)))
         try:
-            filters = filters_of_search(text, setting())
+            filters = filters_of(text, setting())
             meant = where(filters, now=NOW, groups=True)
         except SearchError as error:
             positions.append(len(text) - error.position)
@@ -229,7 +227,7 @@ def test_any_text_is_read_or_refused_with_its_place() -> None:
         except RequestError:  # A value that its filter does not take, as in `filters`.
             continue
         read += 1
-        again = filters_of_search(written(filters, setting()), setting())
+        again = filters_of(written(filters, setting()), setting())
         assert simplified(where(again, now=NOW, groups=True)) == simplified(meant), (text, written(filters, setting()))
     assert read > 500
     assert min(positions) >= 0

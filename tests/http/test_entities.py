@@ -175,6 +175,7 @@ def test_an_entity_is_what_its_latest_activity_says(ask: Asker) -> None:
         key = key_in(entity)
         newest = max(record["timestamp"] for record in RECORDS if key in keys_of(record))
         (*_, record) = [r for r in RECORDS if key in keys_of(r) and r["timestamp"] == newest]
+        user = {"userName": None, "userTags": []} if key[0] == "robot" else record["user"]
         names = {record["entityData"]["0"]["id"]["id"]: record["user"]["userName"], "robot": "robot"}
         assert entity == {
             "_id": urlsafe_b64encode(entity["username"].encode()).decode().rstrip("="),
@@ -182,10 +183,10 @@ def test_an_entity_is_what_its_latest_activity_says(ask: Asker) -> None:
             "username": f'{{"id": "{key[0]}", "saas": {json.dumps(key[1])}, "inst": {json.dumps(key[2])}}}',
             "ii": "||robot" if key[0] == "robot" else f"{key[1]}|{key[2]}|{key[0]}",
             "displayName": names.get(key[0]) or record["resolvedActor"]["name"],
-            "email": record["user"]["userName"],
-            "domain": domain(record),
-            "organization": record["user"].get("orgUnit"),
-            "userGroups": [{"_id": tag, "id": tag, "name": tag} for tag in record["user"]["userTags"]],
+            "email": user["userName"],
+            "domain": user["userName"] and domain(record),
+            "organization": user.get("orgUnit"),
+            "userGroups": [{"_id": tag, "id": tag, "name": tag} for tag in user["userTags"]],
             "appData": key[1] and {"appId": key[1], "name": {11161: "Office 365", 11770: "Google Workspace"}[key[1]], "saas": key[1], "instance": key[2]},
             "lastSeen": entity["lastSeen"],
             "status": 0,
@@ -193,6 +194,37 @@ def test_an_entity_is_what_its_latest_activity_says(ask: Asker) -> None:
             "threatScoreHistory": [],
         }  # fmt: skip
         assert datetime.fromisoformat(entity["lastSeen"]).timestamp() * 1_000 == newest
+
+
+def test_only_the_users_own_accounts_have_what_an_activity_says_of_its_user(tmp_path: Any) -> None:
+    record = {
+        "_id": "m1",
+        "timestamp": 1_700_000_000_000,
+        "appId": 11161,
+        "user": {"userName": "Admin@contoso.com", "orgUnit": "/it", "userTags": ["gAdmin"]},
+        "resolvedActor": {"id": "guid-admin", "saasId": "11161", "instanceId": "0", "name": "Admin"},
+        "resolvedActorAccount": {"id": "account-admin", "saasId": "15600", "instanceId": "0"},
+        "entityData": {
+            "0": {"displayName": "Victim Person", "id": {"id": "victim@fabrikam.com", "saas": 11161, "inst": 0}},
+            "2": {"displayName": "Admin", "id": {"id": "admin@CONTOSO.com", "saas": 11161, "inst": 0}},
+        },
+    }
+    with compose.build(settings.read({}, store=str(tmp_path), audit="off")) as built:
+        ask = Asker(built.app, built.local_key)
+        assert ask("POST", "/api/ext/v1/activities?source=mdca", json.dumps(record).encode()).json["stored"] == 1
+        listed = {entity["id"]: entity for entity in walk(ask, ENTITIES)}
+        in_domain = {entity["id"] for entity in walk(ask, ENTITIES, filters={"domain": {"eq": "contoso.com"}})}
+    said = {
+        key: (row["email"], row["domain"], row["organization"], [tag["id"] for tag in row["userGroups"]])
+        for key, row in listed.items()
+    }
+    theirs = ("Admin@contoso.com", "contoso.com", "/it", ["gAdmin"])
+    assert said == {
+        "victim@fabrikam.com": (None, None, None, []),
+        **dict.fromkeys(("guid-admin", "account-admin", "admin@CONTOSO.com"), theirs),
+    }
+    assert listed["victim@fabrikam.com"]["displayName"] == "Victim Person"
+    assert in_domain == set(said)
 
 
 def spelled(key: Key) -> Iterator[str]:
@@ -332,18 +364,18 @@ def test_operations_of_all_apps_together_have_one_limit(
 @pytest.mark.parametrize(
     "path, body, words",
     [
-        (ENTITIES, {"filters": {"isAdmin": {"eq": True}}}, "activities do not answer the filter 'isAdmin' of entities; they answer entity, "),
-        (ENTITIES, {"filters": {"status": {"eq": 2}}}, "activities do not answer the filter 'status'"),
+        (ENTITIES, {"filters": {"isAdmin": {"eq": True}}}, "filter 'isAdmin' cannot be answered from activities; these can: entity, "),
+        (ENTITIES, {"filters": {"status": {"eq": 2}}}, "filter 'status' cannot be answered from activities"),
         (ENTITIES, {"filters": {"ap": {"eq": 2}}}, "unknown filter 'ap'; did you mean 'app'?"),
         (ENTITIES, {"filters": {"app": {"eq": "Box"}}}, "filter 'app', operator 'eq': expected an integer"),
         (ENTITIES, {"filters": {"app": {"contains": 1}}}, "filter 'app' does not take operator 'contains'"),
         (ENTITIES, {"filters": {"app": 7}}, "filter 'app'"),
         (ENTITIES, {"filters": {"userGroups": {"eq": ["g1", {"role": 2}]}}}, "filter 'userGroups', operator 'eq': expected an id"),
         (ENTITIES, {"filters": []}, "filters: expected an object"),
-        (ENTITIES, {"sortField": "date"}, "sortField: expected one of id, got string 'date'"),
+        (ENTITIES, {"sortField": "date"}, "sortField: expected id, got string 'date'"),
         (ENTITIES, {"limit": -1}, "limit: expected 0 or more, got -1"),
-        (TAGS, {"filters": {"app": {"eq": 1}}}, "filters: groups have none; expected an empty object, got object"),
-        (TAGS, {"sortField": "date"}, "sortField: expected one of name"),
+        (TAGS, {"filters": {"app": {"eq": 1}}}, "filters: user groups take no filters; leave `filters` out"),
+        (TAGS, {"sortField": "date"}, "sortField: expected name, got"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_refused_in_words(ask: Asker, path: str, body: Any, words: str) -> None:

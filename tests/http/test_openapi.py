@@ -440,7 +440,7 @@ PROVOKED = [
     Provoked("broken gzip", "ingest", ("POST", "/api/ext/v1/activities", b"\x1f\x8b")),
     Provoked("no answer in activities", "list_entities", ("POST", ENTITIES, b'{"filters": {"isAdmin": {"eq": true}}}')),
     Provoked(errors.UnknownFilterError("ap", ["app"]), "list_entities", ("POST", ENTITIES, b'{"filters": {"ap": {"eq": 1}}}')),
-    Provoked(errors.MalformedBodyError("filters: groups have none; expected an empty object, got object"), "list_user_tags", ("POST", "/api/v1/user_tags", b'{"filters": {"ap": {}}}')),
+    Provoked(errors.MalformedBodyError("filters: user groups take no filters; leave `filters` out, or send an empty object"), "list_user_tags", ("POST", "/api/v1/user_tags", b'{"filters": {"ap": {}}}')),
     Provoked(errors.MalformedBodyError("username: expected an entity's key in base64, or a name, got null"), "list_locations", ("GET", "/api/v1/activities_locations/by_user")),
     Provoked("unknown or another tenant's", "fetch_entity", ("GET", f"{ENTITIES}/nobody")),
     Provoked(errors.UnknownFilterError("categori", ["category"]), "list_ranges", ("POST", RANGES, b'{"filters": {"categori": {"eq": 1}}}')),

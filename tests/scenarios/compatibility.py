@@ -93,8 +93,8 @@ _PAGE = """<!-- Written by `make docs` from scenarios/; change those. -->
 
 # Compatibility with the Activities API of MDCA
 
-A client that was written for Microsoft Defender for Cloud Apps (MDCA) changes the host and the key. What it may then count
-on are {rules} rules, which the {files} files of [scenarios/](../scenarios/) show in {steps} steps: requests, with the answers they must get. All of
+A client that was written for Microsoft Defender for Cloud Apps (MDCA) changes the host and the key. It can then rely on
+{rules} rules, which the {files} files of [scenarios/](../scenarios/) show in {steps} steps: requests, with the answers they must get. All of
 them are played over a real socket by `make test`.
 
 How sure we are that MDCA does the same:
@@ -107,7 +107,7 @@ How sure we are that MDCA does the same:
 |---|---|---|---|---|---|
 {overview}
 
-A rule counts as what it is at its surest; a step may show several rules.
+A rule with several marks counts once, under the surest of them; a step may show several rules.
 
 ## Rule by rule
 

@@ -273,18 +273,31 @@ def _entity_stems(saas: int | None, instance: int | None) -> tuple[str, ...]:
 
 def performers(r: Reading) -> Iterator[tuple[EntityKey, Any]]:
     """The key and the name of a performer, from every place in the record that names one."""
-    for performer in (r.actor, part(r.record, "resolvedActorAccount"), *r.actors):
-        name = identifier(performer.get("id"))
-        if name is not None:
-            yield (
-                EntityKey(name, integer(performer.get("saasId")), integer(performer.get("instanceId"))),
-                performer.get("name"),
-            )
+    yield from _keyed(*_resolved(r), *r.actors)
     for performer in _entity_data(r):
         pk = part(performer, "id")
         name = identifier(pk.get("id"))
         if name is not None:
             yield EntityKey(name, integer(pk.get("saas")), integer(pk.get("inst"))), performer.get("displayName")
+
+
+def user_accounts(r: Reading) -> set[EntityKey]:
+    """The keys of those performers that are accounts of `user`: resolved as such, or with the user's name as their id."""
+    user = (user_name(r) or "").casefold()
+    named = {key for key, _ in performers(r) if key.id.casefold() == user}
+    return named.union(key for key, _ in _keyed(*_resolved(r)))
+
+
+def _resolved(r: Reading) -> tuple[Any, Any]:
+    return r.actor, part(r.record, "resolvedActorAccount")
+
+
+def _keyed(*items: Any) -> Iterator[tuple[EntityKey, Any]]:
+    for performer in items:
+        name = identifier(performer.get("id"))
+        if name is not None:
+            key = EntityKey(name, integer(performer.get("saasId")), integer(performer.get("instanceId")))
+            yield key, performer.get("name")
 
 
 def _entity_data(r: Reading) -> Iterator[Any]:

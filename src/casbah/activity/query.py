@@ -276,7 +276,8 @@ def choice_of(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> s
         return choices[0]
     lowered = value.lower() if isinstance(value, str) else None
     if lowered not in choices:
-        raise MalformedBodyError(f"{name}: expected one of {', '.join(choices)}, got {v.json_type(value)}")
+        expected = f"one of {', '.join(choices)}" if choices[1:] else choices[0]
+        raise MalformedBodyError(f"{name}: expected {expected}, got {v.json_type(value)}")
     return lowered
 
 

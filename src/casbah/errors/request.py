@@ -109,7 +109,7 @@ class UnanswerableFilterError(RequestError):
 
     def __init__(self, filter_name: str, answerable: Sequence[str]) -> None:
         super().__init__(
-            f"activities do not answer the filter {filter_name!r} of entities; they answer {', '.join(answerable)}"
+            f"filter {filter_name!r} cannot be answered from activities; these can: {', '.join(answerable)}"
         )
 
 
@@ -289,7 +289,7 @@ class NotServedError(RouteNotFoundError):
     """A path of a part of MDCA's API that Casbah does not have, such as files."""
 
     def __init__(self, part: str) -> None:
-        RequestError.__init__(self, f"this server does not have {part}; it has activities, and what follows from them")
+        RequestError.__init__(self, f"This server does not provide {part}.")
 
 
 class NotMimickingError(RequestError):

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
-from casbah.activity.fields import FIELDS, EntityKey, Kind, entity_key, performers, user_name, values
+from casbah.activity.fields import FIELDS, EntityKey, Kind, entity_key, performers, user_accounts, user_name, values
 from casbah.activity.matching import matches
 from casbah.activity.predicate import Predicate
 from casbah.activity.record import Reading, elements, first_string, identifier, integer, string
@@ -173,19 +173,22 @@ def _entity_of(term: str, context: RequestContext, deadline: Deadline) -> Listed
 
 
 def _entity(key: EntityKey, reading: Reading) -> ListedEntity:
-    user = user_name(reading)
+    """An account as of an activity. What the activity says of its user is null for other performers."""
+    is_user = key in user_accounts(reading)
+    user = (user_name(reading) or "") if is_user else ""
+    details = reading.user if is_user else {}
     username = json.dumps({"id": key.id, "saas": key.saas, "inst": key.instance})
-    domains = values(FIELDS["user_domain"], reading)
+    domains = values(FIELDS["user_domain"], reading) if is_user else ()
     return ListedEntity(
         entity_id=urlsafe_b64encode(username.encode()).decode().rstrip("="),
         id=key.id,
         username=username,
         account_key="|".join("" if part is None else str(part) for part in (key.saas, key.instance, key.id)),
         display_name=first_string(*(name for other, name in performers(reading) if other == key)) or key.id,
-        email=user if user is not None and "@" in user else None,
+        email=user if "@" in user else None,
         domain=str(domains[0]) if domains else None,
-        organization=string(reading.user.get("orgUnit")),
-        user_groups=[Group(name, name, name) for name in map(identifier, elements(reading.user, "userTags")) if name],
+        organization=string(details.get("orgUnit")),
+        user_groups=[Group(name, name, name) for name in map(identifier, elements(details, "userTags")) if name],
         app_data=None if key.saas is None else AppData(key.saas, app_name(key.saas), key.saas, key.instance),
         last_seen=_moment(integer(reading.record.get("timestamp"))),
     )

@@ -12,7 +12,7 @@ from casbah.http.activities import PageAnswer, respond_with_page
 from casbah.http.answers import Answer, SentFilters
 from casbah.http.context import RequestContext
 from casbah.http.request_body import read_parameters
-from casbah.http.search_parameters import filters_in, search_context
+from casbah.http.search_parameters import filters_in, search_setting
 
 
 class ConditionAnswer(Answer):
@@ -35,7 +35,7 @@ async def explain_search(context: RequestContext) -> Explanation:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     filters = await filters_in(body, context)
     where(filters, now=context.services.clock(), bounds=context.services.bounds, groups=True)
-    parts = conditions(filters, await search_context(body, context))
+    parts = conditions(filters, await search_setting(body, context))
     return Explanation(
         " ".join(text for text, _ in parts), filters, [ConditionAnswer(text, part) for text, part in parts]
     )

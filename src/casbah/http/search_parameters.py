@@ -5,24 +5,22 @@ from typing import Any
 
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import filters_of, where
-from casbah.activity.search.compiled import SearchContext, filters_of_search, joined
+from casbah.activity.search.compiled import Setting, joined
+from casbah.activity.search.compiled import filters_of as filters_of_search
 from casbah.activity.search.moments import zone_named
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
 from casbah.http.choices import names_of_values
 from casbah.http.context import RequestContext
 from casbah.http.request_schemas import Parameter, Schema, ref
 
-ZONES: Schema = {
-    "type": "string",
-    "pattern": r"^(?:[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$",
-}
+ZONES: Schema = {"type": "string", "pattern": r"^(?:[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*|[+-][0-9]{2}:[0-9]{2})$"}
 SEARCH_PARAMETERS = (
     Parameter("q", ref("Search"), "A search, such as `user:ann* since:7d`; it and `filters` must both hold"),
     Parameter("zone", ZONES, "The time zone of its times, such as Europe/Berlin or +01:00. Default: UTC"),
 )
 
 
-async def search_context(body: Mapping[str, Any], context: RequestContext) -> SearchContext:
+async def search_setting(body: Mapping[str, Any], context: RequestContext) -> Setting:
     """What a search in this request is read with. Raises MalformedBodyError for an unknown zone."""
     name = body.get("zone") or "UTC"
     zone = zone_named(name) if isinstance(name, str) else None
@@ -30,7 +28,7 @@ async def search_context(body: Mapping[str, Any], context: RequestContext) -> Se
         raise MalformedBodyError(
             f"zone: expected the name of a time zone such as Europe/Berlin, or an offset such as +01:00, got {describe(name)}"
         )
-    return SearchContext(context.services.clock(), zone, await names_of_values(context))
+    return Setting(context.services.clock(), zone, await names_of_values(context))
 
 
 async def filters_in(body: Mapping[str, Any], context: RequestContext) -> Any:
@@ -38,9 +36,8 @@ async def filters_in(body: Mapping[str, Any], context: RequestContext) -> Any:
     filters, text = filters_of(body), search_of(body, context)
     if not text:
         return filters
-    where(filters, now=context.services.clock(), bounds=context.services.bounds, groups=True)
-    searched = filters_of_search(text, await search_context(body, context))
-    return joined([filters, searched])
+    searched = filters_of_search(text, await search_setting(body, context))
+    return joined([filters, searched]) if isinstance(filters, Mapping) else filters
 
 
 async def predicate_of(body: Mapping[str, Any], context: RequestContext) -> Predicate:

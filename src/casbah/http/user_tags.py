@@ -12,7 +12,7 @@ from casbah.activity import predicate as p
 from casbah.activity.deadline import Deadline
 from casbah.activity.fields import FIELDS
 from casbah.activity.query import choice_of, count_of, filters_of, page_limit_of
-from casbah.errors import MalformedBodyError, describe
+from casbah.errors import MalformedBodyError
 from casbah.http.answers import CountedPage
 from casbah.http.context import RequestContext
 from casbah.http.distinct import Distinct, distinct
@@ -39,7 +39,7 @@ async def list_user_tags(context: RequestContext) -> UserTagPage:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     filters = filters_of(body)
     if filters != {}:
-        raise MalformedBodyError(f"filters: groups have none; expected an empty object, got {describe(filters)}")
+        raise MalformedBodyError("filters: user groups take no filters; leave `filters` out, or send an empty object")
     choice_of(body, "sortField", ("name",))
     skip, limit = count_of(body, "skip"), page_limit_of(body)
     tags = await context.search(_tags, context, context.deadline)

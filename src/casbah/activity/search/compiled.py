@@ -4,7 +4,7 @@ What plain filters cannot say (one operator twice, OR between filters, NOT of wo
 Casbah's own routes take. Times relative to now stay relative where an operator for them exists (`gte_ndays`, `lte_ndays`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from fnmatch import fnmatchcase
@@ -48,7 +48,7 @@ _UNION = frozenset(OPERATORS) - {"deq"} - {row.name for row in OPERATORS.values(
 
 
 @dataclass(frozen=True, slots=True)
-class SearchContext:
+class Setting:
     """What a search is read with: the time now (ms since the epoch), the zone of its times, and the names of values."""
 
     now: int
@@ -56,14 +56,14 @@ class SearchContext:
     names: Names
 
 
-def filters_of_search(text: str, context: SearchContext) -> Filters:
+def filters_of(text: str, setting: Setting) -> Filters:
     """The filters that a search means. Raises SearchError."""
-    return _Compiler(context).filters(syntax.parse(text, TARGETS))
+    return _Compiler(setting).filters(syntax.parse(text, TARGETS))
 
 
 class _Compiler:
-    def __init__(self, context: SearchContext) -> None:
-        self._context = context
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
 
     def filters(self, node: Node) -> Filters:
         match node:
@@ -136,7 +136,7 @@ class _Compiler:
 
     def _named(self, row: Filter, piece: Piece) -> Any:
         """The value of that name, or the text itself."""
-        pairs = self._context.names(row.name)
+        pairs = self._setting.names(row.name)
         wanted = piece.text.casefold()
         if any(str(value).casefold() == wanted for value, _ in pairs if value is not None):
             return _plain(row, piece.text)
@@ -153,7 +153,7 @@ class _Compiler:
 
     def _only_containing(self, row: Filter, piece: Piece) -> Any:
         """The value whose name alone contains the text."""
-        pairs = self._context.names(row.name)
+        pairs = self._setting.names(row.name)
         names = {name: value for value, name in pairs if piece.text.casefold() in name.casefold() and piece.text}
         if len(names) == 1:
             return next(iter(names.values()))
@@ -167,7 +167,7 @@ class _Compiler:
     def _matching_names(self, row: Filter, piece: Piece) -> list[Any]:
         before, after = "*" * piece.star_before, "*" * piece.star_after
         pattern = before + _without_wildcards(piece.text.casefold()) + after
-        values = [value for value, name in self._context.names(row.name) if fnmatchcase(name.casefold(), pattern)]
+        values = [value for value, name in self._setting.names(row.name) if fnmatchcase(name.casefold(), pattern)]
         if not values:
             raise _error_at(f"{row.label}: no value has such a name", piece)
         return values
@@ -224,11 +224,11 @@ class _Compiler:
         if isinstance(moment, moments.Ago):
             if operator in RELATIVE:
                 return {RELATIVE[operator]: [moment.days]}
-            return {operator: [self._context.now - moment.ms]}
+            return {operator: [self._setting.now - moment.ms]}
         return {operator: [moment.first if operator in ("gte", "lt") else moment.last]}
 
     def _read(self, piece: Piece) -> moments.Moments | moments.Ago:
-        read = moments.read(piece.text, now=self._context.now, zone=self._context.zone)
+        read = moments.read(piece.text, now=self._setting.now, zone=self._setting.zone)
         if read is None or _shape(piece) is not Shape.PLAIN or piece.suffix:
             raise _error_at(f"expected {moments.EXPECTED}", piece)
         return read
@@ -356,29 +356,23 @@ def _single(filters: Filters) -> tuple[str, str, list[Any]] | None:
 
 
 def joined(parts: Sequence[Mapping[str, Any]]) -> Filters:
-    """All of these valid filters, in one object where no condition would hide another. A condition said twice is there once."""
+    """All of them, in one object where no condition would hide another."""
     whole: Filters = {}
-    rest: list[Filters] = []
-    for condition in (condition for filters in parts for condition in separate(filters)):
-        ((name, value),) = condition.items()
-        known = whole.get(name)
-        if known is None:
-            whole[name] = value
-        elif name in GROUPS or not value.items() <= known.items():
-            if name not in GROUPS and not value.keys() & known.keys():
-                whole[name] = {**known, **value}
-            elif known != value and condition not in rest:
-                rest.append(condition)
+    rest: list[Mapping[str, Any]] = []
+    for filters in parts:
+        nested = filters.get(_ALL, [])
+        plain = {name: value for name, value in filters.items() if name != _ALL}
+        rest += nested
+        if _fits(plain, whole):
+            for name, value in plain.items():
+                whole[name] = value if name in GROUPS else {**whole.get(name, {}), **value}
+        else:
+            rest.append(plain)
     return {**whole, _ALL: rest} if rest else whole
 
 
-def separate(filters: Mapping[str, Any]) -> Iterator[Filters]:
-    """The same filters, one condition each; all of them hold together."""
-    for name, value in filters.items():
-        if name == _ALL:
-            for part in value:
-                yield from separate(part)
-        elif name in GROUPS:
-            yield {name: value}
-        else:
-            yield from ({name: {operator: operands}} for operator, operands in value.items())
+def _fits(filters: Filters, whole: Filters) -> bool:
+    return all(
+        name not in whole or (name not in GROUPS and not set(value) & set(whole[name]))
+        for name, value in filters.items()
+    )

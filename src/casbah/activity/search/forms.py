@@ -51,7 +51,7 @@ SAME_AS = {"startswithsingle": "startswith"}
 """Operators that mean the same as another one on every field but free text, and are written as it."""
 
 BOUNDS = {"since": ("date", "gte"), "until": ("date", "lte")}
-"""Fields that are a bound of a filter: its name and the operator."""
+"""Fields that stand for a bound of a filter: its name and the operator."""
 
 RELATIVE = {"gte": "gte_ndays", "lte": "lte_ndays"}
 """The operators that take days before now instead of a moment."""
@@ -73,7 +73,7 @@ YES_OR_NO = {"yes": "true", "no": "false", "true": "true", "false": "false"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a field name means: a filter, and perhaps a role or the operator of a bound."""
+    """What a field name stands for: a filter, and perhaps a role or the operator of a bound."""
 
     row: Filter
     role: int | None = None

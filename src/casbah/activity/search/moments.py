@@ -1,7 +1,7 @@
 """Times as people write them, and times written so that they are read back exactly.
 
-A written time is a span: `2026-11-28` for a day, `2026-11` for a month, `2026-11-28T10:15` for a minute. A time
-relative to now (`-24h`, `7d`, `now`) is a moment.
+A written time stands for a span: `2026-11-28` for a day, `2026-11` for a month, `2026-11-28T10:15` for a minute. A time
+relative to now (`-24h`, `7d`, `now`) stands for a moment.
 """
 
 import re
@@ -15,10 +15,10 @@ _MS = 1_000
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY, "y": 365 * MS_PER_DAY}
 _RELATIVE = re.compile(r"-?([0-9]{1,9})([smhdwy])")
 _NUMBER = re.compile(r"-[0-9]+|[0-9]{5,}")
-_OFFSET = re.compile(r"[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_OFFSET = re.compile(r"([+-])([0-9]{2}):([0-9]{2})")
 _WRITTEN = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
-    r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,3}))?)?(?P<zone>Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?)?)?)?"
+    r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,3}))?)?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
 )
 EXPECTED = "a time such as 2026-11-28, 2026-11-28T10:15, today, -24h or 7d"
 

@@ -6,8 +6,9 @@ from typing import Any
 from casbah.activity import value as v
 from casbah.activity.fields import Kind
 from casbah.activity.language import Filter, Operator, filter_named, operator_named, positive
+from casbah.activity.query import GROUPS
 from casbah.activity.search import moments
-from casbah.activity.search.compiled import SearchContext, separate
+from casbah.activity.search.compiled import Setting
 from casbah.activity.search.forms import AFFIXES, BOUNDS, NAMED, SAME_AS, SHAPES, SIGNS, field_of
 from casbah.activity.search.syntax import quoted
 from casbah.activity.text import word_runs
@@ -22,20 +23,32 @@ _BOUND_OF = {bound: name for name, bound in BOUNDS.items()}
 _DAYS = {"gte_ndays": "gte", "lte_ndays": "lte"}
 
 
-def written(filters: Mapping[str, Any], context: SearchContext) -> str:
+def written(filters: Mapping[str, Any], setting: Setting) -> str:
     """The search of valid filters; an empty text if they restrict nothing."""
-    return " ".join(text for text, _ in conditions(filters, context))
+    return " ".join(text for text, _ in conditions(filters, setting))
 
 
-def conditions(filters: Mapping[str, Any], context: SearchContext) -> list[tuple[str, dict[str, Any]]]:
+def conditions(filters: Mapping[str, Any], setting: Setting) -> list[tuple[str, dict[str, Any]]]:
     """The conditions of valid filters, each as a search and as filters; all of them hold together."""
-    printer = _Printer(context)
-    return [(" ".join(printer.conditions(part)), part) for part in separate(filters)]
+    printer = _Printer(setting)
+    return [(" ".join(printer.conditions(part)), part) for part in _separate(filters)]
+
+
+def _separate(filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The same filters with one condition each."""
+    for name, value in filters.items():
+        if name == "all":
+            for part in value:
+                yield from _separate(part)
+        elif name in GROUPS:
+            yield {name: value}
+        else:
+            yield from ({name: {operator: operands}} for operator, operands in value.items())
 
 
 class _Printer:
-    def __init__(self, context: SearchContext) -> None:
-        self._context = context
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
 
     def conditions(self, filters: Mapping[str, Any]) -> Iterator[str]:
         """One text per condition; all of them hold together."""
@@ -96,7 +109,7 @@ class _Printer:
 
     def _plain(self, row: Filter, value: Any) -> str:
         """A whole value: by its name, if it has one of its own."""
-        pairs = self._context.names(row.name)
+        pairs = self._setting.names(row.name)
         if row.field.kind in NAMED:
             names = [name for known, name in pairs if known is not None and _same(known, value)]
             if len(names) == 1 and sum(name.casefold() == names[0].casefold() for _, name in pairs) == 1:
@@ -128,7 +141,7 @@ class _Printer:
         return f"{field}:" + ",".join(sign + text for text in texts)
 
     def _moment(self, operator: str, value: Any) -> str:
-        zone, now = self._context.zone, self._context.now
+        zone, now = self._setting.zone, self._setting.now
         match operator:
             case "gte_ndays" | "lte_ndays":
                 days = float(value) if isinstance(value, str) else value
@@ -176,7 +189,7 @@ def _either(items: Sequence[str]) -> str:
 
 
 def _negated(item: str) -> str:
-    """The complement of an item; a word alone is put in parentheses, since `-word` is no NOT."""
+    """The complement of an item; a word that stands alone is put in parentheses, since `-word` is no NOT."""
     if item.startswith("-"):
         return item[1:]
     head = item.split(":", 1)[0]

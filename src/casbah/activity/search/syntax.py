@@ -210,7 +210,7 @@ class _Parser:
             raise self._error('this "(" is not closed', at=start, length=1)
         self._at += 1
         if node == Every(()):
-            raise self._error("these parentheses are empty", at=start, length=self._at - start)
+            raise self._error("nothing stands between these parentheses", at=start, length=self._at - start)
         self._skip_blanks()
         return node
 
@@ -272,7 +272,7 @@ class _Parser:
         rest = tail.removesuffix("/**") if below else tail.removesuffix("*")
         if "*" in rest:
             raise self._error(
-                "a star may only begin or end a value; put others in quotes",
+                "a star stands at the end of a value, or at both ends; put others in quotes",
                 at=tail_start + rest.index("*"),
                 length=1,
             )
@@ -302,7 +302,9 @@ class _Parser:
             if char.isspace() or char in stops or (stops == _VALUE and self._text.startswith("..", self._at)):
                 break
             if char == '"':
-                raise self._error('a quote may only begin a value; write \\" inside quotes for a quote', length=1)
+                raise self._error(
+                    'a quote stands at the beginning of a value; write \\" inside quotes for a quote', length=1
+                )
             depth += (char == "(") - (char == ")")
             if depth < 0:
                 break

@@ -3,7 +3,6 @@
 import * as api from "./api.js";
 import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
-import { stringify } from "./json.js";
 import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
 import { conditionsOf, go, groupsOf, here, withCondition, without } from "./place.js";
 import { hasHidden } from "./visible.js";
@@ -36,7 +35,7 @@ export function filterBar() {
   /** Take a group out of the filters, into the box. */
   const edited = ({ group, rest }) => {
     go({ filters: rest, open: null });
-    search.value = [search.value, groupText(group, zoneName())].filter(Boolean).join(" ");
+    search.value = [search.value, groupText(group)].filter(Boolean).join(" ");
     search.focus();
   };
   const howTo = h("button", { class: "add", "aria-label": "How to search", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => popover(howTo, examples(), { label: "How to search" }) }, "?");
@@ -53,7 +52,7 @@ export function filterBar() {
     search.value = words === undefined ? "" : Array.isArray(words) ? words.join(" ") : String(words);
     const groups = groupsOf(filters).map(({ group }) => group);
     put(chips, drawn(filters, edited));
-    if (groups.some((group) => groupText(group, zoneName()) === null)) learnGroups(groups, zoneName()).then(draw);
+    if (groups.some((group) => groupText(group) === null)) learnGroups(groups).then(draw);
   };
   const node = h(
     "section",
@@ -83,11 +82,9 @@ const examples = () =>
 
 /** Add what a search means to the filters. The box shows words, so these are replaced. */
 async function searched(text, options) {
-  const before = here().filters;
-  const kept = withCondition(before, "text", "text", null);
+  const kept = withCondition(here().filters, "text", "text", null);
   const meant = await api.explain({ q: text.trim(), filters: kept, zone: zoneName() });
-  // Filters that were changed meanwhile stay.
-  if (stringify(here().filters) === stringify(before)) go({ filters: meant.filters, open: null }, options);
+  go({ filters: meant.filters, open: null }, options);
 }
 
 function opener(name) {
@@ -133,7 +130,7 @@ function chip(name, operator, operands) {
 
 /** A group is shown as the search that it is; opening it takes it into the box. */
 function groupChip({ group, rest }, edited) {
-  const text = groupText(group, zoneName()) ?? "…";
+  const text = groupText(group) ?? "…";
   const open = h("button", { class: "chip-open", title: "Edit in the search box", onclick: () => edited({ group, rest }) }, h("b", {}, text));
   const remove = h("button", { class: "chip-remove", "aria-label": ["Remove ", text], onclick: () => go({ filters: rest, open: null }) }, "×");
   return h("span", { class: "chip" }, open, remove);

@@ -69,14 +69,13 @@ export function valueLabel(name, value) {
 
 const texts = new Map();
 
-/** The text of a group of filters as a search, with times of a zone; null until `learnGroups` has fetched it. */
-export const groupText = (group, zone) => texts.get(groupKey(group, zone)) ?? null;
-const groupKey = (group, zone) => `${zone} ${stringify(group)}`;
+/** The text of a group of filters, as a search; null until `learnGroups` has fetched it. */
+export const groupText = (group) => texts.get(stringify(group)) ?? null;
 
 /** Fetch the texts of the groups of filters that are not known yet. */
-export async function learnGroups(groups, zone) {
-  for (const group of groups.filter((group) => groupText(group, zone) === null)) {
-    texts.set(groupKey(group, zone), (await api.explain({ filters: group, zone })).text);
+export async function learnGroups(groups) {
+  for (const group of groups.filter((group) => groupText(group) === null)) {
+    texts.set(stringify(group), (await api.explain({ filters: group })).text);
   }
 }
 

@@ -92,7 +92,7 @@ export function sentence(filters) {
     const [what, how, values] = condition(name, operator, operands);
     return [what, " ", how, values.length > 0 ? " " : "", ...values];
   });
-  const all = [...plain, ...groupsOf(filters).map(({ group }) => [groupText(group, zoneName()) ?? "more"])];
+  const all = [...plain, ...groupsOf(filters).map(({ group }) => [groupText(group) ?? "more"])];
   if (!all.length) return ["All activities"];
   return ["Activities where ", ...all.flatMap((words, position) => (position === 0 ? words : [", and ", ...words]))];
 }
