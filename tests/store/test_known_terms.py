@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.tenant import TenantId
+from casbah.base import jsontext
 from casbah.errors import DamagedRecordError
+from casbah.store.contract import Inserted
 from casbah.store.embedded import bloom, known_files, known_terms
 from casbah.store.embedded.bloom import GrowingBloom, hashed
 from casbah.store.embedded.index_writers import IndexWriters
@@ -331,6 +334,37 @@ def test_a_damaged_record_stops_no_insert(tried: Tried, monkeypatch: pytest.Monk
         broken.setattr(RecordCodec, "decode", damaged)
         tried.restart(nothing)
         tried.insert([*months(3), Event("one", None, 0)])
+
+
+def test_what_cannot_be_compared_with_a_damaged_record_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a copy of it or not, so it is neither a duplicate nor another activity."""
+
+    def damaged(*_: object) -> bytes:
+        raise DamagedRecordError("its checksum does not match")
+
+    row = {"timestamp": NOW, "sourceForm": "csv", "user": {"userName": "ann@contoso.com"}}
+    event = {"timestamp": NOW, "user": {"userName": "bob@contoso.com"}}
+    stored, other = (
+        NewActivity("x1", NOW, jsontext.dump(keys), keys, digest, None, ("_id", "uid", "created"))
+        for keys, digest in ((row, "a" * 64), (event, "b" * 64))
+    )
+    known_by_id = arrival({"_id": "x1", "timestamp": NOW, "user": {"userName": "bob@contoso.com"}})
+    with closing(EmbeddedStore(tmp_path, clock=lambda: NOW)) as store:
+        tenant = store.tenant(TenantId("default"))
+        tenant.insert([stored])
+        with monkeypatch.context() as broken:
+            broken.setattr(RecordCodec, "decode", damaged)
+            done = tenant.insert([known_by_id, other, stored, arrival(record(1))])
+        assert (done.stored, done.duplicates) == (1, 1)
+        assert [position for position, _ in done.refused] == [0, 1]
+        assert {reason.partition(" (")[0] for _, reason in done.refused} == {
+            "its _id is that of a stored record that is damaged"
+        }
+        assert tenant.insert([known_by_id, other]) == Inserted(
+            1, 0, ((0, "its _id is that of a stored activity whose time, user or address differs"),)
+        )
 
 
 def test_a_log_that_cannot_be_written_fails_no_insert(tried: Tried, caplog: pytest.LogCaptureFixture) -> None:

@@ -72,10 +72,10 @@ def ready(entry: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
 
 
 class TakenIdError(Exception):
-    """An entry that is identified by its id alone, and differs from the activity of that id. The message is the reason."""
+    """An entry whose id is that of an activity that it does not agree with or cannot be compared with. The message is the reason."""
 
-    def __init__(self) -> None:
-        super().__init__("its _id is that of a stored activity whose time, user or address differs")
+    def __init__(self, why: str = "activity whose time, user or address differs") -> None:
+        super().__init__(f"its _id is that of a stored {why}")
 
 
 class ReplicaInserter(contract.Inserter, Protocol):
@@ -114,8 +114,8 @@ def renamed(entry: Prepared, activity_id: str, columns: Columns) -> Prepared:
 
 
 def relation_to(stored: bytes | None, entry: Prepared, *, period_of: Callable[[int], int]) -> Relation:
-    """What an entry is to the stored record of its id, which is None if it is damaged. What is known by its id alone is only
-    compared with records that carry less.
+    """What an entry is to the stored record of its id, which is None if it need not be compared. What is known by its id alone
+    is only compared with records that carry less.
 
     A fuller copy in another partition is another activity: to replace the stored one would take two commits, and a crash
     between them would leave both.

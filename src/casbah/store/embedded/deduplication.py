@@ -1,7 +1,6 @@
 """Which new activities are duplicates, and under which ids the others are stored."""
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,7 +74,7 @@ class TakenTerms:
         self._entries[entry.id] = entry
 
     def record(self, activity_id: str, *, only_lossy: bool = False) -> bytes | None:
-        """The record with an id, in the store or earlier in the same commit; None also if it is damaged.
+        """The record with an id, in the store or earlier in the same commit. Raises TakenIdError if it is damaged.
 
         With `only_lossy` only a record is of interest whose form carries less, and most partitions need not be searched.
         """
@@ -83,11 +82,11 @@ class TakenTerms:
         if entry is not None:
             return entry.record if entry.lossy or not only_lossy else None
         searchers = self._lossy if only_lossy else self._searchers.values()
-        with suppress(DamagedRecordError):  # Reading it says so; what comes now must not be lost.
-            return next(
-                (record for searcher in searchers if (record := searcher.record(activity_id)) is not None), None
-            )
-        return None
+        records = (searcher.record(activity_id) for searcher in searchers)
+        try:
+            return next((record for record in records if record is not None), None)
+        except DamagedRecordError as error:
+            raise TakenIdError(f"record that is damaged ({error.where})") from error
 
     @cached_property
     def _lossy(self) -> Sequence[PartitionSearcher]:
