@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from itertools import permutations
 from typing import Any
@@ -129,6 +130,46 @@ def test_a_record_of_mdca_that_differs_from_the_copy_of_its_id_is_refused(store:
     assert done == Inserted(1, 0, ((0, "its _id is that of a stored activity whose time, user or address differs"),))
     assert stored(store) == [of_mdca().record]
     assert tenant_of(store).insert([of_mdca(user="bob@contoso.com")]) == Inserted(0, 1)
+
+
+def without(record: NewActivity, *keys: str) -> NewActivity:
+    """The record without some of its keys."""
+    less = {key: value for key, value in record.activity.items() if key not in keys}
+    return replace(record, record=jsontext.dump(less), activity=less)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+@pytest.mark.parametrize("keys", [("user",), ("device",), ("user", "device")], ids=" and ".join)
+@pytest.mark.parametrize("lossy", [ROW, LINE], ids=["row", "line"])
+def test_a_copy_without_the_stored_user_or_address_does_not_replace_it(
+    store: Store, lossy: NewActivity, keys: tuple[str, ...], together: bool
+) -> None:
+    """Else a token that may only ingest could remove who did it."""
+    less, of_source = without(of_mdca(), *keys), without(OF_SOURCE, *keys)
+    if not together:
+        tenant_of(store).insert([lossy])
+    done = tenant_of(store).insert([lossy, less, of_source] if together else [less, of_source])
+    assert done.refused == (
+        (int(together), "its _id is that of a stored activity whose time, user or address differs"),
+    )
+    assert json.loads(tenant_of(store).fetch(ID) or b"").items() >= lossy.activity.items()
+    assert sorted(ids(stored(store))) == [ID, f"{ID}~{(OF_SOURCE.digest or '')[:8]}"]
+
+
+@pytest.mark.parametrize("form", ["csv", "cloud_app_events"])
+def test_of_one_form_a_copy_without_the_stored_user_does_not_replace_it(store: Store, form: str) -> None:
+    some, more = copy_of(form, {"a": 1}), without(copy_of(form, {"a": 1, "b": 2}), "user")
+    assert tenant_of(store).insert([some]) == Inserted(1, 0)
+    assert tenant_of(store).insert([more]) == Inserted(1, 0)
+    assert len(stored(store)) == 2
+
+
+def test_a_displayed_name_is_replaced_by_a_name_alone(store: Store) -> None:
+    named = copy_of("csv", {"n": 1}, user="Ann Smith")
+    tenant_of(store).insert([named])
+    assert tenant_of(store).insert([without(of_mdca(), "user")]).refused
+    assert tenant_of(store).insert([of_mdca()]) == Inserted(1, 0)
+    assert stored(store) == [of_mdca().record]
 
 
 def test_names_that_are_displayed_and_addresses_written_otherwise_agree(store: Store) -> None:

@@ -22,7 +22,7 @@ class Relation(Enum):
     """The same activity, and the stored record carries as much, or more."""
 
     FULLER = auto()
-    """The same activity, and the new record carries more."""
+    """The same activity, and the new record carries more, and has all values of the stored one that are compared."""
 
     OTHER = auto()
     """Another activity."""
@@ -30,6 +30,11 @@ class Relation(Enum):
 
 def relation(stored: Mapping[str, Any], new: Mapping[str, Any]) -> Relation:
     """What the new record is to the stored one."""
+    result = _relation(stored, new)
+    return Relation.OTHER if result is Relation.FULLER and not _keeps(stored, new) else result
+
+
+def _relation(stored: Mapping[str, Any], new: Mapping[str, Any]) -> Relation:
     if (digest := digest_of_record(stored)) is not None and digest == digest_of_record(new):
         return Relation.COPY
     before, now = form_of(stored), form_of(new)
@@ -73,11 +78,24 @@ def _agree(one: Mapping[str, Any], other: Mapping[str, Any], form: Form) -> bool
     return all(value is None or held is None or value == held for value, held in values)
 
 
+def _keeps(stored: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a new record has the values of the stored one: who may only ingest must not remove or change them."""
+    return all(
+        _value(path, stored) in _EMPTY
+        or (_value(path, new) not in _EMPTY and _comparable(path, stored) in (None, _comparable(path, new)))
+        for path in _COMPARABLE
+    )
+
+
 def _comparable(path: str, record: Mapping[str, Any]) -> str | None:
     """The value at a path as it is compared; None if it is absent, or forms write it in different ways."""
-    key, _, inner = path.partition(".")
-    value = string(part(record, key).get(inner))
+    value = _value(path, record)
     return None if value is None else _COMPARABLE[path](value)
+
+
+def _value(path: str, record: Mapping[str, Any]) -> str | None:
+    key, _, inner = path.partition(".")
+    return string(part(record, key).get(inner))
 
 
 def _sign_in_name(name: str) -> str | None:
