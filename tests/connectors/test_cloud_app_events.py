@@ -89,11 +89,13 @@ def test_every_form_is_stored_once(form: str, tenant: Tenant) -> None:
 
 def record_of(row: dict[str, Any]) -> bytes:
     """MDCA's own record of the activity in a row."""
-    moment = made(json.dumps(row).encode())[0].timestamp
+    (new,) = made(json.dumps(row).encode())
     record = {
         "_id": row["ReportId"],
         "appId": row["ApplicationId"],
-        "timestamp": moment,
+        "timestamp": new.timestamp,
+        "user": {"userName": new.activity["user"]["userName"]},
+        "device": {"clientIP": new.activity["device"]["clientIP"]},
         "rawDataJson": row["RawEventData"],
     }
     return json.dumps(record).encode()

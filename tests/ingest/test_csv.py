@@ -182,6 +182,7 @@ SIGN_IN = {
     "id": "5a3d1c1e-0000-4000-8000-000000000001",
     "createdDateTime": "2026-03-02T10:00:00Z",
     "userPrincipalName": "user1@example.com",
+    "ipAddress": "203.0.113.7",
     "appDisplayName": "Azure Portal",
     "resourceDisplayName": "Windows Azure Service Management API",
     "status": {"errorCode": 0},

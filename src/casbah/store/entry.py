@@ -72,7 +72,7 @@ def ready(entry: NewActivity | contract.Prepared, columns: Columns) -> Prepared:
 
 
 class TakenIdError(Exception):
-    """An entry whose id is that of an activity that it does not agree with or cannot be compared with. The message is the reason."""
+    """An entry with the id of an activity that is no copy of it, or cannot be compared with it. The message is the reason."""
 
     def __init__(self, why: str = "activity whose time, user or address differs") -> None:
         super().__init__(f"its _id is that of a stored {why}")
