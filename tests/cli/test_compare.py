@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from casbah.activity.language import FILTERS, OPERATORS
 from casbah.cli.both_servers import Pace
 from casbah.cli.compare import NoMdcaTokenError
-from casbah.cli.query_set import Scope, narrowed, spelled
+from casbah.cli.page_difference import Failed, Refused, page_difference
+from casbah.cli.query_set import Scope, narrowed, orders, spelled
 from casbah.errors import RequestError, ServerRefusedError
 from casbah.testing.records import records
 from casbah.testing.server import Server, casbah_server
@@ -248,7 +249,17 @@ def test_a_query_that_one_server_fails_at_differs(store, mdca) -> None:
     mdca.next(500)
     result = compared(store, mdca, "--quick", code=1)
     assert [query["equal"] for query in result["queries"]] == [False] + [True] * 7
-    assert "the server answered 500" in result["queries"][0]["mdca"]["refused"]
+    first = result["queries"][0]["mdca"]
+    assert ("the server answered 500" in first["failed"], first["refused"]) == (True, "")
+    mdca.next(500)
+    assert re.search(r"  MDCA failed: .*the server answered 500", run(store, mdca, "--quick", code=1).stdout)
+
+
+def test_a_failure_equals_nothing() -> None:
+    query = next(iter(orders(Scope(0, 1, {}))))
+    answers = (Refused("bad"), Failed("broken"))
+    equal = {(mdca, casbah): page_difference(query, mdca, casbah).equal for mdca in answers for casbah in answers}
+    assert [pair for pair in equal if equal[pair]] == [(Refused("bad"), Refused("bad"))]
 
 
 @pytest.mark.slow

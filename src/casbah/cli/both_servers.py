@@ -9,7 +9,7 @@ import httpx
 
 from casbah.activity.language import FILTERS
 from casbah.cli.connection import Api
-from casbah.cli.page_difference import Refused, ServerAnswer
+from casbah.cli.page_difference import Failed, Refused, ServerAnswer
 from casbah.cli.query_set import ComparedQuery, Filters, Scope, Values, narrowed, spelled, values_in
 from casbah.client import BadRequestError, Casbah, ClientError, ServerError
 from casbah.client.page import ACTIVITIES, EXTENSION, Page, Record, page_of
@@ -51,8 +51,10 @@ class BothServers:
         self.pace.wait()
         try:
             return self.mdca.activities.runner.run(_page(query.body))
-        except (BadRequestError, ServerError) as error:
+        except BadRequestError as error:
             return Refused(error.detail or str(error))
+        except ServerError as error:
+            return Failed(str(error))
         except ClientError as error:
             raise ServerRefusedError(str(error)) from None
 

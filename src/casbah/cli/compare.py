@@ -135,6 +135,9 @@ def _lines(page: PageDifference) -> Iterator[str]:
     for server, message in (("MDCA", page.refused.mdca), ("Casbah", page.refused.casbah)):
         if message:
             yield f"  {server} refuses it: {message}"
+    for server, message in (("MDCA", page.failed.mdca), ("Casbah", page.failed.casbah)):
+        if message:
+            yield f"  {server} failed: {message}"
     for server, ids in (("MDCA", page.only_mdca), ("Casbah", page.only_casbah)):
         yield from (f"  only in {server}: {name}" for name in ids[:_SHOWN])
         if len(ids) > _SHOWN:
@@ -183,8 +186,18 @@ def _page_json(page: PageDifference) -> dict[str, Any]:
         "operator": page.query.operator,
         "body": page.query.body,
         "equal": page.equal,
-        "mdca": {"total": page.totals.mdca, "only": page.only_mdca, "refused": page.refused.mdca},
-        "casbah": {"total": page.totals.casbah, "only": page.only_casbah, "refused": page.refused.casbah},
+        "mdca": {
+            "total": page.totals.mdca,
+            "only": page.only_mdca,
+            "refused": page.refused.mdca,
+            "failed": page.failed.mdca,
+        },
+        "casbah": {
+            "total": page.totals.casbah,
+            "only": page.only_casbah,
+            "refused": page.refused.casbah,
+            "failed": page.failed.casbah,
+        },
         "compared": page.compared,
     }
 

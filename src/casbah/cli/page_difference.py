@@ -20,7 +20,14 @@ class Refused:
     message: str
 
 
-ServerAnswer = Page | Refused
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A query that a server could not answer, with its message. It says nothing about the query, so nothing equals it."""
+
+    message: str
+
+
+ServerAnswer = Page | Refused | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class PageDifference:
     query: ComparedQuery
     totals: Pair
     refused: Pair
+    failed: Pair
     compared: int = 0
     only_mdca: Sequence[str] = ()
     only_casbah: Sequence[str] = ()
@@ -53,7 +61,12 @@ class PageDifference:
     @property
     def equal(self) -> bool:
         totals_differ = None not in (self.totals.mdca, self.totals.casbah) and not self.totals.equal
-        return not (totals_differ or bool(self.refused.mdca) != bool(self.refused.casbah) or self.one_sided)
+        one_refused = bool(self.refused.mdca) != bool(self.refused.casbah)
+        return not (self.any_failed or totals_differ or one_refused or self.one_sided)
+
+    @property
+    def any_failed(self) -> bool:
+        return bool(self.failed.mdca or self.failed.casbah)
 
     @property
     def one_sided(self) -> bool:
@@ -66,15 +79,16 @@ def page_difference(query: ComparedQuery, mdca: ServerAnswer, casbah: ServerAnsw
     for the times that both pages cover completely.
     """
     totals = Pair(_total(mdca), _total(casbah))
-    refused = Pair(_message(mdca), _message(casbah))
-    if isinstance(mdca, Refused) or isinstance(casbah, Refused):
-        return PageDifference(query, totals, refused)
+    refused, failed = (Pair(_message(mdca, kind), _message(casbah, kind)) for kind in (Refused, Failed))
+    if not (isinstance(mdca, Page) and isinstance(casbah, Page)):
+        return PageDifference(query, totals, refused, failed)
     ends = [end for end in (_end(query, mdca), _end(query, casbah)) if end is not None]
     first, second = (_covered(query, page, ends) for page in (mdca, casbah))
     return PageDifference(
         query,
         totals,
         refused,
+        failed,
         compared=len(first.keys() | second.keys()),
         only_mdca=[name for name in first if name not in second],
         only_casbah=[name for name in second if name not in first],
@@ -100,7 +114,7 @@ class FieldComparison:
 
     def add(self, mdca: ServerAnswer, casbah: ServerAnswer) -> None:
         """Compare the records that are in both answers."""
-        if isinstance(mdca, Refused) or isinstance(casbah, Refused):
+        if not (isinstance(mdca, Page) and isinstance(casbah, Page)):
             return
         known = {record["_id"]: record for record in casbah.data}
         for record in mdca.data:
@@ -131,8 +145,8 @@ def _total(answer: ServerAnswer) -> int | None:
     return answer.total if isinstance(answer, Page) else None
 
 
-def _message(answer: ServerAnswer) -> str:
-    return answer.message if isinstance(answer, Refused) else ""
+def _message(answer: ServerAnswer, kind: type[Refused | Failed]) -> str:
+    return answer.message if isinstance(answer, kind) else ""
 
 
 def _moment(query: ComparedQuery, record: Record) -> int:
