@@ -58,6 +58,8 @@ REJECTS = Collection("rejects", "events that ingest refused", "those refused so 
 EPHEMERAL = Collection(
     "passing", "counts of requests", "tenants may ask as often as if they had not asked yet", ephemeral=True
 )
+COLLECTIONS = (TOKENS, QUERIES, RANGES, RULES, REJECTS)
+"""Those that a store keeps on disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,6 @@ from casbah.store.embedded.segment_files import (
     segments_on_disk,
 )
 from casbah.store.embedded.store import TENANTS
-from casbah.store.integrity.verification import COLLECTIONS
 
 _AT_ONCE = 1_000
 _FOOTER = 120
@@ -94,7 +93,7 @@ def salvage(store: Path, target: Store, key_values: KeyValueStores, *, progress:
                 result.refused += len(inserted.refused)
                 progress(len(records))
             _save_feedback(tenant / feedback.FILE, into, result)
-        for collection in COLLECTIONS:
+        for collection in key_value.COLLECTIONS:
             _save_entries(store / f"{collection.name}.db", key_values(collection), result)
     return result
 

@@ -28,7 +28,6 @@ from casbah.store.embedded.segment_files import META, check_file, index_files
 from casbah.store.embedded.store import TENANTS
 from casbah.store.format import FILE, format_of
 
-COLLECTIONS = (key_value.TOKENS, key_value.QUERIES, key_value.RANGES, key_value.RULES, key_value.REJECTS)
 _AT_ONCE = 2_000
 _TRIES = 20
 _LAST = (1 << 32) - 1
@@ -72,7 +71,7 @@ class _Reading:
 
     def all(self) -> Verification:
         self._json(self._store / FILE, lambda file: format_of(file.parent))
-        for collection in COLLECTIONS:
+        for collection in key_value.COLLECTIONS:
             self._key_values(self._store / f"{collection.name}.db")
         for tenant in sorted((self._store / TENANTS).glob("*")):
             self._tenant(tenant)
