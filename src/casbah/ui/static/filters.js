@@ -71,6 +71,7 @@ const EXAMPLES = [
   ["invo*", "a word that begins so"],
   ["user:ann*", "users whose names begin so; *ann* contains"],
   ["app:okta,github", "one of these apps"],
+  ["verb:share,download", "what was done, whatever the source calls it"],
   ["-country:DE", "not from this country"],
   ["ip:10.0.0.0/8", "addresses of a network"],
   ["since:7d until:today", "a time; also 2026-11-28, -24h, date:2026-11"],
