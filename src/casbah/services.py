@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
@@ -31,7 +31,7 @@ from casbah.identity.oidc import Issuer
 from casbah.identity.sign_in import SignIn
 from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
-from casbah.ingest.connectors import connectors, record_verbs
+from casbah.ingest.connectors import connectors, record_verbs, verbs_of_apps
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.ingest.enrich.ranges import RangeBook
 from casbah.ingest.parse_pool import ParsePool
@@ -83,7 +83,7 @@ def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> It
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     settings, common, key_values, clock = basis.settings, basis.common, basis.key_values, basis.clock
     dice = Random()  # noqa: S311  simulated failures, not a secret
-    known = partial(connectors, settings.sources)
+    sources = connectors(settings.sources)
     enrichment_config = EnrichmentConfig(
         settings.agents, settings.places, settings.people, partial(record_verbs, settings.sources)
     )
@@ -92,14 +92,15 @@ def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> It
         closing(traces(settings.traces)) as spans,
         closing(ThreadPools(settings)) as pools,
         closing(Trail(store, level=settings.audit)) as trail,
-        closing(enrichment_config.opened()) as enrichment,
+        closing(replace(enrichment_config, verbs=partial(verbs_of_apps, sources.values())).opened()) as enrichment,
         closing(
             ParsePool(
                 settings.ingest_processes,
-                connectors=known,
+                connectors=partial(connectors, settings.sources),
                 prepare=store.prepare,
                 enrichment=enrichment_config.opened,
                 known=enrichment,
+                loaded=sources,
             )
         ) as parse_pool,
     ):
@@ -112,7 +113,7 @@ def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> It
             throttle=Throttle(settings.throttle, key_values(EPHEMERAL), clock=clock),
             emulation=Emulation(settings, clock=clock, dice=dice),
             plain=Emulation(Settings(), clock=clock, dice=dice),
-            connectors=known(),
+            connectors=sources,
             ranges=RangeBook(key_values(RANGES), clock=clock),
             trail=trail,
             enrichment=enrichment,

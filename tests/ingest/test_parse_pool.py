@@ -41,7 +41,14 @@ def _told(found: tuple[int, Any]) -> str:
 
 @pytest.fixture
 def parse_pool() -> Iterator[ParsePool]:
-    made = ParsePool(1, connectors=connectors, prepare=prepared, enrichment=Enrichment, known=Enrichment())
+    made = ParsePool(
+        1,
+        connectors=connectors,
+        prepare=prepared,
+        enrichment=Enrichment,
+        known=Enrichment(),
+        loaded=connectors(),
+    )
     yield made
     made.close()
 

@@ -67,14 +67,21 @@ class _ParserSetup:
 class ParsePool:
     """Parses bodies in other processes, the parsers. The callables must be picklable.
 
-    `enrichment` opens the enrichment in a parser; `known` is the one already open in this process.
+    `connectors` and `enrichment` load and open what a parser needs; `loaded` and `known` are those of this process.
     """
 
     def __init__(
-        self, processes: int, *, connectors: Connectors, prepare: Prepare, enrichment: OpenEnrichment, known: Enrichment
+        self,
+        processes: int,
+        *,
+        connectors: Connectors,
+        prepare: Prepare,
+        enrichment: OpenEnrichment,
+        known: Enrichment,
+        loaded: Mapping[str, Connector],
     ) -> None:
         self._setup = _ParserSetup(connectors, enrichment, prepare)
-        self._connectors = Detector(connectors())
+        self._connectors = Detector(loaded)
         self._enrichment = known
         self._free: queue.LifoQueue[_Parser | None] = queue.LifoQueue()
         """Idle parsers, and a None for each that may still be started."""

@@ -28,7 +28,7 @@ def connectors(folder: Path | None = None) -> dict[str, Connector]:
     custom = () if folder is None else _mapped(folder)
     built_in = (*_own(), *_mapped(Path(__file__).parent))
     by_name = {source.name: source for source in (*built_in, *_installed(), *custom)}
-    of_apps = _verbs_of_apps(by_name.values())
+    of_apps = verbs_of_apps(by_name.values())
     return {name: source if source.verb else replace(source, verb=of_apps) for name, source in sorted(by_name.items())}
 
 
@@ -36,10 +36,11 @@ def record_verbs(folder: Path | None = None) -> VerbOf:
     """The verbs of records whose source is not known, from the tables of the connectors that know their app. `folder` as for
     `connectors`. Raises BadMappingError.
     """
-    return _verbs_of_apps(connectors(folder).values())
+    return verbs_of_apps(connectors(folder).values())
 
 
-def _verbs_of_apps(sources: Iterable[Connector]) -> VerbOf:
+def verbs_of_apps(sources: Iterable[Connector]) -> VerbOf:
+    """The verbs of records whose source is not known, from these connectors."""
     return VerbsOfApps((source.apps, source.verb) for source in sources if source.verb)
 
 
