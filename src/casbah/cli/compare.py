@@ -62,7 +62,7 @@ def compare(  # noqa: PLR0913  one parameter per option
 
     MDCA's token is read from CASBAH_MDCA_TOKEN. The queries list and scan in each order, and test each filter with each
     operator that MDCA documents, with values that are stored. --filter narrows every query: if one server has apps that the
-    other lacks, name those of both. The exit code is 0 if the answers are equal, 1 if they differ.
+    other lacks, name those of both. The exit code is 0 if the answers are equal, 1 if they differ or MDCA failed at one.
 
     Example: casbah compare --mdca https://contoso.portal.cloudappsecurity.com
 
