@@ -1,6 +1,7 @@
 """casbah salvage: every record that checks out is in the new store, byte for byte, and the rest is reported."""
 
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from casbah.activity import predicate as p
 from casbah.activity.tenant import TenantId
+from casbah.base.key_value import FolderKeyValueStore
 from casbah.store.embedded.lock import Lock
 from casbah.store.embedded.store import EmbeddedStore
 from command_line import app
@@ -150,6 +152,16 @@ def test_rows_that_check_out_are_saved(tmp_path: Path) -> None:
     assert {loss["where"] for loss in report["lost"]} == {"ranges.db", "rules.db", "tokens.db"}
 
 
+def test_an_error_of_the_new_store_is_no_damage_of_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> bool:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    store = flips.make(tmp_path)
+    monkeypatch.setattr(FolderKeyValueStore, "put", full)
+    result = CliRunner().invoke(app, ["salvage", str(tmp_path / "saved"), "--store", str(store)])
+    assert str(result.exception) == "database or disk is full"
+
+
 def test_it_wants_a_new_folder_and_a_store_that_nobody_uses(tmp_path: Path) -> None:
     store = flips.make(tmp_path)
     result = CliRunner().invoke(app, ["salvage", str(store), "--store", str(store)])
@@ -158,4 +170,4 @@ def test_it_wants_a_new_folder_and_a_store_that_nobody_uses(tmp_path: Path) -> N
     result = CliRunner().invoke(app, ["salvage", str(tmp_path / "saved"), "--store", str(store)])
     lock.release()
     assert "is in use by" in str(result.exception)
-    assert CliRunner().invoke(app, ["salvage", str(tmp_path / "again"), "--store", str(store)]).exit_code == 0
+    assert CliRunner().invoke(app, ["salvage", str(tmp_path / "saved"), "--store", str(store)]).exit_code == 0

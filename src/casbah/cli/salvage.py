@@ -14,7 +14,7 @@ from casbah.cli import options
 from casbah.cli.migrate import require_current
 from casbah.cli.progress import progress_bar
 from casbah.errors import StoreFormatError
-from casbah.store.integrity.salvage import Loss
+from casbah.store.integrity.salvage import Loss, unused
 from casbah.store.integrity.salvage import salvage as salvaged
 
 _SHOWN = 20
@@ -40,12 +40,19 @@ def salvage(
         raise typer.BadParameter(f"{to} is not empty; choose a new folder")
     chosen = settings.read(os.environ, store=str(to))
     with (
+        unused(damaged.store),  # First: if a server uses it, the folder stays new.
         closing(compose.store_of(chosen)) as target,
         compose.key_value_stores(chosen) as key_values,
         progress_bar() as bar,
     ):
         task = bar.add_task("saving", total=None)
-        result = salvaged(damaged.store, target, key_values, progress=lambda count: bar.advance(task, count))
+        result = salvaged(
+            damaged.store,
+            target,
+            key_values,
+            room=to.absolute().parent,
+            progress=lambda count: bar.advance(task, count),
+        )
     if as_json:
         typer.echo(json.dumps(asdict(result)))
     else:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from uuid import UUID
@@ -79,26 +80,34 @@ class Salvage:
     lost: list[Loss] = field(default_factory=list)
 
 
-def salvage(store: Path, target: Store, key_values: KeyValueStores, *, progress: Progress) -> Salvage:
-    """Copy all that checks out to a new store. Nothing may use the damaged one meanwhile: raises StoreLockedError."""
+def salvage(store: Path, target: Store, key_values: KeyValueStores, *, room: Path, progress: Progress) -> Salvage:
+    """Copy all that checks out to a new store. Nothing may use the damaged one meanwhile (`unused`). `room` is a folder with
+    room for the largest file of records, for a while.
+    """
     result = Salvage()
-    with ExitStack() as stack:
-        if not read_only(store):
-            stack.callback(Lock(store).release)
-        for tenant in sorted((store / TENANTS).glob("*")):
-            into = target.tenant(TenantId(tenant.name))
-            for records in _records(tenant, result):
-                inserted = into.insert([new_activity_of(record) for record in records])
-                result.records += inserted.stored
-                result.refused += len(inserted.refused)
-                progress(len(records))
-            _save_feedback(tenant / feedback.FILE, into, result)
-        for collection in key_value.COLLECTIONS:
-            _save_entries(store / f"{collection.name}.db", key_values(collection), result)
+    for tenant in sorted((store / TENANTS).glob("*")):
+        into = target.tenant(TenantId(tenant.name))
+        for records in _records(tenant, result, room):
+            inserted = into.insert([new_activity_of(record) for record in records])
+            result.records += inserted.stored
+            result.refused += len(inserted.refused)
+            progress(len(records))
+        _save_feedback(tenant / feedback.FILE, into, result)
+    for collection in key_value.COLLECTIONS:
+        _save_entries(store / f"{collection.name}.db", key_values(collection), result)
     return result
 
 
-def _records(tenant: Path, result: Salvage) -> Iterator[list[bytes]]:
+@contextmanager
+def unused(store: Path) -> Iterator[None]:
+    """Keep a store from being used. Raises StoreLockedError if it is."""
+    with ExitStack() as stack:
+        if not read_only(store):
+            stack.callback(Lock(store).release)
+        yield
+
+
+def _records(tenant: Path, result: Salvage, room: Path) -> Iterator[list[bytes]]:
     """The records of a tenant that check out, in batches. Notes what is lost."""
     codec = RecordCodec(tenant / DICTIONARIES)
     for _, name in numbered(tenant / PERIODS):
@@ -114,18 +123,20 @@ def _records(tenant: Path, result: Salvage) -> Iterator[list[bytes]]:
             why = "how many records it has is not known, as its columns are damaged as well"
             result.lost += [Loss(where, 0, (), f"all of {stem}.store: {why}") for stem in sorted(unknown)]
         for segment in segments:
-            yield from _segment(folder, segment, codec, where, result)
+            yield from _segment(folder, segment, codec, where, result, room)
 
 
-def _segment(folder: Path, segment: Segment, codec: RecordCodec, where: str, result: Salvage) -> Iterator[list[bytes]]:
+def _segment(
+    folder: Path, segment: Segment, codec: RecordCodec, where: str, result: Salvage, room: Path
+) -> Iterator[list[bytes]]:
     damage = {Path(name).suffix: problem for name in segment.files if (problem := _problem(folder / name, segment))}
     if ".del" in damage:
         why = f"{segment.deletions}: {damage['.del']}. Which records were deleted is not known, so none is saved"
         result.lost.append(Loss(where, segment.documents - segment.deleted, (), why))
         return
     alive = alive_in(folder, segment)
-    with TemporaryDirectory(prefix="casbah-") as room:
-        searcher = _attempt(lambda: _searcher(Path(room), folder, segment, damage))
+    with TemporaryDirectory(prefix="casbah-", dir=room) as made:
+        searcher = _attempt(lambda: _searcher(Path(made), folder, segment, damage))
         addresses = [tantivy.DocAddress(0, document) for document in alive]
         numbers: Sequence[Any] = [None] * len(alive)
         if searcher is not None and ".fast" not in damage:
@@ -179,7 +190,7 @@ def _searcher(room: Path, folder: Path, segment: Segment, damage: Mapping[str, s
         if suffix not in damage:
             place.symlink_to(file.absolute())
         elif suffix == ".store" and file.exists():
-            place.write_bytes(_with_footer(file.read_bytes(), spare[suffix].read_bytes()))
+            _copy_with_footer(file, place, spare[suffix].read_bytes())
         else:
             place.symlink_to(spare[suffix])
     segments = [{"segment_id": str(UUID(segment.stem)), "max_doc": segment.documents, "deletes": None}]
@@ -189,11 +200,18 @@ def _searcher(room: Path, folder: Path, segment: Segment, damage: Mapping[str, s
     return opened.searcher()
 
 
-def _with_footer(content: bytes, other: bytes) -> bytes:
-    """A file with the footer of another one: the engine does not open a file whose footer is damaged."""
-    starts = [content.rfind(sign, max(0, len(content) - _FOOTER)) - at for sign, at in _FOOTER_SIGNS]
-    start = next((start for start in starts if start > 0), len(content))
-    return content[:start] + other[other.rindex(_FOOTER_SIGNS[0][0]) :]
+def _copy_with_footer(file: Path, place: Path, other: bytes) -> None:
+    """Copy a file with the footer of another one: the engine does not open a file whose footer is damaged."""
+    with file.open("rb") as source, place.open("w+b") as copy:
+        copyfileobj(source, copy)
+        before = max(0, copy.tell() - _FOOTER)
+        copy.seek(before)
+        tail = copy.read()
+        starts = [tail.rfind(sign) - at for sign, at in _FOOTER_SIGNS]
+        start = next((start for start in starts if start >= 0), len(tail))
+        copy.seek(before + start)
+        copy.truncate()
+        copy.write(other[other.rindex(_FOOTER_SIGNS[0][0]) :])
 
 
 def _spare_segment(folder: Path) -> Mapping[str, Path]:
@@ -246,13 +264,20 @@ def _save_rows(
     result: Salvage,
 ) -> None:
     """Save the rows that match their digests, up to where the database cannot be read any more."""
+    for number, name, entry in _readable_rows(file, rows, result):
+        if entry is None:
+            result.lost.append(Loss(file.name, 1, (), f"row {number} does not match its digest"))
+        else:
+            save(number, name, entry)
+
+
+def _readable_rows(
+    file: Path, rows: Callable[[sqlite3.Connection], Iterator[tuple[int, str, Answer | None]]], result: Salvage
+) -> Iterator[tuple[int, str, Answer | None]]:
+    """The rows up to where the database cannot be read any more. Errors in saving one are not raised here."""
     try:
         with _readable(file) as database:
-            for number, name, entry in rows(database) if database else ():
-                if entry is None:
-                    result.lost.append(Loss(file.name, 1, (), f"row {number} does not match its digest"))
-                else:
-                    save(number, name, entry)
+            yield from rows(database) if database else ()
     except (sqlite3.DatabaseError, DamagedFileError) as error:
         result.lost.append(Loss(file.name, 0, (), f"the rest cannot be read: {getattr(error, 'problem', error)}"))
 
