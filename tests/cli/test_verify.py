@@ -1,5 +1,6 @@
 """casbah verify: it reports every kind of damage, and nothing where there is none, also while a store is written to."""
 
+import itertools
 import json
 import threading
 from contextlib import closing
@@ -13,6 +14,7 @@ from casbah.activity.predicate import Terms
 from casbah.activity.tenant import TenantId
 from casbah.errors import DamagedFileError, KeyValueStoreDamagedError
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.integrity import verification
 from casbah.store.integrity.verification import verify
 from command_line import app
 from faults import flips
@@ -121,6 +123,19 @@ def test_an_older_format_is_migrated_first(tmp_path: Path, words: list[str], mon
     result = CliRunner().invoke(app, [*words, "--store", str(tmp_path)])
     assert result.exit_code == 1
     assert "run casbah migrate first" in str(result.exception)
+
+
+def test_a_partition_that_changes_all_the_time_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = flips.make(tmp_path)
+    whole, tries = verify(store), itertools.count()
+    (partition,) = {min(store.rglob("*.idx")).parent}
+    monkeypatch.setattr(verification, "_content", lambda file: b"%d" % (next(tries) if file.parent == partition else 0))
+    min(store.rglob("*.idx")).write_bytes(b"")
+    result = verify(store)
+    assert [(damage.file, damage.problem) for damage in result.damage] == [
+        (partition.relative_to(store).as_posix(), "it changes too quickly to be checked; try again")
+    ]
+    assert (result.files, result.bytes, result.records) < (whole.files, whole.bytes, whole.records)
 
 
 def test_a_cluster_is_refused() -> None:

@@ -1,7 +1,8 @@
 """Which of a tenant's files were checked, and what they were then, so that every start does not read all of them again.
 
 A file that has the inode, the size and the time of change that it had then is not read again when the tenant is opened.
-`casbah verify` and the scrub read every file. The list can be deleted: then all files are read once.
+Damage by the disk changes none of these: `casbah verify`, the scrub and backups, which read every file, find it. The time of
+change of the inode would not, and backups change it by their links. The list can be deleted: then all files are read once.
 """
 
 import logging

@@ -135,8 +135,8 @@ def _segment(
         result.lost.append(Loss(where, segment.documents - segment.deleted, (), why))
         return
     alive = alive_in(folder, segment)
-    with TemporaryDirectory(prefix="casbah-", dir=room) as made:
-        searcher = _attempt(lambda: _searcher(Path(made), folder, segment, damage))
+    with TemporaryDirectory(prefix="casbah-", dir=room) as temporary:
+        searcher = _attempt(lambda: _searcher(Path(temporary), folder, segment, damage))
         addresses = [tantivy.DocAddress(0, document) for document in alive]
         numbers: Sequence[Any] = [None] * len(alive)
         if searcher is not None and ".fast" not in damage:

@@ -93,13 +93,17 @@ class _Reading:
     def _partition(self, folder: Path, number: int, codec: RecordCodec) -> None:
         """Check a partition. If a merge has replaced files meanwhile, what was missing is no damage: check it again."""
         for _ in range(_TRIES):
-            meta, known = _content(folder / META), len(self._result.damage)
+            result = self._result
+            meta, known = _content(folder / META), len(result.damage)
+            counts = result.files, result.bytes, result.records
             self._files(folder)
             if self._with_records and len(self._result.damage) == known:
                 self._records(folder, number, codec)
             if len(self._result.damage) == known or meta == _content(folder / META):
                 return
-            del self._result.damage[known:]
+            del result.damage[known:]
+            result.files, result.bytes, result.records = counts
+        self._note(folder, "it changes too quickly to be checked; try again")
 
     def _files(self, folder: Path) -> None:
         try:
