@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from casbah.activity.language import FILTERS, OPERATORS
 from casbah.cli.both_servers import Pace
 from casbah.cli.compare import NoMdcaTokenError
-from casbah.cli.page_difference import Failed, Refused, page_difference
-from casbah.cli.query_set import Scope, narrowed, orders, spelled
+from casbah.cli.page_difference import Failed, PageDifference, Pair, Refused, page_difference
+from casbah.cli.query_set import ComparedQuery, Scope, narrowed, orders, spelled
 from casbah.errors import RequestError, ServerRefusedError
 from casbah.testing.records import records
 from casbah.testing.server import Server, casbah_server
@@ -181,7 +181,7 @@ def test_values_are_sent_as_records_spell_them(result) -> None:
     )
 
 
-def test_an_activity_that_one_server_lacks_is_named_with_the_filters_that_show_it(store, activities) -> None:
+def test_an_activity_that_one_server_lacks_is_named_and_no_difference_of_filters(store, activities) -> None:
     lacking = activities[-1]
     with mimicking(activities[:-1]) as mdca:
         result = compared(store, mdca, code=1)
@@ -189,9 +189,7 @@ def test_an_activity_that_one_server_lacks_is_named_with_the_filters_that_show_i
     first = result["queries"][0]
     assert (first["mdca"]["total"], first["casbah"]["total"]) == (COUNT - 1, COUNT)
     assert (first["mdca"]["only"], first["casbah"]["only"]) == ([], [lacking["_id"]])
-    shown = {query["filter"] for query in differing(result)}
-    assert "user.username" in shown
-    assert "policy" in shown
+    assert {query["filter"] for query in differing(result)} == {""}
     assert "list by date, newest first: 299 in MDCA, 300 in Casbah" in text.stdout
     assert f"  only in Casbah: {lacking['_id']}" in text.stdout
     assert "8 queries, 8 of them differ" in text.stderr
@@ -335,13 +333,34 @@ def test_what_is_wrong_is_reported_before_anything_is_sent(store, mdca) -> None:
             app, [*words, "--filters", '{"service": 5}'], env={"CASBAH_MDCA_TOKEN": "x"}, catch_exceptions=False
         )
     assert len(mdca.requests) == asked
-    with pytest.raises(ServerRefusedError, match="401") as refused:
+    whole = CliRunner().invoke(app, [*words, "--days", "1", "--settled", "1440"], env={"CASBAH_MDCA_TOKEN": "x"})
+    assert (whole.exit_code, "leaves out all of the days" in " ".join(whole.stderr.split())) == (2, True)
+    with pytest.raises(ServerRefusedError, match=r"404.*no Activities API at the address"):
+        CliRunner().invoke(
+            app,
+            [*words[:2], f"{mdca.url}/none", *words[3:]],
+            env={"CASBAH_MDCA_TOKEN": mdca.token},
+            catch_exceptions=False,
+        )
+    with pytest.raises(ServerRefusedError, match=r"401.*token of MDCA") as refused:
         CliRunner().invoke(app, words, env={"CASBAH_MDCA_TOKEN": "hush" * 16}, catch_exceptions=False)
     assert "hush" not in str(refused.value)
+    assert "casbah token create" not in str(refused.value)
     wrong = CliRunner().invoke(
         app, ["compare", "--mdca", "contoso", "--store", str(store)], env={"CASBAH_MDCA_TOKEN": "x"}
     )
     assert (wrong.exit_code, "expected an address such as" in " ".join(wrong.stderr.split())) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("totals", "equal"),
+    [pytest.param(Pair(9, 10), True, id="no more"), pytest.param(Pair(8, 10), False, id="one more")],
+)
+def test_what_is_known_to_be_on_one_server_only_is_left_out(totals, equal) -> None:
+    query = ComparedQuery({}, filter="service", operator="eq")
+    page = PageDifference(query, totals, Pair("", ""), Pair("", ""), compared=10, only_casbah=["a"])
+    assert page.apart_from({"a"}).equal is equal
+    assert not page.apart_from({"b"}).equal
 
 
 @pytest.mark.parametrize(

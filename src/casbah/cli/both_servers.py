@@ -11,12 +11,16 @@ from casbah.activity.language import FILTERS
 from casbah.cli.connection import Api
 from casbah.cli.page_difference import Failed, Refused, ServerAnswer
 from casbah.cli.query_set import ComparedQuery, Filters, Scope, Values, narrowed, spelled, values_in
-from casbah.client import BadRequestError, Casbah, ClientError, ServerError
+from casbah.client import AuthenticationError, BadRequestError, Casbah, ClientError, NotFoundError, ServerError
 from casbah.client.page import ACTIVITIES, EXTENSION, Page, Record, page_of
 from casbah.client.request import Call, Operation
 from casbah.errors import ServerRefusedError
 
 _SECONDS_PER_MINUTE = 60.0
+_ADVICE = {
+    AuthenticationError: "use a token of MDCA's portal that is valid",
+    NotFoundError: "there is no Activities API at the address of --mdca",
+}
 _SENT = 2
 """How many values of a filter are sent in one query."""
 
@@ -56,7 +60,13 @@ class BothServers:
         except ServerError as error:
             return Failed(str(error))
         except ClientError as error:
-            raise ServerRefusedError(str(error)) from None
+            advice = _ADVICE.get(type(error))
+            said = (
+                str(error)
+                if advice is None
+                else f"MDCA answered {error.status}: {error.detail or 'no reason'}; {advice}"
+            )
+            raise ServerRefusedError(said) from None
 
     def of_casbah(self, query: ComparedQuery) -> ServerAnswer:
         """Casbah's answer."""

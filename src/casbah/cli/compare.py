@@ -71,6 +71,8 @@ def compare(  # noqa: PLR0913  one parameter per option
     key = os.environ.get(TOKEN, "").strip()
     if not key:
         raise NoMdcaTokenError
+    if settled * _MS_PER_MINUTE >= days * MS_PER_DAY:
+        raise typer.BadParameter("leaves out all of the days compared", param_hint="--settled")
     settings = options.existing(store=store)
     now = time.time_ns() // _NS_PER_MS
     scope = Scope(now - days * MS_PER_DAY, now - settled * _MS_PER_MINUTE, condition.filters(own or [], filters))
@@ -116,7 +118,8 @@ def _compared(both: BothServers, queries: Sequence[ComparedQuery]) -> tuple[Sequ
             mdca, casbah = both.of_mdca(query), both.of_casbah(query)
             pages.append(page_difference(query, mdca, casbah))
             fields.add(mdca, casbah)
-    return pages, fields
+    one_sided = {name for page in pages if not page.query.filter for name in (*page.only_mdca, *page.only_casbah)}
+    return [page.apart_from(one_sided) if page.query.filter else page for page in pages], fields
 
 
 def _write_lines(result: CompareResult) -> None:
@@ -217,6 +220,15 @@ def _summary(result: CompareResult) -> Iterator[str]:
     if names := dict.fromkeys(page.query.filter for page in different if page.query.filter):
         yield f"filters that differ: {', '.join(names)}"
     yield (
-        f"{len(result.pages):,} queries, {len(different):,} of them differ; "
-        f"{len(fields.seen):,} records compared, {len(fields.different):,} fields differ"
+        f"{_counted(len(result.pages), 'query', 'queries')}, {len(different):,} of them {_differ(len(different))}; "
+        f"{_counted(len(fields.seen), 'record', 'records')} compared, "
+        f"{_counted(len(fields.different), 'field', 'fields')} {_differ(len(fields.different))}"
     )
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def _differ(count: int) -> str:
+    return "differs" if count == 1 else "differ"

@@ -1,8 +1,8 @@
 """How two servers' answers to the same query differ, as `casbah compare` shows it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from casbah.activity.record import integer
@@ -57,10 +57,21 @@ class PageDifference:
     compared: int = 0
     only_mdca: Sequence[str] = ()
     only_casbah: Sequence[str] = ()
+    excess: int = 0
+    """How many more of the activities that `apart_from` left out are MDCA's than Casbah's."""
+
+    def apart_from(self, known: Collection[str]) -> "PageDifference":
+        """The difference without these activities, which other queries show to be on one server only."""
+        only_mdca, only_casbah = (
+            [name for name in names if name not in known] for names in (self.only_mdca, self.only_casbah)
+        )
+        excess = (len(self.only_mdca) - len(only_mdca)) - (len(self.only_casbah) - len(only_casbah))
+        return replace(self, only_mdca=only_mdca, only_casbah=only_casbah, excess=excess)
 
     @property
     def equal(self) -> bool:
-        totals_differ = None not in (self.totals.mdca, self.totals.casbah) and not self.totals.equal
+        totals = (self.totals.mdca, self.totals.casbah)
+        totals_differ = None not in totals and self.totals.mdca - self.totals.casbah != self.excess
         one_refused = bool(self.refused.mdca) != bool(self.refused.casbah)
         return not (self.any_failed or totals_differ or one_refused or self.one_sided)
 
