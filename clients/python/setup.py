@@ -8,6 +8,8 @@ from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
+from setuptools.errors import SetupError
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "casbah"
@@ -39,6 +41,16 @@ class Build(build_py):
         return []
 
 
+class NoSource(sdist):
+    """A distribution of sources would lack them: they are outside of this folder."""
+
+    def run(self) -> None:
+        """Refuse it."""
+        raise SetupError(
+            "casbah-client is built from a checkout of Casbah; build the wheel alone: python -m build --wheel"
+        )
+
+
 def _renamed(file: Path) -> str:
     return _IMPORT.sub(rf"\1{PACKAGE}", file.read_text("utf-8"))
 
@@ -49,4 +61,4 @@ def _version() -> str:
     return values["__version__"]
 
 
-setup(version=_version(), packages=[PACKAGE], cmdclass={"build_py": Build})
+setup(version=_version(), packages=[PACKAGE], cmdclass={"build_py": Build, "sdist": NoSource})

@@ -125,6 +125,14 @@ def test_the_client_alone_lists_fetches_scans_and_gives_feedback(python: Path, c
     assert {"casbah-client", "httpx"} <= set(installed)
 
 
+def test_a_source_distribution_is_refused_in_words(wheel: Path, tmp_path: Path) -> None:
+    folder = wheel.parents[1] / "clients" / "python"
+    command = [sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0, list(tmp_path.iterdir())) == (True, [])
+    assert "build the wheel alone: python -m build --wheel" in done.stderr
+
+
 def test_the_wheel_is_small_and_complete(wheel: Path) -> None:
     names = {name.removeprefix("casbah_client/") for name in zipfile.ZipFile(wheel).namelist()}
     assert {
