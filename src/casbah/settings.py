@@ -135,11 +135,11 @@ class Settings:
     oidc_secret: str                = setting("", parse.secret, "The client's secret, if it has one; best in the environment, or as @FILE")
     oidc_scopes: tuple[str, ...]    = setting("", parse.names, "The scopes that the pages ask the issuer for, beside openid, separated by commas: api://casbah/Investigation.read")
     mimic: str                      = setting("off", parse.emulated, "Emulate another server's limits, to test clients: mdca, or off. Sets throttle and the settings mimic_*")
-    mimic_page_limit: int           = setting("250", parse.page_limit, "The largest page of a list, 100 or 250; a larger `limit` is treated as this one",
+    mimic_page_limit: int           = setting("250", parse.page_limit, "The largest page of a list of activities, entities or groups, 100 or 250; a larger `limit` is treated as this one",
         mdca="250", evidence="C: clients page by 250, and observers of the live service report 250; the documentation says 100 (D)")
     mimic_list_end: int | None      = setting("off", parse.optional_positive, "How many activities of a list can be reached: where skip + limit is more, 400",
         mdca="5_000", evidence="D: lists end there, scans are for more (api-activities-investigate-script). C: a client refuses skip + size past it by itself. That the server refuses it is O")
-    mimic_window: int | None        = setting("off", parse.duration, "How long ago an activity may have happened to be listed or counted, such as 30d; `archived_activities/` has those that happened before, up to 180 days ago",
+    mimic_window: int | None        = setting("off", parse.duration, "How long ago an activity may have happened to be listed or counted, such as 30d; entities and groups are those of such activities. `archived_activities/` has the activities that happened before, up to 180 days ago",
         mdca="30d", evidence="O: 30 days can be searched; how a request past them is answered is not public, here as if there were nothing. D: the activity log goes back 180 days. C: an exporter reads older activities from `archived_activities/`; that these are exactly the others is O")
     mimic_scan_total: bool          = setting("on", parse.flag, "Whether a scan's answer has `total`",
         mdca="off", evidence="D: api-activities-investigate-script names data, hasNext and nextQueryFilters alone")

@@ -276,8 +276,34 @@ def test_countries_are_counted_exactly(ask: Asker) -> None:
 
 def test_countries_of_a_name(ask: Asker) -> None:
     theirs = [r for r in RECORDS if r["user"]["userName"] == "User-2@contoso.com"]
-    answer = ask("GET", f"{LOCATIONS}?username=USER-2@contoso.com").json
-    assert sum(row[1] for row in answer["data"]) == len(theirs) > 0
+    for name in ("USER-2@contoso.com", "user-2@contoso.com/"):
+        answer = ask("GET", f"{LOCATIONS}?username={name}").json
+        assert sum(row[1] for row in answer["data"]) == len(theirs) > 0
+
+
+def test_a_plus_of_base64_that_was_not_escaped_is_read(tmp_path: Any) -> None:
+    record = RECORDS[0] | {
+        "resolvedActor": {"id": "a>>>>?b~~~", "saasId": "1", "instanceId": "0"},
+        "location": {"countryCode": "DE"},
+    }
+    with compose.build(settings.read({}, store=str(tmp_path), audit="off")) as built:
+        ask = Asker(built.app, built.local_key)
+        ask("POST", "/api/ext/v1/activities?source=mdca", json.dumps(record).encode())
+        name = b64encode(b'{"id":"a>>>>?b~~~","saas":1,"inst":0}').decode()
+        assert "+" in name
+        assert [row[0] for row in ask("GET", f"{LOCATIONS}?username={name}/").json["data"]] == ["DE"]
+
+
+def test_pages_are_as_small_as_the_emulated_servers(tmp_path: Any) -> None:
+    with compose.build(settings.read({}, store=str(tmp_path), audit="off", mimic_page_limit="100")) as built:
+        lines = [{**RECORDS[0], "_id": f"p{n}", "user": {"userName": f"p{n}@contoso.com", "userTags": [f"g{n}"]},
+                  "resolvedActor": {"id": f"p{n}", "saasId": "1", "instanceId": "0"}} for n in range(120)]  # fmt: skip
+        ask = Asker(built.app, built.local_key)
+        ask("POST", "/api/ext/v1/activities?source=mdca", "\n".join(map(json.dumps, lines)).encode())
+        key, _ = built.services.tokens.create("reader", tenant="default", scopes=["Investigation.read"])
+        for path in (ENTITIES, TAGS):
+            page = post(Asker(built.app, key), path, limit=250)
+            assert (len(page["data"]), page["max"], page["hasNext"]) == (100, 100, True)
 
 
 def test_groups_are_those_that_activities_name(ask: Asker) -> None:
@@ -371,6 +397,7 @@ def test_operations_of_all_apps_together_have_one_limit(
         (ENTITIES, {"filters": {"app": {"contains": 1}}}, "filter 'app' does not take operator 'contains'"),
         (ENTITIES, {"filters": {"app": 7}}, "filter 'app'"),
         (ENTITIES, {"filters": {"userGroups": {"eq": ["g1", {"role": 2}]}}}, "filter 'userGroups', operator 'eq': expected an id"),
+        (ENTITIES, {"filters": {"entity": {"eq": {"id": "a", "saas": "Box"}}}}, "filter 'entity', operator 'eq': expected an integer (or its decimal string) as `saas` of an entity, got object"),
         (ENTITIES, {"filters": []}, "filters: expected an object"),
         (ENTITIES, {"sortField": "date"}, "sortField: expected id, got string 'date'"),
         (ENTITIES, {"limit": -1}, "limit: expected 0 or more, got -1"),

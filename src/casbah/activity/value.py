@@ -199,8 +199,15 @@ def _entity(value: Any) -> str:
         return entity_term(_id(value), None, None)
     if not isinstance(value, dict) or set(value) - {"id", "saas", "inst"} or value.get("id") is None:
         raise WrongValueError("an entity {id, saas?, inst?}, or its id")
-    saas, instance = (None if value.get(key) is None else str(whole(value[key])) for key in ("saas", "inst"))
+    saas, instance = (_number_in(value, key) for key in ("saas", "inst"))
     return entity_term(_id(value["id"]), saas, instance)
+
+
+def _number_in(value: dict[str, Any], key: str) -> str | None:
+    try:
+        return None if value.get(key) is None else str(whole(value[key]))
+    except WrongValueError as error:
+        raise WrongValueError(f"{error} as `{key}` of an entity") from None
 
 
 def _prefix_of_kind(value: Any, kind: Kind) -> str:

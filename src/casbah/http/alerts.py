@@ -30,7 +30,13 @@ class AlertPage(CountedPage, kw_only=True):
 async def list_alerts(context: RequestContext) -> AlertPage:
     body = await _parameters(context)
     count_of(body, "skip")
-    return AlertPage(data=(), has_next=False, maximum=page_limit_of(body), total=0, more_than_total=False)
+    return AlertPage(
+        data=(),
+        has_next=False,
+        maximum=context.emulation.page_limit(page_limit_of(body)),
+        total=0,
+        more_than_total=False,
+    )
 
 
 async def count_alerts(context: RequestContext) -> Total:

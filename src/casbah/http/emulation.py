@@ -50,12 +50,16 @@ class Emulation:
         self.any = settings.emulates
         """Whether any emulation option is on."""
 
+    def page_limit(self, limit: int) -> int:
+        """The largest number of records or accounts that a page may have, of those requested."""
+        return min(limit, self._settings.mimic_page_limit)
+
     def limited(self, query: Query, *, archive: bool = False) -> Query:
         """A page of a list as the emulated server would answer it: of visible activities, and no longer than its pages.
 
         Raises LimitExceededError past the end of its lists.
         """
-        limit, end = min(query.limit, self._settings.mimic_page_limit), self._settings.mimic_list_end
+        limit, end = self.page_limit(query.limit), self._settings.mimic_list_end
         if end is not None and query.skip + limit > end:
             raise LimitExceededError(
                 f"skip: skip + limit is at most {end}, got {query.skip} + {limit}; scan (isScan) to go further"

@@ -8,6 +8,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -78,6 +79,7 @@ class EntityPage(CountedPage, kw_only=True):
 async def list_entities(context: RequestContext) -> EntityPage:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     query = entity_filters.read(body, now=context.services.clock(), bounds=context.services.bounds)
+    query = replace(query, limit=context.emulation.page_limit(query.limit))
     return await context.search(_page, query, context, context.deadline)
 
 

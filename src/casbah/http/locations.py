@@ -57,7 +57,8 @@ def _performed(body: Mapping[str, Any]) -> Predicate:
     name = body.get("username")
     if not isinstance(name, str) or not name:
         raise MalformedBodyError(f"username: expected an entity's key in base64, or a name, got {describe(name)}")
-    term = key_term(name.removesuffix("/"))
+    name = name.removesuffix("/")
+    term = key_term(name.replace(" ", "+"))  # A `+` of base64 that a query string was not escaped for.
     return having(FIELDS["user_name"], folded(name)) if term is None else having(FIELDS["entity"], term)
 
 

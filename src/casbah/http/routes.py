@@ -72,6 +72,7 @@ ALIASES: tuple[tuple[str, str], ...] = (
     ("/cas/api/v1", CORE),
     ("/cas/api/subnet", "/api/subnet"),
     ("/cas/api/discovery", "/api/discovery"),
+    ("/cas/api/discovery_block_scripts", "/api/discovery_block_scripts"),
     ("/api/subnet", f"{CORE}/subnet"),
     (f"{CORE}/{activities.ARCHIVE}", f"{CORE}/activities"),
 )
@@ -82,6 +83,8 @@ NOT_SERVED: Mapping[str, str] = {
     f"{CORE}/policies": "policies",
     f"{CORE}/discovery": "cloud discovery",
     "/api/discovery": "cloud discovery",
+    "/api/discovery_block_scripts": "cloud discovery",
+    f"{CORE}/saasdb": "the app catalogue",
     f"{CORE}/governance": "governance",
 }
 """Path prefixes of MDCA's API, and what they lead to there, that Casbah does not have."""

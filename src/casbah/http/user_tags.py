@@ -41,7 +41,7 @@ async def list_user_tags(context: RequestContext) -> UserTagPage:
     if filters != {}:
         raise MalformedBodyError("filters: user groups take no filters; leave `filters` out, or send an empty object")
     choice_of(body, "sortField", ("name",))
-    skip, limit = count_of(body, "skip"), page_limit_of(body)
+    skip, limit = count_of(body, "skip"), context.emulation.page_limit(page_limit_of(body))
     tags = await context.search(_tags, context, context.deadline)
     descending = choice_of(body, "sortDirection", ("asc", "desc")) == "desc"
     names = sorted(map(str, tags.values), reverse=descending)
