@@ -61,12 +61,8 @@ class BothServers:
             return Failed(str(error))
         except ClientError as error:
             advice = _ADVICE.get(type(error))
-            said = (
-                str(error)
-                if advice is None
-                else f"MDCA answered {error.status}: {error.detail or 'no reason'}; {advice}"
-            )
-            raise ServerRefusedError(said) from None
+            answered = f"MDCA answered {error.status}: {error.detail or 'no reason'}; {advice}"
+            raise ServerRefusedError(answered if advice else str(error)) from None
 
     def of_casbah(self, query: ComparedQuery) -> ServerAnswer:
         """Casbah's answer."""
