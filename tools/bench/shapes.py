@@ -129,6 +129,8 @@ SHAPES = (
     Shape("action type contains",    lambda s, n: {"actionType": {"contains": s.value("action_type", n)[-8:]}}),
     Shape("admin",                   lambda _, n: {"activity.type": {"eq": n % 2 == 0}}),
     Shape("impersonated",            lambda _, n: {"activity.impersonated": {"eq": n % 2 == 0}}),
+    Shape("verb eq",                 _eq("verb", "verb")),
+    Shape("session eq",              _eq("session", "session")),
     Shape("activity id eq",          _eq("activity.id", "id")),
     Shape("object eq",               _eq("activityObject", "object_id")),
     Shape("object neq",              _eq("activityObject", "object_id", "neq")),

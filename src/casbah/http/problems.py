@@ -3,11 +3,11 @@
 import logging
 from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 from starlette.responses import Response
 
 from casbah.base.failure import INTERNAL, is_database_error, is_disk_error
-from casbah.errors import OperatorError, RequestError, SearchError, UnavailableError, UnwritableError
+from casbah.errors import OperatorError, RequestError, UnavailableError, UnwritableError
 from casbah.http.answers import Answer, encoded
 
 log = logging.getLogger("casbah.http")
@@ -15,10 +15,6 @@ log = logging.getLogger("casbah.http")
 
 class Problem(Answer):
     detail: Annotated[str, Meta(description="What was wrong, and what would be right")]
-    position: (
-        Annotated[int, Meta(description="Of a search: where the part at fault begins, in characters")] | UnsetType
-    ) = UNSET
-    length: Annotated[int, Meta(description="Of a search: how long that part is")] | UnsetType = UNSET
 
 
 def answer(error: Exception) -> Response:
@@ -29,8 +25,6 @@ def answer(error: Exception) -> Response:
     if is_disk_error(error) or is_database_error(error):
         log.error("request failed: %s", error)
         error = UnwritableError()
-    if isinstance(error, SearchError):
-        return problem(error.status, str(error), span=(error.position, error.length))
     if isinstance(error, RequestError | UnavailableError):
         return problem(error.status, str(error), dict(error.headers))
     if isinstance(error, OperatorError):
@@ -40,9 +34,7 @@ def answer(error: Exception) -> Response:
     return problem(500, INTERNAL)
 
 
-def problem(
-    status: int, detail: str, headers: dict[str, str] | None = None, *, span: tuple[int, int] | None = None
-) -> Response:
-    """An error response; `span` is the position and the length of the part of a search that is at fault."""
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """An error response."""
     text = detail.encode("utf-8", "replace").decode()
-    return Response(encoded(Problem(text, *(span or ()))), status, headers, "application/json")
+    return Response(encoded(Problem(text)), status, headers, "application/json")

@@ -8,13 +8,11 @@ const EXTENSION = "/api/ext/v1";
 const UNREACHABLE = 0;
 const BAD_GATEWAY = 502;
 
-/** A failed request: the status of the answer, 0 without one, the server's message, and the part of a search that it is about. */
+/** A failed request: the status of the answer, 0 without one, and the server's message. */
 export class RequestFailed extends Error {
-  constructor(status, detail, { position = null, length = 0 } = {}) {
+  constructor(status, detail) {
     super(detail);
     this.status = status;
-    this.position = position;
-    this.length = length;
   }
 }
 
@@ -33,7 +31,7 @@ export async function ask(method, path, body, { signal, signingIn = false, heade
   if (status < 400 && content !== undefined) return content;
   if (status === 401 && !signingIn) signedOut();
   if (status < 400) throw new RequestFailed(BAD_GATEWAY, "the answer is not JSON; something between this page and the server replaced it");
-  throw new RequestFailed(status, content?.detail ?? `the server answered ${status}`, content);
+  throw new RequestFailed(status, content?.detail ?? `the server answered ${status}`);
 }
 
 /** The status and the text of an answer. */

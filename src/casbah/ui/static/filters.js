@@ -25,11 +25,12 @@ export function filterBar() {
     try {
       await searched(text, options);
     } catch (error) {
-      if (error.position === null) throw error;
+      const place = /^search, character (\d+):/.exec(error.message);
+      if (!place) throw error;
       if (options.replace) go({}, options);
       search.value = text;
       put(help, h("span", { class: "wrong" }, error.message));
-      if (document.activeElement === search) search.setSelectionRange(error.position, error.position + error.length);
+      if (document.activeElement === search) selectWord(search, Number(place[1]) - 1);
     }
   };
   /** Take a group out of the filters, into the box. */
@@ -62,6 +63,12 @@ export function filterBar() {
     chips,
   );
   return { node, draw };
+}
+
+/** Select the text from a position to the next white space or colon. */
+function selectWord(box, start) {
+  const length = box.value.slice(start).search(/[\s:]|$/);
+  box.setSelectionRange(start, start + Math.max(length, 1));
 }
 
 /** What people may type, each with what it finds. */
