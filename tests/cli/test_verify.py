@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -136,6 +137,23 @@ def test_a_partition_that_changes_all_the_time_is_reported(tmp_path: Path, monke
         (partition.relative_to(store).as_posix(), "it changes too quickly to be checked; try again")
     ]
     assert (result.files, result.bytes, result.records) < (whole.files, whole.bytes, whole.records)
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_database_that_is_written_to_meanwhile_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_written: bool
+) -> None:
+    store, tries = flips.make(tmp_path), itertools.count()
+
+    def problems(*_: object) -> list[str]:
+        if next(tries):
+            return []
+        if is_written:
+            os.utime(store / "tokens.db", ns=(0, 0))
+        return ["torn"]
+
+    monkeypatch.setattr(verification, "problems", problems)
+    assert [damage.problem for damage in verify(store).damage] == ([] if is_written else ["torn"])
 
 
 def test_a_cluster_is_refused() -> None:

@@ -152,10 +152,24 @@ class _Reading:
     def _database(
         self, file: Path, script: str, rows: Callable[[sqlite3.Connection], Iterator[tuple[int, object]]]
     ) -> None:
+        """Check a database. If a server has begun to write to it meanwhile, what was wrong is no damage: check it again."""
+        known, before = len(self._result.damage), _state(file)
+        is_read = self._rows(file, script, rows)
+        if len(self._result.damage) > known and before != _state(file):
+            del self._result.damage[known:]
+            is_read = self._rows(file, script, rows)
+        if is_read:
+            self._read(file.stat().st_size)
+        self._result.files += is_read or len(self._result.damage) > known
+
+    def _rows(
+        self, file: Path, script: str, rows: Callable[[sqlite3.Connection], Iterator[tuple[int, object]]]
+    ) -> bool:
+        """Check a database once. Returns whether all of it could be read."""
         try:
             require_database(file)
             if not file.exists():
-                return
+                return False
             with reading(file) as database:
                 for problem in problems(database, script):
                     self._note(file, problem)
@@ -167,8 +181,8 @@ class _Reading:
         except sqlite3.DatabaseError as error:
             self._note(file, str(error))
         else:
-            self._read(file.stat().st_size)
-        self._result.files += 1
+            return True
+        return False
 
     def _json(self, file: Path, read: Callable[[Path], object]) -> None:
         """Check a JSON file, which may not exist."""
@@ -197,6 +211,15 @@ def _sizes(store: Path) -> Iterator[int]:
     for partition in (store / TENANTS).glob(f"*/{PERIODS}/*"):
         with suppress(DamagedFileError):  # It is noted when the partition is read.
             yield from (file.stat().st_size for file, _ in index_files(partition) if file.exists())
+
+
+def _state(file: Path) -> tuple[int, int, bool] | None:
+    """What changes when a server writes to a database: size, time of change, and whether it has a write-ahead log."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime_ns, file.with_name(f"{file.name}-wal").exists()
 
 
 def _content(file: Path) -> bytes | None:
