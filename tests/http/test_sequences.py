@@ -366,4 +366,4 @@ def test_the_python_client(server: Asker, post: Post) -> None:
     )
     assert [entity["displayName"] for entity in by_name["data"]] == ["User 7"]
     assert post("/api/v1/alerts/", {"filters": {}, "limit": 100, "skip": 0})["data"] == []
-    assert "does not have cloud discovery" in server("GET", "/api/discovery/streams/").json["detail"]
+    assert "does not provide cloud discovery" in server("GET", "/api/discovery/streams/").json["detail"]
