@@ -5,10 +5,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import httpx
 import typer
 
 from casbah.activity.query import parse
@@ -22,7 +23,7 @@ from casbah.cli.progress import progress_of
 from casbah.cli.query_set import ComparedQuery, Scope, conditions, orders, parts, untested
 from casbah.cli.token import moment
 from casbah.client import Casbah, Retry, UsageError
-from casbah.errors import OperatorError
+from casbah.errors import CasbahError, OperatorError
 
 TOKEN = "CASBAH_MDCA_TOKEN"  # noqa: S105  the variable's name
 _MS_PER_MINUTE, _NS_PER_MS = 60_000, 1_000_000
@@ -38,6 +39,9 @@ class NoMdcaTokenError(OperatorError):
 
     def __init__(self) -> None:
         super().__init__(f"set {TOKEN} to an API token of MDCA that may read activities")
+
+
+_NOT_COMPARED = 2
 
 
 def compare(  # noqa: PLR0913  one parameter per option
@@ -62,31 +66,43 @@ def compare(  # noqa: PLR0913  one parameter per option
 
     MDCA's token is read from CASBAH_MDCA_TOKEN. The queries list and scan in each order, and test each filter with each
     operator that MDCA documents, with values that are stored. --filter narrows every query: if one server has apps that the
-    other lacks, name those of both. The exit code is 0 if the answers are equal, 1 if they differ or MDCA failed at one.
+    other lacks, name those of both. The exit code is 0 if the answers are equal, 1 if they differ or MDCA failed at one, 2 if
+    they could not be compared.
 
     Example: casbah compare --mdca https://contoso.portal.cloudappsecurity.com
 
     Example: casbah compare --mdca https://contoso.portal.cloudappsecurity.com --quick --filter 'service eq 11161'
     """
-    key = os.environ.get(TOKEN, "").strip()
-    if not key:
-        raise NoMdcaTokenError
-    if settled * _MS_PER_MINUTE >= days * MS_PER_DAY:
-        raise typer.BadParameter("leaves out all of the days compared", param_hint="--settled")
-    settings = options.existing(store=store)
-    now = time.time_ns() // _NS_PER_MS
-    scope = Scope(now - days * MS_PER_DAY, now - settled * _MS_PER_MINUTE, condition.filters(own or [], filters))
-    parse({"filters": scope.own}, now=now)  # A mistake is reported before anything is sent.
-    with connected(settings, tenant=tenant) as api, closing(_client(mdca, key)) as client:
-        both = BothServers(client, api, Pace(rate))
-        values = {} if quick else both.stored_values(scope)
-        tested = list(conditions(scope, values, undocumented=undocumented))
-        left_out = [] if quick else untested(tested, undocumented=undocumented)
-        pages, fields = _compared(both, [*orders(scope), *parts(scope), *tested])
+    with _comparable():
+        key = os.environ.get(TOKEN, "").strip()
+        if not key:
+            raise NoMdcaTokenError
+        if settled * _MS_PER_MINUTE >= days * MS_PER_DAY:
+            raise typer.BadParameter("leaves out all of the days compared", param_hint="--settled")
+        settings = options.existing(store=store)
+        now = time.time_ns() // _NS_PER_MS
+        scope = Scope(now - days * MS_PER_DAY, now - settled * _MS_PER_MINUTE, condition.filters(own or [], filters))
+        parse({"filters": scope.own}, now=now)  # A mistake is reported before anything is sent.
+        with connected(settings, tenant=tenant) as api, closing(_client(mdca, key)) as client:
+            both = BothServers(client, api, Pace(rate))
+            values = {} if quick else both.stored_values(scope)
+            tested = list(conditions(scope, values, undocumented=undocumented))
+            left_out = [] if quick else untested(tested, undocumented=undocumented)
+            pages, fields = _compared(both, [*orders(scope), *parts(scope), *tested])
     result = CompareResult(scope, pages, fields, left_out)
     (_write_json if as_json else _write_lines)(result)
     _summarise(result)
     raise typer.Exit(0 if result.equal else 1)
+
+
+@contextmanager
+def _comparable() -> Iterator[None]:
+    """Exit with 2, as `diff` does, if the servers cannot be compared."""
+    try:
+        yield
+    except (CasbahError, httpx.HTTPError) as error:
+        sys.stderr.write(f"casbah: nothing was compared: {str(error) or type(error).__name__}\n")
+        raise typer.Exit(_NOT_COMPARED) from None
 
 
 def _client(url: str, key: str) -> Casbah:
