@@ -193,7 +193,7 @@ KIND = PullKind(
         "an endpoint",
         "an_endpoint.py",
         (
-            ("http/routes.py", "    activities,\n    changes", "    acme,\n"),
+            ("http/routes.py", "    activities,\n    activity_types", "    acme,\n"),
             (
                 "http/routes.py",
                 '    Route("list_sources", ',

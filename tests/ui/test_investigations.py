@@ -16,6 +16,7 @@ HOUR, DAY = 3_600_000, 86_400_000
 ANONYMOUS = "000000030000000000000000"
 MORE = "button:text-is('More filters')"
 PANEL = ".float input[type=text]"
+VERBS = {"FAILED_LOGIN": "sign-in-failed", "LOGIN": "sign-in", "DOWNLOAD_FILE": "download", "DELETE_OBJECT": "delete"}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,7 @@ def house(stocked: tuple[str, Application]) -> Application:
             f"incident-{name}",
             timestamp=alert - minutes * 60_000,
             eventTypeName=f"EVENT_CATEGORY_{category}",
+            verb=VERBS.get(category),
             description=f"{operation}: {name}",
             **{**thief, **keys},
             mainInfo={"rawOperationName": operation, "eventObjects": keys.get("objects", [])},
@@ -129,7 +131,7 @@ def test_whose_sign_ins_failed_most_last_month(opened: Callable[..., Any], house
     press(page, ".menu .item:has-text('Failed sign-in')")
     last(page, "Last 30 days")
     settled(page)
-    failed = {"activity.eventActionType": {"eq": ["EVENT_CATEGORY_FAILED_LOGIN"]}}
+    failed = {"verb": {"eq": ["sign-in-failed"]}}
     answers(page, house, {**failed, "date": {"gte": wall_clock() - 30 * DAY}})
     press(page, ".facets .facet-value")
     page.wait_for_function("() => document.querySelectorAll('.chip').length === 3")
