@@ -204,13 +204,20 @@ class _Reading:
 
 def _sizes(store: Path) -> Iterator[int]:
     """The sizes of the files that are read."""
-    for file in store.glob("*.db"):
-        yield file.stat().st_size
+    yield from map(_size, store.glob("*.db"))
     for pattern in (f"*/{feedback.FILE}", f"*/{DICTIONARIES}/*.zdict"):
-        yield from (file.stat().st_size for file in (store / TENANTS).glob(pattern))
+        yield from map(_size, (store / TENANTS).glob(pattern))
     for partition in (store / TENANTS).glob(f"*/{PERIODS}/*"):
         with suppress(DamagedFileError):  # It is noted when the partition is read.
-            yield from (file.stat().st_size for file, _ in index_files(partition) if file.exists())
+            yield from (_size(file) for file, _ in index_files(partition))
+
+
+def _size(file: Path) -> int:
+    """The size of a file; 0 if a merge has just removed it."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _state(file: Path) -> tuple[int, int, bool] | None:
