@@ -25,7 +25,8 @@ def test_events_in_every_wrapper_are_stored_once(tmp_path: Path, source: str) ->
     events = (SAMPLES / source / "events.ndjson").read_bytes().splitlines()
     folder = tmp_path / "exports"
     folder.mkdir()
-    dresses = [dress for dress in DRESSES.values() if not dress.sources or source in dress.sources]
+    # A wrapper that makes numbers text makes other events of them (docs/sources.md, Limits).
+    dresses = [dress for dress in DRESSES.values() if dress.typed and (not dress.sources or source in dress.sources)]
     for number, dress in enumerate(dresses):
         (folder / f"{number:02}.json").write_bytes(dress.dress(events))
     total, store = len(events) * len(dresses), tmp_path / "store"
