@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 MAGIC = b"\x1f\x8b"
-_CHUNK, _PACKED = 1 << 20, 1 << 16
+_CHUNK = _PACKED = 1 << 16
 _GZIP_FORMAT = zlib.MAX_WBITS | 16
 
 

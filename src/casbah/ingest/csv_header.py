@@ -44,6 +44,9 @@ _DELIMITERS = (",", ";", "\t", "|")
 _EVENT = re.compile(rb"^[{\[]|CEF:\d", re.MULTILINE)
 _MAX_SHOWN = 40
 _MIN_NAMES, _MAX_NAME, _MAX_COLUMNS = 3, 100, 2_000
+_MAX_ROWS_BYTES = 1 << 16
+"""Bytes in which the first two rows of a CSV of no known export must be."""
+
 _NO_NAME = frozenset("{}<>=")
 _JOINED = ": "
 _CUSTOM = "_CL"
@@ -83,8 +86,9 @@ def unknown_header(head: bytes, forms: Sequence[tuple[str, CsvForm]]) -> Header 
     """
     if _EVENT.search(head):
         return None
+    start = head[:_MAX_ROWS_BYTES]
     for delimiter in _DELIMITERS:
-        rows = list(islice(_rows(head, delimiter), 2))
+        rows = list(islice(_rows(start, delimiter), 2))
         if len(rows) > 1 and _MIN_NAMES <= len(rows[0]) == len(rows[1]) <= _MAX_COLUMNS and _are_names(rows[0]):
             names = _distinct(rows[0])
             return Header(names, delimiter, refusal=_why_unknown(names, forms))
