@@ -22,6 +22,7 @@ from casbah.settings import Settings
 _STEP = 0.02
 _SECRET_BYTES = 32
 _PR_SET_PDEATHSIG = 1
+_M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 1 << 20
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 WRITER = 0
 """The place of the writer among the processes; workers follow."""
@@ -71,6 +72,7 @@ def several(settings: Settings) -> bool:
 def begin(shared: Shared) -> None:
     """Set up a process of a server: it ends with the one that has started it, however that ends."""
     _end_with_parent()
+    _return_large_blocks()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Until there is something to finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The supervisor decides when to stop.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
@@ -101,6 +103,16 @@ def wait_for_writer(shared: Shared) -> None:
     """Wait until the writer has opened the store for the first time."""
     while not shared.writer_ready.is_set():
         time.sleep(_STEP)
+
+
+def _return_large_blocks() -> None:
+    """Have malloc return each large block to the system once it is freed (mallopt(3), M_MMAP_THRESHOLD).
+
+    By default glibc raises the size from which it does so up to 32 MB. Then every thread that has read a large event keeps
+    that much memory. Without glibc, nothing changes.
+    """
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _end_with_parent() -> None:
