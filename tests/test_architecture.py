@@ -40,7 +40,7 @@ ROWS = (
     ("activity.search",),
     ("activity",),
     ("store.contract", "store.format", "ingest.contract", "identity.*", "operations.saved.*"),
-    ("store.*", "ingest.*", "outputs", "operations", "operations.comparison", "operations.scrub"),
+    ("store.*", "ingest.*", "evidence.*", "outputs", "operations", "operations.comparison", "operations.scrub"),
     (
         "ingest.connectors.*",
         "ingest.pull.*",
