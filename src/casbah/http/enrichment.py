@@ -15,6 +15,7 @@ from casbah.http.answers import Answer, Count, Filters
 from casbah.http.context import WriterContext
 from casbah.http.irreversible import filters_or_everything, irreversible_body, read_irreversible
 from casbah.http.request_schemas import BLANK, Schema, either, ref
+from casbah.ingest.derivation import Derivation
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.operations.audit.trail import ACTS
 
@@ -50,15 +51,16 @@ async def enrich_again(context: WriterContext) -> Again:
 def _enrich_page(query: Query, filters_after: Callable[[int], dict[str, Any]], context: WriterContext) -> Again:
     ranges = context.services.ranges.ranges(context.tenant_id)
     known = context.services.enrichment.knowing(ranges)
+    derive = Derivation(context.services.connectors)
     page = context.tenant.scan(query, deadline=context.deadline)
     examined = changed = 0
     while chunk := list(islice(page.records, _CHUNK)):
         examined += len(chunk)
-        changed += context.tenant.replace(list(_changed(chunk, known)))
+        changed += context.tenant.replace(list(_changed(chunk, known, derive)))
     following = UNSET if page.boundary is None else filters_after(page.boundary)
     return Again(examined, changed, page.total, has_next=page.boundary is not None, next_query_filters=following)
 
 
-def _changed(records: list[bytes], known: Enrichment) -> Iterator[NewActivity]:
+def _changed(records: list[bytes], known: Enrichment, derive: Derivation) -> Iterator[NewActivity]:
     """The activities whose enrichment changed. The rest of each record, its id and times included, stays the same."""
-    return (activity for activity in map(known.again, records) if activity is not None)
+    return (activity for record in records if (activity := known.again(record, derive)) is not None)

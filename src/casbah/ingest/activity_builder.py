@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from casbah.activity import forms
 from casbah.activity.new_activity import NewActivity
 from casbah.base import jsontext
-from casbah.ingest.contract import Draft, Event, Recognised, Refusal, UnusableEventError
+from casbah.ingest.contract import Connector, Draft, Event, Recognised, Refusal, UnusableEventError
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.reserved import require_unreserved
 from casbah.ingest.times import within_bounds
@@ -110,12 +110,10 @@ def _new_activity(
 
 def _with_record(item: Recognised, draft: Draft, digest: str, seen: Seen, enrichment: Enrichment | None) -> NewActivity:
     """The new activity of a draft: its record is made of the draft's keys and the event's own bytes."""
-    event, verb = item.event, item.connector.verb(draft.keys) if item.connector.verb else ""
+    event = item.event
     form = draft.form or event.form
     keys = {
-        **draft.keys,
-        **({"verb": verb} if verb else {}),
-        **_source_id(draft),
+        **derived_keys(item.connector, draft),
         **({} if form is None else {forms.KEY: form.name}),
         "timestamp": draft.timestamp,
         "timestampRaw": draft.timestamp,
@@ -130,6 +128,12 @@ def _with_record(item: Recognised, draft: Draft, digest: str, seen: Seen, enrich
         digest=digest,
         adds=_ADDED_LATER,
     )
+
+
+def derived_keys(connector: Connector, draft: Draft) -> dict[str, Any]:
+    """The keys of a record that its event alone decides, without its times."""
+    verb = connector.verb(draft.keys) if connector.verb else ""
+    return {**draft.keys, **({"verb": verb} if verb else {}), **_source_id(draft)}
 
 
 def _source_id(draft: Draft) -> dict[str, str]:

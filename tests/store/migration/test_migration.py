@@ -76,6 +76,23 @@ def test_keys_of_before_sign_in_and_what_was_stored_is_a_duplicate(old_store: Un
         assert api.ask("POST", LIST, json={}).json()["total"] == total + 1
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_old_records_are_enriched_from_their_raw_events(old_store: Unpack, name: str) -> None:
+    old = migrated(old_store(name))
+    with opened(old.folder) as api:
+        body = {"filters": {"service": {"eq": 11599}}}
+        (before,) = api.ask("POST", LIST, json=body).json()["data"]
+        assert before["rawDataJson"] == old.noted["raw"]
+        assert "verb" not in before
+        assert api.ask("POST", f"{INGEST}/enrich", json=body).json()["changed"] == 1
+        (after,) = api.ask("POST", LIST, json={"filters": {"verb": {"eq": "download"}}}).json()["data"]
+        assert {row["part"] for row in after["mainInfo"]["eventObjects"]} == {"actor"}
+        assert {key: before[key] for key in ("_id", "timestamp", "created", "user", "device", "rawDataJson")} == {
+            key: after[key] for key in ("_id", "timestamp", "created", "user", "device", "rawDataJson")
+        }
+        assert api.ask("POST", f"{INGEST}/enrich", json=body).json()["changed"] == 0
+
+
 def test_until_the_places_change_the_store_is_as_it_was(old_store: Unpack) -> None:
     old = old_store("format-3")
     before = content(old.folder)

@@ -1,8 +1,8 @@
 """Adds what the source did not report to a record, with a note of where it comes from.
 
-The source's own values are never overwritten. A key that it left empty (null, "", [], category 0) is filled. The notes under
-`enrichment` list per origin the keys that it added, each with the value it replaced (`true`: the key was absent), so that all
-additions can be undone:
+The source's own values are never overwritten. A key that it left empty (null, "", [], category 0) is filled; what an older
+version derived from the source's event is replaced. The notes under `enrichment` list per origin the keys that it added, each
+with the value it replaced (`true`: the key was absent; `[true]`: it was true), so that all additions can be undone:
 
     "enrichment": {"GeoLite2-City 2026-11-01": {"location": true, "location.countryCode": true, "location.city": true}}
 
@@ -32,8 +32,22 @@ NOTES = "enrichment"
 _ABSENT = True
 """The value in a note for a key that was absent."""
 
-_FILLED = frozenset({"userAgent", "location", "user", "verb"})
+_WAS_TRUE = [True]
+"""The value in a note for a key that was true."""
+
+DERIVED = (
+    "eventTypeName", "genericEventType", "description", "description_id", "mainInfo", "isAdminOperation", "isImpersonated",
+    "session", "sessionIds", "changes", "verb", "sourceId",
+)  # fmt: skip
+"""The keys of a record that say what was done, to what, and how it ended, which re-enrichment derives from the raw event. Those
+that say who did it, when and where stay as they were stored: orders and partitions depend on them.
+"""
+
+_FILLED = frozenset({"userAgent", "location", "user", *DERIVED})
 """The keys of a record that enrichment adds to. Notes with other keys are not ours and are ignored."""
+
+_DERIVED = "raw event"
+"""The origin of what re-enrichment derives from the source's own event."""
 
 _VERBS = "verbs"
 """The origin of a verb that enrichment adds, to records of MDCA and of older versions; connectors give theirs at ingest."""
@@ -42,6 +56,8 @@ _REMEMBERED = 65_536
 _MAX_TENANTS = 64
 _NOTHING: Mapping[str, Any] = {}
 Notes = dict[str, dict[str, Any]]
+Derive = Callable[[bytes, Mapping[str, Any]], Mapping[str, Any]]
+"""The keys of a record, as bytes and parsed, that its raw event decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +155,26 @@ class Enrichment:
         added = self._additions(keys)
         return {**keys, **added.values(), NOTES: added.notes} if added.notes else keys
 
-    def again(self, record: bytes) -> NewActivity | None:
-        """Re-enrich a stored record: replace earlier additions by current ones. None if nothing changes."""
+    def again(self, record: bytes, derive: Derive | None = None) -> NewActivity | None:
+        """Re-enrich a stored record: replace earlier additions by current ones, and what an older version derived from the
+        raw event by what `derive` does. None if nothing changes.
+        """
         before = jsontext.parse_object(record)
         if NOTES in before and not _is_ours(before[NOTES]):
             return None
         bare, activity = _bare(record, before)
-        added = self._additions(activity)
+        added = self._additions(activity, derive(bare, activity) if derive is not None else _NOTHING)
         if added.notes:
             bare, activity = added.to(bare, activity)
         if jsontext.canonical(activity) == jsontext.canonical(before):
             return None
         return new_activity_of(bare, activity)
 
-    def _additions(self, activity: Mapping[str, Any]) -> "_Additions":
+    def _additions(self, activity: Mapping[str, Any], derived: Mapping[str, Any] = _NOTHING) -> "_Additions":
         added = _Additions(activity)
+        for key, value in derived.items():
+            if key not in activity or activity[key] != value:
+                added.whole(key, value, _DERIVED)
         device = part(activity, "device")
         raw = device.get("userAgent")
         if self._agents and raw and type(raw) is str and not activity.get("userAgent"):
@@ -165,7 +186,8 @@ class Enrichment:
                 self._add_place(added, self._where(address), device)
         if self._people is not None:
             self._add_person(added, self._people)
-        if self._verb is not None and not activity.get("verb") and (verb := self._verb(activity)):
+        known = activity.get("verb") or derived.get("verb")
+        if self._verb is not None and not known and (verb := self._verb(activity)):
             added.whole("verb", verb, _VERBS)
         return added
 
@@ -227,8 +249,9 @@ class _Additions:
         self._inside: dict[str, dict[str, Any]] = {}
 
     def whole(self, key: str, value: Any, origin: str) -> None:
-        """Add a key that is absent or empty in the record."""
-        self._note(origin, key, self.activity.get(key, _ABSENT))
+        """Add a key, or replace its value."""
+        held = self.activity.get(key)
+        self._note(origin, key, _WAS_TRUE if held is True else self.activity.get(key, _ABSENT))
         self._whole[key] = value
 
     def inside(self, key: str, inner: str, value: Any, origin: str) -> None:
@@ -304,7 +327,7 @@ def _bare(record: bytes, activity: dict[str, Any]) -> tuple[bytes, dict[str, Any
     changes = {}
     for key, raw in jsontext.raw_values(record, _FILLED - gone).items():
         if key in undone:
-            changes[key] = jsontext.dump(undone[key])
+            changes[key] = jsontext.dump(True if undone[key] == _WAS_TRUE else undone[key])
         elif type(activity[key]) is dict:
             inner = {path.partition(".")[2]: was for path, was in undone.items() if path.startswith(f"{key}.")}
             changes[key] = _undone(raw, inner)
