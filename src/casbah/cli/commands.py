@@ -1,0 +1,65 @@
+"""The table of commands, by what they are for. `casbah --help` shows it without importing any command."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A command: its module of `casbah.cli` and its function, or the Typer application of a group of commands.
+
+    `summary` is the first sentence of the command's own help.
+    """
+
+    where: str
+    summary: str
+
+
+# fmt: off
+GROUPS = {
+    "Run": {
+        "serve":      Row("serve.serve",               "Serve the API until interrupted."),
+        "demo":       Row("demo.demo",                 "Fill a new store with sample activities, serve it, and show curl requests with their responses."),
+        "settings":   Row("settings.show",             "Show every setting: value, origin and purpose."),
+        "doctor":     Row("doctor.doctor",             "Check settings, folder, store and server, and report problems with their fixes."),
+        "completion": Row("completion.completion",     "Print the script that completes casbah's commands and options in a shell."),
+    },
+    "Bring in activities": {
+        "ingest":     Row("ingest.ingest",             "Read audit logs and store each event once."),
+        "pull":       Row("pull.pull",                 "Fetch activities from hosted apps as configured (docs/pull.md), until interrupted, or once with --once."),
+        "sources":    Row("sources.sources",           "Show the supported sources: built-in ones, and your own mapping files (CASBAH_SOURCES)."),
+        "enrich":     Row("enrich.enrich",             "Show the enrichment sources; with --again, re-enrich stored activities."),
+        "ranges":     Row("ranges.app",                "IP ranges: label the addresses of offices, VPNs and providers."),
+        "rejects":    Row("rejects.app",               "Events refused by ingestion over HTTP, with the reasons (docs/sources.md)."),
+    },
+    "Find activities": {
+        "list":       Row("activities.list_activities", "List activities, newest first."),
+        "show":       Row("activities.show",           "Show one complete activity."),
+        "top":        Row("counts.top",                "Show the most frequent values of filters among the matching activities."),
+        "histogram":  Row("counts.histogram",          "Show how many activities match over time."),
+        "tail":       Row("tail.tail",                 "Show activities as they are stored, each once, in storage order."),
+        "export":     Row("export.export",             "Export all matching activities to a file and verify its SHA-256."),
+        "feedback":   Row("activities.feedback",       "Give feedback on an activity, or list it."),
+    },
+    "Look after the store": {
+        "backup":     Row("backup.app",                "Online backups, and restoring them (docs/backup.md)."),
+        "retention":  Row("retention.app",             "Retention rules and legal holds (docs/retention.md)."),
+        "delete":     Row("retention.delete",          "Delete activities permanently: shows how many, and asks."),
+        "copy":       Row("copy.copy",                 "Copy all activities and their feedback from one store to another: folder to cluster, or back."),
+        "push":       Row("push.app",                  "Status and dead letters of push destinations (docs/push.md)."),
+        "migrate":    Row("migrate.migrate",           "Rewrite a store of an older format in the format that this version reads."),
+        "verify":     Row("verify.verify",             "Read every file and every record of a store, and check them against their checksums."),
+        "salvage":    Row("salvage.salvage",           "Copy everything that checks out of a damaged store to a new one, and report what is lost."),
+    },
+    "Grant access": {
+        "token":      Row("token.app",                 "Create, list and revoke API tokens."),
+        "session":    Row("session.app",               "List and end web sessions."),
+    },
+    "Compare": {
+        "compare":    Row("compare.compare",           "Send the same queries to MDCA and to Casbah, and show where the answers differ: totals, activities and fields."),
+        "reconcile":  Row("reconcile.reconcile",       "List the activities that are in only one of two exports; without B, compare an export with the store."),
+    },
+}
+"""Commands by heading, in the order of `casbah --help`."""
+# fmt: on
+
+COMMANDS = {name: row for rows in GROUPS.values() for name, row in rows.items()}
