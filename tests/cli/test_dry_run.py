@@ -70,7 +70,14 @@ ROW = {
     "ApplicationId": 15600,
     "AccountId": "ann@contoso.com",
 }
-RECORD = {"_id": "r1", "uid": "r1", "appId": 15600, "timestamp": 1_704_067_200_000, "created": 5}
+RECORD = {
+    "_id": "r1",
+    "uid": "r1",
+    "appId": 15600,
+    "timestamp": 1_704_067_200_000,
+    "created": 5,
+    "user": {"userName": "ann@contoso.com"},
+}
 
 
 @pytest.mark.parametrize("order", list(permutations([ROW, RECORD, ROW | {"City": ""}])), ids=str)

@@ -88,7 +88,10 @@ def demo(tmp_path_factory) -> Iterator[dict[str, str]]:
     }
     environment.pop("CASBAH_AUDIT", None)
     with _demo(environment) as (url, token):
-        yield {**environment, "URL": url, "TOKEN": token}
+        environment |= {"URL": url, "TOKEN": token}
+        # The audit trail is shown by more than one page, in any order: it is not empty from the start.
+        subprocess.run([_BASH, "-c", "casbah token create trail"], env=environment, timeout=_SECONDS, check=True)
+        yield environment
 
 
 @contextmanager

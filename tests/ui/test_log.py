@@ -209,7 +209,9 @@ def test_feedback_is_given_and_shown(opened: Callable[..., Any]) -> None:
 
 
 def test_insights_lead_to_the_queries_behind_them(opened: Callable[..., Any], stocked: Any) -> None:
-    page = opened(at({"date": {"gte_ndays": [3]}}))
+    page = opened(
+        at({"date": {"gte_ndays": [3]}, "service": {"neq": [900013]}})
+    )  # Acts that other tests left have no address.
     settled(page)
     page.locator(".log tbody a.open").first.click()
     link = page.locator(".insight .counts a").first
@@ -286,7 +288,7 @@ def test_a_view_says_its_request(opened: Callable[..., Any], stocked: Any) -> No
 def test_columns_and_density_are_chosen_and_kept(opened: Callable[..., Any]) -> None:
     page = opened()
     settled(page)
-    page.get_by_role("button", name="View").click()
+    page.get_by_role("button", name="View", exact=True).click()
     page.get_by_label("User agent").check()
     page.get_by_label("Dense").check()
     page.keyboard.press("Escape")

@@ -167,7 +167,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, stop_at: int) -> list[str]:
 
     for name in ("write_file", "sync_folder", "rewrite_tenant", "converted"):
         monkeypatch.setattr(migration, name, counted(name, getattr(migration, name)))
-    monkeypatch.setattr(store_format, "write_file", counted("format", store_format.write_file))
+    monkeypatch.setattr(store_format, "write_json", counted("format", store_format.write_json))
     monkeypatch.setattr(migration.shutil, "rmtree", counted("rmtree", shutil.rmtree))
     monkeypatch.setattr(Path, "replace", counted("replace", Path.replace))
     return taken
