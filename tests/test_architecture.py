@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 
 # `casbah.` left out. A name is one module; with `.*` it is a folder and all in it that has no row of its own.
 ROWS = (
-    ("errors.*", "setting_parsers", "base.backoff"),
+    ("errors.*", "setting_parsers", "base.backoff", "proof_checker"),
     ("settings", "base.*"),
     (
         "activity.address",

@@ -22,7 +22,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMANDS = [
     pytest.param(each, id=" ".join(each))
     for each in (
-        ["serve"], ["demo"], ["ingest"], ["reconcile"], ["compare"], ["list"], ["show"], ["feedback"], ["token", "create"], ["token", "list"], ["token", "revoke"],
+        ["serve"], ["demo"], ["ingest"], ["reconcile"], ["compare"], ["check"], ["list"], ["show"], ["feedback"], ["token", "create"], ["token", "list"], ["token", "revoke"],
     )
 ]  # fmt: skip
 

@@ -48,7 +48,15 @@ READS = [
     ["token", "revoke", "x"],
 ]
 CREATES = [["serve"], ["demo"], ["ingest"], ["pull"], ["token", "create"], ["backup", "restore"]]
-OTHERS = [["settings"], ["sources"], ["completion", "bash"], ["backup", "list"], ["backup", "verify"], ["copy"]]
+OTHERS = [
+    ["settings"],
+    ["sources"],
+    ["completion", "bash"],
+    ["check"],
+    ["backup", "list"],
+    ["backup", "verify"],
+    ["copy"],
+]
 """They open no store, or name it in another way, as `copy` does."""
 
 
