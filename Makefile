@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test test-all test-cluster scenarios walk faults mutants check audit fix bench docs demo-data lock clean
+.PHONY: help setup demo serve test test-all test-cluster evidence scenarios walk faults mutants check audit fix bench docs demo-data lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -47,6 +47,12 @@ walk: $(READY)  ## walk 50,000 activities in every way that clients do, with not
 test-cluster: $(READY)  ## hold the store on a cluster to the same contract, and kill nodes of it; needs Java and Maven
 	@$(BIN)/python -m pytest --cluster -p no:randomly --timeout 600 -k 'opensearch or cluster' \
 	    tests/contract tests/agreement tests/cluster tests/http/test_entities.py $(ARGS)
+
+# Fails without Go: what was not judged is not reported as passed.
+evidence: $(READY)  ## let programs of others judge the transparency logs: Go's sumdb packages, litewitness, tessera's fsck; needs Go
+	@for each in go ssh-agent ssh-add; do command -v $$each > /dev/null || \
+	    { echo "evidence: NOT CHECKED, because $$each is not installed: no program of others has judged the logs" >&2; exit 1; }; done
+	@$(BIN)/python -m pytest --evidence tests/evidence $(ARGS)
 
 faults: $(READY)  ## 1,000 faults of the store and of whole servers, and 1,000 flipped bits; ARGS='--times 60': faults alone
 	@$(if $(ARGS),true,PYTHONPATH=tests:. $(BIN)/python -m faults.flips --times 1000)

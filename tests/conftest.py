@@ -118,6 +118,11 @@ def pytest_addoption(parser):
         help="hold the store on a cluster to its contract too: three nodes of OpenSearch from Maven Central (make test-cluster)",
     )
     parser.addoption(
+        "--evidence",
+        action="store_true",
+        help="let programs of others judge the transparency logs; needs Go, which fetches and builds them (make evidence)",
+    )
+    parser.addoption(
         "--schemathesis",
         type=int,
         default=0,

@@ -5,8 +5,12 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+WIDTH = 256
+"""How many hashes a tile has."""
 
 MOMENT = 1_700_000_000
 """When witnesses sign: 2023-11-14T22:13:20Z."""
@@ -51,6 +55,11 @@ class Signer:
     @property
     def id(self) -> bytes:
         return sha256(f"{self.name}\n".encode() + self.public).digest()[:4]
+
+    @property
+    def private(self) -> str:
+        """The signing key as sumdb/note writes it."""
+        return f"PRIVATE+KEY+{self.name}+{self.id.hex()}+{base64(bytes([self.kind]) + self.secret)}"
 
     @property
     def public(self) -> bytes:
@@ -112,3 +121,27 @@ class Log:
         hashes = "".join(f"{base64(part)}\n" for part in audit_path(self.leaves[:size], index))
         head = f"c2sp.org/tlog-proof@v1\nextra {base64(extra)}\nindex {index}\n{hashes}\n"
         return (head + self.checkpoint(size)).encode()
+
+    def write(self, folder: Path) -> None:
+        """Write the log as https://c2sp.org/tlog-tiles has it."""
+        hashes, level = self.leaves, "0"
+        _write_tiles(
+            folder / "tile" / "entries", [struct.pack(">H", len(item.entry)) + item.entry for item in self.logged]
+        )
+        while hashes:
+            _write_tiles(folder / "tile" / level, hashes)
+            full = len(hashes) // WIDTH
+            hashes = [tree_hash(hashes[number * WIDTH :][:WIDTH]) for number in range(full)]
+            level = str(int(level) + 1)
+        (folder / "checkpoint").write_text(self.checkpoint())
+
+
+def _write_tiles(folder: Path, parts: Sequence[bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for start in range(0, len(parts), WIDTH):
+        tile = parts[start : start + WIDTH]
+        file = folder / f"{start // WIDTH:03}"
+        if len(tile) < WIDTH:
+            file = folder / f"{file.name}.p" / str(len(tile))
+            file.parent.mkdir()
+        file.write_bytes(b"".join(tile))
