@@ -29,7 +29,7 @@ ROWS = (
         "activity.deadline",
     ),
     ("activity.fields",),
-    ("activity.predicate",),
+    ("activity.predicate", "activity.sentence"),
     ("activity.value", "activity.simplification"),
     ("activity.language",),
     ("activity.query",),

@@ -187,7 +187,7 @@ def test_the_drawer_says_what_happened_and_filters_by_every_field(opened: Callab
     page.locator(".log tbody a.open").first.click()
     namespace = page.locator(".drawer")
     namespace.locator("h2").wait_for()
-    user = namespace.locator(".sentence b").inner_text()
+    user = namespace.locator(".sentence b").first.inner_text()
     namespace.get_by_role("button", name=f"Filter by User {user}").click()
     page.wait_for_function("() => document.querySelectorAll('.chip').length === 2")
     assert filters_of(page)["user.username"]["eq"] == [user]

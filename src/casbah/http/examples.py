@@ -139,6 +139,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "or", "Either of two filters", {"filters": {"any": [_OF_ANN, {"ip.address": {"eq": ["203.0.113.7"]}}]}}
         ),
     ),
+    "SentenceQuery": (
+        Example("user", "What a user did last", {"filters": _OF_ANN, "limit": 20}),
+        Example("search", "What a search finds", {"q": "verb:grant since:30d"}),
+    ),
     "ExplainQuery": (
         Example(
             "search", "What a search means", {"q": 'app:okta category:"Failed login" since:today', "zone": "+01:00"}

@@ -51,6 +51,7 @@ from casbah.http.request_schemas import (
 from casbah.http.route import PublicRoute, Route
 from casbah.http.routes import ALIASES
 from casbah.http.search_parameters import SEARCH_PARAMETERS
+from casbah.http.sentences import SENTENCE_PARAMETERS
 from casbah.http.session import COOKIE, HOST_PREFIX
 from casbah.http.user_tags import USER_TAG_PARAMETERS
 from casbah.identity.grants import Permission
@@ -72,6 +73,7 @@ _OPTIONAL = (
     "SpanQuery",
     "NewExport",
     "SearchQuery",
+    "SentenceQuery",
     "ExplainQuery",
     "ApplyQuery",
     "ChangeQuery",
@@ -88,6 +90,7 @@ _QUERIES: Mapping[str, Sequence[Parameter]] = {
     "ChangeQuery": CHANGE_PARAMETERS,
     "NewExport": EXPORT_PARAMETERS,
     "SearchQuery": (*parameters(), *SEARCH_PARAMETERS),
+    "SentenceQuery": SENTENCE_PARAMETERS,
     "ExplainQuery": SEARCH_PARAMETERS,
 }
 """Bodies with filters of activities, and their other parameters. The schemas of other bodies are next to their handlers."""
@@ -99,7 +102,16 @@ _FILTERS_OF: Mapping[str, str] = {
     "EntityQuery": "EntityFilters",
     "UserTagQuery": "NoFilters",
     **dict.fromkeys(
-        ("ChangeQuery", "TailQuery", "FacetQuery", "SpanQuery", "NewExport", "SearchQuery", "ExplainQuery"),
+        (
+            "ChangeQuery",
+            "TailQuery",
+            "FacetQuery",
+            "SpanQuery",
+            "NewExport",
+            "SearchQuery",
+            "SentenceQuery",
+            "ExplainQuery",
+        ),
         "GroupedFilters",
     ),
 }

@@ -40,6 +40,7 @@ from casbah.http import (
     rejects,
     retention,
     search,
+    sentences,
     session,
     sessions,
     snapshots,
@@ -202,6 +203,11 @@ ROUTES: tuple[Route, ...] = (
           "What a search means",
           "The filters that a search `q` means, together with `filters`, and both written as a search. Nothing is searched.",
           audit=Audit.NOTHING, raises=IN_SEARCH),
+    Route("list_sentences", "search", ("GET", "POST"), f"{EXTENSION}/sentences", sentences.list_sentences, Permission.READ, "SentenceQuery",
+          "List activities as sentences",
+          "One page of the same list as sentences: who did what to what, in which app, from where. A sentence says only what the record does; "
+          "it ends with the operation in the source's own words.",
+          raises=IN_SEARCH),
     Route("list_facets", "facets", ("GET", "POST"), f"{EXTENSION}/facets", facets.list_facets, Permission.READ, "FacetQuery",
           "The most frequent values of filters",
           "The most frequent values of each filter named in `facets` among the matching activities, with exact counts.\n\n"

@@ -1,16 +1,17 @@
 // One activity: a summary sentence, its fields, similar activities, insights, feedback, and the record as a tree.
 
 import * as api from "./api.js";
-import { actionOf, addressOf, appOf, countryOf, objectsOf, sentenceOf, short, userOf } from "./columns.js";
+import { actionOf, addressOf, countryOf, objectsOf, sentenceOf, short, userOf } from "./columns.js";
 import { copy, h, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
 import { isNested, stringify } from "./json.js";
 import { address, go, here, withValue } from "./place.js";
+import { sentenceNodes } from "./sentence.js";
 import { tree } from "./tree.js";
 import { cut } from "./visible.js";
-import { listed, moment } from "./words.js";
+import { moment, zoneName } from "./words.js";
 
 const HOUR = 3_600_000;
 const AROUND = 48 * HOUR;
@@ -42,7 +43,7 @@ function whole(record, close, signal) {
   const [user, ip, at] = [userOf(record), addressOf(record), Number(record.timestamp)];
   return [
     h("div", { class: "row drawer-head" }, h("h2", { class: "grow" }, short(sentenceOf(record)) || "Activity"), closer(close)),
-    h("p", { class: "sentence" }, inOneSentence(record)),
+    sentence(record, signal),
     copies(record),
     around(record, at),
     facts(record),
@@ -54,20 +55,17 @@ function whole(record, close, signal) {
   ];
 }
 
-/** Who, where, from where, when. */
-function inOneSentence(record) {
-  const user = userOf(record);
-  const place = [record.location?.city, countryOf(record) && valueLabel("location.country", countryOf(record))].filter(Boolean).map(short);
-  const from = short(addressOf(record));
-  return [
-    h("b", {}, short(user) || "Unknown user"),
-    record.isImpersonated === true && " on behalf of another user",
-    record.isAdminOperation === true && " as an administrator",
-    [" in ", short(appOf(record)) || "an app"],
-    (from || place.length > 0) && [" from ", from],
-    place.length > 0 && [from && " ", "(", listed(place), ")"],
-    [" at ", moment(record.timestamp), "."],
-  ];
+/** Who did what to what, in which app, from where, as the server puts it; and when. */
+function sentence(record, signal) {
+  const box = h("div", {}, h("p", { class: "quiet" }, "…"));
+  const load = async () => {
+    const { data } = await api.sentences({ filters: { "activity.id": { eq: [record._id] } }, limit: 1 }, { signal });
+    const pieces = data[0]?.pieces ?? [];
+    put(box, h("p", { class: "sentence" }, sentenceNodes(pieces), h("span", { class: "quiet" }, " · ", moment(record.timestamp), " ", zoneName())));
+  };
+  const start = () => load().catch((error) => api.isAborted(error) || put(box, failure(error, start)));
+  start();
+  return box;
 }
 
 function copies(record) {
@@ -135,14 +133,18 @@ const FACTS = [
 ];
 
 function facts(record) {
+  const names = new Map(objectsOf(record).filter((object) => isNested(object) && object.name).map((object) => [String(object.id), object.name]));
   return FACTS.map(([title, rows]) => {
-    const shown = rows.flatMap(([filter, read]) => list(read(record)).filter((value) => value !== "" && value !== null && !isNested(value)).map((value) => fact(filter, value)));
+    const shown = rows.flatMap(([filter, read]) => list(read(record)).filter((value) => value !== "" && value !== null && !isNested(value)).map((value) => fact(filter, value, names.get(String(value)))));
     return shown.length > 0 && h("section", { "aria-label": title }, h("h3", {}, title), h("dl", { class: "facts" }, shown));
   });
 }
 
-function fact(filter, value, title = label(filter)) {
-  return [h("dt", {}, title), h("dd", {}, h("span", { class: "grow break" }, short(valueLabel(filter, value))), actions(filter, value))];
+/** A field's value with its actions; `name` is what the activity calls an object with this id, such as a group. */
+function fact(filter, value, name) {
+  const shown = short(valueLabel(filter, value));
+  const known = name && short(name) !== shown && [short(name), " "];
+  return [h("dt", {}, label(filter)), h("dd", {}, h("span", { class: "grow break" }, known, known ? h("span", { class: "quiet" }, shown) : shown), actions(filter, value))];
 }
 
 /** Add to the filter, and exclude. */
@@ -176,12 +178,11 @@ function distinct(record) {
 function changes(record) {
   const all = list(record.changes).filter(isNested);
   if (!all.length) return null;
-  const rows = all.slice(0, MAX_OBJECTS).map((change) => [
-    h("dt", {}, short(change.name)),
-    h("dd", { class: "break" }, change.old !== undefined && [h("del", {}, short(change.old)), " "], change.new !== undefined && h("ins", {}, short(change.new))),
-  ]);
+  const value = (change, key) => h("td", { class: "break" }, change[key] === undefined ? h("span", { class: "quiet" }, "not stated") : short(change[key]));
+  const rows = all.slice(0, MAX_OBJECTS).map((change) => h("tr", {}, h("th", { scope: "row", class: "break" }, short(change.name)), value(change, "old"), value(change, "new")));
+  const head = h("tr", {}, ["Property", "Old", "New"].map((title) => h("th", { scope: "col" }, title)));
   const rest = all.length > MAX_OBJECTS && h("p", { class: "quiet" }, `and ${all.length - MAX_OBJECTS} more, in the record`);
-  return h("section", { "aria-label": "Changes" }, h("h3", {}, `Changes (${all.length})`), h("dl", { class: "facts" }, rows), rest);
+  return h("section", { "aria-label": "Changes" }, h("h3", {}, `Changes (${all.length})`), h("table", { class: "changes" }, h("thead", {}, head), h("tbody", {}, rows)), rest);
 }
 
 function objects(record) {

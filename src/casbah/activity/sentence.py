@@ -1,0 +1,295 @@
+"""An activity as a sentence: who did what to what, in which app, from where, and how it ended.
+
+`WORDINGS` has a row per verb (`ingest/verbs.py`). A sentence says only what its record says. A verb stands for several things,
+such as granting and changing rights, so an object is in the clause only if its part in the activity leaves no doubt. Other
+objects follow in brackets, then the operation in the source's own words, and the outcome unless it is a success.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from casbah.activity.fields import user_name
+from casbah.activity.record import Reading, first_string, identifier, integer, part, string
+
+ACTOR, APP, ADDRESS, CITY, COUNTRY, NOTE = "actor", "app", "address", "city", "country", "note"
+"""Parts of a sentence that are no objects. A note is about the activity, such as its operation."""
+
+MAX_NAMES, MAX_LENGTH = 3, 300
+"""Names of one part that are written out; characters of one."""
+
+_FILTERS = {"file": "fileSelector", "folder": "fileSelector"}
+"""The filter that finds an object of some parts; the others have `activityObject`."""
+
+_IN_BRACKETS = ("file", "mail", "target", "folder", "rule", "role", "group", "permission", "address", "application")
+_CONTENT = ("file", "mail")
+_ACTORS, _ACTED_ON = (2, 4), 5
+_DIRECTORY_USER, _NAMED_ACCOUNT, _ACCOUNT = 2, 21, 23
+_PARTS = {3: "file", 4: "folder", 6: "application", 7: ""}
+"""The part of an object that has none, as in MDCA's own records, by its type; every other type is a target."""
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Words, or with a `part` a name from the record. `filter` and its `value` find activities with the same name."""
+
+    text: str
+    part: str = ""
+    filter: str = ""
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """What follows the actor: `done`, or after "failed to" `tried`. Both have the same slots."""
+
+    done: str
+    tried: str
+
+    @property
+    def slots(self) -> Sequence[str]:
+        return _SLOT.findall(self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The clauses of a verb; the first whose slots can be filled counts, so the last has none. `before_app` leads to the app.
+
+    If the actor is not the subject, `whole` has complete sentences: with the slot `actor`, and for records without one.
+    """
+
+    clauses: Sequence[Clause] = ()
+    whole: Sequence[str] = ()
+    before_app: str = "in"
+
+
+def _did(*clauses: tuple[str, str], before_app: str = "in") -> Wording:
+    return Wording(tuple(Clause(*clause) for clause in clauses), before_app=before_app)
+
+
+def _act(done: str, tried: str) -> Wording:
+    """Something was done to content, such as a file."""
+    return _did((f"{done} {{content}}", f"{tried} {{content}}"), (f"{done} something", f"{tried} something"))
+
+
+def _same(text: str) -> tuple[str, str]:
+    """A clause that reads the same after "failed to"."""
+    return text, text
+
+
+# fmt: off
+WORDINGS: Mapping[str, Wording] = {
+    "view":           _act("viewed", "view"),
+    "search":         _did(("searched content, mail or logs", "search content, mail or logs")),
+    "download":       _act("downloaded", "download"),
+    "export":         _did(("exported {content}", "export {content}"), ("exported data", "export data")),
+    "upload":         _act("uploaded", "upload"),
+    "sync":           _act("synchronized", "synchronize"),
+    "create":         _act("created", "create"),
+    "edit":           _act("edited", "edit"),
+    "rename":         _act("renamed", "rename"),
+    "move":           _act("moved", "move"),
+    "copy":           _act("copied", "copy"),
+    "delete":         _act("deleted", "delete"),
+    "restore":        _act("restored", "restore"),
+    "share":          _act("shared or changed the sharing of", "share or change the sharing of"),
+    "unshare":        _act("took access to", "take access to"),
+    "grant":          _did(("granted {role} to {account}", "grant {role} to {account}"),
+                           ("granted {permission} to {account}", "grant {permission} to {account}"),
+                           ("granted or changed rights or a membership", "grant or change rights or a membership")),
+    "revoke":         _did(("revoked {role} from {account}", "revoke {role} from {account}"),
+                           ("revoked {permission} from {account}", "revoke {permission} from {account}"),
+                           ("revoked rights, a session or a token", "revoke rights, a session or a token")),
+    "consent":        _did(_same("let an application act with {permission}"), _same("let an application act for users")),
+    "sign-in":        _did(("signed in", "sign in"), before_app="to"),
+    "sign-in-failed": Wording(whole=("A sign-in as {actor} failed", "A sign-in failed")),
+    "sign-out":       _did(("signed out", "sign out")),
+    "mfa":            _did(("set up, used or was asked for a second factor", "set up or use a second factor")),
+    "password":       _did(("changed or reset the password of {account}", "change or reset the password of {account}"),
+                           ("changed or reset a password", "change or reset a password")),
+    "credential":     _did(("issued a credential or assumed a role", "issue a credential or assume a role")),
+    "configure":      _did(("changed a setting or a configuration", "change a setting or a configuration")),
+    "enable":         _did(("enabled, started or unlocked something", "enable, start or unlock something")),
+    "disable":        _did(("disabled, stopped, locked or archived something", "disable, stop, lock or archive something")),
+    "mailbox-rule":   _did(("made or changed the mail rule {rule}", "make or change the mail rule {rule}"),
+                           ("made or changed a rule on mail", "make or change a rule on mail")),
+    "send":           _act("sent or posted", "send or post"),
+    "join":           _did(("joined or left a call or a meeting", "join or leave a call or a meeting")),
+    "run":            _did(("ran something", "run something")),
+    "encrypt":        _did(("used a key to encrypt, decrypt, sign or check", "use a key to encrypt, decrypt, sign or check")),
+    "approve":        _act("approved, accepted or signed", "approve, accept or sign"),
+    "deny":           _act("declined, rejected or blocked", "decline, reject or block"),
+    "check":          _did(("checked a policy, a right or a requirement", "check a policy, a right or a requirement")),
+    "alert":          Wording(whole=("An alert names {actor}", "An alert was raised")),
+}
+# fmt: on
+
+_OTHER = _did(("did something", "do something"))
+"""For records without a verb, which clients may send."""
+
+
+def sentence(record: Mapping[str, Any]) -> list[Piece]:
+    """The sentence of a record, which may be any JSON object. Joined, the texts of its pieces are the sentence."""
+    reading = Reading(record)
+    actor, names = _actor(reading), _names(reading)
+    wording = WORDINGS.get(string(record.get("verb")) or "", _OTHER)
+    slots = {ACTOR: [actor] if actor else [], **_slots(names, _account(reading))}
+    if wording.whole:
+        text, subject = wording.whole[actor is None], []
+    else:
+        text = _clause(wording.clauses, slots, failed=_success(reading) is False)
+        behalf = ", on behalf of somebody else, " if record.get("isImpersonated") is True else " "
+        subject = [actor or Piece("Somebody"), Piece(behalf)]
+    mentioned = {name.text for slot in (ACTOR, *_SLOT.findall(text)) for name in slots[slot]}
+    where = _where(reading, wording.before_app)
+    return [*subject, *_filled(text, slots), *_brackets(names, mentioned), *where, *_notes(reading)]
+
+
+def plain(pieces: Sequence[Piece]) -> str:
+    """The sentence as text."""
+    return "".join(piece.text for piece in pieces)
+
+
+def _actor(reading: Reading) -> Piece | None:
+    name = user_name(reading)
+    return _name(ACTOR, name, "user.username", name) if name else None
+
+
+def _names(reading: Reading) -> dict[str, list[Piece]]:
+    """The objects' names by part, each once, without the actors and parameters."""
+    names: dict[str, dict[str, Piece]] = {}
+    for item in reading.objects:
+        kind = _part(item)
+        text = identifier(item.get("name")) or identifier(item.get("id"))
+        if kind in _IN_BRACKETS and text:
+            names.setdefault(kind, {}).setdefault(text, _object(kind, text, item))
+    return {kind: list(pieces.values()) for kind, pieces in names.items()}
+
+
+def _part(item: Mapping[str, Any]) -> str:
+    stated = string(item.get("part"))
+    if stated or integer(item.get("role")) in _ACTORS:
+        return stated or ACTOR
+    return _PARTS.get(integer(item.get("objType")) or 0, "target")
+
+
+def _object(kind: str, text: str, item: Mapping[str, Any]) -> Piece:
+    key = identifier(item.get("id"))
+    return _name(kind, text, _FILTERS.get(kind, "activityObject") if key else "", key)
+
+
+def _account(reading: Reading) -> Piece | None:
+    """The only account that was acted on, by the name that it signs in with if there is one. None if there are several.
+
+    An account may have two objects: one with its id, and after it one with its name.
+    """
+    accounts: dict[str, tuple[int, Piece]] = {}
+    for item in reading.objects:
+        number, text = integer(item.get("objType")), identifier(item.get("name"))
+        if number in (_DIRECTORY_USER, _NAMED_ACCOUNT, _ACCOUNT) and integer(item.get("role")) == _ACTED_ON and text:
+            accounts.setdefault(text, (number, _object(_part(item), text, item)))
+    rows = list(accounts.values())
+    types = [number for number, _ in rows]
+    return rows[-1][1] if len(rows) == 1 or types == [_ACCOUNT, _NAMED_ACCOUNT] else None
+
+
+def _slots(names: Mapping[str, Sequence[Piece]], account: Piece | None) -> dict[str, Sequence[Piece]]:
+    """What each slot can be filled with. A role or a permission only if it is the only one."""
+    one = {kind: names[kind] for kind in ("role", "permission") if len(names.get(kind, ())) == 1}
+    content = next((names[kind] for kind in _CONTENT if kind in names), [])
+    several = {"permission": names["permission"]} if "permission" in names and account is None else {}
+    return {
+        "content": content,
+        "rule": names.get("rule", []),
+        "account": [account] if account else [],
+        **several,
+        **one,
+    }
+
+
+def _clause(clauses: Sequence[Clause], slots: Mapping[str, Sequence[Piece]], *, failed: bool) -> str:
+    clause = next(clause for clause in clauses if all(slots.get(slot) for slot in clause.slots))
+    return f"failed to {clause.tried}" if failed else clause.done
+
+
+def _filled(text: str, slots: Mapping[str, Sequence[Piece]]) -> list[Piece]:
+    """The words of a text, and the names in its slots."""
+    pieces: list[Piece] = []
+    for position, words in enumerate(_SLOT.split(text)):
+        pieces += _listed(slots[words]) if position % 2 else [Piece(words)] if words else []
+    return pieces
+
+
+def _listed(names: Sequence[Piece]) -> Iterator[Piece]:
+    """Names with commas, at most MAX_NAMES."""
+    for position, name in enumerate(names[:MAX_NAMES]):
+        if position:
+            yield Piece(", ")
+        yield name
+    if len(names) > MAX_NAMES:
+        yield Piece(f" and {len(names) - MAX_NAMES} more")
+
+
+def _brackets(names: Mapping[str, Sequence[Piece]], mentioned: Collection[str]) -> Iterator[Piece]:
+    """The objects that have not been said yet, by part."""
+    rest = [(kind, [name for name in names.get(kind, ()) if name.text not in mentioned]) for kind in _IN_BRACKETS]
+    present = [(kind, others) for kind, others in rest if others]
+    for position, (kind, others) in enumerate(present):
+        yield Piece(f"; {kind} " if position else f" ({kind} ")
+        yield from _listed(others)
+    if present:
+        yield Piece(")")
+
+
+def _where(reading: Reading, before_app: str) -> Iterator[Piece]:
+    """The app, the address and the place."""
+    record = reading.record
+    app = identifier(record.get("appId"))
+    name = first_string(record.get("appName")) or app
+    if name:
+        yield from (
+            Piece(f" {before_app} "),
+            _name(APP, name, "service" if app else "", record.get("appId") if app else None),
+        )
+    address, city = string(reading.device.get("clientIP")), string(reading.location.get("city"))
+    country = first_string(reading.location.get("countryCode"), reading.device.get("countryCode"))
+    place = [_name(CITY, city)] if city else []
+    place += [_name(COUNTRY, country, "location.country", country)] if country else []
+    if address or place:
+        yield Piece(" from ")
+    if address:
+        yield _name(ADDRESS, address, "ip.address", address)
+    if place and address:
+        yield from (Piece(" ("), *_listed(place), Piece(")"))
+    elif place:
+        yield from _listed(place)
+
+
+def _notes(reading: Reading) -> Iterator[Piece]:
+    """The operation, and the outcome if it is a failure with a reason, or not stated."""
+    operation = string(reading.main.get("rawOperationName"))
+    if operation:
+        yield Piece(f" · {_cut(operation)}", NOTE)
+    success = _success(reading)
+    message = string(part(reading.main, "activityResult").get("message"))
+    if success is None:
+        yield Piece(" · outcome not stated", NOTE)
+    elif not success:
+        yield Piece(f" · failed: {_cut(message)}" if message else " · failed", NOTE)
+
+
+def _success(reading: Reading) -> bool | None:
+    """Whether it succeeded; None if the record does not say."""
+    success = part(reading.main, "activityResult").get("isSuccess")
+    return success if type(success) is bool else None
+
+
+def _name(kind: str, text: str, filter_name: str = "", value: Any = None) -> Piece:
+    return Piece(_cut(text), kind, filter_name, value if filter_name else None)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"

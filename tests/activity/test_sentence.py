@@ -1,0 +1,178 @@
+"""Sentences over every sample: each says who, what, where and how it ended, and nothing that its record does not."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from casbah.activity.record import strings
+from casbah.activity.sentence import MAX_LENGTH, MAX_NAMES, NOTE, WORDINGS, Piece, plain, sentence
+from casbah.demo.load import generated_activities, sample_activities
+from casbah.ingest.verbs import VERBS
+from connectors.samples import csv_files, expected, folders
+from making import NOW
+
+ACTED_ON = 5
+
+
+def account(name: str, kind: int = 21) -> dict[str, Any]:
+    return {"objType": kind, "role": ACTED_ON, "part": "target", "id": name, "name": name}
+
+
+def thing(part: str, *names: str) -> list[dict[str, Any]]:
+    return [{"objType": 1, "role": 3, "part": part, "id": f"id of {name}", "name": name} for name in names]
+
+
+def made(verb: str, *objects: dict[str, Any], success: bool | None = True, **keys: Any) -> dict[str, Any]:
+    """A record of Ann's, in Entra ID."""
+    result = {} if success is None else {"activityResult": {"isSuccess": success}}
+    main = {"eventObjects": list(objects), **result}
+    user = {"user": {"userName": "Ann"}, "appName": "Entra ID", "appId": 11161}
+    return {"_id": "a", "timestamp": 1, "verb": verb, "mainInfo": main, **user, **keys}
+
+
+FROM = {"device": {"clientIP": "203.0.113.7"}, "location": {"countryCode": "DE"}}
+FILE = [{"objType": 3, "role": 3, "part": "file", "id": "f1", "name": "plan.docx"}]
+MAILBOX = {"objType": 1, "role": ACTED_ON, "part": "target", "id": "m", "name": "box"}
+WHOLE = [
+    pytest.param(
+        made("grant", *thing("role", "Global Reader"), account("Bob"), **FROM),
+        "Ann granted Global Reader to Bob in Entra ID from 203.0.113.7 (DE)",
+        id="a role",
+    ),
+    pytest.param(
+        made("grant", *thing("role", "Global Reader"), account("Bob"), success=False, **FROM),
+        "Ann failed to grant Global Reader to Bob in Entra ID from 203.0.113.7 (DE) · failed",
+        id="a role that was refused",
+    ),
+    pytest.param(
+        made("grant", *thing("role", "Reader"), account("Bob"), success=None),
+        "Ann granted Reader to Bob in Entra ID · outcome not stated",
+        id="without an outcome",
+    ),
+    pytest.param(
+        made("grant", *thing("permission", "FullAccess"), MAILBOX, account("Bob")),
+        "Ann granted FullAccess to Bob (target box) in Entra ID",
+        id="a mailbox is not who gets a permission",
+    ),
+    pytest.param(
+        made("grant", *thing("role", "Reader"), account("Bob"), account("Eve")),
+        "Ann granted or changed rights or a membership (target Bob, Eve; role Reader) in Entra ID",
+        id="two accounts, of which one may be the owner",
+    ),
+    pytest.param(
+        made("grant", *thing("role", "owner", "member"), account("Bob"), *thing("group", "Sales")),
+        "Ann granted or changed rights or a membership (target Bob; role owner, member; group Sales) in Entra ID",
+        id="two roles, of which one may be the old one",
+    ),
+    pytest.param(
+        made("grant", account("Bob Green", 23), account("bob@x"), *thing("role", "Reader")),
+        "Ann granted Reader to bob@x (target Bob Green) in Entra ID",
+        id="an account with an object for its id and one for its name",
+    ),
+    pytest.param(
+        made("consent", *thing("permission", "Mail.Read"), *thing("application", "Graph", "Evil")),
+        "Ann let an application act with Mail.Read (application Graph, Evil) in Entra ID",
+        id="the application may be the one that is called",
+    ),
+    pytest.param(
+        made("download", *FILE, *thing("folder", "Docs")),
+        "Ann downloaded plan.docx (folder Docs) in Entra ID",
+        id="a file",
+    ),
+    pytest.param(
+        made("delete", *thing("folder", "Inbox")),
+        "Ann deleted something (folder Inbox) in Entra ID",
+        id="a folder may be where it happened",
+    ),
+    pytest.param(
+        made("view", *thing("mail", "one", "two", "three", "four", "five")),
+        "Ann viewed one, two, three and 2 more in Entra ID",
+        id="many",
+    ),
+    pytest.param(
+        made("sign-in-failed", success=False, user=None, failedUserData={"userName": "ann"}),
+        "A sign-in as ann failed in Entra ID · failed",
+        id="a failed sign-in is of the name that was tried",
+    ),
+    pytest.param(
+        made("sign-in", isImpersonated=True),
+        "Ann, on behalf of somebody else, signed in to Entra ID",
+        id="impersonated",
+    ),
+    pytest.param(made("alert", user=None), "An alert was raised in Entra ID", id="an alert of nobody"),
+    pytest.param(
+        {"verb": ["x"], "mainInfo": 3, "appId": 5},
+        "Somebody did something in 5 · outcome not stated",
+        id="hardly a record",
+    ),
+    pytest.param({}, "Somebody did something · outcome not stated", id="nothing"),
+]
+
+
+@pytest.mark.parametrize("record, text", WHOLE)
+def test_a_sentence(record: Mapping[str, Any], text: str) -> None:
+    assert plain(sentence(record)) == text
+
+
+def test_every_verb_has_a_wording() -> None:
+    assert WORDINGS.keys() == VERBS.keys()
+
+
+@pytest.mark.parametrize("verb", WORDINGS)
+def test_a_wording_can_always_be_used_and_says_the_same_of_a_failure(verb: str) -> None:
+    wording = WORDINGS[verb]
+    if wording.whole:
+        assert ["{actor}" in text for text in wording.whole] == [True, False]
+        return
+    assert wording.clauses[-1].slots == []
+    for clause in wording.clauses:
+        assert clause.tried.count("{") == len(clause.slots)
+        assert all(f"{{{slot}}}" in clause.tried for slot in clause.slots)
+
+
+def records() -> Iterator[dict[str, Any]]:
+    for sample in (*folders(), *csv_files()):
+        yield from expected(sample)
+    for arrival in (*sample_activities(), *generated_activities(2_000, until_ms=NOW)):
+        yield dict(arrival.activity)
+
+
+RECORDS = list(records())
+
+
+def test_the_samples_have_most_verbs() -> None:
+    assert VERBS.keys() - {record.get("verb") for record in RECORDS} <= {"copy", "join", "restore", "sync", "unshare"}
+
+
+def says_no_more(record: Mapping[str, Any], pieces: list[Piece]) -> bool:
+    """Every name is in the record as it is, and the rest are words of the wording."""
+    texts = {*strings(record), str(record.get("appId"))}
+    names = [piece.text for piece in pieces if piece.part and piece.part != NOTE]
+    return all(name in texts or any(text.startswith(name[:MAX_LENGTH]) for text in texts) for name in names)
+
+
+def test_sentences_say_what_records_say() -> None:
+    for record in RECORDS:
+        pieces = sentence(record)
+        text, success = plain(pieces), record.get("mainInfo", {}).get("activityResult", {}).get("isSuccess")
+        assert says_no_more(record, pieces), text
+        assert ("failed" in pieces[-1].text and pieces[-1].part == NOTE) == (success is False), text
+        assert text.endswith("outcome not stated") == (success is None), text
+
+
+def test_every_name_of_an_object_is_in_the_sentence_unless_there_are_many() -> None:
+    for record in RECORDS:
+        text = plain(sentence(record))
+        by_part: dict[str, list[str]] = {}
+        for item in record.get("mainInfo", {}).get("eventObjects", []):
+            if item.get("part", "actor") != "actor" and item.get("name") not in by_part.setdefault(item["part"], []):
+                by_part[item["part"]].append(item["name"])
+        names = [name for several in by_part.values() if len(several) <= MAX_NAMES for name in several]
+        assert [name for name in names if str(name)[:MAX_LENGTH] not in text] == [], text
+
+
+def test_a_sentence_is_the_same_whatever_order_keys_have() -> None:
+    for record in RECORDS[:200]:
+        assert sentence(json.loads(json.dumps(record, sort_keys=True))) == sentence(record)
