@@ -23,12 +23,9 @@ SENTENCE_PARAMETERS = (*(row for row in parameters() if row.name != _SCAN), *SEA
 
 class PieceAnswer(Answer):
     text: str
-    part: (
-        Annotated[str, Meta(description="Of a name: what it is to the activity, such as actor, file or app")]
-        | UnsetType
-    )
-    filter: Annotated[str, Meta(description="The filter whose `eq` finds activities with the same")] | UnsetType
-    value: Annotated[Any, Meta(description="What that `eq` takes")] | UnsetType
+    part: Annotated[str, Meta(description="What a name is to the activity, such as actor or file")] | UnsetType = UNSET
+    filter: Annotated[str, Meta(description="The filter whose `eq` finds activities with the same")] | UnsetType = UNSET
+    value: Annotated[Any, Meta(description="What that `eq` takes")] | UnsetType = UNSET
 
 
 class SentenceAnswer(Answer):
