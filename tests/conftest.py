@@ -54,6 +54,7 @@ def _clean_environment(monkeypatch, tmp_path_factory):
         monkeypatch.delenv(name)
     monkeypatch.setenv("CASBAH_AUDIT", "off")  # Tests count what they store; those of the trail say so.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config-home"))
 
 
 SLOW = (

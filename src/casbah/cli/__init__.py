@@ -6,7 +6,7 @@ Data goes to stdout, messages to stderr. Exit codes: 0 success, 1 failure, 2 inv
 import os
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # typer lists no exports
@@ -66,7 +66,7 @@ def main() -> None:
     except CasbahError as error:
         _fail(str(error))
     except _http_errors() as error:
-        _fail(f"the server did not answer: {str(error) or type(error).__name__}")
+        _fail(f"{_server_of(error)} did not answer: {str(error) or type(error).__name__}")
     except KeyboardInterrupt:  # While modules are imported; a command handles its own.
         sys.exit(_INTERRUPTED)
     except UnicodeEncodeError:
@@ -82,6 +82,15 @@ def _http_errors() -> tuple[type[Exception], ...]:
     """The errors of requests, if the command has loaded what makes requests: `casbah --help` does not wait for it."""
     httpx = sys.modules.get("httpx")
     return () if httpx is None else (httpx.HTTPError,)
+
+
+def _server_of(error: Any) -> str:
+    """The server of a failed request. httpx raises RuntimeError for an error that has none."""
+    try:
+        url = error.request.url
+    except RuntimeError:
+        return "the server"
+    return f"the server at {url.scheme}://{url.netloc.decode()}"
 
 
 def _fail(message: str) -> None:

@@ -50,6 +50,7 @@ def list_activities(  # noqa: PLR0913  one parameter per option
     ndjson: Annotated[bool, typer.Option("--ndjson", help="One record per line.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """List activities, newest first.
 
@@ -64,7 +65,7 @@ def list_activities(  # noqa: PLR0913  one parameter per option
     }
     if everything and as_json:
         raise typer.BadParameter("the API returns one page at a time; use --all with --ndjson", param_hint="--json")
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         if count:
             total = api.ask("POST", _SEARCH, json={**body, "skip": 0, "limit": 1}).json()["total"]
             typer.echo(json.dumps({"total": total}) if as_json else f"{total:,}")
@@ -84,12 +85,13 @@ def show(
     as_json: options.AsJson = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Show one complete activity.
 
     Example: casbah show 97134000_15600_97ee2049-893e-4c9d-a312-08d82b46faf7
     """
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         record = api.ask(
             "GET", f"{_PATH}/{quote(activity_id, safe='')}/", missing=_no_activity(activity_id, tenant)
         ).content
@@ -111,6 +113,7 @@ def feedback(  # noqa: PLR0913  one parameter per option
     as_json: options.AsJson = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Give feedback on an activity, or list it.
 
@@ -124,7 +127,7 @@ def feedback(  # noqa: PLR0913  one parameter per option
         "allowContact": allow_contact,
     }
     quoted, missing = quote(activity_id, safe=""), _no_activity(activity_id, tenant)
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         if not listed:
             sent = {key: part for key, part in parts.items() if part is not None}
             api.ask("POST", f"{_PATH}/{quoted}/feedback", json=sent, missing=missing)

@@ -1,4 +1,5 @@
-"""How a command reaches the activities: over HTTP, to the server that runs on the store or else inside this process.
+"""How a command reaches the activities: over HTTP, to another machine's server, to the one that runs on the store, or inside
+this process.
 
 Either way it is the same API, so the answers are the same (`docs/decisions/0005`). A running server writes its address and a
 key to the store's `server.json`, which only the store's owner can read.
@@ -15,7 +16,9 @@ from typing import Any
 
 import httpx
 
+from casbah import settings
 from casbah.activity.tenant import TenantId
+from casbah.cli.profiles import Server
 from casbah.errors import ServerRefusedError
 from casbah.identity.grants import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.local_tls import trusted
@@ -23,6 +26,7 @@ from casbah.settings import Settings
 
 _FILE = "server.json"
 _OK = 400
+_DOTS_OF_JWT = 2
 _SECONDS = 600.0
 _SECONDS_TO_CONNECT = 2.0
 _PROBE = "/api/v1/activities/metadata/"
@@ -55,10 +59,14 @@ class Api:
 
 
 @contextmanager
-def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
-    """The API of the store. Raises StoreLockedError if another process holds the store without serving it."""
+def connected(target: Settings | Server, *, tenant: str) -> Iterator[Api]:
+    """The API of a store or of a server. Raises StoreLockedError if another process holds the store without serving it."""
     TenantId(tenant)
-    server = running(settings.store)
+    if isinstance(target, Server):
+        with _remote(target, tenant) as api:
+            yield api
+        return
+    server = running(target.store)
     if server is not None:
         with httpx.Client(
             base_url=server["url"],
@@ -67,11 +75,11 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
             trust_env=False,
             verify=trusted(server.get("certificate")),
         ) as client:
-            yield Api(client.request, settings)
+            yield Api(client.request, target)
         return
     from casbah import compose  # noqa: PLC0415  beside a server, no command waits for the whole application
 
-    with compose.build(settings) as application, asyncio.Runner() as runner:
+    with compose.build(target) as application, asyncio.Runner() as runner:
         inside = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=application.app),
             base_url="http://casbah",
@@ -82,9 +90,33 @@ def connected(settings: Settings, *, tenant: str) -> Iterator[Api]:
             return runner.run(inside.request(method, path, **options))
 
         try:
-            yield Api(send, settings)
+            yield Api(send, target)
         finally:
             runner.run(inside.aclose())
+
+
+@contextmanager
+def _remote(server: Server, tenant: str) -> Iterator[Api]:
+    """The API of another machine's server, as its token allows. Proxies and SSL_CERT_FILE of the environment apply."""
+    if tenant != DEFAULT_TENANT:
+        raise ServerRefusedError(f"a token belongs to one tenant: use a token of {tenant!r} instead of --tenant")
+    scheme = "Bearer" if server.token.count(".") == _DOTS_OF_JWT else "Token"
+    headers = {"Authorization": f"{scheme} {server.token}"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=_SECONDS) as client:
+
+        def send(method: str, path: str, /, **options: Any) -> httpx.Response:
+            answer = client.request(method, path, **options)
+            if answer.is_redirect:
+                raise ServerRefusedError(f"{server.url} redirects to {answer.headers['location']}; use that address")
+            if answer.headers.get("content-type", "").startswith("text/html"):
+                raise ServerRefusedError(f"{server.url} answers with a web page; use the address of a Casbah server")
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                raise ServerRefusedError(
+                    f"{server.url} does not accept the token: {_detail(answer)}; `casbah login {server.url}` replaces it"
+                )
+            return answer
+
+        yield Api(send, settings.read(os.environ))
 
 
 def running(store: Path) -> Mapping[str, str] | None:

@@ -30,6 +30,7 @@ def top(  # noqa: PLR0913  one parameter per option
     as_json: Annotated[bool, typer.Option("--json", help="The API's response.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Show the most frequent values of filters among the matching activities.
 
@@ -41,7 +42,7 @@ def top(  # noqa: PLR0913  one parameter per option
         "limit": limit,
         "prefix": prefix,
     }
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/facets", json=body)
     if as_json:
         typer.echo(answer.content)
@@ -65,6 +66,7 @@ def histogram(  # noqa: PLR0913  one parameter per option
     as_json: Annotated[bool, typer.Option("--json", help="The API's response.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Show how many activities match over time.
 
@@ -77,7 +79,7 @@ def histogram(  # noqa: PLR0913  one parameter per option
         "width": width,
         "sortField": sort,
     }
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         answer = api.ask("POST", f"{_EXTENSION}/histogram", json=body)
     if as_json:
         typer.echo(answer.content)

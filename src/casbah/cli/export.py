@@ -45,6 +45,7 @@ def export(  # noqa: PLR0913  one parameter per option
     keep: Annotated[bool, typer.Option("--keep", help="Keep the export on the server.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Export all matching activities to a file and verify its SHA-256.
 
@@ -65,7 +66,7 @@ def export(  # noqa: PLR0913  one parameter per option
             f"the suffix is not a known format; use one of {suffixes}, or --format", param_hint="FILE"
         )
     _check_target(file, guessed, form)
-    with connected(options.existing(store=store), tenant=tenant) as api:
+    with connected(options.target(store=store, url=url), tenant=tenant) as api:
         export_id = resume or api.ask("POST", _PATH, json=body).json()["id"]
         try:
             done = _ready(api, export_id, tenant)

@@ -8,6 +8,8 @@ import typer
 from typer.models import OptionInfo
 
 from casbah import settings
+from casbah.cli import profiles
+from casbah.cli.profiles import URL, Server
 from casbah.errors import UnknownSettingError
 from casbah.identity.grants import DEFAULT_TENANT
 from casbah.settings import PREFIX, SETTINGS, Settings
@@ -25,6 +27,10 @@ def setting(name: str) -> OptionInfo:
 
 
 Store = Annotated[str | None, setting("store")]
+Url = Annotated[
+    str | None,
+    typer.Option(help=f"A server's address, or its name in `casbah servers` ({URL}).", show_default=False),
+]
 Chosen = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."),
@@ -59,6 +65,20 @@ def existing(**overrides: str | None) -> Settings:
     settings = chosen(**overrides)
     require_store(settings, hint="--store")
     return settings
+
+
+def target(*, store: str | None, url: str | None) -> Settings | Server:
+    """What a command asks: --url or --store, else CASBAH_URL, CASBAH_STORE, the server of `casbah login`, the default store."""
+    if url is not None and store is not None:
+        raise typer.BadParameter("a command asks either a server or a store", param_hint="--url and --store")
+    address = url or (os.environ.get(URL) if store is None else None)
+    if address:
+        return profiles.server_at(address)
+    if store is None and SETTINGS["store"].variable not in os.environ:
+        known = profiles.load()
+        if known.current is not None:
+            return known.named(known.current)
+    return existing(store=store)
 
 
 def new_or_existing(**overrides: str | None) -> Settings:

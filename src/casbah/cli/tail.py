@@ -15,6 +15,7 @@ from casbah.cli.activities import table_of
 from casbah.cli.answer import ChangePage
 from casbah.cli.connection import connected, running
 from casbah.errors import OperatorError
+from casbah.settings import Settings
 
 _PATH = "/api/ext/v1/changes"
 _WAIT, _LIMIT = 25, 500
@@ -39,13 +40,14 @@ def tail(  # noqa: PLR0913  one parameter per option
     ndjson: Annotated[bool, typer.Option("--ndjson", help="One record per line.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
+    url: options.Url = None,
 ) -> None:
     """Show activities as they are stored, each once, in storage order.
 
     Example: casbah tail 'category:"Failed login"' --ndjson --cursor-file seen.txt
     """
-    chosen = options.existing(store=store)
-    if follow and running(chosen.store) is None:
+    chosen = options.target(store=store, url=url)
+    if follow and isinstance(chosen, Settings) and running(chosen.store) is None:
         raise NothingToFollowError(
             "no server runs on this store, so nothing will be stored; start `casbah serve`, or add --no-follow"
         )

@@ -1,0 +1,8 @@
+"""The one style of tables."""
+
+from rich.table import Column, Table
+
+
+def table(*columns: str | Column) -> Table:
+    """A table without lines."""
+    return Table(*columns, box=None, pad_edge=False, header_style="bold")
