@@ -92,6 +92,7 @@ class Settings:
     max_values: int                 = setting("1_000", parse.positive, "Values of one operator")
     max_value_length: int           = setting("4_096", parse.positive, "Characters in one value")
     max_distinct: int               = setting("50_000", parse.positive, "Entities, groups, or operations that one list considers; of more, those with the most activities, and moreThanTotal is true")
+    max_grouped: int                = setting("1_000_000", parse.positive, "Activities that one request may group (by:); of more, it is refused, as it takes memory for each")
     max_feedback: int               = setting("100", parse.positive, "Feedback entries for one activity")
     max_feedback_length: int        = setting("4_000", parse.positive, "Characters in one feedback entry, as JSON")
     max_queries: int                = setting("1_000", parse.positive, "Saved queries of one owner")

@@ -11,7 +11,8 @@ from casbah.activity import matching
 from casbah.activity.language import FILTERS
 from casbah.activity.query import where
 from casbah.activity.record import Reading
-from casbah.activity.search.compiled import Setting, filters_of
+from casbah.activity.search.compiled import Setting, filters_of, grouped_filters_of
+from casbah.activity.search.grouping import has_groups
 from casbah.activity.search.moments import zone_named
 from casbah.activity.search.printed import written
 from casbah.activity.simplification import simplified
@@ -231,3 +232,62 @@ def test_any_text_is_read_or_refused_with_its_place() -> None:
         assert simplified(where(again, now=NOW, groups=True)) == simplified(meant), (text, written(filters, setting()))
     assert read > 500
     assert min(positions) >= 0
+
+
+GROUPED: list[tuple[str, str, str]] = [
+    ("by:ip", "", "by:ip"),
+    ("verb:sign-in-failed by:ip distinct:user", "verb:sign-in-failed", "by:ip distinct:user"),
+    ("DISTINCT:user.username By:IP a", "a", "by:ip distinct:user"),
+    ("by:ip user:ann by:user", "user:ann", "by:ip,user"),
+    ("(a OR b) by:ip,user distinct:app,country", "(a OR b)", "by:ip,user distinct:app,country"),
+    ("(a by:ip) b", "a b", "by:ip"),
+    ('"by:ip" a', '"by:ip" a', ""),
+]
+
+
+@pytest.mark.parametrize(("text", "conditions", "groups"), GROUPED)
+def test_groups_stand_beside_conditions(text: str, conditions: str, groups: str) -> None:
+    filters, grouping = grouped_filters_of(text, setting())
+    assert filters == filters_of(conditions, setting())
+    assert str(grouping) == groups
+    assert has_groups(text) == bool(groups)
+    assert grouped_filters_of(f"{conditions} {grouping}", setting()) == (filters, grouping)
+
+
+WRONG_GROUPS: list[tuple[str, int, str]] = [
+    ("a -by:ip", 4, "by: stands beside conditions, not after a minus nor in an OR"),
+    ("a OR by:ip", 6, "by: stands beside conditions, not after a minus nor in an OR"),
+    ("(a OR (b by:ip))", 10, "by: stands beside conditions, not after a minus nor in an OR"),
+    ("distinct:user", 1, "distinct: counts in groups; say which with by:, such as by:ip distinct:user"),
+    ("a by:ip,user,app", 3, "by: takes at most 2 fields"),
+    ("by:ip distinct:user,app,ip,verb,url", 7, "distinct: takes at most 4 fields"),
+    ("by:usr", 4, "expected a field; did you mean 'user'?"),
+    ("by:stored", 4, "the values of 'stored' cannot be counted one by one; did you mean 'source'?"),
+    ("by:user*", 4, "expected a field: app, instance"),
+    ("by:>ip", 4, "expected a field: app, instance"),
+    ("by:ip..user", 4, "expected a field: app, instance"),
+    ("by:", 4, "a value is missing here"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "reason"), WRONG_GROUPS)
+def test_groups_that_cannot_be_read(text: str, place: int, reason: str) -> None:
+    with pytest.raises(SearchError) as refusal:
+        grouped_filters_of(text, setting())
+    assert str(refusal.value).startswith(f"search, character {place}: {reason}")
+
+
+@pytest.mark.parametrize(("text", "has"), [("by:id", True), ("-by:ip", False), ("user:ann", False), ("by:ip (", False)])
+def test_whether_a_search_asks_for_groups(text: str, has: bool) -> None:
+    assert has_groups(text) == has
+
+
+def test_every_field_that_counts_makes_groups() -> None:
+    for row in FILTERS.values():
+        for name in (*row.short, row.name, *row.aliases) if row.countable else ():
+            assert grouped_filters_of(f"by:{name}", setting())[1].by == (row,)
+
+
+def test_a_search_for_activities_has_no_groups() -> None:
+    with pytest.raises(SearchError, match="character 3: by: makes groups"):
+        filters_of("a by:ip", setting())

@@ -55,3 +55,51 @@ def test_the_histogram_shows_every_span() -> None:
 def test_nothing_is_shown_of_nothing() -> None:
     assert told("histogram", "--filter", "service eq 1") == ""
     assert json.loads(told("top", "service", "--filter", "service eq 1", "--json"))["facets"][0]["values"] == []
+
+
+def test_groups_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = told("list", "by:app distinct:user").splitlines()
+    titles = "app activities distinct user first (UTC) last (UTC) over time"
+    assert " ".join(shown[0].split()) == titles
+    assert [line.split()[:7] for line in shown[1:]] == [
+        ["11161", "20", "2", "2023-11-15", "00:00", "2023-11-19", "00:00"],
+        ["10980", "10", "2", "2023-11-15", "00:00", "2023-11-19", "00:00"],
+    ]
+    line = shown[1].split(maxsplit=7)[7]
+    assert (line[0], line.count("█"), len(line)) == ("█", 5, 20)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "over time" not in told("list", "by:app distinct:user")
+
+
+def test_groups_beside_the_period_before() -> None:
+    search = "by:user,app date:2023-11-17..2023-11-18 -(app:11161 user:user-1*)"
+    result = CliRunner().invoke(app, ["list", search, "--previous", "--limit", "2"], catch_exceptions=False)
+    assert result.stdout.splitlines()[0].split()[2:4] == ["activities", "before"]
+    assert "2 of 3 groups; 8 activities match, 8 in the period before; 0 groups are new, 0 stopped" in result.stderr
+    answer = json.loads(told("list", search, "--previous", "--limit", "2", "--json"))
+    assert [(row["total"], row["previous"]) for row in answer["groups"]] == [(4, 4), (2, 2)]
+
+
+def test_groups_that_stopped_are_listed_and_new_ones_marked() -> None:
+    new = CliRunner().invoke(app, ["list", "by:app date:2023-11-15", "--previous"], catch_exceptions=False)
+    assert [line.split()[:3] for line in new.stdout.splitlines()[1:]] == [["11161", "4", "new"], ["10980", "2", "new"]]
+    gone = CliRunner().invoke(app, ["list", "by:app date:2023-11-20", "--previous"], catch_exceptions=False)
+    assert [line.split() for line in gone.stdout.splitlines()] == [
+        *(["Stopped"], ["app", "before"], ["11161", "4"], ["10980", "2"])
+    ]
+
+
+def test_what_makes_no_groups_is_refused() -> None:
+    assert "cannot be counted one by one" in str(CliRunner().invoke(app, ["list", "by:id"]).exception)
+
+
+@pytest.mark.parametrize("option", ["--all", "--count", "--ndjson", "--asc"])
+def test_groups_take_few_options(option: str) -> None:
+    refused = CliRunner().invoke(app, ["list", "by:app", option])
+    assert refused.exit_code == 2
+    assert "groups take --limit, --previous and --json" in refused.stderr
+
+
+def test_only_groups_are_compared() -> None:
+    assert CliRunner().invoke(app, ["list", "app:okta", "--previous"]).exit_code == 2

@@ -112,7 +112,7 @@ PUBLISHED = """
     list_changes list_choices list_exports list_facets list_feedback list_metadata list_queries list_range_metadata
     list_ranges list_rejects list_rules list_sessions list_sources list_tokens make_snapshot manual_page metrics
     openapi_document ready remove_reject remove_rule remove_snapshot replay_rejects revoke_token save_query
-    show_export show_trail sign_in sign_out tail threat_scores update_range ways whoami
+    group_activities show_export show_trail sign_in sign_out tail threat_scores update_range ways whoami
 """
 """Operations that clients and audit trails know by name. New ones may be added; these stay."""
 
@@ -411,6 +411,7 @@ PROVOKED = [
     Provoked("unknown filter", "count_activities", ("POST", f"{LIST}/count", b'{"filters": {"user.domian": {}}}')),
     Provoked(errors.MalformedBodyError('facets: expected a list of filters such as ["user.username"], got boolean True'), "list_facets", ("POST", "/api/ext/v1/facets", b'{"facets": true}')),
     Provoked("search that is not closed", "search_activities", ("POST", "/api/ext/v1/search", b'{"q": "("}')),
+    Provoked("no values one by one", "group_activities_by_get", ("GET", "/api/ext/v1/search/groups?by=text")),
     Provoked("no values one by one", "list_facets_by_get", ("GET", "/api/ext/v1/facets?facets=text")),
     Provoked(errors.MalformedBodyError("name: expected a name, got null"), "save_query", ("POST", "/api/ext/v1/queries", b"{}")),
     Provoked("unknown filter", "list_changes", ("POST", "/api/ext/v1/changes", b'{"filters": {"user.domian": {}}}')),

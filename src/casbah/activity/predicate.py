@@ -49,6 +49,13 @@ class Range:
     with_low: bool = True
     with_high: bool = True
 
+    @property
+    def closed(self) -> tuple[int | None, int | None]:
+        """The bounds as inclusive numbers."""
+        low = self.low if self.low is None or self.with_low else self.low + 1
+        high = self.high if self.high is None or self.with_high else self.high - 1
+        return low, high
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:

@@ -14,10 +14,12 @@ from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
+from casbah.activity.search.grouping import has_groups
 from casbah.base import jsontext
 from casbah.cli import condition, options
 from casbah.cli.answer import Records
 from casbah.cli.connection import Api, connected
+from casbah.cli.counts import show_groups
 from casbah.cli.printable import cell, plain
 
 _PATH = "/api/v1/activities"
@@ -46,18 +48,32 @@ def list_activities(  # noqa: PLR0913  one parameter per option
     ascending: Annotated[bool, typer.Option("--asc", help="Oldest first.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Everything that matches, as --ndjson.")] = False,
     count: Annotated[bool, typer.Option("--count", help="Only show how many match.")] = False,
+    previous: Annotated[
+        bool, typer.Option("--previous", help="With by: in the search, compare with the period before.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The API's response.")] = False,
     ndjson: Annotated[bool, typer.Option("--ndjson", help="One record per line.")] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
     url: options.Url = None,
 ) -> None:
-    """List activities, newest first.
+    """List activities, newest first; or, with by: in the search, groups of them (docs/search.md).
 
     Example: casbah list 'domain:contoso.example -country:DE since:30d'
+
+    Example: casbah list 'verb:sign-in-failed by:ip distinct:user'
     """
+    searched = condition.searched(search, conditions or [], filters, zone)
+    if has_groups(searched.get("q", "")):
+        if everything or count or ndjson or skip or ascending:
+            raise typer.BadParameter("groups take --limit, --previous and --json", param_hint="by:")
+        with connected(options.existing(store=store), tenant=tenant) as api:
+            show_groups(api, {**searched, "limit": limit, "previous": previous}, as_json=as_json)
+        return
+    if previous:
+        raise typer.BadParameter("compares groups; say which with by: in the search", param_hint="--previous")
     body = {
-        **condition.searched(search, conditions or [], filters, zone),
+        **searched,
         "skip": skip,
         "limit": limit,
         "sortField": sort,

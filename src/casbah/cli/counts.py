@@ -1,7 +1,8 @@
-"""casbah top | histogram."""
+"""casbah top | histogram, and groups of casbah list."""
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -9,14 +10,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from casbah.activity.language import FILTERS
+from casbah.activity.search.forms import field_of
 from casbah.cli import condition, options
-from casbah.cli.connection import connected
+from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
 
 _EXTENSION = "/api/ext/v1"
 _DAY, _MINUTE = 86_400_000, 60_000
 _MIN_BAR, _BESIDE_BAR, _COLUMN = 6, 30, 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_HEIGHTS = " ▁▂▃▄▅▆▇█"
+_SPANS, _SPACIOUS = 20, 100
 
 
 def top(  # noqa: PLR0913  one parameter per option
@@ -88,6 +93,71 @@ def histogram(  # noqa: PLR0913  one parameter per option
     if result["spans"]:
         out.print(_histogram_table(result, width=out.width))
     sys.stderr.write(f"casbah: {result['total']:,} activities match\n")
+
+
+def show_groups(api: Api, body: Mapping[str, Any], *, as_json: bool) -> None:
+    """Show the groups that the search of a request asks for."""
+    answer = api.ask("POST", f"{_EXTENSION}/search/groups", json=body if as_json else {**body, "spans": _SPANS})
+    if as_json:
+        typer.echo(answer.content)
+        return
+    result, out = answer.json(), Console()
+    if result["groups"]:
+        out.print(_groups_table(result, width=out.width))
+    if result.get("stopped"):
+        out.print(_stopped_table(result))
+    shown = f"casbah: {len(result['groups']):,} of {result['count']:,} groups; {result['total']:,} activities match"
+    if result.get("previous"):
+        before = f"{result['previous']['total']:,} in the period before"
+        shown += f", {before}; {result['newCount']:,} groups are new, {result['stoppedCount']:,} stopped"
+    sys.stderr.write(f"{shown}\n")
+
+
+def _groups_table(result: dict[str, Any], *, width: int) -> Table:
+    """One line per group; in a wide terminal, with its counts over time."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    compares, spacious = bool(result.get("previous")), width >= _SPACIOUS
+    for name in result["by"]:
+        table.add_column(field_of(FILTERS[name]), overflow="fold", min_width=15)
+    for title in ("activities", *(["before"] if compares else []), *map(_distinct_title, result["distinct"])):
+        table.add_column(title, justify="right", min_width=max(map(len, title.split())))
+    for title in ("first (UTC)", "last (UTC)", *(["over time"] if spacious else [])):
+        table.add_column(title, no_wrap=True)
+    for row in result["groups"]:
+        before = [f"{row['previous']:,}" if row["previous"] else "new"] if compares else []
+        table.add_row(
+            *(cell(_text(value)) for value in row["values"]),
+            f"{row['total']:,}",
+            *before,
+            *(f"{count:,}" for count in row["distinct"]),
+            _moment(row["first"], _MINUTE),
+            _moment(row["last"], _MINUTE),
+            *([_sparkline(row["spans"], result["layout"])] if spacious else []),
+        )
+    return table
+
+
+def _distinct_title(name: str) -> str:
+    return f"distinct {field_of(FILTERS[name])}"
+
+
+def _stopped_table(result: dict[str, Any]) -> Table:
+    """The groups that only the period before has."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title="Stopped", title_justify="left")
+    for name in result["by"]:
+        table.add_column(field_of(FILTERS[name]), overflow="fold", min_width=15)
+    table.add_column("before", justify="right")
+    for row in result["stopped"]:
+        table.add_row(*(cell(_text(value)) for value in row["values"]), f"{row['previous']:,}")
+    return table
+
+
+def _sparkline(spans: Sequence[Mapping[str, int]], layout: Mapping[str, int]) -> str:
+    """One character per span, as high as its count; the least that there is shows."""
+    totals = {(span["start"] - layout["first"]) // layout["width"]: span["total"] for span in spans}
+    top, highest = len(_HEIGHTS) - 1, max(totals.values())
+    count = (layout["last"] - layout["first"]) // layout["width"] + 1
+    return "".join(_HEIGHTS[-(-totals.get(at, 0) * top // highest)] for at in range(count))
 
 
 def _top_table(facet: dict[str, Any], total: int, *, width: int) -> Table:

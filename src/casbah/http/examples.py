@@ -133,6 +133,18 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             {"filters": {"ip.address": {"eq": ["203.0.113.0/24"]}}, "by": "service", "width": 3_600_000},
         ),
     ),
+    "GroupQuery": (
+        Example(
+            "spray",
+            "Addresses from which many users failed to sign in",
+            {"q": "by:ip distinct:user", "filters": _FAILED_SIGN_INS, "limit": 10},
+        ),
+        Example(
+            "change",
+            "What users did in the last week, and in the week before",
+            {"q": "since:7d", "by": ["user.username", "verb"], "previous": True, "spans": 7},
+        ),
+    ),
     "SearchQuery": (
         Example("search", "A search", {"q": "user:adele* -country:DE since:7d invoice", "limit": 10}),
         Example(

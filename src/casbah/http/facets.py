@@ -40,7 +40,14 @@ _NAMES = sorted(name for row in COUNTABLE.values() for name in (row.name, *row.a
 _ONE = "|".join(map(re.escape, _NAMES))
 COUNTED_NAME: Schema = {"enum": _NAMES}
 PREFIX = Parameter("prefix", {"type": "string", "maxLength": MAX_PREFIX}, "Only values that begin with this")
-_WITH_COMMAS: Schema = {"type": "string", "pattern": f"^(?:{_ONE})(?:,(?:{_ONE})){{0,{len(FILTERS) - 1}}}$"}
+
+
+def with_commas(most: int) -> Schema:
+    """Names of countable filters in one text, separated by commas."""
+    return {"type": "string", "pattern": f"^(?:{_ONE})(?:,(?:{_ONE})){{0,{most - 1}}}$"}
+
+
+_WITH_COMMAS = with_commas(len(FILTERS))
 FACET_PARAMETERS = (
     Parameter(
         "facets",
@@ -93,7 +100,7 @@ async def list_facets(context: RequestContext) -> Facets:
 def _facet_request(body: Mapping[str, Any], predicate: Predicate, context: RequestContext) -> FacetRequest:
     return FacetRequest(
         predicate=predicate,
-        rows=[counted_filter(name) for name in _names(body.get("facets"))],
+        rows=[counted_filter(name) for name in names_of(body, "facets", default=USUAL)],
         prefix=prefix_of(body),
         limit=min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT),
         deadline=context.deadline,
@@ -112,6 +119,21 @@ def prefix_of(body: Mapping[str, Any]) -> str:
     return prefix
 
 
+def names_of(body: Mapping[str, Any], parameter: str, *, default: Sequence[str]) -> list[Any]:
+    """The names of filters in a parameter: a list, or separated by commas in a query string."""
+    value = body.get(parameter)
+    if value in (None, ""):
+        return list(default)
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or not listed:
+        raise MalformedBodyError(
+            f'{parameter}: expected a list of filters such as ["user.username"], got {describe(value)}'
+        )
+    if len(listed) > len(FILTERS):
+        raise LimitExceededError(f"{parameter}: at most {len(FILTERS)} filters, got {len(listed)}")
+    return [name.strip() if isinstance(name, str) else name for name in listed]
+
+
 def counted_filter(name: Any) -> Filter:
     """The countable filter of that name. Raises UncountableFilterError, UnknownFilterError or MalformedBodyError."""
     if not isinstance(name, str):
@@ -124,7 +146,7 @@ def counted_filter(name: Any) -> Filter:
 
 def most_frequent(request: FacetRequest, row: Filter, context: RequestContext) -> Sequence[FieldValue]:
     """The most frequent values of one filter, as stored, with counts."""
-    wanted = FacetQuery(row.field, request.predicate, request.limit, _stored_prefix(row.field, request.prefix))
+    wanted = FacetQuery(row.field, request.predicate, request.limit, stored_prefix(row.field, request.prefix))
     return context.tenant.top_values(wanted, deadline=request.deadline)
 
 
@@ -135,22 +157,11 @@ def shown(field: Field, value: Value) -> Any:
     return value == "true" if field.kind is Kind.BOOL else value
 
 
-def _stored_prefix(field: Field, prefix: str) -> str:
+def stored_prefix(field: Field, prefix: str) -> str:
+    """The prefix of the values in a store that are shown with this prefix."""
     if field.kind is Kind.ENTITY:
         return _ANYBODY + exact(prefix)
     return exact(prefix) if field.kind in _CASED else folded(prefix)
-
-
-def _names(value: Any) -> list[Any]:
-    """The requested filter names: from a list, or separated by commas in a query string."""
-    if value in (None, ""):
-        return list(USUAL)
-    listed = value.split(",") if isinstance(value, str) else value
-    if not isinstance(listed, list) or not listed:
-        raise MalformedBodyError(f'facets: expected a list of filters such as ["user.username"], got {describe(value)}')
-    if len(listed) > len(FILTERS):
-        raise LimitExceededError(f"facets: at most {len(FILTERS)} filters, got {len(listed)}")
-    return [name.strip() if isinstance(name, str) else name for name in listed]
 
 
 def _count_facets(request: FacetRequest, context: RequestContext) -> Facets:

@@ -32,6 +32,7 @@ from casbah.http.error_responses import QUOTA, error_responses, header_refs, sha
 from casbah.http.examples import EXAMPLES, NDJSON, SEGMENTS, Example
 from casbah.http.exports import EXPORT_PARAMETERS
 from casbah.http.facets import FACET_PARAMETERS
+from casbah.http.groups import GROUP_PARAMETERS
 from casbah.http.histogram import SPAN_PARAMETERS
 from casbah.http.links import LINKS
 from casbah.http.locations import LOCATION_PARAMETERS
@@ -71,6 +72,7 @@ _OPTIONAL = (
     "RangeQuery",
     "FacetQuery",
     "SpanQuery",
+    "GroupQuery",
     "NewExport",
     "SearchQuery",
     "SentenceQuery",
@@ -87,6 +89,7 @@ _QUERIES: Mapping[str, Sequence[Parameter]] = {
     "Filtered": (),
     "FacetQuery": FACET_PARAMETERS,
     "SpanQuery": SPAN_PARAMETERS,
+    "GroupQuery": GROUP_PARAMETERS,
     "ChangeQuery": CHANGE_PARAMETERS,
     "NewExport": EXPORT_PARAMETERS,
     "SearchQuery": (*parameters(), *SEARCH_PARAMETERS),
@@ -107,6 +110,7 @@ _FILTERS_OF: Mapping[str, str] = {
             "TailQuery",
             "FacetQuery",
             "SpanQuery",
+            "GroupQuery",
             "NewExport",
             "SearchQuery",
             "SentenceQuery",

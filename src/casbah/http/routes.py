@@ -30,6 +30,7 @@ from casbah.http import (
     entities,
     exports,
     facets,
+    groups,
     health,
     histogram,
     ingest,
@@ -208,6 +209,12 @@ ROUTES: tuple[Route, ...] = (
           "One page of the same list as sentences: who did what to what, in which app, from where. A sentence says only what the record does; "
           "it ends with the operation in the source's own words.",
           raises=IN_SEARCH),
+    Route("group_activities", "search", ("GET", "POST"), f"{EXTENSION}/search/groups", groups.group_activities, Permission.READ, "GroupQuery",
+          "Group activities and compare the groups",
+          "Matching activities by the values of one or two filters: how many, how many distinct values of other filters, the first and "
+          "the last time; with `previous`, how many there were in the period before, and what stopped.\n\n"
+          "All counts are exact. An activity with several values of a filter is in several groups, one without any in none.",
+          raises=(*IN_SEARCH, UncountableFilterError)),
     Route("list_facets", "facets", ("GET", "POST"), f"{EXTENSION}/facets", facets.list_facets, Permission.READ, "FacetQuery",
           "The most frequent values of filters",
           "The most frequent values of each filter named in `facets` among the matching activities, with exact counts.\n\n"

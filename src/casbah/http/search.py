@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from starlette.responses import Response
 
 from casbah.activity.query import where
+from casbah.activity.search.grouping import NONE
 from casbah.activity.search.printed import conditions
 from casbah.http.activities import PageAnswer, respond_with_page
 from casbah.http.answers import Answer, SentFilters
 from casbah.http.context import RequestContext
 from casbah.http.request_body import read_parameters
-from casbah.http.search_parameters import filters_in, search_setting
+from casbah.http.search_parameters import filters_in, grouped_filters_in, search_setting
 
 
 class ConditionAnswer(Answer):
@@ -24,6 +25,8 @@ class Explanation(Answer):
     text: Annotated[str, Meta(description="The same search, written as Casbah writes it")]
     filters: Annotated[SentFilters, Meta(description="What the search means, as every other route takes it")]
     conditions: Annotated[Sequence[ConditionAnswer], Meta(description="Its conditions, all of which must hold")]
+    by: Annotated[Sequence[str], Meta(description="The filters whose values make groups")] | UnsetType = UNSET
+    distinct: Annotated[Sequence[str], Meta(description="Those whose values are counted in them")] | UnsetType = UNSET
 
 
 async def search_activities(context: RequestContext) -> Annotated[Response, PageAnswer]:
@@ -33,9 +36,16 @@ async def search_activities(context: RequestContext) -> Annotated[Response, Page
 
 async def explain_search(context: RequestContext) -> Explanation:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
-    filters = await filters_in(body, context)
+    filters, grouping = await grouped_filters_in(body, context)
     where(filters, now=context.services.clock(), bounds=context.services.bounds, groups=True)
     parts = conditions(filters, await search_setting(body, context))
+    explained = [ConditionAnswer(text, part) for text, part in parts]
+    if grouping == NONE:
+        return Explanation(" ".join(text for text, _ in parts), filters, explained)
     return Explanation(
-        " ".join(text for text, _ in parts), filters, [ConditionAnswer(text, part) for text, part in parts]
+        " ".join([*(text for text, _ in parts), str(grouping)]),
+        filters,
+        explained,
+        by=[row.name for row in grouping.by],
+        distinct=[row.name for row in grouping.distinct],
     )

@@ -5,8 +5,9 @@ from typing import Any
 
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import filters_of, where
-from casbah.activity.search.compiled import Setting, joined
+from casbah.activity.search.compiled import Setting, grouped_filters_of, joined
 from casbah.activity.search.compiled import filters_of as filters_of_search
+from casbah.activity.search.grouping import NONE, Grouping
 from casbah.activity.search.moments import zone_named
 from casbah.errors import LimitExceededError, MalformedBodyError, describe
 from casbah.http.choices import names_of_values
@@ -38,6 +39,15 @@ async def filters_in(body: Mapping[str, Any], context: RequestContext) -> Any:
         return filters
     searched = filters_of_search(text, await search_setting(body, context))
     return joined([filters, searched]) if isinstance(filters, Mapping) else filters
+
+
+async def grouped_filters_in(body: Mapping[str, Any], context: RequestContext) -> tuple[Any, Grouping]:
+    """The filters of a request as in `filters_in`, and the groups that its search asks for. Raises RequestError."""
+    filters, text = filters_of(body), search_of(body, context)
+    if not text:
+        return filters, NONE
+    searched, grouping = grouped_filters_of(text, await search_setting(body, context))
+    return (joined([filters, searched]) if isinstance(filters, Mapping) else filters), grouping
 
 
 async def predicate_of(body: Mapping[str, Any], context: RequestContext) -> Predicate:

@@ -85,6 +85,36 @@ class HistogramQuery:
     width: int
 
 
+class ValuesOf(NamedTuple):
+    """The values of a field that start with `prefix`."""
+
+    field: Field
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQuery:
+    """Asks for the groups of matching activities with the same values of the fields in `by`; per group, the number of distinct
+    values of each field in `distinct`.
+    """
+
+    by: tuple[ValuesOf, ...]
+    distinct: tuple[ValuesOf, ...]
+    predicate: Predicate
+
+
+class Group(NamedTuple):
+    """Activities with the same values: how many, how many distinct values they have of other fields, and the dates (ms) of the
+    first and the last.
+    """
+
+    values: tuple[Value, ...]
+    total: int
+    distinct: tuple[int, ...]
+    first: int
+    last: int
+
+
 class Change(NamedTuple):
     """A stored activity: its sequence number and its record."""
 
@@ -152,6 +182,14 @@ class Searchable(Protocol):
 
     def histogram(self, query: HistogramQuery, /, *, deadline: Deadline = NEVER) -> Mapping[int, int]:
         """Exact counts of the non-empty buckets, in order, by their first ms."""
+        ...
+
+    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> Sequence[Group]:
+        """Every group, in order of its values; all counts are exact, of one moment.
+
+        An activity with several values of a field belongs to several groups, and one without any to none. Takes memory for
+        every match, so bound their number first.
+        """
         ...
 
     def fetch(self, activity_id: str, /) -> bytes | None:

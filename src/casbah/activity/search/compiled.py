@@ -14,7 +14,7 @@ from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, Filter
 from casbah.activity.query import GROUPS
 from casbah.activity.record import decimal
-from casbah.activity.search import moments, syntax
+from casbah.activity.search import grouping, moments
 from casbah.activity.search.forms import (
     CLOSED,
     NUMBERS,
@@ -27,6 +27,7 @@ from casbah.activity.search.forms import (
     Shape,
     Target,
 )
+from casbah.activity.search.grouping import Grouping
 from casbah.activity.search.syntax import (
     Condition,
     Either,
@@ -57,8 +58,14 @@ class Setting:
 
 
 def filters_of(text: str, setting: Setting) -> Filters:
-    """The filters that a search means. Raises SearchError."""
-    return _Compiler(setting).filters(syntax.parse(text, TARGETS))
+    """The filters that a search without groups means. Raises SearchError."""
+    return _Compiler(setting).filters(grouping.ungrouped(text))
+
+
+def grouped_filters_of(text: str, setting: Setting) -> tuple[Filters, Grouping]:
+    """The filters and the groups that a search means. Raises SearchError."""
+    node, groups = grouping.separated(text)
+    return _Compiler(setting).filters(node), groups
 
 
 class _Compiler:

@@ -17,7 +17,7 @@ from casbah.activity.predicate import Predicate
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.count_shortcut import shortcut_count
 from casbah.store.embedded.render import render
-from casbah.store.embedded.rewrite import EVERYTHING, NOTHING, closed, every, rewritten, simplify
+from casbah.store.embedded.rewrite import EVERYTHING, NOTHING, every, rewritten, simplify
 from casbah.store.embedded.searcher import Hit, PartitionSearcher
 
 _COUNT_SIZE = 500
@@ -100,7 +100,7 @@ class BoundQuery:
             size=lambda buckets: _BUCKET_SIZE * len(buckets) + _size(within),
         )
 
-    def tally(self, field: Field, *, prefix: str, limit: int) -> Sequence[tuple[Value, int]]:
+    def tally(self, field: Field, *, prefix: str, limit: int | None) -> Sequence[tuple[Value, int]]:
         """The values of a field that start with `prefix`, with their counts among the matches, most frequent first."""
         self.deadline.check()
         if self._resolved == NOTHING:
@@ -110,6 +110,23 @@ class BoundQuery:
             return [(number, count) for number, count in counts if str(number).startswith(prefix)]
         known = self._resolved == EVERYTHING and self.searcher.untouched
         return self.searcher.tally(field.name, None if known else self.query, prefix=prefix, limit=limit)
+
+    def date_keys(self) -> list[int]:
+        """The date keys of all matches, oldest first."""
+        return self.searcher.date_keys(self.query, limit=self.count())
+
+    def column(self, field: Field, *, prefix: str, places: Mapping[int, int]) -> list[tuple[Value, ...]]:
+        """The values of a field that start with `prefix`, of every match, by its place; `places` are those of date keys."""
+        column: list[tuple[Value, ...]] = [()] * len(places)
+        query = self.query
+        for value, total in self.tally(field, prefix=prefix, limit=None):
+            self.deadline.check()
+            alone = (value,)
+            for key in self.searcher.date_keys_of(field.name, value, query, total=total):
+                place = places.get(key)
+                if place is not None:
+                    column[place] = column[place] + alone if column[place] else alone
+        return column
 
     @property
     def query(self) -> Engine:
@@ -159,7 +176,7 @@ def _edge(predicate: Predicate, searcher: PartitionSearcher, sort: Field) -> p.R
     first, last = searcher.limits[sort.name]
     for part in predicate.parts if isinstance(predicate, p.All) else (predicate,):
         if isinstance(part, p.Range) and part.field == sort:
-            low, high = closed(part)
+            low, high = part.closed
             first, last = max(first, first if low is None else low), min(last, last if high is None else high)
     return p.Range(sort, first, last)
 

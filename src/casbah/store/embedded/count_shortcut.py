@@ -11,7 +11,7 @@ from casbah.activity.fields import COUNTED, FIELDS, Field
 from casbah.activity.predicate import Predicate
 from casbah.activity.record import MAX_INT, MIN_INT
 from casbah.store.embedded import schema as s
-from casbah.store.embedded.rewrite import EVERYTHING, NOTHING, closed, every
+from casbah.store.embedded.rewrite import EVERYTHING, NOTHING, every
 from casbah.store.embedded.searcher import PartitionSearcher
 
 Count = Callable[[Predicate], int]
@@ -101,7 +101,7 @@ def _over_spans(searcher: PartitionSearcher, window: p.Range, count: Count) -> i
     """Whole spans from their terms; the partial spans at both ends by counting."""
     name, bits = window.field.name, s.COARSE_BITS
     minimum, maximum = searcher.limits[name]
-    low, high = closed(window)
+    low, high = window.closed
     begin = minimum >> bits if low is None else -(-low >> bits)
     end = (maximum >> bits) + 1 if high is None else high + 1 >> bits
     if not 0 < end - begin <= _MAX_SPANS:
@@ -117,7 +117,7 @@ def _over_spans(searcher: PartitionSearcher, window: p.Range, count: Count) -> i
 def _estimated_window(searcher: PartitionSearcher, window: p.Range) -> int:
     """The estimate if activities were spread evenly over the partition's limits."""
     minimum, maximum = searcher.limits[window.field.name]
-    low, high = closed(window)
+    low, high = window.closed
     first, last = max(minimum, minimum if low is None else low), min(maximum, maximum if high is None else high)
     return 0 if first > last else max(1, round(searcher.held * (last - first + 1) / (maximum - minimum + 1)))
 

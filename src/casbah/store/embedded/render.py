@@ -14,7 +14,6 @@ from casbah.activity.predicate import Predicate
 from casbah.activity.record import MAX_INT, MIN_INT
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.count_shortcut import estimated_count
-from casbah.store.embedded.rewrite import closed
 from casbah.store.embedded.searcher import PartitionSearcher
 
 _FEW_EXPANSIONS = 50
@@ -134,7 +133,7 @@ class _Renderer:
         if _SPANS + within * _SPAN > min(candidates * _LOOK, held * _COLUMN):
             return self._column(node)
         minimum, maximum = self._searcher.limits[node.field.name]
-        low, high = closed(node)
+        low, high = node.closed
         bits = s.COARSE_BITS
         first = minimum >> bits << bits if low is None else max(low, minimum >> bits << bits)
         last = ((maximum >> bits) + 1 << bits) - 1 if high is None else min(high, ((maximum >> bits) + 1 << bits) - 1)
@@ -166,7 +165,7 @@ class _Renderer:
             yield _all_of((among, self._column(p.Range(field, first, last))))
 
     def _column(self, node: p.Range) -> Engine:
-        low, high = closed(node)
+        low, high = node.closed
         address = node.field.kind is Kind.ADDRESS
         minimum, maximum = (0, _MAX_ADDRESS) if address else (MIN_INT, MAX_INT)
         first, last = (

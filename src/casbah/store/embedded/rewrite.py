@@ -70,15 +70,8 @@ def without(part: Predicate) -> Predicate:
     return part.part if isinstance(part, p.Not) else p.Not(part)
 
 
-def closed(node: p.Range) -> tuple[int | None, int | None]:
-    """The bounds of a range as inclusive numbers."""
-    low = node.low if node.low is None or node.with_low else node.low + 1
-    high = node.high if node.high is None or node.with_high else node.high - 1
-    return low, high
-
-
 def _pruned_range(node: p.Range, minimum: int, maximum: int) -> Predicate:
-    low, high = closed(node)
+    low, high = node.closed
     if (low is not None and low > maximum) or (high is not None and high < minimum):
         return NOTHING
     low = None if low is not None and low <= minimum else low

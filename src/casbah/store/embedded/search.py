@@ -14,9 +14,20 @@ from casbah.activity import predicate as p
 from casbah.activity.deadline import NEVER, Deadline
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
-from casbah.store.contract import Change, Changes, FacetQuery, FieldValue, HistogramQuery, Page, ScanPage
+from casbah.store.contract import (
+    Change,
+    Changes,
+    FacetQuery,
+    FieldValue,
+    Group,
+    GroupQuery,
+    HistogramQuery,
+    Page,
+    ScanPage,
+)
 from casbah.store.embedded.bound_query import BoundQuery
 from casbah.store.embedded.facets import most_frequent
+from casbah.store.embedded.groups import grouped
 from casbah.store.embedded.searcher import Hit, PartitionSearcher, records_of
 
 NEAR = 2_000
@@ -80,6 +91,10 @@ class Search:
         for bound in self._queries(query.predicate, deadline):
             counts.update(bound.moments(query.field, first=first, last=last, width=width))
         return dict(sorted(counts.items()))
+
+    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> list[Group]:
+        """Every group of matching activities with the same values."""
+        return grouped(self._queries(query.predicate, deadline, descending=False), query)
 
     def changes_up_to(
         self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline = NEVER

@@ -10,6 +10,7 @@ import tantivy
 from tantivy import FieldType, Order
 from tantivy import Query as Engine
 
+from casbah.activity.fields import Value
 from casbah.activity.predicate import Predicate
 from casbah.errors import DamagedRecordError
 from casbah.store.embedded import schema as s
@@ -23,6 +24,8 @@ Limits = Mapping[str, tuple[int, int]]
 _NUMBERED = count()
 _NO_DICTIONARY_SIZE = 100
 _NUMBERS, _MORE = 1_000, 16
+_FEW_OTHERS, _MANY_TIMES = 1_000, 4
+"""Up to so many activities, or so many times the matches, all those of a term are listed: the query may cost more."""
 
 
 class Hit(NamedTuple):
@@ -183,7 +186,20 @@ class PartitionSearcher:
             following = Engine.range_query(self.schema, column, FieldType.Integer, *beyond)
             rest = Engine.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, following)])
 
-    def tally(self, name: str, query: Engine | None, *, prefix: str, limit: int) -> list[tuple[str, int]]:
+    def date_keys(self, query: Engine, *, limit: int) -> list[int]:
+        """The date keys of the first `limit` matches, oldest first."""
+        return [key for key, _ in self._ordered(query, "date_key", descending=False, limit=limit)] if limit else []
+
+    def date_keys_of(self, name: str, value: Value, query: Engine, *, total: int) -> list[int]:
+        """The date keys of the activities with a value, at least of those that match `query`, of which there are `total`."""
+        term = Engine.term_query(self.schema, name, value)
+        freq = self.freq(name, value)
+        if freq <= max(_FEW_OTHERS, total * _MANY_TIMES):
+            return self.date_keys(term, limit=freq)
+        both = Engine.boolean_query([(tantivy.Occur.Must, term), (tantivy.Occur.Must, query)])
+        return self.date_keys(both, limit=total)
+
+    def tally(self, name: str, query: Engine | None, *, prefix: str, limit: int | None) -> list[tuple[str, int]]:
         """The terms of a text field that start with `prefix`, with counts among the matches of `query` (None: all activities),
         most frequent first.
         """

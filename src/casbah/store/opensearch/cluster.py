@@ -7,7 +7,8 @@ the lease under which it was sent (`lease`).
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +35,7 @@ _SECONDS = 30.0
 _NO_MORE: Mapping[str, Any] = {}
 _POOL = 32
 _TRIES = 4
+_KEPT_ALIVE = "1m"
 _PAUSE = 0.05
 _LATER = (502, 503, 504)
 _MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
@@ -133,13 +135,33 @@ class Cluster:
             time.sleep(_PAUSE)
         raise AssertionError("the last try returns or raises")
 
+    @contextmanager
+    def view(self, tenant_id: TenantId) -> Iterator[str | None]:
+        """The id of a point in time, which shows searches a tenant's activities as they are now; None if it has no index."""
+        path = f"{self.names.all_of(tenant_id)}/_search/point_in_time"
+        opened = self.ask("POST", path, asking={"keep_alive": _KEPT_ALIVE}, absent=(404,))
+        view = None if opened is None else opened["pit_id"]
+        try:
+            yield view
+        finally:
+            if view is not None:
+                self.ask("DELETE", "_search/point_in_time", {"pit_id": [view]}, absent=(404,))
+
+    def search_view(self, view: str, body: Mapping[str, Any], deadline: Deadline) -> Any:
+        """The answer to a search in a `view`; otherwise as `search`."""
+        pit = {"id": view, "keep_alive": _KEPT_ALIVE}
+        return self._search("_search", {**body, "pit": pit}, {"allow_partial_search_results": "false"}, deadline)
+
     def search(self, tenant_id: TenantId, body: Mapping[str, Any], deadline: Deadline) -> Any:
         """The answer to a search over a tenant's activities, never partial. Raises SearchTooLongError."""
+        return self._search(f"{self.names.all_of(tenant_id)}/_search", body, _WHOLE, deadline)
+
+    def _search(self, path: str, body: Mapping[str, Any], asking: Mapping[str, str], deadline: Deadline) -> Any:
         deadline.check()
         left = _SECONDS if deadline.seconds is None else deadline.end - time.monotonic()
         timed = {**body, "timeout": f"{int(left * 1000) + 1}ms"}
         try:
-            answer = self.ask("POST", f"{self.names.all_of(tenant_id)}/_search", timed, asking=_WHOLE, seconds=left + 1)
+            answer = self.ask("POST", path, timed, asking=asking, seconds=left + 1)
         except ClusterRefusedError as refused:
             if refused.kind in _TOO_MANY_CLAUSES:
                 raise LimitExceededError(

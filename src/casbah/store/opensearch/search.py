@@ -10,9 +10,20 @@ from casbah.activity.fields import Field, Kind, Value
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.activity.tenant import TenantId
-from casbah.store.contract import Change, Changes, FacetQuery, FieldValue, HistogramQuery, Page, ScanPage
+from casbah.store.contract import (
+    Change,
+    Changes,
+    FacetQuery,
+    FieldValue,
+    Group,
+    GroupQuery,
+    HistogramQuery,
+    Page,
+    ScanPage,
+)
 from casbah.store.opensearch.cluster import MAX_HITS, Cluster
 from casbah.store.opensearch.document import key
+from casbah.store.opensearch.groups import grouped
 from casbah.store.opensearch.render import Query as Rendered
 from casbah.store.opensearch.render import render
 
@@ -93,6 +104,11 @@ class Search:
         }
         buckets = self._aggregated(within, aggregation, deadline)["buckets"]
         return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
+
+    def groups(self, query: GroupQuery, /, *, deadline: Deadline = NEVER) -> list[Group]:
+        """Every group of matching activities with the same values."""
+        matching = {"bool": {"filter": [self._rendered(query.predicate, deadline)]}}
+        return grouped(self._cluster, self._tenant_id, query, matching, deadline)
 
     def changes_up_to(self, predicate: Predicate, *, after: int, last: int, limit: int, deadline: Deadline) -> Changes:
         """The first matching activities with sequence numbers above `after` and up to `last`, in sequence order."""

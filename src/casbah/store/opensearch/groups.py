@@ -1,0 +1,71 @@
+"""Groups of matching activities with the same values of fields, counted exactly.
+
+A composite aggregation lists every combination of values, page by page. All pages show one point in time, so that they add up
+although activities are stored meanwhile.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from casbah.activity.deadline import Deadline
+from casbah.activity.fields import Value
+from casbah.activity.tenant import TenantId
+from casbah.store.contract import Group, GroupQuery, ValuesOf
+from casbah.store.opensearch.cluster import MAX_HITS, Cluster
+from casbah.store.opensearch.render import Query as Rendered
+
+_ENDS = {"first": {"min": {"field": "date"}}, "last": {"max": {"field": "date"}}}
+
+
+def grouped(
+    cluster: Cluster, tenant_id: TenantId, query: GroupQuery, matching: Rendered, deadline: Deadline
+) -> list[Group]:
+    """Every group, in order of its values. `matching` is the predicate of the query, rendered."""
+    with cluster.view(tenant_id) as view:
+        if view is None:
+            return []
+        pages = _Pages(cluster, view, matching, deadline)
+        distinct = [_distinct(pages, query.by, further) for further in query.distinct]
+        groups = [
+            Group(values, total, tuple(counts[values] for counts in distinct), int(ends["first"]), int(ends["last"]))
+            for values, total, ends in pages.combinations(query.by, ends=True)
+        ]
+    return sorted(groups)
+
+
+def _distinct(pages: "_Pages", by: Sequence[ValuesOf], further: ValuesOf) -> Counter[tuple[Value, ...]]:
+    """How many values of one more field the activities of each group have."""
+    return Counter(values[:-1] for values, _, _ in pages.combinations((*by, further)))
+
+
+class _Pages:
+    """Reads composite aggregations over one view of the matches."""
+
+    def __init__(self, cluster: Cluster, view: str, matching: Rendered, deadline: Deadline) -> None:
+        self._cluster = cluster
+        self._view = view
+        self._matching = matching
+        self._deadline = deadline
+
+    def combinations(
+        self, fields: Sequence[ValuesOf], *, ends: bool = False
+    ) -> Iterator[tuple[tuple[Value, ...], int, Mapping[str, float]]]:
+        """Every combination of values, with its count and, if wanted, its `ends`."""
+        sources = [{str(at): {"terms": {"field": wanted.field.name}}} for at, wanted in enumerate(fields)]
+        composite: dict[str, Any] = {"sources": sources, "size": MAX_HITS}
+        while True:
+            page = self._page({"composite": composite, **({"aggs": _ENDS} if ends else {})})
+            for bucket in page["buckets"]:
+                values = tuple(bucket["key"][str(at)] for at in range(len(fields)))
+                if all(str(value).startswith(wanted.prefix) for value, wanted in zip(values, fields, strict=True)):
+                    shown = {name: bucket[name]["value"] for name in _ENDS} if ends else {}
+                    yield values, int(bucket["doc_count"]), shown
+            if "after_key" not in page:
+                return
+            composite = {**composite, "after": page["after_key"]}
+
+    def _page(self, aggregation: Mapping[str, Any]) -> Any:
+        body = {"size": 0, "track_total_hits": False, "query": self._matching, "aggs": {"found": aggregation}}
+        answer = self._cluster.search_view(self._view, body, self._deadline)
+        return answer["aggregations"]["found"]
