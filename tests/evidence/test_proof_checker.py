@@ -218,6 +218,16 @@ def test_any_key_of_the_log_suffices_while_keys_are_rotated():
     assert check(OURS.proof(3), OURS.logged[3].record, [OTHER.verifier, *KEYS]).index == 3
 
 
+def test_the_key_of_one_log_says_nothing_of_another():
+    """An auditor who trusts two logs gives the keys of both; the owner of one signs what is to be from the other."""
+    proof = OURS.proof(3).decode()
+    start = proof.index(f"{SIGNATURE} {OURS.signer.name}")
+    text = proof[:start].split("\n\n")[1] + "\n"
+    forged = proof[:start] + OTHER.line(text)
+    with pytest.raises(NotProvenError, match="not signed with a key that was given"):
+        check(forged.encode(), OURS.logged[3].record, [OTHER.verifier, *KEYS])
+
+
 def test_it_is_one_short_file_that_needs_nothing_of_casbah():
     assert len(FILE.read_text().splitlines()) <= 300
     imported = {
