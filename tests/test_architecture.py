@@ -38,6 +38,7 @@ ROWS = (
     ("activity.search.grouping",),
     ("activity.search.compiled",),
     ("activity.search.printed",),
+    ("activity.search.completion",),
     ("activity.search",),
     ("activity",),
     ("store.contract", "store.format", "ingest.contract", "identity.*", "operations.saved.*"),

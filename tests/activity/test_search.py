@@ -138,6 +138,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("since:soon", "soon", "expected a time such as"),
     ("since:2023-02-30", "2023-02-30", "expected a time such as"),
     ("date:-24h", "-24h", "write since:-24h"),
+    ("targetgroup:*", "*", "write a group, or its beginning"),
     ("id:*a", "*a", "Activity ID does not take an ending"),
     ("user:>5", ">5", "does not take comparisons"),
     ('entity:"a"/x', '"a"/x', "come numbers"),

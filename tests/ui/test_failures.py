@@ -119,8 +119,8 @@ def test_a_part_that_fails_is_emptied_and_tried_again(
     settled(page)
     page.locator(there).first.wait_for()
     page.route(path, refused)
-    page.get_by_role("searchbox", name="Search").fill("login")
-    page.get_by_role("searchbox", name="Search").press("Enter")
+    page.get_by_role("combobox", name="Search").fill("login")
+    page.get_by_role("combobox", name="Search").press("Enter")
     alert = page.locator(place).get_by_role("alert")
     alert.get_by_text("Cannot reach the server").wait_for()
     assert page.locator(f"{place} :is({there})").count() == 0

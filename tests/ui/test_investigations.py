@@ -165,7 +165,7 @@ def test_who_touched_a_file(opened: Callable[..., Any], house: Application) -> N
 
 def test_words_anywhere_in_an_activity(opened: Callable[..., Any], house: Application) -> None:
     page = opened()
-    tab_to(page, ".bar input[type=search]")
+    tab_to(page, ".bar [role=combobox]")
     page.keyboard.type("acquisition plan")
     page.keyboard.press("Enter")
     page.wait_for_function("() => location.search.includes('text')")

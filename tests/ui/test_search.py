@@ -58,7 +58,7 @@ def test_a_search_becomes_filters_that_are_shown(
     opened: Callable[..., Any], stocked: Any, text: str, filters: Any, shown: list[str], words: str
 ) -> None:
     page = opened()
-    box = page.get_by_role("searchbox", name="Search")
+    box = page.get_by_role("combobox", name="Search")
     box.fill(text)
     box.press("Enter")
     shows(page, expected(stocked[1], filters))
@@ -69,7 +69,7 @@ def test_a_search_becomes_filters_that_are_shown(
 
 def test_a_group_is_edited_in_the_box(opened: Callable[..., Any], stocked: Any) -> None:
     page = opened()
-    box = page.get_by_role("searchbox", name="Search")
+    box = page.get_by_role("combobox", name="Search")
     box.fill("admin:yes OR country:DE")
     box.press("Enter")
     page.get_by_role("button", name="(admin:yes OR country:DE)", exact=True).click()
@@ -91,7 +91,7 @@ def test_a_search_in_the_address_becomes_filters(opened: Callable[..., Any], sto
 def test_a_search_that_cannot_be_read_is_pointed_at(opened: Callable[..., Any], stocked: Any, by: str) -> None:
     text = "country:DE usr:ann"
     page = opened("/?q=" + quote(text)) if by == "address" else opened()
-    box = page.get_by_role("searchbox", name="Search")
+    box = page.get_by_role("combobox", name="Search")
     if by == "typed":
         box.fill(text)
         box.press("Enter")
@@ -107,3 +107,84 @@ def test_the_box_says_how_to_search(opened: Callable[..., Any]) -> None:
     page = opened()
     page.get_by_role("button", name="How to search").click()
     page.get_by_role("dialog", name="How to search").get_by_text("-country:DE").wait_for()
+
+
+def suggestions(page: Any, **how: Any) -> Any:
+    return page.get_by_role("listbox", name="Suggestions").get_by_role("option", **how)
+
+
+def options(page: Any) -> list[list[str]]:
+    """The suggestions: text, label and count of each, without empty ones."""
+    suggestions(page).first.wait_for()
+    return [item.inner_text().split("\n") for item in suggestions(page).all()]
+
+
+def test_suggestions_have_exact_counts_and_are_chosen_with_the_keyboard(
+    opened: Callable[..., Any], stocked: Any
+) -> None:
+    page = opened()
+    box = page.get_by_role("combobox", name="Search")
+    box.focus()
+    page.keyboard.type("count")
+    suggestions(page).first.wait_for()
+    assert options(page)[0][0] == "country:"
+    page.keyboard.press("ArrowDown")
+    assert box.get_attribute("aria-activedescendant") == suggestions(page, selected=True).get_attribute("id")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelectorAll('[role=option] .number').length > 2")
+    country, _, count = options(page)[0]
+    assert int(count.replace(",", "")) == expected(stocked[1], {"location.country": {"eq": [country]}})
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    assert box.input_value() == f"country:{country} "
+    assert box.get_attribute("aria-expanded") == "false"
+    page.keyboard.press("Enter")
+    shows(page, expected(stocked[1], {"location.country": {"eq": [country]}}))
+
+
+def test_counts_respect_the_filters_and_the_text(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened("/?filters=" + quote('{"activity.type":{"eq":[true]}}'))
+    box = page.get_by_role("combobox", name="Search")
+    box.press_sequentially("-country:DE app:")
+    page.wait_for_function("() => document.querySelectorAll('[role=option] .number').length > 2")
+    rest = {"activity.type": {"eq": [True]}, "location.country": {"neq": ["DE"]}}
+    totals = [int(option[-1].replace(",", "")) for option in options(page) if len(option) > 2]
+    assert max(totals) == expected(stocked[1], {**rest, "service": {"isset": [True]}})
+    suggestions(page).first.click()
+    shows(page, expected(stocked[1], {"activity.type": {"eq": [True]}}))
+    assert box.input_value().startswith("-country:DE app:")
+
+
+def test_suggestions_close_and_do_not_change_what_enter_does(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened()
+    box = page.get_by_role("combobox", name="Search")
+    box.press_sequentially("file")
+    suggestions(page).first.wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("listbox", name="Suggestions").wait_for(state="hidden")
+    assert box.input_value() == "file"
+    page.keyboard.press("ArrowDown")
+    suggestions(page).first.wait_for()
+    page.keyboard.press("Enter")
+    shows(page, expected(stocked[1], {"text": {"text": ["file"]}}))
+    page.get_by_role("listbox", name="Suggestions").wait_for(state="hidden")
+
+
+def test_a_mistake_is_shown_while_typing_goes_on(opened: Callable[..., Any]) -> None:
+    page = opened()
+    page.get_by_role("combobox", name="Search").press_sequentially("usr:ann country:")
+    page.get_by_text("there is no field 'usr'; did you mean 'user'?").wait_for()
+
+
+def test_positions_are_characters(opened: Callable[..., Any]) -> None:
+    """A character beyond the basic plane is two units of a string in JavaScript, and one character in a message."""
+    page = opened()
+    box = page.get_by_role("combobox", name="Search")
+    box.fill("😀 usr:ann")
+    box.press("Enter")
+    page.get_by_text("there is no field 'usr'").wait_for()
+    assert box.evaluate("(box) => box.value.slice(box.selectionStart, box.selectionEnd)") == "usr"
+    box.fill("😀 coun")
+    box.press("ArrowDown")
+    suggestions(page, name="country:").click()
+    assert box.input_value() == "😀 country:"

@@ -118,7 +118,7 @@ class SearchError(RequestError):
 
     def __init__(self, message: str, *, position: int, length: int) -> None:
         super().__init__(f"search, character {position + 1}: {message}")
-        self.position, self.length = position, length
+        self.message, self.position, self.length = message, position, length
 
 
 class BadValueError(RequestError):

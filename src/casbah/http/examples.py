@@ -161,6 +161,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
         Example("filters", "Filters as a search", {"filters": _FAILED_SIGN_INS}),
     ),
+    "CompletionQuery": (
+        Example("values", "Users whose names begin so, since yesterday", {"q": "since:yesterday user:adele"}),
+        Example("fields", "Fields and values for a word", {"q": "okt -country:DE", "cursor": 3, "limit": 5}),
+        Example("rest", "Apps of failed sign-ins", {"q": "app:", "filters": _FAILED_SIGN_INS}),
+    ),
     "NewQuery": (
         Example("mine", "For oneself", {"name": "Failed sign-ins", "filters": _FAILED_SIGN_INS}),
         Example(

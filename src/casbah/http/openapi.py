@@ -27,6 +27,7 @@ from casbah.http.activities import Activity, PageAnswer, Total
 from casbah.http.activity_types import ACTIVITY_TYPE_PARAMETERS
 from casbah.http.answers import answer_schemas, answer_type
 from casbah.http.changes import CHANGE_PARAMETERS, TAIL_PARAMETERS
+from casbah.http.completion import COMPLETION_PARAMETERS
 from casbah.http.entity_filters import ENTITY_PARAMETERS
 from casbah.http.error_responses import QUOTA, error_responses, header_refs, shared_examples, shared_responses
 from casbah.http.examples import EXAMPLES, NDJSON, SEGMENTS, Example
@@ -77,6 +78,7 @@ _OPTIONAL = (
     "SearchQuery",
     "SentenceQuery",
     "ExplainQuery",
+    "CompletionQuery",
     "ApplyQuery",
     "ChangeQuery",
     "TailQuery",
@@ -95,6 +97,7 @@ _QUERIES: Mapping[str, Sequence[Parameter]] = {
     "SearchQuery": (*parameters(), *SEARCH_PARAMETERS),
     "SentenceQuery": SENTENCE_PARAMETERS,
     "ExplainQuery": SEARCH_PARAMETERS,
+    "CompletionQuery": COMPLETION_PARAMETERS,
 }
 """Bodies with filters of activities, and their other parameters. The schemas of other bodies are next to their handlers."""
 
@@ -115,6 +118,7 @@ _FILTERS_OF: Mapping[str, str] = {
             "SearchQuery",
             "SentenceQuery",
             "ExplainQuery",
+            "CompletionQuery",
         ),
         "GroupedFilters",
     ),

@@ -26,6 +26,7 @@ from casbah.http import (
     alerts,
     changes,
     choices,
+    completion,
     enrichment,
     entities,
     exports,
@@ -215,6 +216,13 @@ ROUTES: tuple[Route, ...] = (
           "the last time; with `previous`, how many there were in the period before, and what stopped.\n\n"
           "All counts are exact. An activity with several values of a filter is in several groups, one without any in none.",
           raises=(*IN_SEARCH, UncountableFilterError)),
+    Route("complete_search", "search", ("GET", "POST"), f"{EXTENSION}/search/complete", completion.complete_search, Permission.READ, "CompletionQuery",
+          "What may be typed in a search",
+          "Fields, operators and values that may be typed at the place `cursor` of `q`, with exact counts of the activities that match them "
+          "and the rest of the search. The rest are `filters` and those parts of `q` that hold at the same time; the other side of an `OR` does not.\n\n"
+          "What begins with a word may be a field, or a value of the fields with facets. Values are listed by their number of activities, "
+          "and have the names that a search takes.",
+          audit=Audit.NOTHING, raises=IN_SEARCH),
     Route("list_facets", "facets", ("GET", "POST"), f"{EXTENSION}/facets", facets.list_facets, Permission.READ, "FacetQuery",
           "The most frequent values of filters",
           "The most frequent values of each filter named in `facets` among the matching activities, with exact counts.\n\n"

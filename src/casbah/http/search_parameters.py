@@ -5,7 +5,7 @@ from typing import Any
 
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import filters_of, where
-from casbah.activity.search.compiled import Setting, grouped_filters_of, joined
+from casbah.activity.search.compiled import Filters, Setting, grouped_filters_of, joined
 from casbah.activity.search.compiled import filters_of as filters_of_search
 from casbah.activity.search.grouping import NONE, Grouping
 from casbah.activity.search.moments import zone_named
@@ -38,7 +38,7 @@ async def filters_in(body: Mapping[str, Any], context: RequestContext) -> Any:
     if not text:
         return filters
     searched = filters_of_search(text, await search_setting(body, context))
-    return joined([filters, searched]) if isinstance(filters, Mapping) else filters
+    return _both(filters, searched, context)
 
 
 async def grouped_filters_in(body: Mapping[str, Any], context: RequestContext) -> tuple[Any, Grouping]:
@@ -47,7 +47,13 @@ async def grouped_filters_in(body: Mapping[str, Any], context: RequestContext) -
     if not text:
         return filters, NONE
     searched, grouping = grouped_filters_of(text, await search_setting(body, context))
-    return (joined([filters, searched]) if isinstance(filters, Mapping) else filters), grouping
+    return _both(filters, searched, context), grouping
+
+
+def _both(filters: Any, searched: Filters, context: RequestContext) -> Filters:
+    """Filters that mean both. Raises RequestError for those that are not valid."""
+    where(filters, now=context.services.clock(), bounds=context.services.bounds, groups=True)
+    return joined([filters, searched])
 
 
 async def predicate_of(body: Mapping[str, Any], context: RequestContext) -> Predicate:

@@ -59,13 +59,18 @@ class Setting:
 
 def filters_of(text: str, setting: Setting) -> Filters:
     """The filters that a search without groups means. Raises SearchError."""
-    return _Compiler(setting).filters(grouping.ungrouped(text))
+    return filters_of_tree(grouping.ungrouped(text), setting)
 
 
 def grouped_filters_of(text: str, setting: Setting) -> tuple[Filters, Grouping]:
     """The filters and the groups that a search means. Raises SearchError."""
     node, groups = grouping.separated(text)
-    return _Compiler(setting).filters(node), groups
+    return filters_of_tree(node, setting), groups
+
+
+def filters_of_tree(tree: Node, setting: Setting) -> Filters:
+    """The filters of a search that was read already. Raises SearchError."""
+    return _Compiler(setting).filters(tree)
 
 
 class _Compiler:
@@ -102,7 +107,7 @@ class _Compiler:
                 alternatives.append(self._moment(target, value))
                 continue
             operator, operands = self._test(target, value)
-            _check_operator(target.row, operator, value)
+            _check_operator(target, operator, value)
             tests.setdefault(operator, []).extend(operands)
         modifier = [] if target.role is None else [{"role": target.role}]
         alternatives += [{target.row.name: {operator: [*operands, *modifier]}} for operator, operands in tests.items()]
@@ -249,10 +254,12 @@ def _shape(piece: Piece) -> Shape:
     return Shape.BEGINNING if piece.star_after else Shape.PLAIN
 
 
-def _check_operator(row: Filter, operator: str, value: Value) -> None:
+def _check_operator(target: Target, operator: str, value: Value) -> None:
+    row, span = target.row, value.span
+    if operator == "isset" and target.role is not None:
+        raise SearchError("write a group, or its beginning (x*)", position=span.start, length=span.end - span.start)
     if operator in row.operators:
         return
-    span = value.span
     raise SearchError(
         f"{row.label} does not take {_CALLED[operator]}; it takes {_takes(row)}",
         position=span.start,

@@ -58,12 +58,22 @@ def ungrouped(text: str) -> Node:
     return conditions
 
 
+def without_groups(node: Node) -> Node:
+    """The conditions of a search that was read already."""
+    return _split(node)[0]
+
+
 def has_groups(text: str) -> bool:
     """Whether a search asks for groups, be it for some that cannot be made; an unreadable one does not."""
     try:
         return bool(_split(syntax.parse(text, FIELDS))[1])
     except SearchError:
         return False
+
+
+def names() -> Sequence[str]:
+    """The names of the fields that may be grouped by, in the order of the public table."""
+    return [field_of(row) for row in FILTERS.values() if row.countable]
 
 
 def _split(node: Node) -> tuple[Node, list[Condition]]:
@@ -104,13 +114,8 @@ def _row(value: Value) -> Filter:
     if name in _COUNTABLE:
         return _COUNTABLE[name]
     reason = f"the values of {name!r} cannot be counted one by one" if name in TARGETS else "expected a field"
-    hint = nearest(name, _names()) or f": {', '.join(_names())}"
+    hint = nearest(name, names()) or f": {', '.join(names())}"
     raise SearchError(f"{reason}{hint}", position=span.start, length=span.end - span.start)
-
-
-def _names() -> Sequence[str]:
-    """The names of the fields that may be grouped by, in the order of the public table."""
-    return [field_of(row) for row in FILTERS.values() if row.countable]
 
 
 def _error_at(part: Condition, message: str) -> SearchError:

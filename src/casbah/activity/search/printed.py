@@ -10,13 +10,12 @@ from casbah.activity.query import GROUPS
 from casbah.activity.search import moments
 from casbah.activity.search.compiled import Setting
 from casbah.activity.search.forms import AFFIXES, BOUNDS, NAMED, SAME_AS, SHAPES, SIGNS, field_of
-from casbah.activity.search.syntax import quoted
+from casbah.activity.search.syntax import is_bare, literal, quoted
 from casbah.activity.text import word_runs
 
 NOTHING = "-id:*"
 """A search that finds nothing: every activity has an id."""
 
-_LITERAL = frozenset('"*,()\\')
 _SIGN_OF = {operator: sign for sign, operator in SIGNS.items()}
 _SHAPE_OF = {operator: shape for shape, operator in SHAPES.items()}
 _BOUND_OF = {bound: name for name, bound in BOUNDS.items()}
@@ -32,6 +31,11 @@ def conditions(filters: Mapping[str, Any], setting: Setting) -> list[tuple[str, 
     """The conditions of valid filters, each as a search and as filters; all of them hold together."""
     printer = _Printer(setting)
     return [(" ".join(printer.conditions(part)), part) for part in _separate(filters)]
+
+
+def value_text(row: Filter, value: Any, setting: Setting) -> str:
+    """A whole value of a filter, as it is written after the field."""
+    return _Printer(setting).value(row, value)
 
 
 def _separate(filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -100,20 +104,20 @@ class _Printer:
 
     def _value(self, row: Filter, operator: str, value: Any) -> str:
         if operator == "range":
-            return "..".join("" if value.get(end) is None else self._plain(row, value[end]) for end in ("start", "end"))
+            return "..".join("" if value.get(end) is None else self.value(row, value[end]) for end in ("start", "end"))
         if operator in _SHAPE_OF and operator != "eq":
             before, after = AFFIXES[_SHAPE_OF[operator]]
             return before + self._text(row, value.rstrip("/") if operator == "descendantof" else value) + after
         sign = "" if operator == "eq" else _SIGN_OF[operator]
-        return sign + self._plain(row, value)
+        return sign + self.value(row, value)
 
-    def _plain(self, row: Filter, value: Any) -> str:
+    def value(self, row: Filter, value: Any) -> str:
         """A whole value: by its name, if it has one of its own."""
         pairs = self._setting.names(row.name)
         if row.field.kind in NAMED:
             names = [name for known, name in pairs if known is not None and _same(known, value)]
             if len(names) == 1 and sum(name.casefold() == names[0].casefold() for _, name in pairs) == 1:
-                return _literal(names[0])
+                return literal(names[0])
         text = self._text(row, value)
         is_name = any(name.casefold() == str(value).casefold() for _, name in pairs)
         is_known = any(known is not None and _same(known, value) for known, _ in pairs)
@@ -128,8 +132,8 @@ class _Printer:
             parts = ["" if value.get(key) is None else str(v.whole(value[key])) for key in ("saas", "inst")]
             suffix = "/".join(parts).rstrip("/")
             text = str(value["id"])
-            return f"{quoted(text)}/{suffix}" if suffix else _literal(text)
-        return _literal(str(int(value)) if isinstance(value, float) else str(value))
+            return f"{quoted(text)}/{suffix}" if suffix else literal(text)
+        return literal(str(int(value)) if isinstance(value, float) else str(value))
 
     def _moments(self, row: Filter, field: str, operator: str, values: Sequence[Any]) -> str:
         bound = _DAYS.get(operator, operator)
@@ -174,7 +178,7 @@ def _words(operator: str, value: str) -> str:
 def _every_word(token: str) -> Iterator[str]:
     """A word without white space as the search takes it: itself, or else the words in it."""
     runs = word_runs(token)
-    if runs and _is_bare(token) and token[0].isalnum() and ":" not in token and token not in ("OR", "AND"):
+    if runs and is_bare(token) and token[0].isalnum() and ":" not in token and token not in ("OR", "AND"):
         yield token
         return
     yield from ("".join(run) for run in runs)
@@ -195,20 +199,6 @@ def _negated(item: str) -> str:
     head = item.split(":", 1)[0]
     is_condition = ":" in item and head.replace(".", "").isalnum() and not item.startswith(("(", '"'))
     return f"-{item}" if is_condition or item.startswith(("(", '"')) else f"-({item})"
-
-
-def _literal(text: str) -> str:
-    return text if _is_bare(text) else quoted(text)
-
-
-def _is_bare(text: str) -> bool:
-    return (
-        bool(text)
-        and not _LITERAL & set(text)
-        and not any(char.isspace() for char in text)
-        and ".." not in text
-        and text[0] not in "<>="
-    )
 
 
 def _is_modifier(row: Filter, value: Any) -> bool:

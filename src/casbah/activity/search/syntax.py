@@ -20,9 +20,10 @@ from casbah.errors import SearchError, nearest
 SIGNS = ("<>", ">=", "<=", ">", "<", "=")
 MAX_DEPTH = 16
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*):")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r'\\(["\\])')
 _BLANKS = re.compile(r"\s*")
+_LITERAL = frozenset('"*,()\\')
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,22 @@ def unquoted(text: str) -> str:
 def quoted(text: str) -> str:
     """A text in quotes, as `parse` reads it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as a value of a condition: in quotes only if it needs them."""
+    return text if is_bare(text) else quoted(text)
+
+
+def is_bare(text: str) -> bool:
+    """Whether a text needs no quotes."""
+    return (
+        bool(text)
+        and not _LITERAL & set(text)
+        and not any(char.isspace() for char in text)
+        and ".." not in text
+        and text[0] not in "<>="
+    )
 
 
 class _Parser:
@@ -254,7 +271,7 @@ class _Parser:
         start = self._at
         star_before = self._text.startswith("*", start)
         self._at += star_before
-        literal = _QUOTED.match(self._text, self._at)
+        literal = QUOTED.match(self._text, self._at)
         if literal:
             self._at = literal.end()
             tail_start = self._at

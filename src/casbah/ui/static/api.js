@@ -61,6 +61,7 @@ const get = (path) => (options) => ask("GET", path, undefined, options);
 export const list = post(`${EXTENSION}/search`);
 export const explain = post(`${EXTENSION}/search/explain`);
 export const sentences = post(`${EXTENSION}/sentences`);
+export const complete = post(`${EXTENSION}/search/complete`);
 export const metadata = get(`${CORE}/activities/metadata/`);
 export const fetchOne = (id, options) => ask("GET", `${CORE}/activities/${encodeURIComponent(id)}/`, undefined, options);
 export const giveFeedback = (id, body) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, body);

@@ -1,6 +1,7 @@
 // The filter bar: free text, basic filters, all other filters, and the current filters as chips that read like a sentence.
 
 import * as api from "./api.js";
+import { completion } from "./completion.js";
 import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
 import { showGroups } from "./groups.js";
@@ -13,16 +14,25 @@ import { condition, zoneName } from "./words.js";
 export function filterBar() {
   const chips = h("ul", { class: "chips", "aria-label": "Filters" });
   const search = h("input", {
-    type: "search",
+    type: "text",
+    role: "combobox",
+    autocomplete: "off",
+    spellcheck: "false",
     placeholder: "user:ann* country:DE since:7d, or words …",
     "aria-label": "Search",
+    "aria-autocomplete": "list",
+    "aria-expanded": "false",
     "aria-describedby": "search-help",
-    onkeydown: (event) => event.key === "Enter" && run(),
-    onsearch: () => search.value || run(),
+    onkeydown: (event) => completions.key(event) || (event.key === "Enter" && run()),
   });
   const help = h("p", { id: "search-help", class: "quiet small", role: "status" });
+  const completions = completion(search, {
+    filters: () => withCondition(here().filters, "text", "text", null),
+    onerror: (error) => put(help, error && h("span", { class: "wrong" }, error.message)),
+  });
   const run = async (text = search.value, options = {}) => {
     put(help);
+    completions.close();
     try {
       await searched(text, options);
     } catch (error) {
@@ -59,15 +69,16 @@ export function filterBar() {
   const node = h(
     "section",
     { class: "bar", "aria-label": "Filter" },
-    h("div", { class: "row wrap" }, search, howTo, basic, more),
+    h("div", { class: "row wrap" }, h("div", { class: "search" }, search, completions.node), howTo, basic, more),
     help,
     chips,
   );
   return { node, draw };
 }
 
-/** Select the text from a position to the next white space or colon. */
-function selectWord(box, start) {
+/** Select the text from a position, in characters, to the next white space or colon. */
+function selectWord(box, position) {
+  const start = [...box.value].slice(0, position).join("").length;
   const length = box.value.slice(start).search(/[\s:]|$/);
   box.setSelectionRange(start, start + Math.max(length, 1));
 }

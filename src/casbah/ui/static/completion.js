@@ -1,0 +1,100 @@
+// Suggestions below the search box: fields, operators and values, with exact counts. The box keeps the focus (ARIA: combobox).
+
+import * as api from "./api.js";
+import { debounce, h, put } from "./dom.js";
+import { counted, zoneName } from "./words.js";
+
+const SUGGESTED = 12;
+
+/**
+ * A list of suggestions for a box: its element, and what the box calls. `filters()` are those that hold beside the text;
+ * `onerror(error)` is called with the error of a text that cannot be completed, and with null once one can.
+ */
+export function completion(box, { filters, onerror }) {
+  const list = h("ul", { id: "completions", class: "completions", role: "listbox", "aria-label": "Suggestions", hidden: true });
+  const latest = new api.Latest();
+  const state = { start: 0, end: 0, suggestions: [], active: -1 };
+  box.setAttribute("aria-controls", list.id);
+
+  const close = () => {
+    latest.begin();
+    show([]);
+  };
+  const show = (suggestions) => {
+    Object.assign(state, { suggestions });
+    put(list, suggestions.map(option));
+    list.hidden = !suggestions.length;
+    box.setAttribute("aria-expanded", String(!list.hidden));
+    highlight(-1);
+  };
+  const highlight = (position) => {
+    list.children[state.active]?.setAttribute("aria-selected", "false");
+    state.active = position;
+    const chosen = list.children[position];
+    chosen?.setAttribute("aria-selected", "true");
+    chosen?.scrollIntoView({ block: "nearest" });
+    if (chosen) box.setAttribute("aria-activedescendant", chosen.id);
+    else box.removeAttribute("aria-activedescendant");
+  };
+  const option = ({ text, label, total }, position) =>
+    h(
+      "li",
+      { role: "option", id: `completion-${position}`, "aria-selected": "false", onclick: () => take(position) },
+      h("code", {}, text),
+      h("span", { class: "quiet grow cut" }, label),
+      total !== null && h("span", { class: "number" }, counted(total)),
+    );
+  /** Ask for suggestions at the caret. */
+  const suggest = async () => {
+    const text = box.value;
+    const cursor = [...text.slice(0, box.selectionStart)].length;
+    try {
+      const answer = await api.complete({ q: text, cursor, filters: filters(), zone: zoneName(), limit: SUGGESTED }, { signal: latest.begin() });
+      if (box.value !== text) return;
+      Object.assign(state, { start: answer.start, end: answer.end });
+      show(document.activeElement === box ? answer.suggestions : []);
+      onerror(null);
+    } catch (error) {
+      if (api.isAborted(error)) return;
+      show([]);
+      onerror(error);
+    }
+  };
+  /** Put a suggestion into the box. What is still to be typed after it is suggested next. */
+  const take = (position) => {
+    const { text, complete } = state.suggestions[position];
+    const characters = [...box.value];
+    const before = characters.slice(0, state.start).join("") + text;
+    const after = characters.slice(state.end).join("");
+    const gap = complete && !after ? " " : "";
+    box.value = before + gap + after;
+    box.setSelectionRange(before.length + gap.length, before.length + gap.length);
+    close();
+    if (!complete) suggest();
+  };
+  const soon = debounce(() => box.value && document.activeElement === box && suggest(), 100);
+  const step = (by) => {
+    if (list.hidden) return void suggest();
+    const last = state.suggestions.length - 1;
+    highlight(by > 0 ? (state.active >= last ? -1 : state.active + 1) : state.active < 0 ? last : state.active - 1);
+  };
+  const keys = {
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Escape: () => (list.hidden ? false : close()),
+    Enter: () => (state.active < 0 ? false : take(state.active)),
+    Tab: () => (state.active < 0 ? false : take(state.active)),
+  };
+
+  box.addEventListener("input", () => (box.value ? soon() : close()));
+  box.addEventListener("blur", close);
+  list.addEventListener("pointerdown", (event) => event.preventDefault());
+  /** Act on a key; whether that was one for the list. */
+  const key = (event) => {
+    if (event.isComposing || event.shiftKey || !(event.key in keys) || keys[event.key]() === false) return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  };
+  return { node: list, key, close };
+}
