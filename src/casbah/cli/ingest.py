@@ -7,28 +7,24 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
 
 import httpx
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from casbah.cli import dry_run, ingest_report, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.ingest_report import FileReport, Tally
-from casbah.cli.printable import plain
-from casbah.cli.progress import progress_bar
+from casbah.cli.reading import pieces_of_files
 from casbah.cli.stopping import Stopping
 from casbah.errors import CasbahError, ServerRefusedError
 from casbah.ingest import wire_encoding
-from casbah.ingest.connectors import connectors
 from casbah.ingest.contract import Refusal
-from casbah.ingest.decompress import Limits, message_of
-from casbah.ingest.event_pages import STDIN, EventPage, files_of
-from casbah.ingest.read_ahead import Encoded, FileReader, Piece, pieces_of, read_ahead, size_of
+from casbah.ingest.decompress import message_of
+from casbah.ingest.event_pages import STDIN
+from casbah.ingest.read_ahead import Encoded
 from casbah.ingest.times import suspicion
 from casbah.settings import Settings
 
@@ -196,26 +192,14 @@ def _read(
     paths: list[str], settings: Settings, source: str | None, sender: "_Sender", reports: list[FileReport]
 ) -> None:
     """Pass on what is in the files, and add a report for each file and member of an archive. Raises UnknownSourceError."""
-    reader = FileReader(partial(connectors, settings.sources), source, Limits(line=settings.max_event))
-    if source is not None:
-        reader.require_source()
-    files_and_skipped = list(files_of(paths, unread=settings.store))
-    files = [file for file in files_and_skipped if isinstance(file, str)]
-    sizes = {file: size_of(file) for file in files}
-    total = sum(sizes[file] for file in files)
-    ahead = read_ahead(files, reader, settings.ingest_processes, size=total)
-    with progress_bar(in_bytes=True) as bar, closing(ahead) as read:
-        progress = _Progress(bar, total)
-        for file in files_and_skipped:
-            for piece in pieces_of(file) if isinstance(file, EventPage) else next(read):
-                if piece.begins:
-                    reports.append(FileReport(piece.origin, skipped=piece.skipped))
-                report = reports[-1]
-                report.sources.update(piece.sources)
-                for line, item in piece.items:
-                    sender.add(report, line, item)
-                progress.show(piece)
-            progress.end(sizes[file] if isinstance(file, str) else 0)
+    with closing(pieces_of_files(paths, settings, source)) as pieces:
+        for piece in pieces:
+            if piece.begins:
+                reports.append(FileReport(piece.origin, skipped=piece.skipped))
+            report = reports[-1]
+            report.sources.update(piece.sources)
+            for line, item in piece.items:
+                sender.add(report, line, item)
 
 
 @dataclass(slots=True)
@@ -278,25 +262,6 @@ class _Sender:
     def _refuse(self, refusal: Refusal, report: FileReport) -> None:
         self.rejects.keep(refusal)
         report.refuse(refusal.reason)
-
-
-class _Progress:
-    """What is shown of reading: the file, events per second, and the bytes of all files."""
-
-    def __init__(self, bar: Progress, size: int) -> None:
-        self._bar, self._task = bar, bar.add_task("", total=size or None)
-        self._begin, self._events, self._before = time.monotonic(), 0, 0
-
-    def show(self, piece: Piece) -> None:
-        """A piece of a file is being stored."""
-        self._events += len(piece.items)
-        rate = self._events / max(time.monotonic() - self._begin, 0.001)
-        description = f"{plain(Path(piece.origin).name[:40])}, {rate:,.0f} events/s"
-        self._bar.update(self._task, completed=self._before + piece.position, description=description)
-
-    def end(self, size: int) -> None:
-        """A file of so many bytes has been read."""
-        self._before += size
 
 
 def _say_where_refused(rejects: RejectsFile) -> None:

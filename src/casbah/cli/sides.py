@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,14 +17,13 @@ from casbah.cli import ingest_report
 from casbah.cli.answer import ChangePage
 from casbah.cli.connection import Api
 from casbah.cli.ingest_report import FileReport
-from casbah.cli.page_progress import with_progress
 from casbah.cli.progress import progress_of
-from casbah.ingest.activity_builder import with_lines
+from casbah.cli.reading import pieces_of_files
+from casbah.ingest import wire_encoding
 from casbah.ingest.apps import CASBAH
 from casbah.ingest.contract import Refusal
-from casbah.ingest.decompress import Limits
 from casbah.ingest.detection import Detector
-from casbah.ingest.event_pages import EventPage, pages
+from casbah.ingest.read_ahead import Piece
 from casbah.ingest.stored import source_id
 from casbah.operations.comparison import MS_PER_HOUR, Comparison, Seen
 from casbah.settings import Settings
@@ -68,16 +68,11 @@ class SideReader:
 
     def add_files(self, side: Side, path: str) -> None:
         """Add the events of a file, a folder or stdin. Raises UnknownSourceError."""
-        event_pages = pages(
-            [path],
-            connectors=self.detector,
-            source=self.source,
-            limits=Limits(line=self.settings.max_event),
-            unread=self.settings.store,
-        )
-        for page in with_progress(event_pages):
-            side.files.append(FileReport(page.origin, skipped=page.skipped))
-            self.comparison.add(side.number, self._of_page(page, side))
+        with closing(pieces_of_files([path], self.settings, self.source, reserved=True)) as pieces:
+            for piece in pieces:
+                if piece.begins:
+                    side.files.append(FileReport(piece.origin, skipped=piece.skipped))
+                self.comparison.add(side.number, self._of_piece(piece, side))
 
     def add_stored(self, side: Side, api: Api, filters: Mapping[str, Any]) -> None:
         """Add the stored activities that match filters."""
@@ -88,12 +83,13 @@ class SideReader:
                 self.comparison.add(side.number, self._of_records(records, side))
                 progress(side.read, total)
 
-    def _of_page(self, page: EventPage, side: Side) -> Iterator[Seen]:
-        for _, item in with_lines(page.items, reserved=True):
+    def _of_piece(self, piece: Piece, side: Side) -> Iterator[Seen]:
+        for _, item in piece.items:
             if isinstance(item, Refusal):
                 side.files[-1].refuse(item.reason)
             else:
-                yield from self._compared(side, item.id, item.timestamp, item.activity, item.digest)
+                new = wire_encoding.unpack(item.line)
+                yield from self._compared(side, new.id, new.timestamp, new.activity, new.digest)
 
     def _of_records(self, records: Iterable[bytes], side: Side) -> Iterator[Seen]:
         for record in records:

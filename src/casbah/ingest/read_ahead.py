@@ -1,4 +1,4 @@
-"""Reads files in other processes, ahead of who stores their activities, and returns what is in them in the order of the files.
+"""Reads files in other processes, ahead of who takes their activities, and returns what is in them in the order of the files.
 
 Each process reads every n-th file. It stays `_AHEAD` messages ahead, so that a large file is read while its beginning is
 stored; what is in small files shares messages. Processes take a second to start, so few bytes are read in this process.
@@ -59,16 +59,19 @@ class Piece:
 
 @dataclass(frozen=True)
 class FileReader:
-    """Reads files into pieces. It can be pickled; each process builds its own connectors."""
+    """Reads files into pieces. It can be pickled; each process builds its own connectors. `reserved` allows acts of Casbah
+    itself.
+    """
 
     connectors: Callable[[], Mapping[str, Connector]]
     source: str | None = None
     limits: Limits = field(default_factory=Limits)
+    reserved: bool = False
 
     def pieces(self, path: str) -> Iterator[Piece]:
         """The pieces of a file, or of standard input. Raises UnknownSourceError."""
         for page in pages([path], connectors=self._detector, source=self.source, limits=self.limits):
-            yield from pieces_of(page)
+            yield from pieces_of(page, reserved=self.reserved)
 
     def require_source(self) -> None:
         """Raises UnknownSourceError."""
@@ -185,10 +188,10 @@ def _send(connection: Connection, outbox: "queue.Queue[Sequence[Sent]]") -> None
         connection.send(message)
 
 
-def pieces_of(page: EventPage) -> Iterator[Piece]:
+def pieces_of(page: EventPage, *, reserved: bool = False) -> Iterator[Piece]:
     """The pieces of a page."""
     sources: Counter[str] = Counter()
-    items = with_lines(_counted(page.items, sources))
+    items = with_lines(_counted(page.items, sources), reserved=reserved)
     begins = True
     while (batch := _taken(items)) or begins:
         yield Piece(page.origin, begins, batch, dict(sources), page.position(), page.skipped)

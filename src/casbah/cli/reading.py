@@ -1,0 +1,64 @@
+"""Reads files in other processes, ahead of the caller, and shows the progress beside their names."""
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from rich.progress import Progress
+
+from casbah.cli.printable import plain
+from casbah.cli.progress import progress_bar
+from casbah.ingest.connectors import connectors
+from casbah.ingest.decompress import Limits
+from casbah.ingest.event_pages import EventPage, files_of
+from casbah.ingest.read_ahead import FileReader, Piece, pieces_of, read_ahead, size_of
+from casbah.settings import Settings
+
+_NAME = 40
+
+
+def pieces_of_files(
+    paths: Sequence[str], settings: Settings, source: str | None, *, reserved: bool = False
+) -> Generator[Piece, None, None]:
+    """What is in files and folders, in order; close it if it is not read to its end. `reserved` allows acts of Casbah itself.
+
+    Raises UnknownSourceError.
+    """
+    reader = FileReader(
+        partial(connectors, settings.sources), source, Limits(line=settings.max_event), reserved=reserved
+    )
+    if source is not None:
+        reader.require_source()
+    files_and_skipped = list(files_of(paths, unread=settings.store))
+    files = [file for file in files_and_skipped if isinstance(file, str)]
+    sizes = {file: size_of(file) for file in files}
+    total = sum(sizes[file] for file in files)
+    ahead = read_ahead(files, reader, settings.ingest_processes, size=total)
+    with progress_bar(in_bytes=True) as bar, closing(ahead) as read:
+        progress = _Progress(bar, total)
+        for file in files_and_skipped:
+            for piece in pieces_of(file) if isinstance(file, EventPage) else next(read):
+                yield piece
+                progress.show(piece)
+            progress.end(sizes[file] if isinstance(file, str) else 0)
+
+
+class _Progress:
+    """What is shown of reading: the file, events per second, and the bytes of all files."""
+
+    def __init__(self, bar: Progress, size: int) -> None:
+        self._bar, self._task = bar, bar.add_task("", total=size or None)
+        self._begin, self._events, self._before = time.monotonic(), 0, 0
+
+    def show(self, piece: Piece) -> None:
+        """A piece of a file has been taken."""
+        self._events += len(piece.items)
+        rate = self._events / max(time.monotonic() - self._begin, 0.001)
+        description = f"{plain(Path(piece.origin).name[:_NAME])}, {rate:,.0f} events/s"
+        self._bar.update(self._task, completed=self._before + piece.position, description=description)
+
+    def end(self, size: int) -> None:
+        """A file of so many bytes has been read."""
+        self._before += size
