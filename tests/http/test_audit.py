@@ -11,6 +11,7 @@ from casbah.errors import UnavailableError
 from casbah.http.route import Audit
 from casbah.http.routes import ROUTES
 from casbah.ingest.apps import CASBAH
+from casbah.operations.audit.trail import VERBS
 from casbah.store.embedded.tenant import EmbeddedTenant
 from making import record
 from scenarios.inprocess import Asker
@@ -181,3 +182,8 @@ def test_every_route_that_changes_something_says_so():
             assert "GET" in route.methods or route.operation in reading, route.path
         if route.audit is Audit.CHANGES:
             assert route.methods != ("GET",) or route.operation == "fetch_export"
+
+
+def test_every_act_has_a_verb():
+    names = {route.operation for route in ROUTES if route.audit is not Audit.NOTHING} | {"apply_retention"}
+    assert [name for name in sorted(names) if not VERBS({"mainInfo": {"rawOperationName": name}})] == []

@@ -24,6 +24,7 @@ from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import pages
 
 CONNECTORS = Detector.of(connectors())
+KNOWN_APPS = {app for connector in CONNECTORS.values() for app in connector.apps}
 HERE = Path(__file__).parent
 LABELLED, SHARES = HERE / "labelled.tsv", HERE / "measured.tsv"
 END_MS = int(datetime(END.year, END.month, END.day, tzinfo=UTC).timestamp() * 1_000)
@@ -35,10 +36,13 @@ Reference = tuple[str, str, str, str]
 
 @dataclass
 class Measured:
-    """By source: how many activities there are, and how many of each operation have no verb. The labelled ones are kept."""
+    """By source: how many activities there are, how many of each operation have no verb, and how many of those are of an app
+    that no source knows. The labelled ones are kept.
+    """
 
     total: Counter[str] = field(default_factory=Counter)
     without: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    foreign: Counter[str] = field(default_factory=Counter)
     labelled: dict[Reference, dict[str, Any]] = field(default_factory=dict)
 
     def rows(self) -> list[tuple[str, int, int]]:
@@ -66,6 +70,7 @@ def measure(shared: Path, kept: AbstractSet[Reference]) -> Measured:
             result.total[source] += 1
             if not new.activity.get("verb"):
                 result.without[source][operation] += 1
+                result.foreign[source] += new.activity["appId"] not in KNOWN_APPS
             if (reference := (source, name, new.id, operation)) in kept:
                 result.labelled.setdefault(reference, dict(new.activity))
     return result

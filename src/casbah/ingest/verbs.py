@@ -128,13 +128,23 @@ class VerbsOfApps:
                 self._tables[app].append(table)
 
     def __call__(self, record: Mapping[str, Any]) -> str:
-        """The verb of a record, or ""."""
+        """The verb of a record, or "". Some forms have a title such as `App installed` in place of `app_installed`."""
         of_category = _of_category(record)
         if of_category:
             return of_category
         apps = dict.fromkeys(integer(record.get(key)) for key in ("appId", "saasId", "srcAppId"))
-        tables = (table for app in apps if app is not None for table in self._tables.get(app, ()))
-        return next(filter(None, (table(record) for table in tables)), "")
+        tables = [table for app in apps if app is not None for table in self._tables.get(app, ())]
+        forms = (record, _with_code(record))
+        return next(filter(None, (table(form) for form in forms if form for table in tables)), "")
+
+
+def _with_code(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A record whose operation is a title of several words, with that title as a code; None for others."""
+    main = part(record, "mainInfo")
+    operation = string(main.get("rawOperationName"))
+    if operation is None or " " not in operation:
+        return None
+    return {**record, "mainInfo": {**main, "rawOperationName": operation[:_MAX_OPERATION].replace(" ", "_")}}
 
 
 def _checked(rows: Sequence[tuple[str, str]]) -> Mapping[str, str]:

@@ -36,6 +36,7 @@ from casbah.ingest.record_builder import (
     keys,
 )
 from casbah.ingest.reserved import ID_PREFIX
+from casbah.ingest.verbs import VerbTable
 from casbah.settings import AUDIT_LEVELS
 from casbah.store.contract import Inserted, ReplicaStore
 
@@ -215,4 +216,23 @@ def _drafts(event: Event) -> list[Draft]:
     return [Draft(id=f"{ID_PREFIX}{event_fields['id']}", timestamp=int(event_fields["time"]), keys=keys(shape))]
 
 
-_CONNECTOR = Connector("casbah", APPS[CASBAH], recognises=lambda _event: False, drafts=_drafts)
+VERBS = VerbTable(
+    {
+        "export": ["begin_export"],
+        "download": ["fetch_export"],
+        "upload": ["ingest"],
+        "search": ["search_activities", "explain_search", "list_facets", "histogram"],
+        "credential": ["create_token"],
+        "revoke": ["revoke_token", "end_session"],
+        "sign-out": ["sign_out"],
+        "create": ["create_range", "save_query", "make_snapshot", "expect_answers", "expect_arrivals", "give_feedback"],
+        "edit": ["update_range", "change_query", "enrich_again"],
+        "configure": ["add_rule", "remove_rule", "keep_trail"],
+        "run": ["apply_rules", "replay_rejects"],
+        "delete": ["delete_*", "remove_*", "apply_retention", "forget"],
+        "view": ["list_*", "count_*", "fetch_*", "show_*", "threat_scores", "tail", "whoami"],
+    }
+)
+"""The verbs of acts, by operation."""
+
+_CONNECTOR = Connector("casbah", APPS[CASBAH], recognises=lambda _event: False, drafts=_drafts, verb=VERBS)
