@@ -27,6 +27,10 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+def environment_of_demo(folder: Path) -> dict[str, str]:
+    return {**os.environ, "CASBAH_STORE": str(folder / "store")}
+
+
 def environment(store: Path) -> dict[str, str]:
     return {**os.environ, "CASBAH_STORE": str(store), "CASBAH_PORT": "0", "COLUMNS": "200"}
 
@@ -244,7 +248,56 @@ def test_demo(run: Run) -> None:
     assert "/docs" in ran.stdout
     held = int(run("list", "--count").stdout.replace(",", ""))
     assert held > 1_700
-    assert f"already has {held:,} activities" in run("demo", "--once", "--port", "0").stderr
+    again = run("demo", "--once", "--port", "0")
+    assert f"already has {held:,} activities" in again.stderr
+    tokens = json.loads(run("token", "list", "--json").stdout)
+    assert [(each["name"], each["scopes"]) for each in tokens] == [("demo", ["Investigation.read"])] * 2
+    assert tokens[0]["status"] == "Revoked"
+    assert tokens[1]["expires"] - tokens[1]["created"] == 86_400_000
+
+
+@pytest.mark.slow
+def test_the_demo_serves_before_everything_is_stored(tmp_path: Path) -> None:
+    environment = {**environment_of_demo(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "casbah", "demo", "--count", "9000", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        try:
+            shown = ""
+            while "Ctrl-C stops" not in shown:
+                shown += demo.stdout.readline()
+            url, token = (shown.split(word)[1].split()[0] for word in ("Casbah serves ", "TOKEN="))
+            headers = {"Authorization": f"Token {token}"}
+            first = httpx.get(f"{url}/api/v1/activities/?limit=1", headers=headers, trust_env=False, timeout=60).json()
+            assert first["total"] >= 5_000
+            patience = time.monotonic() + 120
+            while (
+                now := httpx.get(
+                    f"{url}/api/v1/activities/?limit=1", headers=headers, trust_env=False, timeout=60
+                ).json()
+            )["total"] < 9_200:
+                assert time.monotonic() < patience
+                time.sleep(0.2)
+            assert now["data"] == first["data"]  # The newest come first.
+        finally:
+            demo.send_signal(signal.SIGINT)
+            last_line = demo.communicate(timeout=60)[1]
+    assert "stored 5,000 activities in" in last_line
+    assert "the others follow" in last_line
+    assert demo.returncode == 0
+
+
+@pytest.mark.slow
+def test_the_demo_can_be_stopped_while_it_stores(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "casbah", "demo", "--port", "0"]
+    with subprocess.Popen(
+        command, env=environment_of_demo(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        shown = ""
+        while "Ctrl-C stops" not in shown:
+            shown += demo.stdout.readline()
+        demo.send_signal(signal.SIGINT)
+        last_line = demo.communicate(timeout=60)[1]
+    assert (demo.returncode, "Traceback" in last_line) == (0, False), last_line
 
 
 def test_records_are_dated_as_they_were(run: Run) -> None:

@@ -2,11 +2,9 @@
 
 import json
 import os
-import secrets
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +15,6 @@ import typer
 from rich.console import Console
 
 from casbah import compose
-from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
 from casbah.cli import options
@@ -29,10 +26,20 @@ from casbah.cli.progress import progress_of
 from casbah.cli.serve import Stopping
 from casbah.compose import Application
 from casbah.demo.load import COUNT, generated_activities, sample_activities
+from casbah.errors import CasbahError
+from casbah.identity.grants import Permission
 from casbah.serving.server import AddressTakenError, address, listening, server_of, settle
 from casbah.settings import SETTINGS, Settings
 
 _FOLDER = "demo-store"
+_FIRST = 5_000
+"""So many activities are stored before the demo serves; the others while it does."""
+
+_BATCH = 1_000
+_SECONDS_BETWEEN_LINES = 2.0
+"""Between lines of progress where stderr is no terminal."""
+
+_TOKEN = "demo"  # noqa: S105  the token's name
 _DAY_MS = 86_400_000
 _SHOWN_RECORDS = 3
 _SHOWN_CHARACTERS = 400
@@ -60,27 +67,33 @@ def demo(
     settings = options.chosen(store=str(Path(folder).resolve()), port=port)
     migrate_first(settings)
     with compose.build(settings) as application:
-        _fill(application, count)
-        key, _ = application.services.tokens.create(f"demo {secrets.token_hex(3)}", tenant=options.TENANT)
+        samples = _Samples(application, count)
+        samples.store(_FIRST)
+        key = _new_token(application)
         with _listening_somewhere(settings) as listener:
             url = address(listener)
             answering = server_of(application.app, settings)
-            Stopping(answering, application.services.leaving, drain=None).on_signals()
+            Stopping(answering, application.services.leaving, drain=None).on_signals(samples.stopped.set)
             failures: list[Exception] = []
 
             def present() -> None:
                 try:
                     _present(url, key, settings.store)
-                except (httpx.HTTPError, OSError) as error:
+                    samples.store(None)
+                except (httpx.HTTPError, OSError, CasbahError) as error:
                     failures.append(error)
                 if once or failures:
                     answering.should_exit = True
 
+            presenting = threading.Thread(target=present, daemon=True)
             with announced(settings.store, url=url, key=application.local_key):
-                threading.Thread(target=present, daemon=True).start()
+                presenting.start()
                 settle()
                 answering.run(sockets=[listener])
-    if failures:
+        stopped = samples.stopped.is_set()
+        samples.stopped.set()
+        presenting.join()  # It stores into the store that is closed next.
+    if failures and not stopped:
         raise failures[0]
 
 
@@ -91,38 +104,57 @@ def _listening_somewhere(settings: Settings) -> Any:
         return listening(options.chosen(store=str(settings.store), port="0"))
 
 
-def _fill(application: Application, count: int) -> None:
-    """Store the samples and generated activities, unless the store already has activities."""
-    existing = application.services.store.tenant(_TENANT).count(Everything())
-    if existing:
-        _say(
-            f"the store at {application.services.settings.store} already has {existing:,} activities; nothing was added"
-        )
-        return
-    end = application.services.clock() // _DAY_MS * _DAY_MS
-    # The samples last: they are in many partitions, and each is checked for duplicate ids.
-    activities = chain(generated_activities(count, until_ms=end), sample_activities())
-    started = time.monotonic()
-    stored = _stored(application, activities, count)
-    seconds = time.monotonic() - started
-    _say(f"stored {stored:,} activities in {seconds:.0f} s ({stored / max(seconds, 0.001):,.0f} per second)")
+class _Samples:
+    """The activities of the demo, the newest first. A store that already has activities gets none."""
+
+    def __init__(self, application: Application, count: int) -> None:
+        self.stopped = threading.Event()
+        self._application = application
+        self._tenant = application.services.store.tenant(_TENANT)
+        self._count, self._stored = count, 0
+        existing = self._tenant.count(Everything())
+        if existing:
+            folder = application.services.settings.store
+            _say(f"the store at {folder} already has {existing:,} activities; nothing was added")
+        end = application.services.clock() // _DAY_MS * _DAY_MS
+        parts = () if existing else (slice(-_FIRST, None), slice(None, -_FIRST))
+        generated = (generated_activities(count, until_ms=end, part=part) for part in parts)
+        # The samples last: they are in many partitions, and each is checked for duplicate ids.
+        self._remaining = chain(chain.from_iterable(generated), () if existing else sample_activities())
+
+    def store(self, most: int | None) -> None:
+        """Store at most so many of the activities that are not stored yet, or all of them, until `stopped`."""
+        started, last_line = time.monotonic(), time.monotonic()
+        before = self._stored
+        part = islice(self._remaining, most)
+        with progress_of("storing activities") as progress:
+            while not self.stopped.is_set() and (batch := list(islice(part, _BATCH))):
+                self._stored += self._tenant.insert(batch).stored
+                progress(self._stored, self._count)
+                if not sys.stderr.isatty() and time.monotonic() - last_line > _SECONDS_BETWEEN_LINES:
+                    last_line = time.monotonic()
+                    _say(f"stored {self._stored:,} activities")
+        if self._stored > before:
+            seconds = time.monotonic() - started
+            more = "; the others follow" if most is not None and self._stored < self._count else ""
+            _say(f"stored {self._stored:,} activities in {seconds:.0f} s{more}")
 
 
-def _stored(application: Application, activities: Iterable[NewActivity], count: int) -> int:
-    stored, remaining = 0, iter(activities)
-    with progress_of("storing activities") as progress:
-        progress(0, count)
-        while batch := list(islice(remaining, application.services.settings.batch)):
-            stored += application.services.store.tenant(_TENANT).insert(batch).stored
-            progress(stored, count)
-    return stored
+def _new_token(application: Application) -> str:
+    """A token that may only read and expires soon, in place of the one that the last demo made."""
+    tokens = application.services.tokens
+    for token in tokens.all():
+        if token.name == _TOKEN and token.tenant == options.TENANT and token.revoked is None:
+            tokens.revoke(token.id, governs=lambda tenant: tenant == options.TENANT)
+    expires = application.services.clock() + _DAY_MS
+    return tokens.create(_TOKEN, tenant=options.TENANT, scopes=Permission.READ.value[:1], expires=expires)[0]
 
 
 def _present(url: str, key: str, store: Path) -> None:
     """Three typical requests, and their responses."""
     out = Console()
     out.print(f"\nCasbah serves {url} from {store}", markup=False, highlight=False)
-    out.print(f"A token for it:\n  TOKEN={key}\n", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"A token that may read, for 24 hours:\n  TOKEN={key}\n", markup=False, highlight=False, soft_wrap=True)
     headers = {"Authorization": f"Token {key}"}
     with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
         newest = _show_request(out, client, "the newest activities", "/api/v1/activities/", {"limit": _SHOWN_RECORDS})

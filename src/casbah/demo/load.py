@@ -27,6 +27,7 @@ END, DAYS = date(2026, 11, 1), 90
 COUNT = 20_000
 """Generated events there are."""
 
+_ALL = slice(None)
 _DATE = re.compile(rb"\b20\d\d-\d\d-\d\d(?=T)")
 
 
@@ -49,16 +50,19 @@ def sample_activities() -> Iterator[NewActivity]:
             yield from (item for item in items if not isinstance(item, Refusal))
 
 
-def generated_activities(count: int, *, until_ms: int) -> Iterator[NewActivity]:
-    """So many of the generated activities (at most COUNT), evenly over the DAYS before `until_ms`, a midnight in UTC."""
-    return activities_of(generated_events(count, until_ms=until_ms))
+def generated_activities(count: int, *, until_ms: int, part: slice = _ALL) -> Iterator[NewActivity]:
+    """So many of the generated activities (at most COUNT), evenly over the DAYS before `until_ms`, a midnight in UTC.
+
+    `part` of them: `slice(-5_000, None)` are the newest 5,000.
+    """
+    return activities_of(generated_events(count, until_ms=until_ms, part=part))
 
 
-def generated_events(count: int, *, until_ms: int) -> Iterator[DemoEvent]:
+def generated_events(count: int, *, until_ms: int, part: slice = _ALL) -> Iterator[DemoEvent]:
     """The generated events, with every date moved by whole days."""
     moved = {day.isoformat().encode(): shifted.isoformat().encode() for day, shifted in _days(until_ms)}
     count = min(count, COUNT)
-    wanted = {number * COUNT // count for number in range(count)}
+    wanted = {number * COUNT // count for number in range(count)[part]}
     with GENERATED.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as unpacked:
         for number, line in enumerate(io.BufferedReader(unpacked)):
             if number in wanted:
