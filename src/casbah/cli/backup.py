@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah import compose, settings
 from casbah.activity.predicate import Everything
@@ -19,6 +18,7 @@ from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.migrate import migrate_first
 from casbah.cli.progress import progress_of
+from casbah.cli.table import listing
 from casbah.errors import BackupError
 from casbah.operations.backup import archive
 from casbah.operations.backup.archive import Backup
@@ -77,7 +77,7 @@ def list_backups(place: Where, *, endpoint: Endpoint = None, as_json: options.As
     if as_json:
         typer.echo(json.dumps([_summary(backup) for backup in backups]))
         return
-    table = Table("backup", "made", "activities", "bytes")
+    table = listing("backup", "made", "activities", "bytes")
     for backup in backups:
         moment = datetime.fromtimestamp(backup.created / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         table.add_row(backup.name, moment, f"{sum(backup.totals.values()):,}", f"{backup.size:,}")

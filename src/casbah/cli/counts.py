@@ -15,6 +15,7 @@ from casbah.activity.search.forms import field_of
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
+from casbah.cli.table import listing
 
 _EXTENSION = "/api/ext/v1"
 _DAY, _MINUTE = 86_400_000, 60_000
@@ -185,7 +186,7 @@ def _histogram_table(result: dict[str, Any], *, width: int) -> Table:
         *([{"value": "rest", **result["rest"]}] if result.get("rest", {}).get("total") else ()),
     ]
     columns = [{span["start"]: span["total"] for span in row["spans"]} for row in series]
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = listing()
     table.add_column("from (UTC)", no_wrap=True)
     table.add_column("activities", justify="right")
     table.add_column("")

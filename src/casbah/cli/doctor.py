@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah import __version__, compose
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.connection import running
+from casbah.cli.table import listing
 from casbah.errors import CasbahError
 from casbah.ingest.pull import config as pull
 from casbah.outputs.push import config as push
@@ -48,7 +48,7 @@ def doctor(*, as_json: options.AsJson = False, store: options.Store = None) -> N
             json.dumps([{"what": finding.what, "state": finding.state, "seen": finding.seen} for finding in findings])
         )
     else:
-        table = Table("check", "status", "details")
+        table = listing("check", "status", "details")
         for finding in findings:
             table.add_row(finding.what, _SHOWN[finding.state], finding.seen)
         Console().print(table)

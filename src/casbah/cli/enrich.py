@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell
 from casbah.cli.progress import progress_of
+from casbah.cli.table import listing
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
 from casbah.settings import Settings
 
@@ -69,7 +69,7 @@ def _show(settings: Settings, api: Api, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("what", "from", "knows")
+    table = listing("what", "from", "knows")
     for row in rows:
         table.add_row(*(cell(row[key]) for key in ("what", "from", "knows")))
     Console().print(table)

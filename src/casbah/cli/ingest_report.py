@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 from casbah.ingest.times import SUSPICIONS
 
 _MAX_REASONS = 20
@@ -125,7 +126,7 @@ def _warn(console: Console, lines: Iterable[str]) -> None:
 
 
 def _table(read: list[FileReport], in_all: Tally, *, dry: bool = False) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = listing()
     table.add_column("file", overflow="fold")
     table.add_column("source")
     for title in ("read", "would be stored" if dry else "stored", "duplicates", "refused"):

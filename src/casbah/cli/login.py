@@ -15,7 +15,7 @@ from casbah.cli import options, profiles
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell
 from casbah.cli.profiles import Profiles, Server, normalized
-from casbah.cli.table import table
+from casbah.cli.table import listing
 
 _PROBE = "/api/v1/activities/metadata/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -91,10 +91,10 @@ def servers(
         rows = [{"name": n, "url": s.url, "current": n == known.current} for n, s in known.servers.items()]
         typer.echo(json.dumps(rows))
         return
-    listed = table("name", "url", "current")
+    table = listing("name", "url", "current")
     for name, server in known.servers.items():
-        listed.add_row(cell(name), cell(server.url), "yes" if name == known.current else "")
-    Console().print(listed)
+        table.add_row(cell(name), cell(server.url), "yes" if name == known.current else "")
+    Console().print(table)
 
 
 def _is_local(host: str) -> bool:

@@ -13,11 +13,11 @@ import httpx
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 from casbah.compose import wall_clock
 from casbah.errors import OperatorError, nearest
 from casbah.identity.grants import TENANT_HEADER
@@ -113,7 +113,7 @@ def _show(settings: Settings, chosen: dict[str, PullEntry], *, as_json: bool) ->
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(rows)))
         return
-    table = Table("name", "kind", "tenant", "lag", "last success", "events", "stored", "refused", "gaps", "error")
+    table = listing("name", "kind", "tenant", "lag", "last success", "events", "stored", "refused", "gaps", "error")
     for row in rows:
         lag = "never ran" if row.lag_ms is None else _span(row.lag_ms)
         counts = (f"{count:,}" for count in (row.events, row.stored, row.refused))

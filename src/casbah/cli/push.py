@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah import compose
 from casbah.cli import options
 from casbah.cli.connection import running
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 from casbah.errors import OperatorError
 from casbah.outputs.push import build
 from casbah.outputs.push.config import read
@@ -46,7 +46,7 @@ def status(*, as_json: options.AsJson = False, store: options.Store = None) -> N
         ]
         typer.echo(json.dumps({"destinations": rows, "deadLetters": kept}))
         return
-    table = Table("destination", "sent up to sequence number", "status", "dead letters")
+    table = listing("destination", "sent up to sequence number", "status", "dead letters")
     for name, reached, state in destinations:
         lost = sum(letter.count for letter in dead if letter.name == name)
         table.add_row(cell(name), f"{reached:,}", cell(state or "OK"), f"{lost:,} activities" if lost else "")

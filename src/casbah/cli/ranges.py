@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 from casbah.errors import OperatorError, nearest
 from casbah.ingest.enrich.networks import CATEGORIES
 
@@ -50,7 +50,7 @@ def list_ranges(
     if as_json:
         typer.echo(json.dumps(ranges))
         return
-    table = Table("name", "category", "networks", "organization", "place", "tags", "id")
+    table = listing("name", "category", "networks", "organization", "place", "tags", "id")
     for entry in ranges:
         networks = ", ".join(subnet["originalString"] for subnet in entry["subnets"])
         tags = ", ".join(tag["name"] for tag in entry["tags"])

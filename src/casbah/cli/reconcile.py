@@ -17,6 +17,7 @@ from casbah.cli import condition, ingest_report, options
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
 from casbah.cli.sides import Side, SideReader, same_period
+from casbah.cli.table import listing
 from casbah.ingest.connectors import connectors
 from casbah.ingest.detection import Detector
 from casbah.ingest.event_pages import STDIN
@@ -144,7 +145,7 @@ def _summarise(compared: Comparison, sides: tuple[Side, Side], counts: Counts) -
 
 
 def _table(rows: list[Sum]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = listing()
     table.add_column("source")
     table.add_column("hour (UTC)")
     for name in _NAMES:

@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 
 app = typer.Typer(
     help="Events refused by ingestion over HTTP, with the reasons (docs/sources.md).",
@@ -41,7 +41,7 @@ def list_rejects(
     if as_json:
         typer.echo(json.dumps(page))
         return
-    table = Table("id", "time (UTC)", "sender", "source", "line", "reason", "event")
+    table = listing("id", "time (UTC)", "sender", "source", "line", "reason", "event")
     for reject in page["data"]:
         moment = datetime.fromtimestamp(reject["at"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         about = (reject["id"], moment, reject["sender"], reject["source"] or "", reject["line"], reject["reason"])

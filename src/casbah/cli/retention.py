@@ -13,6 +13,7 @@ from rich.table import Table
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 from casbah.errors import ServerRefusedError
 from casbah.ingest.apps import CASBAH
 from casbah.operations.retention.rules import HOLD, MAX_DAYS
@@ -67,7 +68,7 @@ def list_rules(
     if as_json:
         typer.echo(json.dumps(rules))
         return
-    table = Table("name", "action", "older than", "filters", "by", "id")
+    table = listing("name", "action", "older than", "filters", "by", "id")
     for rule in rules:
         days = f"{rule['days']} days" if rule["days"] else ""
         table.add_row(
@@ -238,7 +239,7 @@ def _warn(text: str) -> None:
 
 
 def _applied(result: Mapping[str, Any]) -> Table:
-    table = Table("rule", "matching", "held", "would be deleted" if result["dryRun"] else "deleted", "error")
+    table = listing("rule", "matching", "held", "would be deleted" if result["dryRun"] else "deleted", "error")
     for row in result["data"]:
         numbers = ("" if row[key] is None else str(row[key]) for key in ("matching", "held", "deleted"))
         table.add_row(*map(cell, (row["name"], *numbers, row["error"])))

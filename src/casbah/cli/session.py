@@ -6,11 +6,12 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
 
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 from casbah.cli.token import moment
 
 app = typer.Typer(help="List and end web sessions.", no_args_is_help=True, rich_markup_mode=None)
@@ -28,7 +29,7 @@ def list_sessions(*, as_json: options.AsJson = False, store: options.Store = Non
     if as_json:
         typer.echo(json.dumps(sessions))
         return
-    table = Table(Column("id", min_width=12), "name", "tenant", "caller", "created", "expires")
+    table = listing(Column("id", min_width=12), "name", "tenant", "caller", "created", "expires")
     for session in sessions:
         who = (session["id"], session["name"], session["tenant"], session["caller"])
         table.add_row(*map(cell, (*who, moment(session["created"]), moment(session["expires"]))))

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah import settings
 from casbah.cli import options
+from casbah.cli.table import listing
 from casbah.settings import SETTINGS, Setting
 
 _HIDDEN = "(a secret)"
@@ -35,7 +35,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table()
+    table = listing()
     table.add_column("setting", no_wrap=True)
     for name in ("value", "from", "purpose"):
         table.add_column(name, overflow="fold")

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.printable import cell
+from casbah.cli.table import listing
 from casbah.errors import UnknownSourceError
 from casbah.ingest.apps import APPS
 from casbah.ingest.connectors import connectors
@@ -38,7 +39,7 @@ def sources(
 
 
 def _list(chosen: list[Connector]) -> None:
-    table = Table("source", "what it is", "apps")
+    table = listing("source", "what it is", "apps")
     for connector in chosen:
         table.add_row(cell(connector.name), cell(connector.title), cell(", ".join(map(_app, connector.apps)) or "any"))
     Console().print(table)

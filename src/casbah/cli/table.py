@@ -3,6 +3,6 @@
 from rich.table import Column, Table
 
 
-def table(*columns: str | Column) -> Table:
+def listing(*columns: str | Column) -> Table:
     """A table without lines."""
     return Table(*columns, box=None, pad_edge=False, header_style="bold")

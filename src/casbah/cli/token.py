@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from casbah.cli import options
 from casbah.cli.connection import connected
 from casbah.cli.printable import cell, plain
+from casbah.cli.table import listing
 from casbah.errors import NoSuchTokenError, OperatorError
 from casbah.identity.grants import SCOPES
 from casbah.identity.token import LAST_MS
@@ -77,7 +77,7 @@ def list_tokens(*, as_json: options.AsJson = False, store: options.Store = None)
     if as_json:
         typer.echo(json.dumps(tokens))
         return
-    table = Table("id", "name", "tenant", "status", "created", "last used", "expires", "scopes")
+    table = listing("id", "name", "tenant", "status", "created", "last used", "expires", "scopes")
     for token in tokens:
         moments = (moment(token[key]) for key in ("created", "used", "expires"))
         columns = (token["id"], token["name"], token["tenant"], token["status"], *moments, ", ".join(token["scopes"]))
