@@ -7,12 +7,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve test test-all test-cluster evidence scenarios walk faults mutants check audit fix bench docs demo-data lock clean
+.PHONY: help setup demo serve wheel test test-all test-cluster evidence scenarios walk faults mutants check audit fix bench docs demo-data lock clean
 
 PYTHON ?=
 ARGS ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
+RUNNABLE := $(VENV)/.ready-to-run
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
 SCALE ?=
@@ -25,11 +26,19 @@ help:  ## what there is to make
 
 setup: $(READY)  ## make a virtual environment (.venv) with everything that the rest needs (does nothing when it is current)
 
-demo: $(READY)  ## fill a store with sample activities, serve it, and show what curl answers
+demo: $(RUNNABLE)  ## fill a store with sample activities, serve it, and show what curl answers
 	@$(BIN)/casbah demo $(ARGS)
 
-serve: $(READY)  ## serve the API on 127.0.0.1:8765 until interrupted
+serve: $(RUNNABLE)  ## serve the API on 127.0.0.1:8765 until interrupted
 	@$(BIN)/casbah serve $(ARGS)
+
+# From the last commit, so that the same commit makes the same bytes anywhere: their times are the commit's.
+wheel: $(RUNNABLE)  ## build dist/casbah-...whl, with the web UI and the samples, from the last commit
+	@set -euo pipefail; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; umask 022; \
+	git archive HEAD | tar -x -C "$$work"; \
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+	    --no-build-isolation --wheel-dir dist "$$work"; \
+	ls dist/casbah-*.whl
 
 # worksteal: each process has half of the files, and takes what the other has not begun once it is done.
 test: $(READY)  ## run the tests but for slow ones; ARGS='tests/http -k scan' for exactly those
@@ -93,7 +102,7 @@ docs: $(READY)  ## write the generated pages of docs/ again from the tables
 demo-data: $(READY)  ## generate the activities that `make demo` shows, which the package ships
 	@$(BIN)/python -m tools.demo
 
-lock:  ## choose the newest versions again and write requirements.lock
+lock:  ## choose the newest versions again and write requirements.lock and requirements.runtime.lock
 	@$(find-python); \
 	rm -rf .venv.lock && $$python -m venv .venv.lock; \
 	.venv.lock/bin/python -m pip install --quiet --disable-pip-version-check 'pip-tools==7.6.*'; \
@@ -101,10 +110,16 @@ lock:  ## choose the newest versions again and write requirements.lock
 	.venv.lock/bin/pip-compile --quiet --upgrade --all-extras --all-build-deps --allow-unsafe --strip-extras \
 	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --output-file .venv.lock/requirements.txt pyproject.toml; \
+	.venv.lock/bin/pip-compile --quiet --all-build-deps --allow-unsafe --strip-extras --constraint .venv.lock/requirements.txt \
+	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    --output-file .venv.lock/runtime.txt pyproject.toml; \
 	{ echo '# Every package that Casbah is built, run and tested with. Written by `make lock`.'; \
 	  cat .venv.lock/requirements.txt; } > requirements.lock; \
+	{ echo '# Every package that Casbah runs with: a part of requirements.lock. Written by `make lock`.'; \
+	  cat .venv.lock/runtime.txt; } > requirements.runtime.lock; \
 	rm -rf .venv.lock; \
-	echo "lock: $$(grep -c '==' requirements.lock) packages in requirements.lock"
+	echo "lock: $$(grep -c '==' requirements.lock) packages in requirements.lock," \
+	    "$$(grep -c '==' requirements.runtime.lock) of them in requirements.runtime.lock"
 
 clean:  ## remove virtual environments and every cache
 	rm -rf .venv .venv.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
@@ -126,16 +141,14 @@ if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
 fi
 endef
 
-# One line for every fifth package, so that a slow network is seen to be moving. (Not awk: Debian's reads ahead.)
-define show-progress
-{ total=$$(grep -c '==' requirements.lock); n=0; names=; \
-while read -r word name _; do \
-  case $$word in \
-    Collecting) n=$$((n + 1)); names="$$names $${name%%=*}"; \
-      if ((n % 5 == 0 || n == total)); then printf 'setup: [%2d/%d]%s\n' $$n $$total "$$names"; names=; fi;; \
-    Installing) echo 'setup: installing them';; \
-  esac; \
-done; }
+# The virtual environment, unless it is there with a Python that is new enough.
+define make-venv
+$(find-python); \
+if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+  [ -w . ] || { echo "setup: cannot write to $$PWD; clone Casbah into a folder of your own" >&2; exit 1; }; \
+  echo "setup: making $(VENV) with $$($$python --version)"; \
+  rm -rf $(VENV); $$python -m venv $(VENV); \
+fi
 endef
 
 $(BENCH_READY): tools/bench/requirements.lock $(READY)
@@ -143,18 +156,14 @@ $(BENCH_READY): tools/bench/requirements.lock $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tools/bench/requirements.lock; \
 	touch $@
 
-# --no-deps, because the lock names everything: where pip looks for what packages ask for it may come upon a version newer than
-# the lock's (pip 23 does, for coverage[toml]), and refuse it. `pip check` says whether anything is missing.
-$(READY): requirements.lock pyproject.toml
-	@$(find-python); \
-	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	  echo "setup: making $(VENV) with $$($$python --version)"; \
-	  rm -rf $(VENV); $$python -m venv $(VENV); \
-	fi; \
-	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
-	echo "setup: fetching the packages of requirements.lock"; \
-	$(BIN)/python -m pip install --progress-bar off --no-deps --require-hashes -r requirements.lock | $(show-progress); \
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
-	$(BIN)/python -m pip check > /dev/null || { $(BIN)/python -m pip check >&2; exit 1; }; \
+# What running needs; and, on top of it, what everything else needs.
+$(RUNNABLE): requirements.runtime.lock pyproject.toml
+	@$(make-venv); \
+	tools/install.sh $(VENV) requirements.runtime.lock; \
 	touch $@; \
-	echo 'setup: ready; the command is $(BIN)/casbah'
+	echo 'setup: ready to run; the command is $(BIN)/casbah'
+
+$(READY): requirements.lock pyproject.toml | $(RUNNABLE)
+	@set -e; tools/install.sh $(VENV) requirements.lock; \
+	touch $@; \
+	echo 'setup: ready'
