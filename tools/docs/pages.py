@@ -303,7 +303,7 @@ the API's.
 {rows}
 
 Optional keys: `overlap`, `applications` (Google), `prefix` and `region` (CloudTrail), `login` (another
-host of the token endpoint), `url` (another host of the API). CloudTrail needs `pip install 'casbah[aws]'`.
+host of the token endpoint), `url` (another host of the API). CloudTrail needs the extra `aws` ([operate.md](operate.md#installing)).
 
 ## MDCA
 

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-VIEWS = ("/", "/groups", "/queries", "/sources", "/ranges", "/tokens")
+VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens")
 """Paths that serve the page; the page selects the view by its URL."""
 
 ASSETS = "/ui/"

@@ -222,7 +222,9 @@ def aws(service: str, **options: Any) -> Any:
     try:
         import boto3  # noqa: PLC0415  an extra, and slow to import
     except ImportError:
-        raise BadPullFileError("cloudtrail needs boto3: pip install 'casbah[aws]'") from None
+        raise BadPullFileError(
+            "cloudtrail needs boto3: install the extra `aws` (docs/operate.md, Installing)"
+        ) from None
     return boto3.client(service, **options)
 
 

@@ -4,7 +4,6 @@ import * as api from "./api.js";
 import { completion } from "./completion.js";
 import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
-import { showGroups } from "./groups.js";
 import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
 import { conditionsOf, go, groupsOf, here, withCondition, without } from "./place.js";
 import { hasHidden } from "./visible.js";
@@ -104,8 +103,7 @@ const examples = () =>
 async function searched(text, options) {
   const kept = withCondition(here().filters, "text", "text", null);
   const meant = await api.explain({ q: text.trim(), filters: kept, zone: zoneName() });
-  if (meant.by) showGroups(meant.text);
-  else go({ filters: meant.filters, open: null }, options);
+  go({ filters: meant.filters, open: null }, options);
 }
 
 function opener(name) {
