@@ -18,6 +18,10 @@ from casbah.base.key_value import (
 )
 from casbah.base.shared import SharedCount, SharedFlag, SharedNumbers
 from casbah.base.traces import traces
+from casbah.errors import BadSettingError, ReadOnlyError
+from casbah.evidence.keys import signing_keys
+from casbah.evidence.logs import Logs, end_before_deleting, log_folder
+from casbah.evidence.tenant_log import Signer
 from casbah.http.context import Services, WriterServices
 from casbah.http.emulation import Emulation
 from casbah.http.memory import MemoryBudget
@@ -45,8 +49,9 @@ from casbah.operations.retention.rules import Rules
 from casbah.operations.saved.queries import Queries, SavedQueryLimits
 from casbah.operations.scrub import Progress, Scrub
 from casbah.outputs.export.exports import Exports
-from casbah.settings import Settings
+from casbah.settings import SETTINGS, Settings
 from casbah.store.contract import ReplicaStore, Store
+from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.integrity.verification import verify
 
 _MEGABYTE = 1_000_000
@@ -152,10 +157,13 @@ def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[
             Retention(store, Rules(key_values(RULES)), services.trail, clock=clock, hourly=(services.rejects.trim,))
         ) as retention,
         _scrubbing(settings, clock) as scrub,
+        kept_logs(settings, store) as logs,
     ):
         services.tokens.migrate_scopes()
         if scrub is not None:
             services.metrics.show_scrub(scrub)
+        if logs is not None:
+            services.metrics.show_logs(logs)
         bounds = SavedQueryLimits(settings.max_queries, settings.max_queries_size)
         yield WriterServices(
             store=store,
@@ -165,6 +173,7 @@ def writer_services(basis: Basis, store: Store, services: Services) -> Iterator[
             retention=retention,
             snapshots=Snapshots(settings.store, store, clock=clock),
             scrub=scrub,
+            logs=logs,
         )
 
 
@@ -181,6 +190,30 @@ def _scrubbing(settings: Settings, clock: Callable[[], int]) -> Iterator[Scrub |
 
     with closing(Scrub(read, rate=settings.scrub * _MEGABYTE, clock=clock)) as scrub:
         yield scrub
+
+
+@contextmanager
+def kept_logs(settings: Settings, store: object) -> Iterator[Logs | None]:
+    """The transparency logs, which are not yet kept up to date. Raises BadSettingError on a cluster."""
+    if not isinstance(store, EmbeddedStore):
+        if settings.log_name:
+            raise BadSettingError(SETTINGS["log_name"].variable, settings.log_name, _NO_LOG_ON_CLUSTER)
+        yield None
+        return
+    folder_of = partial(log_folder, settings.store)
+    if not settings.log_name or store.unwritable() == str(ReadOnlyError()):
+        end_before_deleting(store, folder_of)
+        yield None
+        return
+    signer = Signer(settings.log_name, signing_keys(settings.store))
+    with closing(Logs(store, folder_of, signer, seconds=settings.log_delay)) as logs:
+        yield logs
+
+
+_NO_LOG_ON_CLUSTER = (
+    "nothing on a cluster: it keeps no salt next to a record, "
+    "and a deletion there does not wait until the log has an entry of it"
+)
 
 
 def _sign_in(basis: Basis) -> SignIn | None:

@@ -179,6 +179,13 @@ def name(text: str) -> str:
     return text.strip()
 
 
+def origin(text: str) -> str:
+    """The beginning of an origin of transparency logs, or nothing."""
+    if any(sign.isspace() or sign == "+" or not sign.isprintable() for sign in text.strip()) or "//" in text:
+        raise ValueError("a name such as casbah.example.com, without blanks, + or a scheme")
+    return text.strip().strip("/")
+
+
 def tenants(text: str) -> Mapping[str, str]:
     pairs = [pair.partition("=") for pair in names(text)]
     if not all(claim.strip() and tenant.strip() for claim, _, tenant in pairs):

@@ -16,6 +16,10 @@ READS = [
     ["histogram"],
     ["tail", "--no-follow"],
     ["export", "out.csv"],
+    ["prove", "x"],
+    ["log", "keys"],
+    ["log", "rotate"],
+    ["log", "write", "log"],
     ["enrich"],
     ["enrich", "--again"],
     ["doctor"],
@@ -77,7 +81,7 @@ def entries(folder: Path) -> list[str]:
 
 
 def names(words: list[str]) -> tuple[str, ...]:
-    groups = {"push", "backup", "retention", "ranges", "rejects", "session", "token"}
+    groups = {"push", "backup", "retention", "ranges", "rejects", "session", "token", "log"}
     return tuple(words[:2] if words[0] in groups else words[:1])
 
 

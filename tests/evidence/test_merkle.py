@@ -68,7 +68,9 @@ def test_roots_and_proofs(size, data):
     rows = tiled(leaves)
     index, older = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
     assert merkle.root(rows, size) == naive_root(leaves)
-    assert merkle.inclusion(rows, index, size) == naive_path(index, leaves)
+    path = merkle.inclusion(rows, index, size)
+    assert path == naive_path(index, leaves)
+    assert merkle.root_of(path, index, size, rows(0, index, index + 1)[0]) == naive_root(leaves)
     assert merkle.consistency(rows, older, size) == naive_proof(older, leaves)
     assert merkle.root(rows, older) == naive_root(leaves[:older])
 
@@ -85,9 +87,10 @@ def test_an_empty_tree():
 
 
 def test_the_paths_of_tiles():
-    assert [merkle.tile_path(number) for number in (0, 999, 1_000, 1_234_067)] == [
-        "000",
-        "999",
-        "x001/000",
-        "x001/x234/067",
+    assert [merkle.tile_path(0, number) for number in (0, 999, 1_000, 1_234_067)] == [
+        "0/000",
+        "0/999",
+        "0/x001/000",
+        "0/x001/x234/067",
     ]
+    assert merkle.tile_path("entries", 3, 7) == "entries/003.p/7"

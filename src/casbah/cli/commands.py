@@ -48,6 +48,8 @@ GROUPS = {
         "push":       Row("push.app",                  "Status and dead letters of push destinations (docs/push.md)."),
         "migrate":    Row("migrate.migrate",           "Rewrite a store of an older format in the format that this version reads."),
         "verify":     Row("verify.verify",             "Read every file and every record of a store, and check them against their checksums."),
+        "prove":      Row("log.prove",                 "Write a proof to stdout that an activity is in the transparency log (c2sp.org/tlog-proof)."),
+        "log":        Row("log.app",                   "The transparency log of a tenant's records (docs/evidence.md)."),
         "check":      Row("check.check",               "Check offline that a record is in a transparency log, unchanged."),
         "salvage":    Row("salvage.salvage",           "Copy everything that checks out of a damaged store to a new one, and report what is lost."),
     },

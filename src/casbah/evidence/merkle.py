@@ -43,6 +43,22 @@ def inclusion(rows: Rows, index: int, size: int) -> list[bytes]:
     return _path(rows, index, 0, size)
 
 
+def root_of(proof: Sequence[bytes], index: int, size: int, leaf: bytes) -> bytes | None:
+    """The root that an inclusion proof leads to; None if it is too short or too long for the tree (RFC 9162, 2.1.3.2)."""
+    last, result = size - 1, leaf
+    for sibling in proof:
+        if not last:
+            return None
+        if index % 2 or index == last:
+            result = node_hash(sibling, result)
+            while not index % 2 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            result = node_hash(result, sibling)
+        index, last = index >> 1, last >> 1
+    return None if last else result
+
+
 def consistency(rows: Rows, older: int, size: int) -> list[bytes]:
     """The proof that the tree of the first `older` leaves is the beginning of that of the first `size` (RFC 6962, 2.1.2)."""
     return _subproof(rows, older, 0, size, whole=True) if 0 < older < size else []
@@ -89,9 +105,10 @@ def _split(size: int) -> int:
     return 1 << (size - 1).bit_length() - 1
 
 
-def tile_path(number: int) -> str:
-    """The number of a tile as path elements, such as x001/x234/067."""
+def tile_path(level: str | int, number: int, width: int = WIDTH) -> str:
+    """The path of a tile, such as 0/x001/x234/067, or entries/000.p/5 for a part of a bundle."""
     digits = str(number)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     parts = [digits[place : place + 3] for place in range(0, len(digits), 3)]
-    return "/".join([*(f"x{part}" for part in parts[:-1]), parts[-1]])
+    path = "/".join([str(level), *(f"x{part}" for part in parts[:-1]), parts[-1]])
+    return path if width == WIDTH else f"{path}.p/{width}"

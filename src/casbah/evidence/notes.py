@@ -1,6 +1,6 @@
 """Signed notes and checkpoints with Ed25519 (c2sp.org/signed-note, c2sp.org/tlog-checkpoint)."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
@@ -15,6 +15,11 @@ def checkpoint(origin: str, size: int, root: bytes, keys: Sequence[Ed25519Privat
     text = f"{origin}\n{size}\n{_base64(root)}\n"
     lines = (f"\u2014 {origin} {_base64(_signature(text, origin, key))}\n" for key in keys)
     return f"{text}\n{''.join(lines)}".encode()
+
+
+def root_in(note: str) -> bytes:
+    """The root in a checkpoint."""
+    return b64decode(note.split("\n")[2])
 
 
 def verifier_key(origin: str, key: Ed25519PublicKey) -> str:

@@ -342,13 +342,20 @@ def _of_length(count: int) -> Sequence[tuple[AnyRoute, Sequence[str]]]:
     """The routes whose path has `count` segments, each with its segments."""
     routes: Sequence[AnyRoute] = (*ROUTES, *PUBLIC, *manual.PAGES)
     known = ((route, segments_of(route.path)) for route in routes)
-    return [(route, wanted) for route, wanted in known if len(wanted) == count]
+    return [
+        (route, wanted) for route, wanted in known if len(wanted) == count or (len(wanted) < count and _is_deep(route))
+    ]
+
+
+def _is_deep(route: AnyRoute) -> bool:
+    return isinstance(route, Route) and route.is_deep
 
 
 def _match(wanted: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    """The path parameters, or None if the path does not match. `wanted` and `segments` have the same length."""
+    """The path parameters, or None if the path does not match. The last one wanted takes all further segments."""
     values: dict[str, str] = {}
-    for want, segment in zip(wanted, segments, strict=True):
+    last = len(wanted) - 1
+    for want, segment in zip(wanted, (*segments[:last], "/".join(segments[last:])), strict=True):
         if want.startswith("{"):
             values[want[1:-1]] = unquote(segment)
         elif want != segment:

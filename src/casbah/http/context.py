@@ -13,6 +13,7 @@ from casbah.activity.query import Bounds
 from casbah.activity.tenant import TenantId
 from casbah.base.shared import SharedFlag
 from casbah.base.traces import Traces
+from casbah.evidence.logs import Logs
 from casbah.http.emulation import Emulation
 from casbah.http.memory import MemoryBudget
 from casbah.http.metrics import Metrics
@@ -59,6 +60,9 @@ class WriterServices:
     snapshots: Snapshots
     scrub: Scrub | None
     """None if the setting is off, or a cluster checks its own files."""
+
+    logs: Logs | None
+    """None if the server keeps no transparency logs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ SEGMENTS: Mapping[str, tuple[str, str]] = {
     "rule": ("The rule's id", A_RULE),
     "session": ("The session's id", A_SESSION),
     "reject": ("The refused event's id", A_REJECT),
+    "tile": ("The tile's path: `<L>/<N>[.p/<W>]`, or `entries/<N>[.p/<W>]`; slashes are not encoded", "0/000"),
     "token": ("The token's id, or its name if only one active token has it", A_TOKEN),
 }
 """What each parameter of a path is, and an example."""

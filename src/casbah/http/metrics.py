@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from casbah.activity.language import FILTERS, filter_named
 from casbah.errors import UnknownFilterError
+from casbah.evidence.logs import Logs
 from casbah.operations.scrub import Scrub, ScrubState
 from casbah.store.contract import Inserted
 
@@ -69,6 +70,15 @@ class Metrics:
         for name, text, value in _OF_SCRUB:
             gauge = Gauge(f"casbah_scrub_{name}", text, registry=self._registry)
             gauge.set_function(partial(_scrubbed, scrub, value))
+
+    def show_logs(self, logs: Logs) -> None:
+        """Include the delay of the transparency logs."""
+        gauge = Gauge(
+            "casbah_log_delay_seconds",
+            "How long the activity that has waited longest for a checkpoint has",
+            registry=self._registry,
+        )
+        gauge.set_function(lambda: logs.delay)
 
     def answered(self, route: str, method: str, status: int, *, seconds: float, filters: Iterable[object]) -> None:
         """Record an answered request. `filters` are filter names as sent; `seconds` is its duration."""

@@ -156,6 +156,7 @@ _TAGS = {
     "queries": "Saved queries",
     "exports": "All results of a query, as a file",
     "retention": "Deletion, retention rules and legal holds",
+    "log": "The transparency log of a tenant, in the formats of C2SP",
     "snapshots": "Snapshots for backups; only for the owner of the data directory",
     "session": "Signing in to the pages with a browser",
     "sessions": "Sessions of the pages; for callers with Tokens.manage",

@@ -61,6 +61,9 @@ class Route:
     """The status, with the same body, if every event of the request was refused."""
 
     media_types: tuple[str, ...] = ("application/json",)
+    is_deep: bool = False
+    """Whether the last parameter of the path takes all further segments."""
+
     audit: Audit = Audit.READS
     raises: Errors = ()
     """The errors of the handler."""

@@ -1,4 +1,4 @@
-"""What runs in the background of a server, in the process that owns the store: retention, pulls and pushes."""
+"""What runs in the background of a server, in the process that owns the store, such as retention, pulls and pushes."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +28,8 @@ def background(application: compose.Application, url: str) -> Iterator[Sequence[
         application.writer.retention.begin()
     if (scrub := application.writer.scrub) is not None:
         scrub.begin()
+    if (logs := application.writer.logs) is not None:
+        logs.begin()
     with pushing(settings, application), pulling(settings, url, application.local_key) as stops:
         yield stops
 

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from casbah.base.checked_json import write_json
 from casbah.base.fsync import copy_beside, make_folder, read_only
 from casbah.errors import NoSuchSnapshotError, ReadOnlyError
+from casbah.evidence.logs import TENANTS, ended, log_folder
+from casbah.evidence.tenant_log import CURRENT
 from casbah.store.contract import Store
 from casbah.store.format import FILE as FORMAT_FILE
 
 FOLDER = "snapshots"
-_LEFT_OUT = frozenset({FOLDER, "tenants", "exports", "lock", "server.json", FORMAT_FILE})
+_LEFT_OUT = frozenset({FOLDER, TENANTS, "exports", "lock", "server.json", FORMAT_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Snapshots:
         make_folder(into, mode=0o700)
         try:
             totals = self._store.snapshot(into)
+            self._name_logs(into)
             for item in self._store_folder.iterdir():
                 if item.name not in _LEFT_OUT:
                     copy_beside(item, into / item.name)
@@ -53,6 +57,13 @@ class Snapshots:
             shutil.rmtree(into, ignore_errors=True)
             raise
         return Snapshot(snapshot_id, self._clock(), totals)
+
+    def _name_logs(self, into: Path) -> None:
+        """Note the last checkpoint of each transparency log: the copy begins another log, which names it."""
+        for tenant in (into / TENANTS).glob("*"):
+            if (log_folder(self._store_folder, tenant.name) / CURRENT).exists():
+                make_folder(log_folder(into, tenant.name), mode=0o700)
+                write_json(log_folder(into, tenant.name) / CURRENT, ended(log_folder(self._store_folder, tenant.name)))
 
     def remove(self, snapshot_id: str) -> None:
         """Remove a snapshot. Raises NoSuchSnapshotError."""

@@ -169,6 +169,17 @@ def _unsealed(stored: bytes) -> bytes:
     return stored[_SEAL:]
 
 
+def salt_of(stored: bytes) -> bytes:
+    """The salt in what is stored of a record."""
+    return stored[_CRC_END : _CRC_END + _SALT_BYTES]
+
+
+def added_of(stored: bytes) -> int:
+    """How many bytes were added to a record when it was stored; 0 if that is not known."""
+    added = int.from_bytes(stored[_CRC_END + _SALT_BYTES : _SEAL], "little")
+    return 0 if added == _UNKNOWN else added
+
+
 def is_dictionary(file: Path, content: bytes) -> bool:
     """Whether a dictionary has the content that its name says."""
     return hashlib.sha256(content).hexdigest() == file.stem.partition("-")[2]

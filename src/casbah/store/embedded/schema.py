@@ -40,7 +40,7 @@ PERIOD_BITS = 31
 """A partition spans 2^31 ms (24 days 20 hours), so with a 32-bit sequence number a sort key fits a signed 64-bit integer."""
 
 SEQ_BITS = 32
-_SEQ_MASK = (1 << SEQ_BITS) - 1
+MAX_SEQ = (1 << SEQ_BITS) - 1
 TIE_BITS = 20
 MAX_TIES = 1 << TIE_BITS
 
@@ -87,7 +87,7 @@ def date_key(timestamp: int, seq: int) -> int:
 
 def of_date_key(key: int, partition: int) -> tuple[int, int]:
     """The timestamp and the sequence number in a date key."""
-    return (partition << PERIOD_BITS) | (key >> SEQ_BITS), key & _SEQ_MASK
+    return (partition << PERIOD_BITS) | (key >> SEQ_BITS), key & MAX_SEQ
 
 
 def of_created_key(key: int) -> int:

@@ -108,6 +108,11 @@ class Search:
         reached = hits[-1].seq if len(hits) == limit else last
         return Changes([Change(hit.seq, record) for hit, record in zip(hits, records_of(hits), strict=True)], reached)
 
+    def numbers(self, predicate: Predicate, *, last: int) -> list[int]:
+        """The sequence numbers of the matching activities up to `last`, ascending."""
+        matching = ((bound, count) for bound in self._queries(predicate) if (count := bound.count()))
+        return sorted(hit.seq for bound, count in matching for hit in bound.numbered(after=0, last=last, limit=count))
+
     def fetch(self, activity_id: str, /) -> bytes | None:
         """The record with this id, or None."""
         records = (searcher.record(activity_id) for searcher in reversed(self._searchers()))

@@ -168,9 +168,13 @@ class PartitionSearcher:
 
     def numbered(self, query: Engine, *, after: int, last: int, limit: int) -> list[Hit]:
         """The first matches with sequence numbers above `after` and up to `last`, in sequence order."""
-        numbers = Engine.range_query(self.schema, "seq", FieldType.Integer, after + 1, last)
+        return self.numbered_by("seq", query, after=after, last=last, limit=limit)
+
+    def numbered_by(self, column: str, query: Engine, *, after: int, last: int, limit: int) -> list[Hit]:
+        """The first matches with numbers above `after` and up to `last` in a column (`seq`, `stored`), in that order."""
+        numbers = Engine.range_query(self.schema, column, FieldType.Integer, after + 1, last)
         both = Engine.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, numbers)])
-        numbered = self._ordered(both, "seq", descending=False, limit=min(limit, self.held))
+        numbered = self._ordered(both, column, descending=False, limit=min(limit, self.held))
         return [Hit(number, number, self, address) for number, address in numbered]
 
     def stream(self, query: Engine, sort: str, *, descending: bool, chunk: int = 1_000) -> Iterator[Hit]:

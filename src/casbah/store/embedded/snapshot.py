@@ -11,6 +11,9 @@ from casbah.errors import UnavailableError
 from casbah.store.embedded.partitions import PERIODS
 from casbah.store.embedded.segment_files import META
 
+LOG = "log"
+"""A tenant's transparency log. The store continues it, so a copy begins another one."""
+
 _TRIES = 20
 
 
@@ -21,7 +24,7 @@ def copy_tenant(tenant: Path, into: Path) -> None:
         if entry.name == PERIODS:
             for partition in sorted(entry.iterdir()):
                 _copy_partition(partition, into / PERIODS / partition.name)
-        else:
+        elif entry.name != LOG:
             copy_beside(entry, into / entry.name)
 
 

@@ -8,6 +8,7 @@
 <store>/tenants/<tenant>/feedback.db         feedback on activities
 <store>/tenants/<tenant>/known.bloom, .log   which ids and dedup keys may be stored, derived from the indexes
 <store>/tenants/<tenant>/verified            which files of the indexes were checked, and what they were then
+<store>/tenants/<tenant>/log/                its transparency log (`casbah.evidence`)
 <store>/tenants/<tenant>/numbering.json      the largest sequence number before a deletion
 """
 
@@ -77,7 +78,9 @@ class EmbeddedStore:
             clock=clock,
             changed=self.changes.add,
             read_only=self._shadow is not None,
+            before_deleting=lambda: self.before_deleting,
         )
+        self.before_deleting: Callable[[str, Sequence[int]], None] | None = None
         self._tenants = LazyRegistry(self._open)
         if self._shared.read_only:  # What is open stays readable while another process writes to the directory.
             for name in self.tenants():

@@ -12,7 +12,17 @@ from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Predicate
 from casbah.activity.query import Query
 from casbah.errors import ActivityNotFoundError, CasbahError, ReadOnlyError, StoreClosedError
-from casbah.store.contract import Changes, FeedbackEntry, Inserted, Inserter, Prepared, ScanPage
+from casbah.store.contract import (
+    Changes,
+    FeedbackEntry,
+    Inserted,
+    Inserter,
+    Prepared,
+    ScanPage,
+    SealedRecord,
+    SealedRecords,
+)
+from casbah.store.embedded import sealed
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.compaction import Compaction, waiting
 from casbah.store.embedded.document import prepared
@@ -40,6 +50,8 @@ class Shared:
     clock: Callable[[], int]
     changed: Callable[[], None]
     read_only: bool
+    before_deleting: Callable[[], Callable[[str, Sequence[int]], None] | None] = lambda: None
+    """What is called before anything is deleted, if something is; see `SealedStore`."""
 
 
 class EmbeddedTenant(Search, Inserter):
@@ -88,6 +100,18 @@ class EmbeddedTenant(Search, Inserter):
         self._require_open()
         return self._write_queue.high_water_mark
 
+    def sealed(self, *, after: int, limit: int) -> SealedRecords:
+        """See `SealedTenant`; so are the next two."""
+        last = self.high_water_mark()
+        return sealed.stored(self._searchers_if_open(), after=after, last=last, limit=limit)
+
+    def replaced(self, *, after: int, limit: int) -> SealedRecords:
+        last = self.high_water_mark()
+        return sealed.replaced(self._searchers_if_open(), after=after, last=last, limit=limit)
+
+    def sealed_record(self, activity_id: str, /) -> SealedRecord | None:
+        return sealed.one(self._searchers_if_open(), activity_id)
+
     def feedback(self, activity_id: str, /) -> Sequence[FeedbackEntry]:
         self._require_activity(activity_id)
         return self._feedback.of(activity_id)
@@ -113,7 +137,7 @@ class EmbeddedTenant(Search, Inserter):
 
     def delete(self, predicate: Predicate, /) -> int:
         self._require_writable()
-        count = self._write_queue.exclusively(lambda: self._compaction.delete(predicate)).result()
+        count = self._write_queue.exclusively(partial(self._deleted, predicate)).result()
         if count:
             self._delete_stale_feedback()
         return count
@@ -132,6 +156,14 @@ class EmbeddedTenant(Search, Inserter):
         """Release the files. Calls after this raise StoreClosedError."""
         self._closed = True
         self._feedback.close()
+
+    def _deleted(self, predicate: Predicate) -> int:
+        """Delete in the writing thread."""
+        if (before := self._shared.before_deleting()) is not None:
+            last = self._partitions.last
+            if numbers := self.numbers(predicate, last=last):
+                before(self._folder.name, numbers)
+        return self._compaction.delete(predicate)
 
     def _searchers_if_open(self) -> Sequence[PartitionSearcher]:
         self._require_open()

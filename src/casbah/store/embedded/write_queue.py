@@ -97,6 +97,7 @@ class WriteQueue:
 
     def _run_exclusively(self, work: Callable[[], Answer]) -> Answer:
         self._partitions.catch_up()
+        self._advance()
         try:
             return work()
         finally:

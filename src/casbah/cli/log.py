@@ -1,0 +1,97 @@
+"""casbah prove, casbah log keys | rotate | write."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from casbah.base.fsync import make_folder, write_file
+from casbah.cli import options
+from casbah.cli.connection import Api, connected
+from casbah.evidence.keys import FILE, add_key
+from casbah.evidence.merkle import WIDTH, tile_path
+
+app = typer.Typer(
+    help="The transparency log of a tenant's records (docs/evidence.md).", no_args_is_help=True, rich_markup_mode=None
+)
+_PATH = "/api/ext/v1/log"
+_OFF = "the server keeps no transparency log; CASBAH_LOG_NAME sets its name and turns it on (docs/evidence.md)"
+_ENTRIES, _LEVELS = "entries", 8
+
+
+def prove(
+    activity_id: Annotated[str, typer.Argument(metavar="ID", help="The activity's _id.")],
+    *,
+    record: Annotated[Path | None, typer.Option(help="Write the record to this file, byte for byte as stored.")] = None,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """Write a proof to stdout that an activity is in the transparency log (c2sp.org/tlog-proof).
+
+    Example: casbah prove 97134000_15600_97ee2049 --record record.json > record.tlog-proof
+    """
+    with connected(options.existing(store=store), tenant=tenant) as api:
+        api.ask("GET", f"{_PATH}/keys", missing=_OFF)
+        quoted, missing = quote(activity_id, safe=""), f"no activity {activity_id!r} in tenant {tenant}"
+        proof = api.ask("GET", f"{_PATH}/proofs/{quoted}", missing=missing).text
+        if record is not None:
+            write_file(record, api.ask("GET", f"/api/v1/activities/{quoted}/", missing=missing).content)
+    typer.echo(proof, nl=False)
+
+
+@app.command()
+def keys(*, tenant: options.Tenant = options.TENANT, store: options.Store = None) -> None:
+    """Show the public keys of a log, as checkers take them; the newest key last.
+
+    Example: casbah log keys > acme.vkey
+    """
+    with connected(options.existing(store=store), tenant=tenant) as api:
+        typer.echo(api.ask("GET", f"{_PATH}/keys", missing=_OFF).text, nl=False)
+
+
+@app.command()
+def rotate(*, store: options.Store = None) -> None:
+    """Add a signing key. Checkpoints have the signatures of all keys until the old ones are removed from the file.
+
+    The server uses the key once it is started again.
+
+    Example: casbah log rotate
+    """
+    settings = options.existing(store=store)
+    add_key(settings.store)
+    typer.echo(f"added a key to {settings.store / FILE}; start the server again")
+
+
+@app.command()
+def write(
+    folder: Annotated[Path, typer.Argument(help="The folder to write to; files that are there already are kept.")],
+    *,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """Write a log to a folder, to be kept elsewhere or served as static files. Repeatable: only what is new is written.
+
+    Example: casbah log write /srv/logs/acme
+    """
+    with connected(options.existing(store=store), tenant=tenant) as api:
+        checkpoint = api.ask("GET", f"{_PATH}/checkpoint", missing=_OFF)
+        size = int(checkpoint.text.split("\n")[1])
+        count = _write_tiles(api, folder, _ENTRIES, size)
+        for level in range(_LEVELS):
+            count += _write_tiles(api, folder, str(level), size // WIDTH**level)
+    make_folder(folder)
+    write_file(folder / "checkpoint", checkpoint.content)  # Last: what it commits to is there.
+    typer.echo(f"wrote {count:,} tiles of a log of {size:,} entries to {folder}")
+
+
+def _write_tiles(api: Api, folder: Path, level: str, hashes: int) -> int:
+    """Write the tiles of a level. Returns how many were new."""
+    full, rest = divmod(hashes, WIDTH)
+    tiles = [tile_path(level, number) for number in range(full)] + ([tile_path(level, full, rest)] if rest else [])
+    fresh = [tile for tile in tiles if not (folder / "tile" / tile).exists()]
+    for tile in fresh:
+        file = folder / "tile" / tile
+        make_folder(file.parent)
+        write_file(file, api.ask("GET", f"{_PATH}/tile/{tile}").content)
+    return len(fresh)

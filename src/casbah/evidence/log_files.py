@@ -1,0 +1,264 @@
+"""The files of one log. All but the state only grow, and the state says how much of them counts.
+
+state.json     the origin, how far the store was read, how long the files are, and the signed checkpoint
+entries        the entries, as in bundles: each with its length before it
+bundles        per bundle: where it begins in `entries`, and the largest number of an activity before it
+row0, row1...  the hashes of the tree's rows (`merkle.Rows`)
+replaced       per replacement: the number of the activity, and the leaf index of its entry
+
+A commit writes and syncs these files, then the state. What a crash leaves beyond the state's lengths is overwritten.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from struct import Struct
+from typing import Final
+
+from casbah.base.checked_json import read_json, write_json
+from casbah.base.fsync import make_folder, sync_folder
+from casbah.errors import DamagedFileError
+from casbah.evidence import entries as layout
+from casbah.evidence import merkle
+
+STATE: Final = "state.json"
+_HASH = 32
+_LENGTH, _PAIR = Struct(">H"), Struct(">QQ")
+_ENTRIES, _BUNDLES, _REPLACED = "entries", "bundles", "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a log is. `number` and `stored` are the sequence numbers up to which activities and replacements are in it."""
+
+    origin: str
+    size: int = 0
+    number: int = 0
+    stored: int = 0
+    bytes: int = 0
+    replacements: int = 0
+    checkpoint: str = ""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What the next commit writes."""
+
+    number: int
+    """The largest number of an activity so far."""
+
+    entries: list[bytes] = field(default_factory=list)
+    bundles: list[bytes] = field(default_factory=list)
+    replaced: list[bytes] = field(default_factory=list)
+    bytes: int = 0
+
+
+class LogFiles:
+    """Only one thread may append and commit; any thread may read what is committed."""
+
+    def __init__(self, folder: Path, state: State) -> None:
+        self.folder = folder
+        self._handles: dict[str, int] = {}
+        self._latest: dict[int, int] | None = None
+        self.state = state
+        self._pending = _Pending(state.number)
+
+    @classmethod
+    def create(cls, folder: Path, origin: str) -> "LogFiles":
+        """A new, empty log. It exists once something was committed."""
+        make_folder(folder, mode=0o700)
+        return cls(folder, State(origin))
+
+    @classmethod
+    def open(cls, folder: Path) -> "LogFiles":
+        """The log in a folder. Raises DamagedFileError, or FileNotFoundError without a state."""
+        files = cls(folder, State(**read_json(folder / STATE)))
+        for name, size in _lengths(files.state).items():
+            file = folder / name
+            if size and (not file.exists() or file.stat().st_size < size):
+                raise DamagedFileError(file, "it is shorter than the state of the log says")
+        return files
+
+    @property
+    def size(self) -> int:
+        """How many entries there are, with those of the next commit."""
+        return self.state.size + len(self._pending.entries)
+
+    def append(self, entry: bytes) -> None:
+        """Add an entry to the next commit."""
+        pending, index = self._pending, self.size
+        if index % merkle.WIDTH == 0:
+            pending.bundles.append(_PAIR.pack(self.state.bytes + pending.bytes, pending.number))
+        pending.entries.append(entry)
+        pending.bytes += _LENGTH.size + len(entry)
+        number = layout.number_of(entry)
+        if number is not None and entry[0] == layout.REPLACED:
+            pending.replaced.append(_PAIR.pack(number, index))
+            self._replacements()[number] = index
+        elif number is not None:
+            pending.number = number
+
+    def forget(self) -> None:
+        """Drop what was appended since the last commit."""
+        self._pending = _Pending(self.state.number)
+        self._latest = None
+
+    def commit(self, *, number: int, stored: int, sign: Callable[[int, bytes], str]) -> None:
+        """Make durable what was appended, then the state with the checkpoint that `sign` makes of size and root."""
+        state, pending, size = self.state, self._pending, self.size
+        written = {
+            _ENTRIES: (state.bytes, b"".join(_LENGTH.pack(len(entry)) + entry for entry in pending.entries)),
+            _BUNDLES: (_bundles(state.size) * _PAIR.size, b"".join(pending.bundles)),
+            _REPLACED: (state.replacements * _PAIR.size, b"".join(pending.replaced)),
+        }
+        for name, (place, data) in written.items():
+            self._write(name, place, data)
+        written_rows = self._write_rows([merkle.leaf_hash(entry) for entry in pending.entries])
+        for name in [*(name for name, (_, data) in written.items() if data), *written_rows]:
+            os.fsync(self._handle(name))
+        sync_folder(self.folder)
+        checkpoint = state.checkpoint
+        if pending.entries or not checkpoint:
+            checkpoint = sign(size, merkle.root(self.rows, size))
+        following = State(
+            origin=state.origin,
+            size=size,
+            number=number,
+            stored=stored,
+            bytes=state.bytes + pending.bytes,
+            replacements=state.replacements + len(pending.replaced),
+            checkpoint=checkpoint,
+        )
+        write_json(self.folder / STATE, asdict(following))
+        self.state, self._pending = following, _Pending(number)
+
+    def sign_again(self, sign: Callable[[int, bytes], str]) -> None:
+        """Replace the checkpoint by one of the same tree."""
+        following = replace(self.state, checkpoint=sign(self.state.size, merkle.root(self.rows, self.state.size)))
+        write_json(self.folder / STATE, asdict(following))
+        self.state = following
+
+    def rows(self, row: int, start: int, end: int) -> Sequence[bytes]:
+        """Hashes of a row."""
+        data = self._read(f"row{row}", start * _HASH, (end - start) * _HASH)
+        return [data[place : place + _HASH] for place in range(0, len(data), _HASH)]
+
+    def bundle(self, number: int, width: int) -> bytes:
+        """The first `width` entries of a bundle, each with its length before it."""
+        start, end = self._bundle_at(number)
+        data, place = self._read(_ENTRIES, start, end - start), 0
+        for _ in range(width):
+            place += _LENGTH.size + _LENGTH.unpack_from(data, place)[0]
+        return data[:place]
+
+    def entry(self, index: int) -> bytes:
+        """One entry."""
+        number, place = divmod(index, merkle.WIDTH)
+        return next(entry for at, entry in enumerate(self._entries_of(number)) if at == place)
+
+    def indexes(self, numbers: Iterable[int]) -> Iterator[int]:
+        """The leaf indexes of the last entries of activities; `numbers` are theirs, ascending. Raises KeyError."""
+        latest, known, end = self._replacements(), dict[int, int](), 0
+        for number in numbers:
+            if number in latest:
+                yield latest[number]
+                continue
+            if number >= end:
+                bundle, end = self._bundle_of(number)
+                known = dict(self._activities_of(bundle))
+            yield known[number]
+
+    def close(self) -> None:
+        """Release the files."""
+        for handle in self._handles.values():
+            os.close(handle)
+        self._handles.clear()
+
+    def _activities_of(self, bundle: int) -> Iterator[tuple[int, int]]:
+        for place, entry in enumerate(self._entries_of(bundle)):
+            number = layout.number_of(entry)
+            if number is not None and entry[0] == layout.ACTIVITY:
+                yield number, bundle * merkle.WIDTH + place
+
+    def _entries_of(self, bundle: int) -> Iterator[bytes]:
+        start, end = self._bundle_at(bundle)
+        data, place = self._read(_ENTRIES, start, end - start), 0
+        while place < len(data):
+            (length,) = _LENGTH.unpack_from(data, place)
+            place += _LENGTH.size + length
+            yield data[place - length : place]
+
+    def _bundle_at(self, bundle: int) -> tuple[int, int]:
+        """Where a bundle begins and ends in `entries`."""
+        start, _ = self._bundle(bundle)
+        last = bundle + 1 >= _bundles(self.state.size)
+        return start, self.state.bytes if last else self._bundle(bundle + 1)[0]
+
+    def _bundle_of(self, number: int) -> tuple[int, int]:
+        """The bundle with the entry of an activity, and the first number that is not in it."""
+        low, high = 0, _bundles(self.state.size)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._bundle(middle)[1] < number else (low, middle)
+        return low, self._bundle(high)[1] + 1 if high < _bundles(self.state.size) else self.state.number + 1
+
+    def _bundle(self, number: int) -> tuple[int, int]:
+        place, before = _PAIR.unpack(self._read(_BUNDLES, number * _PAIR.size, _PAIR.size))
+        return place, before
+
+    def _replacements(self) -> dict[int, int]:
+        """The leaf index of the last replacement of each activity that has one. Read when it is first needed."""
+        if self._latest is None:
+            data = self._read(_REPLACED, 0, self.state.replacements * _PAIR.size)
+            self._latest = dict(_PAIR.iter_unpack(data))
+        return self._latest
+
+    def _write_rows(self, hashes: Sequence[bytes]) -> list[str]:
+        """Write new hashes of the leaves, and those of the rows above. Returns the names of the files."""
+        names: list[str] = []
+        start = self.state.size
+        while hashes:
+            names.append(f"row{len(names)}")
+            self._write(names[-1], start * _HASH, b"".join(hashes))
+            tile = start // merkle.WIDTH
+            known = [*self.rows(len(names) - 1, tile * merkle.WIDTH, start), *hashes]
+            full = range(0, len(known) - merkle.WIDTH + 1, merkle.WIDTH)
+            hashes = [merkle.tree_hash(known[place : place + merkle.WIDTH]) for place in full]
+            start = tile
+        return names
+
+    def _write(self, name: str, place: int, data: bytes) -> None:
+        while data:
+            written = os.pwrite(self._handle(name), data, place)
+            data, place = data[written:], place + written
+
+    def _read(self, name: str, place: int, size: int) -> bytes:
+        data = os.pread(self._handle(name), size, place) if size else b""
+        if len(data) < size:
+            raise DamagedFileError(self.folder / name, "it is shorter than the state of the log says")
+        return data
+
+    def _handle(self, name: str) -> int:
+        if name not in self._handles:
+            self._handles[name] = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        return self._handles[name]
+
+
+def _bundles(size: int) -> int:
+    """How many bundles a log of this size has."""
+    return -(-size // merkle.WIDTH)
+
+
+def _lengths(state: State) -> Mapping[str, int]:
+    """How long the files at least are."""
+    lengths = {
+        _ENTRIES: state.bytes,
+        _BUNDLES: _bundles(state.size) * _PAIR.size,
+        _REPLACED: state.replacements * _PAIR.size,
+    }
+    row, size = 0, state.size
+    while size:
+        lengths[f"row{row}"] = size * _HASH
+        row, size = row + 1, size // merkle.WIDTH
+    return lengths

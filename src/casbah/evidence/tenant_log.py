@@ -1,0 +1,214 @@
+"""The log of one tenant: reads what the store has stored since, adds an entry for each record, and signs the tree.
+
+<tenant>/current.json   which log is the current one, and in a copy of the store its last checkpoint
+<tenant>/<log>/         the files of a log
+"""
+
+import secrets
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from casbah.base.checked_json import read_json, write_json
+from casbah.base.fsync import make_folder
+from casbah.errors import ActivityNotFoundError, DamagedFileError, RouteNotFoundError
+from casbah.evidence import entries as layout
+from casbah.evidence import merkle, notes
+from casbah.evidence.log_files import LogFiles
+from casbah.store.contract import SealedRecord, SealedTenant
+
+CURRENT: Final = "current.json"
+_AT_ONCE = 2_000
+_PER_COMMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The name of the server, and the keys that sign its checkpoints."""
+
+    name: str
+    keys: Sequence[Ed25519PrivateKey]
+
+
+class TenantLog:
+    """Thread-safe."""
+
+    def __init__(self, folder: Path, tenant_name: str, tenant: SealedTenant, signer: Signer) -> None:
+        self._tenant = tenant
+        self._signer = signer
+        self._lock = threading.Lock()
+        self._behind_since: float | None = None
+        self._files = _opened(folder, f"{signer.name}/{tenant_name}")
+        if self._files.state.checkpoint:
+            self._files.sign_again(self._sign)  # The keys may be others.
+
+    @property
+    def origin(self) -> str:
+        """The origin of the log."""
+        return self._files.state.origin
+
+    @property
+    def checkpoint(self) -> str:
+        """The last signed checkpoint."""
+        if not self._files.state.checkpoint:
+            self.advance()
+        return self._files.state.checkpoint
+
+    @property
+    def verifier_keys(self) -> Sequence[str]:
+        """The public keys whose signatures checkpoints have."""
+        return [notes.verifier_key(self.origin, key.public_key()) for key in self._signer.keys]
+
+    @property
+    def delay(self) -> float:
+        """For how many seconds, seen from here, an activity has waited for a checkpoint."""
+        since = self._behind_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was stored that is not in the log."""
+        state = self._files.state
+        behind = not state.checkpoint or self._tenant.high_water_mark() > min(state.number, state.stored)
+        if behind and self._behind_since is None:
+            self._behind_since = time.monotonic()
+        return behind
+
+    def advance(self, *, leaving: Callable[[], bool] = lambda: False) -> None:
+        """Add everything stored so far, and sign; in parts, if it is much."""
+        while self.is_behind and not leaving():
+            with self._lock:
+                self._add_some()
+        if not leaving():
+            self._behind_since = None
+
+    def erase(self, numbers: Sequence[int]) -> None:
+        """Add everything stored so far, and that the records of these activities (ascending) are erased; signed on return."""
+        self.advance()
+        with self._lock:
+            try:
+                for entry in layout.erased(sorted(self._files.indexes(numbers))):
+                    self._files.append(entry)
+                self._commit(self._files.state.number, self._files.state.stored)
+            except BaseException:
+                self._files.forget()
+                raise
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        """The first `width` hashes of a tile. Raises RouteNotFoundError if the tree has no such tile."""
+        first = number * merkle.WIDTH
+        if level >= _MAX_LEVEL or first + width > self._files.state.size // merkle.WIDTH**level:
+            raise RouteNotFoundError
+        return b"".join(self._files.rows(level, first, first + width))
+
+    def bundle(self, number: int, width: int) -> bytes:
+        """The first `width` entries of a bundle. Raises RouteNotFoundError if the log has no such bundle."""
+        if number * merkle.WIDTH + width > self._files.state.size:
+            raise RouteNotFoundError
+        return self._files.bundle(number, width)
+
+    def proof(self, activity_id: str) -> str:
+        """A proof (c2sp.org/tlog-proof) that an activity is in the log. Raises ActivityNotFoundError or DamagedFileError."""
+        self.advance()
+        record = self._tenant.sealed_record(activity_id)
+        if record is None:
+            raise ActivityNotFoundError
+        state = self._files.state
+        index = next(self._files.indexes([record.number]))
+        entry, hashes = self._files.entry(index), merkle.inclusion(self._files.rows, index, state.size)
+        if layout.committed_in(entry) != _commitment(record):
+            raise DamagedFileError(self._files.folder, f"entry {index} does not commit to the record of {activity_id}")
+        if merkle.root_of(hashes, index, state.size, merkle.leaf_hash(entry)) != notes.root_in(state.checkpoint):
+            raise DamagedFileError(self._files.folder, f"entry {index} is not in the tree of the checkpoint")
+        opening = _base64(layout.opening(record.salt, record.added, entry))
+        lines = ["c2sp.org/tlog-proof@v1", f"extra {opening}", f"index {index}", *map(_base64, hashes)]
+        return "\n".join(lines) + f"\n\n{state.checkpoint}"
+
+    def close(self) -> None:
+        """Release the files."""
+        with self._lock:
+            self._files.close()
+
+    def _add_some(self) -> None:
+        """Add activities; once all are in, add replacements, which refer to entries that are already committed."""
+        try:
+            number, stored = self._add_activities(), self._files.state.stored
+            if number >= self._tenant.high_water_mark() and not self._tenant.replaced(after=stored, limit=1).records:
+                stored = number
+            self._commit(number, stored)
+            if stored < number and number >= self._tenant.high_water_mark():
+                self._add_replacements()
+        except BaseException:
+            self._files.forget()
+            raise
+
+    def _add_activities(self) -> int:
+        reached, added = self._files.state.number, 0
+        while added < _PER_COMMIT:
+            page = self._tenant.sealed(after=reached, limit=_AT_ONCE)
+            for record in page.records:
+                self._files.append(layout.activity(record.number, _commitment(record)))
+            reached, added = page.reached, added + len(page.records)
+            if len(page.records) < _AT_ONCE:
+                break
+        return reached
+
+    def _add_replacements(self) -> None:
+        while True:
+            page = self._tenant.replaced(after=self._files.state.stored, limit=_AT_ONCE)
+            for record in page.records:
+                self._add_replacement(record)
+            self._commit(self._files.state.number, page.reached)
+            if len(page.records) < _AT_ONCE:
+                return
+
+    def _add_replacement(self, record: SealedRecord) -> None:
+        """Add a replacement, unless the last entry of the activity commits to the same record."""
+        if record.number > self._files.state.number:  # It was stored a moment ago.
+            return
+        earlier, committed = next(self._files.indexes([record.number])), _commitment(record)
+        if layout.committed_in(self._files.entry(earlier)) != committed:
+            self._files.append(layout.replaced(record.number, earlier, committed))
+
+    def _commit(self, number: int, stored: int) -> None:
+        self._files.commit(number=number, stored=stored, sign=self._sign)
+
+    def _sign(self, size: int, root: bytes) -> str:
+        return notes.checkpoint(self.origin, size, root, self._signer.keys).decode()
+
+
+_MAX_LEVEL = 8
+"""A tree of 2^64 leaves has eight levels of tiles."""
+
+
+def _opened(folder: Path, name: str) -> LogFiles:
+    """The current log in a folder; a new one for the first time, and in a copy of a store."""
+    current = read_json(folder / CURRENT) if (folder / CURRENT).exists() else None
+    if current is not None and "checkpoint" not in current:
+        files = LogFiles.open(folder / current["log"])
+        if files.state.origin.rpartition("/")[0] == name:
+            return files
+        current = {"checkpoint": files.state.checkpoint}  # The server has another name now.
+        files.close()
+    identity = secrets.token_hex(4)
+    make_folder(folder, mode=0o700)
+    files = LogFiles.create(folder / identity, f"{name}/{identity}")
+    if current is not None and current["checkpoint"]:
+        files.append(layout.continued(current["checkpoint"].encode()))
+    files.commit(number=0, stored=0, sign=lambda *_: "")
+    write_json(folder / CURRENT, {"log": identity})
+    return files
+
+
+def _commitment(record: SealedRecord) -> bytes:
+    return layout.commitment(record.salt, record.record, record.added)
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode("ascii")

@@ -1,0 +1,64 @@
+"""The transparency log of the caller's tenant, as static files are served (c2sp.org/tlog-tiles), and proofs from it."""
+
+import re
+
+from starlette.responses import Response
+
+from casbah.errors import RouteNotFoundError
+from casbah.evidence.merkle import WIDTH, tile_path
+from casbah.evidence.tenant_log import TenantLog
+from casbah.http.context import WriterContext
+from casbah.identity.grants import Permission
+
+TEXT, BYTES = "text/plain", "application/octet-stream"
+_TILE = re.compile(r"(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,4})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_BRIEFLY = {"Cache-Control": "no-store"}
+
+
+async def show_checkpoint(context: WriterContext) -> Response:
+    text = await context.quick(lambda: _log(context).checkpoint)
+    return Response(text, media_type=TEXT, headers=_BRIEFLY)
+
+
+async def show_tile(context: WriterContext) -> Response:
+    level, number, width = _tile(context.path["tile"])
+
+    def read() -> bytes:
+        log = _log(context)
+        return log.bundle(number, width) if level is None else log.tile(level, number, width)
+
+    return Response(await context.quick(read), media_type=BYTES, headers=_FOREVER)
+
+
+async def show_log_keys(context: WriterContext) -> Response:
+    keys = await context.quick(lambda: _log(context).verifier_keys)
+    return Response("".join(f"{key}\n" for key in keys), media_type=TEXT, headers=_BRIEFLY)
+
+
+async def prove(context: WriterContext) -> Response:
+    proof = await context.quick(lambda: _log(context).proof(context.path["pk"]))
+    return Response(proof, media_type=TEXT, headers=_BRIEFLY)
+
+
+def _log(context: WriterContext) -> TenantLog:
+    """The log of the caller's tenant. Raises RouteNotFoundError if none is kept. Call it in a thread."""
+    logs = context.writer.logs
+    if logs is None:
+        raise RouteNotFoundError
+    if context.services.settings.log_readers == "admin":
+        context.caller.require(Permission.ADMINISTER)
+    return logs.of(context.tenant_id.name)
+
+
+def _tile(path: str) -> tuple[int | None, int, int]:
+    """The level (None: a bundle), number and width of a tile. Raises RouteNotFoundError."""
+    match = _TILE.fullmatch(path)
+    if match is None:
+        raise RouteNotFoundError
+    level, thousands, rest, partial = match.groups()
+    number = int(re.sub("[x/]", "", thousands) + rest)
+    width = int(partial) if partial else WIDTH
+    if match[0] != tile_path(level, number, width):
+        raise RouteNotFoundError
+    return (None if level == "entries" else int(level)), number, width

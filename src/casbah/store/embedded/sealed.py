@@ -1,0 +1,84 @@
+"""Records with their salts and in the order of storing, as the transparency log reads them."""
+
+import heapq
+from collections.abc import Sequence
+from itertools import islice
+
+import tantivy
+from tantivy import Query as Engine
+
+from casbah.errors import DamagedRecordError
+from casbah.store.contract import SealedRecord, SealedRecords
+from casbah.store.embedded import schema as s
+from casbah.store.embedded.record_codec import added_of, salt_of
+from casbah.store.embedded.searcher import Hit, PartitionSearcher
+
+
+def stored(searchers: Sequence[PartitionSearcher], *, after: int, last: int, limit: int) -> SealedRecords:
+    """The first records of activities with sequence numbers above `after` and up to `last`, in order."""
+    hits = [
+        searcher.numbered_by("seq", Engine.all_query(), after=after, last=last, limit=limit)
+        for searcher in searchers
+        if searcher.held
+    ]
+    return _merged(hits, last=last, limit=limit)
+
+
+def replaced(searchers: Sequence[PartitionSearcher], *, after: int, last: int, limit: int) -> SealedRecords:
+    """The first records that replaced others, last stored under numbers above `after` and up to `last`, in order."""
+    hits = [
+        searcher.numbered_by(
+            "stored", Engine.term_query(searcher.schema, "twin", s.CHANGED), after=after, last=last, limit=limit
+        )
+        for searcher in searchers
+        if searcher.held and searcher.freq("twin", s.CHANGED)
+    ]
+    return _merged(hits, last=last, limit=limit)
+
+
+def one(searchers: Sequence[PartitionSearcher], activity_id: str) -> SealedRecord | None:
+    """The record with this id, or None."""
+    column, term = s.identity(activity_id)
+    for searcher in reversed(searchers):
+        if searcher.freq(column, term):
+            query = Engine.term_query(searcher.schema, column, term)
+            if hits := searcher.numbered_by("seq", query, after=0, last=s.MAX_SEQ, limit=1):
+                return _read(hits)[0]
+    return None
+
+
+def _merged(streams: Sequence[Sequence[Hit]], *, last: int, limit: int) -> SealedRecords:
+    hits = list(islice(heapq.merge(*streams, key=lambda hit: hit.seq), limit))
+    return SealedRecords(_read(hits), hits[-1].seq if len(hits) == limit else last)
+
+
+def _read(hits: Sequence[Hit]) -> list[SealedRecord]:
+    """The records of the hits, in order. Raises DamagedRecordError."""
+    packed: list[bytes] = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
+    records = _decoded(hits, packed)
+    numbers: list[tuple[int, int]] = [(0, 0)] * len(hits)
+    for searcher in {hit.searcher.name: hit.searcher for hit in hits}.values():
+        places = [place for place, hit in enumerate(hits) if hit.searcher is searcher]
+        addresses: list[tantivy.DocAddress] = [hits[place].address for place in places]
+        first, again = (searcher.tantivy_searcher.fast_field_values(name, addresses) for name in ("seq", "stored"))
+        for place, number, latest in zip(places, first, again, strict=True):
+            numbers[place] = int(number or 0), int(latest or 0)
+    return [
+        SealedRecord(*both, salt_of(data), added_of(data), record)
+        for both, data, record in zip(numbers, packed, records, strict=True)
+    ]
+
+
+def _decoded(hits: Sequence[Hit], packed: Sequence[bytes]) -> list[bytes]:
+    if not hits:
+        return []
+    codec = hits[0].searcher.codec
+    try:
+        return codec.decode_all(packed)
+    except DamagedRecordError:
+        for hit, data in zip(hits, packed, strict=True):
+            try:
+                codec.decode(data)
+            except DamagedRecordError as error:
+                raise DamagedRecordError(f"partition {hit.searcher.number}, number {hit.seq}: {error.where}") from None
+        raise

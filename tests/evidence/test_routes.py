@@ -1,0 +1,205 @@
+"""The log over HTTP and on the command line, and what backups make of it."""
+
+import json
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from casbah import compose, settings
+from casbah.activity.tenant import TenantId
+from casbah.errors import BadSettingError
+from casbah.evidence.keys import signing_keys
+from casbah.evidence.logs import Logs, log_folder
+from casbah.evidence.tenant_log import Signer
+from casbah.identity.grants import TENANT_HEADER
+from casbah.services import kept_logs
+from casbah.store.embedded.store import EmbeddedStore
+from command_line import app
+from evidence.auditor import agrees, checked, entries_of, holds, root_of
+from making import NOW, arrival, record
+from scenarios.server import serving
+
+NAME = "casbah.example.com"
+TENANT = TenantId("acme")
+LOG = "/api/ext/v1/log"
+
+
+class Served:
+    """A log as a stranger reads it, over HTTP."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def _get(self, path: str) -> httpx.Response:
+        return self._client.get(f"{LOG}/{path}").raise_for_status()
+
+    @property
+    def checkpoint(self) -> str:
+        return self._get("checkpoint").text
+
+    @property
+    def verifier_keys(self) -> list[str]:
+        return self._get("keys").text.splitlines()
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        return self._get(f"tile/{level}/{number:03d}" + (f".p/{width}" if width < 256 else "")).content
+
+    def bundle(self, number: int, width: int) -> bytes:
+        return self._get(f"tile/entries/{number:03d}" + (f".p/{width}" if width < 256 else "")).content
+
+
+def client_of(url: str, key: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers={"Authorization": f"Token {key}", TENANT_HEADER: "acme"})
+
+
+def test_what_is_served_is_a_log_in_the_formats_of_c2sp(tmp_path):
+    with serving(tmp_path, log_name=NAME, log_delay="1") as (url, application):
+        tenant = application.services.store.tenant(TENANT)
+        tenant.insert([arrival(record(number)) for number in range(600)])
+        logs = application.writer.logs
+        assert logs is not None
+        logs.begin()
+        with client_of(url, application.local_key) as client:
+            served, end = Served(client), time.monotonic() + 20
+            while checked(served.checkpoint, served.verifier_keys).size < 600:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            checkpoint = checked(served.checkpoint, served.verifier_keys)
+            assert checkpoint.origin.startswith(f"{NAME}/acme/")
+            assert root_of(entries_of(served, 600)) == checkpoint.root
+            proof = client.get(f"{LOG}/proofs/activity-7").text
+            assert holds(proof, client.get("/api/v1/activities/activity-7/").content, served.verifier_keys)
+            assert served.tile(1, 0, 2)
+            assert client.get(f"{LOG}/tile/0/000").headers["content-type"] == "application/octet-stream"
+            assert client.get(f"{LOG}/checkpoint").headers["content-type"].startswith("text/plain")
+            assert "casbah_log_delay_seconds 0.0" in client.get("/metrics").text
+            tenant.insert([arrival(record(600))])
+            assert "casbah_log_delay_seconds" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("readers", "scopes", "status"),
+    [
+        ("read", "Investigation.read", 200),
+        ("read", "Ingest.write", 403),
+        ("admin", "Investigation.read", 403),
+        ("admin", "Admin.manage Investigation.read", 200),
+    ],
+)
+def test_who_may_read_it(tmp_path, readers, scopes, status):
+    with serving(tmp_path, log_name=NAME, log_readers=readers) as (url, application):
+        key = application.services.tokens.create("a", tenant="acme", scopes=scopes.split())[0]
+        with httpx.Client(base_url=url, headers={"Authorization": f"Token {key}"}) as client:
+            for path in ("checkpoint", "keys", "tile/0/000"):
+                got = client.get(f"{LOG}/{path}").status_code
+                assert got == (404 if status == 200 and path.startswith("tile") else status)
+
+
+def test_a_server_without_a_name_keeps_no_log(tmp_path):
+    with serving(tmp_path) as (url, application), client_of(url, application.local_key) as client:
+        application.services.store.tenant(TENANT).insert([arrival(record(1))])
+        for path in ("checkpoint", "keys", "tile/0/000", "proofs/activity-1"):
+            assert client.get(f"{LOG}/{path}").status_code == 404
+    assert not log_folder(tmp_path, "acme").exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "a+b", "https://casbah.example.com"])
+def test_a_name_that_is_no_origin_is_refused(name):
+    with pytest.raises(BadSettingError, match="CASBAH_LOG_NAME"):
+        settings.read({}, log_name=name)
+
+
+def test_a_store_on_a_cluster_keeps_no_log_and_says_why():
+    chosen = settings.read({}, log_name=NAME)
+    with pytest.raises(BadSettingError, match="salt"), kept_logs(chosen, object()):
+        pass
+
+
+def test_a_restored_copy_begins_another_log_that_names_the_last_checkpoint(tmp_path):
+    with serving(tmp_path / "a", log_name=NAME) as (_, application):
+        tenant, logs = application.services.store.tenant(TENANT), application.writer.logs
+        tenant.insert([arrival(record(number)) for number in range(10)])
+        known = logs.of("acme").checkpoint
+        snapshot = application.writer.snapshots.make()
+        tenant.insert([arrival(record(10))])
+        logs.of("acme").advance()
+        kept = checked(logs.of("acme").checkpoint, logs.of("acme").verifier_keys)
+        (tmp_path / "a" / "snapshots" / snapshot.id).rename(tmp_path / "b")
+    assert not list((tmp_path / "b").glob("**/*.pem")), "a copy of the store has no signing key"
+    with (
+        closing(EmbeddedStore(tmp_path / "b", clock=lambda: NOW)) as store,
+        closing(_logs(store, tmp_path / "b")) as logs,
+    ):
+        log = logs.of("acme")
+        entries = agrees(log, store.tenant(TENANT))
+        assert entries[0] == b"\x04" + known.encode()
+        assert len(entries) == 11
+        assert log.origin != kept.origin, "who kept the later checkpoint sees that this is another log"
+
+
+def _logs(store: EmbeddedStore, folder: Path) -> Logs:
+    return Logs(store, lambda name: log_folder(folder, name), Signer(NAME, signing_keys(folder)), seconds=5)
+
+
+def test_an_older_copy_of_the_files_contradicts_a_kept_checkpoint(tmp_path):
+    """What no server can notice by itself: all files are those of an earlier day. A kept checkpoint shows it."""
+    with serving(tmp_path, log_name=NAME) as (_, application):
+        application.services.store.tenant(TENANT).insert([arrival(record(number)) for number in range(10)])
+        application.writer.logs.of("acme").advance()
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    with serving(tmp_path, log_name=NAME) as (_, application):
+        application.services.store.tenant(TENANT).insert([arrival(record(10))])
+        log = application.writer.logs.of("acme")
+        log.advance()
+        kept = checked(log.checkpoint, log.verifier_keys)
+    for file in [file for file in tmp_path.rglob("*") if file.is_file()]:
+        file.unlink()
+    for file, content in before.items():
+        file.write_bytes(content)
+    with serving(tmp_path, log_name=NAME) as (_, application):
+        application.services.store.tenant(TENANT).insert([arrival(record(99))])
+        log = application.writer.logs.of("acme")
+        log.advance()
+        entries = entries_of(log, checked(log.checkpoint, log.verifier_keys).size)
+        assert checked(log.checkpoint, log.verifier_keys).origin == kept.origin
+        assert root_of(entries[: kept.size]) != kept.root
+
+
+def casbah(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_commands(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASBAH_LOG_NAME", NAME)
+    store, out = tmp_path / "store", tmp_path / "out"
+    with compose.build(settings.read({}, store=str(store), log_name=NAME)) as application:
+        application.services.store.tenant(TENANT).insert([arrival(record(number)) for number in range(300)])
+    where = ("--store", str(store), "--tenant", "acme")
+    keys = casbah("log", "keys", *where).splitlines()
+    proof = casbah("prove", "activity-5", "--record", str(tmp_path / "r.json"), *where)
+    stored = (tmp_path / "r.json").read_bytes()
+    assert json.loads(stored)["_id"] == "activity-5"
+    assert holds(proof, stored, keys)
+    assert casbah("log", "write", str(out), *where).startswith("wrote 5 tiles of a log of 300 entries")
+    assert casbah("log", "write", str(out), *where).startswith("wrote 0 tiles")
+    assert checked((out / "checkpoint").read_text(), keys).size == 300
+    assert {str(file.relative_to(out / "tile")) for file in (out / "tile").rglob("*") if file.is_file()} >= {
+        "0/000",
+        "0/001.p/44",
+        "1/000.p/1",
+        "entries/000",
+        "entries/001.p/44",
+    }
+    casbah("log", "rotate", "--store", str(store))
+    assert casbah("log", "keys", *where).splitlines()[0] == keys[0]
+    assert len(casbah("log", "keys", *where).splitlines()) == 2
+    monkeypatch.delenv("CASBAH_LOG_NAME")
+    result = CliRunner().invoke(app, ["prove", "activity-5", *where])
+    assert result.exit_code == 1
+    assert "CASBAH_LOG_NAME" in str(result.exception)
