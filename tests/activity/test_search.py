@@ -12,6 +12,7 @@ from casbah.activity.language import FILTERS
 from casbah.activity.query import where
 from casbah.activity.record import Reading
 from casbah.activity.search.compiled import Setting, filters_of, grouped_filters_of
+from casbah.activity.search.forms import TARGETS
 from casbah.activity.search.grouping import has_groups
 from casbah.activity.search.moments import zone_named
 from casbah.activity.search.printed import written
@@ -139,6 +140,10 @@ REFUSED: list[tuple[str, str, str]] = [
     ("since:2023-02-30", "2023-02-30", "expected a time such as"),
     ("date:-24h", "-24h", "write since:-24h"),
     ("targetgroup:*", "*", "write a group, or its beginning"),
+    ("country:DE ip:203.0.113", "203.0.113", "expected an IP address or a network in CIDR form; for a beginning of it, write 203.0.113*"),
+    ("ip:10.0.0.1,10.0.0.0/99", "10.0.0.0/99", "expected an IP address"),
+    ("admin:=a", "=a", "Administrative activity: expected true or false"),
+    ("since:99999999y", "99999999y", "expected a number of days"),
     ("id:*a", "*a", "Activity ID does not take an ending"),
     ("user:>5", ">5", "does not take comparisons"),
     ('entity:"a"/x', '"a"/x', "come numbers"),
@@ -292,3 +297,22 @@ def test_every_field_that_counts_makes_groups() -> None:
 def test_a_search_for_activities_has_no_groups() -> None:
     with pytest.raises(SearchError, match="character 3: by: makes groups"):
         filters_of("a by:ip", setting())
+
+
+ODD = (
+    "a", "-1", "1.5", "9" * 30, "*", "a*", "*a", "*a*", "a/**", "<>a", "=a", ">a", "1..2", "a..b", "..2", "2..1", "10.0.0.0/99", "10.0.0.0/8*",
+    "999.1.1.1", '""', '""*', "null", "null*", "yes", "t:9", '"s:x,t:1"', "today", ">today", "7d", "9" * 8 + "y", "2026-13", "*/**", '"a"/b',
+    '"a"/1/2/3', f'"a"/{"9" * 30}', "today..2020", "1d..7d", "now",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_every_value_means_valid_filters_or_is_pointed_at(name: str) -> None:
+    for value in ODD:
+        text = f"country:DE {name}:{value}"
+        try:
+            filters = filters_of(text, setting())
+        except SearchError as error:
+            assert len("country:DE ") <= error.position < len(text), (text, str(error))  # noqa: PT017  no error is fine, too
+        else:
+            where(filters, now=NOW, groups=True)

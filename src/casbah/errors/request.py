@@ -126,6 +126,7 @@ class BadValueError(RequestError):
 
     def __init__(self, filter_name: str, operator: str, value: object, expected: str) -> None:
         super().__init__(f"filter {filter_name!r}, operator {operator!r}: expected {expected}, got {describe(value)}")
+        self.expected = expected
 
 
 class LimitExceededError(RequestError):

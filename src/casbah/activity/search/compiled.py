@@ -12,10 +12,11 @@ from typing import Any
 
 from casbah.activity.fields import Kind
 from casbah.activity.language import FILTERS, OPERATORS, Filter
-from casbah.activity.query import GROUPS
+from casbah.activity.query import GROUPS, where
 from casbah.activity.record import decimal
 from casbah.activity.search import grouping, moments
 from casbah.activity.search.forms import (
+    CALLED,
     CLOSED,
     NUMBERS,
     RELATIVE,
@@ -39,7 +40,7 @@ from casbah.activity.search.syntax import (
     Value,
     Word,
 )
-from casbah.errors import SearchError, nearest
+from casbah.errors import BadValueError, SearchError, nearest
 
 Filters = dict[str, Any]
 _ALL, _ANY, _NOT = GROUPS
@@ -104,14 +105,27 @@ class _Compiler:
         alternatives: list[Filters] = []
         for value in node.values:
             if target.row.field.kind is Kind.MS:
-                alternatives.append(self._moment(target, value))
+                alternatives.append(self._checked(self._moment(target, value), target, value))
                 continue
             operator, operands = self._test(target, value)
             _check_operator(target, operator, value)
+            self._checked({target.row.name: {operator: operands}}, target, value)
             tests.setdefault(operator, []).extend(operands)
         modifier = [] if target.role is None else [{"role": target.role}]
         alternatives += [{target.row.name: {operator: [*operands, *modifier]}} for operator, operands in tests.items()]
         return _either(alternatives)
+
+    def _checked(self, filters: Filters, target: Target, value: Value) -> Filters:
+        """The filters of one value, if it is valid."""
+        try:
+            where(filters, now=self._setting.now, groups=True)
+        except BadValueError as error:
+            span, piece = value.span, value.piece
+            may_begin = piece and not value.sign and "startswith" in target.row.operators
+            hint = f"; for a beginning of it, write {piece.text}*" if piece and may_begin else ""
+            message = f"{target.row.label}: expected {error.expected}{hint}"
+            raise SearchError(message, position=span.start, length=span.end - span.start) from error
+        return filters
 
     def _test(self, target: Target, value: Value) -> tuple[str, list[Any]]:
         """The operator and the operands of one value."""
@@ -261,31 +275,14 @@ def _check_operator(target: Target, operator: str, value: Value) -> None:
     if operator in row.operators:
         return
     raise SearchError(
-        f"{row.label} does not take {_CALLED[operator]}; it takes {_takes(row)}",
+        f"{row.label} does not take {CALLED[operator]}; it takes {_takes(row)}",
         position=span.start,
         length=span.end - span.start,
     )
 
 
 def _takes(row: Filter) -> str:
-    return ", ".join(text for operator, text in _CALLED.items() if operator in row.operators)
-
-
-_CALLED = {
-    "eq": "a whole value",
-    "startswith": "a beginning (x*)",
-    "endswith": "an ending (*x)",
-    "contains": "a part (*x*)",
-    "descendantof": "a path and what is below it (x/**)",
-    "isset": "any value (*)",
-    "deq": "another value than (<>x)",
-    "gt": "comparisons (>x)",
-    "gte": "comparisons (>=x)",
-    "lt": "comparisons (<x)",
-    "lte": "comparisons (<=x)",
-    "range": "ranges (x..y)",
-}
-"""How messages call what a filter takes."""
+    return ", ".join(text for operator, text in CALLED.items() if operator in row.operators)
 
 
 def _entity(piece: Piece) -> Any:

@@ -50,6 +50,22 @@ SIGNS = {"=": "eq", "<>": "deq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 SAME_AS = {"startswithsingle": "startswith"}
 """Operators that mean the same as another one on every field but free text, and are written as it."""
 
+CALLED = {
+    "eq": "a whole value",
+    "startswith": "a beginning (x*)",
+    "endswith": "an ending (*x)",
+    "contains": "a part (*x*)",
+    "descendantof": "a path and what is below it (x/**)",
+    "isset": "any value (*)",
+    "deq": "another value than (<>x)",
+    "gt": "comparisons (>x)",
+    "gte": "comparisons (>=x)",
+    "lt": "comparisons (<x)",
+    "lte": "comparisons (<=x)",
+    "range": "ranges (x..y)",
+}
+"""How messages call what a filter takes."""
+
 BOUNDS = {"since": ("date", "gte"), "until": ("date", "lte")}
 """Fields that stand for a bound of a filter: its name and the operator."""
 
