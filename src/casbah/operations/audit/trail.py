@@ -221,7 +221,7 @@ VERBS = VerbTable(
         "export": ["begin_export"],
         "download": ["fetch_export"],
         "upload": ["ingest"],
-        "search": ["search_activities", "explain_search", "list_facets", "histogram"],
+        "search": ["search_activities", "explain_search", "list_facets", "histogram", "group_activities"],
         "credential": ["create_token"],
         "revoke": ["revoke_token", "end_session"],
         "sign-out": ["sign_out"],
