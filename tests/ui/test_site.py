@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from casbah.activity.language import FILTERS
-from casbah.ui.site import ASSETS, VIEWS
+from casbah.ui.site import ASSETS, ENTITIES, VIEWS
 
 STATIC = files("casbah.ui") / "static"
 TEXTS = {each.name: each.read_text("utf-8") for each in STATIC.iterdir()}
@@ -22,7 +22,15 @@ def ask(tmp_path_factory):
         yield client
 
 
-@pytest.mark.parametrize("path", [*VIEWS, *(f"{view}/" for view in VIEWS if view != "/"), "/?filters=%7B%7D"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *VIEWS,
+        *(f"{view}/" for view in VIEWS if view != "/"),
+        *(f"{path}a%2Fb" for path in ENTITIES),
+        "/?filters=%7B%7D",
+    ],
+)
 def test_every_view_is_the_page(ask, path):
     answer = ask.get(path)
     assert answer.status_code == 200
@@ -52,7 +60,9 @@ def test_the_policy_is_strict(ask, path):
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
 
-@pytest.mark.parametrize("path", ["/ui/", "/ui/nothing.js", "/ui/../site.py", "/ui/%2e%2e/site.py", "/ui/index.html"])
+@pytest.mark.parametrize(
+    "path", ["/ui/", "/ui/nothing.js", "/ui/../site.py", "/ui/%2e%2e/site.py", "/ui/index.html", *ENTITIES]
+)
 def test_nothing_else_is_served(ask, path):
     assert ask.get(path).status_code == 404
 

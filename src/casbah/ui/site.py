@@ -17,6 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens")
 """Paths that serve the page; the page selects the view by its URL."""
 
+ENTITIES = ("/users/", "/addresses/", "/sessions/", "/files/", "/apps/")
+"""Beginnings of paths that serve the page, too: the rest is a name, in which anything may be."""
+
 ASSETS = "/ui/"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -62,13 +65,18 @@ def site(api: ASGIApp) -> ASGIApp:
     served = _served()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        file = served.get(scope["path"]) if scope["type"] == "http" else None
+        file = served.get(_page_of(scope["path"])) if scope["type"] == "http" else None
         if file is None:
             await api(scope, receive, send)
         else:
             await _response(file, scope)(scope, receive, send)
 
     return app
+
+
+def _page_of(path: str) -> str:
+    """The path at which a file is served: for the page of an entity, that of every page."""
+    return "/" if path.startswith(ENTITIES) and path not in ENTITIES else path
 
 
 def _response(file: File, scope: Scope) -> Response:

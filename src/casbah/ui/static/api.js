@@ -92,6 +92,11 @@ export const ranges = post(`${CORE}/subnet/`);
 export const createRange = post(`${CORE}/subnet/create_rule/`);
 export const updateRange = (id, body) => ask("POST", `${CORE}/subnet/${encodeURIComponent(id)}/update_rule/`, body);
 export const deleteRange = (id) => ask("DELETE", `${CORE}/subnet/${encodeURIComponent(id)}/`);
+/** Re-enrich all stored activities of some filters, page by page. */
+export async function enrichAgain(filters) {
+  const { hasNext, nextQueryFilters } = await ask("POST", `${EXTENSION}/activities/enrich`, { filters });
+  if (hasNext) await enrichAgain(nextQueryFilters);
+}
 export const sources = get(`${EXTENSION}/sources`);
 
 /** A series of requests of which only the last counts: starting one aborts the previous one. */

@@ -7,7 +7,7 @@ import { failure } from "./failure.js";
 import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
 import { isNested, stringify } from "./json.js";
-import { address, go, here, withValue } from "./place.js";
+import { address, entityAddress, go, here, withValue } from "./place.js";
 import { sentenceNodes } from "./sentence.js";
 import { tree } from "./tree.js";
 import { cut } from "./visible.js";
@@ -144,7 +144,9 @@ function facts(record) {
 function fact(filter, value, name) {
   const shown = short(valueLabel(filter, value));
   const known = name && short(name) !== shown && [short(name), " "];
-  return [h("dt", {}, label(filter)), h("dd", {}, h("span", { class: "grow break" }, known, known ? h("span", { class: "quiet" }, shown) : shown), actions(filter, value))];
+  const href = entityAddress(filter, value);
+  const text = href ? h("a", { href }, shown) : shown;
+  return [h("dt", {}, label(filter)), h("dd", {}, h("span", { class: "grow break" }, known, known ? h("span", { class: "quiet" }, text) : text), actions(filter, value))];
 }
 
 /** Add to the filter, and exclude. */

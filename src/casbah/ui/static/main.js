@@ -2,11 +2,12 @@
 
 import * as api from "./api.js";
 import { h, put, toast, setTitle, closePopover } from "./dom.js";
+import { entityPage } from "./entity.js";
 import { failure } from "./failure.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
 import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
-import { follow, onMove } from "./place.js";
+import { entityHere, follow, KINDS, onMove } from "./place.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
 
 const MANAGE = "Investigation.manage";
@@ -27,7 +28,13 @@ let me = null;
 let form = null;
 let shown = { path: null, view: null };
 
-const here = () => VIEWS.find((view) => view.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? VIEWS[0];
+const here = () => entityView() ?? VIEWS.find((view) => view.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? VIEWS[0];
+
+/** The view of a user, an address, a session, a file or an app, if the URL is one's. */
+function entityView() {
+  const entity = entityHere();
+  return entity && { path: location.pathname + location.search, title: [KINDS[entity.kind].title, " ", entity.value], make: (context) => entityPage(entity, context) };
+}
 
 function draw() {
   if (!me) return;

@@ -10,7 +10,7 @@ import { counted, listed, moment, sentence } from "./words.js";
 const MAX_APPS = 50;
 
 /** A page whose content `load()` creates; `again()` reloads it. */
-function page(title, load) {
+export function page(title, load) {
   const content = h("div", {}, h("p", { class: "quiet" }, "Loading …"));
   const again = async () => {
     try {
@@ -22,7 +22,7 @@ function page(title, load) {
   return { node: h("div", { class: "page" }, h("h1", {}, title), content), draw: again };
 }
 
-const table = (caption, titles, rows) =>
+export const table = (caption, titles, rows) =>
   h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },

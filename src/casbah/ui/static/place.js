@@ -38,6 +38,32 @@ export function address({ filters = {}, sort = "date", direction = "desc", by = 
   return text ? `/?${text}` : "/";
 }
 
+/** What has pages of its own, by the first part of their path; the second is the value of the filter. */
+export const KINDS = {
+  users: { title: "User", filter: "user.username" },
+  addresses: { title: "IP address", filter: "ip.address" },
+  sessions: { title: "Session", filter: "session" },
+  files: { title: "File", filter: "fileSelector" },
+  apps: { title: "App", filter: "service" },
+};
+
+/** The URL of the page of a value; null if there is none. A browser would take "." and ".." for something else. */
+export function entityAddress(filter, value) {
+  const kind = Object.keys(KINDS).find((name) => KINDS[name].filter === filter);
+  return kind && !["", ".", "..", "null"].includes(String(value)) ? `/${kind}/${encodeURIComponent(String(value))}` : null;
+}
+
+/** The kind and the value of the page in the URL; null on other pages. */
+export function entityHere() {
+  const [, kind, value] = location.pathname.match(/^\/([a-z]+)\/(.+)$/) ?? [];
+  if (!Object.hasOwn(KINDS, kind ?? "")) return null;
+  try {
+    return { kind, value: decodeURIComponent(value) };
+  } catch {
+    return { kind, value };
+  }
+}
+
 /** Go to a changed state; `replace` adds no history entry. */
 export function go(changes, { replace = false } = {}) {
   const target = address({ ...here(), ...changes });

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { valueLabel } from "./language.js";
-import { address } from "./place.js";
+import { address, entityAddress } from "./place.js";
 
 /** The nodes of a sentence. */
 export const sentenceNodes = (pieces) =>
@@ -10,5 +10,5 @@ export const sentenceNodes = (pieces) =>
     if (part === "note") return h("span", { class: "quiet" }, text);
     if (!part) return text;
     const name = filter && text === String(value) ? valueLabel(filter, value) : text;
-    return h("b", {}, filter ? h("a", { href: address({ filters: { [filter]: { eq: [value] } } }) }, name) : name);
+    return h("b", {}, filter ? h("a", { href: entityAddress(filter, value) ?? address({ filters: { [filter]: { eq: [value] } } }) }, name) : name);
   });
