@@ -17,7 +17,7 @@ from ui.acts import at, settled
 AXE = "4.14.1"
 INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 THEMES = ("light", "dark")
-VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens")
+VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens", "/apps/11161")
 
 
 @pytest.fixture(scope="session")
