@@ -13,8 +13,8 @@ const [WIDTH, HEIGHT] = [360, 150];
 /** The map and the list of places behind the activities of some filters; null if no address has coordinates. */
 export async function placesOf(mine, options) {
   const { facets } = await api.facets({ filters: mine, facets: ["ip.address"], limit: MAX_ADDRESSES + 1 }, options);
-  const found = facets[0].values;
-  const newest = await Promise.all(found.slice(0, MAX_ADDRESSES).map(({ value }) => api.list({ filters: { ...mine, "ip.address": { eq: [value] } }, limit: 1 }, options)));
+  const addresses = facets[0].values;
+  const newest = await Promise.all(addresses.slice(0, MAX_ADDRESSES).map(({ value }) => api.list({ filters: { ...mine, "ip.address": { eq: [value] } }, limit: 1 }, options)));
   const places = new Map();
   newest.forEach(({ data }, position) => {
     const at = data[0]?.location;
@@ -22,11 +22,11 @@ export async function placesOf(mine, options) {
     if (!(Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180)) return;
     const key = `${latitude.toFixed(1)} ${longitude.toFixed(1)}`;
     if (!places.has(key)) places.set(key, { latitude, longitude, at, addresses: [] });
-    places.get(key).addresses.push(found[position].value);
+    places.get(key).addresses.push(addresses[position].value);
   });
   const known = await Promise.all([...places.values()].map((place) => counting(place, mine, options)));
   if (!known.length) return null;
-  const note = found.length > MAX_ADDRESSES ? `The ${MAX_ADDRESSES} most frequent addresses, each where` : "Each address is where";
+  const note = addresses.length > MAX_ADDRESSES ? `The ${MAX_ADDRESSES} most frequent addresses, each where` : "Each address is where";
   return h("div", { class: "places" }, drawn(known), h("div", {}, h("ul", { class: "objects" }, known.map(entry)), h("p", { class: "quiet" }, `${note} its newest activity here was.`)));
 }
 

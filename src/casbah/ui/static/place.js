@@ -47,7 +47,7 @@ export const KINDS = {
   apps: { title: "App", filter: "service" },
 };
 
-/** The URL of the page of a value; null if there is none. A browser would take "." and ".." for something else. */
+/** The URL of the page of a value; null for those without one. A browser resolves "." and "..". */
 export function entityAddress(filter, value) {
   const kind = Object.keys(KINDS).find((name) => KINDS[name].filter === filter);
   return kind && !["", ".", "..", "null"].includes(String(value)) ? `/${kind}/${encodeURIComponent(String(value))}` : null;
