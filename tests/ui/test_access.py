@@ -17,7 +17,7 @@ from ui.acts import at, settled
 AXE = "4.14.1"
 INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 THEMES = ("light", "dark")
-VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens", "/apps/11161")
+VIEWS = ("/", "/groups", "/queries", "/sources", "/ranges", "/tokens", "/apps/11161")
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def violations(page: Any, axe: str) -> list[str]:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("path", VIEWS)
+@pytest.mark.parametrize("path", [*VIEWS, "/groups?q=by:user,ip+distinct:app"])
 def test_axe_finds_nothing(opened: Callable[..., Any], axe: str, path: str, theme: str) -> None:
     page = opened(path, color_scheme=theme, bypass_csp=True)
     if path == "/":

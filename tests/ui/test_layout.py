@@ -149,7 +149,9 @@ def test_dialogs(opened: Callable[..., Any], button: str) -> None:
     everywhere(page)
 
 
-@pytest.mark.parametrize("path", ["/queries", "/sources", "/ranges", "/tokens"])
+@pytest.mark.parametrize(
+    "path", ["/groups?q=by:user,ip+distinct:app,country", "/queries", "/sources", "/ranges", "/tokens"]
+)
 def test_pages(opened: Callable[..., Any], path: str) -> None:
     page = opened(path)
     page.get_by_role("heading", level=1).wait_for()

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-VIEWS = ("/", "/queries", "/sources", "/ranges", "/tokens")
+VIEWS = ("/", "/groups", "/queries", "/sources", "/ranges", "/tokens")
 """Paths that serve the page; the page selects the view by its URL."""
 
 ENTITIES = ("/users/", "/addresses/", "/sessions/", "/files/", "/apps/")

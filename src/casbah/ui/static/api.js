@@ -68,6 +68,7 @@ export const giveFeedback = (id, body) => ask("POST", `${CORE}/activities/${enco
 export const feedbackOn = (id, options) =>
   ask("GET", `${EXTENSION}/activities/${encodeURIComponent(id)}/feedback`, undefined, options);
 export const facets = post(`${EXTENSION}/facets`);
+export const groups = post(`${EXTENSION}/search/groups`);
 export const histogram = post(`${EXTENSION}/histogram`);
 export const choices = get(`${EXTENSION}/choices`);
 export const queries = get(`${EXTENSION}/queries`);

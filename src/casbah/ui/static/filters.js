@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { completion } from "./completion.js";
 import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
+import { showGroups } from "./groups.js";
 import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
 import { conditionsOf, go, groupsOf, here, withCondition, without } from "./place.js";
 import { hasHidden } from "./visible.js";
@@ -103,7 +104,8 @@ const examples = () =>
 async function searched(text, options) {
   const kept = withCondition(here().filters, "text", "text", null);
   const meant = await api.explain({ q: text.trim(), filters: kept, zone: zoneName() });
-  go({ filters: meant.filters, open: null }, options);
+  if (meant.by) showGroups(meant.text);
+  else go({ filters: meant.filters, open: null }, options);
 }
 
 function opener(name) {

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { h, put, toast, setTitle, closePopover } from "./dom.js";
 import { entityPage } from "./entity.js";
 import { failure } from "./failure.js";
+import { groupsPage } from "./groups.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
 import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
@@ -15,6 +16,7 @@ const TOKENS = "Tokens.manage";
 
 const VIEWS = [
   { path: "/", title: "Activities", make: log },
+  { path: "/groups", title: "Groups", make: groupsPage },
   { path: "/queries", title: "Queries", make: queriesPage },
   { path: "/sources", title: "Sources", make: sourcesPage },
   { path: "/ranges", title: "IP ranges", make: rangesPage },

@@ -1,0 +1,127 @@
+// Groups: what a search with `by:` counts, beside the period before; a click narrows the log to a group.
+
+import * as api from "./api.js";
+import { h, put, setTitle } from "./dom.js";
+import { failure } from "./failure.js";
+import { label, valueLabel } from "./language.js";
+import { address, withCondition } from "./place.js";
+import { counted, moment, plural, spanStart, zoneName } from "./words.js";
+
+const SPANS = 24;
+const LIMIT = 100;
+const HEIGHT = 24;
+
+const READY = [
+  ["Password spray", "Addresses from which many users failed to sign in", "verb:sign-in-failed by:ip distinct:user since:30d"],
+  ["Mass download", "Users who downloaded many files", "verb:download,export by:user distinct:fileId since:30d"],
+  ["Users from many addresses", "Users with many addresses and countries", "by:user distinct:ip,country since:30d"],
+  ["New apps", "Apps by number of users, beside the 30 days before", "by:app distinct:user since:30d"],
+];
+
+/** The URL of the groups of a search. */
+export const groupsAddress = (q) => `/groups?q=${encodeURIComponent(q)}`;
+
+/** Show the groups of a search. */
+export function showGroups(q) {
+  history.pushState(null, "", groupsAddress(q));
+  dispatchEvent(new PopStateEvent("popstate"));
+}
+
+const here = () => new URLSearchParams(location.search).get("q") ?? "";
+
+/** The view; `draw()` shows the search in the URL. */
+export function groupsPage() {
+  const search = h("input", { type: "search", class: "grow", "aria-label": "Search with by:", placeholder: READY[0][2] });
+  const submit = (event) => {
+    event.preventDefault();
+    showGroups(search.value.trim());
+  };
+  const content = h("div", { "aria-live": "polite" });
+  const latest = new api.Latest();
+  const node = h(
+    "div",
+    { class: "page groups" },
+    h("h1", {}, "Groups"),
+    h("form", { class: "row wrap", onsubmit: submit }, search, h("button", { class: "primary" }, "Show groups")),
+    h("ul", { class: "chips", "aria-label": "Ready-made views" }, READY.map(([name, help, q]) => h("li", {}, h("a", { class: "button", href: groupsAddress(q), title: help }, name)))),
+    content,
+  );
+
+  async function draw() {
+    const q = here();
+    search.value = q;
+    if (!q) return void put(content, h("p", { class: "quiet" }, "by: groups activities by one or two fields; distinct: counts the values of others in each group."));
+    const signal = latest.begin();
+    content.setAttribute("aria-busy", "true");
+    try {
+      const request = { q, zone: zoneName() };
+      const [meant, result] = await Promise.all([api.explain(request, { signal }), api.groups({ ...request, previous: true, spans: SPANS, limit: LIMIT }, { signal })]);
+      setTitle(meant.text);
+      put(content, shown(result, meant.filters));
+    } catch (error) {
+      if (api.isAborted(error)) return;
+      put(content, failure(error, draw));
+    }
+    content.removeAttribute("aria-busy");
+  }
+
+  return { node, draw, leave: () => latest.begin() };
+}
+
+function shown(result, filters) {
+  const { by, distinct, groups, previous, stopped } = result;
+  if (!result.total) return h("p", {}, "No activities match. Remove a filter or widen the time range.");
+  const compared = previous ? `; ${counted(result.newCount)} new, ${counted(result.stoppedCount)} stopped since the period before` : "";
+  const more = groups.length < result.count ? `, the first ${counted(groups.length)} shown` : "";
+  const titles = [...by.map(label), "Activities", previous && "Before", ...distinct.map((name) => ["Distinct: ", label(name)]), "First", "Last", "Over time"];
+  return [
+    h("p", { class: "total" }, plural(result.count, "group", "groups"), " of ", plural(result.total, "activity", "activities"), more, compared),
+    table("Groups", titles.filter(Boolean), groups.map((group) => row(group, result, filters))),
+    stopped?.length > 0 && [h("h2", {}, "Stopped"), table("Stopped", [...by.map(label), "Before"], stopped.map((group) => h("tr", {}, names(by, group.values), number(group.previous))))],
+  ];
+}
+
+function row(group, { by, previous, layout }, filters) {
+  const narrowed = by.reduce((all, name, position) => withCondition(all, name, "eq", [group.values[position]]), filters);
+  const [first, ...others] = names(by, group.values);
+  put(first, h("a", { href: address({ filters: narrowed }) }, first.textContent));
+  return h(
+    "tr",
+    {},
+    first,
+    others,
+    number(group.total),
+    previous && h("td", { class: "number" }, group.previous ? counted(group.previous) : "new"),
+    group.distinct.map(number),
+    h("td", {}, moment(group.first)),
+    h("td", {}, moment(group.last)),
+    h("td", {}, sparkline(group.spans, layout)),
+  );
+}
+
+const names = (by, values) => by.map((name, position) => h("td", {}, valueLabel(name, values[position])));
+const number = (value) => h("td", { class: "number" }, counted(value));
+
+const table = (caption, titles, rows) =>
+  h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))), h("tbody", {}, rows)),
+  );
+
+/** Bars of a group's counts over the time of all groups. */
+function sparkline(spans, { first, last, width }) {
+  const totals = new Map(spans.map((span) => [span.start, span.total]));
+  const most = Math.max(...totals.values());
+  const count = Math.floor((last - first) / width) + 1;
+  const bars = Array.from({ length: count }, (_, position) => {
+    const start = first + position * width;
+    const total = totals.get(start) ?? 0;
+    const bar = h("span", { class: "spark-bar" });
+    bar.style.height = `${total ? Math.max((total / most) * HEIGHT, 2) : 0}px`;
+    return h("span", { class: "spark", title: `${spanStart(start, width)}: ${plural(total, "activity", "activities")}` }, bar);
+  });
+  const box = h("div", { class: "sparkline", role: "img", "aria-label": `At most ${plural(most, "activity", "activities")} at a time` }, bars);
+  Object.assign(box.style, { height: `${HEIGHT}px`, width: "140px" });
+  return box;
+}

@@ -1,0 +1,96 @@
+"""The page of groups: a password spray and a mass download are one click away, and a click on a group narrows the log to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from casbah.activity.tenant import TenantId
+from casbah.compose import wall_clock
+from making import arrival
+from ui.acts import activity, filters_of, total
+
+TENANT = TenantId("default")
+HOUR = 3_600_000
+SPRAYED, SPRAYER = 60, "198.18.77.1"
+DOWNLOADED, DOWNLOADER = 90, "exporter@contoso.example"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _attacks(stocked: Any) -> None:
+    _, house = stocked
+    now = wall_clock()
+    sprayed = [
+        activity(
+            f"spray-{number}",
+            timestamp=now - number * HOUR,
+            verb="sign-in-failed",
+            user={"userName": f"victim-{number}@contoso.example"},
+            device={"clientIP": SPRAYER},
+        )
+        for number in range(SPRAYED)
+    ]
+    downloaded = [
+        activity(
+            f"download-{number}",
+            timestamp=now - number * HOUR,
+            verb="download",
+            user={"userName": DOWNLOADER},
+            mainInfo={"eventObjects": [{"objType": 3, "id": f"file-{number}", "name": f"file-{number}.docx"}]},
+        )
+        for number in range(DOWNLOADED)
+    ]
+    house.services.store.tenant(TENANT).insert(map(arrival, [*sprayed, *downloaded]))
+
+
+def rows(page: Any, name: str = "Groups") -> list[list[str]]:
+    """The texts of the cells of a table."""
+    table = page.get_by_role("table", name=name)
+    table.wait_for()
+    lines = table.locator("tbody tr").all()
+    return [[cell.inner_text() for cell in line.locator("td").all()] for line in lines[:3]]
+
+
+def test_a_password_spray_is_one_click_away(opened: Callable[..., Any]) -> None:
+    page = opened("/groups")
+    page.get_by_role("link", name="Password spray").click()
+    assert rows(page)[0][:4] == [SPRAYER, str(SPRAYED), "new", str(SPRAYED)]
+    page.get_by_role("link", name=SPRAYER).click()
+    assert total(page) == SPRAYED
+    assert filters_of(page)["ip.address"] == {"eq": [SPRAYER]}
+    page.go_back()
+    assert rows(page)[0][0] == SPRAYER
+
+
+def test_a_mass_download_is_one_click_away(opened: Callable[..., Any]) -> None:
+    page = opened("/groups")
+    page.get_by_role("link", name="Mass download").click()
+    assert rows(page)[0][:4] == [DOWNLOADER, str(DOWNLOADED), "new", str(DOWNLOADED)]
+    page.get_by_role("link", name=DOWNLOADER).click()
+    assert total(page) == DOWNLOADED
+
+
+def test_a_search_with_by_leads_to_its_groups(opened: Callable[..., Any]) -> None:
+    page = opened()
+    page.get_by_label("Search", exact=True).fill(f"ip:{SPRAYER} by:user,ip")
+    page.keyboard.press("Enter")
+    assert len(rows(page)[0]) == 6
+    page.get_by_text(f"{SPRAYED} groups of {SPRAYED} activities", exact=False).wait_for()
+    assert page.get_by_label("Search with by:").input_value() == f"ip:{SPRAYER} by:user,ip"
+
+
+def test_what_stopped_is_listed(opened: Callable[..., Any]) -> None:
+    page = opened("/groups")
+    page.get_by_label("Search with by:").fill(f"ip:{SPRAYER} by:user since:20h")
+    page.keyboard.press("Enter")
+    assert rows(page, "Stopped")[0][1:] == ["1"]
+
+
+def test_a_search_that_cannot_be_read_is_pointed_at(opened: Callable[..., Any]) -> None:
+    page = opened("/groups?q=by:usr")
+    page.get_by_text("did you mean 'user'?", exact=False).wait_for()
+
+
+def test_a_search_without_matches_says_so(opened: Callable[..., Any]) -> None:
+    page = opened("/groups?q=by:user+user:nobody-at-all")
+    page.get_by_text("No activities match.", exact=False).wait_for()
