@@ -11,6 +11,7 @@ from casbah.activity.tenant import TenantId
 from casbah.compose import Application
 from making import record
 
+DAY = 86_400_000
 _MAX_TABS = 150
 
 
@@ -20,8 +21,11 @@ def activity(name: str, **keys: Any) -> dict[str, Any]:
 
 
 def at(filters: dict[str, Any], **more: str) -> str:
-    """The path of a query."""
-    asked = [f"filters={quote(json.dumps(filters))}", *(f"{key}={quote(value)}" for key, value in more.items())]
+    """The path of a query, over all time unless its filters say a date."""
+    asked = [
+        f"filters={quote(json.dumps(filters))}",
+        *(f"{key}={quote(value)}" for key, value in ({"time": "all"} | more).items()),
+    ]
     return f"/?{'&'.join(asked)}"
 
 
@@ -63,6 +67,14 @@ def expected(house: Application, filters: dict[str, Any]) -> int:
     page = house.services.store.tenant(TenantId("default")).scan(scan)
     assert page.boundary is None
     return sum(matches(asked.predicate, json.loads(each)) for each in page.records)
+
+
+def newest(house: Application) -> int:
+    """The time of the newest activity not later than tomorrow, with which the usual periods end."""
+    now = house.services.clock()
+    query = parse({"limit": 1, "filters": {"date": {"lte": now + DAY}}}, now=now)
+    (record,) = house.services.store.tenant(TenantId("default")).find(query).records
+    return int(json.loads(record)["timestamp"])
 
 
 def shows(page: Any, wanted: int) -> None:

@@ -91,7 +91,7 @@ def _pages(chromium: Any, url: str, house: Application) -> Iterator[Callable[...
     watched, contexts = Watched(urlsplit(url).netloc), []
     key, _ = house.services.tokens.create(f"analyst {secrets.token_hex(3)}", tenant=TENANT.name)
 
-    def opener(path: str = "/", *, signed_in: bool = True, **given: Any) -> Any:
+    def opener(path: str = "/?time=all", *, signed_in: bool = True, **given: Any) -> Any:
         context = chromium.new_context(base_url=url, **{"viewport": WIDE, "timezone_id": "UTC", **given})
         context.set_default_timeout(15_000)
         contexts.append(context)

@@ -178,7 +178,7 @@ def test_nothing_hides_in_the_log(opened: Callable[..., Any], columns: str) -> N
     page = opened(at({"service": {"eq": [APP]}}, by="user.username"))
     settled(page)
     if columns == "all":
-        page.get_by_role("button", name="View").click()
+        page.get_by_role("button", name="View", exact=True).click()
         for column in page.locator(".float .option input[type=checkbox]").all():
             column.check()
         page.keyboard.press("Escape")

@@ -3,7 +3,7 @@
 import { isNested, stringify } from "./json.js";
 import { valueLabel } from "./language.js";
 import { cut } from "./visible.js";
-import { moment } from "./words.js";
+import { bare, zoneAt } from "./words.js";
 
 const text = (value) => (value === null || value === undefined ? "" : isNested(value) ? stringify(value) : String(value));
 const LONGEST = 500;
@@ -34,9 +34,9 @@ const device = (r) => {
 };
 const category = (r) => (r.eventTypeName ? valueLabel("activity.eventActionType", r.eventTypeName) : "");
 
-/** `value` returns a record's text, `filter` is the filter for the column; `first` columns are shown by default. */
+/** `value` returns a record's text, `filter` is the filter for the column; `first` columns are shown by default, `moment` ones are times. */
 export const COLUMNS = [
-  { id: "time", title: "Date", value: (r) => moment(r.timestamp), first: true },
+  { id: "time", title: "Date", moment: true, value: (r) => bare(r.timestamp), first: true },
   { id: "user", title: "User", value: userOf, filter: "user.username", first: true },
   { id: "app", title: "App", value: appOf, filter: "service", first: true },
   { id: "activity", title: "Activity", value: sentenceOf, first: true, wide: true },
@@ -51,9 +51,12 @@ export const COLUMNS = [
   { id: "city", title: "City", value: (r) => text(r.location?.city) },
   { id: "agent", title: "User agent", value: (r) => text(r.device?.userAgent), filter: "userAgent.userAgent" },
   { id: "admin", title: "Admin", value: (r) => (r.isAdminOperation === true ? "Yes" : ""), filter: "activity.type" },
-  { id: "stored", title: "Stored", value: (r) => moment(r.created) },
+  { id: "stored", title: "Stored", moment: true, value: (r) => bare(r.created) },
   { id: "id", title: "ID", value: (r) => text(r._id), filter: "activity.id" },
 ];
+
+/** The title of a column; columns of times have the zone in it. */
+export const titleOf = (column) => (column.moment ? `${column.title} (${zoneAt(Date.now())})` : column.title);
 
 const KEY = "columns";
 

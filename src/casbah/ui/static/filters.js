@@ -51,7 +51,7 @@ export function filterBar() {
     search.focus();
   };
   const howTo = h("button", { class: "add", "aria-label": "How to search", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => popover(howTo, examples(), { label: "How to search" }) }, "?");
-  const basic = withButton().map((name) => opener(name));
+  const basic = withButton().filter((name) => name !== "date").map((name) => opener(name));
   const more = h("button", { class: "add", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(more) }, "More filters");
   const draw = () => {
     const { filters, q } = here();
@@ -117,14 +117,15 @@ function opener(name) {
   return button;
 }
 
-/** One chip per condition, except searched words: the box shows them, unless they have hidden characters. */
+/** One chip per condition, except the date, which the time picker shows, and searched words: the box shows them, unless they have hidden characters. */
 function drawn(filters, edited) {
-  const all = conditionsOf(filters);
+  const { date, ...others } = filters;
+  const all = conditionsOf(others);
   const groups = groupsOf(filters);
   const shown = all.filter(([name, operator, operands]) => !(name === "text" && operator === "text" && !hasHidden(String(operands))));
   const items = shown.map(([name, operator, operands]) => h("li", {}, chip(name, operator, operands)));
   items.push(...groups.map((group) => h("li", {}, groupChip(group, edited))));
-  if (all.length || groups.length) items.push(h("li", {}, h("button", { class: "bare", onclick: () => go({ filters: {}, open: null }) }, "Clear all")));
+  if (all.length || groups.length) items.push(h("li", {}, h("button", { class: "bare", onclick: () => go({ filters: date ? { date } : {}, open: null }) }, "Clear all")));
   return items;
 }
 

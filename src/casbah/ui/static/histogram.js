@@ -1,56 +1,109 @@
 // Activities over time: bars broken down by the values of a filter. Dragging over a range, or clicking a bar, sets the date
-// filter.
+// filter. What lies before or after the bars is counted at the edges.
 
 import * as api from "./api.js";
+import { roundUp, ticks } from "./axis.js";
 import { h, put, svgTitle } from "./dom.js";
 import { facetPrefix, label, valueLabel } from "./language.js";
-import { go, here, withCondition, withValue } from "./place.js";
+import { atTime, between, ends } from "./period.js";
+import { go, here, withCondition, withValue, without } from "./place.js";
 import { counted, plural, spanStart } from "./words.js";
 
 const SPANS = 80;
-const HEIGHT = 110;
+const HEIGHT = 96;
 const SERIES = 6;
 const DIVISIONS = ["service", "verb", "activity.eventActionType", "location.country", "device.type", "activity.type", "user.username"];
 const MIN_DRAG = 4;
+const TICK_WIDTH = 100;
+/** Up to this share at an end is left out of a chart without that bound if the rest needs less than half of the width. */
+const OUTLYING = 0.01;
+const ROUNDS = 4;
 
-/** The histogram; `load(filters, signal)` fetches and draws it, `clear(content)` replaces it. */
+/** The histogram; `load(filters, signal, period)` fetches and draws it, `clear(content)` replaces it. */
 export function histogram() {
   const legend = h("div", { class: "legend" });
   const plot = h("div", { class: "plot" });
+  const edges = h("div", { class: "edges" });
   const division = h(
     "select",
     { "aria-label": "Divide the bars by", onchange: (event) => go({ by: event.target.value }, { replace: true }) },
     DIVISIONS.map((name) => h("option", { value: name }, `by ${label(name).toLowerCase()}`)),
   );
-  const node = h("section", { class: "histogram", "aria-label": "Activities over time" }, plot, h("div", { class: "row" }, legend, division));
-  const load = async (filters, signal) => {
+  const node = h("section", { class: "histogram", "aria-label": "Activities over time" }, plot, edges, h("div", { class: "row" }, legend, division));
+  const load = async (filters, signal, period) => {
     const { by, sort } = here();
     if (!DIVISIONS.includes(by)) division.append(h("option", { value: by }, `by ${label(by).toLowerCase()}`));
     division.value = by;
-    const result = await api.histogram({ filters, by, prefix: facetPrefix(by), series: SERIES, spans: SPANS, sortField: sort }, { signal });
-    put(plot, drawn(result, sort));
+    const window = await windowOf(filters, sort, period, signal);
+    const result = await api.histogram({ filters, by, prefix: facetPrefix(by), series: SERIES, spans: SPANS, sortField: sort, ...window }, { signal });
+    put(plot, drawn(result, sort, Math.max(2, Math.floor(plot.clientWidth / TICK_WIDTH))));
     put(legend, legendOf(result));
+    put(edges, result.width && h("span", { class: "quiet" }, `each bar ${widthText(result.width)}`));
+    const [earlier, later] = await Promise.all(["first", "last"].map((side) => beyond(side, window[side], filters, sort, period, signal)));
+    edges.prepend(earlier);
+    edges.append(later);
   };
   const clear = (content) => {
     put(plot, content);
-    put(legend);
+    for (const part of [legend, edges]) put(part);
   };
   return { node, load, clear };
 }
 
-function drawn(result, sort) {
+/** The `first` and `last` ms of the chart: the period, or, where that has no bound, without outliers. */
+async function windowOf(filters, sort, period, signal) {
+  if (sort !== "date") return {};
+  const [first, last] = period.start === null && period.end === null ? [null, null] : ends(period);
+  const fixed = { ...(first !== null && { first }), ...(last !== null && { last }) };
+  let window = fixed;
+  for (let round = 0; round < ROUNDS && (first === null || last === null); round++) {
+    const smaller = { ...inner(await api.histogram({ filters, spans: SPANS, ...window }, { signal })), ...fixed };
+    if (!("first" in smaller && "last" in smaller)) break;
+    window = smaller;
+  }
+  return window;
+}
+
+/** Where all but outliers are; nothing if that is not less than half of a chart. */
+function inner({ first, last, width, total, spans }) {
+  const kept = (all) => {
+    let outside = 0;
+    return all.find((span) => (outside += span.total) > total * OUTLYING);
+  };
+  const [low, high] = [kept(spans), kept(spans.toReversed())];
+  if (!low) return {};
+  const bounds = { first: Math.max(low.start, first), last: Math.min(high.start + width - 1, last) };
+  return (bounds.last - bounds.first) * 2 < last - first ? bounds : {};
+}
+
+/** How many activities are before or after the chart. A click shows them: all time if they are not in the period. */
+async function beyond(side, bound, filters, sort, period, signal) {
+  const isEarlier = side === "first";
+  if (bound === undefined) return h("span", {});
+  const others = period.isPlain ? without(filters, "date") : filters;
+  const outside = { ...others, all: [...(others.all ?? []), { [sort]: { [isEarlier ? "lt" : "gt"]: bound } }] };
+  const { total } = await api.list({ filters: outside, limit: 1 }, { signal });
+  if (!total) return h("span", {});
+  const isOther = (isEarlier ? period.start : period.end) !== null;
+  const target = isOther ? atTime("all") : isEarlier ? between(null, bound - 1) : between(bound + 1, null);
+  const title = isOther ? "Not in this period; show all time" : "Show them";
+  return h("button", { class: "bare edge", title, onclick: () => go(target) }, isEarlier && "‹ ", `${counted(total)} ${isEarlier ? "earlier" : "later"}`, !isEarlier && " ›");
+}
+
+function drawn(result, sort, most) {
   if (!result.spans.length) return h("p", { class: "quiet empty" }, "No activity in this period.");
   const { width } = result;
-  const begin = result.spans[0].start;
-  const spans = Math.round((result.spans.at(-1).start - begin) / width) + 1;
-  const most = Math.max(...result.spans.map((span) => span.total));
+  const begin = result.spans[0].start - Math.max(0, Math.ceil((result.spans[0].start - result.first) / width)) * width;
+  const spans = Math.max(Math.floor((result.last - begin) / width), Math.round((result.spans.at(-1).start - begin) / width)) + 1;
+  const high = Math.max(...result.spans.map((span) => span.total));
+  const top = roundUp(high);
   const stacks = new Map(result.spans.map((span) => [span.start, { total: span.total, parts: [] }]));
   [...result.series, result.rest].forEach((series, position) => {
     for (const { start, total } of series.spans) stacks.get(start)?.parts.push([position < result.series.length ? position : "rest", total]);
   });
-  const bars = [...stacks].map(([start, { total, parts }]) => bar(start, total, parts, { begin, width, spans, most }));
+  const bars = [...stacks].map(([start, { total, parts }]) => bar(start, total, parts, { begin, width, spans, top }));
   const brush = h("rect", { class: "brush", y: 0, height: HEIGHT, x: 0, width: 0 });
-  const sum = `${plural(result.total, "activity", "activities")} from ${spanStart(begin, width)} to ${spanStart(result.spans.at(-1).start + width - 1, width)}; at most ${counted(most)} in one bar`;
+  const sum = `${plural(result.total, "activity", "activities")} from ${spanStart(result.first, width)} to ${spanStart(result.last, width)}; at most ${counted(high)} in one bar`;
   const svg = h(
     "svg",
     { viewBox: `0 0 ${spans} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": sum, height: HEIGHT },
@@ -58,16 +111,37 @@ function drawn(result, sort) {
     brush,
   );
   brushing(svg, brush, { begin, width, spans, sort });
-  const axis = h("div", { class: "axis", "aria-hidden": "true" }, h("span", {}, spanStart(begin, width)), h("span", {}, `each bar ${widthText(width)}, at most ${counted(most)}`), h("span", {}, spanStart(result.spans.at(-1).start, width)));
-  return [svg, axis];
+  return [heights(top), svg, axis(begin, begin + spans * width, most)];
 }
 
-function bar(start, total, parts, { begin, width, spans, most }) {
+/** The lines of the full and the half height, with their numbers. */
+function heights(top) {
+  const shown = top > 1 ? [[0, top], [HEIGHT / 2, top / 2]] : [[0, top]];
+  return shown.map(([y, value]) => {
+    const line = h("div", { class: "height", "aria-hidden": "true" }, h("span", {}, counted(value)));
+    line.style.top = `${y}px`;
+    return line;
+  });
+}
+
+/** Ticks below the bars. */
+function axis(first, last, most) {
+  const marks = ticks(first, last, most).map(({ ms, text }) => {
+    const mark = h("span", { class: "tick" }, text);
+    const share = (ms - first) / (last - first);
+    mark.style.left = `${100 * share}%`;
+    if (share > 0.94) mark.classList.add("at-end");
+    return mark;
+  });
+  return h("div", { class: "axis", "aria-hidden": "true" }, marks);
+}
+
+function bar(start, total, parts, { begin, width, spans, top }) {
   const at = Math.round((start - begin) / width);
   const sum = parts.reduce((all, [, value]) => all + value, 0) || 1;
   let below = 0;
   // A bar has a visible minimum height. Where values overlap, their shares make up the bar.
-  const tall = Math.max((total / most) * (HEIGHT - 4), 1.5);
+  const tall = Math.max((total / top) * HEIGHT, 1.5);
   const gap = spans > 200 ? 0 : 0.12;
   const pieces = parts.map(([series, value]) => {
     const high = (value / sum) * tall;
@@ -113,8 +187,8 @@ function brushing(svg, brush, { begin, width, spans, sort }) {
 }
 
 function narrow(name, start, end) {
-  const { [name]: _, ...rest } = here().filters;
-  go({ filters: withCondition(rest, name, "range", [{ start, end }]), open: null });
+  const narrowed = { filters: withCondition(without(here().filters, name), name, "range", [{ start, end }]), open: null };
+  go(name === "date" ? between(start, end) : narrowed, { zoomed: true });
 }
 
 function legendOf(result) {

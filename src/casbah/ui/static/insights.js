@@ -5,7 +5,7 @@ import { h, put } from "./dom.js";
 import { failure } from "./failure.js";
 import { valueLabel } from "./language.js";
 import { address } from "./place.js";
-import { counted, moment, plural } from "./words.js";
+import { bare, counted, moment, plural } from "./words.js";
 
 const DAY = 86_400_000;
 const DAYS = 30;
@@ -67,7 +67,7 @@ async function load(box, { title, mine, filters, window, facets, filter }, signa
       { class: "counts" },
       pair("Activities", link(counts.total, filters)),
       pair("Administrative", link(admin.total, administrative)),
-      oldest && pair("First seen", h("a", { href: address({ filters: mine, direction: "asc", open: oldest._id }) }, moment(oldest.timestamp))),
+      oldest && pair("First seen", h("a", { href: address({ filters: mine, time: "all", direction: "asc", open: oldest._id }) }, moment(oldest.timestamp))),
     ),
     counts.facets.map((facet, position) => frequent(facets[position][0], facet, filters, filter)),
   );
@@ -96,7 +96,7 @@ function sparkline(result, filters, window) {
     const bar = h("span", { class: "spark-bar" });
     bar.style.height = `${high}px`;
     const range = { start: Math.max(start, window.start), end: Math.min(start + DAY - 1, window.end) };
-    const text = `${moment(start).slice(0, 10)}: ${plural(total, "activity", "activities")}`;
+    const text = `${bare(start).slice(0, 10)}: ${plural(total, "activity", "activities")}`;
     if (!total) return h("span", { class: "spark", title: text }, bar);
     return h("a", { class: "spark", href: address({ filters: { ...filters, date: { range: [range] } } }), title: text, "aria-label": text }, bar);
   });

@@ -1,7 +1,7 @@
 // The activity log: the filter bar, the histogram, the top values, and the table, which loads more rows while scrolling.
 
 import * as api from "./api.js";
-import { COLUMNS, short, show as showColumns, shown as shownColumns } from "./columns.js";
+import { COLUMNS, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
 import { copy, dialog, popover, h, put, setTitle } from "./dom.js";
 import { activityDrawer } from "./drawer.js";
 import { exportButton } from "./export.js";
@@ -11,8 +11,10 @@ import { filterBar } from "./filters.js";
 import { histogram } from "./histogram.js";
 import { stringify } from "./json.js";
 import { learnFrom } from "./language.js";
-import { address, frozen, go, groupsOf, here, withCondition } from "./place.js";
+import { atTime, forget, periodOf } from "./period.js";
+import { address, go, groupsOf, here, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
+import { timeBar } from "./timebar.js";
 import { counted, isLocal, plural, sentence, setLocal } from "./words.js";
 
 const PAGE = 100;
@@ -24,9 +26,10 @@ export function log() {
   const bar = filterBar();
   const bars = histogram();
   const top = facets();
+  const time = timeBar(load);
   const details = activityDrawer();
   const total = h("h1", { class: "total", "aria-live": "polite" });
-  const fresh = h("button", { class: "fresh", hidden: true, onclick: () => load() });
+  const fresh = h("button", { class: "fresh", hidden: true, onclick: () => (forget(), load()) });
   const head = h("thead");
   const body = h("tbody", { onkeydown: move });
   const table = h("table", { class: localStorage.getItem("density") ?? "cosy" }, h("caption", { class: "unseen" }, "Activities"), head, body);
@@ -39,8 +42,9 @@ export function log() {
   const node = h(
     "div",
     { class: "log" },
+    time.node,
     bar.node,
-    h("div", { class: "row wrap tools" }, total, fresh, h("span", { class: "grow" }), savedQueries(), exportButton(() => here().filters, () => state.total), request(), view(() => redraw())),
+    h("div", { class: "row wrap tools" }, total, fresh, h("span", { class: "grow" }), savedQueries(), exportButton(() => state.filters, () => state.total), request(() => state.filters), view(redraw, load)),
     h("div", { class: "columns" }, h("div", { class: "middle" }, bars.node, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of activities" }, table), rest), top.node),
     details.node,
   );
@@ -55,11 +59,16 @@ export function log() {
   async function load() {
     const view = here();
     const signal = latest.begin();
-    Object.assign(state, { key: keyOf(view), rows: [], ids: new Set(), ended: true, loading: true, filters: frozen(view.filters, Date.now()) });
+    Object.assign(state, { key: keyOf(view), rows: [], ids: new Set(), ended: true, loading: true });
     fresh.hidden = true;
     for (const part of parts) part.setAttribute("aria-busy", "true");
     setTitle(sentence(view.filters));
+    time.draw(null);
     try {
+      const period = await periodOf(view);
+      if (signal.aborted) return;
+      Object.assign(state, { period, filters: period.filters });
+      time.draw(period);
       const page = await api.list({ filters: state.filters, sortField: view.sort, sortDirection: view.direction, limit: PAGE }, { signal });
       remember(view.filters);
       state.total = page.total;
@@ -89,7 +98,7 @@ export function log() {
   /** Load the histogram or the top values; busy until they match the rows. */
   async function loadPart(part, signal) {
     try {
-      await part.load(state.filters, signal);
+      await part.load(state.filters, signal, state.period);
     } catch (error) {
       if (api.isAborted(error)) return;
       part.clear(failure(error, () => loadPart(part, signal)));
@@ -126,8 +135,7 @@ export function log() {
     body.append(...added.map(row));
     state.ended = !page.hasNext;
     state.loading = false;
-    const text = state.total === 0 ? "No activities match. Remove a filter or widen the time range." : state.ended ? "End of results." : `${counted(state.rows.length)} shown`;
-    put(rest, h("p", { class: "quiet" }, text), !state.ended && h("button", { onclick: next }, "Show more"));
+    put(rest, state.total === 0 ? nothing() : h("p", { class: "quiet" }, state.ended ? "End of results." : `${counted(state.rows.length)} shown`), !state.ended && h("button", { onclick: next }, "Show more"));
     mark(here().open);
     // Observe again, as the end of the table may still be visible.
     onScreen.unobserve(rest);
@@ -158,8 +166,8 @@ export function log() {
         {},
         shownColumns().map((column) =>
           column.id === by
-            ? h("th", { scope: "col", "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Reverse the order", onclick: turn }, column.title, direction === "desc" ? " ↓" : " ↑"))
-            : h("th", { scope: "col", class: column.wide ? "wide" : "" }, column.title),
+            ? h("th", { scope: "col", "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Reverse the order", onclick: turn }, titleOf(column), direction === "desc" ? " ↓" : " ↑"))
+            : h("th", { scope: "col", class: column.wide ? "wide" : "" }, titleOf(column)),
         ),
       ),
     );
@@ -250,12 +258,26 @@ export function log() {
   return { node, draw, leave };
 }
 
-const keyOf = ({ filters, sort, direction, by }) => stringify([filters, sort, direction, by]);
+const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
+
+/** Shown instead of rows: what helps to find some. */
+function nothing() {
+  const { filters, time } = here();
+  const { date, ...others } = filters;
+  const isFiltered = Object.keys(others).length > 0;
+  if (!date && time === "all" && !isFiltered) return h("p", {}, "No activities yet. ", h("code", {}, "casbah ingest FILE"), " reads logs; ", h("code", {}, "casbah pull"), " pulls them from hosted apps.");
+  return [
+    h("p", {}, date || time !== "all" ? "No activities match in this period." : "No activities match."),
+    (date || time !== "all") && h("button", { onclick: () => go(atTime("all")) }, "Search all time"),
+    isFiltered && h("button", { onclick: () => go({ filters: date ? { date } : {}, open: null }) }, "Remove the filters"),
+  ];
+}
 
 /** The button that shows the API request of the view. */
-function request() {
+function request(filtersNow) {
   const show = () => {
-    const { filters, sort, direction } = here();
+    const { sort, direction } = here();
+    const filters = filtersNow();
     const body = { filters, sortField: sort, sortDirection: direction, limit: PAGE };
     const json = stringify(body, 2);
     const path = groupsOf(filters).length ? "/api/ext/v1/search" : "/api/v1/activities/";
@@ -275,7 +297,7 @@ function request() {
 }
 
 /** The button for the table's columns, density and time zone. */
-function view(redraw) {
+function view(redraw, load) {
   const button = h("button", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => open() }, "View");
   const open = () => {
     const chosen = new Set(shownColumns().map((column) => column.id));
@@ -299,7 +321,7 @@ function view(redraw) {
         { class: "menu" },
         h("fieldset", {}, h("legend", {}, "Columns"), columns),
         h("fieldset", {}, h("legend", {}, "Rows"), one("Cosy", "density", density === "cosy", () => localStorage.setItem("density", "cosy")), one("Dense", "density", density === "dense", () => localStorage.setItem("density", "dense"))),
-        h("fieldset", {}, h("legend", {}, "Times"), one("UTC", "zone", !isLocal(), () => setLocal(false)), one("Local time", "zone", isLocal(), () => setLocal(true))),
+        h("fieldset", {}, h("legend", {}, "Times"), one("UTC", "zone", !isLocal(), () => (setLocal(false), load())), one("Local time", "zone", isLocal(), () => (setLocal(true), load()))),
       ),
       { label: "View" },
     );

@@ -8,6 +8,7 @@ import { groupsPage } from "./groups.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
 import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
+import { prepare } from "./period.js";
 import { entityHere, follow, KINDS, onMove } from "./place.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
 
@@ -69,7 +70,7 @@ function ask({ ended = false } = {}) {
 async function begin() {
   try {
     me = await api.session();
-    await learn();
+    await Promise.all([learn(), prepare()]);
   } catch (error) {
     if (error.status !== 401) put(main, failure(error, begin));
     return;

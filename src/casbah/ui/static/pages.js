@@ -76,7 +76,7 @@ export const sourcesPage = () =>
     return [
       h("h2", {}, "Apps"),
       newest.length
-        ? table("Apps", ["App", "Activities", "Last activity"], newest.map(({ value, total, record }) => cells(h("a", { href: address({ filters: { service: { eq: [value] } } }) }, record?.appName ?? valueLabel("service", value)), counted(total), moment(record?.timestamp))))
+        ? table("Apps", ["App", "Activities", "Last activity"], newest.map(({ value, total, record }) => cells(h("a", { href: address({ filters: { service: { eq: [value] } }, time: "all" }) }, record?.appName ?? valueLabel("service", value)), counted(total), moment(record?.timestamp))))
         : h("p", {}, "No activities yet. ", h("code", {}, "casbah ingest FILE"), " reads logs; ", h("code", {}, "casbah pull"), " pulls them from hosted apps."),
       h("h2", {}, "Pulled by this server"),
       pulls.length ? table("Pulls", ["Name", "Kind", "Lag", "Last success", "Last event", "Stored", "Refused", "Gaps", "Error"], pulls) : h("p", { class: "quiet" }, "No pull sources configured. Set CASBAH_PULL to a config file."),

@@ -4,11 +4,16 @@ import { isNested, parse, stringify } from "./json.js";
 
 const listeners = new Set();
 
-/** The state in the URL: filters, order, breakdown of the histogram, the open activity, and a search that is not filters yet. */
+/** Periods that end with the newest activity (period.js); each can be the `time` of the URL. A date filter takes its place. */
+export const TIMES = ["24h", "7d", "30d", "all"];
+const USUAL_TIME = "30d";
+
+/** The state in the URL: filters, time, order, breakdown of the histogram, the open activity, and a search that is not filters yet. */
 export function here() {
   const parameters = new URLSearchParams(location.search);
   return {
     filters: parsed(parameters.get("filters")),
+    time: TIMES.includes(parameters.get("time")) ? parameters.get("time") : USUAL_TIME,
     sort: parameters.get("sort") === "created" ? "created" : "date",
     direction: parameters.get("direction") === "asc" ? "asc" : "desc",
     by: parameters.get("by") ?? "service",
@@ -27,9 +32,10 @@ function parsed(text) {
 }
 
 /** The URL of a state of the log. */
-export function address({ filters = {}, sort = "date", direction = "desc", by = "service", open = null } = {}) {
+export function address({ filters = {}, time = USUAL_TIME, sort = "date", direction = "desc", by = "service", open = null } = {}) {
   const parameters = new URLSearchParams();
   if (Object.keys(filters).length) parameters.set("filters", stringify(filters));
+  if (time !== USUAL_TIME && !filters.date) parameters.set("time", time);
   if (sort !== "date") parameters.set("sort", sort);
   if (direction !== "desc") parameters.set("direction", direction);
   if (by !== "service") parameters.set("by", by);
@@ -64,11 +70,11 @@ export function entityHere() {
   }
 }
 
-/** Go to a changed state; `replace` adds no history entry. */
-export function go(changes, { replace = false } = {}) {
+/** Go to a changed state; `replace` adds no history entry, `zoomed` says that it is a part of the period before. */
+export function go(changes, { replace = false, zoomed = false } = {}) {
   const target = address({ ...here(), ...changes });
   if (target === location.pathname + location.search) return;
-  history[replace ? "replaceState" : "pushState"](null, "", target);
+  history[replace ? "replaceState" : "pushState"]({ zoomed }, "", target);
   tell();
 }
 
@@ -91,6 +97,9 @@ export function follow(event) {
 function tell() {
   for (const run of listeners) run();
 }
+
+/** Whether going back leads to the period of which this is a part. */
+export const isZoomed = () => history.state?.zoomed === true;
 
 addEventListener("popstate", tell);
 

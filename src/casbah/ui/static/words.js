@@ -16,9 +16,17 @@ export const zoneName = () => (isLocal() ? Intl.DateTimeFormat().resolvedOptions
 export const isLocal = () => zone() === "local";
 export const setLocal = (local) => localStorage.setItem("zone", local ? "local" : "UTC");
 
+/** The short name of the zone at a time, such as `UTC` or `GMT+2`. */
+export function zoneAt(ms) {
+  if (!isLocal()) return "UTC";
+  const named = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" }).formatToParts(new Date(Number(ms)));
+  return named.find((part) => part.type === "timeZoneName").value;
+}
+
 const two = (value) => String(value).padStart(2, "0");
 
-function parts(ms) {
+/** The year, month, day, hour, minute and second of a time, in the zone that is shown. */
+export function parts(ms) {
   const at = new Date(ms);
   if (isLocal()) {
     return [at.getFullYear(), at.getMonth() + 1, at.getDate(), at.getHours(), at.getMinutes(), at.getSeconds()];
@@ -26,8 +34,14 @@ function parts(ms) {
   return [at.getUTCFullYear(), at.getUTCMonth() + 1, at.getUTCDate(), at.getUTCHours(), at.getUTCMinutes(), at.getUTCSeconds()];
 }
 
-/** A time to the second, `2026-01-31 12:30:05`. */
-export function moment(ms) {
+/** The time of `parts`; those after the day may be left out. */
+export const msOf = (parts) => (isLocal() ? new Date(parts[0], parts[1] - 1, ...parts.slice(2)).getTime() : Date.UTC(parts[0], parts[1] - 1, ...parts.slice(2)));
+
+/** A time to the second with its zone, `2026-01-31 12:30:05 UTC`. */
+export const moment = (ms) => (isWhen(ms) ? `${bare(ms)} ${zoneAt(ms)}` : bare(ms));
+
+/** A time without its zone, where that is shown once for all, such as in the head of a column. */
+export function bare(ms) {
   if (!isWhen(ms)) return String(ms ?? "");
   const [year, month, day, hour, minute, second] = parts(Number(ms));
   return `${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`;
@@ -35,15 +49,14 @@ export function moment(ms) {
 
 /** A time, as precise as spans of `width` ms require. */
 export function spanStart(ms, width) {
-  const whole = moment(ms);
-  if (width >= 86_400_000) return whole.slice(0, 10);
-  return width >= 60_000 ? whole.slice(0, 16) : whole;
+  if (width >= 86_400_000) return bare(ms).slice(0, 10);
+  return width >= 60_000 ? `${bare(ms).slice(0, 16)} ${zoneAt(ms)}` : moment(ms);
 }
 
 const isWhen = (ms) => ms !== null && ms !== undefined && ms !== "" && !Number.isNaN(new Date(Number(ms)).getTime());
 
 /** To and from the format of `<input type="datetime-local">`. */
-export const toInput = (ms) => (isWhen(ms) ? moment(ms).replace(" ", "T") : "");
+export const toInput = (ms) => (isWhen(ms) ? bare(ms).replace(" ", "T") : "");
 export function fromInput(text) {
   if (!text) return null;
   const ms = Date.parse(isLocal() ? text : `${text}Z`);

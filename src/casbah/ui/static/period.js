@@ -1,0 +1,71 @@
+// The period of the log: its bounds, and the filters with them. Times such as `30d` end with the newest activity, so that a log
+// of last year shows its last days; activities dated later than tomorrow do not count, as their clocks were wrong.
+
+import * as api from "./api.js";
+import { isNested } from "./json.js";
+import { frozen, here, withCondition, without } from "./place.js";
+
+const DAY = 86_400_000;
+const LENGTHS = { "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY };
+const KEPT_MS = 60_000;
+
+let known = { at: 0, newest: null };
+
+/** The time of the newest activity not later than tomorrow, or now if there is none; asked once a minute. */
+async function newest(now) {
+  if (now - known.at > KEPT_MS) {
+    const { data } = await api.list({ filters: { date: { lte: now + DAY } }, limit: 1 });
+    known = { at: now, newest: data.length ? Number(data[0].timestamp) : now };
+  }
+  return known.newest;
+}
+
+/** Ask for the newest activity in advance. */
+export const prepare = () => newest(Date.now());
+
+/** Forget the newest activity, as there are newer ones. */
+export const forget = () => (known = { at: 0, newest: null });
+
+/**
+ * The period of a state of the log: `start` and `end`, null where it has none, `last` where a chart without an end ends;
+ * `isPlain` if that is all that its date filter says, and `filters`, which have the period in them.
+ */
+export async function periodOf({ filters, time }) {
+  const now = Date.now();
+  const latest = await newest(now);
+  const last = now - latest < DAY ? Math.max(now, latest) : latest;
+  if (filters.date) {
+    const fixed = frozen(filters, now);
+    return { ...bounds(fixed.date), last, filters: fixed };
+  }
+  const fixed = frozen(filters, now);
+  if (time === "all") return { start: null, end: null, last, isPlain: true, filters: fixed };
+  const range = { start: latest - LENGTHS[time], end: now + DAY };
+  return { start: range.start, end: range.end, last, isPlain: true, filters: { ...fixed, date: { range: [range] } } };
+}
+
+/** The bounds of a period on a chart: up to the newest activity at most. */
+export const ends = ({ start, end, last }) => [start, end === null ? (start === null ? null : Math.max(last, start)) : Math.min(end, Math.max(last, start ?? last))];
+
+const single = (operands) => (Array.isArray(operands) ? (operands.length === 1 ? operands[0] : undefined) : operands);
+
+/** The bounds of a date filter of one range or one bound; none of any other. */
+function bounds(date) {
+  const operators = Object.entries(date);
+  const operand = operators.length === 1 ? single(operators[0][1]) : undefined;
+  const read = { range: (range) => (isNested(range) ? [range.start, range.end] : null), gte: (ms) => [ms, null], lte: (ms) => [null, ms] }[operators[0]?.[0]];
+  const ends = operand === undefined ? null : read?.(operand);
+  const [start, end] = (ends ?? []).map((bound) => (bound === null || bound === undefined ? null : Number(bound)));
+  const isPlain = Boolean(ends) && ![start, end].some(Number.isNaN);
+  return isPlain ? { start, end, isPlain } : { start: null, end: null, isPlain: false };
+}
+
+/** The state for one of the times of place.js. */
+export const atTime = (time) => ({ time, filters: without(here().filters, "date"), open: null });
+
+/** The state for two bounds in ms, either of which may be null. */
+export function between(start, end) {
+  const range = Object.fromEntries(Object.entries({ start, end }).filter(([, bound]) => bound !== null));
+  const rest = without(here().filters, "date");
+  return { filters: Object.keys(range).length ? withCondition(rest, "date", "range", [range]) : rest, time: "all", open: null };
+}

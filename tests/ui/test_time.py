@@ -1,0 +1,188 @@
+"""The time picker and the chart: the default period, outliers, zooming and back, and the zone of every time."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from casbah.activity.tenant import TenantId
+from casbah.compose import Application, wall_clock
+from making import arrival
+from ui.acts import activity, at, expected, filters_of, newest, press, settled, shows, tab_to, total
+
+TENANT = TenantId("default")
+HOUR, DAY = 3_600_000, 86_400_000
+APP = 5_151
+MANY = 700
+
+
+@pytest.fixture(scope="module")
+def house(stocked: tuple[str, Application]) -> Application:
+    """With an app of 700 activities in an hour, one of 1970 and one of 2248."""
+    _, house = stocked
+    now = wall_clock() - DAY
+    moments = [1, *(now + number for number in range(MANY)), 2**43 - 1]
+    made = [activity(f"time-{position}", appId=APP, timestamp=ms) for position, ms in enumerate(moments)]
+    house.services.store.tenant(TENANT).insert(map(arrival, made))
+    return house
+
+
+def period(house: Application, days: int) -> dict[str, Any]:
+    return {"date": {"range": {"start": newest(house) - days * DAY, "end": wall_clock() + DAY}}}
+
+
+def test_the_log_begins_with_the_30_days_until_the_newest_activity(
+    opened: Callable[..., Any], house: Application
+) -> None:
+    page = opened("/")
+    shows(page, expected(house, period(house, 30)))
+    assert page.get_by_role("button", name="The last 30 days").get_attribute("aria-pressed") == "true"
+    for name, days in (("The last 24 hours", 1), ("The last 7 days", 7)):
+        page.get_by_role("button", name=name).click()
+        shows(page, expected(house, period(house, days)))
+    page.get_by_role("button", name="All time", exact=True).first.click()
+    shows(page, expected(house, {}))
+    assert page.url.endswith("/?time=all")
+
+
+PERIODS = [
+    pytest.param({"gte_ndays": [7]}, "in the last 7 days", id="days"),
+    pytest.param({"gte_ndays": 0.5}, "in the last 12 hours", id="hours"),
+    pytest.param({"range": {"start": 0, "end": DAY}}, "1970-01-01 00:00 \u2013 1970-01-02 00:00", id="a range"),
+    pytest.param({"gte": [DAY]}, "1970-01-02 00:00 \u2013 …", id="a bound"),
+    pytest.param(
+        {"range": [{"end": 0}, {"start": DAY}]},
+        "is between … and 1970-01-01 00:00:00 UTC or 1970-01-02 00:00:00 UTC and …",
+        id="several",
+    ),
+]
+
+
+@pytest.mark.parametrize("date, words", PERIODS)
+def test_the_picker_says_the_period(opened: Callable[..., Any], date: dict[str, Any], words: str) -> None:
+    page = opened(at({"date": date}))
+    settled(page)
+    assert page.locator(".time .range").inner_text() == words
+    assert page.locator(".time [aria-pressed=true]").count() == 0
+
+
+def test_outliers_are_noted_at_the_edges_of_the_chart(opened: Callable[..., Any], house: Application) -> None:
+    filters = {"service": {"eq": [APP]}}
+    page = opened(at(filters))
+    shows(page, MANY + 2)
+    chart = page.get_by_role("img", name=f"{MANY} activities from")
+    chart.wait_for()
+    assert "week" not in page.locator(".edges").inner_text()
+    page.get_by_role("button", name="1 later").wait_for()
+    page.get_by_role("button", name="1 earlier").click()
+    shows(page, 1)
+    assert filters_of(page)["date"]["range"][0].keys() == {"end"}
+    page.get_by_role("button", name="The last 7 days").click()
+    shows(page, MANY)
+    page.get_by_role("button", name="1 later").click()
+    shows(page, MANY + 2)
+    assert expected(house, filters) == MANY + 2
+
+
+def test_zooming_in_and_out_and_back(opened: Callable[..., Any], house: Application) -> None:
+    page = opened("/")
+    everything = total(page)
+    page.locator(".plot svg").wait_for()
+    box = page.locator(".plot svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 50, steps=5)
+    page.mouse.up()
+    page.wait_for_function("() => location.search.includes('range')")
+    shows(page, expected(house, filters_of(page)))
+    (window,) = filters_of(page)["date"]["range"]
+    page.get_by_role("button", name="Zoom out").click()
+    page.get_by_role("button", name="Back", exact=True).wait_for(state="hidden")
+    (wider,) = filters_of(page)["date"]["range"]
+    assert wider["end"] - wider["start"] == pytest.approx(2 * (window["end"] - window["start"]), abs=2 * DAY)
+    page.go_back()
+    page.get_by_role("button", name="Back", exact=True).click()
+    shows(page, everything)
+    assert "?" not in page.url
+    for name, sign in (("Earlier", -1), ("Later", 1)):
+        page.goto(at({"date": {"range": window}}))
+        settled(page)
+        page.get_by_role("button", name=name, exact=True).click()
+        (moved,) = filters_of(page)["date"]["range"]
+        assert (moved["start"] - window["start"]) * sign > 0
+
+
+def test_two_bounds_by_the_keyboard(opened: Callable[..., Any], house: Application) -> None:
+    page = opened()
+    settled(page)
+    start = wall_clock() // DAY * DAY - 20 * DAY
+    press(page, ".time .range")
+    for end, moment in (("From", start + DAY), ("Until", start)):
+        tab_to(page, f".float label:has-text('{end}') input")
+        text = datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        page.locator(f".float label:has-text('{end}') input").fill(text)
+    page.keyboard.press("Enter")
+    page.get_by_text("The period ends before it begins.").wait_for()
+    tab_to(page, ".float label:has-text('Until') input")
+    text = datetime.fromtimestamp((start + 3 * DAY) / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    page.locator(".float label:has-text('Until') input").fill(text)
+    press(page, ".float button:text-is('Apply')")
+    filters = {"date": {"range": [{"start": start + DAY, "end": start + 3 * DAY}]}}
+    assert filters_of(page) == filters
+    shows(page, expected(house, filters))
+
+
+def test_every_time_has_its_zone(opened: Callable[..., Any]) -> None:
+    page = opened(at({"service": {"eq": [APP]}}), timezone_id="Asia/Tokyo")
+    settled(page)
+    assert page.locator(".log th").first.inner_text().startswith("Date (UTC)")
+    page.get_by_role("button", name="Time zone: UTC").click()
+    page.locator(".log th", has_text="Date (GMT+9)").wait_for()
+    settled(page)
+    page.locator(".log tbody a.open").first.click()
+    assert "GMT+9." in page.locator(".drawer .sentence").inner_text()
+
+
+TICKS = [
+    pytest.param(2 * 60_000, r"^(\d\d:\d\d:\d\d|\w+ \d+)$", id="minutes"),
+    pytest.param(DAY, r"^(\d\d:00|\w+ \d+)$", id="a day"),
+    pytest.param(30 * DAY, r"^[A-Z][a-z]{2} \d+$", id="a month"),
+    pytest.param(300 * DAY, r"^[A-Z][a-z]{2}( 20\d\d)?$", id="a year"),
+    pytest.param(20_000 * DAY, r"^\d{4}$", id="decades"),
+]
+
+
+@pytest.mark.parametrize("length, form", TICKS)
+def test_the_axis_has_ticks_that_people_read(opened: Callable[..., Any], length: int, form: str) -> None:
+    end = wall_clock()
+    page = opened(at({"date": {"range": {"start": end - length, "end": end}}}))
+    settled(page)
+    page.locator(".plot .tick, .plot .empty").first.wait_for()
+    texts = page.locator(".plot .tick").all_inner_texts()
+    assert all(re.match(form, text) for text in texts), texts
+    if length >= DAY:
+        assert 2 <= len(texts) <= 14
+
+
+def test_an_empty_period_offers_all_time(opened: Callable[..., Any], house: Application) -> None:
+    filters = {"service": {"eq": [APP]}}
+    page = opened(at({**filters, "date": {"range": {"start": DAY, "end": 2 * DAY}}}))
+    page.get_by_text("No activities match in this period.").wait_for()
+    page.get_by_role("button", name="Search all time").click()
+    shows(page, expected(house, filters))
+
+
+def test_the_request_and_the_export_are_of_the_period(opened: Callable[..., Any], house: Application) -> None:
+    page = opened("/?time=7d")
+    count = total(page)
+    assert 0 < count < expected(house, {})
+    page.get_by_role("button", name="API", exact=True).click()
+    assert '"range"' in page.locator(".modal pre").nth(1).inner_text()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Export").click()
+    page.locator(".modal").get_by_text(f"{count:,} activities").wait_for()
+    with page.expect_download() as waiting:
+        page.locator(".modal .item", has_text="NDJSON").click()
+    assert len(waiting.value.path().read_bytes().splitlines()) == count
