@@ -8,13 +8,14 @@ import pytest
 
 from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
+from casbah.ui.site import VIEWS
 from making import arrival
-from ui.acts import activity, at, settled
+from ui.acts import activity, at, settled, unfold
 
 TENANT = TenantId("default")
 pytestmark = pytest.mark.usefixtures("lengthy")
 APP = 4_242
-WIDTHS = (1440, 1024, 390)
+WIDTHS = (1440, 1024, 768, 390)
 WORD = "Mozilla/5.0" + "+LongestProductNameWithoutAnySpace" * 12
 AGENT = f"{WORD} (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " * 3
 FILE = "Quarterly_" * 40 + "report.xlsx"
@@ -128,6 +129,7 @@ def test_panels(opened: Callable[..., Any], button: str) -> None:
     settled(page)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
+        unfold(page)
         page.get_by_role("button", name=button, exact=True).click()
         page.locator(".float").wait_for()
         page.wait_for_load_state("networkidle")
@@ -149,9 +151,7 @@ def test_dialogs(opened: Callable[..., Any], button: str) -> None:
     everywhere(page)
 
 
-@pytest.mark.parametrize(
-    "path", ["/groups?q=by:user,ip+distinct:app,country", "/queries", "/sources", "/ranges", "/tokens"]
-)
+@pytest.mark.parametrize("path", [*VIEWS[1:], "/groups?q=by:user,ip+distinct:app,country", "/nothing"])
 def test_pages(opened: Callable[..., Any], path: str) -> None:
     page = opened(path)
     page.get_by_role("heading", level=1).wait_for()
@@ -161,11 +161,11 @@ def test_pages(opened: Callable[..., Any], path: str) -> None:
         page.get_by_label("Networks").fill("2001:db8:85a3:1:2:8a2e:370:7334/128")
         page.get_by_label("Tags").fill("Branch_office_" * 6)
         page.get_by_role("button", name="Save").click()
-    if path != "/queries":
+    if path in ("/sources", "/ranges", "/tokens"):
         page.locator(".page table").first.wait_for()
     page.wait_for_load_state("networkidle")
     everywhere(page)
-    for label in ("^Change", "^Delete", "^Revoke"):
+    for label in ("^Change", "^Delete", "^Revoke", "^New"):
         for act in page.get_by_role("button", name=re.compile(label)).all()[:1]:
             act.click()
             page.locator(".modal").wait_for()
@@ -180,7 +180,100 @@ def test_the_sign_in_form(opened: Callable[..., Any]) -> None:
 
 
 def everywhere(page: Any) -> None:
-    """What is shown fits at every width."""
+    """What is shown fits at every width, folded and unfolded."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         fits(page)
+    if page.locator("dialog[open]").count() == 0 and page.locator(".unfold").is_visible():
+        unfold(page)
+        fits(page)
+
+
+def test_columns_fit_and_the_header_stays(opened: Callable[..., Any]) -> None:
+    page = opened()
+    settled(page)
+    for width in (1440, 1024):
+        page.set_viewport_size({"width": width, "height": 900})
+        for name in ("Date", "User", "App", "Activity", "IP address", "Country", "Device"):
+            box = page.locator(".log th", has_text=name).first.bounding_box()
+            assert box["width"] > 60, (width, name)
+            assert box["x"] + box["width"] <= width
+        page.mouse.wheel(0, 1_500)
+        page.wait_for_function("() => scrollY > 1000")
+        tops = [page.locator(place).first.bounding_box()["y"] for place in (".top", ".time", ".log th")]
+        assert tops == sorted(tops)
+        assert tops[0] >= 0
+        assert tops[-1] < 120
+        page.evaluate("() => scrollTo(0, 0)")
+        page.wait_for_function("() => scrollY === 0")
+
+
+def test_a_phone_shows_the_first_activity_without_scrolling(opened: Callable[..., Any]) -> None:
+    page = opened(viewport={"width": 390, "height": 844})
+    settled(page)
+    card = page.locator(".log tbody tr").first.bounding_box()
+    assert card["y"] + card["height"] < 844 / 2
+    assert card["width"] > 350
+
+
+@pytest.mark.parametrize(("width", "beside"), [(1440, True), (1280, True), (1024, False)])
+def test_the_drawer_is_beside_the_table_where_there_is_space(
+    opened: Callable[..., Any], width: int, beside: bool
+) -> None:
+    page = opened(viewport={"width": width, "height": 900})
+    settled(page)
+    page.locator(".log tbody a.open").first.click()
+    page.locator(".drawer .sentence").wait_for()
+    page.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")
+    table, drawer = page.locator(".scroll").first.bounding_box(), page.locator(".drawer").bounding_box()
+    assert (table["x"] + table["width"] <= drawer["x"]) == beside
+    assert drawer["x"] + drawer["width"] <= width
+
+
+BORDERS = """() => {
+  const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = (text) => {
+    const [red, green, blue] = text.match(/[\\d.]+/g).map(Number);
+    return 0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);
+  };
+  const ground = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor;
+      if (!/, 0\\)$/.test(colour)) return colour;
+    }
+  };
+  return [...document.querySelectorAll("button, input, select")].filter((node) => node.getClientRects().length)
+    .filter((node) => parseFloat(getComputedStyle(node).borderTopWidth) > 0 && !node.disabled)
+    .map((node) => [light(getComputedStyle(node).borderTopColor), light(ground(node.parentElement)), node.outerHTML])
+    .map(([one, other, text]) => [(Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05), text])
+    .filter(([ratio]) => ratio < 3);
+}"""
+SMALL = """() => [...document.querySelectorAll("main button, main select, main input, .log a.open, header a, header button")]
+  .filter((node) => node.getClientRects().length && !["checkbox", "radio"].includes(node.type))
+  .filter((node) => node.getBoundingClientRect().height < 24 || node.getBoundingClientRect().width < 24)
+  .map((node) => node.outerHTML)"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", VIEWS)
+def test_borders_are_seen_and_targets_are_large(opened: Callable[..., Any], path: str, theme: str) -> None:
+    page = opened(path, color_scheme=theme)
+    page.get_by_role("heading", level=1).wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(BORDERS) == []
+    assert page.evaluate(SMALL) == []
+
+
+def test_failures_and_administration_are_marked(opened: Callable[..., Any], stocked: Any) -> None:
+    made = [
+        activity(
+            "marked-failed", appId=4_243, mainInfo={"rawOperationName": "x", "activityResult": {"isSuccess": False}}
+        ),
+        activity("marked-admin", appId=4_243, isAdminOperation=True, location={"category": 3}),
+    ]
+    stocked[1].services.store.tenant(TENANT).insert(map(arrival, made))
+    page = opened(at({"service": {"eq": [4_243]}}))
+    settled(page)
+    assert page.locator("tr[data-id=marked-failed] .badge").all_inner_texts() == ["Failed"]
+    assert page.locator("tr[data-id=marked-admin] .badge").all_inner_texts() == ["Admin", "Risky"]
+    assert page.locator("tr.failed").count() == 1

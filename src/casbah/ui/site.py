@@ -7,20 +7,34 @@ never become script (Content Security Policy 3, Trusted Types).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from http import HTTPStatus
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-VIEWS = ("/", "/groups", "/queries", "/sources", "/ranges", "/tokens")
+VIEWS = (
+    "/",
+    "/groups",
+    "/queries",
+    "/sources",
+    "/ranges",
+    "/tokens",
+    "/exports",
+    "/audit",
+    "/retention",
+    "/deletion",
+    "/rejects",
+)
 """Paths that serve the page; the page selects the view by its URL."""
 
 ENTITIES = ("/users/", "/addresses/", "/sessions/", "/files/", "/apps/")
 """Beginnings of paths that serve the page, too: the rest is a name, in which anything may be."""
 
 ASSETS = "/ui/"
+API = "/api/"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -66,10 +80,12 @@ def site(api: ASGIApp) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         file = served.get(_page_of(scope["path"])) if scope["type"] == "http" else None
-        if file is None:
-            await api(scope, receive, send)
-        else:
+        if file is not None:
             await _response(file, scope)(scope, receive, send)
+        elif scope["type"] == "http" and _is_opened(scope):
+            await api(scope, receive, _with_page(served["/"], scope, receive, send))
+        else:
+            await api(scope, receive, send)
 
     return app
 
@@ -79,15 +95,37 @@ def _page_of(path: str) -> str:
     return "/" if path.startswith(ENTITIES) and path not in ENTITIES else path
 
 
-def _response(file: File, scope: Scope) -> Response:
+def _is_opened(scope: Scope) -> bool:
+    """Whether a person opens this path in a browser, which is not the API's."""
+    is_read = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+    return is_read and not scope["path"].startswith(API)
+
+
+def _with_page(page: File, scope: Scope, receive: Receive, send: Send) -> Send:
+    """`send`, with the page instead of the answer that there is nothing at this path."""
+    missing = False
+
+    async def sent(message: Message) -> None:
+        nonlocal missing
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.NOT_FOUND:
+            missing = True
+            response = _response(page, scope, HTTPStatus.NOT_FOUND)
+            await response(scope, receive, send)
+        elif not missing:
+            await send(message)
+
+    return sent
+
+
+def _response(file: File, scope: Scope, status: int = HTTPStatus.OK) -> Response:
     if scope["method"] not in ("GET", "HEAD"):
         problem = {"detail": f'Method "{scope["method"]}" not allowed.'}
         return JSONResponse(problem, 405, {"Allow": "GET, HEAD"})
     headers = {**HEADERS, "ETag": file.etag, "Content-Type": file.type}
-    if file.etag in Headers(scope=scope).get("if-none-match", ""):
+    if status == HTTPStatus.OK and file.etag in Headers(scope=scope).get("if-none-match", ""):
         return Response(None, 304, headers)
     content = file.content if scope["method"] == "GET" else b""
-    response = Response(content, 200, headers)
+    response = Response(content, status, headers)
     response.headers["Content-Length"] = str(len(file.content))
     return response
 

@@ -98,6 +98,14 @@ export async function enrichAgain(filters) {
   const { hasNext, nextQueryFilters } = await ask("POST", `${EXTENSION}/activities/enrich`, { filters });
   if (hasNext) await enrichAgain(nextQueryFilters);
 }
+export const rules = get(`${EXTENSION}/retention`);
+export const trail = get(`${EXTENSION}/retention/trail`);
+export const addRule = post(`${EXTENSION}/retention`);
+export const removeRule = (id) => ask("DELETE", `${EXTENSION}/retention/${encodeURIComponent(id)}`);
+export const deleteActivities = post(`${EXTENSION}/activities/delete`);
+export const rejects = (limit) => ask("GET", `${EXTENSION}/rejects?limit=${limit}`);
+export const replayRejects = post(`${EXTENSION}/rejects/replay`);
+export const removeReject = (id) => ask("DELETE", `${EXTENSION}/rejects/${encodeURIComponent(id)}`);
 export const sources = get(`${EXTENSION}/sources`);
 
 /** A series of requests of which only the last counts: starting one aborts the previous one. */

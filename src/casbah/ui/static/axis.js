@@ -20,11 +20,11 @@ const STEPS = [
 export function ticks(first, last, most) {
   const [unit, count] = STEPS.find(([, many, length]) => (last - first) / (many * length) <= most) ?? STEPS.at(-1);
   const at = beginning(parts(first).slice(0, unit + 1), unit, count);
-  const found = [];
+  const shown = [];
   for (; ; at[unit] += count) {
     const ms = msOf([...at, FIRST_MONTH, 1].slice(0, Math.max(at.length, 3)));
-    if (ms > last) return found;
-    if (ms >= first) found.push({ ms, text: tickText(ms, unit) });
+    if (ms > last) return shown;
+    if (ms >= first) shown.push({ ms, text: tickText(ms, unit) });
   }
 }
 

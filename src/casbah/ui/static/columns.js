@@ -34,12 +34,29 @@ const device = (r) => {
 };
 const category = (r) => (r.eventTypeName ? valueLabel("activity.eventActionType", r.eventTypeName) : "");
 
+const RISKY = 3;
+
+export const isFailed = (r) => r.mainInfo?.activityResult?.isSuccess === false || r.verb === "sign-in-failed";
+
+/** What a reader must not overlook: [{kind, text}]. */
+export const badges = (r) => [
+  isFailed(r) && { kind: "is-failed", text: "Failed" },
+  r.isAdminOperation === true && { kind: "is-admin", text: "Admin" },
+  Number(r.location?.category) === RISKY && { kind: "is-risky", text: "Risky" },
+].filter(Boolean);
+
+/** The first letters of the first two words of a name, without the maker's. */
+export function initials(name) {
+  const words = name.replace(/^(Microsoft|Google|Amazon) (?=\S)/, "").match(/[\p{L}\p{N}]+/gu) ?? [];
+  return words.slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
+}
+
 /** `value` returns a record's text, `filter` is the filter for the column; `first` columns are shown by default, `moment` ones are times. */
 export const COLUMNS = [
   { id: "time", title: "Date", moment: true, value: (r) => bare(r.timestamp), first: true },
   { id: "user", title: "User", value: userOf, filter: "user.username", first: true },
   { id: "app", title: "App", value: appOf, filter: "service", first: true },
-  { id: "activity", title: "Activity", value: sentenceOf, first: true, wide: true },
+  { id: "activity", title: "Activity", value: sentenceOf, first: true },
   { id: "address", title: "IP address", value: addressOf, filter: "ip.address", first: true },
   { id: "country", title: "Country", value: (r) => (countryOf(r) ? valueLabel("location.country", countryOf(r)) : ""), filter: "location.country", first: true },
   { id: "device", title: "Device", value: device, filter: "device.type", first: true },

@@ -111,7 +111,7 @@ async function searched(text, options) {
 function opener(name) {
   const button = h(
     "button",
-    { class: "add", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(button, name) },
+    { class: "add fold", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(button, name) },
     label(name),
   );
   return button;

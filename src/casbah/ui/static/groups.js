@@ -84,7 +84,7 @@ function shown(result, filters) {
 function row(group, { by, previous, layout }, filters) {
   const narrowed = by.reduce((all, name, position) => withCondition(all, name, "eq", [group.values[position]]), filters);
   const [first, ...others] = names(by, group.values);
-  put(first, h("a", { href: address({ filters: narrowed }) }, first.textContent));
+  put(first, h("a", { href: address({ filters: narrowed, time: "all" }) }, first.textContent));
   return h(
     "tr",
     {},

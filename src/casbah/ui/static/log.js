@@ -1,7 +1,7 @@
 // The activity log: the filter bar, the histogram, the top values, and the table, which loads more rows while scrolling.
 
 import * as api from "./api.js";
-import { COLUMNS, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
+import { badges, COLUMNS, initials, isFailed, short, show as showColumns, shown as shownColumns, titleOf } from "./columns.js";
 import { copy, dialog, popover, h, put, setTitle } from "./dom.js";
 import { activityDrawer } from "./drawer.js";
 import { exportButton } from "./export.js";
@@ -10,6 +10,7 @@ import { failure, heading } from "./failure.js";
 import { filterBar } from "./filters.js";
 import { histogram } from "./histogram.js";
 import { stringify } from "./json.js";
+import { logKeys } from "./keys.js";
 import { learnFrom } from "./language.js";
 import { atTime, forget, periodOf } from "./period.js";
 import { address, go, groupsOf, here, withCondition } from "./place.js";
@@ -18,6 +19,9 @@ import { timeBar } from "./timebar.js";
 import { counted, isLocal, plural, sentence, setLocal } from "./words.js";
 
 const PAGE = 100;
+/** How many columns fit without scrolling sideways. */
+const FITTING = 7;
+const APP_COLOURS = 6;
 const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
@@ -30,10 +34,14 @@ export function log() {
   const details = activityDrawer();
   const total = h("h1", { class: "total", "aria-live": "polite" });
   const fresh = h("button", { class: "fresh", hidden: true, onclick: () => (forget(), load()) });
-  const head = h("thead");
-  const body = h("tbody", { onkeydown: move });
-  const table = h("table", { class: localStorage.getItem("density") ?? "cosy" }, h("caption", { class: "unseen" }, "Activities"), head, body);
+  const head = h("thead", { role: "rowgroup" });
+  const body = h("tbody", { role: "rowgroup", onkeydown: move });
+  // On narrow screens the table is shown as cards; roles keep its meaning.
+  const table = h("table", { role: "table", class: localStorage.getItem("density") ?? "cosy" }, h("caption", { class: "unseen" }, "Activities"), head, body);
+  const scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of activities" }, table);
   const rest = h("div", { class: "rest" });
+  // Narrow screens show the first activities; what is around them unfolds.
+  const unfold = h("button", { class: "unfold", "aria-expanded": "false", onclick: () => unfold.setAttribute("aria-expanded", String(node.classList.toggle("unfolded"))) }, h("span", { class: "wide" }, "Top values"), h("span", { class: "narrow" }, "Chart and filters"));
   const latest = new api.Latest();
   const state = { key: null, rows: [], ids: new Set(), total: null, filters: {}, ended: true, loading: false, mark: null };
 
@@ -44,10 +52,10 @@ export function log() {
     { class: "log" },
     time.node,
     bar.node,
-    h("div", { class: "row wrap tools" }, total, fresh, h("span", { class: "grow" }), savedQueries(), exportButton(() => state.filters, () => state.total), request(() => state.filters), view(redraw, load)),
-    h("div", { class: "columns" }, h("div", { class: "middle" }, bars.node, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of activities" }, table), rest), top.node),
-    details.node,
+    h("div", { class: "row wrap tools" }, total, fresh, h("span", { class: "grow" }), unfold, h("div", { class: "row wrap fold" }, savedQueries(), exportButton(() => state.filters, () => state.total), request(() => state.filters), view(redraw, load))),
+    h("div", { class: "columns" }, h("div", { class: "middle" }, bars.node, scroll, rest), top.node, details.node),
   );
+  const stopKeys = logKeys({ step: focusRow, period: () => time.open() });
   node.addEventListener("keydown", (event) => event.key === "Escape" && here().open && go({ open: null }));
 
   const onScreen = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && next(), { rootMargin: "600px" });
@@ -157,17 +165,18 @@ export function log() {
   }
 
   function drawHead({ sort, direction }) {
+    table.classList.toggle("many", shownColumns().length > FITTING);
     const turn = () => go({ direction: direction === "desc" ? "asc" : "desc", open: null });
     const by = sort === "date" ? "time" : "stored";
     put(
       head,
       h(
         "tr",
-        {},
+        { role: "row" },
         shownColumns().map((column) =>
           column.id === by
-            ? h("th", { scope: "col", "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Reverse the order", onclick: turn }, titleOf(column), direction === "desc" ? " ↓" : " ↑"))
-            : h("th", { scope: "col", class: column.wide ? "wide" : "" }, titleOf(column)),
+            ? h("th", { scope: "col", role: "columnheader", class: `of-${column.id}`, "aria-sort": direction === "desc" ? "descending" : "ascending" }, h("button", { class: "bare", title: "Reverse the order", onclick: turn }, titleOf(column), direction === "desc" ? " ↓" : " ↑"))
+            : h("th", { scope: "col", role: "columnheader", class: `of-${column.id}` }, titleOf(column)),
         ),
       ),
     );
@@ -177,9 +186,10 @@ export function log() {
     const cells = shownColumns().map((column, position) => {
       const shown = short(column.value(record));
       const inner = position === 0 ? h("a", { class: "open", href: address({ ...here(), open: record._id }) }, shown || "open") : shown;
-      return h("td", { class: column.wide ? "wide" : "", title: position === 0 ? null : shown }, inner);
+      const extra = { app: () => shown && appIcon(shown), activity: () => badges(record).map((badge) => h("span", { class: `badge ${badge.kind}` }, badge.text)) }[column.id]?.();
+      return h("td", { role: "cell", class: `of-${column.id}`, title: position === 0 ? null : shown }, extra, inner);
     });
-    return h("tr", { "data-id": record._id, onclick: (event) => event.target.closest("a") || opened(record) }, cells);
+    return h("tr", { role: "row", class: isFailed(record) ? "failed" : null, "data-id": record._id, onclick: (event) => event.target.closest("a") || opened(record) }, cells);
   }
 
   function opened(record) {
@@ -187,16 +197,20 @@ export function log() {
     go({ open: record._id });
   }
 
+  /** Move the focus by rows, from the row that has it, or is open, or else to the first. */
+  function focusRow(step) {
+    const current = document.activeElement?.closest(".log tbody tr") ?? body.querySelector("tr.marked");
+    const target = current ? (step > 0 ? current.nextElementSibling : current.previousElementSibling) : body.firstElementChild;
+    target?.querySelector("a.open")?.focus();
+    if (target && here().open) go({ open: target.dataset.id }, { replace: true });
+  }
+
   /** Arrow keys move between rows; an open drawer follows. */
   function move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const current = event.target.closest("tr");
-    if (!step || !current) return;
-    const sibling = step > 0 ? current.nextElementSibling : current.previousElementSibling;
-    if (!sibling) return;
+    if (!step) return;
     event.preventDefault();
-    sibling.querySelector("a.open")?.focus();
-    if (here().open) go({ open: sibling.dataset.id }, { replace: true });
+    focusRow(step);
   }
 
   function mark(id) {
@@ -252,10 +266,16 @@ export function log() {
     clearInterval(asking);
     document.removeEventListener("visibilitychange", ask);
     onScreen.disconnect();
+    stopKeys();
     latest.begin();
   }
 
   return { node, draw, leave };
+}
+
+/** The first letters of an app on a colour of its own. */
+function appIcon(name) {
+  return h("span", { class: `app-icon series-${[...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % APP_COLOURS}`, "data-letters": initials(name), "aria-hidden": "true" });
 }
 
 const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);

@@ -1,28 +1,41 @@
 // Selects the view for the URL, and handles sign-in.
 
+import { auditPage, deletionPage, exportsPage, rejectsPage, retentionPage } from "./admin.js";
 import * as api from "./api.js";
-import { h, put, toast, setTitle, closePopover } from "./dom.js";
+import { h, popover, put, toast, setTitle, closePopover } from "./dom.js";
 import { entityPage } from "./entity.js";
 import { failure } from "./failure.js";
 import { groupsPage } from "./groups.js";
+import { showKeys } from "./keys.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
 import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
-import { prepare } from "./period.js";
+import { forget, prepare } from "./period.js";
 import { entityHere, follow, KINDS, onMove } from "./place.js";
 import { fromAddress, signInForm, whoami } from "./session.js";
 
 const MANAGE = "Investigation.manage";
 const TOKENS = "Tokens.manage";
+const ADMINISTER = "Admin.manage";
+const DELETE = "Activities.delete";
+const HOLD = "Holds.manage";
 
+/** Pages in the order of the menu: `first` ones are always visible, `needs` lists scopes of which one is enough. */
 const VIEWS = [
-  { path: "/", title: "Activities", make: log },
-  { path: "/groups", title: "Groups", make: groupsPage },
-  { path: "/queries", title: "Queries", make: queriesPage },
-  { path: "/sources", title: "Sources", make: sourcesPage },
-  { path: "/ranges", title: "IP ranges", make: rangesPage },
-  { path: "/tokens", title: "Tokens", make: tokensPage, needs: TOKENS },
+  { path: "/", title: "Activities", make: log, first: true },
+  { path: "/groups", title: "Groups", make: groupsPage, first: true },
+  { path: "/queries", title: "Queries", make: queriesPage, first: true },
+  { path: "/sources", title: "Sources", make: sourcesPage, first: true },
+  { path: "/ranges", title: "IP ranges", make: rangesPage, first: true },
+  { path: "/tokens", title: "Tokens", make: tokensPage, needs: [TOKENS], first: true },
+  { path: "/exports", title: "Exports", make: exportsPage },
+  { path: "/audit", title: "Audit trail", make: auditPage },
+  { path: "/retention", title: "Retention and holds", make: retentionPage, needs: [ADMINISTER, DELETE, HOLD] },
+  { path: "/deletion", title: "Delete activities", make: deletionPage, needs: [DELETE] },
+  { path: "/rejects", title: "Refused events", make: rejectsPage, needs: [ADMINISTER] },
 ];
+
+const MISSING = { path: "", title: "No such page", make: missing };
 
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");
@@ -31,7 +44,7 @@ let me = null;
 let form = null;
 let shown = { path: null, view: null };
 
-const here = () => entityView() ?? VIEWS.find((view) => view.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? VIEWS[0];
+const here = () => entityView() ?? VIEWS.find((view) => view.path === (location.pathname.replace(/\/+$/, "") || "/")) ?? MISSING;
 
 /** The view of a user, an address, a session, a file or an app, if the URL is one's. */
 function entityView() {
@@ -39,14 +52,34 @@ function entityView() {
   return entity && { path: location.pathname + location.search, title: [KINDS[entity.kind].title, " ", entity.value], make: (context) => entityPage(entity, context) };
 }
 
+/** The page of an unknown path. */
+function missing() {
+  const node = h("div", { class: "page" }, h("h1", {}, "No such page"), h("p", {}, "There is nothing at ", h("code", { class: "break" }, location.pathname), "."), h("p", {}, h("a", { class: "button", href: "/" }, "Go to the activities")));
+  return { node, draw: () => {} };
+}
+
+/** The links to the pages, and the menu of those that are not shown. */
+function links(wanted) {
+  const permitted = VIEWS.filter((view) => !view.needs || view.needs.some((scope) => me.scopes.includes(scope)));
+  const link = (view) => h("a", { class: view.first ? "first" : null, href: view.path, "aria-current": view === wanted ? "page" : null }, view.title);
+  const items = () => [...permitted.map(link), h("a", { href: "/docs", target: "_blank" }, "API")];
+  const open = () => {
+    const list = h("div", { class: "menu pages", onclick: (event) => event.target.closest("a") && closePopover() }, items(), h("button", { class: "bare", onclick: () => (closePopover(), showKeys()) }, "Keys"));
+    for (const item of list.children) item.classList.add("item");
+    popover(menu, list, { label: "Pages" });
+  };
+  const menu = h("button", { class: "menu-button", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: open }, "Menu");
+  return [permitted.filter((view) => view.first || view === wanted).map(link), menu];
+}
+
 function draw() {
   if (!me) return;
   const wanted = here();
-  put(nav, VIEWS.filter((view) => !view.needs || me.scopes.includes(view.needs)).map((view) => h("a", { href: view.path, "aria-current": view === wanted ? "page" : null }, view.title)), h("a", { href: "/docs", target: "_blank" }, "API"));
   if (shown.path !== wanted.path) {
     closePopover();
+    put(nav, links(wanted));
     shown.view?.leave?.();
-    shown = { path: wanted.path, view: wanted.make({ mayManage: me.scopes.includes(MANAGE) }) };
+    shown = { path: wanted.path, view: wanted.make({ mayManage: me.scopes.includes(MANAGE), may: (scope) => me.scopes.includes(scope) }) };
     setTitle(wanted.title);
     put(main, shown.view.node);
   }
@@ -70,6 +103,7 @@ function ask({ ended = false } = {}) {
 async function begin() {
   try {
     me = await api.session();
+    forget();
     await Promise.all([learn(), prepare()]);
   } catch (error) {
     if (error.status !== 401) put(main, failure(error, begin));

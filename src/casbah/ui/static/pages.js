@@ -28,10 +28,10 @@ export const table = (caption, titles, rows) =>
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title || h("span", { class: "unseen" }, "Actions"))))), h("tbody", {}, rows)),
   );
-const cells = (...values) => h("tr", {}, values.map((value) => h("td", {}, value)));
+export const cells = (...values) => h("tr", {}, values.map((value) => h("td", {}, value)));
 
 /** Change something on the server, then reload the page. */
-async function change(run, again, text) {
+export async function change(run, again, text) {
   try {
     await run();
     if (text) toast(text);
@@ -41,7 +41,7 @@ async function change(run, again, text) {
   await again();
 }
 
-async function sure(question, act) {
+export async function sure(question, act) {
   return (await dialog(question, (done) => h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => done(false) }, "Cancel"), h("button", { class: "danger", onclick: () => done(true) }, act)))) === true;
 }
 

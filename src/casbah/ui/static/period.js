@@ -6,15 +6,18 @@ import { isNested } from "./json.js";
 import { frozen, here, withCondition, without } from "./place.js";
 
 const DAY = 86_400_000;
+/** The app of Casbah's own acts. */
+export const CASBAH = 900_013;
+const WITHOUT_OWN_ACTS = { service: { neq: [CASBAH] } };
 const LENGTHS = { "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY };
 const KEPT_MS = 60_000;
 
 let known = { at: 0, newest: null };
 
-/** The time of the newest activity not later than tomorrow, or now if there is none; asked once a minute. */
+/** The time of the newest activity not later than tomorrow, or now if there is no activity; asked once a minute. */
 async function newest(now) {
   if (now - known.at > KEPT_MS) {
-    const { data } = await api.list({ filters: { date: { lte: now + DAY } }, limit: 1 });
+    const { data } = await api.list({ filters: { ...WITHOUT_OWN_ACTS, date: { lte: now + DAY } }, limit: 1 });
     known = { at: now, newest: data.length ? Number(data[0].timestamp) : now };
   }
   return known.newest;
@@ -28,17 +31,16 @@ export const forget = () => (known = { at: 0, newest: null });
 
 /**
  * The period of a state of the log: `start` and `end`, null where it has none, `last` where a chart without an end ends;
- * `isPlain` if that is all that its date filter says, and `filters`, which have the period in them.
+ * `isPlain` if that is all that its date filter says, and `filters`, which have the period in them. Without other filters, Casbah's
+ * own acts are left out; they have a page of their own.
  */
 export async function periodOf({ filters, time }) {
   const now = Date.now();
+  const isUnfiltered = Object.keys(without(filters, "date")).length === 0;
+  const fixed = { ...(isUnfiltered && WITHOUT_OWN_ACTS), ...frozen(filters, now) };
   const latest = await newest(now);
   const last = now - latest < DAY ? Math.max(now, latest) : latest;
-  if (filters.date) {
-    const fixed = frozen(filters, now);
-    return { ...bounds(fixed.date), last, filters: fixed };
-  }
-  const fixed = frozen(filters, now);
+  if (filters.date) return { ...bounds(fixed.date), last, filters: fixed };
   if (time === "all") return { start: null, end: null, last, isPlain: true, filters: fixed };
   const range = { start: latest - LENGTHS[time], end: now + DAY };
   return { start: range.start, end: range.end, last, isPlain: true, filters: { ...fixed, date: { range: [range] } } };

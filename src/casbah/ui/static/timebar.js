@@ -5,11 +5,11 @@ import { atTime, between, ends } from "./period.js";
 import { go, here, isZoomed, TIMES } from "./place.js";
 import { bare, condition, fromInput, isLocal, setLocal, toInput, zoneAt, zoneName } from "./words.js";
 
-const TITLES = { "24h": ["24 h", "The last 24 hours"], "7d": ["7 d", "The last 7 days"], "30d": ["30 d", "The last 30 days"], all: ["All", "All time"] };
+const TITLES = { "24h": ["24 h", "The 24 hours until the newest activity"], "7d": ["7 d", "The 7 days until the newest activity"], "30d": ["30 d", "The 30 days until the newest activity"], all: ["All", "All time"] };
 
-/** The bar; `draw(period)` shows a period, null while it is not known; `changed()` is called when the zone has changed. */
+/** The bar; `draw(period)` shows a period, null while it is not known; `open()` opens its form; `changed()` is called when the zone has changed. */
 export function timeBar(changed) {
-  const times = TIMES.map((time) => h("button", { "aria-label": TITLES[time][1], title: `${TITLES[time][1]}, until the newest activity`, "data-time": time, onclick: () => go(atTime(time)) }, TITLES[time][0]));
+  const times = TIMES.map((time) => h("button", { title: TITLES[time][1], "data-time": time, onclick: () => go(atTime(time)) }, TITLES[time][0]));
   const range = h("button", { class: "range", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => edit(range, shown) });
   const step = (title, sign, text) => h("button", { "aria-label": title, title, onclick: () => move((start, end) => [start + sign * (end - start), end + sign * (end - start)]) }, text);
   const [earlier, later] = [step("Earlier", -1, "‹"), step("Later", 1, "›")];
@@ -30,13 +30,15 @@ export function timeBar(changed) {
     const bounded = period !== null && ends(period).every((bound) => bound !== null);
     for (const button of [earlier, later, out]) button.disabled = !bounded;
     back.hidden = !isZoomed();
-    put(zone, period ? zoneAt(period.last) : zoneName());
-    zone.setAttribute("aria-label", `Time zone: ${zoneName()}`);
+    const name = zoneAt(period?.last ?? Date.now());
+    put(zone, name);
+    zone.setAttribute("aria-label", `Time zone: ${name}`);
     zone.setAttribute("title", isLocal() ? "Show times in UTC" : "Show local times");
   };
   const node = h("section", { class: "time", "aria-label": "Time" }, h("div", { class: "row together", role: "group", "aria-label": "Last" }, times), h("div", { class: "row together" }, earlier, range, later), out, back, zone);
   draw(null);
-  return { node, draw };
+  const open = () => range.click();
+  return { node, draw, open };
 }
 
 /** A period in words. */
@@ -55,11 +57,11 @@ function edit(anchor, period) {
   const [start, end] = period?.isPlain ? [period.start, period.end === null ? null : ends(period)[1]] : [null, null];
   const input = (ms) => h("input", { type: "datetime-local", step: "1", value: toInput(ms) });
   const [from, until] = [input(start), input(end)];
-  const wrong = h("p", { class: "wrong", role: "alert" });
+  const problem = h("p", { class: "wrong", role: "alert" });
   const submit = (event) => {
     event.preventDefault();
     const [first, last] = [fromInput(from.value), fromInput(until.value)];
-    if (first !== null && last !== null && first > last) return put(wrong, "The period ends before it begins.");
+    if (first !== null && last !== null && first > last) return put(problem, "The period ends before it begins.");
     closePopover();
     go(between(first, last));
   };
@@ -68,7 +70,7 @@ function edit(anchor, period) {
     { class: "editor", onsubmit: submit },
     h("label", { class: "field" }, `From (${zoneName()})`, from),
     h("label", { class: "field" }, `Until (${zoneName()})`, until),
-    wrong,
+    problem,
     h("div", { class: "row end" }, h("button", { class: "primary" }, "Apply")),
   );
   popover(anchor, form, { label: "Period" });

@@ -1,0 +1,34 @@
+// Keys of the log, and their list.
+
+import { dialog, h } from "./dom.js";
+
+const LIST = [
+  ["/", "Search"],
+  ["t", "Choose the period"],
+  ["j, ↓", "Next activity"],
+  ["k, ↑", "Previous activity"],
+  ["Enter", "Open the activity"],
+  ["Escape", "Close what is open"],
+  ["?", "This list"],
+];
+
+/** Show the list of keys. */
+export function showKeys() {
+  return dialog("Keys", (done) => [
+    h("table", { class: "keys" }, h("tbody", {}, LIST.map(([key, what]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, what))))),
+    h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => done(null) }, "Close")),
+  ].reduce((all, child) => (all.append(child), all), h("div")));
+}
+
+/** Listen for the keys of the log, except while something is typed or open; returns what ends that. */
+export function logKeys({ step, period }) {
+  const acts = { "/": () => document.querySelector(".bar [role=combobox]")?.focus(), t: period, j: () => step(1), k: () => step(-1), "?": showKeys };
+  const pressed = (event) => {
+    const isTyped = event.target.closest?.("input, select, textarea, dialog, .float");
+    if (isTyped || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(acts, event.key)) return;
+    event.preventDefault();
+    acts[event.key]();
+  };
+  document.addEventListener("keydown", pressed);
+  return () => document.removeEventListener("keydown", pressed);
+}

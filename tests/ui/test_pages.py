@@ -1,0 +1,149 @@
+"""The pages for exports, retention, holds, deletion, refused events and the audit trail; keys; and unknown paths."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from casbah.activity.tenant import TenantId
+from casbah.ingest.apps import CASBAH
+from making import arrival
+from ui.acts import activity, at, expected, press, settled, shows, total
+
+TENANT = TenantId("default")
+APP = 6_161
+
+
+@pytest.fixture(scope="module", autouse=True)
+def some(stocked: Any) -> None:
+    made = [activity(f"doomed-{number}", appId=APP) for number in range(5)]
+    stocked[1].services.store.tenant(TENANT).insert(map(arrival, made))
+
+
+def test_a_deletion_is_counted_and_confirmed(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened("/deletion")
+    box = page.get_by_label("Activities, as a search")
+    for text, message in (("app:1 OR app:2", "OR, and one field twice"), ("ap:1", "no field")):
+        box.fill(text)
+        box.press("Enter")
+        page.get_by_role("alert").get_by_text(message).wait_for()
+    box.fill(f"app:{APP}")
+    box.press("Enter")
+    page.get_by_text("5 activities would be deleted; 0 on hold").wait_for()
+    filters = {"service": {"eq": [APP]}}
+    assert expected(stocked[1], filters) == 5
+    page.get_by_role("button", name="Delete 5 activities").click()
+    typed = page.get_by_role("dialog").get_by_role("textbox")
+    typed.fill("4")
+    typed.press("Enter")
+    assert page.get_by_role("dialog").is_visible()
+    typed.fill("5")
+    typed.press("Enter")
+    page.get_by_text("Deleted 5 activities.").wait_for()
+    assert expected(stocked[1], filters) == 0
+
+
+def test_a_hold_and_a_rule_are_made_and_removed(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened("/retention")
+    for kind, fields in (("hold", {}), ("rule", {"Delete after days": "90"})):
+        page.get_by_role("button", name=f"New {kind}").click()
+        dialog = page.get_by_role("dialog")
+        for name, text in ({"Name": f"Case {kind}", "Activities, as a search": "country:DE"} | fields).items():
+            dialog.get_by_label(name).fill(text)
+        dialog.get_by_role("button", name="Save").click()
+        page.get_by_role("link", name=f"Case {kind}").wait_for()
+    rules = stocked[1].services
+    headers = {"Authorization": f"Token {rules.local_key}"}
+    stored = httpx.get(f"{stocked[0]}/api/ext/v1/retention", headers=headers).json()["data"]
+    assert [(rule["action"], rule["days"]) for rule in stored] == [("hold", None), ("delete", 90)]
+    for kind in ("hold", "rule"):
+        page.get_by_role("button", name=f"Remove Case {kind}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        page.get_by_role("link", name=f"Case {kind}").wait_for(state="detached")
+
+
+def test_refused_events_are_shown_and_removed(opened: Callable[..., Any], stocked: Any) -> None:
+    url, house = stocked
+    key, _ = house.services.tokens.create("shipper", tenant=TENANT.name, scopes=["Ingest.write"])
+    httpx.post(f"{url}/api/ext/v1/activities", content=b"{broken\n", headers={"Authorization": f"Token {key}"})
+    page = opened("/rejects")
+    page.locator(".page td", has_text="broken").first.wait_for()
+    page.get_by_role("button", name=re.compile("^Remove the event")).first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    page.get_by_text("No refused events.").wait_for()
+
+
+def test_acts_have_a_page_and_are_not_in_the_log_unless_asked(opened: Callable[..., Any], stocked: Any) -> None:
+    url, house = stocked
+    headers = {"Authorization": f"Token {house.local_key}"}
+    httpx.post(f"{url}/api/ext/v1/snapshots", headers=headers)
+    acts = {"service": {"eq": [CASBAH]}}
+    page = opened()
+    shows(page, expected(house, {}))
+    assert page.locator(".log tbody tr", has_text="snapshot").count() == 0
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Audit trail").click()
+    page.locator(".page td", has_text=re.compile("snapshot", re.IGNORECASE)).first.wait_for()
+    page.get_by_role("link", name="Show them in the log").click()
+    assert total(page) == expected(house, acts) > 0
+
+
+def test_exports_have_a_page(opened: Callable[..., Any]) -> None:
+    page = opened(at({"location.country": {"eq": ["DE"]}}))
+    settled(page)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download():
+        page.locator(".modal .item", has_text="CSV").click()
+    page.goto("/exports")
+    with page.expect_download():
+        page.get_by_role("link", name=re.compile("^Download csv of")).first.click()
+    rows = page.locator(".page tbody tr").count()
+    page.get_by_role("button", name=re.compile("^Delete csv of")).first.click()
+    page.wait_for_function("rows => document.querySelectorAll('.page tbody tr').length < rows", arg=rows)
+
+
+def test_an_unknown_path_is_a_page(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened("/nothing")
+    page.get_by_role("heading", name="No such page").wait_for()
+    page.get_by_role("link", name="Go to the activities").click()
+    assert total(page) > 0
+    accepts = {"Accept": "text/html,application/xhtml+xml"}
+    answer = httpx.get(f"{stocked[0]}/nothing", headers=accepts)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Content-Security-Policy" in answer.headers
+    assert httpx.get(f"{stocked[0]}/nothing").headers["content-type"] == "application/json"
+    assert httpx.get(f"{stocked[0]}/api/v1/nothing", headers=accepts).status_code == 401
+
+
+def test_keys(opened: Callable[..., Any]) -> None:
+    page = opened()
+    settled(page)
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").get_by_text("Next activity").wait_for()
+    page.keyboard.press("Escape")
+    focused = "() => document.activeElement.closest('tr')?.rowIndex"
+    for key, row in (("j", 1), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        assert page.evaluate(focused) == row
+    page.keyboard.press("Enter")
+    page.locator(".drawer .sentence").wait_for()
+    page.keyboard.press("j")
+    page.wait_for_function("() => document.querySelector('tr.marked')?.rowIndex === 2")
+    page.keyboard.press("Escape")
+    page.locator(".drawer").wait_for(state="hidden")
+    page.keyboard.press("t")
+    page.get_by_role("dialog", name="Period").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("j?/")
+    assert page.get_by_role("combobox", name="Search").input_value() == "j?/"
+
+
+def test_the_pages_of_the_menu_by_the_keyboard(opened: Callable[..., Any]) -> None:
+    page = opened()
+    settled(page)
+    press(page, ".menu-button")
+    press(page, ".float a:text-is('Refused events')")
+    page.get_by_role("heading", name="Refused events").wait_for()
