@@ -67,6 +67,7 @@ function links(wanted) {
     const list = h("div", { class: "menu pages", onclick: (event) => event.target.closest("a") && closePopover() }, items(), h("button", { class: "bare", onclick: () => (closePopover(), showKeys()) }, "Keys"));
     for (const item of list.children) item.classList.add("item");
     popover(menu, list, { label: "Pages" });
+    [...list.children].find((item) => item.getClientRects().length)?.focus();
   };
   const menu = h("button", { class: "menu-button", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: open }, "Menu");
   return [permitted.filter((view) => view.first || view === wanted).map(link), menu];
