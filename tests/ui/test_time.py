@@ -142,7 +142,7 @@ def test_every_time_has_its_zone(opened: Callable[..., Any]) -> None:
     page.locator(".log th", has_text="Date (GMT+9)").wait_for()
     settled(page)
     page.locator(".log tbody a.open").first.click()
-    assert "GMT+9." in page.locator(".drawer .sentence").inner_text()
+    page.locator(".drawer .sentence", has_text="GMT+9").wait_for()
 
 
 TICKS = [

@@ -11,7 +11,7 @@ import { address, entityAddress, go, here, withValue } from "./place.js";
 import { sentenceNodes } from "./sentence.js";
 import { tree } from "./tree.js";
 import { cut } from "./visible.js";
-import { moment, zoneName } from "./words.js";
+import { moment } from "./words.js";
 
 const HOUR = 3_600_000;
 const AROUND = 48 * HOUR;
@@ -61,7 +61,7 @@ function sentence(record, signal) {
   const load = async () => {
     const { data } = await api.sentences({ filters: { "activity.id": { eq: [record._id] } }, limit: 1 }, { signal });
     const pieces = data[0]?.pieces ?? [];
-    put(box, h("p", { class: "sentence" }, sentenceNodes(pieces), h("span", { class: "quiet" }, " · ", moment(record.timestamp), " ", zoneName())));
+    put(box, h("p", { class: "sentence" }, sentenceNodes(pieces), h("span", { class: "quiet" }, " · ", moment(record.timestamp))));
   };
   const start = () => load().catch((error) => api.isAborted(error) || put(box, failure(error, start)));
   start();
