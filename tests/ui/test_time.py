@@ -134,6 +134,7 @@ def test_two_bounds_by_the_keyboard(opened: Callable[..., Any], house: Applicati
     shows(page, expected(house, filters))
 
 
+@pytest.mark.usefixtures("house")
 def test_every_time_has_its_zone(opened: Callable[..., Any]) -> None:
     page = opened(at({"service": {"eq": [APP]}}), timezone_id="Asia/Tokyo")
     settled(page)
