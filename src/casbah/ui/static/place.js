@@ -31,8 +31,8 @@ function parsed(text) {
   }
 }
 
-/** The URL of a state of the log. */
-export function address({ filters = {}, time = USUAL_TIME, sort = "date", direction = "desc", by = "service", open = null } = {}) {
+/** The URL of a state of the log; of all time, unless it says otherwise. */
+export function address({ filters = {}, time = "all", sort = "date", direction = "desc", by = "service", open = null } = {}) {
   const parameters = new URLSearchParams();
   if (Object.keys(filters).length) parameters.set("filters", stringify(filters));
   if (time !== USUAL_TIME && !filters.date) parameters.set("time", time);
