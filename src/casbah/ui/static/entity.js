@@ -8,7 +8,7 @@ import { placesOf } from "./map.js";
 import { page, table } from "./pages.js";
 import { address, entityAddress, here, KINDS } from "./place.js";
 import { sentenceNodes } from "./sentence.js";
-import { counted, moment, plural, zoneName } from "./words.js";
+import { counted, moment, plural } from "./words.js";
 
 const DAY = 86_400_000;
 const DAYS = [1, 7, 30];
@@ -61,7 +61,7 @@ const period = () =>
 async function summary(mine, { total, data: [newest] }, oldest) {
   const [admin, failed] = [{ ...mine, "activity.type": { eq: [true] } }, { ...mine, verb: { eq: ["sign-in-failed"] } }];
   const [admins, failures] = await Promise.all([first(admin, "desc"), first(failed, "desc")]);
-  const when = (record, direction) => h("a", { href: address({ filters: mine, direction, open: record._id }) }, moment(record.timestamp), " ", zoneName());
+  const when = (record, direction) => h("a", { href: address({ filters: mine, direction, open: record._id }) }, moment(record.timestamp));
   const rows = [["Activities", link(mine, total)], ["Administrative", link(admin, admins.total)], ["Failed sign-ins", link(failed, failures.total)], ["First seen", when(oldest, "asc")], ["Last seen", when(newest, "desc")]];
   return h("dl", { class: "counts" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
@@ -87,7 +87,7 @@ async function timeline(mine) {
     return pieces.length ? h("a", { class: "spark", href: address({ filters: { ...mine, date: { range: [range] } } }), title: text, "aria-label": text }, pieces) : h("span", { class: "spark" });
   });
   const keys = apps.map(({ value, total }, position) => h("li", {}, h("span", { class: `swatch ${color(position)}` }), value === null ? ["Others ", counted(total)] : [valueLabel("service", value), " ", link({ ...mine, service: { eq: [value] } }, total)]));
-  return [h("div", { class: "sparkline tall" }, bars), h("div", { class: "axis" }, h("span", {}, moment(result.first)), h("span", {}, moment(result.last), " ", zoneName())), h("ul", { class: "keys" }, keys)];
+  return [h("div", { class: "sparkline tall" }, bars), h("div", { class: "axis" }, h("span", {}, moment(result.first)), h("span", {}, moment(result.last))), h("ul", { class: "keys" }, keys)];
 }
 
 /** The values of each field in the period, with how often they occurred before it; new ones first. */
@@ -97,7 +97,7 @@ async function comparison(mine, own, window) {
   const before = { ...mine, date: { range: [{ end: window.start - 1 }] } };
   const { facets } = await api.facets({ filters: recent, facets: fields, limit: COMPARED });
   const rows = await Promise.all(facets.filter(({ values }) => values.length).map((facet) => compared(facet, recent, before)));
-  const note = ["Now is from ", moment(window.start), " to the newest activity; before is all that was earlier. Times are ", zoneName(), "."];
+  const note = ["Now is from ", moment(window.start), " to the newest activity; before is all that was earlier."];
   return [h("p", { class: "quiet" }, note), h("div", { class: "compared" }, rows)];
 }
 
