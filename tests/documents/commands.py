@@ -26,6 +26,12 @@ def blocks() -> Iterator[Block]:
             yield Block(str(page.relative_to(ROOT)), language, commands)
 
 
+def commands_of(page: str, section: str) -> list[str]:
+    """The commands of one section of a page, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return [command for _, block in _BLOCK.findall(text) for command in _commands(block, prompt=True)]
+
+
 def _commands(text: str, *, prompt: bool) -> Iterator[str]:
     """The commands of a block; one may go on over lines, by a backslash or an open quote. Of a console's, those behind `$ `."""
     command = ""

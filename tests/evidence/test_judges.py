@@ -1,35 +1,22 @@
 """Programs that nobody here wrote judge the logs that Casbah serves: `make evidence`."""
 
 import json
-import random
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from casbah.proof_checker import NotProvenError, check
 from evidence import judges
-from evidence.proofs import Log, Logged, Signer
+from evidence.served import LOG, Filled, Served, batches, entry_of, events_of
+from serving.conftest import Running, serving
 
 PROOFS, CHECKPOINTS, MUTATIONS = 10_000, 100, 10_000
-ENTRIES = 10_100
+SOURCES = ("okta", "cloudtrail", "microsoft365", "entra_signin", "github")
 HONEST = {"same", "continued"}
 REFUSALS = {400, 409, 422}
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A log, what an auditor keeps of it, and the key with which its owner signs."""
-
-    log: str
-    verifier: str
-    kept: Path
-    signer: Path
-    bearer: str = ""
-
-    @property
-    def origin(self) -> str:
-        return self.verifier.partition("+")[0]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,45 +27,71 @@ def _judges(request):
     judges.build()
 
 
-def model(folder: Path, tenant: str, size: int, checkpoints: int) -> Judged:
-    """A log that the tests make."""
-    secret, chosen = random.Random("one key").randbytes(32), random.Random(tenant)
-    entries = [Logged(b'{"n":%d}' % number, 0, chosen.randbytes(16), number + 1) for number in range(size)]
-    log = Log(Signer(f"casbah.example.com/{tenant}/00000001", secret), entries)
-    log.write(folder / "log")
-    (folder / "kept").mkdir()
-    for number in range(1, checkpoints + 1):
-        kept = number * size // checkpoints
-        (folder / "kept" / str(kept)).write_text(log.checkpoint(kept))
-    (folder / "signer").write_text(log.signer.private)
-    return Judged(str(folder / "log"), log.signer.verifier, folder / "kept", folder / "signer")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("served") / "store", log_name="casbah.example.com", log_delay="1") as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Acme:
+    """A tenant, with proofs that were made before activities were enriched again or deleted."""
+
+    filled: Filled
+    replaced: dict[str, tuple[bytes, bytes]]
+    deleted: dict[str, tuple[bytes, bytes]]
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory) -> Judged:
-    return model(tmp_path_factory.mktemp("large"), "large", ENTRIES, CHECKPOINTS)
+def acme(server, tmp_path_factory) -> Acme:
+    """Real events and made-up ones, of which some were enriched again and some deleted."""
+    filled = Filled(server, "acme", tmp_path_factory.mktemp("acme") / "kept")
+    for source in SOURCES:
+        filled.store(events_of(source), source)
+    *some, last = batches(CHECKPOINTS - len(SOURCES) - 2, 110)
+    for batch in some:
+        filled.store(batch)
+    replaced, deleted = ([event["_id"] for event in batch[::3]] for batch in some[:2])
+    before = Acme(filled, filled.proofs(replaced), filled.proofs(deleted))
+    filled.label("192.0.2.0/24")
+    filled.enrich({"activity.id": {"eq": replaced}})
+    filled.delete({"activity.id": {"eq": deleted}})
+    filled.store(last)
+    return before
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory) -> Judged:
-    return model(tmp_path_factory.mktemp("small"), "small", 600, 3)
+def large(acme) -> Served:
+    return acme.filled.served()
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory) -> Judged:
+def small(server, tmp_path_factory) -> Served:
+    filled = Filled(server, "small", tmp_path_factory.mktemp("small") / "kept")
+    for batch in batches(3, 200):
+        filled.store(batch)
+    return filled.served()
+
+
+@pytest.fixture(scope="module")
+def other(server, tmp_path_factory) -> Served:
     """The log of another tenant of the same server, which signs with the same key."""
-    return model(tmp_path_factory.mktemp("other"), "other", 300, 1)
+    filled = Filled(server, "other", tmp_path_factory.mktemp("other") / "kept")
+    filled.store(batches(1, 300)[0])
+    return filled.served()
 
 
-def judge(command: str, judged: Judged, **options) -> tuple[int, dict, str]:
+def judge(command: str, judged: Served, **options) -> tuple[int, dict, str]:
     return judges.judge(command, log=judged.log, key=judged.verifier, bearer=judged.bearer, **options)
 
 
 def test_sumdb_verifies_every_entry_and_proofs_and_checkpoints(large):
     code, result, error = judge("verify", large, kept=large.kept, count=PROOFS)
     assert (code, error) == (0, "")
-    assert result["size"] == result["entries"] >= ENTRIES
+    assert result["size"] == result["entries"] >= PROOFS
     assert (result["inclusion"], result["consistency"]) == (PROOFS, CHECKPOINTS)
+    activities, replacements, erasures = result["kinds"][1:4]
+    assert (activities > PROOFS, replacements > 1, erasures) == (True, True, 1)
     print(result)
 
 
@@ -99,11 +112,11 @@ def witness(large):
         yield running
 
 
-def rewritten(judged: Judged, how: str, folder: Path) -> Judged:
+def rewritten(judged: Served, how: str, folder: Path) -> Served:
     """What the owner of a log might serve and sign instead."""
     code, _, error = judge("rewrite", judged, signer=judged.signer, how=how, out=folder)
     assert code == 0, error
-    return Judged(str(folder), judged.verifier, judged.kept, judged.signer)
+    return replace(judged, log=str(folder))
 
 
 REWRITES = [
@@ -144,9 +157,34 @@ def test_fsck_derives_the_root_from_what_is_served(large, tmp_path):
     key = tmp_path / "key"
     key.write_text(large.verifier)
     _, result, _ = judge("verify", large, count=1)
-    url = large.log if large.log.startswith("http") else f"file://{large.log}"
-    output = judges.fsck(url, key, large.bearer)
+    output = judges.fsck(large.log, key, large.bearer)
     assert "failed" not in output
     assert re.findall(r"Successfully fsck'd log with size (\d+) and root (\S+)", output) == [
         (str(result["size"]), result["root"])
     ]
+
+
+def test_sumdb_and_our_own_checker_verify_proofs(acme, large, tmp_path):
+    listed = acme.filled.client.post("/api/v1/activities/", json={"limit": 250}).json()["data"]
+    proofs = acme.filled.proofs([activity["_id"] for activity in listed])
+    for number, (proof, record) in enumerate(proofs.values()):
+        assert len(proof) <= 2_000
+        check(proof, record, [large.verifier])
+        (tmp_path / f"{number}.tlog-proof").write_bytes(proof)
+        (tmp_path / f"{number}.entry").write_bytes(entry_of(proof))
+    assert judge("proofs", large, proofs=tmp_path) == (0, {"proofs": len(listed)}, "")
+    (tmp_path / "0.entry").write_bytes(entry_of(proof))
+    assert judge("proofs", large, proofs=tmp_path)[0] == 1
+
+
+def test_who_kept_a_record_and_its_proof_needs_neither_the_store_nor_the_present_record(acme, large):
+    for name, (proof, record) in acme.replaced.items():
+        assert check(proof, record, [large.verifier]).replaces is None
+        now = acme.filled.proofs([name])[name]
+        if now[1] != record:
+            assert check(*now, [large.verifier]).replaces == check(proof, record, [large.verifier]).index
+            with pytest.raises(NotProvenError):
+                check(proof, now[1], [large.verifier])
+    for name, (proof, record) in acme.deleted.items():
+        assert check(proof, record, [large.verifier]).origin == large.origin
+        assert acme.filled.client.get(f"{LOG}/proofs/{name}").status_code == 404

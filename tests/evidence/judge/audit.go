@@ -20,6 +20,7 @@ type counts struct {
 	Size        int64  `json:"size"`
 	Root        string `json:"root"`
 	Entries     int    `json:"entries"`
+	Kinds       [5]int `json:"kinds"` // how many entries begin with which byte
 	Inclusion   int    `json:"inclusion"`
 	Consistency int    `json:"consistency"`
 }
@@ -37,11 +38,10 @@ func (a audit) check(log source, proofs int, random *rand.Rand) (counts, error) 
 	}
 	verified := counts{Size: tree.N, Root: tree.Hash.String()}
 	reader := tlog.TileHashReader(tree, tiles{log})
-	leaves, err := checkEntries(log, tree, reader)
+	leaves, err := checkEntries(log, tree, reader, &verified)
 	if err != nil {
 		return verified, err
 	}
-	verified.Entries = len(leaves)
 	for _, kept := range a.kept {
 		if err := checkContinues(tree, kept, reader); err != nil {
 			return verified, err
@@ -66,7 +66,7 @@ func (a audit) check(log source, proofs int, random *rand.Rand) (counts, error) 
 }
 
 // checkEntries compares every entry with the hashes of the tiles, which the reader compares with the root.
-func checkEntries(log source, tree tlog.Tree, reader tlog.HashReader) ([]tlog.Hash, error) {
+func checkEntries(log source, tree tlog.Tree, reader tlog.HashReader, verified *counts) ([]tlog.Hash, error) {
 	var leaves []tlog.Hash
 	for _, bundle := range bundles(tree.N) {
 		entries, err := readEntries(log, bundle)
@@ -84,6 +84,10 @@ func checkEntries(log source, tree tlog.Tree, reader tlog.HashReader) ([]tlog.Ha
 		for i, entry := range entries {
 			if tlog.RecordHash(entry) != hashes[i] {
 				return nil, fmt.Errorf("entry %d is not the one that was logged", bundle.N*tileWidth+int64(i))
+			}
+			verified.Entries++
+			if len(entry) > 0 && int(entry[0]) < len(verified.Kinds) {
+				verified.Kinds[entry[0]]++
 			}
 		}
 		leaves = append(leaves, hashes...)
