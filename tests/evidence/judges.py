@@ -20,6 +20,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -37,6 +38,14 @@ def lacking() -> str:
     """What this machine does not have, or an empty string."""
     missing = [name for name in NEEDED if shutil.which(name) is None]
     return f"{' and '.join(missing)} not installed" if missing else ""
+
+
+def require(request: pytest.FixtureRequest) -> None:
+    """Build the programs for a test, which is skipped unless it is run by `make evidence`."""
+    if not request.config.getoption("--evidence"):
+        pytest.skip("make evidence")
+    assert not lacking()
+    build()
 
 
 def build() -> None:

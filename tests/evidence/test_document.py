@@ -27,9 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_steps_of_an_auditor(folder, tmp_path_factory, request):
-    if not request.config.getoption("--evidence"):
-        pytest.skip("make evidence")
-    judges.build()
+    judges.require(request)
     with serving(tmp_path_factory.mktemp("audited") / "store", log_name="casbah.example.com", log_delay="1") as server:
         filled = Filled(server, "default", tmp_path_factory.mktemp("audited") / "kept")
         first, second = batches(2, 300)

@@ -21,10 +21,7 @@ REFUSALS = {400, 409, 422}
 
 @pytest.fixture(scope="module", autouse=True)
 def _judges(request):
-    if not request.config.getoption("--evidence"):
-        pytest.skip("make evidence")
-    assert not judges.lacking()
-    judges.build()
+    judges.require(request)
 
 
 @pytest.fixture(scope="module")
