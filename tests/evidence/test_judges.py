@@ -125,7 +125,7 @@ REWRITES = [
 ]
 
 
-def test_the_witness_cosigns_and_refuses_other_histories(large, witness, tmp_path):
+def test_the_witness_cosigns_and_refuses_other_histories(acme, large, witness, tmp_path):
     code, result, error = judge("submit", large, witness=witness.url, old=0)
     assert (code, error, result["status"]) == (0, "", 200)
     size = witness.size(large.origin)
@@ -137,8 +137,19 @@ def test_the_witness_cosigns_and_refuses_other_histories(large, witness, tmp_pat
         print(row.id, refused["status"])
         assert refused["status"] in REFUSALS, row.id
         assert witness.size(large.origin) == size, row.id
+    assert_cosigned(acme, large, witness, cosignature=result["body"])
     _, result, _ = judge("submit", rewritten(large, "continued", tmp_path / "on"), witness=witness.url, old=size)
     assert (result["status"], witness.size(large.origin)) == (200, size + 1)
+
+
+def assert_cosigned(acme: Acme, large: Served, witness: judges.Witness, *, cosignature: str) -> None:
+    """A proof with the cosignature of the witness is one that it has witnessed, for our own checker too."""
+    (activity,) = acme.filled.client.post("/api/v1/activities/", json={"limit": 1}).json()["data"]
+    ((proof, record),) = acme.filled.proofs([activity["_id"]]).values()
+    proven = check(proof + cosignature.encode(), record, [large.verifier], [witness.verifier])
+    assert list(proven.witnesses) == [witness.verifier.partition("+")[0]]
+    with pytest.raises(NotProvenError, match="0 of 1 witnesses"):
+        check(proof, record, [large.verifier], [witness.verifier])
 
 
 def test_only_those_who_keep_a_checkpoint_notice_a_history_that_is_signed_again(small, tmp_path):

@@ -20,22 +20,15 @@ import (
 
 type options struct {
 	log, other, key, signer, bearer, kept, out, proofs, witness, how string
-	witnesses                                                        list
 	count                                                            int
 	old, seed                                                        int64
 }
-
-type list []string
-
-func (l *list) String() string         { return strings.Join(*l, ",") }
-func (l *list) Set(value string) error { *l = append(*l, value); return nil }
 
 var commands = map[string]func(options) (any, error){
 	"verify":  verify,
 	"mutate":  mutate,
 	"proofs":  checkProofs,
 	"submit":  submitCheckpoint,
-	"cosign":  cosigned,
 	"rewrite": rewrite,
 }
 
@@ -52,7 +45,6 @@ func main() {
 	set.StringVar(&given.proofs, "proofs", "", "folder of NAME.tlog-proof and NAME.entry")
 	set.StringVar(&given.witness, "witness", "", "URL of a witness")
 	set.StringVar(&given.how, "how", "", "what becomes of the history: "+strings.Join(slices.Sorted(maps.Keys(rewrites)), ", "))
-	set.Var(&given.witnesses, "cosigner", "verifier key of a witness; may be repeated")
 	set.IntVar(&given.count, "count", 10_000, "how many proofs or mutations")
 	set.Int64Var(&given.old, "old", 0, "the size that the witness knows")
 	set.Int64Var(&given.seed, "seed", 1, "seed of the random choices")
@@ -208,18 +200,6 @@ func submitCheckpoint(given options) (any, error) {
 		return nil, err
 	}
 	return submit(sourceOf(given.log, given.bearer), key, given.witness, given.old)
-}
-
-func cosigned(given options) (any, error) {
-	key, err := note.NewVerifier(given.key)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := sourceOf(given.log, given.bearer).read("checkpoint")
-	if err != nil {
-		return nil, err
-	}
-	return map[string]int{"cosignatures": len(given.witnesses)}, checkCosigned(signed, key, given.witnesses)
 }
 
 // rewrites are histories that the owner of a log may sign: the true one, its continuation, and those that a witness must refuse.

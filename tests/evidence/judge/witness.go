@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	f_note "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -45,22 +44,4 @@ func submit(log source, key note.Verifier, witness string, old int64) (opinion, 
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	return opinion{Status: response.StatusCode, Body: string(answer), Size: tree.N}, err
-}
-
-// checkCosigned verifies that a checkpoint is signed by the log and by every one of these witnesses.
-func checkCosigned(signed []byte, key note.Verifier, witnesses []string) error {
-	verifiers := []note.Verifier{key}
-	for _, text := range witnesses {
-		witness, err := f_note.NewVerifierForCosignatureV1(text)
-		if err != nil {
-			return err
-		}
-		verifiers = append(verifiers, witness)
-	}
-	for _, verifier := range verifiers {
-		if _, err := note.Open(signed, note.VerifierList(verifier)); err != nil {
-			return fmt.Errorf("%s: %w", verifier.Name(), err)
-		}
-	}
-	return nil
 }
