@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from socket import socket
+from socket import AF_UNIX, socket
 from typing import Any
 
 import pytest
@@ -126,7 +126,7 @@ def _agent(folder: Path) -> Iterator[tuple[Path, str]]:
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
     process = subprocess.Popen([shutil.which("ssh-agent") or "", "-D", "-a", address], stdout=subprocess.DEVNULL)
     try:
-        _until(address.exists, process)
+        _until(lambda: _listens(address), process)
         _run(["ssh-add", "-q", str(file)], env={**os.environ, "SSH_AUTH_SOCK": str(address)})
         kind, public = b"ssh-ed25519", key.public_key().public_bytes_raw()
         blob = b"".join(len(part).to_bytes(4) + part for part in (kind, public))
@@ -147,6 +147,12 @@ def _until(condition: Any, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "it ended"
         assert time.monotonic() < end, "it did not start"
         time.sleep(0.02)
+
+
+def _listens(address: Path) -> bool:
+    """Whether a Unix socket accepts connections, which is a moment after it exists."""
+    with socket(AF_UNIX) as client:
+        return address.exists() and client.connect_ex(str(address)) == 0
 
 
 def _free_port() -> int:
