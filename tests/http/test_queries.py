@@ -8,6 +8,7 @@ import pytest
 from casbah import compose, settings
 from casbah.activity.language import FILTERS, OPERATORS
 from casbah.activity.query import where
+from casbah.base.key_value import change
 from casbah.http.facets import COUNTABLE, USUAL
 from casbah.operations.saved.suggested import SUGGESTED
 from scenarios.inprocess import Asker, Reply
@@ -198,3 +199,40 @@ def test_choices_have_the_tenants_own_tags(house, bearer):
 
     assert "Berlin" in tags(bearer("ada"))
     assert "Berlin" not in tags(bearer("eve", "fabrikam"))
+
+
+DAY = 86_400_000
+
+
+def test_a_search_is_saved_as_text_and_read_when_the_query_is_used(tmp_path):
+    now = [100 * DAY]
+    with compose.build(settings.read({}, store=str(tmp_path)), clock=lambda: now[0]) as house:
+        ask = Asker(house.app, house.local_key)
+        body = {"filters": {"service": {"eq": 11161}}, "q": "since:today user:a*", "zone": "-01:00"}
+        assert save(ask, name="today", **body).json["q"] == body["q"]
+        for day in (99, 100):
+            shown = next(query for query in ask("GET", PATH).json["data"] if not query["suggested"])
+            assert shown["filters"] == {
+                "service": {"eq": 11161},
+                "date": {"gte": [day * DAY + DAY // 24]},
+                "user.username": {"startswith": ["a"]},
+            }
+            now[0] += DAY
+
+
+def test_a_search_with_a_name_that_is_gone_finds_nothing_and_says_why(house):
+    ask = Asker(house.app, house.local_key)
+    made = save(ask, name="fine", q="app:okta").json
+    assert (made["problem"], made["filters"]) == ("", {"service": {"eq": [10980]}})
+    change(house.writer.queries._key_values, "default", made["id"], lambda value: {**value, "q": "app:gone"})
+    shown = next(query for query in ask("GET", PATH).json["data"] if not query["suggested"])
+    assert "no value is called 'gone'" in shown["problem"]
+    assert shown["filters"] == {"activity.id": {"isnotset": [True]}}
+
+
+def test_groups_of_filters_and_searches_that_cannot_be_read(house):
+    ask = Asker(house.app, house.local_key)
+    either = {"any": [{"service": {"eq": [1]}}, {"activity.type": {"eq": [True]}}]}
+    assert save(ask, name="either", filters=either).json["filters"] == either
+    assert save(ask, name="bad", q="usr:a").status == 400
+    assert save(ask, name="bad", q="a", zone="Mars").status == 400

@@ -28,11 +28,13 @@ class SavedQueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class QueryDefinition:
-    """A query to save; `filters` as sent."""
+    """A query to save: `filters` as sent, and a search `q` with its `zone`, which is read when the query is used."""
 
     name: str
     filters: Mapping[str, Any]
     shared: bool = False
+    q: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ class Queries:
 
     def _query(self, kept: Entry, tenant_id: TenantId) -> SavedQuery:
         value = kept.value
-        written = QueryDefinition(value["name"], value["filters"], value["shared"])
+        written = QueryDefinition(
+            value["name"], value["filters"], value["shared"], value.get("q", ""), value.get("zone", "")
+        )
         return SavedQuery(kept.name, value["owner"], self._owner_id(value, tenant_id), written, value["changed"])
 
     def _owner_id(self, value: Value, tenant_id: TenantId) -> str:
@@ -137,4 +141,6 @@ def _size(query: SavedQuery) -> int:
 def _value(query: SavedQuery) -> Value:
     definition = query.written
     about = {"name": definition.name, "filters": definition.filters, "shared": definition.shared}
+    if definition.q:
+        about |= {"q": definition.q, "zone": definition.zone}
     return {"owner": query.owner, "ownerId": query.owner_id, **about, "changed": query.changed}
