@@ -230,7 +230,7 @@ VERBS = VerbTable(
         "configure": ["add_rule", "remove_rule", "keep_trail"],
         "run": ["apply_rules", "replay_rejects"],
         "delete": ["delete_*", "remove_*", "apply_retention", "forget"],
-        "view": ["list_*", "count_*", "fetch_*", "show_*", "threat_scores", "tail", "whoami"],
+        "view": ["list_*", "count_*", "fetch_*", "show_*", "threat_scores", "tail", "whoami", "prove"],
     }
 )
 """The verbs of acts, by operation."""
