@@ -114,6 +114,20 @@ TOLERATED = [
         lambda _, text: "restrict something" in text or "got an empty object" in text or "Casbah's own acts" in text,
     ),
     Tolerated(
+        "which names of time zones there are, a schema does not say",
+        RejectedPositiveData,
+        (
+            "search_activities",
+            "explain_search",
+            "list_sentences",
+            "facets",
+            "histogram",
+            "list_groups",
+            "complete_search",
+        ),
+        lambda _, text: '"zone: expected the name of a time zone' in text,
+    ),
+    Tolerated(
         "names of tokens are visible text, differ from each other and are not reserved, which a schema cannot say",
         RejectedPositiveData,
         ("create_token",),
@@ -202,8 +216,10 @@ def narrowed(document: dict, filters: Sequence[str]) -> dict:
     """The document with these filters alone, and the examples that can do with them."""
     narrow = deepcopy(document)
     known = narrow["components"]["schemas"]["Filters"]["properties"]
-    for name in known.keys() - set(filters):
-        del known[name]
+    grouped = narrow["components"]["schemas"]["GroupedFilters"]["properties"]
+    for properties in (known, grouped):
+        for name in properties.keys() - set(filters) - {"not"}:  # Of groups one will do.
+            del properties[name]
     for media in medias(narrow):
         shown = media.get("examples", {})
         media["examples"] = {name: each for name, each in shown.items() if asked_of(each["value"]) <= known.keys()}

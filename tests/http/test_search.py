@@ -122,6 +122,20 @@ def test_times_are_those_of_the_zone(ask: Asker) -> None:
     assert (refusal.status, refusal.json["detail"][:5]) == (400, "zone:")
 
 
+@pytest.mark.parametrize("zone", ["Mars", "-66:35", "+24:00", {}, [], 0, False])
+@pytest.mark.parametrize("search", [{}, {"q": "since:today"}])
+@pytest.mark.parametrize("route", [SEARCH, EXPLAIN])
+def test_a_zone_that_is_none_is_refused(ask: Asker, route: str, search: dict[str, str], zone: Any) -> None:
+    refusal = ask("POST", route, json.dumps({**search, "zone": zone}).encode())
+    assert (refusal.status, refusal.json["detail"][:5]) == (400, "zone:")
+
+
+@pytest.mark.parametrize("filters", [{"text": 5}, {"text": None}, {"all": 5}, {"any": {}}, {"not": 1}, {"x": 42}, 7, []])
+def test_filters_beside_a_search_are_checked(ask: Asker, filters: Any) -> None:
+    refusal = ask("POST", SEARCH, json.dumps({"q": "text since:today", "filters": filters}).encode())
+    assert refusal.status == 400
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -15,10 +15,12 @@ _MS = 1_000
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY, "y": 365 * MS_PER_DAY}
 _RELATIVE = re.compile(r"-?([0-9]{1,9})([smhdwy])")
 _NUMBER = re.compile(r"-[0-9]+|[0-9]{5,}")
-_OFFSET = re.compile(r"([+-])([0-9]{2}):([0-9]{2})")
+_OFFSET_PATTERN = "[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_OFFSET = re.compile(_OFFSET_PATTERN)
 _WRITTEN = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
-    r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,3}))?)?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
+    r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,3}))?)?(?P<zone>Z|"
+    rf"{_OFFSET_PATTERN})?)?)?)?"
 )
 EXPECTED = "a time such as 2026-11-28, 2026-11-28T10:15, today, -24h or 7d"
 
@@ -48,8 +50,7 @@ def zone_named(name: str) -> tzinfo | None:
     """The time zone of an IANA name or an offset such as `+01:00`, or None."""
     if name in ("", "UTC", "Z"):
         return UTC
-    offset = _OFFSET.fullmatch(name)
-    if offset:
+    if _OFFSET.fullmatch(name):
         return _offset_zone(name)
     try:
         return ZoneInfo(name)
