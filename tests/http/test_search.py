@@ -130,7 +130,9 @@ def test_a_zone_that_is_none_is_refused(ask: Asker, route: str, search: dict[str
     assert (refusal.status, refusal.json["detail"][:5]) == (400, "zone:")
 
 
-@pytest.mark.parametrize("filters", [{"text": 5}, {"text": None}, {"all": 5}, {"any": {}}, {"not": 1}, {"x": 42}, 7, []])
+@pytest.mark.parametrize(
+    "filters", [{"text": 5}, {"text": None}, {"all": 5}, {"any": {}}, {"not": 1}, {"x": 42}, 7, []]
+)
 def test_filters_beside_a_search_are_checked(ask: Asker, filters: Any) -> None:
     refusal = ask("POST", SEARCH, json.dumps({"q": "text since:today", "filters": filters}).encode())
     assert refusal.status == 400

@@ -159,10 +159,10 @@ async def _request(body: Mapping[str, Any], context: RequestContext) -> GroupReq
 
 def _filters(body: Mapping[str, Any], name: str, written: Sequence[Filter], *, most: int) -> tuple[Filter, ...]:
     """The filters that the search and a parameter name together, each once."""
-    named = map(counted_filter, names_of(body, name, default=()))
+    named = [counted_filter(filter_name) for filter_name in names_of(body, name, default=())]
     rows = tuple(dict.fromkeys((*written, *named)))
-    if len(rows) > most:
-        raise LimitExceededError(f"{name}: at most {most} filters, got {len(rows)}")
+    if (count := max(len(named), len(rows))) > most:
+        raise LimitExceededError(f"{name}: at most {most} filters, got {count}")
     return rows
 
 

@@ -1,6 +1,7 @@
 """The parameters `q` and `zone` of Casbah's own routes: a search beside `filters`, of which both must hold."""
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any
 
 from casbah.activity.predicate import Predicate
@@ -14,7 +15,10 @@ from casbah.http.choices import names_of_values
 from casbah.http.context import RequestContext
 from casbah.http.request_schemas import Parameter, Schema, ref
 
-ZONES: Schema = {"type": "string", "pattern": r"^(?:[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*|[+-][0-9]{2}:[0-9]{2})$"}
+ZONES: Schema = {
+    "type": "string",
+    "pattern": r"^(?:[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$",
+}
 SEARCH_PARAMETERS = (
     Parameter("q", ref("Search"), "A search, such as `user:ann* since:7d`; it and `filters` must both hold"),
     Parameter("zone", ZONES, "The time zone of its times, such as Europe/Berlin or +01:00. Default: UTC"),
@@ -23,18 +27,26 @@ SEARCH_PARAMETERS = (
 
 async def search_setting(body: Mapping[str, Any], context: RequestContext) -> Setting:
     """What a search in this request is read with. Raises MalformedBodyError for an unknown zone."""
-    name = body.get("zone") or "UTC"
+    return Setting(context.services.clock(), zone_of(body), await names_of_values(context))
+
+
+def zone_of(body: Mapping[str, Any]) -> tzinfo:
+    """The time zone of a request, UTC if it names none. Raises MalformedBodyError."""
+    name = body.get("zone")
+    if name is None or name == "":
+        return UTC
     zone = zone_named(name) if isinstance(name, str) else None
     if zone is None:
         raise MalformedBodyError(
             f"zone: expected the name of a time zone such as Europe/Berlin, or an offset such as +01:00, got {describe(name)}"
         )
-    return Setting(context.services.clock(), zone, await names_of_values(context))
+    return zone
 
 
 async def filters_in(body: Mapping[str, Any], context: RequestContext) -> Any:
     """The filters of a request: those of its `filters` and of its search together. Raises RequestError."""
     filters, text = filters_of(body), search_of(body, context)
+    zone_of(body)
     if not text:
         return filters
     searched = filters_of_search(text, await search_setting(body, context))
@@ -44,6 +56,7 @@ async def filters_in(body: Mapping[str, Any], context: RequestContext) -> Any:
 async def grouped_filters_in(body: Mapping[str, Any], context: RequestContext) -> tuple[Any, Grouping]:
     """The filters of a request as in `filters_in`, and the groups that its search asks for. Raises RequestError."""
     filters, text = filters_of(body), search_of(body, context)
+    zone_of(body)
     if not text:
         return filters, NONE
     searched, grouping = grouped_filters_of(text, await search_setting(body, context))
