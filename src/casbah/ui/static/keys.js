@@ -15,7 +15,7 @@ const LIST = [
 /** Show the list of keys. */
 export function showKeys() {
   return dialog("Keys", (done) => [
-    h("table", { class: "keys" }, h("tbody", {}, LIST.map(([key, what]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, what))))),
+    h("table", { class: "key-list" }, h("tbody", {}, LIST.map(([key, what]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, what))))),
     h("div", { class: "row end" }, h("button", { autofocus: true, onclick: () => done(null) }, "Close")),
   ].reduce((all, child) => (all.append(child), all), h("div")));
 }
