@@ -202,6 +202,13 @@ def ask_mimic(tmp_path_factory):
         yield asker
 
 
+@pytest.fixture(scope="module")
+def ask_log(tmp_path_factory):
+    with seeded(tmp_path_factory.mktemp("log"), log_name="casbah.example.com") as (house, asker):
+        house.writer.logs.of("default").advance()
+        yield asker
+
+
 @pytest.fixture
 def ask_alone(tmp_path):
     """For requests that change what others need."""
@@ -285,8 +292,9 @@ APART_FROM_OTHERS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", [each for each in shown() if each.id not in APART_FROM_OTHERS])
-def test_every_example_is_answered_as_documented(ask, ask_mimic, ask_alone, example):
-    asker = ask_mimic if "mimic" in example.operation["tags"] else ask_alone if "/subnet" in example.path else ask
+def test_every_example_is_answered_as_documented(ask, ask_mimic, ask_log, ask_alone, example):
+    tagged = {"mimic": ask_mimic, "log": ask_log}
+    asker = tagged.get(example.operation["tags"][0], ask_alone if "/subnet" in example.path else ask)
     label = {"content-type": example.label} if example.label else {}
     reply = asker(example.method, example.path, example.body, headers=label)
     assert reply.status == int(next(iter(example.operation["responses"]))), reply.body
@@ -398,6 +406,7 @@ PROVOKED = [
     Provoked("unknown or revoked token", "sign_in", ("POST", SESSION, b'{"token": "x"}'), key=None, headers=OURS),
     Provoked(errors.MalformedBodyError("token: expected a token, got null"), "sign_in", ("POST", SESSION, b"{}"), key=None, headers=OURS),
     Provoked("unknown or another tenant's", "fetch_activity", ("GET", f"{LIST}/nowhere")),
+    Provoked("no log", "show_checkpoint", ("GET", "/api/ext/v1/log/checkpoint")),
     Provoked("not mimicking", "expect_answers", ("POST", MIMIC, b'{"answers": [{}]}')),
     Provoked("another method", "list_activities", ("PUT", LIST)),
     Provoked("body too large", "list_activities", ("POST", LIST, b" " * 1_048_577)),
@@ -599,7 +608,7 @@ COMMANDS = [unescape(each) for each in re.findall(r"<pre>(curl .*?)</pre>", manu
         if "-X DELETE" not in each and "0000" not in each and "session/" not in each and "/tail" not in each
     ],
 )
-def test_every_command_of_the_page_works(ask, ask_mimic, ask_alone, command):
+def test_every_command_of_the_page_works(ask, ask_mimic, ask_log, ask_alone, command):
     words = shlex.split(command)
     options = dict(itertools.pairwise(words))
     assert words[:2] == ["curl", "-s"]
@@ -609,6 +618,6 @@ def test_every_command_of_the_page_works(ask, ask_mimic, ask_alone, command):
         path += "?" + urlencode([tuple(options["--data-urlencode"].split("=", 1))])
     body = options.get("--data-binary", "").encode()
     unique = "/subnet" in path or "/tokens" in path  # The name of the example may be taken by then.
-    asker = ask_mimic if "/mimic" in path else ask_alone if unique else ask
+    asker = ask_mimic if "/mimic" in path else ask_log if "/log/" in path else ask_alone if unique else ask
     reply = asker(options.get("-X", "POST" if body else "GET"), path, body, headers={"content-type": FORM})
     assert reply.status in (200, 201), reply.body

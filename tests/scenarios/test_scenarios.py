@@ -45,6 +45,7 @@ TEXTS = {
     errors.ReadOnlyError:            r"the store is read-only: its data directory cannot be written to, .*",
     errors.ClusterUnreachableError:         r"the cluster that holds the activities cannot answer now; try again",
     errors.NotOnClusterError:           r"the activities are on a cluster, which Casbah cannot snapshot; .+",
+    errors.NoLogError:               r"this server keeps no transparency log; the setting CASBAH_LOG_NAME begins one",
     errors.NotMimickingError:        r"this server does not emulate another; start it with `casbah serve --mimic mdca`",
     errors.KeyValueStoreUnavailableError:    r"the (tokens|IP ranges|saved queries) cannot be read or written now; try again",
     errors.BadNameError:             r"name: expected .+",

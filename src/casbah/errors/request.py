@@ -35,6 +35,7 @@
         RouteNotFoundError        404  no such path
           NotServedError          404  a part of MDCA's API that Casbah does not have
       NotMimickingError           404  the path exists only while the server emulates another
+      NoLogError                  404  the server keeps no transparency log
       MethodNotAllowedError       405  the path exists, the method does not
       NameTakenError              409  a token in use has that name
       NotOnClusterError           409  the activities are on a cluster, which Casbah cannot snapshot
@@ -300,6 +301,15 @@ class NotMimickingError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("this server does not emulate another; start it with `casbah serve --mimic mdca`")
+
+
+class NoLogError(RequestError):
+    """The server keeps no transparency log."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("this server keeps no transparency log; the setting CASBAH_LOG_NAME begins one")
 
 
 class MethodNotAllowedError(RequestError):

@@ -4,7 +4,7 @@ import re
 
 from starlette.responses import Response
 
-from casbah.errors import RouteNotFoundError
+from casbah.errors import NoLogError, RouteNotFoundError
 from casbah.evidence.merkle import WIDTH, tile_path
 from casbah.evidence.tenant_log import TenantLog
 from casbah.http.context import WriterContext
@@ -42,10 +42,10 @@ async def prove(context: WriterContext) -> Response:
 
 
 def _log(context: WriterContext) -> TenantLog:
-    """The log of the caller's tenant. Raises RouteNotFoundError if none is kept. Call it in a thread."""
+    """The log of the caller's tenant. Raises NoLogError if none is kept. Call it in a thread."""
     logs = context.writer.logs
     if logs is None:
-        raise RouteNotFoundError
+        raise NoLogError
     if context.services.settings.log_readers == "admin":
         context.caller.require(Permission.ADMINISTER)
     return logs.of(context.tenant_id.name)
