@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
-from ui.acts import activity, filters_of, total
+from ui.acts import activity, at, filters_of, total
 
 TENANT = TenantId("default")
 HOUR = 3_600_000
@@ -77,6 +78,32 @@ def test_a_search_with_by_leads_to_its_groups(opened: Callable[..., Any]) -> Non
     assert len(rows(page)[0]) == 6
     page.get_by_text(f"{SPRAYED} groups of {SPRAYED} activities", exact=False).wait_for()
     assert page.get_by_label("Search with by:").input_value() == f"ip:{SPRAYER} by:user,ip"
+
+
+@pytest.mark.parametrize("by", ["typed", "address"])
+def test_the_groups_of_a_search_are_those_of_the_period_and_the_filters(opened: Callable[..., Any], by: str) -> None:
+    """A search in the address is replaced, so that Back leaves the groups."""
+    date, q = {"range": [{"start": wall_clock() - 20 * HOUR + HOUR // 2}]}, "by:ip"
+    path = at({"date": date, "user.username": {"startswith": ["victim-"]}})
+    page = opened(path if by == "typed" else "/exports")
+    if by == "typed":
+        total(page)
+        page.get_by_label("Search", exact=True).fill(q)
+        page.keyboard.press("Enter")
+    else:
+        page.goto(f"{path}&q={quote(q)}")
+    assert rows(page)[0][:2] == [SPRAYER, "20"]
+    assert "user:victim-* " in page.get_by_label("Search with by:").input_value()
+    page.go_back()
+    page.get_by_role("heading", name="20 activities" if by == "typed" else "Exports").wait_for()
+
+
+def test_groups_keep_times_as_they_were_typed(opened: Callable[..., Any]) -> None:
+    page = opened("/")
+    page.get_by_label("Search", exact=True).fill(f"ip:{SPRAYER} since:20h by:ip")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 group of", exact=False).wait_for()
+    assert page.get_by_label("Search with by:").input_value() == f"ip:{SPRAYER} since:20h by:ip"
 
 
 def test_what_stopped_is_listed(opened: Callable[..., Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from casbah.activity.query import where
 from casbah.compose import wall_clock
 from casbah.ingest.apps import CASBAH
+from ui.acts import filters_of, settled
 from ui.conftest import TENANT
 
 
@@ -176,6 +177,66 @@ def test_a_mistake_is_shown_while_typing_goes_on(opened: Callable[..., Any]) -> 
     page = opened()
     page.get_by_role("combobox", name="Search").press_sequentially("usr:ann country:")
     page.get_by_text("there is no field 'usr'; did you mean 'user'?").wait_for()
+
+
+def test_the_mistake_that_enter_shows_stays(opened: Callable[..., Any]) -> None:
+    """Suggestions for the text are due after Enter, and there are some."""
+    page = opened()
+    box = page.get_by_role("combobox", name="Search")
+    box.fill("usr:ann")
+    box.press("Enter")
+    message = page.get_by_text("there is no field 'usr'; did you mean 'user'?")
+    message.wait_for()
+    page.wait_for_timeout(500)
+    assert message.is_visible()
+
+
+@pytest.mark.parametrize("typed", ["app:", "since:14d app:"])
+def test_suggestions_are_counted_in_the_period(opened: Callable[..., Any], stocked: Any, typed: str) -> None:
+    """A typed time takes the place of the period that is shown."""
+    page = opened("/?time=7d")
+    settled(page)
+    box = page.get_by_role("combobox", name="Search")
+    box.press_sequentially(typed)
+    page.wait_for_function("() => document.querySelectorAll('[role=option] .number').length > 2")
+    count = int(options(page)[0][-1].replace(",", ""))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    shows(page, count)
+    assert 0 < count < expected(stocked[1], {"service": filters_of(page)["service"]})
+
+
+def saved(page: Any, name: str) -> dict[str, Any]:
+    """Save the query under a name; what the page sends."""
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("textbox", name="Name").fill(name)
+    with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/queries")) as sent:
+        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.locator(".toast", has_text=name).wait_for()
+    body: dict[str, Any] = sent.value.post_data_json
+    return {key: value for key, value in body.items() if key not in ("name", "shared")}
+
+
+def test_a_saved_query_keeps_what_was_typed(opened: Callable[..., Any]) -> None:
+    page = opened("/?filters=" + quote('{"activity.type":{"eq":[true]}}'))
+    box = page.get_by_role("combobox", name="Search")
+    for text in ("date:today", "app:okta OR country:DE"):
+        before = page.url
+        box.fill(text)
+        box.press("Enter")
+        page.wait_for_function("before => location.href !== before", arg=before)
+    kept = {
+        "q": "date:today (app:okta OR country:DE)",
+        "zone": "UTC",
+        "filters": {"activity.type": {"eq": [True]}},
+    }
+    assert saved(page, "Today") == kept
+    page.get_by_role("button", name="Remove Administrative activity is Administrative").click()
+    page.wait_for_function("() => !location.search.includes('activity.type')")
+    others = saved(page, "Changed")
+    assert set(others) == {"filters"}
+    assert set(others["filters"]) == {"date", "any"}
 
 
 def test_positions_are_characters(opened: Callable[..., Any]) -> None:

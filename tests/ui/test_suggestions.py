@@ -9,7 +9,7 @@ import pytest
 from casbah.activity.tenant import TenantId
 from casbah.compose import wall_clock
 from making import arrival
-from ui.acts import activity, chips, filters_of, settled, shows
+from ui.acts import activity, chips, expected, filters_of, settled, shows
 
 TENANT = TenantId("default")
 pytestmark = pytest.mark.usefixtures("clerks")
@@ -140,3 +140,14 @@ def test_what_is_typed_can_be_taken_without_suggestions(panel: Callable[[str], A
     page.locator(".float").get_by_text("Cannot reach the server").wait_for()
     entered(page)
     assert filters_of(page) == {"user.username": {"eq": ["clerk-033"]}}
+
+
+def test_suggestions_are_counted_in_the_period(opened: Callable[..., Any], stocked: Any) -> None:
+    page = opened("/?time=7d")
+    settled(page)
+    page.get_by_role("button", name="App", exact=True).click()
+    first = page.locator(".float .option").first
+    count = int(first.locator(".quiet").inner_text().replace(",", ""))
+    first.click()
+    shows(page, count)
+    assert 0 < count < expected(stocked[1], filters_of(page))

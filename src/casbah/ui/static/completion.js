@@ -7,17 +7,18 @@ import { counted, zoneName } from "./words.js";
 const SUGGESTED = 12;
 
 /**
- * A list of suggestions for a box: its element, and what the box calls. `filters()` are those that hold beside the text;
+ * A list of suggestions for a box: its element, and what the box calls. `filters(text)` resolves to those that hold beside the text;
  * `onerror(error)` is called with the error of a text that cannot be completed, and with null once one can.
  */
 export function completion(box, { filters, onerror }) {
   const list = h("ul", { id: "completions", class: "completions", role: "listbox", "aria-label": "Suggestions", hidden: true });
   const latest = new api.Latest();
-  const state = { start: 0, end: 0, suggestions: [], active: -1 };
+  const state = { start: 0, end: 0, suggestions: [], active: -1, awaited: false };
   box.setAttribute("aria-controls", list.id);
 
   const close = () => {
     latest.begin();
+    state.awaited = false;
     show([]);
   };
   const show = (suggestions) => {
@@ -48,14 +49,15 @@ export function completion(box, { filters, onerror }) {
   const suggest = async () => {
     const text = box.value;
     const cursor = [...text.slice(0, box.selectionStart)].length;
+    const signal = latest.begin();
     try {
-      const answer = await api.complete({ q: text, cursor, filters: filters(), zone: zoneName(), limit: SUGGESTED }, { signal: latest.begin() });
-      if (box.value !== text) return;
+      const answer = await api.complete({ q: text, cursor, filters: await filters(text), zone: zoneName(), limit: SUGGESTED }, { signal });
+      if (signal.aborted || box.value !== text) return;
       Object.assign(state, { start: answer.start, end: answer.end });
       show(document.activeElement === box ? answer.suggestions : []);
       onerror(null);
     } catch (error) {
-      if (api.isAborted(error)) return;
+      if (signal.aborted) return;
       show([]);
       onerror(error);
     }
@@ -72,7 +74,7 @@ export function completion(box, { filters, onerror }) {
     close();
     if (!complete) suggest();
   };
-  const soon = debounce(() => box.value && document.activeElement === box && suggest(), 100);
+  const soon = debounce(() => state.awaited && document.activeElement === box && suggest(), 100);
   const step = (by) => {
     if (list.hidden) return void suggest();
     const last = state.suggestions.length - 1;
@@ -86,7 +88,11 @@ export function completion(box, { filters, onerror }) {
     Tab: () => (state.active < 0 ? false : take(state.active)),
   };
 
-  box.addEventListener("input", () => (box.value ? soon() : close()));
+  box.addEventListener("input", () => {
+    if (!box.value) return close();
+    state.awaited = true;
+    soon();
+  });
   box.addEventListener("blur", close);
   list.addEventListener("pointerdown", (event) => event.preventDefault());
   /** Act on a key; whether that was one for the list. */

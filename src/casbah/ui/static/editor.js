@@ -26,7 +26,10 @@ const PRESETS = [
   ["Last year", 365],
 ];
 
-/** A panel for a filter. It calls `set(changes)` with values by operator; null removes an operator. */
+/**
+ * A panel for a filter. It calls `set(changes)` with values by operator; null removes an operator. `others()` resolves to the
+ * filters that hold beside it.
+ */
 export function editor({ name, operator, values, others, set }) {
   const state = { operator: operator ?? language.preferred(name), values: values ?? [] };
   const body = h("div", { class: "editor-body" });
@@ -171,7 +174,7 @@ function several(name, state, change, others, redraw) {
     if (!WITH_SUGGESTIONS.has(state.operator) || !language.isCountable(name)) return draw(text, null);
     let values;
     try {
-      values = await suggested(name, text, others, signal);
+      values = await suggested(name, text, await others(), signal);
     } catch (error) {
       if (api.isAborted(error)) return;
       // The typed text can still be used.

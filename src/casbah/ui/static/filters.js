@@ -6,7 +6,9 @@ import { popover, h, put, closePopover } from "./dom.js";
 import { editor } from "./editor.js";
 import { showGroups } from "./groups.js";
 import { filters as known, groupText, label, learnGroups, withButton } from "./language.js";
+import { inPeriod } from "./period.js";
 import { conditionsOf, go, groupsOf, here, withCondition, without } from "./place.js";
+import { typed } from "./saved.js";
 import { hasHidden } from "./visible.js";
 import { condition, zoneName } from "./words.js";
 
@@ -27,7 +29,7 @@ export function filterBar() {
   });
   const help = h("p", { id: "search-help", class: "quiet small", role: "status" });
   const completions = completion(search, {
-    filters: () => withCondition(here().filters, "text", "text", null),
+    filters: (text) => (TIMED.test(text) ? besides() : inPeriod(besides())),
     onerror: (error) => put(help, error && h("span", { class: "wrong" }, error.message)),
   });
   const run = async (text = search.value, options = {}) => {
@@ -100,12 +102,22 @@ const EXAMPLES = [
 const examples = () =>
   h("div", { class: "menu" }, h("table", {}, EXAMPLES.map(([text, what]) => h("tr", {}, h("td", {}, h("code", {}, text)), h("td", {}, what)))));
 
-/** Add what a search means to the filters. The box shows words, so these are replaced. */
+/** A search with a time, which takes the place of the period shown. */
+const TIMED = /(^|[\s(-])(since|until|date):/i;
+
+/** The filters that hold beside the text in the box: it shows words, so these are replaced. */
+const besides = () => withCondition(here().filters, "text", "text", null);
+
+/** Add what a search means to the filters, or show its groups. */
 async function searched(text, options) {
-  const kept = withCondition(here().filters, "text", "text", null);
-  const meant = await api.explain({ q: text.trim(), filters: kept, zone: zoneName() });
-  if (meant.by) showGroups(meant.text);
-  else go({ filters: meant.filters, open: null }, options);
+  const [q, zone, filters] = [text.trim(), zoneName(), besides()];
+  const meant = await api.explain({ q, filters, zone });
+  if (meant.by) {
+    const rest = await api.explain({ filters: meant.filters.date ? filters : await inPeriod(filters), zone });
+    return showGroups([rest.text, q].filter(Boolean).join(" "), options);
+  }
+  typed({ q, zone, filters }, meant.filters);
+  go({ filters: meant.filters, open: null }, options);
 }
 
 function opener(name) {
@@ -173,7 +185,7 @@ export function edit(anchor, name, operator, operands) {
       name,
       operator: first,
       values: values === undefined ? undefined : Array.isArray(values) ? values : [values],
-      others: without(here().filters, name),
+      others: () => inPeriod(without(here().filters, name)),
       set,
     }),
     { label: `Filter ${label(name)}` },

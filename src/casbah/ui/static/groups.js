@@ -21,9 +21,9 @@ const READY = [
 /** The URL of the groups of a search. */
 export const groupsAddress = (q) => `/groups?q=${encodeURIComponent(q)}`;
 
-/** Show the groups of a search. */
-export function showGroups(q) {
-  history.pushState(null, "", groupsAddress(q));
+/** Show the groups of a search; `replace` adds no history entry. */
+export function showGroups(q, { replace = false } = {}) {
+  history[replace ? "replaceState" : "pushState"](null, "", groupsAddress(q));
   dispatchEvent(new PopStateEvent("popstate"));
 }
 

@@ -52,7 +52,7 @@ export const queriesPage = () =>
     const rows = data.map((query) =>
       cells(
         h("a", { href: address({ filters: query.filters }) }, query.name),
-        query.help || sentence(query.filters),
+        query.problem ? h("span", { class: "wrong" }, query.problem) : query.help || sentence(query.filters),
         query.suggested ? "Suggested" : query.shared ? "Shared" : "Private",
         query.owner ?? "",
         query.own && h("button", { class: "bare", "aria-label": ["Delete ", query.name], onclick: () => drop(query) }, "Delete"),

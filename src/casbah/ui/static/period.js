@@ -62,6 +62,12 @@ function bounds(date) {
   return isPlain ? { start, end, isPlain } : { start: null, end: null, isPlain: false };
 }
 
+/** `filters` within the period that is shown, unless they have a date of their own. */
+export async function inPeriod(filters) {
+  const { date } = (await periodOf({ ...here(), filters })).filters;
+  return date ? { ...filters, date } : filters;
+}
+
 /** The state for one of the times of place.js. */
 export const atTime = (time) => ({ time, filters: without(here().filters, "date"), open: null });
 

@@ -30,6 +30,21 @@ function recent() {
   }
 }
 
+let search = null;
+
+/** Remember what was typed: a search beside filters, and the filters that it came to. One after another belong together. */
+export function typed(query, filters) {
+  const before = queryOf(query.filters);
+  const whole = before.q && before.zone === query.zone ? { ...before, q: [before.q, query.q].filter(Boolean).map(enclosed).join(" ") } : query;
+  search = whole.q ? { query: whole, key: stringify(filters) } : null;
+}
+
+/** A search as a part of another: what has an OR needs parentheses. */
+const enclosed = (q) => (/\bOR\b/.test(q) ? `(${q})` : q);
+
+/** The query of filters, with its search as it was typed as long as the filters are what that came to. */
+const queryOf = (filters) => (search?.key === stringify(filters) ? search.query : { filters });
+
 /** The button that opens saved queries, and the one that saves the current query. */
 export function savedQueries() {
   const open = h("button", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => choose(open) }, "Queries");
@@ -50,7 +65,7 @@ async function choose(anchor) {
 
 function group(title, queries) {
   if (!queries.length) return null;
-  return h("section", {}, h("h3", {}, title), queries.map((query) => item(query.name, query.help || sentence(query.filters), query.filters)));
+  return h("section", {}, h("h3", {}, title), queries.map((query) => item(query.name, query.problem || query.help || sentence(query.filters), query.filters)));
 }
 
 function late() {
@@ -68,6 +83,7 @@ function item(name, help, filters) {
 
 async function save() {
   const { filters } = here();
+  const query = queryOf(filters);
   const written = await dialog("Save this query", (done) => {
     const name = h("input", { type: "text", required: true, maxlength: "200", autofocus: true, "aria-label": "Name" });
     const shared = h("input", { type: "checkbox" });
@@ -79,6 +95,7 @@ async function save() {
       "form",
       { onsubmit: submit },
       h("p", { class: "quiet" }, sentence(filters)),
+      query.q && h("p", {}, h("code", {}, query.q)),
       h("label", { class: "field" }, "Name", name),
       h("label", { class: "option" }, shared, "Share it within the tenant"),
       h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Save")),
@@ -86,7 +103,7 @@ async function save() {
   });
   if (!written) return;
   try {
-    await api.saveQuery({ ...written, filters });
+    await api.saveQuery({ ...written, ...query });
     toast(["Saved “", written.name, "”"]);
   } catch (error) {
     toast(error.message, "bad");
