@@ -50,7 +50,7 @@ def require(request: pytest.FixtureRequest) -> None:
 
 def build() -> None:
     """Install every program that is not installed yet; `judge` is built again, which is quick."""
-    environment = {**os.environ, "GOBIN": str(BUILT), "GOFLAGS": "-mod=readonly"}
+    environment = {**os.environ, "GOBIN": str(BUILT), "GOFLAGS": "-mod=readonly -buildvcs=false"}
     for name, package in PROGRAMS.items():
         if not (BUILT / name).exists():
             _run(["go", "install", package], env={**environment, "GOFLAGS": ""})

@@ -57,7 +57,7 @@ def list_activities(  # noqa: PLR0913  one parameter per option
     store: options.Store = None,
     url: options.Url = None,
 ) -> None:
-    """List activities, newest first; or, with by: in the search, groups of them (docs/search.md).
+    """List activities, newest first, or counts of groups of them.
 
     Example: casbah list 'domain:contoso.example -country:DE since:30d'
 

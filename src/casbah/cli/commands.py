@@ -32,7 +32,7 @@ GROUPS = {
         "rejects":    Row("rejects.app",               "Events refused by ingestion over HTTP, with the reasons (docs/sources.md)."),
     },
     "Find activities": {
-        "list":       Row("activities.list_activities", "List activities, newest first."),
+        "list":       Row("activities.list_activities", "List activities, newest first, or counts of groups of them."),
         "show":       Row("activities.show",           "Show one complete activity."),
         "top":        Row("counts.top",                "Show the most frequent values of filters among the matching activities."),
         "histogram":  Row("counts.histogram",          "Show how many activities match over time."),
