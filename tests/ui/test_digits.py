@@ -139,7 +139,7 @@ def test_the_search_in_the_record_finds_every_digit(opened: Callable[..., Any], 
 def test_copies_have_every_digit(opened: Callable[..., Any], stocked: Any) -> None:
     page = opened(at({"activity.id": {"eq": [EXACT]}}, open=EXACT))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy JSON").click()
+    page.get_by_role("button", name="Copy JSON", exact=True).click()
     page.get_by_text("JSON copied").wait_for()
     copied = page.evaluate("() => navigator.clipboard.readText()")
     stored = stocked[1].services.store.tenant(TENANT).fetch(EXACT)
@@ -219,18 +219,18 @@ def test_the_api_request_and_saved_queries_have_every_digit(opened: Callable[...
     for shown in page.locator(".modal pre").all_inner_texts():
         assert APP in shown
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_label("Name").fill("Digits")
     page.locator(".modal button.primary").click()
     page.get_by_text("Saved “Digits”").wait_for()
     for name in ("Digits", f"Activities where User is digits@contoso.example, and App is {APP}"):
         page.goto("/")
         settled(page)
-        page.get_by_role("button", name="Queries").click()
+        page.get_by_role("button", name="Queries", exact=True).click()
         page.locator(".menu").get_by_role("button", name=name, exact=True).click()
         asks(page, APP)
     with page.expect_request(lambda request: request.url.endswith("/exports") and APP in (request.post_data or "")):
-        page.get_by_role("button", name="Export").click()
+        page.get_by_role("button", name="Export", exact=True).click()
         with page.expect_download() as waiting:
             page.locator(".modal .item", has_text="NDJSON").click()
     assert APP in waiting.value.path().read_text()

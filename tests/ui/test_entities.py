@@ -127,7 +127,7 @@ def test_an_address_is_tagged_in_place(opened: Callable[..., Any], stocked: Any)
     page.get_by_role("button", name="Apply to stored activities").click()
     page.get_by_text("Applied to its stored activities").wait_for()
     assert expected(stocked[1], {"ip.category": {"eq": [4]}, "ip.address": {"eq": [ADDRESS]}}) == 1
-    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_text("Removed").wait_for()
     assert ADDRESS not in [stored.definition.name for stored in stocked[1].services.ranges.all(TENANT)]
 

@@ -201,7 +201,7 @@ def test_nothing_hides_in_the_drawer(opened: Callable[..., Any], number: int) ->
         page.get_by_label("Search in the record").fill(NAME)
         assert page.locator(".tree-string .hidden-character").count() > 0
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page.get_by_role("button", name="Copy JSON").click()
+        page.get_by_role("button", name="Copy JSON", exact=True).click()
         page.get_by_text("JSON copied").wait_for()
         assert json.loads(page.evaluate("() => navigator.clipboard.readText()"))["user"]["userName"] == NAME
 
@@ -220,7 +220,7 @@ def test_nothing_hides_in_chips_panels_and_dialogs(opened: Callable[..., Any]) -
     page.locator(".float .option").first.wait_for()
     nothing_hides(page)
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     nothing_hides(page)
     page.get_by_label("Name").fill("Hidden")
     page.locator(".modal button.primary").click()

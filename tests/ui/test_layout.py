@@ -142,7 +142,7 @@ def test_dialogs(opened: Callable[..., Any], button: str) -> None:
     page = opened(at({"user.username": {"eq": [USER, AGENT]}, "service": {"eq": [APP]}}))
     settled(page)
     if button == "Export":
-        page.get_by_role("button", name="Export").click()
+        page.get_by_role("button", name="Export", exact=True).click()
         with page.expect_download():
             page.locator(".modal .item", has_text="CSV").click()
     page.get_by_role("button", name=button, exact=True).click()
@@ -160,7 +160,7 @@ def test_pages(opened: Callable[..., Any], path: str) -> None:
         page.get_by_label("Name").fill("Branch_office_" * 12)
         page.get_by_label("Networks").fill("2001:db8:85a3:1:2:8a2e:370:7334/128")
         page.get_by_label("Tags").fill("Branch_office_" * 6)
-        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Save", exact=True).click()
     if path in ("/sources", "/ranges", "/tokens"):
         page.locator(".page table").first.wait_for()
     page.wait_for_load_state("networkidle")

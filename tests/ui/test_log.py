@@ -227,7 +227,7 @@ def test_a_saved_query_is_offered_again(opened: Callable[..., Any]) -> None:
     settled(page)
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("textbox", name="Name").fill("Office <script>")
-    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save", exact=True).click()
     page.locator(".toast").wait_for()
     page.goto("/")
     settled(page)
@@ -243,7 +243,7 @@ def test_an_export_holds_all_that_matches(opened: Callable[..., Any], stocked: A
     filters = {"location.country": {"eq": ["US"]}}
     page = opened(at(filters))
     settled(page)
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export", exact=True).click()
     with page.expect_download() as waiting:
         page.locator(".modal .item", has_text=form).click()
     content = waiting.value.path().read_bytes()
@@ -258,10 +258,10 @@ def test_an_export_holds_all_that_matches(opened: Callable[..., Any], stocked: A
 def test_an_export_can_be_fetched_again_and_deleted(opened: Callable[..., Any]) -> None:
     page = opened(at({"location.country": {"eq": ["DE"]}}))
     settled(page)
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export", exact=True).click()
     with page.expect_download():
         page.locator(".modal .item", has_text="NDJSON").click()
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export", exact=True).click()
     with page.expect_download() as again:
         page.get_by_role("button", name=re.compile("^Download ndjson of")).first.click()
     assert again.value.suggested_filename.endswith(".ndjson")
@@ -278,7 +278,7 @@ def test_a_view_says_its_request(opened: Callable[..., Any], stocked: Any) -> No
     filters = {"service": {"eq": [11161]}, "text": {"text": ["it's"]}}
     page = opened(at(filters))
     settled(page)
-    page.get_by_role("button", name="API").click()
+    page.get_by_role("button", name="API", exact=True).click()
     shown = page.locator(".modal pre").nth(1).inner_text()
     assert json.loads(shown)["filters"] == filters
     curl = page.locator(".modal pre").first.inner_text()

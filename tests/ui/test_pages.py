@@ -52,14 +52,14 @@ def test_a_hold_and_a_rule_are_made_and_removed(opened: Callable[..., Any], stoc
         dialog = page.get_by_role("dialog")
         for name, text in ({"Name": f"Case {kind}", "Activities, as a search": "country:DE"} | fields).items():
             dialog.get_by_label(name).fill(text)
-        dialog.get_by_role("button", name="Save").click()
+        dialog.get_by_role("button", name="Save", exact=True).click()
         page.get_by_role("link", name=f"Case {kind}").wait_for()
     headers = {"Authorization": f"Token {stocked[1].local_key}"}
     stored = httpx.get(f"{stocked[0]}/api/ext/v1/retention", headers=headers).json()["data"]
     assert [(rule["action"], rule["days"]) for rule in stored] == [("hold", None), ("delete", 90)]
     for kind in ("hold", "rule"):
         page.get_by_role("button", name=f"Remove Case {kind}").click()
-        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
         page.get_by_role("link", name=f"Case {kind}").wait_for(state="detached")
 
 
@@ -70,7 +70,7 @@ def test_refused_events_are_shown_and_removed(opened: Callable[..., Any], stocke
     page = opened("/rejects")
     page.locator(".page td", has_text="broken").first.wait_for()
     page.get_by_role("button", name=re.compile("^Remove the event")).first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
     page.get_by_text("No refused events.").wait_for()
 
 
@@ -92,7 +92,7 @@ def test_acts_have_a_page_and_are_not_in_the_log_unless_asked(opened: Callable[.
 def test_exports_have_a_page(opened: Callable[..., Any]) -> None:
     page = opened(at({"location.country": {"eq": ["DE"]}}))
     settled(page)
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export", exact=True).click()
     with page.expect_download():
         page.locator(".modal .item", has_text="CSV").click()
     page.goto("/exports")

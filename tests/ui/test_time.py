@@ -182,7 +182,7 @@ def test_the_request_and_the_export_are_of_the_period(opened: Callable[..., Any]
     page.get_by_role("button", name="API", exact=True).click()
     assert '"range"' in page.locator(".modal pre").nth(1).inner_text()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export", exact=True).click()
     page.locator(".modal").get_by_text(f"{count:,} activities").wait_for()
     with page.expect_download() as waiting:
         page.locator(".modal .item", has_text="NDJSON").click()
