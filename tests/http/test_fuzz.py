@@ -93,6 +93,8 @@ async def ask(app, asked: Asked) -> Reply:
         assert got.body == b"", (asked, got)
     elif got.status == UNUSABLE:
         assert read(got)["refused"], (asked, got)
+    elif got.status == 404 and (b"accept", b"text/html") in asked.headers and not asked.path.startswith(b"/api/"):
+        assert got.headers["content-type"] in ("application/json", "text/html; charset=utf-8"), (asked, got)
     elif got.status >= 400:
         assert got.headers["content-type"] == "application/json", (asked, got)
         problem = read(got)
