@@ -46,9 +46,10 @@ def test_the_steps_of_an_auditor(folder, tmp_path_factory, request):
                 [_BASH, "-c", here], cwd=folder, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
             )  # fmt: skip
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-            output[command.split()[0], command.split()[1]] = done.stdout + done.stderr
+            output[*command.split()[:3]] = done.stdout + done.stderr
             if command.startswith("curl"):
                 filled.store(second)  # What was kept is not the last checkpoint.
-    assert "Successfully fsck'd log with size 600 " in output["fsck", "--ui=false"]
-    assert '"inclusion":1000,"consistency":1' in output["go", "run"]
-    assert '"index": 7' in output["python", "src/casbah/proof_checker.py"]
+    assert "Successfully fsck'd log with size 600 " in output["fsck", "--ui=false", "--storage_url"]
+    assert '"inclusion":1000,"consistency":1' in output["go", "run", "-C"]
+    assert [found for words, found in output.items() if words[:2] == ("grep", "-c")] == ["1\n"]
+    assert '"index": 7' in output["python", "src/casbah/proof_checker.py", "record.tlog-proof"]

@@ -13,8 +13,8 @@ from casbah.evidence import tenant_log
 from casbah.evidence.keys import FILE, add_key, signing_keys
 from casbah.evidence.logs import Logs, end_before_deleting, log_folder
 from casbah.evidence.tenant_log import Signer, TenantLog
-from casbah.store.contract import SealedRecord, SealedRecords
 from casbah.store.embedded.store import EmbeddedStore
+from casbah.store.sealed import SealedRecord, SealedRecords
 from evidence.auditor import Checkpoint, agrees, checked, holds, parsed, root_of
 from making import NOW, arrival, copies_of, query, record
 

@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from casbah.evidence.keys import signing_keys
 from casbah.evidence.logs import Logs, log_folder
 from casbah.evidence.tenant_log import Signer
 from casbah.identity.grants import TENANT_HEADER
+from casbah.proof_checker import NotProvenError, check
 from casbah.services import kept_logs
 from casbah.store.embedded.store import EmbeddedStore
 from command_line import app
@@ -203,3 +205,55 @@ def test_the_commands(tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["prove", "activity-5", *where])
     assert result.exit_code == 1
     assert "CASBAH_LOG_NAME" in str(result.exception)
+
+
+def test_an_export_is_proven_with_the_act_that_names_its_digest(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASBAH_LOG_NAME", NAME)
+    store, out = tmp_path / "store", tmp_path / "all.ndjson"
+    with compose.build(settings.read({}, store=str(store), log_name=NAME)) as application:
+        application.services.store.tenant(TENANT).insert([arrival(record(number)) for number in range(30)])
+    where = ("--store", str(store), "--tenant", "acme")
+    casbah("export", str(out), "--prove", *where)
+    content, stored = out.read_bytes(), (tmp_path / "all.ndjson.record.json").read_bytes()
+    assert len(content.splitlines()) == 30
+    key, *_ = casbah("log", "keys", *where).splitlines()
+    proven = check((tmp_path / "all.ndjson.tlog-proof").read_bytes(), stored, [key])
+    result = json.loads(stored)["rawDataJson"]["result"]
+    assert result == {
+        "sha256": sha256(content).hexdigest(),
+        "bytes": len(content),
+        "rows": 30,
+        "origin": proven.origin,
+        "first": 0,
+        "end": proven.index,
+    }
+    assert proven.index >= 30, "the activities of the export are in the log before it"
+    assert b'"sha256":"%b"' % sha256(content).hexdigest().encode() in stored, "as docs/evidence.md looks for it"
+    other = stored.replace(sha256(content).hexdigest().encode(), sha256(b"").hexdigest().encode())
+    with pytest.raises(NotProvenError):
+        check((tmp_path / "all.ndjson.tlog-proof").read_bytes(), other, [key])
+
+
+def test_an_export_without_a_log_is_refused_before_it_begins(tmp_path):
+    with compose.build(settings.read({}, store=str(tmp_path / "store"))) as application:
+        application.services.store.tenant(TENANT).insert([arrival(record(1))])
+    where = ("--store", str(tmp_path / "store"), "--tenant", "acme")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "all.ndjson"), "--prove", *where])
+    assert result.exit_code == 1
+    assert "CASBAH_LOG_NAME" in str(result.exception)
+    assert not (tmp_path / "all.ndjson").exists()
+
+
+def test_only_a_ready_export_of_the_caller_is_proven(tmp_path):
+    with serving(tmp_path, log_name=NAME) as (url, application), client_of(url, application.local_key) as client:
+        application.services.store.tenant(TENANT).insert([arrival(record(1))])
+        assert client.post(f"{LOG}/exports/{'0' * 16}").status_code == 404
+        export = client.post("/api/ext/v1/exports", json={"format": "ndjson"}).json()["id"]
+        end = time.monotonic() + 20
+        while client.get(f"/api/ext/v1/exports/{export}").json()["state"] != "ready":
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        other = application.services.tokens.create("a", tenant="acme", scopes=["Investigation.read"])[0]
+        headers = {"Authorization": f"Token {other}"}
+        assert httpx.post(f"{url}{LOG}/exports/{export}", headers=headers).status_code == 404
+        assert client.post(f"{LOG}/exports/{export}").status_code == 200

@@ -11,8 +11,10 @@ import httpx
 import typer
 
 from casbah.base.backoff import Backoff
+from casbah.base.fsync import write_file
 from casbah.cli import condition, options
 from casbah.cli.connection import Api, connected
+from casbah.cli.log import LOG, NO_LOG
 from casbah.cli.progress import progress_of
 from casbah.errors import ServerRefusedError
 from casbah.outputs.export.formats import COMPRESSIONS, FORMATS
@@ -43,6 +45,12 @@ def export(  # noqa: PLR0913  one parameter per option
     ascending: Annotated[bool, typer.Option("--asc", help="Oldest first.")] = False,
     resume: Annotated[str | None, typer.Option("--resume", metavar="ID", help="Resume an interrupted export.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the export on the server.")] = False,
+    prove: Annotated[
+        bool,
+        typer.Option(
+            "--prove", help="Write FILE.record.json, which names the file's SHA-256, and its FILE.tlog-proof."
+        ),
+    ] = False,
     tenant: options.Tenant = options.TENANT,
     store: options.Store = None,
     url: options.Url = None,
@@ -50,6 +58,7 @@ def export(  # noqa: PLR0913  one parameter per option
     """Export all matching activities to a file and verify its SHA-256.
 
     Example: casbah export failed.parquet 'category:"Failed login" since:30d'
+    Example: casbah export all.ndjson --prove
     """
     guessed, compress = _by_name(file)
     body = {
@@ -67,10 +76,14 @@ def export(  # noqa: PLR0913  one parameter per option
         )
     _check_target(file, guessed, form)
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
+        if prove:
+            api.ask("GET", f"{LOG}/keys", missing=NO_LOG)  # Before the export, which may take long.
         export_id = resume or api.ask("POST", _PATH, json=body).json()["id"]
         try:
             done = _ready(api, export_id, tenant)
             _fetch(api, done, file)
+            if prove:
+                _prove(api, export_id, file)
         except (KeyboardInterrupt, httpx.HTTPError):
             sys.stderr.write(f"casbah: to resume: casbah export {file} --resume {export_id}\n")
             raise
@@ -135,6 +148,13 @@ def _fetch(api: Api, done: dict[str, Any], file: Path) -> None:
         draft.unlink()
         raise ServerRefusedError("the download is corrupt: its SHA-256 differs; try again")
     draft.replace(file)
+
+
+def _prove(api: Api, export_id: str, file: Path) -> None:
+    """Write a record that names the digest of the file, and the proof that this record is in the transparency log."""
+    answer = api.ask("POST", f"{LOG}/exports/{export_id}", missing=NO_LOG).json()
+    write_file(file.with_name(f"{file.name}.record.json"), answer["record"].encode())
+    write_file(file.with_name(f"{file.name}.tlog-proof"), answer["proof"].encode())
 
 
 def _part(api: Api, path: str, start: int, end: int) -> bytes:

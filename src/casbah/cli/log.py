@@ -15,8 +15,8 @@ from casbah.evidence.merkle import WIDTH, tile_path
 app = typer.Typer(
     help="The transparency log of a tenant's records (docs/evidence.md).", no_args_is_help=True, rich_markup_mode=None
 )
-_PATH = "/api/ext/v1/log"
-_OFF = "the server keeps no transparency log; CASBAH_LOG_NAME sets its name and turns it on (docs/evidence.md)"
+LOG = "/api/ext/v1/log"
+NO_LOG = "the server keeps no transparency log; CASBAH_LOG_NAME sets its name and turns it on (docs/evidence.md)"
 _ENTRIES, _LEVELS = "entries", 8
 
 
@@ -32,9 +32,9 @@ def prove(
     Example: casbah prove 97134000_15600_97ee2049 --record record.json > record.tlog-proof
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        api.ask("GET", f"{_PATH}/keys", missing=_OFF)
+        api.ask("GET", f"{LOG}/keys", missing=NO_LOG)
         quoted, missing = quote(activity_id, safe=""), f"no activity {activity_id!r} in tenant {tenant}"
-        proof = api.ask("GET", f"{_PATH}/proofs/{quoted}", missing=missing).text
+        proof = api.ask("GET", f"{LOG}/proofs/{quoted}", missing=missing).text
         if record is not None:
             write_file(record, api.ask("GET", f"/api/v1/activities/{quoted}/", missing=missing).content)
     typer.echo(proof, nl=False)
@@ -47,7 +47,7 @@ def keys(*, tenant: options.Tenant = options.TENANT, store: options.Store = None
     Example: casbah log keys > acme.vkey
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        typer.echo(api.ask("GET", f"{_PATH}/keys", missing=_OFF).text, nl=False)
+        typer.echo(api.ask("GET", f"{LOG}/keys", missing=NO_LOG).text, nl=False)
 
 
 @app.command()
@@ -75,7 +75,7 @@ def write(
     Example: casbah log write /srv/logs/acme
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
-        checkpoint = api.ask("GET", f"{_PATH}/checkpoint", missing=_OFF)
+        checkpoint = api.ask("GET", f"{LOG}/checkpoint", missing=NO_LOG)
         size = int(checkpoint.text.split("\n")[1])
         count = _write_tiles(api, folder, _ENTRIES, size)
         for level in range(_LEVELS):
@@ -93,5 +93,5 @@ def _write_tiles(api: Api, folder: Path, level: str, hashes: int) -> int:
     for tile in fresh:
         file = folder / "tile" / tile
         make_folder(file.parent)
-        write_file(file, api.ask("GET", f"{_PATH}/tile/{tile}").content)
+        write_file(file, api.ask("GET", f"{LOG}/tile/{tile}").content)
     return len(fresh)

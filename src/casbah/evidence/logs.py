@@ -10,7 +10,7 @@ from casbah.base.checked_json import read_json, write_json
 from casbah.base.failure import bug, shown
 from casbah.evidence.log_files import STATE
 from casbah.evidence.tenant_log import CURRENT, Signer, TenantLog
-from casbah.store.contract import SealedStore
+from casbah.store.sealed import SealedStore
 
 log = logging.getLogger("casbah.evidence")
 TENANTS, FOLDER = "tenants", "log"

@@ -21,7 +21,7 @@ from casbah.errors import ActivityNotFoundError, DamagedFileError, RouteNotFound
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
 from casbah.evidence.log_files import LogFiles
-from casbah.store.contract import SealedRecord, SealedTenant
+from casbah.store.sealed import SealedRecord, SealedTenant
 
 CURRENT: Final = "current.json"
 _AT_ONCE = 2_000
@@ -59,6 +59,11 @@ class TenantLog:
         if not self._files.state.checkpoint:
             self.advance()
         return self._files.state.checkpoint
+
+    @property
+    def size(self) -> int:
+        """How many entries the last signed checkpoint covers."""
+        return self._files.state.size
 
     @property
     def verifier_keys(self) -> Sequence[str]:

@@ -1,19 +1,32 @@
 """The transparency log of the caller's tenant, as static files are served (c2sp.org/tlog-tiles), and proofs from it."""
 
 import re
+from dataclasses import replace
+from typing import Annotated
 
+from msgspec import Meta
 from starlette.responses import Response
 
-from casbah.errors import NoLogError, RouteNotFoundError
+from casbah.errors import ActivityNotFoundError, NoLogError, NoSuchExportError, RouteNotFoundError
 from casbah.evidence.merkle import WIDTH, tile_path
 from casbah.evidence.tenant_log import TenantLog
+from casbah.http.answers import Answer
+from casbah.http.audit import act_of
 from casbah.http.context import WriterContext
 from casbah.identity.grants import Permission
+from casbah.ingest.reserved import ID_PREFIX
 
 TEXT, BYTES = "text/plain", "application/octet-stream"
 _TILE = re.compile(r"(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,4})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _BRIEFLY = {"Cache-Control": "no-store"}
+
+
+class ExportProofAnswer(Answer):
+    record: Annotated[
+        str, Meta(description="The record of an act, with the SHA-256 of the file, byte for byte as stored")
+    ]
+    proof: Annotated[str, Meta(description="The proof of that record (c2sp.org/tlog-proof)")]
 
 
 async def show_checkpoint(context: WriterContext) -> Response:
@@ -39,6 +52,30 @@ async def show_log_keys(context: WriterContext) -> Response:
 async def prove(context: WriterContext) -> Response:
     proof = await context.quick(lambda: _log(context).proof(context.path["pk"]))
     return Response(proof, media_type=TEXT, headers=_BRIEFLY)
+
+
+async def prove_export(context: WriterContext) -> ExportProofAnswer:
+    """The digest goes into the log as an act of the trail, whatever the trail's level: then it is signed like any record."""
+    export = context.writer.exports.one(context.path["export"], context.caller.principal, context.tenant_id)
+    if export.sha256 is None:
+        raise NoSuchExportError
+    act = act_of(context.request, context.services, context.caller, name="prove_export", about=context.path)
+
+    def read() -> ExportProofAnswer:
+        log = _log(context)
+        log.advance()
+        result = {"sha256": export.sha256, "bytes": export.bytes, "rows": export.rows, "origin": log.origin}
+        proven = replace(act, result={**result, "first": 0, "end": log.size})
+        context.services.trail.record(proven, context.tenant_id, done=False)
+        activity_id = f"{ID_PREFIX}{act.id}"
+        proof = log.proof(activity_id)
+        record = context.tenant.fetch(activity_id)
+        if record is None:
+            raise ActivityNotFoundError
+        return ExportProofAnswer(record.decode(), proof)
+
+    context.request.state.recorded = True
+    return await context.quick(read)
 
 
 def _log(context: WriterContext) -> TenantLog:

@@ -333,6 +333,11 @@ ROUTES: tuple[Route, ...] = (
           "Prove that an activity is in the transparency log",
           "A proof (c2sp.org/tlog-proof) of the activity with this `_id`. It holds for the record byte for byte, as `fetch_activity` answers it.",
           media_types=(log.TEXT,), raises=(NoLogError,)),
+    Route("prove_export", "log", ("POST",), f"{EXTENSION}/log/exports/{{export}}", log.prove_export, Permission.READ, None,
+          "Prove the file of an export",
+          "Adds the SHA-256 of a ready export to the transparency log, as an act of the audit trail, and answers that act with its proof. "
+          "The act also has the range of entries of the log that the export was made from.",
+          audit=Audit.CHANGES, raises=(NoLogError,)),
     Route("make_snapshot", "snapshots", ("POST",), f"{EXTENSION}/snapshots", snapshots.make_snapshot, Permission.ADMINISTER, None,
           "Make a snapshot of the whole store",
           "Make a snapshot of all tenants' data inside the data directory; only for its owner.",

@@ -218,7 +218,7 @@ def _drafts(event: Event) -> list[Draft]:
 
 VERBS = VerbTable(
     {
-        "export": ["begin_export"],
+        "export": ["begin_export", "prove_export"],
         "download": ["fetch_export"],
         "upload": ["ingest"],
         "search": ["search_activities", "explain_search", "list_facets", "histogram", "group_activities"],

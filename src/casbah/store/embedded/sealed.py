@@ -8,10 +8,10 @@ import tantivy
 from tantivy import Query as Engine
 
 from casbah.errors import DamagedRecordError
-from casbah.store.contract import SealedRecord, SealedRecords
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.record_codec import added_of, salt_of
 from casbah.store.embedded.searcher import Hit, PartitionSearcher
+from casbah.store.sealed import SealedRecord, SealedRecords
 
 
 def stored(searchers: Sequence[PartitionSearcher], *, after: int, last: int, limit: int) -> SealedRecords:

@@ -19,8 +19,6 @@ from casbah.store.contract import (
     Inserter,
     Prepared,
     ScanPage,
-    SealedRecord,
-    SealedRecords,
 )
 from casbah.store.embedded import sealed
 from casbah.store.embedded.cache import Cache
@@ -35,6 +33,7 @@ from casbah.store.embedded.search import Search
 from casbah.store.embedded.searcher import PartitionSearcher
 from casbah.store.embedded.sequence import Sequencer
 from casbah.store.embedded.write_queue import WriteQueue
+from casbah.store.sealed import SealedRecord, SealedRecords
 
 _log = logging.getLogger(__name__)
 
