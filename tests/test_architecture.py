@@ -41,7 +41,7 @@ ROWS = (
     ("activity.search.completion",),
     ("activity.search",),
     ("activity",),
-    ("store.contract", "store.format", "ingest.contract", "identity.*", "operations.saved.*"),
+    ("store.contract", "store.sealed", "store.format", "ingest.contract", "identity.*", "operations.saved.*"),
     ("store.*", "ingest.*", "evidence.*", "outputs", "operations", "operations.comparison", "operations.scrub"),
     (
         "ingest.connectors.*",
