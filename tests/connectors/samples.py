@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from casbah.activity.new_activity import NewActivity
 from casbah.ingest.activity_builder import new_activities
@@ -23,6 +24,12 @@ from casbah.ingest.event_pages import page_of, pages
 HERE = Path(__file__).parent
 MOST = 10
 
+ZONE = ZoneInfo("Europe/Berlin")
+"""The zone of times in CSV exports that have none."""
+
+LOCAL = {"box-report": "Date", "cloudtrail-console-local": "Event time"}
+"""The CSV exports with such times, and the column."""
+
 
 def folders() -> list[Path]:
     """Every source that has samples."""
@@ -33,7 +40,7 @@ def made(sample: Path) -> list[dict[str, Any]]:
     """The records of a source's samples, or of a CSV, without the event itself."""
     events = sample if sample.is_file() else next(sample.glob("events.*"))
     source = sample.stem.partition("-")[0]
-    page = page_of(events.read_bytes(), origin=sample.name, connectors=connectors(), source=source)
+    page = page_of(events.read_bytes(), origin=sample.name, connectors=connectors(), source=source, zone=ZONE)
     return [
         _record(arrival) for arrival in new_activities(page.items, Enrichment()) if isinstance(arrival, NewActivity)
     ]

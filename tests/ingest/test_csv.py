@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def text(rows: Table, **dialect: object) -> str:
     return written.getvalue()
 
 
-def read(body: bytes) -> list[NewActivity | Refusal]:
-    return list(new_activities(page_of(body, origin="x", connectors=connectors()).items))
+def read(body: bytes, zone: tzinfo | None = samples.ZONE) -> list[NewActivity | Refusal]:
+    return list(new_activities(page_of(body, origin="x", connectors=connectors(), zone=zone).items))
 
 
 def records(body: bytes) -> list[dict[str, object]]:
@@ -174,8 +175,11 @@ def test_a_folder_of_every_export_is_stored_once(tmp_path: Path) -> None:
         (folder / file.name).write_bytes(file.read_bytes())
     (folder / "unknown.csv").write_bytes(b"a,b,c\n1,2,3\n4,5,6\n")
     total = sum(len(table(file)) - 1 for file in FILES)
-    assert counts(store, str(folder)) == [total + 2, total, 0, 2]
-    assert counts(store, str(folder)) == [total + 2, 0, total, 2]
+    zone = f"--zone={samples.ZONE}"
+    assert counts(store, str(folder), zone) == [total + 2, total, 0, 2]
+    assert counts(store, str(folder), zone) == [total + 2, 0, total, 2]
+    local = sum(len(table(file)) - 1 for file in FILES if file.stem in samples.LOCAL)
+    assert counts(store, str(folder)) == [total + 2, 0, total - local, 2 + local]
 
 
 SIGN_IN = {

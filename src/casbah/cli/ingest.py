@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -97,6 +97,7 @@ def ingest(  # noqa: PLR0913  one parameter per option
         str | None,
         typer.Option(help="Refuse events of other sources. By default the source of each event is detected."),
     ] = None,
+    zone: options.LocalZone = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     rejects: Annotated[Path | None, typer.Option(help="File for refused events; default: in the store.")] = None,
@@ -112,8 +113,11 @@ def ingest(  # noqa: PLR0913  one parameter per option
     Example: casbah ingest exports/ cloudtrail.json.gz --tenant acme
 
     Example: casbah ingest exports/ --dry-run
+
+    Example: casbah ingest user_activity.csv --zone Europe/Berlin
     """
     _require_paths(paths)
+    named = options.local_zone(zone)
     settings = options.chosen(store=store) if dry else options.new_or_existing(store=store)
     new = not dry and not options.holds_store(settings)
     rejects_file = _no_rejects(rejects) if dry else _rejects(rejects, settings)
@@ -126,7 +130,7 @@ def ingest(  # noqa: PLR0913  one parameter per option
                 sys.stderr.write(f"casbah: created a new store at {settings.store}\n")
             sender = _Sender(api, rejects_file, stopping)
             try:
-                _read(paths, settings, source, sender, files)
+                _read(paths, settings, source, named, sender, files)
                 sender.flush()
             finally:
                 rejects_file.close()
@@ -189,10 +193,15 @@ def _say_stopped(total: Tally, *, counted: bool, dry: bool) -> None:
 
 
 def _read(
-    paths: list[str], settings: Settings, source: str | None, sender: "_Sender", reports: list[FileReport]
+    paths: list[str],
+    settings: Settings,
+    source: str | None,
+    zone: tzinfo | None,
+    sender: "_Sender",
+    reports: list[FileReport],
 ) -> None:
     """Pass on what is in the files, and add a report for each file and member of an archive. Raises UnknownSourceError."""
-    with closing(pieces_of_files(paths, settings, source)) as pieces:
+    with closing(pieces_of_files(paths, settings, source, zone=zone)) as pieces:
         for piece in pieces:
             if piece.begins:
                 reports.append(FileReport(piece.origin, skipped=piece.skipped))

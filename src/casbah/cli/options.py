@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from typing import Annotated
 
 import typer
 from typer.models import OptionInfo
 
 from casbah import settings
+from casbah.activity.search.moments import zone_named
 from casbah.cli import profiles
 from casbah.cli.profiles import URL, Server
 from casbah.errors import UnknownSettingError
@@ -47,12 +49,33 @@ Search = Annotated[
 Zone = Annotated[
     str | None, typer.Option(help="The time zone of a search's times, such as Europe/Berlin. Default: UTC.")
 ]
+LocalZone = Annotated[
+    str | None,
+    typer.Option(
+        "--zone",
+        help="The zone of times in CSV exports that have none, such as Europe/Berlin or +01:00. Default: refuse them.",
+        show_default=False,
+    ),
+]
 TENANT = DEFAULT_TENANT
 _BEGUN = "lock"
 """The first file of a store. A folder with it may be a store whose creation was interrupted."""
 
 _IGNORED = {"lost+found", "copies"}
 """Entries allowed in the folder of a new store: the file system's own, and the progress of `casbah copy`."""
+
+
+def local_zone(name: str | None) -> tzinfo | None:
+    """The zone that `--zone` names, if any. Raises typer.BadParameter."""
+    if name is None:
+        return None
+    zone = zone_named(name) if name else None
+    if zone is None:
+        raise typer.BadParameter(
+            f"expected the name of a time zone such as Europe/Berlin, or an offset such as +01:00, got {name!r}",
+            param_hint="--zone",
+        )
+    return zone
 
 
 def chosen(**overrides: str | None) -> Settings:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -20,14 +21,20 @@ _NAME = 40
 
 
 def pieces_of_files(
-    paths: Sequence[str], settings: Settings, source: str | None, *, reserved: bool = False
+    paths: Sequence[str],
+    settings: Settings,
+    source: str | None,
+    *,
+    zone: tzinfo | None = None,
+    reserved: bool = False,
 ) -> Generator[Piece, None, None]:
-    """What is in files and folders, in order; close it if it is not read to its end. `reserved` allows acts of Casbah itself.
+    """What is in files and folders, in order; close it if it is not read to its end. `zone` is that of times in CSV
+    exports that have none; `reserved` allows acts of Casbah itself.
 
     Raises UnknownSourceError.
     """
     reader = FileReader(
-        partial(connectors, settings.sources), source, Limits(line=settings.max_event), reserved=reserved
+        partial(connectors, settings.sources), source, Limits(line=settings.max_event), reserved=reserved, zone=zone
     )
     if source is not None:
         reader.require_source()

@@ -98,7 +98,8 @@ class CsvForm:
     """A CSV export of a source, known by the columns that its header has at least, in any order and case.
 
     `seen` is whether the columns come from a real export, rather than from documentation; `documents` shows them. `times`
-    says what the times are. Rows of a `complete` form are the source's own events; others carry less than those.
+    says what the times are; `local` is the column of times that may have no zone, so that the caller must name it. Rows of
+    a `complete` form are the source's own events; others carry less than those.
     """
 
     title: str
@@ -107,6 +108,7 @@ class CsvForm:
     seen: bool
     times: str = "UTC"
     complete: bool = False
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 from casbah.activity.forms import CSV
 from casbah.base import jsontext
-from casbah.ingest.contract import Event, Refusal, why_no_event
+from casbah.ingest.contract import Event, Refusal, UnusableEventError, why_no_event
 from casbah.ingest.csv_header import Header, is_before_header
 from casbah.ingest.line_reader import TOO_LONG, Line, LineReader
+from casbah.ingest.local_times import zoned
 from casbah.ingest.recovery import MARK
 
 _AHEAD = 1 << 18
@@ -22,8 +24,10 @@ _MAX_LINES = 1 << 18
 """Lines of one row. Together with the byte limit, this bounds memory for an export with unclosed quotes."""
 
 
-def rows(feed: LineReader, header: Header, *, origin: str, max_kept: int) -> Iterator[Event | Refusal]:
-    """The events, each with the line on which its row begins."""
+def rows(
+    feed: LineReader, header: Header, *, origin: str, max_kept: int, zone: tzinfo | None
+) -> Iterator[Event | Refusal]:
+    """The events, each with the line on which its row begins. `zone` is that of times without one, if the caller names it."""
     csv.field_size_limit(max(csv.field_size_limit(), feed.max_line))
     lines = _Lines(feed.lines())
     first = next(line.text for line in lines.taken() if line.text.strip() and not is_before_header(line.text.lstrip()))
@@ -33,6 +37,8 @@ def rows(feed: LineReader, header: Header, *, origin: str, max_kept: int) -> Ite
         number, row = lines.number + 1, table.row(lines)
         taken = lines.take(row.lines)
         reason = header.refusal if row.event is not None else row.reason
+        if row.event is not None and header.local:
+            row, reason = _in_zone(row, row.event, header.local, zone)
         # With the header, the row can be read again by itself.
         raw = table.text + b"\n" + b"".join(line.text for line in taken)
         if row.event is not None and not reason:
@@ -90,6 +96,15 @@ class _Row:
     raw: bytes = b""
     event: dict[str, Any] | None = None
     reason: str = ""
+
+
+def _in_zone(row: _Row, cells: dict[str, Any], column: str, zone: tzinfo | None) -> tuple[_Row, str]:
+    """The row with its time in a zone, or the reason for which there is none."""
+    try:
+        event = cells | zoned(cells, column, zone)
+    except UnusableEventError as error:
+        return row, str(error)
+    return _Row(row.lines, jsontext.dump(event), event), ""
 
 
 @dataclass(slots=True)

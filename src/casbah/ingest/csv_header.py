@@ -57,13 +57,15 @@ class Header:
     """A header row: its columns, and what the rows below it are.
 
     `column` is the position of the column with each row's event as JSON; None if the row itself is the event. `lossy` rows
-    carry less than the source's event. With a `refusal`, the columns are of no known export, and that is the reason.
+    carry less than the source's event. `local` is the column of times that may have no zone, if any. With a `refusal`, the
+    columns are of no known export, and that is the reason.
     """
 
     names: tuple[str, ...]
     delimiter: str
     column: int | None = None
     lossy: bool = False
+    local: str = ""
     refusal: str = ""
 
 
@@ -106,7 +108,10 @@ def _known(line: bytes, delimiter: str, forms: Sequence[tuple[str, CsvForm]]) ->
         return Header(names, delimiter, column)
     keys = _keys(names)
     form = next((form for _, form in forms if _plain(form) <= keys), None)
-    return None if form is None else Header(names, delimiter, lossy=not form.complete)
+    if form is None:
+        return None
+    local = next((name for name in names if plain(name) == plain(form.local)), "")
+    return Header(names, delimiter, lossy=not form.complete, local=local)
 
 
 def _rows(text: bytes, delimiter: str) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -48,6 +49,7 @@ class _ReadOptions:
     named: Connector | None
     wrappers: frozenset[str]
     limits: Limits
+    zone: tzinfo | None
 
 
 def pages(
@@ -56,14 +58,16 @@ def pages(
     connectors: Mapping[str, Connector],
     source: str | None = None,
     limits: Limits = _DEFAULT_LIMITS,
+    zone: tzinfo | None = None,
     unread: Path | None = None,
 ) -> Iterator[EventPage]:
     """A page for each file: files, folders recursively, members of archives, and `-` for standard input.
 
-    If a `source` is named, events of other sources are refused. The folder `unread`, the store's own, is skipped except for
+    If a `source` is named, events of other sources are refused. `zone` is that of times in CSV exports that have none; without
+    it, they are refused. The folder `unread`, the store's own, is skipped except for
     its rejects files. Raises UnknownSourceError.
     """
-    options = _read_options(source, connectors, limits)
+    options = _read_options(source, connectors, limits, zone)
     return (page for file in files_of(paths, unread=unread) for page in _pages(file, options))
 
 
@@ -80,9 +84,10 @@ def page_of(
     connectors: Mapping[str, Connector],
     source: str | None = None,
     limits: Limits = _DEFAULT_LIMITS,
+    zone: tzinfo | None = None,
 ) -> EventPage:
     """The page of one body. Only the first member of an archive is read. Raises UnknownSourceError."""
-    options = _read_options(source, connectors, limits)
+    options = _read_options(source, connectors, limits, zone)
     stream = BytesIO(body) if isinstance(body, bytes) else body
     size = len(body) if isinstance(body, bytes) else None
     try:
@@ -93,7 +98,9 @@ def page_of(
     return EventPage(origin, iter(()), size, lambda: 0)
 
 
-def _read_options(source: str | None, connectors: Mapping[str, Connector], limits: Limits) -> _ReadOptions:
+def _read_options(
+    source: str | None, connectors: Mapping[str, Connector], limits: Limits, zone: tzinfo | None
+) -> _ReadOptions:
     if source is not None and source not in connectors:
         raise UnknownSourceError(source, tuple(connectors))
     return _ReadOptions(
@@ -101,6 +108,7 @@ def _read_options(source: str | None, connectors: Mapping[str, Connector], limit
         named=None if source is None else connectors[source],
         wrappers=LIST_KEYS | {connector.wrapper for connector in connectors.values() if connector.wrapper},
         limits=limits,
+        zone=zone,
     )
 
 
@@ -228,6 +236,7 @@ def _page(stream: InputStream, options: _ReadOptions) -> EventPage:
         wrappers=options.wrappers,
         recognised=lambda parsed: bool(options.detector.connectors_of(parsed, options.named)),
         csv_forms=options.detector.csv_forms,
+        zone=options.zone,
     )
     items = unwrap_rejects(
         events(LineReader(stream.stream, max_line=options.limits.line), context), context, options.limits

@@ -41,7 +41,7 @@ def _detected(feed: LineReader, context: ReadContext) -> Iterator[Event | Refusa
     if header is None:
         header = unknown_header(feed.from_first_line(skip=is_before_header), context.csv_forms)
     if header is not None:
-        return rows(feed, header, origin=context.origin, max_kept=MAX_KEPT)
+        return rows(feed, header, origin=context.origin, max_kept=MAX_KEPT, zone=context.zone)
     return _unless_unknown(JsonEventReader(feed, context).items(), context.origin)
 
 

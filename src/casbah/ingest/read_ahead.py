@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, fields
+from datetime import tzinfo
 from functools import cached_property
 from itertools import chain, islice
 from multiprocessing import get_context
@@ -60,17 +61,18 @@ class Piece:
 @dataclass(frozen=True)
 class FileReader:
     """Reads files into pieces. It can be pickled; each process builds its own connectors. `reserved` allows acts of Casbah
-    itself.
+    itself; `zone` is that of times in CSV exports that have none.
     """
 
     connectors: Callable[[], Mapping[str, Connector]]
     source: str | None = None
     limits: Limits = field(default_factory=Limits)
     reserved: bool = False
+    zone: tzinfo | None = None
 
     def pieces(self, path: str) -> Iterator[Piece]:
         """The pieces of a file, or of standard input. Raises UnknownSourceError."""
-        for page in pages([path], connectors=self._detector, source=self.source, limits=self.limits):
+        for page in pages([path], connectors=self._detector, source=self.source, limits=self.limits, zone=self.zone):
             yield from pieces_of(page, reserved=self.reserved)
 
     def require_source(self) -> None:

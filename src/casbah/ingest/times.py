@@ -25,6 +25,9 @@ _COMPACT = re.compile(r"(\d{14})(?:\.(\d{1,9}))?", re.ASCII)
 _AMERICAN = re.compile(
     r"(\d\d?)/(\d\d?)/(\d{4}),? (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,9}))?[ \u202f]([AaPp])[Mm]", re.ASCII
 )
+_TWELVE_HOURS = re.compile(r"\d{4}-\d\d-\d\d, \d\d:\d\d:\d\d [AP]M", re.ASCII)
+"""`2018-04-12, 10:12:51 AM`, as the older console of CloudTrail writes local times."""
+
 _NUMBER = re.compile(r"\d{1,14}(?:\.\d{1,9})?", re.ASCII)
 _MAX_SHOWN = 60
 _NUMBER_OF_ANY_SIZE = re.compile(r"\d{1,19}(?:\.\d{1,9})?", re.ASCII)
@@ -43,6 +46,18 @@ def calendar(text: str) -> int | None:
         return None
     except OverflowError:
         return None
+
+
+def local(text: str) -> datetime | None:
+    """A calendar time that has no zone, or None for everything else."""
+    stripped = text.strip()
+    try:
+        if _TWELVE_HOURS.fullmatch(stripped):
+            return datetime.strptime(stripped, "%Y-%m-%d, %I:%M:%S %p")  # noqa: DTZ007  it has no zone
+        moment = _written(stripped)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is None else None
 
 
 def seconds(value: Any) -> int | None:
@@ -112,24 +127,29 @@ _DAY = 86_400_000
 
 
 def _moment(text: str) -> datetime:
+    moment = _written(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _written(text: str) -> datetime:
+    """The time with the zone that the text has, if any. Raises ValueError."""
     if _CALENDAR.fullmatch(text):
         spelled = _GLUED.sub(r"\1.\2", text.upper()).replace("UTC", "Z")
         spelled = spelled.replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
         moment = datetime.fromisoformat(_LEAP.sub(r"\1:59", spelled))
         if _LEAP.search(spelled):
             moment += timedelta(seconds=1)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return moment
     compact = _COMPACT.fullmatch(text)
     if compact:
-        whole = datetime.strptime(compact.group(1), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        whole = datetime.strptime(compact.group(1), "%Y%m%d%H%M%S")  # noqa: DTZ007  it has no zone
         return whole + _fraction(compact.group(2))
     american = _AMERICAN.fullmatch(text)
     if american:
         month, day, year, hour, minute, second = map(int, american.groups()[:6])
         afternoon = 12 if american.group(8) in "Pp" else 0
-        return datetime(year, month, day, hour % 12 + afternoon, minute, second, tzinfo=UTC) + _fraction(
-            american.group(7)
-        )
+        whole = datetime(year, month, day, hour % 12 + afternoon, minute, second)  # noqa: DTZ001  it has no zone
+        return whole + _fraction(american.group(7))
     raise ValueError(text)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from casbah.base import jsontext
@@ -14,13 +15,15 @@ class ReadContext:
     """How to read a text: its origin, and which objects are wrappers rather than events.
 
     An object is a wrapper if it has a list under one of the keys of `wrappers` and is not `recognised` as an
-    event itself. `csv_forms` are the known CSV exports, each with the name of its source.
+    event itself. `csv_forms` are the known CSV exports, each with the name of its source; `zone` is that of times in them
+    that have none, if the caller names one.
     """
 
     origin: str
     wrappers: frozenset[str]
     recognised: Callable[[Mapping[str, Any]], bool]
     csv_forms: tuple[tuple[str, CsvForm], ...] = ()
+    zone: tzinfo | None = None
 
 
 class _Member(NamedTuple):

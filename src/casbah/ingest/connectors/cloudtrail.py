@@ -8,6 +8,7 @@ from casbah.ingest import hive_text
 from casbah.ingest.contract import Connector, CsvForm, Draft, Event, Rule
 from casbah.ingest.enrich.addresses import distinct
 from casbah.ingest.fields import Fields, first_text, folded, listed, objects, text, truth
+from casbah.ingest.local_times import ZONED
 from casbah.ingest.mapping.paths import opened
 from casbah.ingest.record_builder import (
     CLOUD_PROVIDER,
@@ -64,6 +65,7 @@ CONSOLE: Mapping[str, str] = {
     "event name": "eventname",
     "event source": "eventsource",
     "event time": "eventtime",
+    ZONED.lower(): "eventtime",  # A row has it after its cells, so that it counts.
     "event type": "eventtype",
     "aws region": "awsregion",
     "read-only": "readonly",
@@ -409,7 +411,8 @@ CONNECTOR = Connector(
             ("Event ID", "Event time", "Event name", "User name", "Error code"),
             "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-console.html",
             seen=True,
-            times="refused: the older console writes local time",
+            times="of the older console local: `--zone`",
+            local="Event time",
         ),
         CsvForm(
             "results of Athena and CloudTrail Lake",

@@ -182,6 +182,7 @@ class CsvPart(_Part, frozen=True):
     seen: bool = False
     times: str = "UTC"
     complete: bool = False
+    local: str = ""
 
 
 class MappingFile(_Part, frozen=True):

@@ -69,7 +69,8 @@ def connector(text: str, *, name: str, origin: str) -> Connector:
         samples=file.samples,
         origin=origin,
         csv=tuple(
-            CsvForm(row.title, tuple(row.columns), row.documents, row.seen, row.times, row.complete) for row in file.csv
+            CsvForm(row.title, tuple(row.columns), row.documents, row.seen, row.times, row.complete, row.local)
+            for row in file.csv
         ),
         verb=verbs,
     )
