@@ -103,6 +103,7 @@ REFUSED = [
     pytest.param("10.11.2025 06:08", "no usable time: Date is '10.11.2025 06:08'", id="another form"),
     pytest.param("03/04/2025 06:08:38", "no usable time: Date is '03/04/2025 06:08:38'", id="a day or a month first"),
     pytest.param("", "no usable time: Date is ''", id="empty"),
+    pytest.param("9999-12-31T23:59:60", "no usable time", id="after the last year"),
 ]
 
 

@@ -55,7 +55,7 @@ def local(text: str) -> datetime | None:
         if _TWELVE_HOURS.fullmatch(stripped):
             return datetime.strptime(stripped, "%Y-%m-%d, %I:%M:%S %p")  # noqa: DTZ007  it has no zone
         moment = _written(stripped)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo is None else None
 
