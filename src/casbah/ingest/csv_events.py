@@ -99,7 +99,7 @@ class _Row:
 
 
 def _in_zone(row: _Row, cells: dict[str, Any], column: str, zone: tzinfo | None) -> tuple[_Row, str]:
-    """The row with its time in a zone, or the reason for which there is none."""
+    """The row with its time in a zone, or the reason against it."""
     try:
         event = cells | zoned(cells, column, zone)
     except UnusableEventError as error:
