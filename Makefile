@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve wheel test test-all test-cluster evidence scenarios walk faults mutants check audit fix bench docs demo-data lock clean
+.PHONY: help setup demo serve wheel test test-all test-cluster evidence scenarios walk faults mutants check audit fix bench docs demo-data images lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -101,6 +101,9 @@ docs: $(READY)  ## write the generated pages of docs/ again from the tables
 
 demo-data: $(READY)  ## generate the activities that `make demo` shows, which the package ships
 	@$(BIN)/python -m tools.demo
+
+images: $(READY)  ## make the pictures of the web UI in docs/images again
+	@$(BIN)/python -m pytest -q tests/ui/test_images.py --images
 
 lock:  ## choose the newest versions again and write requirements.lock and requirements.runtime.lock
 	@$(find-python); \

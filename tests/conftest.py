@@ -124,6 +124,11 @@ def pytest_addoption(parser):
         help="let programs of others judge the transparency logs; needs Go, which fetches and builds them (make evidence)",
     )
     parser.addoption(
+        "--images",
+        action="store_true",
+        help="write the pictures of the web UI to docs/images (make images)",
+    )
+    parser.addoption(
         "--schemathesis",
         type=int,
         default=0,

@@ -82,12 +82,13 @@ class Watched:
 def opened(chromium: Any, stocked: tuple[str, Application]) -> Iterator[Callable[..., Any]]:
     """Opens pages, signed in, at a path; at the end nothing may have left the host, and no script may have failed."""
     url, house = stocked
-    with _pages(chromium, url, house) as opener:
+    with pages_of(chromium, url, house) as opener:
         yield opener
 
 
 @contextmanager
-def _pages(chromium: Any, url: str, house: Application) -> Iterator[Callable[..., Any]]:
+def pages_of(chromium: Any, url: str, house: Application) -> Iterator[Callable[..., Any]]:
+    """Opens pages of a server, signed in; at the end nothing may have left the host, and no script may have failed."""
     watched, contexts = Watched(urlsplit(url).netloc), []
     key, _ = house.services.tokens.create(f"analyst {secrets.token_hex(3)}", tenant=TENANT.name)
 

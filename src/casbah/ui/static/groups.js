@@ -5,7 +5,7 @@ import { h, put, setTitle } from "./dom.js";
 import { failure } from "./failure.js";
 import { label, valueLabel } from "./language.js";
 import { address, withCondition } from "./place.js";
-import { counted, moment, plural, spanStart, zoneName } from "./words.js";
+import { bare, counted, plural, spanStart, zoneAt, zoneName } from "./words.js";
 
 const SPANS = 24;
 const LIMIT = 100;
@@ -73,7 +73,7 @@ function shown(result, filters) {
   if (!result.total) return h("p", {}, "No activities match. Remove a filter or widen the time range.");
   const compared = previous ? `; ${counted(result.newCount)} new, ${counted(result.stoppedCount)} stopped since the period before` : "";
   const more = groups.length < result.count ? `, the first ${counted(groups.length)} shown` : "";
-  const titles = [...by.map(label), "Activities", previous && "Before", ...distinct.map((name) => ["Distinct: ", label(name)]), "First", "Last", "Over time"];
+  const titles = [...by.map(label), "Activities", previous && "Before", ...distinct.map((name) => ["Distinct: ", label(name)]), ...["First", "Last"].map((title) => `${title} (${zoneAt(Date.now())})`), "Over time"];
   return [
     h("p", { class: "total" }, plural(result.count, "group", "groups"), " of ", plural(result.total, "activity", "activities"), more, compared),
     table("Groups", titles.filter(Boolean), groups.map((group) => row(group, result, filters))),
@@ -93,8 +93,7 @@ function row(group, { by, previous, layout }, filters) {
     number(group.total),
     previous && h("td", { class: "number" }, group.previous ? counted(group.previous) : "new"),
     group.distinct.map(number),
-    h("td", {}, moment(group.first)),
-    h("td", {}, moment(group.last)),
+    [group.first, group.last].map((ms) => h("td", { class: "when" }, bare(ms))),
     h("td", {}, sparkline(group.spans, layout)),
   );
 }

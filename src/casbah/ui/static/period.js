@@ -64,8 +64,9 @@ function bounds(date) {
 
 /** `filters` within the period that is shown, unless they have a date of their own. */
 export async function inPeriod(filters) {
-  const { date } = (await periodOf({ ...here(), filters })).filters;
-  return date ? { ...filters, date } : filters;
+  if (filters.date) return filters;
+  const [start, end] = ends(await periodOf({ ...here(), filters }));
+  return start === null ? filters : withCondition(filters, "date", "range", [{ start, end }]);
 }
 
 /** The state for one of the times of place.js. */

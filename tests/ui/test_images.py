@@ -1,0 +1,71 @@
+"""The pictures of the documents: the log and an activity, of the demo's data at a fixed time. `make images` writes them."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from casbah.compose import Application
+from casbah.demo.load import generated_activities
+from scenarios.server import serving
+from ui.acts import at, settled
+from ui.conftest import TENANT, pages_of
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+COUNT = 10_000
+END = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1_000)
+SIZE = {"width": 1_400, "height": 860}
+SHOWN = {
+    "log": [".histogram rect", ".facet-value", ".log tbody tr"],
+    "drawer": [".drawer .sentence", ".insight .spark"],
+}
+RULES = {"verb": {"eq": ["mailbox-rule"]}}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Application]]:
+    """A server with the demo's data."""
+    with serving(tmp_path_factory.mktemp("images")) as (url, house):
+        house.services.store.tenant(TENANT).insert(generated_activities(COUNT, until_ms=END))
+        yield url, house
+
+
+@pytest.fixture
+def opened(chromium: Any, demo: tuple[str, Application]) -> Iterator[Callable[..., Any]]:
+    with pages_of(chromium, *demo) as opener:
+        yield opener
+
+
+def complete(page: Any) -> None:
+    """Wait until the page shows all of itself."""
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function(
+        "() => !document.querySelector('[aria-busy]') && !document.body.innerText.includes('Counting …')"
+    )
+
+
+@pytest.mark.parametrize("name", ["log", "drawer"])
+def test_pictures_of_the_documents(opened: Callable[..., Any], pytestconfig: Any, tmp_path: Path, name: str) -> None:
+    is_log = name == "log"
+    page = opened("/" if is_log else at(RULES), viewport=SIZE, color_scheme="light" if is_log else "dark")
+    complete(page)
+    if not is_log:
+        page.locator(".log tbody a.open").first.click()
+        page.locator(".insight .spark").first.wait_for()
+        complete(page)
+    page.mouse.move(0, 0)
+    for selector in SHOWN[name]:
+        assert page.locator(selector).first.is_visible(), selector
+    made = (IMAGES if pytestconfig.getoption("--images") else tmp_path) / f"{name}.png"
+    page.screenshot(path=made)
+    assert size(made) == size(IMAGES / f"{name}.png") == (SIZE["width"], SIZE["height"])
+
+
+def size(image: Path) -> tuple[int, int]:
+    """The width and the height in the header of a PNG."""
+    header = image.read_bytes()[:24]
+    assert header.startswith(b"\x89PNG")
+    return int.from_bytes(header[16:20]), int.from_bytes(header[20:24])
