@@ -1,11 +1,12 @@
-"""Reads all real logs, the demo's and the connectors' examples, and counts which activities have a verb.
+"""Reads all real logs, the demo's and the connectors' examples, and counts which activities have a verb, a user, an address
+and an object.
 
 PYTHONPATH=tests python tests/verbs/measuring.py      writes measured.tsv, from which docs/sources.md has its shares
 """
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from casbah.activity.forms import KEY
 from casbah.activity.new_activity import NewActivity
 from casbah.base import jsontext
 from casbah.demo.load import COUNT, END, generated_events
@@ -22,6 +24,7 @@ from casbah.ingest.contract import Event, Recognised
 from casbah.ingest.detection import Detector
 from casbah.ingest.enrich.enrichment import Enrichment
 from casbah.ingest.event_pages import pages
+from connectors.samples import ZONE, csv_files
 
 CONNECTORS = Detector.of(connectors())
 KNOWN_APPS = {app for connector in CONNECTORS.values() for app in connector.apps}
@@ -33,21 +36,51 @@ DEMO = Path(str(files("casbah.demo") / "samples"))
 Reference = tuple[str, str, str, str]
 """Source, file, `_id` and operation: the columns of `labelled.tsv` before the verb."""
 
+HAVING = ("verb", "user", "address", "object")
+"""What activities of a form have or lack, in the order of `measured.tsv`."""
+
+Group = tuple[str, str]
+"""A source and `sourceForm`, which is empty for the source's own events."""
+
 
 @dataclass
 class Measured:
     """By source: how many activities there are, how many of each operation have no verb, and how many of those are of an app
-    that no source knows. The labelled ones are kept.
+    that no source knows. By source and form: how many there are, and how many have each of HAVING. The labelled ones are kept.
     """
 
     total: Counter[str] = field(default_factory=Counter)
     without: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     foreign: Counter[str] = field(default_factory=Counter)
     labelled: dict[Reference, dict[str, Any]] = field(default_factory=dict)
+    having: dict[Group, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def rows(self) -> list[tuple[str, int, int]]:
-        """Each source with the numbers of its activities and of those with a verb."""
-        return [(name, total, total - self.without[name].total()) for name, total in sorted(self.total.items())]
+    def count(self, source: str, record: Mapping[str, Any]) -> None:
+        """Count an activity in its form."""
+        counter = self.having[source, record.get(KEY, "")]
+        counter["activities"] += 1
+        counter.update(name for name in HAVING if _has(record, name))
+
+    def rows(self) -> list[tuple[str | int, ...]]:
+        """Each source and form with the numbers of its activities and of those that have each of HAVING."""
+        return [
+            (*group, counter["activities"], *(counter[name] for name in HAVING))
+            for group, counter in sorted(self.having.items())
+        ]
+
+
+def _has(record: Mapping[str, Any], name: str) -> bool:
+    """Whether a record has a verb, a user, a client's address, or an object that is not its actor."""
+    match name:
+        case "verb":
+            return bool(record.get("verb"))
+        case "user":
+            return bool((record.get("user") or {}).get("userName"))
+        case "address":
+            return bool((record.get("device") or {}).get("clientIP"))
+        case _:
+            objects = (record.get("mainInfo") or {}).get("eventObjects") or []
+            return any(row.get("part") != "actor" for row in objects)
 
 
 def labels() -> dict[Reference, str]:
@@ -68,6 +101,7 @@ def measure(shared: Path, kept: AbstractSet[Reference]) -> Measured:
                 continue
             operation = new.activity["mainInfo"]["rawOperationName"]
             result.total[source] += 1
+            result.count(source, new.activity)
             if not new.activity.get("verb"):
                 result.without[source][operation] += 1
                 result.foreign[source] += new.activity["appId"] not in KNOWN_APPS
@@ -80,8 +114,8 @@ def _events(shared: Path) -> Iterator[tuple[str, Recognised]]:
     """Every event, with the name that `labelled.tsv` has for its file."""
     folders = (("shared", shared / "data" / "sources"), ("demo", DEMO), ("examples", HERE.parent / "connectors"))
     for name, folder in folders:
-        paths = [folder] if name != "examples" else sorted(folder.glob("*/events.*"))
-        for page in pages([str(path) for path in paths], connectors=CONNECTORS):
+        paths = [folder] if name != "examples" else [*sorted(folder.glob("*/events.*")), *csv_files()]
+        for page in pages([str(path) for path in paths], connectors=CONNECTORS, zone=ZONE):
             for item in page.items:
                 if isinstance(item, Recognised):
                     yield f"{name}:{item.event.origin.removeprefix(f'{folder}/')}", item
@@ -92,5 +126,5 @@ def _events(shared: Path) -> Iterator[tuple[str, Recognised]]:
 
 if __name__ == "__main__":
     rows = measure(HERE.parents[2] / "shared", frozenset()).rows()
-    lines = (f"{name}\t{total}\t{having}\n" for name, total, having in rows)
-    SHARES.write_text(f"source\tactivities\twith a verb\n{''.join(lines)}", "utf-8")
+    table = [("source", "form", "activities", *HAVING), *rows]
+    SHARES.write_text("".join("\t".join(map(str, row)) + "\n" for row in table), "utf-8")

@@ -66,5 +66,10 @@ def test_few_activities_of_a_source_have_no_verb(measured: Measured, source: str
 def test_the_shares_of_the_documents_are_measured(measured: Measured) -> None:
     with SHARES.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file, delimiter="\t")
-    written = {name: round(100 * int(having) / int(total)) for name, total, having in rows}
-    assert written == {name: round(100 * having / total) for name, total, having in measured.rows()}
+    written = {(source, form): [int(number) for number in numbers] for source, form, *numbers in rows}
+    counted = {(source, form): numbers for source, form, *numbers in measured.rows()}
+    assert written.keys() == counted.keys()
+    for group, (total, *having) in counted.items():
+        assert [round(100 * number / total) for number in having] == [
+            round(100 * number / written[group][0]) for number in written[group][1:]
+        ]

@@ -163,22 +163,29 @@ def _cell(text: str) -> str:
 
 
 def verbs() -> str:
-    """The section of docs/sources.md with every verb, and how many activities of each source have one."""
+    """The section of docs/sources.md with every verb, and how many activities of each source and form have one."""
     rows = "\n".join(
         f"| `{row.name}` | {row.meaning} | {', '.join(f'`{name}`' for name in row.categories)} |"
         for row in VERBS.values()
     )
-    measured = "\n".join(f"| `{name}` | {total:,} | {having / total:.0%} |" for name, total, having in _measured())
+    measured = "\n".join(map(_measured_row, _measured()))
     return (
         f"\n| Verb | Meaning | MDCA's categories |\n|---|---|---|\n{rows}\n"
-        f"\n| Source | Activities | With a verb |\n|---|---|---|\n{measured}\n\n"
+        "\n| Source | Form | Activities | With a verb | With a user | With an address | With an object |\n"
+        f"|---|---|---|---|---|---|---|\n{measured}\n\n"
     )
 
 
-def _measured() -> Iterator[tuple[str, int, int]]:
+def _measured() -> Iterator[list[str]]:
     _, *lines = _MEASURED.read_text("utf-8").splitlines()
-    for name, total, having in (line.split("\t") for line in lines):
-        yield name, int(total), int(having)
+    return (line.split("\t") for line in lines)
+
+
+def _measured_row(row: list[str]) -> str:
+    source, form, total, *having = row
+    title = FORMS[form].title if form else "the source's own event"
+    shares = " | ".join(f"{int(number) / int(total):.0%}" for number in having)
+    return f"| `{source}` | {title} | {int(total):,} | {shares} |"
 
 
 def _wrapper_row(row: Wrapper) -> str:
