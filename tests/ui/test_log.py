@@ -262,14 +262,15 @@ def test_an_export_can_be_fetched_again_and_deleted(opened: Callable[..., Any]) 
     with page.expect_download():
         page.locator(".modal .item", has_text="NDJSON").click()
     page.get_by_role("button", name="Export", exact=True).click()
+    page.get_by_role("link", name="Earlier exports").click()
     with page.expect_download() as again:
-        page.get_by_role("button", name=re.compile("^Download ndjson of")).first.click()
+        page.get_by_role("link", name=re.compile("^Download ndjson of")).first.click()
     assert again.value.suggested_filename.endswith(".ndjson")
     deletions = page.get_by_role("button", name=re.compile("^Delete ndjson of"))
     before = deletions.count()
     deletions.first.click()
     page.wait_for_function(
-        "before => document.querySelectorAll('.modal button[aria-label^=\"Delete ndjson\"]').length < before",
+        "before => document.querySelectorAll('.page button[aria-label^=\"Delete ndjson\"]').length < before",
         arg=before,
     )
 

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { sentenceOf, short, userOf } from "./columns.js";
-import { dialog, h, put } from "./dom.js";
+import { dialog, formButtons, h, put } from "./dom.js";
 import { failure } from "./failure.js";
 import { cells, change, page, sure, table } from "./pages.js";
 import { CASBAH } from "./period.js";
@@ -114,7 +114,7 @@ function ruleForm(action) {
       field,
       !isHold && h("label", { class: "field" }, "Delete after days", days),
       problem,
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Save")),
+      formButtons(done, "Save"),
     );
   });
 }
@@ -172,7 +172,7 @@ async function confirmed(number) {
       "form",
       { onsubmit: submit },
       h("label", { class: "field" }, `They cannot be restored. Type ${number} to delete them.`, typed),
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(false) }, "Cancel"), h("button", { class: "danger" }, "Delete")),
+      formButtons(done, "Delete", "danger"),
     );
   });
   return answer === true;

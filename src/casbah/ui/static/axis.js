@@ -1,6 +1,6 @@
 // The axes of a chart over time: round numbers, and moments that begin a unit of the calendar in the zone that is shown.
 
-import { msOf, parts } from "./words.js";
+import { msOf, parts, two } from "./words.js";
 
 const [SECOND, MINUTE, HOUR, DAY, MONTH, YEAR] = [1_000, 60_000, 3_600_000, 86_400_000, 2_629_746_000, 31_556_952_000];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -35,8 +35,6 @@ function beginning(at, unit, count) {
   at[unit] = Math.floor((at[unit] - least) / count) * count + least;
   return at;
 }
-
-const two = (value) => String(value).padStart(2, "0");
 
 function tickText(ms, unit) {
   const [year, month, day, hour, minute, second] = parts(ms);

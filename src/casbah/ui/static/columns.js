@@ -51,25 +51,25 @@ export function initials(name) {
   return words.slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
 }
 
-/** `value` returns a record's text, `filter` is the filter for the column; `first` columns are shown by default, `moment` ones are times. */
+/** `value` returns a record's text; `first` columns are shown by default, `moment` ones are times. */
 export const COLUMNS = [
   { id: "time", title: "Date", moment: true, value: (r) => bare(r.timestamp), first: true },
-  { id: "user", title: "User", value: userOf, filter: "user.username", first: true },
-  { id: "app", title: "App", value: appOf, filter: "service", first: true },
+  { id: "user", title: "User", value: userOf, first: true },
+  { id: "app", title: "App", value: appOf, first: true },
   { id: "activity", title: "Activity", value: sentenceOf, first: true },
-  { id: "address", title: "IP address", value: addressOf, filter: "ip.address", first: true },
-  { id: "country", title: "Country", value: (r) => (countryOf(r) ? valueLabel("location.country", countryOf(r)) : ""), filter: "location.country", first: true },
-  { id: "device", title: "Device", value: device, filter: "device.type", first: true },
-  { id: "action", title: "Operation", value: actionOf, filter: "actionType" },
-  { id: "verb", title: "Verb", value: (r) => (r.verb ? valueLabel("verb", text(r.verb)) : ""), filter: "verb" },
-  { id: "category", title: "Activity type", value: category, filter: "activity.eventActionType" },
-  { id: "files", title: "Files", value: (r) => files(r).map(text).join(", "), filter: "fileSelector" },
-  { id: "isp", title: "ISP", value: (r) => text(r.location?.organizationSearchable), filter: "location.organizations" },
+  { id: "address", title: "IP address", value: addressOf, first: true },
+  { id: "country", title: "Country", value: (r) => (countryOf(r) ? valueLabel("location.country", countryOf(r)) : ""), first: true },
+  { id: "device", title: "Device", value: device, first: true },
+  { id: "action", title: "Operation", value: actionOf },
+  { id: "verb", title: "Verb", value: (r) => (r.verb ? valueLabel("verb", text(r.verb)) : "") },
+  { id: "category", title: "Activity type", value: category },
+  { id: "files", title: "Files", value: (r) => files(r).map(text).join(", ") },
+  { id: "isp", title: "ISP", value: (r) => text(r.location?.organizationSearchable) },
   { id: "city", title: "City", value: (r) => text(r.location?.city) },
-  { id: "agent", title: "User agent", value: (r) => text(r.device?.userAgent), filter: "userAgent.userAgent" },
-  { id: "admin", title: "Admin", value: (r) => (r.isAdminOperation === true ? "Yes" : ""), filter: "activity.type" },
+  { id: "agent", title: "User agent", value: (r) => text(r.device?.userAgent) },
+  { id: "admin", title: "Admin", value: (r) => (r.isAdminOperation === true ? "Yes" : "") },
   { id: "stored", title: "Stored", moment: true, value: (r) => bare(r.created) },
-  { id: "id", title: "ID", value: (r) => text(r._id), filter: "activity.id" },
+  { id: "id", title: "ID", value: (r) => text(r._id) },
 ];
 
 /** The title of a column; columns of times have the zone in it. */

@@ -141,6 +141,10 @@ export function dialog(title, build) {
   });
 }
 
+/** The last row of a dialog with a form: a button that dismisses it, and one that submits the form. */
+export const formButtons = (done, act, kind = "primary") =>
+  h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: kind }, act));
+
 /** Copy a text to the clipboard and confirm it. */
 export async function copy(text, what) {
   try {

@@ -5,7 +5,7 @@ import { h, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { choicesOf, label, learnFrom, valueLabel } from "./language.js";
 import { placesOf } from "./map.js";
-import { page, table } from "./pages.js";
+import { change, page, table } from "./pages.js";
 import { address, entityAddress, here, KINDS } from "./place.js";
 import { sentenceNodes } from "./sentence.js";
 import { counted, moment, plural } from "./words.js";
@@ -154,22 +154,12 @@ async function tagging(value, mine, again) {
   const own = data.find(({ subnets }) => subnets.length === 1 && [value, `${value}/32`, `${value}/128`].includes(subnets[0].originalString));
   const tag = async (category) => {
     const range = { name: own?.name ?? value, category, subnets: [value], tags: own?.tags.map(({ name }) => name) ?? [], organization: own?.organization ?? null, location: own?.location ?? null };
-    await act(() => (own ? api.updateRange(own._id, range) : api.createRange(range)), "Saved; it applies to activities stored from now on", again);
+    await change(() => (own ? api.updateRange(own._id, range) : api.createRange(range)), again, "Saved; it applies to activities stored from now on");
   };
   const buttons = choicesOf("ip.category").filter((choice) => choice.value > 0).map((choice) =>
     h("button", { "aria-pressed": String(choice.value === own?.category), onclick: () => tag(choice.value) }, choice.name),
   );
-  const apply = h("button", { onclick: () => act(() => api.enrichAgain(mine), "Applied to its stored activities", again) }, "Apply to stored activities");
-  const remove = h("button", { class: "bare", onclick: () => act(() => api.deleteRange(own._id), "Removed", again) }, "Remove");
+  const apply = h("button", { onclick: () => change(() => api.enrichAgain(mine), again, "Applied to its stored activities") }, "Apply to stored activities");
+  const remove = h("button", { class: "bare", onclick: () => change(() => api.deleteRange(own._id), again, "Removed") }, "Remove");
   return h("div", { class: "row wrap" }, buttons, own && [apply, remove]);
-}
-
-async function act(run, text, again) {
-  try {
-    await run();
-    toast(text);
-  } catch (error) {
-    toast(error.message, "bad");
-  }
-  await again();
 }

@@ -2,9 +2,8 @@
 
 import * as api from "./api.js";
 import { dialog, h, put, toast } from "./dom.js";
-import { failure } from "./failure.js";
 import { frozen, here } from "./place.js";
-import { counted, moment, plural, sentence } from "./words.js";
+import { counted, plural, sentence } from "./words.js";
 
 const POLL_MS = 250;
 const POLL_MAX_MS = 2_000;
@@ -22,51 +21,16 @@ export function exportButton(filtersNow, totalNow) {
 }
 
 async function exporting(filters, total) {
-  const earlier = h("div", {});
-  const chosen = dialog("Export", (done) =>
+  const format = await dialog("Export", (done) =>
     h(
       "div",
       {},
       h("p", { class: "quiet break" }, sentence(filters), total !== null && [": ", plural(total, "activity", "activities")]),
       FORMATS.map((format) => h("button", { class: "item", onclick: () => done(format) }, format.name, h("span", { class: "quiet" }, format.help))),
-      earlier,
-      h("div", { class: "row end" }, h("button", { onclick: () => done(null) }, "Cancel")),
+      h("div", { class: "row end" }, h("a", { class: "button", href: "/exports", onclick: () => done(null) }, "Earlier exports"), h("button", { onclick: () => done(null) }, "Cancel")),
     ),
   );
-  showEarlier(earlier);
-  const format = await chosen;
   if (format) await run(format, frozen(filters, Date.now()));
-}
-
-/** List earlier exports that still exist. */
-async function showEarlier(node) {
-  let data;
-  try {
-    ({ data } = await api.exports());
-  } catch (error) {
-    return void put(node, failure(error, () => showEarlier(node)));
-  }
-  put(node, data.length > 0 && h("h3", {}, "Earlier"), data.map((item) => earlierExport(item, () => showEarlier(node))));
-}
-
-function earlierExport(item, again) {
-  const status = item.state === "ready" ? plural(item.rows, "activity", "activities") : (item.error ?? item.state);
-  const what = `${item.format} of ${moment(item.asked)}`;
-  const remove = async () => {
-    try {
-      await api.deleteExport(item.id);
-      await again();
-    } catch (error) {
-      toast(error.message, "bad");
-    }
-  };
-  return h(
-    "div",
-    { class: "row" },
-    h("span", { class: "cut grow", title: sentence(item.filters) }, what, ": ", sentence(item.filters), ", ", status),
-    item.state === "ready" && h("button", { "aria-label": `Download ${what}`, onclick: () => download(item) }, "Download"),
-    h("button", { "aria-label": `Delete ${what}`, onclick: remove }, "Delete"),
-  );
 }
 
 async function run(format, filters) {

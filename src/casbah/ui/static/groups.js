@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { h, put, setTitle } from "./dom.js";
 import { failure } from "./failure.js";
 import { label, valueLabel } from "./language.js";
+import { table } from "./pages.js";
 import { address, withCondition } from "./place.js";
 import { bare, counted, plural, spanStart, zoneAt, zoneName } from "./words.js";
 
@@ -100,13 +101,6 @@ function row(group, { by, previous, layout }, filters) {
 
 const names = (by, values) => by.map((name, position) => h("td", {}, valueLabel(name, values[position])));
 const number = (value) => h("td", { class: "number" }, counted(value));
-
-const table = (caption, titles, rows) =>
-  h(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))), h("tbody", {}, rows)),
-  );
 
 /** Bars of a group's counts over the time of all groups. */
 function sparkline(spans, { first, last, width }) {

@@ -1,7 +1,7 @@
 // The other pages: queries, sources, IP ranges, tokens.
 
 import * as api from "./api.js";
-import { copy, dialog, h, put, toast } from "./dom.js";
+import { copy, dialog, formButtons, h, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { choicesOf, valueLabel } from "./language.js";
 import { address } from "./place.js";
@@ -137,7 +137,7 @@ function rangeForm(range) {
       field("Networks, one per line", networks),
       field("Tags, comma-separated", tags),
       field("Organization", organization),
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Save")),
+      formButtons(done, "Save"),
     );
   });
 }
@@ -176,7 +176,7 @@ async function create(again) {
       { onsubmit: submit },
       h("label", { class: "field" }, "Name", name),
       h("fieldset", {}, h("legend", {}, "Permissions"), boxes.map(([scope, box, help]) => h("label", { class: "option" }, box, scope, h("span", { class: "quiet" }, help)))),
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Create")),
+      formButtons(done, "Create"),
     );
   });
   if (!wanted) return;

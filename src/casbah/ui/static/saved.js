@@ -1,7 +1,7 @@
 // Saved queries: your own, shared and suggested ones; and recent queries, which only the browser remembers.
 
 import * as api from "./api.js";
-import { dialog, popover, h, put, toast, closePopover } from "./dom.js";
+import { closePopover, dialog, formButtons, h, popover, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { parse, stringify } from "./json.js";
 import { go, here } from "./place.js";
@@ -98,7 +98,7 @@ async function save() {
       query.q && h("p", {}, h("code", {}, query.q)),
       h("label", { class: "field" }, "Name", name),
       h("label", { class: "option" }, shared, "Share it within the tenant"),
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => done(null) }, "Cancel"), h("button", { class: "primary" }, "Save")),
+      formButtons(done, "Save"),
     );
   });
   if (!written) return;

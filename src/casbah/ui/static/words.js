@@ -23,7 +23,7 @@ export function zoneAt(ms) {
   return named.find((part) => part.type === "timeZoneName").value;
 }
 
-const two = (value) => String(value).padStart(2, "0");
+export const two = (value) => String(value).padStart(2, "0");
 
 /** The year, month, day, hour, minute and second of a time, in the zone that is shown. */
 export function parts(ms) {
