@@ -104,10 +104,10 @@ WHOLE = [
     pytest.param(made("alert", user=None), "An alert was raised in Entra ID", id="an alert of nobody"),
     pytest.param(
         {"verb": ["x"], "mainInfo": 3, "appId": 5},
-        "Somebody did something in 5 · outcome not stated",
+        "Somebody performed an action in 5 · outcome not stated",
         id="hardly a record",
     ),
-    pytest.param({}, "Somebody did something · outcome not stated", id="nothing"),
+    pytest.param({}, "Somebody performed an action · outcome not stated", id="nothing"),
 ]
 
 

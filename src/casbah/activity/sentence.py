@@ -96,7 +96,7 @@ WORDINGS: Mapping[str, Wording] = {
     "delete":         _act("deleted", "delete"),
     "restore":        _act("restored", "restore"),
     "share":          _act("shared or changed the sharing of", "share or change the sharing of"),
-    "unshare":        _act("took access to", "take access to"),
+    "unshare":        _act("removed access to", "remove access to"),
     "grant":          _did(("granted {role} to {account}", "grant {role} to {account}"),
                            ("granted {permission} to {account}", "grant {permission} to {account}"),
                            ("granted or changed rights or a membership", "grant or change rights or a membership")),
@@ -127,7 +127,7 @@ WORDINGS: Mapping[str, Wording] = {
 }
 # fmt: on
 
-_OTHER = _did(("did something", "do something"))
+_OTHER = _did(("performed an action", "perform an action"))
 """For records without a verb, which clients may send."""
 
 
