@@ -104,7 +104,14 @@ def watch():
 @pytest.fixture(scope="module")
 def house(watch, tmp_path_factory):  # noqa: ARG001  databases are watched from their opening on
     """A tenant for each case, with a token that was never used; none is open."""
-    chosen = settings.read({}, store=str(tmp_path_factory.mktemp("store")), audit="all", mimic="mdca")
+    chosen = settings.read(
+        {},
+        store=str(tmp_path_factory.mktemp("store")),
+        audit="all",
+        mimic="mdca",
+        log_name="a.example",
+        log_delay="3600",
+    )
     with compose.build(chosen, clock=lambda: NOW) as first:
         keys = [first.services.tokens.create("token", tenant=f"tenant-{n}")[0] for n in range(len(CASES))]
         for n in range(len(CASES)):
