@@ -21,6 +21,8 @@ from command_line import app
 from faults import flips
 from making import NOW, arrival, record
 
+LOG_FILES = ("entries", "bundles", "row0", "row1", "replaced", "state.json", "current.json")
+
 
 def asked(store: Path, *more: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(app, ["verify", "--store", str(store), *more])
@@ -49,7 +51,7 @@ def test_a_good_store_is_good(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["*.store", "*.idx", "*.zdict", "feedback.db", "ranges.db", "meta.json", "numbering.json"]
+    "pattern", ["*.store", "*.idx", "*.zdict", "feedback.db", "ranges.db", "meta.json", "numbering.json", *LOG_FILES]
 )
 def test_damage_is_reported_and_the_rest_is_read(tmp_path: Path, pattern: str) -> None:
     store = flips.make(tmp_path)

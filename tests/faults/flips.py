@@ -3,8 +3,8 @@
     python -m faults.flips --times 1000 [--seed 1] [--json]
 
 A store has every kind of file: several partitions with several segments, deletions that wait for compaction, a compression
-dictionary, feedback, and the databases beside the activities. Each cycle damages one file of a copy, opens it, and asks for
-everything: every record in each order, the change feed, filters, facets, histograms, feedback, each row of the databases; then
+dictionary, feedback, a transparency log, and the databases beside the activities. Each cycle damages one file of a copy, opens it, and asks for
+everything: every record in each order, the change feed, filters, facets, histograms, feedback, the log with proofs, each row of the databases; then
 what is stored already is delivered again. Either the answers are those of the undamaged store, or there is an error, which
 names what is damaged, and `casbah verify` reports damage. The kinds of files take turns. Exits 1 if anything is silently wrong.
 """
@@ -25,14 +25,21 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from casbah.activity import predicate as p
 from casbah.activity.fields import FIELDS
 from casbah.activity.tenant import TenantId
 from casbah.base import key_value
 from casbah.base.key_value import FolderKeyValueStore
 from casbah.errors import CasbahError
+from casbah.evidence import merkle
+from casbah.evidence.logs import Logs, log_folder
+from casbah.evidence.tenant_log import Signer
 from casbah.store.contract import FacetQuery, FeedbackEntry, HistogramQuery, Tenant
 from casbah.store.embedded import record_codec
+from casbah.store.embedded.partitions import PERIODS
+from casbah.store.embedded.segment_files import index_files
 from casbah.store.embedded.store import EmbeddedStore
 from casbah.store.integrity.verification import verify
 from making import NOW, arrival, query, record
@@ -42,6 +49,8 @@ COLLECTIONS = (key_value.TOKENS, key_value.QUERIES, key_value.RANGES, key_value.
 DAY = 86_400_000
 RECORDS = 600
 NO_CONTENT = frozenset({"lock", "reserve", ".tantivy-meta.lock", ".tantivy-writer.lock"})
+REPLACED = (5, 305)
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 _IMMUTABLE = frozenset({".store", ".idx", ".pos", ".term", ".fast", ".fieldnorm", ".del", ".zdict"})
 BAD = ("wrong", "crash", "unnoticed")
 _CATEGORIES = ("download", "log on", "edit")
@@ -101,7 +110,18 @@ def make(folder: Path) -> Path:
         for number in range(0, RECORDS, 60):
             entry = FeedbackEntry(NOW + number, "ann", json.dumps({"text": f"seen {number}"}).encode())
             tenant.add_feedback(f"activity-{number}", entry)
-        tenant.delete(p.Terms(FIELDS["id"], tuple(f"activity-{number}" for number in range(7, RECORDS, 50))))
+        with closing(_logs(opened, store)) as logs:
+            logs.of(TENANT.name).advance()
+            tenant.replace([arrival({**_record(number), "seen": True}) for number in REPLACED])
+            logs.of(TENANT.name).advance()
+            tenant.delete(p.Terms(FIELDS["id"], tuple(f"activity-{number}" for number in range(7, RECORDS, 50))))
+    for partition in store.glob(f"tenants/*/{PERIODS}/*"):
+        used = {file.name for file, _ in index_files(partition)}
+        for file in partition.glob(
+            "*.del"
+        ):  # The engine keeps those of before until it commits again; they answer nothing.
+            if file.name not in used:
+                file.unlink()
     for collection in COLLECTIONS:
         with closing(FolderKeyValueStore(store, collection)) as key_values:
             for number in range(40):
@@ -116,6 +136,7 @@ def answers(store: Path) -> Mapping[str, Any]:
         tenant = opened.tenant(TENANT)
         said = {**_read(tenant), "tenants": list(opened.tenants())}
         again = tenant.insert([arrival(_record(number)) for number in range(8, RECORDS, 50)])
+        said["log"] = _read_log(opened, store)
         said["again"] = (again.stored, again.duplicates)
     for collection in COLLECTIONS:
         with closing(FolderKeyValueStore(store, collection)) as key_values:
@@ -213,6 +234,25 @@ def _read(tenant: Tenant) -> dict[str, Any]:
     said["feed"] = (list(changes.changes), changes.reached, tenant.high_water_mark())
     said["fetched"] = [tenant.fetch(f"activity-{number}") for number in range(0, RECORDS, 7)]
     return said
+
+
+def _read_log(opened: EmbeddedStore, store: Path) -> list[Any]:
+    with closing(_logs(opened, store)) as logs:
+        log = logs.of(TENANT.name)
+        full, rest = divmod(log.size, merkle.WIDTH)
+        tiles = [(number, merkle.WIDTH) for number in range(full)] + [(full, rest)]
+        return [
+            log.checkpoint,
+            *(log.bundle(*tile) for tile in tiles),
+            *(log.tile(0, *tile) for tile in tiles),
+            log.tile(0, 0, 9),
+            log.tile(1, 0, full),
+            *(log.proof(f"activity-{number}") for number in (0, *REPLACED, RECORDS - 1)),
+        ]
+
+
+def _logs(opened: EmbeddedStore, store: Path) -> Logs:
+    return Logs(opened, partial(log_folder, store), Signer("casbah.example.com", [KEY]), seconds=5)
 
 
 def _record(number: int) -> Mapping[str, Any]:

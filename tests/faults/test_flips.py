@@ -26,6 +26,7 @@ def test_no_flipped_bit_is_silently_wrong(tmp_path: Path) -> None:
     assert [each for each in seen if each.outcome in flips.BAD] == []
     noticed = {(each.kind, each.damage.how) for each in seen if each.outcome == "error"}
     kinds = {each.kind for each in seen}
+    assert {"entries", "bundles", "replaced", "row0", "row1", "state.json", "current.json"} <= kinds
     assert {*COVERED, "feedback.db", "tokens.db", "queries.db", "ranges.db", "rules.db", "rejects.db"} <= kinds
     assert {(kind, "missing") for kind in kinds - HARMLESS} <= noticed
     assert {each.outcome for each in seen if each.kind in COVERED and each.damage.how != "missing"} == {"error"}

@@ -52,6 +52,15 @@ def committed_in(entry: bytes) -> bytes:
     return entry[-32:]
 
 
+def in_bundle(content: bytes) -> Iterator[bytes]:
+    """The entries in a bundle, or in a part of one."""
+    place = 0
+    while place < len(content):
+        length = int.from_bytes(content[place : place + 2])
+        yield content[place + 2 : place + 2 + length]
+        place += 2 + length
+
+
 def erased(indexes: Sequence[int]) -> Iterator[bytes]:
     """The entries for records that are erased; `indexes` are their leaf indexes, ascending."""
     ranges = list(_ranges(indexes))

@@ -23,9 +23,9 @@ from casbah.evidence import entries as layout
 from casbah.evidence import merkle
 
 STATE: Final = "state.json"
-_HASH = 32
-_LENGTH, _PAIR = Struct(">H"), Struct(">QQ")
-_ENTRIES, _BUNDLES, _REPLACED = "entries", "bundles", "replaced"
+HASH = 32
+LENGTH, PAIR = Struct(">H"), Struct(">QQ")
+ENTRIES, BUNDLES, REPLACED = "entries", "bundles", "replaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,12 @@ class LogFiles:
 
     @classmethod
     def open(cls, folder: Path) -> "LogFiles":
-        """The log in a folder. Raises DamagedFileError, or FileNotFoundError without a state."""
-        files = cls(folder, State(**read_json(folder / STATE)))
-        for name, size in _lengths(files.state).items():
+        """The log in a folder. Raises DamagedFileError."""
+        try:
+            files = cls(folder, State(**read_json(folder / STATE)))
+        except FileNotFoundError:
+            raise DamagedFileError(folder / STATE, "it is missing") from None
+        for name, size in lengths(files.state).items():
             file = folder / name
             if size and (not file.exists() or file.stat().st_size < size):
                 raise DamagedFileError(file, "it is shorter than the state of the log says")
@@ -89,12 +92,12 @@ class LogFiles:
         """Add an entry to the next commit."""
         pending, index = self._pending, self.size
         if index % merkle.WIDTH == 0:
-            pending.bundles.append(_PAIR.pack(self.state.bytes + pending.bytes, pending.number))
+            pending.bundles.append(PAIR.pack(self.state.bytes + pending.bytes, pending.number))
         pending.entries.append(entry)
-        pending.bytes += _LENGTH.size + len(entry)
+        pending.bytes += LENGTH.size + len(entry)
         number = layout.number_of(entry)
         if number is not None and entry[0] == layout.REPLACED:
-            pending.replaced.append(_PAIR.pack(number, index))
+            pending.replaced.append(PAIR.pack(number, index))
             self._replacements()[number] = index
         elif number is not None:
             pending.number = number
@@ -108,9 +111,9 @@ class LogFiles:
         """Make durable what was appended, then the state with the checkpoint that `sign` makes of size and root."""
         state, pending, size = self.state, self._pending, self.size
         written = {
-            _ENTRIES: (state.bytes, b"".join(_LENGTH.pack(len(entry)) + entry for entry in pending.entries)),
-            _BUNDLES: (_bundles(state.size) * _PAIR.size, b"".join(pending.bundles)),
-            _REPLACED: (state.replacements * _PAIR.size, b"".join(pending.replaced)),
+            ENTRIES: (state.bytes, b"".join(LENGTH.pack(len(entry)) + entry for entry in pending.entries)),
+            BUNDLES: (_bundles(state.size) * PAIR.size, b"".join(pending.bundles)),
+            REPLACED: (state.replacements * PAIR.size, b"".join(pending.replaced)),
         }
         for name, (place, data) in written.items():
             self._write(name, place, data)
@@ -141,24 +144,20 @@ class LogFiles:
 
     def rows(self, row: int, start: int, end: int) -> Sequence[bytes]:
         """Hashes of a row."""
-        data = self._read(f"row{row}", start * _HASH, (end - start) * _HASH)
-        return [data[place : place + _HASH] for place in range(0, len(data), _HASH)]
+        data = self._read(f"row{row}", start * HASH, (end - start) * HASH)
+        return [data[place : place + HASH] for place in range(0, len(data), HASH)]
 
     def bundle(self, number: int, width: int) -> bytes:
         """The first `width` entries of a bundle, each with its length before it."""
-        start, end = self._bundle_at(number)
-        data, place = self._read(_ENTRIES, start, end - start), 0
-        for _ in range(width):
-            place += _LENGTH.size + _LENGTH.unpack_from(data, place)[0]
-        return data[:place]
+        return b"".join(LENGTH.pack(len(entry)) + entry for entry in self._entries_of(number)[:width])
 
     def entry(self, index: int) -> bytes:
         """One entry."""
         number, place = divmod(index, merkle.WIDTH)
-        return next(entry for at, entry in enumerate(self._entries_of(number)) if at == place)
+        return self._entries_of(number)[place]
 
     def indexes(self, numbers: Iterable[int]) -> Iterator[int]:
-        """The leaf indexes of the last entries of activities; `numbers` are theirs, ascending. Raises KeyError."""
+        """The leaf indexes of the last entries of activities; `numbers` are theirs, ascending. Raises DamagedFileError."""
         latest, known, end = self._replacements(), dict[int, int](), 0
         for number in numbers:
             if number in latest:
@@ -167,6 +166,8 @@ class LogFiles:
             if number >= end:
                 bundle, end = self._bundle_of(number)
                 known = dict(self._activities_of(bundle))
+            if number not in known:
+                raise DamagedFileError(self.folder / BUNDLES, f"activity {number} is not in the bundle that it names")
             yield known[number]
 
     def close(self) -> None:
@@ -181,13 +182,15 @@ class LogFiles:
             if number is not None and entry[0] == layout.ACTIVITY:
                 yield number, bundle * merkle.WIDTH + place
 
-    def _entries_of(self, bundle: int) -> Iterator[bytes]:
+    def _entries_of(self, bundle: int) -> Sequence[bytes]:
         start, end = self._bundle_at(bundle)
-        data, place = self._read(_ENTRIES, start, end - start), 0
-        while place < len(data):
-            (length,) = _LENGTH.unpack_from(data, place)
-            place += _LENGTH.size + length
-            yield data[place - length : place]
+        if not 0 <= start <= end <= self.state.bytes:
+            raise DamagedFileError(self.folder / BUNDLES, f"bundle {bundle} does not begin where it says")
+        entries = list(layout.in_bundle(self._read(ENTRIES, start, end - start)))
+        count = min(self.state.size - bundle * merkle.WIDTH, merkle.WIDTH)
+        if len(entries) != count or not all(entries):
+            raise DamagedFileError(self.folder / ENTRIES, f"bundle {bundle} does not have {count} entries")
+        return entries
 
     def _bundle_at(self, bundle: int) -> tuple[int, int]:
         """Where a bundle begins and ends in `entries`."""
@@ -204,14 +207,14 @@ class LogFiles:
         return low, self._bundle(high)[1] + 1 if high < _bundles(self.state.size) else self.state.number + 1
 
     def _bundle(self, number: int) -> tuple[int, int]:
-        place, before = _PAIR.unpack(self._read(_BUNDLES, number * _PAIR.size, _PAIR.size))
+        place, before = PAIR.unpack(self._read(BUNDLES, number * PAIR.size, PAIR.size))
         return place, before
 
     def _replacements(self) -> dict[int, int]:
         """The leaf index of the last replacement of each activity that has one. Read when it is first needed."""
         if self._latest is None:
-            data = self._read(_REPLACED, 0, self.state.replacements * _PAIR.size)
-            self._latest = dict(_PAIR.iter_unpack(data))
+            data = self._read(REPLACED, 0, self.state.replacements * PAIR.size)
+            self._latest = dict(PAIR.iter_unpack(data))
         return self._latest
 
     def _write_rows(self, hashes: Sequence[bytes]) -> list[str]:
@@ -220,7 +223,7 @@ class LogFiles:
         start = self.state.size
         while hashes:
             names.append(f"row{len(names)}")
-            self._write(names[-1], start * _HASH, b"".join(hashes))
+            self._write(names[-1], start * HASH, b"".join(hashes))
             tile = start // merkle.WIDTH
             known = [*self.rows(len(names) - 1, tile * merkle.WIDTH, start), *hashes]
             full = range(0, len(known) - merkle.WIDTH + 1, merkle.WIDTH)
@@ -250,15 +253,20 @@ def _bundles(size: int) -> int:
     return -(-size // merkle.WIDTH)
 
 
-def _lengths(state: State) -> Mapping[str, int]:
+def has_entries(folder: Path) -> bool:
+    """Whether one of the logs in a tenant's folder has entries. Raises DamagedFileError."""
+    return any(State(**read_json(file)).size for file in folder.glob(f"*/{STATE}"))
+
+
+def lengths(state: State) -> Mapping[str, int]:
     """How long the files at least are."""
-    lengths = {
-        _ENTRIES: state.bytes,
-        _BUNDLES: _bundles(state.size) * _PAIR.size,
-        _REPLACED: state.replacements * _PAIR.size,
+    known = {
+        ENTRIES: state.bytes,
+        BUNDLES: _bundles(state.size) * PAIR.size,
+        REPLACED: state.replacements * PAIR.size,
     }
     row, size = 0, state.size
     while size:
-        lengths[f"row{row}"] = size * _HASH
+        known[f"row{row}"] = size * HASH
         row, size = row + 1, size // merkle.WIDTH
-    return lengths
+    return known

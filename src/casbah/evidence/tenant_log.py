@@ -20,7 +20,7 @@ from casbah.base.fsync import make_folder
 from casbah.errors import ActivityNotFoundError, DamagedFileError, RouteNotFoundError
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
-from casbah.evidence.log_files import LogFiles
+from casbah.evidence.log_files import LogFiles, has_entries
 from casbah.store.sealed import SealedRecord, SealedTenant
 
 CURRENT: Final = "current.json"
@@ -110,13 +110,19 @@ class TenantLog:
         first = number * merkle.WIDTH
         if level >= _MAX_LEVEL or first + width > self._files.state.size // merkle.WIDTH**level:
             raise RouteNotFoundError
+        self._require_tile(level, number)
         return b"".join(self._files.rows(level, first, first + width))
 
     def bundle(self, number: int, width: int) -> bytes:
         """The first `width` entries of a bundle. Raises RouteNotFoundError if the log has no such bundle."""
         if number * merkle.WIDTH + width > self._files.state.size:
             raise RouteNotFoundError
-        return self._files.bundle(number, width)
+        first = number * merkle.WIDTH
+        content = self._files.bundle(number, width)
+        hashes = [merkle.leaf_hash(entry) for entry in layout.in_bundle(content)]
+        if hashes != self._files.rows(0, first, first + width):
+            raise DamagedFileError(self._files.folder, f"entries {first} and following do not match their hashes")
+        return content
 
     def proof(self, activity_id: str) -> str:
         """A proof (c2sp.org/tlog-proof) that an activity is in the log. Raises ActivityNotFoundError or DamagedFileError."""
@@ -139,6 +145,17 @@ class TenantLog:
         """Release the files."""
         with self._lock:
             self._files.close()
+
+    def _require_tile(self, level: int, number: int) -> None:
+        """Raises DamagedFileError if the tile does not match its hash in the row above, or the last one of a row the root."""
+        state, first = self._files.state, number * merkle.WIDTH
+        if first + merkle.WIDTH <= state.size // merkle.WIDTH**level:
+            hashes = self._files.rows(level, first, first + merkle.WIDTH)
+            right = [merkle.tree_hash(hashes)] == self._files.rows(level + 1, number, number + 1)
+        else:
+            right = merkle.root(self._files.rows, state.size) == notes.root_in(state.checkpoint)
+        if not right:
+            raise DamagedFileError(self._files.folder / f"row{level}", f"tile {number} does not match its hash")
 
     def _add_some(self) -> None:
         """Add activities; once all are in, add replacements, which refer to entries that are already committed."""
@@ -195,6 +212,8 @@ _MAX_LEVEL = 8
 def _opened(folder: Path, name: str) -> LogFiles:
     """The current log in a folder; a new one for the first time, and in a copy of a store."""
     current = read_json(folder / CURRENT) if (folder / CURRENT).exists() else None
+    if current is None and has_entries(folder):
+        raise DamagedFileError(folder / CURRENT, "it is missing")
     if current is not None and "checkpoint" not in current:
         files = LogFiles.open(folder / current["log"])
         if files.state.origin.rpartition("/")[0] == name:

@@ -1,8 +1,8 @@
 """Reads all of a store, and checks it against its checksums. A server may use the store meanwhile.
 
-Every file of the indexes is read, then every record through the index, the dictionaries, every row of the databases, and the
-JSON files. What is derived from others (the filter of known ids, the list of verified files) is not, as damage to it changes no
-answer.
+Every file of the indexes is read, then every record through the index, the dictionaries, every row of the databases, the JSON
+files, and the transparency logs. What is derived from others (the filter of known ids, the list of verified files) is not, as
+damage to it changes no answer.
 """
 
 import sqlite3
@@ -17,6 +17,8 @@ from casbah.base import key_value
 from casbah.base.checked_json import read_json
 from casbah.base.database import problems, reading, require_database
 from casbah.errors import DamagedFileError, DamagedRecordError, StoreFormatError
+from casbah.evidence import log_check
+from casbah.evidence.logs import FOLDER as LOG
 from casbah.store.embedded import feedback
 from casbah.store.embedded.cache import Cache
 from casbah.store.embedded.compaction import MARK
@@ -85,6 +87,7 @@ class _Reading:
             if not is_dictionary(file, content):
                 self._note(file, "its content does not match the digest in its name")
         self._feedback(tenant / feedback.FILE)
+        self._log(tenant / LOG)
         codec = RecordCodec(tenant / DICTIONARIES)
         for number, name in numbered(tenant / PERIODS):
             self._json(tenant / PERIODS / name / MARK, read_json)
@@ -142,6 +145,16 @@ class _Reading:
                 return
             for hit in hits:
                 self._decoded(folder, [hit])
+
+    def _log(self, folder: Path) -> None:
+        """Check a tenant's transparency logs."""
+
+        def read(count: int) -> None:
+            self._result.files += 1
+            self._read(count)
+
+        for file, problem in log_check.problems(folder, read):
+            self._note(file, problem)
 
     def _key_values(self, file: Path) -> None:
         self._database(file, key_value.TABLE, lambda opened: ((row[0], row[2]) for row in key_value.rows_of(opened)))
@@ -207,6 +220,8 @@ def _sizes(store: Path) -> Iterator[int]:
     yield from map(_size, store.glob("*.db"))
     for pattern in (f"*/{feedback.FILE}", f"*/{DICTIONARIES}/*.zdict"):
         yield from map(_size, (store / TENANTS).glob(pattern))
+    for log in (store / TENANTS).glob(f"*/{LOG}"):
+        yield from log_check.log_file_sizes(log)
     for partition in (store / TENANTS).glob(f"*/{PERIODS}/*"):
         with suppress(DamagedFileError):  # It is noted when the partition is read.
             yield from (_size(file) for file, _ in index_files(partition))
