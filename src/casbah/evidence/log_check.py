@@ -74,8 +74,8 @@ def _problems_of_log(folder: Path, state: State) -> Iterator[Problem]:
                     content[name] = stack.enter_context(mmap.mmap(opened.fileno(), size, access=mmap.ACCESS_READ))
                 except (FileNotFoundError, ValueError):  # The latter if it is shorter.
                     raise DamagedFileError(folder / name, _SHORT) from None
-        found = list(_in_entries(content, state)) or list(_in_rows(content, state))
-        yield from ((folder / name, problem) for name, problem in found)
+        all_problems = list(_in_entries(content, state)) or list(_in_rows(content, state))
+        yield from ((folder / name, problem) for name, problem in all_problems)
 
 
 def _in_entries(content: _Content, state: State) -> Iterator[tuple[str, str]]:
