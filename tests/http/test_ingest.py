@@ -343,8 +343,8 @@ def test_records_that_are_ready_are_taken_from_the_owner_alone(shipper):
 @pytest.mark.parametrize(
     "query, detail",
     [
-        ("sorce=okta", "unknown parameter 'sorce'; did you mean 'source'?; this request takes source"),
-        ("source=mdca&tenant=x", "unknown parameter 'tenant'; this request takes source"),
+        ("sorce=okta", "unknown parameter 'sorce'; did you mean 'source'?; this request takes source, zone"),
+        ("source=mdca&tenant=x", "unknown parameter 'tenant'; this request takes source, zone"),
         ("source=mdca&source=okta", "source: sent 2 times; send it once"),
     ],
 )
@@ -352,6 +352,36 @@ def test_a_parameter_that_says_nothing_is_no_source_left_out(ask, query, detail)
     got = ask("POST", f"{INGEST}?{query}", event("a"))
     assert (got.status, got.json) == (400, {"detail": detail})
     assert ask("POST", "/api/v1/activities/count").json["total"] == 0
+
+
+REPORT = (
+    b"Date,User Name,User Email,Action,Affected,Size (KB),Parent Folder\n"
+    b"2025-11-10 06:08:38,Ann,ann@example.com,Downloaded,plan.pdf,12,Drawings\n"
+)
+
+
+@pytest.mark.parametrize("body", [REPORT, gzip.compress(REPORT)], ids=["plain", "gzip"])
+def test_times_without_a_zone_are_in_the_zone_that_the_request_names(ask, body):
+    refused = ask("POST", INGEST, body)
+    assert refused.status == 422
+    assert [row["reason"] for row in refused.json["refused"]] == [
+        "no usable time: Date has no zone; name it with --zone, over HTTP with ?zone="
+    ]
+    assert ask("POST", f"{INGEST}?zone=Europe/Berlin", body).json == answered(1)
+    (stored,) = ask("POST", "/api/v1/activities", b"{}").json["data"]
+    assert stored["timestamp"] == 1_762_751_318_000
+
+
+def test_a_kept_row_is_read_with_a_zone_in_any_form(ask):
+    reject = {"origin": "report.csv", "line": 2, "reason": "x", "event": REPORT.decode()}
+    assert ask("POST", f"{INGEST}?zone=%2B01:00", json.dumps(reject).encode()).json == answered(1)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlon", "+01:00", "x"])
+def test_an_unknown_zone_is_refused(ask, zone):
+    got = ask("POST", f"{INGEST}?zone={zone}", REPORT)
+    assert got.status == 400
+    assert got.json["detail"].startswith("zone: expected the name of a time zone")
 
 
 def test_the_refusals_that_an_answer_lists_are_bounded(shipper):

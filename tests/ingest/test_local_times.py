@@ -52,7 +52,7 @@ def test_every_export_with_such_times_has_a_sample():
 def test_rows_are_refused_if_no_zone_is_named(file, column):
     for body in (file.read_bytes(), reordered(file)):
         reasons = {item.reason for item in read(body, None) if isinstance(item, Refusal)}
-        assert reasons == {f"no usable time: {column} has no zone; name it, such as --zone Europe/Berlin"}
+        assert reasons == {f"no usable time: {column} has no zone; name it with --zone, over HTTP with ?zone="}
         assert at(read(body, None)) == []
 
 
@@ -135,7 +135,7 @@ def ingest(store: Path, *words: str, code: int = 0) -> str:
 def test_refused_rows_are_read_from_the_rejects_file_once_the_zone_is_named(tmp_path: Path) -> None:
     report = next(file for file in samples.csv_files() if file.stem == "box-report")
     rejects = tmp_path / "rejects.ndjson"
-    assert "name it, such as --zone" in ingest(tmp_path / "s", str(report), "--rejects", str(rejects), code=1)
+    assert "name it with --zone" in ingest(tmp_path / "s", str(report), "--rejects", str(rejects), code=1)
     counted = json.loads(ingest(tmp_path / "s", str(rejects), "--zone", "Europe/Berlin", "--json").splitlines()[-1])
     assert (counted["read"], counted["stored"], counted["refused"]) == (3, 3, 0)
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -63,6 +64,17 @@ def test_it_gives_what_reading_here_gives_in_the_same_order(parse_pool: ParsePoo
     found = list(parse_pool.items(text, "mdca", limits=_LIMITS))
     assert [_told(each) for each in found] == _here(text)
     assert {type(item).__name__ for _, item in found} == {"Prepared", "Refusal"}
+
+
+@pytest.mark.slow
+def test_the_zone_of_times_reaches_the_process(parse_pool: ParsePool) -> None:
+    row = "2025-11-10 06:08:38,Ann,Downloaded,12,Drawings\n"
+    text = f"Date,User Name,Action,Size (KB),Parent Folder\n{row * 6_000}".encode()
+    berlin = [
+        item.timestamp for _, item in parse_pool.items(text, None, limits=_LIMITS, zone=ZoneInfo("Europe/Berlin"))
+    ]
+    assert berlin == [1_762_751_318_000] * 6_000
+    assert _processes(parse_pool)
 
 
 def test_small_bodies_start_no_process(parse_pool: ParsePool) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from itertools import chain, islice
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from casbah.http.answers import Answer, Count, respond
 from casbah.http.context import RequestContext
 from casbah.http.encoding import EncodedBody
 from casbah.http.request_body import read_body
+from casbah.http.search_parameters import zone_of
 from casbah.ingest import wire_encoding
 from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import HEAD, Limits, is_packed
@@ -45,7 +47,8 @@ _MAX_UNDER_WAY = 1
 SETTING = "CASBAH_MAX_INGEST_BODY"
 """The setting that limits an ingest body."""
 
-_SOURCE = "source"
+_SOURCE, _ZONE = "source", "zone"
+_PARAMETERS = (_SOURCE, _ZONE)
 MAX_LISTED = 1_000
 """Refusals listed in an answer. A small compressed body may hold millions of lines, each shorter than its reason."""
 
@@ -71,12 +74,12 @@ class Stored(Answer):
 
 async def ingest(context: RequestContext) -> Annotated[Response, Stored]:
     _require_known_parameters(context)
-    source = read_source(context)
+    source, zone = read_source(context), _read_zone(context)
     encodings = ", ".join(context.request.headers.getlist("content-encoding"))
     body = await read_body(context.request, limit=context.services.settings.max_ingest_body, setting=SETTING)
-    result = await _store_small(context, body, source, encodings) if len(body) <= _SMALL else None
+    result = await _store_small(context, body, source, zone, encodings) if len(body) <= _SMALL else None
     if result is None:
-        result = await context.ingest(store_events, context, body, source, encodings)
+        result = await context.ingest(store_events, context, body, source, encodings, zone)
     all_refused = result.refused and not (result.stored or result.duplicates)
     return respond(result, ALL_REFUSED if all_refused else 200)
 
@@ -84,11 +87,12 @@ async def ingest(context: RequestContext) -> Annotated[Response, Stored]:
 def _require_known_parameters(context: RequestContext) -> None:
     """Refuse unknown parameters: with a misspelt `source`, the source would silently be detected instead."""
     names = [name for name, _ in context.request.query_params.multi_items()]
-    unknown = next((name for name in names if name != _SOURCE), None)
+    unknown = next((name for name in names if name not in _PARAMETERS), None)
     if unknown is not None:
-        raise UnknownParameterError(unknown, (_SOURCE,))
-    if len(names) > 1:
-        raise MalformedBodyError(f"{_SOURCE}: sent {len(names)} times; send it once")
+        raise UnknownParameterError(unknown, _PARAMETERS)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise MalformedBodyError(f"{repeated}: sent {names.count(repeated)} times; send it once")
 
 
 def read_source(context: RequestContext) -> str | None:
@@ -98,6 +102,12 @@ def read_source(context: RequestContext) -> str | None:
     """
     own = (wire_encoding.SOURCE,) if context.caller.owner else ()
     return named_source(context, context.request.query_params.get(_SOURCE), *own)
+
+
+def _read_zone(context: RequestContext) -> tzinfo | None:
+    """The zone that the request names for times in CSV exports that have none, if any. Raises MalformedBodyError."""
+    name = context.request.query_params.get(_ZONE)
+    return zone_of({_ZONE: name}) if name else None
 
 
 def named_source(context: RequestContext, name: object, *others: str) -> str | None:
@@ -112,7 +122,9 @@ def named_source(context: RequestContext, name: object, *others: str) -> str | N
     return name
 
 
-def store_events(context: RequestContext, body: bytes, source: str | None, encodings: str = "") -> Stored:
+def store_events(
+    context: RequestContext, body: bytes, source: str | None, encodings: str = "", zone: tzinfo | None = None
+) -> Stored:
     """Store the events of a body. Returns the answer of `ingest`."""
     encoded = EncodedBody(body, encodings)
     # All of it is decoded once before anything is stored: a damaged or truncated body stores nothing.
@@ -122,7 +134,7 @@ def store_events(context: RequestContext, body: bytes, source: str | None, encod
     is_text = memory <= MAX_TEXT and context.services.memory.reserve(memory)
     try:
         text = encoded.text(limit=size, setting=SETTING) if is_text else encoded.opened
-        items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id))
+        items = _items(context, text, source, context.services.ranges.ranges(context.tenant_id), zone)
         batches = _batches(items, size=context.services.settings.batch)
         summary = _Summary(names_duplicates=source == wire_encoding.SOURCE)
         with nullcontext() if is_text else context.services.memory.one_at_a_time:
@@ -191,7 +203,9 @@ def _storing(context: RequestContext, batch: "_Batch") -> Callable[[], _Outcome]
     return lambda: batch.outcome(inserting.result())
 
 
-async def _store_small(context: RequestContext, body: bytes, source: str | None, encodings: str) -> Stored | None:
+async def _store_small(
+    context: RequestContext, body: bytes, source: str | None, zone: tzinfo | None, encodings: str
+) -> Stored | None:
     """Store a small body's events. None if it is large after decompression, is not plain lines of JSON, or the tenant is not
     open, so that a thread must open it.
     """
@@ -205,7 +219,7 @@ async def _store_small(context: RequestContext, body: bytes, source: str | None,
         return None
     book = context.services.ranges
     ranges = await context.brief(book, book.ranges, context.tenant_id)
-    batch = _Batch(_items(context, text, source, ranges))
+    batch = _Batch(_items(context, text, source, ranges, zone))
     inserted = await asyncio.wrap_future(context.tenant.insert_soon(batch.new_activities()))
     summary = _Summary(names_duplicates=source == wire_encoding.SOURCE)
     summary.add(batch.outcome(inserted), context)
@@ -246,11 +260,13 @@ def _keep_rejects(context: RequestContext, summary: "_Summary", source: str | No
         log.warning("%d of %d refused events exceed the limits for kept rejects (docs/sources.md)", count - kept, count)
 
 
-def _items(context: RequestContext, text: Text, source: str | None, ranges: IpRanges) -> Iterable[tuple[int, Any]]:
+def _items(
+    context: RequestContext, text: Text, source: str | None, ranges: IpRanges, zone: tzinfo | None = None
+) -> Iterable[tuple[int, Any]]:
     """The activities and refusals of a text, each with its line number."""
     chosen = context.services.settings
     limits = Limits(unpacked=chosen.max_ingest_body, line=chosen.max_event)
-    return context.services.parse_pool.items(text, source, limits=limits, ranges=ranges)
+    return context.services.parse_pool.items(text, source, limits=limits, zone=zone, ranges=ranges)
 
 
 @dataclass(slots=True)

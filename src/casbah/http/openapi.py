@@ -52,7 +52,7 @@ from casbah.http.request_schemas import (
 )
 from casbah.http.route import PublicRoute, Route
 from casbah.http.routes import ALIASES
-from casbah.http.search_parameters import SEARCH_PARAMETERS
+from casbah.http.search_parameters import SEARCH_PARAMETERS, ZONES
 from casbah.http.sentences import SENTENCE_PARAMETERS
 from casbah.http.session import COOKIE, HOST_PREFIX
 from casbah.http.user_tags import USER_TAG_PARAMETERS
@@ -315,9 +315,11 @@ def _query_parameters(body_schema: str | None, method: str, sources: Sequence[st
     if body_schema not in _OF_EVENTS:
         return [_alone(row) for row in _IN_QUERY.get(body_schema or "", ())]
     source = _text("source", "Where the events are from. Default: detected", {"enum": list(sources)})
-    after = {"type": "integer", "minimum": 0, "maximum": MAX_AFTER}
-    late = [_text("after", "How many requests are answered first", after)]
-    return [source, *(late if body_schema == "Arrivals" else [])]
+    if body_schema == "Arrivals":
+        after = {"type": "integer", "minimum": 0, "maximum": MAX_AFTER}
+        return [source, _text("after", "How many requests are answered first", after)]
+    zone = "The zone of times in CSV exports that have none, such as Europe/Berlin. Default: their rows are refused"
+    return [source, _text("zone", zone, ZONES)]
 
 
 _IN_QUERY: Mapping[str, Sequence[Parameter]] = {

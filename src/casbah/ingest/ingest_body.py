@@ -1,6 +1,7 @@
 """Reads an ingest body, which holds events of a source or encoded new activities."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import tzinfo
 from typing import BinaryIO
 
 from casbah.activity.new_activity import NewActivity
@@ -24,6 +25,7 @@ def items(
     *,
     connectors: Mapping[str, Connector],
     limits: Limits,
+    zone: tzinfo | None = None,
     enrichment: Enrichment | None = None,
 ) -> Iterable[tuple[int, NewActivity | Refusal]]:
     """The items of a body, each with its line, produced lazily. Raises MalformedBodyError, possibly only on reaching the
@@ -32,7 +34,7 @@ def items(
     if source == wire_encoding.SOURCE:
         activities = _decoded(text if isinstance(text, bytes) else text.read())
         return enumerate(activities if enrichment is None else map(enrichment.enriched, activities), 1)
-    page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits)
+    page = page_of(text, origin="body", connectors=connectors, source=source, limits=limits, zone=zone)
     return with_lines(page.items, enrichment)
 
 

@@ -21,7 +21,7 @@ def zoned(row: Mapping[str, str], column: str, zone: tzinfo | None) -> dict[str,
             raise UnusableEventError(f"no usable time: {column} is {text[:_MAX_SHOWN]!r}")
         return {}
     if zone is None:
-        raise UnusableEventError(f"no usable time: {column} has no zone; name it, such as --zone Europe/Berlin")
+        raise UnusableEventError(f"no usable time: {column} has no zone; name it with --zone, over HTTP with ?zone=")
     return {ZONED: _placed(local, zone, f"no usable time: {column} is {text!r}").isoformat()}
 
 

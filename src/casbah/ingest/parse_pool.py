@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
@@ -93,14 +94,22 @@ class ParsePool:
         self._enabled = processes > 0
         self._closed = False
 
-    def items(self, text: Text, source: str | None, *, limits: Limits, ranges: IpRanges | None = None) -> Iterator[Any]:
-        """The items of a body, each with its line: refusals, new activities, and results of `prepare`; `ranges` are the
-        tenant's. Raises MalformedBodyError.
+    def items(
+        self,
+        text: Text,
+        source: str | None,
+        *,
+        limits: Limits,
+        zone: tzinfo | None = None,
+        ranges: IpRanges | None = None,
+    ) -> Iterator[Any]:
+        """The items of a body, each with its line: refusals, new activities, and results of `prepare`; `zone` is that of times
+        in CSV exports that have none, `ranges` are the tenant's. Raises MalformedBodyError.
         """
         done = 0
         if isinstance(text, bytes) and _MIN_BYTES <= len(text) <= MAX_TEXT and (parser := self._parser()) is not None:
             try:
-                for piece in self._pieces(parser, (text, source, limits, ranges)):
+                for piece in self._pieces(parser, (text, source, limits, zone, ranges)):
                     yield from piece
                     done += len(piece)
             except (OSError, EOFError):  # The parser was killed, perhaps for lack of memory: do the rest here.
@@ -109,7 +118,7 @@ class ParsePool:
                 return
         enrichment = self._enrichment.knowing(ranges)
         stream = text if isinstance(text, bytes) else text()
-        remaining = items(stream, source, connectors=self._connectors, limits=limits, enrichment=enrichment)
+        remaining = items(stream, source, connectors=self._connectors, limits=limits, zone=zone, enrichment=enrichment)
         yield from islice(remaining, done, None)
 
     def close(self) -> None:
@@ -182,11 +191,11 @@ def _serve(connection: Connection, setup: _ParserSetup) -> None:
     gc.set_threshold(100_000, 50, 100)
     while True:
         try:
-            text, source, limits, ranges = connection.recv()
+            text, source, limits, zone, ranges = connection.recv()
         except EOFError:
             return
         known = enrichment.knowing(ranges)
-        read = partial(items, text, source, connectors=connectors, limits=limits, enrichment=known)
+        read = partial(items, text, source, connectors=connectors, limits=limits, zone=zone, enrichment=known)
         connection.send((None, _send_items(connection, read, setup.prepare)))
 
 
