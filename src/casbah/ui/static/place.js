@@ -53,10 +53,10 @@ export const KINDS = {
   apps: { title: "App", filter: "service" },
 };
 
-/** The URL of the page of a value; null for those without one. A browser resolves "." and "..". */
+/** The URL of the page of a value; null for those without one. A browser resolves "." and "..", and no URL holds half a surrogate pair. */
 export function entityAddress(filter, value) {
   const kind = Object.keys(KINDS).find((name) => KINDS[name].filter === filter);
-  return kind && !["", ".", "..", "null"].includes(String(value)) ? `/${kind}/${encodeURIComponent(String(value))}` : null;
+  return kind && !["", ".", "..", "null"].includes(String(value)) && String(value).isWellFormed() ? `/${kind}/${encodeURIComponent(String(value))}` : null;
 }
 
 /** The kind and the value of the page in the URL; null on other pages. */
