@@ -117,9 +117,8 @@ def make(folder: Path) -> Path:
             tenant.delete(p.Terms(FIELDS["id"], tuple(f"activity-{number}" for number in range(7, RECORDS, 50))))
     for partition in store.glob(f"tenants/*/{PERIODS}/*"):
         used = {file.name for file, _ in index_files(partition)}
-        for file in partition.glob(
-            "*.del"
-        ):  # The engine keeps those of before until it commits again; they answer nothing.
+        # The engine keeps deletions of before until it commits again; no answer comes from them.
+        for file in partition.glob("*.del"):
             if file.name not in used:
                 file.unlink()
     for collection in COLLECTIONS:

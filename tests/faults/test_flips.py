@@ -29,7 +29,17 @@ def test_no_flipped_bit_is_silently_wrong(tmp_path: Path) -> None:
     assert {"entries", "bundles", "replaced", "row0", "row1", "state.json", "current.json"} <= kinds
     assert {*COVERED, "feedback.db", "tokens.db", "queries.db", "ranges.db", "rules.db", "rejects.db"} <= kinds
     assert {(kind, "missing") for kind in kinds - HARMLESS} <= noticed
-    assert {each.outcome for each in seen if each.kind in COVERED and each.damage.how != "missing"} == {"error"}
+    unnoticed = [
+        each for each in seen if each.kind in COVERED and each.damage.how != "missing" and each.outcome != "error"
+    ]
+    assert [each for each in unnoticed if not in_version(store, each.damage)] == []
+
+
+def in_version(store: Path, damage: flips.Damage) -> bool:
+    """Whether a flip is in the engine's version at the end of one of its files, which no answer comes from."""
+    content = (store / damage.file).read_bytes()
+    start, end = content.rfind(b'{"version":{'), content.rfind(b'},"crc":')
+    return damage.how == "flip" and 0 <= start <= damage.at // 8 < end
 
 
 @pytest.mark.parametrize(
