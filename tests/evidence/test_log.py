@@ -239,6 +239,27 @@ def test_a_file_cut_short_is_an_error(tmp_path, name):
         logs.of("acme")
 
 
+@pytest.mark.parametrize(("name", "at"), [("row0", 256 * 32), ("row0", 299 * 32), ("row1", 0)])
+def test_a_log_is_not_continued_from_other_hashes_than_were_signed(tmp_path, name, at):
+    with opened(tmp_path) as (store, logs):
+        store_some(store, 0, 300)
+        log = logs.of("acme")
+        log.advance()
+        before = log.checkpoint
+        (file,) = tmp_path.glob(f"tenants/acme/log/*/{name}")
+        content = bytearray(file.read_bytes())
+        content[at] ^= 1
+        file.write_bytes(content)
+        store_some(store, 300, 301)
+        with pytest.raises(DamagedFileError, match="root that was signed"):
+            log.advance()
+        with pytest.raises(DamagedFileError, match="root that was signed"):
+            delete(store, "user-1")
+        assert log.checkpoint == before
+    with opened(tmp_path) as (_, logs), pytest.raises(DamagedFileError, match="root that was signed"):
+        logs.of("acme")
+
+
 @pytest.mark.parametrize("name", ["entries", "row0"])
 def test_a_flipped_bit_is_no_proof(tmp_path, name):
     with opened(tmp_path) as (store, logs):

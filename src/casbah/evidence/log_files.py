@@ -20,7 +20,7 @@ from casbah.base.checked_json import read_json, write_json
 from casbah.base.fsync import make_folder, sync_folder
 from casbah.errors import DamagedFileError
 from casbah.evidence import entries as layout
-from casbah.evidence import merkle
+from casbah.evidence import merkle, notes
 
 STATE: Final = "state.json"
 HASH = 32
@@ -108,7 +108,11 @@ class LogFiles:
         self._latest = None
 
     def commit(self, *, number: int, stored: int, sign: Callable[[int, bytes], str]) -> None:
-        """Make durable what was appended, then the state with the checkpoint that `sign` makes of size and root."""
+        """Make durable what was appended, then the state with the checkpoint that `sign` makes of size and root.
+
+        Raises DamagedFileError if the hashes so far are not those that were signed: others would lead to another history.
+        """
+        self._require_signed_root()
         state, pending, size = self.state, self._pending, self.size
         written = {
             ENTRIES: (state.bytes, b"".join(LENGTH.pack(len(entry)) + entry for entry in pending.entries)),
@@ -137,7 +141,8 @@ class LogFiles:
         self.state, self._pending = following, _Pending(number)
 
     def sign_again(self, sign: Callable[[int, bytes], str]) -> None:
-        """Replace the checkpoint by one of the same tree."""
+        """Replace the checkpoint by one of the same tree. Raises DamagedFileError as `commit` does."""
+        self._require_signed_root()
         following = replace(self.state, checkpoint=sign(self.state.size, merkle.root(self.rows, self.state.size)))
         write_json(self.folder / STATE, asdict(following))
         self.state = following
@@ -216,6 +221,11 @@ class LogFiles:
             data = self._read(REPLACED, 0, self.state.replacements * PAIR.size)
             self._latest = dict(PAIR.iter_unpack(data))
         return self._latest
+
+    def _require_signed_root(self) -> None:
+        state = self.state
+        if state.checkpoint and merkle.root(self.rows, state.size) != notes.root_in(state.checkpoint):
+            raise DamagedFileError(self.folder, "its hashes do not lead to the root that was signed")
 
     def _write_rows(self, hashes: Sequence[bytes]) -> list[str]:
         """Write new hashes of the leaves, and those of the rows above. Returns the names of the files."""
