@@ -61,6 +61,9 @@ def test_a_password_spray_is_one_click_away(opened: Callable[..., Any]) -> None:
     assert filters_of(page)["ip.address"] == {"eq": [SPRAYER]}
     page.go_back()
     assert rows(page)[0][0] == SPRAYER
+    page.get_by_role("link", name=SPRAYER).click()
+    page.get_by_role("link", name="IP address page").click()
+    page.get_by_role("heading", name=f"IP address {SPRAYER}").wait_for()
 
 
 def test_a_mass_download_is_one_click_away(opened: Callable[..., Any]) -> None:

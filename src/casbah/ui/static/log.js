@@ -13,7 +13,7 @@ import { stringify } from "./json.js";
 import { logKeys } from "./keys.js";
 import { learnFrom } from "./language.js";
 import { atTime, forget, periodOf } from "./period.js";
-import { address, go, groupsOf, here, withCondition } from "./place.js";
+import { address, entityAddress, go, groupsOf, here, KINDS, withCondition } from "./place.js";
 import { remember, savedQueries } from "./saved.js";
 import { timeBar } from "./timebar.js";
 import { counted, isLocal, plural, sentence, setLocal } from "./words.js";
@@ -33,6 +33,7 @@ export function log() {
   const time = timeBar(load);
   const details = activityDrawer();
   const total = h("h1", { class: "total", "aria-live": "polite" });
+  const about = h("span", {});
   const fresh = h("button", { class: "fresh", hidden: true, onclick: () => (forget(), load()) });
   const head = h("thead", { role: "rowgroup" });
   const body = h("tbody", { role: "rowgroup", onkeydown: move });
@@ -52,7 +53,7 @@ export function log() {
     { class: "log" },
     time.node,
     bar.node,
-    h("div", { class: "row wrap tools" }, total, fresh, h("span", { class: "grow" }), unfold, h("div", { class: "row wrap fold" }, savedQueries(), exportButton(() => state.filters, () => state.total), request(() => state.filters), view(redraw, load))),
+    h("div", { class: "row wrap tools" }, total, about, fresh, h("span", { class: "grow" }), unfold, h("div", { class: "row wrap fold" }, savedQueries(), exportButton(() => state.filters, () => state.total), request(() => state.filters), view(redraw, load))),
     h("div", { class: "columns" }, h("div", { class: "middle" }, bars.node, scroll, rest), top.node, details.node),
   );
   const stopKeys = logKeys({ step: focusRow, period: () => time.open() });
@@ -71,6 +72,7 @@ export function log() {
     fresh.hidden = true;
     for (const part of parts) part.setAttribute("aria-busy", "true");
     setTitle(sentence(view.filters));
+    put(about, pageLink(view.filters));
     time.draw(null);
     try {
       const period = await periodOf(view);
@@ -279,6 +281,13 @@ function appIcon(name) {
 }
 
 const keyOf = ({ filters, time, sort, direction, by }) => stringify([filters, time, sort, direction, by]);
+
+/** The link to the page of the one value that the filters ask for, if it has a page; networks have none. */
+function pageLink(filters) {
+  const only = ({ filter }) => (filters[filter]?.eq?.length === 1 ? filters[filter].eq[0] : "");
+  const kind = Object.values(KINDS).find((one) => entityAddress(one.filter, only(one)) && !(one === KINDS.addresses && only(one).includes("/")));
+  return kind && h("a", { class: "button", href: entityAddress(kind.filter, only(kind)) }, `${kind.title} page`);
+}
 
 /** Shown instead of rows: what helps to find some. */
 function nothing() {
