@@ -40,14 +40,9 @@ FILTERED = (
     "search_activities", "list_sentences", "group_activities", "complete_search", "list_facets", "histogram", "list_changes",
 )  # fmt: skip
 ZONED = (
-    *FILTERED,
-    *(f"{name}_by_get" for name in FILTERED),
-    "explain_search",
-    "explain_search_by_get",
-    "begin_export",
-    "save_query",
-    "change_query",
-)
+    *FILTERED, *(f"{name}_by_get" for name in FILTERED), "explain_search", "explain_search_by_get",
+    "begin_export", "save_query", "change_query", "ingest",
+)  # fmt: skip
 EVENTS = ("ingest", "expect_arrivals")
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
