@@ -45,6 +45,9 @@ REFUSED = {
 }
 """Files with one event, or none, and the start of the reason why it is refused."""
 
+LOCAL = {f"{name}.csv": f"no usable time: {column} has no zone" for name, column in samples.LOCAL.items()}
+"""Files whose times have no zone, and the start of the reason why they are refused without --zone."""
+
 SKIPPED = {
     "digest.json": b'{"digestStartTime": "2024-01-01T00:00:00Z", "digestEndTime": "x", "logFiles": []}',
     "empty.zip": b"PK\5\6" + bytes(18),
@@ -101,8 +104,9 @@ def folder(tmp_path: Path) -> Path:
     return exports
 
 
-def ingested(exports: Path, store: Path) -> dict[str, Any]:
-    done = CliRunner().invoke(app, ["ingest", str(exports), "--store", str(store), "--json"], env={"COLUMNS": "300"})
+def ingested(exports: Path, store: Path, *options: str) -> dict[str, Any]:
+    command = ["ingest", str(exports), "--store", str(store), "--json", *options]
+    done = CliRunner().invoke(app, command, env={"COLUMNS": "300"})
     assert done.exit_code == 1, done.output
     report: dict[str, Any] = json.loads(done.stdout)
     return report
@@ -126,8 +130,9 @@ def test_every_export_is_read_once_and_every_refusal_is_true(folder: Path, tmp_p
     for report in (first, *files.values()):
         assert report["read"] == report["stored"] + report["duplicates"] + report["refused"]
     reasons = {name: list(file["reasons"]) for name, file in files.items() if file["refused"]}
-    assert reasons.keys() == REFUSED.keys()
-    for name, (_, reason) in REFUSED.items():
+    expected = {**{name: reason for name, (_, reason) in REFUSED.items()}, **LOCAL}
+    assert reasons.keys() == expected.keys()
+    for name, reason in expected.items():
         assert [said[: len(reason)] for said in reasons[name]] == [reason]
     skipped = {name for name, file in files.items() if file["skipped"]}
     assert skipped == {*SKIPPED, str(folder)}
@@ -137,8 +142,11 @@ def test_every_export_is_read_once_and_every_refusal_is_true(folder: Path, tmp_p
     assert (again["stored"], again["duplicates"]) == (0, first["stored"] + first["duplicates"])
     assert (again["reasons"], again["skipped"]) == (first["reasons"], first["skipped"])
 
+    zoned = ingested(folder, store, "--zone", "Europe/Berlin")
+    assert zoned["stored"] == first["refused"] - zoned["refused"] == sum(files[name]["read"] for name in LOCAL)
+
     for name in (*dict(dressed(typed=True)), *PACKED):
         (folder / name).unlink()
     bare = tmp_path / "bare"
-    ingested(folder, bare)
+    ingested(folder, bare, "--zone", "Europe/Berlin")
     assert ids(store, tmp_path / "all.ndjson") == ids(bare, tmp_path / "bare.ndjson")
