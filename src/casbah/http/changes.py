@@ -16,7 +16,7 @@ from msgspec import Meta
 from starlette.responses import Response, StreamingResponse
 
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import count_of
+from casbah.activity.query import count_of, limit_of
 from casbah.errors import CasbahError, LimitExceededError, MalformedBodyError, describe
 from casbah.http.answers import Answer, Record, spliced
 from casbah.http.context import WriterContext
@@ -63,7 +63,7 @@ class ChangePage(Answer):
 async def list_changes(context: WriterContext) -> Annotated[Response, ChangePage]:
     body = await read_parameters(context.request, limit=context.services.settings.max_body)
     predicate, after = await predicate_of(body, context), await _after(body.get("cursor"), context)
-    limit = min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT)
+    limit = limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT)
     end = time.monotonic() + min(count_of(body, "wait"), MAX_WAIT)
     page = await context.search(_changes, context, predicate, after, limit)
     while not page.changes and await _more(context, page.reached, end):

@@ -16,7 +16,7 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.fields import Field
 from casbah.activity.language import FILTERS
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import count_of, filters_of, where, whole_of
+from casbah.activity.query import filters_of, limit_of, where, whole_of
 from casbah.activity.search.compiled import Setting
 from casbah.activity.search.completion import (
     Suggestion,
@@ -81,7 +81,7 @@ async def complete_search(context: RequestContext) -> Completions:
     text = search_of(body, context)
     setting = await search_setting(body, context)
     typed = typed_at(text, _cursor(body, text), setting)
-    limit = min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT)
+    limit = limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT)
     bounds = context.services.bounds
     rest = p.both(*(where(one, now=setting.now, bounds=bounds, groups=True) for one in (filters_of(body), typed.rest)))
     deadline = Deadline.after(SECONDS, gone=context.gone)

@@ -14,7 +14,7 @@ from casbah.activity.deadline import Deadline
 from casbah.activity.fields import Field, Kind, Value, entity_term
 from casbah.activity.language import FILTERS, Filter, filter_named
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import count_of
+from casbah.activity.query import limit_of
 from casbah.activity.text import exact, folded
 from casbah.errors import LimitExceededError, MalformedBodyError, UncountableFilterError, describe
 from casbah.http.answers import Answer, Count, FilterValue
@@ -102,7 +102,7 @@ def _facet_request(body: Mapping[str, Any], predicate: Predicate, context: Reque
         predicate=predicate,
         rows=[counted_filter(name) for name in names_of(body, "facets", default=USUAL)],
         prefix=prefix_of(body),
-        limit=min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT),
+        limit=limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT),
         deadline=context.deadline,
     )
 

@@ -13,7 +13,7 @@ from casbah.activity.fields import FIELDS, Value
 from casbah.activity.language import FILTERS, Filter
 from casbah.activity.period import Period, period_of
 from casbah.activity.predicate import Predicate
-from casbah.activity.query import choice_of, count_of, flag_of, where
+from casbah.activity.query import choice_of, count_of, flag_of, limit_of, where
 from casbah.activity.search.grouping import MAX_BY, MAX_DISTINCT
 from casbah.errors import LimitExceededError
 from casbah.http.answers import Answer, Count, FilterValue, Moment
@@ -152,7 +152,7 @@ async def _request(body: Mapping[str, Any], context: RequestContext) -> GroupReq
         compares=flag_of(body, "previous"),
         spans=min(count_of(body, "spans"), MAX_SPANS),
         order=choice_of(body, "order", tuple(_ORDERS)),
-        limit=min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT),
+        limit=limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT),
         deadline=context.deadline,
     )
 
@@ -182,7 +182,7 @@ def _group(request: GroupRequest, context: RequestContext) -> ActivityGroups:
         return answer
     if request.period is None:
         return msgspec.structs.replace(answer, previous=None)
-    return _compared(answer, request, groups, request.period.before, context)
+    return _compared(answer, request, request.period.before, groups, first, context)
 
 
 def _counted(
@@ -231,16 +231,21 @@ def _spans(request: GroupRequest, group: Group, period: Period, width: int, cont
 
 
 def _compared(
-    answer: ActivityGroups, request: GroupRequest, groups: Sequence[Group], previous: Period, context: RequestContext
+    answer: ActivityGroups,
+    request: GroupRequest,
+    previous: Period,
+    groups: Sequence[Group],
+    first: Sequence[Group],
+    context: RequestContext,
 ) -> ActivityGroups:
-    """The answer, with what the period before had of each group, and the groups that only that one has."""
+    """The answer, which shows the `first` of all groups, with what the period before had of each, and which groups are gone."""
     total, earlier = _counted(request, previous.narrowed(request.predicate), (), context)
     before = {group.values: group.total for group in earlier}
     now = {group.values for group in groups}
     gone = sorted((group for group in earlier if group.values not in now), key=_ORDERS["total"])
     compared = [
         msgspec.structs.replace(item, previous=before.get(group.values, 0))
-        for item, group in zip(answer.groups, _first(request, groups), strict=True)
+        for item, group in zip(answer.groups, first, strict=True)
     ]
     return msgspec.structs.replace(
         answer,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from casbah.activity.fields import Kind
-from casbah.activity.query import choice_of, count_of
+from casbah.activity.query import choice_of, count_of, limit_of
 from casbah.activity.record import MAX_DIGITS, integer
 from casbah.errors import BadValueError, MalformedBodyError, UnknownFilterError, UnsupportedOperatorError, describe
 from casbah.http.request_schemas import Parameter, Schema, choice, either, query_body, ref, strict_body
@@ -39,7 +39,7 @@ def read(body: Mapping[str, Any]) -> RangeQuery:
     """The query of a request's parameters. Raises RequestError."""
     order = choice_of(body, "sortField", tuple(_ORDERS))
     direction = choice_of(body, "sortDirection", ("asc", "desc"))
-    skip, limit = count_of(body, "skip"), min(count_of(body, "limit") or DEFAULT_LIMIT, MAX_LIMIT)
+    skip, limit = count_of(body, "skip"), limit_of(body, usual=DEFAULT_LIMIT, most=MAX_LIMIT)
     filters = body.get("filters")
     matches = _matcher({} if filters in (None, "") else filters)
     return RangeQuery(matches, order, descending=direction == "desc", skip=skip, limit=limit)
