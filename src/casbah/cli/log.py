@@ -10,14 +10,14 @@ from casbah.base.fsync import make_folder, write_file
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
 from casbah.evidence.keys import FILE, add_key
-from casbah.evidence.merkle import WIDTH, tile_path
+from casbah.evidence.merkle import LEVELS, WIDTH, tile_path
 
 app = typer.Typer(
     help="The transparency log of a tenant's records (docs/evidence.md).", no_args_is_help=True, rich_markup_mode=None
 )
 LOG = "/api/ext/v1/log"
 NO_LOG = "the server keeps no transparency log; CASBAH_LOG_NAME sets its name and turns it on (docs/evidence.md)"
-_ENTRIES, _LEVELS = "entries", 8
+_ENTRIES = "entries"
 
 
 def prove(
@@ -78,7 +78,7 @@ def write(
         checkpoint = api.ask("GET", f"{LOG}/checkpoint", missing=NO_LOG)
         size = int(checkpoint.text.split("\n")[1])
         count = _write_tiles(api, folder, _ENTRIES, size)
-        for level in range(_LEVELS):
+        for level in range(LEVELS):
             count += _write_tiles(api, folder, str(level), size // WIDTH**level)
     make_folder(folder)
     write_file(folder / "checkpoint", checkpoint.content)  # Last: what it commits to is there.

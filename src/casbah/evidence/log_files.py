@@ -112,7 +112,7 @@ class LogFiles:
 
         Raises DamagedFileError if the hashes so far are not those that were signed: others would lead to another history.
         """
-        self._require_signed_root()
+        self._signed_root()
         state, pending, size = self.state, self._pending, self.size
         written = {
             ENTRIES: (state.bytes, b"".join(LENGTH.pack(len(entry)) + entry for entry in pending.entries)),
@@ -142,8 +142,7 @@ class LogFiles:
 
     def sign_again(self, sign: Callable[[int, bytes], str]) -> None:
         """Replace the checkpoint by one of the same tree. Raises DamagedFileError as `commit` does."""
-        self._require_signed_root()
-        following = replace(self.state, checkpoint=sign(self.state.size, merkle.root(self.rows, self.state.size)))
+        following = replace(self.state, checkpoint=sign(self.state.size, self._signed_root()))
         write_json(self.folder / STATE, asdict(following))
         self.state = following
 
@@ -222,10 +221,12 @@ class LogFiles:
             self._latest = dict(PAIR.iter_unpack(data))
         return self._latest
 
-    def _require_signed_root(self) -> None:
-        state = self.state
-        if state.checkpoint and merkle.root(self.rows, state.size) != notes.root_in(state.checkpoint):
+    def _signed_root(self) -> bytes:
+        """The root of the hashes so far. Raises DamagedFileError if another one was signed."""
+        root = merkle.root(self.rows, self.state.size)
+        if self.state.checkpoint and root != notes.root_in(self.state.checkpoint):
             raise DamagedFileError(self.folder, "its hashes do not lead to the root that was signed")
+        return root
 
     def _write_rows(self, hashes: Sequence[bytes]) -> list[str]:
         """Write new hashes of the leaves, and those of the rows above. Returns the names of the files."""

@@ -9,6 +9,9 @@ from hashlib import sha256
 WIDTH = 256
 """How many hashes a full tile has."""
 
+LEVELS = 8
+"""A tree of 2^64 leaves has so many levels of tiles."""
+
 Rows = Callable[[int, int, int], Sequence[bytes]]
 """The hashes of a row from one position up to another."""
 

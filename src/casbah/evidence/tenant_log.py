@@ -108,7 +108,7 @@ class TenantLog:
     def tile(self, level: int, number: int, width: int) -> bytes:
         """The first `width` hashes of a tile. Raises RouteNotFoundError if the tree has no such tile."""
         first = number * merkle.WIDTH
-        if level >= _MAX_LEVEL or first + width > self._files.state.size // merkle.WIDTH**level:
+        if level >= merkle.LEVELS or first + width > self._files.state.size // merkle.WIDTH**level:
             raise RouteNotFoundError
         self._require_tile(level, number)
         return b"".join(self._files.rows(level, first, first + width))
@@ -203,10 +203,6 @@ class TenantLog:
 
     def _sign(self, size: int, root: bytes) -> str:
         return notes.checkpoint(self.origin, size, root, self._signer.keys).decode()
-
-
-_MAX_LEVEL = 8
-"""A tree of 2^64 leaves has eight levels of tiles."""
 
 
 def _opened(folder: Path, name: str) -> LogFiles:

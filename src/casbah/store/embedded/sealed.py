@@ -7,10 +7,9 @@ from itertools import islice
 import tantivy
 from tantivy import Query as Engine
 
-from casbah.errors import DamagedRecordError
 from casbah.store.embedded import schema as s
 from casbah.store.embedded.record_codec import added_of, salt_of
-from casbah.store.embedded.searcher import Hit, PartitionSearcher
+from casbah.store.embedded.searcher import Hit, PartitionSearcher, decoded
 from casbah.store.sealed import SealedRecord, SealedRecords
 
 
@@ -55,7 +54,10 @@ def _merged(streams: Sequence[Sequence[Hit]], *, last: int, limit: int) -> Seale
 def _read(hits: Sequence[Hit]) -> list[SealedRecord]:
     """The records of the hits, in order. Raises DamagedRecordError."""
     packed: list[bytes] = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
-    records = _decoded(hits, packed)
+    if not hits:
+        return []
+    names = (f"partition {hit.searcher.number}, number {hit.seq}" for hit in hits)
+    records = decoded(hits[0].searcher.codec, packed, names)
     numbers: list[tuple[int, int]] = [(0, 0)] * len(hits)
     for searcher in {hit.searcher.name: hit.searcher for hit in hits}.values():
         places = [place for place, hit in enumerate(hits) if hit.searcher is searcher]
@@ -67,18 +69,3 @@ def _read(hits: Sequence[Hit]) -> list[SealedRecord]:
         SealedRecord(*both, salt_of(data), added_of(data), record)
         for both, data, record in zip(numbers, packed, records, strict=True)
     ]
-
-
-def _decoded(hits: Sequence[Hit], packed: Sequence[bytes]) -> list[bytes]:
-    if not hits:
-        return []
-    codec = hits[0].searcher.codec
-    try:
-        return codec.decode_all(packed)
-    except DamagedRecordError:
-        for hit, data in zip(hits, packed, strict=True):
-            try:
-                codec.decode(data)
-            except DamagedRecordError as error:
-                raise DamagedRecordError(f"partition {hit.searcher.number}, number {hit.seq}: {error.where}") from None
-        raise

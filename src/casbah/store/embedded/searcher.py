@@ -53,10 +53,10 @@ def records_of(hits: Sequence[Hit]) -> list[bytes]:
         return []
     stored = [hit.searcher.tantivy_searcher.doc(hit.address)["record"][0] for hit in hits]
     names = (f"partition {hit.searcher.number}, sequence number {hit.seq}" for hit in hits)
-    return _decoded(hits[0].searcher.codec, stored, names)
+    return decoded(hits[0].searcher.codec, stored, names)
 
 
-def _decoded(codec: RecordCodec, stored: Sequence[bytes], names: Iterable[str]) -> list[bytes]:
+def decoded(codec: RecordCodec, stored: Sequence[bytes], names: Iterable[str]) -> list[bytes]:
     """The records. Raises DamagedRecordError with the name of the first damaged one; only then the names are read."""
     try:
         return codec.decode_all(stored)
@@ -236,7 +236,7 @@ class PartitionSearcher:
         if not hits:
             return None
         stored = [self.tantivy_searcher.doc(hits[0][1])["record"][0]]
-        return _decoded(self.codec, stored, [f"partition {self.number}, activity {activity_id}"])[0]
+        return decoded(self.codec, stored, [f"partition {self.number}, activity {activity_id}"])[0]
 
     def keys(self, activity_id: str) -> tuple[int, int] | None:
         """The date key and created key of the activity with this id, or None."""
@@ -270,7 +270,7 @@ class PartitionSearcher:
         columns = [self.tantivy_searcher.fast_field_values(name, addresses) for name in ("date_key", "created_key")]
         packed = [self.tantivy_searcher.doc(address)["record"][0] for address in addresses]
         names = (f"partition {self.number}, last stored as number {number}" for number, _ in numbered)
-        records = _decoded(self.codec, packed, names)
+        records = decoded(self.codec, packed, names)
         return [
             StoredRecord(int(number), int(date), int(created), record, data)
             for (number, _), date, created, record, data in zip(numbered, *columns, records, packed, strict=True)
