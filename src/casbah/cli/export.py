@@ -69,12 +69,7 @@ def export(  # noqa: PLR0913  one parameter per option
         "sortField": sort,
         "sortDirection": "asc" if ascending else "desc",
     }
-    if resume is None and not body["format"]:
-        suffixes = ", ".join(f".{name}" for name in FORMATS)
-        raise typer.BadParameter(
-            f"the suffix is not a known format; use one of {suffixes}, or --format", param_hint="FILE"
-        )
-    _check_target(file, guessed, form)
+    _check_target(file, guessed, form, is_new=resume is None)
     with connected(options.target(store=store, url=url), tenant=tenant) as api:
         if prove:
             api.ask("GET", f"{LOG}/keys", missing=NO_LOG)  # Before the export, which may take long.
@@ -100,8 +95,13 @@ def _by_name(file: Path) -> tuple[str | None, str | None]:
     return (rest[-1] if rest and rest[-1] in FORMATS else None), compress
 
 
-def _check_target(file: Path, guessed: str | None, form: str | None) -> None:
-    """Raises typer.BadParameter if the file cannot be written, or would replace one whose suffix means another format."""
+def _check_target(file: Path, guessed: str | None, form: str | None, *, is_new: bool) -> None:
+    """Raises typer.BadParameter if a new export has no format, or if the file cannot be written or means another format."""
+    if is_new and not (form or guessed):
+        suffixes = ", ".join(f".{name}" for name in FORMATS)
+        raise typer.BadParameter(
+            f"the suffix is not a known format; use one of {suffixes}, or --format", param_hint="FILE"
+        )
     if not file.parent.is_dir():
         raise typer.BadParameter(f"no folder {file.parent}; create it first", param_hint="FILE")
     if file.is_dir():

@@ -101,34 +101,23 @@ _QUERIES: Mapping[str, Sequence[Parameter]] = {
 }
 """Bodies with filters of activities, and their other parameters. The schemas of other bodies are next to their handlers."""
 
+_OF_MDCA = ("Query", "Filtered")
+"""Bodies of MDCA's own routes, whose filters have no groups."""
+
 _FILTERS_OF: Mapping[str, str] = {
     "RangeQuery": "RangeFilters",
     "AlertQuery": "AnyFilters",
     "FilteredAlerts": "AnyFilters",
     "EntityQuery": "EntityFilters",
     "UserTagQuery": "NoFilters",
-    **dict.fromkeys(
-        (
-            "ChangeQuery",
-            "TailQuery",
-            "FacetQuery",
-            "SpanQuery",
-            "GroupQuery",
-            "NewExport",
-            "SearchQuery",
-            "SentenceQuery",
-            "ExplainQuery",
-            "CompletionQuery",
-        ),
-        "GroupedFilters",
-    ),
+    **dict.fromkeys((*(name for name in _QUERIES if name not in _OF_MDCA), "TailQuery"), "GroupedFilters"),
 }
 """The schema of the filters of a body, unless it is `Filters`."""
 
 BODIES: Mapping[str, Schema] = {
     **{name: query_body(rows, filters=_FILTERS_OF.get(name, "Filters")) for name, rows in _QUERIES.items()},
     # In forms every value is text, and there is no null.
-    **{f"{name}Form": query_body(_QUERIES[name], blank={"const": ""}) for name in ("Query", "Filtered")},
+    **{f"{name}Form": query_body(_QUERIES[name], blank={"const": ""}) for name in _OF_MDCA},
     **activities.BODIES,
     **alerts.BODIES,
     **enrichment.BODIES,
