@@ -112,6 +112,18 @@ def test_the_list_is_text_on_stdout_and_the_summary_on_stderr(full: Path, partia
     assert [line.split()[-1] for line in stdout] == list(map(trail_id, dropped))
 
 
+def test_rows_whose_times_have_no_zone_are_compared_in_the_one_that_is_named(tmp_path: Path) -> None:
+    report, store = SAMPLES / "csv" / "box-report.csv", tmp_path / "store"
+    run("ingest", report, "--zone", "Europe/Berlin", "--store", store)
+    refused = reconciled(report, "--store", store, code=1)
+    assert (refused["a"]["refused"], refused["a"]["read"]) == (3, 0)
+    equal = reconciled(report, "--store", store, "--zone", "Europe/Berlin")
+    assert (equal["both"], equal["a"]["refused"]) == (3, 0)
+    elsewhere = reconciled(report, report, "--zone", "+05:00")
+    assert (elsewhere["both"], elsewhere["equal"]) == (3, True)
+    assert "expected the name of a time zone" in run("reconcile", report, "--zone", "Europe/Berlon", code=2).output
+
+
 def test_equal_sides_exit_with_0(full: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.ndjson"
     again.write_bytes(lines(map(trail_event, reversed(range(COUNT)))) + lines([trail_event(3)]))

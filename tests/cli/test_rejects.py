@@ -12,6 +12,7 @@ from casbah.cli.ingest import RejectsFile
 from casbah.ingest.contract import Refusal
 from casbah.store.embedded import sequence
 from command_line import app
+from connectors import samples
 from making import record
 
 TENANT = TenantId("default")
@@ -72,6 +73,17 @@ def test_replaying_everything_takes_as_many_requests_as_it_needs(store, monkeypa
     ran = casbah(store, "rejects", "replay", "--everything", "--json")
     result = json.loads(ran.stdout)
     assert (ran.exit_code, result["stored"], len(result["refused"]), result["remaining"]) == (1, 4, 2, 0)
+
+
+def test_rows_whose_times_have_no_zone_are_replayed_in_the_one_that_is_named(store):
+    row = (samples.HERE / "csv" / "box-report.csv").read_bytes()
+    with opened(store) as house:
+        house.services.rejects.keep([Refusal("body", 2, "r", row)], source=None, sender="s", tenant_id=TENANT)
+    replay = ("rejects", "replay", "--everything", "--json")
+    assert "Date has no zone" in casbah(store, *replay).stdout
+    assert casbah(store, *replay, "--zone", "Europe/Berlon").exit_code == 2
+    ran = casbah(store, *replay, "--zone", "Europe/Berlin")
+    assert (ran.exit_code, json.loads(ran.stdout)["stored"]) == (0, 3)
 
 
 def test_an_id_is_nothing_but_an_id(store):

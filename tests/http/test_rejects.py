@@ -13,6 +13,7 @@ from casbah.http.rejects import MAX_REPLAYED
 from casbah.ingest.contract import Refusal
 from casbah.ingest.rejects import MAX_EVENT_BYTES, Rejects
 from casbah.store.embedded import sequence
+from connectors import samples
 from scenarios.inprocess import Asker
 
 INGEST, REJECTS = "/api/ext/v1/activities", "/api/ext/v1/rejects"
@@ -52,6 +53,19 @@ def test_a_row_of_csv_is_read_again_as_one(ask, shipper):
     assert first["event"] == 'CreationDate,AuditData\n2026-11-01,"{""broken"'
     again = ask("POST", f"{REJECTS}/replay", b'{"everything": true}').json
     assert [row["reason"] for row in again["refused"]] == [first["reason"]]
+
+
+REPORT = (samples.HERE / "csv" / "box-report.csv").read_bytes()
+
+
+def test_rows_whose_times_have_no_zone_are_read_again_in_the_one_that_is_named(ask, shipper):
+    assert shipper("POST", INGEST, REPORT).status == 422
+    again = ask("POST", f"{REJECTS}/replay", b'{"everything": true, "zone": ""}').json
+    assert {row["reason"].partition(";")[0] for row in again["refused"]} == {"no usable time: Date has no zone"}
+    replay = {"ids": [row["id"] for row in listed(ask)], "zone": "Europe/Berlin"}
+    got = ask("POST", f"{REJECTS}/replay", json.dumps(replay).encode()).json
+    assert got == {"stored": 3, "duplicates": 0, "refused": [], "remaining": 0}
+    assert shipper("POST", f"{INGEST}?zone=Europe/Berlin", REPORT).json["duplicates"] == 3
 
 
 def test_large_bodies_keep_theirs_too(ask, shipper):
@@ -98,6 +112,8 @@ BAD = [
     pytest.param({"id": ["x"]}, 400, id="a slip of the pen"),
     pytest.param({"everything": "true"}, 400, id="a text for a flag"),
     pytest.param({"everything": True, "source": "oktaa"}, 400, id="an unknown source"),
+    pytest.param({"everything": True, "zone": "Europe/Berlon"}, 400, id="an unknown zone"),
+    pytest.param({"everything": True, "zone": 0}, 400, id="a number for a zone"),
 ]
 
 

@@ -37,6 +37,7 @@ def reconcile(  # noqa: PLR0913  one parameter per option
         str | None,
         typer.Option(help="Refuse events of other sources. By default the source of each event is detected."),
     ] = None,
+    zone: options.LocalZone = None,
     conditions: options.Conditions = None,
     filters: options.Filters = None,
     tenant: options.Tenant = options.TENANT,
@@ -53,18 +54,21 @@ def reconcile(  # noqa: PLR0913  one parameter per option
     Example: casbah reconcile exports/ again.zip
 
     Example: casbah reconcile exports/ --store /data/casbah --filter 'date gte_ndays 30'
+
+    Example: casbah reconcile user_activity.csv --zone Europe/Berlin
     """
     if b is not None and store is not None:
         raise typer.BadParameter("name B or --store, not both", param_hint="--store")
     if a == b == STDIN:
         raise typer.BadParameter("only one side can be stdin", param_hint="B")
+    local = options.local_zone(zone)
     settings = options.existing(store=store) if b is None else options.chosen()
     chosen = condition.filters(conditions or [], filters)
     detector = Detector.of(connectors(settings.sources))
     sides = Side(A, a), Side(B, _store_name(settings) if b is None else b)
     reached = connected(settings, tenant=tenant) if b is None else nullcontext()
     with comparison() as compared, reached as api:
-        reader = SideReader(compared, settings, detector, source, _predicate(chosen))
+        reader = SideReader(compared, settings, detector, source, local, _predicate(chosen))
         reader.add_files(sides[A], a)
         if b is not None:
             reader.add_files(sides[B], b)

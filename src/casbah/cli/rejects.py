@@ -51,7 +51,7 @@ def list_rejects(
 
 
 @app.command()
-def replay(
+def replay(  # noqa: PLR0913  one parameter per option
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of events.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--everything", help="All refused events.")] = False,
@@ -59,6 +59,7 @@ def replay(
         str | None,
         typer.Option(help='Read them as this source (`casbah sources`) instead of the earlier one; "" detects it.'),
     ] = None,
+    zone: options.LocalZone = None,
     tenant: options.Tenant = options.TENANT,
     as_json: options.AsJson = False,
     store: options.Store = None,
@@ -66,12 +67,16 @@ def replay(
     """Ingest refused events again; events stored this time are removed from the rejects.
 
     Example: casbah rejects replay --everything --source okta
+
+    Example: casbah rejects replay --everything --zone Europe/Berlin
     """
     if bool(ids) == everything:
         raise typer.BadParameter("name the events by their ids (`casbah rejects list`), or use --everything")
+    options.local_zone(zone)
     body: dict[str, Any] = {"everything": True} if everything else {"ids": ids}
+    body |= {name: value for name, value in (("source", source), ("zone", zone)) if value is not None}
     with connected(options.existing(store=store), tenant=tenant) as api:
-        result = _replayed(api, body | ({} if source is None else {"source": source}))
+        result = _replayed(api, body)
     refused = result["refused"]
     if as_json:
         typer.echo(json.dumps(result))

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from casbah.activity.forms import form_of
@@ -58,17 +58,20 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class SideReader:
-    """Adds activities of a side to a comparison: those that match the predicate, or all without one."""
+    """Adds activities of a side to a comparison: those that match the predicate, or all without one. `zone` is that of times
+    in CSV exports that have none.
+    """
 
     comparison: Comparison
     settings: Settings
     detector: Detector
     source: str | None
+    zone: tzinfo | None
     predicate: Predicate | None
 
     def add_files(self, side: Side, path: str) -> None:
         """Add the events of a file, a folder or stdin. Raises UnknownSourceError."""
-        with closing(pieces_of_files([path], self.settings, self.source, reserved=True)) as pieces:
+        with closing(pieces_of_files([path], self.settings, self.source, zone=self.zone, reserved=True)) as pieces:
             for piece in pieces:
                 if piece.begins:
                     side.files.append(FileReport(piece.origin, skipped=piece.skipped))

@@ -212,6 +212,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "ReplayQuery": (
         Example("everything", "All of them, as events of Okta", {"everything": True, "source": "okta"}),
         Example("some", "Some of them", {"ids": [A_REJECT]}),
+        Example(
+            "zone",
+            "Rows of a CSV export, whose times are those of Berlin",
+            {"ids": [A_REJECT], "zone": "Europe/Berlin"},
+        ),
     ),
     "ApplyQuery": (Example("dry-run", "What the rules would delete now", {"dryRun": True}),),
     "TrailDays": (

@@ -28,7 +28,7 @@ from casbah.http.answers import Answer, Count, respond
 from casbah.http.context import RequestContext
 from casbah.http.encoding import EncodedBody
 from casbah.http.request_body import read_body
-from casbah.http.search_parameters import zone_of
+from casbah.http.search_parameters import named_zone_of
 from casbah.ingest import wire_encoding
 from casbah.ingest.contract import Refusal
 from casbah.ingest.decompress import HEAD, Limits, is_packed
@@ -74,7 +74,7 @@ class Stored(Answer):
 
 async def ingest(context: RequestContext) -> Annotated[Response, Stored]:
     _require_known_parameters(context)
-    source, zone = read_source(context), _read_zone(context)
+    source, zone = read_source(context), named_zone_of(context.request.query_params)
     encodings = ", ".join(context.request.headers.getlist("content-encoding"))
     body = await read_body(context.request, limit=context.services.settings.max_ingest_body, setting=SETTING)
     result = await _store_small(context, body, source, zone, encodings) if len(body) <= _SMALL else None
@@ -102,12 +102,6 @@ def read_source(context: RequestContext) -> str | None:
     """
     own = (wire_encoding.SOURCE,) if context.caller.owner else ()
     return named_source(context, context.request.query_params.get(_SOURCE), *own)
-
-
-def _read_zone(context: RequestContext) -> tzinfo | None:
-    """The zone that the request names for times in CSV exports that have none, if any. Raises MalformedBodyError."""
-    name = context.request.query_params.get(_ZONE)
-    return zone_of({_ZONE: name}) if name else None
 
 
 def named_source(context: RequestContext, name: object, *others: str) -> str | None:
@@ -154,15 +148,17 @@ def refusals(context: RequestContext, text: bytes, source: str | None) -> list[R
 
 
 def store_each(
-    context: RequestContext, events: Iterable[tuple[bytes, str | None]]
+    context: RequestContext, events: Iterable[tuple[bytes, str | None]], zone: tzinfo | None
 ) -> tuple[Inserted, Sequence[Sequence[str]]]:
-    """Store events, each parsed separately with its own source, in one commit. Also returns each event's refusal reasons."""
+    """Store events, each parsed separately with its own source, in one commit. `zone` is that of times in CSV exports that
+    have none. Also returns each event's refusal reasons.
+    """
     ranges = context.services.ranges.ranges(context.tenant_id)
     items: list[NewActivity | Prepared] = []
     positions: list[int] = []
     reasons: list[list[str]] = []
     for position, (text, source) in enumerate(events):
-        event_items = [item for _, item in _items(context, text, source, ranges)]
+        event_items = [item for _, item in _items(context, text, source, ranges, zone)]
         reasons.append(
             [item.reason for item in event_items if isinstance(item, Refusal)] if event_items else ["no event in it"]
         )

@@ -1,6 +1,8 @@
 """Refused events: list them with their reasons, replay them, remove them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Annotated
 
 from msgspec import Meta
@@ -12,7 +14,8 @@ from casbah.http.answers import Answer, Count, DeletedAnswer, Moment
 from casbah.http.context import WriterContext
 from casbah.http.ingest import Duplicates, named_source, store_each
 from casbah.http.irreversible import read_irreversible
-from casbah.http.request_schemas import Schema, either, strict_body
+from casbah.http.request_schemas import BLANK, Schema, either, strict_body
+from casbah.http.search_parameters import ZONES, named_zone_of
 from casbah.ingest.rejects import Reject
 
 MAX_LISTED, LISTED = 1_000, 100
@@ -22,6 +25,10 @@ MAX_REPLAYED = 10_000
 _SOURCE: Schema = {
     "type": ["string", "null"],
     "description": 'The source to use instead of the original one; "" to detect each by its content',
+}
+_ZONE: Schema = {
+    "anyOf": [ZONES, BLANK],
+    "description": "The zone of times in rows of CSV exports that have none. Default: they are refused again",
 }
 _IDS: Schema = {
     "type": "array",
@@ -37,10 +44,11 @@ _SKIP: Schema = {
     "description": "How many of the newest to skip, such as those that were refused again",
 }
 _EVERYTHING: Schema = {"const": True, "description": f"Replay all, without ids: the newest {MAX_REPLAYED:,}"}
+_READ_AS = {"source": _SOURCE, "zone": _ZONE}
 BODIES: Mapping[str, Schema] = {
     "ReplayQuery": either(
-        strict_body({"source": _SOURCE, "ids": _IDS, "everything": {"const": False}}, required=("ids",)),
-        strict_body({"source": _SOURCE, "everything": _EVERYTHING, "skip": _SKIP}, required=("everything",)),
+        strict_body({**_READ_AS, "ids": _IDS, "everything": {"const": False}}, required=("ids",)),
+        strict_body({**_READ_AS, "everything": _EVERYTHING, "skip": _SKIP}, required=("everything",)),
     )
 }
 
@@ -75,6 +83,20 @@ class Replayed(Answer):
     remaining: Annotated[Count, Meta(description="Older ones that were not tried: send the request again, with `skip`")]
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadAs:
+    """How a replay reads events: `zone` is that of times without one. With None as the source, each event keeps its own;
+    with "", each is detected.
+    """
+
+    source: str | None
+    zone: tzinfo | None
+
+    def source_of(self, reject: Reject) -> str | None:
+        """The source to read an event as; None to detect it."""
+        return reject.source if self.source is None else self.source or None
+
+
 async def list_rejects(context: WriterContext) -> RejectPage:
     parameters = context.request.query_params
     skip, limit = count_of(parameters, "skip"), min(count_of(parameters, "limit") or LISTED, MAX_LISTED)
@@ -87,23 +109,23 @@ async def list_rejects(context: WriterContext) -> RejectPage:
 
 
 async def replay_rejects(context: WriterContext) -> Replayed:
-    body = await read_irreversible(context, known=("ids", "skip", "source"), flags=("everything",))
+    body = await read_irreversible(context, known=("ids", "skip", "source", "zone"), flags=("everything",))
     ids, skip = body.get("ids"), body.get("skip", 0)
     if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
         raise MalformedBodyError(f"skip: expected 0 or more, got {describe(skip)}")
     named = named_source(context, body.get("source"))
-    source = "" if body.get("source") == "" else named
+    read_as = _ReadAs("" if body.get("source") == "" else named, named_zone_of(body))
     if body.get("everything"):
         if "ids" in body:
             raise MalformedBodyError("everything: true goes without ids; leave one of the two out")
-        return await context.ingest(_replay_newest, context, skip, source)
+        return await context.ingest(_replay_newest, context, skip, read_as)
     if not isinstance(ids, list) or not ids or not all(isinstance(item_id, str) for item_id in ids):
         raise MalformedBodyError(f'ids: expected a list of ids, or "everything": true, got {describe(ids)}')
     if "skip" in body:
         raise MalformedBodyError("skip: goes with everything: true, not with ids; leave one of the two out")
     if len(ids) > MAX_REPLAYED:
         raise LimitExceededError(f"ids: expected up to {MAX_REPLAYED:,}, got {len(ids):,}")
-    return await context.ingest(_replay_named, context, ids, source)
+    return await context.ingest(_replay_named, context, ids, read_as)
 
 
 async def remove_reject(context: WriterContext) -> DeletedAnswer:
@@ -117,35 +139,31 @@ async def remove_reject(context: WriterContext) -> DeletedAnswer:
     return DeletedAnswer(reject_id)
 
 
-def _replay_newest(context: WriterContext, skip: int, source: str | None) -> Replayed:
+def _replay_newest(context: WriterContext, skip: int, read_as: _ReadAs) -> Replayed:
     rejects, total = context.services.rejects.page(context.tenant_id, skip=skip, limit=MAX_REPLAYED)
-    return replace(_replayed(context, rejects, source), remaining=max(0, total - skip - len(rejects)))
+    return replace(_replayed(context, rejects, read_as), remaining=max(0, total - skip - len(rejects)))
 
 
-def _replay_named(context: WriterContext, ids: list[str], source: str | None) -> Replayed:
+def _replay_named(context: WriterContext, ids: list[str], read_as: _ReadAs) -> Replayed:
     ids = list(dict.fromkeys(ids))
     known = context.services.rejects.named(ids, context.tenant_id)
-    result = _replayed(context, list(known.values()), source)
+    result = _replayed(context, list(known.values()), read_as)
     unknown = [RefusedAgain(item_id, "no refused event has this id") for item_id in ids if item_id not in known]
     return replace(result, refused=[*unknown, *result.refused])
 
 
-def _replayed(context: WriterContext, rejects: Sequence[Reject], source: str | None) -> Replayed:
-    """Replay rejects in batches. The events of a batch stay rejects until it is stored.
-
-    With None as the source, each keeps its own; with "", each is detected.
-    """
+def _replayed(context: WriterContext, rejects: Sequence[Reject], read_as: _ReadAs) -> Replayed:
+    """Replay rejects in batches. The events of a batch stay rejects until it is stored."""
     stored = duplicates = 0
     refused: list[RefusedAgain] = []
     size = context.services.settings.batch
 
-    def source_of(reject: Reject) -> str | None:
-        return reject.source if source is None else source or None
-
     for batch in (rejects[start : start + size] for start in range(0, len(rejects), size)):
-        reasons = {reject.id: _unusable(reject, source_of(reject), context) for reject in batch}
+        reasons = {reject.id: _unusable(reject, read_as.source_of(reject), context) for reject in batch}
         usable = [reject for reject in batch if not reasons[reject.id]]
-        inserted, refusals = store_each(context, [(reject.raw, source_of(reject)) for reject in usable])
+        inserted, refusals = store_each(
+            context, [(reject.raw, read_as.source_of(reject)) for reject in usable], read_as.zone
+        )
         reasons |= {reject.id: "; ".join(texts) for reject, texts in zip(usable, refusals, strict=True)}
         context.services.rejects.remove(
             [reject_id for reject_id, reason in reasons.items() if not reason], context.tenant_id

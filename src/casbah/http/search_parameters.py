@@ -32,9 +32,14 @@ async def search_setting(body: Mapping[str, Any], context: RequestContext) -> Se
 
 def zone_of(body: Mapping[str, Any]) -> tzinfo:
     """The time zone of a request, UTC if it names none. Raises MalformedBodyError."""
+    return named_zone_of(body) or UTC
+
+
+def named_zone_of(body: Mapping[str, Any]) -> tzinfo | None:
+    """The time zone that a request names, if any. Raises MalformedBodyError."""
     name = body.get("zone")
     if name is None or name == "":
-        return UTC
+        return None
     zone = zone_named(name) if isinstance(name, str) else None
     if zone is None:
         raise MalformedBodyError(
