@@ -260,6 +260,34 @@ def test_a_log_is_not_continued_from_other_hashes_than_were_signed(tmp_path, nam
         logs.of("acme")
 
 
+@pytest.mark.parametrize("at", [0, 7, 8, 13, 15, 16, 23])
+def test_a_flipped_bit_among_replacements_is_an_error_that_names_the_row(tmp_path, at):
+    with opened(tmp_path) as (store, logs):
+        store_some(store, 0, 300)
+        logs.of("acme").advance()
+        store.tenant(TENANT).replace([arrival(by(3, description="enriched"))])
+        logs.of("acme").advance()
+    (file,) = tmp_path.glob("tenants/acme/log/*/replaced")
+    content = bytearray(file.read_bytes())
+    content[at] ^= 2
+    file.write_bytes(content)
+    with opened(tmp_path) as (_, logs), pytest.raises(DamagedFileError, match=r"replaced is damaged: row 0 does not"):
+        logs.of("acme").proof("activity-3")
+
+
+def test_an_entry_that_is_damaged_is_not_named_by_an_erasure(tmp_path):
+    with opened(tmp_path) as (store, logs):
+        store_some(store, 0, 300)
+        logs.of("acme").advance()
+        (file,) = tmp_path.glob("tenants/acme/log/*/entries")
+        content = bytearray(file.read_bytes())
+        content[8 * 43 + 10] ^= 1  # Of entry 8: it seems to be of the activity of entry 9, or of that before.
+        file.write_bytes(content)
+        with pytest.raises(DamagedFileError, match=r"entries is damaged: entry 8 does not match its hash in row0"):
+            delete(store, "user-1")
+        assert store.tenant(TENANT).fetch("activity-8") is not None
+
+
 @pytest.mark.parametrize("name", ["entries", "row0"])
 def test_a_flipped_bit_is_no_proof(tmp_path, name):
     with opened(tmp_path) as (store, logs):

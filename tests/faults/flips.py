@@ -1,6 +1,6 @@
 """One flipped bit in one file of a store, a file cut short, a file missing: is any answer silently wrong?
 
-    python -m faults.flips --times 1000 [--seed 1] [--json]
+    python -m faults.flips --times 1000 [--seed 1] [--only '*/log/*'] [--json]
 
 A store has every kind of file: several partitions with several segments, deletions that wait for compaction, a compression
 dictionary, feedback, a transparency log, and the databases beside the activities. Each cycle damages one file of a copy, opens it, and asks for
@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -150,18 +151,18 @@ def answers(store: Path) -> Mapping[str, Any]:
     return said
 
 
-def cycles(store: Path, *, times: int, seed: int, room: Path) -> Iterator[Seen]:
-    """So many flips, and a tenth as many files cut short; then each file is missing once."""
+def cycles(store: Path, *, times: int, seed: int, room: Path, only: str = "*") -> Iterator[Seen]:
+    """So many flips, and a tenth as many files cut short; then each file is missing once. `only`: a pattern of files."""
     before, dice = answers(_copied(store, room)), random.Random(seed)
-    for damage in _damages(store, times=times, dice=dice):
+    for damage in _damages(store, times=times, dice=dice, only=only):
         yield _tried(store, damage, before, room)
 
 
-def _damages(store: Path, *, times: int, dice: random.Random) -> Iterator[Damage]:
+def _damages(store: Path, *, times: int, dice: random.Random, only: str) -> Iterator[Damage]:
     sizes = {
         str(file.relative_to(store)): file.stat().st_size
         for file in sorted(store.rglob("*"))
-        if file.is_file() and file.name not in NO_CONTENT
+        if file.is_file() and file.name not in NO_CONTENT and fnmatch(str(file.relative_to(store)), only)
     }
     kinds: dict[str, list[str]] = {}
     for name in filter(sizes.get, sizes):
@@ -286,12 +287,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--times", type=int, default=1_000, help="bits to flip")
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--only", default="*", help="damage only files whose names match")
     options.add_argument("--json", action="store_true", help="what became of each, as JSON lines")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="casbah-flips-") as folder, ExitStack() as stack:
         stack.callback(partial(sys.stdout.flush))
         store, seen = make(Path(folder)), []
-        for each in cycles(store, times=chosen.times, seed=chosen.seed, room=Path(folder)):
+        for each in cycles(store, times=chosen.times, seed=chosen.seed, room=Path(folder), only=chosen.only):
             seen.append(each)
             if chosen.json or each.outcome in BAD:
                 print(json.dumps([each.damage.how, each.damage.file, each.damage.at, each.outcome, each.said[:200]]))

@@ -14,7 +14,19 @@ from casbah.base.checked_json import read_json
 from casbah.errors import DamagedFileError
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
-from casbah.evidence.log_files import BUNDLES, ENTRIES, HASH, LENGTH, PAIR, REPLACED, STATE, State, has_entries, lengths
+from casbah.evidence.log_files import (
+    BUNDLES,
+    ENTRIES,
+    HASH,
+    LENGTH,
+    PAIR,
+    REPLACED,
+    STATE,
+    State,
+    has_entries,
+    lengths,
+    replaced_row,
+)
 from casbah.evidence.tenant_log import CURRENT
 
 Problem = tuple[Path, str]
@@ -93,7 +105,7 @@ def _in_entries(content: _Content, state: State) -> Iterator[tuple[str, str]]:
             return  # Where the next one begins is not known.
         place += LENGTH.size + len(entry)
         if entry[0] == layout.REPLACED:
-            replaced += PAIR.pack(layout.number_of(entry), index)
+            replaced += replaced_row(layout.number_of(entry) or 0, index)
         elif entry[0] == layout.ACTIVITY:
             number = layout.number_of(entry) or 0
             if number <= before:

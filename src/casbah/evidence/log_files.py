@@ -4,11 +4,14 @@ state.json     the origin, how far the store was read, how long the files are, a
 entries        the entries, as in bundles: each with its length before it
 bundles        per bundle: where it begins in `entries`, and the largest number of an activity before it
 row0, row1...  the hashes of the tree's rows (`merkle.Rows`)
-replaced       per replacement: the number of the activity, and the leaf index of its entry
+replaced       per replacement: the number of the activity, the leaf index of its entry, and a digest of the two
+
+An entry is checked against its hash when it is read, and leads to no other activity than the one that `bundles` was asked for.
 
 A commit writes and syncs these files, then the state. What a crash leaves beyond the state's lengths is overwritten.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,7 +27,7 @@ from casbah.evidence import merkle, notes
 
 STATE: Final = "state.json"
 HASH = 32
-LENGTH, PAIR = Struct(">H"), Struct(">QQ")
+LENGTH, PAIR, ROW = Struct(">H"), Struct(">QQ"), Struct(">16s8s")
 ENTRIES, BUNDLES, REPLACED = "entries", "bundles", "replaced"
 
 
@@ -97,7 +100,7 @@ class LogFiles:
         pending.bytes += LENGTH.size + len(entry)
         number = layout.number_of(entry)
         if number is not None and entry[0] == layout.REPLACED:
-            pending.replaced.append(PAIR.pack(number, index))
+            pending.replaced.append(replaced_row(number, index))
             self._replacements()[number] = index
         elif number is not None:
             pending.number = number
@@ -117,7 +120,7 @@ class LogFiles:
         written = {
             ENTRIES: (state.bytes, b"".join(LENGTH.pack(len(entry)) + entry for entry in pending.entries)),
             BUNDLES: (_bundles(state.size) * PAIR.size, b"".join(pending.bundles)),
-            REPLACED: (state.replacements * PAIR.size, b"".join(pending.replaced)),
+            REPLACED: (state.replacements * ROW.size, b"".join(pending.replaced)),
         }
         for name, (place, data) in written.items():
             self._write(name, place, data)
@@ -152,13 +155,17 @@ class LogFiles:
         return [data[place : place + HASH] for place in range(0, len(data), HASH)]
 
     def bundle(self, number: int, width: int) -> bytes:
-        """The first `width` entries of a bundle, each with its length before it."""
-        return b"".join(LENGTH.pack(len(entry)) + entry for entry in self._entries_of(number)[:width])
+        """The first `width` entries of a bundle, each with its length before it. Raises DamagedFileError."""
+        entries = self._entries_of(number)[:width]
+        self._require_hashes(number * merkle.WIDTH, entries)
+        return b"".join(LENGTH.pack(len(entry)) + entry for entry in entries)
 
     def entry(self, index: int) -> bytes:
-        """One entry."""
+        """One entry. Raises DamagedFileError."""
         number, place = divmod(index, merkle.WIDTH)
-        return self._entries_of(number)[place]
+        entry = self._entries_of(number)[place]
+        self._require_hashes(index, [entry])
+        return entry
 
     def indexes(self, numbers: Iterable[int]) -> Iterator[int]:
         """The leaf indexes of the last entries of activities; `numbers` are theirs, ascending. Raises DamagedFileError."""
@@ -181,7 +188,9 @@ class LogFiles:
         self._handles.clear()
 
     def _activities_of(self, bundle: int) -> Iterator[tuple[int, int]]:
-        for place, entry in enumerate(self._entries_of(bundle)):
+        entries = self._entries_of(bundle)
+        self._require_hashes(bundle * merkle.WIDTH, entries)
+        for place, entry in enumerate(entries):
             number = layout.number_of(entry)
             if number is not None and entry[0] == layout.ACTIVITY:
                 yield number, bundle * merkle.WIDTH + place
@@ -195,6 +204,13 @@ class LogFiles:
         if len(entries) != count or not all(entries):
             raise DamagedFileError(self.folder / ENTRIES, f"bundle {bundle} does not have {count} entries")
         return entries
+
+    def _require_hashes(self, first: int, entries: Sequence[bytes]) -> None:
+        """Raises DamagedFileError if an entry does not have its hash in row 0."""
+        hashes = self.rows(0, first, first + len(entries))
+        for place, entry in enumerate(entries):
+            if merkle.leaf_hash(entry) != hashes[place]:
+                raise DamagedFileError(self.folder / ENTRIES, f"entry {first + place} does not match its hash in row0")
 
     def _bundle_at(self, bundle: int) -> tuple[int, int]:
         """Where a bundle begins and ends in `entries`."""
@@ -217,9 +233,17 @@ class LogFiles:
     def _replacements(self) -> dict[int, int]:
         """The leaf index of the last replacement of each activity that has one. Read when it is first needed."""
         if self._latest is None:
-            data = self._read(REPLACED, 0, self.state.replacements * PAIR.size)
-            self._latest = dict(PAIR.iter_unpack(data))
+            data = self._read(REPLACED, 0, self.state.replacements * ROW.size)
+            self._latest = dict(map(self._replacement, range(self.state.replacements), ROW.iter_unpack(data)))
         return self._latest
+
+    def _replacement(self, place: int, row: tuple[bytes, bytes]) -> tuple[int, int]:
+        """The number and the leaf index in a row of `replaced`."""
+        pair, digest = row
+        if digest != _digest(pair):
+            raise DamagedFileError(self.folder / REPLACED, f"row {place} does not match its digest")
+        number, index = PAIR.unpack(pair)
+        return number, index
 
     def _signed_root(self) -> bytes:
         """The root of the hashes so far. Raises DamagedFileError if another one was signed."""
@@ -259,6 +283,16 @@ class LogFiles:
         return self._handles[name]
 
 
+def replaced_row(number: int, index: int) -> bytes:
+    """A row of `replaced`."""
+    pair = PAIR.pack(number, index)
+    return ROW.pack(pair, _digest(pair))
+
+
+def _digest(pair: bytes) -> bytes:
+    return hashlib.blake2b(pair, digest_size=8).digest()
+
+
 def _bundles(size: int) -> int:
     """How many bundles a log of this size has."""
     return -(-size // merkle.WIDTH)
@@ -274,7 +308,7 @@ def lengths(state: State) -> Mapping[str, int]:
     known = {
         ENTRIES: state.bytes,
         BUNDLES: _bundles(state.size) * PAIR.size,
-        REPLACED: state.replacements * PAIR.size,
+        REPLACED: state.replacements * ROW.size,
     }
     row, size = 0, state.size
     while size:

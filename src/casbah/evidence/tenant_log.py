@@ -117,12 +117,7 @@ class TenantLog:
         """The first `width` entries of a bundle. Raises RouteNotFoundError if the log has no such bundle."""
         if number * merkle.WIDTH + width > self._files.state.size:
             raise RouteNotFoundError
-        first = number * merkle.WIDTH
-        content = self._files.bundle(number, width)
-        hashes = [merkle.leaf_hash(entry) for entry in layout.in_bundle(content)]
-        if hashes != self._files.rows(0, first, first + width):
-            raise DamagedFileError(self._files.folder, f"entries {first} and following do not match their hashes")
-        return content
+        return self._files.bundle(number, width)
 
     def proof(self, activity_id: str) -> str:
         """A proof (c2sp.org/tlog-proof) that an activity is in the log. Raises ActivityNotFoundError or DamagedFileError."""
