@@ -101,6 +101,29 @@ def test_an_event_is_known_by_what_its_source_said(opened):
         assert asker("POST", LIST, b"{}").json["total"] == COUNT + 1
 
 
+OKTA_CLIENT = {"id": "0oa1", "type": "PublicClientApp", "alternateId": "unknown", "displayName": "Provisioner"}
+OKTA = {"uuid": "u1", "published": "2026-03-02T10:00:00Z", "eventType": "app.oauth2.token.grant", "actor": OKTA_CLIENT}
+BY_UNKNOWN = {"_id": "0_10980_u1", "timestamp": 1_772_445_600_000, "appId": 10980, "user": {"userName": "unknown"}, "rawDataJson": OKTA}  # fmt: skip
+
+
+def test_who_did_it_is_derived_again_unless_that_would_end_a_legal_hold(opened):
+    hold = {"name": "h", "action": "hold", "filters": {"user.username": {"eq": ["unknown"]}}}
+    with opened() as house:
+        asker = Asker(house.app, house.local_key)
+        assert asker("POST", f"{STORE}?source=mdca", json.dumps(BY_UNKNOWN).encode()).json["stored"] == 1
+        held = asker("POST", "/api/ext/v1/retention", json.dumps(hold).encode()).json["id"]
+        assert again(asker) == (1, 0)
+        assert records(asker)[0]["user"] == {"userName": "unknown"}
+        assert asker("DELETE", f"/api/ext/v1/retention/{held}").status == 200
+        assert again(asker) == (1, 1)
+        (record,) = records(asker)
+        assert record["user"] == {"userName": "Provisioner"}
+        assert record["enrichment"]["raw event"]["user"] == {"userName": "unknown"}
+        found = {name: asker("POST", LIST, json.dumps({"filters": {"user.username": {"eq": [name]}}}).encode()).json["total"]
+                 for name in ("unknown", "Provisioner")}  # fmt: skip
+        assert found == {"unknown": 0, "Provisioner": 1}
+
+
 def test_only_what_is_asked_for_and_only_with_the_scope(opened):
     with opened() as house:
         seeded(Asker(house.app, house.local_key))

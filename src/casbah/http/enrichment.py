@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from casbah.activity import predicate as p
+from casbah.activity.matching import matches
 from casbah.activity.new_activity import NewActivity
 from casbah.activity.query import Query, continuation, parse
+from casbah.base import jsontext
 from casbah.http.answers import Answer, Count, Filters
 from casbah.http.context import WriterContext
 from casbah.http.irreversible import filters_or_everything, irreversible_body, read_irreversible
@@ -52,15 +54,24 @@ def _enrich_page(query: Query, filters_after: Callable[[int], dict[str, Any]], c
     ranges = context.services.ranges.ranges(context.tenant_id)
     known = context.services.enrichment.knowing(ranges)
     derive = Derivation(context.services.connectors)
+    held = context.writer.retention.held(context.tenant_id)
     page = context.tenant.scan(query, deadline=context.deadline)
     examined = changed = 0
     while chunk := list(islice(page.records, _CHUNK)):
         examined += len(chunk)
-        changed += context.tenant.replace(list(_changed(chunk, known, derive)))
+        changed += context.tenant.replace(list(_changed(chunk, known, derive, held)))
     following = UNSET if page.boundary is None else filters_after(page.boundary)
     return Again(examined, changed, page.total, has_next=page.boundary is not None, next_query_filters=following)
 
 
-def _changed(records: list[bytes], known: Enrichment, derive: Derivation) -> Iterator[NewActivity]:
-    """The activities whose enrichment changed. The rest of each record, its id and times included, stays the same."""
-    return (activity for record in records if (activity := known.again(record, derive)) is not None)
+def _changed(records: list[bytes], known: Enrichment, derive: Derivation, held: p.Predicate) -> Iterator[NewActivity]:
+    """The activities whose enrichment changed. The rest of each record, its id and times included, stays the same.
+
+    One that would no longer be under a legal hold stays as it is: else a rule could delete it.
+    """
+    for record in records:
+        activity = known.again(record, derive)
+        if activity is not None and (
+            matches(held, activity.activity) or not matches(held, jsontext.parse_object(record))
+        ):
+            yield activity

@@ -18,6 +18,7 @@ from casbah.ingest.activity_builder import new_activities
 from casbah.ingest.connectors import connectors
 from casbah.ingest.derivation import Derivation
 from casbah.ingest.enrich.enrichment import DERIVED, NOTES, Enrichment
+from casbah.ingest.enrich.people import People
 from casbah.ingest.event_pages import page_of
 
 SOURCES = connectors()
@@ -48,7 +49,7 @@ def test_an_old_record_says_what_its_event_says_if_ingested_today(line: bytes) -
     (today,) = [new for new in ingested(old["rawDataJson"]) if new.id == old["_id"]]
     for key in DERIVED:
         assert new.get(key) == today.activity.get(key), key
-    assert {key for key in old if new[key] != old[key]} <= set(DERIVED), "who, when and where stay as they were"
+    assert {key for key in old if new[key] != old[key]} <= set(DERIVED), "when and where stay as they were"
     assert all("part" in row for row in new["mainInfo"]["eventObjects"] if row["objType"] != 7)
     assert new["verb"]
 
@@ -75,6 +76,53 @@ def test_a_flag_that_no_longer_holds_is_taken_back_and_was_true() -> None:
     assert again.activity["isAdminOperation"] is False
     assert not again.activity["isImpersonated"]
     assert again.activity[NOTES]["raw event"] == {"isAdminOperation": [True], "isImpersonated": [True]}
+    undone = ENRICHMENT.again(again.record)
+    assert undone is not None
+    assert undone.activity == stored
+
+
+def old_record(event: Mapping[str, Any], **keys: Any) -> dict[str, Any]:
+    """The record of an event with these keys as an older version stored them."""
+    (new,) = ingested(event)
+    return {"_id": new.id, **json.loads(new.record), **keys}
+
+
+GUEST = {
+    "CreationTime": "2026-03-02T10:00:00",
+    "Id": "u",
+    "Operation": "FileAccessed",
+    "Workload": "SharePoint",
+    "RecordType": 6,
+    "UserId": "urn:spo:guest#ada@example.com",
+}
+
+
+def test_a_name_that_is_not_a_users_becomes_the_users(tmp_path: Path) -> None:
+    """The groups are those of the user, not of the earlier name."""
+    stored = old_record(GUEST, user={"userName": GUEST["UserId"]})
+    again = derived(jsontext.dump(stored))
+    assert again.activity["user"] == {"userName": "ada@example.com"}
+    assert again.activity[NOTES]["raw event"] == {"user": stored["user"]}
+    (tmp_path / "people.csv").write_text("user,groups,orgUnit\nada@example.com,g1,HR\n", "utf-8")
+    people = Enrichment(agents=False, people=People(tmp_path / "people.csv"))
+    known = people.again(jsontext.dump(stored), DERIVE)
+    assert known is not None
+    assert known.activity["user"] == {"userName": "ada@example.com", "userTags": ["g1"], "orgUnit": "HR"}
+    assert json.loads(known.record) == known.activity
+    assert people.again(known.record, DERIVE) is None
+    for record in (again.record, known.record):
+        undone = ENRICHMENT.again(record)
+        assert undone is not None
+        assert undone.activity == stored
+
+
+def test_the_user_of_what_failed_to_sign_in_is_only_the_name_that_was_tried() -> None:
+    event = {"eventID": "e", "eventTime": "2026-03-02T10:00:00Z", "eventSource": "signin.amazonaws.com", "awsRegion": "x",
+             "eventName": "ConsoleLogin", "userIdentity": {"type": "IAMUser", "userName": "ada"}, "responseElements": {"ConsoleLogin": "Failure"}}  # fmt: skip
+    stored = old_record(event, user={"userName": "ada"})
+    del stored["failedUserData"]
+    again = derived(jsontext.dump(stored))
+    assert (again.activity["user"], again.activity["failedUserData"]) == (None, {"userName": "ada"})
     undone = ENRICHMENT.again(again.record)
     assert undone is not None
     assert undone.activity == stored

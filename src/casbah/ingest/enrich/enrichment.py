@@ -37,13 +37,13 @@ _WAS_TRUE = [True]
 
 DERIVED = (
     "eventTypeName", "genericEventType", "description", "description_id", "mainInfo", "isAdminOperation", "isImpersonated",
-    "session", "sessionIds", "changes", "verb", "sourceId",
+    "session", "sessionIds", "changes", "verb", "sourceId", "user", "failedUserData", "resolvedActor", "entityData",
 )  # fmt: skip
-"""The keys of a record that say what was done, to what, and how it ended, which re-enrichment derives from the raw event. Those
-that say who did it, when and where stay as they were stored: orders and partitions depend on them.
+"""The keys of a record that say who did what, to what, and how it ended, which re-enrichment derives from the raw event. Those
+that say when and where stay as they were stored: orders and partitions depend on the time.
 """
 
-_FILLED = frozenset({"userAgent", "location", "user", *DERIVED})
+_FILLED = frozenset({"userAgent", "location", *DERIVED})
 """The keys of a record that enrichment adds to. Notes with other keys are not ours and are ignored."""
 
 _DERIVED = "raw event"
@@ -207,16 +207,16 @@ class Enrichment:
                 added.inside("location", key, value, origin)
 
     def _add_person(self, added: "_Additions", people: People) -> None:
-        activity = added.activity
+        activity = {**added.activity, **added.values()}
+        user = part(activity, "user")
         name = first_string(
-            part(activity, "user").get("userName"),
+            user.get("userName"),
             part(activity, "failedUserData").get("userName"),
             part(activity, "resolvedActor").get("name"),
         )
         person = people.of(name) if name is not None else None
         if person is None:
             return
-        user = part(activity, "user")
         for key, value in (("userTags", list(person.groups)), ("orgUnit", person.unit)):
             if value and not user.get(key):
                 added.inside("user", key, value, people.origin)
@@ -256,6 +256,10 @@ class _Additions:
 
     def inside(self, key: str, inner: str, value: Any, origin: str) -> None:
         """Add a key to an object of the record. The object may be absent or empty; other values are left alone."""
+        if key in self._whole:
+            self._note(origin, f"{key}.{inner}", _ABSENT)
+            self._whole[key] = {**(self._whole[key] or {}), inner: value}
+            return
         held = self.activity.get(key, _ABSENT)
         if type(held) is dict:
             was = held.get(inner, _ABSENT)

@@ -118,6 +118,11 @@ class Retention:
         rules = [rule for rule in self.rules.all(tenant_id) if rule.action == DELETE]
         return [self._applied(rule, tenant_id, really=really) for rule in (*rules, *self._trail_rule(tenant_id))]
 
+    def held(self, tenant_id: TenantId) -> Predicate:
+        """What a tenant's holds protect."""
+        now = self._clock()
+        return p.Any(tuple(where(rule.filters, now=now) for rule in self.rules.all(tenant_id) if rule.action == HOLD))
+
     def compact(self, tenant_id: TenantId) -> None:
         """Purge from disk all that was deleted. Returns when done."""
         while self._store.tenant(tenant_id).compact():
@@ -201,9 +206,8 @@ class Retention:
         return self._deleting.setdefault(tenant_id.name, threading.Lock())
 
     def _unheld(self, predicate: Predicate, tenant_id: TenantId) -> Predicate:
-        now = self._clock()
-        holds = [where(rule.filters, now=now) for rule in self.rules.all(tenant_id) if rule.action == HOLD]
-        return p.both(predicate, p.Not(p.Any(tuple(holds)))) if holds else predicate
+        held = self.held(tenant_id)
+        return p.both(predicate, p.Not(held)) if held != p.Any(()) else predicate
 
     def _run(self) -> None:
         due = self._monotonic()
