@@ -105,7 +105,7 @@ demo-data: $(READY)  ## generate the activities that `make demo` shows, which th
 images: $(READY)  ## make the pictures of the web UI in docs/images again
 	@$(BIN)/python -m pytest -q tests/ui/test_images.py --images
 
-lock:  ## choose the newest versions again and write requirements.lock and requirements.runtime.lock
+lock:  ## choose the newest versions again and write requirements.lock and the two parts of it
 	@$(find-python); \
 	rm -rf .venv.lock && $$python -m venv .venv.lock; \
 	.venv.lock/bin/python -m pip install --quiet --disable-pip-version-check 'pip-tools==7.6.*'; \
@@ -116,13 +116,20 @@ lock:  ## choose the newest versions again and write requirements.lock and requi
 	.venv.lock/bin/pip-compile --quiet --all-build-deps --allow-unsafe --strip-extras --constraint .venv.lock/requirements.txt \
 	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --output-file .venv.lock/runtime.txt pyproject.toml; \
+	.venv.lock/bin/pip-compile --quiet --extra aws --extra otel --all-build-deps --allow-unsafe --strip-extras --no-annotate \
+	    --constraint .venv.lock/requirements.txt --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	    --no-emit-trusted-host --output-file .venv.lock/extras.txt pyproject.toml; \
 	{ echo '# Every package that Casbah is built, run and tested with. Written by `make lock`.'; \
 	  cat .venv.lock/requirements.txt; } > requirements.lock; \
 	{ echo '# Every package that Casbah runs with: a part of requirements.lock. Written by `make lock`.'; \
 	  cat .venv.lock/runtime.txt; } > requirements.runtime.lock; \
+	{ echo '# What the extras aws and otel need beyond requirements.runtime.lock: a part of requirements.lock. Written by `make lock`.'; \
+	  awk 'NR == FNR {known[$$1]; next} /^[a-z0-9]/ {more = !($$1 in known)} more' .venv.lock/runtime.txt .venv.lock/extras.txt; \
+	} > requirements.extras.lock; \
 	rm -rf .venv.lock; \
 	echo "lock: $$(grep -c '==' requirements.lock) packages in requirements.lock," \
-	    "$$(grep -c '==' requirements.runtime.lock) of them in requirements.runtime.lock"
+	    "$$(grep -c '==' requirements.runtime.lock) of them in requirements.runtime.lock," \
+	    "$$(grep -c '==' requirements.extras.lock) in requirements.extras.lock"
 
 clean:  ## remove virtual environments and every cache
 	rm -rf .venv .venv.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist

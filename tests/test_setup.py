@@ -41,6 +41,16 @@ def test_what_running_needs_is_in_the_runtime_lock_and_nothing_else() -> None:
     assert len(runtime) < len(everything) / 2
 
 
+def test_the_extras_of_the_image_are_in_a_lock_of_their_own() -> None:
+    runtime, everything = locked("requirements.runtime.lock"), locked("requirements.lock")
+    extras = locked("requirements.extras.lock")
+    assert {name: everything.get(name) for name in extras} == extras
+    assert set(extras) & set(runtime) == set()
+    assert needed("boto3", set()) | needed("opentelemetry-exporter-otlp-proto-http", set()) <= set(extras) | set(
+        runtime
+    )
+
+
 FAILURES = [
     pytest.param(
         "NewConnectionError: Failed to establish a new connection", "no network: pip cannot reach", id="no network"

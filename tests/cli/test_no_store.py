@@ -53,6 +53,7 @@ READS = [
 ]
 CREATES = [["serve"], ["demo"], ["ingest"], ["pull"], ["token", "create"], ["backup", "restore"]]
 OTHERS = [
+    ["health"],
     ["settings"],
     ["sources"],
     ["completion", "bash"],

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah import compose, settings
-from casbah.cli.connection import announced
+from casbah.cli.server_file import announced
 from casbah.settings import SETTINGS
 from command_line import app
 from scenarios.server import serving

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from casbah.activity.tenant import TenantId
-from casbah.cli.connection import announced
+from casbah.cli.server_file import announced
 from casbah.cli.tail import NothingToFollowError
 from command_line import app
 from making import arrival, empty_store, record

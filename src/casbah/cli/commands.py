@@ -21,6 +21,7 @@ GROUPS = {
         "demo":       Row("demo.demo",                 "Fill a new store with sample activities, serve it, and show curl requests with their responses."),
         "settings":   Row("settings.show",             "Show every setting: value, origin and purpose."),
         "doctor":     Row("doctor.doctor",             "Check settings, folder, store and server, and report problems with their fixes."),
+        "health":     Row("health.health",             "Ask this machine's server whether it is healthy, as a container's health check does."),
         "completion": Row("completion.completion",     "Print the script that completes casbah's commands and options in a shell."),
     },
     "Bring in activities": {

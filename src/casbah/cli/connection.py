@@ -6,7 +6,6 @@ key to the store's `server.json`, which only the store's owner can read.
 """
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,13 +17,13 @@ import httpx
 
 from casbah import settings
 from casbah.activity.tenant import TenantId
+from casbah.cli import server_file
 from casbah.cli.profiles import Server
 from casbah.errors import ServerRefusedError
 from casbah.identity.grants import DEFAULT_TENANT, TENANT_HEADER
 from casbah.serving.local_tls import trusted
 from casbah.settings import Settings
 
-_FILE = "server.json"
 _OK = 400
 _DOTS_OF_JWT = 2
 _SECONDS = 600.0
@@ -126,31 +125,15 @@ def running(store: Path) -> Mapping[str, str] | None:
     it, so only an answer to that key counts.
     """
     try:
-        server: Mapping[str, str] = json.loads((store / _FILE).read_text(encoding="utf-8"))
+        server = server_file.read(store)
         headers = _headers(server["key"], DEFAULT_TENANT)
         verify = trusted(server.get("certificate"))
         answer = httpx.get(
             server["url"] + _PROBE, headers=headers, timeout=_SECONDS_TO_CONNECT, trust_env=False, verify=verify
         )
-    except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
+    except (OSError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
     return server if answer.status_code == httpx.codes.OK else None
-
-
-@contextmanager
-def announced(store: Path, *, url: str, key: str, certificate: Path | None = None) -> Iterator[None]:
-    """Keep the address and key of this process in the store, readable by its owner only, while it serves."""
-    file, draft = store / _FILE, store / f"{_FILE}.new"
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as opened:
-        more = {} if certificate is None else {"certificate": str(certificate.absolute())}
-        json.dump({"url": url, "key": key, "pid": os.getpid(), **more}, opened)
-    draft.replace(file)
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
 
 
 def _headers(key: str, tenant: str) -> dict[str, str]:

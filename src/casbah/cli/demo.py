@@ -19,11 +19,11 @@ from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.activities import table_of
-from casbah.cli.connection import announced
 from casbah.cli.migrate import migrate_first
 from casbah.cli.printable import plain
 from casbah.cli.progress import progress_of
 from casbah.cli.serve import Stopping
+from casbah.cli.server_file import announced
 from casbah.compose import Application
 from casbah.demo.load import COUNT, generated_activities, sample_activities
 from casbah.errors import CasbahError

@@ -14,8 +14,8 @@ from casbah import compose
 from casbah.base import logs
 from casbah.base.shared import SharedFlag, SharedNumbers
 from casbah.cli import options
-from casbah.cli.connection import announced
 from casbah.cli.migrate import migrate_first
+from casbah.cli.server_file import announced
 from casbah.serving.background import background
 from casbah.serving.connections import Connections, limits_of, raise_file_limit
 from casbah.serving.processes import several
