@@ -13,7 +13,7 @@ import yaml
 
 from casbah import settings
 from casbah.cli.commands import COMMANDS
-from casbah.http.routes import PUBLIC_ROUTES
+from casbah.http.routes import PUBLIC
 from casbah.settings import PREFIX, SETTINGS
 
 ROOT = Path(__file__).parent.parent
@@ -99,7 +99,7 @@ def test_the_commands_exist_and_the_port_is_the_server_s() -> None:
         program, name = yaml.safe_load(text)
         assert (program, name in COMMANDS) == ("casbah", True)
     assert texts("EXPOSE") == [SETTINGS["port"].default]
-    paths = {route.path for route in PUBLIC_ROUTES}
+    paths = {route.path for route in PUBLIC}
     for container in pod()["containers"]:
         assert container["ports"][0]["containerPort"] == int(SETTINGS["port"].default)
         assert {container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")} <= paths

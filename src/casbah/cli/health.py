@@ -39,10 +39,10 @@ def health(
     Example: casbah health --ready
     """
     settings = options.chosen(**options.named(chosen or (), {"store": store}))
-    typer.echo(_asked(settings, "/readyz" if ready else "/livez", seconds))
+    typer.echo(_state(settings, "/readyz" if ready else "/livez", seconds))
 
 
-def _asked(settings: Settings, path: str, seconds: float) -> str:
+def _state(settings: Settings, path: str, seconds: float) -> str:
     """The state that the server reports. Raises NotHealthyError."""
     url, certificate = _server(settings)
     try:

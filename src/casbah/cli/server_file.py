@@ -15,7 +15,7 @@ def read(store: Path) -> Mapping[str, str]:
         content = json.loads((store / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return {name: str(value) for name, value in content.items()} if isinstance(content, dict) else {}
 
 
 @contextmanager
