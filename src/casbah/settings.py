@@ -79,7 +79,7 @@ class Settings:
     drain: int | None               = setting("off", parse.duration, "How long a server that is told to stop (SIGTERM) says on /readyz that it is not ready, and ends connections as it answers, before it takes no more: longer than a balancer takes to notice")
     tls_certificate: Path | None    = setting("", parse.optional_file, "The server's certificate (PEM, with what is between it and the root): it then speaks HTTPS alone")
     tls_key: Path | None            = setting("", parse.optional_file, "The key of the server's certificate (PEM), if it is not in the same file")
-    trusted_proxies: tuple[str, ...] = setting("", parse.networks, "Addresses or networks of reverse proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto headers are used; from other addresses they are ignored (docs/operate.md)")
+    trusted_proxies: tuple[str, ...] = setting("", parse.networks, "Addresses or networks of reverse proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto headers are used; from other addresses they are ignored (docs/production.md)")
     session: int | None             = setting("12h", parse.duration, "How long somebody stays signed in to the pages, such as 12h; off: nobody can sign in there")
     throttle: Rate | None           = setting("off", parse.rate, "Requests a tenant may make, such as 30/minute (MDCA's own), or off",
         mdca="30/minute", evidence="D: 30 requests a minute for each tenant")

@@ -1,12 +1,13 @@
 """The commands that README and docs show: cut out of their fenced blocks, each with where it stands."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_BLOCK = re.compile(r"^```(sh|console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(sh|console|python)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,9 @@ class Block:
 
 
 def blocks() -> Iterator[Block]:
-    """Every block of README and docs that shows something to run."""
+    """Every block of README and docs that shows something to run, also within lists."""
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        for language, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        for _, language, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
             commands = (text,) if language == "python" else tuple(_commands(text, prompt=language == "console"))
             yield Block(str(page.relative_to(ROOT)), language, commands)
 
@@ -29,13 +30,13 @@ def blocks() -> Iterator[Block]:
 def commands_of(page: str, section: str) -> list[str]:
     """The commands of one section of a page, in order."""
     text = (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    return [command for _, block in _BLOCK.findall(text) for command in _commands(block, prompt=True)]
+    return [command for _, _, block in _BLOCK.findall(text) for command in _commands(block, prompt=True)]
 
 
 def _commands(text: str, *, prompt: bool) -> Iterator[str]:
-    """The commands of a block; one may go on over lines, by a backslash or an open quote. Of a console's, those behind `$ `."""
+    """The commands of a block; one may continue over lines, by a backslash or an open quote. Of a console's, those behind `$ `."""
     command = ""
-    for line in text.splitlines():
+    for line in textwrap.dedent(text).splitlines():
         if not command and (not line.strip() or line.startswith("#") or (prompt and not line.startswith("$ "))):
             continue
         command += line.removeprefix("$ ") if prompt and not command else line

@@ -54,6 +54,8 @@ NOT_RUN = {
     "export CASBAH_PULL": "a setting for `casbah serve`; tests/cli/test_pull.py",
     "export CASBAH_STORE=opensearch": "needs a cluster; tests/cluster",
     "python3 -m venv /opt/casbah": "installs a wheel; tests/test_wheel.py",
+    "/opt/casbah-new/bin/": "the same",
+    "sudo": "needs root and systemd",
     "/opt/casbah/bin/": "the same",
     "casbah log keys": "needs a server with a log; tests/evidence/test_document.py",
     "mkdir -p kept": "the same",

@@ -26,15 +26,15 @@ _MARKUP = re.compile(r"\[([^]]*)\]\([^)]*\)")
 CLICKS = 2
 
 QUESTIONS = {
-    "How do I connect Microsoft 365?": ("docs/pull.md", "office365"),
+    "How do I connect Microsoft 365?": ("docs/microsoft365.md", "ActivityFeed.Read"),
     "How big a disk do I need?": ("docs/sizing.md", "Disk per year"),
-    "How do I upgrade, and how do I go back?": ("docs/operate.md", "casbah migrate --roll-back"),
-    "What if a disk fails?": ("docs/troubleshooting.md", "a disk has failed completely"),
+    "How do I upgrade, and how do I go back?": ("docs/upgrade.md", "casbah migrate --roll-back"),
+    "What if a disk fails?": ("docs/backup.md", "When the disk has failed"),
     "Can my boss see proof?": ("docs/evidence.md", "casbah check"),
     "How do I back up?": ("docs/backup.md", "casbah backup make"),
     "How do I delete one person's data?": ("docs/retention.md", "casbah delete --filter 'user.username eq"),
-    "Is it safe to expose to the internet?": ("docs/security.md", "Traffic is not encrypted by default"),
-    "How do I move from MDCA?": ("docs/clients.md", "what to change in them"),
+    "Is it safe to expose to the internet?": ("docs/production.md", "TLS without a proxy"),
+    "How do I move from MDCA?": ("docs/mdca.md", "Move in five steps"),
     "How do I get everything out again?": ("docs/export.md", "every record, whole"),
 }
 """What a stranger asks: the page that answers it, and a part of the answer."""

@@ -309,8 +309,8 @@ the API's.
 |---|---|---|---|---|---|
 {rows}
 
-Optional keys: `overlap`, `applications` (Google), `prefix` and `region` (CloudTrail), `login` (another
-host of the token endpoint), `url` (another host of the API). CloudTrail needs the extra `aws` ([operate.md](operate.md#installing)).
+[Connecting Microsoft 365](microsoft365.md) is step by step. Optional keys: `overlap`, `applications` (Google), `prefix` and `region` (CloudTrail), `login` (another
+host of the token endpoint), `url` (another host of the API). CloudTrail needs the extra `aws` ([installing](production.md#installing)).
 
 ## MDCA
 
@@ -324,7 +324,7 @@ host of the token endpoint), `url` (another host of the API). CloudTrail needs t
 - An activity that reaches MDCA more than 29 days after it happened may be missed.
 - If `url` is another Casbah, activities of its own audit log (app 900013) are refused, and so are in `rejects`: each server writes its own.
 
-`casbah compare --mdca` then shows whether both answer alike ([operate.md](operate.md#beside-mdca)).
+`casbah compare --mdca` then shows whether both answer alike ([moving from MDCA](mdca.md#compare-both)).
 
 ## Guarantees
 

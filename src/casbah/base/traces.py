@@ -80,7 +80,7 @@ def traces(address: str) -> Traces:
         exporter = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter").OTLPSpanExporter
         batches = _of("sdk.trace.export").BatchSpanProcessor
     except ImportError:
-        raise BadSettingError(_VARIABLE, address, "the extra `otel` (docs/operate.md, Installing)") from None
+        raise BadSettingError(_VARIABLE, address, "the extra `otel` (docs/production.md, Installing)") from None
     return Collected(batches(exporter(endpoint=address)))
 
 

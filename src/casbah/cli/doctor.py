@@ -159,7 +159,7 @@ def _open_to(settings: Settings) -> Iterator[Finding]:
         yield Finding("certificate", CheckState.OK, f"{settings.tls_certificate}")
     local = settings.tls_certificate is not None or settings.host in ("127.0.0.1", "::1", "localhost")
     seen = f"{settings.host}:{settings.port}" + (
-        "" if local else ": reachable from other machines without TLS (docs/operate.md)"
+        "" if local else ": reachable from other machines without TLS (docs/production.md)"
     )
     yield Finding("listens on", CheckState.OK if local else CheckState.WARNING, seen)
 

@@ -223,7 +223,7 @@ def aws(service: str, **options: Any) -> Any:
         import boto3  # noqa: PLC0415  an extra, and slow to import
     except ImportError:
         raise BadPullFileError(
-            "cloudtrail needs boto3: install the extra `aws` (docs/operate.md, Installing)"
+            "cloudtrail needs boto3: install the extra `aws` (docs/production.md, Installing)"
         ) from None
     return boto3.client(service, **options)
 

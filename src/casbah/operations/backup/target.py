@@ -116,5 +116,5 @@ def _client(endpoint: str | None) -> Any:
     try:
         import boto3  # noqa: PLC0415  an extra: needed by nobody else
     except ImportError:
-        raise BackupError("s3:// needs boto3; install the extra `aws` (docs/operate.md, Installing)") from None
+        raise BackupError("s3:// needs boto3; install the extra `aws` (docs/production.md, Installing)") from None
     return boto3.client("s3", endpoint_url=endpoint)
