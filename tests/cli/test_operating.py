@@ -2,14 +2,18 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from casbah import compose, settings
+from casbah.cli.doctor import _folder, _server
 from casbah.cli.server_file import announced
 from casbah.settings import SETTINGS
+from casbah.store.contract import CheckState
 from command_line import app
 from scenarios.server import serving
 
@@ -60,17 +64,49 @@ def test_what_is_amiss_is_said_with_what_helps(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CASBAH_HOST", "0.0.0.0")
     (store / "format.json").write_text('{"format": 99, "fields": []}')
     looked = found("--store", str(store), code=1)
-    assert "chmod 700" in looked["permissions"]["seen"]
+    assert looked["permissions"]["fix"] == f"chmod 700 {store}"
     assert "format 99" in looked["The store"]["seen"]
     assert looked["Files that settings name"]["state"] == "bad"
     assert looked["listens on"]["state"] == "doubtful"
+    assert [name for name, row in looked.items() if (row["state"] == "good") == bool(row["fix"])] == []
+    shown = CliRunner().invoke(app, ["doctor", "--store", str(store)], env={"COLUMNS": "300"})
+    assert {"OK", "warning", "error"} <= set(shown.stdout.split())
+    assert shown.stdout.count("Fix: ") == len([row for row in looked.values() if row["fix"]]) >= 4
+    assert f"casbah: {len(looked)} checks, 2 errors, " in shown.stderr
 
 
 def test_a_running_server_is_asked(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, house), announced(tmp_path, url=url, key=house.local_key):
         assert found("--store", str(tmp_path))["server"]["seen"].startswith(f"{url}, 200 in ")
+        house.services.leaving.set()
+        server = found("--store", str(tmp_path), code=1)["server"]
+        assert (server["state"], ", 503 in " in server["seen"], bool(server["fix"])) == ("bad", True, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        ({"status": "ready", "writable": False, "reason": "No space left on device"}, "cannot store: No space left"),
+        ({"status": "ready", "writable": True, "damaged": 2}, "damaged in 2 places"),
+    ],
+)
+def test_a_server_that_is_ready_and_not_well(body: dict[str, Any], seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = httpx.Response(200, json=body)
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: answer)
+    finding = _server({"url": "http://127.0.0.1:1"})
+    assert (finding.state, seen in finding.seen, bool(finding.fix)) == (CheckState.ERROR, True, True)
+
+
+@pytest.mark.parametrize(
+    ("free", "state"), [(20 << 30, CheckState.OK), (5 << 30, CheckState.WARNING), (1 << 20, CheckState.ERROR)]
+)
+def test_disk_space(free: int, state: CheckState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("casbah.cli.doctor.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    (finding,) = [row for row in _folder(settings.read({}, store=str(tmp_path))) if row.what == "disk space"]
+    assert (finding.state, bool(finding.fix)) == (state, state != CheckState.OK)
 
 
 def test_a_cluster_that_is_away_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASBAH_CLUSTER", "opensearch+http://127.0.0.1:9/x")
-    assert found("--store", str(tmp_path), code=1)["The cluster"]["state"] == "bad"
+    finding = found("--store", str(tmp_path), code=1)["The cluster"]
+    assert (finding["state"], "CASBAH_CLUSTER" in finding["fix"]) == ("bad", True)

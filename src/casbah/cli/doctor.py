@@ -5,19 +5,24 @@ import os
 import platform
 import shutil
 import stat
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from casbah import __version__, compose
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
 from casbah.cli import options
 from casbah.cli.connection import running
+from casbah.cli.printable import amount
 from casbah.cli.table import listing
 from casbah.errors import CasbahError
 from casbah.ingest.pull import config as pull
@@ -32,6 +37,7 @@ _LITTLE, _VERY_LITTLE = 10 * 1 << 30, 1 << 30
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SHOWN = {CheckState.OK: "[green]OK[/]", CheckState.WARNING: "[yellow]warning[/]", CheckState.ERROR: "[red]error[/]"}
 _SECONDS = 10.0
+Check = Callable[[Settings], Iterator[Finding]]
 
 
 def doctor(*, as_json: options.AsJson = False, store: options.Store = None) -> None:
@@ -42,26 +48,34 @@ def doctor(*, as_json: options.AsJson = False, store: options.Store = None) -> N
     Example: casbah doctor
     """
     chosen = options.existing(store=store)
-    findings = [finding for check in _CHECKS for finding in _checked(check, chosen)]
+    findings = [finding for check, fix in _CHECKS for finding in _checked(check, fix, chosen)]
     if as_json:
-        typer.echo(
-            json.dumps([{"what": finding.what, "state": finding.state, "seen": finding.seen} for finding in findings])
-        )
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
-        table = listing("check", "status", "details")
-        for finding in findings:
-            table.add_row(finding.what, _SHOWN[finding.state], finding.seen)
-        Console().print(table)
+        _show(findings)
     if any(finding.state == CheckState.ERROR for finding in findings):
         raise typer.Exit(1)
 
 
-def _checked(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
+def _show(findings: Sequence[Finding]) -> None:
+    table = listing("check", "status", "details")
+    for finding in findings:
+        fix = f"\nFix: {finding.fix}" if finding.fix else ""
+        table.add_row(finding.what, _SHOWN[finding.state], escape(f"{finding.seen}{fix}"))
+    Console().print(table)
+    count = Counter(finding.state for finding in findings)
+    sys.stderr.write(
+        f"casbah: {len(findings)} checks, {amount(count[CheckState.ERROR], 'error')}, "
+        f"{amount(count[CheckState.WARNING], 'warning')}\n"
+    )
+
+
+def _checked(check: Check, fix: str, settings: Settings) -> Iterator[Finding]:
     """The findings of a check; an exception is a finding too, with the check's docstring as its label."""
     try:
         yield from check(settings)
     except (CasbahError, OSError, httpx.HTTPError) as error:
-        yield Finding((check.__doc__ or "").rstrip("."), CheckState.ERROR, str(error))
+        yield Finding((check.__doc__ or "").rstrip("."), CheckState.ERROR, str(error), fix)
 
 
 def _program(_: Settings) -> Iterator[Finding]:
@@ -76,29 +90,28 @@ def _folder(settings: Settings) -> Iterator[Finding]:
     folder = settings.store
     if not folder.exists():
         parent = next(ancestor for ancestor in folder.parents if ancestor.exists())
-        writable = os.access(parent, os.W_OK)
-        seen = f"{folder} does not exist yet" + (
-            "" if writable else f", and {parent} cannot be written to: choose CASBAH_STORE"
-        )
-        yield Finding("folder", CheckState.OK if writable else CheckState.ERROR, seen)
+        if os.access(parent, os.W_OK):
+            yield Finding("folder", CheckState.OK, f"{folder} does not exist yet")
+        else:
+            seen = f"{folder} does not exist yet, and {parent} cannot be written to"
+            yield Finding("folder", CheckState.ERROR, seen, "name another folder in CASBAH_STORE")
         return
-    writable = os.access(folder, os.W_OK)
-    yield Finding(
-        "folder",
-        CheckState.OK if writable else CheckState.ERROR,
-        f"{folder}" + ("" if writable else " cannot be written to"),
-    )
+    if os.access(folder, os.W_OK):
+        yield Finding("folder", CheckState.OK, f"{folder}")
+    else:
+        yield Finding(
+            "folder", CheckState.ERROR, f"{folder} cannot be written to", f"run as the user that owns {folder}"
+        )
     mode = folder.stat().st_mode
-    shared = bool(mode & _OTHERS)
-    seen = f"{stat.filemode(mode)}" + (f": other users have access; run chmod 700 {folder}" if shared else "")
-    yield Finding("permissions", CheckState.WARNING if shared else CheckState.OK, seen)
+    if mode & _OTHERS:
+        seen = f"{stat.filemode(mode)}: other users have access"
+        yield Finding("permissions", CheckState.WARNING, seen, f"chmod 700 {folder}")
+    else:
+        yield Finding("permissions", CheckState.OK, stat.filemode(mode))
     free = shutil.disk_usage(folder).free
     state = CheckState.ERROR if free < _VERY_LITTLE else CheckState.WARNING if free < _LITTLE else CheckState.OK
-    yield Finding(
-        "disk space",
-        state,
-        f"{free / (1 << 30):,.1f} GiB free" + ("" if state == CheckState.OK else "; free some space"),
-    )
+    fix = "" if state == CheckState.OK else "free or add space, or delete old activities (docs/retention.md)"
+    yield Finding("disk space", state, f"{free / (1 << 30):,.1f} GiB free", fix)
 
 
 def _cluster(settings: Settings) -> Iterator[Finding]:
@@ -111,16 +124,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     """The store."""
     server = running(settings.store)
     if server is not None:
-        started = time.perf_counter()
-        verify = trusted(server.get("certificate"))
-        answer = httpx.get(f"{server['url']}/readyz", timeout=_SECONDS, trust_env=False, verify=verify)
-        ready = answer.status_code == httpx.codes.OK
-        elapsed = (time.perf_counter() - started) * 1_000
-        yield Finding(
-            "server",
-            CheckState.OK if ready else CheckState.ERROR,
-            f"{server['url']}, {answer.status_code} in {elapsed:.0f} ms",
-        )
+        yield _server(server)
         return
     yield Finding("server", CheckState.OK, "no server runs on this folder; `casbah serve` starts one")
     if settings.cluster is None and not settings.store.exists():
@@ -128,10 +132,29 @@ def _store(settings: Settings) -> Iterator[Finding]:
     with compose.build(settings) as application:
         store = application.writer.store
         counts = [store.tenant(TenantId(tenant)).count(Everything()) for tenant in store.tenants()]
-        yield Finding("store", CheckState.OK, f"opens; {sum(counts):,} activities in {len(counts)} tenants")
+        seen = f"opens; {amount(sum(counts), 'activity', 'activities')} in {amount(len(counts), 'tenant')}"
+        yield Finding("store", CheckState.OK, seen)
         live = [token for token in application.services.tokens.all() if token.revoked is None]
-        hint = "" if live else "; `casbah token create NAME` makes one"
-        yield Finding("tokens", CheckState.OK if live else CheckState.WARNING, f"{len(live)}{hint}")
+        state = CheckState.OK if live else CheckState.WARNING
+        yield Finding("tokens", state, f"{len(live)}", "" if live else "casbah token create NAME")
+
+
+def _server(server: Mapping[str, str]) -> Finding:
+    """Whether a running server is ready."""
+    started = time.perf_counter()
+    verify = trusted(server.get("certificate"))
+    answer = httpx.get(f"{server['url']}/readyz", timeout=_SECONDS, trust_env=False, verify=verify)
+    seen = f"{server['url']}, {answer.status_code} in {(time.perf_counter() - started) * 1_000:.0f} ms"
+    if answer.status_code != httpx.codes.OK:
+        return Finding("server", CheckState.ERROR, seen, "wait if it is starting; otherwise its log has the reason")
+    body = answer.json()
+    if not body["writable"]:
+        fix = "fix the cause; until then activities can be read, but not stored"
+        return Finding("server", CheckState.ERROR, f"{seen}; cannot store: {body['reason']}", fix)
+    if body.get("damaged"):
+        fix = "`casbah verify` names the files; restore a backup (docs/backup.md)"
+        return Finding("server", CheckState.ERROR, f"{seen}; damaged in {amount(body['damaged'], 'place')}", fix)
+    return Finding("server", CheckState.OK, seen)
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
@@ -157,11 +180,20 @@ def _open_to(settings: Settings) -> Iterator[Finding]:
     if settings.tls_certificate is not None:
         checked(settings)
         yield Finding("certificate", CheckState.OK, f"{settings.tls_certificate}")
-    local = settings.tls_certificate is not None or settings.host in ("127.0.0.1", "::1", "localhost")
-    seen = f"{settings.host}:{settings.port}" + (
-        "" if local else ": reachable from other machines without TLS (docs/production.md)"
-    )
-    yield Finding("listens on", CheckState.OK if local else CheckState.WARNING, seen)
+    seen = f"{settings.host}:{settings.port}"
+    if settings.tls_certificate is not None or settings.host in ("127.0.0.1", "::1", "localhost"):
+        yield Finding("listens on", CheckState.OK, seen)
+    else:
+        fix = "set CASBAH_TLS_CERTIFICATE and CASBAH_TLS_KEY, or use a reverse proxy (docs/production.md)"
+        yield Finding("listens on", CheckState.WARNING, f"{seen}: reachable from other machines without TLS", fix)
 
 
-_CHECKS = (_program, _folder, _cluster, _store, _files, _open_to)
+_CHECKS: tuple[tuple[Check, str], ...] = (
+    (_program, ""),
+    (_folder, "name another folder in CASBAH_STORE"),
+    (_cluster, "correct CASBAH_CLUSTER, its password and CASBAH_CLUSTER_CA, or start the cluster (docs/cluster.md)"),
+    (_store, "docs/troubleshooting.md says what each message means; `casbah verify` names damaged files"),
+    (_files, "correct the file that CASBAH_PULL or CASBAH_PUSH names (docs/pull.md, docs/push.md)"),
+    (_open_to, "correct CASBAH_TLS_CERTIFICATE and CASBAH_TLS_KEY"),
+)
+"""The checks, in order, and what to do if one cannot be made."""

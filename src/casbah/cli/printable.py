@@ -30,3 +30,8 @@ def plain(text: str) -> str:
 def cell(value: Any) -> Text:
     """A table cell with a literal value: brackets in it are not markup."""
     return Text(plain(str(value)))
+
+
+def amount(count: int, singular: str, plural: str = "") -> str:
+    """A count with its noun: "1 tenant", "2 tenants"."""
+    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"

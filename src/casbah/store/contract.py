@@ -140,11 +140,12 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check: what was checked, how it ended, and what was seen or how to fix it."""
+    """The result of a check: what was checked, how it ended, what was seen, and how to fix it unless it is OK."""
 
     what: str
     state: CheckState
     seen: str
+    fix: str = ""
 
 
 class Prepared(Protocol):

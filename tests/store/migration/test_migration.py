@@ -20,6 +20,7 @@ from casbah.store.format import FORMAT
 from casbah.store.migration import migration, tenant
 from making import NOW
 from store.migration.conftest import (
+    CURRENT,
     MEMORY,
     NAMES,
     Unpack,
@@ -35,6 +36,12 @@ from store.migration.fixture import CHANGES, INGEST, LIST
 @pytest.mark.parametrize("name", NAMES)
 def test_a_migrated_store_answers_as_before(old_store: Unpack, name: str) -> None:
     answers_as_before(migrated(old_store(name)))
+
+
+def test_a_store_of_the_present_format_by_an_earlier_version_opens_and_answers_as_before(old_store: Unpack) -> None:
+    old = old_store(CURRENT.name.removesuffix(".tar.xz"))
+    assert old.number == FORMAT
+    answers_as_before(old)
 
 
 @pytest.mark.parametrize("name", NAMES)
