@@ -50,7 +50,12 @@ def test_what_is_in_it(wheels: tuple[Path, Path]) -> None:
     with zipfile.ZipFile(wheels[0]) as wheel:
         names = set(wheel.namelist())
         metadata = wheel.read(next(name for name in names if name.endswith(".dist-info/METADATA"))).decode()
-    assert {"casbah/ui/static/index.html", "casbah/demo/generated.ndjson.zst", "casbah/py.typed"} <= names
+    assert {
+        "casbah/ui/static/index.html",
+        "casbah/demo/generated.ndjson.zst",
+        "casbah/demo/story.ndjson.zst",
+        "casbah/py.typed",
+    } <= names
     assert any(name.startswith("casbah/demo/samples/") for name in names)
     assert "Requires-Python: >=3.11" in metadata
     assert "](docs/" not in metadata  # Links of the page of a package lead nowhere if they are relative.

@@ -35,22 +35,15 @@ def events() -> Source:
 def _call(row: Operation, scene: Scene) -> dict[str, Any]:
     call: Call = row.detail
     chance = scene.chance
-    identity, address, agent = scene.seat.identity, scene.seat.address.text, scene.seat.tool
+    identity: Mapping[str, Any] = scene.seat.identity
+    service = None
     if call.by_service and chance.random() < _BY_SERVICE:
-        identity, address = _service(scene)
-        agent = address
+        identity, service = _service(scene)
     account = identity["accountId"]
     region = chance.pick(cloud.REGIONS)
-    event: dict[str, Any] = {
-        "eventVersion": "1.09",
-        "userIdentity": identity,
-        "eventTime": f"{scene.second}Z",
-        "eventSource": row.part,
-        "eventName": row.name,
-        "awsRegion": region,
-        "sourceIPAddress": address,
-        "userAgent": agent,
-    }
+    event = head(row, scene, region)
+    if service:
+        event |= {"userIdentity": identity, "sourceIPAddress": service, "userAgent": service}
     if chance.random() < _DENIED:
         event |= {"errorCode": "AccessDenied", "errorMessage": _denial(row, identity)}
     parameters = call.asks(scene)
@@ -58,11 +51,25 @@ def _call(row: Operation, scene: Scene) -> dict[str, Any]:
         parameters["filterSet"] = {"items": scene.padding}
     event |= {"requestParameters": parameters or None, "responseElements": None}
     if row.part == "s3.amazonaws.com":
-        event |= _of_s3(parameters, account, chance)
-    return event | _tail(row, call, account, region, chance)
+        event |= of_s3(parameters, account, chance)
+    return event | tail(row, call, account, region, chance)
 
 
-def _of_s3(parameters: Mapping[str, Any], account: str, chance: Dice) -> dict[str, Any]:
+def head(row: Operation, scene: Scene, region: str) -> dict[str, Any]:
+    """Who called what, when and from where."""
+    return {
+        "eventVersion": "1.09",
+        "userIdentity": scene.seat.identity,
+        "eventTime": f"{scene.second}Z",
+        "eventSource": row.part,
+        "eventName": row.name,
+        "awsRegion": region,
+        "sourceIPAddress": scene.seat.address.text,
+        "userAgent": scene.seat.tool,
+    }
+
+
+def of_s3(parameters: Mapping[str, Any], account: str, chance: Dice) -> dict[str, Any]:
     bucket = parameters["bucketName"]
     resources = [{"accountId": account, "type": "AWS::S3::Bucket", "ARN": f"arn:aws:s3:::{bucket}"}]
     if "key" in parameters:
@@ -80,7 +87,7 @@ def _of_s3(parameters: Mapping[str, Any], account: str, chance: Dice) -> dict[st
     }
 
 
-def _tail(row: Operation, call: Call, account: str, region: str, chance: Dice) -> dict[str, Any]:
+def tail(row: Operation, call: Call, account: str, region: str, chance: Dice) -> dict[str, Any]:
     return {
         "requestID": chance.uuid(),
         "eventID": chance.uuid(),
@@ -121,18 +128,12 @@ def _service_roles() -> Sequence[tuple[str, Mapping[str, Any]]]:
 
 
 def _console_login(row: Operation, scene: Scene) -> dict[str, Any]:
-    identity, chance = scene.seat.identity, scene.chance
+    return console_login(row, scene, mfa=scene.chance.random() >= _NO_MFA)
+
+
+def console_login(row: Operation, scene: Scene, *, mfa: bool) -> dict[str, Any]:
     failed = bool(row.detail)
-    event: dict[str, Any] = {
-        "eventVersion": "1.09",
-        "userIdentity": identity,
-        "eventTime": f"{scene.second}Z",
-        "eventSource": row.part,
-        "eventName": row.name,
-        "awsRegion": "us-east-1",
-        "sourceIPAddress": scene.seat.address.text,
-        "userAgent": scene.seat.browser.raw,
-    }
+    event = head(row, scene, "us-east-1") | {"userAgent": scene.seat.browser.raw}
     if failed:
         event["errorMessage"] = "Failed authentication"
     return event | {
@@ -141,13 +142,13 @@ def _console_login(row: Operation, scene: Scene) -> dict[str, Any]:
         "additionalEventData": {
             "LoginTo": "https://console.aws.amazon.com/console/home",
             "MobileVersion": "No",
-            "MFAUsed": "No" if chance.random() < _NO_MFA else "Yes",
+            "MFAUsed": "Yes" if mfa else "No",
         },
-        "eventID": chance.uuid(),
+        "eventID": scene.chance.uuid(),
         "readOnly": False,
         "eventType": "AwsConsoleSignIn",
         "managementEvent": True,
-        "recipientAccountId": identity["accountId"],
+        "recipientAccountId": scene.seat.identity["accountId"],
         "eventCategory": "Management",
     }
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from tools.demo.dice import dice
-from tools.demo.document import shared
+from tools.demo.document import Document, shared
 from tools.demo.operation import Operation, Row, Scene, Source, source
 from tools.demo.people import admins, people, staff
 
@@ -29,7 +29,7 @@ def events() -> Source:
     return source(NAME, _operations(), lambda person: person.seats)
 
 
-def _activity(row: Operation, scene: Scene, kind: str, parameters: Sequence[Row]) -> dict[str, Any]:
+def activity(row: Operation, scene: Scene, kind: str, parameters: Sequence[Row]) -> dict[str, Any]:
     person, chance = scene.person, scene.chance
     return {
         "kind": "admin#reports#activity",
@@ -55,13 +55,20 @@ def _login(row: Operation, scene: Scene) -> dict[str, Any]:
     if row.name == "login_failure":
         parameters.append({"name": "login_failure_type", "value": "login_failure_invalid_password"})
     parameters.append({"name": "is_suspicious", "boolValue": scene.seat.address.risky})
-    return _activity(row, scene, "login", parameters)
+    return activity(row, scene, "login", parameters)
 
 
 def _drive(row: Operation, scene: Scene) -> dict[str, Any]:
     """An event on a document; access changes also have the user, and the old and new access."""
     chance = scene.chance
     document = chance.pick(shared()) if chance.random() < _ON_A_TEAM_SITE else chance.pick(scene.person.documents)
+    parameters = of_document(scene, document, chance.pick(_VISIBILITIES))
+    if row.detail == "acl_change":
+        parameters += _access(scene)
+    return activity(row, scene, row.detail, parameters)
+
+
+def of_document(scene: Scene, document: Document, visibility: str) -> list[Row]:
     parameters: list[Row] = [
         {"name": "primary_event", "boolValue": True},
         {"name": "billable", "boolValue": True},
@@ -69,7 +76,7 @@ def _drive(row: Operation, scene: Scene) -> dict[str, Any]:
         {"name": "doc_type", "value": document.drive_type},
         {"name": "is_encrypted", "boolValue": False},
         {"name": "doc_title", "value": document.name},
-        {"name": "visibility", "value": chance.pick(_VISIBILITIES)},
+        {"name": "visibility", "value": visibility},
         {"name": "originating_app_id", "value": "211604355607"},
         {"name": "actor_is_collaborator_account", "boolValue": False},
         {"name": "owner", "value": scene.person.name},
@@ -80,9 +87,7 @@ def _drive(row: Operation, scene: Scene) -> dict[str, Any]:
     ]
     if document.label:
         parameters.append({"name": "label_id", "value": document.label})
-    if row.detail == "acl_change":
-        parameters += _access(scene)
-    return _activity(row, scene, row.detail, parameters)
+    return parameters
 
 
 def _access(scene: Scene) -> list[Row]:
@@ -107,7 +112,7 @@ def _admin(row: Operation, scene: Scene) -> dict[str, Any]:
         )
     if row.detail == "DELEGATED_ADMIN_SETTINGS":
         parameters += [{"name": "ROLE_NAME", "value": "_GROUPS_ADMIN_ROLE"}, {"name": "ROLE_ID", "value": "1375"}]
-    return _activity(row, scene, row.detail, parameters)
+    return activity(row, scene, row.detail, parameters)
 
 
 def _token(row: Operation, scene: Scene) -> dict[str, Any]:
@@ -118,7 +123,7 @@ def _token(row: Operation, scene: Scene) -> dict[str, Any]:
         {"name": "client_type", "value": "WEB"},
         {"name": "scope", "multiValue": ["https://www.googleapis.com/auth/drive.readonly", "openid"]},
     ]
-    return _activity(row, scene, "auth", parameters)
+    return activity(row, scene, "auth", parameters)
 
 
 @cache

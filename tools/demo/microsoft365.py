@@ -8,7 +8,7 @@ from tools.demo.dice import dice
 from tools.demo.document import Document, shared
 from tools.demo.office import APPLICATIONS, LOGON_ERRORS, MAIL_FOLDERS, PARAMETERS, PROPERTIES
 from tools.demo.operation import Operation, Row, Scene, Source, source
-from tools.demo.people import TENANT, admins, everyone, people, services, staff, systems
+from tools.demo.people import TENANT, Person, admins, everyone, people, services, staff, systems
 
 NAME = "microsoft365"
 _ORGANIZATION = "contoso.onmicrosoft.example"
@@ -26,9 +26,9 @@ def events() -> Source:
     return source(NAME, _operations(), lambda person: person.seats)
 
 
-def _head(row: Operation, scene: Scene, status: str | None) -> dict[str, Any]:
+def head(row: Operation, scene: Scene, status: str | None) -> dict[str, Any]:
     person = scene.person
-    head: dict[str, Any] = {
+    event: dict[str, Any] = {
         "CreationTime": scene.second,
         "Id": scene.chance.uuid(),
         "Operation": row.name,
@@ -36,8 +36,8 @@ def _head(row: Operation, scene: Scene, status: str | None) -> dict[str, Any]:
         "RecordType": row.record_type,
     }
     if status is not None:
-        head["ResultStatus"] = status
-    return head | {
+        event["ResultStatus"] = status
+    return event | {
         "UserKey": person.key,
         "UserType": _USER_TYPES.get(person.kind, 0),
         "Version": 1,
@@ -80,7 +80,7 @@ def _sign_in(row: Operation, scene: Scene) -> dict[str, Any]:
 
 def _directory_head(row: Operation, scene: Scene, status: str) -> dict[str, Any]:
     correlation = scene.chance.uuid()
-    return _head(row, scene, status) | {
+    return head(row, scene, status) | {
         "AzureActiveDirectoryEventType": 1,
         "ActorContextId": TENANT,
         "ActorIpAddress": scene.seat.address.text,
@@ -115,14 +115,19 @@ def _directory(row: Operation, scene: Scene) -> dict[str, Any]:
 
 def _cmdlet(row: Operation, scene: Scene) -> dict[str, Any]:
     other = scene.chance.pick(people())
-    event = _head(row, scene, "True") | {
-        "ObjectId": other.name,
+    return cmdlet(row, scene, other.name, [*(row.detail or ()), *scene.padding])
+
+
+def cmdlet(row: Operation, scene: Scene, identity: str, parameters: Sequence[Row]) -> dict[str, Any]:
+    """A command of Exchange about the object of that identity."""
+    event = head(row, scene, "True") | {
+        "ObjectId": identity,
         "AppId": "00000002-0000-0ff1-ce00-000000000000",
         "ClientAppId": "",
         "ExternalAccess": scene.person.kind == "system",
         "OrganizationName": _ORGANIZATION,
         "OriginatingServer": scene.chance.pick(_SERVERS),
-        "Parameters": [{"Name": "Identity", "Value": other.name}, *(row.detail or ()), *scene.padding],
+        "Parameters": [{"Name": "Identity", "Value": identity}, *parameters],
     }
     if scene.seat.address.text:
         event["ClientIP"] = _with_port(scene)
@@ -141,8 +146,12 @@ def _mailbox(row: Operation, scene: Scene) -> dict[str, Any]:
     """An event in a mailbox, sometimes in that of someone else."""
     person, chance = scene.person, scene.chance
     borrowed = row.name in _FOR_ANOTHER or chance.random() < _DELEGATES
-    owner = chance.pick(staff()) if borrowed else person
-    event = _head(row, scene, "Succeeded")
+    return mailbox(row, scene, chance.pick(staff()) if borrowed else person)
+
+
+def mailbox(row: Operation, scene: Scene, owner: Person) -> dict[str, Any]:
+    person, chance = scene.person, scene.chance
+    event = head(row, scene, "Succeeded")
     del event["ClientIP"]
     event |= {
         "ClientIPAddress": scene.seat.address.text,
@@ -175,6 +184,14 @@ def _mailbox(row: Operation, scene: Scene) -> dict[str, Any]:
 def _file(row: Operation, scene: Scene) -> dict[str, Any]:
     chance = scene.chance
     document = chance.pick(scene.person.documents if row.part == "OneDrive" else shared())
+    event = with_file(row, scene, document)
+    if row.detail:
+        event["DestinationFileName"] = f"{document.name.rpartition('.')[0]} final.{document.extension}"
+        event["DestinationRelativeUrl"] = document.folder
+    return event
+
+
+def with_file(row: Operation, scene: Scene, document: Document) -> dict[str, Any]:
     event = _item(row, scene, document) | {
         "ApplicationId": "ab9b8c07-8f02-4f72-87fa-80105867a763",
         "ItemType": "File",
@@ -186,16 +203,13 @@ def _file(row: Operation, scene: Scene) -> dict[str, Any]:
     if document.label:
         event["SensitivityLabelEventData"] = {"SensitivityLabelId": document.label, "LabelEventType": 2}
         event["SensitivityLabelId"] = document.label
-    if row.detail:
-        event["DestinationFileName"] = f"{document.name.rpartition('.')[0]} final.{document.extension}"
-        event["DestinationRelativeUrl"] = document.folder
     return event
 
 
 def _item(row: Operation, scene: Scene, document: Document) -> dict[str, Any]:
     site, seat = document.site, scene.seat
     by_client = scene.chance.random() < _BY_PROGRAM
-    return _head(row, scene, None) | {
+    return head(row, scene, None) | {
         "ObjectId": document.url,
         "CorrelationId": scene.chance.uuid(),
         "EventSource": "SharePoint",
@@ -225,19 +239,23 @@ def _sharing(row: Operation, scene: Scene) -> dict[str, Any]:
     """Sharing, mostly with colleagues, else with guests at external addresses."""
     chance = scene.chance
     document = chance.pick(scene.person.documents if row.part == "OneDrive" else shared())
-    event = _item(row, scene, document) | {
-        "ItemType": "File",
-        "EventData": row.detail,
-        "SourceFileExtension": document.extension,
-        "SourceFileName": document.name,
-        "SourceRelativeUrl": f"{document.folder}/{document.name}",
-    }
+    event = with_link(row, scene, document)
     if "Link" not in row.name or row.name == "AddedToSecureLink":
         outside = chance.random() < _GUESTS
         target = f"customer-{chance.below(60) + 1:02d}@adatum.example" if outside else chance.pick(staff()).name
         event["TargetUserOrGroupType"] = "Guest" if outside else "Member"
         event["TargetUserOrGroupName"] = target
     return event
+
+
+def with_link(row: Operation, scene: Scene, document: Document) -> dict[str, Any]:
+    return _item(row, scene, document) | {
+        "ItemType": "File",
+        "EventData": row.detail,
+        "SourceFileExtension": document.extension,
+        "SourceFileName": document.name,
+        "SourceRelativeUrl": f"{document.folder}/{document.name}",
+    }
 
 
 def _page(row: Operation, scene: Scene) -> dict[str, Any]:
@@ -252,7 +270,7 @@ def _team(row: Operation, scene: Scene) -> dict[str, Any]:
     team = scene.chance.pick(shared()).site
     name = team.url.rstrip("/").rpartition("/")[2]
     member = scene.chance.pick(staff())
-    return _head(row, scene, None) | {
+    return head(row, scene, None) | {
         "AADGroupId": team.web,
         "CommunicationType": "Team",
         "ExtraProperties": [{"Key": "UserAgent", "Value": scene.seat.browser.raw}],

@@ -5,7 +5,8 @@ import os
 import sys
 import threading
 import time
-from itertools import chain, islice
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ import typer
 from rich.console import Console
 
 from casbah import compose
+from casbah.activity.new_activity import NewActivity
 from casbah.activity.predicate import Everything
 from casbah.activity.tenant import TenantId
 from casbah.cli import options
@@ -25,7 +27,7 @@ from casbah.cli.progress import progress_of
 from casbah.cli.serve import Stopping
 from casbah.cli.server_file import announced
 from casbah.compose import Application
-from casbah.demo.load import COUNT, generated_activities, sample_activities
+from casbah.demo.load import COUNT, generated_activities, sample_activities, story_activities
 from casbah.errors import CasbahError
 from casbah.identity.grants import Permission
 from casbah.serving.server import AddressTakenError, address, listening, server_of, settle
@@ -53,7 +55,8 @@ FAILED = {
 def demo(
     *,
     count: Annotated[
-        int, typer.Option(min=0, max=COUNT, help="Number of generated activities, in addition to the real samples.")
+        int,
+        typer.Option(min=0, max=COUNT, help="Number of generated activities, besides the story and the real samples."),
     ] = COUNT,
     port: Annotated[str | None, typer.Option(help="The port to listen on; if taken, a free one is used.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Stop after showing the requests.")] = False,
@@ -116,11 +119,18 @@ class _Samples:
         if existing:
             folder = application.services.settings.store
             _say(f"the store at {folder} already has {existing:,} activities; nothing was added")
-        end = application.services.clock() // _DAY_MS * _DAY_MS
-        parts = () if existing else (slice(-_FIRST, None), slice(None, -_FIRST))
-        generated = (generated_activities(count, until_ms=end, part=part) for part in parts)
+        self._remaining = iter(()) if existing else self._activities()
+
+    def _activities(self) -> Iterator[NewActivity]:
+        """The story and the newest ones, as many as are stored first; then the others."""
+        end = self._application.services.clock() // _DAY_MS * _DAY_MS
+        story = list(story_activities(until_ms=end))
+        yield from story
+        newest = _FIRST - len(story)
+        for part in (slice(-newest, None), slice(None, -newest)):
+            yield from generated_activities(self._count, until_ms=end, part=part)
         # The samples last: they are in many partitions, and each is checked for duplicate ids.
-        self._remaining = chain(chain.from_iterable(generated), () if existing else sample_activities())
+        yield from sample_activities()
 
     def store(self, most: int | None) -> None:
         """Store at most so many of the activities that are not stored yet, or all of them, until `stopped`."""

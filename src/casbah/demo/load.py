@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,9 @@ from casbah.ingest.event_pages import pages
 
 GENERATED = files("casbah.demo") / "generated.ndjson.zst"
 """Written by `make demo-data`: one JSON object per line (`source`, `event`, `extra`), by time, from the DAYS before END."""
+
+STORY = files("casbah.demo") / "story.ndjson.zst"
+"""Written by `make demo-data`, in the same form: an intrusion in the last days, which docs/tutorial.md finds."""
 
 END, DAYS = date(2026, 11, 1), 90
 COUNT = 20_000
@@ -60,14 +64,32 @@ def generated_activities(count: int, *, until_ms: int, part: slice = _ALL) -> It
 
 def generated_events(count: int, *, until_ms: int, part: slice = _ALL) -> Iterator[DemoEvent]:
     """The generated events, with every date moved by whole days."""
-    moved = {day.isoformat().encode(): shifted.isoformat().encode() for day, shifted in _days(until_ms)}
     count = min(count, COUNT)
     wanted = {number * COUNT // count for number in range(count)[part]}
-    with GENERATED.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as unpacked:
-        for number, line in enumerate(io.BufferedReader(unpacked)):
-            if number in wanted:
-                row = _LINE.decode(_DATE.sub(lambda match: moved.get(match[0], match[0]), line))
-                yield DemoEvent(row.source, bytes(row.event), row.extra)
+    lines = (line for number, line in enumerate(_lines(GENERATED)) if number in wanted)
+    return _events(lines, until_ms)
+
+
+def story_activities(*, until_ms: int) -> Iterator[NewActivity]:
+    """The activities of an intrusion in the last five of the DAYS before `until_ms`, a midnight in UTC."""
+    return activities_of(story_events(until_ms=until_ms))
+
+
+def story_events(*, until_ms: int) -> Iterator[DemoEvent]:
+    return _events(_lines(STORY), until_ms)
+
+
+def _lines(packed: Traversable) -> Iterator[bytes]:
+    with packed.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as unpacked:
+        yield from io.BufferedReader(unpacked)
+
+
+def _events(lines: Iterable[bytes], until_ms: int) -> Iterator[DemoEvent]:
+    """The events of packed lines, moved to the days before `until_ms`."""
+    moved = {day.isoformat().encode(): shifted.isoformat().encode() for day, shifted in _days(until_ms)}
+    for line in lines:
+        row = _LINE.decode(_DATE.sub(lambda match: moved.get(match[0], match[0]), line))
+        yield DemoEvent(row.source, bytes(row.event), row.extra)
 
 
 def _days(until_ms: int) -> Iterator[tuple[date, date]]:
