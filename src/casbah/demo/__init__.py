@@ -1,1 +1,1 @@
-"""Demo activities: real ones in `samples/`, generated ones in `generated.ndjson.zst`, and an intrusion in `story.ndjson.zst`."""
+"""Demo activities: real ones in `samples/`, generated ones in `generated.ndjson.zst`, an intrusion in `story.ndjson.zst`."""
