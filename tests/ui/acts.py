@@ -42,6 +42,12 @@ def settled(page: Any) -> None:
     page.wait_for_function("() => !document.querySelector('.log table[aria-busy]')")
 
 
+def charted(page: Any) -> None:
+    """Wait until the chart and the top values are those of the rows, too: they come later, and take the place of what is clicked."""
+    settled(page)
+    page.wait_for_function("() => !document.querySelector('.histogram[aria-busy], .facets[aria-busy]')")
+
+
 def total(page: Any) -> int:
     """The exact total that the page shows."""
     settled(page)

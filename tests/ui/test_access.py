@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from casbah.ui.site import VIEWS
-from ui.acts import at, settled, unfold
+from ui.acts import at, charted, settled, unfold
 
 AXE = "4.14.1"
 INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
@@ -56,9 +56,7 @@ def violations(page: Any, axe: str) -> list[str]:
 def test_axe_finds_nothing(opened: Callable[..., Any], axe: str, path: str, theme: str) -> None:
     page = opened(path, color_scheme=theme, bypass_csp=True)
     if path == "/":
-        settled(page)
-        page.locator(".facet-value").first.wait_for()
-        page.locator(".plot svg").wait_for()
+        charted(page)
     else:
         page.locator(".page h1").wait_for()
         page.wait_for_load_state("networkidle")
@@ -107,7 +105,7 @@ SIZES = [
 @pytest.mark.parametrize("size", SIZES)
 def test_the_page_works_at_any_size(opened: Callable[..., Any], size: dict[str, int]) -> None:
     page = opened(viewport=size)
-    settled(page)
+    charted(page)
     wide = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     assert page.evaluate(wide)
     unfold(page)

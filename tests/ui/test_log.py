@@ -15,7 +15,7 @@ from casbah.activity.language import FILTERS
 from casbah.activity.tenant import TenantId
 from casbah.ingest.apps import CASBAH
 from making import arrival
-from ui.acts import activity, at, chips, expected, filters_of, ids, settled, shows, total
+from ui.acts import activity, at, charted, chips, expected, filters_of, ids, settled, shows, total
 
 TENANT = TenantId("default")
 DAY = 86_400_000
@@ -309,6 +309,7 @@ def test_who_is_not_signed_in_sees_the_form_and_nothing_else(opened: Callable[..
     page.get_by_role("button", name="Sign in").click()
     assert total(page) > 0
     assert "Tokens" not in page.locator("#nav").inner_text()
+    charted(page)
     stocked[1].services.tokens.revoke(token.id, governs=lambda _: True)
     page.locator(".facet-value").first.click()
     page.get_by_role("heading", name="Sign in").wait_for()

@@ -10,7 +10,7 @@ import pytest
 from casbah.activity.tenant import TenantId
 from casbah.compose import Application, wall_clock
 from making import arrival
-from ui.acts import activity, at, expected, filters_of, newest, press, settled, shows, tab_to, total
+from ui.acts import activity, at, charted, expected, filters_of, newest, press, settled, shows, tab_to, total
 
 TENANT = TenantId("default")
 HOUR, DAY = 3_600_000, 86_400_000
@@ -75,12 +75,15 @@ def test_outliers_are_noted_at_the_edges_of_the_chart(opened: Callable[..., Any]
     chart = page.get_by_role("img", name=f"{MANY} activities from")
     chart.wait_for()
     assert "week" not in page.locator(".edges").inner_text()
+    charted(page)
     page.get_by_role("button", name="1 later").wait_for()
     page.get_by_role("button", name="1 earlier").click()
     shows(page, 1)
+    charted(page)
     assert filters_of(page)["date"]["range"][0].keys() == {"end"}
     page.get_by_role("button", name="7 d", exact=True).click()
     shows(page, MANY)
+    charted(page)
     page.get_by_role("button", name="1 later").click()
     shows(page, MANY + 2)
     assert expected(house, filters) == MANY + 2
@@ -89,7 +92,7 @@ def test_outliers_are_noted_at_the_edges_of_the_chart(opened: Callable[..., Any]
 def test_zooming_in_and_out_and_back(opened: Callable[..., Any], house: Application) -> None:
     page = opened("/")
     everything = total(page)
-    page.locator(".plot svg").wait_for()
+    charted(page)
     box = page.locator(".plot svg").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
     page.mouse.down()
@@ -156,11 +159,14 @@ TICKS = [
 
 
 @pytest.mark.parametrize("length, form", TICKS)
-def test_the_axis_has_ticks_that_people_read(opened: Callable[..., Any], length: int, form: str) -> None:
+def test_the_axis_has_ticks_that_people_read(
+    opened: Callable[..., Any], house: Application, length: int, form: str
+) -> None:
     end = wall_clock()
-    page = opened(at({"date": {"range": {"start": end - length, "end": end}}}))
-    settled(page)
-    page.locator(".plot .tick, .plot .empty").first.wait_for()
+    made = activity(f"ticks-{length}", appId=APP + 1, timestamp=end - length // 2)
+    house.services.store.tenant(TENANT).insert([arrival(made)])
+    page = opened(at({"service": {"eq": [APP + 1]}, "date": {"range": {"start": end - length, "end": end}}}))
+    page.locator(".plot .tick").first.wait_for()
     texts = page.locator(".plot .tick").all_inner_texts()
     assert all(re.match(form, text) for text in texts), texts
     if length >= DAY:
