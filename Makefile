@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve wheel test test-all test-cluster evidence scenarios walk faults mutants check audit fix bench docs demo-data images lock clean
+.PHONY: help setup demo serve wheel test test-all test-cluster evidence scenarios walk faults mutants check audit fix bench docs site demo-data images lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -16,6 +16,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.ready-to-run
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
+SITE_READY := .venv.site/.ready
 SCALE ?=
 
 # The interpreters to try, best known first.
@@ -70,11 +71,12 @@ faults: $(READY)  ## 1,000 faults of the store and of whole servers, and 1,000 f
 mutants: $(READY)  ## plant one bug at a time in a copy of the tree, and report those that no test notices; ARGS='--only csv'
 	@$(BIN)/python -m tools.mutants $(ARGS)
 
-check: $(READY)  ## lint, format, types, architecture, documents: everything but the long tests
+check: $(READY)  ## lint, format, spelling, types, architecture, words, links, documents: everything but the long tests
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet || { echo 'not formatted; `make fix` does it'; exit 1; }
+	$(BIN)/codespell
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --quiet tests/test_architecture.py tests/test_docs.py
+	$(BIN)/python -m pytest --quiet tests/test_architecture.py tests/test_docs.py tests/test_words.py tests/documents/test_links.py
 	$(BIN)/python -m tools.docs --check
 	PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility --check
 	@$(MAKE) --no-print-directory audit
@@ -98,6 +100,10 @@ bench: $(BENCH_READY)  ## measure against PostgreSQL, DuckDB, ClickHouse, OpenSe
 docs: $(READY)  ## write the generated pages of docs/ again from the tables
 	@$(BIN)/python -m tools.docs
 	@PYTHONPATH=tests $(BIN)/python -m scenarios.compatibility
+
+site: $(SITE_READY)  ## build the documents as a website with its own search, in dist/site
+	@.venv.site/bin/python -m tools.site
+	@echo 'site: dist/site is ready; to read it: python3 -m http.server --directory dist/site'
 
 demo-data: $(READY)  ## generate the activities that `make demo` shows, which the package ships
 	@$(BIN)/python -m tools.demo
@@ -164,6 +170,14 @@ endef
 $(BENCH_READY): tools/bench/requirements.lock $(READY)
 	@echo 'bench: fetching the packages of tools/bench/requirements.lock'; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tools/bench/requirements.lock; \
+	touch $@
+
+# In a virtual environment of its own: nothing else needs these packages.
+$(SITE_READY): tools/site/requirements.lock
+	@$(find-python); \
+	rm -rf .venv.site; $$python -m venv .venv.site; \
+	echo 'site: fetching the packages of tools/site/requirements.lock'; \
+	.venv.site/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tools/site/requirements.lock; \
 	touch $@
 
 # What running needs; and, on top of it, what everything else needs.

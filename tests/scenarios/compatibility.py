@@ -94,7 +94,7 @@ _PAGE = """<!-- Written by `make docs` from scenarios/; change those. -->
 # Compatibility with the Activities API of MDCA
 
 A client that was written for Microsoft Defender for Cloud Apps (MDCA) changes the host and the key. It can then rely on
-{rules} rules, which the {files} files of [scenarios/](../scenarios/) show in {steps} steps: requests, with the answers they must get. All of
+{rules} rules, which the {files} files of [scenarios/](../scenarios/README.md) show in {steps} steps: requests, with the answers they must get. All of
 them are played over a real socket by `make test`.
 
 How sure we are that MDCA does the same:
