@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from casbah.activity.tenant import TenantId
+from casbah.base import fsync
 from casbah.errors import ActivityNotFoundError, DamagedFileError, RouteNotFoundError
-from casbah.evidence import tenant_log
+from casbah.evidence import log_files, tenant_log
 from casbah.evidence.keys import FILE, add_key, signing_keys
 from casbah.evidence.logs import Logs, end_before_deleting, log_folder
 from casbah.evidence.tenant_log import Signer, TenantLog
@@ -197,10 +198,58 @@ def test_the_keys_are_private_and_can_be_rotated(tmp_path):
         assert log.verifier_keys[0] == old
         assert log.checkpoint.count("\u2014") == 2
         checked(log.checkpoint, log.verifier_keys)
-    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[119:])
+    (tmp_path / FILE).write_text("".join((tmp_path / FILE).read_text().splitlines(keepends=True)[4:]))
     with opened(tmp_path) as (_, logs):
         assert logs.of("acme").verifier_keys == log.verifier_keys[1:]
         checked(logs.of("acme").checkpoint, logs.of("acme").verifier_keys)
+
+
+def test_a_key_from_a_backup_continues_the_log(tmp_path):
+    with opened(tmp_path) as (store, logs):
+        store_some(store, 0, 3)
+        logs.of("acme").advance()
+        before = logs.of("acme").verifier_keys
+    content = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).write_bytes(content)
+    with opened(tmp_path) as (_, logs):
+        assert logs.of("acme").verifier_keys == before
+        assert logs.of("acme").size == 3
+
+
+def test_if_the_key_is_lost_a_new_log_with_a_new_key_names_the_old_one(tmp_path):
+    with opened(tmp_path) as (store, logs):
+        store_some(store, 0, 3)
+        log = logs.of("acme")
+        before, proof, old = log.checkpoint, log.proof("activity-1"), log.verifier_keys
+    (tmp_path / FILE).unlink()
+    with opened(tmp_path) as (store, logs):
+        log = logs.of("acme")
+        assert log.origin != old[0].split("+")[0]
+        entries = agrees(log, store.tenant(TENANT))
+        assert entries[0] == b"\x04" + before.encode()
+        assert len(entries) == 4
+        stored = store.tenant(TENANT).fetch("activity-1")
+        assert holds(proof, stored, old), "the proof of the log before"
+        assert holds(log.proof("activity-1"), stored, log.verifier_keys)
+    with opened(tmp_path) as (_, logs):
+        assert logs.of("acme").origin == log.origin
+
+
+def test_no_flipped_bit_makes_another_key(tmp_path):
+    add_key(tmp_path)
+    right, content = [key.private_bytes_raw() for key in signing_keys(tmp_path)], (tmp_path / FILE).read_bytes()
+    errors: list[str] = []
+    for bit in range(len(content) * 8):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        (tmp_path / FILE).write_bytes(flipped)
+        try:
+            assert [key.private_bytes_raw() for key in signing_keys(tmp_path)] == right
+        except DamagedFileError as error:
+            errors.append(str(error))
+    assert all("log-keys.pem is damaged: key " in error for error in errors)
+    assert len(errors) > len(content) * 8 - 40, "only the last bits of Base64 may mean nothing"
 
 
 def test_another_name_of_the_server_begins_a_log_that_continues(tmp_path):
@@ -224,6 +273,29 @@ def test_a_deletion_without_a_log_ends_the_log(tmp_path):
     with opened(tmp_path) as (store, logs):
         entries = agrees(logs.of("acme"), store.tenant(TENANT))
         assert entries[0] == b"\x04" + before.encode()
+
+
+def test_a_state_that_may_be_on_disk_is_not_overwritten(tmp_path, monkeypatch):
+    """The state was renamed into place, and syncing its folder failed: after a kill it is there, so other entries may not be."""
+    with opened(tmp_path) as (store, logs):
+        store_some(store, 0, 3)
+        log = logs.of("acme")
+        log.advance()
+        store_some(store, 3, 6)
+        monkeypatch.setattr(fsync, "sync_folder", _fails)
+        with pytest.raises(OSError, match="full"):
+            log.advance()
+        assert checked(log.checkpoint, log.verifier_keys).size == 3
+        monkeypatch.undo()
+        store.tenant(TENANT).replace([arrival(by(4, description="enriched"))])
+        monkeypatch.setattr(log_files, "write_json", _fails)
+        with pytest.raises(OSError, match="full"):
+            log.advance()
+        monkeypatch.undo()
+    with opened(tmp_path) as (store, logs):
+        log = logs.of("acme")
+        log.advance()
+        assert [parsed(entry).kind for entry in agrees(log, store.tenant(TENANT))] == [1] * 6 + [2]
 
 
 @pytest.mark.parametrize("name", ["entries", "bundles", "row0", "row1", "replaced", "state.json"])

@@ -2,7 +2,8 @@
 
     python -m faults.cycles --times 1000 [--seed 1] [--only power] [--json]
 
-Each cycle has a process store things, lets one kind of fault happen to it at a random place, and looks (`looking.py`).
+Each cycle has a process store things and keep a transparency log of them, lets one kind of fault happen to it at a random place, and
+looks (`looking.py`, `logged.py`).
 Kinds, which take turns:
 
     power     the power fails: what was not synced is gone, in part or whole (`disk.py`); several places of one recording
@@ -29,12 +30,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from faults.acts import SCOPE
 from faults.disk import Disk
+from faults.logged import disagreement
 from faults.looking import wrong
 from faults.outcome import Outcome, described
 from faults.recording import CALLS, Call, calls
@@ -77,11 +81,16 @@ class Told:
     sent: list[int] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
+    signed: list[str] = field(default_factory=list)
+    """Checkpoints of the transparency log."""
 
     def hear(self, line: str) -> None:
         word, _, rest = line.strip().partition(" ")
         if word == "done":
-            self.done.append(int(rest))
+            number, _, checkpoint = rest.partition(" ")
+            self.done.append(int(number))
+            if checkpoint != "-":
+                self.signed.append(b64decode(checkpoint).decode())
         elif word == "failed":
             number, _, reason = rest.partition(" ")
             self.failed[int(number)] = reason
@@ -97,8 +106,10 @@ def lacking() -> str | None:
     return None if tried.returncode == 0 else f"strace may not trace here: {tried.stderr.decode().strip()}"
 
 
-def run(*, times: int, seed: int, folder: Path, only: str | None = None, careless: bool = False) -> Iterator[Outcome]:
-    """So many cycles, the kinds in turn; one recording serves several of them. `careless`: of a store that does not sync."""
+def run(
+    *, times: int, seed: int, folder: Path, only: str | None = None, careless: str | None = None
+) -> Iterator[Outcome]:
+    """So many cycles, the kinds in turn; one recording serves several of them. `careless`: what does not sync (`writing.py`)."""
     kinds = [kind for kind in KINDS if only in (None, kind.name)]
     dice = random.Random(seed)
     turns = [kinds[each % len(kinds)] for each in range(times)]
@@ -114,7 +125,7 @@ def run(*, times: int, seed: int, folder: Path, only: str | None = None, careles
 
 
 def _cycle(
-    kind: Kind | ServerKind, seed: int, folder: Path, *, places: int = 1, careless: bool = False
+    kind: Kind | ServerKind, seed: int, folder: Path, *, places: int = 1, careless: str | None = None
 ) -> Sequence[Outcome]:
     """Whatever stops a cycle is what is wrong with it."""
     if isinstance(kind, ServerKind):
@@ -193,12 +204,12 @@ def _running(store: Path, *, seed: int, flags: Sequence[str] = (), tracing: Sequ
         process.let_go()
 
 
-def _power(seed: int, folder: Path, *, places: int, careless: bool) -> Iterator[Outcome]:
+def _power(seed: int, folder: Path, *, places: int, careless: str | None) -> Iterator[Outcome]:
     """The power fails at some places of one recording, which is of a process that nothing happens to."""
     with tempfile.TemporaryDirectory(dir=folder) as room:
         store, trace = Path(room) / "store", Path(room) / "trace"
         tracing = ["strace", "-f", "-qq", "--seccomp-bpf", "-s", "100000000", "-e", f"trace={CALLS}", "-o", str(trace)]
-        with _running(store, seed=seed, tracing=tracing, flags=["--careless"] if careless else []) as process:
+        with _running(store, seed=seed, tracing=tracing, flags=["--careless", careless] if careless else []) as process:
             process.do(range(ACTS))
             process.stop()
         with trace.open(encoding="latin-1") as lines:
@@ -264,7 +275,8 @@ def _recover(process: Process, first: int, fault: str, dice: random.Random) -> N
 def _outcome(kind: str, seed: int, store: Path, told: Told) -> Outcome:
     unanswered = len(told.sent) - len(told.done) - len(told.failed)
     reasons = sorted(set(told.failed.values()))
-    found = wrong(store, seed=seed, sent=told.sent, done=told.done)
+    found = disagreement(store, SCOPE.name, told.signed)
+    found += wrong(store, seed=seed, sent=told.sent, done=told.done)
     return Outcome(kind, seed, len(told.done), len(told.failed), unanswered, reasons, found)
 
 

@@ -124,6 +124,8 @@ class Model:
     feedback: set[tuple[str, str]] = field(default_factory=set)
     items: dict[tuple[str, str], Item] = field(default_factory=dict)
     acts: list[tuple[str, str]] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)
+    """Checkpoints of the transparency log that the server has handed out."""
 
     def stored(self) -> set[str]:
         """The activities that are there for certain."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from faults.logged import NAME
 from faults.steps import Answer, Step, encoded
 
 SECONDS = 180
@@ -66,6 +67,8 @@ class Server:
             "CASBAH_WORKER_TIMEOUT": timeout,
             "CASBAH_INGEST_PROCESSES": "0",
             "CASBAH_EXPORT_SPARE": "1",
+            "CASBAH_LOG_NAME": NAME,
+            "CASBAH_LOG_DELAY": "1",
         }
         self._process = subprocess.Popen(
             [*tracing, *command],

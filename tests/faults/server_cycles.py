@@ -1,7 +1,8 @@
 """Faults that happen to a whole server: its supervisor, the writer that owns the store, the workers, and all that it keeps.
 
 Requests are random (`steps.py`): ingest, feedback, tokens, saved queries, IP ranges, rules, legal holds, exports, deletions.
-After the fault the server is started again and compared with what it acknowledged (`checking.py`).
+After the fault the server is started again and compared with what it acknowledged (`checking.py`), and its transparency log with
+its records and every checkpoint that it handed out (`logged.py`).
 
 Under a full, broken or read-only disk the server is either a single process, and every call that changes files meets the fault; or it
 has several, and `write` is spared, by which processes speak to each other too. Their replacements meet the fault as well.
@@ -26,6 +27,7 @@ from pathlib import Path
 from faults import tracing
 from faults.checking import findings
 from faults.disk import Disk
+from faults.logged import disagreement
 from faults.model import Model
 from faults.outcome import Outcome, collected, described
 from faults.recording import CALLS, Call, calls
@@ -33,6 +35,7 @@ from faults.server import TIMEOUT, WORKERS, Server, ServerError, serving, wait
 from faults.steps import CLIENT, Answer, Step, ingest, sign_in, step
 
 STEPS = 24
+TENANT = "default"
 _TIMEOUT = "3s"
 """How long a process may not react where processes are stopped. Elsewhere it is longer: on a busy machine all are slow."""
 
@@ -165,7 +168,7 @@ def _cycle(kind: ServerKind, client: Client, room: Path) -> None:
 
 
 def after(store: Path, model: Model, *, log: str = "", disturbed: bool = False) -> list[str]:
-    """Start a server on what is left, and look; it has to stop as well."""
+    """Start a server on what is left, and look; it has to stop as well. Then its transparency log has to agree with the store."""
 
     def look() -> Iterator[str]:
         with serving(store) as server:
@@ -173,7 +176,7 @@ def after(store: Path, model: Model, *, log: str = "", disturbed: bool = False) 
             yield from findings(server, model, log=log, disturbed=disturbed)
             server.stop()
 
-    return collected(look)
+    return collected(look) + disagreement(store, TENANT, model.signed)
 
 
 def _kill(server: Server, client: Client, dice: random.Random) -> None:

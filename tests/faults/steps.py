@@ -55,8 +55,8 @@ def step(model: Model, seed: int, number: int) -> Step:
     dice = random.Random(f"{seed}/{number}")
     if number < 2:
         return ingest(seed, number)
-    names = ("ingest", "large", "again", "feedback", "create", "change", "delete", "export", "remove")
-    for name in dice.choices(names, weights=(4, 1, 1, 2, 6, 2, 4, 3, 2), k=10):
+    names = ("ingest", "large", "again", "feedback", "create", "change", "delete", "export", "remove", "checkpoint")
+    for name in dice.choices(names, weights=(4, 1, 1, 2, 6, 2, 4, 3, 2, 3), k=10):
         made = _MAKERS[name](model, dice, seed, number)
         if made is not None:
             return made
@@ -169,6 +169,17 @@ def look(item: Item) -> Step:
     return Step("GET", f"/api/ext/v1/exports/{item.id}", None, effect, may_be_missing=None in item.versions)
 
 
+def checkpoint() -> Step:
+    """Ask for the last checkpoint of the transparency log."""
+
+    def effect(model: Model, answer: Answer) -> str | None:
+        if answer.status == 200:
+            model.signed.append(answer.body.decode())
+        return None
+
+    return Step("GET", "/api/ext/v1/log/checkpoint", None, effect)
+
+
 def _remove(model: Model, dice: random.Random, seed: int, number: int) -> Step:  # noqa: ARG001
     """Activities are deleted."""
     return remove(_prefix(model, dice, seed))
@@ -214,6 +225,7 @@ _MAKERS: dict[str, Callable[[Model, random.Random, int, int], Step | None]] = {
     "delete": _delete,
     "export": _export,
     "remove": _remove,
+    "checkpoint": lambda model, dice, seed, number: checkpoint(),  # noqa: ARG005
 }
 
 

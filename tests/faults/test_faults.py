@@ -3,23 +3,26 @@
 import random
 import shutil
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from casbah.activity.predicate import Everything
 from casbah.store.embedded import record_codec
 from casbah.store.embedded.store import EmbeddedStore
 from faults import cycles, server_cycles
 from faults.acts import SCOPE, act
 from faults.disk import Disk
+from faults.logged import disagreement, kept
 from faults.looking import wrong
 from faults.model import Model
 from faults.outcome import collected
 from faults.recording import Call, UnreadableError, calls
 from faults.server import ServerError, serving, wait
 from faults.server_cycles import SERVER_KINDS, Client, after
-from faults.steps import create, delete, ingest, look
+from faults.steps import checkpoint, create, delete, ingest, look
 from making import NOW
 
 ROOT = Path("/disk")
@@ -66,6 +69,31 @@ def test_what_nobody_sent_is_seen(tmp_path: Path) -> None:
     assert any("was never sent" in each for each in wrong(tmp_path / "store", seed=7, sent=[0], done=[0]))
 
 
+def logged(folder: Path, acts: Iterable[int]) -> str:
+    """Store with a log. Returns the last checkpoint."""
+    with closing(EmbeddedStore(folder, clock=lambda: NOW)) as store, closing(kept(store, folder)) as logs:
+        for each in acts:
+            act(7, each).do(store, SCOPE)
+        logs.of(SCOPE.name).advance()
+        return logs.of(SCOPE.name).checkpoint
+
+
+def test_a_log_that_was_continued_otherwise_is_seen(tmp_path: Path) -> None:
+    logged(tmp_path / "one", [0])
+    shutil.copytree(tmp_path / "one", tmp_path / "other", ignore=shutil.ignore_patterns("lock"))
+    first, second = logged(tmp_path / "one", [1, 2]), logged(tmp_path / "other", [2, 1])
+    assert disagreement(tmp_path / "one", SCOPE.name, [first]) == []
+    assert any("a fork" in finding for finding in disagreement(tmp_path / "one", SCOPE.name, [first, second]))
+
+
+def test_a_record_that_is_gone_without_an_erasure_is_seen(tmp_path: Path) -> None:
+    logged(tmp_path / "store", [0, 1])
+    with closing(EmbeddedStore(tmp_path / "store", clock=lambda: NOW)) as store:
+        store.tenant(SCOPE).delete(Everything())
+    found = disagreement(tmp_path / "store", SCOPE.name, [])
+    assert any("an entry without a record" in finding for finding in found)
+
+
 def damaged(folder: Path, name: str) -> None:
     """Cut a file, or remove a folder."""
     found = sorted(folder.rglob(name))
@@ -95,8 +123,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Model]:
         client.sign_in(server)
         client.send_together(server)
         client.send(server, 12)
+        client.ask(server, checkpoint())
         server.stop()
     assert client.wrong == []
+    assert client.model.signed != []
     return store, client.model
 
 
@@ -179,8 +209,14 @@ def test_what_is_whole_is_not_complained_about(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_traced")
 def test_an_answer_before_its_folder_is_synced_is_found_out(tmp_path: Path) -> None:
     """A commit ends with a rename, and the engine does not sync the folder after it: without ours the answer is too early."""
-    outcomes = cycles.run(times=cycles.PLACES, seed=3, folder=tmp_path, only="power", careless=True)
+    outcomes = cycles.run(times=cycles.PLACES, seed=3, folder=tmp_path, only="power", careless="store")
     assert any("was acknowledged and is gone" in each for outcome in outcomes for each in outcome.wrong)
+
+
+@pytest.mark.usefixtures("_traced")
+def test_a_checkpoint_before_its_entries_are_synced_is_found_out(tmp_path: Path) -> None:
+    outcomes = list(cycles.run(times=cycles.PLACES, seed=3, folder=tmp_path, only="power", careless="log"))
+    assert any("/log/" in each or "the log" in each for outcome in outcomes for each in outcome.wrong)
 
 
 def recorded(*lines: str) -> list[Call]:

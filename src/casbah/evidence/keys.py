@@ -1,10 +1,15 @@
-"""The keys that sign checkpoints: a PEM file that only the store's owner can read. Several keys while they are rotated."""
+"""The keys that sign checkpoints: a PEM file that only the store's owner can read. Several keys while they are rotated.
+
+A line with the public key is above each key: a flipped bit would make it another valid key, with which nobody could check.
+"""
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -17,7 +22,9 @@ from casbah.base.fsync import make_folder, sync_folder, sync_into
 from casbah.errors import DamagedFileError
 
 FILE: Final = "log-keys.pem"
-_PEM = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\n?", re.DOTALL)
+_KEY = re.compile(
+    rb"Public key: ([A-Za-z0-9+/=]+)\n(-----BEGIN PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END PRIVATE KEY-----\n)"
+)
 
 
 def signing_keys(folder: Path) -> Sequence[Ed25519PrivateKey]:
@@ -25,11 +32,14 @@ def signing_keys(folder: Path) -> Sequence[Ed25519PrivateKey]:
     file = folder / FILE
     if not file.exists():
         add_key(folder)
-    keys = [load_pem_private_key(text, None) for text in _PEM.findall(file.read_bytes())]
-    ed25519 = [key for key in keys if isinstance(key, Ed25519PrivateKey)]
-    if not ed25519 or len(ed25519) < len(keys):
-        raise DamagedFileError(file, "it is not a list of Ed25519 keys in PEM (PKCS #8)")
-    return ed25519
+    content, place, keys = file.read_bytes(), 0, list[Ed25519PrivateKey]()
+    while (match := _KEY.match(content, place)) and (key := _key(*match.groups())):
+        keys.append(key)
+        place = match.end()
+    if not keys or place < len(content):
+        problem = f"key {len(keys) + 1}, at byte {place}, is not an Ed25519 key in PEM (PKCS #8) below its public key"
+        raise DamagedFileError(file, problem)
+    return keys
 
 
 def add_key(folder: Path) -> None:
@@ -37,9 +47,21 @@ def add_key(folder: Path) -> None:
     make_folder(folder, mode=0o700)
     file = folder / FILE
     known = file.read_bytes() if file.exists() else b""
-    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    key = Ed25519PrivateKey.generate()
+    public = b"Public key: " + b64encode(key.public_key().public_bytes_raw()) + b"\n"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = file.with_suffix(".new")
     draft.unlink(missing_ok=True)
-    sync_into(draft, [known, key], mode=0o600)
+    sync_into(draft, [known, public, private], mode=0o600)
     draft.replace(file)
     sync_folder(folder)
+
+
+def _key(public: bytes, private: bytes) -> Ed25519PrivateKey | None:
+    """The key, if it is the one that its public key says."""
+    try:
+        key = load_pem_private_key(private, None)
+        is_right = isinstance(key, Ed25519PrivateKey) and key.public_key().public_bytes_raw() == b64decode(public)
+    except (ValueError, UnsupportedAlgorithm, InternalError):
+        return None
+    return key if is_right and isinstance(key, Ed25519PrivateKey) else None

@@ -66,6 +66,8 @@ class LogFiles:
         self._latest: dict[int, int] | None = None
         self.state = state
         self._pending = _Pending(state.number)
+        self._unsettled: State | None = None
+        """A state of which it is not known whether it is on disk, because writing it failed. It may be read after a restart."""
 
     @classmethod
     def create(cls, folder: Path, origin: str) -> "LogFiles":
@@ -110,6 +112,12 @@ class LogFiles:
         self._pending = _Pending(self.state.number)
         self._latest = None
 
+    def settle(self) -> None:
+        """If the last commit could not write its state, write it now: it may be on disk, so what it covers must stay."""
+        if self._unsettled is not None:
+            self._set(self._unsettled)
+            self._pending = _Pending(self.state.number)
+
     def commit(self, *, number: int, stored: int, sign: Callable[[int, bytes], str]) -> None:
         """Make durable what was appended, then the state with the checkpoint that `sign` makes of size and root.
 
@@ -140,14 +148,12 @@ class LogFiles:
             replacements=state.replacements + len(pending.replaced),
             checkpoint=checkpoint,
         )
-        write_json(self.folder / STATE, asdict(following))
-        self.state, self._pending = following, _Pending(number)
+        self._set(following)
+        self._pending = _Pending(number)
 
     def sign_again(self, sign: Callable[[int, bytes], str]) -> None:
         """Replace the checkpoint by one of the same tree. Raises DamagedFileError as `commit` does."""
-        following = replace(self.state, checkpoint=sign(self.state.size, self._signed_root()))
-        write_json(self.folder / STATE, asdict(following))
-        self.state = following
+        self._set(replace(self.state, checkpoint=sign(self.state.size, self._signed_root())))
 
     def rows(self, row: int, start: int, end: int) -> Sequence[bytes]:
         """Hashes of a row."""
@@ -251,6 +257,11 @@ class LogFiles:
         if self.state.checkpoint and root != notes.root_in(self.state.checkpoint):
             raise DamagedFileError(self.folder, "its hashes do not lead to the root that was signed")
         return root
+
+    def _set(self, state: State) -> None:
+        self._unsettled = state
+        write_json(self.folder / STATE, asdict(state))
+        self.state, self._unsettled = state, None
 
     def _write_rows(self, hashes: Sequence[bytes]) -> list[str]:
         """Write new hashes of the leaves, and those of the rows above. Returns the names of the files."""

@@ -29,7 +29,7 @@ def log_folder(store: Path, tenant: str) -> Path:
 class Logs:
     """Thread-safe. `seconds` is how long an activity may wait for a signed checkpoint. Close it before the store."""
 
-    def __init__(self, store: SealedStore, folder_of: FolderOf, signer: Signer, *, seconds: int) -> None:
+    def __init__(self, store: SealedStore, folder_of: FolderOf, signer: Signer, *, seconds: float) -> None:
         self._store = store
         self._folder_of = folder_of
         self._signer = signer

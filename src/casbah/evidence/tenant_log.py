@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from casbah.base.checked_json import read_json, write_json
 from casbah.base.fsync import make_folder
@@ -44,7 +44,7 @@ class TenantLog:
         self._signer = signer
         self._lock = threading.Lock()
         self._behind_since: float | None = None
-        self._files = _opened(folder, f"{signer.name}/{tenant_name}")
+        self._files = _opened(folder, f"{signer.name}/{tenant_name}", [key.public_key() for key in signer.keys])
         if self._files.state.checkpoint:
             self._files.sign_again(self._sign)  # The keys may be others.
 
@@ -98,6 +98,7 @@ class TenantLog:
         self.advance()
         with self._lock:
             try:
+                self._files.settle()
                 for entry in layout.erased(sorted(self._files.indexes(numbers))):
                     self._files.append(entry)
                 self._commit(self._files.state.number, self._files.state.stored)
@@ -155,6 +156,7 @@ class TenantLog:
     def _add_some(self) -> None:
         """Add activities; once all are in, add replacements, which refer to entries that are already committed."""
         try:
+            self._files.settle()
             number, stored = self._add_activities(), self._files.state.stored
             if number >= self._tenant.high_water_mark() and not self._tenant.replaced(after=stored, limit=1).records:
                 stored = number
@@ -200,16 +202,17 @@ class TenantLog:
         return notes.checkpoint(self.origin, size, root, self._signer.keys).decode()
 
 
-def _opened(folder: Path, name: str) -> LogFiles:
-    """The current log in a folder; a new one for the first time, and in a copy of a store."""
+def _opened(folder: Path, name: str, keys: Sequence[Ed25519PublicKey]) -> LogFiles:
+    """The current log in a folder; a new one for the first time, in a copy of a store, and where its key was lost."""
     current = read_json(folder / CURRENT) if (folder / CURRENT).exists() else None
     if current is None and has_entries(folder):
         raise DamagedFileError(folder / CURRENT, "it is missing")
     if current is not None and "checkpoint" not in current:
         files = LogFiles.open(folder / current["log"])
-        if files.state.origin.rpartition("/")[0] == name:
+        last = files.state.checkpoint
+        if files.state.origin.rpartition("/")[0] == name and (not last or notes.is_signed(last, keys)):
             return files
-        current = {"checkpoint": files.state.checkpoint}  # The server has another name now.
+        current = {"checkpoint": last}  # The server has another name now, or other keys.
         files.close()
     identity = secrets.token_hex(4)
     make_folder(folder, mode=0o700)
