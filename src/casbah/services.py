@@ -206,7 +206,12 @@ def kept_logs(settings: Settings, store: object) -> Iterator[Logs | None]:
         yield None
         return
     signer = Signer(settings.log_name, signing_keys(settings.store))
-    with closing(Logs(store, folder_of, signer, seconds=settings.log_delay)) as logs:
+    witnesses, quorum = settings.log_witnesses, settings.log_quorum
+    if quorum > max(len(witnesses), 1):
+        raise BadSettingError(SETTINGS["log_quorum"].variable, str(quorum), "at most the number of witnesses")
+    with closing(
+        Logs(store, folder_of, signer, seconds=settings.log_delay, witnesses=witnesses, quorum=quorum)
+    ) as logs:
         yield logs
 
 

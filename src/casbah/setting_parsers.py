@@ -2,8 +2,10 @@
 
 import os
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +25,8 @@ _ADDRESS = re.compile(
 _PAGE_LIMITS = ("100", "250")
 _OFF = ("", "off")
 _SELF = ("localhost", "127.0.0.1", "::1")
+_WITNESS = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)\s+(https?://[^\s?#]+)")
+_COSIGNATURE, _KEY_BYTES = b"\x04", 33
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,16 @@ class ClusterAddress:
     def shown(self) -> str:
         """For display."""
         return f"{', '.join(self.hosts)}, indices {self.prefix}~*"
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAddress:
+    """A witness of transparency logs: the name, the id and the Ed25519 key of its cosignatures, and where it is."""
+
+    name: str
+    id: bytes
+    key: bytes
+    url: str
 
 
 def store_folder(text: str) -> Path:
@@ -184,6 +198,37 @@ def origin(text: str) -> str:
     if any(sign.isspace() or sign == "+" or not sign.isprintable() for sign in text.strip()) or "//" in text:
         raise ValueError("a name such as casbah.example.com, without blanks, + or a scheme")
     return text.strip().strip("/")
+
+
+def witnesses(text: str) -> tuple[WitnessAddress, ...]:
+    """`name+hash+key https://address, ...`; a line for each will do as well."""
+    result = tuple(_witness(item.strip()) for item in re.split("[,\n]", text) if item.strip())
+    for what in ("name", "key", "url"):
+        if len({getattr(item, what) for item in result}) < len(result):
+            raise ValueError(f"witnesses of which no two have the same {what}")
+    return result
+
+
+def _witness(text: str) -> WitnessAddress:
+    match = _WITNESS.fullmatch(text)
+    if match is None:
+        raise ValueError("<verifier key> <address> of each witness, separated by commas: name+hash+key https://...")
+    name, key_id, encoded, url = match.groups()
+    try:
+        data = b64decode(encoded, validate=True)
+    except ValueError:
+        data = b""
+    if len(data) != _KEY_BYTES or data[:1] != _COSIGNATURE:
+        raise ValueError(f"a key of Ed25519 cosignatures (type 4); that of {name} is another, or cut short")
+    if sha256(f"{name}\n".encode() + data).digest()[:4].hex() != key_id:
+        raise ValueError(f"the verifier key of {name} without a change; its hash does not match")
+    try:
+        is_address = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError(f"an http:// or https:// address of {name}")
+    return WitnessAddress(name, bytes.fromhex(key_id), data[1:], url.rstrip("/"))
 
 
 def tenants(text: str) -> Mapping[str, str]:

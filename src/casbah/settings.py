@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from casbah import setting_parsers as parse
 from casbah.errors import BadSettingError
-from casbah.setting_parsers import ClusterAddress, Rate
+from casbah.setting_parsers import ClusterAddress, Rate, WitnessAddress
 
 Value = TypeVar("Value")
 
@@ -100,6 +100,8 @@ class Settings:
     scrub: int                      = setting("0", parse.count, "Megabytes per second that a server reads in the background to check the whole store against its checksums, repeatedly; 0: off")
     log_name: str                   = setting("", parse.origin, "The name of this server in the transparency logs of its tenants' records, such as casbah.example.com (docs/evidence.md); empty: no log")
     log_delay: int                  = setting("5", parse.positive, "Seconds after which a stored activity is in a signed checkpoint of the log")
+    log_witnesses: tuple[WitnessAddress, ...] = setting("", parse.witnesses, "The witnesses that cosign the checkpoints of the log, as <verifier key> <address>, separated by commas: name+hash+key https://witness.example (docs/evidence.md)")
+    log_quorum: int                 = setting("1", parse.positive, "How many of the witnesses must have cosigned a checkpoint before proofs refer to it")
     log_readers: str                = setting("read", parse.one_of("read", "admin"), "Who may read the log, which shows how much was stored when: callers with Investigation.read (read), or with Admin.manage (admin)")
     batch: int                      = setting("10_000", parse.positive, "Activities per commit of an ingest request")
     rejects_bytes: int              = setting("16_777_216", parse.positive, "Bytes of refused events kept per tenant, of ingest over HTTP; the oldest are removed first")

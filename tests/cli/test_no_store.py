@@ -18,6 +18,7 @@ READS = [
     ["export", "out.csv"],
     ["prove", "x"],
     ["log", "keys"],
+    ["log", "renew"],
     ["log", "rotate"],
     ["log", "write", "log"],
     ["enrich"],

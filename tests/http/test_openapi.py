@@ -480,6 +480,7 @@ APART = {
     "long search",
     "no tokens",
     "no keys",
+    "log stopped",
     "unknown source",
 }
 ERRORS = {example.name: example.error for example in ERROR_EXAMPLES}

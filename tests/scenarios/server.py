@@ -14,6 +14,7 @@ from casbah import compose, settings
 from casbah.base.key_value import QUERIES, RANGES, TOKENS, Collection
 from casbah.compose import Application
 from casbah.errors import ClusterUnreachableError
+from casbah.evidence.conflict import Conflict
 from casbah.serving.server import address, listening, server_of
 from casbah.store.opensearch.store import OpenSearchStore
 from scenarios import issuer
@@ -64,6 +65,13 @@ def _on_a_cluster(house: Application) -> None:
     house.services.store.snapshot = elsewhere.snapshot  # type: ignore[method-assign]
 
 
+def _in_conflict(house: Application) -> None:
+    """A witness knows another history of every tenant's log."""
+    for tenant in house.services.store.tenants():
+        conflict = Conflict("witness.example/w1", "it has cosigned a tree of 3 entries, and the log has 0")
+        house.writer.logs.of(tenant).witnessed.stop(conflict)  # type: ignore[union-attr]
+
+
 # What a file's `store` says is done to it once the seed is in.
 _SPOILT: dict[str, Callable[[Application], None] | None] = {
     "open": None,
@@ -72,6 +80,7 @@ _SPOILT: dict[str, Callable[[Application], None] | None] = {
     "read-only": _read_only,
     "cluster away": _cluster_away,
     "on a cluster": _on_a_cluster,
+    "log in conflict": _in_conflict,
     "leaving": lambda house: house.services.leaving.set(),
     "without tokens": _without(TOKENS),
     "without ranges": _without(RANGES),

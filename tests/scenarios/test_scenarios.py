@@ -71,6 +71,7 @@ TEXTS = {
     errors.UncountableFilterError:   r"the values of filter '\w+' cannot be counted; those of .* can",
     errors.ForeignPageError:         r"sessions are accepted only from this server's own pages; send a token instead",
     errors.IssuerUnavailableError:   r"the keys of the token issuer cannot be fetched now; try again",
+    errors.LogStoppedError:          r"the transparency log is stopped, as a witness knows another history of it; `casbah doctor` on the server says more",
 }
 # fmt: on
 

@@ -50,6 +50,19 @@ def sync_into(file: Path, pieces: Iterable[bytes], *, mode: int = 0o666) -> None
         os.fsync(handle.fileno())
 
 
+def append(file: Path, place: int, content: bytes) -> None:
+    """Write content at a place of a file, which ends with it. What was there, such as what a crash left, is cut off."""
+    is_new = not file.exists()
+    with open(file, "r+b", opener=partial(_opened_or_new, mode=0o600)) as opened:
+        opened.truncate(place)
+        opened.seek(place)
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    if is_new:
+        sync_folder(file.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a folder's new and removed entries survive a power failure."""
     handle = os.open(folder, os.O_RDONLY)
@@ -97,6 +110,10 @@ def copy_beside(file: Path, into: Path) -> None:
         _copy_database(file, into)
     elif file.suffix == ".json":
         shutil.copyfile(file, into)
+
+
+def _opened_or_new(path: str, flags: int, *, mode: int) -> int:
+    return os.open(path, flags | os.O_CREAT, mode)
 
 
 def _copy_database(file: Path, into: Path) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import httpx
 import typer
@@ -124,7 +125,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     """The store."""
     server = running(settings.store)
     if server is not None:
-        yield _server(server)
+        yield from _server(server)
         return
     yield Finding("server", CheckState.OK, "no server runs on this folder; `casbah serve` starts one")
     if settings.cluster is None and not settings.store.exists():
@@ -137,17 +138,28 @@ def _store(settings: Settings) -> Iterator[Finding]:
         live = [token for token in application.services.tokens.all() if token.revoked is None]
         state = CheckState.OK if live else CheckState.WARNING
         yield Finding("tokens", state, f"{len(live)}", "" if live else "casbah token create NAME")
+        if (logs := application.writer.logs) is not None and settings.log_witnesses:
+            for tenant in store.tenants():
+                logs.of(tenant)
+            yield Finding("witnesses", CheckState.OK, ", ".join(item.name for item in settings.log_witnesses))
+            yield from _log_problems(logs.problems)
 
 
-def _server(server: Mapping[str, str]) -> Finding:
-    """Whether a running server is ready."""
+def _server(server: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether a running server is ready, and what is wrong with its transparency logs."""
     started = time.perf_counter()
     verify = trusted(server.get("certificate"))
     answer = httpx.get(f"{server['url']}/readyz", timeout=_SECONDS, trust_env=False, verify=verify)
     seen = f"{server['url']}, {answer.status_code} in {(time.perf_counter() - started) * 1_000:.0f} ms"
     if answer.status_code != httpx.codes.OK:
-        return Finding("server", CheckState.ERROR, seen, "wait if it is starting; otherwise its log has the reason")
-    body = answer.json()
+        yield Finding("server", CheckState.ERROR, seen, "wait if it is starting; otherwise its log has the reason")
+        return
+    yield _ready(answer.json(), seen)
+    yield from _log_problems(answer.json().get("log", ()))
+
+
+def _ready(body: Mapping[str, Any], seen: str) -> Finding:
+    """What a server that is ready says of its store."""
     if not body["writable"]:
         fix = "fix the cause; until then activities can be read, but not stored"
         return Finding("server", CheckState.ERROR, f"{seen}; cannot store: {body['reason']}", fix)
@@ -155,6 +167,13 @@ def _server(server: Mapping[str, str]) -> Finding:
         fix = "`casbah verify` names the files; restore a backup (docs/backup.md)"
         return Finding("server", CheckState.ERROR, f"{seen}; damaged in {amount(body['damaged'], 'place')}", fix)
     return Finding("server", CheckState.OK, seen)
+
+
+def _log_problems(problems: Sequence[str]) -> Iterator[Finding]:
+    """What is wrong with the transparency logs and their witnesses."""
+    for problem in problems:
+        state = CheckState.ERROR if "stopped" in problem else CheckState.WARNING
+        yield Finding("transparency log", state, problem, "see docs/evidence.md, Witnesses")
 
 
 def _files(settings: Settings) -> Iterator[Finding]:

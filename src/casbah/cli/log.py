@@ -1,4 +1,4 @@
-"""casbah prove, casbah log keys | rotate | write."""
+"""casbah prove, casbah log keys | renew | rotate | write."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +9,11 @@ import typer
 from casbah.base.fsync import make_folder, write_file
 from casbah.cli import options
 from casbah.cli.connection import Api, connected
-from casbah.evidence.keys import FILE, add_key
+from casbah.evidence.keys import FILE, add_key, signing_keys
+from casbah.evidence.logs import log_folder
 from casbah.evidence.merkle import LEVELS, WIDTH, tile_path
+from casbah.evidence.renewal import renew as renewed
+from casbah.store.integrity.salvage import unused
 
 app = typer.Typer(
     help="The transparency log of a tenant's records (docs/evidence.md).", no_args_is_help=True, rich_markup_mode=None
@@ -48,6 +51,31 @@ def keys(*, tenant: options.Tenant = options.TENANT, store: options.Store = None
     """
     with connected(options.existing(store=store), tenant=tenant) as api:
         typer.echo(api.ask("GET", f"{LOG}/keys", missing=NO_LOG).text, nl=False)
+
+
+@app.command()
+def renew(
+    *,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A later checkpoint of the log that was kept elsewhere."),
+    ] = None,
+    tenant: options.Tenant = options.TENANT,
+    store: options.Store = None,
+) -> None:
+    """End a log, so that the server begins a new one which names the last witnessed checkpoint. Stop the server first.
+
+    For a log that is stopped, as a witness knows another history of it. The new log has all records, and a new name: give its
+    keys to checkers, and to the witnesses.
+
+    Example: casbah log renew --checkpoint kept/2026-11-29
+    """
+    settings = options.existing(store=store)
+    known = None if checkpoint is None else checkpoint.read_text(encoding="utf-8")
+    with unused(settings.store):
+        named = renewed(log_folder(settings.store, tenant), signing_keys(settings.store), known)
+    origin, size, _ = named.split("\n", 2)
+    typer.echo(f"ended {origin}; the next log names its checkpoint of {int(size):,} entries")
 
 
 @app.command()

@@ -7,6 +7,7 @@
       DamagedFileError            a file of the store is not what was written
       KeyValueStoreDamagedError   the database of tokens, IP ranges, saved queries or rules cannot be opened
       BackupError                 a backup cannot be made, read or restored
+      CannotRenewError            a transparency log cannot be ended as asked
       BadTenantError              a tenant's name cannot be used
       BadMappingError             a mapping file cannot be used
       BadSettingError             a setting's value cannot be read
@@ -68,6 +69,10 @@ class KeyValueStoreDamagedError(OperatorError):
 
 class BackupError(OperatorError):
     """A backup that cannot be made, is incomplete, or cannot be restored; the message names the part and the remedy."""
+
+
+class CannotRenewError(OperatorError):
+    """A transparency log cannot be ended as asked."""
 
 
 class BadTenantError(OperatorError):

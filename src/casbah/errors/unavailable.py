@@ -10,6 +10,7 @@
       SearchTooLongError          503  a search took longer than its limit
       KeyValueStoreUnavailableError  503  tokens, IP ranges, saved queries or rules cannot be read or written now
       IssuerUnavailableError      503  the issuer's keys, which verify JWTs, cannot be fetched
+      LogStoppedError             503  a witness knows another history of the tenant's transparency log
 
 The answer says in Retry-After when to try again.
 """
@@ -102,3 +103,12 @@ class IssuerUnavailableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("the keys of the token issuer cannot be fetched now; try again")
+
+
+class LogStoppedError(UnavailableError):
+    """Nothing is added to the transparency log, and so nothing deleted, until the conflict is resolved."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the transparency log is stopped, as a witness knows another history of it; `casbah doctor` on the server says more"
+        )

@@ -14,6 +14,7 @@ from casbah.base.checked_json import read_json
 from casbah.errors import DamagedFileError
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
+from casbah.evidence.conflict import conflict_in
 from casbah.evidence.log_files import (
     BUNDLES,
     ENTRIES,
@@ -28,6 +29,8 @@ from casbah.evidence.log_files import (
     replaced_row,
 )
 from casbah.evidence.tenant_log import CURRENT
+from casbah.evidence.witnessed_trees import FILE as WITNESSED
+from casbah.evidence.witnessed_trees import problem_in
 
 Problem = tuple[Path, str]
 """A file, and what is wrong with it."""
@@ -57,6 +60,8 @@ def problems(tenant_logs: Path, read: Callable[[int], None]) -> Iterator[Problem
         try:
             state = State(**read_json(folder / STATE))
             yield from _problems_of_log(folder, state)
+            if (problem := problem_in(folder)) is not None:
+                yield folder / WITNESSED, problem
         except DamagedFileError as error:
             yield Path(error.path), error.problem
         for file in folder.iterdir():
@@ -71,6 +76,8 @@ def _problems_of_current(tenant_logs: Path) -> Iterator[Problem]:
         current = read_json(file)
         if "log" in current and tenant_logs / current["log"] not in folders:
             yield tenant_logs / current["log"] / STATE, "it is missing"
+        if "log" in current and (conflict := conflict_in(tenant_logs / current["log"])) is not None:
+            yield tenant_logs / current["log"], conflict.problem
     elif has_entries(tenant_logs):
         yield file, "it is missing"
 

@@ -1,15 +1,22 @@
-"""The logs of all tenants of a store. A thread adds what was stored, so often that no activity waits too long."""
+"""The logs of all tenants of a store. A thread adds what was stored, so often that no activity waits too long.
+
+Another one asks the witnesses, so that none of them delays the first.
+"""
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from casbah.activity.tenant import TenantId
 from casbah.base.checked_json import read_json, write_json
 from casbah.base.failure import bug, shown
+from casbah.errors import LogStoppedError
 from casbah.evidence.log_files import STATE
 from casbah.evidence.tenant_log import CURRENT, Signer, TenantLog
+from casbah.evidence.witnesses import LATE_SECONDS, Witnesses, WitnessState
+from casbah.setting_parsers import WitnessAddress
 from casbah.store.sealed import SealedStore
 
 log = logging.getLogger("casbah.evidence")
@@ -29,7 +36,16 @@ def log_folder(store: Path, tenant: str) -> Path:
 class Logs:
     """Thread-safe. `seconds` is how long an activity may wait for a signed checkpoint. Close it before the store."""
 
-    def __init__(self, store: SealedStore, folder_of: FolderOf, signer: Signer, *, seconds: float) -> None:
+    def __init__(
+        self,
+        store: SealedStore,
+        folder_of: FolderOf,
+        signer: Signer,
+        *,
+        seconds: float,
+        witnesses: Sequence[WitnessAddress] = (),
+        quorum: int = 1,
+    ) -> None:
         self._store = store
         self._folder_of = folder_of
         self._signer = signer
@@ -37,7 +53,9 @@ class Logs:
         self._logs: dict[str, TenantLog] = {}
         self._opening = threading.Lock()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="casbah-log", daemon=True)
+        self._witnesses = Witnesses(witnesses, quorum=quorum, closing=self._closing.is_set)
+        loops = [self._run, self._ask] if witnesses else [self._run]
+        self._threads = [threading.Thread(target=loop, name="casbah-log", daemon=True) for loop in loops]
         store.before_deleting = self._before_deleting
 
     @property
@@ -45,23 +63,61 @@ class Logs:
         """How many seconds the activity has waited that waits longest for a checkpoint."""
         return max((item.delay for item in list(self._logs.values())), default=0.0)
 
+    @property
+    def witnesses(self) -> Sequence[WitnessState]:
+        """How each witness is doing."""
+        return self._witnesses.states
+
+    @property
+    def stopped(self) -> int:
+        """How many logs are stopped, as a witness knows another history of them."""
+        return sum(item.witnessed.conflict is not None for item in list(self._logs.values()))
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What is wrong with logs and witnesses, without the names of tenants."""
+        all_conflicts = [item.witnessed.conflict for item in list(self._logs.values())]
+        conflicts = [item for item in all_conflicts if item is not None]
+        disagreeing = {item.witness for item in conflicts}
+        late = (
+            item
+            for item in self.witnesses
+            if item.name not in disagreeing and (item.age > LATE_SECONDS or item.problem)
+        )
+        return [
+            *(f"a log is stopped: {item.problem}" for item in conflicts),
+            *(
+                f"witness {item.name} is {item.age:,.0f} s behind: {item.problem or 'it has not been asked'}"
+                for item in late
+            ),
+        ]
+
     def of(self, tenant: str) -> TenantLog:
-        """A tenant's log, begun when it is first asked for."""
+        """A tenant's log, begun when it is first asked for. Witnesses are asked what they know before anything is signed."""
         with self._opening:
             if tenant not in self._logs:
                 sealed = self._store.tenant(TenantId(tenant))
-                self._logs[tenant] = TenantLog(self._folder_of(tenant), tenant, sealed, self._signer)
+                opened = TenantLog(self._folder_of(tenant), tenant, sealed, self._signer)
+                try:
+                    self._witnesses.ask([opened.witnessed])
+                except BaseException:
+                    opened.close()
+                    raise
+                self._logs[tenant] = opened
             return self._logs[tenant]
 
     def begin(self) -> None:
         """Keep the logs up to date until closed."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Stop, after what is being written."""
         self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._witnesses.close()
         self._store.before_deleting = None
         for item in self._logs.values():
             item.close()
@@ -70,11 +126,23 @@ class Logs:
         while not self._closing.wait(self._pause):
             for tenant in self._store.tenants():
                 try:
-                    self.of(tenant).advance(leaving=self._closing.is_set)
+                    with suppress(LogStoppedError):  # It was logged when the witness was asked.
+                        self.of(tenant).advance(leaving=self._closing.is_set)
                 except Exception as error:
                     if not self._closing.is_set():
                         what = tenant, shown(error)
                         log.warning("tenant %s: its log cannot be continued: %s", *what, exc_info=bug(error))
+
+    def ask(self) -> None:
+        """Ask the witnesses to cosign the last checkpoints."""
+        self._witnesses.ask([item.witnessed for item in list(self._logs.values())])
+
+    def _ask(self) -> None:
+        while not self._closing.wait(self._pause):
+            try:
+                self.ask()
+            except Exception as error:
+                log.warning("the witnesses cannot be asked: %s", shown(error), exc_info=bug(error))
 
     def _before_deleting(self, tenant: str, numbers: Sequence[int]) -> None:
         self.of(tenant).erase(numbers)

@@ -17,10 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from casbah.base.checked_json import read_json, write_json
 from casbah.base.fsync import make_folder
-from casbah.errors import ActivityNotFoundError, DamagedFileError, RouteNotFoundError
+from casbah.errors import ActivityNotFoundError, DamagedFileError, LogStoppedError, RouteNotFoundError
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
 from casbah.evidence.log_files import LogFiles, has_entries
+from casbah.evidence.witnessed_log import WitnessedLog
 from casbah.store.sealed import SealedRecord, SealedTenant
 
 CURRENT: Final = "current.json"
@@ -45,6 +46,7 @@ class TenantLog:
         self._lock = threading.Lock()
         self._behind_since: float | None = None
         self._files = _opened(folder, f"{signer.name}/{tenant_name}", [key.public_key() for key in signer.keys])
+        self.witnessed = WitnessedLog(self._files, signer.keys)
         if self._files.state.checkpoint:
             self._files.sign_again(self._sign)  # The keys may be others.
 
@@ -55,10 +57,10 @@ class TenantLog:
 
     @property
     def checkpoint(self) -> str:
-        """The last signed checkpoint."""
+        """The last signed checkpoint, with the cosignatures of witnesses."""
         if not self._files.state.checkpoint:
             self.advance()
-        return self._files.state.checkpoint
+        return self.witnessed.checkpoint
 
     @property
     def size(self) -> int:
@@ -86,8 +88,9 @@ class TenantLog:
         return behind
 
     def advance(self, *, leaving: Callable[[], bool] = lambda: False) -> None:
-        """Add everything stored so far, and sign; in parts, if it is much."""
+        """Add everything stored so far, and sign; in parts, if it is much. Raises LogStoppedError."""
         while self.is_behind and not leaving():
+            self._require_agreement()
             with self._lock:
                 self._add_some()
         if not leaving():
@@ -96,6 +99,7 @@ class TenantLog:
     def erase(self, numbers: Sequence[int]) -> None:
         """Add everything stored so far, and that the records of these activities (ascending) are erased; signed on return."""
         self.advance()
+        self._require_agreement()
         with self._lock:
             try:
                 self._files.settle()
@@ -121,26 +125,39 @@ class TenantLog:
         return self._files.bundle(number, width)
 
     def proof(self, activity_id: str) -> str:
-        """A proof (c2sp.org/tlog-proof) that an activity is in the log. Raises ActivityNotFoundError or DamagedFileError."""
-        self.advance()
+        """A proof (c2sp.org/tlog-proof) that an activity is in the log. Raises ActivityNotFoundError or DamagedFileError.
+
+        Of a stopped log, there are proofs of what it has; then raises LogStoppedError of other activities.
+        """
+        if self.witnessed.conflict is None:
+            self.advance()
         record = self._tenant.sealed_record(activity_id)
         if record is None:
             raise ActivityNotFoundError
-        state = self._files.state
+        if record.number > self._files.state.number:
+            raise LogStoppedError
         index = next(self._files.indexes([record.number]))
-        entry, hashes = self._files.entry(index), merkle.inclusion(self._files.rows, index, state.size)
+        checkpoint = self.witnessed.checkpoint_of(index)
+        size = notes.size_in(checkpoint)
+        entry, hashes = self._files.entry(index), merkle.inclusion(self._files.rows, index, size)
         if layout.committed_in(entry) != _commitment(record):
             raise DamagedFileError(self._files.folder, f"entry {index} does not commit to the record of {activity_id}")
-        if merkle.root_of(hashes, index, state.size, merkle.leaf_hash(entry)) != notes.root_in(state.checkpoint):
+        if merkle.root_of(hashes, index, size, merkle.leaf_hash(entry)) != notes.root_in(checkpoint):
             raise DamagedFileError(self._files.folder, f"entry {index} is not in the tree of the checkpoint")
         opening = _base64(layout.opening(record.salt, record.added, entry))
         lines = ["c2sp.org/tlog-proof@v1", f"extra {opening}", f"index {index}", *map(_base64, hashes)]
-        return "\n".join(lines) + f"\n\n{state.checkpoint}"
+        return "\n".join(lines) + f"\n\n{checkpoint}"
 
     def close(self) -> None:
         """Release the files."""
         with self._lock:
+            self.witnessed.close()
             self._files.close()
+
+    def _require_agreement(self) -> None:
+        """Raises LogStoppedError if a witness knows another history: signing would make a fork of it."""
+        if self.witnessed.conflict is not None:
+            raise LogStoppedError
 
     def _require_tile(self, level: int, number: int) -> None:
         """Raises DamagedFileError if the tile does not match its hash in the row above, or the last one of a row the root."""

@@ -25,6 +25,7 @@ from casbah.errors import (
     IssuerUnavailableError,
     KeyValueStoreUnavailableError,
     LimitExceededError,
+    LogStoppedError,
     MalformedBodyError,
     MethodNotAllowedError,
     NameTakenError,
@@ -72,6 +73,7 @@ UNAVAILABLE: Errors = (
     SearchTooLongError,
     KeyValueStoreUnavailableError,
     IssuerUnavailableError,
+    LogStoppedError,
 )
 IN_BODY: Errors = (MalformedBodyError, BodyTooLargeError)
 BAD_FILTERS: Errors = (
@@ -161,6 +163,7 @@ EXAMPLES: Sequence[ErrorExample] = (
     ErrorExample("long search", SearchTooLongError(30), {"30": "[0-9]+"}),
     ErrorExample("no tokens", KeyValueStoreUnavailableError("tokens"), None),
     ErrorExample("no keys", IssuerUnavailableError()),
+    ErrorExample("log stopped", LogStoppedError()),
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Liveness, readiness and metrics endpoints."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
@@ -33,6 +34,10 @@ class Ready(Answer):
     damaged: (
         Annotated[int, Meta(description="Damage that the last complete scrub found, if one has ended")] | UnsetType
     ) = UNSET
+    log: (
+        Annotated[Sequence[str], Meta(description="What is wrong with the transparency logs or their witnesses")]
+        | UnsetType
+    ) = UNSET
 
 
 async def alive(_: Request, __: Services) -> Alive:
@@ -63,7 +68,15 @@ async def ready(_: Request, services: Services) -> Ready:
     reason = await services.pools.quick.run(store.unwritable)
     scrub = services.writer.scrub
     damaged = UNSET if scrub is None or scrub.state.finished is None else len(scrub.state.damage)
-    return Ready("ready", writable=reason is None, reason=UNSET if reason is None else reason, damaged=damaged)
+    logs = services.writer.logs
+    problems = [] if logs is None else logs.problems
+    return Ready(
+        "ready",
+        writable=reason is None,
+        reason=UNSET if reason is None else reason,
+        damaged=damaged,
+        log=problems or UNSET,
+    )
 
 
 def _count(store: Store, tenant_id: TenantId) -> int:

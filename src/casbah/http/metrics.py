@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from casbah.activity.language import FILTERS, filter_named
 from casbah.errors import UnknownFilterError
 from casbah.evidence.logs import Logs
+from casbah.evidence.witnesses import WitnessState
 from casbah.operations.scrub import Scrub, ScrubState
 from casbah.store.contract import Inserted
 
@@ -72,13 +73,19 @@ class Metrics:
             gauge.set_function(partial(_scrubbed, scrub, value))
 
     def show_logs(self, logs: Logs) -> None:
-        """Include the delay of the transparency logs."""
+        """Include the delay of the transparency logs, and how far their witnesses are."""
         gauge = Gauge(
             "casbah_log_delay_seconds",
             "How long the activity that has waited longest for a checkpoint has",
             registry=self._registry,
         )
         gauge.set_function(lambda: logs.delay)
+        text = "Transparency logs that are stopped, as a witness knows another history of them"
+        Gauge("casbah_log_stopped", text, registry=self._registry).set_function(lambda: logs.stopped)
+        for name, text, value in _OF_WITNESSES:
+            gauge = Gauge(f"casbah_log_witness_{name}", text, ("witness",), registry=self._registry)
+            for place, witness in enumerate(logs.witnesses):
+                gauge.labels(witness.name).set_function(partial(_of_witness, logs, place, value))
 
     def answered(self, route: str, method: str, status: int, *, seconds: float, filters: Iterable[object]) -> None:
         """Record an answered request. `filters` are filter names as sent; `seconds` is its duration."""
@@ -131,6 +138,24 @@ _OF_SCRUB: tuple[tuple[str, str, Callable[[ScrubState], float]], ...] = (
     ("damaged", "Damage that the last complete reading found", lambda state: len(state.damage)),
     ("finished_timestamp_seconds", "When the last complete reading ended", lambda state: (state.finished or 0) / 1_000),
 )
+
+
+_OF_WITNESSES: tuple[tuple[str, str, Callable[[WitnessState], float]], ...] = (
+    (
+        "cosigned_entries",
+        "Entries of all logs in the last checkpoints that a witness cosigned",
+        lambda state: state.size,
+    ),
+    (
+        "age_seconds",
+        "How long the checkpoint has waited that has waited longest for a witness",
+        lambda state: state.age,
+    ),
+)
+
+
+def _of_witness(logs: Logs, place: int, value: Callable[[WitnessState], float]) -> float:
+    return value(logs.witnesses[place])
 
 
 def _scrubbed(scrub: Scrub, value: Callable[[ScrubState], float]) -> float:

@@ -1,0 +1,33 @@
+"""Ends a log that can no longer be signed: the next one names its last checkpoint that a witness knows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from casbah.base.checked_json import read_json, write_json
+from casbah.errors import CannotRenewError
+from casbah.evidence import notes
+from casbah.evidence.log_files import LogFiles
+from casbah.evidence.tenant_log import CURRENT
+from casbah.evidence.witnessed_log import WitnessedLog
+
+
+def renew(folder: Path, keys: Sequence[Ed25519PrivateKey], known: str | None = None) -> str:
+    """End the current log of a tenant's folder. Returns the checkpoint that the next log names.
+
+    That is `known`, one of this log that was kept elsewhere, or else the last one that was witnessed, or else signed.
+    Raises CannotRenewError or DamagedFileError.
+    """
+    current = read_json(folder / CURRENT) if (folder / CURRENT).exists() else {}
+    if "log" not in current:
+        raise CannotRenewError("there is no log to end")
+    files = LogFiles.open(folder / current["log"])
+    try:
+        checkpoint = known or WitnessedLog(files, keys).last_witnessed
+        if known is not None and not (known.startswith(f"{files.state.origin}\n") and notes.is_signed(known, [key.public_key() for key in keys])):
+            raise CannotRenewError(f"this is no checkpoint of {files.state.origin} that is signed with its key")
+    finally:
+        files.close()
+    write_json(folder / CURRENT, {"checkpoint": checkpoint})
+    return checkpoint
