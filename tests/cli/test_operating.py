@@ -93,7 +93,7 @@ def test_a_running_server_is_asked(tmp_path: Path) -> None:
 def test_a_server_that_is_ready_and_not_well(body: dict[str, Any], seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = httpx.Response(200, json=body)
     monkeypatch.setattr(httpx, "get", lambda *_, **__: answer)
-    finding = _server({"url": "http://127.0.0.1:1"})
+    (finding,) = _server({"url": "http://127.0.0.1:1"})
     assert (finding.state, seen in finding.seen, bool(finding.fix)) == (CheckState.ERROR, True, True)
 
 
