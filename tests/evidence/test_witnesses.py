@@ -417,9 +417,11 @@ def test_a_log_is_renewed_from_its_own_checkpoints_alone(tmp_path, one):
     text = f"{log.origin}\n12\n{proofs.base64(bytes(32))}\n"
     (tmp_path / "kept").write_text(f"{text}\n{forged.line(text)}")
     command = ["log", "renew", "--store", str(tmp_path)]
-    for more in (["--tenant", "acme", "--checkpoint", str(tmp_path / "kept")], ["--tenant", "other"]):
-        result = CliRunner().invoke(app, [*command, *more])
+    (tmp_path / "cut").write_text(f"{text}\n\u2014 {log.origin} AAA")
+    for more in ("kept", "cut"):
+        result = CliRunner().invoke(app, [*command, "--tenant", "acme", "--checkpoint", str(tmp_path / more)])
         assert isinstance(result.exception, CannotRenewError)
+    assert isinstance(CliRunner().invoke(app, [*command, "--tenant", "other"]).exception, CannotRenewError)
 
 
 def test_a_server_shows_its_witnesses_and_what_is_wrong(older, one, monkeypatch):

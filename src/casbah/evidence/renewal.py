@@ -25,9 +25,18 @@ def renew(folder: Path, keys: Sequence[Ed25519PrivateKey], known: str | None = N
     files = LogFiles.open(folder / current["log"])
     try:
         checkpoint = known or WitnessedLog(files, keys).last_witnessed
-        if known is not None and not (known.startswith(f"{files.state.origin}\n") and notes.is_signed(known, [key.public_key() for key in keys])):
+        if known is not None and not _is_of(known, files.state.origin, keys):
             raise CannotRenewError(f"this is no checkpoint of {files.state.origin} that is signed with its key")
     finally:
         files.close()
     write_json(folder / CURRENT, {"checkpoint": checkpoint})
     return checkpoint
+
+
+def _is_of(checkpoint: str, origin: str, keys: Sequence[Ed25519PrivateKey]) -> bool:
+    """Whether a checkpoint is of a log, and signed with one of its keys."""
+    try:
+        is_signed = notes.is_signed(checkpoint, [key.public_key() for key in keys])
+    except ValueError:  # What should be Base64 is not.
+        return False
+    return is_signed and checkpoint.startswith(f"{origin}\n")
