@@ -47,7 +47,7 @@ def size_in(note: str) -> int:
 
 
 def cosignature(lines: str, text: str, witness: WitnessAddress) -> str | None:
-    """The line with a witness's valid cosignature of a checkpoint's text; None if there is none."""
+    """The line with a witness's valid cosignature of a checkpoint's text; None without one."""
     public = Ed25519PublicKey.from_public_bytes(witness.key)
     for line in lines.split("\n"):
         name, _, encoded = line.removeprefix(_SIGNED).partition(" ")
