@@ -190,6 +190,34 @@ def test_an_event_without_a_time_is_refused(acme: Connector) -> None:
             list(acme.drafts(Event(b"{}", event)))
 
 
+MATCHED = r"""
+[[objects]]
+operations = ["told"]
+each = "story[]"
+match = '(?P<Kind>file|user) (?P<id>\w+)'
+type_of = "kind"
+types = { file = "file", user = "account" }
+id = "id"
+
+[[changes]]
+each = "story[]"
+match = '(?P<what>\w+): (?:from (?P<old>\w+) )?to (?P<new>\w+)'
+name = "what"
+old = "old"
+new = "new"
+"""
+
+
+def test_every_match_in_a_text_is_an_item() -> None:
+    source = connector(ACME + MATCHED, name="acme", origin="acme.toml")
+    story = ["file plan, user pat", 7, {"a": 1}, "nothing", "size: from 1 to 2, color: to red"]
+    keys = made(source, act="told", story=story)
+    objects = [(row["part"], row["id"]) for row in keys["mainInfo"]["eventObjects"] if row.get("part") != "actor"]
+    assert objects == [("file", "plan"), ("target", "pat")]
+    assert keys["changes"] == [{"name": "size", "old": "1", "new": "2"}, {"name": "color", "new": "red"}]
+    assert "changes" not in made(source, act="told", story="no change")
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -200,6 +228,10 @@ def test_an_event_without_a_time_is_refused(acme: Connector) -> None:
         pytest.param(('name = "Acme CRM"', ""), "catalogue has no app 990001", id="an app without a name"),
         pytest.param(('country = "land"', 'country = "land["'), r"land\[", id="a bad path"),
         pytest.param(('["kind=Acme*"]', "[]"), "recognise", id="nothing to recognise it by"),
+        pytest.param(
+            ('labels = "labels[]"', 'match = "(?P<id>"'), "not a regular expression", id="no regular expression"
+        ),
+        pytest.param(('name = "=Limit"', 'match = "x"\nname = "=Limit"'), "needs each", id="a match of nothing"),
         pytest.param(("[app]", "[app"), "not TOML", id="no TOML"),
     ],
 )

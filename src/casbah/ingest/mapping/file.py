@@ -145,10 +145,14 @@ class ReasonsPart(_Part, frozen=True):
 
 
 class ChangePart(_Part, frozen=True):
-    """What the activity set, if it is one of the `operations`: a name, and the value before and after."""
+    """What the activity set, if it is one of the `operations`: a name, and the value before and after.
+
+    `match` is a regular expression: each match in the texts of `each` is an item whose keys are the named groups.
+    """
 
     operations: Words = []
     items: str = msgspec.field(name="each", default="")
+    match: str = ""
     name: Words = []
     old: Words = []
     new: Words = []
@@ -156,11 +160,12 @@ class ChangePart(_Part, frozen=True):
 
 class ObjectPart(_Part, frozen=True):
     """An object of the activity, if it is one of the `operations` (default: every one). `alias` is the name that an account
-    signs in with, which is an object of its own.
+    signs in with, which is an object of its own; `match` as in a change.
     """
 
     operations: Words = []
     items: str = msgspec.field(name="each", default="")
+    match: str = ""
     type: Type = "target"
     type_of: Words = []
     types: dict[str, Type] = {}

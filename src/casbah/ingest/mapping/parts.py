@@ -1,13 +1,14 @@
 """The parts of a mapping file that say what an event was about, compiled: objects, changes, flags."""
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from casbah.ingest.fields import plain
 from casbah.ingest.mapping.file import ChangePart, ObjectPart, When, Words
-from casbah.ingest.mapping.paths import Path
-from casbah.ingest.mapping.values import Condition, First, Globs, Value
+from casbah.ingest.mapping.paths import BadPathError, Path
+from casbah.ingest.mapping.values import Condition, First, Globs, Value, scalar_text
 from casbah.ingest.record_builder import (
     ACCOUNT,
     ADDRESS,
@@ -60,10 +61,39 @@ _USUAL_ROLES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Items:
+    """What a row of [[objects]] or [[changes]] looks at: the event, values at a path, or matches in the texts there."""
+
+    path: Path | None = None
+    pattern: re.Pattern[str] | None = None
+
+    @classmethod
+    def of(cls, path: str, match: str) -> "Items":
+        """Raises BadPathError."""
+        try:
+            pattern = re.compile(match) if match else None
+        except re.error as error:
+            raise BadPathError(f"match {match!r} is not a regular expression: {error}") from None
+        if pattern is not None and not path:
+            raise BadPathError(f"match {match!r} needs each, the path of the text")
+        return cls(Path(path) if path else None, pattern)
+
+    def all(self, event: Any) -> Iterable[Any]:
+        """The items, in order; of a match, the text of its named groups by their names."""
+        if self.path is None:
+            return (event,)
+        values = self.path.all(event)
+        if self.pattern is None:
+            return values
+        matches = (match for value in values for match in self.pattern.finditer(scalar_text(value)))
+        return [{name.lower(): text or "" for name, text in match.groupdict().items()} for match in matches]
+
+
+@dataclass(frozen=True, slots=True)
 class EventObject:
     """One row of [[objects]], compiled."""
 
-    items: Path | None
+    items: Items
     tops: frozenset[str]
     type: tuple[int, str]
     type_of: First
@@ -82,7 +112,7 @@ class EventObject:
 
     def targets(self, event: Any) -> Iterator[Target]:
         """The targets in an event. If the file defines an id, only those that have one; else those with a value or name."""
-        for item in (event,) if self.items is None else self.items.all(event):
+        for item in self.items.all(event):
             if not self._decisive.text(item):
                 continue
             identity, name, value = _bare(self.id.text(item)), _bare(self.name.text(item)), self.value.text(item)
@@ -112,7 +142,7 @@ class EventObject:
 class EventChange:
     """One row of [[changes]], compiled. A value that is not a scalar is JSON."""
 
-    items: Path | None
+    items: Items
     tops: frozenset[str]
     name: First
     old: First
@@ -124,7 +154,7 @@ class EventChange:
 
     def changes(self, event: Any) -> Iterator[Change]:
         """The changes in an event that have a value."""
-        for item in (event,) if self.items is None else self.items.all(event):
+        for item in self.items.all(event):
             old, new = _value(self.old, item), _value(self.new, item)
             if old or new:
                 yield Change(self.name.text(item), old, new)
@@ -158,7 +188,7 @@ class Flag:
 
 def event_object(part: ObjectPart) -> EventObject:
     return EventObject(
-        items=Path(part.items) if part.items else None,
+        items=Items.of(part.items, part.match),
         tops=_tops(part.items, part.id or part.value or part.name),
         type=_TYPES[part.type],
         type_of=first(part.type_of),
@@ -175,7 +205,7 @@ def event_object(part: ObjectPart) -> EventObject:
 
 def event_change(part: ChangePart) -> EventChange:
     return EventChange(
-        Path(part.items) if part.items else None,
+        Items.of(part.items, part.match),
         _tops(part.items, [*listed(part.old), *listed(part.new)]),
         first(part.name),
         first(part.old),
