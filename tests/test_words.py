@@ -13,12 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 WORDS = tomllib.loads((ROOT / "tests/words.toml").read_text())
 PHRASES = re.compile("|".join(WORDS["phrases"]).replace(" ", r"\s+"), re.IGNORECASE)
+IN_DOCUMENTS = re.compile("|".join(WORDS["documents"]).replace(" ", r"\s+"), re.IGNORECASE)
 IDENTIFIERS = frozenset(WORDS["identifiers"])
 
 CODE = sorted((ROOT / "src").rglob("*.py"))
 SCRIPTS = sorted((ROOT / "src").rglob("*.js"))
 PAGES = [*sorted((ROOT / "src").rglob("*.html")), *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 HISTORY = ROOT / "CHANGELOG.md"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", HISTORY, *sorted((ROOT / "docs").rglob("*.md"))]
+_QUOTED = re.compile(r"^ *```.*?^ *```$|`[^`\n]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
 _DECLARED = re.compile(r"(?:\b(?:const|let|function|class)\s+|[{(,]\s*)(\w+)(?=\s*(?:[=(,):]|\s+of\b))")
 
 
@@ -30,13 +33,18 @@ def prose_of_python(text: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
-def forbidden_phrases(parts: Iterator[tuple[int, str]]) -> list[str]:
+def forbidden_phrases(parts: Iterator[tuple[int, str]], phrases: re.Pattern[str] = PHRASES) -> list[str]:
     """Each use of a listed phrase, on one line or several, as `line: phrase`."""
     return [
         f"{first + text[: use.start()].count(chr(10))}: {use[0]}"
         for first, text in parts
-        for use in PHRASES.finditer(text)
+        for use in phrases.finditer(text)
     ]
+
+
+def unquoted(text: str) -> str:
+    """A document without its code and the targets of its links; every line stays where it is."""
+    return _QUOTED.sub(lambda quoted: re.sub(r"[^\n]", " ", quoted[0]), text)
 
 
 def names_of_python(text: str) -> Iterator[tuple[int, str]]:
@@ -79,15 +87,23 @@ def test_pages_and_documents_use_standard_words(path: Path) -> None:
         assert not forbidden_names(declared)
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_documents_use_the_words_of_their_readers(path: Path) -> None:
+    assert not forbidden_phrases(iter([(1, unquoted(path.read_text()))]), IN_DOCUMENTS)
+
+
 def test_a_listed_word_is_noticed() -> None:
     planted = '"""Whoever\nasks."""\nfor each in x:\n    """By and\n    by."""  # let go of\n'
     assert forbidden_phrases(prose_of_python(planted)) == ["1: Whoever", "4: By and\n    by", "5: let go of"]
     assert forbidden_names(names_of_python(planted)) == ["3: each"]
+    document = "`casbah login` [in](login.md)\n```sh\ncasbah login\n```\nThe login\nis kept for\never.\n"
+    assert forbidden_phrases(iter([(1, unquoted(document))]), IN_DOCUMENTS) == ["5: login", "6: for\never"]
     assert forbidden_names(names_of_python("def _found(told: int) -> None: ...")) == ["1: _found", "1: told"]
 
 
 def test_the_lists_are_sound() -> None:
-    assert len(set(WORDS["phrases"])) == len(WORDS["phrases"])
+    phrases = [*WORDS["phrases"], *WORDS["documents"]]
+    assert len(set(phrases)) == len(phrases)
     assert len(IDENTIFIERS) == len(WORDS["identifiers"])
-    for phrase in WORDS["phrases"]:
+    for phrase in phrases:
         assert re.compile(phrase)

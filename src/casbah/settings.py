@@ -122,7 +122,7 @@ class Settings:
     writer_memory: int              = setting("64_000_000", parse.positive, "Bytes that each open index writer of the store may buffer before it writes a segment")
     cache_memory: int               = setting("134_217_728", parse.positive, "Bytes of the store's cache of counts, term dictionaries and histograms")
     export_threads: int             = setting("1", parse.positive, "Exports written at a time; others wait")
-    export_keep: int | None         = setting("7d", parse.duration, "How long a finished export is kept, such as 7d; off: until somebody deletes it")
+    export_keep: int | None         = setting("7d", parse.duration, "How long a finished export is kept, such as 7d; off: until it is deleted")
     export_spare: int               = setting("1_073_741_824", parse.positive, "Bytes of disk space that exports leave free")
     audit: str                      = setting("changes", parse.one_of(*AUDIT_LEVELS), "The audit trail of acts in Casbah itself: off, changes, or all (reads as well) (docs/reliability.md)")
     metrics: str                    = setting("token", parse.one_of("off", "token", "open"), "Who may read /metrics: callers with Admin.manage (token), everyone (open), or no one (off)")
@@ -144,7 +144,7 @@ class Settings:
     mimic_page_limit: int           = setting("250", parse.page_limit, "The largest page of a list of activities, entities or groups, 100 or 250; a larger `limit` is treated as this one",
         mdca="250", evidence="C: clients page by 250, and observers of the live service report 250; the documentation says 100 (D)")
     mimic_list_end: int | None      = setting("off", parse.optional_positive, "How many activities of a list can be reached; if skip + limit is more, 400",
-        mdca="5_000", evidence="D: lists end there, scans are for more (api-activities-investigate-script). C: a client refuses skip + size past it by itself. That the server refuses it is O")
+        mdca="5_000", evidence="D: lists end there, scans are for more (api-activities-investigate-script). C: a client itself refuses skip + size beyond it. That the server refuses it is O")
     mimic_window: int | None        = setting("off", parse.duration, "The age up to which activities are listed and counted, such as 30d; entities and groups are those of such activities. `archived_activities/` has older activities, up to 180 days",
         mdca="30d", evidence="O: 30 days can be searched; how a request past them is answered is not public, here as if there were nothing. D: the activity log goes back 180 days. C: an exporter reads older activities from `archived_activities/`; that these are exactly the others is O")
     mimic_scan_total: bool          = setting("on", parse.flag, "Whether a scan's answer has `total`",

@@ -116,7 +116,7 @@ The numbers are those of the files in `scenarios/`.
 {sections}
 ## Where Casbah differs from MDCA on purpose
 
-What MDCA does is told as far as it is public. `casbah serve --mimic mdca` is as narrow as MDCA where that is known, for people who
+MDCA's behavior is stated as far as it is public. `casbah serve --mimic mdca` has MDCA's limits where they are known, to
 test clients.
 
 | MDCA | Casbah | Why | Shown by |
@@ -134,9 +134,9 @@ make scenarios ARGS='--mdca --url https://tenant.example --token KEY --only 030,
 `CASBAH_URL` and `CASBAH_TOKEN` say the same as `--url` and `--token`. With the key of a Casbah's owner (`server.json` in its store),
 files are played in tenants of their own, apart from those that need other settings. With any other key, and against
 MDCA, nothing is stored and nothing written: requests that only read are asked, and answers must have the documented shape, order and
-size; errors must have their status and words. `--feedback` allows feedback to be given, which stays. A request that is throttled waits
-as it is told, so at MDCA's 30 a minute all of it takes its time; `--only` plays some files. The end is a table of what was answered as
-the files say, what was not, and what was not asked; `--json` is for machines. The exit status is 1 where something differs.
+size; errors must have their status and words. `--feedback` allows feedback to be given, which stays. A throttled request is sent again
+after the requested wait, so at MDCA's 30 a minute a complete run takes long; `--only` plays some files. At the end, a table shows which answers
+agreed with the files, which did not, and which requests were not sent; `--json` is for machines. The exit status is 1 if anything differs.
 """
 
 if __name__ == "__main__":

@@ -397,7 +397,7 @@ Text is spelled as in the source.
 
 _MIMIC = """# Emulating MDCA, to test clients
 
-Casbah answers MDCA's Activities API without its limits: exact totals, no limit on age, no throttling. To test a client, you want those
+Casbah answers MDCA's Activities API without MDCA's limits: totals are exact, age is unlimited, nothing is throttled. To test a client, you need those
 limits. `casbah serve --mimic mdca` turns them on; each has its own setting:
 
 ```console
@@ -409,7 +409,7 @@ $ CASBAH_MIMIC_LIST_END=5000 casbah serve
 
 ## Options
 
-Sources: D is documented by MDCA, C was seen in its clients, O is our decision, as there is no public source.
+Sources: D: documented by MDCA. C: seen in its clients. O: our decision, as there is no public source.
 
 | Setting | With `--mimic mdca` | Description | Source |
 |---|---|---|---|
@@ -431,7 +431,7 @@ With any of these options on, a token with `Admin.manage` can control the answer
 ## In pytest
 
 If Casbah is installed (`pip install ./casbah` from the cloned folder), pytest has the fixture `casbah_server`: a server for one test, on a free port, with its own
-store. What you test may use the [light client](client.md), which can be installed beside it. It starts in about 0.1 s, the first one in under 2 s.
+store. The program under test may use the [light client](client.md), which can be installed as well. It starts in about 0.1 s, the first one in under 2 s.
 
 ```python
 import time
