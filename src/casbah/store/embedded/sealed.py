@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Sequence
 from itertools import islice
+from operator import attrgetter
 
 import tantivy
 from tantivy import Query as Engine
@@ -12,27 +13,24 @@ from casbah.store.embedded.record_codec import added_of, salt_of
 from casbah.store.embedded.searcher import Hit, PartitionSearcher, decoded
 from casbah.store.sealed import SealedRecord, SealedRecords
 
+_NUMBERS = 1_000
+_number = attrgetter("seq")
+
 
 def stored(searchers: Sequence[PartitionSearcher], *, after: int, last: int, limit: int) -> SealedRecords:
     """The first records of activities with sequence numbers above `after` and up to `last`, in order."""
-    hits = [
-        searcher.numbered_by("seq", Engine.all_query(), after=after, last=last, limit=limit)
-        for searcher in searchers
-        if searcher.held
-    ]
-    return _merged(hits, last=last, limit=limit)
+    queries = [(searcher, Engine.all_query()) for searcher in searchers if searcher.held]
+    return _first("seq", queries, after=after, last=last, limit=limit)
 
 
 def replaced(searchers: Sequence[PartitionSearcher], *, after: int, last: int, limit: int) -> SealedRecords:
     """The first records that replaced others, last stored under numbers above `after` and up to `last`, in order."""
-    hits = [
-        searcher.numbered_by(
-            "stored", Engine.term_query(searcher.schema, "twin", s.CHANGED), after=after, last=last, limit=limit
-        )
+    queries = [
+        (searcher, Engine.term_query(searcher.schema, "twin", s.CHANGED))
         for searcher in searchers
         if searcher.held and searcher.freq("twin", s.CHANGED)
     ]
-    return _merged(hits, last=last, limit=limit)
+    return _first("stored", queries, after=after, last=last, limit=limit)
 
 
 def one(searchers: Sequence[PartitionSearcher], activity_id: str) -> SealedRecord | None:
@@ -46,8 +44,22 @@ def one(searchers: Sequence[PartitionSearcher], activity_id: str) -> SealedRecor
     return None
 
 
-def _merged(streams: Sequence[Sequence[Hit]], *, last: int, limit: int) -> SealedRecords:
-    hits = list(islice(heapq.merge(*streams, key=lambda hit: hit.seq), limit))
+def _first(
+    column: str, queries: Sequence[tuple[PartitionSearcher, Engine]], *, after: int, last: int, limit: int
+) -> SealedRecords:
+    """The first matches of all partitions by a column of numbers.
+
+    So many numbers are looked at that all partitions together have hardly more matches than wanted; more where they are few.
+    """
+    hits: list[Hit] = []
+    width = max(limit, _NUMBERS)
+    while queries and after < last and len(hits) < limit:
+        end, wanted = min(last, after + width), limit - len(hits)
+        streams = [
+            searcher.numbered_by(column, query, after=after, last=end, limit=wanted) for searcher, query in queries
+        ]
+        hits += islice(heapq.merge(*streams, key=_number), wanted)
+        after, width = end, width * 2
     return SealedRecords(_read(hits), hits[-1].seq if len(hits) == limit else last)
 
 
