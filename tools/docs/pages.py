@@ -18,6 +18,7 @@ from casbah.outputs.export.columns import COLUMNS, RECORD
 from casbah.outputs.export.formats import FORMATS
 from casbah.settings import SETTINGS
 from casbah.testing import records as seed
+from tools.docs.reference import api, command_line
 
 
 def filters() -> str:
@@ -486,6 +487,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "mimic.md": mimic,
     "export.md": export,
     "pull.md": pull,
+    "cli.md": command_line,
+    "api.md": api,
 }
 
 SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
