@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -40,20 +40,20 @@ def lacking() -> str:
     return f"{' and '.join(missing)} not installed" if missing else ""
 
 
-def require(request: pytest.FixtureRequest) -> None:
-    """Build the programs for a test, which is skipped unless it is run by `make evidence`."""
+def require(request: pytest.FixtureRequest, *programs: str) -> None:
+    """Build programs for a test, all unless named; it is skipped unless it is run by `make evidence`."""
     if not request.config.getoption("--evidence"):
         pytest.skip("make evidence")
     assert not lacking()
-    build()
+    build(programs or tuple(PROGRAMS))
 
 
-def build() -> None:
-    """Install every program that is not installed yet; `judge` is built again, which is quick."""
+def build(programs: Sequence[str] = tuple(PROGRAMS)) -> None:
+    """Install the programs that are not installed yet; `judge` is built again, which is quick."""
     environment = {**os.environ, "GOBIN": str(BUILT), "GOFLAGS": "-mod=readonly -buildvcs=false"}
-    for name, package in PROGRAMS.items():
+    for name in programs:
         if not (BUILT / name).exists():
-            _run(["go", "install", package], env={**environment, "GOFLAGS": ""})
+            _run(["go", "install", PROGRAMS[name]], env={**environment, "GOFLAGS": ""})
     _run(["go", "build", "-o", str(BUILT / "judge"), "."], env=environment, cwd=Path(__file__).parent / "judge")
 
 
@@ -84,6 +84,11 @@ class Witness:
     url: str
     verifier: str
     database: Path
+
+    @property
+    def setting(self) -> str:
+        """The witness as CASBAH_LOG_WITNESSES names it."""
+        return f"{self.verifier} {self.url}"
 
     def know(self, origin: str, verifier: str) -> None:
         """Witness this log from now on, as `witnessctl add-log` and `add-key` do."""

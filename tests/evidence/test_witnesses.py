@@ -5,22 +5,18 @@ import logging
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
-from casbah import setting_parsers, settings
-from casbah.activity.tenant import TenantId
+from casbah import settings
 from casbah.errors import BadSettingError, CannotRenewError, DamagedFileError, LogStoppedError
 from casbah.evidence import conflict, witnessed_trees, witnesses
-from casbah.evidence.keys import signing_keys
-from casbah.evidence.logs import Logs, log_folder
-from casbah.evidence.tenant_log import Signer, TenantLog
 from casbah.evidence.witnessed_trees import WitnessedTree, WitnessedTrees
-from casbah.proof_checker import NotProvenError, check
+from casbah.proof_checker import NotProvenError
 from casbah.services import kept_logs
 from casbah.store.contract import CheckState
 from casbah.store.embedded.store import EmbeddedStore
@@ -29,31 +25,11 @@ from command_line import app
 from evidence import proofs
 from evidence.auditor import entries_of
 from evidence.witness import FakeWitness, witness
+from evidence.witnessed import TENANT, copied, grow, opened, proven, put_back
 from making import NOW, arrival, record
 from scenarios.server import serving
 
-TENANT = TenantId("acme")
 DAY = 86_400
-
-
-@contextmanager
-def opened(folder: Path, *asked: FakeWitness, quorum: int = 1) -> Iterator[tuple[EmbeddedStore, Logs]]:
-    addresses = setting_parsers.witnesses(",".join(item.setting for item in asked))
-    signer = Signer("casbah.example.com", signing_keys(folder))
-    with (
-        closing(EmbeddedStore(folder, clock=lambda: NOW)) as store,
-        closing(
-            Logs(
-                store,
-                lambda tenant: log_folder(folder, tenant),
-                signer,
-                seconds=5,
-                witnesses=addresses,
-                quorum=quorum,
-            )
-        ) as logs,
-    ):
-        yield store, logs
 
 
 @pytest.fixture
@@ -65,21 +41,6 @@ def three() -> Iterator[list[FakeWitness]]:
 @pytest.fixture
 def one(three) -> FakeWitness:
     return three[0]
-
-
-def grow(store: EmbeddedStore, logs: Logs, first: int, last: int) -> TenantLog:
-    """Store activities, sign, and ask the witnesses."""
-    store.tenant(TENANT).insert([arrival(record(number)) for number in range(first, last)])
-    log = logs.of("acme")
-    log.advance()
-    logs.ask()
-    return log
-
-
-def proven(store: EmbeddedStore, log: TenantLog, number: int, *asked: FakeWitness, quorum: int = -1):
-    proof, stored = log.proof(f"activity-{number}"), store.tenant(TENANT).fetch(f"activity-{number}")
-    keys = [item.signer.verifier for item in asked]
-    return check(proof.encode(), stored, log.verifier_keys, keys, quorum=quorum)
 
 
 def test_checkpoints_and_proofs_have_the_cosignatures(tmp_path, three):
@@ -227,17 +188,6 @@ def test_a_server_that_starts_again_learns_what_the_witness_knows(tmp_path, one)
         log = logs.of("acme")
         assert one.trees[log.origin][0] == 20
         assert proven(store, log, 15, one)
-
-
-def copied(folder: Path) -> dict[Path, bytes]:
-    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-def put_back(folder: Path, files: dict[Path, bytes]) -> None:
-    for file in copied(folder):
-        file.unlink()
-    for file, content in files.items():
-        file.write_bytes(content)
 
 
 @pytest.fixture

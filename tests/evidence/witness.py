@@ -32,8 +32,12 @@ class FakeWitness:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
+    def verifier(self) -> str:
+        return self.signer.verifier
+
+    @property
     def setting(self) -> str:
-        return f"{self.signer.verifier} {self.url}"
+        return f"{self.verifier} {self.url}"
 
     def answer(self, body: str) -> tuple[int, str]:
         self.requests.append(body)
