@@ -99,6 +99,7 @@ def test_who_may_read_it(tmp_path, readers, scopes, status):
             for path in ("checkpoint", "keys", "tile/0/000"):
                 got = client.get(f"{LOG}/{path}").status_code
                 assert got == (404 if status == 200 and path.startswith("tile") else status)
+            assert client.get("/api/ext/v1/session").json().get("proofs", False) is (status == 200)
 
 
 def test_a_server_without_a_name_keeps_no_log(tmp_path):

@@ -116,3 +116,12 @@ def press(page: Any, selector: str, key: str = "Enter") -> None:
     """Reach something by the keyboard and press a key on it."""
     tab_to(page, selector)
     page.keyboard.press(key)
+
+
+def violations(page: Any, axe: str) -> list[str]:
+    """What axe-core finds wrong. It is run by the browser's own hand, for the policy lets in no script from elsewhere."""
+    page.evaluate(axe)
+    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {node['html'][:200]}" for violation in found["violations"] for node in violation["nodes"]
+    ]

@@ -1,11 +1,17 @@
 """The pages in a real browser: Debian's Chromium, driven by Playwright, over a server with real activities."""
 
+import base64
+import hashlib
+import io
 import os
 import secrets
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +33,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+AXE = "4.14.1"
+INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 WIDE = {"width": 1360, "height": 900}
 
 
@@ -111,3 +119,25 @@ def pages_of(chromium: Any, url: str, house: Application) -> Iterator[Callable[.
     finally:
         for each in contexts:
             each.close()
+
+
+@pytest.fixture(scope="session")
+def axe(request: pytest.FixtureRequest) -> str:
+    """axe-core from the npm registry, kept between runs, and checked against its published digest."""
+    folder = Path(request.config.cache.mkdir("axe"))  # type: ignore[union-attr]
+    kept = folder / f"axe-core-{AXE}.tgz"
+    if not kept.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("needs npm, which fetches axe-core")
+        fetched = subprocess.run(
+            [npm, "pack", f"axe-core@{AXE}", "--silent"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if fetched.returncode:
+            pytest.skip(f"npm could not fetch axe-core: {fetched.stderr.strip()[:200]}")
+    content = kept.read_bytes()
+    assert "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode() == INTEGRITY
+    with tarfile.open(fileobj=io.BytesIO(content)) as packed:
+        script = packed.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()

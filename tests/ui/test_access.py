@@ -1,54 +1,14 @@
 """The pages are for everybody: axe-core finds nothing, in both themes, and they work from a phone to a wall."""
 
-import base64
-import hashlib
-import io
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from casbah.ui.site import VIEWS
-from ui.acts import at, charted, settled, unfold
+from ui.acts import at, charted, settled, unfold, violations
 
-AXE = "4.14.1"
-INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 THEMES = ("light", "dark")
-
-
-@pytest.fixture(scope="session")
-def axe(request: pytest.FixtureRequest) -> str:
-    """axe-core from the npm registry, kept between runs, and checked against its published digest."""
-    folder = Path(request.config.cache.mkdir("axe"))  # type: ignore[union-attr]
-    kept = folder / f"axe-core-{AXE}.tgz"
-    if not kept.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("needs npm, which fetches axe-core")
-        fetched = subprocess.run(
-            [npm, "pack", f"axe-core@{AXE}", "--silent"], cwd=folder, capture_output=True, text=True, check=False
-        )
-        if fetched.returncode:
-            pytest.skip(f"npm could not fetch axe-core: {fetched.stderr.strip()[:200]}")
-    content = kept.read_bytes()
-    assert "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode() == INTEGRITY
-    with tarfile.open(fileobj=io.BytesIO(content)) as packed:
-        script = packed.extractfile("package/axe.min.js")
-        assert script is not None
-        return script.read().decode()
-
-
-def violations(page: Any, axe: str) -> list[str]:
-    """What axe-core finds wrong. It is run by the browser's own hand, for the policy lets in no script from elsewhere."""
-    page.evaluate(axe)
-    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{violation['id']}: {node['html'][:200]}" for violation in found["violations"] for node in violation["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", THEMES)

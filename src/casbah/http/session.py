@@ -29,7 +29,7 @@ from casbah.http.answers import Answer, respond
 from casbah.http.context import RequestContext, Services, WriterContext
 from casbah.http.request_body import read_parameters
 from casbah.http.request_schemas import Schema, open_body
-from casbah.identity.grants import Caller
+from casbah.identity.grants import Caller, Permission
 from casbah.identity.sign_in import PENDING_MS, SignIn
 
 log = logging.getLogger("casbah.http")
@@ -63,6 +63,10 @@ class SessionAnswer(Answer):
     scopes: Sequence[str]
     expires: (
         Annotated[int, Meta(description="When a session that has just begun ends, ms since the epoch")] | UnsetType
+    ) = UNSET
+    proofs: (
+        Annotated[bool, Meta(description="Present and true if the caller may read a transparency log of the tenant")]
+        | UnsetType
     ) = UNSET
 
 
@@ -143,7 +147,10 @@ def _finish_sign_in(request: Request, services: Services) -> tuple[Caller, str]:
 
 
 async def whoami(context: RequestContext) -> SessionAnswer:
-    return _session(context.caller)
+    settings = context.services.settings
+    reading = Permission.ADMINISTER if settings.log_readers == "admin" else Permission.READ
+    proofs = bool(settings.log_name) and context.caller.may(Permission.READ) and context.caller.may(reading)
+    return _session(context.caller, proofs=proofs or UNSET)
 
 
 async def sign_out(context: WriterContext) -> Annotated[Response, SessionAnswer]:
@@ -257,5 +264,5 @@ def _key(body: dict[str, Any]) -> str:
     return key.strip()
 
 
-def _session(caller: Caller, expires: int | UnsetType = UNSET) -> SessionAnswer:
-    return SessionAnswer(caller.name, caller.tenant_id.name, sorted(caller.scopes), expires)
+def _session(caller: Caller, expires: int | UnsetType = UNSET, *, proofs: bool | UnsetType = UNSET) -> SessionAnswer:
+    return SessionAnswer(caller.name, caller.tenant_id.name, sorted(caller.scopes), expires, proofs)

@@ -52,9 +52,13 @@ class Caller:
         """The caller as an owner of saved queries and exports."""
         return Principal(self.id, self.name, administers=_allowed(Permission.ADMINISTER, self.scopes))
 
+    def may(self, permission: Permission) -> bool:
+        """Whether one of the permission's scopes is held."""
+        return _allowed(permission, self.scopes)
+
     def require(self, permission: Permission) -> None:
         """Raises PermissionDeniedError unless one of the permission's scopes is held."""
-        if not _allowed(permission, self.scopes):
+        if not self.may(permission):
             raise PermissionDeniedError
 
     def may_grant(self, scope: str) -> bool:

@@ -55,6 +55,14 @@ function read(text) {
   }
 }
 
+/** The text of an answer. Raises RequestFailed. */
+async function textOf(path) {
+  const { status, text } = await answered(path, {});
+  if (status === 401) signedOut();
+  if (status >= 400) throw new RequestFailed(status, read(text)?.detail ?? `the server answered ${status}`);
+  return text;
+}
+
 const post = (path) => (body, options) => ask("POST", path, body, options);
 const get = (path) => (options) => ask("GET", path, undefined, options);
 
@@ -63,7 +71,9 @@ export const explain = post(`${EXTENSION}/search/explain`);
 export const sentences = post(`${EXTENSION}/sentences`);
 export const complete = post(`${EXTENSION}/search/complete`);
 export const metadata = get(`${CORE}/activities/metadata/`);
-export const fetchOne = (id, options) => ask("GET", `${CORE}/activities/${encodeURIComponent(id)}/`, undefined, options);
+export const recordFile = (id) => `${CORE}/activities/${encodeURIComponent(id)}/`;
+export const fetchOne = (id, options) => ask("GET", recordFile(id), undefined, options);
+export const proofOf = (id) => textOf(`${EXTENSION}/log/proofs/${encodeURIComponent(id)}`);
 export const giveFeedback = (id, body) => ask("POST", `${CORE}/activities/${encodeURIComponent(id)}/feedback`, body);
 export const feedbackOn = (id, options) =>
   ask("GET", `${EXTENSION}/activities/${encodeURIComponent(id)}/feedback`, undefined, options);

@@ -8,6 +8,7 @@ import { insights } from "./insights.js";
 import { label, opposite, valueLabel } from "./language.js";
 import { isNested, stringify } from "./json.js";
 import { address, entityAddress, go, here, withValue } from "./place.js";
+import { proofButton } from "./proof.js";
 import { sentenceNodes } from "./sentence.js";
 import { tree } from "./tree.js";
 import { cut } from "./visible.js";
@@ -18,7 +19,7 @@ const AROUND = 48 * HOUR;
 const MAX_OBJECTS = 20;
 
 /** The drawer; `show(record)` draws one, `show(null)` closes it. */
-export function activityDrawer() {
+export function activityDrawer({ mayProve }) {
   const node = h("section", { class: "drawer", "aria-label": "Activity", tabindex: "-1", hidden: true });
   const latest = new api.Latest();
   const close = () => go({ open: null });
@@ -26,7 +27,7 @@ export function activityDrawer() {
     const signal = latest.begin();
     node.hidden = record === null;
     if (record === null) return void put(node);
-    put(node, whole(record, close, signal));
+    put(node, whole(record, close, signal, mayProve));
     node.scrollTop = 0;
   };
   const showFailure = (error, retry) => {
@@ -39,12 +40,12 @@ export function activityDrawer() {
 
 const closer = (close) => h("button", { class: "bare", "aria-label": "Close the activity", onclick: close }, "×");
 
-function whole(record, close, signal) {
+function whole(record, close, signal, mayProve) {
   const [user, ip, at] = [userOf(record), addressOf(record), Number(record.timestamp)];
   return [
     h("div", { class: "row drawer-head" }, h("h2", { class: "grow" }, short(sentenceOf(record)) || "Activity"), closer(close)),
     sentence(record, signal),
-    copies(record),
+    copies(record, mayProve),
     around(record, at),
     facts(record),
     changes(record),
@@ -68,14 +69,15 @@ function sentence(record, signal) {
   return box;
 }
 
-function copies(record) {
-  const path = `/api/v1/activities/${encodeURIComponent(record._id)}/`;
+function copies(record, mayProve) {
+  const path = api.recordFile(record._id);
   return h(
     "div",
     { class: "row wrap" },
     h("button", { onclick: () => copy(stringify(record, 2), "JSON") }, "Copy JSON"),
     h("button", { onclick: () => copy(`curl -s -H "Authorization: Token $TOKEN" '${location.origin}${path.replaceAll("'", "%27")}'`, "curl") }, "Copy curl"),
     h("button", { onclick: () => copy(location.origin + address({ ...here(), open: record._id }), "Link") }, "Copy link"),
+    mayProve && proofButton(record._id),
   );
 }
 

@@ -26,12 +26,12 @@ const ASK_FOR_NEW_MS = 15_000;
 const SORT_KEYS = { date: "timestamp", created: "created" };
 
 /** The view; `draw()` shows the state in the URL, `leave()` stops background work. */
-export function log() {
+export function log({ mayProve }) {
   const bar = filterBar();
   const bars = histogram();
   const top = facets();
   const time = timeBar(load);
-  const details = activityDrawer();
+  const details = activityDrawer({ mayProve });
   const total = h("h1", { class: "total", "aria-live": "polite" });
   const about = h("span", {});
   const fresh = h("button", { class: "fresh", hidden: true, onclick: () => (forget(), load()) });

@@ -80,7 +80,7 @@ function draw() {
     closePopover();
     put(nav, links(wanted));
     shown.view?.leave?.();
-    shown = { path: wanted.path, view: wanted.make({ mayManage: me.scopes.includes(MANAGE), may: (scope) => me.scopes.includes(scope) }) };
+    shown = { path: wanted.path, view: wanted.make({ mayProve: Boolean(me.proofs), mayManage: me.scopes.includes(MANAGE), may: (scope) => me.scopes.includes(scope) }) };
     setTitle(wanted.title);
     put(main, shown.view.node);
   }
