@@ -37,6 +37,7 @@ from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens, digest
 from casbah.ingest.connectors import connectors, record_verbs, verbs_of_apps
 from casbah.ingest.enrich.enrichment import EnrichmentConfig
+from casbah.ingest.enrich.given_names import GivenNames
 from casbah.ingest.enrich.ranges import RangeBook
 from casbah.ingest.parse_pool import ParsePool
 from casbah.ingest.pull.config import read as pulls
@@ -87,6 +88,7 @@ def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> It
     # It logs a warning for each malformed form, so any caller could fill the log. The caller gets a 400 anyway.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     settings, common, key_values, clock = basis.settings, basis.common, basis.key_values, basis.clock
+    labels = key_values(RANGES)
     dice = Random()  # noqa: S311  simulated failures, not a secret
     sources = connectors(settings.sources)
     enrichment_config = EnrichmentConfig(
@@ -119,7 +121,8 @@ def reader_services(basis: Basis, store: ReplicaStore, failures: Failures) -> It
             emulation=Emulation(settings, clock=clock, dice=dice),
             plain=Emulation(Settings(), clock=clock, dice=dice),
             connectors=sources,
-            ranges=RangeBook(key_values(RANGES), clock=clock),
+            ranges=RangeBook(labels, clock=clock),
+            names=GivenNames(labels, clock=clock),
             trail=trail,
             enrichment=enrichment,
             parse_pool=parse_pool,

@@ -124,6 +124,10 @@ def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places
     told("ranges", "add", "office", "198.51.100.0/24", "--category", "corporate", "--tag", "ours", "--store", source)
     told("ranges", "add", "vpn", "203.0.113.0/24", "--category", "vpn", "--store", source)
     told("ranges", "add", "their vpn", "203.0.113.0/24", "--category", "vpn", "--store", target)
+    for store, name in ((source, "Finance"), (target, "Money")):
+        with compose.build(settings.read({}, store=store)) as house:
+            house.services.names.give("user.tags", "g1", name, TenantId("default"))
+            house.services.names.give("instance", 7, name, TenantId("default" if store == source else "other"))
     for _ in range(2):
         result = CliRunner().invoke(app, ["copy", "--from", source, "--to", target])
         assert result.exit_code == 0
@@ -135,3 +139,7 @@ def test_what_is_kept_beside_the_activities_comes_along_and_makes_no_room(places
     with compose.build(settings.read({}, store=target)) as house:
         assert house.services.tokens.caller(token).name == "reader"
         assert "ours" in house.services.ranges.tags(TenantId("default")).values()
+        assert house.services.names.by_filter(TenantId("default")) == {
+            "user.tags": {"g1": "Money"},
+            "instance": {7: "Finance"},
+        }

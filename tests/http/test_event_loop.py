@@ -28,6 +28,7 @@ BODIES = {
     "/api/ext/v1/facets": {"facets": ["user.username"]},
     "/api/ext/v1/queries": {"name": "mine", "filters": {}},
     "/api/ext/v1/queries/{query}": {"name": "mine", "filters": {}},
+    "/api/ext/v1/names": {"filter": "user.tags", "value": "g1", "name": "Finance"},
     "/api/ext/v1/exports": {"format": "ndjson"},
     "/api/ext/v1/activities/delete": {"filters": {"activity.id": {"eq": ["nothing"]}}},
     "/api/ext/v1/retention": {

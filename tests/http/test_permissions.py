@@ -22,6 +22,7 @@ STREAM = "tail"
 # fmt: off
 NEEDED = {
     "update_range":      {"Investigation.manage"},
+    "give_name":         {"Investigation.manage"},
     "create_range":      {"Investigation.manage"},
     "delete_range":      {"Investigation.manage"},
     "enrich_again":      {"Investigation.manage"},

@@ -20,6 +20,7 @@ from casbah.base.key_value import QUERIES, RANGES, RULES, TOKENS
 from casbah.cli import options
 from casbah.cli.progress import progress_bar
 from casbah.errors import BackupError, BadRangeError
+from casbah.ingest.enrich.given_names import GivenNames
 from casbah.ingest.enrich.ranges import RangeBook
 from casbah.operations.backup.copying import CopyReport, Told, commented, copied, copied_shelf, differing
 from casbah.operations.retention.rules import HOLD, Rules
@@ -99,8 +100,10 @@ def _copy_settings(source: str, target: str) -> None:
     clock = compose.wall_clock
     with compose.key_value_stores(origin) as source_of, compose.key_value_stores(destination) as target_of:
         counts = [(_rules(Rules(source_of(RULES)), Rules(target_of(RULES))), RULES.what)]
-        added, failed = _ranges(RangeBook(source_of(RANGES), clock=clock), RangeBook(target_of(RANGES), clock=clock))
+        old, new = source_of(RANGES), target_of(RANGES)
+        added, failed = _ranges(RangeBook(old, clock=clock), RangeBook(new, clock=clock))
         counts += [(added, RANGES.what)]
+        counts += [(_names(GivenNames(old, clock=clock), GivenNames(new, clock=clock)), "given names")]
         counts += [(copied_shelf(source_of(kind), target_of(kind)), kind.what) for kind in (TOKENS, QUERIES)]
     summary = [f"{count:,} of {what}" for count, what in counts if count]
     if summary:
@@ -139,6 +142,18 @@ def _ranges(source: RangeBook, target: RangeBook) -> tuple[int, list[str]]:
             else:
                 added += 1
     return added, failed
+
+
+def _names(source: GivenNames, target: GivenNames) -> int:
+    """Copy the given names of values that have none; returns how many."""
+    added = 0
+    for tenant in source.tenants():
+        tenant_id = TenantId(tenant)
+        known = target.by_filter(tenant_id)
+        missing = [entry for entry in source.all(tenant_id) if entry.value not in known.get(entry.filter, {})]
+        target.add(missing, tenant_id)
+        added += len(missing)
+    return added
 
 
 def _tenant(

@@ -11,6 +11,7 @@ from casbah.http.answers import Answer, FilterValue, WholeList
 from casbah.http.context import RequestContext
 from casbah.ingest.apps import APPS
 from casbah.ingest.enrich import agents, countries
+from casbah.ingest.enrich.given_names import NAMEABLE, Named
 from casbah.ingest.mapping.file import CATEGORIES
 from casbah.ingest.verbs import VERBS
 
@@ -28,6 +29,7 @@ class Choice(Answer):
 class FilterDisplay(Answer):
     name: str
     label: str
+    nameable: Annotated[bool, Meta(description="Whether people can give its values names")]
     countable: Annotated[bool, Meta(description="Whether facets count its values")]
     button: Annotated[bool, Meta(description="Whether it has a button; the others are in a menu")]
     facet: Annotated[int | None, Meta(description="Its position among the facets that are shown by default")]
@@ -42,6 +44,9 @@ class OperatorDisplay(Answer):
 
 
 class Choices(WholeList[Choice]):
+    given_names: Annotated[
+        Sequence[Choice], Meta(description="Names that people have given to values of other filters")
+    ]
     filters: Annotated[
         Sequence[FilterDisplay],
         Meta(description="How to show filters: those with a button of their own, then the others by label"),
@@ -50,19 +55,24 @@ class Choices(WholeList[Choice]):
 
 
 async def list_choices(context: RequestContext) -> Choices:
-    catalogs = await _catalogs(context)
-    data = [Choice(row.name, _values(_names(row, catalogs))) for row in FILTERS.values() if row.choices]
-    return Choices(data, has_next=False, total=len(data), filters=_FILTERS, operators=_OPERATORS)
+    catalogs, named = await _catalogs(context), await _given_names(context)
+    data = [Choice(row.name, _values(_names(row, catalogs, named))) for row in FILTERS.values() if row.choices]
+    others = [Choice(name, _values(names.items())) for name, names in named.items() if not FILTERS[name].choices]
+    return Choices(data, has_next=False, total=len(data), given_names=others, filters=_FILTERS, operators=_OPERATORS)
 
 
 async def names_of_values(context: RequestContext) -> Names:
     """The display names of the values of each filter, as a search takes them."""
-    catalogs = await _catalogs(context)
+    catalogs, named = await _catalogs(context), await _given_names(context)
 
     def names(filter_name: str) -> Sequence[tuple[Any, str]]:
-        return tuple(_names(FILTERS[filter_name], catalogs))
+        return tuple(_names(FILTERS[filter_name], catalogs, named))
 
     return names
+
+
+async def _given_names(context: RequestContext) -> Named:
+    return await context.quick(context.services.names.by_filter, context.tenant_id)
 
 
 async def _catalogs(context: RequestContext) -> Mapping[Catalog, Mapping[Any, str]]:
@@ -80,8 +90,10 @@ _EVENT_CATEGORIES = {f"event_category_{name.lower()}": name.replace("_", " ").ca
 _VERBS: Mapping[str | None, str] = {name: name.replace("-", " ").capitalize() for name in VERBS} | {None: "No verb"}
 
 
-def _names(row: Filter, catalogs: Mapping[Catalog, Mapping[Any, str]]) -> Iterable[tuple[Any, str]]:
-    return catalogs[row.choices].items() if isinstance(row.choices, Catalog) else row.choices
+def _names(row: Filter, catalogs: Mapping[Catalog, Mapping[Any, str]], named: Named) -> Iterable[tuple[Any, str]]:
+    """The names of a filter's values; those that people have given come in place of others."""
+    known = catalogs[row.choices] if isinstance(row.choices, Catalog) else dict(row.choices)
+    return {**known, **named.get(row.name, {})}.items()
 
 
 def _values(pairs: Iterable[tuple[Any, str]]) -> list[NamedValue]:
@@ -94,6 +106,7 @@ def _filter(row: Filter) -> FilterDisplay:
     return FilterDisplay(
         name=row.name,
         label=row.label,
+        nameable=row.name in NAMEABLE,
         countable=row.countable,
         button=row.button is not None,
         facet=row.facet,

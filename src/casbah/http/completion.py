@@ -153,8 +153,9 @@ class _Completion:
         """Values of a field among the activities, the most frequent first; then those with names that none of them has."""
         if typed.target is None or not typed.target.row.countable or not typed.takes_values:
             return
-        names = {_key(value): (value, name) for value, name in self.setting.names(typed.target.row.name)}
-        counts = self._frequent(typed.target, typed, limit, named=bool(names))
+        row = typed.target.row
+        names = {_key(value): (value, name) for value, name in self.setting.names(row.name)}
+        counts = self._frequent(typed.target, typed, limit, named=bool(row.choices))
         present = {_key(value) for value, _ in counts}
         absent = [
             (value, None)
@@ -164,7 +165,8 @@ class _Completion:
         for value, total in [*counts, *absent]:
             name = names.get(_key(value), (value, ""))[1]
             suggestion = value_suggestion(typed, value, name, self.setting)
-            if not names or _is_meant(typed.text, value, suggestion):
+            begins = not row.choices and total is not None
+            if begins or not names or _is_meant(typed.text, value, suggestion):
                 yield suggestion, total if typed.sign in _EQUAL else None
 
     def _frequent(self, target: Target, typed: Typed, limit: int, *, named: bool) -> Sequence[tuple[Any, int | None]]:

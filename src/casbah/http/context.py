@@ -26,6 +26,7 @@ from casbah.identity.throttle import Throttle
 from casbah.identity.token import Tokens
 from casbah.ingest.contract import Connector
 from casbah.ingest.enrich.enrichment import Enrichment
+from casbah.ingest.enrich.given_names import GivenNames
 from casbah.ingest.enrich.ranges import RangeBook
 from casbah.ingest.parse_pool import ParsePool
 from casbah.ingest.rejects import Rejects
@@ -82,6 +83,7 @@ class Services:
     plain: Emulation
     connectors: Mapping[str, Connector]
     ranges: RangeBook
+    names: GivenNames
     trail: Trail
     enrichment: Enrichment
     parse_pool: ParsePool

@@ -175,6 +175,13 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             {"name": "From our office", "filters": {"ip.address": {"eq": ["192.0.2.0/24"]}}, "shared": True},
         ),
     ),
+    "NewName": (
+        Example("group", "A group", {"filter": "user.tags", "value": "5e8f3a1b9c2d4e6f70812345", "name": "Finance"}),
+        Example(
+            "person", "A person", {"filter": "user.username", "value": "adelev@contoso.com", "name": "Adele Vance"}
+        ),
+        Example("none", "Without a name again", {"filter": "instance", "value": 1, "name": None}),
+    ),
     "ChangeQuery": (
         Example("first", "From the beginning", {"limit": 100}),
         Example(

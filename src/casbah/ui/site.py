@@ -21,6 +21,7 @@ VIEWS = (
     "/queries",
     "/sources",
     "/ranges",
+    "/names",
     "/tokens",
     "/exports",
     "/audit",

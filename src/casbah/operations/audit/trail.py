@@ -226,7 +226,7 @@ VERBS = VerbTable(
         "revoke": ["revoke_token", "end_session"],
         "sign-out": ["sign_out"],
         "create": ["create_range", "save_query", "make_snapshot", "expect_answers", "expect_arrivals", "give_feedback"],
-        "edit": ["update_range", "change_query", "enrich_again"],
+        "edit": ["update_range", "change_query", "enrich_again", "give_name"],
         "configure": ["add_rule", "remove_rule", "keep_trail"],
         "run": ["apply_rules", "replay_rejects"],
         "delete": ["delete_*", "remove_*", "apply_retention", "forget"],

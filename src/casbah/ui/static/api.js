@@ -81,6 +81,8 @@ export const facets = post(`${EXTENSION}/facets`);
 export const groups = post(`${EXTENSION}/search/groups`);
 export const histogram = post(`${EXTENSION}/histogram`);
 export const choices = get(`${EXTENSION}/choices`);
+export const names = get(`${EXTENSION}/names`);
+export const giveName = post(`${EXTENSION}/names`);
 export const queries = get(`${EXTENSION}/queries`);
 export const saveQuery = post(`${EXTENSION}/queries`);
 export const deleteQuery = (id) => ask("DELETE", `${EXTENSION}/queries/${encodeURIComponent(id)}`);

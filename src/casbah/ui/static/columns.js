@@ -54,10 +54,10 @@ export function initials(name) {
 /** `value` returns a record's text; `first` columns are shown by default, `moment` ones are times. */
 export const COLUMNS = [
   { id: "time", title: "Date", moment: true, value: (r) => bare(r.timestamp), first: true },
-  { id: "user", title: "User", value: userOf, first: true },
+  { id: "user", title: "User", value: (r) => userOf(r) && valueLabel("user.username", userOf(r)), first: true },
   { id: "app", title: "App", value: appOf, first: true },
   { id: "activity", title: "Activity", value: sentenceOf, first: true },
-  { id: "address", title: "IP address", value: addressOf, first: true },
+  { id: "address", title: "IP address", value: (r) => addressOf(r) && valueLabel("ip.address", addressOf(r)), first: true },
   { id: "country", title: "Country", value: (r) => (countryOf(r) ? valueLabel("location.country", countryOf(r)) : ""), first: true },
   { id: "device", title: "Device", value: device, first: true },
   { id: "action", title: "Operation", value: actionOf },

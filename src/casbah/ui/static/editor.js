@@ -276,8 +276,11 @@ async function suggested(name, text, others, signal) {
   const named = language.choicesOf(name);
   const query = { filters: others, facets: [name], limit: named.length ? 1_000 : SUGGESTED, prefix: named.length ? "" : text.trim() };
   const frequent = (await api.facets(query, { signal })).facets[0].values;
-  if (!named.length) return frequent;
   const present = new Set(frequent.map((choice) => String(choice.value).toLowerCase()));
+  if (!named.length) {
+    const called = language.givenNames(name).filter((choice) => wanted && choice.name.toLowerCase().includes(wanted));
+    return [...frequent, ...called.filter(({ value }) => !present.has(String(value).toLowerCase())).map(({ value }) => ({ value, total: null }))];
+  }
   const absent = named.filter((choice) => !present.has(String(choice.value).toLowerCase())).map((choice) => ({ value: choice.value, total: choice.value === null ? null : 0 }));
   return [...frequent, ...absent]
     .filter((choice) => `${language.valueLabel(name, choice.value)} ${choice.value}`.toLowerCase().includes(wanted))
@@ -286,7 +289,7 @@ async function suggested(name, text, others, signal) {
 
 /** The filter value for a typed text; a name stands for its value. */
 function typed(name, text) {
-  const meant = language.choicesOf(name).find((choice) => choice.name.toLowerCase() === text.toLowerCase());
+  const meant = [...language.choicesOf(name), ...language.givenNames(name)].find((choice) => choice.name.toLowerCase() === text.toLowerCase());
   if (meant) return meant.value;
   if (text.toLowerCase() === "none" && language.choicesOf(name).some((choice) => choice.value === null)) return null;
   const type = language.typeOf(name);

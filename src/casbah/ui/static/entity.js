@@ -5,6 +5,7 @@ import { h, put, toast } from "./dom.js";
 import { failure } from "./failure.js";
 import { choicesOf, label, learnFrom, valueLabel } from "./language.js";
 import { placesOf } from "./map.js";
+import { naming } from "./names.js";
 import { change, page, table } from "./pages.js";
 import { address, entityAddress, here, KINDS } from "./place.js";
 import { sentenceNodes } from "./sentence.js";
@@ -36,6 +37,7 @@ export function entityPage({ kind, value }, { mayManage }) {
     const start = end - daysShown() * DAY;
     return [
       await summary(mine, newest, oldest.data[0]),
+      naming(filter, value, { mayManage, again }),
       filter === "ip.address" && mayManage && section("Tag this address", () => tagging(value, mine, again)),
       section("Over time", () => timeline(mine)),
       section(h("span", {}, "What is new ", period()), () => comparison(mine, filter, { start, end })),

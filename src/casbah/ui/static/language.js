@@ -6,7 +6,7 @@ import { cut } from "./visible.js";
 
 const LONGEST = 300;
 
-const known = { filters: new Map(), operators: new Map(), names: new Map() };
+const known = { filters: new Map(), operators: new Map(), names: new Map(), givenNames: new Map() };
 
 /** Load filters and choices from the server. Call once, before using anything else here. */
 export async function learn() {
@@ -14,7 +14,8 @@ export async function learn() {
   const accepted = new Map(metadata.filters.map((item) => [item.name, { type: item.inputType.type, operators: item.operators }]));
   known.filters = new Map(choices.filters.map((item) => [item.name, { ...item, ...accepted.get(item.name) }]));
   known.operators = new Map(choices.operators.map((item) => [item.name, item]));
-  known.names = new Map(choices.data.map((item) => [item.filter, new Map(item.values.map((choice) => [key(choice.value), choice]))]));
+  const named = (items) => new Map(items.map((item) => [item.filter, new Map(item.values.map((choice) => [key(choice.value), choice]))]));
+  Object.assign(known, { names: named(choices.data), givenNames: named(choices.givenNames) });
 }
 
 const key = (value) => (value === null ? "null" : String(value).toLowerCase());
@@ -53,6 +54,12 @@ export const isMoment = (name) => typeOf(name) === "ms";
 /** The choices of a filter whose values have names: [{value, name}], else []. */
 export const choicesOf = (name) => [...(known.names.get(name)?.values() ?? [])];
 
+/** The values of a filter that people have given names, as `choicesOf`; its other values have none. */
+export const givenNames = (name) => [...(known.givenNames.get(name)?.values() ?? [])];
+
+/** The filters whose values can be given names. */
+export const nameable = () => all().filter((item) => item.nameable).map((item) => item.name);
+
 /** The display name of an operator of a filter. */
 export function operatorLabel(name, operator) {
   const item = known.operators.get(operator);
@@ -61,7 +68,7 @@ export function operatorLabel(name, operator) {
 
 /** The display name of a value, truncated. */
 export function valueLabel(name, value) {
-  const choice = known.names.get(name)?.get(key(value));
+  const choice = known.names.get(name)?.get(key(value)) ?? known.givenNames.get(name)?.get(key(value));
   if (choice) return choice.name;
   if (value === null) return "none";
   return cut(isNested(value) ? String(value.id ?? stringify(value)) : String(value), LONGEST);

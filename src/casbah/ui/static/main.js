@@ -9,6 +9,7 @@ import { groupsPage } from "./groups.js";
 import { showKeys } from "./keys.js";
 import { learn } from "./language.js";
 import { log } from "./log.js";
+import { namesPage } from "./names.js";
 import { queriesPage, rangesPage, sourcesPage, tokensPage } from "./pages.js";
 import { forget, prepare } from "./period.js";
 import { entityHere, follow, KINDS, onMove } from "./place.js";
@@ -27,6 +28,7 @@ const VIEWS = [
   { path: "/queries", title: "Queries", make: queriesPage, first: true },
   { path: "/sources", title: "Sources", make: sourcesPage, first: true },
   { path: "/ranges", title: "IP ranges", make: rangesPage, first: true },
+  { path: "/names", title: "Names", make: namesPage },
   { path: "/tokens", title: "Tokens", make: tokensPage, needs: [TOKENS], first: true },
   { path: "/exports", title: "Exports", make: exportsPage },
   { path: "/audit", title: "Audit trail", make: auditPage },
