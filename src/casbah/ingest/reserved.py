@@ -31,6 +31,8 @@ def require_unreserved(new: NewActivity) -> None:
 
 def _reads_as_casbah(value: object) -> bool:
     """Whether some reader may take a value for Casbah's app, such as text with a sign or digits of another script."""
+    if type(value) is int:
+        return value == CASBAH
     if isinstance(value, list):
         return any(map(_reads_as_casbah, value))
     if isinstance(value, str):

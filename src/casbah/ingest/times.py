@@ -15,6 +15,9 @@ _CALENDAR = re.compile(
 )
 """RFC 3339, plus what ISO 8601 allows: no zone, no seconds, a decimal comma, an offset in hours only."""
 
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+"""The spelling of most logs, which Python reads as it is."""
+
 _LEAP = re.compile(r"(:\d\d):60", re.ASCII)
 """A leap second. Epoch time has none, so it counts as the next second, as in POSIX."""
 
@@ -133,6 +136,8 @@ def _moment(text: str) -> datetime:
 
 def _written(text: str) -> datetime:
     """The time with the zone that the text has, if any. Raises ValueError."""
+    if _USUAL.fullmatch(text):
+        return datetime.fromisoformat(text)
     if _CALENDAR.fullmatch(text):
         spelled = _GLUED.sub(r"\1.\2", text.upper()).replace("UTC", "Z")
         spelled = spelled.replace(" Z", "Z").replace(" +", "+").replace(" -", "-")

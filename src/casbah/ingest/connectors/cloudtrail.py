@@ -222,8 +222,8 @@ def _name(identity: Fields) -> str:
     """The user, else the session or last part of the ARN, else the calling service."""
     arn = text(identity.get("arn"))
     last = arn.rpartition("/" if "/" in arn else ":")[2]
-    person = _identity_center_user(identity)
-    return text(identity.get("username")) or last or person or first_text(identity, *_OTHER_NAMES)
+    named = text(identity.get("username")) or last
+    return named or _identity_center_user(identity) or first_text(identity, *_OTHER_NAMES)
 
 
 def _user_id(identity: Fields) -> str:

@@ -140,7 +140,8 @@ def _renamed(fields: Fields) -> Fields:
 
 def _parts(fields: Fields, app: App, organization: str) -> RecordParts:
     operation = text(fields.get("operation"))
-    category = UNSPECIFIED if _is_interrupt(fields) else CATEGORIES.get(operation, UNSPECIFIED)
+    interrupted = _is_interrupt(fields)
+    category = UNSPECIFIED if interrupted else CATEGORIES.get(operation, UNSPECIFIED)
     extended = named_values(fields.get("extendedproperties"))
     return RecordParts(
         app=app,
@@ -156,7 +157,7 @@ def _parts(fields: Fields, app: App, organization: str) -> RecordParts:
         agent=_agent(fields, extended),
         admin=decided(ADMIN_RULES, fields, ADMIN),
         impersonated=decided(IMPERSONATED_RULES, fields, IMPERSONATED),
-        outcome=_outcome(fields, category, extended),
+        outcome=None if interrupted else _outcome(fields, category, extended),
         sessions=sessions(fields),
         changes=changes(fields),
     )
@@ -190,8 +191,6 @@ def _agent(fields: Fields, extended: Fields) -> str:
 
 def _outcome(fields: Fields, category: str, extended: Fields) -> Outcome | None:
     """The outcome. A failed sign-in is a failure even if its ResultStatus is Success, as in real events."""
-    if _is_interrupt(fields):
-        return None
     status = text(fields.get("resultstatus"))
     success = SUCCESSES.get(status.lower())
     if success is None and truth(fields.get("resultstatus")) is not None:
