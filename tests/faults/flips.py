@@ -34,7 +34,7 @@ from casbah.activity.tenant import TenantId
 from casbah.base import key_value
 from casbah.base.key_value import FolderKeyValueStore
 from casbah.errors import CasbahError
-from casbah.evidence import merkle
+from casbah.evidence import merkle, replacements
 from casbah.evidence.logs import Logs, log_folder
 from casbah.evidence.tenant_log import Signer
 from casbah.store.contract import FacetQuery, FeedbackEntry, HistogramQuery, Tenant
@@ -104,7 +104,11 @@ def kind_of(file: str) -> str:
 def make(folder: Path) -> Path:
     """The store that is damaged. The same at every call, but for the salts of its records and the ids of its files."""
     store = folder / "store"
-    with mock.patch.object(record_codec, "SAMPLES", RECORDS // 3), closing(_opened(store)) as opened:
+    with (
+        mock.patch.object(record_codec, "SAMPLES", RECORDS // 3),
+        mock.patch.object(replacements, "_IN_MEMORY", 1),
+        closing(_opened(store)) as opened,
+    ):
         tenant = opened.tenant(TENANT)
         for start in range(0, RECORDS, RECORDS // 4):
             tenant.insert([arrival(_record(number)) for number in range(start, start + RECORDS // 4)])
@@ -115,6 +119,7 @@ def make(folder: Path) -> Path:
             logs.of(TENANT.name).advance()
             tenant.replace([arrival({**_record(number), "seen": True}) for number in REPLACED])
             logs.of(TENANT.name).advance()
+            logs.of(TENANT.name).proof(f"activity-{REPLACED[0]}")
             tenant.delete(p.Terms(FIELDS["id"], tuple(f"activity-{number}" for number in range(7, RECORDS, 50))))
     for partition in store.glob(f"tenants/*/{PERIODS}/*"):
         used = {file.name for file, _ in index_files(partition)}

@@ -10,7 +10,7 @@ from casbah.store.embedded.segment_files import Segment
 from faults import flips
 
 TIMES = 200
-HARMLESS = frozenset({"known.log", "erasing.json", ".managed.json", ".exists", "format.json", "numbering.json"})
+HARMLESS = frozenset({"known.log", "erasing.json", ".managed.json", ".exists", "format.json", "numbering.json", ".run"})
 """Files of which one may be gone without an error: what they say can be found out again, or is of no answer."""
 
 COVERED = frozenset({".store", ".idx", ".pos", ".term", ".fieldnorm", ".del", ".zdict", "format.json"})
@@ -26,7 +26,7 @@ def test_no_flipped_bit_is_silently_wrong(tmp_path: Path) -> None:
     assert [each for each in seen if each.outcome in flips.BAD] == []
     noticed = {(each.kind, each.damage.how) for each in seen if each.outcome == "error"}
     kinds = {each.kind for each in seen}
-    assert {"entries", "bundles", "replaced", "row0", "row1", "state.json", "current.json"} <= kinds
+    assert {"entries", "bundles", "replaced", "row0", "row1", ".run", "state.json", "current.json"} <= kinds
     assert {*COVERED, "feedback.db", "tokens.db", "queries.db", "ranges.db", "rules.db", "rejects.db"} <= kinds
     assert {(kind, "missing") for kind in kinds - HARMLESS} <= noticed
     unnoticed = [

@@ -1,7 +1,8 @@
 """Reads the files of a log and checks them against each other and the checkpoint. A server may add to the log meanwhile.
 
 Every entry must have the hash in row 0, each full tile of a row the hash in the row above, and the rows the root that was
-signed. The other two files only help to find entries: their content must follow from the entries.
+signed. `bundles` and `replaced` only help to find entries: their content must follow from the entries. Runs are not read: those
+that are damaged are made again.
 """
 
 import mmap
@@ -13,21 +14,20 @@ from typing import Final
 from casbah.base.checked_json import read_json
 from casbah.errors import DamagedFileError
 from casbah.evidence import entries as layout
-from casbah.evidence import merkle, notes
+from casbah.evidence import merkle, notes, replacements
 from casbah.evidence.conflict import conflict_in
 from casbah.evidence.log_files import (
     BUNDLES,
     ENTRIES,
     HASH,
     LENGTH,
-    PAIR,
     REPLACED,
     STATE,
     State,
     has_entries,
     lengths,
-    replaced_row,
 )
+from casbah.evidence.replacements import PAIR, ROW
 from casbah.evidence.tenant_log import CURRENT
 from casbah.evidence.witnessed_trees import FILE as WITNESSED
 from casbah.evidence.witnessed_trees import problem_in
@@ -99,7 +99,7 @@ def _problems_of_log(folder: Path, state: State) -> Iterator[Problem]:
 
 def _in_entries(content: _Content, state: State) -> Iterator[tuple[str, str]]:
     """Entries that do not match their hashes, and what does not follow from the entries."""
-    place, number, before, replaced = 0, 0, 0, bytearray()
+    place, number, before, replaced = 0, 0, 0, 0
     for index in range(state.size):
         if index % merkle.WIDTH == 0:
             at, before = PAIR.unpack_from(content[BUNDLES], index // merkle.WIDTH * PAIR.size)
@@ -112,13 +112,16 @@ def _in_entries(content: _Content, state: State) -> Iterator[tuple[str, str]]:
             return  # Where the next one begins is not known.
         place += LENGTH.size + len(entry)
         if entry[0] == layout.REPLACED:
-            replaced += replaced_row(layout.number_of(entry) or 0, index)
+            expected = replacements.row(layout.number_of(entry) or 0, index)
+            if expected != content[REPLACED][replaced : replaced + ROW.size]:
+                yield REPLACED, f"row {replaced // ROW.size} does not follow from the entries"
+            replaced += ROW.size
         elif entry[0] == layout.ACTIVITY:
             number = layout.number_of(entry) or 0
             if number <= before:
                 yield BUNDLES, f"entry {index} is of an activity before its bundle"
-    if replaced != content[REPLACED][:]:
-        yield REPLACED, "it does not follow from the entries"
+    if replaced != len(content[REPLACED]):
+        yield REPLACED, "it has more rows than there are replacements"
 
 
 def _entry(content: mmap.mmap | bytes, place: int, end: int) -> bytes:

@@ -5,13 +5,13 @@ entries        the entries, as in bundles: each with its length before it
 bundles        per bundle: where it begins in `entries`, and the largest number of an activity before it
 row0, row1...  the hashes of the tree's rows (`merkle.Rows`)
 replaced       per replacement: the number of the activity, the leaf index of its entry, and a digest of the two
+*.run          the rows of `replaced` in another order (`replacements.py`); made again when they are missing
 
 An entry is checked against its hash when it is read, and leads to no other activity than the one that `bundles` was asked for.
 
 A commit writes and syncs these files, then the state. What a crash leaves beyond the state's lengths is overwritten.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,10 +24,11 @@ from casbah.base.fsync import make_folder, sync_folder
 from casbah.errors import DamagedFileError
 from casbah.evidence import entries as layout
 from casbah.evidence import merkle, notes
+from casbah.evidence.replacements import PAIR, ROW, Replacements, row
 
 STATE: Final = "state.json"
 HASH = 32
-LENGTH, PAIR, ROW = Struct(">H"), Struct(">QQ"), Struct(">16s8s")
+LENGTH = Struct(">H")
 ENTRIES, BUNDLES, REPLACED = "entries", "bundles", "replaced"
 
 
@@ -63,11 +64,12 @@ class LogFiles:
     def __init__(self, folder: Path, state: State) -> None:
         self.folder = folder
         self._handles: dict[str, int] = {}
-        self._latest: dict[int, int] | None = None
         self.state = state
         self._pending = _Pending(state.number)
         self._unsettled: State | None = None
         """A state of which it is not known whether it is on disk, because writing it failed. It may be read after a restart."""
+
+        self._replacements = Replacements(folder, self._replaced, state.replacements)
 
     @classmethod
     def create(cls, folder: Path, origin: str) -> "LogFiles":
@@ -102,21 +104,21 @@ class LogFiles:
         pending.bytes += LENGTH.size + len(entry)
         number = layout.number_of(entry)
         if number is not None and entry[0] == layout.REPLACED:
-            pending.replaced.append(replaced_row(number, index))
-            self._replacements()[number] = index
+            pending.replaced.append(row(number, index))
         elif number is not None:
             pending.number = number
 
     def forget(self) -> None:
         """Drop what was appended since the last commit."""
         self._pending = _Pending(self.state.number)
-        self._latest = None
 
     def settle(self) -> None:
         """If the last commit could not write its state, write it now: it may be on disk, so what it covers must stay."""
         if self._unsettled is not None:
+            known = self.state.replacements
             self._set(self._unsettled)
             self._pending = _Pending(self.state.number)
+            self._replacements.extend(self._replaced(known, self.state.replacements))
 
     def commit(self, *, number: int, stored: int, sign: Callable[[int, bytes], str]) -> None:
         """Make durable what was appended, then the state with the checkpoint that `sign` makes of size and root.
@@ -150,6 +152,7 @@ class LogFiles:
         )
         self._set(following)
         self._pending = _Pending(number)
+        self._replacements.extend(written[REPLACED][1])
 
     def sign_again(self, sign: Callable[[int, bytes], str]) -> None:
         """Replace the checkpoint by one of the same tree. Raises DamagedFileError as `commit` does."""
@@ -175,10 +178,11 @@ class LogFiles:
 
     def indexes(self, numbers: Iterable[int]) -> Iterator[int]:
         """The leaf indexes of the last entries of activities; `numbers` are theirs, ascending. Raises DamagedFileError."""
-        latest, known, end = self._replacements(), dict[int, int](), 0
+        known, end = dict[int, int](), 0
         for number in numbers:
-            if number in latest:
-                yield latest[number]
+            latest = self._replacements.index_of(number)
+            if latest is not None:
+                yield latest
                 continue
             if number >= end:
                 bundle, end = self._bundle_of(number)
@@ -189,6 +193,7 @@ class LogFiles:
 
     def close(self) -> None:
         """Release the files."""
+        self._replacements.close()
         for handle in self._handles.values():
             os.close(handle)
         self._handles.clear()
@@ -236,20 +241,9 @@ class LogFiles:
         place, before = PAIR.unpack(self._read(BUNDLES, number * PAIR.size, PAIR.size))
         return place, before
 
-    def _replacements(self) -> dict[int, int]:
-        """The leaf index of the last replacement of each activity that has one. Read when it is first needed."""
-        if self._latest is None:
-            data = self._read(REPLACED, 0, self.state.replacements * ROW.size)
-            self._latest = dict(map(self._replacement, range(self.state.replacements), ROW.iter_unpack(data)))
-        return self._latest
-
-    def _replacement(self, place: int, row: tuple[bytes, bytes]) -> tuple[int, int]:
-        """The number and the leaf index in a row of `replaced`."""
-        pair, digest = row
-        if digest != _digest(pair):
-            raise DamagedFileError(self.folder / REPLACED, f"row {place} does not match its digest")
-        number, index = PAIR.unpack(pair)
-        return number, index
+    def _replaced(self, first: int, end: int) -> bytes:
+        """The rows of `replaced` from one up to another."""
+        return self._read(REPLACED, first * ROW.size, (end - first) * ROW.size)
 
     def _signed_root(self) -> bytes:
         """The root of the hashes so far. Raises DamagedFileError if another one was signed."""
@@ -292,16 +286,6 @@ class LogFiles:
         if name not in self._handles:
             self._handles[name] = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
         return self._handles[name]
-
-
-def replaced_row(number: int, index: int) -> bytes:
-    """A row of `replaced`."""
-    pair = PAIR.pack(number, index)
-    return ROW.pack(pair, _digest(pair))
-
-
-def _digest(pair: bytes) -> bytes:
-    return hashlib.blake2b(pair, digest_size=8).digest()
 
 
 def _bundles(size: int) -> int:
