@@ -71,6 +71,7 @@ def test_the_environment_and_the_option_name_a_server(run: Run, server: Server) 
     assert run("list", "--count", CASBAH_URL=server.url, CASBAH_TOKEN=server.token).stdout == "5\n"
     assert run("list", "--count", "--url", server.url, CASBAH_TOKEN=server.token).stdout == "5\n"
     assert "casbah login" in run("list", "--url", server.url, code=1).stderr
+    assert "5 activities match" in run("list", "by:app", "--url", server.url, CASBAH_TOKEN=server.token).stderr
 
 
 def test_what_is_asked_first(run: Run, server: Server, tmp_path: Path) -> None:

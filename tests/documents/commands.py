@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^( *)```(sh|console|python)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
+_ANSWERED = re.compile(r"^```sh\n((?:(?!```).)*)^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -31,6 +33,21 @@ def commands_of(page: str, section: str) -> list[str]:
     """The commands of one section of a page, in order."""
     text = (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return [command for _, _, block in _BLOCK.findall(text) for command in _commands(block, prompt=True)]
+
+
+def answers(page: str) -> Iterator[tuple[str, str]]:
+    """The commands of a page that are followed by what they print, each with that; `...` is anything."""
+    for block, printed in _ANSWERED.findall((ROOT / page).read_text(encoding="utf-8")):
+        *_, command = _commands(block, prompt=False)
+        yield command, printed
+
+
+def pattern(printed: str) -> re.Pattern[str]:
+    """What matches an output that has these lines, one after the other, with any white space between words."""
+    lines = (
+        r"\s+".join(re.escape(word).replace(r"\.\.\.", ".*") for word in line.split()) for line in printed.splitlines()
+    )
+    return re.compile(r"\s*\n\s*".join(lines))
 
 
 def _commands(text: str, *, prompt: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from documents.commands import ROOT, Block, blocks
+from documents.commands import ROOT, Block, answers, blocks, pattern
 
 _SHOWN_URL = "http://127.0.0.1:8765"
 _BASH = shutil.which("bash") or "bash"
@@ -178,6 +178,16 @@ def test_the_first_request_of_the_readme_answers_activities(demo) -> None:
     assert len(answer["data"]) == 10
     assert answer["total"] > 100
     assert answer["hasNext"] is True
+
+
+@pytest.mark.parametrize(("command", "printed"), list(answers("docs/tutorial.md")))
+def test_commands_of_the_tutorial_print_what_it_shows(command: str, printed: str, demo, folder) -> None:
+    server = {"CASBAH_URL": demo["URL"], "CASBAH_TOKEN": demo["TOKEN"]}
+    script = f"cd {folder}\n{_here(command, demo['URL'], folder)}"
+    done = subprocess.run(
+        [_BASH, "-c", script], env=demo | server, timeout=_SECONDS, check=True, capture_output=True, text=True
+    )
+    assert pattern(printed).search(done.stdout + done.stderr), done.stdout + done.stderr
 
 
 PYTHON = [

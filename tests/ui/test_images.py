@@ -1,4 +1,4 @@
-"""The pictures of the documents: the log and an activity, of the demo's data at a fixed time. `make images` writes them."""
+"""The pictures of the documents: the story of the demo's data at a fixed time (docs/tutorial.md). `make images` writes them."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from casbah.compose import Application
-from casbah.demo.load import generated_activities
+from casbah.demo.load import generated_activities, story_activities
 from scenarios.server import serving
 from ui.acts import at, settled
 from ui.conftest import TENANT, pages_of
@@ -18,17 +18,26 @@ COUNT = 10_000
 END = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1_000)
 SIZE = {"width": 1_400, "height": 860}
 SHOWN = {
-    "log": [".histogram rect", ".facet-value", ".log tbody tr"],
-    "drawer": [".drawer .sentence", ".insight .spark"],
+    "log": [".histogram rect", ".facet-value", ".log tbody tr", ".chip"],
+    "drawer": [".drawer .sentence", ".drawer table", ".log tbody tr"],
+    "address": [".page .compared table", ".page .sparkline .spark", ".page .keys"],
 }
-RULES = {"verb": {"eq": ["mailbox-rule"]}}
+INTRUDER = "203.0.113.240"
+PATHS = {
+    "log": at({"user.username": {"eq": ["finance-021@contoso.example"]}}, time="30d"),
+    "drawer": at({"ip.address": {"eq": [INTRUDER]}, "verb": {"neq": ["sign-in-failed", "download", "view"]}}),
+    "address": f"/addresses/{INTRUDER}",
+}
+OPENED = "New-InboxRule"
+"""The activity that the picture of the drawer shows."""
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Application]]:
     """A server with the demo's data."""
     with serving(tmp_path_factory.mktemp("images")) as (url, house):
-        house.services.store.tenant(TENANT).insert(generated_activities(COUNT, until_ms=END))
+        tenant = house.services.store.tenant(TENANT)
+        tenant.insert([*story_activities(until_ms=END), *generated_activities(COUNT, until_ms=END)])
         yield url, house
 
 
@@ -40,21 +49,23 @@ def opened(chromium: Any, demo: tuple[str, Application]) -> Iterator[Callable[..
 
 def complete(page: Any) -> None:
     """Wait until the page shows all of itself."""
-    settled(page)
+    page.locator(".log, .page table").first.wait_for()
+    if page.locator(".log").count():
+        settled(page)
     page.wait_for_load_state("networkidle")
     page.wait_for_function(
-        "() => !document.querySelector('[aria-busy]') && !document.body.innerText.includes('Counting …')"
+        "() => !document.querySelector('[aria-busy]') && !/Counting …|Loading …/.test(document.body.innerText)"
     )
 
 
-@pytest.mark.parametrize("name", ["log", "drawer"])
+@pytest.mark.parametrize("name", SHOWN)
 def test_pictures_of_the_documents(opened: Callable[..., Any], pytestconfig: Any, tmp_path: Path, name: str) -> None:
-    is_log = name == "log"
-    page = opened("/" if is_log else at(RULES), viewport=SIZE, color_scheme="light" if is_log else "dark")
+    page = opened(PATHS[name], viewport=SIZE, color_scheme="dark" if name == "drawer" else "light")
     complete(page)
-    if not is_log:
-        page.locator(".log tbody a.open").first.click()
-        page.locator(".insight .spark").first.wait_for()
+    if name == "drawer":
+        page.locator(".log tbody tr", has_text=OPENED).locator("a.open").click()
+        page.locator(".drawer .sentence").wait_for()
+        page.locator(".insight .spark").first.wait_for(state="attached")
         complete(page)
     page.mouse.move(0, 0)
     for selector in SHOWN[name]:

@@ -9,7 +9,7 @@ from tools.demo.dice import dice
 from tools.demo.people import Person, Seat
 
 _SEED = 20_251_026
-_COUNTRY = place.Place("IS", "Reykjavik", "Capital Region", 64.1466, -21.9426, ("Norduljos Hosting", ""), 0)
+_COUNTRY = place.Place("IS", "Reykjavik", "Capital Region", 64.1466, -21.9426, ("Aurora Hosting", ""), 0)
 _BROWSER = agent.Browser(
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Linux", "Firefox 128.0", 0
 )

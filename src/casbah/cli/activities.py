@@ -67,7 +67,7 @@ def list_activities(  # noqa: PLR0913  one parameter per option
     if has_groups(searched.get("q", "")):
         if everything or count or ndjson or skip or ascending:
             raise typer.BadParameter("groups take --limit, --previous and --json", param_hint="by:")
-        with connected(options.existing(store=store), tenant=tenant) as api:
+        with connected(options.target(store=store, url=url), tenant=tenant) as api:
             show_groups(api, {**searched, "limit": limit, "previous": previous}, as_json=as_json)
         return
     if previous:
