@@ -23,7 +23,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
 
 def test_the_sections_are_the_kinds_of_documents() -> None:
     titles = [title for section in configuration()["nav"] for title in section]
-    assert titles == ["Casbah", "Documentation", "How-to guides", "Reference", "Explanation"]
+    assert titles == ["Casbah", "Documentation", "Tutorial", "How-to guides", "Reference", "Explanation"]
 
 
 def test_links_stay_within_the_site() -> None:
