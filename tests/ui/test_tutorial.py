@@ -70,7 +70,7 @@ def shown(page: Any, text: str) -> None:
     if (number := _TOTAL.fullmatch(text)) is not None:
         assert total(page) == int(number[1].replace(",", "")), text
     else:
-        whole = rf"(?<![\w,.]){re.escape(text)}(?![\w,])"
+        whole = rf"(?<![\d,.]){re.escape(text)}(?![\d,])"
         page.wait_for_function("text => new RegExp(text).test(document.body.innerText)", arg=whole)
 
 
