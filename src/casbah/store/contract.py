@@ -339,6 +339,10 @@ class Store(ReplicaStore, Protocol):
         """The system's reason why writes fail now, or None if they should succeed."""
         ...
 
+    def make_room(self) -> None:
+        """On a full disk, release the space reserved for deletions. Call it before whatever else a deletion writes."""
+        ...
+
     def snapshot(self, into: Path, /) -> Mapping[str, int]:
         """Write a consistent copy, which can be opened as a store, to a folder on the same disk. Returns counts by tenant."""
         ...

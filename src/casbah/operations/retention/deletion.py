@@ -187,6 +187,7 @@ class Retention:
             self._trail.record(recorded, tenant_id, done=done)
 
         with self._deletion_lock(tenant_id):
+            self._store.make_room()  # Reading the rules and logging what is erased need some, too.
             unheld = self._unheld(predicate, tenant_id)  # Read once: what is counted is what is deleted.
             planned = replace(self._counted(predicate, unheld, tenant_id), exempt=exempt)
             record(f"begin_{act.name}", done=False, **counts(planned))

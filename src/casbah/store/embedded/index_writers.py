@@ -82,6 +82,8 @@ class IndexWriters:
         except BaseException:
             del self._open[partition]
             _discard(writer)
+            with suppress(OSError, ValueError):
+                _clean(partition)
             raise
 
     def tidy(self, partition: Partition) -> None:
@@ -91,6 +93,12 @@ class IndexWriters:
                 raise StoreClosedError
             with translate_io_errors():
                 self._writer(partition).garbage_collect_files()
+
+    def settle(self) -> None:
+        """Wait until no merge is under way, and remove what failed ones have left."""
+        with self._writing:
+            while self._open:
+                self._close_oldest()
 
     def close(self) -> None:
         """Wait for merges and close all writers."""
@@ -111,10 +119,15 @@ class IndexWriters:
         partition, writer = self._open.popitem(last=False)
         writer.wait_merging_threads()
         with translate_io_errors():
-            if _has_leftovers(partition.folder):
-                cleaner = partition.index.writer(_MIN_BYTES, 1)
-                cleaner.garbage_collect_files()
-                cleaner.wait_merging_threads()
+            _clean(partition)
+
+
+def _clean(partition: Partition) -> None:
+    """Remove files of no segment. No writer of the partition may be open."""
+    if _has_leftovers(partition.folder):
+        cleaner = partition.index.writer(_MIN_BYTES, 1)
+        cleaner.garbage_collect_files()
+        cleaner.wait_merging_threads()
 
 
 def _has_leftovers(folder: Path) -> bool:

@@ -25,11 +25,16 @@ Answer = TypeVar("Answer")
 
 
 class Reserve:
-    """A file in the store's folder that occupies the reserved space. Thread-safe."""
+    """A file in the store's folder that occupies the reserved space. Thread-safe.
 
-    def __init__(self, folder: Path, *, tenants: Path) -> None:
+    `settle` waits until no merge is under way, which would take what is released, and give it back only when it ends.
+    """
+
+    def __init__(self, folder: Path, *, tenants: Path, settle: Callable[[], None]) -> None:
+        self._folder = folder
         self._file = folder / FILE
         self._tenants = tenants
+        self._settle = settle
         self._lock = threading.Lock()
         self._next = 0.0
         if _lacks_room(folder):
@@ -48,25 +53,31 @@ class Reserve:
             except OSError as error:
                 if not is_disk_error(error):
                     raise
+            else:
+                return
+        self._settle()  # What failed merges have left may be all that fills the disk.
+
+    def make_room(self) -> None:
+        """Release the reserve if the disk is full."""
+        if _lacks_room(self._folder):
+            self._release()
+            self._settle()
 
     def using(self, step: Callable[[], Answer]) -> Answer:
         """Run a step of a deletion; on a full disk, release the reserve and run it again. The step must be repeatable."""
         try:
             return step()
         except (UnwritableError, OSError) as error:
-            if not (is_full(error) and self._release()):
+            if not is_full(error):
                 raise
+            self._release()
+            self._settle()
             return step()
 
-    def _release(self) -> bool:
-        """Delete the file. Returns whether it existed."""
+    def _release(self) -> None:
         with self._lock:
             self._next = time.monotonic() + _SECONDS
-            try:
-                self._file.unlink()
-            except FileNotFoundError:
-                return False
-            return True
+            self._file.unlink(missing_ok=True)
 
     def _size(self) -> int:
         """A deletion touches one tenant, so this is enough for the one with the most partitions."""

@@ -70,10 +70,11 @@ class EmbeddedStore:
         self._folder = folder / TENANTS
         self.changes = changes or SharedCount()
         self.changes.add()  # Another process may have owned the store before.
+        index_writers = IndexWriters(memory=writer_memory)
         self._shared = Shared(
-            index_writers=IndexWriters(memory=writer_memory),
+            index_writers=index_writers,
             writing=ThreadPoolExecutor(1, thread_name_prefix="casbah-writer"),
-            reserve=Reserve(folder, tenants=self._folder),
+            reserve=Reserve(folder, tenants=self._folder, settle=index_writers.settle),
             cache=Cache(cache),
             clock=clock,
             changed=self.changes.add,
@@ -106,6 +107,9 @@ class EmbeddedStore:
 
     def unwritable(self) -> str | None:
         return str(ReadOnlyError()) if self._shared.read_only else unwritable(self._folder.parent)
+
+    def make_room(self) -> None:
+        self._shared.reserve.make_room()
 
     def snapshot(self, into: Path, /) -> Mapping[str, int]:
         if self._shared.read_only:

@@ -161,7 +161,7 @@ class EmbeddedTenant(Search, Inserter):
         if (before := self._shared.before_deleting()) is not None:
             last = self._partitions.last
             if numbers := self.numbers(predicate, last=last):
-                before(self._folder.name, numbers)
+                self._shared.reserve.using(partial(before, self._folder.name, numbers))
         return self._compaction.delete(predicate)
 
     def _searchers_if_open(self) -> Sequence[PartitionSearcher]:

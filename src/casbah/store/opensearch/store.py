@@ -63,6 +63,9 @@ class OpenSearchStore:
     def unwritable(self) -> None:
         """See `Store.unwritable`. A cluster that is full says so itself, to each request."""
 
+    def make_room(self) -> None:
+        """See `Store.make_room`. A cluster's disks are its own."""
+
     def snapshot(self, _into: Path, /) -> Mapping[str, int]:
         """A cluster's data does not fit a folder. Raises NotOnClusterError."""
         raise NotOnClusterError
