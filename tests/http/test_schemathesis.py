@@ -43,6 +43,12 @@ ZONED = (
     *FILTERED, *(f"{name}_by_get" for name in FILTERED), "explain_search", "explain_search_by_get",
     "begin_export", "save_query", "change_query", "ingest",
 )  # fmt: skip
+BY_GET = (
+    *(f"{name}_by_get" for name in FILTERED),
+    "list_activities_by_get",
+    "count_activities_by_get",
+    "explain_search_by_get",
+)
 EVENTS = ("ingest", "expect_arrivals")
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -126,6 +132,18 @@ TOLERATED = [
         RejectedPositiveData,
         ZONED,
         lambda _, text: '"zone: expected the name of a time zone' in text,
+    ),
+    Tolerated(
+        "a body of white space is an empty one",
+        AcceptedNegativeData,
+        (*FILTERED, "list_activities", "count_activities", "explain_search"),
+        lambda case, _: isinstance(case.body, bytes) and not case.body.strip(),
+    ),
+    Tolerated(
+        "of a parameter that is repeated the last one counts",
+        AcceptedNegativeData,
+        BY_GET,
+        lambda case, _: any(isinstance(value, list) for value in (case.query or {}).values()),
     ),
     Tolerated(
         "a place in the search is at most its length, which a schema cannot say",
