@@ -221,11 +221,11 @@ _MEASURED = Path(__file__).parents[2] / "tests" / "verbs" / "measured.tsv"
 _FILTERS = """# Filters and operators
 
 A query's `filters` is an object: `{{"<filter>": {{"<operator>": <value or list of values>}}}}`. Filters are ANDed, several operators of
-one filter are ANDed, the values of one operator are ORed. A negation is the exact complement of its positive: it matches
-records that lack the field, too. Text comparison ignores case, and whether a letter and its mark are one character or two; id
+one filter are ANDed, and the values of one operator are ORed. A negation is the exact complement of its positive, so it also matches
+records without the field. Text comparison ignores case, and whether a letter and its mark are one character or two; id
 comparison does neither. A word of `text` is a run of letters, digits and their marks; full-width letters and ligatures count as the
-letters they stand for. Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese have a word per letter, and several letters in a row
-are found where they stand in that order, within a longer run too.
+letters they represent. In Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese each letter is a word, and several letters match
+wherever they occur in that order, also within a longer run.
 
 ## Filters
 
@@ -261,7 +261,7 @@ Operators in **bold** are documented by MDCA; the others are Casbah's.
 
 _SETTINGS = """# Settings
 
-Read once from the environment, at the start. Command line options take precedence.
+Casbah reads settings from the environment once, at the start. Command line options take precedence. `casbah settings` shows each value and its origin.
 
 | Variable | Default | Description |
 |---|---|---|

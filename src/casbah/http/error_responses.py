@@ -177,18 +177,18 @@ class _Status:
 
 
 _STATUSES: Mapping[int, _Status] = {
-    400: _Status("BadRequest", "The request cannot be read, or passes a bound", BAD_FILTERS),
-    401: _Status("Unauthenticated", "No credentials, or none that are good", CREDENTIALS),
-    403: _Status("Forbidden", "The token lacks the scope; or a session came from elsewhere", PERMISSION),
-    404: _Status("NotFound", "No such thing, or another tenant's", (NotFoundError,)),
-    405: _Status("MethodNotAllowed", "The path is there, the method is not", (MethodNotAllowedError,)),
-    409: _Status("Conflict", "What is there already, or where it is, does not allow this", (NotOnClusterError,)),
+    400: _Status("BadRequest", "The request cannot be read, or exceeds a limit", BAD_FILTERS),
+    401: _Status("Unauthenticated", "No credentials, or invalid ones", CREDENTIALS),
+    403: _Status("Forbidden", "The token lacks the scope, or a session was sent from another site's page", PERMISSION),
+    404: _Status("NotFound", "It does not exist, or belongs to another tenant", (NotFoundError,)),
+    405: _Status("MethodNotAllowed", "The path exists, but does not take this method", (MethodNotAllowedError,)),
+    409: _Status("Conflict", "The present state or the kind of store does not allow this", (NotOnClusterError,)),
     413: _Status("TooLarge", "The body is larger than a setting allows", (BodyTooLargeError,)),
     415: _Status(
-        "UnsupportedEncoding", "The body has a Content-Encoding that is not read", (UnsupportedEncodingError,)
+        "UnsupportedEncoding", "The Content-Encoding of the body is not supported", (UnsupportedEncodingError,)
     ),
-    429: _Status("Throttled", "The tenant asks more often than its rate", (ThrottledError,)),
-    503: _Status("Unavailable", "Nothing is wrong with the request; try again", UNAVAILABLE),
+    429: _Status("Throttled", "The tenant exceeded its rate of requests", (ThrottledError,)),
+    503: _Status("Unavailable", "The server cannot answer this now; try again", UNAVAILABLE),
 }
 
 

@@ -82,7 +82,7 @@ const PERMISSIONS = { delete: "Activities.delete", hold: "Holds.manage" };
 async function filtersOf(text) {
   const { filters } = await api.explain({ q: text.trim(), filters: {}, zone: zoneName() });
   if (!Object.keys(filters).length) throw new api.RequestFailed(BAD_REQUEST, "type a search, such as app:okta");
-  if (groupsOf(filters).length) throw new api.RequestFailed(BAD_REQUEST, "OR, and one field twice, are not possible here");
+  if (groupsOf(filters).length) throw new api.RequestFailed(BAD_REQUEST, "OR, and one field twice, cannot be used here");
   return filters;
 }
 
@@ -135,7 +135,7 @@ export const deletionPage = () =>
       }
     };
     return [
-      note("Deletes activities for good. Holds and acts of Casbah itself stay, and the deletion is recorded in the audit trail."),
+      note("Deletes activities permanently. Holds and acts of Casbah itself stay, and the deletion is recorded in the audit trail."),
       h("form", { class: "editor", onsubmit: submit }, field, h("div", { class: "row" }, h("button", {}, "Count them"))),
       result,
     ];

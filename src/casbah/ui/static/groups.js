@@ -16,7 +16,7 @@ const READY = [
   ["Password spray", "Addresses from which many users failed to sign in", "verb:sign-in-failed by:ip distinct:user since:30d"],
   ["Mass download", "Users who downloaded many files", "verb:download,export by:user distinct:fileId since:30d"],
   ["Users from many addresses", "Users with many addresses and countries", "by:user distinct:ip,country since:30d"],
-  ["New apps", "Apps by number of users, beside the 30 days before", "by:app distinct:user since:30d"],
+  ["New apps", "Apps by number of users, compared with the previous 30 days", "by:app distinct:user since:30d"],
 ];
 
 /** The URL of the groups of a search. */

@@ -8,7 +8,7 @@ const LIST = [
   ["j, ↓", "Next activity"],
   ["k, ↑", "Previous activity"],
   ["Enter", "Open the activity"],
-  ["Escape", "Close what is open"],
+  ["Escape", "Close the open activity or list"],
   ["?", "This list"],
 ];
 

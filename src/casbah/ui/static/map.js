@@ -26,8 +26,8 @@ export async function placesOf(mine, options) {
   });
   const known = await Promise.all([...places.values()].map((place) => counting(place, mine, options)));
   if (!known.length) return null;
-  const note = addresses.length > MAX_ADDRESSES ? `The ${MAX_ADDRESSES} most frequent addresses, each where` : "Each address is where";
-  return h("div", { class: "places" }, drawn(known), h("div", {}, h("ul", { class: "objects" }, known.map(entry)), h("p", { class: "quiet" }, `${note} its newest activity here was.`)));
+  const note = addresses.length > MAX_ADDRESSES ? `The ${MAX_ADDRESSES} most frequent addresses. ` : "";
+  return h("div", { class: "places" }, drawn(known), h("div", {}, h("ul", { class: "objects" }, known.map(entry)), h("p", { class: "quiet" }, `${note}Each address is at the place of its newest activity here.`)));
 }
 
 /** A place with its name, its query and the exact number of activities of that. */
