@@ -87,7 +87,11 @@ async def _catalogs(context: RequestContext) -> Mapping[Catalog, Mapping[Any, st
 
 
 _EVENT_CATEGORIES = {f"event_category_{name.lower()}": name.replace("_", " ").capitalize() for name in CATEGORIES}
-_VERBS: Mapping[str | None, str] = {name: name.replace("-", " ").capitalize() for name in VERBS} | {None: "No verb"}
+_VERBS: Mapping[str | None, str] = {
+    **{name: name.replace("-", " ").capitalize() for name in VERBS},
+    "mfa": "MFA",
+    None: "No verb",
+}
 
 
 def _names(row: Filter, catalogs: Mapping[Catalog, Mapping[Any, str]], named: Named) -> Iterable[tuple[Any, str]]:
