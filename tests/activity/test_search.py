@@ -268,6 +268,8 @@ WRONG_GROUPS: list[tuple[str, int, str]] = [
     ("a by:ip,user,app", 3, "by: takes at most 2 fields"),
     ("by:ip distinct:user,app,ip,verb,url", 7, "distinct: takes at most 4 fields"),
     ("by:usr", 4, "expected a field; did you mean 'user'?"),
+    ("by:activity", 4, "expected a field; did you mean 'action'?"),
+    ("user:x distinct:ipaddress", 16, "expected a field; did you mean 'ip'?"),
     ("by:stored", 4, "the values of 'stored' cannot be counted one by one; did you mean 'source'?"),
     ("by:user*", 4, "expected a field: app, instance"),
     ("by:>ip", 4, "expected a field: app, instance"),

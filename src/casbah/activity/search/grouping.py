@@ -16,6 +16,8 @@ FIELDS = frozenset((*TARGETS, BY, DISTINCT))
 MAX_BY, MAX_DISTINCT = 2, 4
 _MOST = {BY: MAX_BY, DISTINCT: MAX_DISTINCT}
 _COUNTABLE = {name: target.row for name, target in TARGETS.items() if target.row.countable and target.role is None}
+_BY_LABEL = {row.label.lower().replace(" ", ""): field_of(row) for row in _COUNTABLE.values()}
+"""Fields by what the pages call them, for suggestions: `activity` means `action`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _row(value: Value) -> Filter:
     if name in _COUNTABLE:
         return _COUNTABLE[name]
     reason = f"the values of {name!r} cannot be counted one by one" if name in TARGETS else "expected a field"
-    hint = nearest(name, names()) or f": {', '.join(names())}"
+    hint = nearest(_BY_LABEL.get(name, name), names()) or f": {', '.join(names())}"
     raise SearchError(f"{reason}{hint}", position=span.start, length=span.end - span.start)
 
 
