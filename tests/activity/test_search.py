@@ -269,7 +269,7 @@ WRONG_GROUPS: list[tuple[str, int, str]] = [
     ("by:ip distinct:user,app,ip,verb,url", 7, "distinct: takes at most 4 fields"),
     ("by:usr", 4, "expected a field; did you mean 'user'?"),
     ("by:activity", 4, "expected a field; did you mean 'action'?"),
-    ("user:x distinct:ipaddress", 16, "expected a field; did you mean 'ip'?"),
+    ("user:x distinct:ipaddress", 17, "expected a field; did you mean 'ip'?"),
     ("by:stored", 4, "the values of 'stored' cannot be counted one by one; did you mean 'source'?"),
     ("by:user*", 4, "expected a field: app, instance"),
     ("by:>ip", 4, "expected a field: app, instance"),
